@@ -1,0 +1,80 @@
+"""One repository, @system, whose targets are the distribution's libraries.
+
+pkg-config is asked when the repository is fetched, so no BUILD file carries lists of -l flags.
+A missing package fails the fetch with the name of the package to install.
+"""
+
+_CONTROL_ONLY = ["@//proto:__pkg__", "@//server/control:__subpackages__", "@//client:__subpackages__"]
+
+# target -> (pkg-config modules, linker flags where there is no .pc file, Debian package, visibility)
+_LIBRARIES = {
+    "absl": (["absl_base", "absl_cord", "absl_flat_hash_map", "absl_flat_hash_set", "absl_flags", "absl_flags_parse", "absl_flags_usage", "absl_status", "absl_statusor", "absl_strings", "absl_str_format", "absl_synchronization", "absl_time", "absl_symbolize", "absl_stacktrace", "absl_failure_signal_handler", "absl_any_invocable", "absl_inlined_vector", "absl_span", "absl_random_random"], [], "libabsl-dev", None),
+    "benchmark": (["benchmark"], [], "libbenchmark-dev", None),
+    "boost_context": ([], ["-l:libboost_context.a"], "libboost-context1.81-dev", ["@//runtime:__pkg__"]),
+    "curl": (["libcurl"], [], "libcurl4-openssl-dev", None),
+    "expat": (["expat"], [], "libexpat1-dev", None),
+    "grpc": (["grpc++", "protobuf"], [], "libgrpc++-dev", _CONTROL_ONLY),
+    "grpc_reflection": (["grpc++", "protobuf"], ["-Wl,--no-as-needed", "-lgrpc++_reflection", "-Wl,--as-needed"], "libgrpc++-dev", _CONTROL_ONLY),
+    "gtest": (["gtest", "gmock"], [], "libgmock-dev", None),
+    "gtest_main": (["gtest", "gmock", "gtest_main"], [], "libgtest-dev", None),
+    "json": (["nlohmann_json"], [], "nlohmann-json3-dev", None),
+    "lua": (["lua5.4"], [], "liblua5.4-dev", ["@//server/backdoor:__subpackages__"]),
+    "openssl": (["openssl"], [], "libssl-dev", None),
+    "prometheus": (["prometheus-cpp-core"], [], "libprometheus-cpp-dev", None),
+    "protobuf": (["protobuf"], [], "libprotobuf-dev", None),
+    "sqlite": (["sqlite3"], [], "libsqlite3-dev", ["@//server/tasks:__subpackages__"]),
+    "yaml": (["yaml-cpp"], [], "libyaml-cpp-dev", ["@//server/config:__subpackages__"]),
+    "zlib": (["zlib"], [], "zlib1g-dev", None),
+}
+
+def _pkg_config(ctx, target, package, args):
+    result = ctx.execute(["pkg-config"] + args)
+    if result.return_code != 0:
+        fail("@system//:%s: pkg-config %s failed; install the package %s (./dev setup does): %s" %
+             (target, " ".join(args), package, result.stderr.strip()))
+    return [flag for flag in result.stdout.strip().split(" ") if flag]
+
+def _library(ctx, target, modules, link_flags, package, visibility):
+    includes = []
+    link = list(link_flags)
+    if modules:
+        flags = _pkg_config(ctx, target, package, ["--cflags-only-I"] + modules)
+        for number, flag in enumerate(flags):
+            directory = flag[2:]
+            if directory in ["/usr/include", ""]:
+                continue
+            link_name = "include/%s_%d" % (target, number)
+            ctx.symlink(directory, link_name)
+            includes.append(link_name)
+        link += _pkg_config(ctx, target, package, ["--libs"] + modules)
+    return """
+cc_library(
+    name = "{name}",
+    hdrs = glob({globs}, allow_empty = True),
+    includes = {includes},
+    linkopts = {link},
+    visibility = {visibility},
+)
+""".format(
+        name = target,
+        globs = repr([directory + "/**" for directory in includes]),
+        includes = repr(includes),
+        link = repr(link),
+        visibility = repr(visibility or ["//visibility:public"]),
+    )
+
+def _system_libraries(ctx):
+    if not ctx.which("pkg-config"):
+        fail("pkg-config is missing; install it (./dev setup does)")
+    rules = [
+        _library(ctx, target, modules, link_flags, package, visibility)
+        for target, (modules, link_flags, package, visibility) in _LIBRARIES.items()
+    ]
+    ctx.file("BUILD.bazel", "\n".join(rules))
+
+system_libraries = repository_rule(
+    implementation = _system_libraries,
+    configure = True,
+    local = True,
+    doc = "The distribution's libraries, found with pkg-config.",
+)

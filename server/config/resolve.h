@@ -1,0 +1,41 @@
+// Resolve: the config that the daemon runs with.
+//
+// Puts flags over the file, fills in every default and checks everything, so that nobody after it
+// handles an empty address, a limit of zero or a queue without its pool. Reads the environment and
+// the files that the config names; creates nothing.
+
+#ifndef GROVE_SERVER_CONFIG_RESOLVE_H_
+#define GROVE_SERVER_CONFIG_RESOLVE_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "grove/config/v1/config.pb.h"
+#include "server/config/flags.h"
+
+namespace grove {
+
+// What defaults depend on.
+struct Environment {
+  std::string home;               // $HOME
+  std::string state_home;         // $XDG_STATE_HOME
+  std::string runtime_dir;        // $XDG_RUNTIME_DIR
+  std::string working_directory;  // Relative directories start here.
+  int cpus = 1;                   // That this process may run on.
+
+  static Environment OfThisProcess();
+};
+
+// After it: all addresses parse and are set; state_dir and run_dir are absolute; every number is
+// within its range (runtime.stack_bytes alone may be 0: each kind of fiber has its own default);
+// log.level, log.format and every queue's order and pool are set; the tenant `default` stands, with
+// a queue and a pool `default`. kInvalidArgument names the key, or the flag where the value came
+// from one.
+absl::StatusOr<config::v1::Config> Resolve(const DaemonFlags& flags,
+                                           const config::v1::Config& file);
+absl::StatusOr<config::v1::Config> Resolve(const DaemonFlags& flags, const config::v1::Config& file,
+                                           const Environment& environment);
+
+}  // namespace grove
+
+#endif  // GROVE_SERVER_CONFIG_RESOLVE_H_

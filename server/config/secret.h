@@ -1,0 +1,31 @@
+// ReadSecretFile: a token's secret, from a file that others cannot read.
+
+#ifndef GROVE_SERVER_CONFIG_SECRET_H_
+#define GROVE_SERVER_CONFIG_SECRET_H_
+
+#include <cstddef>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace grove {
+
+// 128 bits, if every byte is random.
+inline constexpr size_t kSecretBytesMin = 16;
+// The line travels in a request header.
+inline constexpr size_t kSecretBytesMax = 4096;
+
+// The file's first line without its line end. kFailedPrecondition when others may read or write the
+// file; its group may read it, since Kubernetes projects secrets so (defaultMode: 0440).
+absl::StatusOr<std::string> ReadSecretFile(const std::string& path);
+
+// The checks on a private key's file: a readable regular file that others may not read or write.
+absl::Status CheckPrivateFile(const std::string& path);
+
+// A readable regular file.
+absl::Status CheckReadableFile(const std::string& path);
+
+}  // namespace grove
+
+#endif  // GROVE_SERVER_CONFIG_SECRET_H_

@@ -1,0 +1,47 @@
+// Effects: what the task engine wants done.
+//
+// The engine appends, its owner carries out and clears; several events may share one Effects.
+#ifndef GROVE_SERVER_TASKS_EFFECTS_H_
+#define GROVE_SERVER_TASKS_EFFECTS_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "grove/internal/v1/link.pb.h"
+#include "server/tasks/store.h"
+#include "server/tasks/task_id.h"
+
+namespace grove {
+
+// A frame is closed once its inputs pass this: well below the link's 64 MiB with the largest
+// allowed input on top.
+inline constexpr size_t kFrameInputBytesMax = 16 << 20;
+
+struct Effects {
+  struct WorkerFrames {
+    // To be sent in this order. Those of a worker without a link are to be dropped: Hello settles
+    // the difference.
+    std::vector<internal::v1::ControlFrame> frames;
+    size_t last_frame_input_bytes = 0;
+  };
+
+  absl::btree_map<int32_t, WorkerFrames> to_workers;
+  // For TaskStore::Write, in this order.
+  std::vector<StoreWrite> writes;
+  // Spawned tasks that may now be acknowledged: on disk, if durable. Only those that Spawn did not
+  // acknowledge itself.
+  std::vector<TaskId> acknowledged;
+  // Tasks that have ended, and are settled: the end is on disk, if durable. Waiters may be
+  // answered.
+  std::vector<TaskId> ended;
+
+  // The frame to append to for `worker`, with room for `input_bytes` more.
+  internal::v1::ControlFrame& FrameTo(int32_t worker, size_t input_bytes = 0);
+  bool empty() const;
+  void Clear();
+};
+
+}  // namespace grove
+
+#endif  // GROVE_SERVER_TASKS_EFFECTS_H_

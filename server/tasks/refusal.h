@@ -1,0 +1,48 @@
+// Refusals: statuses that say why to programs too.
+//
+// Builds absl::Status values whose payloads are google.rpc error details, keyed by their type URL;
+// control turns each payload into a detail of the gRPC status. Every refusal carries an ErrorInfo
+// of domain "grove".
+#ifndef GROVE_SERVER_TASKS_REFUSAL_H_
+#define GROVE_SERVER_TASKS_REFUSAL_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+
+namespace grove {
+
+inline constexpr std::string_view kRefusalDomain = "grove";
+inline constexpr std::string_view kErrorInfoType = "type.googleapis.com/google.rpc.ErrorInfo";
+inline constexpr std::string_view kBadRequestType = "type.googleapis.com/google.rpc.BadRequest";
+inline constexpr std::string_view kRetryInfoType = "type.googleapis.com/google.rpc.RetryInfo";
+inline constexpr std::string_view kQuotaFailureType = "type.googleapis.com/google.rpc.QuotaFailure";
+
+using RefusalMetadata = std::vector<std::pair<std::string_view, std::string>>;
+
+// `reason` is UPPER_SNAKE and stable: clients switch on it.
+absl::Status Refusal(absl::StatusCode code, std::string_view reason, std::string_view message,
+                     const RefusalMetadata& metadata = {});
+
+// INVALID_ARGUMENT for a value of the request; `field` is its path ("spec.delay"). The message
+// begins with the field.
+absl::Status BadField(std::string_view field, std::string_view reason, std::string_view problem,
+                      const RefusalMetadata& metadata = {});
+
+// Adds a RetryInfo: not sooner than this.
+absl::Status WithRetryAfter(absl::Status refusal, int64_t retry_after_ms);
+
+// Adds a QuotaFailure: whose allowance ran out (a resource name), and how it is bounded.
+absl::Status WithQuotaFailure(absl::Status refusal, std::string_view subject,
+                              std::string_view description);
+
+// The reason in a refusal's ErrorInfo; empty if it has none.
+std::string RefusalReason(const absl::Status& status);
+
+}  // namespace grove
+
+#endif  // GROVE_SERVER_TASKS_REFUSAL_H_

@@ -1,0 +1,51 @@
+// Resource names: how clients write tenants, queues, pools and tasks.
+//
+// Parses and formats "tenants/T", "tenants/T/queues/Q", "tenants/T/pools/P" and
+// "tenants/T/queues/Q/tasks/ID". Parsed names are views into the text they were parsed from. Knows
+// form only, not what exists.
+#ifndef GROVE_SERVER_TENANCY_RESOURCE_NAME_H_
+#define GROVE_SERVER_TENANCY_RESOURCE_NAME_H_
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+namespace grove {
+
+// Long enough for a DNS label: such names become label values in Kubernetes and Prometheus.
+inline constexpr size_t kShortNameMax = 63;
+
+struct QueueName {
+  std::string_view tenant;
+  std::string_view queue;
+};
+
+struct PoolName {
+  std::string_view tenant;
+  std::string_view pool;
+};
+
+struct TaskName {
+  std::string_view tenant;
+  std::string_view queue;
+  // Not checked further: see TaskId::Parse.
+  std::string_view task;
+};
+
+// Whether `name` is [a-z0-9]([-a-z0-9_.]{0,61}[a-z0-9])?
+bool IsShortName(std::string_view name);
+
+// INVALID_ARGUMENT, with the text and the form it should have, where a name does not parse.
+absl::StatusOr<std::string_view> ParseTenantName(std::string_view name);
+absl::StatusOr<QueueName> ParseQueueName(std::string_view name);
+absl::StatusOr<PoolName> ParsePoolName(std::string_view name);
+absl::StatusOr<TaskName> ParseTaskName(std::string_view name);
+
+std::string FormatTenantName(std::string_view tenant);
+std::string FormatQueueName(std::string_view tenant, std::string_view queue);
+std::string FormatPoolName(std::string_view tenant, std::string_view pool);
+
+}  // namespace grove
+
+#endif  // GROVE_SERVER_TENANCY_RESOURCE_NAME_H_

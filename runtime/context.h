@@ -1,0 +1,66 @@
+// Context: a suspended point of execution on a stack of its own, and the switch between two of them.
+//
+// The only place that calls Boost.Context. It adds what fcontext leaves out: the C++ exception
+// state of each context (__cxa_eh_globals, Itanium C++ ABI 2.2.2), the end of the unwind chain,
+// and the announcements that ASan and TSan need.
+//
+// A context belongs to the thread that prepared it.
+#ifndef GROVE_RUNTIME_CONTEXT_H_
+#define GROVE_RUNTIME_CONTEXT_H_
+
+#include <cstddef>
+
+namespace grove {
+
+class Context {
+ public:
+  // Must not return: it ends with Leave().
+  using Entry = void (*)(void* argument);
+
+  // The calling thread's own stack: something to switch away from and back to.
+  Context();
+  // Starts `entry(argument)` on [stack_low, stack_high) at the first switch to it. `native` lends
+  // the thread's exception state.
+  Context(void* stack_low, void* stack_high, Entry entry, void* argument, const Context& native);
+  ~Context();
+
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+
+  // Saves the caller in `from` and continues `to`. Returns when something switches to `from`.
+  static void Switch(Context& from, Context& to);
+  // Continues `to` for good: the caller's stack may be reused at once.
+  [[noreturn]] static void Leave(Context& from, Context& to);
+
+  // Where a suspended context's stack ends, for unwinding.
+  void* stack_pointer() const { return stack_pointer_; }
+  // Whether the thread is inside a catch block, or unwinding, right now. Call on the running one.
+  bool InException() const;
+
+ private:
+  struct ExceptionState {
+    void* caught;
+    unsigned int uncaught;
+  };
+  struct Trampoline;
+
+  void* stack_pointer_ = nullptr;
+  Context* target_ = nullptr;
+  ExceptionState exceptions_{};
+  ExceptionState* thread_exceptions_;
+  Entry entry_ = nullptr;
+  void* argument_ = nullptr;
+  // For sanitizers.
+  const void* stack_low_ = nullptr;
+  size_t stack_bytes_ = 0;
+#if defined(GROVE_ASAN)
+  void* fake_stack_ = nullptr;
+#endif
+#if defined(GROVE_TSAN)
+  void* tsan_fiber_ = nullptr;
+#endif
+};
+
+}  // namespace grove
+
+#endif  // GROVE_RUNTIME_CONTEXT_H_

@@ -1,0 +1,172 @@
+// Fiber: a green thread. It runs on its hub's thread, until it parks, yields or ends.
+//
+// A fiber lives at the top of its own stack, together with the callable it runs. The hub holds one
+// reference while it has not ended; every FiberHandle holds one. Without handles it is detached.
+// An exception that leaves the body is caught at the fiber's entry and delivered by Join(); if
+// nobody joins, it is counted and logged with the fiber's name.
+// Hub thread only.
+#ifndef GROVE_RUNTIME_FIBER_H_
+#define GROVE_RUNTIME_FIBER_H_
+
+#include <cstdint>
+#include <exception>
+#include <new>
+#include <source_location>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "runtime/context.h"
+#include "runtime/stack_pool.h"
+#include "runtime/timer_queue.h"
+#include "runtime/wait_list.h"
+
+namespace grove {
+
+class Fiber;
+class FiberHandle;
+class Hub;
+class Timeout;
+
+using FiberId = uint64_t;
+
+// Why a park ended.
+enum class Wake : uint8_t { kReady, kTimedOut, kCancelled };
+
+// kDeadlineExceeded or kCancelled. Requires: not kReady.
+absl::Status WakeStatus(Wake wake, std::string_view while_doing);
+
+// What a parked fiber waits for; shown by introspection.
+struct WaitFor {
+  enum class Kind : uint8_t {
+    kNothing, kRead, kWrite, kAccept, kTimer, kEvent, kSemaphore, kQueue, kJoin, kPool, kOffload,
+  };
+  Kind kind = Kind::kNothing;
+  int fd = -1;                 // kRead, kWrite, kAccept
+  const void* object = nullptr;  // the Event, Queue, …; the Fiber of a kJoin
+};
+
+// On whose behalf a fiber runs; shown by introspection. Fibers with one have their run time measured.
+struct FiberLabel {
+  std::string tenant;
+  std::string task;
+};
+
+struct SpawnOptions {
+  // Must outlive the fiber: a literal, or a string that the body owns.
+  std::string_view name = "fiber";
+  // Must outlive the fiber. Null: the spawner's.
+  const FiberLabel* label = nullptr;
+};
+
+class Fiber {
+ public:
+  enum class State : uint8_t { kRunnable, kRunning, kParked, kEnded };
+
+  FiberId id() const { return id_; }
+  std::string_view name() const { return name_; }
+  State state() const { return state_; }
+  const WaitFor& waiting_for() const { return waiting_for_; }
+  const std::source_location& spawn_site() const { return site_; }
+  const FiberLabel* label() const { return label_; }
+  MonotonicNanos spawned_at() const { return spawned_at_; }
+  uint64_t switches() const { return switches_; }
+  // Time on the hub so far; measured for labelled fibers only, else 0.
+  MonotonicNanos run_time() const;
+  bool cancelled() const { return cancelled_; }
+
+  // Asks it to end: this and every later park of it returns kCancelled. If it has not started, its
+  // body never runs and Join() returns kCancelled.
+  void Cancel();
+
+ private:
+  friend class Hub;
+  friend class FiberHandle;
+  friend class Timeout;
+
+  using Run = absl::Status (*)(void* closure);
+  using Destroy = void (*)(void* closure);
+
+  Fiber(Hub& hub, const Stack& stack, char* stack_high, Run run, Destroy destroy, void* closure,
+        const SpawnOptions& options, std::source_location site);
+  static void Main(void* self);
+  void RunBody();
+  void Unref();
+
+  Context context_;
+  Hub& hub_;
+  Fiber* next_ = nullptr;  // in the run queue
+  Stack stack_;
+  const Run run_;
+  const Destroy destroy_;
+  void* const closure_;
+  FiberId id_ = 0;
+  std::string_view name_;
+  std::source_location site_;
+  const FiberLabel* label_;
+  MonotonicNanos spawned_at_ = 0;
+  MonotonicNanos resumed_at_ = 0;
+  MonotonicNanos run_time_ = 0;
+  uint64_t switches_ = 0;
+  WaitFor waiting_for_;
+  Timeout* timeouts_ = nullptr;  // innermost first
+  WaitList joiners_;
+  absl::Status result_;
+  std::exception_ptr exception_;
+  uint32_t references_ = 1;
+  State state_ = State::kRunnable;
+  Wake wake_ = Wake::kReady;
+  bool started_ = false;
+  bool cancelled_ = false;
+  bool interrupted_ = false;  // cancelled_, or a Timeout in scope has fired
+  bool joined_ = false;
+};
+
+// A counted reference to a fiber. Dropping it does not end the fiber.
+class FiberHandle {
+ public:
+  FiberHandle() = default;
+  explicit FiberHandle(Fiber* fiber);
+  FiberHandle(const FiberHandle& other);
+  FiberHandle(FiberHandle&& other) noexcept : fiber_(std::exchange(other.fiber_, nullptr)) {}
+  FiberHandle& operator=(FiberHandle other) noexcept {
+    std::swap(fiber_, other.fiber_);
+    return *this;
+  }
+  ~FiberHandle();
+
+  explicit operator bool() const { return fiber_ != nullptr; }
+  Fiber* operator->() const { return fiber_; }
+  Fiber& operator*() const { return *fiber_; }
+  Fiber* get() const { return fiber_; }
+
+  bool ended() const { return fiber_->state() == Fiber::State::kEnded; }
+  // The body's status: OK for a void body that returned, kCancelled if it never started, kUnknown
+  // with the text of what() if an exception left it. May be called by many and more than once.
+  // kDeadlineExceeded / kCancelled of the caller's own leave the fiber running. **Parks.**
+  absl::Status Join();
+  // As Join(), but throws on the exception that left the body.
+  absl::Status JoinOrThrow();
+  void Cancel() { fiber_->Cancel(); }
+
+ private:
+  Fiber* fiber_ = nullptr;
+};
+
+// Starts `body` (void() or absl::Status()) on the current hub. It runs no earlier than the caller
+// parks or yields. kResourceExhausted at the fiber limit or without memory: then nothing runs.
+template <typename F>
+absl::StatusOr<FiberHandle> Spawn(SpawnOptions options, F&& body,
+                                  std::source_location site = std::source_location::current());
+template <typename F>
+absl::StatusOr<FiberHandle> Spawn(std::string_view name, F&& body,
+                                  std::source_location site = std::source_location::current()) {
+  return Spawn(SpawnOptions{.name = name}, std::forward<F>(body), site);
+}
+
+}  // namespace grove
+
+#endif  // GROVE_RUNTIME_FIBER_H_

@@ -1,0 +1,60 @@
+// FiberPool: at most `size` fibers at once.
+//
+// Spawn() parks while the pool is full, unless the caller is itself a member: then the body runs at
+// once in the caller, since waiting for a place that the caller holds would never end.
+// Hub thread only. The destructor requires that no member runs: WaitAll() first.
+#ifndef GROVE_RUNTIME_FIBER_POOL_H_
+#define GROVE_RUNTIME_FIBER_POOL_H_
+
+#include <cstdint>
+#include <string_view>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "runtime/fiber.h"
+#include "runtime/semaphore.h"
+
+namespace grove {
+
+class FiberPool {
+ public:
+  explicit FiberPool(int64_t size) : size_(size), places_(size) {}
+  ~FiberPool();
+  FiberPool(const FiberPool&) = delete;
+  FiberPool& operator=(const FiberPool&) = delete;
+
+  // kDeadlineExceeded, kCancelled, kResourceExhausted: `body` did not run. **Parks** while full.
+  absl::Status Spawn(SpawnOptions options, absl::AnyInvocable<void()> body,
+                     std::source_location site = std::source_location::current());
+  // False, and nothing runs, if the pool is full or the hub can't spawn.
+  bool TrySpawn(SpawnOptions options, absl::AnyInvocable<void()> body,
+                std::source_location site = std::source_location::current());
+  // Until no member runs and none waits to. kFailedPrecondition from a member. **Parks.**
+  absl::Status WaitAll();
+  void CancelAll();
+  // Takes effect at once: growing lets waiters in, shrinking lets running ones finish.
+  void Resize(int64_t size);
+
+  int64_t size() const { return size_; }
+  int64_t running() const { return running_; }
+  // Negative after shrinking.
+  int64_t free() const { return places_.free(); }
+  size_t waiting() const { return places_.waiting(); }
+
+ private:
+  struct Member;
+  absl::Status Start(SpawnOptions options, absl::AnyInvocable<void()>& body,
+                     std::source_location site);
+  void Leave(Member& member);
+  bool HasMember(const Fiber* fiber) const;
+
+  int64_t size_;
+  int64_t running_ = 0;
+  Semaphore places_;
+  Member* members_ = nullptr;  // doubly linked, on their own stacks
+  WaitList all_done_;
+};
+
+}  // namespace grove
+
+#endif  // GROVE_RUNTIME_FIBER_POOL_H_

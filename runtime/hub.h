@@ -1,0 +1,192 @@
+// Hub: the loop of one thread. It owns the run queue, the timers and the poller, and runs fibers.
+//
+// A turn: drain the inbox, fire timers, run runnable fibers within a budget, poll until the next
+// deadline, update now. A fiber that parks hands over straight to the next runnable one; the loop
+// itself gets the thread back when the queue is empty or the budget is spent, so I/O and timers are
+// served in every turn even if fibers keep yielding.
+// One hub per thread; fibers never migrate. All but the labelled section is for the hub's thread.
+#ifndef GROVE_RUNTIME_HUB_H_
+#define GROVE_RUNTIME_HUB_H_
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/synchronization/mutex.h"
+#include "runtime/clock.h"
+#include "runtime/descriptor_table.h"
+#include "runtime/fiber.h"
+#include "runtime/poller.h"
+#include "runtime/run_queue.h"
+#include "runtime/stack_pool.h"
+#include "runtime/timer_queue.h"
+
+namespace grove {
+
+struct HubOptions {
+  // Reserved per fiber, touched only as far as it is used.
+  size_t stack_bytes = 64 * 1024;
+  uint32_t fibers_max = 1'000'000;
+  // Fibers resumed per turn before timers and I/O get their turn.
+  int resumes_per_turn = 256;
+  Clock* clock = nullptr;           // Clock::Monotonic() if null
+  std::unique_ptr<Poller> poller;   // Poller::Epoll() if null
+};
+
+// Counters since the hub was made; levels where the name says so.
+struct HubStats {
+  // Upper bounds in seconds of how late timers fired (the last bucket is everything above).
+  static constexpr std::array<double, 8> kLagBounds = {0.0001, 0.0005, 0.001, 0.005,
+                                                       0.01,   0.05,   0.1,   1};
+  uint64_t turns = 0;
+  uint64_t polls = 0;
+  uint64_t switches = 0;
+  uint64_t spawned = 0;
+  uint64_t ended = 0;
+  uint64_t uncaught_exceptions = 0;
+  uint64_t timers_fired = 0;
+  std::array<uint64_t, kLagBounds.size() + 1> lag_counts{};
+  double lag_seconds_sum = 0;
+  size_t fibers_live = 0;
+  size_t run_queue_length = 0;
+  size_t timers_armed = 0;
+  size_t descriptors = 0;
+};
+
+class Hub {
+ public:
+  static absl::StatusOr<std::unique_ptr<Hub>> Create(HubOptions options = {});
+  // Requires: not running.
+  ~Hub();
+  Hub(const Hub&) = delete;
+  Hub& operator=(const Hub&) = delete;
+
+  // The hub that runs on this thread; null if none does.
+  static Hub* Current();
+
+  // Runs `body` as the main fiber, and turns until it has ended. Then every fiber that is left is
+  // cancelled, and Run returns when all have ended. Returns the body's status.
+  absl::Status Run(absl::AnyInvocable<absl::Status()> body);
+  absl::Status Run(absl::AnyInvocable<void()> body);
+
+  // --- From a running fiber --------------------------------------------------------------------
+
+  Fiber* running() const { return running_; }
+  // Time as of this turn's start.
+  MonotonicNanos now() const { return now_; }
+  // Reads the clock.
+  MonotonicNanos ReadClock() { return clock_->Now(); }
+
+  // Suspends the running fiber until Unpark(), a Timeout in scope, or Cancel(); returns at once if
+  // one of the latter two has happened already. Everything that waits is built on this pair.
+  // Requires: not in a catch block. **Parks.**
+  Wake Park(const WaitFor& waiting_for);
+  // Makes a parked fiber runnable. No effect on one that is not parked.
+  void Unpark(Fiber& fiber) { Resume(fiber, Wake::kReady); }
+  // To the end of the run queue. **Parks.**
+  void Yield();
+
+  // --- Scheduled calls and descriptors ----------------------------------------------------------
+
+  TimerQueue& timers() { return timers_; }
+  DescriptorTable& descriptors() { return descriptors_; }
+
+  absl::StatusOr<FiberHandle> SpawnFiber(size_t closure_bytes, size_t closure_align, Fiber::Run run,
+                                         Fiber::Destroy destroy,
+                                         absl::FunctionRef<void(void*)> construct,
+                                         const SpawnOptions& options, std::source_location site);
+
+  // --- Watching ---------------------------------------------------------------------------------
+
+  HubStats Stats() const;
+  // Calls `visit` for live fibers in registry order from slot `cursor` on, until it has seen
+  // `limit`. Returns the next cursor, or 0 at the end. Start with 0. A fiber that lives throughout
+  // a whole walk is seen exactly once.
+  size_t VisitFibers(size_t cursor, size_t limit, absl::FunctionRef<void(const Fiber&)> visit) const;
+  // Called at the end of every turn, before polling.
+  void set_turn_hook(std::function<void(Hub&)> hook) { turn_hook_ = std::move(hook); }
+
+  // --- Any thread -------------------------------------------------------------------------------
+
+  // Runs `call` on the hub's thread in its next turn, outside any fiber: it must not park.
+  // After Run() has returned, calls are dropped.
+  void Post(absl::AnyInvocable<void()> call) ABSL_LOCKS_EXCLUDED(inbox_mutex_);
+
+ private:
+  friend class Fiber;
+  friend class FiberHandle;
+  friend class Timeout;
+
+  Hub(HubOptions options, std::unique_ptr<Poller> poller, int wake_fd);
+
+  void Turn(bool may_wait);
+  void DrainInbox();
+  void FireTimers();
+  void RunFibers();
+  void Poll(bool may_wait);
+  void Resume(Fiber& fiber, Wake why);
+  // Hands over to the next runnable fiber or to the loop; returns when `self` runs again.
+  void SwitchAway(Fiber& self);
+  Context& NextContext(const Fiber* self);
+  [[noreturn]] void LeaveEnded(Fiber& self);
+  void CancelAll();
+
+  // Constant after construction.
+  const HubOptions options_;
+  Clock* const clock_;
+  const std::unique_ptr<Poller> poller_;
+  const int wake_fd_;
+
+  // Hub thread only.
+  Context native_;
+  Fiber* running_ = nullptr;
+  RunQueue runnable_;
+  int resumes_left_ = 0;
+  MonotonicNanos now_ = 0;
+  TimerQueue timers_;
+  StackPool stacks_;
+  std::vector<Fiber*> fibers_;  // by stack index
+  DescriptorTable descriptors_;
+  std::vector<Poller::Event> events_;
+  uint64_t next_fiber_id_ = 1;
+  HubStats stats_;
+  std::function<void(Hub&)> turn_hook_;
+
+  // Any thread.
+  absl::Mutex inbox_mutex_;
+  std::vector<absl::AnyInvocable<void()>> inbox_ ABSL_GUARDED_BY(inbox_mutex_);
+  std::atomic<bool> inbox_pending_{false};
+};
+
+// Parks the current fiber for `duration` of the hub's time; zero or less yields.
+// kCancelled / kDeadlineExceeded (an enclosing Timeout). **Parks.**
+absl::Status Sleep(absl::Duration duration);
+// Lets the others run. **Parks.**
+void Yield();
+
+template <typename F>
+absl::StatusOr<FiberHandle> Spawn(SpawnOptions options, F&& body, std::source_location site) {
+  using Body = std::decay_t<F>;
+  static_assert(sizeof(Body) <= 4096, "a fiber's closure lives on its stack: capture less");
+  auto run = [](void* closure) -> absl::Status {
+    if constexpr (std::is_void_v<std::invoke_result_t<Body&>>) {
+      (*static_cast<Body*>(closure))();
+      return absl::OkStatus();
+    } else {
+      return (*static_cast<Body*>(closure))();
+    }
+  };
+  auto destroy = [](void* closure) { static_cast<Body*>(closure)->~Body(); };
+  return Hub::Current()->SpawnFiber(
+      sizeof(Body), alignof(Body), run, destroy,
+      [&body](void* place) { new (place) Body(std::forward<F>(body)); }, options, site);
+}
+
+}  // namespace grove
+
+#endif  // GROVE_RUNTIME_HUB_H_

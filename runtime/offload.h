@@ -1,0 +1,63 @@
+// Offload: runs blocking calls on a bounded pool of threads while their fibers park.
+//
+// Threads start with the first call and end with Stop(). A call that is still queued when its fiber
+// is cancelled or timed out is dropped; one that runs is waited for, since it may use the caller's
+// memory. Start it after fork only: threads do not survive one.
+#ifndef GROVE_RUNTIME_OFFLOAD_H_
+#define GROVE_RUNTIME_OFFLOAD_H_
+
+#include <cstdint>
+#include <deque>
+#include <thread>
+#include <type_traits>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "runtime/event.h"
+#include "runtime/fiber.h"
+
+namespace grove {
+
+class Hub;
+
+class OffloadPool {
+ public:
+  struct Options {
+    int threads = 8;
+    // Calls that wait for a thread; kResourceExhausted beyond.
+    size_t queue_max = 10'000;
+  };
+  explicit OffloadPool(Options options) : options_(options) {}
+  // Stops.
+  ~OffloadPool();
+
+  // Runs `call` on a pool thread. OK once it has returned; kCancelled / kDeadlineExceeded: it was
+  // still queued and never runs; kResourceExhausted: the queue is full. An exception it throws is
+  // thrown here. **Parks.**
+  absl::Status Run(absl::FunctionRef<void()> call);
+  // Waits for running calls, drops queued ones (their callers see kCancelled). Not from a fiber.
+  void Stop();
+
+  size_t queued() const ABSL_LOCKS_EXCLUDED(mutex_);
+  int running() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  struct Call;
+  void ThreadLoop();
+  void Finish(Call& call);
+
+  const Options options_;
+  mutable absl::Mutex mutex_;
+  std::deque<Call*> calls_ ABSL_GUARDED_BY(mutex_);
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  int idle_ ABSL_GUARDED_BY(mutex_) = 0;
+  int running_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::vector<std::thread> threads_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace grove
+
+#endif  // GROVE_RUNTIME_OFFLOAD_H_

@@ -1,0 +1,80 @@
+// Socket: a connected stream (TCP, UNIX, or any pollable descriptor) used from fibers.
+//
+// Calls look blocking and park only their fiber. Bounds come from Timeout scopes. One fiber may
+// read while another writes; a second reader or writer gets kFailedPrecondition naming both.
+// Errors: kUnavailable for a connection that the peer or the network ended (ECONNRESET, EPIPE, …),
+// kAborted when Close() came meanwhile, else the errno's canonical code with the call's name.
+// Hub thread only.
+#ifndef GROVE_RUNTIME_SOCKET_H_
+#define GROVE_RUNTIME_SOCKET_H_
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace grove {
+
+// A peer's or own address in any family.
+struct SocketAddress {
+  sockaddr_storage storage{};
+  socklen_t length = 0;
+
+  // "127.0.0.1:80", "[::1]:80", "unix:/path" ("unix:" for an unnamed one).
+  std::string ToString() const;
+};
+
+class Socket {
+ public:
+  Socket() = default;
+  // Takes over `fd`, makes it non-blocking and registers it with the current hub.
+  static absl::StatusOr<Socket> Adopt(int fd);
+  // kUnavailable: refused or unreachable. **Parks.**
+  static absl::StatusOr<Socket> Connect(const SocketAddress& address);
+  static absl::StatusOr<Socket> ConnectUnix(std::string_view path);
+
+  Socket(Socket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Socket& operator=(Socket&& other) noexcept;
+  ~Socket() { Close(); }
+
+  // Bytes read, at least 1; 0 at the end of the stream. Requires: `buffer` not empty. **Parks.**
+  absl::StatusOr<size_t> Read(std::span<char> buffer);
+  // Fills `buffer`; kOutOfRange if the stream ends before (kUnavailable if after the first byte).
+  absl::Status ReadFull(std::span<char> buffer);
+  // All of it. **Parks** while the peer doesn't take it.
+  absl::Status Write(std::string_view bytes);
+  // All of it; changes `parts`. **Parks.**
+  absl::Status Writev(std::span<iovec> parts);
+  // Sends the end of the stream: shutdown(2) of the writing side.
+  absl::Status ShutdownWrite();
+  // Wakes whoever waits on it. No effect if closed.
+  void Close();
+  // Gives up ownership: unregisters and returns the descriptor.
+  int Release();
+
+  bool open() const { return fd_ >= 0; }
+  int fd() const { return fd_; }
+  SocketAddress PeerAddress() const;
+
+ private:
+  explicit Socket(int fd) : fd_(fd) {}
+
+  int fd_ = -1;
+};
+
+// Waits until `fd` (registered by Adopt or by DescriptorTable::Register) is ready to be read; for
+// descriptors read by other means: signalfd, pidfd, a nested epoll. After a read that drained it,
+// call DescriptorTable::NotReady. **Parks.**
+absl::Status AwaitReadable(int fd);
+
+// The canonical status for errno `error` of system call `call`.
+absl::Status ErrnoStatus(int error, std::string_view call);
+
+}  // namespace grove
+
+#endif  // GROVE_RUNTIME_SOCKET_H_

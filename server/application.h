@@ -1,0 +1,82 @@
+// Application: what a user's program registers: functions, HTTP handlers and periodic work.
+//
+// Fill one in main() and hand it to Main() (server/main.h). Everything registered runs on fibers of
+// the worker processes. Factories run once in each worker, after the fork.
+#ifndef GROVE_SERVER_APPLICATION_H_
+#define GROVE_SERVER_APPLICATION_H_
+
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "server/functions/function.h"
+#include "server/http/handler.h"
+
+namespace grove {
+
+class Application {
+ public:
+  using HandlerFactory = std::function<http::Handler(WorkerServices&)>;
+  using PeriodicBody = std::function<absl::Status(WorkerServices&)>;
+
+  enum class PeriodicScope {
+    kOneWorker,   // in worker 0 alone
+    kEachWorker,
+  };
+  struct Periodic {
+    std::string name;
+    absl::Duration interval;
+    PeriodicScope scope;
+    PeriodicBody body;
+  };
+  struct Route {
+    std::string method;  // empty: any
+    std::string path;    // exact
+    std::string handler;
+  };
+  struct FunctionEntry {
+    Function function;
+    FunctionOptions options;
+  };
+
+  explicit Application(std::string name) : name_(std::move(name)) {}
+
+  // Tasks may name it from now on. Names as in DNS, with dots: "mail.send". Requires: not taken.
+  void AddFunction(std::string name, Function function, FunctionOptions options = {});
+  // A handler under a name that routes, here or in the config, refer to.
+  void AddHandler(std::string name, http::Handler handler);
+  void AddHandlerFactory(std::string name, HandlerFactory factory);
+  // Serves `path` with a handler added before or after. The config's `http.routes` replace these.
+  void AddRoute(std::string method, std::string path, std::string handler);
+  // AddHandler and AddRoute in one, named after the path.
+  void Handle(std::string method, std::string path, http::Handler handler);
+  // Runs `body` every `interval`, the first time one interval after the worker is ready; the next
+  // run is due a fixed interval after the last one was, and never overlaps it. Errors are logged.
+  void AddPeriodic(std::string name, absl::Duration interval, PeriodicBody body,
+                   PeriodicScope scope = PeriodicScope::kOneWorker);
+
+  // What was registered wrongly (a route to an unknown handler, a name twice); OK if nothing.
+  absl::Status Check() const;
+
+  const std::string& name() const { return name_; }
+  const std::map<std::string, FunctionEntry>& functions() const { return functions_; }
+  const std::map<std::string, HandlerFactory>& handlers() const { return handlers_; }
+  const std::vector<Route>& routes() const { return routes_; }
+  const std::vector<Periodic>& periodic() const { return periodic_; }
+
+ private:
+  const std::string name_;
+  std::map<std::string, FunctionEntry> functions_;
+  std::map<std::string, HandlerFactory> handlers_;
+  std::vector<Route> routes_;
+  std::vector<Periodic> periodic_;
+  std::vector<std::string> mistakes_;
+};
+
+}  // namespace grove
+
+#endif  // GROVE_SERVER_APPLICATION_H_

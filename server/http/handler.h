@@ -1,0 +1,112 @@
+// Request, Response and Handler: what HTTP code on a fiber sees, whatever the wire form.
+//
+// Names and values are views into the connection's buffers: valid until the handler returns.
+// A handler may read the body while it writes the response. Hub thread only.
+#ifndef GROVE_SERVER_HTTP_HANDLER_H_
+#define GROVE_SERVER_HTTP_HANDLER_H_
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace grove::http {
+
+struct Field {
+  std::string_view name;
+  std::string_view value;
+};
+
+// Where a request's body comes from. The seam between handlers and wire forms.
+class BodySource {
+ public:
+  virtual ~BodySource() = default;
+  // Bytes read, 0 at the end. kInvalidArgument: malformed; kResourceExhausted: over the limit;
+  // kDeadlineExceeded: the client was too slow; kUnavailable: the client is gone. **Parks.**
+  virtual absl::StatusOr<size_t> Read(std::span<char> buffer) = 0;
+};
+
+// Where a response goes.
+class ResponseSink {
+ public:
+  virtual ~ResponseSink() = default;
+  // Sends the head. `body_bytes`: the body's exact length if known.
+  virtual absl::Status Begin(int status, std::span<const std::pair<std::string, std::string>> fields,
+                             std::optional<size_t> body_bytes) = 0;
+  virtual absl::Status Write(std::string_view bytes) = 0;
+  virtual absl::Status Finish(std::span<const std::pair<std::string, std::string>> trailers) = 0;
+};
+
+struct Request {
+  std::string_view method;   // as sent: methods are case-sensitive (RFC 9110, 9.1)
+  std::string_view target;   // as sent
+  std::string_view path;     // of the target, percent-encoded as sent
+  std::string_view query;    // without '?'
+  std::string_view host;     // authority: Host, or that of an absolute target
+  int version_minor = 1;     // of HTTP/1
+  std::span<const Field> fields;    // in order
+  std::span<const Field> trailers;  // once the body has been read to its end
+  std::string_view peer;     // "127.0.0.1:51724", "unix:"
+  BodySource* body = nullptr;
+
+  // The first field of that name, compared without case.
+  std::optional<std::string_view> Get(std::string_view name) const;
+  // As BodySource::Read. **Parks.**
+  absl::StatusOr<size_t> ReadBody(std::span<char> buffer) { return body->Read(buffer); }
+  // The rest of the body; kResourceExhausted if it is longer than `bytes_max`. **Parks.**
+  absl::StatusOr<std::string> ReadWholeBody(size_t bytes_max = 8 << 20);
+};
+
+class Response {
+ public:
+  explicit Response(ResponseSink& sink) : sink_(sink) {}
+
+  // Before the first Write. 200 if not set.
+  void set_status(int status) { status_ = status; }
+  int status() const { return status_; }
+  // Names and values are checked: control characters are a programming error answered with 500.
+  void Add(std::string_view name, std::string_view value);
+
+  // A piece of a streamed body; the first one sends the head. **Parks** while the client doesn't
+  // take it. kUnavailable: the client is gone.
+  absl::Status Write(std::string_view bytes);
+  // The whole answer at once, with Content-Length.
+  absl::Status Send(int status, std::string_view content_type, std::string_view body);
+  // After the last Write, and in a wire form that has trailers.
+  void AddTrailer(std::string_view name, std::string_view value);
+  // Ends the response; called by the server if the handler did not.
+  absl::Status Finish();
+
+  bool begun() const { return begun_; }
+  bool finished() const { return finished_; }
+  uint64_t body_bytes() const { return body_bytes_; }
+
+ private:
+  absl::Status Begin(std::optional<size_t> body_bytes);
+
+  ResponseSink& sink_;
+  int status_ = 200;
+  bool begun_ = false;
+  bool finished_ = false;
+  uint64_t body_bytes_ = 0;
+  std::vector<std::pair<std::string, std::string>> fields_;
+  std::vector<std::pair<std::string, std::string>> trailers_;
+};
+
+// Runs on a fiber. An error Status, or an exception, before the first byte becomes a 4xx or 5xx
+// (StatusToHttp); after it, the connection is closed short, so that the client sees the truncation.
+using Handler = std::function<absl::Status(Request&, Response&)>;
+
+// The one table from canonical codes to HTTP: kInvalidArgument 400, kNotFound 404, kUnavailable 503 …
+int StatusToHttp(absl::StatusCode code);
+std::string_view ReasonPhrase(int status);
+
+}  // namespace grove::http
+
+#endif  // GROVE_SERVER_HTTP_HANDLER_H_

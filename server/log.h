@@ -1,0 +1,42 @@
+// Log: one line per event on stderr, as text or JSON.
+//
+//   2026-11-21T08:15:30.123456Z info worker-0 "worker ready" pid=4711 fibers=5
+//
+// A line is one write(2), so lines of several processes do not mix. Values are quoted where they
+// need it; control characters are escaped. Any thread.
+#ifndef GROVE_SERVER_LOG_H_
+#define GROVE_SERVER_LOG_H_
+
+#include <initializer_list>
+#include <string>
+#include <string_view>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+
+namespace grove {
+
+enum class LogLevel { kDebug, kInfo, kWarning, kError };
+enum class LogFormat { kText, kJson };
+
+struct LogField {
+  template <typename T>
+  LogField(std::string_view key, const T& value) : key(key), value(absl::StrCat(value)) {}
+  std::string_view key;
+  std::string value;
+};
+
+// For the whole process; call before threads start, and in each forked process with its own name
+// ("groved", "worker-0", "grove-control").
+void SetUpLog(std::string process, LogFormat format, LogLevel lowest);
+
+void Log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {});
+
+// Pure.
+std::string FormatLogLine(LogFormat format, absl::Time time, LogLevel level,
+                          std::string_view process, std::string_view message,
+                          std::initializer_list<LogField> fields);
+
+}  // namespace grove
+
+#endif  // GROVE_SERVER_LOG_H_

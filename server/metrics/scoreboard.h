@@ -1,0 +1,103 @@
+// Scoreboard: the shared memory where every worker publishes its live numbers.
+//
+// One MAP_SHARED slab (a memfd) made by the supervisor before it forks, inherited by the workers
+// and handed to control. A slot is written by its worker alone, with relaxed atomic stores, and
+// read by anyone at any time, also when that worker is stuck or dead. When a worker dies, the
+// supervisor folds its counters into the slot's base and clears them, so totals never fall.
+#ifndef GROVE_SERVER_METRICS_SCOREBOARD_H_
+#define GROVE_SERVER_METRICS_SCOREBOARD_H_
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+
+namespace grove {
+
+enum class WorkerState : uint32_t { kEmpty, kStarting, kReady, kDraining, kDown };
+
+// Counters: only grow while a worker lives. Shared by live and base parts of a slot.
+struct WorkerCounters {
+  static constexpr int kHttpCodes = 600;  // http_responses[code]
+  static constexpr int kLagBuckets = 9;   // HubStats::kLagBounds and above
+  using Counter = std::atomic<uint64_t>;
+
+  Counter hub_turns;
+  Counter hub_polls;
+  Counter switches;
+  Counter fibers_spawned;
+  Counter uncaught_exceptions;
+  Counter timers_fired;
+  std::array<Counter, kLagBuckets> lag_counts;
+  Counter lag_microseconds_sum;
+  Counter http_connections;
+  Counter http_parse_errors;
+  Counter http_bytes_in;
+  Counter http_bytes_out;
+  std::array<Counter, kHttpCodes> http_responses;
+  Counter attempts_started;
+  Counter attempts_ended;
+  Counter attempt_run_microseconds;
+  Counter fetches;
+  Counter fetch_failures;
+};
+
+struct alignas(64) WorkerSlot {
+  std::atomic<WorkerState> state;
+  std::atomic<int64_t> pid;
+  std::atomic<uint64_t> generation;  // processes this slot has had
+  std::atomic<int64_t> start_time_us;  // wall clock, microseconds since the epoch
+  std::atomic<int64_t> last_turn_ns;   // CLOCK_MONOTONIC of the hub's last turn
+  // Levels.
+  std::atomic<int64_t> fibers;
+  std::atomic<int64_t> run_queue_length;
+  std::atomic<int64_t> timers;
+  std::atomic<int64_t> http_connections_open;
+  std::atomic<int64_t> http_requests_running;
+  std::atomic<int64_t> attempts_running;
+  std::atomic<int64_t> offload_queued;
+  std::atomic<int64_t> offload_running;
+  std::atomic<int64_t> backdoor_sessions;
+  // Restarts after a crash (exit code or signal), counted by the supervisor.
+  std::atomic<uint64_t> restarts;
+  WorkerCounters live;  // of the process that has the slot now
+  WorkerCounters base;  // of all its dead predecessors
+};
+
+class Scoreboard {
+ public:
+  static constexpr uint32_t kMagic = 0x67726f76;
+  static constexpr uint32_t kVersion = 1;
+
+  // A new slab of `workers` zeroed slots.
+  static absl::StatusOr<Scoreboard> Create(int workers);
+  // Maps an inherited one; kFailedPrecondition if it is not a scoreboard of this version.
+  static absl::StatusOr<Scoreboard> Open(int fd);
+
+  Scoreboard(Scoreboard&& other) noexcept;
+  Scoreboard& operator=(Scoreboard&&) = delete;
+  ~Scoreboard();
+
+  int fd() const { return fd_; }  // CLOEXEC
+  int workers() const;
+  WorkerSlot& slot(int worker);
+  const WorkerSlot& slot(int worker) const;
+
+  // Supervisor, after the slot's process has died: adds live to base, clears live and the levels.
+  void Fold(int worker);
+  // live + base.
+  static uint64_t Total(const WorkerSlot& slot, WorkerCounters::Counter WorkerCounters::*counter);
+
+ private:
+  struct Header;
+  Scoreboard(int fd, Header* header, size_t bytes);
+
+  int fd_;
+  Header* header_;
+  size_t bytes_;
+};
+
+}  // namespace grove
+
+#endif  // GROVE_SERVER_METRICS_SCOREBOARD_H_

@@ -1,0 +1,94 @@
+#include "server/tenancy/directory.h"
+
+#include <string>
+
+#include "gmock/gmock.h"
+#include "google/protobuf/text_format.h"
+#include "gtest/gtest.h"
+
+namespace grove {
+namespace {
+
+using ::testing::HasSubstr;
+
+absl::StatusOr<Directory> FromText(const std::string& text) {
+  config::v1::Config config;
+  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &config)) << text;
+  return Directory::Create(config);
+}
+
+std::string ErrorOf(const std::string& text) {
+  const absl::Status status = FromText(text).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  return std::string(status.message());
+}
+
+TEST(Directory, HasTheDefaultTenantWithoutConfig) {
+  const auto directory = FromText("");
+  ASSERT_TRUE(directory.ok());
+  ASSERT_TRUE(directory->FindTenant("default"));
+  const auto queue = directory->FindQueue("default", "default");
+  ASSERT_TRUE(queue);
+  EXPECT_EQ(directory->queues()[*queue].depth_max, kQueueDepthDefault);
+  EXPECT_EQ(directory->queues()[*queue].order, config::v1::Queue::ORDER_FIFO);
+  EXPECT_EQ(directory->pools()[directory->queues()[*queue].pool].size, kPoolSizeDefault);
+}
+
+TEST(Directory, GivesEveryTenantADefaultQueueAndPool) {
+  const auto directory =
+      FromText("tenants { name: 'acme' queues { name: 'mail' order: ORDER_LIFO } }");
+  ASSERT_TRUE(directory.ok());
+  EXPECT_TRUE(directory->FindTenant("default"));
+  EXPECT_TRUE(directory->FindQueue("acme", "default"));
+  EXPECT_TRUE(directory->FindPool("acme", "default"));
+  const auto mail = directory->FindQueue("acme", "mail");
+  ASSERT_TRUE(mail);
+  EXPECT_EQ(directory->queues()[*mail].pool, *directory->FindPool("acme", "default"));
+  EXPECT_EQ(directory->queues()[*mail].resource_name, "tenants/acme/queues/mail");
+}
+
+TEST(Directory, TakesTheDefaultsOwnSettings) {
+  const auto directory = FromText(
+      "tenants { name: 'default' pools { name: 'default' size: 7 } queues { name: 'default' "
+      "paused: true } }");
+  ASSERT_TRUE(directory.ok());
+  EXPECT_EQ(directory->tenants().size(), 1u);
+  EXPECT_EQ(directory->pools()[*directory->FindPool("default", "default")].size, 7);
+  EXPECT_TRUE(directory->queues()[*directory->FindQueue("default", "default")].paused);
+}
+
+TEST(Directory, RefusesAQueueOfAnotherTenantsPool) {
+  EXPECT_THAT(ErrorOf("tenants { name: 'a' pools { name: 'big' } } tenants { name: 'b' queues { "
+                      "name: 'q' pool: 'big' } }"),
+              HasSubstr("tenants/b/queues/q: tenants/b has no pool \"big\""));
+}
+
+TEST(Directory, RefusesDoubledNames) {
+  EXPECT_THAT(ErrorOf("tenants { name: 'a' } tenants { name: 'a' }"),
+              HasSubstr("tenants/a is there twice"));
+  EXPECT_THAT(ErrorOf("tenants { name: 'a' pools { name: 'p' } pools { name: 'p' } }"),
+              HasSubstr("tenants/a/pools/p is there twice"));
+  EXPECT_THAT(ErrorOf("tenants { name: 'a' queues { name: 'q' } queues { name: 'q' } }"),
+              HasSubstr("tenants/a/queues/q is there twice"));
+}
+
+TEST(Directory, RefusesBadNamesAndSizes) {
+  EXPECT_THAT(ErrorOf("tenants { name: 'Acme' }"), HasSubstr("\"Acme\""));
+  EXPECT_THAT(ErrorOf("tenants { name: 'a' queues { } }"), HasSubstr("tenants/a/queues: bad name"));
+  EXPECT_THAT(ErrorOf("tenants { name: 'a' pools { name: 'p' size: 1000001 } }"),
+              HasSubstr("tenants/a/pools/p: size is 1000001"));
+  EXPECT_TRUE(FromText("tenants { name: 'a' pools { name: 'p' size: 1000000 } }").ok());
+  EXPECT_THAT(ErrorOf("tenants { name: 'a' queues { name: 'q' depth_max: -1 } }"),
+              HasSubstr("depth_max is -1"));
+}
+
+TEST(Directory, FindsNothingUnderUnknownNames) {
+  const auto directory = FromText("");
+  ASSERT_TRUE(directory.ok());
+  EXPECT_FALSE(directory->FindTenant("acme"));
+  EXPECT_FALSE(directory->FindQueue("default", "mail"));
+  EXPECT_FALSE(directory->FindPool("acme", "default"));
+}
+
+}  // namespace
+}  // namespace grove

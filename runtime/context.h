@@ -1,4 +1,5 @@
-// Context: a suspended point of execution on a stack of its own, and the switch between two of them.
+// Context: a suspended point of execution on a stack of its own, and the switch between two of
+// them.
 //
 // The only place that calls Boost.Context. It adds what fcontext leaves out: the C++ exception
 // state of each context (__cxa_eh_globals, Itanium C++ ABI 2.2.2), the end of the unwind chain,
@@ -34,6 +35,8 @@ class Context {
 
   // Where a suspended context's stack ends, for unwinding.
   void* stack_pointer() const { return stack_pointer_; }
+  // Takes the calling thread's exception state for its own. On a native context only.
+  void BindToThread();
   // Whether the thread is inside a catch block, or unwinding, right now. Call on the running one.
   bool InException() const;
 

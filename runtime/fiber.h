@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <new>
 #include <source_location>
 #include <string>
@@ -42,14 +43,25 @@ absl::Status WakeStatus(Wake wake, std::string_view while_doing);
 // What a parked fiber waits for; shown by introspection.
 struct WaitFor {
   enum class Kind : uint8_t {
-    kNothing, kRead, kWrite, kAccept, kTimer, kEvent, kSemaphore, kQueue, kJoin, kPool, kOffload,
+    kNothing,
+    kRead,
+    kWrite,
+    kAccept,
+    kTimer,
+    kEvent,
+    kSemaphore,
+    kQueue,
+    kJoin,
+    kPool,
+    kOffload,
   };
   Kind kind = Kind::kNothing;
-  int fd = -1;                 // kRead, kWrite, kAccept
+  int fd = -1;                   // kRead, kWrite, kAccept
   const void* object = nullptr;  // the Event, Queue, …; the Fiber of a kJoin
 };
 
-// On whose behalf a fiber runs; shown by introspection. Fibers with one have their run time measured.
+// On whose behalf a fiber runs; shown by introspection. Fibers with one have their run time
+// measured.
 struct FiberLabel {
   std::string tenant;
   std::string task;
@@ -58,8 +70,8 @@ struct FiberLabel {
 struct SpawnOptions {
   // Must outlive the fiber: a literal, or a string that the body owns.
   std::string_view name = "fiber";
-  // Must outlive the fiber. Null: the spawner's.
-  const FiberLabel* label = nullptr;
+  // Null: the spawner's.
+  std::shared_ptr<const FiberLabel> label = nullptr;
 };
 
 class Fiber {
@@ -71,7 +83,7 @@ class Fiber {
   State state() const { return state_; }
   const WaitFor& waiting_for() const { return waiting_for_; }
   const std::source_location& spawn_site() const { return site_; }
-  const FiberLabel* label() const { return label_; }
+  const FiberLabel* label() const { return label_.get(); }
   MonotonicNanos spawned_at() const { return spawned_at_; }
   uint64_t switches() const { return switches_; }
   // Time on the hub so far; measured for labelled fibers only, else 0.
@@ -92,6 +104,9 @@ class Fiber {
 
   Fiber(Hub& hub, const Stack& stack, char* stack_high, Run run, Destroy destroy, void* closure,
         const SpawnOptions& options, std::source_location site);
+  Fiber(const Fiber&) = delete;
+  Fiber& operator=(const Fiber&) = delete;
+  ~Fiber() = default;
   static void Main(void* self);
   void RunBody();
   void Unref();
@@ -106,7 +121,7 @@ class Fiber {
   FiberId id_ = 0;
   std::string_view name_;
   std::source_location site_;
-  const FiberLabel* label_;
+  const std::shared_ptr<const FiberLabel> label_;
   MonotonicNanos spawned_at_ = 0;
   MonotonicNanos resumed_at_ = 0;
   MonotonicNanos run_time_ = 0;
@@ -123,6 +138,7 @@ class Fiber {
   bool cancelled_ = false;
   bool interrupted_ = false;  // cancelled_, or a Timeout in scope has fired
   bool joined_ = false;
+  bool shielded_ = false;  // parked in ParkShielded()
 };
 
 // A counted reference to a fiber. Dropping it does not end the fiber.

@@ -27,7 +27,8 @@ class FiberPile {
   FiberPile& operator=(const FiberPile&) = delete;
   ~FiberPile();
 
-  // As FiberPool::Spawn; on failure no place in the order is taken. **Parks** while the pool is full.
+  // As FiberPool::Spawn; on failure no place in the order is taken. **Parks** while the pool is
+  // full.
   absl::Status Spawn(SpawnOptions options, absl::AnyInvocable<absl::StatusOr<T>()> body,
                      std::source_location site = std::source_location::current());
   // The next result in order; a failure of its body stands at its place (kUnknown for an
@@ -57,8 +58,7 @@ FiberPile<T>::~FiberPile() {
 }
 
 template <typename T>
-absl::Status FiberPile<T>::Spawn(SpawnOptions options,
-                                 absl::AnyInvocable<absl::StatusOr<T>()> body,
+absl::Status FiberPile<T>::Spawn(SpawnOptions options, absl::AnyInvocable<absl::StatusOr<T>()> body,
                                  std::source_location site) {
   auto slot = std::make_shared<Slot>();
   // Sets the slot's event also when the body throws or never runs: the guard dies with the closure.

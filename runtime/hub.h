@@ -17,6 +17,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
+#include "absl/functional/function_ref.h"
 #include "absl/synchronization/mutex.h"
 #include "runtime/clock.h"
 #include "runtime/descriptor_table.h"
@@ -34,8 +35,8 @@ struct HubOptions {
   uint32_t fibers_max = 1'000'000;
   // Fibers resumed per turn before timers and I/O get their turn.
   int resumes_per_turn = 256;
-  Clock* clock = nullptr;           // Clock::Monotonic() if null
-  std::unique_ptr<Poller> poller;   // Poller::Epoll() if null
+  Clock* clock = nullptr;          // Clock::Monotonic() if null
+  std::unique_ptr<Poller> poller;  // Poller::Epoll() if null
 };
 
 // Counters since the hub was made; levels where the name says so.
@@ -70,9 +71,19 @@ class Hub {
   static Hub* Current();
 
   // Runs `body` as the main fiber, and turns until it has ended. Then every fiber that is left is
-  // cancelled, and Run returns when all have ended. Returns the body's status.
-  absl::Status Run(absl::AnyInvocable<absl::Status()> body);
-  absl::Status Run(absl::AnyInvocable<void()> body);
+  // cancelled, and Run returns when all have ended. Returns the status of `body` (absl::Status()
+  // or void()); an exception that leaves it is thrown here.
+  template <typename F>
+  absl::Status Run(F&& body) {
+    return RunMain([&body]() -> absl::Status {
+      if constexpr (std::is_void_v<std::invoke_result_t<F&>>) {
+        body();
+        return absl::OkStatus();
+      } else {
+        return body();
+      }
+    });
+  }
 
   // --- From a running fiber --------------------------------------------------------------------
 
@@ -86,6 +97,9 @@ class Hub {
   // one of the latter two has happened already. Everything that waits is built on this pair.
   // Requires: not in a catch block. **Parks.**
   Wake Park(const WaitFor& waiting_for);
+  // As Park, but neither time-outs nor Cancel() end it: for waits that must be waited out because
+  // someone else uses the fiber's memory. **Parks.**
+  void ParkShielded(const WaitFor& waiting_for);
   // Makes a parked fiber runnable. No effect on one that is not parked.
   void Unpark(Fiber& fiber) { Resume(fiber, Wake::kReady); }
   // To the end of the run queue. **Parks.**
@@ -107,7 +121,8 @@ class Hub {
   // Calls `visit` for live fibers in registry order from slot `cursor` on, until it has seen
   // `limit`. Returns the next cursor, or 0 at the end. Start with 0. A fiber that lives throughout
   // a whole walk is seen exactly once.
-  size_t VisitFibers(size_t cursor, size_t limit, absl::FunctionRef<void(const Fiber&)> visit) const;
+  size_t VisitFibers(size_t cursor, size_t limit,
+                     absl::FunctionRef<void(const Fiber&)> visit) const;
   // Called at the end of every turn, before polling.
   void set_turn_hook(std::function<void(Hub&)> hook) { turn_hook_ = std::move(hook); }
 
@@ -124,6 +139,7 @@ class Hub {
 
   Hub(HubOptions options, std::unique_ptr<Poller> poller, int wake_fd);
 
+  absl::Status RunMain(absl::FunctionRef<absl::Status()> body);
   void Turn(bool may_wait);
   void DrainInbox();
   void FireTimers();
@@ -144,6 +160,7 @@ class Hub {
 
   // Hub thread only.
   Context native_;
+  Context leaving_;  // where a fiber that has ended leaves from: nobody comes back to it
   Fiber* running_ = nullptr;
   RunQueue runnable_;
   int resumes_left_ = 0;

@@ -24,7 +24,7 @@ class Poller {
     uint64_t token;
     bool readable;  // data, end of stream or error: a read won't block
     bool writable;
-    bool hangup;    // the peer is gone or has shut down: no later event need follow
+    bool hangup;  // the peer is gone or has shut down: no later event need follow
   };
 
   virtual ~Poller() = default;

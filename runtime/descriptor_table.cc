@@ -1,0 +1,93 @@
+#include "runtime/descriptor_table.h"
+
+#include "absl/strings/str_format.h"
+#include "runtime/check.h"
+#include "runtime/hub.h"
+
+namespace grove {
+
+absl::Status DescriptorTable::Register(int fd, Poller::Mode mode) {
+  if (static_cast<size_t>(fd) >= entries_.size()) entries_.resize(fd + 1);
+  Entry& entry = entries_[fd];
+  GROVE_CHECK(!entry.registered, absl::StrFormat("descriptor %d is registered already", fd));
+  const uint32_t generation = entry.generation + 1;
+  if (absl::Status added = poller_.Add(fd, Token(fd, generation), mode); !added.ok()) return added;
+  entry = Entry{.generation = generation, .registered = true, .mode = mode};
+  // Optimistic: the first call tells, without a wait for the first edge.
+  entry.ready[0] = entry.ready[1] = mode == Poller::Mode::kEdge;
+  ++registered_;
+  return absl::OkStatus();
+}
+
+void DescriptorTable::Unregister(int fd) {
+  if (static_cast<size_t>(fd) >= entries_.size() || !entries_[fd].registered) return;
+  Entry& entry = entries_[fd];
+  poller_.Remove(fd);
+  entry.registered = false;
+  --registered_;
+  for (Fiber*& waiter : entry.waiters) {
+    if (waiter == nullptr) continue;
+    hub_.Unpark(*waiter);
+    waiter = nullptr;
+  }
+}
+
+absl::Status DescriptorTable::Await(int fd, Direction direction, WaitFor::Kind kind) {
+  const int side = static_cast<int>(direction);
+  if (fd < 0 || static_cast<size_t>(fd) >= entries_.size() || !entries_[fd].registered) {
+    return absl::AbortedError(absl::StrFormat("descriptor %d is closed", fd));
+  }
+  if (entries_[fd].ready[side]) return absl::OkStatus();
+  const uint32_t generation = entries_[fd].generation;
+  Fiber* const self = hub_.running();
+  if (const Fiber* other = entries_[fd].waiters[side]; other != nullptr) {
+    return absl::FailedPreconditionError(absl::StrFormat(
+        "descriptor %d: fiber %d \"%s\" waits to %s already; fiber %d \"%s\" must not", fd,
+        other->id(), other->name(), side == 0 ? "read" : "write", self->id(), self->name()));
+  }
+  entries_[fd].waiters[side] = self;
+  const Wake wake = hub_.Park({.kind = kind, .fd = fd});
+  Entry& entry = entries_[fd];  // the table may have grown meanwhile
+  if (!entry.registered || entry.generation != generation) {
+    return absl::AbortedError(absl::StrFormat("descriptor %d was closed while in use", fd));
+  }
+  // Another fiber may have come to wait since this one was made runnable.
+  if (entry.waiters[side] == self) entry.waiters[side] = nullptr;
+  if (entry.ready[side] || wake == Wake::kReady) return absl::OkStatus();
+  return WakeStatus(wake, side == 0 ? "read" : "write");
+}
+
+void DescriptorTable::NotReady(int fd, Direction direction) {
+  if (fd < 0 || static_cast<size_t>(fd) >= entries_.size()) return;
+  Entry& entry = entries_[fd];
+  if (!entry.hangup) entry.ready[static_cast<int>(direction)] = false;
+}
+
+void DescriptorTable::MarkReady(Entry& entry, Direction direction) {
+  const int side = static_cast<int>(direction);
+  entry.ready[side] = true;
+  Fiber* const waiter = entry.waiters[side];
+  if (waiter == nullptr) return;
+  entry.waiters[side] = nullptr;
+  hub_.Unpark(*waiter);
+}
+
+void DescriptorTable::Dispatch(const Poller::Event& event) {
+  const uint32_t fd = static_cast<uint32_t>(event.token);
+  if (fd >= entries_.size()) return;  // the hub's own wake-up, too
+  Entry& entry = entries_[fd];
+  if (!entry.registered || entry.generation != static_cast<uint32_t>(event.token >> 32)) return;
+  if (event.hangup) entry.hangup = true;
+  if (event.readable) MarkReady(entry, Direction::kRead);
+  if (event.writable) MarkReady(entry, Direction::kWrite);
+}
+
+void DescriptorTable::Visit(
+    absl::FunctionRef<void(int fd, const Fiber* reader, const Fiber* writer)> visit) const {
+  for (size_t fd = 0; fd < entries_.size(); ++fd) {
+    const Entry& entry = entries_[fd];
+    if (entry.registered) visit(static_cast<int>(fd), entry.waiters[0], entry.waiters[1]);
+  }
+}
+
+}  // namespace grove

@@ -1,0 +1,28 @@
+#include "runtime/event.h"
+
+#include "runtime/check.h"
+#include "runtime/hub.h"
+
+namespace grove {
+
+Event::~Event() {
+  GROVE_CHECK(waiters_.empty(), "an Event died while fibers wait for it");
+}
+
+void Event::Set() {
+  set_ = true;
+  while (Waiter* waiter = waiters_.Grant()) Hub::Current()->Unpark(*waiter->fiber);
+}
+
+absl::Status Event::Wait() {
+  if (set_) return absl::OkStatus();
+  Hub& hub = *Hub::Current();
+  Waiter self{.fiber = hub.running()};
+  waiters_.PushBack(self);
+  const Wake wake = hub.Park({.kind = WaitFor::Kind::kEvent, .object = this});
+  if (self.granted) return absl::OkStatus();
+  waiters_.Remove(self);
+  return WakeStatus(wake, "event wait");
+}
+
+}  // namespace grove

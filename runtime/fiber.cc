@@ -1,0 +1,118 @@
+#include "runtime/fiber.h"
+
+#include <cstdio>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "runtime/hub.h"
+#include "runtime/timeout.h"
+
+namespace grove {
+
+absl::Status WakeStatus(Wake wake, std::string_view while_doing) {
+  if (wake == Wake::kCancelled) {
+    return absl::CancelledError(absl::StrFormat("%s: the fiber was cancelled", while_doing));
+  }
+  return absl::DeadlineExceededError(absl::StrFormat("%s: timed out", while_doing));
+}
+
+Fiber::Fiber(Hub& hub, const Stack& stack, char* stack_high, Run run, Destroy destroy,
+             void* closure, const SpawnOptions& options, std::source_location site)
+    : context_(stack.low, stack_high, &Fiber::Main, this, hub.native_),
+      hub_(hub),
+      stack_(stack),
+      run_(run),
+      destroy_(destroy),
+      closure_(closure),
+      name_(options.name),
+      site_(site),
+      label_(options.label) {}
+
+MonotonicNanos Fiber::run_time() const {
+  if (state_ != State::kRunning || label_ == nullptr) return run_time_;
+  return run_time_ + (hub_.ReadClock() - resumed_at_);
+}
+
+void Fiber::Cancel() {
+  if (cancelled_ || state_ == State::kEnded) return;
+  cancelled_ = true;
+  interrupted_ = true;
+  hub_.Resume(*this, Wake::kCancelled);
+}
+
+void Fiber::Main(void* self) {
+  Fiber& fiber = *static_cast<Fiber*>(self);
+  fiber.RunBody();
+  fiber.hub_.LeaveEnded(fiber);
+}
+
+// The one place that catches everything: what leaves a fiber's body goes to whoever joins it.
+void Fiber::RunBody() {
+  started_ = true;
+  if (cancelled_) {
+    result_ = absl::CancelledError(
+        absl::StrFormat("fiber \"%s\" was cancelled before it started", name_));
+  } else {
+    try {
+      result_ = run_(closure_);
+    } catch (const std::exception& error) {
+      exception_ = std::current_exception();
+      result_ =
+          absl::UnknownError(absl::StrFormat("exception in fiber \"%s\": %s", name_, error.what()));
+    } catch (...) {
+      exception_ = std::current_exception();
+      result_ =
+          absl::UnknownError(absl::StrFormat("exception of unknown type in fiber \"%s\"", name_));
+    }
+  }
+  destroy_(closure_);
+}
+
+void Fiber::Unref() {
+  if (--references_ > 0) return;
+  // It has ended: the hub drops its own reference last.
+  if (exception_ != nullptr && !joined_) {
+    ++hub_.stats_.uncaught_exceptions;
+    absl::FPrintF(stderr, "grove: %s; nobody joined it; spawned at %s:%d\n", result_.message(),
+                  site_.file_name(), site_.line());
+  }
+  Hub& hub = hub_;
+  const Stack stack = stack_;
+  this->~Fiber();
+  hub.stacks_.Release(stack);
+}
+
+FiberHandle::FiberHandle(Fiber* fiber) : fiber_(fiber) {
+  ++fiber_->references_;
+}
+
+FiberHandle::FiberHandle(const FiberHandle& other) : fiber_(other.fiber_) {
+  if (fiber_ != nullptr) ++fiber_->references_;
+}
+
+FiberHandle::~FiberHandle() {
+  if (fiber_ != nullptr) fiber_->Unref();
+}
+
+absl::Status FiberHandle::Join() {
+  if (!ended()) {
+    Hub& hub = fiber_->hub_;
+    Waiter self{.fiber = hub.running()};
+    fiber_->joiners_.PushBack(self);
+    const Wake wake = hub.Park({.kind = WaitFor::Kind::kJoin, .object = fiber_});
+    if (!self.granted) {
+      fiber_->joiners_.Remove(self);
+      return WakeStatus(wake, "join");
+    }
+  }
+  fiber_->joined_ = true;
+  return fiber_->result_;
+}
+
+absl::Status FiberHandle::JoinOrThrow() {
+  absl::Status status = Join();
+  if (ended() && fiber_->exception_ != nullptr) std::rethrow_exception(fiber_->exception_);
+  return status;
+}
+
+}  // namespace grove

@@ -1,0 +1,301 @@
+#include "runtime/hub.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "runtime/check.h"
+#include "runtime/socket.h"
+#include "runtime/timeout.h"
+
+namespace grove {
+namespace {
+
+// The one thread-local. Reading it through a function that is never inlined into code that parks
+// keeps compilers from caching its address; fibers never migrate, so even a cached one is right.
+thread_local Hub* current_hub = nullptr;
+
+}  // namespace
+
+Hub* Hub::Current() {
+  return current_hub;
+}
+
+absl::StatusOr<std::unique_ptr<Hub>> Hub::Create(HubOptions options) {
+  std::unique_ptr<Poller> poller = std::move(options.poller);
+  if (poller == nullptr) {
+    absl::StatusOr<std::unique_ptr<Poller>> epoll = Poller::Epoll();
+    if (!epoll.ok()) return epoll.status();
+    poller = *std::move(epoll);
+  }
+  const int wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  if (wake_fd < 0) return ErrnoStatus(errno, "eventfd");
+  auto hub = std::unique_ptr<Hub>(new Hub(std::move(options), std::move(poller), wake_fd));
+  // The table skips tokens of no registration, so an event of the inbox only ends the wait.
+  if (absl::Status added = hub->poller_->Add(wake_fd, UINT64_MAX, Poller::Mode::kEdge);
+      !added.ok()) {
+    return added;
+  }
+  return hub;
+}
+
+Hub::Hub(HubOptions options, std::unique_ptr<Poller> poller, int wake_fd)
+    : options_(std::move(options)),
+      clock_(options_.clock != nullptr ? options_.clock : &Clock::Monotonic()),
+      poller_(std::move(poller)),
+      wake_fd_(wake_fd),
+      now_(clock_->Now()),
+      stacks_({.stack_bytes = options_.stack_bytes, .stacks_max = options_.fibers_max}),
+      descriptors_(*this, *poller_) {}
+
+Hub::~Hub() {
+  GROVE_CHECK(current_hub != this, "a hub can't be destroyed while it runs");
+  close(wake_fd_);
+}
+
+absl::Status Hub::RunMain(absl::FunctionRef<absl::Status()> body) {
+  GROVE_CHECK(current_hub == nullptr, "this thread runs a hub already");
+  current_hub = this;
+  native_.BindToThread();
+  leaving_.BindToThread();
+  now_ = clock_->Now();
+  absl::StatusOr<FiberHandle> main = Spawn("main", [&body] { return body(); });
+  absl::Status result = main.status();
+  if (main.ok()) {
+    while (!main->ended()) Turn(/*may_wait=*/true);
+    while (stats_.fibers_live > 0) {
+      CancelAll();
+      Turn(/*may_wait=*/runnable_.empty());
+    }
+    main->get()->joined_ = true;
+    result = main->get()->result_;
+    const std::exception_ptr exception = main->get()->exception_;
+    *main = FiberHandle();
+    current_hub = nullptr;
+    if (exception != nullptr) std::rethrow_exception(exception);
+  }
+  current_hub = nullptr;
+  return result;
+}
+
+void Hub::CancelAll() {
+  for (Fiber* fiber : fibers_) {
+    if (fiber != nullptr) fiber->Cancel();
+  }
+}
+
+void Hub::Turn(bool may_wait) {
+  ++stats_.turns;
+  DrainInbox();
+  FireTimers();
+  RunFibers();
+  if (turn_hook_) turn_hook_(*this);
+  Poll(may_wait);
+}
+
+void Hub::DrainInbox() {
+  if (!inbox_pending_.load(std::memory_order_acquire)) return;
+  std::vector<absl::AnyInvocable<void()>> calls;
+  {
+    absl::MutexLock lock(&inbox_mutex_);
+    calls.swap(inbox_);
+    inbox_pending_.store(false, std::memory_order_release);
+    uint64_t count;
+    [[maybe_unused]] const ssize_t drained = read(wake_fd_, &count, sizeof(count));
+  }
+  for (absl::AnyInvocable<void()>& call : calls) call();
+}
+
+void Hub::FireTimers() {
+  const MonotonicNanos due = timers_.next_deadline();
+  if (due > now_) return;
+  const double late = static_cast<double>(now_ - due) / 1e9;
+  const auto bound =
+      std::lower_bound(HubStats::kLagBounds.begin(), HubStats::kLagBounds.end(), late);
+  ++stats_.lag_counts[bound - HubStats::kLagBounds.begin()];
+  stats_.lag_seconds_sum += late;
+  stats_.timers_fired += timers_.Fire(now_);
+}
+
+void Hub::RunFibers() {
+  resumes_left_ = options_.resumes_per_turn;
+  if (runnable_.empty()) return;
+  Context::Switch(native_, NextContext(nullptr));
+  running_ = nullptr;
+}
+
+void Hub::Poll(bool may_wait) {
+  MonotonicNanos deadline = timers_.next_deadline();
+  if (!may_wait || !runnable_.empty() || inbox_pending_.load(std::memory_order_acquire))
+    deadline = 0;
+  ++stats_.polls;
+  poller_->Wait(deadline == 0 ? 0 : clock_->Now(), deadline, events_);
+  now_ = clock_->Now();
+  for (const Poller::Event& event : events_) descriptors_.Dispatch(event);
+  events_.clear();
+}
+
+// The context that gets the thread next. `self` is the fiber that gives it up, if any.
+Context& Hub::NextContext(const Fiber* self) {
+  if (runnable_.empty() || resumes_left_ <= 0) {
+    running_ = nullptr;
+    return native_;
+  }
+  --resumes_left_;
+  Fiber& next = runnable_.Pop([](Fiber& fiber) -> Fiber*& { return fiber.next_; });
+  next.state_ = Fiber::State::kRunning;
+  ++next.switches_;
+  ++stats_.switches;
+  running_ = &next;
+  if (next.label_ != nullptr && &next != self) next.resumed_at_ = clock_->Now();
+  return next.context_;
+}
+
+void Hub::SwitchAway(Fiber& self) {
+  const bool measured = self.label_ != nullptr;
+  if (measured) self.run_time_ += clock_->Now() - self.resumed_at_;
+  Context& next = NextContext(&self);
+  if (&next != &self.context_) {
+    Context::Switch(self.context_, next);
+  } else if (measured) {
+    self.resumed_at_ = clock_->Now();
+  }
+}
+
+Wake Hub::Park(const WaitFor& waiting_for) {
+  Fiber* const self = running_;
+  GROVE_CHECK(self != nullptr, "parked outside a fiber: only fibers may wait");
+  if (self->interrupted_) [[unlikely]]
+    return self->cancelled_ ? Wake::kCancelled : Wake::kTimedOut;
+  GROVE_CHECK(!self->context_.InException(), "parked in a catch block or while unwinding");
+  self->state_ = Fiber::State::kParked;
+  self->waiting_for_ = waiting_for;
+  SwitchAway(*self);
+  return self->wake_;
+}
+
+void Hub::ParkShielded(const WaitFor& waiting_for) {
+  Fiber* const self = running_;
+  GROVE_CHECK(self != nullptr, "parked outside a fiber: only fibers may wait");
+  self->shielded_ = true;
+  self->state_ = Fiber::State::kParked;
+  self->waiting_for_ = waiting_for;
+  SwitchAway(*self);
+  self->shielded_ = false;
+}
+
+void Hub::Resume(Fiber& fiber, Wake why) {
+  if (fiber.state_ != Fiber::State::kParked) return;
+  if (fiber.shielded_ && why != Wake::kReady) return;
+  fiber.state_ = Fiber::State::kRunnable;
+  fiber.wake_ = why;
+  runnable_.Push(fiber, [](Fiber& f) -> Fiber*& { return f.next_; });
+}
+
+void Hub::Yield() {
+  Fiber* const self = running_;
+  GROVE_CHECK(self != nullptr, "yielded outside a fiber");
+  GROVE_CHECK(!self->context_.InException(), "yielded in a catch block or while unwinding");
+  self->state_ = Fiber::State::kRunnable;
+  runnable_.Push(*self, [](Fiber& f) -> Fiber*& { return f.next_; });
+  SwitchAway(*self);
+}
+
+absl::StatusOr<FiberHandle> Hub::SpawnFiber(size_t closure_bytes, size_t closure_align,
+                                            Fiber::Run run, Fiber::Destroy destroy,
+                                            absl::FunctionRef<void(void*)> construct,
+                                            const SpawnOptions& options,
+                                            std::source_location site) {
+  absl::StatusOr<Stack> stack = stacks_.Acquire();
+  if (!stack.ok()) return stack.status();
+  // From the top: the Fiber, its closure, then the frames.
+  constexpr uintptr_t kLine = 64;
+  const uintptr_t fiber_at = (reinterpret_cast<uintptr_t>(stack->high) - sizeof(Fiber)) & -kLine;
+  const uintptr_t closure_at = (fiber_at - closure_bytes) & -std::max<uintptr_t>(closure_align, 16);
+  void* const closure = reinterpret_cast<void*>(closure_at);
+  construct(closure);
+  SpawnOptions inherited = options;
+  if (inherited.label == nullptr && running_ != nullptr) inherited.label = running_->label_;
+  Fiber* const fiber = new (reinterpret_cast<void*>(fiber_at))
+      Fiber(*this, *stack, static_cast<char*>(closure), run, destroy, closure, inherited, site);
+  fiber->id_ = next_fiber_id_++;
+  fiber->spawned_at_ = now_;
+  if (stack->index >= fibers_.size()) fibers_.resize(stack->index + 1);
+  fibers_[stack->index] = fiber;
+  ++stats_.spawned;
+  ++stats_.fibers_live;
+  runnable_.Push(*fiber, [](Fiber& f) -> Fiber*& { return f.next_; });
+  return FiberHandle(fiber);
+}
+
+void Hub::LeaveEnded(Fiber& self) {
+  if (self.label_ != nullptr) self.run_time_ += clock_->Now() - self.resumed_at_;
+  self.state_ = Fiber::State::kEnded;
+  while (Waiter* joiner = self.joiners_.Grant()) Unpark(*joiner->fiber);
+  fibers_[self.stack_.index] = nullptr;
+  ++stats_.ended;
+  --stats_.fibers_live;
+  // The stack goes back to the pool under our feet: nothing takes it before we have left.
+  self.Unref();
+  Context& next = NextContext(nullptr);
+  Context::Leave(leaving_, next);
+}
+
+HubStats Hub::Stats() const {
+  HubStats stats = stats_;
+  stats.run_queue_length = runnable_.size();
+  stats.timers_armed = timers_.size();
+  stats.descriptors = descriptors_.size();
+  return stats;
+}
+
+size_t Hub::VisitFibers(size_t cursor, size_t limit,
+                        absl::FunctionRef<void(const Fiber&)> visit) const {
+  size_t seen = 0;
+  for (; cursor < fibers_.size() && seen < limit; ++cursor) {
+    if (fibers_[cursor] == nullptr) continue;
+    visit(*fibers_[cursor]);
+    ++seen;
+  }
+  return cursor < fibers_.size() ? cursor : 0;
+}
+
+void Hub::Post(absl::AnyInvocable<void()> call) {
+  absl::MutexLock lock(&inbox_mutex_);
+  inbox_.push_back(std::move(call));
+  if (inbox_pending_.exchange(true, std::memory_order_acq_rel)) return;
+  const uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = write(wake_fd_, &one, sizeof(one));
+}
+
+absl::Status Sleep(absl::Duration duration) {
+  Hub& hub = *Hub::Current();
+  if (duration <= absl::ZeroDuration()) {
+    hub.Yield();
+    return absl::OkStatus();
+  }
+  struct Alarm : Timer {
+    Alarm(Hub& hub, Fiber& fiber) : Timer(&Ring), hub(hub), fiber(fiber) {}
+    static void Ring(Timer& timer) {
+      Alarm& self = static_cast<Alarm&>(timer);
+      self.rung = true;
+      self.hub.Unpark(self.fiber);
+    }
+    Hub& hub;
+    Fiber& fiber;
+    bool rung = false;
+  } alarm(hub, *hub.running());
+  hub.timers().Arm(alarm, DeadlineAfter(hub.now(), duration));
+  const Wake wake = hub.Park({.kind = WaitFor::Kind::kTimer});
+  hub.timers().Cancel(alarm);
+  if (alarm.rung) return absl::OkStatus();
+  return WakeStatus(wake, "sleep");
+}
+
+void Yield() {
+  Hub::Current()->Yield();
+}
+
+}  // namespace grove

@@ -1,0 +1,126 @@
+#include "runtime/offload.h"
+
+#include <algorithm>
+#include <exception>
+
+#include "runtime/check.h"
+#include "runtime/hub.h"
+
+namespace grove {
+
+// One Run(); lives on the calling fiber's stack.
+struct OffloadPool::Call {
+  enum class State { kQueued, kRunning, kDone, kDropped };
+
+  absl::FunctionRef<void()> body;
+  Hub& hub;
+  Fiber& fiber;
+  State state = State::kQueued;  // guarded by mutex_
+  std::exception_ptr exception = nullptr;
+  bool finished = false;  // hub thread only
+};
+
+OffloadPool::~OffloadPool() {
+  Stop();
+}
+
+absl::Status OffloadPool::Run(absl::FunctionRef<void()> body) {
+  Hub& hub = *Hub::Current();
+  Call call{.body = body, .hub = hub, .fiber = *hub.running()};
+  {
+    absl::MutexLock lock(&mutex_);
+    if (stopping_) return absl::CancelledError("offload: the pool has stopped");
+    if (calls_.size() >= options_.queue_max) {
+      return absl::ResourceExhaustedError("offload: too many calls wait for a thread");
+    }
+    calls_.push_back(&call);
+    if (idle_ == 0 && static_cast<int>(threads_.size()) < options_.threads) {
+      threads_.emplace_back([this] { ThreadLoop(); });
+    }
+  }
+  Wake wake = Wake::kReady;
+  while (!call.finished && wake == Wake::kReady) {
+    wake = hub.Park({.kind = WaitFor::Kind::kOffload, .object = this});
+  }
+  if (!call.finished) {
+    {
+      absl::MutexLock lock(&mutex_);
+      if (call.state == Call::State::kQueued) {
+        calls_.erase(std::find(calls_.begin(), calls_.end(), &call));
+        return WakeStatus(wake, "offload");
+      }
+    }
+    // It runs and may use this stack: wait it out.
+    while (!call.finished) hub.ParkShielded({.kind = WaitFor::Kind::kOffload, .object = this});
+  }
+  if (call.state == Call::State::kDropped)
+    return absl::CancelledError("offload: the pool has stopped");
+  if (call.exception != nullptr) std::rethrow_exception(call.exception);
+  return absl::OkStatus();
+}
+
+// Any thread. The call may be gone as soon as its hub has run the post.
+void OffloadPool::Finish(Call& call) {
+  call.hub.Post([&call] {
+    call.finished = true;
+    Hub::Current()->Unpark(call.fiber);
+  });
+}
+
+void OffloadPool::ThreadLoop() {
+  for (;;) {
+    Call* call;
+    {
+      absl::MutexLock lock(&mutex_);
+      ++idle_;
+      const auto has_work = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+        return stopping_ || !calls_.empty();
+      };
+      mutex_.Await(absl::Condition(&has_work));
+      --idle_;
+      if (calls_.empty()) return;
+      call = calls_.front();
+      calls_.pop_front();
+      call->state = Call::State::kRunning;
+      ++running_;
+    }
+    try {
+      call->body();
+    } catch (...) {
+      call->exception = std::current_exception();
+    }
+    {
+      absl::MutexLock lock(&mutex_);
+      --running_;
+      call->state = Call::State::kDone;
+    }
+    Finish(*call);
+  }
+}
+
+void OffloadPool::Stop() {
+  std::vector<std::thread> threads;
+  {
+    absl::MutexLock lock(&mutex_);
+    stopping_ = true;
+    for (Call* call : calls_) {
+      call->state = Call::State::kDropped;
+      Finish(*call);
+    }
+    calls_.clear();
+    threads.swap(threads_);
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+size_t OffloadPool::queued() const {
+  absl::MutexLock lock(&mutex_);
+  return calls_.size();
+}
+
+int OffloadPool::running() const {
+  absl::MutexLock lock(&mutex_);
+  return running_;
+}
+
+}  // namespace grove

@@ -1,0 +1,235 @@
+#include "runtime/socket.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <cstddef>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "runtime/hub.h"
+
+namespace grove {
+namespace {
+
+DescriptorTable& Table() {
+  return Hub::Current()->descriptors();
+}
+
+// One writev(2) without SIGPIPE; pipes and other descriptors have no MSG_NOSIGNAL, for them the
+// process ignores the signal.
+ssize_t SendParts(int fd, std::span<iovec> parts) {
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
+  const ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL);
+  if (sent >= 0 || errno != ENOTSOCK) return sent;
+  return writev(fd, parts.data(), static_cast<int>(parts.size()));
+}
+
+// Drops the first `bytes` of `parts`.
+std::span<iovec> Advance(std::span<iovec> parts, size_t bytes) {
+  while (!parts.empty() && bytes >= parts.front().iov_len) {
+    bytes -= parts.front().iov_len;
+    parts = parts.subspan(1);
+  }
+  if (!parts.empty()) {
+    parts.front().iov_base = static_cast<char*>(parts.front().iov_base) + bytes;
+    parts.front().iov_len -= bytes;
+  }
+  return parts;
+}
+
+}  // namespace
+
+absl::Status ErrnoStatus(int error, std::string_view call) {
+  const std::string text = absl::StrFormat("%s: %s", call, strerror(error));
+  switch (error) {
+    case ECONNRESET:
+    case EPIPE:
+    case ESHUTDOWN:
+    case ENOTCONN:
+    case ECONNABORTED:
+    case ECONNREFUSED:
+    case ETIMEDOUT:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case ENETDOWN:
+      return absl::UnavailableError(text);
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case ENOBUFS:
+    case ENOSPC:
+      return absl::ResourceExhaustedError(text);
+    default:
+      return absl::Status(absl::ErrnoToStatusCode(error), text);
+  }
+}
+
+std::string SocketAddress::ToString() const {
+  char text[INET6_ADDRSTRLEN] = "";
+  if (storage.ss_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(storage);
+    inet_ntop(AF_INET, &v4.sin_addr, text, sizeof(text));
+    return absl::StrCat(text, ":", ntohs(v4.sin_port));
+  }
+  if (storage.ss_family == AF_INET6) {
+    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(storage);
+    inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof(text));
+    return absl::StrCat("[", text, "]:", ntohs(v6.sin6_port));
+  }
+  const auto& local = reinterpret_cast<const sockaddr_un&>(storage);
+  if (length <= offsetof(sockaddr_un, sun_path)) return "unix:";
+  return absl::StrCat("unix:",
+                      std::string(local.sun_path, strnlen(local.sun_path, sizeof(local.sun_path))));
+}
+
+absl::StatusOr<Socket> Socket::Adopt(int fd) {
+  Socket socket(fd);
+  const int flags = fcntl(fd, F_GETFL);
+  if (flags < 0) return ErrnoStatus(errno, "fcntl(F_GETFL)");
+  if ((flags & O_NONBLOCK) == 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) {
+    return ErrnoStatus(errno, "fcntl(O_NONBLOCK)");
+  }
+  if (absl::Status added = Table().Register(fd, Poller::Mode::kEdge); !added.ok()) return added;
+  return socket;
+}
+
+absl::StatusOr<Socket> Socket::Connect(const SocketAddress& address) {
+  const int fd = ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return ErrnoStatus(errno, "socket");
+  const int connected =
+      connect(fd, reinterpret_cast<const sockaddr*>(&address.storage), address.length);
+  const int error = errno;
+  // Registered only now: epoll reports a socket that was never connected as hung up.
+  absl::StatusOr<Socket> socket = Adopt(fd);
+  if (!socket.ok() || connected == 0) return socket;
+  const std::string call = "connect " + address.ToString();
+  if (error != EINPROGRESS) return ErrnoStatus(error, call);
+  Table().NotReady(fd, Direction::kRead);
+  Table().NotReady(fd, Direction::kWrite);
+  if (absl::Status ready = Table().Await(fd, Direction::kWrite, WaitFor::Kind::kWrite);
+      !ready.ok()) {
+    return ready;
+  }
+  int failure = 0;
+  socklen_t length = sizeof(failure);
+  getsockopt(fd, SOL_SOCKET, SO_ERROR, &failure, &length);
+  if (failure != 0) return ErrnoStatus(failure, call);
+  return socket;
+}
+
+absl::StatusOr<Socket> Socket::ConnectUnix(std::string_view path) {
+  SocketAddress address;
+  auto& local = reinterpret_cast<sockaddr_un&>(address.storage);
+  local.sun_family = AF_UNIX;
+  if (path.size() >= sizeof(local.sun_path)) {
+    return absl::InvalidArgumentError(absl::StrFormat("UNIX socket path longer than %d bytes: %s",
+                                                      sizeof(local.sun_path) - 1, path));
+  }
+  memcpy(local.sun_path, path.data(), path.size());
+  address.length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1);
+  return Connect(address);
+}
+
+Socket& Socket::operator=(Socket&& other) noexcept {
+  if (this != &other) {
+    Close();
+    fd_ = std::exchange(other.fd_, -1);
+  }
+  return *this;
+}
+
+absl::StatusOr<size_t> Socket::Read(std::span<char> buffer) {
+  for (;;) {
+    absl::Status ready = Table().Await(fd_, Direction::kRead, WaitFor::Kind::kRead);
+    if (!ready.ok()) return ready;
+    const ssize_t got = read(fd_, buffer.data(), buffer.size());
+    if (got >= 0) {
+      // Less than asked for means drained: the next edge will tell, no call to see EAGAIN.
+      if (got > 0 && static_cast<size_t>(got) < buffer.size())
+        Table().NotReady(fd_, Direction::kRead);
+      return static_cast<size_t>(got);
+    }
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN) return ErrnoStatus(errno, "read");
+    Table().NotReady(fd_, Direction::kRead);
+  }
+}
+
+absl::Status Socket::ReadFull(std::span<char> buffer) {
+  for (size_t have = 0; have < buffer.size();) {
+    absl::StatusOr<size_t> got = Read(buffer.subspan(have));
+    if (!got.ok()) return got.status();
+    if (*got == 0 && have == 0) return absl::OutOfRangeError("end of stream");
+    if (*got == 0) {
+      return absl::UnavailableError(
+          absl::StrCat("the stream ended after ", have, " of ", buffer.size(), " bytes"));
+    }
+    have += *got;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Socket::Write(std::string_view bytes) {
+  iovec part{const_cast<char*>(bytes.data()), bytes.size()};
+  return Writev({&part, 1});
+}
+
+absl::Status Socket::Writev(std::span<iovec> parts) {
+  parts = Advance(parts, 0);
+  while (!parts.empty()) {
+    absl::Status ready = Table().Await(fd_, Direction::kWrite, WaitFor::Kind::kWrite);
+    if (!ready.ok()) return ready;
+    const ssize_t sent = SendParts(fd_, parts.first(std::min<size_t>(parts.size(), IOV_MAX)));
+    if (sent >= 0) {
+      parts = Advance(parts, static_cast<size_t>(sent));
+      continue;
+    }
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN) return ErrnoStatus(errno, "write");
+    Table().NotReady(fd_, Direction::kWrite);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Socket::ShutdownWrite() {
+  if (shutdown(fd_, SHUT_WR) == 0) return absl::OkStatus();
+  return ErrnoStatus(errno, "shutdown");
+}
+
+void Socket::Close() {
+  if (fd_ < 0) return;
+  const int fd = Release();
+  close(fd);
+}
+
+int Socket::Release() {
+  // A socket may outlive its hub in a static or a moved-from holder: then nothing is registered.
+  if (fd_ >= 0 && Hub::Current() != nullptr) Table().Unregister(fd_);
+  return std::exchange(fd_, -1);
+}
+
+SocketAddress Socket::PeerAddress() const {
+  SocketAddress address;
+  address.length = sizeof(address.storage);
+  if (getpeername(fd_, reinterpret_cast<sockaddr*>(&address.storage), &address.length) != 0) {
+    address = SocketAddress();
+  }
+  return address;
+}
+
+absl::Status AwaitReadable(int fd) {
+  return Table().Await(fd, Direction::kRead, WaitFor::Kind::kRead);
+}
+
+}  // namespace grove

@@ -1,0 +1,152 @@
+#include "server/config/schema.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+namespace grove {
+namespace {
+
+constexpr int64_t kDayMs = 24 * 60 * 60 * 1000;
+constexpr int64_t kMib = int64_t{1} << 20;
+constexpr int64_t kGib = int64_t{1} << 30;
+
+constexpr SchemaRow Text(absl::string_view key, absl::string_view default_text,
+                         absl::string_view meaning) {
+  return {key, "string", default_text, meaning};
+}
+
+constexpr SchemaRow Flag(absl::string_view key, absl::string_view meaning) {
+  return {key, "boolean", "false", meaning};
+}
+
+constexpr SchemaRow Choice(absl::string_view key, absl::string_view choices,
+                           absl::string_view default_text, absl::string_view meaning) {
+  return {key, choices, default_text, meaning};
+}
+
+// Upper ends are where a larger number is more likely a slip than a wish.
+constexpr SchemaRow Number(absl::string_view key, int64_t default_value, int64_t min, int64_t max,
+                           absl::string_view meaning) {
+  return {key, "integer", "", meaning, default_value, min, max};
+}
+
+constexpr SchemaRow kRows[] = {
+    Text("http.listen", "127.0.0.1:8090", "HTTP listener: HOST:PORT, [IPV6]:PORT or unix:PATH"),
+    Flag("http.insecure", "serve plain HTTP beyond loopback"),
+    Text("http.routes[].method", "any", "method of the route, such as GET"),
+    Text("http.routes[].path", "required", "exact path of the route, such as /hello"),
+    Text("http.routes[].function", "required", "registered HTTP handler that answers"),
+    Number("http.connections_max", 10'000, 1, 1'000'000, "open connections per worker"),
+    Number("http.idle_timeout_ms", 75'000, 1, kDayMs, "idle keep-alive connections close after"),
+    Number("http.header_timeout_ms", 10'000, 1, kDayMs,
+           "from the first byte of a request to the end of its head"),
+    Number("http.io_timeout_ms", 30'000, 1, kDayMs,
+           "longest silence within a body, or of a client that takes no bytes"),
+    Number("http.body_max_bytes", 8 * kMib, 1, 4 * kGib, "larger request bodies get 413"),
+
+    Text("control.listen", "127.0.0.1:8091", "gRPC listener"),
+    Flag("control.insecure", "serve plain, open gRPC beyond loopback"),
+    Text("control.tls.certificate_file", "no TLS", "PEM file with the certificate chain"),
+    Text("control.tls.key_file", "no TLS", "PEM file with the private key"),
+    Text("control.tokens[].name", "required", "name of the token in the audit log"),
+    Text("control.tokens[].secret_file", "required",
+         "file with the secret in its first line, 16 bytes or more, closed to others"),
+    Choice("control.tokens[].role", "read | write | admin", "required",
+           "read: get, list, wait; write: and spawn, cancel, resize; admin: and the backdoor"),
+
+    Text("admin.listen", "127.0.0.1:8092", "listener for metrics, health and dashboard"),
+    Flag("admin.insecure", "serve the admin port beyond loopback"),
+
+    {"workers", "integer", "number of CPUs", "worker processes", 0, 1, 256},
+    Text("state_dir", "$XDG_STATE_HOME/grove, else ~/.local/state/grove",
+         "directory of what survives a restart"),
+    Text("run_dir", "$XDG_RUNTIME_DIR/grove, else run below state_dir",
+         "directory of the workers' UNIX sockets"),
+    Number("drain_timeout_ms", 30'000, 1, kDayMs, "to finish requests and tasks after SIGTERM"),
+
+    Choice("log.format", "text | json", "text", "form of a log line"),
+    Choice("log.level", "debug | info | warning | error", "info", "least severity logged"),
+
+    Text("fetch.allow[]", "none", "CIDR ranges that fetches may reach although not public"),
+    Number("fetch.body_max_bytes", 4 * kMib, 1, kGib, "response body"),
+    Number("fetch.timeout_ms", 30'000, 1, kDayMs, "whole fetch, redirects included"),
+    Number("fetch.redirects_max", 5, 1, 100, "redirects followed"),
+    Number("fetch.concurrency_max", 256, 1, 100'000, "fetches at once per worker"),
+
+    Number("tasks.input_max_bytes", kMib, 1, kGib, "input of a task"),
+    Number("tasks.output_max_bytes", 4 * kMib, 1, kGib, "output of a task"),
+    Number("tasks.running_max_per_worker", 10'000, 1, 1'000'000, "attempts at once per worker"),
+    Number("tasks.retention_ms", 3'600'000, 1, 3650 * kDayMs, "ended tasks are kept this long"),
+    Number("tasks.retained_max", 100'000, 1, 100'000'000, "ended tasks kept at most"),
+    Number("tasks.default_timeout_ms", 300'000, 1, 365 * kDayMs,
+           "an attempt without a time-out of its own ends after"),
+    Number("tasks.interruptions_max", 5, 1, 1'000,
+           "a task whose worker died this often fails instead of being requeued"),
+
+    Text("tenants[].name", "required", "name of the tenant; `default` always exists"),
+    Text("tenants[].queues[].name", "required", "name of the queue; `default` always exists"),
+    Choice("tenants[].queues[].order", "fifo | lifo | priority", "fifo", "order of the backlog"),
+    Text("tenants[].queues[].pool", "default", "pool of the same tenant that the queue feeds"),
+    Number("tenants[].queues[].depth_max", 1'000'000, 1, 100'000'000, "tasks waiting at most"),
+    Flag("tenants[].queues[].paused", "start without dispatching"),
+    Text("tenants[].pools[].name", "required", "name of the pool; `default` always exists"),
+    Number("tenants[].pools[].size", 1'000, 1, 10'000'000, "tasks running at once"),
+
+    Number("backdoor.instructions_max", 10'000'000, 1'000, 1'000'000'000'000,
+           "Lua instructions per line"),
+    Number("backdoor.time_max_ms", 1'000, 1, 600'000, "time per line"),
+    Number("backdoor.memory_max_bytes", 16 * kMib, kMib, kGib, "Lua heap per session"),
+    Number("backdoor.output_max_bytes", 262'144, 1'024, 64 * kMib, "printed per line"),
+    Number("backdoor.sessions_max", 8, 1, 1'000, "sessions at once per worker"),
+
+    {"runtime.stack_bytes", "integer", "65536; 262144 for fibers of tasks and requests",
+     "stack reserved per fiber", 0, 16'384, kGib},
+    Number("runtime.fibers_max", 1'000'000, 100, 100'000'000, "live fibers per worker"),
+    Number("runtime.offload_threads", 8, 1, 1'024, "threads for blocking calls per worker"),
+};
+
+// "tenants[3].name" as "tenants[].name".
+std::string WithoutIndices(absl::string_view key) {
+  std::string plain;
+  bool inside = false;
+  for (const char c : key) {
+    if (c == ']') inside = false;
+    if (!inside) plain.push_back(c);
+    if (c == '[') inside = true;
+  }
+  return plain;
+}
+
+}  // namespace
+
+absl::Span<const SchemaRow> DescribeSchema() {
+  return kRows;
+}
+
+const SchemaRow* FindSchemaRow(absl::string_view key) {
+  const std::string plain = WithoutIndices(key);
+  const auto* row = std::find_if(std::begin(kRows), std::end(kRows),
+                                 [&plain](const SchemaRow& r) { return r.key == plain; });
+  return row == std::end(kRows) ? nullptr : row;
+}
+
+std::string FormatDefault(const SchemaRow& row) {
+  return row.default_text.empty() ? absl::StrCat(row.default_value) : std::string(row.default_text);
+}
+
+std::string FormatSchema() {
+  std::string out =
+      "Keys of the config file (YAML; a.b is key b within a, [] an entry of a list):\n";
+  for (const SchemaRow& row : kRows) {
+    absl::StrAppendFormat(&out, "\n  %s  (%s", row.key, row.type);
+    if (row.max != 0) absl::StrAppendFormat(&out, ", %d to %d", row.min, row.max);
+    absl::StrAppendFormat(&out, ")\n      %s\n      default: %s\n", row.meaning,
+                          FormatDefault(row));
+  }
+  return out;
+}
+
+}  // namespace grove

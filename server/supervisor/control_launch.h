@@ -1,0 +1,40 @@
+// ControlArguments: how the supervisor starts grove-control.
+//
+//   grove-control --config_fd=N --scoreboard_fd=N --lifeline_fd=N --ready_fd=N
+//
+// config_fd: the resolved config (server/config/handover.h). scoreboard_fd: Scoreboard::Open.
+// lifeline_fd: a pipe that reaches its end when the supervisor is gone: exit then. ready_fd: once
+// both ports serve, one line "control=ADDRESS admin=ADDRESS\n" with the real ports, then close it.
+// The link of worker N is RUN_DIR/worker-N.link, its backdoor RUN_DIR/worker-N.backdoor.
+// SIGTERM: drain, exit with 0. At boot exit 3 for a port that cannot be bound, 2 for a bad config:
+// the daemon ends with the same code. SIGINT arrives ignored: the supervisor sends SIGTERM.
+#ifndef GROVE_SERVER_SUPERVISOR_CONTROL_LAUNCH_H_
+#define GROVE_SERVER_SUPERVISOR_CONTROL_LAUNCH_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace grove {
+
+struct ControlDescriptors {
+  int config_fd = -1;
+  int scoreboard_fd = -1;
+  int lifeline_fd = -1;
+  int ready_fd = -1;
+};
+
+// argv[1..] of grove-control.
+std::vector<std::string> ControlArguments(const ControlDescriptors& descriptors);
+
+// The executable to start: `wish` (--control_binary) if not empty, else "grove-control" beside
+// `self` (the daemon's own path), in the folder above it, or in one of `search_path`'s (as PATH).
+// kNotFound lists where it looked.
+absl::StatusOr<std::string> FindControlBinary(absl::string_view wish, absl::string_view self,
+                                              absl::string_view search_path);
+
+}  // namespace grove
+
+#endif  // GROVE_SERVER_SUPERVISOR_CONTROL_LAUNCH_H_

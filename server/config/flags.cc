@@ -1,0 +1,220 @@
+#include "server/config/flags.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "absl/flags/reflection.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/strip.h"
+#include "absl/types/optional.h"
+#include "server/config/near_match.h"
+
+ABSL_FLAG(absl::optional<std::string>, http, absl::nullopt, "HTTP listener");
+ABSL_FLAG(absl::optional<std::string>, control, absl::nullopt, "gRPC listener");
+ABSL_FLAG(absl::optional<std::string>, admin, absl::nullopt,
+          "listener for metrics, health and dashboard");
+ABSL_FLAG(absl::optional<int64_t>, workers, absl::nullopt, "worker processes, 1 to 256");
+ABSL_FLAG(absl::optional<std::string>, state_dir, absl::nullopt,
+          "directory of what survives a restart");
+ABSL_FLAG(absl::optional<std::string>, run_dir, absl::nullopt,
+          "directory of the workers' UNIX sockets");
+ABSL_FLAG(std::string, config, "", "config file, YAML; --help_config lists its keys");
+ABSL_FLAG(std::string, control_binary, "", "path of grove-control");
+ABSL_FLAG(bool, insecure, false, "listen beyond loopback without TLS and tokens");
+ABSL_FLAG(bool, check, false, "check flags and config, and exit: 0 good, 2 bad");
+ABSL_FLAG(absl::optional<std::string>, log_format, absl::nullopt, "form of a log line: text, json");
+ABSL_FLAG(absl::optional<std::string>, log_level, absl::nullopt,
+          "least severity logged: debug, info, warning, error");
+ABSL_FLAG(absl::optional<int64_t>, drain_timeout_ms, absl::nullopt,
+          "milliseconds to finish requests and tasks after SIGTERM");
+ABSL_FLAG(bool, help_config, false, "print the keys of the config file with their defaults");
+
+namespace grove {
+namespace {
+
+// The order and the words of --help; what a flag does stands at its definition.
+struct FlagRow {
+  const char* name;
+  const char* value;  // nullptr: a switch.
+  const char* default_text;
+};
+
+constexpr FlagRow kRows[] = {
+    {"http", "HOST:PORT|unix:PATH", "127.0.0.1:8090"},
+    {"control", "HOST:PORT|unix:PATH", "127.0.0.1:8091"},
+    {"admin", "HOST:PORT|unix:PATH", "127.0.0.1:8092"},
+    {"workers", "N", "number of CPUs"},
+    {"state_dir", "DIR", "$XDG_STATE_HOME/grove, else ~/.local/state/grove"},
+    {"run_dir", "DIR", "$XDG_RUNTIME_DIR/grove, else run below the state directory"},
+    {"config", "FILE", "none"},
+    {"control_binary", "FILE", "grove-control beside this program"},
+    {"insecure", nullptr, "off"},
+    {"log_format", "FORMAT", "text"},
+    {"log_level", "LEVEL", "info"},
+    {"drain_timeout_ms", "MS", "30000"},
+    {"check", nullptr, "off"},
+    {"help_config", nullptr, "off"},
+};
+
+bool IsOurs(absl::string_view name) {
+  return std::any_of(std::begin(kRows), std::end(kRows),
+                     [name](const FlagRow& row) { return name == row.name; });
+}
+
+// Abseil's own (--flagfile, --helpfull, …) act in absl::ParseCommandLine alone, so here they are
+// unknown, not silently without effect.
+bool IsAbseils(const absl::CommandLineFlag& flag) {
+  return absl::StrContains(flag.Filename(), "absl/flags/");
+}
+
+absl::CommandLineFlag* Find(absl::string_view name) {
+  absl::CommandLineFlag* flag = absl::FindCommandLineFlag(name);
+  return flag == nullptr || flag->IsRetired() || IsAbseils(*flag) ? nullptr : flag;
+}
+
+std::vector<std::string> KnownNames() {
+  std::vector<std::string> names = {"help", "version"};
+  for (const auto& [name, flag] : absl::GetAllFlags()) {
+    if (!flag->IsRetired() && !IsAbseils(*flag)) names.emplace_back(name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::string Shown(absl::string_view text) {
+  return absl::CHexEscape(text);
+}
+
+absl::Status UnknownFlag(absl::string_view name) {
+  const std::string near = NearMatch(name, KnownNames());
+  return absl::InvalidArgumentError(absl::StrCat(
+      "unknown flag --", Shown(name), "; ",
+      near.empty() ? "" : absl::StrCat("did you mean --", near, "? "), "--help lists them"));
+}
+
+// One argument as a flag; takes the next argument too where that is its value.
+absl::Status ParseOne(absl::string_view argument, const char* next, bool* took_next) {
+  *took_next = false;
+  absl::string_view name = argument;
+  if (!absl::ConsumePrefix(&name, "--")) absl::ConsumePrefix(&name, "-");
+  const size_t equals = name.find('=');
+  const bool has_value = equals != absl::string_view::npos;
+  std::string value(has_value ? name.substr(equals + 1) : "");
+  name = name.substr(0, equals);
+
+  absl::CommandLineFlag* flag = Find(name);
+  if (flag == nullptr && !has_value && absl::StartsWith(name, "no")) {
+    flag = Find(name.substr(2));
+    if (flag == nullptr || !flag->IsOfType<bool>()) return UnknownFlag(name);
+    value = "false";
+  } else if (flag == nullptr) {
+    return UnknownFlag(name);
+  } else if (!has_value && flag->IsOfType<bool>()) {
+    value = "true";
+  } else if (!has_value && next != nullptr) {
+    value = next;
+    *took_next = true;
+  } else if (!has_value) {
+    return absl::InvalidArgumentError(absl::StrCat("--", name, " needs a value"));
+  }
+  if (value.empty() && IsOurs(name)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--", name, " has an empty value; leave it out for its default"));
+  }
+  std::string error;
+  if (flag->ParseFrom(value, &error)) return absl::OkStatus();
+  // Abseil's text repeats flag and value in three lines; only a reason of the type's own is news.
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--", name, "=", Shown(value), ": no such value for this flag (", flag->Help(), ")"));
+}
+
+std::optional<std::string> Std(const absl::optional<std::string>& value) {
+  return value.has_value() ? std::optional<std::string>(*value) : std::nullopt;
+}
+
+std::optional<int64_t> Std(const absl::optional<int64_t>& value) {
+  return value.has_value() ? std::optional<int64_t>(*value) : std::nullopt;
+}
+
+DaemonFlags Collected() {
+  DaemonFlags flags;
+  flags.http = Std(absl::GetFlag(FLAGS_http));
+  flags.control = Std(absl::GetFlag(FLAGS_control));
+  flags.admin = Std(absl::GetFlag(FLAGS_admin));
+  flags.workers = Std(absl::GetFlag(FLAGS_workers));
+  flags.state_dir = Std(absl::GetFlag(FLAGS_state_dir));
+  flags.run_dir = Std(absl::GetFlag(FLAGS_run_dir));
+  flags.log_format = Std(absl::GetFlag(FLAGS_log_format));
+  flags.log_level = Std(absl::GetFlag(FLAGS_log_level));
+  flags.drain_timeout_ms = Std(absl::GetFlag(FLAGS_drain_timeout_ms));
+  flags.insecure = absl::GetFlag(FLAGS_insecure);
+  flags.config = absl::GetFlag(FLAGS_config);
+  flags.control_binary = absl::GetFlag(FLAGS_control_binary);
+  flags.check = absl::GetFlag(FLAGS_check);
+  flags.help_config = absl::GetFlag(FLAGS_help_config);
+  return flags;
+}
+
+void AppendFlag(std::string* out, absl::string_view name, const char* value, absl::string_view help,
+                absl::string_view default_text) {
+  absl::StrAppend(out, "  --", name, value == nullptr ? "" : "=", value == nullptr ? "" : value,
+                  "\n      ", help, "\n      default: ", default_text, "\n");
+}
+
+}  // namespace
+
+absl::StatusOr<DaemonFlags> ParseFlags(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    const absl::string_view argument = argv[i];
+    // Not ABSL_FLAGs: Abseil's parser defines these names, and an application may link it.
+    if (argument == "--help" || argument == "-help" || argument == "-h" ||
+        argument == "--version" || argument == "-version") {
+      DaemonFlags flags = Collected();
+      flags.version = absl::EndsWith(argument, "version");
+      flags.help = !flags.version;
+      return flags;
+    }
+    if (argument == "--" && i + 1 == argc) break;
+    if (argument == "--" || argument.size() < 2 || argument[0] != '-') {
+      return absl::InvalidArgumentError(
+          absl::StrCat("unexpected argument '", Shown(argument == "--" ? argv[i + 1] : argument),
+                       "'; only flags are taken, --help lists them"));
+    }
+    bool took_next = false;
+    absl::Status s = ParseOne(argument, i + 1 < argc ? argv[i + 1] : nullptr, &took_next);
+    if (!s.ok()) return s;
+    if (took_next) ++i;
+  }
+  return Collected();
+}
+
+std::string FlagsUsage(absl::string_view program) {
+  std::string out = absl::StrCat("Usage: ", program, " [--FLAG=VALUE]...\n\n",
+                                 "Serves HTTP and runs tasks on green threads. "
+                                 "A flag beats the config file.\n\nFlags:\n");
+  for (const FlagRow& row : kRows) {
+    AppendFlag(&out, row.name, row.value, absl::FindCommandLineFlag(row.name)->Help(),
+               row.default_text);
+  }
+  AppendFlag(&out, "help", nullptr, "print this text", "off");
+  AppendFlag(&out, "version", nullptr, "print the version", "off");
+
+  std::string theirs;
+  for (const std::string& name : KnownNames()) {
+    if (IsOurs(name) || name == "help" || name == "version") continue;
+    const absl::CommandLineFlag& flag = *absl::FindCommandLineFlag(name);
+    AppendFlag(&theirs, name, flag.IsOfType<bool>() ? nullptr : "VALUE", flag.Help(),
+               flag.DefaultValue());
+  }
+  if (!theirs.empty()) absl::StrAppend(&out, "\nFlags of the application:\n", theirs);
+  absl::StrAppend(&out,
+                  "\nExit codes: 0 stopped as asked, 1 crash, 2 bad flags or config, "
+                  "3 cannot bind, 4 workers fail to boot.\n");
+  return out;
+}
+
+}  // namespace grove

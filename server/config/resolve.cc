@@ -1,0 +1,285 @@
+#include "server/config/resolve.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+#include <filesystem>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "google/protobuf/descriptor.h"
+#include "google/protobuf/message.h"
+#include "server/config/address.h"
+#include "server/config/schema.h"
+#include "server/config/validate.h"
+
+namespace grove {
+namespace {
+
+using config::v1::Config;
+using config::v1::Tenant;
+using ::google::protobuf::FieldDescriptor;
+using ::google::protobuf::Message;
+
+constexpr char kDefaultName[] = "default";
+constexpr char kLevels[][8] = {"debug", "info", "warning", "error"};
+
+// The longest name below run_dir, at the largest number of workers.
+constexpr absl::string_view kLongestSocketName = "/worker-255.backdoor";
+
+absl::Status Wrong(absl::string_view where, absl::string_view what) {
+  return absl::InvalidArgumentError(absl::StrCat(where, ": ", what));
+}
+
+absl::Status CheckRange(absl::string_view where, int64_t number, const SchemaRow& row) {
+  if (number >= row.min && number <= row.max) return absl::OkStatus();
+  return Wrong(where, absl::StrCat(number, " is not within ", row.min, " to ", row.max));
+}
+
+// The flags that replace a text of the file.
+void ApplyTexts(const DaemonFlags& flags, FlagOfKey* origin, Config* config) {
+  const auto apply = [origin](const std::optional<std::string>& value, const char* key,
+                              const char* flag, std::string* field) {
+    if (!value.has_value()) return;
+    *field = *value;
+    (*origin)[key] = flag;
+  };
+  apply(flags.http, "http.listen", "--http", config->mutable_http()->mutable_listen());
+  apply(flags.control, "control.listen", "--control", config->mutable_control()->mutable_listen());
+  apply(flags.admin, "admin.listen", "--admin", config->mutable_admin()->mutable_listen());
+  apply(flags.state_dir, "state_dir", "--state_dir", config->mutable_state_dir());
+  apply(flags.run_dir, "run_dir", "--run_dir", config->mutable_run_dir());
+  apply(flags.log_level, "log.level", "--log_level", config->mutable_log()->mutable_level());
+}
+
+absl::Status ApplyFlags(const DaemonFlags& flags, FlagOfKey* origin, Config* config) {
+  ApplyTexts(flags, origin, config);
+  if (flags.workers.has_value()) {
+    absl::Status s = CheckRange("--workers", *flags.workers, *FindSchemaRow("workers"));
+    if (!s.ok()) return s;
+    config->set_workers(static_cast<int32_t>(*flags.workers));
+  }
+  if (flags.drain_timeout_ms.has_value()) {
+    absl::Status s = CheckRange("--drain_timeout_ms", *flags.drain_timeout_ms,
+                                *FindSchemaRow("drain_timeout_ms"));
+    if (!s.ok()) return s;
+    config->set_drain_timeout_ms(*flags.drain_timeout_ms);
+  }
+  if (flags.log_format.has_value()) {
+    const std::string format = absl::AsciiStrToLower(*flags.log_format);
+    if (format != "text" && format != "json") {
+      return Wrong("--log_format", absl::StrCat("'", *flags.log_format, "': want text or json"));
+    }
+    config->mutable_log()->set_format(format == "json" ? config::v1::Log::FORMAT_JSON
+                                                       : config::v1::Log::FORMAT_TEXT);
+  }
+  if (flags.insecure) {
+    config->mutable_http()->set_insecure(true);
+    config->mutable_control()->set_insecure(true);
+    config->mutable_admin()->set_insecure(true);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckTexts(const Message& message, const FieldDescriptor& field,
+                        const std::string& key) {
+  const auto& reflection = *message.GetReflection();
+  const int count = field.is_repeated() ? reflection.FieldSize(message, &field) : 1;
+  for (int i = 0; i < count; ++i) {
+    const std::string text = field.is_repeated() ? reflection.GetRepeatedString(message, &field, i)
+                                                 : reflection.GetString(message, &field);
+    if (!IsPlainText(text)) return Wrong(key, "want UTF-8 without control characters");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FillInteger(const FieldDescriptor& field, const std::string& key, Message* message) {
+  const auto& reflection = *message->GetReflection();
+  const SchemaRow* row = FindSchemaRow(key);
+  if (row == nullptr) return absl::InternalError(absl::StrCat("no schema row for ", key));
+  const bool is_32 = field.cpp_type() == FieldDescriptor::CPPTYPE_INT32;
+  const int64_t number =
+      is_32 ? reflection.GetInt32(*message, &field) : reflection.GetInt64(*message, &field);
+  if (number != 0) return CheckRange(key, number, *row);
+  if (is_32) {
+    reflection.SetInt32(message, &field, static_cast<int32_t>(row->default_value));
+  } else {
+    reflection.SetInt64(message, &field, row->default_value);
+  }
+  return absl::OkStatus();
+}
+
+// Every number of `message` and below: its default where it is 0, else checked. Every text:
+// checked.
+absl::Status FillFields(const std::string& prefix, Message* message) {
+  const auto& reflection = *message->GetReflection();
+  for (int i = 0; i < message->GetDescriptor()->field_count(); ++i) {
+    const FieldDescriptor& field = *message->GetDescriptor()->field(i);
+    const std::string key = absl::StrCat(prefix, field.name());
+    absl::Status s;
+    if (field.cpp_type() == FieldDescriptor::CPPTYPE_STRING) {
+      s = CheckTexts(*message, field, key);
+    } else if (field.cpp_type() == FieldDescriptor::CPPTYPE_INT32 ||
+               field.cpp_type() == FieldDescriptor::CPPTYPE_INT64) {
+      s = FillInteger(field, key, message);
+    } else if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE && field.is_repeated()) {
+      for (int j = 0; j < reflection.FieldSize(*message, &field) && s.ok(); ++j) {
+        s = FillFields(absl::StrCat(key, "[", j, "]."),
+                       reflection.MutableRepeatedMessage(message, &field, j));
+      }
+    } else if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
+      // The presence of this section turns TLS on.
+      const bool is_tls = field.message_type() == config::v1::Tls::descriptor();
+      if (is_tls && !reflection.HasField(*message, &field)) continue;
+      s = FillFields(key + ".", reflection.MutableMessage(message, &field));
+    }
+    if (!s.ok()) return s;
+  }
+  return absl::OkStatus();
+}
+
+void FillText(absl::string_view key, std::string* field) {
+  if (field->empty()) *field = std::string(FindSchemaRow(key)->default_text);
+}
+
+template <typename List>
+auto* FindOrAdd(absl::string_view name, List* list) {
+  for (auto& entry : *list) {
+    if (entry.name() == name) return &entry;
+  }
+  auto* added = list->Add();
+  added->set_name(std::string(name));
+  return added;
+}
+
+// A tenant that lists its queues has these alone; others get a queue `default`, and a pool
+// `default` stands wherever a queue feeds it.
+void FillTenant(Tenant* tenant) {
+  const bool is_default = tenant->name() == kDefaultName;
+  if (is_default || tenant->queues().empty()) FindOrAdd(kDefaultName, tenant->mutable_queues());
+  if (is_default) FindOrAdd(kDefaultName, tenant->mutable_pools());
+  for (config::v1::Queue& queue : *tenant->mutable_queues()) {
+    if (queue.order() == config::v1::Queue::ORDER_UNSPECIFIED) {
+      queue.set_order(config::v1::Queue::ORDER_FIFO);
+    }
+    FillText("tenants[].queues[].pool", queue.mutable_pool());
+    if (queue.pool() == kDefaultName) FindOrAdd(kDefaultName, tenant->mutable_pools());
+  }
+}
+
+absl::Status FillLog(const FlagOfKey& origin, config::v1::Log* log) {
+  if (log->format() == config::v1::Log::FORMAT_UNSPECIFIED) {
+    log->set_format(config::v1::Log::FORMAT_TEXT);
+  }
+  FillText("log.level", log->mutable_level());
+  const std::string level = absl::AsciiStrToLower(log->level());
+  if (std::find(std::begin(kLevels), std::end(kLevels), level) == std::end(kLevels)) {
+    const bool by_flag = origin.count("log.level") > 0;
+    return Wrong(by_flag ? "--log_level" : "log.level",
+                 absl::StrCat("'", log->level(), "': want debug, info, warning or error"));
+  }
+  log->set_level(level);
+  return absl::OkStatus();
+}
+
+std::string Absolute(const std::string& directory, const Environment& environment) {
+  const std::filesystem::path joined = std::filesystem::path(environment.working_directory) /
+                                       directory;  // An absolute one replaces it.
+  std::string normal = joined.lexically_normal().string();
+  while (normal.size() > 1 && normal.back() == '/') normal.pop_back();
+  return normal;
+}
+
+// The XDG base directory specification has relative values ignored.
+bool IsSet(const std::string& directory) {
+  return absl::StartsWith(directory, "/");
+}
+
+absl::Status FillDirectories(const Environment& environment, const FlagOfKey& origin,
+                             Config* config) {
+  if (config->state_dir().empty()) {
+    if (IsSet(environment.state_home)) {
+      config->set_state_dir(absl::StrCat(environment.state_home, "/grove"));
+    } else if (IsSet(environment.home)) {
+      config->set_state_dir(absl::StrCat(environment.home, "/.local/state/grove"));
+    } else {
+      return Wrong("state_dir",
+                   "no default, since neither XDG_STATE_HOME nor HOME is set; give --state_dir");
+    }
+  }
+  config->set_state_dir(Absolute(config->state_dir(), environment));
+  if (config->run_dir().empty()) {
+    config->set_run_dir(IsSet(environment.runtime_dir)
+                            ? absl::StrCat(environment.runtime_dir, "/grove")
+                            : absl::StrCat(config->state_dir(), "/run"));
+  }
+  config->set_run_dir(Absolute(config->run_dir(), environment));
+  const size_t room = kUnixPathMax - kLongestSocketName.size();
+  if (config->run_dir().size() <= room) return absl::OkStatus();
+  return Wrong(origin.count("run_dir") > 0 ? "--run_dir" : "run_dir",
+               absl::StrCat("'", config->run_dir(), "' has ", config->run_dir().size(),
+                            " bytes, and at most ", room,
+                            " leave room for the workers' UNIX sockets; give a shorter --run_dir"));
+}
+
+std::string Variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+int AllowedCpus() {
+  // The kernel refuses masks shorter than its own; no kernel is built for more CPUs than this.
+  constexpr int kCpusMax = 8192;
+  std::vector<cpu_set_t> mask(kCpusMax / CPU_SETSIZE);
+  const size_t bytes = mask.size() * sizeof(cpu_set_t);
+  if (sched_getaffinity(0, bytes, mask.data()) != 0) return 1;
+  return std::max(1, CPU_COUNT_S(bytes, mask.data()));
+}
+
+}  // namespace
+
+Environment Environment::OfThisProcess() {
+  Environment environment;
+  environment.home = Variable("HOME");
+  environment.state_home = Variable("XDG_STATE_HOME");
+  environment.runtime_dir = Variable("XDG_RUNTIME_DIR");
+  std::error_code ignored;  // A deleted working directory matters only to relative ones.
+  environment.working_directory = std::filesystem::current_path(ignored).string();
+  if (environment.working_directory.empty()) environment.working_directory = "/";
+  environment.cpus = AllowedCpus();
+  return environment;
+}
+
+absl::StatusOr<Config> Resolve(const DaemonFlags& flags, const Config& file,
+                               const Environment& environment) {
+  Config config = file;
+  FlagOfKey origin;
+  if (absl::Status s = ApplyFlags(flags, &origin, &config); !s.ok()) return s;
+  FillText("http.listen", config.mutable_http()->mutable_listen());
+  FillText("control.listen", config.mutable_control()->mutable_listen());
+  FillText("admin.listen", config.mutable_admin()->mutable_listen());
+  if (absl::Status s = FillLog(origin, config.mutable_log()); !s.ok()) return s;
+  if (absl::Status s = FillDirectories(environment, origin, &config); !s.ok()) return s;
+  FindOrAdd(kDefaultName, config.mutable_tenants());
+  for (Tenant& tenant : *config.mutable_tenants()) FillTenant(&tenant);
+  if (absl::Status s = FillFields("", &config); !s.ok()) return s;
+  if (config.workers() == 0) {
+    const int64_t most = FindSchemaRow("workers")->max;
+    config.set_workers(static_cast<int32_t>(std::clamp<int64_t>(environment.cpus, 1, most)));
+  }
+  if (absl::Status s = ValidateConfig(origin, &config); !s.ok()) return s;
+  return config;
+}
+
+absl::StatusOr<Config> Resolve(const DaemonFlags& flags, const Config& file) {
+  return Resolve(flags, file, Environment::OfThisProcess());
+}
+
+}  // namespace grove

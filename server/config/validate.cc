@@ -1,0 +1,284 @@
+#include "server/config/validate.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "server/config/address.h"
+#include "server/config/secret.h"
+
+namespace grove {
+namespace {
+
+using config::v1::Config;
+using config::v1::Control;
+using config::v1::Tenant;
+
+// A DNS label's length (RFC 1035 2.3.4): names become labels of metrics and paths.
+constexpr size_t kNameBytesMax = 63;
+
+absl::Status Wrong(absl::string_view where, absl::string_view what) {
+  return absl::InvalidArgumentError(absl::StrCat(where, ": ", what));
+}
+
+std::string Indexed(absl::string_view list, int index, absl::string_view field) {
+  return absl::StrCat(list, "[", index, "]", field.empty() ? "" : ".", field);
+}
+
+bool IsNameEnd(char c) {
+  return absl::ascii_islower(c) || absl::ascii_isdigit(c);
+}
+
+bool IsName(absl::string_view name) {
+  if (name.empty() || name.size() > kNameBytesMax) return false;
+  if (!IsNameEnd(name.front()) || !IsNameEnd(name.back())) return false;
+  return std::all_of(name.begin(), name.end(),
+                     [](char c) { return IsNameEnd(c) || c == '-' || c == '_' || c == '.'; });
+}
+
+// A well-formed name that is not yet among `taken`, and is then.
+absl::Status TakeName(const std::string& where, const std::string& name,
+                      std::set<std::string>* taken) {
+  if (!IsName(name)) {
+    return Wrong(where, absl::StrCat("'", absl::CHexEscape(name),
+                                     "' is no name: want 1 to 63 of a-z 0-9 - _ . with a letter or "
+                                     "digit at both ends"));
+  }
+  if (taken->insert(name).second) return absl::OkStatus();
+  return Wrong(where, absl::StrCat("'", name, "' stands twice"));
+}
+
+class Validator {
+ public:
+  Validator(const FlagOfKey& flag_of_key, Config* config)
+      : flag_of_key_(flag_of_key), config_(*config) {}
+
+  absl::Status Run() {
+    for (absl::Status (Validator::*check)() :
+         {&Validator::CheckListeners, &Validator::CheckTls, &Validator::CheckTokens,
+          &Validator::CheckRoutes, &Validator::CheckFetch, &Validator::CheckTenants}) {
+      if (absl::Status s = (this->*check)(); !s.ok()) return s;
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  std::string Label(const std::string& key) const {
+    const auto flag = flag_of_key_.find(key);
+    return flag == flag_of_key_.end() ? key : flag->second;
+  }
+
+  absl::StatusOr<ListenAddress> Listen(const std::string& key, std::string* text);
+  absl::Status CheckListeners();
+  absl::Status CheckPlain(const std::string& section, bool insecure, const ListenAddress& address);
+  absl::Status CheckControl(const ListenAddress& address);
+  absl::Status CheckTls();
+  absl::Status CheckTokens();
+  absl::Status CheckRoutes();
+  absl::Status CheckFetch();
+  absl::Status CheckTenants();
+  absl::Status CheckTenant(const std::string& where, const Tenant& tenant);
+
+  const FlagOfKey& flag_of_key_;
+  Config& config_;
+};
+
+absl::StatusOr<ListenAddress> Validator::Listen(const std::string& key, std::string* text) {
+  absl::StatusOr<ListenAddress> address = ListenAddress::Parse(*text);
+  if (!address.ok()) return Wrong(Label(key), address.status().message());
+  *text = address->Format();
+  return address;
+}
+
+absl::Status Validator::CheckListeners() {
+  const auto http = Listen("http.listen", config_.mutable_http()->mutable_listen());
+  if (!http.ok()) return http.status();
+  const auto control = Listen("control.listen", config_.mutable_control()->mutable_listen());
+  if (!control.ok()) return control.status();
+  const auto admin = Listen("admin.listen", config_.mutable_admin()->mutable_listen());
+  if (!admin.ok()) return admin.status();
+
+  const std::pair<const char*, const ListenAddress*> all[] = {
+      {"http.listen", &*http}, {"control.listen", &*control}, {"admin.listen", &*admin}};
+  for (int i = 0; i < 3; ++i) {
+    const bool free_port =
+        all[i].second->kind() != ListenAddress::Kind::kUnix && all[i].second->port() == 0;
+    for (int j = 0; j < i && !free_port; ++j) {
+      if (!(*all[i].second == *all[j].second)) continue;
+      return Wrong(Label(all[i].first),
+                   absl::StrCat(all[i].second->Format(), " is taken by ", Label(all[j].first)));
+    }
+  }
+  if (absl::Status s = CheckPlain("http", config_.http().insecure(), *http); !s.ok()) return s;
+  if (absl::Status s = CheckPlain("admin", config_.admin().insecure(), *admin); !s.ok()) return s;
+  return CheckControl(*control);
+}
+
+absl::Status Validator::CheckPlain(const std::string& section, bool insecure,
+                                   const ListenAddress& address) {
+  if (insecure || address.IsLoopback()) return absl::OkStatus();
+  return Wrong(Label(section + ".listen"),
+               absl::StrCat(address.Format(), " is reachable beyond this machine, and ", section,
+                            " has neither TLS nor tokens; listen on 127.0.0.1, ::1 or unix:, or "
+                            "accept it with ",
+                            section, ".insecure: true or --insecure"));
+}
+
+absl::Status Validator::CheckControl(const ListenAddress& address) {
+  const Control& control = config_.control();
+  if (control.insecure() || address.IsLoopback()) return absl::OkStatus();
+  std::vector<std::string> missing;
+  if (!control.has_tls()) missing.push_back("control.tls");
+  if (control.tokens().empty()) missing.push_back("control.tokens");
+  if (missing.empty()) return absl::OkStatus();
+  return Wrong(
+      Label("control.listen"),
+      absl::StrCat(address.Format(), " is reachable beyond this machine without ", missing[0],
+                   missing.size() > 1 ? " and " : "", missing.size() > 1 ? missing[1] : "",
+                   "; set both, listen on 127.0.0.1, ::1 or unix:, or accept it with "
+                   "control.insecure: true or --insecure"));
+}
+
+absl::Status Validator::CheckTls() {
+  if (!config_.control().has_tls()) return absl::OkStatus();
+  const config::v1::Tls& tls = config_.control().tls();
+  if (tls.certificate_file().empty() || tls.key_file().empty()) {
+    return Wrong("control.tls", "needs both certificate_file and key_file");
+  }
+  if (absl::Status s = CheckReadableFile(tls.certificate_file()); !s.ok()) {
+    return Wrong("control.tls.certificate_file", s.message());
+  }
+  if (absl::Status s = CheckPrivateFile(tls.key_file()); !s.ok()) {
+    return Wrong("control.tls.key_file", s.message());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Validator::CheckTokens() {
+  std::set<std::string> names;
+  std::set<std::string> secrets;
+  for (int i = 0; i < config_.control().tokens_size(); ++i) {
+    const config::v1::Token& token = config_.control().tokens(i);
+    absl::Status s = TakeName(Indexed("control.tokens", i, "name"), token.name(), &names);
+    if (!s.ok()) return s;
+    if (token.role() == config::v1::Token::ROLE_UNSPECIFIED) {
+      return Wrong(Indexed("control.tokens", i, "role"), "want read, write or admin");
+    }
+    const std::string where = Indexed("control.tokens", i, "secret_file");
+    if (token.secret_file().empty()) return Wrong(where, "want a file with the token's secret");
+    const absl::StatusOr<std::string> secret = ReadSecretFile(token.secret_file());
+    if (!secret.ok()) return Wrong(where, secret.status().message());
+    // The audit log could not tell the two apart.
+    if (!secrets.insert(*secret).second) return Wrong(where, "another token has the same secret");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Validator::CheckRoutes() {
+  std::set<std::pair<std::string, std::string>> taken;
+  for (int i = 0; i < config_.http().routes_size(); ++i) {
+    const config::v1::Route& route = config_.http().routes(i);
+    const std::string& method = route.method();
+    if (!std::all_of(method.begin(), method.end(), absl::ascii_isupper)) {
+      return Wrong(Indexed("http.routes", i, "method"),
+                   absl::StrCat("'", method, "' is no method: want capitals, as in GET"));
+    }
+    const std::string& path = route.path();
+    if (!absl::StartsWith(path, "/") || path.find_first_of(" ?#") != std::string::npos) {
+      return Wrong(Indexed("http.routes", i, "path"),
+                   absl::StrCat("'", path, "' is no path: want /… without blanks, ? and #"));
+    }
+    if (route.function().empty()) {
+      return Wrong(Indexed("http.routes", i, "function"), "want the name of an HTTP handler");
+    }
+    if (!taken.emplace(method, path).second) {
+      return Wrong(Indexed("http.routes", i, ""),
+                   absl::StrCat(method, method.empty() ? "" : " ", path, " stands twice"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Validator::CheckFetch() {
+  for (int i = 0; i < config_.fetch().allow_size(); ++i) {
+    const absl::StatusOr<AddressRange> range = AddressRange::Parse(config_.fetch().allow(i));
+    if (!range.ok()) return Wrong(Indexed("fetch.allow", i, ""), range.status().message());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Validator::CheckTenants() {
+  std::set<std::string> names;
+  for (int i = 0; i < config_.tenants_size(); ++i) {
+    const Tenant& tenant = config_.tenants(i);
+    absl::Status s = TakeName(Indexed("tenants", i, "name"), tenant.name(), &names);
+    if (!s.ok()) return s;
+    if (s = CheckTenant(Indexed("tenants", i, ""), tenant); !s.ok()) return s;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Validator::CheckTenant(const std::string& where, const Tenant& tenant) {
+  std::set<std::string> pools;
+  for (int i = 0; i < tenant.pools_size(); ++i) {
+    const std::string name_where = Indexed(where + ".pools", i, "name");
+    absl::Status s = TakeName(name_where, tenant.pools(i).name(), &pools);
+    if (!s.ok()) return s;
+  }
+  std::set<std::string> queues;
+  for (int i = 0; i < tenant.queues_size(); ++i) {
+    const config::v1::Queue& queue = tenant.queues(i);
+    absl::Status s = TakeName(Indexed(where + ".queues", i, "name"), queue.name(), &queues);
+    if (!s.ok()) return s;
+    if (pools.count(queue.pool()) == 0) {
+      return Wrong(Indexed(where + ".queues", i, "pool"),
+                   absl::StrCat("tenant '", tenant.name(), "' has no pool '",
+                                absl::CHexEscape(queue.pool()), "'; add it to ", where, ".pools"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// The length of the UTF-8 character at the front (RFC 3629 4), or 0.
+size_t Utf8Length(absl::string_view text) {
+  const auto byte = [text](size_t i) { return static_cast<uint8_t>(text[i]); };
+  const uint8_t lead = byte(0);
+  const size_t length = lead < 0x80   ? 1
+                        : lead < 0xc2 ? 0
+                        : lead < 0xe0 ? 2
+                        : lead < 0xf0 ? 3
+                        : lead < 0xf5 ? 4
+                                      : 0;
+  if (length == 0 || length > text.size()) return 0;
+  for (size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+  }
+  const bool overlong = (lead == 0xe0 && byte(1) < 0xa0) || (lead == 0xf0 && byte(1) < 0x90);
+  const bool surrogate = lead == 0xed && byte(1) > 0x9f;
+  const bool beyond = lead == 0xf4 && byte(1) > 0x8f;
+  return overlong || surrogate || beyond ? 0 : length;
+}
+
+}  // namespace
+
+absl::Status ValidateConfig(const FlagOfKey& flag_of_key, Config* config) {
+  return Validator(flag_of_key, config).Run();
+}
+
+bool IsPlainText(absl::string_view text) {
+  while (!text.empty()) {
+    const size_t length = Utf8Length(text);
+    if (length == 0 || absl::ascii_iscntrl(text[0])) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
+}  // namespace grove

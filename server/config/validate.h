@@ -1,0 +1,28 @@
+// ValidateConfig: what spans fields, or lies outside the schema's types.
+//
+// Addresses and who may reach them, names and references, TLS and token files, routes, ranges.
+
+#ifndef GROVE_SERVER_CONFIG_VALIDATE_H_
+#define GROVE_SERVER_CONFIG_VALIDATE_H_
+
+#include <map>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "grove/config/v1/config.pb.h"
+
+namespace grove {
+
+// Key -> flag, for the keys whose value came from the command line.
+using FlagOfKey = std::map<std::string, std::string>;
+
+// Requires defaults to be filled in, addresses excepted: those are brought to canonical form here.
+absl::Status ValidateConfig(const FlagOfKey& flag_of_key, config::v1::Config* config);
+
+// UTF-8 without control characters: anything else ends in a log line, a path or a label.
+bool IsPlainText(absl::string_view text);
+
+}  // namespace grove
+
+#endif  // GROVE_SERVER_CONFIG_VALIDATE_H_

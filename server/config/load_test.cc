@@ -1,0 +1,190 @@
+#include "server/config/load.h"
+
+#include <sys/stat.h>
+
+#include <fstream>
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace grove {
+namespace {
+
+using ::testing::HasSubstr;
+
+config::v1::Config Parsed(const std::string& text) {
+  const absl::StatusOr<config::v1::Config> config = ParseConfig(text, "c.yaml");
+  EXPECT_TRUE(config.ok()) << config.status();
+  return config.ok() ? *config : config::v1::Config();
+}
+
+std::string ErrorOf(const std::string& text) {
+  const absl::StatusOr<config::v1::Config> config = ParseConfig(text, "c.yaml");
+  if (config.ok()) return "no error";
+  EXPECT_EQ(config.status().code(), absl::StatusCode::kInvalidArgument);
+  return std::string(config.status().message());
+}
+
+std::string File(const std::string& name, const std::string& text) {
+  const std::string path = ::testing::TempDir() + "/" + name;
+  std::ofstream(path) << text;
+  return path;
+}
+
+TEST(ParseConfig, CarriesEveryKindOfValue) {
+  const config::v1::Config config = Parsed(R"(
+http: {listen: "[::1]:1", insecure: true, connections_max: 7, body_max_bytes: 4294967296}
+workers: 3
+log: {format: JSON, level: debug}
+fetch:
+  allow: [127.0.0.0/8, "::1/128"]
+tenants:
+- name: acme
+  queues:
+  - {name: mail, order: lifo, depth_max: 5, paused: True}
+  - {name: web, order: Priority}
+  pools: [{name: default, size: 9}]
+)");
+  EXPECT_EQ(config.http().listen(), "[::1]:1");
+  EXPECT_TRUE(config.http().insecure());
+  EXPECT_EQ(config.http().connections_max(), 7);
+  EXPECT_EQ(config.http().body_max_bytes(), int64_t{1} << 32);
+  EXPECT_EQ(config.workers(), 3);
+  EXPECT_EQ(config.log().format(), config::v1::Log::FORMAT_JSON);
+  EXPECT_THAT(config.fetch().allow(), ::testing::ElementsAre("127.0.0.0/8", "::1/128"));
+  ASSERT_EQ(config.tenants_size(), 1);
+  ASSERT_EQ(config.tenants(0).queues_size(), 2);
+  EXPECT_EQ(config.tenants(0).queues(0).order(), config::v1::Queue::ORDER_LIFO);
+  EXPECT_TRUE(config.tenants(0).queues(0).paused());
+  EXPECT_EQ(config.tenants(0).queues(1).order(), config::v1::Queue::ORDER_PRIORITY);
+  EXPECT_EQ(config.tenants(0).pools(0).size(), 9);
+}
+
+TEST(ParseConfig, TakesEmptinessForDefaults) {
+  for (const char* text : {"", "\n", "# only words\n", "---\n", "---\n...\n", "{}", "~", "http:\n",
+                           "workers:\nlog: {level: ~}\ntenants:\n", "workers: 0\n"}) {
+    EXPECT_EQ(Parsed(text).workers(), 0) << text;
+    EXPECT_EQ(Parsed(text).http().listen(), "") << text;
+  }
+}
+
+TEST(ParseConfig, SaysWhereAndWhatIsWrong) {
+  const struct {
+    const char* text;
+    const char* error;
+  } kCases[] = {
+      {"# 1\nworkers: 2\nhttp:\n  listn: x\n",
+       "c.yaml:4:3: unknown key 'http.listn'; did you mean 'listen'?"},
+      {"wrkers: 2", "c.yaml:1:1: unknown key 'wrkers'; did you mean 'workers'?"},
+      {"drainTimeoutMs: 2", "unknown key 'drainTimeoutMs'; did you mean 'drain_timeout_ms'?"},
+      {"admin: {zzzz: 1}", "c.yaml:1:9: unknown key 'admin.zzzz'; known here: listen, insecure"},
+      {"tenants:\n- name: a\n  queues:\n  - name: q\n    ordr: lifo\n",
+       "c.yaml:5:5: unknown key 'tenants[0].queues[0].ordr'; did you mean 'order'?"},
+      {"workers: many", "c.yaml:1:10: 'workers': expected an integer from 1 to 256, found 'many'"},
+      {"workers: \"4\"", "c.yaml:1:10: 'workers': expected an integer"},
+      {"workers: 4.0", "c.yaml:1:10: 'workers': expected an integer"},
+      {"workers: +4", "c.yaml:1:10: 'workers': expected an integer"},
+      {"workers: [4]", "c.yaml:1:10: 'workers': expected an integer from 1 to 256, found a list"},
+      {"workers: -1", "c.yaml:1:10: 'workers': expected an integer from 1 to 256, found '-1'"},
+      {"workers: 257", "c.yaml:1:10: 'workers': expected an integer from 1 to 256, found '257'"},
+      {"workers: 99999999999999999999", "'workers': expected an integer from 1 to 256"},
+      {"http: {insecure: yes}",
+       "c.yaml:1:18: 'http.insecure': expected true or false, found 'yes'"},
+      {"http: {insecure: 'true'}", "'http.insecure': expected true or false"},
+      {"log:\n  format: xml", "c.yaml:2:11: 'log.format': expected one of text, json, found 'xml'"},
+      {"log: {format: unspecified}", "expected one of text, json"},
+      {"log: {format: FORMAT_JSON}", "expected one of text, json"},
+      {"http: 127.0.0.1:1", "c.yaml:1:7: 'http': expected a mapping, found '127.0.0.1:1'"},
+      {"http: {listen: [a]}", "'http.listen': expected a text, found a list"},
+      {"http: {listen: {a: b}}", "'http.listen': expected a text, found a mapping"},
+      {"state_dir: \"a\\0b\"", "'state_dir': expected a text without control characters"},
+      {"state_dir: \"a\\nb\"", "found 'a\\nb'"},
+      {"fetch: {allow: 10.0.0.0/8}", "c.yaml:1:16: 'fetch.allow': expected a list"},
+      {"fetch: {allow: [~]}", "'fetch.allow[0]' is empty"},
+      {"tenants:\n- \n", "'tenants[0]' is empty"},
+      {"tenants: [a]", "c.yaml:1:11: 'tenants[0]': expected a mapping, found 'a'"},
+      {"- a", "c.yaml:1:1: expected a mapping of keys to values, found a list"},
+      {"hello", "c.yaml:1:1: expected a mapping of keys to values, found 'hello'"},
+      {"? [a]\n: b", "c.yaml:1:3: expected a key, found a list"},
+      {"workers: 1\nhttp: {}\nworkers: 2",
+       "c.yaml:3:1: key 'workers' stands twice, first in line 1"},
+      {"http: {listen: a, listen: b}", "c.yaml:1:19: key 'http.listen' stands twice"},
+      {"workers: 1\n---\nworkers: 2\n", "a second document starts here"},
+      {"workers: 1\n  http: {}\n", "c.yaml:2:"},
+      {"http: {listen: a", "c.yaml:1:"},
+      {"a: *b", "c.yaml:1:"},
+      {"\tworkers: 1", "c.yaml:1:"},
+  };
+  for (const auto& c : kCases) EXPECT_THAT(ErrorOf(c.text), HasSubstr(c.error)) << c.text;
+}
+
+TEST(ParseConfig, TakesBothEndsOfARange) {
+  EXPECT_EQ(Parsed("workers: 1").workers(), 1);
+  EXPECT_EQ(Parsed("workers: 256").workers(), 256);
+}
+
+TEST(ParseConfig, CutsLongTextsInErrors) {
+  EXPECT_LT(ErrorOf("workers: " + std::string(5000, 'x')).size(), 200u);
+  EXPECT_LT(ErrorOf(std::string(900, 'x') + ": 1").size(), 400u);
+}
+
+TEST(ParseConfig, ExpandsAliases) {
+  const config::v1::Config config =
+      Parsed("tenants:\n- {name: a, pools: &p [{name: big, size: 5}]}\n- {name: b, pools: *p}\n");
+  ASSERT_EQ(config.tenants_size(), 2);
+  EXPECT_EQ(config.tenants(1).pools(0).size(), 5);
+}
+
+TEST(ParseConfig, StopsAnAliasBomb) {
+  const std::string large(100'000, 'x');
+  std::string text = "fetch:\n  allow:\n  - &a " + large + "\n";
+  for (int i = 0; i < 41; ++i) text += "  - *a\n";
+  EXPECT_THAT(ErrorOf(text), HasSubstr("c.yaml:3:5: with its aliases expanded the file has more"));
+  text = "fetch:\n  allow:\n  - &a " + large + "\n";
+  for (int i = 0; i < 40; ++i) text += "  - *a\n";
+  EXPECT_EQ(Parsed(text).fetch().allow_size(), 41);
+}
+
+TEST(ParseConfig, RefusesCyclesAndDepth) {
+  EXPECT_NE(ErrorOf("http: &a {listen: *a}"), "no error");
+  EXPECT_NE(ErrorOf("tenants: &a [*a]"), "no error");
+  EXPECT_NE(ErrorOf("http: " + std::string(100'000, '[')), "no error");
+  EXPECT_NE(ErrorOf("http: " + std::string(100'000, '{')), "no error");
+  std::string nested;
+  for (int i = 0; i < 1000; ++i) nested += std::string(i, ' ') + "http:\n";
+  EXPECT_NE(ErrorOf(nested), "no error");
+}
+
+TEST(ParseConfig, TakesAFileOfTheLargestSizeAndNoLarger) {
+  EXPECT_EQ(Parsed("workers: 2\n#" + std::string(kConfigFileBytesMax - 12, 'x')).workers(), 2);
+  EXPECT_THAT(ErrorOf("workers: 2\n#" + std::string(kConfigFileBytesMax - 11, 'x')),
+              HasSubstr("c.yaml: a config file has at most 1048576 bytes"));
+}
+
+TEST(LoadConfigFile, NamesTheFileInErrors) {
+  const std::string path = File("bad.yaml", "\nworkrs: 1\n");
+  EXPECT_EQ(LoadConfigFile(path).status().message(),
+            path + ":2:1: unknown key 'workrs'; did you mean 'workers'?");
+}
+
+TEST(LoadConfigFile, ReadsAFileAndAnEmptyOne) {
+  EXPECT_EQ(LoadConfigFile(File("good.yaml", "workers: 5\n"))->workers(), 5);
+  EXPECT_TRUE(LoadConfigFile(File("empty.yaml", "")).ok());
+}
+
+TEST(LoadConfigFile, RefusesWhatIsNoReadableFile) {
+  EXPECT_EQ(LoadConfigFile("/nonexistent.yaml").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(LoadConfigFile("/").status().message(), "config file /: no regular file");
+  const std::string fifo = ::testing::TempDir() + "/fifo.yaml";
+  ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
+  EXPECT_FALSE(LoadConfigFile(fifo).ok());
+}
+
+TEST(LoadConfigFile, RefusesALargerFile) {
+  const std::string path = File("large.yaml", "#" + std::string(2 * kConfigFileBytesMax, 'x'));
+  EXPECT_THAT(std::string(LoadConfigFile(path).status().message()), HasSubstr("at most 1048576"));
+}
+
+}  // namespace
+}  // namespace grove

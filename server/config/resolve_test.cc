@@ -1,0 +1,340 @@
+#include "server/config/resolve.h"
+
+#include <sys/stat.h>
+
+#include <fstream>
+#include <functional>
+#include <string>
+
+#include "gmock/gmock.h"
+#include "google/protobuf/text_format.h"
+#include "gtest/gtest.h"
+
+namespace grove {
+namespace {
+
+using config::v1::Config;
+using ::testing::HasSubstr;
+
+Environment TestEnvironment() {
+  Environment environment;
+  environment.home = "/home/u";
+  environment.working_directory = "/work dir";
+  environment.cpus = 6;
+  return environment;
+}
+
+Config FromText(const std::string& text) {
+  Config config;
+  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &config)) << text;
+  return config;
+}
+
+absl::StatusOr<Config> Try(const std::string& text, const DaemonFlags& flags = {}) {
+  return Resolve(flags, FromText(text), TestEnvironment());
+}
+
+Config Good(const std::string& text, const DaemonFlags& flags = {}) {
+  const absl::StatusOr<Config> config = Try(text, flags);
+  EXPECT_TRUE(config.ok()) << text << ": " << config.status();
+  return config.ok() ? *config : Config();
+}
+
+std::string ErrorOf(const std::string& text, const DaemonFlags& flags = {}) {
+  const absl::StatusOr<Config> config = Try(text, flags);
+  return config.ok() ? "no error" : std::string(config.status().message());
+}
+
+// A file below the test's directory; names it.
+std::string File(const std::string& name, const std::string& text, mode_t mode = 0600) {
+  const std::string path = ::testing::TempDir() + "/" + name;
+  std::ofstream(path, std::ios::trunc) << text;
+  EXPECT_EQ(chmod(path.c_str(), mode), 0);
+  return path;
+}
+
+std::string Token(const std::string& name, const std::string& secret) {
+  return "tokens {name: '" + name + "' role: ROLE_READ secret_file: '" +
+         File("secret-" + name, secret) + "'} ";
+}
+
+std::string TlsSection() {
+  return "tls {certificate_file: '" + File("cert", "x", 0644) + "' key_file: '" + File("key", "x") +
+         "'} ";
+}
+
+TEST(Resolve, FillsEveryDefault) {
+  const Config config = Good("");
+  EXPECT_EQ(config.http().listen(), "127.0.0.1:8090");
+  EXPECT_EQ(config.control().listen(), "127.0.0.1:8091");
+  EXPECT_EQ(config.admin().listen(), "127.0.0.1:8092");
+  EXPECT_EQ(config.workers(), 6);
+  EXPECT_EQ(config.drain_timeout_ms(), 30'000);
+  EXPECT_EQ(config.http().body_max_bytes(), 8'388'608);
+  EXPECT_EQ(config.fetch().redirects_max(), 5);
+  EXPECT_EQ(config.tasks().retention_ms(), 3'600'000);
+  EXPECT_EQ(config.backdoor().memory_max_bytes(), 16'777'216);
+  EXPECT_EQ(config.runtime().fibers_max(), 1'000'000);
+  EXPECT_EQ(config.runtime().stack_bytes(), 0);
+  EXPECT_EQ(config.log().format(), config::v1::Log::FORMAT_TEXT);
+  EXPECT_EQ(config.log().level(), "info");
+  EXPECT_FALSE(config.control().has_tls());
+}
+
+TEST(Resolve, AddsTheDefaultTenantWithQueueAndPool) {
+  const Config config = Good("tenants {name: 'acme'}");
+  ASSERT_EQ(config.tenants_size(), 2);
+  for (const config::v1::Tenant& tenant : config.tenants()) {
+    ASSERT_EQ(tenant.queues_size(), 1);
+    EXPECT_EQ(tenant.queues(0).name(), "default");
+    EXPECT_EQ(tenant.queues(0).pool(), "default");
+    EXPECT_EQ(tenant.queues(0).order(), config::v1::Queue::ORDER_FIFO);
+    EXPECT_EQ(tenant.queues(0).depth_max(), 1'000'000);
+    ASSERT_EQ(tenant.pools_size(), 1);
+    EXPECT_EQ(tenant.pools(0).size(), 1'000);
+  }
+  EXPECT_EQ(config.tenants(1).name(), "default");
+}
+
+TEST(Resolve, AddsNothingToATenantThatListsItsQueuesAndPools) {
+  const Config config =
+      Good("tenants {name: 'a' queues {name: 'q' pool: 'p'} pools {name: 'p' size: 2}}");
+  EXPECT_EQ(config.tenants(0).queues_size(), 1);
+  EXPECT_EQ(config.tenants(0).pools_size(), 1);
+  EXPECT_EQ(config.tenants(0).pools(0).size(), 2);
+}
+
+TEST(Resolve, IsStableOnItsOwnResult) {
+  const Config once = Good("tenants {name: 'a' queues {name: 'q'}}");
+  EXPECT_EQ(Resolve({}, once, TestEnvironment())->SerializeAsString(), once.SerializeAsString());
+}
+
+TEST(Resolve, PutsFlagsOverTheFile) {
+  DaemonFlags flags;
+  flags.http = "localhost:1";
+  flags.control = "unix:/c";
+  flags.admin = "[::1]:3";
+  flags.workers = 2;
+  flags.state_dir = "/s";
+  flags.run_dir = "/r";
+  flags.log_format = "json";
+  flags.log_level = "ERROR";
+  flags.drain_timeout_ms = 9;
+  const Config config = Good(
+      "http {listen: 'bad'} control {listen: 'bad'} admin {listen: 'bad'} workers: 4 "
+      "state_dir: '/x' run_dir: '/y' log {format: FORMAT_TEXT level: 'bad'} drain_timeout_ms: 7",
+      flags);
+  EXPECT_EQ(config.http().listen(), "127.0.0.1:1");
+  EXPECT_EQ(config.control().listen(), "unix:/c");
+  EXPECT_EQ(config.admin().listen(), "[::1]:3");
+  EXPECT_EQ(config.workers(), 2);
+  EXPECT_EQ(config.state_dir() + config.run_dir(), "/s/r");
+  EXPECT_EQ(config.log().format(), config::v1::Log::FORMAT_JSON);
+  EXPECT_EQ(config.log().level(), "error");
+  EXPECT_EQ(config.drain_timeout_ms(), 9);
+}
+
+TEST(Resolve, ChecksNumbersOnBothSidesOfTheirBounds) {
+  DaemonFlags flags;
+  for (const int64_t good : {1, 256}) {
+    flags.workers = good;
+    EXPECT_EQ(Good("", flags).workers(), good);
+  }
+  for (const int64_t bad : {-1, 0, 257}) {
+    flags.workers = bad;
+    EXPECT_THAT(ErrorOf("", flags), HasSubstr("--workers: "));
+    EXPECT_THAT(ErrorOf("", flags), HasSubstr("is not within 1 to 256"));
+  }
+  DaemonFlags drain;
+  drain.drain_timeout_ms = 0;
+  EXPECT_THAT(ErrorOf("", drain), HasSubstr("--drain_timeout_ms: 0 is not within 1 to"));
+  EXPECT_EQ(ErrorOf("workers: 257"), "workers: 257 is not within 1 to 256");
+  EXPECT_THAT(ErrorOf("http {idle_timeout_ms: -1}"), HasSubstr("http.idle_timeout_ms: -1"));
+  EXPECT_THAT(ErrorOf("tenants {name: 'a' pools {name: 'p' size: -1}}"),
+              HasSubstr("tenants[0].pools[0].size: -1 is not within"));
+  EXPECT_EQ(ErrorOf("runtime {stack_bytes: 16384}"), "no error");
+  EXPECT_THAT(ErrorOf("runtime {stack_bytes: 16383}"), HasSubstr("runtime.stack_bytes: 16383"));
+}
+
+TEST(Resolve, BoundsTheDefaultNumberOfWorkers) {
+  Environment environment = TestEnvironment();
+  environment.cpus = 300;
+  EXPECT_EQ(Resolve({}, {}, environment)->workers(), 256);
+}
+
+TEST(Resolve, FindsDirectoriesAsXdgSays) {
+  const struct {
+    const char* state_home;
+    const char* runtime_dir;
+    const char* text;
+    const char* state_dir;
+    const char* run_dir;
+  } kCases[] = {
+      {"", "", "", "/home/u/.local/state/grove", "/home/u/.local/state/grove/run"},
+      {"/st", "", "", "/st/grove", "/st/grove/run"},
+      {"", "/run/user/1", "", "/home/u/.local/state/grove", "/run/user/1/grove"},
+      {"relative", "relative", "", "/home/u/.local/state/grove", "/home/u/.local/state/grove/run"},
+      {"/st", "/rt", "state_dir: '/a/' run_dir: '/b//c/'", "/a", "/b/c"},
+      {"/st", "", "state_dir: 'd/../e'", "/work dir/e", "/work dir/e/run"},
+  };
+  for (const auto& c : kCases) {
+    Environment environment = TestEnvironment();
+    environment.state_home = c.state_home;
+    environment.runtime_dir = c.runtime_dir;
+    const absl::StatusOr<Config> config = Resolve({}, FromText(c.text), environment);
+    ASSERT_TRUE(config.ok()) << config.status();
+    EXPECT_EQ(config->state_dir(), c.state_dir);
+    EXPECT_EQ(config->run_dir(), c.run_dir);
+  }
+}
+
+TEST(Resolve, NeedsAHomeOrAStateDirectory) {
+  Environment environment = TestEnvironment();
+  environment.home = "";
+  EXPECT_THAT(std::string(Resolve({}, {}, environment).status().message()),
+              HasSubstr("state_dir: no default, since neither XDG_STATE_HOME nor HOME is set"));
+  EXPECT_TRUE(Resolve({}, FromText("state_dir: '/s'"), environment).ok());
+}
+
+TEST(Resolve, RefusesARunDirectoryThatLeavesNoRoomForSocketNames) {
+  DaemonFlags flags;
+  flags.run_dir = "/" + std::string(86, 'x');
+  EXPECT_EQ(Good("", flags).run_dir().size() + std::string("/worker-255.backdoor").size(), 107u);
+  flags.run_dir = "/" + std::string(87, 'x');
+  EXPECT_THAT(ErrorOf("", flags), HasSubstr("has 88 bytes, and at most 87 leave room"));
+  EXPECT_THAT(ErrorOf("", flags), HasSubstr("--run_dir: "));
+}
+
+TEST(Resolve, RefusesPlainListenersBeyondLoopback) {
+  for (const std::string& section : {std::string("http"), std::string("admin")}) {
+    for (const char* open : {"0.0.0.0:1", "[::]:1", "10.0.0.1:1"}) {
+      const std::string text = section + " {listen: '" + open + "'";
+      EXPECT_THAT(ErrorOf(text + "}"), HasSubstr(section + ".listen: " + open + " is reachable"));
+      EXPECT_THAT(ErrorOf(text + "}"), HasSubstr(section + ".insecure: true or --insecure"));
+      EXPECT_EQ(ErrorOf(text + " insecure: true}"), "no error");
+    }
+    EXPECT_EQ(ErrorOf(section + " {listen: '127.9.9.9:1'}"), "no error");
+  }
+}
+
+TEST(Resolve, NamesTheFlagThatABadValueCameFrom) {
+  DaemonFlags flags;
+  flags.http = "0.0.0.0:1";
+  EXPECT_THAT(ErrorOf("", flags), HasSubstr("--http: 0.0.0.0:1 is reachable"));
+  flags.http = "nonsense";
+  EXPECT_THAT(ErrorOf("", flags), HasSubstr("--http: 'nonsense' is no listen address"));
+  EXPECT_THAT(ErrorOf("http {listen: 'x'}"), HasSubstr("http.listen: 'x' is no listen address"));
+  DaemonFlags log;
+  log.log_format = "xml";
+  EXPECT_EQ(ErrorOf("", log), "--log_format: 'xml': want text or json");
+  DaemonFlags level;
+  level.log_level = "loud";
+  EXPECT_THAT(ErrorOf("", level), HasSubstr("--log_level: 'loud': want debug"));
+}
+
+TEST(Resolve, NeedsTlsAndTokensForControlBeyondLoopback) {
+  const std::string open = "control {listen: '0.0.0.0:1' ";
+  const std::string token = Token("ops", "0123456789abcdef");
+  EXPECT_THAT(ErrorOf(open + "}"), HasSubstr("without control.tls and control.tokens;"));
+  EXPECT_THAT(ErrorOf(open + token + "}"), HasSubstr("without control.tls;"));
+  EXPECT_THAT(ErrorOf(open + TlsSection() + "}"), HasSubstr("without control.tokens;"));
+  EXPECT_EQ(ErrorOf(open + TlsSection() + token + "}"), "no error");
+  EXPECT_EQ(ErrorOf(open + "insecure: true}"), "no error");
+}
+
+TEST(Resolve, OpensAllListenersWithInsecure) {
+  DaemonFlags flags;
+  flags.insecure = true;
+  const Config config =
+      Good("http {listen: '0.0.0.0:1'} control {listen: '0.0.0.0:2'} admin {listen: '0.0.0.0:3'}",
+           flags);
+  EXPECT_TRUE(config.http().insecure() && config.control().insecure() && config.admin().insecure());
+}
+
+TEST(Resolve, RefusesOneAddressForTwoListeners) {
+  EXPECT_EQ(ErrorOf("admin {listen: 'localhost:8090'}"),
+            "admin.listen: 127.0.0.1:8090 is taken by http.listen");
+  EXPECT_EQ(ErrorOf("http {listen: '127.0.0.1:0'} admin {listen: '127.0.0.1:0'}"), "no error");
+  EXPECT_NE(ErrorOf("http {listen: 'unix:/a'} admin {listen: 'unix:/a'}"), "no error");
+}
+
+TEST(Resolve, ChecksTlsAndTokenFiles) {
+  EXPECT_THAT(ErrorOf("control {tls {}}"), HasSubstr("control.tls: needs both"));
+  EXPECT_THAT(ErrorOf("control {tls {certificate_file: '/x'}}"), HasSubstr("needs both"));
+  EXPECT_THAT(ErrorOf("control {tls {certificate_file: '/nonexistent' key_file: '/y'}}"),
+              HasSubstr("control.tls.certificate_file: /nonexistent"));
+  EXPECT_THAT(ErrorOf("control {tokens {name: 'a' secret_file: '/x'}}"),
+              HasSubstr("control.tokens[0].role: want read, write or admin"));
+  EXPECT_THAT(ErrorOf("control {tokens {name: 'a' role: ROLE_READ}}"),
+              HasSubstr("control.tokens[0].secret_file: want a file"));
+  EXPECT_THAT(ErrorOf("control {" + Token("a", "short") + "}"),
+              HasSubstr("control.tokens[0].secret_file: "));
+  const std::string both = Token("a", "0123456789abcdef") + Token("b", "0123456789abcdef");
+  EXPECT_THAT(ErrorOf("control {" + both + "}"),
+              HasSubstr("control.tokens[1].secret_file: another token has the same secret"));
+  const std::string twice = Token("a", "0123456789abcdef");
+  EXPECT_THAT(ErrorOf("control {" + twice + twice + "}"),
+              HasSubstr("control.tokens[1].name: 'a' stands twice"));
+}
+
+TEST(Resolve, ChecksNames) {
+  for (const std::string& name :
+       {std::string("a"), std::string("0"), std::string("a-b_c.d"), std::string(63, 'a')}) {
+    EXPECT_EQ(ErrorOf("tenants {name: '" + name + "'}"), "no error");
+  }
+  for (const std::string& name :
+       {std::string(""), std::string("A"), std::string("-a"), std::string("a-"), std::string("a/b"),
+        std::string("a b"), std::string(64, 'a')}) {
+    EXPECT_THAT(ErrorOf("tenants {name: '" + name + "'}"), HasSubstr("tenants[0].name: "));
+  }
+}
+
+TEST(Resolve, ChecksTenantsQueuesAndPools) {
+  EXPECT_THAT(ErrorOf("tenants {name: 'a'} tenants {name: 'a'}"),
+              HasSubstr("tenants[1].name: 'a' stands twice"));
+  EXPECT_THAT(ErrorOf("tenants {name: 'a' queues {name: 'q'} queues {name: 'q'}}"),
+              HasSubstr("tenants[0].queues[1].name: 'q' stands twice"));
+  EXPECT_THAT(ErrorOf("tenants {name: 'a' pools {name: 'p'} pools {name: 'p'}}"),
+              HasSubstr("tenants[0].pools[1].name: 'p' stands twice"));
+  EXPECT_EQ(ErrorOf("tenants {name: 'a' queues {name: 'q' pool: 'p'}}"),
+            "tenants[0].queues[0].pool: tenant 'a' has no pool 'p'; add it to tenants[0].pools");
+  EXPECT_EQ(
+      ErrorOf("tenants {name: 'a' queues {name: 'q'}} tenants {name: 'b' queues {name: 'q'}}"),
+      "no error");
+}
+
+TEST(Resolve, ChecksRoutesAndRanges) {
+  EXPECT_EQ(ErrorOf("http {routes {path: '/' function: 'f'} routes {method: 'GET' path: '/' "
+                    "function: 'f'}}"),
+            "no error");
+  EXPECT_THAT(ErrorOf("http {routes {path: 'x' function: 'f'}}"), HasSubstr("routes[0].path: 'x'"));
+  EXPECT_THAT(ErrorOf("http {routes {path: '/?a' function: 'f'}}"), HasSubstr("routes[0].path"));
+  EXPECT_THAT(ErrorOf("http {routes {path: '/'}}"), HasSubstr("http.routes[0].function: want"));
+  EXPECT_THAT(ErrorOf("http {routes {method: 'get' path: '/' function: 'f'}}"),
+              HasSubstr("http.routes[0].method: 'get' is no method"));
+  EXPECT_THAT(ErrorOf("http {routes {path: '/' function: 'f'} routes {path: '/' function: 'g'}}"),
+              HasSubstr("http.routes[1]: / stands twice"));
+  EXPECT_THAT(ErrorOf("fetch {allow: '10.0.0.0/8' allow: '10.1.0.0/8'}"),
+              HasSubstr("fetch.allow[1]: '10.1.0.0/8' is no address range"));
+}
+
+TEST(Resolve, RefusesTextsThatNoLogOrPathShouldHold) {
+  for (const char* bad : {"/a\nb", "/\xff", "/\xc0\xaf", "/\xed\xa0\x80", "/\xf4\x90\x80\x80",
+                          "/\xe2\x82", "/\x7f"}) {
+    DaemonFlags flags;
+    flags.state_dir = bad;
+    EXPECT_EQ(ErrorOf("", flags), "state_dir: want UTF-8 without control characters");
+  }
+  DaemonFlags flags;
+  flags.state_dir = "/gr\xc3\xbcn/\xe2\x82\xac/\xf0\x9f\x8c\xb3";
+  EXPECT_EQ(ErrorOf("", flags), "no error");
+}
+
+TEST(Environment, OfThisProcessHasCpusAndAPlace) {
+  const Environment environment = Environment::OfThisProcess();
+  EXPECT_GE(environment.cpus, 1);
+  EXPECT_EQ(environment.working_directory[0], '/');
+}
+
+}  // namespace
+}  // namespace grove

@@ -32,27 +32,32 @@ class BodySource {
   virtual absl::StatusOr<size_t> Read(std::span<char> buffer) = 0;
 };
 
+// Response fields and trailers, in order.
+using Fields = std::span<const std::pair<std::string, std::string>>;
+
 // Where a response goes.
 class ResponseSink {
  public:
   virtual ~ResponseSink() = default;
   // Sends the head. `body_bytes`: the body's exact length if known.
-  virtual absl::Status Begin(int status, std::span<const std::pair<std::string, std::string>> fields,
-                             std::optional<size_t> body_bytes) = 0;
+  virtual absl::Status Begin(int status, Fields fields, std::optional<size_t> body_bytes) = 0;
   virtual absl::Status Write(std::string_view bytes) = 0;
-  virtual absl::Status Finish(std::span<const std::pair<std::string, std::string>> trailers) = 0;
+  virtual absl::Status Finish(Fields trailers) = 0;
+  // A whole response at once. By default Begin, Write and Finish; a wire form does better.
+  virtual absl::Status Send(int status, Fields fields, std::string_view content_type,
+                            std::string_view body);
 };
 
 struct Request {
-  std::string_view method;   // as sent: methods are case-sensitive (RFC 9110, 9.1)
-  std::string_view target;   // as sent
-  std::string_view path;     // of the target, percent-encoded as sent
-  std::string_view query;    // without '?'
-  std::string_view host;     // authority: Host, or that of an absolute target
-  int version_minor = 1;     // of HTTP/1
+  std::string_view method;          // as sent: methods are case-sensitive (RFC 9110, 9.1)
+  std::string_view target;          // as sent
+  std::string_view path;            // of the target, percent-encoded as sent
+  std::string_view query;           // without '?'
+  std::string_view host;            // authority: Host, or that of an absolute target
+  int version_minor = 1;            // of HTTP/1
   std::span<const Field> fields;    // in order
   std::span<const Field> trailers;  // once the body has been read to its end
-  std::string_view peer;     // "127.0.0.1:51724", "unix:"
+  std::string_view peer;            // "127.0.0.1:51724", "unix:"
   BodySource* body = nullptr;
 
   // The first field of that name, compared without case.
@@ -71,12 +76,14 @@ class Response {
   void set_status(int status) { status_ = status; }
   int status() const { return status_; }
   // Names and values are checked: control characters are a programming error answered with 500.
+  // Content-Length declares the length of a streamed body; "Connection: close" ends the connection
+  // after this response. Other framing fields are the wire form's own: adding one is an error too.
   void Add(std::string_view name, std::string_view value);
 
   // A piece of a streamed body; the first one sends the head. **Parks** while the client doesn't
   // take it. kUnavailable: the client is gone.
   absl::Status Write(std::string_view bytes);
-  // The whole answer at once, with Content-Length.
+  // The whole answer at once, with Content-Length. No Content-Type if that is empty.
   absl::Status Send(int status, std::string_view content_type, std::string_view body);
   // After the last Write, and in a wire form that has trailers.
   void AddTrailer(std::string_view name, std::string_view value);
@@ -88,10 +95,12 @@ class Response {
   uint64_t body_bytes() const { return body_bytes_; }
 
  private:
+  absl::Status Check() const;
   absl::Status Begin(std::optional<size_t> body_bytes);
 
   ResponseSink& sink_;
   int status_ = 200;
+  bool malformed_ = false;
   bool begun_ = false;
   bool finished_ = false;
   uint64_t body_bytes_ = 0;
@@ -103,7 +112,11 @@ class Response {
 // (StatusToHttp); after it, the connection is closed short, so that the client sees the truncation.
 using Handler = std::function<absl::Status(Request&, Response&)>;
 
-// The one table from canonical codes to HTTP: kInvalidArgument 400, kNotFound 404, kUnavailable 503 …
+// Compared without case, as field names and tokens are.
+bool EqualsIgnoreCase(std::string_view a, std::string_view b);
+
+// The one table from canonical codes to HTTP: kInvalidArgument 400, kNotFound 404, kUnavailable 503
+// …
 int StatusToHttp(absl::StatusCode code);
 std::string_view ReasonPhrase(int status);
 

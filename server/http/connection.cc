@@ -1,0 +1,212 @@
+// The life of a connection: wait for a head, serve it, conclude; again, or close.
+//
+// Waiting is bounded in three ways, one timer at a time: idle_timeout for a request's first byte,
+// header_timeout for its head, io_timeout for each step of its body and of the response.
+//
+// Closing takes care that the client reads the last response: when its bytes are left unread, the
+// kernel would answer them with a reset that destroys what we sent (RFC 9112, 9.6). So we send the
+// end of our stream first and read on for a while.
+#include "server/http/connection.h"
+
+#include <sys/socket.h>
+
+#include <exception>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "runtime/timeout.h"
+
+namespace grove::http {
+namespace {
+
+Request MakeRequest(const RequestHead& head, std::string_view peer, BodySource& body) {
+  return {.method = head.method,
+          .target = head.target,
+          .path = head.path,
+          .query = head.query,
+          .host = head.host,
+          .version_minor = head.version_minor,
+          .fields = head.fields,
+          .trailers = {},
+          .peer = peer,
+          .body = &body};
+}
+
+}  // namespace
+
+Connection::Connection(Socket socket, const ServerOptions& options, const Router& router,
+                       StandingFields& standing, ServerStats& stats)
+    : options_(options),
+      router_(router),
+      stats_(stats),
+      wire_(std::move(socket), options, stats),
+      body_(wire_, options),
+      writer_(wire_.output(), standing, stats, *this),
+      peer_(wire_.socket().PeerAddress().ToString()) {}
+
+void Connection::Run() {
+  while (AwaitHead() && Serve()) {
+  }
+  wire_.output().Flush().IgnoreError();
+  wire_.output().Settle();
+  wire_.socket().Close();
+}
+
+void Connection::Drain() {
+  draining_ = true;
+  // Ends the wait, but leaves what the kernel holds already to be served.
+  if (idle_) shutdown(wire_.socket().fd(), SHUT_RD);
+}
+
+bool Connection::AwaitHead() {
+  using Result = RequestParser::Result;
+  parser_.Reset();
+  Result result = Result::kNeedMore;
+  if (wire_.input().empty()) {
+    if (draining_) return false;
+    wire_.Trim();
+    idle_ = true;
+    Timeout timeout(options_.idle_timeout);
+    const absl::StatusOr<size_t> got = wire_.Fill();
+    idle_ = false;
+    if (!got.ok() || *got == 0) return false;
+  }
+  result = parser_.Parse(wire_.input().unread());
+  if (result == Result::kNeedMore) result = AwaitRestOfHead();
+  if (result == Result::kDone) return true;
+  if (result == Result::kRefused) Refuse(parser_.refusal());
+  return false;
+}
+
+RequestParser::Result Connection::AwaitRestOfHead() {
+  using Result = RequestParser::Result;
+  Result result = Result::kNeedMore;
+  bool late = false;
+  {
+    Timeout timeout(options_.header_timeout);
+    while (result == Result::kNeedMore) {
+      const absl::StatusOr<size_t> got = wire_.Fill();
+      if (!got.ok() || *got == 0) break;
+      result = parser_.Parse(wire_.input().unread());
+    }
+    late = timeout.fired();
+  }
+  // Outside the scope, in which nothing more could be sent.
+  if (late && result == Result::kNeedMore) Refuse({408, "the request's head took too long"});
+  return result;
+}
+
+bool Connection::MayKeepAlive() const {
+  return parser_.framing().keep_alive() && !draining_ && !body_.failed() &&
+         !body_.continue_withheld() && body_.known_left() <= kDiscardBytesMax;
+}
+
+bool Connection::Serve() {
+  const RequestHead& head = parser_.head();
+  if (head.method == "CONNECT") {
+    Refuse({501, "this server is no proxy"});
+    return false;
+  }
+  if (parser_.framing().content_length() > options_.body_max_bytes) {
+    Refuse({413, "the request's body is too long"});
+    return false;
+  }
+  ++stats_.requests;
+  ++stats_.running;
+  // Earlier responses of the batch must not wait for a handler that parks.
+  bool alive = wire_.output().FlushSoon().ok();
+  if (alive) {
+    wire_.input().Consume(parser_.head_bytes());
+    wire_.Pin();
+    Request request = MakeRequest(head, peer_, body_);
+    body_.Start(parser_.framing(), request.trailers);
+    writer_.Start(head.method == "HEAD", head.version_minor);
+    Response response(writer_);
+    const absl::Status result = RunHandler(request, response);
+    alive = (result.ok() || AnswerFailure(request, result)) && Conclude();
+    wire_.Unpin();
+  }
+  --stats_.running;
+  return alive;
+}
+
+absl::Status Connection::RunHandler(Request& request, Response& response) {
+  absl::Status result;
+  // The one place besides a fiber's entry that catches: a handler's exception ends its request,
+  // not its connection's bookkeeping.
+  try {
+    result = router_.Dispatch(request, response);
+    if (result.ok()) result = response.Finish();
+  } catch (const std::exception& thrown) {
+    result = absl::InternalError(absl::StrCat("exception: ", thrown.what()));
+  } catch (...) {
+    result = absl::InternalError("exception of a type that std::exception does not know");
+  }
+  return result;
+}
+
+bool Connection::AnswerFailure(const Request& request, const absl::Status& failure) {
+  ++stats_.handler_failures;
+  if (options_.on_failure) options_.on_failure(request, failure);
+  if (writer_.complete()) return true;
+  if (writer_.begun()) {
+    Abort();
+    return false;
+  }
+  int status = body_.failure_status();
+  if (status == 0) {
+    // The client is gone: whatever the handler made of that, nobody hears it.
+    if (body_.failed()) return false;
+    status = failure.ok() ? 500 : StatusToHttp(failure.code());
+  }
+  // What failed inside is for the log; what the client did wrong, for the client.
+  const bool tell = status < 500 && !failure.message().empty();
+  std::string text(tell ? std::string(failure.message()) : std::string(ReasonPhrase(status)));
+  text += "\r\n";
+  return writer_.Send(status, {}, "text/plain", text).ok();
+}
+
+bool Connection::Conclude() {
+  if (!writer_.complete()) {
+    Abort();
+    return false;
+  }
+  if (writer_.keeps_alive()) {
+    if (body_.ended() || body_.Discard(kDiscardBytesMax)) return true;
+    Linger();
+    return false;
+  }
+  if (!body_.ended() || !wire_.input().empty()) Linger();
+  return false;
+}
+
+void Connection::Refuse(const Refusal& refusal) {
+  ++stats_.refused;
+  writer_.Start(/*head_request=*/false, /*version_minor=*/1);
+  const std::pair<std::string, std::string> close[] = {{"Connection", "close"}};
+  std::string body(ReasonPhrase(refusal.status));
+  body.append(": ").append(refusal.reason).append("\r\n");
+  if (writer_.Send(refusal.status, close, "text/plain", body).ok()) Linger();
+}
+
+void Connection::Linger() {
+  if (!wire_.output().Flush().ok() || !wire_.socket().ShutdownWrite().ok()) return;
+  Timeout timeout(kLingerTimeout);
+  char scratch[4096];
+  uint64_t discarded = 0;
+  while (discarded < kLingerBytesMax) {
+    const absl::StatusOr<size_t> got = wire_.socket().Read(scratch);
+    if (!got.ok() || *got == 0) return;
+    discarded += *got;
+  }
+}
+
+void Connection::Abort() {
+  if (!wire_.output().Flush().ok()) return;
+  if (!writer_.close_delimited()) return;
+  // Only a reset tells such a client that the body is cut short.
+  const linger reset{.l_onoff = 1, .l_linger = 0};
+  setsockopt(wire_.socket().fd(), SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+}
+
+}  // namespace grove::http

@@ -1,0 +1,70 @@
+// Connection: one client's connection, from accept to close, on one fiber.
+//
+// It answers requests in order. While complete requests stand in its buffer it only gathers
+// responses; they leave in one write before it waits for more. Hub thread only.
+#ifndef GROVE_SERVER_HTTP_CONNECTION_H_
+#define GROVE_SERVER_HTTP_CONNECTION_H_
+
+#include <string>
+
+#include "runtime/socket.h"
+#include "server/http/body_reader.h"
+#include "server/http/handler.h"
+#include "server/http/options.h"
+#include "server/http/parser.h"
+#include "server/http/response_writer.h"
+#include "server/http/router.h"
+#include "server/http/standing_fields.h"
+#include "server/http/wire.h"
+
+namespace grove::http {
+
+// What an unread request body may cost us for the connection's sake.
+inline constexpr uint64_t kDiscardBytesMax = 64 * 1024;
+// After an early end: how much, and how long, we read on so that the client sees our answer.
+inline constexpr uint64_t kLingerBytesMax = 256 * 1024;
+inline constexpr absl::Duration kLingerTimeout = absl::Seconds(1);
+
+class Connection final : private ResponseWriter::KeepAlive {
+ public:
+  // All but `socket` must outlive it.
+  Connection(Socket socket, const ServerOptions& options, const Router& router,
+             StandingFields& standing, ServerStats& stats);
+
+  // Serves until either side ends it; then it is closed. **Parks.**
+  void Run();
+  // Serves nothing beyond the request under way; closes at once if there is none. From any fiber.
+  void Drain();
+
+ private:
+  // Waits for a request's head; false if there is none to serve any more.
+  bool AwaitHead();
+  // Reads on until the head is whole, or refused.
+  RequestParser::Result AwaitRestOfHead();
+  // Answers the request whose head was parsed; false if the connection ends with it.
+  bool Serve();
+  absl::Status RunHandler(Request& request, Response& response);
+  // Answers for a handler that failed before it began. False if there is nobody to answer.
+  bool AnswerFailure(const Request& request, const absl::Status& failure);
+  // After the handler: whether the next request may follow.
+  bool Conclude();
+  void Refuse(const Refusal& refusal);
+  void Linger();
+  void Abort();
+  bool MayKeepAlive() const override;
+
+  const ServerOptions& options_;
+  const Router& router_;
+  ServerStats& stats_;
+  Wire wire_;
+  RequestParser parser_;
+  BodyReader body_;
+  ResponseWriter writer_;
+  const std::string peer_;
+  bool idle_ = false;
+  bool draining_ = false;
+};
+
+}  // namespace grove::http
+
+#endif  // GROVE_SERVER_HTTP_CONNECTION_H_

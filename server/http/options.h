@@ -1,0 +1,55 @@
+// ServerOptions and ServerStats: what bounds an HTTP server, and what it counts.
+#ifndef GROVE_SERVER_HTTP_OPTIONS_H_
+#define GROVE_SERVER_HTTP_OPTIONS_H_
+
+#include <array>
+#include <cstdint>
+#include <functional>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "server/http/handler.h"
+
+namespace grove::http {
+
+struct ServerOptions {
+  // Open at once; further ones wait in the backlog.
+  int64_t connections_max = 10'000;
+  // For a request's first byte; then the connection is closed.
+  absl::Duration idle_timeout = absl::Seconds(75);
+  // From a request's first byte to its head's end; then 408.
+  absl::Duration header_timeout = absl::Seconds(10);
+  // The longest silence while a body is read, or while the client does not take bytes.
+  absl::Duration io_timeout = absl::Seconds(30);
+  // 413 beyond.
+  uint64_t body_max_bytes = 8 << 20;
+  // Called when a handler fails: with its error, or kInternal and what() of its exception. May be
+  // empty; must not park.
+  std::function<void(const Request&, const absl::Status&)> on_failure;
+};
+
+// Counters but for `open` and `running`, which are levels. Hub thread only; who publishes them
+// reads them there.
+struct ServerStats {
+  uint64_t connections = 0;
+  uint64_t open = 0;
+  uint64_t requests = 0;
+  uint64_t running = 0;
+  // By status code, from 100 on.
+  std::array<uint64_t, 500> responses{};
+  // Requests refused before a handler saw them.
+  uint64_t refused = 0;
+  uint64_t handler_failures = 0;
+  uint64_t bytes_in = 0;
+  uint64_t bytes_out = 0;
+  uint64_t accept_failures = 0;
+
+  void CountResponse(int status) {
+    if (status >= 100 && status < 600) ++responses[status - 100];
+  }
+  uint64_t ResponsesWith(int status) const { return responses[status - 100]; }
+};
+
+}  // namespace grove::http
+
+#endif  // GROVE_SERVER_HTTP_OPTIONS_H_

@@ -1,0 +1,122 @@
+#include "server/http/output.h"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "runtime/hub.h"
+#include "runtime/timeout.h"
+
+namespace grove::http {
+
+void ByteBlock::Grow(size_t bytes) {
+  const size_t wanted = std::max({size_ + bytes, capacity_ * 2, size_t{512}});
+  std::unique_ptr<char[]> grown(new char[wanted]);
+  if (size_ > 0) std::memcpy(grown.get(), bytes_.get(), size_);
+  bytes_ = std::move(grown);
+  capacity_ = wanted;
+}
+
+// Only the flusher can be writing when the connection's fiber comes here.
+absl::Status Output::AwaitTurn() {
+  while (writing_) {
+    if (absl::Status joined = flusher_.Join(); !joined.ok() && writing_) return joined;
+  }
+  return failure_;
+}
+
+absl::Status Output::Flush() {
+  if (pending_.empty() && !writing_) return failure_;
+  if (absl::Status turn = AwaitTurn(); !turn.ok()) return turn;
+  return WritePending();
+}
+
+absl::Status Output::WritePending() {
+  while (failure_.ok() && !pending_.empty()) {
+    writing_ = true;
+    std::swap(pending_, taken_);
+    failure_ = WriteNow(taken_.view(), {});
+    taken_.Clear();
+    writing_ = false;
+  }
+  return failure_;
+}
+
+absl::Status Output::Write(std::string_view bytes) {
+  if (!failure_.ok()) return failure_;
+  if (pending_.size() + bytes.size() <= kOutputGatherBytes) {
+    pending_.Append(bytes);
+    return absl::OkStatus();
+  }
+  if (absl::Status turn = AwaitTurn(); !turn.ok()) return turn;
+  writing_ = true;
+  std::swap(pending_, taken_);
+  failure_ = WriteNow(taken_.view(), bytes);
+  taken_.Clear();
+  writing_ = false;
+  return failure_;
+}
+
+// Mostly the kernel takes all at once: no time-out needs to be armed for that.
+absl::Status Output::WriteNow(std::string_view first, std::string_view second) {
+  iovec parts[] = {{const_cast<char*>(first.data()), first.size()},
+                   {const_cast<char*>(second.data()), second.size()}};
+  msghdr message{};
+  message.msg_iov = parts;
+  message.msg_iovlen = second.empty() ? 1 : 2;
+  ssize_t sent = 0;
+  if (socket_.open()) {
+    sent = second.empty()
+               ? send(socket_.fd(), first.data(), first.size(), MSG_NOSIGNAL | MSG_DONTWAIT)
+               : sendmsg(socket_.fd(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0 && errno != EAGAIN && errno != EINTR) return ErrnoStatus(errno, "send");
+  }
+  const size_t taken = std::max<ssize_t>(sent, 0);
+  bytes_out_ += taken;
+  if (taken == first.size() + second.size()) return absl::OkStatus();
+  if (taken < first.size()) {
+    if (absl::Status status = WriteSlowly(first.substr(taken)); !status.ok()) return status;
+    return WriteSlowly(second);
+  }
+  return WriteSlowly(second.substr(taken - first.size()));
+}
+
+absl::Status Output::WriteSlowly(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const std::string_view slice = bytes.substr(0, kOutputSliceBytes);
+    Timeout timeout(io_timeout_);
+    if (absl::Status status = socket_.Write(slice); !status.ok()) return status;
+    bytes_out_ += slice.size();
+    bytes.remove_prefix(slice.size());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Output::FlushSoon() {
+  if (pending_.empty() || (flusher_ && !flusher_.ended())) return failure_;
+  absl::StatusOr<FiberHandle> spawned = Spawn("http.flush", [this] {
+    // If the connection's fiber is writing, it goes on until nothing is pending.
+    if (!writing_) WritePending().IgnoreError();
+  });
+  if (!spawned.ok()) return Flush();
+  flusher_ = *std::move(spawned);
+  return absl::OkStatus();
+}
+
+void Output::Settle() {
+  if (!flusher_) return;
+  if (writing_) flusher_.Cancel();
+  // Not Join(): it returns at once on a fiber that is being cancelled itself.
+  while (!flusher_.ended()) Yield();
+  flusher_ = FiberHandle();
+}
+
+void Output::Trim() {
+  constexpr size_t kKeepBytes = 4096;
+  if (pending_.empty() && pending_.capacity() > kKeepBytes) pending_.Release();
+  if (!writing_ && taken_.capacity() > kKeepBytes) taken_.Release();
+}
+
+}  // namespace grove::http

@@ -1,0 +1,100 @@
+// Output: bytes on their way to a connection's peer, gathered so that one system call carries many.
+//
+// The connection's fiber appends and flushes. What waits while that fiber is busy elsewhere is
+// flushed by a fiber of its own, started by FlushSoon(), at the end of the hub's run queue; only
+// one of the two writes at a time. Hub thread only.
+#ifndef GROVE_SERVER_HTTP_OUTPUT_H_
+#define GROVE_SERVER_HTTP_OUTPUT_H_
+
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "runtime/fiber.h"
+#include "runtime/socket.h"
+
+namespace grove::http {
+
+// Beyond, Append's caller flushes; larger pieces are not copied at all.
+inline constexpr size_t kOutputGatherBytes = 16 * 1024;
+// Written under one time-out: a client must take this much per io_timeout.
+inline constexpr size_t kOutputSliceBytes = 64 * 1024;
+
+// A growing block of bytes that does not clear what it grows by.
+class ByteBlock {
+ public:
+  // Room for `bytes` more at the end; Commit says how many were put there.
+  char* Reserve(size_t bytes) {
+    if (capacity_ - size_ < bytes) Grow(bytes);
+    return bytes_.get() + size_;
+  }
+  void Commit(const char* end) { size_ = end - bytes_.get(); }
+  void Append(std::string_view text) {
+    char* place = Reserve(text.size());
+    std::memcpy(place, text.data(), text.size());
+    Commit(place + text.size());
+  }
+  void Clear() { size_ = 0; }
+  void Release() {
+    bytes_.reset();
+    size_ = capacity_ = 0;
+  }
+  std::string_view view() const { return {bytes_.get(), size_}; }
+  size_t size() const { return size_; }
+  size_t capacity() const { return capacity_; }
+  bool empty() const { return size_ == 0; }
+
+ private:
+  void Grow(size_t bytes);
+
+  std::unique_ptr<char[]> bytes_;
+  size_t size_ = 0;
+  size_t capacity_ = 0;
+};
+
+class Output {
+ public:
+  // `socket` and `bytes_out` must outlive it.
+  Output(Socket& socket, absl::Duration io_timeout, uint64_t& bytes_out)
+      : socket_(socket), io_timeout_(io_timeout), bytes_out_(bytes_out) {}
+  Output(const Output&) = delete;
+  Output& operator=(const Output&) = delete;
+
+  // Where to append.
+  ByteBlock& pending() { return pending_; }
+
+  // Writes what is pending. kUnavailable: the client is gone; kDeadlineExceeded: it does not take
+  // bytes; then nothing more is ever sent. **Parks.**
+  absl::Status Flush();
+  // Sends `bytes` after what is pending, copying them only if they are few. **Parks** if many.
+  absl::Status Write(std::string_view bytes);
+  // Has what is pending sent as soon as this fiber parks.
+  absl::Status FlushSoon();
+  // Waits until no fiber of its own is left; call before it dies. **Parks.**
+  void Settle();
+  // Gives memory back while the connection is idle.
+  void Trim();
+
+ private:
+  absl::Status AwaitTurn();
+  absl::Status WritePending();
+  absl::Status WriteNow(std::string_view first, std::string_view second);
+  absl::Status WriteSlowly(std::string_view bytes);
+
+  Socket& socket_;
+  const absl::Duration io_timeout_;
+  uint64_t& bytes_out_;
+  ByteBlock pending_;
+  ByteBlock taken_;  // while it is written
+  bool writing_ = false;
+  absl::Status failure_;
+  FiberHandle flusher_;
+};
+
+}  // namespace grove::http
+
+#endif  // GROVE_SERVER_HTTP_OUTPUT_H_

@@ -1,0 +1,191 @@
+#include "server/http/response_writer.h"
+
+#include <charconv>
+#include <cstring>
+#include <ctime>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+
+namespace grove::http {
+namespace {
+
+// Bodies up to this length are copied behind their head, to leave with it in one piece.
+constexpr size_t kCopyBytesMax = 8 * 1024;
+// Status line, standing fields, Connection, Content-Length, "Content-Type: " and line ends.
+constexpr size_t kHeadBytesMax = 320;
+// Hexadecimal size and line end.
+constexpr size_t kChunkHeadBytesMax = 18;
+
+char* Put(char* place, std::string_view text) {
+  std::memcpy(place, text.data(), text.size());
+  return place + text.size();
+}
+
+char* PutNumber(char* place, uint64_t number, int base = 10) {
+  return std::to_chars(place, place + 20, number, base).ptr;
+}
+
+char* PutField(char* place, std::string_view name, std::string_view value) {
+  return Put(Put(Put(Put(place, name), ": "), value), "\r\n");
+}
+
+bool HasNoBody(int status) {
+  return status == 204 || status == 304;
+}
+
+bool IsOurs(std::string_view name) {
+  return EqualsIgnoreCase(name, "content-length") || EqualsIgnoreCase(name, "connection");
+}
+
+}  // namespace
+
+void ResponseWriter::Start(bool head_request, int version_minor) {
+  head_request_ = head_request;
+  version_minor_ = version_minor;
+  begun_ = false;
+  complete_ = false;
+  keep_alive_ = true;
+  bodiless_ = false;
+  delimiter_ = Delimiter::kNone;
+  left_ = 0;
+}
+
+absl::StatusOr<ResponseWriter::Said> ResponseWriter::Read(Fields fields) {
+  Said said;
+  for (const auto& [name, value] : fields) {
+    said.bytes += name.size() + value.size() + 4;
+    if (EqualsIgnoreCase(name, "content-length")) {
+      uint64_t length = 0;
+      if (said.content_length.has_value() || !absl::SimpleAtoi(value, &length)) {
+        return absl::InternalError(absl::StrCat("the handler added Content-Length ", value));
+      }
+      said.content_length = length;
+    } else if (EqualsIgnoreCase(name, "connection")) {
+      said.close = true;  // Response::Add takes no other value
+    } else if (EqualsIgnoreCase(name, "date")) {
+      said.date = true;
+    } else if (EqualsIgnoreCase(name, "server")) {
+      said.server = true;
+    }
+  }
+  return said;
+}
+
+void ResponseWriter::Decide(int status, const Said& said, std::optional<uint64_t> body_bytes) {
+  bodiless_ = head_request_ || HasNoBody(status);
+  left_ = body_bytes.value_or(0);
+  keep_alive_ = !said.close && connection_.MayKeepAlive();
+  if (HasNoBody(status)) {
+    delimiter_ = Delimiter::kNone;
+  } else if (body_bytes.has_value()) {
+    delimiter_ = Delimiter::kLength;
+  } else if (version_minor_ >= 1) {
+    delimiter_ = Delimiter::kChunked;
+  } else {
+    delimiter_ = Delimiter::kClose;
+    keep_alive_ = false;
+  }
+}
+
+void ResponseWriter::WriteHead(int status, Fields fields, const Said& said,
+                               std::string_view content_type, std::optional<uint64_t> body_bytes) {
+  ByteBlock& block = output_.pending();
+  const std::string_view standing = standing_.At(std::time(nullptr));
+  char* p = block.Reserve(kHeadBytesMax + content_type.size() + said.bytes);
+  p = Put(p, StatusLine(status));
+  if (!said.date && !said.server) {
+    p = Put(p, standing);
+  } else {
+    if (!said.date) p = Put(p, standing_.Date());
+    if (!said.server) p = Put(p, StandingFields::Server());
+  }
+  if (!content_type.empty()) p = PutField(p, "Content-Type", content_type);
+  for (const auto& [name, value] : fields) {
+    if (!IsOurs(name)) p = PutField(p, name, value);
+  }
+  if (!keep_alive_) {
+    p = Put(p, "Connection: close\r\n");
+  } else if (version_minor_ == 0) {
+    p = Put(p, "Connection: keep-alive\r\n");
+  }
+  if (delimiter_ == Delimiter::kLength) {
+    p = Put(PutNumber(Put(p, "Content-Length: "), *body_bytes), "\r\n");
+  } else if (delimiter_ == Delimiter::kChunked) {
+    p = Put(p, "Transfer-Encoding: chunked\r\n");
+  }
+  block.Commit(Put(p, "\r\n"));
+  begun_ = true;
+  stats_.CountResponse(status);
+}
+
+absl::Status ResponseWriter::Begin(int status, Fields fields, std::optional<size_t> body_bytes) {
+  absl::StatusOr<Said> said = Read(fields);
+  if (!said.ok()) return said.status();
+  std::optional<uint64_t> length = said->content_length;
+  if (!length.has_value() && body_bytes.has_value()) length = *body_bytes;
+  Decide(status, *said, length);
+  WriteHead(status, fields, *said, {}, length);
+  return output_.FlushSoon();
+}
+
+absl::Status ResponseWriter::Write(std::string_view bytes) {
+  if (bodiless_) return absl::OkStatus();
+  if (delimiter_ == Delimiter::kChunked) return WriteChunk(bytes);
+  if (delimiter_ == Delimiter::kLength) {
+    if (bytes.size() > left_) {
+      return absl::InternalError(absl::StrCat("the handler wrote ", bytes.size(), " bytes where ",
+                                              left_, " were left of its Content-Length"));
+    }
+    left_ -= bytes.size();
+  }
+  if (absl::Status written = output_.Write(bytes); !written.ok()) return written;
+  return output_.FlushSoon();
+}
+
+absl::Status ResponseWriter::WriteChunk(std::string_view bytes) {
+  char* p = output_.pending().Reserve(kChunkHeadBytesMax);
+  p = Put(PutNumber(p, bytes.size(), 16), "\r\n");
+  output_.pending().Commit(p);
+  if (absl::Status written = output_.Write(bytes); !written.ok()) return written;
+  output_.pending().Append("\r\n");
+  return output_.FlushSoon();
+}
+
+absl::Status ResponseWriter::Finish(Fields trailers) {
+  if (!bodiless_ && delimiter_ == Delimiter::kLength && left_ > 0) {
+    return absl::InternalError(
+        absl::StrCat("the handler wrote ", left_, " bytes less than its Content-Length"));
+  }
+  complete_ = true;
+  if (bodiless_ || delimiter_ != Delimiter::kChunked) return absl::OkStatus();
+  ByteBlock& block = output_.pending();
+  block.Append("0\r\n");
+  for (const auto& [name, value] : trailers) {
+    char* p = block.Reserve(name.size() + value.size() + 4);
+    block.Commit(PutField(p, name, value));
+  }
+  block.Append("\r\n");
+  return absl::OkStatus();
+}
+
+absl::Status ResponseWriter::Send(int status, Fields fields, std::string_view content_type,
+                                  std::string_view body) {
+  Said said;
+  if (!fields.empty()) {
+    absl::StatusOr<Said> read = Read(fields);
+    if (!read.ok()) return read.status();
+    said = *read;
+  }
+  Decide(status, said, body.size());
+  WriteHead(status, fields, said, content_type, body.size());
+  complete_ = true;
+  if (bodiless_ || body.empty()) return absl::OkStatus();
+  if (body.size() <= kCopyBytesMax && output_.pending().size() <= kOutputGatherBytes) {
+    output_.pending().Append(body);
+    return absl::OkStatus();
+  }
+  return output_.Write(body);
+}
+
+}  // namespace grove::http

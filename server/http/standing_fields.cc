@@ -1,0 +1,47 @@
+#include "server/http/standing_fields.h"
+
+#include "absl/strings/str_format.h"
+#include "server/http/handler.h"
+
+namespace grove::http {
+namespace {
+
+constexpr int kStatusFirst = 100;
+constexpr int kStatusLast = 599;
+
+std::array<std::string, kStatusLast - kStatusFirst + 1> MakeStatusLines() {
+  std::array<std::string, kStatusLast - kStatusFirst + 1> lines;
+  for (int status = kStatusFirst; status <= kStatusLast; ++status) {
+    lines[status - kStatusFirst] =
+        absl::StrFormat("HTTP/1.1 %d %s\r\n", status, ReasonPhrase(status));
+  }
+  return lines;
+}
+
+}  // namespace
+
+std::string FormatHttpDate(std::time_t seconds) {
+  // Not strftime(3): names of days and months must not depend on the locale.
+  static constexpr const char* kDays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+  static constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                            "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  std::tm utc;
+  gmtime_r(&seconds, &utc);
+  return absl::StrFormat("%s, %02d %s %04d %02d:%02d:%02d GMT", kDays[utc.tm_wday], utc.tm_mday,
+                         kMonths[utc.tm_mon], utc.tm_year + 1900, utc.tm_hour, utc.tm_min,
+                         utc.tm_sec);
+}
+
+std::string_view StatusLine(int status) {
+  static const auto& lines = *new std::array(MakeStatusLines());
+  return lines[status - kStatusFirst];
+}
+
+void StandingFields::Format(std::time_t now) {
+  formatted_ = now;
+  fields_ = "Date: " + FormatHttpDate(now) + "\r\n";
+  date_bytes_ = fields_.size();
+  fields_ += Server();
+}
+
+}  // namespace grove::http

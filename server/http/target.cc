@@ -1,0 +1,92 @@
+#include "server/http/target.h"
+
+#include <algorithm>
+#include <cstdint>
+
+#include "server/http/handler.h"
+#include "server/http/scan.h"
+
+namespace grove::http {
+namespace {
+
+// unreserved, sub-delims or a part of pct-encoded (RFC 3986, 3.2.2).
+bool IsRegNameChar(char c) {
+  const auto byte = static_cast<uint8_t>(c);
+  if (byte >= 0x7f || byte <= 0x20) return false;
+  return IsDigit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+         std::string_view("-._~!$&'()*+,;=%").find(c) != std::string_view::npos;
+}
+
+bool IsIpLiteralChar(char c) {
+  return IsRegNameChar(c) || c == ':';
+}
+
+bool IsPort(std::string_view port) {
+  return port.size() <= 5 && std::all_of(port.begin(), port.end(), IsDigit);
+}
+
+// Path and query of an origin form, or of what follows an authority.
+Target SplitPath(std::string_view text) {
+  Target target;
+  text = text.substr(0, text.find('#'));
+  const size_t mark = text.find('?');
+  target.path = text.substr(0, mark);
+  if (mark != std::string_view::npos) target.query = text.substr(mark + 1);
+  return target;
+}
+
+std::optional<Target> ParseAbsolute(std::string_view target) {
+  const size_t colon = target.find("://");
+  if (colon == std::string_view::npos) return std::nullopt;
+  const std::string_view scheme = target.substr(0, colon);
+  if (!EqualsIgnoreCase(scheme, "http") && !EqualsIgnoreCase(scheme, "https")) return std::nullopt;
+  const std::string_view rest = target.substr(colon + 3);
+  const size_t slash = std::min(rest.find_first_of("/?#"), rest.size());
+  std::string_view authority = rest.substr(0, slash);
+  if (const size_t at = authority.rfind('@'); at != std::string_view::npos) {
+    authority.remove_prefix(at + 1);
+  }
+  if (authority.empty() || authority.front() == ':' || !IsValidHost(authority)) return std::nullopt;
+  Target parsed = SplitPath(rest.substr(slash));
+  if (parsed.path.empty()) parsed.path = "/";
+  parsed.authority = authority;
+  return parsed;
+}
+
+std::optional<Target> ParseAuthority(std::string_view target) {
+  const size_t colon = target.rfind(':');
+  if (colon == std::string_view::npos || colon == 0 || colon + 1 == target.size()) {
+    return std::nullopt;
+  }
+  if (!IsValidHost(target) || !IsDigit(target.back())) return std::nullopt;
+  return Target{.authority = target};
+}
+
+}  // namespace
+
+std::optional<Target> ParseTarget(std::string_view method, std::string_view target) {
+  if (method == "CONNECT") return ParseAuthority(target);
+  if (target.front() == '/') return SplitPath(target);
+  if (target == "*") {
+    if (method != "OPTIONS") return std::nullopt;
+    return Target{.path = target};
+  }
+  return ParseAbsolute(target);
+}
+
+bool IsValidHost(std::string_view host) {
+  if (!host.empty() && host.front() == '[') {
+    const size_t close = host.find(']');
+    if (close == std::string_view::npos || close == 1) return false;
+    const std::string_view address = host.substr(1, close - 1);
+    const std::string_view rest = host.substr(close + 1);
+    return std::all_of(address.begin(), address.end(), IsIpLiteralChar) &&
+           (rest.empty() || (rest.front() == ':' && IsPort(rest.substr(1))));
+  }
+  const size_t colon = host.find(':');
+  const std::string_view name = host.substr(0, colon);
+  if (!std::all_of(name.begin(), name.end(), IsRegNameChar)) return false;
+  return colon == std::string_view::npos || IsPort(host.substr(colon + 1));
+}
+
+}  // namespace grove::http

@@ -1,0 +1,74 @@
+#include "server/http/wire.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace grove::http {
+namespace {
+
+// Holds nearly every request head; doubled while one does not fit.
+constexpr size_t kInputBytes = 4096;
+// A read is worth a system call from this much room on.
+constexpr size_t kRoomBytesMin = 1024;
+
+}  // namespace
+
+std::span<char> InputBuffer::Room(size_t bytes) {
+  if (begin_ == end_) begin_ = end_ = 0;
+  if (capacity_ - end_ < bytes) {
+    const size_t unread_bytes = end_ - begin_;
+    if (capacity_ >= unread_bytes + bytes) {
+      std::memmove(bytes_.get(), bytes_.get() + begin_, unread_bytes);
+    } else {
+      const size_t wanted = std::max({capacity_ * 2, unread_bytes + bytes, kInputBytes});
+      std::unique_ptr<char[]> grown(new char[wanted]);
+      if (unread_bytes > 0) std::memcpy(grown.get(), bytes_.get() + begin_, unread_bytes);
+      bytes_ = std::move(grown);
+      capacity_ = wanted;
+    }
+    begin_ = 0;
+    end_ = unread_bytes;
+  }
+  return {bytes_.get() + end_, capacity_ - end_};
+}
+
+void InputBuffer::Trim() {
+  if (capacity_ <= kInputBytes) return;
+  bytes_.reset();
+  capacity_ = begin_ = end_ = 0;
+}
+
+void Wire::Trim() {
+  if (input_.empty()) input_.Trim();
+  pinned_.Trim();
+  output_.Trim();
+}
+
+absl::StatusOr<size_t> Wire::Fill() {
+  if (absl::Status flushed = output_.Flush(); !flushed.ok()) return flushed;
+  if (pinned_used_) {
+    // The bytes not used yet, if any, follow into the other buffer.
+    const std::string_view unread = input_.unread();
+    std::span<char> room = pinned_.Room(std::max(unread.size(), kRoomBytesMin));
+    if (!unread.empty()) std::memcpy(room.data(), unread.data(), unread.size());
+    pinned_.Filled(unread.size());
+    input_.Consume(unread.size());
+    std::swap(input_, pinned_);
+    pinned_used_ = false;
+  }
+  const std::span<char> room = input_.Room(kRoomBytesMin);
+  absl::StatusOr<size_t> got = socket_.Read(room);
+  if (!got.ok()) return got;
+  input_.Filled(*got);
+  stats_.bytes_in += *got;
+  return got;
+}
+
+absl::StatusOr<size_t> Wire::ReadDirect(std::span<char> buffer) {
+  if (absl::Status flushed = output_.Flush(); !flushed.ok()) return flushed;
+  absl::StatusOr<size_t> got = socket_.Read(buffer);
+  if (got.ok()) stats_.bytes_in += *got;
+  return got;
+}
+
+}  // namespace grove::http

@@ -1,0 +1,72 @@
+// Wire: both directions of a connection: its socket, what was read and not yet used, and Output.
+//
+// The place where TLS goes, when it comes. Hub thread only.
+#ifndef GROVE_SERVER_HTTP_WIRE_H_
+#define GROVE_SERVER_HTTP_WIRE_H_
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "runtime/socket.h"
+#include "server/http/options.h"
+#include "server/http/output.h"
+
+namespace grove::http {
+
+// What was read and not yet used.
+class InputBuffer {
+ public:
+  std::string_view unread() const { return {bytes_.get() + begin_, end_ - begin_}; }
+  bool empty() const { return begin_ == end_; }
+  void Consume(size_t bytes) { begin_ += bytes; }
+  // At least `bytes` of room behind the unread bytes, which may move.
+  std::span<char> Room(size_t bytes);
+  void Filled(size_t bytes) { end_ += bytes; }
+  // Gives memory back. Requires: empty().
+  void Trim();
+
+ private:
+  std::unique_ptr<char[]> bytes_;
+  size_t capacity_ = 0;
+  size_t begin_ = 0;
+  size_t end_ = 0;
+};
+
+class Wire {
+ public:
+  Wire(Socket socket, const ServerOptions& options, ServerStats& stats)
+      : socket_(std::move(socket)),
+        stats_(stats),
+        output_(socket_, options.io_timeout, stats.bytes_out) {}
+
+  Socket& socket() { return socket_; }
+  Output& output() { return output_; }
+  InputBuffer& input() { return input_; }
+
+  // Keeps the bytes used so far where they are, until Unpin(): a Fill() takes another buffer.
+  void Pin() { pinned_used_ = true; }
+  void Unpin() { pinned_used_ = false; }
+  // Gives memory back while the connection is idle. Requires: not pinned.
+  void Trim();
+
+  // Flushes, then reads more behind the unread bytes; 0 at the end of the stream. **Parks.**
+  absl::StatusOr<size_t> Fill();
+  // Flushes, then reads past the buffer. Requires: input().empty(). **Parks.**
+  absl::StatusOr<size_t> ReadDirect(std::span<char> buffer);
+
+ private:
+  Socket socket_;
+  ServerStats& stats_;
+  Output output_;
+  InputBuffer input_;
+  InputBuffer pinned_;
+  bool pinned_used_ = false;
+};
+
+}  // namespace grove::http
+
+#endif  // GROVE_SERVER_HTTP_WIRE_H_

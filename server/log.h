@@ -19,9 +19,23 @@ namespace grove {
 enum class LogLevel { kDebug, kInfo, kWarning, kError };
 enum class LogFormat { kText, kJson };
 
+// Any kind of string: the distribution's abseil has a string_view of its own.
+struct LogText {
+  LogText(const char* text) : text(text) {}
+  template <typename T>
+  LogText(const T& string) : text(string.data(), string.size()) {}
+  std::string_view text;
+};
+
 struct LogField {
   template <typename T>
-  LogField(std::string_view key, const T& value) : key(key), value(absl::StrCat(value)) {}
+  LogField(std::string_view key, const T& value) : key(key) {
+    if constexpr (requires { value.data() + value.size(); }) {
+      this->value = LogText(value).text;
+    } else {
+      this->value = absl::StrCat(value);
+    }
+  }
   std::string_view key;
   std::string value;
 };
@@ -30,7 +44,7 @@ struct LogField {
 // ("groved", "worker-0", "grove-control").
 void SetUpLog(std::string process, LogFormat format, LogLevel lowest);
 
-void Log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {});
+void Log(LogLevel level, LogText message, std::initializer_list<LogField> fields = {});
 
 // Pure.
 std::string FormatLogLine(LogFormat format, absl::Time time, LogLevel level,

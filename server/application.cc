@@ -1,0 +1,111 @@
+#include "server/application.h"
+
+#include <set>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace grove {
+namespace {
+
+// As in DNS.
+constexpr size_t kFunctionNameBytesMax = 253;
+// A timer that fires more often starves everything else.
+constexpr absl::Duration kPeriodicIntervalMin = absl::Milliseconds(1);
+
+bool IsFunctionName(std::string_view name) {
+  if (name.empty() || name.size() > kFunctionNameBytesMax) return false;
+  char before = '.';
+  for (const char c : name) {
+    const bool word = absl::ascii_islower(c) || absl::ascii_isdigit(c);
+    if (!word && c != '.' && c != '-' && c != '_') return false;
+    if (!word && !absl::ascii_isalnum(before)) return false;  // "a..b", ".a", "-a"
+    before = c;
+  }
+  return absl::ascii_isalnum(before);
+}
+
+}  // namespace
+
+void Application::AddFunction(std::string name, Function function, FunctionOptions options) {
+  if (!IsFunctionName(name)) {
+    mistakes_.push_back(absl::StrCat("function \"", name,
+                                     "\": a name is lower-case letters and digits, with single "
+                                     "'.', '-' or '_' between them"));
+  }
+  if (function == nullptr) mistakes_.push_back(absl::StrCat("function \"", name, "\" is empty"));
+  if (options.default_timeout < absl::ZeroDuration()) {
+    mistakes_.push_back(absl::StrCat("function \"", name, "\": default_timeout is negative"));
+  }
+  FunctionEntry entry{std::move(function), std::move(options)};
+  if (!functions_.try_emplace(name, std::move(entry)).second) {
+    mistakes_.push_back(absl::StrCat("function \"", name, "\" is added twice"));
+  }
+}
+
+void Application::AddHandler(std::string name, http::Handler handler) {
+  if (handler == nullptr) {
+    mistakes_.push_back(absl::StrCat("handler \"", name, "\" is empty"));
+  }
+  AddHandlerFactory(std::move(name),
+                    [handler = std::move(handler)](WorkerServices&) { return handler; });
+}
+
+void Application::AddHandlerFactory(std::string name, HandlerFactory factory) {
+  if (name.empty()) mistakes_.push_back("a handler has no name");
+  if (factory == nullptr) {
+    mistakes_.push_back(absl::StrCat("the factory of handler \"", name, "\" is empty"));
+  }
+  if (!handlers_.try_emplace(name, std::move(factory)).second) {
+    mistakes_.push_back(absl::StrCat("handler \"", name, "\" is added twice"));
+  }
+}
+
+void Application::AddRoute(std::string method, std::string path, std::string handler) {
+  routes_.push_back({std::move(method), std::move(path), std::move(handler)});
+}
+
+void Application::Handle(std::string method, std::string path, http::Handler handler) {
+  // GET and POST of one path are two handlers.
+  std::string name = handlers_.contains(path) ? absl::StrCat(method, " ", path) : path;
+  AddHandler(name, std::move(handler));
+  AddRoute(std::move(method), std::move(path), std::move(name));
+}
+
+void Application::AddPeriodic(std::string name, absl::Duration interval, PeriodicBody body,
+                              PeriodicScope scope) {
+  if (body == nullptr) {
+    mistakes_.push_back(absl::StrCat("periodic work \"", name, "\" is empty"));
+  }
+  if (interval < kPeriodicIntervalMin || interval == absl::InfiniteDuration()) {
+    mistakes_.push_back(absl::StrCat("periodic work \"", name, "\": interval is ",
+                                     absl::FormatDuration(interval), ", but must be at least ",
+                                     absl::FormatDuration(kPeriodicIntervalMin), " and finite"));
+  }
+  periodic_.push_back({std::move(name), interval, scope, std::move(body)});
+}
+
+absl::Status Application::Check() const {
+  std::vector<std::string> mistakes = mistakes_;
+  std::set<std::pair<std::string, std::string>> seen;
+  for (const Route& route : routes_) {
+    const std::string what =
+        absl::StrCat("route ", route.method.empty() ? "*" : route.method, " ", route.path);
+    if (route.path.empty() || route.path[0] != '/') {
+      mistakes.push_back(absl::StrCat(what, ": a path starts with '/'"));
+    }
+    if (!handlers_.contains(route.handler)) {
+      mistakes.push_back(absl::StrCat(what, ": no handler \"", route.handler, "\" was added"));
+    }
+    if (!seen.insert({route.method, route.path}).second) {
+      mistakes.push_back(absl::StrCat(what, " is added twice"));
+    }
+  }
+  if (mistakes.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("application \"", name_, "\": ", absl::StrJoin(mistakes, "; ")));
+}
+
+}  // namespace grove

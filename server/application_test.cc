@@ -1,0 +1,97 @@
+#include "server/application.h"
+
+#include "gtest/gtest.h"
+
+namespace grove {
+namespace {
+
+absl::StatusOr<Output> Nothing(TaskContext&) {
+  return Output{};
+}
+absl::Status Answer(http::Request&, http::Response&) {
+  return absl::OkStatus();
+}
+
+std::string Mistake(const Application& application) {
+  return std::string(application.Check().message());
+}
+
+TEST(Application, IsRightWhenEmpty) {
+  EXPECT_TRUE(Application("a").Check().ok());
+}
+
+TEST(Application, IsRightWithFunctionHandlerRouteAndPeriodicWork) {
+  Application application("a");
+  application.AddFunction("mail.send", Nothing);
+  application.AddRoute("GET", "/", "hello");
+  application.AddHandler("hello", Answer);
+  application.Handle("GET", "/count", Answer);
+  application.Handle("POST", "/count", Answer);
+  application.AddPeriodic("tick", absl::Seconds(10),
+                          [](WorkerServices&) { return absl::OkStatus(); });
+  EXPECT_TRUE(application.Check().ok()) << application.Check();
+  EXPECT_EQ(application.routes().size(), 3u);
+  EXPECT_EQ(application.handlers().size(), 3u);
+}
+
+TEST(Application, RefusesARouteToAnUnknownHandler) {
+  Application application("shop");
+  application.AddRoute("GET", "/", "helo");
+  EXPECT_EQ(Mistake(application),
+            "application \"shop\": route GET /: no handler \"helo\" was added");
+}
+
+TEST(Application, RefusesARelativePathAndARouteTwice) {
+  Application application("a");
+  application.AddHandler("h", Answer);
+  application.AddRoute("", "x", "h");
+  application.AddRoute("GET", "/y", "h");
+  application.AddRoute("GET", "/y", "h");
+  EXPECT_EQ(Mistake(application),
+            "application \"a\": route * x: a path starts with '/'; route GET /y is added twice");
+}
+
+TEST(Application, RefusesANameTwice) {
+  Application application("a");
+  application.AddFunction("f", Nothing);
+  application.AddFunction("f", Nothing);
+  EXPECT_EQ(Mistake(application), "application \"a\": function \"f\" is added twice");
+}
+
+TEST(Application, RefusesFunctionNamesOutsideDns) {
+  for (const char* name : {"", ".a", "a.", "a..b", "A", "a b", "a-", "ä"}) {
+    Application application("a");
+    application.AddFunction(name, Nothing);
+    EXPECT_FALSE(application.Check().ok()) << name;
+  }
+  for (const char* name : {"a", "a.b", "a-b.c_d", "7"}) {
+    Application application("a");
+    application.AddFunction(name, Nothing);
+    EXPECT_TRUE(application.Check().ok()) << name;
+  }
+}
+
+TEST(Application, RefusesAPeriodicIntervalBelowTheMinimum) {
+  const auto check = [](absl::Duration interval) {
+    Application application("a");
+    application.AddPeriodic("tick", interval, [](WorkerServices&) { return absl::OkStatus(); });
+    return application.Check().ok();
+  };
+  EXPECT_FALSE(check(absl::ZeroDuration()));
+  EXPECT_FALSE(check(absl::Microseconds(999)));
+  EXPECT_FALSE(check(absl::InfiniteDuration()));
+  EXPECT_TRUE(check(absl::Milliseconds(1)));
+}
+
+TEST(Application, RefusesEmptyCode) {
+  Application application("a");
+  application.AddFunction("f", nullptr);
+  application.AddHandler("h", nullptr);
+  application.AddPeriodic("p", absl::Seconds(1), nullptr);
+  EXPECT_EQ(Mistake(application),
+            "application \"a\": function \"f\" is empty; handler \"h\" is empty; periodic work "
+            "\"p\" is empty");
+}
+
+}  // namespace
+}  // namespace grove

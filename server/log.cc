@@ -1,0 +1,155 @@
+#include "server/log.h"
+
+#include <unistd.h>
+
+#include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
+
+namespace grove {
+namespace {
+
+// Longest value in a line: an error with a response body in it must not flood the log.
+constexpr size_t kLogValueBytesMax = 4096;
+
+struct LogSettings {
+  std::string process = "grove";
+  LogFormat format = LogFormat::kText;
+  LogLevel lowest = LogLevel::kInfo;
+};
+
+// Replaced before threads start, read by all of them; never freed, so that late lines are safe.
+LogSettings* settings = new LogSettings;
+
+std::string_view LevelName(LogLevel level) {
+  switch (level) {
+    case LogLevel::kDebug:
+      return "debug";
+    case LogLevel::kInfo:
+      return "info";
+    case LogLevel::kWarning:
+      return "warning";
+    case LogLevel::kError:
+      return "error";
+  }
+  return "unknown";
+}
+
+// Bytes of the UTF-8 sequence that starts `text`; 0 where there is none or where it is a C1 control
+// character, which terminals obey.
+size_t PrintableSequence(std::string_view text) {
+  const auto byte = [&](size_t at) { return static_cast<unsigned char>(text[at]); };
+  const unsigned char lead = byte(0);
+  const size_t length = lead >= 0xc2 && lead <= 0xdf   ? 2
+                        : lead >= 0xe0 && lead <= 0xef ? 3
+                        : lead >= 0xf0 && lead <= 0xf4 ? 4
+                                                       : 0;
+  if (length == 0 || text.size() < length) return 0;
+  for (size_t at = 1; at < length; ++at) {
+    if ((byte(at) & 0xc0) != 0x80) return 0;
+  }
+  if (lead == 0xc2 && byte(1) < 0xa0) return 0;
+  if (lead == 0xe0 && byte(1) < 0xa0) return 0;  // overlong
+  if (lead == 0xed && byte(1) > 0x9f) return 0;  // surrogates
+  if (lead == 0xf0 && byte(1) < 0x90) return 0;  // overlong
+  if (lead == 0xf4 && byte(1) > 0x8f) return 0;  // beyond U+10FFFF
+  return length;
+}
+
+void AppendByte(LogFormat format, unsigned char byte, std::string& line) {
+  if (byte == '"' || byte == '\\') {
+    line += '\\';
+    line += static_cast<char>(byte);
+  } else if (byte == '\n') {
+    line += "\\n";
+  } else if (byte == '\t') {
+    line += "\\t";
+  } else if (byte >= 0x20 && byte < 0x7f) {
+    line += static_cast<char>(byte);
+  } else {
+    absl::StrAppendFormat(&line, format == LogFormat::kJson ? "\\u%04x" : "\\x%02x", byte);
+  }
+}
+
+void AppendQuoted(LogFormat format, std::string_view text, std::string& line) {
+  const bool cut = text.size() > kLogValueBytesMax;
+  if (cut) text = text.substr(0, kLogValueBytesMax);
+  line += '"';
+  while (!text.empty()) {
+    const size_t sequence = PrintableSequence(text);
+    if (sequence > 0) {
+      line.append(text.substr(0, sequence));
+    } else {
+      AppendByte(format, static_cast<unsigned char>(text[0]), line);
+    }
+    text.remove_prefix(sequence > 0 ? sequence : 1);
+  }
+  line += cut ? "...\"" : "\"";
+}
+
+bool NeedsQuotes(std::string_view value) {
+  if (value.empty() || value.size() > kLogValueBytesMax) return true;
+  for (const char c : value) {
+    if (c <= ' ' || c == '"' || c == '\\' || c == '=' || c > '~') return true;
+  }
+  return false;
+}
+
+std::string Timestamp(absl::Time time) {
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%E6SZ", time, absl::UTCTimeZone());
+}
+
+std::string FormatText(absl::Time time, LogLevel level, std::string_view process,
+                       std::string_view message, std::initializer_list<LogField> fields) {
+  std::string line = absl::StrFormat("%s %s %s ", Timestamp(time), LevelName(level), process);
+  AppendQuoted(LogFormat::kText, message, line);
+  for (const LogField& field : fields) {
+    absl::StrAppendFormat(&line, " %s=", field.key);
+    if (NeedsQuotes(field.value)) {
+      AppendQuoted(LogFormat::kText, field.value, line);
+    } else {
+      line += field.value;
+    }
+  }
+  line += '\n';
+  return line;
+}
+
+std::string FormatJson(absl::Time time, LogLevel level, std::string_view process,
+                       std::string_view message, std::initializer_list<LogField> fields) {
+  std::string line = absl::StrFormat(
+      "{\"time\":\"%s\",\"level\":\"%s\",\"process\":", Timestamp(time), LevelName(level));
+  AppendQuoted(LogFormat::kJson, process, line);
+  line += ",\"message\":";
+  AppendQuoted(LogFormat::kJson, message, line);
+  for (const LogField& field : fields) {
+    line += ',';
+    AppendQuoted(LogFormat::kJson, field.key, line);
+    line += ':';
+    AppendQuoted(LogFormat::kJson, field.value, line);
+  }
+  line += "}\n";
+  return line;
+}
+
+}  // namespace
+
+void SetUpLog(std::string process, LogFormat format, LogLevel lowest) {
+  *settings = {.process = std::move(process), .format = format, .lowest = lowest};
+}
+
+std::string FormatLogLine(LogFormat format, absl::Time time, LogLevel level,
+                          std::string_view process, std::string_view message,
+                          std::initializer_list<LogField> fields) {
+  return format == LogFormat::kJson ? FormatJson(time, level, process, message, fields)
+                                    : FormatText(time, level, process, message, fields);
+}
+
+void Log(LogLevel level, LogText message, std::initializer_list<LogField> fields) {
+  if (level < settings->lowest) return;
+  const std::string line =
+      FormatLogLine(settings->format, absl::Now(), level, settings->process, message.text, fields);
+  // A log that cannot be written is nobody's reason to stop.
+  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, line.data(), line.size());
+}
+
+}  // namespace grove

@@ -1,0 +1,46 @@
+// RestartPolicy, BootPolicy: when a child that died is started again, and when to give up.
+//
+// Told the time of births and deaths, RestartPolicy says when the next process of a slot is due: at
+// once after a life of some length, later and later after lives that were short. BootPolicy counts
+// deaths before readiness over all children and says when the daemon cannot come up at all.
+// Reads no clock, starts and kills nothing.
+#ifndef GROVE_SERVER_SUPERVISOR_POLICY_H_
+#define GROVE_SERVER_SUPERVISOR_POLICY_H_
+
+#include "runtime/clock.h"
+
+namespace grove {
+
+// A life shorter than this counts as quick.
+inline constexpr absl::Duration kQuickDeath = absl::Seconds(10);
+// The first quick death is forgiven; the second waits this long, every further one twice as long.
+inline constexpr absl::Duration kBackoffMin = absl::Milliseconds(100);
+inline constexpr absl::Duration kBackoffMax = absl::Seconds(10);
+// Deaths before readiness in a row, without any worker ever ready.
+inline constexpr int kBootFailuresMax = 5;
+
+class RestartPolicy {
+ public:
+  void Started(MonotonicNanos now) { started_ = now; }
+  // When the next process is due: `now` or later.
+  MonotonicNanos Died(MonotonicNanos now);
+
+ private:
+  MonotonicNanos started_ = 0;
+  int quick_deaths_ = 0;  // in a row
+};
+
+class BootPolicy {
+ public:
+  void WorkerReady() { worker_was_ready_ = true; }
+  // A child that never became ready has died. True: give up.
+  bool DiedBeforeReady() { return ++failures_ >= kBootFailuresMax && !worker_was_ready_; }
+
+ private:
+  bool worker_was_ready_ = false;
+  int failures_ = 0;
+};
+
+}  // namespace grove
+
+#endif  // GROVE_SERVER_SUPERVISOR_POLICY_H_

@@ -1,0 +1,72 @@
+#include "server/supervisor/policy.h"
+
+#include <vector>
+
+#include "gtest/gtest.h"
+
+namespace grove {
+namespace {
+
+constexpr MonotonicNanos kMillisecond = 1'000'000;
+
+// The pause before the next start, for a process that lived `life`.
+int64_t PauseMs(RestartPolicy& policy, MonotonicNanos& now, absl::Duration life) {
+  policy.Started(now);
+  now += absl::ToInt64Nanoseconds(life);
+  const MonotonicNanos due = policy.Died(now);
+  const int64_t pause = (due - now) / kMillisecond;
+  now = due;
+  return pause;
+}
+
+TEST(RestartPolicy, RestartsAtOnceAfterALongLifeAndAfterTheFirstQuickDeath) {
+  RestartPolicy policy;
+  MonotonicNanos now = 5;
+  EXPECT_EQ(PauseMs(policy, now, absl::Hours(1)), 0);
+  EXPECT_EQ(PauseMs(policy, now, absl::ZeroDuration()), 0);
+}
+
+TEST(RestartPolicy, DoublesThePauseWithEachQuickDeathUpToTheMaximum) {
+  RestartPolicy policy;
+  MonotonicNanos now = 5;
+  std::vector<int64_t> pauses;
+  for (int death = 0; death < 11; ++death) {
+    pauses.push_back(PauseMs(policy, now, absl::Milliseconds(3)));
+  }
+  EXPECT_EQ(pauses, (std::vector<int64_t>{0, 100, 200, 400, 800, 1600, 3200, 6400, 10'000, 10'000,
+                                          10'000}));
+}
+
+TEST(RestartPolicy, StaysAtTheMaximumForEver) {
+  RestartPolicy policy;
+  MonotonicNanos now = 5;
+  for (int death = 0; death < 200; ++death) PauseMs(policy, now, absl::ZeroDuration());
+  EXPECT_EQ(PauseMs(policy, now, absl::ZeroDuration()), 10'000);
+}
+
+TEST(RestartPolicy, ALongLifeForgivesQuickDeaths) {
+  RestartPolicy policy;
+  MonotonicNanos now = 5;
+  PauseMs(policy, now, absl::ZeroDuration());
+  EXPECT_EQ(PauseMs(policy, now, kQuickDeath - absl::Nanoseconds(1)), 100);
+  EXPECT_EQ(PauseMs(policy, now, kQuickDeath), 0);
+  EXPECT_EQ(PauseMs(policy, now, absl::ZeroDuration()), 0);
+}
+
+TEST(BootPolicy, GivesUpAtTheFifthFailureInARow) {
+  BootPolicy policy;
+  for (int failure = 1; failure < kBootFailuresMax; ++failure) {
+    EXPECT_FALSE(policy.DiedBeforeReady()) << failure;
+  }
+  EXPECT_TRUE(policy.DiedBeforeReady());
+}
+
+TEST(BootPolicy, NeverGivesUpOnceAWorkerWasReady) {
+  BootPolicy policy;
+  for (int failure = 1; failure < kBootFailuresMax; ++failure) policy.DiedBeforeReady();
+  policy.WorkerReady();
+  for (int failure = 0; failure < 100; ++failure) EXPECT_FALSE(policy.DiedBeforeReady());
+}
+
+}  // namespace
+}  // namespace grove

@@ -1,0 +1,34 @@
+// ForkWorker, StartControl: the two ways in which the supervisor makes processes.
+//
+// Both refuse unless the process is single-threaded: a fork copies the locks that other threads
+// hold, and nobody in the child would ever release them. Children die with their parent.
+#ifndef GROVE_SERVER_SUPERVISOR_SPAWN_H_
+#define GROVE_SERVER_SUPERVISOR_SPAWN_H_
+
+#include <signal.h>
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/statusor.h"
+
+namespace grove {
+
+// kFailedPrecondition with the number of threads.
+absl::Status CheckSingleThreaded();
+
+// A forked child that runs `body` and exits with what it returns. It keeps the caller's signal
+// mask.
+absl::StatusOr<pid_t> ForkWorker(absl::FunctionRef<int()> body);
+
+// Runs `program` with `arguments` (argv[1..]), the descriptors `inherited` open, `mask` as its
+// signal mask and SIGINT ignored.
+absl::StatusOr<pid_t> StartControl(const std::string& program,
+                                   const std::vector<std::string>& arguments,
+                                   const std::vector<int>& inherited, const sigset_t& mask);
+
+}  // namespace grove
+
+#endif  // GROVE_SERVER_SUPERVISOR_SPAWN_H_

@@ -1,0 +1,119 @@
+// Supervisor: the parent process, which starts workers and control and keeps them running.
+//
+// It binds, forks, waits for signals and children, and does nothing else: one thread, no hub, no
+// gRPC. What dies is started again when RestartPolicy says so; SIGTERM and SIGINT drain, a second
+// one stops at once, SIGHUP replaces the workers one after the other. It reaps children it does not
+// know, so it can be process 1 of a container.
+// Signal handlers are none: signalfd(2) and ppoll(2).
+#ifndef GROVE_SERVER_SUPERVISOR_SUPERVISOR_H_
+#define GROVE_SERVER_SUPERVISOR_SUPERVISOR_H_
+
+#include <signal.h>
+
+#include <deque>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "grove/config/v1/config.pb.h"
+#include "runtime/clock.h"
+#include "server/metrics/scoreboard.h"
+#include "server/supervisor/control_launch.h"
+#include "server/supervisor/endpoints.h"
+#include "server/supervisor/policy.h"
+#include "server/supervisor/process_title.h"
+#include "server/supervisor/run_files.h"
+#include "server/worker/inheritance.h"
+
+namespace grove {
+
+// What main() returns; docs/operations.md explains them.
+enum ExitCode {
+  kExitStopped = 0,
+  kExitCrash = 1,
+  kExitBadConfig = 2,
+  kExitCannotBind = 3,
+  kExitCannotBoot = 4,
+};
+
+class Supervisor {
+ public:
+  struct Options {
+    const config::v1::Config& config;  // resolved
+    std::string control_binary;
+    ProcessTitle& title;
+    // Runs in the forked worker; its result is the worker's exit code.
+    std::function<int(const WorkerInheritance&, Scoreboard&)> run_worker;
+  };
+
+  // Serves until stopped; returns the exit code. Says in the log why it is not 0.
+  static int Run(const Options& options);
+
+ private:
+  static constexpr int kNobody = -1;
+  struct Child {
+    std::string title;
+    int slot = kNobody;  // kNobody: control
+    pid_t pid = 0;       // 0: none runs
+    int ready_fd = -1;
+    std::string ready_line;
+    bool ready = false;
+    bool told_to_end = false;
+    RestartPolicy policy;
+    MonotonicNanos due = 0;           // of the next process, while none runs
+    MonotonicNanos kill_at = kNever;  // once told to end
+  };
+
+  Supervisor(const Options& options, RunFiles files, Endpoints endpoints, Scoreboard scoreboard);
+  ~Supervisor();
+
+  absl::Status Open();
+  int Loop();
+
+  // Children.
+  void StartDue(MonotonicNanos now);
+  absl::Status Start(Child& child, MonotonicNanos now);
+  absl::StatusOr<pid_t> StartWorker(Child& child, int ready_fd);
+  int WorkerMain(Child& child, int ready_fd);
+  absl::StatusOr<pid_t> StartControlProcess(int ready_fd);
+  void ReadReadyLine(Child& child);
+  void BecameReady(Child& child);
+  void TellToEnd(Child& child, MonotonicNanos now);
+  void KillOverdue(MonotonicNanos now);
+  void Reap(MonotonicNanos now);
+  void Died(Child& child, int wait_status, MonotonicNanos now);
+  // Whether the daemon ends with this death before readiness.
+  bool EndsBoot(const Child& child, int wait_status, MonotonicNanos now);
+
+  // The daemon.
+  void HandleSignals(MonotonicNanos now);
+  void Stop(int exit_code, MonotonicNanos now);
+  void KillAll();
+  void ContinueRoll(MonotonicNanos now);
+  void AnnounceServing();
+  void Wait(MonotonicNanos now);
+  bool AnyAlive() const;
+
+  // Constant after Open().
+  const Options& options_;
+  RunFiles files_;
+  Endpoints endpoints_;
+  Scoreboard scoreboard_;
+  sigset_t original_mask_;
+  int signal_fd_ = -1;
+  int config_fd_ = -1;
+  int lifeline_[2] = {-1, -1};  // nobody ever writes: children read its end when we are gone
+
+  std::vector<Child> children_;  // workers by slot, then control
+  BootPolicy boot_;
+  bool announced_ = false;
+  bool stopping_ = false;
+  int exit_code_ = kExitStopped;
+  std::deque<int> to_roll_;  // slots that SIGHUP asked to replace
+  int rolling_ = kNobody;
+};
+
+}  // namespace grove
+
+#endif  // GROVE_SERVER_SUPERVISOR_SUPERVISOR_H_

@@ -18,6 +18,8 @@ struct TaskCounters {
     std::string name;
     // Tasks held now, by grove.v1.TaskState.
     std::array<int64_t, v1::TaskState_ARRAYSIZE> tasks{};
+    // Tasks that reached an end since control started, by grove.v1.TaskState.
+    std::array<int64_t, v1::TaskState_ARRAYSIZE> tasks_ended{};
     // Attempts ended since control started, by grove.internal.v1.AttemptEnded.Outcome.
     std::array<int64_t, internal::v1::AttemptEnded::Outcome_ARRAYSIZE> attempts_ended{};
     // Time on workers' hubs.

@@ -91,7 +91,8 @@ class TaskEngine {
   // The link broke, the process may live. Its attempts are interrupted if no link is made for
   // kLinkGraceUs.
   void WorkerUnlinked(int32_t worker, int64_t now_us);
-  // The process is dead: its attempts are interrupted.
+  // The process is dead: its attempts are interrupted. To be told before its successor's WorkerUp
+  // or not at all: a new incarnation says the same.
   void WorkerDown(int32_t worker, int64_t now_us, Effects& effects);
   void WorkerDraining(int32_t worker);
   void AttemptStarted(int32_t worker, const internal::v1::AttemptStarted& started);

@@ -1,0 +1,91 @@
+#include "server/tasks/dispatch.h"
+
+#include <algorithm>
+
+#include "server/tasks/lifecycle.h"
+
+namespace grove {
+namespace {
+
+enum class Turn {
+  kStarted,
+  kSetAside,  // No worker knows the function: the task stands apart now.
+  kBlocked,   // The queue waits elsewhere for what it lacks.
+  kEmpty,
+};
+
+struct Pick {
+  // -1: none has room.
+  int32_t worker = -1;
+  bool is_known = false;
+};
+
+Pick PickWorker(const EngineState& state, size_t function) {
+  Pick pick;
+  int64_t most = 0;
+  for (int32_t i = 0; i < state.workers_end; ++i) {
+    const WorkerState& worker = state.workers[i];
+    if (!state.IsDispatchable(worker) || !worker.knows(function)) continue;
+    pick.is_known = true;
+    if (worker.room() <= most) continue;
+    most = worker.room();
+    pick.worker = i;
+  }
+  return pick;
+}
+
+int64_t TotalRoom(const EngineState& state) {
+  int64_t room = 0;
+  for (int32_t i = 0; i < state.workers_end; ++i) {
+    const WorkerState& worker = state.workers[i];
+    if (state.IsDispatchable(worker)) room += std::max<int64_t>(worker.room(), 0);
+  }
+  return room;
+}
+
+Turn TakeTurn(EngineState& state, size_t index, Effects& effects) {
+  QueueState& queue = state.queues[index];
+  Task* task = queue.backlog.Front();
+  if (task == nullptr) return Turn::kEmpty;
+  PoolState& pool = state.pools[state.directory->queues()[index].pool];
+  if (pool.running >= pool.size) {
+    pool.blocked.push_back(index);
+    return Turn::kBlocked;
+  }
+  const Pick pick = PickWorker(state, task->function);
+  if (pick.worker >= 0) {
+    StartOn(state, task, pick.worker, effects);
+    return Turn::kStarted;
+  }
+  if (!pick.is_known) {
+    Strand(state, task);
+    return Turn::kSetAside;
+  }
+  state.blocked_on_workers.push_back(index);
+  return Turn::kBlocked;
+}
+
+}  // namespace
+
+void Dispatch(EngineState& state, Effects& effects) {
+  int64_t room = TotalRoom(state);
+  int budget = kDispatchPerTickMax;
+  while (room > 0 && budget > 0 && !state.tenants_in_turn.empty()) {
+    const size_t tenant_index = state.tenants_in_turn.front();
+    TenantState& tenant = state.tenants[tenant_index];
+    const size_t queue = tenant.ready.front();
+    const Turn turn = TakeTurn(state, queue, effects);
+    tenant.ready.pop_front();
+    if (turn == Turn::kStarted || turn == Turn::kSetAside) {
+      tenant.ready.push_back(queue);
+      --budget;
+    }
+    if (turn == Turn::kStarted) --room;
+    if (turn == Turn::kEmpty) state.queues[queue].in_turn = false;
+    state.tenants_in_turn.pop_front();
+    if (!tenant.ready.empty()) state.tenants_in_turn.push_back(tenant_index);
+  }
+  state.dispatch_unfinished = room > 0 && !state.tenants_in_turn.empty();
+}
+
+}  // namespace grove

@@ -1,0 +1,342 @@
+#include "server/tasks/engine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "server/tasks/dispatch.h"
+#include "server/tasks/engine_state.h"
+#include "server/tasks/lifecycle.h"
+#include "server/tasks/links.h"
+#include "server/tasks/refusal.h"
+#include "server/tasks/views.h"
+#include "server/tenancy/resource_name.h"
+
+namespace grove {
+namespace {
+
+constexpr int64_t kRetryAfterMs = 1000;
+constexpr size_t kCancelReasonMax = 1024;
+constexpr size_t kProgressMessageMax = 1024;
+
+absl::Status TryLater(absl::StatusCode code, absl::string_view reason, std::string message) {
+  return WithRetryAfter(Refusal(code, reason, message), kRetryAfterMs);
+}
+
+absl::StatusOr<size_t> TenantOf(const EngineState& state, absl::string_view parent) {
+  const absl::string_view name = parent.empty() ? "tenants/default" : parent;
+  const auto tenant = ParseTenantName(name);
+  if (!tenant.ok()) return BadField("parent", "NAME_INVALID", tenant.status().message());
+  const auto index = state.directory->FindTenant(*tenant);
+  if (index) return *index;
+  return Refusal(absl::StatusCode::kNotFound, "TENANT_NOT_FOUND",
+                 absl::StrCat(name, " is not in the config"), {{"tenant", std::string(name)}});
+}
+
+absl::StatusOr<size_t> QueueOf(const EngineState& state, absl::string_view tenant,
+                               absl::string_view queue) {
+  const auto index = state.directory->FindQueue(tenant, queue);
+  if (index) return *index;
+  const std::string name = FormatQueueName(tenant, queue);
+  return Refusal(absl::StatusCode::kNotFound, "QUEUE_NOT_FOUND",
+                 absl::StrCat(name, " is not in the config"), {{"queue", name}});
+}
+
+absl::Status CheckDepth(const EngineState& state, size_t index) {
+  const Directory::Queue& settings = state.directory->queues()[index];
+  const QueueState& queue = state.queues[index];
+  const int64_t depth = queue.queued + queue.scheduled;
+  if (depth < settings.depth_max) return absl::OkStatus();
+  const std::string bound = absl::StrCat(depth, " of ", settings.depth_max, " tasks wait");
+  absl::Status refusal =
+      Refusal(absl::StatusCode::kResourceExhausted, "QUEUE_FULL",
+              absl::StrCat(settings.resource_name, " is full: ", bound),
+              {{"queue", settings.resource_name}, {"depth_max", absl::StrCat(settings.depth_max)}});
+  refusal = WithQuotaFailure(std::move(refusal), settings.resource_name, bound + " (depth_max)");
+  return WithRetryAfter(std::move(refusal), kRetryAfterMs);
+}
+
+absl::Status CheckMemory(const EngineState& state, size_t input_bytes) {
+  if (state.live_bytes + static_cast<int64_t>(input_bytes) <= kLiveBytesMax) {
+    return absl::OkStatus();
+  }
+  const std::string bound = absl::StrCat("the inputs of tasks that have not ended take ",
+                                         state.live_bytes, " of ", kLiveBytesMax, " bytes");
+  return WithQuotaFailure(TryLater(absl::StatusCode::kResourceExhausted, "TASK_MEMORY_FULL", bound),
+                          "tasks", bound);
+}
+
+absl::Status CheckStore(const EngineState& state) {
+  if (!state.store_status.ok()) {
+    return TryLater(
+        absl::StatusCode::kUnavailable, "STORE_UNAVAILABLE",
+        absl::StrCat("durable tasks cannot be stored now: ", state.store_status.message()));
+  }
+  if (state.unconfirmed.size() < kUnconfirmedWritesMax) return absl::OkStatus();
+  return TryLater(absl::StatusCode::kResourceExhausted, "STORE_BUSY",
+                  absl::StrCat(state.unconfirmed.size(), " writes wait for the disk"));
+}
+
+// Everything but the spec's own form: what depends on the state of affairs.
+absl::Status CheckRoom(const EngineState& state, size_t queue, const v1::TaskSpec& spec) {
+  absl::Status status = CheckDepth(state, queue);
+  if (status.ok()) status = CheckMemory(state, spec.input().size());
+  if (status.ok() && spec.durability() != v1::DURABILITY_VOLATILE) status = CheckStore(state);
+  return status;
+}
+
+absl::Status CheckForm(const EngineState& state, const v1::TaskSpec& spec,
+                       absl::string_view tenant) {
+  if (!state.any_worker_seen) {
+    return TryLater(absl::StatusCode::kUnavailable, "NO_WORKER_YET",
+                    "no worker has connected yet, so no function is known");
+  }
+  return CheckSpec(spec, tenant, {state.limits.input_max_bytes()}, [&](absl::string_view name) {
+    auto it = state.function_index.find(name);
+    return it != state.function_index.end() && state.functions[it->second].known;
+  });
+}
+
+Task* FindByRequestId(const EngineState& state, size_t tenant, const std::string& request_id) {
+  if (request_id.empty()) return nullptr;
+  const auto& ids = state.tenants[tenant].request_ids;
+  auto it = ids.find(request_id);
+  return it == ids.end() ? nullptr : state.FindTask(it->second);
+}
+
+Task* Admit(EngineState& state, size_t queue, v1::TaskSpec spec, Effects& effects) {
+  auto task = std::make_unique<Task>();
+  task->id = state.ids.Next(state.now_us);
+  task->queue = queue;
+  task->spec = NormaliseSpec(std::move(spec));
+  task->function = state.function_index.at(task->spec.function);
+  task->create_us = state.now_us;
+  Task* added = AddTask(state, std::move(task));
+  ++state.queues[queue].spawned;
+  if (added->spec.delay_us > 0) {
+    Schedule(state, added, state.now_us + added->spec.delay_us);
+  } else {
+    Enqueue(state, added, /*to_front=*/false);
+  }
+  if (added->spec.durable) WriteInsert(state, *added, effects);
+  return added;
+}
+
+Spawned Describe(const EngineState& state, const Task& task) {
+  return Spawned{task.id, state.NameOf(task), !task.spec.durable || task.stored};
+}
+
+absl::StatusOr<Spawned> TrySpawn(EngineState& state, absl::string_view parent, v1::TaskSpec spec,
+                                 Effects& effects, size_t* queue_of_refusal) {
+  const auto tenant = TenantOf(state, parent);
+  if (!tenant.ok()) return tenant.status();
+  if (const Task* earlier = FindByRequestId(state, *tenant, spec.request_id())) {
+    return Describe(state, *earlier);
+  }
+  const std::string& tenant_name = state.directory->tenants()[*tenant].name;
+  if (absl::Status s = CheckForm(state, spec, tenant_name); !s.ok()) return s;
+  const auto name = ParseQueueName(spec.queue());
+  const absl::string_view short_name = spec.queue().empty() ? kDefaultName
+                                       : name.ok()          ? name->queue
+                                                            : absl::string_view(spec.queue());
+  const auto queue = QueueOf(state, tenant_name, short_name);
+  if (!queue.ok()) return queue.status();
+  *queue_of_refusal = *queue;
+  if (absl::Status s = CheckRoom(state, *queue, spec); !s.ok()) return s;
+  return Describe(state, *Admit(state, *queue, std::move(spec), effects));
+}
+
+bool IsOverRetention(const EngineState& state, const Task& task) {
+  return task.end_us + state.limits.retention_ms() * kUsPerMs <= state.now_us ||
+         state.ended_count > state.limits.retained_max() || state.ended_bytes > kRetainedBytesMax;
+}
+
+// What ended since the last Tick() stays for one more, so that its waiters can be answered.
+void DropOld(EngineState& state, Effects& effects) {
+  while (Task* oldest = state.ended.front()) {
+    if (oldest->settled_turn + 1 >= state.turn || !IsOverRetention(state, *oldest)) return;
+    DropTask(state, oldest, effects);
+  }
+}
+
+void FireDeadlines(EngineState& state, Effects& effects) {
+  for (Task* task = state.deadlines.Front(); task != nullptr && task->deadline_us <= state.now_us;
+       task = state.deadlines.Front()) {
+    if (task->state == v1::TASK_STATE_SCHEDULED) {
+      Enqueue(state, task, /*to_front=*/false);
+    } else {
+      TimeOut(state, task, effects);
+    }
+  }
+}
+
+void Confirm(EngineState& state, const UnconfirmedWrite& write, Effects& effects) {
+  if (write.attempt != 0) {
+    state.unacknowledged.erase(write.attempt);
+    if (state.workers[write.worker].linked) {
+      effects.FrameTo(write.worker).add_acknowledged(write.attempt);
+    }
+  }
+  Task* task = state.FindTask(write.id);
+  if (task == nullptr) return;
+  if (write.then == UnconfirmedWrite::Then::kStored) {
+    MarkStored(state, task);
+    effects.acknowledged.push_back(task->id);
+  }
+  if (write.then == UnconfirmedWrite::Then::kSettled) Settle(state, task, effects);
+}
+
+Task* RunningTask(const EngineState& state, int32_t worker, uint64_t attempt) {
+  auto it = state.attempts.find(attempt);
+  return it != state.attempts.end() && it->second->worker == worker ? it->second->task : nullptr;
+}
+
+}  // namespace
+
+TaskEngine::TaskEngine(const Directory* directory, const EngineOptions& options)
+    : state_(std::make_unique<EngineState>(directory, options)) {}
+
+TaskEngine::~TaskEngine() = default;
+
+absl::StatusOr<Spawned> TaskEngine::Spawn(absl::string_view parent, v1::TaskSpec spec,
+                                          int64_t now_us, Effects& effects) {
+  state_->Advance(now_us);
+  size_t queue = SIZE_MAX;
+  auto spawned = TrySpawn(*state_, parent, std::move(spec), effects, &queue);
+  if (!spawned.ok()) {
+    ++state_->rejected[RefusalReason(spawned.status())];
+    if (queue != SIZE_MAX) ++state_->queues[queue].rejected;
+  }
+  return spawned;
+}
+
+absl::Status TaskEngine::Cancel(absl::string_view name, absl::string_view reason, int64_t now_us,
+                                Effects& effects) {
+  state_->Advance(now_us);
+  if (reason.size() > kCancelReasonMax) {
+    return BadField(
+        "reason", "CANCEL_REASON_TOO_LONG",
+        absl::StrCat("is ", reason.size(), " bytes; at most ", kCancelReasonMax, " are allowed"));
+  }
+  const auto id = Find(name);
+  if (!id.ok()) return id.status();
+  Task* task = state_->FindTask(*id);
+  if (!task->ended()) CancelTask(*state_, task, reason, effects);
+  return absl::OkStatus();
+}
+
+absl::Status TaskEngine::ResizePool(absl::string_view name, int64_t size) {
+  const auto parsed = ParsePoolName(name);
+  if (!parsed.ok()) return BadField("name", "NAME_INVALID", parsed.status().message());
+  const auto pool = state_->directory->FindPool(parsed->tenant, parsed->pool);
+  if (!pool) {
+    return Refusal(absl::StatusCode::kNotFound, "POOL_NOT_FOUND",
+                   absl::StrCat(name, " is not in the config"), {{"pool", std::string(name)}});
+  }
+  if (size < 0 || size > kPoolSizeMax) {
+    return BadField("size", "POOL_SIZE_OUT_OF_RANGE",
+                    absl::StrCat("is ", size, "; 0 to ", kPoolSizeMax, " are allowed"));
+  }
+  state_->pools[*pool].size = size;
+  WakePool(*state_, *pool);
+  return absl::OkStatus();
+}
+
+absl::Status TaskEngine::WorkerUp(internal::v1::Hello hello, int64_t now_us, Effects& effects) {
+  state_->Advance(now_us);
+  return ConnectWorker(*state_, std::move(hello), effects);
+}
+
+void TaskEngine::WorkerUnlinked(int32_t worker, int64_t now_us) {
+  state_->Advance(now_us);
+  UnlinkWorker(*state_, worker);
+}
+
+void TaskEngine::WorkerDown(int32_t worker, int64_t now_us, Effects& effects) {
+  state_->Advance(now_us);
+  LoseWorker(*state_, worker, effects);
+}
+
+void TaskEngine::WorkerDraining(int32_t worker) {
+  if (worker >= 0 && worker < kWorkersMax) state_->workers[worker].draining = true;
+}
+
+void TaskEngine::AttemptStarted(int32_t worker, const internal::v1::AttemptStarted& started) {
+  Task* task = RunningTask(*state_, worker, started.attempt());
+  if (task == nullptr) return;
+  task->attempts.back().fiber = started.fiber();
+  // The time-out counts from the start, which may have had to wait for the worker.
+  const int64_t timeout_us = state_->attempts.at(started.attempt())->timeout_us;
+  state_->deadlines.Set(task, state_->now_us + timeout_us + kTimeoutGraceUs);
+}
+
+void TaskEngine::AttemptEnded(int32_t worker, internal::v1::AttemptEnded ended, int64_t now_us,
+                              Effects& effects) {
+  state_->Advance(now_us);
+  TakeEnd(*state_, worker, std::move(ended), effects);
+}
+
+void TaskEngine::AttemptProgress(int32_t worker, internal::v1::AttemptProgress progress) {
+  Task* task = RunningTask(*state_, worker, progress.attempt());
+  if (task == nullptr) return;
+  // Written so that NaN becomes 0.
+  task->progress = progress.fraction() > 0 ? std::min(progress.fraction(), 1.0) : 0;
+  if (progress.message().size() <= kProgressMessageMax) {
+    task->progress_message = std::move(*progress.mutable_message());
+  }
+}
+
+void TaskEngine::Persisted(const absl::Status& status, uint64_t through, int64_t now_us,
+                           Effects& effects) {
+  state_->Advance(now_us);
+  state_->store_status = status;
+  if (!status.ok()) return;
+  std::deque<UnconfirmedWrite>& unconfirmed = state_->unconfirmed;
+  while (!unconfirmed.empty() && unconfirmed.front().ticket <= through) {
+    const UnconfirmedWrite write = unconfirmed.front();
+    unconfirmed.pop_front();
+    Confirm(*state_, write, effects);
+  }
+}
+
+void TaskEngine::Tick(int64_t now_us, Effects& effects) {
+  state_->Advance(now_us);
+  ++state_->turn;
+  EndGraces(*state_, effects);
+  FireDeadlines(*state_, effects);
+  DropOld(*state_, effects);
+  Dispatch(*state_, effects);
+}
+
+int64_t TaskEngine::NextDeadline() const {
+  if (state_->dispatch_unfinished) return state_->now_us;
+  int64_t next_us = NextGraceEnd(*state_);
+  if (const Task* task = state_->deadlines.Front()) next_us = std::min(next_us, task->deadline_us);
+  if (const Task* oldest = state_->ended.front()) {
+    next_us = std::min(next_us, oldest->end_us + state_->limits.retention_ms() * kUsPerMs);
+  }
+  return next_us;
+}
+
+absl::StatusOr<TaskId> TaskEngine::Find(absl::string_view name) const {
+  const auto parsed = ParseTaskName(name);
+  if (!parsed.ok()) return BadField("name", "NAME_INVALID", parsed.status().message());
+  const auto id = TaskId::Parse(parsed->task);
+  const Task* task = id ? state_->FindTask(*id) : nullptr;
+  if (task != nullptr) {
+    const Directory::Queue& queue = state_->directory->queues()[task->queue];
+    const std::string& tenant = state_->directory->tenants()[queue.tenant].name;
+    if (queue.name == parsed->queue && tenant == parsed->tenant) return *id;
+  }
+  return Refusal(absl::StatusCode::kNotFound, "TASK_NOT_FOUND",
+                 absl::StrCat("no task \"", absl::CHexEscape(name),
+                              "\": it never existed, or its retention is over"));
+}
+
+bool TaskEngine::IsSettled(TaskId id) const {
+  const Task* task = state_->FindTask(id);
+  return task != nullptr && task->settled;
+}
+
+}  // namespace grove

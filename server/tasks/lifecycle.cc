@@ -1,0 +1,397 @@
+#include "server/tasks/lifecycle.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "google/rpc/error_details.pb.h"
+#include "server/tasks/refusal.h"
+#include "server/tasks/views.h"
+
+namespace grove {
+namespace {
+
+using Outcome = internal::v1::AttemptEnded;
+
+void LeaveQueued(EngineState& state, Task* task) {
+  QueueState& queue = state.queues[task->queue];
+  --queue.queued;
+  queue.by_age.Remove(task);
+  if (task->place == Task::Place::kBacklog) queue.backlog.Remove(task);
+  if (task->place == Task::Place::kStranded) state.functions[task->function].stranded.Remove(task);
+  task->place = Task::Place::kNone;
+}
+
+void LeaveState(EngineState& state, Task* task) {
+  QueueState& queue = state.queues[task->queue];
+  state.deadlines.Remove(task);
+  --state.functions[task->function].counters.tasks[task->state];
+  if (task->state == v1::TASK_STATE_SCHEDULED) --queue.scheduled;
+  if (task->state == v1::TASK_STATE_QUEUED) LeaveQueued(state, task);
+  if (task->state == v1::TASK_STATE_RUNNING) --queue.running;
+}
+
+void SetState(EngineState& state, Task* task, v1::TaskState to) {
+  if (task->state != v1::TASK_STATE_UNSPECIFIED) LeaveState(state, task);
+  task->state = to;
+  QueueState& queue = state.queues[task->queue];
+  ++state.functions[task->function].counters.tasks[to];
+  if (to == v1::TASK_STATE_SCHEDULED) ++queue.scheduled;
+  if (to == v1::TASK_STATE_RUNNING) ++queue.running;
+  if (to != v1::TASK_STATE_QUEUED) return;
+  ++queue.queued;
+  task->queued_us = state.now_us;
+  queue.by_age.PushBack(task);
+}
+
+void CloseAttempt(EngineState& state, Task* task, v1::Attempt::State to, Outcome::Outcome outcome,
+                  const google::rpc::Status* error) {
+  ++state.functions[task->function].counters.attempts_ended[outcome];
+  task->attempt = 0;
+  task->progress = 0;
+  task->progress_message.clear();
+  AttemptRecord& record = task->attempts.back();
+  record.state = to;
+  record.fiber = 0;
+  if (record.end_us == 0) record.end_us = state.now_us;
+  if (error != nullptr) record.error = std::make_unique<google::rpc::Status>(*error);
+}
+
+// After a failure or a time-out: another try, or the end.
+void RetryOrEnd(EngineState& state, Task* task, v1::TaskState end_state,
+                std::unique_ptr<google::rpc::Status> error) {
+  ++task->failures;
+  if (task->failures >= task->spec.retry.max_attempts) {
+    return End(state, task, end_state, std::move(error));
+  }
+  Schedule(state, task, state.now_us + task->spec.retry.BackoffUs(task->failures));
+}
+
+int64_t TimeoutOf(const EngineState& state, const Task& task) {
+  if (task.spec.timeout_us > 0) return task.spec.timeout_us;
+  const int64_t own_ms = state.functions[task.function].description.default_timeout_ms();
+  const int64_t max_ms = kTimeoutMaxUs / kUsPerMs;
+  return std::min(own_ms > 0 ? own_ms : state.limits.default_timeout_ms(), max_ms) * kUsPerMs;
+}
+
+void FillStart(const EngineState& state, const Task& task, const LiveAttempt& attempt,
+               internal::v1::StartAttempt* start) {
+  const Directory::Queue& queue = state.directory->queues()[task.queue];
+  start->set_attempt(attempt.id);
+  start->set_task(state.NameOf(task));
+  start->set_tenant(state.directory->tenants()[queue.tenant].name);
+  start->set_function(task.spec.function);
+  start->set_input(task.spec.input);
+  start->set_content_type(task.spec.content_type);
+  start->set_number(task.attempts.back().number);
+  start->set_timeout_ms((attempt.timeout_us + kUsPerMs - 1) / kUsPerMs);
+  for (const auto& [key, value] : task.spec.labels) (*start->mutable_labels())[key] = value;
+}
+
+void PushReady(EngineState& state, size_t queue) {
+  const size_t tenant = state.directory->queues()[queue].tenant;
+  std::deque<size_t>& ready = state.tenants[tenant].ready;
+  if (ready.empty()) state.tenants_in_turn.push_back(tenant);
+  ready.push_back(queue);
+}
+
+std::unique_ptr<google::rpc::Status> ErrorOf(Outcome& ended, absl::StatusCode code,
+                                             absl::string_view reason, std::string otherwise) {
+  if (!ended.has_error()) return MakeError(code, reason, std::move(otherwise));
+  return std::make_unique<google::rpc::Status>(std::move(*ended.mutable_error()));
+}
+
+}  // namespace
+
+std::unique_ptr<google::rpc::Status> MakeError(absl::StatusCode code, absl::string_view reason,
+                                               std::string message) {
+  auto error = std::make_unique<google::rpc::Status>();
+  error->set_code(static_cast<int>(code));
+  error->set_message(std::move(message));
+  google::rpc::ErrorInfo info;
+  info.set_reason(std::string(reason));
+  info.set_domain(std::string(kRefusalDomain));
+  error->add_details()->PackFrom(info);
+  return error;
+}
+
+Task* AddTask(EngineState& state, std::unique_ptr<Task> owned) {
+  Task* task = owned.get();
+  const size_t tenant = state.directory->queues()[task->queue].tenant;
+  state.by_id.emplace_hint(state.by_id.end(), task->id, task);
+  state.live_bytes += task->spec.input.size();
+  if (!task->spec.request_id.empty()) {
+    state.tenants[tenant].request_ids[task->spec.request_id] = task->id;
+  }
+  state.tasks.emplace(task->id, std::move(owned));
+  return task;
+}
+
+void DropTask(EngineState& state, Task* task, Effects& effects) {
+  const size_t tenant = state.directory->queues()[task->queue].tenant;
+  --state.functions[task->function].counters.tasks[task->state];
+  state.ended.Remove(task);
+  --state.ended_count;
+  state.ended_bytes -= task->size_bytes();
+  if (!task->spec.request_id.empty())
+    state.tenants[tenant].request_ids.erase(task->spec.request_id);
+  if (task->spec.durable) {
+    StoreWrite& write = effects.writes.emplace_back();
+    write.kind = StoreWrite::Kind::kDelete;
+    write.ticket = ++state.last_ticket;
+    write.task.id = task->id;
+    state.unconfirmed.push_back({write.ticket, UnconfirmedWrite::Then::kNothing, task->id});
+  }
+  state.by_id.erase(task->id);
+  state.tasks.erase(task->id);
+}
+
+void Schedule(EngineState& state, Task* task, int64_t at_us) {
+  SetState(state, task, v1::TASK_STATE_SCHEDULED);
+  task->schedule_us = at_us;
+  state.deadlines.Set(task, at_us);
+}
+
+void Enqueue(EngineState& state, Task* task, bool to_front) {
+  SetState(state, task, v1::TASK_STATE_QUEUED);
+  // Not before it is on disk: otherwise it could run and be forgotten.
+  if (task->spec.durable && !task->stored) return;
+  QueueState& queue = state.queues[task->queue];
+  task->place = Task::Place::kBacklog;
+  to_front ? queue.backlog.PushFront(task) : queue.backlog.Push(task);
+  WakeQueue(state, task->queue);
+}
+
+void MarkStored(EngineState& state, Task* task) {
+  task->stored = true;
+  if (task->state != v1::TASK_STATE_QUEUED) return;
+  task->place = Task::Place::kBacklog;
+  state.queues[task->queue].backlog.Push(task);
+  WakeQueue(state, task->queue);
+}
+
+void StartOn(EngineState& state, Task* task, int32_t worker, Effects& effects) {
+  const WorkerState& on = state.workers[worker];
+  SetState(state, task, v1::TASK_STATE_RUNNING);
+  if (task->attempts.size() >= kAttemptsKeptMax) task->attempts.erase(task->attempts.begin());
+  AttemptRecord& record = task->attempts.emplace_back();
+  record.number = ++task->attempts_started;
+  record.worker = worker;
+  record.worker_pid = on.pid;
+  record.start_us = state.now_us;
+  const int64_t timeout_us = TimeoutOf(state, *task);
+  LiveAttempt* attempt =
+      HoldRoom(state, task, state.next_attempt++, worker, on.incarnation, timeout_us);
+  state.deadlines.Set(task, state.now_us + timeout_us + kTimeoutGraceUs);
+  FillStart(state, *task, *attempt, effects.FrameTo(worker, task->spec.input.size()).add_start());
+  Commit(state, task, effects);
+}
+
+void End(EngineState& state, Task* task, v1::TaskState end_state,
+         std::unique_ptr<google::rpc::Status> error) {
+  SetState(state, task, end_state);
+  state.live_bytes -= task->spec.input.size();
+  task->end_us = state.now_us;
+  task->error = std::move(error);
+}
+
+void CancelTask(EngineState& state, Task* task, absl::string_view reason, Effects& effects) {
+  std::string message = reason.empty() ? "cancelled" : absl::StrCat("cancelled: ", reason);
+  auto error = MakeError(absl::StatusCode::kCancelled, "TASK_CANCELLED", std::move(message));
+  if (task->state == v1::TASK_STATE_RUNNING) {
+    Abandon(state, state.attempts.at(task->attempt).get(), error->message(), effects);
+    CloseAttempt(state, task, v1::Attempt::STATE_CANCELLED, Outcome::OUTCOME_CANCELLED,
+                 error.get());
+  }
+  End(state, task, v1::TASK_STATE_CANCELLED, std::move(error));
+  Commit(state, task, effects);
+}
+
+void Strand(EngineState& state, Task* task) {
+  state.queues[task->queue].backlog.Remove(task);
+  state.functions[task->function].stranded.PushBack(task);
+  task->place = Task::Place::kStranded;
+}
+
+// From the last to the first, each to the front: their order stays.
+void Unstrand(EngineState& state, size_t function) {
+  auto& stranded = state.functions[function].stranded;
+  while (Task* task = stranded.back()) {
+    stranded.Remove(task);
+    task->place = Task::Place::kBacklog;
+    state.queues[task->queue].backlog.PushFront(task);
+    WakeQueue(state, task->queue);
+  }
+}
+
+LiveAttempt* HoldRoom(EngineState& state, Task* task, uint64_t id, int32_t worker,
+                      uint64_t incarnation, int64_t timeout_us) {
+  auto owned = std::make_unique<LiveAttempt>();
+  LiveAttempt* attempt = owned.get();
+  attempt->id = id;
+  attempt->task = task;
+  attempt->worker = worker;
+  attempt->incarnation = incarnation;
+  attempt->queue = task->queue;
+  attempt->function = task->function;
+  attempt->timeout_us = timeout_us;
+  task->attempt = id;
+  ++state.pools[state.directory->queues()[task->queue].pool].running;
+  ++state.workers[worker].running;
+  state.workers[worker].attempts.PushBack(attempt);
+  state.attempts.emplace(id, std::move(owned));
+  return attempt;
+}
+
+void ReleaseRoom(EngineState& state, LiveAttempt* attempt) {
+  const size_t pool = state.directory->queues()[attempt->queue].pool;
+  WorkerState& worker = state.workers[attempt->worker];
+  worker.attempts.Remove(attempt);
+  --worker.running;
+  --state.pools[pool].running;
+  WakePool(state, pool);
+  state.attempts.erase(attempt->id);
+}
+
+void Abandon(EngineState& state, LiveAttempt* attempt, absl::string_view reason, Effects& effects) {
+  attempt->task = nullptr;
+  if (!state.workers[attempt->worker].linked) return;
+  auto* cancel = effects.FrameTo(attempt->worker).add_cancel();
+  cancel->set_attempt(attempt->id);
+  cancel->set_reason(std::string(reason));
+}
+
+void FinishAttempt(EngineState& state, Task* task, Outcome ended, int32_t worker,
+                   Effects& effects) {
+  AttemptRecord& record = task->attempts.back();
+  if (ended.start_time_us() > 0) record.start_us = ended.start_time_us();
+  if (ended.end_time_us() > 0) record.end_us = std::max(ended.end_time_us(), record.start_us);
+  switch (ended.outcome()) {
+    case Outcome::OUTCOME_SUCCEEDED:
+      CloseAttempt(state, task, v1::Attempt::STATE_SUCCEEDED, ended.outcome(), nullptr);
+      task->output = std::move(*ended.mutable_output());
+      task->output_content_type = std::move(*ended.mutable_output_content_type());
+      End(state, task, v1::TASK_STATE_SUCCEEDED, nullptr);
+      break;
+    case Outcome::OUTCOME_CANCELLED: {
+      auto error = ErrorOf(ended, absl::StatusCode::kCancelled, "ATTEMPT_CANCELLED",
+                           "cancelled on the worker");
+      CloseAttempt(state, task, v1::Attempt::STATE_CANCELLED, ended.outcome(), error.get());
+      End(state, task, v1::TASK_STATE_CANCELLED, std::move(error));
+      break;
+    }
+    case Outcome::OUTCOME_TIMED_OUT: {
+      auto error = ErrorOf(ended, absl::StatusCode::kDeadlineExceeded, "ATTEMPT_TIMED_OUT",
+                           "the time-out is over");
+      CloseAttempt(state, task, v1::Attempt::STATE_TIMED_OUT, ended.outcome(), error.get());
+      RetryOrEnd(state, task, v1::TASK_STATE_TIMED_OUT, std::move(error));
+      break;
+    }
+    case Outcome::OUTCOME_INTERRUPTED: {
+      auto error = ErrorOf(ended, absl::StatusCode::kAborted, "ATTEMPT_INTERRUPTED",
+                           "the worker gave it back unfinished");
+      CloseAttempt(state, task, v1::Attempt::STATE_INTERRUPTED, ended.outcome(), error.get());
+      Enqueue(state, task, /*to_front=*/true);
+      break;
+    }
+    default: {
+      auto error = ErrorOf(ended, absl::StatusCode::kUnknown, "ATTEMPT_FAILED",
+                           "the function failed without saying why");
+      CloseAttempt(state, task, v1::Attempt::STATE_FAILED, Outcome::OUTCOME_FAILED, error.get());
+      RetryOrEnd(state, task, v1::TASK_STATE_FAILED, std::move(error));
+    }
+  }
+  Commit(state, task, effects, ended.attempt(), worker);
+}
+
+void TimeOut(EngineState& state, Task* task, Effects& effects) {
+  LiveAttempt* attempt = state.attempts.at(task->attempt).get();
+  auto error = MakeError(
+      absl::StatusCode::kDeadlineExceeded, "ATTEMPT_TIMED_OUT",
+      absl::StrCat("the time-out of ", attempt->timeout_us / kUsPerMs, " ms is over and workers/",
+                   attempt->worker, " has not stopped the attempt"));
+  Abandon(state, attempt, error->message(), effects);
+  CloseAttempt(state, task, v1::Attempt::STATE_TIMED_OUT, Outcome::OUTCOME_TIMED_OUT, error.get());
+  RetryOrEnd(state, task, v1::TASK_STATE_TIMED_OUT, std::move(error));
+  Commit(state, task, effects);
+}
+
+void Interrupt(EngineState& state, LiveAttempt* attempt, Interruption why, absl::string_view reason,
+               Effects& effects) {
+  Task* task = attempt->task;
+  ReleaseRoom(state, attempt);
+  if (task == nullptr) return;
+  auto error = MakeError(absl::StatusCode::kAborted, "ATTEMPT_INTERRUPTED", std::string(reason));
+  CloseAttempt(state, task, v1::Attempt::STATE_INTERRUPTED, Outcome::OUTCOME_INTERRUPTED,
+               error.get());
+  if (why == Interruption::kWorkerDied) ++task->interruptions;
+  if (why == Interruption::kWorkerDied && task->interruptions >= state.limits.interruptions_max()) {
+    End(state, task, v1::TASK_STATE_FAILED,
+        MakeError(absl::StatusCode::kAborted, "WORKER_DIED_TOO_OFTEN",
+                  absl::StrCat("its worker died ", task->interruptions,
+                               " times while it ran (tasks.interruptions_max); last: ", reason)));
+  } else {
+    Enqueue(state, task, /*to_front=*/true);
+  }
+  Commit(state, task, effects);
+}
+
+void WriteInsert(EngineState& state, const Task& task, Effects& effects) {
+  const Directory::Queue& queue = state.directory->queues()[task.queue];
+  StoreWrite& write = effects.writes.emplace_back();
+  write.kind = StoreWrite::Kind::kInsert;
+  write.ticket = ++state.last_ticket;
+  write.task.id = task.id;
+  write.task.tenant = state.directory->tenants()[queue.tenant].name;
+  write.task.queue = queue.name;
+  v1::TaskSpec spec;
+  FillSpec(task.spec, spec);
+  spec.SerializeToString(&write.task.spec);
+  write.task.progress = EncodeProgress(state, task);
+  state.unconfirmed.push_back({write.ticket, UnconfirmedWrite::Then::kStored, task.id});
+}
+
+void Commit(EngineState& state, Task* task, Effects& effects, uint64_t attempt, int32_t worker) {
+  if (!task->spec.durable) {
+    if (attempt != 0) effects.FrameTo(worker).add_acknowledged(attempt);
+    if (task->ended()) Settle(state, task, effects);
+    return;
+  }
+  StoreWrite& write = effects.writes.emplace_back();
+  write.kind = StoreWrite::Kind::kUpdate;
+  write.ticket = ++state.last_ticket;
+  write.task.id = task->id;
+  write.task.progress = EncodeProgress(state, *task);
+  using Then = UnconfirmedWrite::Then;
+  const Then then = task->ended() ? Then::kSettled : Then::kNothing;
+  state.unconfirmed.push_back({write.ticket, then, task->id, attempt, worker});
+  if (attempt != 0) state.unacknowledged.insert(attempt);
+}
+
+void Settle(EngineState& state, Task* task, Effects& effects) {
+  task->settled = true;
+  task->settled_turn = state.turn;
+  state.ended.PushBack(task);
+  ++state.ended_count;
+  state.ended_bytes += task->size_bytes();
+  effects.ended.push_back(task->id);
+}
+
+void WakeQueue(EngineState& state, size_t index) {
+  QueueState& queue = state.queues[index];
+  if (queue.in_turn || queue.backlog.empty() || state.directory->queues()[index].paused) return;
+  queue.in_turn = true;
+  PushReady(state, index);
+}
+
+void WakePool(EngineState& state, size_t index) {
+  PoolState& pool = state.pools[index];
+  if (pool.running < pool.size && !pool.blocked.empty()) {
+    for (size_t queue : pool.blocked) PushReady(state, queue);
+    pool.blocked.clear();
+  }
+  for (size_t queue : state.blocked_on_workers) PushReady(state, queue);
+  state.blocked_on_workers.clear();
+}
+
+}  // namespace grove

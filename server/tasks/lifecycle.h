@@ -1,0 +1,100 @@
+// Lifecycle: how a task's state changes.
+//
+// The transitions, each of which keeps every index, count and hold on room right, and writes
+// durable tasks to the store:
+//
+//   SCHEDULED -> QUEUED -> RUNNING -> SUCCEEDED | FAILED | CANCELLED | TIMED_OUT
+//        ^                    |  \-> QUEUED (interrupted: at the front, not counted)
+//        +--------------------+      (failed or timed out, attempts left: waits for the back-off)
+//   SCHEDULED, QUEUED -> CANCELLED
+//
+// Room on a worker and in a pool belongs to the LiveAttempt, not to the task: it is held until the
+// worker says that the attempt is over, whatever became of the task.
+#ifndef GROVE_SERVER_TASKS_LIFECYCLE_H_
+#define GROVE_SERVER_TASKS_LIFECYCLE_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "google/rpc/status.pb.h"
+#include "grove/internal/v1/link.pb.h"
+#include "server/tasks/effects.h"
+#include "server/tasks/engine_state.h"
+
+namespace grove {
+
+// Why an attempt was interrupted.
+enum class Interruption {
+  kWorkerDied,  // Counts towards interruptions_max.
+  kGivenBack,   // The worker drains, or the attempt never reached it.
+};
+
+// Tasks
+// ----------------------------------------------------------------------------------------------------------------
+// Takes over a new record in no state.
+Task* AddTask(EngineState& state, std::unique_ptr<Task> task);
+// Requires an ended, settled task.
+void DropTask(EngineState& state, Task* task, Effects& effects);
+
+// From any state that has not ended, or none.
+void Schedule(EngineState& state, Task* task, int64_t at_us);
+void Enqueue(EngineState& state, Task* task, bool to_front);
+// A durable task's insert is on disk: it may start.
+void MarkStored(EngineState& state, Task* task);
+// Requires QUEUED in the backlog; the worker has room and the pool too.
+void StartOn(EngineState& state, Task* task, int32_t worker, Effects& effects);
+// `end_state` is one of the four ends; an error for all but SUCCEEDED.
+void End(EngineState& state, Task* task, v1::TaskState end_state,
+         std::unique_ptr<google::rpc::Status> error);
+// For clients at once; a running attempt is told to stop. Requires a task that has not ended.
+void CancelTask(EngineState& state, Task* task, absl::string_view reason, Effects& effects);
+// QUEUED tasks that stood apart because no worker knew their function go back to their places.
+void Unstrand(EngineState& state, size_t function);
+void Strand(EngineState& state, Task* task);
+
+// Attempts
+// -------------------------------------------------------------------------------------------------------------
+// Registers a running attempt and takes its room.
+LiveAttempt* HoldRoom(EngineState& state, Task* task, uint64_t attempt, int32_t worker,
+                      uint64_t incarnation, int64_t timeout_us);
+// Gives the room back; destroys the record.
+void ReleaseRoom(EngineState& state, LiveAttempt* attempt);
+// Tells the worker to stop it, and lets go of the task; the room stays held.
+void Abandon(EngineState& state, LiveAttempt* attempt, absl::string_view reason, Effects& effects);
+
+// What the worker reported becomes the task's state; acknowledged when that is on disk. Requires a
+// RUNNING task whose attempt's room was released.
+void FinishAttempt(EngineState& state, Task* task, internal::v1::AttemptEnded ended, int32_t worker,
+                   Effects& effects);
+// Ends the attempt of a RUNNING task without the worker's word.
+void TimeOut(EngineState& state, Task* task, Effects& effects);
+// Releases the room; the task, if it still is the attempt's, goes back to the front of its queue or
+// FAILS.
+void Interrupt(EngineState& state, LiveAttempt* attempt, Interruption why, absl::string_view reason,
+               Effects& effects);
+
+// Store
+// ----------------------------------------------------------------------------------------------------------------
+void WriteInsert(EngineState& state, const Task& task, Effects& effects);
+// Makes the task's state last: at once if volatile, with a write if durable. Follows every change
+// but that from SCHEDULED to QUEUED, which time alone repeats. `attempt` (0 if none) is
+// acknowledged to `worker` when it lasts.
+void Commit(EngineState& state, Task* task, Effects& effects, uint64_t attempt = 0,
+            int32_t worker = -1);
+// The end of the task is there to stay: it counts towards the retention, and waiters may know.
+void Settle(EngineState& state, Task* task, Effects& effects);
+
+// Turns of queues
+// ------------------------------------------------------------------------------------------------------
+// Gives the queue turns if it has something to start.
+void WakeQueue(EngineState& state, size_t queue);
+// Room was given back, in this pool and on a worker.
+void WakePool(EngineState& state, size_t pool);
+
+std::unique_ptr<google::rpc::Status> MakeError(absl::StatusCode code, absl::string_view reason,
+                                               std::string message);
+
+}  // namespace grove
+
+#endif  // GROVE_SERVER_TASKS_LIFECYCLE_H_

@@ -1,0 +1,167 @@
+#include "server/tasks/links.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/tasks/lifecycle.h"
+#include "server/tasks/refusal.h"
+
+namespace grove {
+namespace {
+
+absl::Status CheckHello(const EngineState& state, const internal::v1::Hello& hello) {
+  if (hello.worker() < 0 || hello.worker() >= kWorkersMax) {
+    return Refusal(absl::StatusCode::kInvalidArgument, "WORKER_OUT_OF_RANGE",
+                   absl::StrCat("worker ", hello.worker(), " of process ", hello.pid(),
+                                " is out of range; at most ", kWorkersMax, " are possible"));
+  }
+  if (state.functions.size() + hello.functions_size() > kFunctionsMax) {
+    return Refusal(absl::StatusCode::kInvalidArgument, "TOO_MANY_FUNCTIONS",
+                   absl::StrCat("workers/", hello.worker(), " announces ", hello.functions_size(),
+                                " functions; at most ", kFunctionsMax, " are possible in all"));
+  }
+  return absl::OkStatus();
+}
+
+// From the newest to the oldest, each to the front of its queue: they run again in the order in
+// which they started.
+template <typename Predicate>
+void InterruptIf(EngineState& state, WorkerState& worker, Interruption why,
+                 absl::string_view reason, Effects& effects, Predicate predicate) {
+  LiveAttempt* attempt = worker.attempts.back();
+  while (attempt != nullptr) {
+    LiveAttempt* previous = attempt->worker_hook.previous;
+    if (predicate(*attempt)) Interrupt(state, attempt, why, reason, effects);
+    attempt = previous;
+  }
+}
+
+void LearnFunctions(EngineState& state, WorkerState& worker, internal::v1::Hello& hello) {
+  worker.functions.assign(worker.functions.size(), false);
+  for (internal::v1::FunctionDescription& description : *hello.mutable_functions()) {
+    const size_t index = state.InternFunction(description.name());
+    if (worker.functions.size() <= index) worker.functions.resize(index + 1);
+    worker.functions[index] = true;
+    state.functions[index].known = true;
+    state.functions[index].description = std::move(description);
+    Unstrand(state, index);
+  }
+}
+
+// What the worker runs: known attempts go on, others are stopped.
+void CompareRunning(EngineState& state, WorkerState& worker, const internal::v1::Hello& hello,
+                    Effects& effects) {
+  for (uint64_t id : hello.running()) {
+    auto it = state.attempts.find(id);
+    LiveAttempt* attempt = it == state.attempts.end() ? nullptr : it->second.get();
+    const bool is_known = attempt != nullptr && attempt->worker == hello.worker();
+    if (is_known) attempt->confirmed = true;
+    if (!is_known) worker.foreign.insert(id);
+    if (is_known && attempt->task != nullptr) continue;
+    auto* cancel = effects.FrameTo(hello.worker()).add_cancel();
+    cancel->set_attempt(id);
+    cancel->set_reason(is_known ? "its task has ended" : "control does not know this attempt");
+  }
+}
+
+std::string DeathNotice(int32_t worker, int64_t pid) {
+  return pid == 0 ? absl::StrCat("workers/", worker, " died")
+                  : absl::StrCat("workers/", worker, " (process ", pid, ") died");
+}
+
+}  // namespace
+
+absl::Status ConnectWorker(EngineState& state, internal::v1::Hello hello, Effects& effects) {
+  if (absl::Status status = CheckHello(state, hello); !status.ok()) return status;
+  const int32_t number = hello.worker();
+  WorkerState& worker = state.workers[number];
+  state.workers_end = std::max(state.workers_end, number + 1);
+  state.any_worker_seen = true;
+  InterruptIf(
+      state, worker, Interruption::kWorkerDied, DeathNotice(number, worker.pid), effects,
+      [&hello](const LiveAttempt& attempt) { return attempt.incarnation != hello.incarnation(); });
+  worker.linked = true;
+  worker.draining = false;
+  worker.pid = hello.pid();
+  worker.incarnation = hello.incarnation();
+  worker.capacity = std::max<int64_t>(hello.capacity(), 0);
+  worker.grace_ends_us = INT64_MAX;
+  worker.foreign.clear();
+  LearnFunctions(state, worker, hello);
+  for (internal::v1::AttemptEnded& ended : *hello.mutable_ended()) {
+    TakeEnd(state, number, std::move(ended), effects);
+  }
+  CompareRunning(state, worker, hello, effects);
+  InterruptIf(state, worker, Interruption::kGivenBack,
+              "the link broke before it reached the worker", effects,
+              [](LiveAttempt& attempt) { return !std::exchange(attempt.confirmed, false); });
+  // Queues that found all workers full try again.
+  for (size_t pool = 0; pool < state.pools.size(); ++pool) WakePool(state, pool);
+  return absl::OkStatus();
+}
+
+void UnlinkWorker(EngineState& state, int32_t number) {
+  if (number < 0 || number >= kWorkersMax) return;
+  WorkerState& worker = state.workers[number];
+  if (!worker.linked) return;
+  worker.linked = false;
+  worker.grace_ends_us = state.now_us + kLinkGraceUs;
+}
+
+void LoseWorker(EngineState& state, int32_t number, Effects& effects) {
+  if (number < 0 || number >= kWorkersMax) return;
+  WorkerState& worker = state.workers[number];
+  worker.linked = false;
+  worker.grace_ends_us = INT64_MAX;
+  worker.foreign.clear();
+  InterruptIf(state, worker, Interruption::kWorkerDied, DeathNotice(number, worker.pid), effects,
+              [](const LiveAttempt&) { return true; });
+}
+
+void TakeEnd(EngineState& state, int32_t number, internal::v1::AttemptEnded ended,
+             Effects& effects) {
+  if (number < 0 || number >= kWorkersMax) return;
+  state.workers[number].foreign.erase(ended.attempt());
+  // Told again after a new link; the acknowledgement comes when the store has it.
+  if (state.unacknowledged.contains(ended.attempt())) return;
+  auto it = state.attempts.find(ended.attempt());
+  if (it == state.attempts.end() || it->second->worker != number) {
+    effects.FrameTo(number).add_acknowledged(ended.attempt());
+    return;
+  }
+  LiveAttempt* attempt = it->second.get();
+  Task* task = attempt->task;
+  state.functions[attempt->function].counters.run_time_us += ended.run_time_us();
+  ReleaseRoom(state, attempt);
+  if (task == nullptr) {
+    effects.FrameTo(number).add_acknowledged(ended.attempt());
+    return;
+  }
+  FinishAttempt(state, task, std::move(ended), number, effects);
+}
+
+// The process may live, or control was replaced and it died meanwhile: a death only where nobody
+// has seen it alive.
+void EndGraces(EngineState& state, Effects& effects) {
+  for (int32_t i = 0; i < state.workers_end; ++i) {
+    WorkerState& worker = state.workers[i];
+    if (worker.grace_ends_us > state.now_us) continue;
+    worker.grace_ends_us = INT64_MAX;
+    const Interruption why = worker.pid == 0 ? Interruption::kWorkerDied : Interruption::kGivenBack;
+    InterruptIf(
+        state, worker, why,
+        absl::StrCat("workers/", i, " was not reached for ", kLinkGraceUs / kUsPerSecond, " s"),
+        effects, [](const LiveAttempt&) { return true; });
+  }
+}
+
+int64_t NextGraceEnd(const EngineState& state) {
+  int64_t next_us = INT64_MAX;
+  for (int32_t i = 0; i < state.workers_end; ++i) {
+    next_us = std::min(next_us, state.workers[i].grace_ends_us);
+  }
+  return next_us;
+}
+
+}  // namespace grove

@@ -1,0 +1,29 @@
+// Links: what control knows of each worker, and what follows for its attempts.
+//
+// After every connection control and worker compare notes (Hello): an attempt that control does not
+// know is cancelled, one that the worker does not know is interrupted, one of an earlier process is
+// interrupted. Everything else goes on.
+#ifndef GROVE_SERVER_TASKS_LINKS_H_
+#define GROVE_SERVER_TASKS_LINKS_H_
+
+#include "absl/status/status.h"
+#include "grove/internal/v1/link.pb.h"
+#include "server/tasks/effects.h"
+#include "server/tasks/engine_state.h"
+
+namespace grove {
+
+absl::Status ConnectWorker(EngineState& state, internal::v1::Hello hello, Effects& effects);
+void UnlinkWorker(EngineState& state, int32_t worker);
+void LoseWorker(EngineState& state, int32_t worker, Effects& effects);
+// The worker says that an attempt is over.
+void TakeEnd(EngineState& state, int32_t worker, internal::v1::AttemptEnded ended,
+             Effects& effects);
+// Gives up the attempts of workers whose grace is over.
+void EndGraces(EngineState& state, Effects& effects);
+// When EndGraces() has something to do; INT64_MAX if never.
+int64_t NextGraceEnd(const EngineState& state);
+
+}  // namespace grove
+
+#endif  // GROVE_SERVER_TASKS_LINKS_H_

@@ -1,0 +1,224 @@
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "server/tasks/engine.h"
+#include "server/tasks/engine_state.h"
+#include "server/tasks/refusal.h"
+#include "server/tasks/views.h"
+#include "server/tenancy/resource_name.h"
+
+namespace grove {
+namespace {
+
+constexpr int32_t kPageSizeDefault = 100;
+constexpr int32_t kPageSizeMax = 1000;
+// Tasks one call looks at: some milliseconds of the hub's time.
+constexpr int kListScanMax = 20000;
+// A page with big inputs and outputs ends early, below gRPC's default bound of 4 MiB per message.
+constexpr size_t kListPageBytesMax = 2 << 20;
+
+absl::StatusOr<int32_t> PageSize(int32_t asked) {
+  if (asked < 0) {
+    return BadField("page_size", "PAGE_SIZE_NEGATIVE", absl::StrCat("is ", asked));
+  }
+  return asked == 0 ? kPageSizeDefault : std::min(asked, kPageSizeMax);
+}
+
+absl::Status BadToken() {
+  return BadField("page_token", "PAGE_TOKEN_INVALID",
+                  "is not one that the same list call returned");
+}
+
+absl::Status NotInConfig(absl::string_view kind, absl::string_view name) {
+  return Refusal(absl::StatusCode::kNotFound, absl::StrCat(kind, "_NOT_FOUND"),
+                 absl::StrCat(name, " is not in the config"), {{"name", std::string(name)}});
+}
+
+// Which queues a task list covers.
+struct TaskScope {
+  size_t tenant = 0;
+  size_t queue = SIZE_MAX;
+};
+
+absl::StatusOr<TaskScope> ParseScope(const Directory& directory, const std::string& parent) {
+  const std::string name = parent.empty() ? FormatTenantName(kDefaultName) : parent;
+  if (const auto queue = ParseQueueName(name); queue.ok()) {
+    const auto index = directory.FindQueue(queue->tenant, queue->queue);
+    if (!index) return NotInConfig("QUEUE", name);
+    return TaskScope{directory.queues()[*index].tenant, *index};
+  }
+  const auto tenant = ParseTenantName(name);
+  if (!tenant.ok()) {
+    return BadField("parent", "NAME_INVALID",
+                    absl::StrCat(tenant.status().message(), ", nor of a queue's"));
+  }
+  const auto index = directory.FindTenant(*tenant);
+  if (!index) return NotInConfig("TENANT", name);
+  return TaskScope{*index};
+}
+
+bool Matches(const EngineState& state, const Task& task, const TaskScope& scope,
+             const v1::ListTasksRequest& request) {
+  if (scope.queue != SIZE_MAX && task.queue != scope.queue) return false;
+  if (state.directory->queues()[task.queue].tenant != scope.tenant) return false;
+  if (!request.function().empty() && task.spec.function != request.function()) return false;
+  if (request.states().empty()) return true;
+  return std::find(request.states().begin(), request.states().end(), task.state) !=
+         request.states().end();
+}
+
+// Settings of a tenant's queues or pools: the page after `token` among those of `parent`.
+template <typename Entries, typename View>
+absl::StatusOr<std::string> ListEntries(const Directory& directory, const Entries& entries,
+                                        const std::string& parent, int32_t asked_size,
+                                        const std::string& token, View view) {
+  const auto page_size = PageSize(asked_size);
+  if (!page_size.ok()) return page_size.status();
+  size_t tenant = SIZE_MAX;
+  if (!parent.empty() && parent != "tenants/-") {
+    const auto name = ParseTenantName(parent);
+    if (!name.ok()) return BadField("parent", "NAME_INVALID", name.status().message());
+    const auto index = directory.FindTenant(*name);
+    if (!index) return NotInConfig("TENANT", parent);
+    tenant = *index;
+  }
+  auto it = entries.begin();
+  if (!token.empty()) {
+    it = std::find_if(it, entries.end(), [&](const auto& e) { return e.resource_name == token; });
+    if (it == entries.end()) return BadToken();
+    ++it;
+  }
+  std::string last;
+  int32_t count = 0;
+  for (; it != entries.end(); ++it) {
+    if (tenant != SIZE_MAX && it->tenant != tenant) continue;
+    if (count++ == *page_size) return last;
+    last = it->resource_name;
+    view(static_cast<size_t>(it - entries.begin()));
+  }
+  return std::string();
+}
+
+}  // namespace
+
+absl::StatusOr<v1::Task> TaskEngine::Get(TaskId id, int64_t now_us) const {
+  state_->Advance(now_us);
+  const Task* task = state_->FindTask(id);
+  if (task != nullptr) return ViewTask(*state_, *task);
+  return Refusal(
+      absl::StatusCode::kNotFound, "TASK_NOT_FOUND",
+      absl::StrCat("no task ", id.ToString(), ": it never existed, or its retention is over"));
+}
+
+absl::StatusOr<v1::ListTasksResponse> TaskEngine::ListTasks(const v1::ListTasksRequest& request,
+                                                            int64_t now_us) const {
+  state_->Advance(now_us);
+  const auto page_size = PageSize(request.page_size());
+  if (!page_size.ok()) return page_size.status();
+  const auto scope = ParseScope(*state_->directory, request.parent());
+  if (!scope.ok()) return scope.status();
+  // Ids below the token's, from the greatest down: newest first, stable while tasks come and go.
+  auto it = state_->by_id.end();
+  if (!request.page_token().empty()) {
+    const auto after = TaskId::Parse(request.page_token());
+    if (!after) return BadToken();
+    it = state_->by_id.lower_bound(*after);
+  }
+  v1::ListTasksResponse response;
+  size_t bytes = 0;
+  for (int seen = 0; it != state_->by_id.begin(); ++seen) {
+    const bool is_full = response.tasks_size() == *page_size || bytes > kListPageBytesMax;
+    if (is_full || seen == kListScanMax) {
+      response.set_next_page_token(it->first.ToString());
+      return response;
+    }
+    --it;
+    const Task& task = *it->second;
+    if (!Matches(*state_, task, *scope, request)) continue;
+    bytes += task.size_bytes();
+    *response.add_tasks() = ViewTask(*state_, task);
+  }
+  return response;
+}
+
+absl::StatusOr<v1::Queue> TaskEngine::GetQueue(absl::string_view name, int64_t now_us) const {
+  state_->Advance(now_us);
+  const auto parsed = ParseQueueName(name);
+  if (!parsed.ok()) return BadField("name", "NAME_INVALID", parsed.status().message());
+  const auto index = state_->directory->FindQueue(parsed->tenant, parsed->queue);
+  if (!index) return NotInConfig("QUEUE", name);
+  return ViewQueue(*state_, *index);
+}
+
+absl::StatusOr<v1::ListQueuesResponse> TaskEngine::ListQueues(const v1::ListQueuesRequest& request,
+                                                              int64_t now_us) const {
+  state_->Advance(now_us);
+  v1::ListQueuesResponse response;
+  auto token = ListEntries(*state_->directory, state_->directory->queues(), request.parent(),
+                           request.page_size(), request.page_token(), [&](size_t index) {
+                             *response.add_queues() = ViewQueue(*state_, index);
+                           });
+  if (!token.ok()) return token.status();
+  response.set_next_page_token(*std::move(token));
+  return response;
+}
+
+absl::StatusOr<v1::Pool> TaskEngine::GetPool(absl::string_view name) const {
+  const auto parsed = ParsePoolName(name);
+  if (!parsed.ok()) return BadField("name", "NAME_INVALID", parsed.status().message());
+  const auto index = state_->directory->FindPool(parsed->tenant, parsed->pool);
+  if (!index) return NotInConfig("POOL", name);
+  return ViewPool(*state_, *index);
+}
+
+absl::StatusOr<v1::ListPoolsResponse> TaskEngine::ListPools(
+    const v1::ListPoolsRequest& request) const {
+  v1::ListPoolsResponse response;
+  auto token = ListEntries(*state_->directory, state_->directory->pools(), request.parent(),
+                           request.page_size(), request.page_token(),
+                           [&](size_t index) { *response.add_pools() = ViewPool(*state_, index); });
+  if (!token.ok()) return token.status();
+  response.set_next_page_token(*std::move(token));
+  return response;
+}
+
+absl::StatusOr<v1::ListFunctionsResponse> TaskEngine::ListFunctions(
+    const v1::ListFunctionsRequest& request) const {
+  const auto page_size = PageSize(request.page_size());
+  if (!page_size.ok()) return page_size.status();
+  std::vector<const internal::v1::FunctionDescription*> known;
+  for (const FunctionState& function : state_->functions) {
+    if (!function.known || function.description.name() <= request.page_token()) continue;
+    known.push_back(&function.description);
+  }
+  std::sort(known.begin(), known.end(),
+            [](const auto* a, const auto* b) { return a->name() < b->name(); });
+  v1::ListFunctionsResponse response;
+  for (const auto* description : known) {
+    if (response.functions_size() == *page_size) {
+      const v1::Function& last = response.functions(*page_size - 1);
+      response.set_next_page_token(last.name().substr(sizeof("functions/") - 1));
+      break;
+    }
+    v1::Function& function = *response.add_functions();
+    function.set_name(absl::StrCat("functions/", description->name()));
+    function.set_description(description->description());
+    function.set_input_example(description->input_example());
+    const int64_t timeout_ms = description->default_timeout_ms() > 0
+                                   ? description->default_timeout_ms()
+                                   : state_->limits.default_timeout_ms();
+    function.mutable_default_timeout()->set_seconds(timeout_ms / 1000);
+    function.mutable_default_timeout()->set_nanos(static_cast<int32_t>(timeout_ms % 1000) *
+                                                  1000000);
+  }
+  return response;
+}
+
+TaskCounters TaskEngine::Counters(int64_t now_us) const {
+  state_->Advance(now_us);
+  return ViewCounters(*state_);
+}
+
+}  // namespace grove

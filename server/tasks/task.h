@@ -1,0 +1,108 @@
+// Task: the engine's record of one task, and LiveAttempt, of one run that holds room on a worker.
+//
+// Plain records: the engine's parts change them. A grove.v1.Task is made of one only when somebody
+// asks.
+#ifndef GROVE_SERVER_TASKS_TASK_H_
+#define GROVE_SERVER_TASKS_TASK_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "google/rpc/status.pb.h"
+#include "grove/v1/task_service.pb.h"
+#include "server/tasks/intrusive_list.h"
+#include "server/tasks/task_id.h"
+#include "server/tasks/task_spec.h"
+
+namespace grove {
+
+// Attempts remembered per task, the newest. Retries are bounded by kMaxAttemptsMax; hand-backs by
+// draining workers are not.
+inline constexpr size_t kAttemptsKeptMax = 128;
+
+struct AttemptRecord {
+  int32_t number = 0;
+  v1::Attempt::State state = v1::Attempt::STATE_RUNNING;
+  int32_t worker = -1;
+  int64_t worker_pid = 0;
+  // 0: not known (yet).
+  uint64_t fiber = 0;
+  int64_t start_us = 0;
+  int64_t end_us = 0;
+  std::unique_ptr<google::rpc::Status> error;
+};
+
+struct Task {
+  // Where a QUEUED task stands.
+  enum class Place {
+    kNone,      // Durable and not yet on disk, or not QUEUED.
+    kBacklog,   // In its queue's TaskQueue.
+    kStranded,  // Beside it: no connected worker knows its function.
+  };
+
+  TaskId id;
+  // Indices into the directory's queues and the engine's functions.
+  size_t queue = 0;
+  size_t function = 0;
+  AcceptedSpec spec;
+
+  v1::TaskState state = v1::TASK_STATE_UNSPECIFIED;
+  Place place = Place::kNone;
+  // Durable tasks: the insert is on disk; the end is on disk.
+  bool stored = false;
+  bool settled = false;
+  // The engine's turn in which it was settled.
+  uint64_t settled_turn = 0;
+
+  std::vector<AttemptRecord> attempts;
+  int32_t attempts_started = 0;
+  int32_t failures = 0;
+  int32_t interruptions = 0;
+  // The attempt that runs; 0 if none.
+  uint64_t attempt = 0;
+
+  std::string output;
+  std::string output_content_type;
+  std::unique_ptr<google::rpc::Status> error;
+  double progress = 0;
+  std::string progress_message;
+
+  int64_t create_us = 0;
+  int64_t schedule_us = 0;
+  int64_t queued_us = 0;
+  int64_t end_us = 0;
+
+  // DeadlineHeap's.
+  int64_t deadline_us = 0;
+  size_t heap_position = SIZE_MAX;
+
+  ListHook<Task> backlog_hook;
+  // In the queue's list by age, or in the list of ended tasks.
+  ListHook<Task> age_hook;
+
+  size_t size_bytes() const { return spec.input.size() + output.size(); }
+  bool ended() const { return state >= v1::TASK_STATE_SUCCEEDED; }
+};
+
+static_assert(v1::TASK_STATE_RUNNING < v1::TASK_STATE_SUCCEEDED);
+
+struct LiveAttempt {
+  uint64_t id = 0;
+  // nullptr: abandoned (cancelled or timed out); it holds its room until the worker confirms.
+  Task* task = nullptr;
+  int32_t worker = -1;
+  uint64_t incarnation = 0;
+  size_t queue = 0;
+  size_t function = 0;
+  int64_t timeout_us = 0;
+  // Hello's scratch: the worker says that it runs it.
+  bool confirmed = false;
+  ListHook<LiveAttempt> worker_hook;
+};
+
+}  // namespace grove
+
+#endif  // GROVE_SERVER_TASKS_TASK_H_

@@ -1,0 +1,247 @@
+#include "server/tasks/task_spec.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "nlohmann/json.hpp"
+#include "server/tasks/duration.h"
+#include "server/tasks/refusal.h"
+#include "server/tenancy/directory.h"
+#include "server/tenancy/resource_name.h"
+
+namespace grove {
+namespace {
+
+constexpr size_t kQuotedMax = 100;
+
+std::string Quoted(absl::string_view text) {
+  return absl::StrCat("\"", absl::CHexEscape(text.substr(0, kQuotedMax)), "\"");
+}
+
+// Parameters ("; charset=utf-8") do not change what it is.
+bool IsJson(absl::string_view content_type) {
+  const absl::string_view type = content_type.substr(0, content_type.find(';'));
+  return content_type.empty() ||
+         absl::EqualsIgnoreCase(absl::StripAsciiWhitespace(type), kJsonContentType);
+}
+
+bool IsPrintable(absl::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
+}
+
+absl::Status CheckFunction(const v1::TaskSpec& spec,
+                           absl::FunctionRef<bool(absl::string_view)> is_known) {
+  if (spec.function().empty()) {
+    return BadField("spec.function", "FUNCTION_REQUIRED",
+                    "is empty; name a function that ListFunctions shows");
+  }
+  if (spec.function().size() > kFunctionNameMax || !is_known(spec.function())) {
+    const std::string name = Quoted(spec.function());
+    return BadField("spec.function", "UNKNOWN_FUNCTION",
+                    absl::StrCat("no worker has a function ", name, "; ListFunctions shows them"),
+                    {{"function", name}});
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckInput(const v1::TaskSpec& spec, const SpecLimits& limits) {
+  const std::string& input = spec.input();
+  if (input.size() > limits.input_max_bytes) {
+    return BadField("spec.input", "INPUT_TOO_LARGE",
+                    absl::StrCat("is ", input.size(), " bytes; at most ", limits.input_max_bytes,
+                                 " (tasks.input_max_bytes) are allowed"),
+                    {{"size_bytes", absl::StrCat(input.size())},
+                     {"max_bytes", absl::StrCat(limits.input_max_bytes)}});
+  }
+  const std::string& type = spec.content_type();
+  if (type.size() > kContentTypeMax || !IsPrintable(type)) {
+    return BadField("spec.content_type", "CONTENT_TYPE_INVALID",
+                    absl::StrCat("must be at most ", kContentTypeMax, " printable characters"));
+  }
+  if (!input.empty() && IsJson(type) && !nlohmann::json::accept(input)) {
+    return BadField("spec.input", "INPUT_NOT_JSON",
+                    absl::StrCat("is not JSON: ", Quoted(input),
+                                 "; send JSON or say what it is in content_type"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckQueue(const v1::TaskSpec& spec, absl::string_view tenant) {
+  const std::string& queue = spec.queue();
+  if (queue.empty() || IsShortName(queue)) return absl::OkStatus();
+  const auto name = ParseQueueName(queue);
+  if (!name.ok()) {
+    return BadField("spec.queue", "QUEUE_NAME_INVALID",
+                    absl::StrCat(Quoted(queue), " is neither a queue's short name nor of the form ",
+                                 FormatQueueName(tenant, "QUEUE")));
+  }
+  if (name->tenant == tenant) return absl::OkStatus();
+  return BadField("spec.queue", "QUEUE_OF_OTHER_TENANT",
+                  absl::StrCat(queue, " does not belong to ", FormatTenantName(tenant)),
+                  {{"queue", queue}});
+}
+
+// `kind` is DELAY or TIMEOUT or BACKOFF, and becomes part of the reason.
+absl::Status CheckDuration(absl::string_view field, absl::string_view kind,
+                           const google::protobuf::Duration& duration, int64_t max_us) {
+  if (duration.seconds() < 0 || duration.nanos() < 0) {
+    return BadField(field, absl::StrCat("NEGATIVE_", kind), "must not be negative");
+  }
+  if (duration.nanos() >= 1000000000) {
+    return BadField(field, "DURATION_INVALID", "has a second or more in its nanoseconds");
+  }
+  const int64_t max_s = max_us / kUsPerSecond;
+  if (duration.seconds() > max_s || (duration.seconds() == max_s && duration.nanos() > 0)) {
+    return BadField(
+        field, absl::StrCat(kind, "_TOO_LONG"),
+        absl::StrCat("is ", duration.seconds(), " s; at most ", max_s, " s are allowed"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckRetryPolicy(const v1::RetryPolicy& policy) {
+  if (policy.max_attempts() < 0 || policy.max_attempts() > kMaxAttemptsMax) {
+    return BadField(
+        "spec.retry_policy.max_attempts", "RETRY_POLICY_INVALID",
+        absl::StrCat("is ", policy.max_attempts(), "; 0 to ", kMaxAttemptsMax, " are allowed"));
+  }
+  const double multiplier = policy.backoff_multiplier();
+  // Written so that NaN fails.
+  if (multiplier != 0 && !(multiplier >= 1 && multiplier <= kBackoffMultiplierMax)) {
+    return BadField("spec.retry_policy.backoff_multiplier", "RETRY_POLICY_INVALID",
+                    absl::StrCat("is ", multiplier, "; 1 to ", kBackoffMultiplierMax,
+                                 " are allowed, 0 means ", kBackoffMultiplierDefault));
+  }
+  absl::Status status = CheckDuration("spec.retry_policy.initial_backoff", "BACKOFF",
+                                      policy.initial_backoff(), kBackoffMaxUs);
+  if (!status.ok()) return status;
+  status = CheckDuration("spec.retry_policy.max_backoff", "BACKOFF", policy.max_backoff(),
+                         kBackoffMaxUs);
+  if (!status.ok()) return status;
+  if (policy.has_initial_backoff() && policy.has_max_backoff() &&
+      ToMicros(policy.max_backoff()) < ToMicros(policy.initial_backoff())) {
+    return BadField("spec.retry_policy.max_backoff", "RETRY_POLICY_INVALID",
+                    "is shorter than initial_backoff");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckLabels(const v1::TaskSpec& spec) {
+  if (spec.labels().size() > kLabelsMax) {
+    return BadField("spec.labels", "TOO_MANY_LABELS",
+                    absl::StrCat("has ", spec.labels().size(), " entries; at most ", kLabelsMax,
+                                 " are allowed"));
+  }
+  for (const auto& [key, value] : spec.labels()) {
+    if (key.empty() || key.size() > kLabelKeyMax) {
+      return BadField("spec.labels", "LABEL_KEY_INVALID",
+                      absl::StrCat("key ", Quoted(key), " must be 1 to ", kLabelKeyMax, " bytes"));
+    }
+    if (value.size() > kLabelValueMax) {
+      return BadField("spec.labels", "LABEL_VALUE_TOO_LONG",
+                      absl::StrCat("value of ", Quoted(key), " is ", value.size(),
+                                   " bytes; at most ", kLabelValueMax, " are allowed"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckRest(const v1::TaskSpec& spec) {
+  if (spec.priority() < 0 || spec.priority() > kPriorityMax) {
+    return BadField("spec.priority", "PRIORITY_OUT_OF_RANGE",
+                    absl::StrCat("is ", spec.priority(), "; 0 to ", kPriorityMax, " are allowed"));
+  }
+  if (spec.request_id().size() > kRequestIdMax || !IsPrintable(spec.request_id())) {
+    return BadField("spec.request_id", "REQUEST_ID_INVALID",
+                    absl::StrCat("must be at most ", kRequestIdMax, " printable ASCII characters"));
+  }
+  if (!v1::Durability_IsValid(spec.durability())) {
+    return BadField("spec.durability", "DURABILITY_INVALID",
+                    absl::StrCat("is the unknown value ", static_cast<int>(spec.durability())));
+  }
+  return absl::OkStatus();
+}
+
+RetryRules NormaliseRetry(const v1::RetryPolicy& policy) {
+  RetryRules rules;
+  if (policy.max_attempts() > 0) rules.max_attempts = policy.max_attempts();
+  if (policy.backoff_multiplier() > 0) rules.backoff_multiplier = policy.backoff_multiplier();
+  if (policy.has_initial_backoff()) rules.initial_backoff_us = ToMicros(policy.initial_backoff());
+  if (policy.has_max_backoff()) {
+    rules.max_backoff_us = ToMicros(policy.max_backoff());
+    rules.initial_backoff_us = std::min(rules.initial_backoff_us, rules.max_backoff_us);
+  }
+  rules.max_backoff_us = std::max(rules.max_backoff_us, rules.initial_backoff_us);
+  return rules;
+}
+
+std::string NormaliseQueue(std::string queue) {
+  if (queue.empty()) return std::string(kDefaultName);
+  const auto name = ParseQueueName(queue);
+  return name.ok() ? std::string(name->queue) : queue;
+}
+
+}  // namespace
+
+int64_t RetryRules::BackoffUs(int32_t failures) const {
+  const double wait_us = initial_backoff_us * std::pow(backoff_multiplier, failures - 1);
+  // Compared as doubles: the power may be beyond any integer.
+  return wait_us < max_backoff_us ? static_cast<int64_t>(wait_us) : max_backoff_us;
+}
+
+absl::Status CheckSpec(const v1::TaskSpec& spec, absl::string_view tenant, const SpecLimits& limits,
+                       absl::FunctionRef<bool(absl::string_view)> is_known_function) {
+  absl::Status status = CheckFunction(spec, is_known_function);
+  if (status.ok()) status = CheckQueue(spec, tenant);
+  if (status.ok()) status = CheckDuration("spec.delay", "DELAY", spec.delay(), kDelayMaxUs);
+  if (status.ok()) status = CheckDuration("spec.timeout", "TIMEOUT", spec.timeout(), kTimeoutMaxUs);
+  if (status.ok()) status = CheckRetryPolicy(spec.retry_policy());
+  if (status.ok()) status = CheckLabels(spec);
+  if (status.ok()) status = CheckRest(spec);
+  // Last: the only check whose cost grows with the input.
+  if (status.ok()) status = CheckInput(spec, limits);
+  return status;
+}
+
+AcceptedSpec NormaliseSpec(v1::TaskSpec spec) {
+  AcceptedSpec accepted;
+  accepted.function = std::move(*spec.mutable_function());
+  accepted.input = std::move(*spec.mutable_input());
+  accepted.content_type = std::move(*spec.mutable_content_type());
+  if (accepted.input.empty() && IsJson(accepted.content_type)) accepted.input = "{}";
+  if (accepted.content_type.empty()) accepted.content_type = std::string(kJsonContentType);
+  accepted.queue = NormaliseQueue(std::move(*spec.mutable_queue()));
+  accepted.priority = std::clamp(spec.priority(), 0, kPriorityMax);
+  accepted.delay_us = spec.has_delay() ? ToMicros(spec.delay()) : 0;
+  accepted.timeout_us = spec.has_timeout() ? ToMicros(spec.timeout()) : 0;
+  if (spec.has_retry_policy()) accepted.retry = NormaliseRetry(spec.retry_policy());
+  accepted.request_id = std::move(*spec.mutable_request_id());
+  accepted.labels.assign(spec.labels().begin(), spec.labels().end());
+  std::sort(accepted.labels.begin(), accepted.labels.end());
+  accepted.durable = spec.durability() != v1::DURABILITY_VOLATILE;
+  return accepted;
+}
+
+void FillSpec(const AcceptedSpec& accepted, v1::TaskSpec& spec) {
+  spec.set_function(accepted.function);
+  spec.set_input(accepted.input);
+  spec.set_content_type(accepted.content_type);
+  spec.set_queue(accepted.queue);
+  spec.set_priority(accepted.priority);
+  if (accepted.delay_us > 0) SetMicros(accepted.delay_us, spec.mutable_delay());
+  if (accepted.timeout_us > 0) SetMicros(accepted.timeout_us, spec.mutable_timeout());
+  v1::RetryPolicy& policy = *spec.mutable_retry_policy();
+  policy.set_max_attempts(accepted.retry.max_attempts);
+  SetMicros(accepted.retry.initial_backoff_us, policy.mutable_initial_backoff());
+  SetMicros(accepted.retry.max_backoff_us, policy.mutable_max_backoff());
+  policy.set_backoff_multiplier(accepted.retry.backoff_multiplier);
+  spec.set_request_id(accepted.request_id);
+  for (const auto& [key, value] : accepted.labels) (*spec.mutable_labels())[key] = value;
+  spec.set_durability(accepted.durable ? v1::DURABILITY_DURABLE : v1::DURABILITY_VOLATILE);
+}
+
+}  // namespace grove

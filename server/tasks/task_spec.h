@@ -1,0 +1,84 @@
+// Task specs: what a caller may ask for.
+//
+// Checks a grove.v1.TaskSpec and normalises it (defaults filled in, units settled) into an
+// AcceptedSpec. Pure: knows limits and the functions that exist, not what runs.
+#ifndef GROVE_SERVER_TASKS_TASK_SPEC_H_
+#define GROVE_SERVER_TASKS_TASK_SPEC_H_
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "grove/v1/task_service.pb.h"
+
+namespace grove {
+
+inline constexpr int64_t kUsPerMs = 1000;
+inline constexpr int64_t kUsPerSecond = 1000000;
+inline constexpr int64_t kDelayMaxUs = 366 * 86400 * kUsPerSecond;
+inline constexpr int64_t kTimeoutMaxUs = 86400 * kUsPerSecond;
+inline constexpr int64_t kBackoffMaxUs = 86400 * kUsPerSecond;
+inline constexpr int64_t kInitialBackoffDefaultUs = kUsPerSecond;
+inline constexpr int64_t kMaxBackoffDefaultUs = 60 * kUsPerSecond;
+inline constexpr int32_t kMaxAttemptsMax = 100;
+inline constexpr double kBackoffMultiplierDefault = 2.0;
+inline constexpr double kBackoffMultiplierMax = 10.0;
+inline constexpr int32_t kPriorityMax = 9;
+inline constexpr size_t kFunctionNameMax = 255;
+inline constexpr size_t kContentTypeMax = 255;
+inline constexpr size_t kRequestIdMax = 128;
+inline constexpr size_t kLabelsMax = 32;
+inline constexpr size_t kLabelKeyMax = 63;
+inline constexpr size_t kLabelValueMax = 255;
+inline constexpr absl::string_view kJsonContentType = "application/json";
+
+struct RetryRules {
+  int32_t max_attempts = 1;
+  int64_t initial_backoff_us = kInitialBackoffDefaultUs;
+  int64_t max_backoff_us = kMaxBackoffDefaultUs;
+  double backoff_multiplier = kBackoffMultiplierDefault;
+
+  // Wait after the `failures`-th failure, counted from 1.
+  int64_t BackoffUs(int32_t failures) const;
+};
+
+struct AcceptedSpec {
+  std::string function;
+  // Empty JSON input has become "{}": a function that reads JSON always gets some.
+  std::string input;
+  std::string content_type;
+  // Short name.
+  std::string queue;
+  int32_t priority = 0;
+  int64_t delay_us = 0;
+  // 0: the function's own.
+  int64_t timeout_us = 0;
+  RetryRules retry;
+  std::string request_id;
+  // Sorted by key.
+  std::vector<std::pair<std::string, std::string>> labels;
+  bool durable = true;
+};
+
+struct SpecLimits {
+  int64_t input_max_bytes;
+};
+
+// INVALID_ARGUMENT with ErrorInfo and BadRequest. `tenant` is a short name.
+absl::Status CheckSpec(const v1::TaskSpec& spec, absl::string_view tenant, const SpecLimits& limits,
+                       absl::FunctionRef<bool(absl::string_view)> is_known_function);
+
+// Takes a checked spec apart.
+AcceptedSpec NormaliseSpec(v1::TaskSpec spec);
+
+// For queries and the store: the spec with its defaults filled in.
+void FillSpec(const AcceptedSpec& accepted, v1::TaskSpec& spec);
+
+}  // namespace grove
+
+#endif  // GROVE_SERVER_TASKS_TASK_SPEC_H_

@@ -1,0 +1,178 @@
+#include "server/tasks/views.h"
+
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "server/tasks/duration.h"
+
+namespace grove {
+namespace {
+
+constexpr absl::string_view kWorkerPrefix = "workers/";
+
+void FillAttempt(const AttemptRecord& record, v1::Attempt* attempt) {
+  attempt->set_number(record.number);
+  attempt->set_state(record.state);
+  attempt->set_worker(absl::StrCat(kWorkerPrefix, record.worker));
+  attempt->set_worker_pid(record.worker_pid);
+  if (record.fiber != 0) {
+    attempt->set_fiber(absl::StrCat(kWorkerPrefix, record.worker, "/fibers/", record.fiber));
+  }
+  SetMicros(record.start_us, attempt->mutable_start_time());
+  if (record.end_us != 0) SetMicros(record.end_us, attempt->mutable_end_time());
+  if (record.error) *attempt->mutable_error() = *record.error;
+}
+
+void FillProgress(const Task& task, v1::Task& view) {
+  view.set_state(task.state);
+  for (const AttemptRecord& record : task.attempts) FillAttempt(record, view.add_attempts());
+  view.set_output(task.output);
+  view.set_output_content_type(task.output_content_type);
+  if (task.error) *view.mutable_error() = *task.error;
+  SetMicros(task.create_us, view.mutable_create_time());
+  if (task.schedule_us != 0) SetMicros(task.schedule_us, view.mutable_schedule_time());
+  if (task.end_us != 0) SetMicros(task.end_us, view.mutable_end_time());
+  view.set_progress(task.progress);
+  view.set_progress_message(task.progress_message);
+}
+
+AttemptRecord RestoreAttempt(v1::Attempt& stored) {
+  AttemptRecord record;
+  record.number = stored.number();
+  record.state = stored.state();
+  const absl::string_view worker(stored.worker());
+  if (worker.size() <= kWorkerPrefix.size() ||
+      !absl::SimpleAtoi(worker.substr(kWorkerPrefix.size()), &record.worker)) {
+    record.worker = -1;
+  }
+  record.worker_pid = stored.worker_pid();
+  record.start_us = ToMicros(stored.start_time());
+  record.end_us = stored.has_end_time() ? ToMicros(stored.end_time()) : 0;
+  if (stored.has_error()) {
+    record.error = std::make_unique<google::rpc::Status>(std::move(*stored.mutable_error()));
+  }
+  return record;
+}
+
+int64_t OldestAgeUs(const EngineState& state, const QueueState& queue) {
+  const Task* oldest = queue.by_age.front();
+  return oldest == nullptr ? 0 : state.now_us - oldest->queued_us;
+}
+
+}  // namespace
+
+v1::Task ViewTask(const EngineState& state, const Task& task) {
+  v1::Task view;
+  view.set_name(state.NameOf(task));
+  FillSpec(task.spec, *view.mutable_spec());
+  FillProgress(task, view);
+  if (task.state != v1::TASK_STATE_SCHEDULED) view.clear_schedule_time();
+  view.set_waiting_reason(WaitingReason(state, task));
+  return view;
+}
+
+v1::Queue ViewQueue(const EngineState& state, size_t index) {
+  const Directory::Queue& settings = state.directory->queues()[index];
+  const QueueState& queue = state.queues[index];
+  v1::Queue view;
+  view.set_name(settings.resource_name);
+  // The two enums agree, value by value.
+  static_assert(static_cast<int>(v1::Queue::ORDER_PRIORITY) == config::v1::Queue::ORDER_PRIORITY);
+  view.set_order(static_cast<v1::Queue::Order>(settings.order));
+  view.set_state(settings.paused ? v1::Queue::STATE_PAUSED : v1::Queue::STATE_ACTIVE);
+  view.set_pool(state.directory->pools()[settings.pool].resource_name);
+  view.set_depth_max(settings.depth_max);
+  view.set_queued(queue.queued);
+  view.set_scheduled(queue.scheduled);
+  view.set_running(queue.running);
+  SetMicros(OldestAgeUs(state, queue), view.mutable_oldest_age());
+  view.set_spawned_total(queue.spawned);
+  view.set_rejected_total(queue.rejected);
+  view.set_waiting_reason(WaitingReason(state, index));
+  return view;
+}
+
+v1::Pool ViewPool(const EngineState& state, size_t index) {
+  const PoolState& pool = state.pools[index];
+  v1::Pool view;
+  view.set_name(state.directory->pools()[index].resource_name);
+  view.set_size(pool.size);
+  view.set_running(pool.running);
+  view.set_free(pool.size - pool.running);
+  int64_t waiting = 0;
+  for (size_t i = 0; i < state.queues.size(); ++i) {
+    if (state.directory->queues()[i].pool == index) waiting += state.queues[i].queued;
+  }
+  view.set_waiting(waiting);
+  return view;
+}
+
+TaskCounters ViewCounters(const EngineState& state) {
+  TaskCounters counters;
+  const Directory& directory = *state.directory;
+  for (const FunctionState& function : state.functions) {
+    counters.functions.push_back(function.counters);
+  }
+  for (size_t i = 0; i < state.queues.size(); ++i) {
+    const QueueState& queue = state.queues[i];
+    const Directory::Queue& settings = directory.queues()[i];
+    counters.queues.push_back({directory.tenants()[settings.tenant].name, settings.name,
+                               queue.queued, queue.scheduled, queue.running,
+                               OldestAgeUs(state, queue), queue.spawned, queue.rejected});
+  }
+  for (size_t i = 0; i < state.pools.size(); ++i) {
+    const Directory::Pool& settings = directory.pools()[i];
+    counters.pools.push_back({directory.tenants()[settings.tenant].name, settings.name,
+                              state.pools[i].size, state.pools[i].running});
+  }
+  counters.rejected = state.rejected;
+  counters.tasks_held = state.tasks.size();
+  counters.attempts_running = state.attempts.size();
+  for (const WorkerState& worker : state.workers) counters.workers_linked += worker.linked;
+  counters.writes_pending = state.unconfirmed.size();
+  return counters;
+}
+
+StoredProgress EncodeProgress(const EngineState& state, const Task& task) {
+  StoredProgress stored;
+  v1::Task view;
+  FillProgress(task, view);
+  view.SerializeToString(&stored.task);
+  stored.attempt = task.attempt;
+  auto attempt = state.attempts.find(task.attempt);
+  if (attempt != state.attempts.end()) {
+    stored.incarnation = attempt->second->incarnation;
+    stored.worker = attempt->second->worker;
+  }
+  stored.failures = task.failures;
+  stored.interruptions = task.interruptions;
+  stored.end_time_us = task.end_us;
+  return stored;
+}
+
+bool RestoreProgress(const StoredProgress& stored, Task& task) {
+  v1::Task view;
+  if (!view.ParseFromString(stored.task) || view.state() == v1::TASK_STATE_UNSPECIFIED ||
+      !v1::TaskState_IsValid(view.state())) {
+    return false;
+  }
+  task.state = view.state();
+  for (v1::Attempt& attempt : *view.mutable_attempts()) {
+    task.attempts.push_back(RestoreAttempt(attempt));
+  }
+  if (!task.attempts.empty()) task.attempts_started = task.attempts.back().number;
+  task.output = std::move(*view.mutable_output());
+  task.output_content_type = std::move(*view.mutable_output_content_type());
+  if (view.has_error()) {
+    task.error = std::make_unique<google::rpc::Status>(std::move(*view.mutable_error()));
+  }
+  task.create_us = ToMicros(view.create_time());
+  task.schedule_us = view.has_schedule_time() ? ToMicros(view.schedule_time()) : 0;
+  task.end_us = view.has_end_time() ? ToMicros(view.end_time()) : 0;
+  task.failures = stored.failures;
+  task.interruptions = stored.interruptions;
+  return true;
+}
+
+}  // namespace grove

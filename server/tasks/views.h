@@ -1,0 +1,30 @@
+// Views: the engine's records as the public API shows them.
+//
+// Builds messages; changes nothing.
+#ifndef GROVE_SERVER_TASKS_VIEWS_H_
+#define GROVE_SERVER_TASKS_VIEWS_H_
+
+#include <string>
+
+#include "server/tasks/engine_state.h"
+
+namespace grove {
+
+v1::Task ViewTask(const EngineState& state, const Task& task);
+v1::Queue ViewQueue(const EngineState& state, size_t queue);
+v1::Pool ViewPool(const EngineState& state, size_t pool);
+TaskCounters ViewCounters(const EngineState& state);
+
+// For the store: what RestoreProgress takes back.
+StoredProgress EncodeProgress(const EngineState& state, const Task& task);
+// False if it does not parse. Leaves `task` in no index.
+bool RestoreProgress(const StoredProgress& stored, Task& task);
+
+// What a task that has not started waits for; empty for others.
+std::string WaitingReason(const EngineState& state, const Task& task);
+// What keeps the queue's next task from starting; empty if nothing waits.
+std::string WaitingReason(const EngineState& state, size_t queue);
+
+}  // namespace grove
+
+#endif  // GROVE_SERVER_TASKS_VIEWS_H_

@@ -1,0 +1,23 @@
+// Channel: the connection a client's calls share, as its options describe it.
+//
+// Checks the options; connects on the first call. Private to //client.
+
+#ifndef GROVE_CLIENT_CHANNEL_H_
+#define GROVE_CLIENT_CHANNEL_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "client/client.h"
+
+namespace grove {
+
+// INVALID_ARGUMENT: a malformed address, token or certificate. NOT_FOUND: the certificate cannot be
+// opened.
+absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel(const ClientOptions& options);
+
+}  // namespace grove
+
+#endif  // GROVE_CLIENT_CHANNEL_H_

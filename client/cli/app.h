@@ -1,0 +1,22 @@
+// App: one run of grovectl, from its command line to its exit code.
+
+#ifndef GROVE_CLIENT_CLI_APP_H_
+#define GROVE_CLIENT_CLI_APP_H_
+
+#include <string>
+#include <vector>
+
+#include "client/cli/command.h"
+
+namespace grove {
+
+inline constexpr int kExitSuccess = 0;
+inline constexpr int kExitFailure = 1;
+inline constexpr int kExitUsage = 2;
+
+// `line` without the program's name.
+int RunApp(const std::vector<std::string>& line, Shell& shell);
+
+}  // namespace grove
+
+#endif  // GROVE_CLIENT_CLI_APP_H_

@@ -1,0 +1,241 @@
+#include "client/cli/app.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+#include "client/cli/verbs.h"
+#include "client/fake_grove.h"
+
+namespace grove {
+namespace {
+
+// Runs grovectl against a server of its own.
+class App : public testing::Test {
+ protected:
+  int Run(std::vector<std::string> line, const std::string& input = "") {
+    int ends[2];
+    EXPECT_EQ(pipe(ends), 0);
+    EXPECT_EQ(write(ends[1], input.data(), input.size()), static_cast<ssize_t>(input.size()));
+    close(ends[1]);
+    std::ostringstream out, err;
+    Shell shell{ends[0],
+                out,
+                err,
+                std::nullopt,
+                false,
+                [&](const char* name) -> std::optional<std::string> {
+                  if (std::string(name) == "GROVE_ADDRESS") return address_;
+                  return std::nullopt;
+                }};
+    const int code = RunApp(line, shell);
+    close(ends[0]);
+    out_ = out.str();
+    err_ = err.str();
+    return code;
+  }
+
+  nlohmann::json Json() const { return nlohmann::json::parse(out_, nullptr, false); }
+
+  FakeGrove server_;
+  std::string address_ = server_.address();
+  std::string out_;
+  std::string err_;
+};
+
+TEST_F(App, SpawnPrintsTheTasksName) {
+  EXPECT_EQ(Run({"spawn", "echo", "{}"}), 0);
+  EXPECT_EQ(out_, "tenants/default/queues/default/tasks/T1\n");
+  EXPECT_EQ(err_, "");
+}
+
+TEST_F(App, SpawnWithWaitPrintsTheRawOutput) {
+  EXPECT_EQ(Run({"spawn", "echo", "{\"a\":1}", "--wait"}), 0);
+  EXPECT_EQ(out_, "{\"a\":1}\n");
+  EXPECT_EQ(Run({"spawn", "echo", "-", "--wait"}, "from a pipe\n"), 0);
+  EXPECT_EQ(out_, "from a pipe\n");
+}
+
+TEST_F(App, SpawnWithWaitFailsWithTheTask) {
+  EXPECT_EQ(Run({"-o", "json", "spawn", "fail", "--wait"}), 1);
+  EXPECT_EQ(Json()["state"], "FAILED");
+  EXPECT_EQ(err_,
+            "grovectl: spawn: task default/T1 FAILED: it was told\\nto fail (UNKNOWN, "
+            "FUNCTION_FAILED)\n");
+}
+
+TEST_F(App, SpawnWithWaitGivesUpInTime) {
+  EXPECT_EQ(Run({"spawn", "stuck", "--wait", "--timeout=0.02"}), 1);
+  EXPECT_EQ(err_,
+            "grovectl: spawn: task default/T1 RUNNING: it has not ended within 20ms "
+            "(DEADLINE_EXCEEDED)\n");
+}
+
+TEST_F(App, SpawnCarriesItsFlags) {
+  ASSERT_EQ(Run({"spawn", "echo", "--queue=mail", "--tenant", "acme", "--priority=3",
+                 "--delay=1.5s", "--task_timeout=2", "--max_attempts=4", "--request_id=r",
+                 "--label=a=b=c", "--volatile", "-o", "json"}),
+            0);
+  const auto spec = Json()["spec"];
+  EXPECT_EQ(Json()["name"], "tenants/acme/queues/mail/tasks/T1");
+  EXPECT_EQ(spec["priority"], 3);
+  EXPECT_EQ(spec["delay"], "1.500s");
+  EXPECT_EQ(spec["timeout"], "2s");
+  EXPECT_EQ(spec["retry_policy"]["max_attempts"], 4);
+  EXPECT_EQ(spec["labels"]["a"], "b=c");
+  EXPECT_EQ(spec["durability"], "VOLATILE");
+}
+
+TEST_F(App, ServerErrorsComeInOneLine) {
+  EXPECT_EQ(Run({"spawn", "foo"}), 1);
+  EXPECT_EQ(err_,
+            "grovectl: spawn: unknown function \"foo\" (INVALID_ARGUMENT, UNKNOWN_FUNCTION); "
+            "spec.function: must be one of echo, fail, stuck\n");
+}
+
+TEST_F(App, SpawnCountSummarizes) {
+  EXPECT_EQ(Run({"spawn", "echo", "--count", "2500", "--wait", "-o", "json"}), 0);
+  EXPECT_EQ(Json()["states"]["SUCCEEDED"], 2500);
+  EXPECT_EQ(Run({"spawn", "fail", "--count", "2", "--wait"}), 1);
+  EXPECT_TRUE(absl::StrContains(out_, "tasks/s): 2 FAILED\n")) << out_;
+  EXPECT_TRUE(absl::StrContains(err_, "2 of 2 did not succeed; the first: task default/T")) << err_;
+  EXPECT_EQ(Run({"spawn", "foo", "--count", "3"}), 1);
+  EXPECT_TRUE(absl::StrContains(err_, "3 of 3 were refused; the first: unknown function")) << err_;
+}
+
+TEST_F(App, TasksFilterByState) {
+  Run({"spawn", "echo"});
+  Run({"spawn", "stuck"});
+  EXPECT_EQ(Run({"tasks", "--state", "queued,RUNNING", "-o", "json"}), 0);
+  ASSERT_EQ(Json()["tasks"].size(), 1);
+  EXPECT_EQ(Json()["tasks"][0]["state"], "RUNNING");
+  EXPECT_EQ(Run({"tasks", "--state=RUNING"}), 2);
+  EXPECT_TRUE(absl::StrContains(err_, "did you mean RUNNING?")) << err_;
+}
+
+TEST_F(App, WaitSucceedsOnlyIfAllTasksDid) {
+  Run({"spawn", "echo"});
+  Run({"spawn", "fail"});
+  EXPECT_EQ(Run({"wait", "T1"}), 0);
+  EXPECT_EQ(Run({"wait", "T1", "T2", "-o", "json"}), 1);
+  EXPECT_EQ(Json()["tasks"].size(), 2);
+  EXPECT_TRUE(absl::StrContains(err_, "1 of 2 failed; the first: task default/T2 FAILED")) << err_;
+}
+
+TEST_F(App, CancelFailsForATaskThatHadEnded) {
+  Run({"spawn", "echo"});
+  Run({"spawn", "stuck"});
+  EXPECT_EQ(Run({"cancel", "T2", "--reason", "enough", "-o", "json"}), 0);
+  EXPECT_EQ(Json()["error"]["message"], "enough");
+  EXPECT_EQ(Run({"cancel", "T1"}), 1);
+  EXPECT_TRUE(absl::StrContains(err_, "had already ended: SUCCEEDED")) << err_;
+}
+
+TEST_F(App, PoolsAreResized) {
+  EXPECT_EQ(Run({"pools", "resize", "default", "25", "-o", "json"}), 0);
+  EXPECT_EQ(Json()["name"], "tenants/default/pools/default");
+  EXPECT_EQ(Json()["size"], "25");
+  EXPECT_EQ(Run({"pools", "resize", "default", "-5"}), 2);
+}
+
+TEST_F(App, ListsShowTheirTables) {
+  for (const auto& [verb, cell] :
+       std::vector<std::pair<std::string, std::string>>{{"queues", "PAUSED"},
+                                                        {"pools", "default/default"},
+                                                        {"workers", "READY"},
+                                                        {"functions", "Returns its input."}}) {
+    EXPECT_EQ(Run({verb}), 0) << err_;
+    EXPECT_TRUE(absl::StrContains(out_, cell)) << out_;
+  }
+}
+
+TEST_F(App, FibersNameTheWorkerThatDidNotAnswer) {
+  EXPECT_EQ(Run({"fibers"}), 1);
+  EXPECT_TRUE(absl::StrContains(out_, "0/17"));
+  EXPECT_TRUE(absl::StrContains(err_, "workers/1")) << err_;
+  EXPECT_EQ(Run({"fibers", "--worker", "0", "-o", "yaml"}), 0);
+  EXPECT_TRUE(absl::StrContains(out_, "  state: PARKED\n")) << out_;
+}
+
+TEST_F(App, BackdoorPrintsEverythingBeforeItEnds) {
+  EXPECT_EQ(Run({"backdoor", "--worker=0"}, "hub()\n1 + 1"), 0);
+  EXPECT_EQ(out_, "> hub()\n> 1 + 1\n");
+  EXPECT_EQ(Run({"backdoor", "--worker=0"}, "a\nquit\nb\n"), 0);
+  EXPECT_EQ(out_, "> a\n");
+  EXPECT_EQ(Run({"backdoor", "--worker=0", "-c", "fibers()"}), 0);
+  EXPECT_EQ(out_, "> fibers()\n");
+  EXPECT_EQ(Run({"backdoor", "--worker=7", "-c", "fibers()"}), 1);
+  EXPECT_EQ(Run({"backdoor"}), 2);
+}
+
+TEST_F(App, WrongUsageExitsWith2) {
+  for (const std::vector<std::string>& line :
+       std::vector<std::vector<std::string>>{{},
+                                             {"spwan"},
+                                             {"get"},
+                                             {"get", "a", "b"},
+                                             {"get", "a", "--wait"},
+                                             {"tasks", "-o", "xml"},
+                                             {"spawn", "echo", "--count=0"},
+                                             {"get", "x", "--timeout=0"},
+                                             {"get", "x", "--address=x"}}) {
+    EXPECT_EQ(Run(line), 2) << err_;
+    EXPECT_EQ(std::count(err_.begin(), err_.end(), '\n'), 1) << err_;
+  }
+}
+
+TEST_F(App, SaysThatNoDaemonListens) {
+  {
+    FakeGrove gone;
+    address_ = gone.address();
+  }
+  EXPECT_EQ(Run({"workers"}), 1);
+  EXPECT_EQ(err_,
+            "grovectl: cannot reach " + address_ + ": connection refused; is groved running?\n");
+}
+
+TEST_F(App, HelpIsTheSameBothWays) {
+  for (const Verb& verb : Verbs()) {
+    std::vector<std::string> words = absl::StrSplit(verb.name, ' ');
+    std::vector<std::string> asked = {"help"};
+    asked.insert(asked.end(), words.begin(), words.end());
+    EXPECT_EQ(Run(asked), 0);
+    const std::string text = out_;
+    words.push_back("--help");
+    EXPECT_EQ(Run(words), 0);
+    EXPECT_EQ(out_, text);
+  }
+}
+
+TEST(ManPage, ExplainsEveryVerbAndFlag) {
+  std::ifstream file("client/grovectl.1");
+  std::string page((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  page = absl::StrReplaceAll(page, {{"\\-", "-"}, {"\\(dq", "\""}});
+  const auto expect_flags = [&](const std::string& section, const std::vector<FlagSpec>& flags) {
+    for (const FlagSpec& flag : flags) {
+      const std::string value = flag.value.empty() ? "" : "=" + flag.value;
+      EXPECT_TRUE(absl::StrContains(section, "--" + flag.name + value + "\n" + flag.help + "\n"))
+          << flag.name;
+    }
+  };
+  expect_flags(page, GlobalFlags());
+  for (const Verb& verb : Verbs()) {
+    const std::string usage = verb.name + (verb.arguments.empty() ? "" : " ") + verb.arguments;
+    const size_t start = page.find("\n.SS " + usage + "\n");
+    ASSERT_NE(start, std::string::npos) << usage;
+    const std::string section = page.substr(start, page.find("\n.S", start + 1) + 1 - start);
+    EXPECT_TRUE(absl::StrContains(section, verb.summary)) << usage;
+    expect_flags(section, verb.flags);
+  }
+}
+
+}  // namespace
+}  // namespace grove

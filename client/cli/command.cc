@@ -1,0 +1,83 @@
+#include "client/cli/command.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "client/cli/json_view.h"
+
+namespace grove {
+
+void Print(Command& command, const nlohmann::ordered_json& json,
+           const std::function<std::string()>& table) {
+  switch (command.format) {
+    case OutputFormat::kTable:
+      command.shell.out << table();
+      return;
+    case OutputFormat::kJson:
+      command.shell.out << RenderJson(json);
+      return;
+    case OutputFormat::kYaml:
+      command.shell.out << RenderYaml(json);
+      return;
+  }
+}
+
+absl::StatusOr<int64_t> ParseInteger(const std::string& what, const std::string& text, int64_t min,
+                                     int64_t max) {
+  int64_t value = 0;
+  if (!absl::SimpleAtoi(text, &value) || value < min || value > max) {
+    return UsageError(
+        absl::StrCat(what, ": \"", text, "\" is no whole number from ", min, " to ", max));
+  }
+  return value;
+}
+
+absl::StatusOr<int64_t> IntegerFlag(const Command& command, const std::string& flag,
+                                    int64_t fallback, int64_t min, int64_t max) {
+  const auto text = command.arguments.Value(flag);
+  if (!text) return fallback;
+  return ParseInteger("--" + flag, *text, min, max);
+}
+
+absl::StatusOr<absl::Duration> ParseSeconds(const std::string& what, const std::string& text) {
+  double seconds = 0;
+  absl::Duration duration;
+  if (absl::SimpleAtod(text, &seconds) && std::isfinite(seconds)) {
+    duration = absl::Seconds(seconds);
+  } else if (!absl::ParseDuration(text, &duration) || duration == absl::InfiniteDuration()) {
+    return UsageError(absl::StrCat(what, ": \"", text, "\" is no duration; write 5s, 1m30s or 5"));
+  }
+  return duration;
+}
+
+absl::StatusOr<std::string> ReadAll(int fd, size_t bytes_max) {
+  std::string text;
+  char buffer[64 * 1024];
+  while (true) {
+    const ssize_t count = read(fd, buffer, sizeof(buffer));
+    if (count == 0) return text;
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return absl::ErrnoToStatus(errno, "read");
+    text.append(buffer, static_cast<size_t>(count));
+    if (text.size() > bytes_max) {
+      return absl::ResourceExhaustedError(absl::StrCat("larger than ", bytes_max, " bytes"));
+    }
+  }
+}
+
+absl::StatusOr<std::string> ReadWholeFile(const std::string& path, size_t bytes_max) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return absl::ErrnoToStatus(errno, absl::StrCat("open ", path));
+  absl::StatusOr<std::string> text = ReadAll(fd, bytes_max);
+  close(fd);
+  if (text.ok()) return text;
+  return absl::Status(text.status().code(), absl::StrCat(path, ": ", text.status().message()));
+}
+
+}  // namespace grove

@@ -1,0 +1,88 @@
+// Command: what a verb gets to work with, and how it hands out its result.
+
+#ifndef GROVE_CLIENT_CLI_COMMAND_H_
+#define GROVE_CLIENT_CLI_COMMAND_H_
+
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "client/cli/arguments.h"
+#include "client/client.h"
+
+namespace grove {
+
+// The process's surroundings; tests bring their own.
+struct Shell {
+  // Descriptor that "-" and the backdoor read.
+  int in_fd = 0;
+  std::ostream& out;
+  std::ostream& err;
+  // Columns of the terminal that `out` is; nothing if it is none.
+  std::optional<size_t> columns;
+  // Where progress may be drawn.
+  bool err_is_terminal = false;
+  std::function<std::optional<std::string>(const char*)> environment;
+};
+
+enum class OutputFormat { kTable, kJson, kYaml };
+
+struct Verb;
+
+struct Command {
+  Shell& shell;
+  const Verb& verb;
+  Arguments arguments;
+  OutputFormat format = OutputFormat::kTable;
+  std::string address;
+  // Null for a verb that needs no daemon.
+  Client* client = nullptr;
+  // How long --timeout lets a wait take: for ever if it is not given.
+  absl::Duration wait_timeout = absl::InfiniteDuration();
+
+  std::string Tenant() const { return arguments.ValueOr("tenant", "default"); }
+};
+
+// Writes `json` in the format asked for, or, for people, what `table` renders.
+void Print(Command& command, const nlohmann::ordered_json& json,
+           const std::function<std::string()>& table);
+
+// A flag's value as a whole number within [min, max]; `fallback` where the flag is not given.
+absl::StatusOr<int64_t> IntegerFlag(const Command& command, const std::string& flag,
+                                    int64_t fallback, int64_t min, int64_t max);
+absl::StatusOr<int64_t> ParseInteger(const std::string& what, const std::string& text, int64_t min,
+                                     int64_t max);
+
+// "5s", "1m30s" or a plain number of seconds.
+absl::StatusOr<absl::Duration> ParseSeconds(const std::string& what, const std::string& text);
+
+// All of a descriptor; RESOURCE_EXHAUSTED beyond `bytes_max`.
+absl::StatusOr<std::string> ReadAll(int fd, size_t bytes_max);
+absl::StatusOr<std::string> ReadWholeFile(const std::string& path, size_t bytes_max);
+
+// One line each: what every verb does stands in verbs.cc.
+absl::Status RunSpawn(Command& command);
+absl::Status RunTasks(Command& command);
+absl::Status RunGet(Command& command);
+absl::Status RunWait(Command& command);
+absl::Status RunCancel(Command& command);
+absl::Status RunQueues(Command& command);
+absl::Status RunPools(Command& command);
+absl::Status RunPoolsResize(Command& command);
+absl::Status RunWorkers(Command& command);
+absl::Status RunFibers(Command& command);
+absl::Status RunFunctions(Command& command);
+absl::Status RunBackdoor(Command& command);
+absl::Status RunVersion(Command& command);
+absl::Status RunHelp(Command& command);
+absl::Status RunCompletion(Command& command);
+
+}  // namespace grove
+
+#endif  // GROVE_CLIENT_CLI_COMMAND_H_

@@ -1,0 +1,58 @@
+#include "client/cli/error_line.h"
+
+#include <gtest/gtest.h>
+
+#include "client/cli/arguments.h"
+#include "client/status_details.h"
+
+namespace grove {
+namespace {
+
+constexpr char kAddress[] = "127.0.0.1:8091";
+
+TEST(ErrorLine, CarriesCodeReasonFieldsAndRetryDelay) {
+  google::rpc::Status status;
+  status.set_code(3);
+  status.set_message("unknown function \"foo\"");
+  google::rpc::ErrorInfo info;
+  info.set_reason("UNKNOWN_FUNCTION");
+  status.add_details()->PackFrom(info);
+  google::rpc::BadRequest request;
+  request.add_field_violations()->set_field("spec.function");
+  request.mutable_field_violations(0)->set_description("must be one of echo");
+  status.add_details()->PackFrom(request);
+  google::rpc::RetryInfo retry;
+  retry.mutable_retry_delay()->set_seconds(20);
+  status.add_details()->PackFrom(retry);
+  EXPECT_EQ(ErrorLine("spawn", ToAbslStatus(status), kAddress),
+            "grovectl: spawn: unknown function \"foo\" (INVALID_ARGUMENT, UNKNOWN_FUNCTION); "
+            "spec.function: must be one of echo; try again in 20s");
+}
+
+TEST(ErrorLine, StaysOneHarmlessLine) {
+  EXPECT_EQ(ErrorLine("get", absl::UnknownError("a\nb\x1b"), kAddress),
+            "grovectl: get: a\\nb\\x1b (UNKNOWN)");
+}
+
+TEST(ErrorLine, ExplainsADaemonThatCannotBeReached) {
+  const absl::Status refused = absl::UnavailableError(
+      "failed to connect to all addresses; last error: UNKNOWN: Failed to connect to remote host: "
+      "Connection refused");
+  EXPECT_EQ(ErrorLine("get", refused, kAddress),
+            "grovectl: cannot reach 127.0.0.1:8091: connection refused; is groved running?");
+}
+
+TEST(ErrorLine, ADrainingServerIsReachable) {
+  EXPECT_EQ(ErrorLine("get", absl::UnavailableError("the daemon drains"), kAddress),
+            "grovectl: get: the daemon drains (UNAVAILABLE)");
+}
+
+TEST(ErrorLine, WrongUsagePointsToTheHelp) {
+  EXPECT_EQ(ErrorLine("get", UsageError("needs TASK"), kAddress),
+            "grovectl: get: needs TASK; see grovectl help get");
+  EXPECT_EQ(ErrorLine("", UsageError("which verb?"), kAddress),
+            "grovectl: which verb?; see grovectl help");
+}
+
+}  // namespace
+}  // namespace grove

@@ -1,0 +1,117 @@
+#include "client/cli/names.h"
+
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "client/cli/arguments.h"
+
+namespace grove {
+namespace {
+
+using Segments = std::vector<std::string>;
+
+absl::Status Malformed(absl::string_view what, absl::string_view typed, absl::string_view forms) {
+  return UsageError(absl::StrCat("\"", typed, "\" is no ", what, ": write ", forms));
+}
+
+Segments Split(absl::string_view typed) {
+  return absl::StrSplit(typed, '/');
+}
+
+bool AllFilled(const Segments& segments) {
+  for (const std::string& segment : segments) {
+    if (segment.empty()) return false;
+  }
+  return true;
+}
+
+// Names of one kind below a tenant: queues and pools.
+absl::StatusOr<std::string> BelowTenant(absl::string_view kind, absl::string_view what,
+                                        absl::string_view typed, absl::string_view tenant) {
+  const Segments segments = Split(typed);
+  const std::string forms = absl::StrCat("NAME, ", kind, "/NAME or tenants/TENANT/", kind, "/NAME");
+  if (!AllFilled(segments)) return Malformed(what, typed, forms);
+  if (segments[0] == "tenants" && segments.size() == 4 && segments[2] == kind) {
+    return std::string(typed);
+  }
+  if (segments.size() > 2) return Malformed(what, typed, forms);
+  const bool of_tenant = segments.size() == 2 && segments[0] != kind;
+  absl::StatusOr<std::string> parent = TenantName(of_tenant ? segments[0] : tenant);
+  if (!parent.ok()) return parent.status();
+  return absl::StrCat(*parent, "/", kind, "/", segments.back());
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> TenantName(absl::string_view typed) {
+  absl::string_view name = typed;
+  absl::ConsumePrefix(&name, "tenants/");
+  if (name.empty() || absl::StrContains(name, '/')) {
+    return Malformed("tenant", typed, "NAME or tenants/NAME");
+  }
+  return absl::StrCat("tenants/", name);
+}
+
+absl::StatusOr<std::string> QueueName(absl::string_view typed, absl::string_view tenant) {
+  return BelowTenant("queues", "queue", typed, tenant);
+}
+
+absl::StatusOr<std::string> PoolName(absl::string_view typed, absl::string_view tenant) {
+  return BelowTenant("pools", "pool", typed, tenant);
+}
+
+absl::StatusOr<std::string> TaskName(absl::string_view typed, absl::string_view tenant) {
+  const Segments s = Split(typed);
+  constexpr char kForms[] = "ID, QUEUE/ID or tenants/TENANT/queues/QUEUE/tasks/ID";
+  if (!AllFilled(s)) return Malformed("task", typed, kForms);
+  if (s.size() == 6 && s[0] == "tenants" && s[2] == "queues" && s[4] == "tasks") {
+    return std::string(typed);
+  }
+  std::string queue;
+  if (s.size() == 1 || (s.size() == 2 && s[0] == "tasks")) {
+    queue = "default";
+  } else if (s.size() == 2) {
+    queue = s[0];
+  } else if (s.size() == 4 && s[0] == "queues" && s[2] == "tasks") {
+    queue = s[1];
+  } else {
+    return Malformed("task", typed, kForms);
+  }
+  absl::StatusOr<std::string> parent = TenantName(tenant);
+  if (!parent.ok()) return parent.status();
+  return absl::StrCat(*parent, "/queues/", queue, "/tasks/", s.back());
+}
+
+absl::StatusOr<std::string> WorkerName(absl::string_view typed) {
+  absl::string_view number = typed;
+  absl::ConsumePrefix(&number, "workers/");
+  int value = 0;
+  if (number.empty() || !absl::ascii_isdigit(static_cast<unsigned char>(number[0])) ||
+      !absl::SimpleAtoi(number, &value)) {
+    return Malformed("worker", typed, "its number or workers/NUMBER");
+  }
+  return absl::StrCat("workers/", value);
+}
+
+std::string FunctionName(absl::string_view typed) {
+  absl::ConsumePrefix(&typed, "functions/");
+  return std::string(typed);
+}
+
+std::string ShortName(absl::string_view name) {
+  const size_t slash = name.rfind('/');
+  return std::string(slash == absl::string_view::npos ? name : name.substr(slash + 1));
+}
+
+std::string ShortTaskName(absl::string_view name) {
+  const Segments segments = Split(name);
+  if (segments.size() != 6) return std::string(name);
+  return absl::StrCat(segments[3], "/", segments[5]);
+}
+
+}  // namespace grove

@@ -1,0 +1,42 @@
+// Resource names as people type them, made whole.
+//
+// A name that begins with "tenants/" or "workers/" is taken as it is.
+
+#ifndef GROVE_CLIENT_CLI_NAMES_H_
+#define GROVE_CLIENT_CLI_NAMES_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace grove {
+
+// "acme" or "tenants/acme" -> "tenants/acme"; "-" names all tenants.
+absl::StatusOr<std::string> TenantName(absl::string_view typed);
+
+// "mail" or "queues/mail" -> "tenants/TENANT/queues/mail"; "acme/mail" names another tenant's.
+absl::StatusOr<std::string> QueueName(absl::string_view typed, absl::string_view tenant);
+
+// "small" or "pools/small" -> "tenants/TENANT/pools/small"; "acme/small" names another tenant's.
+absl::StatusOr<std::string> PoolName(absl::string_view typed, absl::string_view tenant);
+
+// "ID" or "tasks/ID" -> "tenants/TENANT/queues/default/tasks/ID"; "Q/ID" or "queues/Q/tasks/ID"
+// names queue Q.
+absl::StatusOr<std::string> TaskName(absl::string_view typed, absl::string_view tenant);
+
+// "0" -> "workers/0".
+absl::StatusOr<std::string> WorkerName(absl::string_view typed);
+
+// "functions/echo" -> "echo".
+std::string FunctionName(absl::string_view typed);
+
+// The last segment.
+std::string ShortName(absl::string_view name);
+
+// "QUEUE/ID" of a task's resource name: short, and still accepted by TaskName for the tenant.
+std::string ShortTaskName(absl::string_view name);
+
+}  // namespace grove
+
+#endif  // GROVE_CLIENT_CLI_NAMES_H_

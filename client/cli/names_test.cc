@@ -1,0 +1,46 @@
+#include "client/cli/names.h"
+
+#include <gtest/gtest.h>
+
+namespace grove {
+namespace {
+
+TEST(TaskName, CompletesShortForms) {
+  const std::string whole = "tenants/acme/queues/default/tasks/01J";
+  for (const char* typed : {"01J", "tasks/01J", "default/01J", "queues/default/tasks/01J",
+                            "tenants/acme/queues/default/tasks/01J"}) {
+    EXPECT_EQ(*TaskName(typed, "acme"), whole) << typed;
+  }
+  EXPECT_EQ(*TaskName("mail/01J", "acme"), "tenants/acme/queues/mail/tasks/01J");
+}
+
+TEST(TaskName, RefusesWhatIsNoName) {
+  for (const char* typed : {"", "/", "a/b/c", "mail/", "tenants/acme/tasks/1", "a//b"}) {
+    EXPECT_FALSE(TaskName(typed, "default").ok()) << typed;
+  }
+}
+
+TEST(QueueName, CompletesShortForms) {
+  EXPECT_EQ(*QueueName("mail", "acme"), "tenants/acme/queues/mail");
+  EXPECT_EQ(*QueueName("queues/mail", "acme"), "tenants/acme/queues/mail");
+  EXPECT_EQ(*QueueName("zeta/mail", "acme"), "tenants/zeta/queues/mail");
+  EXPECT_EQ(*QueueName("tenants/b/queues/mail", "acme"), "tenants/b/queues/mail");
+  EXPECT_FALSE(QueueName("tenants/b/pools/mail", "acme").ok());
+}
+
+TEST(WorkerName, TakesANumber) {
+  EXPECT_EQ(*WorkerName("0"), "workers/0");
+  EXPECT_EQ(*WorkerName("workers/12"), "workers/12");
+  EXPECT_FALSE(WorkerName("-1").ok());
+  EXPECT_FALSE(WorkerName("one").ok());
+}
+
+TEST(ShortTaskName, IsAcceptedByTaskName) {
+  const std::string whole = "tenants/acme/queues/mail/tasks/01J";
+  EXPECT_EQ(ShortTaskName(whole), "mail/01J");
+  EXPECT_EQ(*TaskName(ShortTaskName(whole), "acme"), whole);
+  EXPECT_EQ(ShortTaskName("odd"), "odd");
+}
+
+}  // namespace
+}  // namespace grove

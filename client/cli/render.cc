@@ -1,0 +1,193 @@
+#include "client/cli/render.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "client/cli/error_line.h"
+#include "client/cli/names.h"
+#include "client/cli/table.h"
+#include "client/cli/text.h"
+#include "client/client.h"
+#include "client/status_details.h"
+
+namespace grove {
+namespace {
+
+std::string ErrorText(const google::rpc::Status& error) {
+  return error.code() == 0 ? "" : DescribeError(ToAbslStatus(error));
+}
+
+// From the first attempt's start to the end, or until now.
+std::string RunText(const v1::Task& task, const View& view) {
+  if (task.attempts().empty()) return "";
+  const absl::Time start = ToTime(task.attempts(0).start_time());
+  const absl::Time end = task.has_end_time() ? ToTime(task.end_time()) : view.now;
+  return DurationText(std::max(end - start, absl::ZeroDuration()));
+}
+
+// The most telling thing about a task in its state.
+std::string NoteText(const v1::Task& task, const View& view) {
+  if (task.has_error()) return ErrorText(task.error());
+  if (task.state() == v1::TASK_STATE_SCHEDULED && task.has_schedule_time()) {
+    return absl::StrCat("starts ", AgeText(task.schedule_time(), view.now));
+  }
+  if (task.state() == v1::TASK_STATE_RUNNING && task.progress() > 0) {
+    return absl::StrFormat("%.0f%% %s", task.progress() * 100, task.progress_message());
+  }
+  return task.waiting_reason();
+}
+
+std::string BodyText(const std::string& bytes, const std::string& content_type) {
+  if (bytes.empty()) return "";
+  if (IsUtf8(bytes)) return bytes;
+  return absl::StrCat("(", BytesText(static_cast<int64_t>(bytes.size())), " of ",
+                      content_type.empty() ? "binary data" : content_type, ")");
+}
+
+std::string LabelsText(const v1::TaskSpec& spec) {
+  std::vector<std::string> pairs;
+  for (const auto& [key, value] : spec.labels()) pairs.push_back(absl::StrCat(key, "=", value));
+  std::sort(pairs.begin(), pairs.end());
+  std::string out;
+  for (const std::string& pair : pairs) absl::StrAppend(&out, out.empty() ? "" : " ", pair);
+  return out;
+}
+
+template <typename Enum>
+std::string EnumText(Enum value) {
+  return ShortEnumName(*google::protobuf::GetEnumDescriptor<Enum>(), value);
+}
+
+std::string RenderAttempts(const v1::Task& task, const View& view) {
+  if (task.attempts().empty()) return "";
+  Table table({"ATTEMPT", "STATE", "WORKER", "PID", "FIBER", "STARTED", "TOOK", "ERROR"});
+  for (const v1::Attempt& attempt : task.attempts()) {
+    const absl::Time end = attempt.has_end_time() ? ToTime(attempt.end_time()) : view.now;
+    table.Add({absl::StrCat(attempt.number()), EnumText(attempt.state()),
+               ShortName(attempt.worker()), absl::StrCat(attempt.worker_pid()),
+               ShortName(attempt.fiber()), AgeText(attempt.start_time(), view.now),
+               DurationText(std::max(end - ToTime(attempt.start_time()), absl::ZeroDuration())),
+               ErrorText(attempt.error())});
+  }
+  return "\n" + table.Render(view.columns);
+}
+
+// "acme/mail" of "tenants/acme/queues/mail": unambiguous over all tenants.
+std::string TenantAndName(const std::string& name) {
+  const std::string owner = name.substr(0, name.find('/', sizeof("tenants/") - 1));
+  return absl::StrCat(ShortName(owner), "/", ShortName(name));
+}
+
+}  // namespace
+
+std::string StateName(v1::TaskState state) {
+  return EnumText(state);
+}
+
+std::string RenderTasks(const List<v1::Task>& tasks, const View& view) {
+  Table table({"TASK", "FUNCTION", "STATE", "AGE", "RUN", "ATTEMPTS", "NOTE"});
+  for (const v1::Task& task : tasks) {
+    table.Add({ShortTaskName(task.name()), task.spec().function(), StateName(task.state()),
+               AgeText(task.create_time(), view.now), RunText(task, view),
+               absl::StrCat(task.attempts_size()), NoteText(task, view)});
+  }
+  return table.Render(view.columns);
+}
+
+std::string RenderTask(const v1::Task& task, const View& view) {
+  const v1::TaskSpec& spec = task.spec();
+  const bool running = task.state() == v1::TASK_STATE_RUNNING;
+  const auto age = [&](bool has, const google::protobuf::Timestamp& time) {
+    return has ? AgeText(time, view.now) : std::string();
+  };
+  return RenderFields({
+             {"name", task.name()},
+             {"function", spec.function()},
+             {"state", StateName(task.state())},
+             {"waiting", task.waiting_reason()},
+             {"progress", running && task.progress() > 0 ? NoteText(task, view) : ""},
+             {"created", age(task.has_create_time(), task.create_time())},
+             {"scheduled", age(task.has_schedule_time(), task.schedule_time())},
+             {"ended", age(task.has_end_time(), task.end_time())},
+             {"priority", spec.priority() == 0 ? "" : absl::StrCat(spec.priority())},
+             {"timeout", spec.has_timeout() ? DurationText(ToDuration(spec.timeout())) : ""},
+             {"max attempts", spec.retry_policy().max_attempts() == 0
+                                  ? ""
+                                  : absl::StrCat(spec.retry_policy().max_attempts())},
+             {"request id", spec.request_id()},
+             {"labels", LabelsText(spec)},
+             {"durability", spec.durability() == 0 ? "" : EnumText(spec.durability())},
+             {"input", BodyText(spec.input(), spec.content_type())},
+             {"output", BodyText(task.output(), task.output_content_type())},
+             {"error", ErrorText(task.error())},
+         }) +
+         RenderAttempts(task, view);
+}
+
+std::string RenderQueues(const List<v1::Queue>& queues, const View& view) {
+  Table table({"QUEUE", "STATE", "ORDER", "POOL", "QUEUED", "SCHEDULED", "RUNNING", "OLDEST",
+               "DEPTH MAX", "SPAWNED", "REJECTED", "WAITS FOR"});
+  for (const v1::Queue& queue : queues) {
+    const absl::Duration oldest = ToDuration(queue.oldest_age());
+    table.Add({TenantAndName(queue.name()), EnumText(queue.state()), EnumText(queue.order()),
+               ShortName(queue.pool()), absl::StrCat(queue.queued()),
+               absl::StrCat(queue.scheduled()), absl::StrCat(queue.running()),
+               oldest == absl::ZeroDuration() ? "" : DurationText(oldest),
+               absl::StrCat(queue.depth_max()), absl::StrCat(queue.spawned_total()),
+               absl::StrCat(queue.rejected_total()), queue.waiting_reason()});
+  }
+  return table.Render(view.columns);
+}
+
+std::string RenderPools(const List<v1::Pool>& pools, const View& view) {
+  Table table({"POOL", "SIZE", "RUNNING", "FREE", "WAITING"});
+  for (const v1::Pool& pool : pools) {
+    table.Add({TenantAndName(pool.name()), absl::StrCat(pool.size()), absl::StrCat(pool.running()),
+               absl::StrCat(pool.free()), absl::StrCat(pool.waiting())});
+  }
+  return table.Render(view.columns);
+}
+
+std::string RenderWorkers(const List<v1::Worker>& workers, const View& view) {
+  Table table({"WORKER", "STATE", "PID", "GENERATION", "STARTED", "FIBERS", "TASKS", "CONNECTIONS",
+               "REQUESTS", "LAST TURN", "MEMORY", "LINKED"});
+  for (const v1::Worker& worker : workers) {
+    table.Add({ShortName(worker.name()), EnumText(worker.state()), absl::StrCat(worker.pid()),
+               absl::StrCat(worker.generation()), AgeText(worker.start_time(), view.now),
+               absl::StrCat(worker.fibers()), absl::StrCat(worker.tasks_running()),
+               absl::StrCat(worker.http_connections()), absl::StrCat(worker.http_requests_total()),
+               DurationText(absl::Seconds(worker.hub_idle_seconds())) + " ago",
+               BytesText(worker.rss_bytes()), worker.linked() ? "yes" : "no"});
+  }
+  return table.Render(view.columns);
+}
+
+std::string RenderFibers(const List<v1::Fiber>& fibers, const View& view) {
+  Table table(
+      {"FIBER", "NAME", "STATE", "WAITS FOR", "AGE", "SWITCHES", "TENANT", "TASK", "SPAWNED AT"});
+  for (const v1::Fiber& fiber : fibers) {
+    const std::vector<std::string> parts = {
+        ShortName(fiber.name().substr(0, fiber.name().find("/fibers/"))), ShortName(fiber.name())};
+    table.Add({absl::StrCat(parts[0], "/", parts[1]), fiber.display_name(), EnumText(fiber.state()),
+               fiber.waiting_for(), DurationText(ToDuration(fiber.age())),
+               absl::StrCat(fiber.switches()), fiber.tenant(), ShortTaskName(fiber.task()),
+               fiber.spawn_site()});
+  }
+  return table.Render(view.columns);
+}
+
+std::string RenderFunctions(const List<v1::Function>& functions, const View& view) {
+  Table table({"FUNCTION", "TIMEOUT", "DESCRIPTION", "EXAMPLE INPUT"});
+  for (const v1::Function& function : functions) {
+    table.Add(
+        {FunctionName(function.name()),
+         function.has_default_timeout() ? DurationText(ToDuration(function.default_timeout())) : "",
+         function.description(), function.input_example()});
+  }
+  return table.Render(view.columns);
+}
+
+}  // namespace grove

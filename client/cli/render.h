@@ -1,0 +1,42 @@
+// Render: what the API returns as tables and field lists for people.
+//
+// Pure: takes the time ages are counted from, and the terminal's width where there is a terminal.
+
+#ifndef GROVE_CLIENT_CLI_RENDER_H_
+#define GROVE_CLIENT_CLI_RENDER_H_
+
+#include <optional>
+#include <string>
+
+#include "absl/time/time.h"
+#include "google/protobuf/repeated_ptr_field.h"
+#include "grove/v1/inspect_service.pb.h"
+#include "grove/v1/pool_service.pb.h"
+#include "grove/v1/queue_service.pb.h"
+#include "grove/v1/task_service.pb.h"
+#include "grove/v1/worker_service.pb.h"
+
+namespace grove {
+
+struct View {
+  absl::Time now;
+  std::optional<size_t> columns;
+};
+
+template <typename Message>
+using List = google::protobuf::RepeatedPtrField<Message>;
+
+std::string RenderTasks(const List<v1::Task>& tasks, const View& view);
+std::string RenderTask(const v1::Task& task, const View& view);
+std::string RenderQueues(const List<v1::Queue>& queues, const View& view);
+std::string RenderPools(const List<v1::Pool>& pools, const View& view);
+std::string RenderWorkers(const List<v1::Worker>& workers, const View& view);
+std::string RenderFibers(const List<v1::Fiber>& fibers, const View& view);
+std::string RenderFunctions(const List<v1::Function>& functions, const View& view);
+
+// "SUCCEEDED".
+std::string StateName(v1::TaskState state);
+
+}  // namespace grove
+
+#endif  // GROVE_CLIENT_CLI_RENDER_H_

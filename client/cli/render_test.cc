@@ -1,0 +1,52 @@
+#include "client/cli/render.h"
+
+#include <gtest/gtest.h>
+
+namespace grove {
+namespace {
+
+const View kView{absl::FromUnixSeconds(1000), std::nullopt};
+
+v1::Task Queued() {
+  v1::Task task;
+  task.set_name("tenants/default/queues/mail/tasks/01J");
+  task.mutable_spec()->set_function("echo");
+  task.set_state(v1::TASK_STATE_QUEUED);
+  task.mutable_create_time()->set_seconds(997);
+  task.set_waiting_reason("pool default is full");
+  return task;
+}
+
+TEST(RenderTasks, ShowsStateAgeAndWhyATaskWaits) {
+  List<v1::Task> tasks;
+  *tasks.Add() = Queued();
+  EXPECT_EQ(RenderTasks(tasks, kView),
+            "TASK      FUNCTION  STATE   AGE     RUN  ATTEMPTS  NOTE\n"
+            "mail/01J  echo      QUEUED  3s ago  -    0         pool default is full\n");
+}
+
+TEST(RenderTask, ListsItsAttempts) {
+  v1::Task task = Queued();
+  task.set_state(v1::TASK_STATE_FAILED);
+  task.mutable_error()->set_code(2);
+  task.mutable_error()->set_message("boom\n");
+  auto& attempt = *task.add_attempts();
+  attempt.set_number(1);
+  attempt.set_state(v1::Attempt::STATE_FAILED);
+  attempt.set_worker("workers/0");
+  attempt.mutable_start_time()->set_seconds(998);
+  attempt.mutable_end_time()->set_seconds(999);
+  const std::string text = RenderTask(task, kView);
+  EXPECT_NE(text.find("error:    boom\\n (UNKNOWN)\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("1        FAILED  0       0    -      2s ago   1.00s"), std::string::npos)
+      << text;
+}
+
+TEST(RenderQueues, NamesTheTenant) {
+  List<v1::Queue> queues;
+  queues.Add()->set_name("tenants/acme/queues/mail");
+  EXPECT_NE(RenderQueues(queues, kView).find("\nacme/mail  "), std::string::npos);
+}
+
+}  // namespace
+}  // namespace grove

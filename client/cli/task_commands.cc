@@ -1,0 +1,176 @@
+#include "client/cli/task_commands.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
+#include "client/cli/command.h"
+#include "client/cli/error_line.h"
+#include "client/cli/json_view.h"
+#include "client/cli/names.h"
+#include "client/cli/render.h"
+#include "client/cli/text.h"
+#include "client/status_details.h"
+
+namespace grove {
+namespace {
+
+constexpr int64_t kListedTasks = 100;
+constexpr int64_t kListedTasksMax = 100000;
+
+absl::StatusOr<v1::TaskState> ParseState(absl::string_view typed) {
+  std::vector<std::string> names;
+  const std::string wanted = absl::AsciiStrToUpper(typed);
+  for (int number = 1; number < v1::TaskState_ARRAYSIZE; ++number) {
+    const auto state = static_cast<v1::TaskState>(number);
+    names.push_back(StateName(state));
+    if (names.back() == wanted) return state;
+  }
+  const std::string near = NearestName(wanted, names);
+  return UsageError(absl::StrCat("--state: \"", typed, "\" is no state; ",
+                                 near.empty() ? "there are " + absl::StrJoin(names, ", ")
+                                              : absl::StrCat("did you mean ", near, "?")));
+}
+
+absl::StatusOr<std::vector<std::string>> TaskNames(const Command& command) {
+  std::vector<std::string> names;
+  for (const std::string& typed : command.arguments.positional()) {
+    absl::StatusOr<std::string> name = TaskName(typed, command.Tenant());
+    if (!name.ok()) return name.status();
+    names.push_back(*std::move(name));
+  }
+  return names;
+}
+
+// One task as itself, several as a list.
+void PrintTasks(Command& command, const v1::ListTasksResponse& tasks) {
+  const View view{absl::Now(), command.shell.columns};
+  if (command.arguments.positional().size() == 1 && tasks.tasks_size() == 1) {
+    Print(command, ToJson(tasks.tasks(0)), [&] { return RenderTask(tasks.tasks(0), view); });
+    return;
+  }
+  nlohmann::ordered_json json = {{"tasks", ToJson(tasks)["tasks"]}};
+  Print(command, json, [&] { return RenderTasks(tasks.tasks(), view); });
+}
+
+// The first failure, and how many more there are.
+absl::Status Summarize(const std::vector<absl::Status>& failures, size_t total) {
+  if (failures.empty() || total == 1) return failures.empty() ? absl::OkStatus() : failures[0];
+  return PrefixedStatus(failures[0],
+                        absl::StrCat(failures.size(), " of ", total, " failed; the first: "));
+}
+
+absl::StatusOr<v1::ListTasksRequest> ListRequest(const Command& command) {
+  const Arguments& arguments = command.arguments;
+  v1::ListTasksRequest request;
+  const auto queue = arguments.Value("queue");
+  absl::StatusOr<std::string> parent =
+      queue ? QueueName(*queue, command.Tenant()) : TenantName(command.Tenant());
+  if (!parent.ok()) return parent.status();
+  request.set_parent(*parent);
+  request.set_function(FunctionName(arguments.ValueOr("function", "")));
+  for (const std::string& list : arguments.Values("state")) {
+    for (const absl::string_view typed : absl::StrSplit(list, ',', absl::SkipWhitespace())) {
+      absl::StatusOr<v1::TaskState> state = ParseState(typed);
+      if (!state.ok()) return state.status();
+      request.add_states(*state);
+    }
+  }
+  return request;
+}
+
+}  // namespace
+
+absl::Status PrefixedStatus(const absl::Status& status, absl::string_view prefix) {
+  absl::Status result(status.code(), absl::StrCat(prefix, status.message()));
+  status.ForEachPayload([&](absl::string_view type_url, const absl::Cord& payload) {
+    result.SetPayload(type_url, payload);
+  });
+  return result;
+}
+
+absl::Status OutcomeOf(const v1::Task& task, absl::Duration waited) {
+  const std::string who =
+      absl::StrCat("task ", ShortTaskName(task.name()), " ", StateName(task.state()));
+  if (task.state() == v1::TASK_STATE_SUCCEEDED) return absl::OkStatus();
+  if (!HasEnded(task.state())) {
+    return absl::DeadlineExceededError(
+        absl::StrCat(who, ": it has not ended within ", DurationText(waited)));
+  }
+  absl::Status error = ToAbslStatus(task.error());
+  if (error.ok()) return absl::UnknownError(absl::StrCat(who, ": the server gave no reason"));
+  return PrefixedStatus(error, who + ": ");
+}
+
+absl::Status RunTasks(Command& command) {
+  absl::StatusOr<v1::ListTasksRequest> request = ListRequest(command);
+  if (!request.ok()) return request.status();
+  absl::StatusOr<int64_t> limit = IntegerFlag(command, "limit", kListedTasks, 1, kListedTasksMax);
+  if (!limit.ok()) return limit.status();
+  auto tasks = command.client->ListTasks(*request, *limit);
+  if (!tasks.ok()) return tasks.status();
+  const View view{absl::Now(), command.shell.columns};
+  Print(command, ToJson(*tasks), [&] { return RenderTasks(tasks->tasks(), view); });
+  if (command.shell.columns && command.format == OutputFormat::kTable &&
+      !tasks->next_page_token().empty()) {
+    command.shell.err << "there are more than " << *limit << " tasks; --limit shows more\n";
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RunGet(Command& command) {
+  auto names = TaskNames(command);
+  if (!names.ok()) return names.status();
+  auto task = command.client->Get(names->front());
+  if (!task.ok()) return task.status();
+  v1::ListTasksResponse one;
+  *one.add_tasks() = *std::move(task);
+  PrintTasks(command, one);
+  return absl::OkStatus();
+}
+
+absl::Status RunWait(Command& command) {
+  auto names = TaskNames(command);
+  if (!names.ok()) return names.status();
+  auto answer = command.client->WaitBatch(*names, command.wait_timeout);
+  if (!answer.ok()) return answer.status();
+  v1::ListTasksResponse tasks;
+  std::vector<absl::Status> failures;
+  for (int i = 0; i < answer->results_size(); ++i) {
+    auto& result = *answer->mutable_results(i);
+    absl::Status outcome = result.has_error() ? PrefixedStatus(ToAbslStatus(result.error()),
+                                                               ShortTaskName((*names)[i]) + ": ")
+                                              : OutcomeOf(result.task(), command.wait_timeout);
+    if (!outcome.ok()) failures.push_back(std::move(outcome));
+    if (result.has_task()) *tasks.add_tasks() = std::move(*result.mutable_task());
+  }
+  if (tasks.tasks_size() > 0) PrintTasks(command, tasks);
+  return Summarize(failures, names->size());
+}
+
+absl::Status RunCancel(Command& command) {
+  auto names = TaskNames(command);
+  if (!names.ok()) return names.status();
+  v1::ListTasksResponse tasks;
+  std::vector<absl::Status> failures;
+  for (const std::string& name : *names) {
+    auto task = command.client->Cancel(name, command.arguments.ValueOr("reason", ""));
+    if (!task.ok()) {
+      failures.push_back(task.status());
+      continue;
+    }
+    if (HasEnded(task->state()) && task->state() != v1::TASK_STATE_CANCELLED) {
+      failures.push_back(absl::FailedPreconditionError(absl::StrCat(
+          "task ", ShortTaskName(name), " had already ended: ", StateName(task->state()))));
+    }
+    *tasks.add_tasks() = *std::move(task);
+  }
+  if (tasks.tasks_size() > 0) PrintTasks(command, tasks);
+  return Summarize(failures, names->size());
+}
+
+}  // namespace grove

@@ -1,0 +1,48 @@
+// Verbs: everything grovectl can do, as one table.
+//
+// Parsing, help, completion and the man page's test all read this table.
+
+#ifndef GROVE_CLIENT_CLI_VERBS_H_
+#define GROVE_CLIENT_CLI_VERBS_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "client/cli/arguments.h"
+#include "client/cli/command.h"
+
+namespace grove {
+
+struct Verb {
+  // One word, or two ("pools resize").
+  std::string name;
+  // "FUNCTION [INPUT]".
+  std::string arguments;
+  // One line.
+  std::string summary;
+  // What the summary leaves open; may be empty.
+  std::string description;
+  size_t arguments_min;
+  size_t arguments_max;
+  std::vector<FlagSpec> flags;
+  enum class Needs { kNothing, kDaemon } needs;
+  absl::Status (*run)(Command& command);
+};
+
+const std::vector<Verb>& Verbs();
+
+// Accepted before and after every verb.
+const std::vector<FlagSpec>& GlobalFlags();
+
+const Verb* FindVerb(absl::string_view name);
+
+std::string HelpText();
+std::string HelpText(const Verb& verb);
+
+// A script that makes bash complete verbs and flags.
+std::string BashCompletion();
+
+}  // namespace grove
+
+#endif  // GROVE_CLIENT_CLI_VERBS_H_

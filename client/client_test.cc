@@ -1,0 +1,183 @@
+#include "client/client.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+
+#include "client/fake_grove.h"
+#include "client/status_details.h"
+
+namespace grove {
+namespace {
+
+constexpr char kTenant[] = "tenants/default";
+
+std::unique_ptr<Client> Connect(const FakeGrove& server, const std::string& token = "") {
+  ClientOptions options;
+  options.address = server.address();
+  options.token = token;
+  return *Client::Create(options);
+}
+
+v1::SpawnTaskRequest SpawnRequest(const std::string& function) {
+  v1::SpawnTaskRequest request;
+  request.set_parent(kTenant);
+  request.mutable_spec()->set_function(function);
+  request.mutable_spec()->set_input("{}");
+  return request;
+}
+
+absl::StatusCode CreateCode(const ClientOptions& options) {
+  return Client::Create(options).status().code();
+}
+
+TEST(Client, SpawnsAndGetsATask) {
+  FakeGrove server;
+  const auto client = Connect(server);
+  const auto spawned = client->Spawn(SpawnRequest("echo"));
+  ASSERT_TRUE(spawned.ok()) << spawned.status();
+  EXPECT_EQ(client->Get(spawned->name())->output(), "{}");
+}
+
+TEST(Client, KeepsCodeMessageAndDetailsOfAnError) {
+  FakeGrove server;
+  const absl::Status status = Connect(server)->Spawn(SpawnRequest("foo")).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(status.message(), "unknown function \"foo\"");
+  EXPECT_EQ(ErrorInfoOf(status)->reason(), "UNKNOWN_FUNCTION");
+  EXPECT_EQ(BadRequestOf(status)->field_violations(0).field(), "spec.function");
+  EXPECT_FALSE(RetryDelayOf(status).has_value());
+}
+
+TEST(Client, SendsItsTokenAsBearer) {
+  FakeGrove server({.token = "s3cret"});
+  EXPECT_TRUE(Connect(server, "s3cret")->Spawn(SpawnRequest("echo")).ok());
+  EXPECT_TRUE(
+      absl::IsUnauthenticated(Connect(server, "guess")->Spawn(SpawnRequest("echo")).status()));
+  EXPECT_TRUE(absl::IsUnauthenticated(Connect(server)->Spawn(SpawnRequest("echo")).status()));
+}
+
+TEST(Client, SpeaksTlsToACertificateItTrustsOnly) {
+  FakeGrove server({.token = "s3cret", .transport = FakeGrove::Options::Transport::kTls});
+  FakeGrove stranger({.transport = FakeGrove::Options::Transport::kTls});
+  const std::string path = std::string(std::getenv("TEST_TMPDIR")) + "/ca.pem";
+  std::ofstream(path) << server.certificate();
+  ClientOptions options{server.address(), "s3cret", path};
+  EXPECT_TRUE((*Client::Create(options))->Spawn(SpawnRequest("echo")).ok());
+  options.address = stranger.address();
+  EXPECT_TRUE(
+      absl::IsUnavailable((*Client::Create(options))->Spawn(SpawnRequest("echo")).status()));
+}
+
+TEST(Client, RefusesOptionsThatCannotWork) {
+  for (const char* address : {"", "localhost", "localhost:0", "localhost:65536", ":8091",
+                              "unix:", "http://localhost:8091", "::1:8091"}) {
+    EXPECT_EQ(CreateCode({address}), absl::StatusCode::kInvalidArgument) << address;
+  }
+  for (const char* address : {"localhost:1", "127.0.0.1:65535", "[::1]:8091", "unix:/run/grove"}) {
+    EXPECT_EQ(CreateCode({address}), absl::StatusCode::kOk) << address;
+  }
+  EXPECT_EQ(CreateCode({kDefaultAddress, "a b"}), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(CreateCode({kDefaultAddress, "", "/no/such"}), absl::StatusCode::kNotFound);
+  EXPECT_EQ(CreateCode({kDefaultAddress, "", "", absl::ZeroDuration()}),
+            absl::StatusCode::kInvalidArgument);
+}
+
+TEST(Client, ReportsADaemonThatIsNotThere) {
+  std::string address;
+  {
+    FakeGrove gone;
+    address = gone.address();
+  }
+  const auto client = *Client::Create({address});
+  EXPECT_TRUE(absl::IsUnavailable(client->Get("x").status()));
+}
+
+TEST(Client, BatchesAnswerInRequestOrder) {
+  FakeGrove server;
+  v1::BatchSpawnTasksRequest request;
+  request.set_parent(kTenant);
+  request.add_specs()->set_function("echo");
+  request.add_specs()->set_function("foo");
+  const auto response = Connect(server)->SpawnBatch(request);
+  ASSERT_TRUE(response.ok()) << response.status();
+  EXPECT_TRUE(response->results(0).has_name());
+  EXPECT_EQ(ErrorInfoOf(ToAbslStatus(response->results(1).error()))->reason(), "UNKNOWN_FUNCTION");
+}
+
+TEST(Client, WaitReturnsAnEndedTaskAtOnceAndAnotherAsItIsWhenTimeIsOver) {
+  FakeGrove server;
+  const auto client = Connect(server);
+  const auto done = client->Spawn(SpawnRequest("echo"));
+  const auto stuck = client->Spawn(SpawnRequest("stuck"));
+  EXPECT_EQ(client->Wait(done->name(), absl::InfiniteDuration())->state(),
+            v1::TASK_STATE_SUCCEEDED);
+  EXPECT_EQ(client->Wait(stuck->name(), absl::Milliseconds(20))->state(), v1::TASK_STATE_RUNNING);
+}
+
+TEST(Client, WaitBatchKeepsOrderOverSeveralRounds) {
+  FakeGrove server;
+  const auto client = Connect(server);
+  const std::string stuck = client->Spawn(SpawnRequest("stuck"))->name();
+  const std::string done = client->Spawn(SpawnRequest("echo"))->name();
+  const auto response = client->WaitBatch({stuck, "nobody", done}, absl::Milliseconds(20));
+  ASSERT_TRUE(response.ok()) << response.status();
+  EXPECT_EQ(response->results(0).task().state(), v1::TASK_STATE_RUNNING);
+  EXPECT_EQ(response->results(1).error().code(), 5);
+  EXPECT_EQ(response->results(2).task().name(), done);
+}
+
+TEST(Client, ListsFollowPagesUpToTheirLimit) {
+  FakeGrove server;
+  const auto client = Connect(server);
+  for (int i = 0; i < 8; ++i) ASSERT_TRUE(client->Spawn(SpawnRequest("echo")).ok());
+  v1::ListTasksRequest request;
+  request.set_parent(kTenant);
+  const auto some = client->ListTasks(request, 7);
+  EXPECT_EQ(some->tasks_size(), 7);
+  EXPECT_EQ(some->next_page_token(), "7");
+  EXPECT_EQ(server.page_sizes(), (std::vector<int>{7, 4, 1}));
+  const auto all = client->ListTasks(request, 100);
+  EXPECT_EQ(all->tasks_size(), 8);
+  EXPECT_EQ(all->next_page_token(), "");
+}
+
+TEST(Client, NamesASilentWorkerOnce) {
+  FakeGrove server;
+  const auto fibers = Connect(server)->ListFibers({}, 100);
+  EXPECT_EQ(fibers->fibers_size(), 2);
+  ASSERT_EQ(fibers->unreachable_size(), 1);
+  EXPECT_EQ(fibers->unreachable(0), "workers/1");
+}
+
+TEST(Client, BackdoorAnswersEveryLineAndEnds) {
+  FakeGrove server;
+  const auto session = Connect(server)->OpenBackdoor("workers/0");
+  EXPECT_TRUE(session->Send("hub()\n"));
+  EXPECT_EQ(**session->Receive(), "> hub()\n");
+  session->CloseInput();
+  const auto end = session->Receive();
+  ASSERT_TRUE(end.ok()) << end.status();
+  EXPECT_FALSE(end->has_value());
+}
+
+TEST(Client, BackdoorReportsAnUnknownWorkerAndACancel) {
+  FakeGrove server;
+  const auto client = Connect(server);
+  EXPECT_TRUE(absl::IsNotFound(client->OpenBackdoor("workers/9")->Receive().status()));
+  const auto session = client->OpenBackdoor("workers/0");
+  session->Cancel();
+  EXPECT_TRUE(absl::IsCancelled(session->Receive().status()));
+}
+
+TEST(StatusDetails, UnknownCodesBecomeUnknown) {
+  google::rpc::Status status;
+  status.set_code(99);
+  EXPECT_TRUE(absl::IsUnknown(ToAbslStatus(status)));
+  status.set_code(16);
+  EXPECT_TRUE(absl::IsUnauthenticated(ToAbslStatus(status)));
+}
+
+}  // namespace
+}  // namespace grove

@@ -1,0 +1,40 @@
+// FakeGrove: the public API in the test's own process, on a free loopback port.
+//
+// Tasks end as their function says: "echo" succeeds with its input, "fail" fails, "stuck" runs
+// until cancelled; any other function is refused. The backdoor answers every line with "> LINE".
+
+#ifndef GROVE_CLIENT_FAKE_GROVE_H_
+#define GROVE_CLIENT_FAKE_GROVE_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace grove {
+
+class FakeGrove {
+ public:
+  struct Options {
+    // Calls without it are UNAUTHENTICATED; empty lets everybody in.
+    std::string token;
+    enum class Transport { kPlain, kTls } transport = Transport::kPlain;
+  };
+
+  FakeGrove();
+  explicit FakeGrove(const Options& options);
+  ~FakeGrove();
+
+  std::string address() const;
+  // The server's own certificate in PEM form; TLS only.
+  std::string certificate() const;
+  // Page sizes that ListTasks was asked for, in order.
+  std::vector<int> page_sizes() const;
+
+ private:
+  struct State;
+  const std::unique_ptr<State> state_;
+};
+
+}  // namespace grove
+
+#endif  // GROVE_CLIENT_FAKE_GROVE_H_

@@ -1,0 +1,37 @@
+// grovectl: the command line of Grove's control plane.
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <iostream>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "client/cli/app.h"
+
+namespace {
+
+std::optional<size_t> TerminalColumns() {
+  if (isatty(STDOUT_FILENO) == 0) return std::nullopt;
+  winsize size = {};
+  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return std::nullopt;
+  return size.ws_col;
+}
+
+std::optional<std::string> Environment(const char* name) {
+  const char* value = std::getenv(name);
+  if (value == nullptr) return std::nullopt;
+  return std::string(value);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::ios::sync_with_stdio(false);
+  grove::Shell shell{
+      STDIN_FILENO, std::cout, std::cerr, TerminalColumns(), isatty(STDERR_FILENO) != 0,
+      Environment};
+  return grove::RunApp(std::vector<std::string>(argv + 1, argv + argc), shell);
+}

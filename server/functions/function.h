@@ -55,8 +55,8 @@ struct Output {
 using Function = std::function<absl::StatusOr<Output>(TaskContext& context)>;
 
 struct FunctionOptions {
-  std::string description;    // one line
-  std::string input_example;  // how a call looks
+  std::string description;                                // one line
+  std::string input_example;                              // how a call looks
   absl::Duration default_timeout = absl::ZeroDuration();  // zero: the config's
 };
 

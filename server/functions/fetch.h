@@ -1,0 +1,85 @@
+// FetchClient: HTTP and HTTPS requests of fibers, through libcurl's multi interface.
+//
+// Fetch() looks blocking and parks only its fiber. Sockets of all transfers lie in an epoll set of
+// the client's own, whose descriptor one driver fiber awaits while transfers are under way; no
+// thread blocks but the ones that libcurl starts to resolve names.
+// Every address is checked when it is connected to, so neither DNS nor redirects lead around the
+// policy. No proxies, cookies, .netrc or other schemes; certificates are verified.
+// Make it after fork. Hub thread only; it outlives the runs of the hub it is used on.
+#ifndef GROVE_SERVER_FUNCTIONS_FETCH_H_
+#define GROVE_SERVER_FUNCTIONS_FETCH_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/functions/fetch_policy.h"
+
+namespace grove {
+
+using FetchFields = std::vector<std::pair<std::string, std::string>>;
+
+enum class FetchMethod { kGet, kHead, kPost };
+
+struct FetchRequest {
+  std::string url;  // absolute, http or https
+  FetchMethod method = FetchMethod::kGet;
+  FetchFields headers;
+  std::string body;  // kPost
+  // Each counts as far as it is tighter than the policy's.
+  FetchLimits limits = {absl::InfiniteDuration(), SIZE_MAX, INT32_MAX};
+};
+
+struct FetchResult {
+  int status = 0;
+  std::string effective_url;  // after redirects
+  FetchFields headers;        // of the last response, in order, as sent
+  std::string body;
+};
+
+struct FetchStats {
+  uint64_t fetches = 0;   // asked for
+  uint64_t failures = 0;  // of them: no response was had
+  int64_t running = 0;
+  int64_t waiting = 0;  // for their turn under concurrency_max
+};
+
+inline constexpr size_t kFetchUrlMaxBytes = 8192;
+inline constexpr size_t kFetchRequestHeadersMax = 64;
+inline constexpr size_t kFetchRequestHeadersMaxBytes = 16 * 1024;
+// Of all responses of one fetch together.
+inline constexpr size_t kFetchResponseHeadersMaxBytes = 64 * 1024;
+
+class FetchClient {
+ public:
+  static absl::StatusOr<std::unique_ptr<FetchClient>> Create(FetchPolicy policy);
+  // Requires: no Fetch under way, and the hub's Run() has returned or no Fetch was ever called.
+  ~FetchClient();
+  FetchClient(const FetchClient&) = delete;
+  FetchClient& operator=(const FetchClient&) = delete;
+
+  // Any HTTP status is a result; an error means that no whole response was had:
+  // kInvalidArgument: the request is malformed; kPermissionDenied: an address or scheme that the
+  // policy refuses; kResourceExhausted: a limit on the response; kFailedPrecondition: too many
+  // redirects or an untrusted certificate; kUnavailable: the network or the server failed;
+  // kDeadlineExceeded, kCancelled. The transfer has ended when it returns. **Parks.**
+  absl::StatusOr<FetchResult> Fetch(const FetchRequest& request);
+
+  FetchStats stats() const;
+  const FetchPolicy& policy() const;
+
+ private:
+  class Engine;
+  explicit FetchClient(std::unique_ptr<Engine> engine);
+
+  const std::unique_ptr<Engine> engine_;
+};
+
+}  // namespace grove
+
+#endif  // GROVE_SERVER_FUNCTIONS_FETCH_H_

@@ -1,0 +1,160 @@
+// EngineTest: a task engine with invented time, workers and store.
+#ifndef GROVE_SERVER_TASKS_ENGINE_FIXTURE_H_
+#define GROVE_SERVER_TASKS_ENGINE_FIXTURE_H_
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "google/protobuf/text_format.h"
+#include "gtest/gtest.h"
+#include "server/tasks/engine.h"
+#include "server/tenancy/directory.h"
+
+namespace grove {
+
+class EngineTest : public ::testing::Test {
+ protected:
+  static constexpr int64_t kSecond = 1000000;
+  using Outcome = internal::v1::AttemptEnded;
+
+  void SetUp() override { Make(""); }
+
+  // A fresh engine; `config` is a text-format grove.config.v1.Config.
+  void Make(const std::string& config, uint64_t start_number = 1) {
+    config::v1::Config parsed;
+    ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(config, &parsed)) << config;
+    auto directory = Directory::Create(parsed);
+    ASSERT_TRUE(directory.ok()) << directory.status();
+    engine_.reset();
+    directory_ = std::make_unique<Directory>(*std::move(directory));
+    EngineOptions options;
+    options.tasks = parsed.tasks();
+    options.start_number = start_number;
+    options.seed = start_number;
+    engine_ = std::make_unique<TaskEngine>(directory_.get(), options);
+    fx_.Clear();
+  }
+
+  static internal::v1::Hello Hello(int worker, int64_t capacity = 10, uint64_t incarnation = 1) {
+    internal::v1::Hello hello;
+    hello.set_worker(worker);
+    hello.set_pid(1000 + worker);
+    hello.set_incarnation(incarnation);
+    hello.set_capacity(capacity);
+    hello.add_functions()->set_name("echo");
+    return hello;
+  }
+  void Up(int worker, int64_t capacity = 10, uint64_t incarnation = 1) {
+    ASSERT_TRUE(engine_->WorkerUp(Hello(worker, capacity, incarnation), now_, fx_).ok());
+    Tick();
+  }
+
+  static v1::TaskSpec Spec(const std::string& text = "") {
+    v1::TaskSpec spec;
+    spec.set_function("echo");
+    spec.set_durability(v1::DURABILITY_VOLATILE);
+    EXPECT_TRUE(google::protobuf::TextFormat::MergeFromString(text, &spec)) << text;
+    return spec;
+  }
+  // Spawns without a Tick(); returns the name.
+  std::string Spawn(const std::string& text = "", const std::string& parent = "") {
+    auto spawned = engine_->Spawn(parent, Spec(text), now_, fx_);
+    EXPECT_TRUE(spawned.ok()) << spawned.status();
+    return spawned.ok() ? spawned->name : "";
+  }
+  absl::Status Refused(const std::string& text, const std::string& parent = "") {
+    return engine_->Spawn(parent, Spec(text), now_, fx_).status();
+  }
+
+  void Tick(int64_t seconds = 0) {
+    now_ += seconds * kSecond;
+    engine_->Tick(now_, fx_);
+  }
+  void Persist() {
+    if (!fx_.writes.empty()) written_ = fx_.writes.back().ticket;
+    for (StoreWrite& write : fx_.writes) disk_.push_back(std::move(write));
+    fx_.writes.clear();
+    engine_->Persisted(absl::OkStatus(), written_, now_, fx_);
+    Tick();
+  }
+
+  // What was sent since the last call, over all workers.
+  std::vector<internal::v1::StartAttempt> TakeStarts() {
+    std::vector<internal::v1::StartAttempt> starts;
+    for (auto& [worker, to] : fx_.to_workers) {
+      for (auto& frame : to.frames) {
+        starts.insert(starts.end(), frame.start().begin(), frame.start().end());
+        frame.clear_start();
+      }
+    }
+    return starts;
+  }
+  std::vector<std::string> TakeStartedNames() {
+    std::vector<std::string> names;
+    for (const auto& start : TakeStarts()) names.push_back(start.task());
+    return names;
+  }
+  std::vector<uint64_t> TakeCancels() {
+    std::vector<uint64_t> ids;
+    for (auto& [worker, to] : fx_.to_workers) {
+      for (auto& frame : to.frames) {
+        for (const auto& cancel : frame.cancel()) ids.push_back(cancel.attempt());
+        frame.clear_cancel();
+      }
+    }
+    return ids;
+  }
+  std::vector<uint64_t> TakeAcknowledged() {
+    std::vector<uint64_t> ids;
+    for (auto& [worker, to] : fx_.to_workers) {
+      for (auto& frame : to.frames) {
+        ids.insert(ids.end(), frame.acknowledged().begin(), frame.acknowledged().end());
+        frame.clear_acknowledged();
+      }
+    }
+    return ids;
+  }
+  uint64_t TakeOnlyStart() {
+    const auto starts = TakeStarts();
+    EXPECT_EQ(starts.size(), 1u);
+    return starts.empty() ? 0 : starts[0].attempt();
+  }
+
+  void End(uint64_t attempt, Outcome::Outcome outcome = Outcome::OUTCOME_SUCCEEDED,
+           int worker = 0) {
+    Outcome ended;
+    ended.set_attempt(attempt);
+    ended.set_outcome(outcome);
+    ended.set_output("out");
+    engine_->AttemptEnded(worker, std::move(ended), now_, fx_);
+    Tick();
+  }
+
+  v1::Task Get(const std::string& name) {
+    auto id = engine_->Find(name);
+    if (!id.ok()) return {};
+    return *engine_->Get(*id, now_);
+  }
+  v1::TaskState StateOf(const std::string& name) { return Get(name).state(); }
+  v1::Queue Queue(const std::string& queue = "default") {
+    return *engine_->GetQueue("tenants/default/queues/" + queue, now_);
+  }
+  v1::Pool Pool() { return *engine_->GetPool("tenants/default/pools/default"); }
+  bool HasEnded(const std::string& name) {
+    const TaskId id = *engine_->Find(name);
+    return std::count(fx_.ended.begin(), fx_.ended.end(), id) == 1;
+  }
+
+  int64_t now_ = 1700000000 * kSecond;
+  std::unique_ptr<Directory> directory_;
+  std::unique_ptr<TaskEngine> engine_;
+  Effects fx_;
+  uint64_t written_ = 0;
+  std::vector<StoreWrite> disk_;
+};
+
+}  // namespace grove
+
+#endif  // GROVE_SERVER_TASKS_ENGINE_FIXTURE_H_

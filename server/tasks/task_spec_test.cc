@@ -1,0 +1,126 @@
+#include "server/tasks/task_spec.h"
+
+#include <string>
+
+#include "google/protobuf/text_format.h"
+#include "gtest/gtest.h"
+#include "server/tasks/refusal.h"
+
+namespace grove {
+namespace {
+
+v1::TaskSpec FromText(const std::string& text) {
+  v1::TaskSpec spec;
+  spec.set_function("echo");
+  EXPECT_TRUE(google::protobuf::TextFormat::MergeFromString(text, &spec)) << text;
+  return spec;
+}
+
+absl::Status Check(const v1::TaskSpec& spec) {
+  return CheckSpec(spec, "default", {100}, [](absl::string_view name) { return name == "echo"; });
+}
+
+std::string ReasonFor(const std::string& text) {
+  return RefusalReason(Check(FromText(text)));
+}
+
+TEST(TaskSpec, AcceptsAMinimalOne) {
+  EXPECT_TRUE(Check(FromText("")).ok());
+  const AcceptedSpec spec = NormaliseSpec(FromText(""));
+  EXPECT_EQ(spec.input, "{}");
+  EXPECT_EQ(spec.content_type, "application/json");
+  EXPECT_EQ(spec.queue, "default");
+  EXPECT_EQ(spec.retry.max_attempts, 1);
+  EXPECT_TRUE(spec.durable);
+}
+
+TEST(TaskSpec, RefusesUnknownFunctions) {
+  EXPECT_EQ(ReasonFor("function: 'nope'"), "UNKNOWN_FUNCTION");
+  EXPECT_EQ(ReasonFor("function: ''"), "FUNCTION_REQUIRED");
+}
+
+TEST(TaskSpec, ChecksJsonInputOnly) {
+  EXPECT_EQ(ReasonFor("input: '{'"), "INPUT_NOT_JSON");
+  EXPECT_EQ(ReasonFor("input: '{' content_type: 'Application/JSON; charset=utf-8'"),
+            "INPUT_NOT_JSON");
+  EXPECT_EQ(ReasonFor("input: '{' content_type: 'text/plain'"), "");
+  EXPECT_EQ(ReasonFor("input: '{\"a\": [1, null]}'"), "");
+  EXPECT_EQ(NormaliseSpec(FromText("content_type: 'text/plain'")).input, "");
+  v1::TaskSpec deep = FromText("");
+  deep.set_input(std::string(100, '['));
+  EXPECT_EQ(RefusalReason(Check(deep)), "INPUT_NOT_JSON");
+}
+
+TEST(TaskSpec, BoundsTheInput) {
+  v1::TaskSpec spec = FromText("content_type: 'text/plain'");
+  spec.set_input(std::string(100, 'x'));
+  EXPECT_TRUE(Check(spec).ok());
+  spec.set_input(std::string(101, 'x'));
+  EXPECT_EQ(RefusalReason(Check(spec)), "INPUT_TOO_LARGE");
+}
+
+TEST(TaskSpec, BoundsDelayAndTimeout) {
+  EXPECT_EQ(ReasonFor("delay { seconds: -1 }"), "NEGATIVE_DELAY");
+  EXPECT_EQ(ReasonFor("delay { nanos: -1 }"), "NEGATIVE_DELAY");
+  EXPECT_EQ(ReasonFor("delay { seconds: 31622400 }"), "");
+  EXPECT_EQ(ReasonFor("delay { seconds: 31622400 nanos: 1 }"), "DELAY_TOO_LONG");
+  EXPECT_EQ(ReasonFor("delay { nanos: 1000000000 }"), "DURATION_INVALID");
+  EXPECT_EQ(ReasonFor("timeout { seconds: 86400 }"), "");
+  EXPECT_EQ(ReasonFor("timeout { seconds: 86401 }"), "TIMEOUT_TOO_LONG");
+  EXPECT_EQ(ReasonFor("timeout { seconds: -1 }"), "NEGATIVE_TIMEOUT");
+}
+
+TEST(TaskSpec, BoundsPriorityRequestIdAndLabels) {
+  EXPECT_EQ(ReasonFor("priority: 9"), "");
+  EXPECT_EQ(ReasonFor("priority: 10"), "PRIORITY_OUT_OF_RANGE");
+  EXPECT_EQ(ReasonFor("priority: -1"), "PRIORITY_OUT_OF_RANGE");
+  EXPECT_EQ(ReasonFor("request_id: '" + std::string(128, 'r') + "'"), "");
+  EXPECT_EQ(ReasonFor("request_id: '" + std::string(129, 'r') + "'"), "REQUEST_ID_INVALID");
+  EXPECT_EQ(ReasonFor("request_id: 'a\\nb'"), "REQUEST_ID_INVALID");
+  EXPECT_EQ(ReasonFor("labels { key: '' value: 'v' }"), "LABEL_KEY_INVALID");
+  EXPECT_EQ(ReasonFor("labels { key: 'k' value: '" + std::string(256, 'v') + "' }"),
+            "LABEL_VALUE_TOO_LONG");
+  v1::TaskSpec spec = FromText("");
+  for (int i = 0; i < 33; ++i) (*spec.mutable_labels())[std::to_string(i)] = "v";
+  EXPECT_EQ(RefusalReason(Check(spec)), "TOO_MANY_LABELS");
+}
+
+TEST(TaskSpec, TakesQueuesOfItsOwnTenantOnly) {
+  EXPECT_EQ(NormaliseSpec(FromText("queue: 'tenants/default/queues/mail'")).queue, "mail");
+  EXPECT_EQ(ReasonFor("queue: 'tenants/default/queues/mail'"), "");
+  EXPECT_EQ(ReasonFor("queue: 'tenants/acme/queues/mail'"), "QUEUE_OF_OTHER_TENANT");
+  EXPECT_EQ(ReasonFor("queue: 'A b'"), "QUEUE_NAME_INVALID");
+}
+
+TEST(TaskSpec, BoundsTheRetryPolicy) {
+  EXPECT_EQ(ReasonFor("retry_policy { max_attempts: 100 backoff_multiplier: 10 }"), "");
+  EXPECT_EQ(ReasonFor("retry_policy { max_attempts: 101 }"), "RETRY_POLICY_INVALID");
+  EXPECT_EQ(ReasonFor("retry_policy { backoff_multiplier: 0.5 }"), "RETRY_POLICY_INVALID");
+  EXPECT_EQ(ReasonFor("retry_policy { backoff_multiplier: nan }"), "RETRY_POLICY_INVALID");
+  EXPECT_EQ(ReasonFor("retry_policy { initial_backoff { seconds: 9 } max_backoff { seconds: 8 } }"),
+            "RETRY_POLICY_INVALID");
+}
+
+TEST(RetryRules, GrowUpToTheirBound) {
+  RetryRules rules;
+  EXPECT_EQ(rules.BackoffUs(1), kUsPerSecond);
+  EXPECT_EQ(rules.BackoffUs(2), 2 * kUsPerSecond);
+  EXPECT_EQ(rules.BackoffUs(7), 60 * kUsPerSecond);
+  rules.backoff_multiplier = 10;
+  EXPECT_EQ(rules.BackoffUs(100), 60 * kUsPerSecond);
+}
+
+TEST(TaskSpec, SurvivesARoundTrip) {
+  const AcceptedSpec accepted = NormaliseSpec(
+      FromText("input: '[1]' priority: 3 delay { nanos: 1 } timeout { seconds: 4 } request_id: 'r' "
+               "labels { key: 'k' value: 'v' } durability: DURABILITY_VOLATILE"));
+  EXPECT_EQ(accepted.delay_us, 1);
+  v1::TaskSpec once, twice;
+  FillSpec(accepted, once);
+  FillSpec(NormaliseSpec(once), twice);
+  EXPECT_EQ(once.ShortDebugString(), twice.ShortDebugString());
+  EXPECT_EQ(once.durability(), v1::DURABILITY_VOLATILE);
+}
+
+}  // namespace
+}  // namespace grove

@@ -36,6 +36,7 @@ void SetState(EngineState& state, Task* task, v1::TaskState to) {
   task->state = to;
   QueueState& queue = state.queues[task->queue];
   ++state.functions[task->function].counters.tasks[to];
+  if (to >= v1::TASK_STATE_SUCCEEDED) ++state.functions[task->function].counters.tasks_ended[to];
   if (to == v1::TASK_STATE_SCHEDULED) ++queue.scheduled;
   if (to == v1::TASK_STATE_RUNNING) ++queue.running;
   if (to != v1::TASK_STATE_QUEUED) return;

@@ -46,7 +46,7 @@ struct WorkerCounters {
 struct alignas(64) WorkerSlot {
   std::atomic<WorkerState> state;
   std::atomic<int64_t> pid;
-  std::atomic<uint64_t> generation;  // processes this slot has had
+  std::atomic<uint64_t> generation;    // processes this slot has had
   std::atomic<int64_t> start_time_us;  // wall clock, microseconds since the epoch
   std::atomic<int64_t> last_turn_ns;   // CLOCK_MONOTONIC of the hub's last turn
   // Levels.

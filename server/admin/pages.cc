@@ -1,0 +1,51 @@
+#include "server/admin/pages.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/version.h"
+
+namespace grove {
+namespace {
+
+constexpr char kPlain[] = "text/plain; charset=utf-8";
+
+http::Handler Probe(std::function<absl::Status()> check) {
+  return [check = std::move(check)](http::Request&, http::Response& response) {
+    const absl::Status status = check();
+    if (status.ok()) return response.Send(200, kPlain, "ok\n");
+    return response.Send(503, kPlain, absl::StrCat(std::string(status.message()), "\n"));
+  };
+}
+
+std::string IndexPage() {
+  return absl::StrCat(
+      "<!doctype html>\n<html lang=\"en\">\n<head><meta "
+      "charset=\"utf-8\"><title>Grove</title></head>\n"
+      "<body>\n<h1>Grove ",
+      std::string(kVersion),
+      "</h1>\n<ul>\n"
+      "<li><a href=\"/metrics\">/metrics</a>: numbers for Prometheus</li>\n"
+      "<li><a href=\"/livez\">/livez</a>: do the hubs turn?</li>\n"
+      "<li><a href=\"/readyz\">/readyz</a>: may traffic come here?</li>\n"
+      "</ul>\n</body>\n</html>\n");
+}
+
+}  // namespace
+
+http::Router AdminRouter(AdminSources sources) {
+  http::Router router;
+  router.Add("GET", "/", [](http::Request&, http::Response& response) {
+    return response.Send(200, "text/html; charset=utf-8", IndexPage());
+  });
+  router.Add("GET", "/livez", Probe(std::move(sources.live)));
+  router.Add("GET", "/readyz", Probe(std::move(sources.ready)));
+  router.Add("GET", "/metrics",
+             [metrics = std::move(sources.metrics), type = std::move(sources.metrics_content_type)](
+                 http::Request&, http::Response& response) {
+               return response.Send(200, type, metrics());
+             });
+  return router;
+}
+
+}  // namespace grove

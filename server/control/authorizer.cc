@@ -1,0 +1,137 @@
+#include "server/control/authorizer.h"
+
+#include <openssl/crypto.h>
+#include <openssl/sha.h>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "server/config/secret.h"
+#include "server/tasks/refusal.h"
+
+namespace grove {
+namespace {
+
+using config::v1::Token;
+
+constexpr Token::Role kRead = Token::ROLE_READ;
+constexpr Token::Role kWrite = Token::ROLE_WRITE;
+constexpr Token::Role kAdmin = Token::ROLE_ADMIN;
+
+constexpr MethodRow kMethods[] = {
+    {"/grove.v1.TaskService/SpawnTask", kWrite, true},
+    {"/grove.v1.TaskService/BatchSpawnTasks", kWrite, true},
+    {"/grove.v1.TaskService/GetTask", kRead, false},
+    {"/grove.v1.TaskService/WaitTask", kRead, false},
+    {"/grove.v1.TaskService/BatchWaitTasks", kRead, false},
+    {"/grove.v1.TaskService/ListTasks", kRead, false},
+    {"/grove.v1.TaskService/CancelTask", kWrite, true},
+    {"/grove.v1.QueueService/ListQueues", kRead, false},
+    {"/grove.v1.QueueService/GetQueue", kRead, false},
+    {"/grove.v1.PoolService/ListPools", kRead, false},
+    {"/grove.v1.PoolService/GetPool", kRead, false},
+    {"/grove.v1.PoolService/ResizePool", kWrite, true},
+    {"/grove.v1.WorkerService/ListWorkers", kRead, false},
+    {"/grove.v1.InspectService/ListFibers", kRead, false},
+    {"/grove.v1.InspectService/ListFunctions", kRead, false},
+    {"/grove.v1.BackdoorService/OpenSession", kAdmin, true},
+    // Probes have no tokens.
+    {"/grpc.health.v1.Health/*", Token::ROLE_UNSPECIFIED, false},
+    {"/grpc.reflection.v1alpha.ServerReflection/*", kRead, false},
+    // Shows every client's address.
+    {"/grpc.channelz.v1.Channelz/*", kAdmin, false},
+};
+
+constexpr MethodRow kUnknownMethod = {"", kAdmin, true};
+
+absl::string_view RoleName(Token::Role role) {
+  switch (role) {
+    case Token::ROLE_READ:
+      return "read";
+    case Token::ROLE_WRITE:
+      return "write";
+    case Token::ROLE_ADMIN:
+      return "admin";
+    default:
+      return "none";
+  }
+}
+
+absl::Status Unauthenticated(absl::string_view reason, absl::string_view message) {
+  return Refusal(absl::StatusCode::kUnauthenticated, reason, message);
+}
+
+}  // namespace
+
+absl::Span<const MethodRow> MethodTable() {
+  return kMethods;
+}
+
+const MethodRow& FindMethod(absl::string_view method) {
+  for (const MethodRow& row : kMethods) {
+    const bool whole_service = absl::EndsWith(row.method, "*");
+    if (whole_service ? absl::StartsWith(method, absl::StripSuffix(row.method, "*"))
+                      : method == row.method) {
+      return row;
+    }
+  }
+  return kUnknownMethod;
+}
+
+absl::StatusOr<Authorizer> Authorizer::Create(const config::v1::Control& config) {
+  Authorizer authorizer;
+  for (const config::v1::Token& token : config.tokens()) {
+    const std::string where = absl::StrCat("control.tokens: token '", token.name(), "': ");
+    if (token.role() == Token::ROLE_UNSPECIFIED) {
+      return absl::InvalidArgumentError(absl::StrCat(where, "has no role; read, write or admin"));
+    }
+    absl::StatusOr<std::string> secret = ReadSecretFile(token.secret_file());
+    if (!secret.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat(where, secret.status().message()));
+    }
+    if (const Authorizer::Holder* other = authorizer.FindToken(*secret)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(where, "has the same secret as '", other->name, "'"));
+    }
+    authorizer.tokens_.push_back({token.name(), token.role(), DigestOf(*secret)});
+  }
+  return authorizer;
+}
+
+absl::StatusOr<absl::string_view> Authorizer::Authorize(const MethodRow& method,
+                                                        absl::string_view authorization) const {
+  if (tokens_.empty() || method.role == Token::ROLE_UNSPECIFIED) return "";
+  if (authorization.empty()) {
+    return Unauthenticated("TOKEN_MISSING", "no token; send it as `authorization: Bearer TOKEN`");
+  }
+  constexpr size_t kSchemeSize = sizeof("Bearer ") - 1;
+  if (!absl::StartsWithIgnoreCase(authorization, "Bearer ")) {
+    return Unauthenticated("TOKEN_MALFORMED", "authorization is not of the form `Bearer TOKEN`");
+  }
+  const Authorizer::Holder* token = FindToken(authorization.substr(kSchemeSize));
+  if (token == nullptr) return Unauthenticated("TOKEN_UNKNOWN", "unknown token");
+  if (token->role < method.role) {
+    return Refusal(absl::StatusCode::kPermissionDenied, "ROLE_INSUFFICIENT",
+                   absl::StrCat("needs the role ", RoleName(method.role), "; token '", token->name,
+                                "' has ", RoleName(token->role)),
+                   {{"token", token->name}, {"needs", std::string(RoleName(method.role))}});
+  }
+  return token->name;
+}
+
+Authorizer::Digest Authorizer::DigestOf(absl::string_view secret) {
+  Digest digest;
+  SHA256(reinterpret_cast<const unsigned char*>(secret.data()), secret.size(), digest.data());
+  return digest;
+}
+
+const Authorizer::Holder* Authorizer::FindToken(absl::string_view secret) const {
+  const Digest digest = DigestOf(secret);
+  const Holder* found = nullptr;
+  for (const Holder& token : tokens_) {
+    if (CRYPTO_memcmp(token.digest.data(), digest.data(), digest.size()) == 0) found = &token;
+  }
+  return found;
+}
+
+}  // namespace grove

@@ -1,0 +1,66 @@
+// Authorizer: who may call which method.
+//
+// Without tokens everybody may call everything. With tokens, a call names one in its
+// `authorization: Bearer …` metadata, and the token's role must cover the method's.
+// Constant after construction; any thread.
+#ifndef GROVE_SERVER_CONTROL_AUTHORIZER_H_
+#define GROVE_SERVER_CONTROL_AUTHORIZER_H_
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "grove/config/v1/config.pb.h"
+
+namespace grove {
+
+struct MethodRow {
+  // "/grove.v1.TaskService/SpawnTask"; a trailing '*' covers a whole service.
+  absl::string_view method;
+  // ROLE_UNSPECIFIED: open to everybody.
+  config::v1::Token::Role role;
+  // Worth a line in the audit log.
+  bool mutating;
+};
+
+// Every method that control serves.
+absl::Span<const MethodRow> MethodTable();
+
+// A method that has no row needs the admin role.
+const MethodRow& FindMethod(absl::string_view method);
+
+class Authorizer {
+ public:
+  // Reads the tokens' secrets. INVALID_ARGUMENT naming the token: no role, an unreadable file, two
+  // tokens with the same secret.
+  static absl::StatusOr<Authorizer> Create(const config::v1::Control& config);
+
+  // The token's name, empty where none is needed. `authorization`: the metadata's value, empty if
+  // there is none. UNAUTHENTICATED, PERMISSION_DENIED.
+  absl::StatusOr<absl::string_view> Authorize(const MethodRow& method,
+                                              absl::string_view authorization) const;
+
+  bool has_tokens() const { return !tokens_.empty(); }
+
+ private:
+  using Digest = std::array<unsigned char, 32>;
+  struct Holder {
+    std::string name;
+    config::v1::Token::Role role;
+    Digest digest;
+  };
+
+  Authorizer() = default;
+  static Digest DigestOf(absl::string_view secret);
+  // In a time that does not depend on the secret or on the tokens before it.
+  const Holder* FindToken(absl::string_view secret) const;
+
+  std::vector<Holder> tokens_;
+};
+
+}  // namespace grove
+
+#endif  // GROVE_SERVER_CONTROL_AUTHORIZER_H_

@@ -1,0 +1,199 @@
+#include "server/control/backdoor_service.h"
+
+#include <array>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "grove/v1/backdoor_service.grpc.pb.h"
+#include "runtime/event.h"
+#include "runtime/fiber.h"
+#include "runtime/socket.h"
+#include "runtime/timeout.h"
+#include "server/control/worker_calls.h"
+#include "server/tasks/refusal.h"
+
+namespace grove {
+namespace {
+
+using v1::OpenSessionRequest;
+using v1::OpenSessionResponse;
+
+// What sessions share. Hub thread only but for `grpc`.
+struct Sessions {
+  GrpcContext grpc;
+  std::string run_dir;
+  int workers;
+  int open = 0;
+};
+
+class Session final : public grpc::ServerBidiReactor<OpenSessionRequest, OpenSessionResponse> {
+ public:
+  static Session* Start(Sessions& sessions, grpc::CallbackServerContext* context) {
+    const MethodRow& method = FindMethod("/grove.v1.BackdoorService/OpenSession");
+    auto* session = new Session(sessions, method);
+    session->self_.reset(session);
+    absl::StatusOr<std::string> who = AuthorizeCall(sessions.grpc.authorizer, method, *context);
+    if (!who.ok()) {
+      session->Finish(ToGrpcStatus(who.status()));
+      return session;
+    }
+    session->who_ = *std::move(who);
+    sessions.grpc.hub.Post([self = session->self_] { self->SpawnFiber(); });
+    return session;
+  }
+
+ private:
+  Session(Sessions& sessions, const MethodRow& method) : sessions_(sessions), method_(method) {}
+
+  // gRPC's threads
+  void OnReadDone(bool ok) override { PostDone(read_, ok); }
+  void OnWriteDone(bool ok) override { PostDone(write_, ok); }
+  void OnCancel() override {
+    sessions_.grpc.hub.Post([self = self_] {
+      self->cancelled_ = true;
+      if (self->main_) self->main_.Cancel();
+    });
+  }
+  void OnDone() override { self_.reset(); }
+
+  struct Operation {
+    Event done;
+    bool ok = false;
+  };
+  void PostDone(Operation& operation, bool ok) {
+    sessions_.grpc.hub.Post([self = self_, &operation, ok] {
+      operation.ok = ok;
+      operation.done.Set();
+    });
+  }
+
+  // Hub
+  void SpawnFiber() {
+    if (cancelled_) return End(absl::CancelledError("the client went away"));
+    if (sessions_.open >= kBackdoorSessionsMax) {
+      return End(
+          WithRetryAfter(Refusal(absl::StatusCode::kResourceExhausted, "TOO_MANY_SESSIONS",
+                                 absl::StrCat(kBackdoorSessionsMax, " backdoor sessions are open")),
+                         1000));
+    }
+    absl::StatusOr<FiberHandle> fiber = Spawn("backdoor", [self = self_] { self->Run(); });
+    if (!fiber.ok()) return End(fiber.status());
+    main_ = *fiber;
+    ++sessions_.open;
+  }
+
+  void End(const absl::Status& status) {
+    main_ = FiberHandle();
+    Audit(sessions_.grpc.authorizer, method_, who_, worker_, status);
+    Finish(ToGrpcStatus(status));
+  }
+
+  void Run() {
+    absl::Status status = Carry();
+    --sessions_.open;
+    End(status);
+  }
+
+  absl::Status Carry() {
+    if (!Receive()) return absl::CancelledError("the client went away");
+    if (!request_.has_worker()) {
+      return BadField("worker", "WORKER_MISSING", "must be set in the first message");
+    }
+    worker_ = request_.worker();
+    absl::StatusOr<int> worker = ParseWorkerName("worker", worker_, sessions_.workers);
+    if (!worker.ok()) return worker.status();
+    Audit(sessions_.grpc.authorizer, method_, who_, worker_, absl::OkStatus());
+    absl::StatusOr<Socket> socket = Connect(*worker);
+    if (!socket.ok()) return socket.status();
+    absl::StatusOr<FiberHandle> typing =
+        Spawn("backdoor-input", [self = self_, &socket = *socket] { self->CarryInput(socket); });
+    if (!typing.ok()) return typing.status();
+    absl::Status status = CarryOutput(*socket);
+    socket->Close();
+    typing->Cancel();
+    while (!typing->ended()) Yield();
+    return status;
+  }
+
+  absl::StatusOr<Socket> Connect(int worker) {
+    Timeout timeout(kBackdoorConnectTimeout);
+    absl::StatusOr<Socket> socket =
+        Socket::ConnectUnix(absl::StrCat(sessions_.run_dir, "/worker-", worker, ".backdoor"));
+    if (socket.ok()) return socket;
+    return WithRetryAfter(
+        Refusal(absl::StatusCode::kUnavailable, "BACKDOOR_UNREACHABLE",
+                absl::StrCat(worker_, " takes no connection: ", socket.status().message())),
+        1000);
+  }
+
+  // Client to worker, until the client has no more to say.
+  void CarryInput(Socket& socket) {
+    while (Receive()) {
+      if (!socket.Write(request_.input()).ok()) return;
+    }
+    if (socket.open()) socket.ShutdownWrite().IgnoreError();
+  }
+
+  // Worker to client, until the worker ends the session.
+  absl::Status CarryOutput(Socket& socket) {
+    std::array<char, kBackdoorPieceBytes> piece;
+    for (;;) {
+      absl::StatusOr<size_t> got = socket.Read(piece);
+      if (!got.ok() && absl::IsCancelled(got.status())) return got.status();
+      if (!got.ok()) {
+        return Refusal(
+            absl::StatusCode::kUnavailable, "BACKDOOR_BROKEN",
+            absl::StrCat("the session of ", worker_, " broke: ", got.status().message()));
+      }
+      if (*got == 0) return absl::OkStatus();
+      response_.set_output(piece.data(), *got);
+      write_.done.Reset();
+      StartWrite(&response_);
+      absl::Status written = write_.done.Wait();
+      if (!written.ok()) return written;
+      if (!write_.ok) return absl::CancelledError("the client went away");
+    }
+  }
+
+  // The next message into request_; false at the end.
+  bool Receive() {
+    read_.done.Reset();
+    StartRead(&request_);
+    return read_.done.Wait().ok() && read_.ok;
+  }
+
+  Sessions& sessions_;
+  const MethodRow& method_;
+  std::string who_;
+  std::string worker_;
+  bool cancelled_ = false;
+  OpenSessionRequest request_;
+  OpenSessionResponse response_;
+  Operation read_;
+  Operation write_;
+  FiberHandle main_;
+  std::shared_ptr<Session> self_;
+};
+
+class BackdoorServiceImpl final : public v1::BackdoorService::CallbackService {
+ public:
+  BackdoorServiceImpl(const GrpcContext& grpc, std::string run_dir, int workers)
+      : sessions_{grpc, std::move(run_dir), workers} {}
+
+  grpc::ServerBidiReactor<OpenSessionRequest, OpenSessionResponse>* OpenSession(
+      grpc::CallbackServerContext* context) override {
+    return Session::Start(sessions_, context);
+  }
+
+ private:
+  Sessions sessions_;
+};
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> MakeBackdoorService(const GrpcContext& grpc, std::string run_dir,
+                                                   int workers) {
+  return std::make_unique<BackdoorServiceImpl>(grpc, std::move(run_dir), workers);
+}
+
+}  // namespace grove

@@ -1,0 +1,204 @@
+#include "server/control/control.h"
+
+#include <sys/random.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "runtime/fiber.h"
+#include "runtime/listener.h"
+#include "runtime/timeout.h"
+#include "server/admin/health.h"
+#include "server/admin/pages.h"
+#include "server/config/address.h"
+#include "server/log.h"
+#include "server/metrics/prometheus.h"
+#include "server/version.h"
+
+namespace grove {
+namespace {
+
+uint64_t SystemEntropy() {
+  uint64_t seed = 0;
+  while (getrandom(&seed, sizeof(seed), 0) != sizeof(seed)) {
+  }
+  return seed;
+}
+
+// Binds admin.listen; the descriptor and the real address.
+absl::StatusOr<std::pair<int, std::string>> BindAdmin(const std::string& listen) {
+  absl::StatusOr<ListenAddress> address = ListenAddress::Parse(listen);
+  if (!address.ok()) return address.status();
+  SocketAddress raw;
+  raw.length = address->ToSockaddr(&raw.storage);
+  absl::StatusOr<int> fd = BindListener(raw);
+  if (!fd.ok()) {
+    return absl::UnavailableError(
+        absl::StrCat("admin.listen: cannot bind ", listen, ": ", fd.status().message()));
+  }
+  SocketAddress bound;
+  bound.length = sizeof(bound.storage);
+  if (getsockname(*fd, reinterpret_cast<sockaddr*>(&bound.storage), &bound.length) != 0) {
+    return absl::ErrnoToStatus(errno, "admin.listen: getsockname");
+  }
+  absl::StatusOr<ListenAddress> real =
+      ListenAddress::FromSockaddr(reinterpret_cast<sockaddr*>(&bound.storage), bound.length);
+  if (!real.ok()) return real.status();
+  return std::pair(*fd, real->Format());
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Control>> Control::Create(Hub& hub, const config::v1::Config& config,
+                                                         const Scoreboard& scoreboard,
+                                                         TaskStore& store) {
+  if (config.workers() != scoreboard.workers()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the config has ", config.workers(), " workers, the scoreboard ", scoreboard.workers()));
+  }
+  absl::StatusOr<Directory> directory = Directory::Create(config);
+  if (!directory.ok()) return directory.status();
+  absl::StatusOr<Authorizer> authorizer = Authorizer::Create(config.control());
+  if (!authorizer.ok()) return authorizer.status();
+  std::unique_ptr<Control> control(
+      new Control(hub, config, scoreboard, *std::move(directory), *std::move(authorizer)));
+  if (absl::Status recovered = control->Recover(store); !recovered.ok()) return recovered;
+  return control;
+}
+
+Control::Control(Hub& hub, const config::v1::Config& config, const Scoreboard& scoreboard,
+                 Directory directory, Authorizer authorizer)
+    : hub_(hub),
+      config_(config),
+      scoreboard_(scoreboard),
+      directory_(std::move(directory)),
+      authorizer_(std::move(authorizer)) {}
+
+absl::Status Control::Recover(TaskStore& store) {
+  absl::StatusOr<std::vector<StoredTask>> tasks = store.LoadAll();
+  if (!tasks.ok()) return tasks.status();
+  engine_ =
+      std::make_unique<TaskEngine>(&directory_, EngineOptions{.tasks = config_.tasks(),
+                                                              .start_number = store.start_number(),
+                                                              .seed = SystemEntropy()});
+  const RecoveryReport report = engine_->Recover(*std::move(tasks), Dispatcher::NowUs());
+  Log(LogLevel::kInfo, "tasks restored",
+      {{"restored", report.restored}, {"unreadable", report.unreadable}});
+  for (const auto& [queue, count] : report.left_in_store) {
+    Log(LogLevel::kWarning, "tasks of a queue that the config lacks stay in the store",
+        {{"queue", queue}, {"tasks", count}});
+  }
+  dispatcher_ = std::make_unique<Dispatcher>(hub_, *engine_, store);
+  for (int worker = 0; worker < config_.workers(); ++worker) {
+    links_.push_back(std::make_unique<Link>(
+        worker, absl::StrCat(config_.run_dir(), "/worker-", worker, ".link"), *dispatcher_));
+  }
+  dispatcher_->set_sender([this](int32_t worker, internal::v1::ControlFrame frame) {
+    links_[static_cast<size_t>(worker)]->Send(std::move(frame));
+  });
+  task_calls_ = std::make_unique<TaskCalls>(hub_, *dispatcher_);
+  worker_calls_ = std::make_unique<WorkerCalls>(hub_, scoreboard_, links_);
+  return absl::OkStatus();
+}
+
+absl::Status Control::Start() {
+  // Ports first: if they cannot be bound, nothing has happened yet.
+  if (absl::Status admin = StartAdmin(); !admin.ok()) return admin;
+  absl::StatusOr<std::unique_ptr<GrpcServer>> grpc =
+      GrpcServer::Start({config_, hub_, authorizer_, *dispatcher_, *task_calls_, *worker_calls_});
+  if (!grpc.ok()) return grpc.status();
+  grpc_ = *std::move(grpc);
+  if (absl::Status fibers = StartFibers(); !fibers.ok()) return fibers;
+  serving_ = true;
+  return absl::OkStatus();
+}
+
+absl::Status Control::StartFibers() {
+  absl::StatusOr<FiberHandle> fiber = Spawn("dispatcher", [this] { return dispatcher_->Run(); });
+  if (!fiber.ok()) return fiber.status();
+  for (const std::unique_ptr<Link>& link : links_) {
+    fiber = Spawn("link", [&link] { return link->Run(); });
+    if (!fiber.ok()) return fiber.status();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Control::StartAdmin() {
+  absl::StatusOr<std::pair<int, std::string>> bound = BindAdmin(config_.admin().listen());
+  if (!bound.ok()) return bound.status();
+  admin_address_ = bound->second;
+  absl::StatusOr<Listener> listener = Listener::Adopt(bound->first);
+  if (!listener.ok()) return listener.status();
+  http::Router pages = AdminRouter({
+      .metrics = [this] { return Metrics(); },
+      .metrics_content_type = kMetricsContentType,
+      .live = [this] { return CheckLive(scoreboard_, hub_.ReadClock()); },
+      .ready =
+          [this] {
+            return CheckReady(
+                scoreboard_,
+                {.serving = serving_, .draining = dispatcher_->draining(), .linked = Linked()});
+          },
+  });
+  http::ServerOptions options;
+  options.connections_max = kAdminConnectionsMax;
+  admin_ = std::make_unique<http::Server>(options, std::move(pages), admin_stats_);
+  return Spawn("admin",
+               [this, listener = *std::move(listener)]() mutable {
+                 return admin_->Serve(std::move(listener));
+               })
+      .status();
+}
+
+void Control::Drain() {
+  dispatcher_->Drain(config_.workers());
+  grpc_->StopServing();
+  Timeout timeout(absl::Milliseconds(config_.drain_timeout_ms()));
+  MonotonicNanos last_linked = hub_.now();
+  while (engine_->Counters(Dispatcher::NowUs()).attempts_running > 0) {
+    if (AnyLinked()) last_linked = hub_.now();
+    if (absl::Nanoseconds(hub_.now() - last_linked) >= kWorkersGoneAfter) return;
+    if (!Sleep(kDrainPoll).ok()) return;
+  }
+}
+
+absl::Status Control::Stop() {
+  absl::Status flushed = dispatcher_->Flush(offload_);
+  // Lets the links send the last acknowledgements.
+  Sleep(kDrainPoll).IgnoreError();
+  absl::Status stopped = offload_.Run([this] { grpc_->Shutdown(kCallsGrace); });
+  admin_->Drain();
+  return flushed.ok() ? stopped : flushed;
+}
+
+bool Control::AnyLinked() const {
+  for (const std::unique_ptr<Link>& link : links_) {
+    if (link->linked()) return true;
+  }
+  return false;
+}
+
+std::vector<bool> Control::Linked() const {
+  std::vector<bool> linked;
+  for (const std::unique_ptr<Link>& link : links_) linked.push_back(link->linked());
+  return linked;
+}
+
+std::string Control::Metrics() const {
+  MetricsInput input{.scoreboard = scoreboard_};
+  input.version = std::string(kVersion);
+  input.now_monotonic_ns = hub_.ReadClock();
+  input.draining = dispatcher_->draining();
+  input.linked = Linked();
+  for (int worker = 0; worker < scoreboard_.workers(); ++worker) {
+    input.resident_bytes.push_back(ResidentBytes(scoreboard_.slot(worker).pid.load()));
+  }
+  input.tasks = engine_->Counters(Dispatcher::NowUs());
+  input.rejected = dispatcher_->rejected();
+  input.queue_wait = dispatcher_->queue_wait();
+  input.waiters = static_cast<int64_t>(dispatcher_->ends().waits());
+  input.process = ProcessNumbers::Read();
+  return RenderMetrics(input);
+}
+
+}  // namespace grove

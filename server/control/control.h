@@ -1,0 +1,90 @@
+// Control: everything of grove-control that lives on its hub.
+//
+// Owns the task engine, the links to the workers, the gRPC port and the admin port, and joins them.
+// Hub thread only.
+#ifndef GROVE_SERVER_CONTROL_CONTROL_H_
+#define GROVE_SERVER_CONTROL_CONTROL_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "grove/config/v1/config.pb.h"
+#include "runtime/hub.h"
+#include "runtime/offload.h"
+#include "server/control/authorizer.h"
+#include "server/control/dispatcher.h"
+#include "server/control/grpc_server.h"
+#include "server/control/link.h"
+#include "server/control/task_calls.h"
+#include "server/control/worker_calls.h"
+#include "server/http/server.h"
+#include "server/metrics/scoreboard.h"
+#include "server/tenancy/directory.h"
+
+namespace grove {
+
+// Calls under way when the drain is over, and not waiting for tasks.
+inline constexpr absl::Duration kCallsGrace = absl::Seconds(2);
+// How often the drain looks whether attempts still run.
+inline constexpr absl::Duration kDrainPoll = absl::Milliseconds(20);
+// Without any link for this long, the workers are gone for good.
+inline constexpr absl::Duration kWorkersGoneAfter = absl::Seconds(1);
+// Scrapers, probes and people.
+inline constexpr int64_t kAdminConnectionsMax = 256;
+
+class Control {
+ public:
+  // Reads the store. All must outlive it; it must outlive the hub's Run(). INVALID_ARGUMENT: the
+  // config; else the store's error.
+  static absl::StatusOr<std::unique_ptr<Control>> Create(Hub& hub, const config::v1::Config& config,
+                                                         const Scoreboard& scoreboard,
+                                                         TaskStore& store);
+
+  // On the hub. UNAVAILABLE: a port cannot be bound.
+  absl::Status Start();
+  // Refuses new tasks, starts none, and returns when no attempt runs any more, the workers are gone
+  // or drain_timeout_ms has passed. **Parks.**
+  void Drain();
+  // Puts everything on disk, answers who still waits, and closes the gRPC port. **Parks.**
+  absl::Status Stop();
+
+  // With the ports that the kernel chose.
+  const std::string& grpc_address() const { return grpc_->address(); }
+  const std::string& admin_address() const { return admin_address_; }
+
+ private:
+  Control(Hub& hub, const config::v1::Config& config, const Scoreboard& scoreboard,
+          Directory directory, Authorizer authorizer);
+  absl::Status Recover(TaskStore& store);
+  absl::Status StartFibers();
+  absl::Status StartAdmin();
+  bool AnyLinked() const;
+  std::vector<bool> Linked() const;
+  std::string Metrics() const;
+
+  // Constant after construction.
+  Hub& hub_;
+  const config::v1::Config& config_;
+  const Scoreboard& scoreboard_;
+  const Directory directory_;
+  const Authorizer authorizer_;
+
+  bool serving_ = false;
+  std::unique_ptr<TaskEngine> engine_;
+  std::unique_ptr<Dispatcher> dispatcher_;
+  Links links_;
+  std::unique_ptr<TaskCalls> task_calls_;
+  std::unique_ptr<WorkerCalls> worker_calls_;
+  std::unique_ptr<GrpcServer> grpc_;
+  http::ServerStats admin_stats_;
+  std::unique_ptr<http::Server> admin_;
+  std::string admin_address_;
+  OffloadPool offload_{{.threads = 1}};
+};
+
+}  // namespace grove
+
+#endif  // GROVE_SERVER_CONTROL_CONTROL_H_

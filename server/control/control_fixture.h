@@ -1,0 +1,128 @@
+// ControlFixture: a whole control on ports that the kernel chose, with a gRPC client and fake
+// workers, for tests.
+#ifndef GROVE_SERVER_CONTROL_CONTROL_FIXTURE_H_
+#define GROVE_SERVER_CONTROL_CONTROL_FIXTURE_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+#include "gtest/gtest.h"
+#include "runtime/event.h"
+#include "server/control/control.h"
+#include "server/control/fake_worker.h"
+#include "server/tasks/sqlite_store.h"
+
+namespace grove {
+
+// The reason in the ErrorInfo of grpc-status-details-bin; empty if there is none of domain "grove".
+inline std::string ReasonOf(const grpc::Status& status) {
+  google::rpc::Status rpc;
+  if (!rpc.ParseFromString(status.error_details())) return "";
+  for (const google::protobuf::Any& detail : rpc.details()) {
+    google::rpc::ErrorInfo info;
+    if (detail.UnpackTo(&info) && info.domain() == "grove") return info.reason();
+  }
+  return "";
+}
+
+class ControlFixture : public testing::Test {
+ protected:
+  static constexpr int kWorkers = 2;
+
+  ControlFixture() : scoreboard_(*Scoreboard::Create(kWorkers)) {
+    char pattern[] = "/tmp/grove-control-XXXXXX";
+    directory_ = mkdtemp(pattern);
+    config_.set_run_dir(directory_);
+    config_.set_state_dir(directory_);
+    config_.set_workers(kWorkers);
+    config_.set_drain_timeout_ms(10'000);
+    config_.mutable_control()->set_listen("127.0.0.1:0");
+    config_.mutable_admin()->set_listen("127.0.0.1:0");
+  }
+
+  ~ControlFixture() override {
+    StopControl();
+    workers_.clear();
+    std::filesystem::remove_all(directory_);
+  }
+
+  void StartWorker(int worker) {
+    workers_[worker] =
+        std::make_unique<FakeWorker>(worker, absl::StrCat(directory_, "/worker-", worker, ".link"));
+  }
+
+  void AddToken(const std::string& name, config::v1::Token::Role role, const std::string& secret) {
+    const std::string path = absl::StrCat(directory_, "/", name);
+    std::ofstream(path) << secret << "\n";
+    std::filesystem::permissions(path, std::filesystem::perms(0600));
+    config::v1::Token* token = config_.mutable_control()->add_tokens();
+    token->set_name(name);
+    token->set_role(role);
+    token->set_secret_file(path);
+  }
+
+  // Returns once it serves; `started` says how that went.
+  void StartControl() {
+    store_ = *SqliteStore::Open(directory_);
+    hub_ = *Hub::Create({.stack_bytes = 256 * 1024});
+    auto control = Control::Create(*hub_, config_, scoreboard_, *store_);
+    ASSERT_TRUE(control.ok()) << control.status();
+    control_ = *std::move(control);
+    absl::Notification started;
+    thread_ = std::thread([this, &started] {
+      hub_->Run([this, &started]() -> absl::Status {
+            start_status_ = control_->Start();
+            started.Notify();
+            if (!start_status_.ok()) return start_status_;
+            stop_.Wait().IgnoreError();
+            control_->Drain();
+            drained_.Notify();
+            return control_->Stop();
+          })
+          .IgnoreError();
+    });
+    started.WaitForNotification();
+    ASSERT_TRUE(start_status_.ok()) << start_status_;
+    channel_ = grpc::CreateChannel(control_->grpc_address(), grpc::InsecureChannelCredentials());
+  }
+
+  void BeginStop() {
+    hub_->Post([this] { stop_.Set(); });
+  }
+
+  void StopControl() {
+    if (!thread_.joinable()) return;
+    BeginStop();
+    thread_.join();
+    control_.reset();
+    hub_.reset();
+    store_.reset();
+  }
+
+  std::string directory_;
+  config::v1::Config config_;
+  Scoreboard scoreboard_;
+  std::map<int, std::unique_ptr<FakeWorker>> workers_;
+  std::unique_ptr<SqliteStore> store_;
+  std::unique_ptr<Hub> hub_;
+  std::unique_ptr<Control> control_;
+  absl::Status start_status_;
+  absl::Notification drained_;
+  Event stop_;
+  std::thread thread_;
+  std::shared_ptr<grpc::Channel> channel_;
+};
+
+}  // namespace grove
+
+#endif  // GROVE_SERVER_CONTROL_CONTROL_FIXTURE_H_

@@ -1,0 +1,186 @@
+#include "server/control/dispatcher.h"
+
+#include <limits>
+#include <memory>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "runtime/fiber.h"
+#include "runtime/timeout.h"
+#include "server/log.h"
+#include "server/tasks/refusal.h"
+
+namespace grove {
+namespace {
+
+absl::string_view TaskIdText(absl::string_view task_name) {
+  return task_name.size() < TaskId::kTextSize
+             ? absl::string_view()
+             : task_name.substr(task_name.size() - TaskId::kTextSize);
+}
+
+// The upper 48 of a TaskId's bits are milliseconds since the epoch.
+int64_t CreateTimeUs(const TaskId& id) {
+  return static_cast<int64_t>(id.high >> 16) * 1000;
+}
+
+absl::Duration Until(int64_t deadline_us, int64_t now_us) {
+  if (deadline_us == std::numeric_limits<int64_t>::max()) return absl::InfiniteDuration();
+  return absl::Microseconds(deadline_us > now_us ? deadline_us - now_us : 0);
+}
+
+}  // namespace
+
+Dispatcher::Dispatcher(Hub& hub, TaskEngine& engine, TaskStore& store)
+    : hub_(hub),
+      engine_(engine),
+      store_(store),
+      started_us_(NowUs()),
+      acknowledgements_(hub.timers()),
+      ends_(hub.timers()) {
+  store_.Start([this](absl::Status status, uint64_t through) {
+    hub_.Post([this, status = std::move(status), through] {
+      engine_.Persisted(status, through, NowUs(), effects_);
+      Changed();
+    });
+  });
+}
+
+int64_t Dispatcher::NowUs() {
+  return absl::GetCurrentTimeNanos() / 1000;
+}
+
+absl::Status Dispatcher::Run() {
+  for (;;) {
+    engine_.Tick(NowUs(), effects_);
+    CarryOut();
+    const int64_t deadline_us = engine_.NextDeadline();
+    Timeout timeout(Until(deadline_us, NowUs()));
+    absl::Status woken = changed_.Wait();
+    if (absl::IsCancelled(woken)) return woken;
+    changed_.Reset();
+  }
+}
+
+void Dispatcher::CarryOut() {
+  // Callbacks below may cause further effects; those are carried out in the next round.
+  Effects effects = std::exchange(effects_, Effects());
+  const int64_t now_us = NowUs();
+  if (!effects.writes.empty()) store_.Write(std::move(effects.writes));
+  for (auto& [worker, outgoing] : effects.to_workers) {
+    for (internal::v1::ControlFrame& frame : outgoing.frames) {
+      ObserveStarts(frame, now_us);
+      sender_(worker, std::move(frame));
+    }
+  }
+  for (const TaskId& task : effects.acknowledged) acknowledgements_.Notify(task);
+  for (const TaskId& task : effects.ended) {
+    due_us_.erase(task);
+    ends_.Notify(task);
+  }
+}
+
+void Dispatcher::ObserveStarts(const internal::v1::ControlFrame& frame, int64_t now_us) {
+  for (const internal::v1::StartAttempt& start : frame.start()) {
+    if (start.number() != 1) continue;
+    const std::optional<TaskId> id = TaskId::Parse(TaskIdText(start.task()));
+    if (!id.has_value()) continue;
+    int64_t due_us = CreateTimeUs(*id);
+    // Whether a task of an earlier control had a delay is not known here.
+    if (due_us + 1000 < started_us_) continue;
+    if (auto delayed = due_us_.find(*id); delayed != due_us_.end()) {
+      due_us = delayed->second;
+      due_us_.erase(delayed);
+    }
+    queue_wait_.Observe(static_cast<double>(std::max<int64_t>(0, now_us - due_us)) / 1e6);
+  }
+}
+
+absl::StatusOr<Spawned> Dispatcher::Spawn(absl::string_view parent, const v1::TaskSpec& spec) {
+  if (draining_) {
+    ++rejected_["DRAINING"];
+    return DrainingStatus();
+  }
+  const int64_t now_us = NowUs();
+  absl::StatusOr<Spawned> spawned = engine_.Spawn(parent, spec, now_us, effects_);
+  if (spawned.ok() && spec.has_delay()) {
+    due_us_[spawned->id] =
+        now_us + spec.delay().seconds() * 1'000'000 + spec.delay().nanos() / 1000;
+  }
+  Changed();
+  return spawned;
+}
+
+absl::Status Dispatcher::Cancel(absl::string_view name, absl::string_view reason) {
+  absl::Status status = engine_.Cancel(name, reason, NowUs(), effects_);
+  Changed();
+  return status;
+}
+
+absl::Status Dispatcher::ResizePool(absl::string_view name, int64_t size) {
+  absl::Status status = engine_.ResizePool(name, size);
+  Changed();
+  return status;
+}
+
+absl::Status Dispatcher::WorkerUp(internal::v1::Hello hello) {
+  const int32_t worker = hello.worker();
+  absl::Status status = engine_.WorkerUp(std::move(hello), NowUs(), effects_);
+  if (status.ok() && draining_) engine_.WorkerDraining(worker);
+  Changed();
+  return status;
+}
+
+void Dispatcher::WorkerUnlinked(int32_t worker) {
+  engine_.WorkerUnlinked(worker, NowUs());
+  Changed();
+}
+
+void Dispatcher::WorkerDown(int32_t worker) {
+  engine_.WorkerDown(worker, NowUs(), effects_);
+  Changed();
+}
+
+void Dispatcher::FromWorker(int32_t worker, internal::v1::WorkerFrame& frame) {
+  const int64_t now_us = NowUs();
+  if (frame.draining()) engine_.WorkerDraining(worker);
+  for (const internal::v1::AttemptStarted& started : frame.started()) {
+    engine_.AttemptStarted(worker, started);
+  }
+  for (internal::v1::AttemptProgress& progress : *frame.mutable_progress()) {
+    engine_.AttemptProgress(worker, std::move(progress));
+  }
+  for (internal::v1::AttemptEnded& ended : *frame.mutable_ended()) {
+    engine_.AttemptEnded(worker, std::move(ended), now_us, effects_);
+  }
+  Changed();
+}
+
+void Dispatcher::Drain(int workers) {
+  draining_ = true;
+  for (int32_t worker = 0; worker < workers; ++worker) engine_.WorkerDraining(worker);
+  Changed();
+}
+
+absl::Status Dispatcher::Flush(OffloadPool& offload) {
+  engine_.Tick(NowUs(), effects_);
+  CarryOut();
+  absl::Status stopped;
+  if (absl::Status run = offload.Run([&] { stopped = store_.Stop(); }); !run.ok()) return run;
+  // Persisted() calls that the store posted before it stopped come in this turn or the next.
+  Yield();
+  Yield();
+  engine_.Tick(NowUs(), effects_);
+  CarryOut();
+  acknowledgements_.Stop();
+  ends_.Stop();
+  return stopped;
+}
+
+absl::Status Dispatcher::DrainingStatus() {
+  return WithRetryAfter(
+      Refusal(absl::StatusCode::kUnavailable, "DRAINING", "the daemon is draining; try again"),
+      kDrainRetryMs);
+}
+
+}  // namespace grove

@@ -1,0 +1,98 @@
+// Dispatcher: carries out what the task engine decides.
+//
+// Every event for the engine goes through it or is followed by Changed(). Once per hub turn that
+// saw an event, its fiber ticks the engine, hands frames to the links and writes to the store, and
+// ends the waits of tasks that were acknowledged or have ended. Hub thread only.
+#ifndef GROVE_SERVER_CONTROL_DISPATCHER_H_
+#define GROVE_SERVER_CONTROL_DISPATCHER_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "runtime/event.h"
+#include "runtime/hub.h"
+#include "runtime/offload.h"
+#include "server/control/task_waits.h"
+#include "server/metrics/histogram.h"
+#include "server/tasks/engine.h"
+
+namespace grove {
+
+// What a refused client should wait before it tries the next control.
+inline constexpr int64_t kDrainRetryMs = 1000;
+
+class Dispatcher {
+ public:
+  using Sender = absl::AnyInvocable<void(int32_t worker, internal::v1::ControlFrame frame)>;
+
+  // All must outlive it. The store is started by the constructor and stopped by Flush().
+  Dispatcher(Hub& hub, TaskEngine& engine, TaskStore& store);
+
+  // Before Run().
+  void set_sender(Sender sender) { sender_ = std::move(sender); }
+  // The body of its fiber: until cancelled. **Parks.**
+  absl::Status Run();
+
+  // --- Events -----------------------------------------------------------------------------------
+
+  // As TaskEngine::Spawn; UNAVAILABLE while draining.
+  absl::StatusOr<Spawned> Spawn(absl::string_view parent, const v1::TaskSpec& spec);
+  absl::Status Cancel(absl::string_view name, absl::string_view reason);
+  absl::Status ResizePool(absl::string_view name, int64_t size);
+  absl::Status WorkerUp(internal::v1::Hello hello);
+  void WorkerUnlinked(int32_t worker);
+  void WorkerDown(int32_t worker);
+  // Everything in it but Hello and replies of ListFibers.
+  void FromWorker(int32_t worker, internal::v1::WorkerFrame& frame);
+
+  // From now on spawns are refused and no attempt is started.
+  void Drain(int workers);
+  bool draining() const { return draining_; }
+  // After the drain: writes what is pending, and ends all waits with UNAVAILABLE. **Parks.**
+  absl::Status Flush(OffloadPool& offload);
+  // What a call gets while control drains.
+  static absl::Status DrainingStatus();
+
+  // --- Queries ----------------------------------------------------------------------------------
+
+  const TaskEngine& engine() const { return engine_; }
+  static int64_t NowUs();
+  // Tasks whose spawn waits for the disk; tasks that somebody waits for.
+  TaskWaits& acknowledgements() { return acknowledgements_; }
+  TaskWaits& ends() { return ends_; }
+
+  const QueueWaitHistogram& queue_wait() const { return queue_wait_; }
+  // Refused before the engine saw them, by reason.
+  const absl::btree_map<std::string, int64_t>& rejected() const { return rejected_; }
+
+ private:
+  void Changed() { changed_.Set(); }
+  void CarryOut();
+  void ObserveStarts(const internal::v1::ControlFrame& frame, int64_t now_us);
+
+  // Constant after construction.
+  Hub& hub_;
+  TaskEngine& engine_;
+  TaskStore& store_;
+  const int64_t started_us_;
+  Sender sender_;
+
+  Event changed_;
+  Effects effects_;
+  bool draining_ = false;
+  TaskWaits acknowledgements_;
+  TaskWaits ends_;
+  QueueWaitHistogram queue_wait_{kQueueWaitBounds};
+  // When tasks that were spawned with a delay may first run; the others may from their creation.
+  absl::flat_hash_map<TaskId, int64_t> due_us_;
+  absl::btree_map<std::string, int64_t> rejected_;
+};
+
+}  // namespace grove
+
+#endif  // GROVE_SERVER_CONTROL_DISPATCHER_H_

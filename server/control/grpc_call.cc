@@ -1,0 +1,52 @@
+#include "server/control/grpc_call.h"
+
+#include "absl/strings/str_cat.h"
+#include "server/control/rpc_status.h"
+#include "server/log.h"
+
+namespace grove {
+
+grpc::Status ToGrpcStatus(const absl::Status& status) {
+  if (status.ok()) return grpc::Status::OK;
+  const google::rpc::Status rpc = ToRpcStatus(status);
+  return grpc::Status(static_cast<grpc::StatusCode>(rpc.code()), rpc.message(),
+                      rpc.SerializeAsString());
+}
+
+absl::StatusOr<std::string> AuthorizeCall(const Authorizer& authorizer, const MethodRow& method,
+                                          const grpc::CallbackServerContext& context) {
+  absl::string_view authorization;
+  if (authorizer.has_tokens()) {
+    auto found = context.client_metadata().find("authorization");
+    if (found != context.client_metadata().end()) {
+      authorization = absl::string_view(found->second.data(), found->second.size());
+    }
+  }
+  absl::StatusOr<absl::string_view> token = authorizer.Authorize(method, authorization);
+  if (!token.ok()) {
+    if (method.mutating) Audit(authorizer, method, context.peer(), "", token.status());
+    return token.status();
+  }
+  if (!method.mutating) return std::string();
+  return token->empty() ? context.peer() : std::string(*token);
+}
+
+void Audit(const Authorizer& authorizer, const MethodRow& method, absl::string_view who,
+           absl::string_view resource, const absl::Status& status) {
+  // Without tokens, "who" is a port number on this machine, and spawns are the hot path: a line for
+  // each would cost more than the spawn. The tasks themselves tell what was spawned and when.
+  const bool quiet = !authorizer.has_tokens() && method.method.find("Spawn") != method.method.npos;
+  Log(quiet ? LogLevel::kDebug : LogLevel::kInfo, "audit",
+      {{"method", method.method},
+       {"who", who},
+       {"resource", resource},
+       {"result", absl::StatusCodeToString(status.code())}});
+}
+
+absl::Time DeadlineOf(const grpc::CallbackServerContext& context) {
+  const std::chrono::system_clock::time_point deadline = context.deadline();
+  if (deadline == std::chrono::system_clock::time_point::max()) return absl::InfiniteFuture();
+  return absl::FromChrono(deadline);
+}
+
+}  // namespace grove

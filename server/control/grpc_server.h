@@ -1,0 +1,70 @@
+// GrpcServer: control's gRPC port, with every service behind it.
+//
+// Beside Grove's own services: health (per service too), reflection and channelz. The one module,
+// with the services, that knows gRPC; gRPC runs its own threads.
+#ifndef GROVE_SERVER_CONTROL_GRPC_SERVER_H_
+#define GROVE_SERVER_CONTROL_GRPC_SERVER_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "grove/config/v1/config.pb.h"
+#include "runtime/hub.h"
+#include "server/control/authorizer.h"
+#include "server/control/dispatcher.h"
+#include "server/control/task_calls.h"
+#include "server/control/worker_calls.h"
+
+namespace grove {
+
+// A batch of tasks with large inputs.
+inline constexpr int kReceiveBytesMax = 64 << 20;
+// A batch of results; clients must raise their own limit, which is 4 MiB by default.
+inline constexpr int kSendBytesMax = 256 << 20;
+// Calls under way on one connection; waits are cheap, and a client may hold many.
+inline constexpr int kStreamsPerConnectionMax = 10'000;
+// Clients that wait for long may ping as often as this.
+inline constexpr int kPingIntervalMinMs = 10'000;
+
+class GrpcServer {
+ public:
+  // All but `config` must outlive it.
+  struct Parts {
+    const config::v1::Config& config;
+    Hub& hub;
+    const Authorizer& authorizer;
+    Dispatcher& dispatcher;
+    TaskCalls& tasks;
+    const WorkerCalls& workers;
+  };
+
+  // Binds control.listen and serves. UNAVAILABLE: the address cannot be bound; INVALID_ARGUMENT:
+  // the TLS files cannot be used. Calls are handled once the hub runs.
+  static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(const Parts& parts);
+  // Requires: Shutdown() has returned.
+  ~GrpcServer();
+  GrpcServer(const GrpcServer&) = delete;
+  GrpcServer& operator=(const GrpcServer&) = delete;
+
+  // With the port that the kernel chose, if it was asked to.
+  const std::string& address() const { return address_; }
+
+  // Health says NOT_SERVING from now on; calls are still taken.
+  void StopServing();
+  // Waits for calls under way, cancels what is left after `grace`, and returns when none is. Blocks
+  // the thread: the hub must run meanwhile on another.
+  void Shutdown(absl::Duration grace);
+
+ private:
+  struct Server;
+  explicit GrpcServer(std::unique_ptr<Server> server);
+
+  std::unique_ptr<Server> server_;
+  std::string address_;
+};
+
+}  // namespace grove
+
+#endif  // GROVE_SERVER_CONTROL_GRPC_SERVER_H_

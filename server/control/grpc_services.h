@@ -1,0 +1,28 @@
+// GrpcServices: control's unary services, each method handed to the hub.
+#ifndef GROVE_SERVER_CONTROL_GRPC_SERVICES_H_
+#define GROVE_SERVER_CONTROL_GRPC_SERVICES_H_
+
+#include <memory>
+#include <vector>
+
+#include "server/control/dispatcher.h"
+#include "server/control/grpc_call.h"
+#include "server/control/task_calls.h"
+#include "server/control/worker_calls.h"
+
+namespace grove {
+
+// What the services call; all outlive the gRPC server.
+struct GrpcHandlers {
+  Dispatcher& dispatcher;
+  TaskCalls& tasks;
+  const WorkerCalls& workers;
+};
+
+// TaskService, QueueService, PoolService, WorkerService and InspectService.
+std::vector<std::unique_ptr<grpc::Service>> MakeUnaryServices(const GrpcContext& grpc,
+                                                              const GrpcHandlers& handlers);
+
+}  // namespace grove
+
+#endif  // GROVE_SERVER_CONTROL_GRPC_SERVICES_H_

@@ -1,0 +1,91 @@
+// Link: control's end of the conversation with one worker slot.
+//
+// Its fiber connects to the slot's socket, which outlives the worker, and reconnects for ever. What
+// the worker says goes to the dispatcher; what is to be sent gathers and goes out once per hub
+// turn. Hub thread only.
+#ifndef GROVE_SERVER_CONTROL_LINK_H_
+#define GROVE_SERVER_CONTROL_LINK_H_
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "grove/internal/v1/link.pb.h"
+#include "runtime/event.h"
+#include "runtime/socket.h"
+#include "server/control/dispatcher.h"
+
+namespace grove {
+
+// Between attempts to connect: doubles from the first to the second.
+inline constexpr absl::Duration kReconnectMin = absl::Milliseconds(10);
+inline constexpr absl::Duration kReconnectMax = absl::Seconds(1);
+// A worker that takes no bytes while that much gathered is not served any more; its attempts come
+// back when it speaks again, or go elsewhere when it dies.
+inline constexpr size_t kLinkBacklogBytesMax = size_t{512} << 20;
+// Most ListFibers requests under way per link.
+inline constexpr size_t kFiberQueriesMax = 64;
+
+// A ListFibers request under way. `reply` is null after `done` if the link broke.
+struct FiberQuery {
+  uint64_t id = 0;
+  Event done;
+  std::unique_ptr<internal::v1::ListFibersReply> reply;
+};
+
+class Link {
+ public:
+  // `dispatcher` must outlive it.
+  Link(int32_t worker, std::string path, Dispatcher& dispatcher);
+  Link(const Link&) = delete;
+  Link& operator=(const Link&) = delete;
+
+  // The body of its fiber: until cancelled. **Parks.**
+  absl::Status Run();
+
+  // Dropped if there is no link: Hello settles the difference.
+  void Send(internal::v1::ControlFrame frame);
+  // Null if there is no link, or too many queries are under way.
+  std::shared_ptr<FiberQuery> QueryFibers(uint64_t after, int32_t limit);
+  // Gives it up. No effect if it is done.
+  void ForgetQuery(const FiberQuery& query) { queries_.erase(query.id); }
+
+  bool linked() const { return linked_; }
+  int32_t worker() const { return worker_; }
+
+ private:
+  absl::StatusOr<Socket> Connect();
+  // From Hello to the end of the stream; why it ended. Sets `*spoke` once Hello was accepted.
+  absl::Status Serve(Socket& socket, bool* spoke);
+  absl::Status TakeHello(Socket& socket);
+  absl::Status ReadFrames(Socket& socket);
+  void WriteFrames(Socket& socket);
+  void TakeReplies(internal::v1::WorkerFrame& frame);
+  // Ends the link from this side.
+  void GiveUp(absl::Status why);
+  void Unlink(const absl::Status& why);
+
+  const int32_t worker_;
+  const std::string path_;
+  Dispatcher& dispatcher_;
+
+  bool linked_ = false;
+  // Why control itself ended the link; OK while it did not.
+  absl::Status gave_up_;
+  Socket* socket_ = nullptr;
+  Event has_outgoing_;
+  std::deque<internal::v1::ControlFrame> outgoing_;
+  size_t last_frame_bytes_ = 0;
+  // Gathered and not yet written.
+  size_t backlog_bytes_ = 0;
+  uint64_t next_query_ = 1;
+  absl::flat_hash_map<uint64_t, std::shared_ptr<FiberQuery>> queries_;
+};
+
+}  // namespace grove
+
+#endif  // GROVE_SERVER_CONTROL_LINK_H_

@@ -1,0 +1,62 @@
+// TaskCalls: what TaskService's methods do on the hub.
+//
+// Spawns answer once the task is safe, waits once the tasks have ended. A client that goes away
+// leaves nothing behind. Hub thread only.
+#ifndef GROVE_SERVER_CONTROL_TASK_CALLS_H_
+#define GROVE_SERVER_CONTROL_TASK_CALLS_H_
+
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "grove/v1/task_service.pb.h"
+#include "runtime/hub.h"
+#include "server/control/call.h"
+#include "server/control/dispatcher.h"
+
+namespace grove {
+
+inline constexpr int kBatchMax = 10'000;
+inline constexpr absl::Duration kWaitMax = absl::Hours(1);
+// A wait without a time-out answers this long before the call's deadline, so that the client gets
+// the task as it is instead of DEADLINE_EXCEEDED.
+inline constexpr absl::Duration kAnswerMargin = absl::Milliseconds(100);
+// A durable spawn that the disk has not confirmed by then is answered with UNAVAILABLE.
+inline constexpr absl::Duration kStoreWaitMax = absl::Seconds(60);
+
+// How long to wait: as asked, or until shortly before the deadline, at most kWaitMax.
+// INVALID_ARGUMENT if negative.
+absl::StatusOr<absl::Duration> WaitTimeout(const google::protobuf::Duration& asked,
+                                           absl::Duration until_deadline);
+
+class TaskCalls {
+ public:
+  TaskCalls(Hub& hub, Dispatcher& dispatcher) : hub_(hub), dispatcher_(dispatcher) {}
+
+  void Spawn(const CallPtr& call, const v1::SpawnTaskRequest& request,
+             v1::SpawnTaskResponse& response);
+  void BatchSpawn(const CallPtr& call, const v1::BatchSpawnTasksRequest& request,
+                  v1::BatchSpawnTasksResponse& response);
+  absl::Status Get(const v1::GetTaskRequest& request, v1::GetTaskResponse& response);
+  void Wait(const CallPtr& call, const v1::WaitTaskRequest& request,
+            v1::WaitTaskResponse& response);
+  void BatchWait(const CallPtr& call, const v1::BatchWaitTasksRequest& request,
+                 v1::BatchWaitTasksResponse& response);
+  absl::Status List(const v1::ListTasksRequest& request, v1::ListTasksResponse& response);
+  absl::Status Cancel(const v1::CancelTaskRequest& request, v1::CancelTaskResponse& response);
+
+ private:
+  absl::Status FillTask(TaskId id, v1::Task& task);
+  // Waits for `tasks` and then fills and finishes; at once if there are none. A wait that was
+  // stopped because control ends is UNAVAILABLE.
+  void FinishAfter(TaskWaits& waits, std::vector<TaskId> tasks, absl::Duration timeout,
+                   const CallPtr& call, absl::AnyInvocable<absl::Status(TaskWaits::End)> fill);
+
+  Hub& hub_;
+  Dispatcher& dispatcher_;
+};
+
+}  // namespace grove
+
+#endif  // GROVE_SERVER_CONTROL_TASK_CALLS_H_

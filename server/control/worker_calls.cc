@@ -1,0 +1,187 @@
+#include "server/control/worker_calls.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "runtime/fiber.h"
+#include "runtime/timeout.h"
+#include "server/control/page_token.h"
+#include "server/metrics/process_numbers.h"
+#include "server/tasks/refusal.h"
+
+namespace grove {
+namespace {
+
+std::string WorkerName(int worker) {
+  return absl::StrCat("workers/", worker);
+}
+
+v1::Worker::State ToProto(WorkerState state) {
+  switch (state) {
+    case WorkerState::kEmpty:
+    case WorkerState::kDown:
+      return v1::Worker::STATE_DOWN;
+    case WorkerState::kStarting:
+      return v1::Worker::STATE_STARTING;
+    case WorkerState::kReady:
+      return v1::Worker::STATE_READY;
+    case WorkerState::kDraining:
+      return v1::Worker::STATE_DRAINING;
+  }
+  return v1::Worker::STATE_UNSPECIFIED;
+}
+
+uint64_t HttpRequests(const WorkerSlot& slot) {
+  uint64_t total = 0;
+  for (int code = 0; code < WorkerCounters::kHttpCodes; ++code) {
+    total += slot.base.http_responses[code].load(std::memory_order_relaxed) +
+             slot.live.http_responses[code].load(std::memory_order_relaxed);
+  }
+  return total;
+}
+
+void FillFiber(int worker, internal::v1::ListFibersReply::Fiber& from, v1::Fiber& to) {
+  to.set_name(absl::StrCat(WorkerName(worker), "/fibers/", from.id()));
+  to.set_display_name(std::move(*from.mutable_name()));
+  to.set_state(static_cast<v1::Fiber::State>(from.state()));
+  to.set_waiting_for(std::move(*from.mutable_waiting_for()));
+  to.mutable_age()->set_seconds(from.age_us() / 1'000'000);
+  to.mutable_age()->set_nanos(static_cast<int32_t>(from.age_us() % 1'000'000) * 1000);
+  to.set_switches(from.switches());
+  to.set_spawn_site(std::move(*from.mutable_spawn_site()));
+  to.set_tenant(std::move(*from.mutable_tenant()));
+  to.set_task(std::move(*from.mutable_task()));
+}
+
+// What fits of one worker's answer; what does not is the next page's start.
+void AppendFibers(int worker, absl::string_view list, uint64_t after, int32_t size_max,
+                  internal::v1::ListFibersReply& reply, v1::ListFibersResponse& response) {
+  if (!response.next_page_token().empty()) return;
+  uint64_t last = after;
+  int taken = 0;
+  for (; taken < reply.fibers_size() && response.fibers_size() < size_max; ++taken) {
+    last = reply.fibers(taken).id();
+    FillFiber(worker, *reply.mutable_fibers(taken), *response.add_fibers());
+  }
+  if (taken == reply.fibers_size() && !reply.more()) return;
+  response.set_next_page_token(EncodePageToken(list, {static_cast<uint32_t>(worker), last}));
+}
+
+}  // namespace
+
+absl::StatusOr<int> ParseWorkerName(absl::string_view field, absl::string_view name, int workers) {
+  absl::string_view number = name;
+  int worker = -1;
+  if (!absl::ConsumePrefix(&number, "workers/") || !absl::SimpleAtoi(number, &worker) ||
+      worker < 0 || absl::StrCat(worker) != number) {
+    return BadField(field, "WORKER_NAME_INVALID",
+                    absl::StrCat("is '", name, "'; a worker's name is \"workers/0\""));
+  }
+  if (worker >= workers) {
+    return Refusal(absl::StatusCode::kNotFound, "WORKER_NOT_FOUND",
+                   absl::StrCat("no ", name, "; the last one is ", WorkerName(workers - 1)));
+  }
+  return worker;
+}
+
+v1::Worker WorkerCalls::Describe(int worker) const {
+  const WorkerSlot& slot = scoreboard_.slot(worker);
+  v1::Worker proto;
+  proto.set_name(WorkerName(worker));
+  proto.set_state(ToProto(slot.state.load()));
+  const bool lives = proto.state() != v1::Worker::STATE_DOWN;
+  proto.set_pid(slot.pid.load());
+  proto.set_generation(static_cast<int64_t>(slot.generation.load()));
+  const int64_t start_us = slot.start_time_us.load();
+  proto.mutable_start_time()->set_seconds(start_us / 1'000'000);
+  proto.mutable_start_time()->set_nanos(static_cast<int32_t>(start_us % 1'000'000) * 1000);
+  proto.set_fibers(slot.fibers.load());
+  proto.set_tasks_running(slot.attempts_running.load());
+  proto.set_http_connections(slot.http_connections_open.load());
+  proto.set_http_requests_total(static_cast<int64_t>(HttpRequests(slot)));
+  proto.set_hub_turns_total(
+      static_cast<int64_t>(Scoreboard::Total(slot, &WorkerCounters::hub_turns)));
+  const int64_t last_turn = slot.last_turn_ns.load();
+  if (lives && last_turn != 0) {
+    proto.set_hub_idle_seconds(std::max(0.0, (hub_.ReadClock() - last_turn) / 1e9));
+  }
+  if (lives) proto.set_rss_bytes(ResidentBytes(proto.pid()));
+  proto.set_linked(links_[static_cast<size_t>(worker)]->linked());
+  return proto;
+}
+
+absl::Status WorkerCalls::ListWorkers(const v1::ListWorkersRequest& request,
+                                      v1::ListWorkersResponse& response) const {
+  absl::StatusOr<int32_t> size =
+      PageSize(request.page_size(), kWorkersPageDefault, kWorkersPageMax);
+  if (!size.ok()) return size.status();
+  absl::StatusOr<PagePosition> start = DecodePageToken("ListWorkers", request.page_token());
+  if (!start.ok()) return start.status();
+  int worker = static_cast<int>(start->worker);
+  for (; worker < scoreboard_.workers() && response.workers_size() < *size; ++worker) {
+    *response.add_workers() = Describe(worker);
+  }
+  if (worker < scoreboard_.workers()) {
+    response.set_next_page_token(
+        EncodePageToken("ListWorkers", {static_cast<uint32_t>(worker), 0}));
+  }
+  return absl::OkStatus();
+}
+
+void WorkerCalls::ListFibers(const CallPtr& call, const v1::ListFibersRequest& request,
+                             v1::ListFibersResponse& response) const {
+  // A client that goes away finishes the call under the fiber: it works on copies.
+  absl::StatusOr<FiberHandle> fiber =
+      Spawn("list-fibers", [this, call, request, &response]() -> void {
+        v1::ListFibersResponse collected;
+        absl::Status status = CollectFibers(request, collected);
+        if (!call->finished() && status.ok()) response = std::move(collected);
+        call->Finish(status);
+      });
+  if (!fiber.ok()) call->Finish(fiber.status());
+}
+
+absl::Status WorkerCalls::CollectFibers(const v1::ListFibersRequest& request,
+                                        v1::ListFibersResponse& response) const {
+  const bool all = request.parent().empty() || request.parent() == "workers/-";
+  const std::string list =
+      absl::StrCat("ListFibers ", all ? absl::string_view("workers/-") : request.parent());
+  absl::StatusOr<int32_t> size = PageSize(request.page_size(), kFibersPageDefault, kFibersPageMax);
+  if (!size.ok()) return size.status();
+  absl::StatusOr<PagePosition> start = DecodePageToken(list, request.page_token());
+  if (!start.ok()) return start.status();
+  int first = static_cast<int>(start->worker);
+  int end = scoreboard_.workers();
+  if (!all) {
+    absl::StatusOr<int> worker = ParseWorkerName("parent", request.parent(), end);
+    if (!worker.ok()) return worker.status();
+    first = *worker;
+    end = first + 1;
+  }
+
+  std::vector<Asked> asked;
+  for (int worker = first; worker < end; ++worker) {
+    Link* link = links_[static_cast<size_t>(worker)].get();
+    const uint64_t after = worker == static_cast<int>(start->worker) ? start->after : 0;
+    asked.push_back({link, link->QueryFibers(after, *size)});
+  }
+  Timeout timeout(kFibersTimeout);
+  for (Asked& ask : asked) {
+    // After the time-out, answers that are there still count.
+    if (ask.query != nullptr) ask.query->done.Wait().IgnoreError();
+    if (ask.query != nullptr && ask.query->reply != nullptr) {
+      const uint64_t after =
+          ask.link->worker() == static_cast<int>(start->worker) ? start->after : 0;
+      AppendFibers(ask.link->worker(), list, after, *size, *ask.query->reply, response);
+      continue;
+    }
+    if (ask.query != nullptr) ask.link->ForgetQuery(*ask.query);
+    response.add_unreachable(WorkerName(ask.link->worker()));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace grove

@@ -1,0 +1,62 @@
+// WorkerCalls: what WorkerService's and InspectService's methods do on the hub.
+//
+// Workers are listed from the scoreboard, so the answer comes also when they are stuck or dead;
+// fibers are asked for over the links. Hub thread only.
+#ifndef GROVE_SERVER_CONTROL_WORKER_CALLS_H_
+#define GROVE_SERVER_CONTROL_WORKER_CALLS_H_
+
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "grove/v1/inspect_service.pb.h"
+#include "grove/v1/worker_service.pb.h"
+#include "runtime/hub.h"
+#include "server/control/call.h"
+#include "server/control/link.h"
+#include "server/metrics/scoreboard.h"
+
+namespace grove {
+
+inline constexpr int32_t kWorkersPageDefault = 100;
+inline constexpr int32_t kWorkersPageMax = 256;
+inline constexpr int32_t kFibersPageDefault = 1'000;
+inline constexpr int32_t kFibersPageMax = 10'000;
+// A worker that has not answered by then is named as unreachable.
+inline constexpr absl::Duration kFibersTimeout = absl::Seconds(2);
+
+using Links = std::vector<std::unique_ptr<Link>>;
+
+// Index of "workers/N" among `workers`. INVALID_ARGUMENT: of another form; NOT_FOUND: too high.
+absl::StatusOr<int> ParseWorkerName(absl::string_view field, absl::string_view name, int workers);
+
+class WorkerCalls {
+ public:
+  // `links` has one per slot of `scoreboard`.
+  WorkerCalls(Hub& hub, const Scoreboard& scoreboard, const Links& links)
+      : hub_(hub), scoreboard_(scoreboard), links_(links) {}
+
+  absl::Status ListWorkers(const v1::ListWorkersRequest& request,
+                           v1::ListWorkersResponse& response) const;
+  // Answers on a fiber of its own.
+  void ListFibers(const CallPtr& call, const v1::ListFibersRequest& request,
+                  v1::ListFibersResponse& response) const;
+
+ private:
+  struct Asked {
+    Link* link;
+    std::shared_ptr<FiberQuery> query;
+  };
+  v1::Worker Describe(int worker) const;
+  absl::Status CollectFibers(const v1::ListFibersRequest& request,
+                             v1::ListFibersResponse& response) const;
+
+  Hub& hub_;
+  const Scoreboard& scoreboard_;
+  const Links& links_;
+};
+
+}  // namespace grove
+
+#endif  // GROVE_SERVER_CONTROL_WORKER_CALLS_H_

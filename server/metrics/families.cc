@@ -1,0 +1,85 @@
+#include "server/metrics/families.h"
+
+#include <limits>
+#include <sstream>
+
+#include "absl/strings/str_split.h"
+#include "prometheus/text_serializer.h"
+#include "runtime/check.h"
+#include "server/metrics/metric_table.h"
+
+namespace grove {
+namespace {
+
+prometheus::MetricType TypeOf(MetricKind kind) {
+  switch (kind) {
+    case MetricKind::kCounter:
+      return prometheus::MetricType::Counter;
+    case MetricKind::kGauge:
+      return prometheus::MetricType::Gauge;
+    case MetricKind::kHistogram:
+      return prometheus::MetricType::Histogram;
+  }
+  return prometheus::MetricType::Untyped;
+}
+
+}  // namespace
+
+MetricFamilies::MetricFamilies() {
+  for (const MetricRow& row : MetricTable()) {
+    by_name_[row.name] = families_.size();
+    prometheus::MetricFamily& family = families_.emplace_back();
+    family.name = std::string(row.name);
+    family.help = std::string(row.help);
+    family.type = TypeOf(row.kind);
+    labels_.push_back(absl::StrSplit(row.labels, ',', absl::SkipEmpty()));
+  }
+}
+
+prometheus::ClientMetric& MetricFamilies::NewSample(absl::string_view name,
+                                                    const std::vector<std::string>& values,
+                                                    bool histogram) {
+  auto found = by_name_.find(name);
+  GROVE_CHECK(found != by_name_.end(), "a metric that the table lacks");
+  prometheus::MetricFamily& family = families_[found->second];
+  const std::vector<std::string>& labels = labels_[found->second];
+  GROVE_CHECK(labels.size() == values.size(), "a sample with other labels than its row");
+  GROVE_CHECK(histogram == (family.type == prometheus::MetricType::Histogram),
+              "a sample of another kind than its row");
+  prometheus::ClientMetric& sample = family.metric.emplace_back();
+  for (size_t i = 0; i < labels.size(); ++i) sample.label.push_back({labels[i], values[i]});
+  return sample;
+}
+
+void MetricFamilies::Add(absl::string_view name, const std::vector<std::string>& values,
+                         double value) {
+  prometheus::ClientMetric& sample = NewSample(name, values, /*histogram=*/false);
+  sample.counter.value = value;  // The family's type decides which of the two is rendered.
+  sample.gauge.value = value;
+}
+
+void MetricFamilies::AddHistogram(absl::string_view name, const std::vector<std::string>& values,
+                                  absl::Span<const double> bounds,
+                                  absl::Span<const uint64_t> counts, double sum) {
+  prometheus::ClientMetric& sample = NewSample(name, values, /*histogram=*/true);
+  uint64_t total = 0;
+  for (size_t i = 0; i < counts.size(); ++i) {
+    total += counts[i];
+    const double bound = i < bounds.size() ? bounds[i] : std::numeric_limits<double>::infinity();
+    sample.histogram.bucket.push_back({total, bound});
+  }
+  sample.histogram.sample_count = total;
+  sample.histogram.sample_sum = sum;
+}
+
+std::string MetricFamilies::Render() const {
+  std::vector<prometheus::MetricFamily> shown;
+  for (const prometheus::MetricFamily& family : families_) {
+    if (!family.metric.empty()) shown.push_back(family);
+  }
+  std::ostringstream out;
+  prometheus::TextSerializer().Serialize(out, shown);
+  return std::move(out).str();
+}
+
+}  // namespace grove

@@ -1,0 +1,42 @@
+// MetricFamilies: samples gathered under the rows of the MetricTable.
+//
+// Rendered in the table's order, families without samples left out. A name that is not in the
+// table, or whose kind is another, is a programming error.
+#ifndef GROVE_SERVER_METRICS_FAMILIES_H_
+#define GROVE_SERVER_METRICS_FAMILIES_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "prometheus/metric_family.h"
+
+namespace grove {
+
+class MetricFamilies {
+ public:
+  MetricFamilies();
+
+  // `values`: of the row's labels, in their order.
+  void Add(absl::string_view name, const std::vector<std::string>& values, double value);
+  // `counts` has one entry per bound and one for everything above; not cumulative.
+  void AddHistogram(absl::string_view name, const std::vector<std::string>& values,
+                    absl::Span<const double> bounds, absl::Span<const uint64_t> counts, double sum);
+
+  std::string Render() const;
+
+ private:
+  prometheus::ClientMetric& NewSample(absl::string_view name,
+                                      const std::vector<std::string>& values, bool histogram);
+
+  std::vector<prometheus::MetricFamily> families_;
+  std::vector<std::vector<std::string>> labels_;
+  absl::flat_hash_map<absl::string_view, size_t> by_name_;
+};
+
+}  // namespace grove
+
+#endif  // GROVE_SERVER_METRICS_FAMILIES_H_

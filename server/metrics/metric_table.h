@@ -1,0 +1,27 @@
+// MetricTable: every metric that /metrics may show: its name, type and meaning.
+//
+// The one list of them: what is not in it cannot be rendered, and the documents are checked against
+// it.
+#ifndef GROVE_SERVER_METRICS_METRIC_TABLE_H_
+#define GROVE_SERVER_METRICS_METRIC_TABLE_H_
+
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+
+namespace grove {
+
+enum class MetricKind { kCounter, kGauge, kHistogram };
+
+struct MetricRow {
+  absl::string_view name;
+  MetricKind kind;
+  // Comma-separated; empty if there are none.
+  absl::string_view labels;
+  absl::string_view help;
+};
+
+absl::Span<const MetricRow> MetricTable();
+
+}  // namespace grove
+
+#endif  // GROVE_SERVER_METRICS_METRIC_TABLE_H_

@@ -1,0 +1,249 @@
+#include "server/metrics/prometheus.h"
+
+#include <algorithm>
+#include <array>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "runtime/hub.h"
+#include "server/metrics/families.h"
+
+namespace grove {
+namespace {
+
+using Labels = std::vector<std::string>;
+
+constexpr char kOther[] = "_other";
+
+double Load(const std::atomic<int64_t>& level) {
+  return static_cast<double>(level.load(std::memory_order_relaxed));
+}
+
+uint64_t Load(const WorkerCounters::Counter& counter) {
+  return counter.load(std::memory_order_relaxed);
+}
+
+// "TASK_STATE_QUEUED" as "queued".
+std::string ShortName(absl::string_view enum_name, absl::string_view prefix) {
+  return absl::AsciiStrToLower(absl::StripPrefix(enum_name, prefix));
+}
+
+std::string TaskStateLabel(int state) {
+  return ShortName(v1::TaskState_Name(static_cast<v1::TaskState>(state)), "TASK_STATE_");
+}
+
+std::string OutcomeLabel(int outcome) {
+  using internal::v1::AttemptEnded;
+  return ShortName(AttemptEnded::Outcome_Name(static_cast<AttemptEnded::Outcome>(outcome)),
+                   "OUTCOME_");
+}
+
+void AddHttpRequests(const Scoreboard& board, MetricFamilies& families) {
+  for (int code = 0; code < WorkerCounters::kHttpCodes; ++code) {
+    uint64_t total = 0;
+    for (int worker = 0; worker < board.workers(); ++worker) {
+      const WorkerSlot& slot = board.slot(worker);
+      total += Load(slot.base.http_responses[code]) + Load(slot.live.http_responses[code]);
+    }
+    // 200 stands from the start, so that rates have a first sample.
+    if (total > 0 || code == 200) {
+      families.Add("grove_http_requests_total", {absl::StrCat(code)}, total);
+    }
+  }
+}
+
+void AddWorkerCounters(const WorkerSlot& slot, const Labels& labels, MetricFamilies& families) {
+  struct Row {
+    const char* name;
+    WorkerCounters::Counter WorkerCounters::*counter;
+  };
+  static constexpr Row kRows[] = {
+      {"grove_http_connections_total", &WorkerCounters::http_connections},
+      {"grove_http_parse_errors_total", &WorkerCounters::http_parse_errors},
+      {"grove_http_received_bytes_total", &WorkerCounters::http_bytes_in},
+      {"grove_http_sent_bytes_total", &WorkerCounters::http_bytes_out},
+      {"grove_worker_fibers_spawned_total", &WorkerCounters::fibers_spawned},
+      {"grove_worker_uncaught_exceptions_total", &WorkerCounters::uncaught_exceptions},
+      {"grove_worker_fetches_total", &WorkerCounters::fetches},
+      {"grove_worker_fetch_failures_total", &WorkerCounters::fetch_failures},
+      {"grove_hub_turns_total", &WorkerCounters::hub_turns},
+      {"grove_hub_switches_total", &WorkerCounters::switches},
+  };
+  for (const Row& row : kRows) {
+    families.Add(row.name, labels, Scoreboard::Total(slot, row.counter));
+  }
+  families.Add("grove_worker_restarts_total", labels, Load(slot.restarts));
+}
+
+void AddWorkerLevels(const WorkerSlot& slot, const Labels& labels, MetricFamilies& families) {
+  struct Row {
+    const char* name;
+    const std::atomic<int64_t> WorkerSlot::*level;
+  };
+  static constexpr Row kRows[] = {
+      {"grove_http_connections", &WorkerSlot::http_connections_open},
+      {"grove_http_requests_running", &WorkerSlot::http_requests_running},
+      {"grove_worker_fibers", &WorkerSlot::fibers},
+      {"grove_worker_attempts_running", &WorkerSlot::attempts_running},
+      {"grove_worker_offload_queued", &WorkerSlot::offload_queued},
+      {"grove_worker_offload_running", &WorkerSlot::offload_running},
+      {"grove_worker_backdoor_sessions", &WorkerSlot::backdoor_sessions},
+      {"grove_hub_run_queue_length", &WorkerSlot::run_queue_length},
+      {"grove_hub_timers", &WorkerSlot::timers},
+  };
+  for (const Row& row : kRows) families.Add(row.name, labels, Load(slot.*row.level));
+  families.Add("grove_worker_start_time_seconds", labels, Load(slot.start_time_us) / 1e6);
+}
+
+void AddHubLag(const WorkerSlot& slot, const Labels& labels, MetricFamilies& families) {
+  std::array<uint64_t, WorkerCounters::kLagBuckets> counts;
+  for (int i = 0; i < WorkerCounters::kLagBuckets; ++i) {
+    counts[i] = Load(slot.base.lag_counts[i]) + Load(slot.live.lag_counts[i]);
+  }
+  const uint64_t sum_us = Scoreboard::Total(slot, &WorkerCounters::lag_microseconds_sum);
+  families.AddHistogram("grove_hub_lag_seconds", labels, HubStats::kLagBounds, counts,
+                        static_cast<double>(sum_us) / 1e6);
+}
+
+void AddWorkers(const MetricsInput& input, MetricFamilies& families) {
+  for (int worker = 0; worker < input.scoreboard.workers(); ++worker) {
+    const WorkerSlot& slot = input.scoreboard.slot(worker);
+    const Labels labels = {absl::StrCat(worker)};
+    AddWorkerCounters(slot, labels, families);
+    AddWorkerLevels(slot, labels, families);
+    AddHubLag(slot, labels, families);
+    const size_t index = static_cast<size_t>(worker);
+    const bool linked = index < input.linked.size() && input.linked[index];
+    const bool up = linked && slot.state.load() == WorkerState::kReady;
+    families.Add("grove_worker_up", labels, up ? 1 : 0);
+    const int64_t resident = index < input.resident_bytes.size() ? input.resident_bytes[index] : 0;
+    families.Add("grove_worker_resident_memory_bytes", labels, resident);
+    const int64_t last_turn = slot.last_turn_ns.load(std::memory_order_relaxed);
+    const int64_t age =
+        last_turn == 0 ? 0 : std::max<int64_t>(0, input.now_monotonic_ns - last_turn);
+    families.Add("grove_hub_last_turn_age_seconds", labels, age / 1e9);
+  }
+}
+
+void AddFunctions(std::vector<TaskCounters::Function> functions, MetricFamilies& families) {
+  if (functions.size() > kSeriesMax) {
+    TaskCounters::Function& other = functions[kSeriesMax];
+    other.name = kOther;
+    for (size_t i = kSeriesMax + 1; i < functions.size(); ++i) {
+      for (size_t s = 0; s < other.tasks.size(); ++s) other.tasks[s] += functions[i].tasks[s];
+      for (size_t s = 0; s < other.tasks_ended.size(); ++s) {
+        other.tasks_ended[s] += functions[i].tasks_ended[s];
+      }
+      for (size_t s = 0; s < other.attempts_ended.size(); ++s) {
+        other.attempts_ended[s] += functions[i].attempts_ended[s];
+      }
+      other.run_time_us += functions[i].run_time_us;
+    }
+    functions.resize(kSeriesMax + 1);
+  }
+  for (const TaskCounters::Function& function : functions) {
+    for (int state = v1::TASK_STATE_SCHEDULED; state <= v1::TASK_STATE_TIMED_OUT; ++state) {
+      families.Add("grove_tasks", {function.name, TaskStateLabel(state)}, function.tasks[state]);
+      if (state < v1::TASK_STATE_SUCCEEDED) continue;
+      families.Add("grove_tasks_ended_total", {function.name, TaskStateLabel(state)},
+                   function.tasks_ended[state]);
+    }
+    for (size_t outcome = 1; outcome < function.attempts_ended.size(); ++outcome) {
+      families.Add("grove_task_attempts_total",
+                   {function.name, OutcomeLabel(static_cast<int>(outcome))},
+                   function.attempts_ended[outcome]);
+    }
+    families.Add("grove_task_run_seconds_total", {function.name}, function.run_time_us / 1e6);
+  }
+}
+
+void AddQueues(std::vector<TaskCounters::Queue> queues, MetricFamilies& families) {
+  if (queues.size() > kSeriesMax) {
+    TaskCounters::Queue& other = queues[kSeriesMax];
+    other.tenant = other.name = kOther;
+    for (size_t i = kSeriesMax + 1; i < queues.size(); ++i) {
+      other.queued += queues[i].queued;
+      other.scheduled += queues[i].scheduled;
+      other.running += queues[i].running;
+      other.oldest_age_us = std::max(other.oldest_age_us, queues[i].oldest_age_us);
+      other.spawned_total += queues[i].spawned_total;
+      other.rejected_total += queues[i].rejected_total;
+    }
+    queues.resize(kSeriesMax + 1);
+  }
+  for (const TaskCounters::Queue& queue : queues) {
+    const Labels labels = {queue.tenant, queue.name};
+    families.Add("grove_queue_depth", labels, queue.queued);
+    families.Add("grove_queue_scheduled", labels, queue.scheduled);
+    families.Add("grove_queue_running", labels, queue.running);
+    families.Add("grove_queue_oldest_age_seconds", labels, queue.oldest_age_us / 1e6);
+    families.Add("grove_queue_rejected_total", labels, queue.rejected_total);
+    families.Add("grove_tasks_spawned_total", labels, queue.spawned_total);
+  }
+}
+
+void AddPools(std::vector<TaskCounters::Pool> pools, MetricFamilies& families) {
+  if (pools.size() > kSeriesMax) {
+    TaskCounters::Pool& other = pools[kSeriesMax];
+    other.tenant = other.name = kOther;
+    for (size_t i = kSeriesMax + 1; i < pools.size(); ++i) {
+      other.size += pools[i].size;
+      other.running += pools[i].running;
+    }
+    pools.resize(kSeriesMax + 1);
+  }
+  for (const TaskCounters::Pool& pool : pools) {
+    families.Add("grove_pool_running", {pool.tenant, pool.name}, pool.running);
+    families.Add("grove_pool_size", {pool.tenant, pool.name}, pool.size);
+  }
+}
+
+size_t FoldedCount(size_t size) {
+  return size > kSeriesMax ? size - kSeriesMax : 0;
+}
+
+void AddTasks(const MetricsInput& input, MetricFamilies& families) {
+  const TaskCounters& tasks = input.tasks;
+  AddFunctions(tasks.functions, families);
+  AddQueues(tasks.queues, families);
+  AddPools(tasks.pools, families);
+  absl::btree_map<std::string, int64_t> rejected = tasks.rejected;
+  for (const auto& [reason, count] : input.rejected) rejected[reason] += count;
+  for (const auto& [reason, count] : rejected) {
+    families.Add("grove_tasks_rejected_total", {reason}, count);
+  }
+  families.Add("grove_task_attempts_running", {}, tasks.attempts_running);
+  families.Add("grove_task_store_writes_pending", {}, tasks.writes_pending);
+  families.Add("grove_task_waiters", {}, input.waiters);
+  families.AddHistogram("grove_task_queue_wait_seconds", {}, input.queue_wait.bounds(),
+                        input.queue_wait.counts(), input.queue_wait.sum());
+  families.Add("grove_metrics_series_folded", {},
+               FoldedCount(tasks.functions.size()) + FoldedCount(tasks.queues.size()) +
+                   FoldedCount(tasks.pools.size()));
+}
+
+void AddProcess(const ProcessNumbers& process, MetricFamilies& families) {
+  families.Add("process_cpu_seconds_total", {}, process.cpu_seconds);
+  families.Add("process_start_time_seconds", {}, process.start_time_seconds);
+  families.Add("process_resident_memory_bytes", {}, process.resident_bytes);
+  families.Add("process_virtual_memory_bytes", {}, process.virtual_bytes);
+  families.Add("process_open_fds", {}, process.open_fds);
+  families.Add("process_max_fds", {}, process.max_fds);
+  families.Add("process_threads", {}, process.threads);
+}
+
+}  // namespace
+
+std::string RenderMetrics(const MetricsInput& input) {
+  MetricFamilies families;
+  families.Add("grove_build_info", {input.version}, 1);
+  families.Add("grove_control_draining", {}, input.draining ? 1 : 0);
+  AddHttpRequests(input.scoreboard, families);
+  AddWorkers(input, families);
+  AddTasks(input, families);
+  AddProcess(input.process, families);
+  return families.Render();
+}
+
+}  // namespace grove

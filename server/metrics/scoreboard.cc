@@ -1,0 +1,153 @@
+#include "server/metrics/scoreboard.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <new>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
+namespace grove {
+
+// Written by Create alone, before the first fork.
+struct alignas(64) Scoreboard::Header {
+  uint32_t magic;
+  uint32_t version;
+  uint32_t slot_bytes;
+  int32_t workers;
+};
+
+namespace {
+
+// As many as the config allows worker processes.
+constexpr int kSlotsMax = 256;
+
+static_assert(WorkerCounters::Counter::is_always_lock_free, "slots are shared by processes");
+static_assert(std::atomic<WorkerState>::is_always_lock_free, "slots are shared by processes");
+static_assert(sizeof(WorkerCounters) % sizeof(WorkerCounters::Counter) == 0,
+              "counters are nothing but Counters");
+constexpr size_t kCounters = sizeof(WorkerCounters) / sizeof(WorkerCounters::Counter);
+
+void AddAndClear(WorkerCounters& from, WorkerCounters& to) {
+  // A struct of nothing but Counters, arrays included: walked as one array of them.
+  auto* source = reinterpret_cast<WorkerCounters::Counter*>(&from);
+  auto* target = reinterpret_cast<WorkerCounters::Counter*>(&to);
+  for (size_t i = 0; i < kCounters; ++i) {
+    target[i].fetch_add(source[i].exchange(0, std::memory_order_relaxed),
+                        std::memory_order_relaxed);
+  }
+}
+
+absl::Status NotAScoreboard(absl::string_view why) {
+  return absl::FailedPreconditionError(
+      absl::StrCat("not a scoreboard of version ", Scoreboard::kVersion, ": ", why));
+}
+
+}  // namespace
+
+absl::StatusOr<Scoreboard> Scoreboard::Create(int workers) {
+  if (workers < 1 || workers > kSlotsMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("scoreboard of ", workers, " workers; 1 to ", kSlotsMax, " are allowed"));
+  }
+  const size_t bytes = sizeof(Header) + static_cast<size_t>(workers) * sizeof(WorkerSlot);
+  const int fd = memfd_create("grove-scoreboard", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (fd < 0) return absl::ErrnoToStatus(errno, "scoreboard: memfd_create");
+  if (ftruncate(fd, static_cast<off_t>(bytes)) != 0 ||
+      fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
+    absl::Status status = absl::ErrnoToStatus(errno, "scoreboard: sizing the memory file");
+    close(fd);
+    return status;
+  }
+  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (memory == MAP_FAILED) {
+    absl::Status status = absl::ErrnoToStatus(errno, "scoreboard: mmap");
+    close(fd);
+    return status;
+  }
+  auto* header = static_cast<Header*>(memory);  // A new memory file reads as zeros.
+  header->version = kVersion;
+  header->slot_bytes = sizeof(WorkerSlot);
+  header->workers = workers;
+  header->magic = kMagic;
+  return Scoreboard(fd, header, bytes);
+}
+
+absl::StatusOr<Scoreboard> Scoreboard::Open(int fd) {
+  struct stat status;
+  if (fstat(fd, &status) != 0) return absl::ErrnoToStatus(errno, "scoreboard: fstat");
+  const auto bytes = static_cast<size_t>(status.st_size);
+  if (bytes < sizeof(Header)) return NotAScoreboard(absl::StrCat(bytes, " bytes"));
+  const int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (own < 0) return absl::ErrnoToStatus(errno, "scoreboard: dup");
+  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, own, 0);
+  if (memory == MAP_FAILED) {
+    absl::Status mapped = absl::ErrnoToStatus(errno, "scoreboard: mmap");
+    close(own);
+    return mapped;
+  }
+  Scoreboard board(own, static_cast<Header*>(memory), bytes);
+  const Header& header = *board.header_;
+  if (header.magic != kMagic) return NotAScoreboard("no magic number");
+  if (header.version != kVersion || header.slot_bytes != sizeof(WorkerSlot)) {
+    return NotAScoreboard(absl::StrCat("version ", header.version, ", slots of ", header.slot_bytes,
+                                       " bytes; are the binaries of one build?"));
+  }
+  if (header.workers < 1 || header.workers > kSlotsMax ||
+      bytes != sizeof(Header) + static_cast<size_t>(header.workers) * sizeof(WorkerSlot)) {
+    return NotAScoreboard(absl::StrCat(header.workers, " workers in ", bytes, " bytes"));
+  }
+  return board;
+}
+
+Scoreboard::Scoreboard(int fd, Header* header, size_t bytes)
+    : fd_(fd), header_(header), bytes_(bytes) {}
+
+Scoreboard::Scoreboard(Scoreboard&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)),
+      header_(std::exchange(other.header_, nullptr)),
+      bytes_(other.bytes_) {}
+
+Scoreboard::~Scoreboard() {
+  if (header_ == nullptr) return;
+  munmap(header_, bytes_);
+  close(fd_);
+}
+
+int Scoreboard::workers() const {
+  return header_->workers;
+}
+
+WorkerSlot& Scoreboard::slot(int worker) {
+  return reinterpret_cast<WorkerSlot*>(header_ + 1)[worker];
+}
+
+const WorkerSlot& Scoreboard::slot(int worker) const {
+  return reinterpret_cast<const WorkerSlot*>(header_ + 1)[worker];
+}
+
+void Scoreboard::Fold(int worker) {
+  WorkerSlot& slot = this->slot(worker);
+  AddAndClear(slot.live, slot.base);
+  for (std::atomic<int64_t>* level :
+       {&slot.fibers, &slot.run_queue_length, &slot.timers, &slot.http_connections_open,
+        &slot.http_requests_running, &slot.attempts_running, &slot.offload_queued,
+        &slot.offload_running, &slot.backdoor_sessions, &slot.last_turn_ns}) {
+    level->store(0, std::memory_order_relaxed);
+  }
+}
+
+uint64_t Scoreboard::Total(const WorkerSlot& slot,
+                           WorkerCounters::Counter WorkerCounters::*counter) {
+  return (slot.base.*counter).load(std::memory_order_relaxed) +
+         (slot.live.*counter).load(std::memory_order_relaxed);
+}
+
+}  // namespace grove

@@ -1,0 +1,31 @@
+// ReadFrame, WriteFrame: one message of the link on a byte stream.
+//
+// A frame is a 4-byte big-endian length and that many bytes (proto/grove/internal/v1/link.proto).
+// Knows nothing of what the bytes say. Hub thread only, on a fiber.
+#ifndef GROVE_SERVER_WORKER_FRAME_H_
+#define GROVE_SERVER_WORKER_FRAME_H_
+
+#include <cstddef>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "runtime/socket.h"
+
+namespace grove {
+
+// What link.proto allows.
+inline constexpr size_t kFrameBytesMax = size_t{64} << 20;
+
+// The next frame's bytes. kOutOfRange: the stream ended between two frames. kUnavailable: it ended
+// inside one, or broke. kInvalidArgument: a length above `bytes_max`; the stream is of no more use.
+// **Parks.**
+absl::StatusOr<std::string> ReadFrame(Socket& socket, size_t bytes_max = kFrameBytesMax);
+
+// kInvalidArgument, and nothing is written, above kFrameBytesMax. **Parks.**
+absl::Status WriteFrame(Socket& socket, absl::string_view bytes);
+
+}  // namespace grove
+
+#endif  // GROVE_SERVER_WORKER_FRAME_H_

@@ -35,12 +35,16 @@ absl::Status Server::Serve(Listener listener) {
   while (!draining_) {
     if (absl::Status place = places_.Acquire(); !place.ok()) return place;
     absl::StatusOr<Socket> socket = listener.Accept();
-    absl::Status status = socket.ok() ? Start(*socket) : socket.status();
+    absl::Status status = socket.status();
+    if (socket.ok()) {
+      status = Start(*std::move(socket));
+    } else {
+      places_.Release();
+    }
     if (status.ok()) {
       pause = kAcceptPauseMin;
       continue;
     }
-    places_.Release();
     if (draining_) break;
     if (!absl::IsResourceExhausted(status)) return status;
     ++stats_.accept_failures;
@@ -55,12 +59,10 @@ absl::Status Server::Adopt(Socket socket) {
   if (!places_.TryAcquire()) {
     return absl::ResourceExhaustedError("the HTTP server has connections_max open");
   }
-  absl::Status started = Start(socket);
-  if (!started.ok()) places_.Release();
-  return started;
+  return Start(std::move(socket));
 }
 
-absl::Status Server::Start(Socket& socket) {
+absl::Status Server::Start(Socket socket) {
   // Counted here, not on the fiber: AwaitIdle() must not overlook one that has yet to run.
   ++stats_.open;
   ++stats_.connections;
@@ -70,6 +72,7 @@ absl::Status Server::Start(Socket& socket) {
     Closing(Closing&& other) noexcept : server(std::exchange(other.server, nullptr)) {}
     ~Closing() {
       if (server == nullptr) return;
+      server->places_.Release();
       if (--server->stats_.open == 0) server->idle_.Set();
     }
     Server* server;

@@ -42,8 +42,9 @@ class Server {
   bool draining() const { return draining_; }
 
  private:
-  // Spawns the connection's fiber, which holds one of `places_` until it ends.
-  absl::Status Start(Socket& socket);
+  // Spawns the connection's fiber. The place taken for it is free again when that has ended, or
+  // could not be spawned.
+  absl::Status Start(Socket socket);
   void RunConnection(Socket socket);
 
   const ServerOptions options_;

@@ -1,0 +1,149 @@
+#include "server/http/server.h"
+
+#include <netinet/in.h>
+
+#include "gmock/gmock.h"
+#include "server/http/server_fixture.h"
+
+namespace grove::http {
+namespace {
+
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+
+constexpr char kGet[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+class ServerTest : public ServerFixture {
+ protected:
+  ServerTest() {
+    Handle("GET", "/",
+           [](Request&, Response& response) { return response.Send(200, "", "hello"); });
+    Handle("GET", "/wait", [this](Request&, Response& response) -> absl::Status {
+      ++waiting_;
+      if (absl::Status waited = go_.Wait(); !waited.ok()) return waited;
+      return response.Send(200, "", "late");
+    });
+  }
+  // Listens on a free port of loopback.
+  void Listen() {
+    SocketAddress address;
+    auto& v4 = reinterpret_cast<sockaddr_in&>(address.storage);
+    v4.sin_family = AF_INET;
+    v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.length = sizeof(v4);
+    const int fd = *BindListener(address);
+    address_.length = sizeof(address_.storage);
+    getsockname(fd, reinterpret_cast<sockaddr*>(&address_.storage), &address_.length);
+    serving_ = *Spawn("serve", [this, fd] { return server_->Serve(*Listener::Adopt(fd)); });
+  }
+  Client ConnectTcp() { return Client(*Socket::Connect(address_)); }
+  void StopListening() {
+    server_->Drain();
+    EXPECT_TRUE(serving_.Join().ok());
+    serving_ = FiberHandle();
+  }
+
+  SocketAddress address_;
+  FiberHandle serving_;
+  Event go_;
+  int waiting_ = 0;
+};
+
+TEST_F(ServerTest, ServesManyConnectionsAtOnce) {
+  Run([&] {
+    Listen();
+    std::vector<Client> clients;
+    for (int i = 0; i < 50; ++i) clients.push_back(ConnectTcp());
+    for (Client& client : clients) client.Send(kGet);
+    for (Client& client : clients) EXPECT_THAT(client.ReadOnce(), EndsWith("hello"));
+    EXPECT_EQ(stats_.open, 50);
+    StopListening();
+  });
+  EXPECT_EQ(stats_.requests, 50);
+  EXPECT_GT(stats_.bytes_in, 50 * 20);
+  EXPECT_GT(stats_.bytes_out, 50 * 20);
+}
+
+TEST_F(ServerTest, LeavesConnectionsOverItsMaximumInTheBacklog) {
+  options_.connections_max = 2;
+  Run([&] {
+    Listen();
+    Client first = ConnectTcp();
+    Client second = ConnectTcp();
+    EXPECT_THAT(first.Ask(kGet), EndsWith("hello"));
+    EXPECT_THAT(second.Ask(kGet), EndsWith("hello"));
+    Client third = ConnectTcp();
+    third.Send(kGet);
+    for (int i = 0; i < 10; ++i) Yield();
+    EXPECT_EQ(stats_.open, 2);
+    EXPECT_EQ(stats_.connections, 2);
+    first.socket().Close();
+    EXPECT_THAT(third.ReadOnce(), EndsWith("hello"));
+    StopListening();
+  });
+}
+
+TEST_F(ServerTest, RefusesToAdoptBeyondItsMaximum) {
+  options_.connections_max = 1;
+  Run([&] {
+    Client first = Connect();
+    int fds[2];
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    Client second(*Socket::Adopt(fds[1]));
+    EXPECT_TRUE(absl::IsResourceExhausted(server_->Adopt(*Socket::Adopt(fds[0]))));
+    EXPECT_EQ(second.ReadAll(), "");
+  });
+}
+
+TEST_F(ServerTest, ClosesIdleConnectionsAtOnceWhenItDrains) {
+  Run([&] {
+    Client used = Connect();
+    EXPECT_THAT(used.Ask(kGet), EndsWith("hello"));
+    Client fresh = Connect();
+    Yield();
+    server_->Drain();
+    EXPECT_EQ(used.ReadAll(), "");
+    EXPECT_EQ(fresh.ReadAll(), "");
+    EXPECT_TRUE(server_->AwaitIdle().ok());
+  });
+}
+
+TEST_F(ServerTest, FinishesWhatRunsWhenItDrains) {
+  Run([&] {
+    Client client = Connect();
+    client.Send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
+    while (waiting_ == 0) Yield();
+    server_->Drain();
+    Yield();
+    EXPECT_EQ(stats_.running, 1);
+    go_.Set();
+    const std::string response = client.ReadAll();
+    EXPECT_THAT(response, HasSubstr("Connection: close"));
+    EXPECT_THAT(response, EndsWith("late"));
+  });
+}
+
+TEST_F(ServerTest, ServesARequestThatCameJustBeforeItDrains) {
+  Run([&] {
+    Client client = Connect();
+    EXPECT_THAT(client.Ask(kGet), EndsWith("hello"));
+    client.Send(kGet);
+    server_->Drain();
+    const std::string response = client.ReadAll();
+    EXPECT_THAT(response, HasSubstr("Connection: close"));
+    EXPECT_THAT(response, EndsWith("hello"));
+  });
+}
+
+TEST_F(ServerTest, AdoptsNothingWhileItDrains) {
+  Run([&] {
+    server_->Drain();
+    int fds[2];
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    Client client(*Socket::Adopt(fds[1]));
+    EXPECT_TRUE(absl::IsUnavailable(server_->Adopt(*Socket::Adopt(fds[0]))));
+  });
+}
+
+}  // namespace
+}  // namespace grove::http

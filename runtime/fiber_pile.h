@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "runtime/event.h"
 #include "runtime/fiber_pool.h"
+#include "runtime/hub.h"
 
 namespace grove {
 

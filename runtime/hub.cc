@@ -64,10 +64,11 @@ absl::Status Hub::RunMain(absl::FunctionRef<absl::Status()> body) {
   absl::StatusOr<FiberHandle> main = Spawn("main", [&body] { return body(); });
   absl::Status result = main.status();
   if (main.ok()) {
-    while (!main->ended()) Turn(/*may_wait=*/true);
-    while (stats_.fibers_live > 0) {
-      CancelAll();
-      Turn(/*may_wait=*/runnable_.empty());
+    // Polling comes last in a turn, and not at all once the turn has brought the end.
+    for (RunReady(); !main->ended(); RunReady()) Poll();
+    for (CancelAll(); stats_.fibers_live > 0; CancelAll()) {
+      RunReady();
+      if (stats_.fibers_live > 0) Poll();
     }
     main->get()->joined_ = true;
     result = main->get()->result_;
@@ -86,13 +87,12 @@ void Hub::CancelAll() {
   }
 }
 
-void Hub::Turn(bool may_wait) {
+void Hub::RunReady() {
   ++stats_.turns;
   DrainInbox();
   FireTimers();
   RunFibers();
   if (turn_hook_) turn_hook_(*this);
-  Poll(may_wait);
 }
 
 void Hub::DrainInbox() {
@@ -126,10 +126,9 @@ void Hub::RunFibers() {
   running_ = nullptr;
 }
 
-void Hub::Poll(bool may_wait) {
+void Hub::Poll() {
   MonotonicNanos deadline = timers_.next_deadline();
-  if (!may_wait || !runnable_.empty() || inbox_pending_.load(std::memory_order_acquire))
-    deadline = 0;
+  if (!runnable_.empty() || inbox_pending_.load(std::memory_order_acquire)) deadline = 0;
   ++stats_.polls;
   poller_->Wait(deadline == 0 ? 0 : clock_->Now(), deadline, events_);
   now_ = clock_->Now();

@@ -140,11 +140,11 @@ class Hub {
   Hub(HubOptions options, std::unique_ptr<Poller> poller, int wake_fd);
 
   absl::Status RunMain(absl::FunctionRef<absl::Status()> body);
-  void Turn(bool may_wait);
+  void RunReady();
   void DrainInbox();
   void FireTimers();
   void RunFibers();
-  void Poll(bool may_wait);
+  void Poll();
   void Resume(Fiber& fiber, Wake why);
   // Hands over to the next runnable fiber or to the loop; returns when `self` runs again.
   void SwitchAway(Fiber& self);

@@ -55,6 +55,7 @@ absl::Status StackPool::AddSlab() {
   // A huge page would make the first touch of one stack cost the memory of 32.
   madvise(slab, bytes, MADV_NOHUGEPAGE);
   slabs_.push_back(static_cast<char*>(slab));
+  free_.reserve(slabs_.size() * stacks_per_slab_);  // Release() never allocates
   return absl::OkStatus();
 }
 
@@ -91,7 +92,6 @@ absl::StatusOr<Stack> StackPool::Acquire() {
   char* base = slabs_[made_ / stacks_per_slab_] + made_ % stacks_per_slab_ * options_.stack_bytes;
   if (absl::Status status = Guard(base); !status.ok()) return status;
   const uint32_t index = static_cast<uint32_t>(made_++);
-  free_.reserve(made_);  // Release() never allocates
   return Stack{.low = base + PageBytes(),
                .high = base + options_.stack_bytes - index % kColours * kColourBytes,
                .index = index};

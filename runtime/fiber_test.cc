@@ -1,0 +1,174 @@
+#include "runtime/fiber.h"
+
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "runtime/event.h"
+#include "runtime/hub_fixture.h"
+#include "runtime/timeout.h"
+
+namespace grove {
+namespace {
+
+using FiberTest = HubTest;
+
+TEST_F(FiberTest, RunsNoEarlierThanTheSpawnerParks) {
+  std::vector<int> order;
+  ASSERT_TRUE(Run([&] {
+                auto child = *Spawn("child", [&] { order.push_back(2); });
+                order.push_back(1);
+                EXPECT_TRUE(child.Join().ok());
+                order.push_back(3);
+              }).ok());
+  EXPECT_EQ(order, (std::vector<int>{1, 2, 3}));
+}
+
+TEST_F(FiberTest, JoinDeliversTheStatusToManyAndAgain) {
+  (void)Run([] {
+    auto child = *Spawn("child", [] { return absl::NotFoundError("nothing here"); });
+    auto other =
+        *Spawn("other", [child]() mutable { EXPECT_TRUE(absl::IsNotFound(child.Join())); });
+    EXPECT_TRUE(absl::IsNotFound(child.Join()));
+    EXPECT_TRUE(absl::IsNotFound(child.Join()));
+    EXPECT_TRUE(other.Join().ok());
+  });
+}
+
+TEST_F(FiberTest, JoinDeliversAnExceptionAsStatusOrAsThrown) {
+  (void)Run([] {
+    auto child = *Spawn("thrower", []() -> absl::Status { throw std::runtime_error("oops"); });
+    const absl::Status status = child.Join();
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnknown);
+    EXPECT_EQ(status.message(), "exception in fiber \"thrower\": oops");
+    EXPECT_THROW((void)child.JoinOrThrow(), std::runtime_error);
+  });
+}
+
+TEST_F(FiberTest, CountsAnExceptionNobodyJoined) {
+  (void)Run([] {
+    (void)Spawn("lonely", []() -> absl::Status { throw std::runtime_error("unheard"); });
+    Yield();
+  });
+  EXPECT_EQ(hub_->Stats().uncaught_exceptions, 1u);
+}
+
+TEST_F(FiberTest, CancelledBeforeItsStartNeverRuns) {
+  bool ran = false;
+  (void)Run([&] {
+    auto child = *Spawn("child", [&] { ran = true; });
+    child.Cancel();
+    EXPECT_TRUE(absl::IsCancelled(child.Join()));
+  });
+  EXPECT_FALSE(ran);
+}
+
+TEST_F(FiberTest, CancelEndsThisAndEveryLaterPark) {
+  (void)Run([] {
+    auto child = *Spawn("child", []() -> absl::Status {
+      EXPECT_TRUE(absl::IsCancelled(Sleep(absl::Hours(1))));
+      EXPECT_TRUE(absl::IsCancelled(Sleep(absl::Hours(1))));
+      return absl::OkStatus();
+    });
+    Yield();
+    child.Cancel();
+    EXPECT_TRUE(child.Join().ok());
+  });
+}
+
+TEST_F(FiberTest, FibersLeftBehindByMainAreCancelled) {
+  absl::Status left;
+  (void)Run([&] {
+    (void)Spawn("left", [&] { left = Sleep(absl::Hours(1)); });
+    Yield();
+  });
+  EXPECT_TRUE(absl::IsCancelled(left));
+}
+
+TEST_F(FiberTest, ParkingInACatchBlockDiesNamingTheFiber) {
+  EXPECT_DEATH((void)Run([] {
+                 auto child = *Spawn("catcher", [] {
+                   try {
+                     throw std::runtime_error("inner");
+                   } catch (const std::exception&) {
+                     Yield();
+                   }
+                 });
+                 (void)child.Join();
+               }),
+               "in a catch block.*catcher.*fiber_test.cc");
+}
+
+TEST_F(FiberTest, ExceptionsOfTwoFibersDoNotMix) {
+  (void)Run([] {
+    const auto body = [](const std::string& text) {
+      for (int i = 0; i < 10; ++i) {
+        try {
+          Yield();
+          throw std::runtime_error(text);
+        } catch (const std::exception& error) {
+          EXPECT_EQ(text, error.what());
+        }
+        EXPECT_EQ(std::uncaught_exceptions(), 0);
+      }
+    };
+    auto a = *Spawn("a", [&] { body("a"); });
+    auto b = *Spawn("b", [&] { body("b"); });
+    EXPECT_TRUE(a.Join().ok());
+    EXPECT_TRUE(b.Join().ok());
+  });
+}
+
+TEST_F(FiberTest, ChildrenInheritTheLabelAndOutliveItsOwner) {
+  (void)Run([] {
+    FiberHandle child;
+    auto label = std::make_shared<const FiberLabel>(FiberLabel{"acme", "tasks/1"});
+    auto parent = *Spawn({.name = "parent", .label = std::move(label)}, [&child] {
+      child = *Spawn("child", [] { (void)Sleep(absl::Seconds(1)); });
+    });
+    EXPECT_TRUE(parent.Join().ok());
+    parent = FiberHandle();
+    EXPECT_EQ(child->label()->tenant, "acme");
+    EXPECT_TRUE(child.Join().ok());
+  });
+}
+
+class SmallHubTest : public HubTest {
+ protected:
+  SmallHubTest() : HubTest({.fibers_max = 3}) {}
+};
+
+TEST_F(SmallHubTest, SpawnFailsAtTheFiberLimitAndWorksAgainBelowIt) {
+  (void)Run([] {
+    auto a = *Spawn("a", [] {});
+    auto b = *Spawn("b", [] {});
+    EXPECT_TRUE(absl::IsResourceExhausted(Spawn("c", [] {}).status()));
+    EXPECT_TRUE(a.Join().ok());
+    a = FiberHandle();
+    EXPECT_TRUE(Spawn("c", [] {}).ok());
+  });
+}
+
+TEST_F(FiberTest, VisitShowsEachLiveFiberOnceInSlices) {
+  (void)Run([this] {
+    Event gate;
+    for (int i = 0; i < 9; ++i) (void)Spawn("waiter", [&gate] { (void)gate.Wait(); });
+    Yield();
+    int seen = 0;
+    size_t cursor = 0;
+    do {
+      cursor = hub_->VisitFibers(cursor, 4, [&](const Fiber& fiber) {
+        ++seen;
+        if (fiber.name() == "waiter") {
+          EXPECT_EQ(fiber.waiting_for().kind, WaitFor::Kind::kEvent);
+        }
+      });
+    } while (cursor != 0);
+    EXPECT_EQ(seen, 10);
+    gate.Set();
+    Yield();
+  });
+}
+
+}  // namespace
+}  // namespace grove

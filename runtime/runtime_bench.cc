@@ -1,0 +1,177 @@
+// Fiber primitives beside their floor, the raw fcontext jump, in one run.
+//
+// usage: runtime_bench [PARKED]
+// Prints `NAME METRIC VALUE` lines; times are medians of several rounds.
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/context/detail/fcontext.hpp>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "runtime/event.h"
+#include "runtime/hub.h"
+#include "runtime/queue.h"
+#include "runtime/timeout.h"
+
+namespace grove {
+namespace {
+
+namespace fcontext = boost::context::detail;
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr int kRounds = 5;
+
+double NanosSince(SteadyClock::time_point start) {
+  return std::chrono::duration<double, std::nano>(SteadyClock::now() - start).count();
+}
+
+// Median over kRounds of the time of one of the `count` operations that `run` does.
+double MedianNanos(long count, absl::FunctionRef<void()> run) {
+  std::vector<double> rounds;
+  for (int round = 0; round < kRounds; ++round) {
+    const auto start = SteadyClock::now();
+    run();
+    rounds.push_back(NanosSince(start) / static_cast<double>(count));
+  }
+  std::sort(rounds.begin(), rounds.end());
+  return rounds[kRounds / 2];
+}
+
+void Report(const char* name, const char* metric, double value) {
+  printf("%s %s %.1f\n", name, metric, value);
+  fflush(stdout);
+}
+
+long ResidentBytes() {
+  std::ifstream file("/proc/self/statm");
+  long size = 0;
+  long resident = 0;
+  file >> size >> resident;
+  return resident * sysconf(_SC_PAGESIZE);
+}
+
+void JumpBack(fcontext::transfer_t from) {
+  for (;;) from = fcontext::jump_fcontext(from.fctx, nullptr);
+}
+
+void BenchRawJump() {
+  constexpr long kJumps = 10'000'000;
+  constexpr size_t kStackBytes = 65'536;
+  const auto stack = std::make_unique<char[]>(kStackBytes);
+  fcontext::fcontext_t other =
+      fcontext::make_fcontext(stack.get() + kStackBytes, kStackBytes, JumpBack);
+  Report("context_floor", "switch_ns", MedianNanos(kJumps, [&other] {
+           for (long i = 0; i < kJumps / 2; ++i)
+             other = fcontext::jump_fcontext(other, nullptr).fctx;
+         }));
+}
+
+void BenchSwitch() {
+  constexpr long kSwitches = 5'000'000;
+  Report("grove", "switch_ns", MedianNanos(kSwitches, [] {
+           const auto loop = [] {
+             for (long i = 0; i < kSwitches / 2; ++i) Yield();
+           };
+           auto a = *Spawn("a", loop);
+           auto b = *Spawn("b", loop);
+           (void)a.Join();
+           (void)b.Join();
+         }));
+}
+
+void BenchSpawnJoin() {
+  constexpr long kSpawns = 1'000'000;
+  Report("grove", "spawn_join_ns", MedianNanos(kSpawns, [] {
+           for (long i = 0; i < kSpawns; ++i) (void)Spawn("child", [] {})->Join();
+         }));
+}
+
+void BenchPingPong() {
+  constexpr long kTrips = 1'000'000;
+  Report("grove", "pingpong_ns", MedianNanos(kTrips, [] {
+           Queue<long> there(1);
+           Queue<long> back(1);
+           auto echo = *Spawn("echo", [&] {
+             for (long i = 0; i < kTrips; ++i) (void)back.Put(*there.Get());
+           });
+           for (long i = 0; i < kTrips; ++i) {
+             (void)there.Put(i);
+             (void)back.Get();
+           }
+           (void)echo.Join();
+         }));
+}
+
+void BenchTimers() {
+  constexpr long kArmed = 1'000'000;
+  Hub& hub = *Hub::Current();
+  struct Silent : Timer {
+    Silent() : Timer([](Timer&) {}) {}
+  };
+  const auto far = std::make_unique<Silent[]>(kArmed);
+  for (long i = 0; i < kArmed; ++i)
+    hub.timers().Arm(far[i], hub.now() + 3'600'000'000'000 + i * 7919 % kArmed);
+  Silent timer;
+  Report("grove", "timer_arm_cancel_ns", MedianNanos(kArmed, [&] {
+           for (long i = 0; i < kArmed; ++i) {
+             hub.timers().Arm(timer, hub.now() + 3'600'000'000'000 + i * 104'729 % kArmed);
+             hub.timers().Cancel(timer);
+           }
+         }));
+  for (long i = 0; i < kArmed; ++i) hub.timers().Cancel(far[i]);
+}
+
+void BenchParked(long parked) {
+  const long before = ResidentBytes();
+  const auto start = SteadyClock::now();
+  std::vector<FiberHandle> fibers;
+  fibers.reserve(parked);
+  Event gate;
+  for (long i = 0; i < parked; ++i) {
+    auto fiber = Spawn("parked", [&gate] { (void)gate.Wait(); });
+    if (!fiber.ok()) {
+      fprintf(stderr, "stopped at %ld: %s\n", i, std::string(fiber.status().message()).c_str());
+      break;
+    }
+    fibers.push_back(*std::move(fiber));
+  }
+  Yield();
+  while (Hub::Current()->Stats().run_queue_length > 0) Yield();
+  const long bytes = ResidentBytes() - before;
+  gate.Set();
+  for (FiberHandle& fiber : fibers) (void)fiber.Join();
+  printf("grove parked %zu bytes_each %ld total_s %.2f\n", fibers.size(),
+         bytes / static_cast<long>(fibers.size()), NanosSince(start) / 1e9);
+}
+
+int Main(int argc, char** argv) {
+  const long parked = argc > 1 ? atol(argv[1]) : 1'000'000;
+  BenchRawJump();
+  auto hub = Hub::Create({.fibers_max = static_cast<uint32_t>(parked + 100)});
+  if (!hub.ok()) {
+    fprintf(stderr, "runtime_bench: %s\n", std::string(hub.status().message()).c_str());
+    return 1;
+  }
+  const absl::Status run = (*hub)->Run([parked] {
+    BenchSwitch();
+    BenchSpawnJoin();
+    BenchPingPong();
+    BenchTimers();
+    BenchParked(parked);
+  });
+  return run.ok() ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace grove
+
+int main(int argc, char** argv) {
+  return grove::Main(argc, argv);
+}

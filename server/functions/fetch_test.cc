@@ -34,7 +34,6 @@ void WithServer(const config::v1::Fetch& config,
     TestServer server;
     body(server, **client);
     server.Stop();
-    Hub::Current()->Post([] {});
     return absl::OkStatus();
   });
   EXPECT_TRUE(ran.ok()) << ran;

@@ -1,0 +1,123 @@
+#include "server/backdoor/backdoor.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "runtime/timeout.h"
+#include "server/backdoor/lua_session.h"
+
+namespace grove {
+namespace {
+
+constexpr absl::Duration kWriteTimeout = absl::Seconds(30);
+
+// The lines of a stream. A line without end at the end of the stream counts.
+class LineReader {
+ public:
+  LineReader(Socket& socket, absl::Duration timeout) : socket_(socket), timeout_(timeout) {}
+
+  // Without its end (LF or CRLF). kOutOfRange: the stream has ended; kResourceExhausted: the line
+  // is longer than kBackdoorChunkMaxBytes. **Parks.**
+  absl::StatusOr<std::string> Next() {
+    Timeout idle(timeout_);
+    size_t end;
+    while ((end = unread_.find('\n')) == std::string::npos) {
+      if (unread_.size() > kBackdoorChunkMaxBytes) {
+        return absl::ResourceExhaustedError(
+            absl::StrFormat("the line is longer than %d bytes", kBackdoorChunkMaxBytes));
+      }
+      std::array<char, 4096> buffer;
+      const absl::StatusOr<size_t> got = socket_.Read(buffer);
+      if (!got.ok()) return got.status();
+      if (*got == 0 && unread_.empty()) return absl::OutOfRangeError("end of stream");
+      if (*got == 0) unread_ += '\n';
+      unread_.append(buffer.data(), *got);
+    }
+    std::string line = unread_.substr(0, end);
+    unread_.erase(0, end + 1);
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+    return line;
+  }
+
+ private:
+  Socket& socket_;
+  const absl::Duration timeout_;
+  std::string unread_;
+};
+
+absl::Status Write(Socket& socket, std::string_view text) {
+  Timeout timeout(kWriteTimeout);
+  return socket.Write(text);
+}
+
+std::string Banner(const BackdoorEnvironment& environment) {
+  return absl::StrFormat(
+      "grove worker %d, pid %d. Lua 5.4, read-only; help() tells what there is.\n",
+      environment.worker, getpid());
+}
+
+// One line of input: what to print, prompt included.
+class Prompt {
+ public:
+  explicit Prompt(LuaSession& session) : session_(session) {}
+
+  std::string Answer(const std::string& line) {
+    absl::StrAppend(&chunk_, chunk_.empty() ? "" : "\n", line);
+    if (chunk_.size() > kBackdoorChunkMaxBytes) {
+      chunk_.clear();
+      return absl::StrFormat("error: more than %d bytes in one statement\n> ",
+                             kBackdoorChunkMaxBytes);
+    }
+    if (session_.Evaluate(chunk_) == LuaSession::Outcome::kIncomplete) return ">> ";
+    chunk_.clear();
+    return absl::StrCat(session_.output(), session_.quit() ? "" : "> ");
+  }
+
+ private:
+  LuaSession& session_;
+  std::string chunk_;
+};
+
+}  // namespace
+
+BackdoorLimits BackdoorLimits::FromConfig(const config::v1::Backdoor& config) {
+  BackdoorLimits limits;
+  if (config.instructions_max() > 0) limits.instructions_max = config.instructions_max();
+  if (config.time_max_ms() > 0) limits.time_max = absl::Milliseconds(config.time_max_ms());
+  if (config.memory_max_bytes() > 0) limits.memory_max_bytes = config.memory_max_bytes();
+  if (config.output_max_bytes() > 0) limits.output_max_bytes = config.output_max_bytes();
+  return limits;
+}
+
+void ServeBackdoor(Socket socket, const BackdoorLimits& limits,
+                   const BackdoorEnvironment& environment) {
+  const absl::StatusOr<std::unique_ptr<LuaSession>> session =
+      LuaSession::Create(limits, environment);
+  if (!session.ok()) {
+    Write(socket, absl::StrCat("error: ", session.status().message(), "\n")).IgnoreError();
+    return;
+  }
+  LineReader lines(socket, limits.idle_timeout);
+  Prompt prompt(**session);
+  absl::Status written = Write(socket, Banner(environment) + "> ");
+  while (written.ok() && !(*session)->quit()) {
+    const absl::StatusOr<std::string> line = lines.Next();
+    if (!line.ok()) {
+      const bool ended = line.status().code() == absl::StatusCode::kOutOfRange;
+      const bool idle = line.status().code() == absl::StatusCode::kDeadlineExceeded;
+      const std::string why =
+          idle ? absl::StrCat("idle for ", absl::FormatDuration(limits.idle_timeout))
+               : std::string(line.status().message());
+      Write(socket, ended ? "\n" : absl::StrCat("\nerror: ", why, "\n")).IgnoreError();
+      return;
+    }
+    if (environment.audit) environment.audit(*line);
+    written = Write(socket, prompt.Answer(*line));
+  }
+}
+
+}  // namespace grove

@@ -1,0 +1,262 @@
+#include "server/backdoor/inspect.h"
+
+#include <unistd.h>
+
+#include <string_view>
+#include <variant>
+
+#include "absl/strings/str_format.h"
+#include "runtime/hub.h"
+#include "server/backdoor/lua_session.h"
+
+namespace grove {
+namespace {
+
+constexpr lua_Integer kFibersDefault = 1000;
+constexpr lua_Integer kFibersMax = 10'000;
+constexpr size_t kDescriptorsMax = 10'000;
+
+constexpr char kHelp[] =
+    "hub()        the hub's counters: turns, switches, fibers_live, …\n"
+    "fibers()     live fibers: id, name, state, waiting, age, switches, site, tenant, task\n"
+    "             (up to 1000 of them; fibers{limit=N} for up to N, at most 10000)\n"
+    "pools()      the worker's pools and bounds\n"
+    "timers()     armed timers and when the next is due\n"
+    "listeners()  descriptors and the fibers that wait for them\n"
+    "worker()     this worker\n"
+    "quit()       ends the session\n"
+    "Any Lua 5.4 works, over several lines too: for _, f in ipairs(fibers()) do print(f.name) end\n"
+    "Nothing here changes the process. Each line has budgets of time, memory and output.\n";
+
+std::string_view StateText(Fiber::State state) {
+  switch (state) {
+    case Fiber::State::kRunnable:
+      return "runnable";
+    case Fiber::State::kRunning:
+      return "running";
+    case Fiber::State::kParked:
+      return "parked";
+    case Fiber::State::kEnded:
+      return "ended";
+  }
+  return "?";
+}
+
+std::string_view WaitKindText(WaitFor::Kind kind) {
+  switch (kind) {
+    case WaitFor::Kind::kNothing:
+      return "nothing";
+    case WaitFor::Kind::kRead:
+      return "read";
+    case WaitFor::Kind::kWrite:
+      return "write";
+    case WaitFor::Kind::kAccept:
+      return "accept";
+    case WaitFor::Kind::kTimer:
+      return "timer";
+    case WaitFor::Kind::kEvent:
+      return "event";
+    case WaitFor::Kind::kSemaphore:
+      return "semaphore";
+    case WaitFor::Kind::kQueue:
+      return "queue";
+    case WaitFor::Kind::kJoin:
+      return "join";
+    case WaitFor::Kind::kPool:
+      return "pool";
+    case WaitFor::Kind::kOffload:
+      return "offload";
+  }
+  return "?";
+}
+
+double Seconds(MonotonicNanos nanos) {
+  return static_cast<double>(nanos) / 1e9;
+}
+
+int64_t Count(uint64_t count) {
+  return static_cast<int64_t>(count);
+}
+
+BackdoorRow HubRow(const HubStats& stats) {
+  return {{"turns", Count(stats.turns)},
+          {"polls", Count(stats.polls)},
+          {"switches", Count(stats.switches)},
+          {"spawned", Count(stats.spawned)},
+          {"ended", Count(stats.ended)},
+          {"uncaught_exceptions", Count(stats.uncaught_exceptions)},
+          {"timers_fired", Count(stats.timers_fired)},
+          {"lag_seconds_sum", stats.lag_seconds_sum},
+          {"fibers_live", Count(stats.fibers_live)},
+          {"run_queue_length", Count(stats.run_queue_length)},
+          {"timers_armed", Count(stats.timers_armed)},
+          {"descriptors", Count(stats.descriptors)}};
+}
+
+BackdoorRow FiberRow(const Fiber& fiber, MonotonicNanos now) {
+  BackdoorRow row = {{"id", Count(fiber.id())},
+                     {"name", std::string(fiber.name())},
+                     {"state", std::string(StateText(fiber.state()))},
+                     {"waiting", WaitText(fiber)},
+                     {"age", Seconds(now - fiber.spawned_at())},
+                     {"switches", Count(fiber.switches())},
+                     {"site", absl::StrFormat("%s:%d", fiber.spawn_site().file_name(),
+                                              fiber.spawn_site().line())}};
+  if (const FiberLabel* label = fiber.label(); label != nullptr) {
+    row.emplace_back("tenant", label->tenant);
+    row.emplace_back("task", label->task);
+    row.emplace_back("run_time", Seconds(fiber.run_time()));
+  }
+  return row;
+}
+
+void CollectFibers(size_t limit, BackdoorTable& rows) {
+  const Hub& hub = *Hub::Current();
+  hub.VisitFibers(0, limit,
+                  [&](const Fiber& fiber) { rows.push_back(FiberRow(fiber, hub.now())); });
+}
+
+void CollectDescriptors(BackdoorTable& rows) {
+  Hub::Current()->descriptors().Visit([&](int fd, const Fiber* reader, const Fiber* writer) {
+    if (rows.size() >= kDescriptorsMax) return;
+    BackdoorRow row = {{"fd", int64_t{fd}}};
+    if (reader != nullptr) row.emplace_back("reader", std::string(reader->name()));
+    if (writer != nullptr) row.emplace_back("writer", std::string(writer->name()));
+    rows.push_back(std::move(row));
+  });
+}
+
+BackdoorRow TimersRow() {
+  Hub& hub = *Hub::Current();
+  BackdoorRow row = {{"armed", Count(hub.timers().size())}};
+  if (const MonotonicNanos next = hub.timers().next_deadline(); next != kNever) {
+    row.emplace_back("next_in_seconds", Seconds(next - hub.ReadClock()));
+  }
+  return row;
+}
+
+BackdoorRow WorkerRow(const BackdoorEnvironment& environment) {
+  BackdoorRow row = {{"worker", int64_t{environment.worker}}, {"pid", int64_t{getpid()}}};
+  if (environment.worker_facts) {
+    for (auto& fact : environment.worker_facts()) {
+      if (fact.first != "worker" && fact.first != "pid") row.push_back(std::move(fact));
+    }
+  }
+  return row;
+}
+
+// --- Called by Lua: nothing with a destructor is alive in these frames
+// -----------------------------
+
+void PushString(lua_State* lua, const std::string& text) {
+  lua_pushlstring(lua, text.data(), text.size());
+}
+
+void PushValue(lua_State* lua, const BackdoorValue& value) {
+  if (const bool* flag = std::get_if<bool>(&value)) {
+    lua_pushboolean(lua, *flag);
+  } else if (const int64_t* integer = std::get_if<int64_t>(&value)) {
+    lua_pushinteger(lua, *integer);
+  } else if (const double* number = std::get_if<double>(&value)) {
+    lua_pushnumber(lua, *number);
+  } else {
+    PushString(lua, *std::get_if<std::string>(&value));
+  }
+}
+
+void PushRow(lua_State* lua, const BackdoorRow& row) {
+  lua_createtable(lua, 0, static_cast<int>(row.size()));
+  for (const auto& [name, value] : row) {
+    PushString(lua, name);
+    PushValue(lua, value);
+    lua_rawset(lua, -3);
+  }
+}
+
+int ReturnRow(lua_State* lua) {
+  PushRow(lua, LuaSession::Of(lua).scratch().front());
+  return 1;
+}
+
+int ReturnTable(lua_State* lua) {
+  const BackdoorTable& rows = LuaSession::Of(lua).scratch();
+  lua_createtable(lua, static_cast<int>(rows.size()), 0);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    PushRow(lua, rows[i]);
+    lua_rawseti(lua, -2, static_cast<lua_Integer>(i + 1));
+  }
+  return 1;
+}
+
+int HubFunction(lua_State* lua) {
+  LuaSession::Of(lua).scratch().assign(1, HubRow(Hub::Current()->Stats()));
+  return ReturnRow(lua);
+}
+
+int FibersFunction(lua_State* lua) {
+  lua_Integer limit = kFibersDefault;
+  if (!lua_isnoneornil(lua, 1)) {
+    luaL_checktype(lua, 1, LUA_TTABLE);
+    lua_getfield(lua, 1, "limit");
+    limit = luaL_optinteger(lua, -1, kFibersDefault);
+    luaL_argcheck(lua, limit >= 1 && limit <= kFibersMax, 1, "limit must be from 1 to 10000");
+  }
+  LuaSession::Of(lua).scratch().clear();
+  CollectFibers(static_cast<size_t>(limit), LuaSession::Of(lua).scratch());
+  return ReturnTable(lua);
+}
+
+int PoolsFunction(lua_State* lua) {
+  LuaSession& session = LuaSession::Of(lua);
+  session.scratch().clear();
+  if (session.environment().pools) session.scratch() = session.environment().pools();
+  return ReturnTable(lua);
+}
+
+int TimersFunction(lua_State* lua) {
+  LuaSession::Of(lua).scratch().assign(1, TimersRow());
+  return ReturnRow(lua);
+}
+
+int ListenersFunction(lua_State* lua) {
+  LuaSession::Of(lua).scratch().clear();
+  CollectDescriptors(LuaSession::Of(lua).scratch());
+  return ReturnTable(lua);
+}
+
+int WorkerFunction(lua_State* lua) {
+  LuaSession::Of(lua).scratch().assign(1, WorkerRow(LuaSession::Of(lua).environment()));
+  return ReturnRow(lua);
+}
+
+int HelpFunction(lua_State* lua) {
+  LuaSession::Of(lua).PrintText(kHelp);
+  return 0;
+}
+
+int QuitFunction(lua_State* lua) {
+  LuaSession::Of(lua).Quit();
+  return 0;
+}
+
+}  // namespace
+
+std::string WaitText(const Fiber& fiber) {
+  if (fiber.state() != Fiber::State::kParked) return "";
+  const WaitFor& waiting = fiber.waiting_for();
+  const std::string_view kind = WaitKindText(waiting.kind);
+  if (waiting.fd < 0) return std::string(kind);
+  return absl::StrFormat("%s of descriptor %d", kind, waiting.fd);
+}
+
+void OpenInspection(lua_State* lua) {
+  constexpr luaL_Reg kFunctions[] = {
+      {"hub", &HubFunction},       {"fibers", &FibersFunction},       {"pools", &PoolsFunction},
+      {"timers", &TimersFunction}, {"listeners", &ListenersFunction}, {"worker", &WorkerFunction},
+      {"help", &HelpFunction},     {"quit", &QuitFunction},           {nullptr, nullptr}};
+  lua_pushglobaltable(lua);
+  luaL_setfuncs(lua, kFunctions, 0);
+  lua_pop(lua, 1);
+}
+
+}  // namespace grove

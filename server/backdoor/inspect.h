@@ -1,0 +1,23 @@
+// OpenInspection: what a session can ask: hub(), fibers(), pools(), timers(), listeners(),
+// worker(), help(), quit().
+//
+// Each answers with fresh tables: changing them changes nothing.
+#ifndef GROVE_SERVER_BACKDOOR_INSPECT_H_
+#define GROVE_SERVER_BACKDOOR_INSPECT_H_
+
+#include <lua.hpp>
+#include <string>
+
+#include "runtime/fiber.h"
+
+namespace grove {
+
+// May raise Lua errors (memory): call protected.
+void OpenInspection(lua_State* lua);
+
+// "" unless parked; "read of descriptor 7", "timer", …
+std::string WaitText(const Fiber& fiber);
+
+}  // namespace grove
+
+#endif  // GROVE_SERVER_BACKDOOR_INSPECT_H_

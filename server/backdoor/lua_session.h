@@ -1,0 +1,93 @@
+// LuaSession: one Lua state with its budgets, and the evaluation of chunks in it.
+//
+// Lua reports errors with longjmp: functions that Lua calls keep no object with a destructor alive
+// across a call that can raise one. What they need beyond their frame lives in the session.
+// Budgets hold against pcall, to-be-closed variables and metamethods. What could run long without
+// the hooks seeing it is bounded (see lua_sandbox.cc), and finalizers, which run without hooks,
+// are refused.
+// Hub thread only.
+#ifndef GROVE_SERVER_BACKDOOR_LUA_SESSION_H_
+#define GROVE_SERVER_BACKDOOR_LUA_SESSION_H_
+
+#include <lua.hpp>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "runtime/clock.h"
+#include "server/backdoor/backdoor.h"
+
+namespace grove {
+
+class LuaSession {
+ public:
+  enum class Outcome { kDone, kIncomplete };
+
+  // kResourceExhausted: memory_max_bytes is too small for Lua itself. Both must outlive it.
+  static absl::StatusOr<std::unique_ptr<LuaSession>> Create(const BackdoorLimits& limits,
+                                                            const BackdoorEnvironment& environment);
+  ~LuaSession();
+  LuaSession(const LuaSession&) = delete;
+  LuaSession& operator=(const LuaSession&) = delete;
+
+  // Runs `chunk` (an expression or statements) and leaves what it printed, results and errors
+  // included, in output(). kIncomplete: more lines are needed, nothing ran. Yields.
+  Outcome Evaluate(const std::string& chunk);
+  const std::string& output() const { return output_; }
+  // quit() was called.
+  bool quit() const { return quit_; }
+
+  // --- From functions that Lua calls -------------------------------------------------------------
+
+  static LuaSession& Of(lua_State* lua) {
+    return **static_cast<LuaSession**>(lua_getextraspace(lua));
+  }
+  const BackdoorEnvironment& environment() const { return environment_; }
+  // What a function is about to push: it must survive an error raised meanwhile.
+  BackdoorTable& scratch() { return scratch_; }
+  // Escapes control characters. False: the output is full, and the line must end.
+  bool PrintText(std::string_view text);
+  void Quit() { quit_ = true; }
+  // Whether a budget is spent: then the error must go on up to the prompt.
+  bool killed() const { return kill_reason_ != nullptr; }
+  // The first reason counts.
+  void Kill(const char* reason);
+
+ private:
+  struct Heap {
+    size_t used = 0;
+    size_t max = 0;
+  };
+
+  LuaSession(const BackdoorLimits& limits, const BackdoorEnvironment& environment)
+      : limits_(limits), environment_(environment), heap_{0, limits.memory_max_bytes} {}
+  static void* Allocate(void* heap, void* block, size_t old_bytes, size_t bytes);
+  static void Hook(lua_State* lua, lua_Debug* event);
+
+  int Load(const std::string& chunk);
+  void Run();
+  bool Print(std::string_view text);
+  void PrintResults();
+  void PrintError(int status);
+  void CheckBudgets(const char* stack_now);
+
+  const BackdoorLimits& limits_;
+  const BackdoorEnvironment& environment_;
+  Heap heap_;
+  lua_State* lua_ = nullptr;
+  BackdoorTable scratch_;
+  bool quit_ = false;
+
+  // Of the line that runs.
+  std::string output_;
+  bool output_full_ = false;
+  const char* kill_reason_ = nullptr;
+  const char* stack_base_ = nullptr;
+  int64_t instructions_ = 0;
+  MonotonicNanos deadline_ = 0;
+};
+
+}  // namespace grove
+
+#endif  // GROVE_SERVER_BACKDOOR_LUA_SESSION_H_

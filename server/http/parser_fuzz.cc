@@ -1,8 +1,8 @@
 // libFuzzer target: whatever the bytes and the splits, the outcome is that of the whole.
 //
-//   bazel build --config=fuzz //server/http:parser_fuzz
-//   or: clang++-14 -std=c++20 -g -O1 -fsanitize=fuzzer,address -I. server/http/{parser_fuzz,
-//       parser_transcript,parser,chunked,framing,target,handler}.cc -labsl_strings …
+//   clang++-14 -std=c++20 -g -O1 -fsanitize=fuzzer,address -I. server/http/{parser_fuzz,
+//     parser_transcript,parser,chunked,framing,target,handler}.cc $(pkg-config --libs absl_status
+//     absl_statusor absl_strings) -o parser_fuzz
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>

@@ -1,6 +1,7 @@
 #include "server/http/target.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 
 #include "server/http/handler.h"
@@ -9,12 +10,19 @@
 namespace grove::http {
 namespace {
 
+constexpr std::array<bool, 256> MakeRegNameTable() {
+  std::array<bool, 256> table{};
+  for (int c = '0'; c <= '9'; ++c) table[c] = true;
+  for (int c = 'a'; c <= 'z'; ++c) table[c] = true;
+  for (int c = 'A'; c <= 'Z'; ++c) table[c] = true;
+  for (const char c : std::string_view("-._~!$&'()*+,;=%")) table[static_cast<uint8_t>(c)] = true;
+  return table;
+}
+constexpr std::array<bool, 256> kRegName = MakeRegNameTable();
+
 // unreserved, sub-delims or a part of pct-encoded (RFC 3986, 3.2.2).
-bool IsRegNameChar(char c) {
-  const auto byte = static_cast<uint8_t>(c);
-  if (byte >= 0x7f || byte <= 0x20) return false;
-  return IsDigit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-         std::string_view("-._~!$&'()*+,;=%").find(c) != std::string_view::npos;
+inline bool IsRegNameChar(char c) {
+  return kRegName[static_cast<uint8_t>(c)];
 }
 
 bool IsIpLiteralChar(char c) {
@@ -83,10 +91,10 @@ bool IsValidHost(std::string_view host) {
     return std::all_of(address.begin(), address.end(), IsIpLiteralChar) &&
            (rest.empty() || (rest.front() == ':' && IsPort(rest.substr(1))));
   }
-  const size_t colon = host.find(':');
-  const std::string_view name = host.substr(0, colon);
-  if (!std::all_of(name.begin(), name.end(), IsRegNameChar)) return false;
-  return colon == std::string_view::npos || IsPort(host.substr(colon + 1));
+  const char* const end = host.data() + host.size();
+  const char* p = host.data();
+  while (p != end && IsRegNameChar(*p)) ++p;
+  return p == end || (*p == ':' && IsPort(std::string_view(p + 1, end - p - 1)));
 }
 
 }  // namespace grove::http

@@ -45,7 +45,8 @@ class ControlFixture : public testing::Test {
     config_.set_run_dir(directory_);
     config_.set_state_dir(directory_);
     config_.set_workers(kWorkers);
-    config_.set_drain_timeout_ms(10'000);
+    // Tests that leave a hanging task behind wait this long at their end.
+    config_.set_drain_timeout_ms(100);
     config_.mutable_control()->set_listen("127.0.0.1:0");
     config_.mutable_admin()->set_listen("127.0.0.1:0");
   }

@@ -343,6 +343,7 @@ TEST_F(ControlTest, TokensAreAskedForAndTheirRolesHold) {
 }
 
 TEST_F(ControlTest, ADrainRefusesSpawnsAndWaitsForWhatRuns) {
+  config_.set_drain_timeout_ms(60'000);
   Start();
   v1::Task task;
   ASSERT_TRUE(Spawn(Spec("hang"), task).ok());

@@ -169,8 +169,9 @@ TEST_F(SocketTest, ARefusedConnectionIsUnavailable) {
 }
 
 TEST_F(SocketTest, AStaleUnixPathIsReplacedAndALiveOneRefused) {
-  const std::string path = ::testing::TempDir() + "/grove_socket_test.sock";
-  unlink(path.c_str());
+  char directory[] = "/tmp/grove_XXXXXX";  // short: sun_path holds 107 bytes
+  ASSERT_NE(mkdtemp(directory), nullptr);
+  const std::string path = std::string(directory) + "/s";
   SocketAddress address;
   auto& local = reinterpret_cast<sockaddr_un&>(address.storage);
   local.sun_family = AF_UNIX;
@@ -183,6 +184,7 @@ TEST_F(SocketTest, AStaleUnixPathIsReplacedAndALiveOneRefused) {
   ASSERT_TRUE(second.ok()) << second.status();
   close(*second);
   unlink(path.c_str());
+  rmdir(directory);
 }
 
 }  // namespace

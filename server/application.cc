@@ -76,15 +76,17 @@ void Application::Handle(std::string method, std::string path, http::Handler han
 
 void Application::AddPeriodic(std::string name, absl::Duration interval, PeriodicBody body,
                               PeriodicScope scope) {
-  if (body == nullptr) {
+  AddPeriodic(
+      std::move(name), [interval] { return interval; }, std::move(body), scope);
+}
+
+void Application::AddPeriodic(std::string name, Interval interval, PeriodicBody body,
+                              PeriodicScope scope) {
+  if (body == nullptr || interval == nullptr) {
     mistakes_.push_back(absl::StrCat("periodic work \"", name, "\" is empty"));
+    return;
   }
-  if (interval < kPeriodicIntervalMin || interval == absl::InfiniteDuration()) {
-    mistakes_.push_back(absl::StrCat("periodic work \"", name, "\": interval is ",
-                                     absl::FormatDuration(interval), ", but must be at least ",
-                                     absl::FormatDuration(kPeriodicIntervalMin), " and finite"));
-  }
-  periodic_.push_back({std::move(name), interval, scope, std::move(body)});
+  periodic_.push_back({std::move(name), std::move(interval), scope, std::move(body)});
 }
 
 absl::Status Application::Check() const {
@@ -102,6 +104,13 @@ absl::Status Application::Check() const {
     if (!seen.insert({route.method, route.path}).second) {
       mistakes.push_back(absl::StrCat(what, " is added twice"));
     }
+  }
+  for (const Periodic& entry : periodic_) {
+    const absl::Duration interval = entry.interval();
+    if (interval >= kPeriodicIntervalMin && interval != absl::InfiniteDuration()) continue;
+    mistakes.push_back(absl::StrCat("periodic work \"", entry.name, "\": interval is ",
+                                    absl::FormatDuration(interval), ", but must be at least ",
+                                    absl::FormatDuration(kPeriodicIntervalMin), " and finite"));
   }
   if (mistakes.empty()) return absl::OkStatus();
   return absl::InvalidArgumentError(

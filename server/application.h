@@ -21,15 +21,16 @@ namespace grove {
 class Application {
  public:
   using HandlerFactory = std::function<http::Handler(WorkerServices&)>;
+  using Interval = std::function<absl::Duration()>;
   using PeriodicBody = std::function<absl::Status(WorkerServices&)>;
 
   enum class PeriodicScope {
-    kOneWorker,   // in worker 0 alone
+    kOneWorker,  // in worker 0 alone
     kEachWorker,
   };
   struct Periodic {
     std::string name;
-    absl::Duration interval;
+    Interval interval;  // asked after the flags are parsed
     PeriodicScope scope;
     PeriodicBody body;
   };
@@ -57,6 +58,10 @@ class Application {
   // Runs `body` every `interval`, the first time one interval after the worker is ready; the next
   // run is due a fixed interval after the last one was, and never overlaps it. Errors are logged.
   void AddPeriodic(std::string name, absl::Duration interval, PeriodicBody body,
+                   PeriodicScope scope = PeriodicScope::kOneWorker);
+
+  // As above, with an interval that is not known before the flags are parsed.
+  void AddPeriodic(std::string name, Interval interval, PeriodicBody body,
                    PeriodicScope scope = PeriodicScope::kOneWorker);
 
   // What was registered wrongly (a route to an unknown handler, a name twice); OK if nothing.

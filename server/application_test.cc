@@ -87,7 +87,7 @@ TEST(Application, RefusesEmptyCode) {
   Application application("a");
   application.AddFunction("f", nullptr);
   application.AddHandler("h", nullptr);
-  application.AddPeriodic("p", absl::Seconds(1), nullptr);
+  application.AddPeriodic("p", absl::Seconds(1), Application::PeriodicBody());
   EXPECT_EQ(Mistake(application),
             "application \"a\": function \"f\" is empty; handler \"h\" is empty; periodic work "
             "\"p\" is empty");

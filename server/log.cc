@@ -137,6 +137,10 @@ void SetUpLog(std::string process, LogFormat format, LogLevel lowest) {
   *settings = {.process = std::move(process), .format = format, .lowest = lowest};
 }
 
+void RenameLog(std::string process) {
+  settings->process = std::move(process);
+}
+
 std::string FormatLogLine(LogFormat format, absl::Time time, LogLevel level,
                           std::string_view process, std::string_view message,
                           std::initializer_list<LogField> fields) {

@@ -40,9 +40,11 @@ struct LogField {
   std::string value;
 };
 
-// For the whole process; call before threads start, and in each forked process with its own name
-// ("groved", "worker-0", "grove-control").
+// For the whole process ("groved", "worker-0", "grove-control"); call before threads start.
 void SetUpLog(std::string process, LogFormat format, LogLevel lowest);
+
+// In a forked process: the same log under its own name.
+void RenameLog(std::string process);
 
 void Log(LogLevel level, LogText message, std::initializer_list<LogField> fields = {});
 

@@ -1,0 +1,6 @@
+// grove-control: gRPC, the task store and the admin port. The supervisor starts it.
+#include "server/control/control_main.h"
+
+int main(int argc, char** argv) {
+  return grove::ControlMain(argc, argv);
+}

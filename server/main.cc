@@ -1,0 +1,124 @@
+#include "server/main.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "server/config/flags.h"
+#include "server/config/load.h"
+#include "server/config/near_match.h"
+#include "server/config/resolve.h"
+#include "server/config/schema.h"
+#include "server/log.h"
+#include "server/supervisor/supervisor.h"
+#include "server/version.h"
+#include "server/worker/worker.h"
+
+namespace grove {
+namespace {
+
+// Enough for every limit at its largest; a hard limit beyond costs the kernel memory.
+constexpr rlim_t kDescriptorsMax = 1 << 20;
+
+int BadConfig(const std::string& program, const absl::Status& status) {
+  absl::FPrintF(stderr, "%s: %s\n", program, status.message());
+  return kExitBadConfig;
+}
+
+// Whether the config's routes name handlers that the application has.
+absl::Status CheckRoutes(const config::v1::Config& config, const Application& application) {
+  std::vector<std::string> names;
+  for (const auto& [name, factory] : application.handlers()) names.push_back(name);
+  for (int index = 0; index < config.http().routes_size(); ++index) {
+    const std::string& name = config.http().routes(index).function();
+    if (application.handlers().contains(name)) continue;
+    const std::string near = NearMatch(name, names);
+    return absl::InvalidArgumentError(
+        absl::StrCat("http.routes[", index, "].function: the application has no handler \"", name,
+                     "\"", near.empty() ? "" : absl::StrCat("; did you mean \"", near, "\"?")));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<config::v1::Config> ReadConfig(const DaemonFlags& flags,
+                                              const Application& application) {
+  if (absl::Status status = application.Check(); !status.ok()) return status;
+  config::v1::Config file;
+  if (!flags.config.empty()) {
+    absl::StatusOr<config::v1::Config> loaded = LoadConfigFile(flags.config);
+    if (!loaded.ok()) return loaded.status();
+    file = *std::move(loaded);
+  }
+  absl::StatusOr<config::v1::Config> config = Resolve(flags, file);
+  if (!config.ok()) return config.status();
+  if (absl::Status status = CheckRoutes(*config, application); !status.ok()) return status;
+  return config;
+}
+
+void StartLog(const std::string& program, const config::v1::Log& config) {
+  const std::string& level = config.level();
+  SetUpLog(program,
+           config.format() == config::v1::Log::FORMAT_JSON ? LogFormat::kJson : LogFormat::kText,
+           level == "debug"     ? LogLevel::kDebug
+           : level == "warning" ? LogLevel::kWarning
+           : level == "error"   ? LogLevel::kError
+                                : LogLevel::kInfo);
+}
+
+// The usual soft limit of 1024 is for select(2), which nothing here uses; a worker's connections
+// need more.
+void RaiseDescriptorLimit() {
+  rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = std::max(limit.rlim_cur, std::min(limit.rlim_max, kDescriptorsMax));
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+std::string OwnPath() {
+  std::string path(4096, '\0');
+  const ssize_t length = readlink("/proc/self/exe", path.data(), path.size());
+  path.resize(std::max<ssize_t>(length, 0));
+  return path;
+}
+
+int Print(const std::string& text) {
+  return fputs(text.c_str(), stdout) >= 0 && fflush(stdout) == 0 ? kExitStopped : kExitCrash;
+}
+
+}  // namespace
+
+int Main(int argc, char** argv, Application& application) {
+  const std::string& program = application.name();
+  absl::StatusOr<DaemonFlags> flags = ParseFlags(argc, argv);
+  if (!flags.ok()) return BadConfig(program, flags.status());
+  if (flags->help) return Print(FlagsUsage(program));
+  if (flags->help_config) return Print(FormatSchema());
+  if (flags->version) return Print(absl::StrFormat("%s (grove %s)\n", program, kVersion));
+  absl::StatusOr<config::v1::Config> config = ReadConfig(*flags, application);
+  if (!config.ok()) return BadConfig(program, config.status());
+  if (flags->check) return Print(absl::StrCat(program, ": the configuration is good\n"));
+  const char* search_path = getenv("PATH");
+  absl::StatusOr<std::string> control = FindControlBinary(
+      flags->control_binary, OwnPath(), search_path != nullptr ? search_path : "");
+  if (!control.ok()) return BadConfig(program, control.status());
+
+  StartLog(program, config->log());
+  RaiseDescriptorLimit();
+  ProcessTitle title(argc, argv);
+  return Supervisor::Run(
+      {.config = *config,
+       .control_binary = *control,
+       .title = title,
+       .run_worker = [&](const WorkerInheritance& inheritance, Scoreboard& scoreboard) {
+         return RunWorker(inheritance, *config, application, scoreboard);
+       }});
+}
+
+}  // namespace grove

@@ -1,0 +1,300 @@
+#include "server/worker/attempts.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
+#include "runtime/check.h"
+#include "runtime/hub.h"
+#include "runtime/timeout.h"
+#include "server/log.h"
+
+namespace grove {
+
+using internal::v1::AttemptEnded;
+
+struct Attempts::Attempt {
+  // Why it was told to end; a time-out is known to its Timeout.
+  enum class Cause { kNone, kCancelled, kInterrupted };
+
+  internal::v1::StartAttempt start;
+  std::shared_ptr<const FiberLabel> label;
+  absl::Duration timeout;
+  absl::Time started_at;
+  FiberHandle fiber;  // while it runs
+  FiberId fiber_id = 0;
+  Cause cause = Cause::kNone;
+  std::string cancel_reason;
+  bool timed_out = false;
+  std::optional<Output> output;
+  // The latest progress, while it has not been told.
+  bool has_progress = false;
+  double fraction = 0;
+  std::string message;
+  // Set once it has ended.
+  std::optional<AttemptEnded> end;
+};
+
+class Attempts::Context final : public TaskContext {
+ public:
+  Context(Attempts& attempts, Attempt& attempt) : attempts_(attempts), attempt_(attempt) {}
+
+  std::string_view task() const override { return attempt_.start.task(); }
+  std::string_view tenant() const override { return attempt_.start.tenant(); }
+  std::string_view function() const override { return attempt_.start.function(); }
+  int attempt() const override { return attempt_.start.number(); }
+  std::string_view input() const override { return attempt_.start.input(); }
+  std::string_view content_type() const override { return attempt_.start.content_type(); }
+  absl::Time deadline() const override { return attempt_.started_at + attempt_.timeout; }
+  bool cancelled() const override { return attempt_.fiber && attempt_.fiber->cancelled(); }
+  WorkerServices& services() override { return attempts_.services_; }
+
+  void ReportProgress(double fraction, std::string_view message) override {
+    attempt_.fraction = std::clamp(fraction, 0.0, 1.0);
+    attempt_.message = message.substr(0, kProgressMessageBytesMax);
+    if (attempt_.has_progress) return;
+    attempt_.has_progress = true;
+    attempts_.progressed_.push_back(attempt_.start.attempt());
+    attempts_.news_.Set();
+  }
+
+  void Log(std::string_view message) override {
+    grove::Log(LogLevel::kInfo, message,
+               {{"task", task()}, {"function", function()}, {"attempt", attempt()}});
+  }
+
+ private:
+  Attempts& attempts_;
+  Attempt& attempt_;
+};
+
+Attempts::Attempts(const Functions& functions, WorkerServices& services, AttemptLimits limits)
+    : functions_(functions), services_(services), limits_(limits) {}
+
+Attempts::~Attempts() {
+  GROVE_CHECK(running_ == 0, "an attempt outlives its worker");
+}
+
+void Attempts::Start(internal::v1::StartAttempt start) {
+  const auto [place, added] = attempts_.try_emplace(start.attempt());
+  if (!added) return;
+  place->second = std::make_unique<Attempt>();
+  Attempt& attempt = *place->second;
+  attempt.start = std::move(start);
+  attempt.label = std::make_shared<const FiberLabel>(
+      FiberLabel{.tenant = attempt.start.tenant(), .task = attempt.start.task()});
+  attempt.started_at = absl::Now();
+  ++running_;
+  ++stats_.started;
+  if (draining_) {
+    return Refuse(attempt, AttemptEnded::OUTCOME_INTERRUPTED,
+                  absl::UnavailableError("the worker drains"));
+  }
+  if (running_ > limits_.running_max) {
+    return Refuse(attempt, AttemptEnded::OUTCOME_INTERRUPTED,
+                  absl::ResourceExhaustedError(absl::StrCat("the worker runs ", limits_.running_max,
+                                                            " attempts, its limit")));
+  }
+  const auto function = functions_.find(attempt.start.function());
+  if (function == functions_.end()) {
+    return Refuse(attempt, AttemptEnded::OUTCOME_FAILED,
+                  absl::InvalidArgumentError(
+                      absl::StrCat("no function \"", attempt.start.function(), "\" here")));
+  }
+  const absl::Duration own = function->second.options.default_timeout;
+  attempt.timeout = attempt.start.timeout_ms() > 0
+                        ? absl::Milliseconds(attempt.start.timeout_ms())
+                        : (own > absl::ZeroDuration() ? own : limits_.default_timeout);
+  // The guard dies with the closure, also when the body throws or never runs.
+  struct Guard {
+    Attempts* attempts;
+    Attempt* attempt;
+    Guard(Attempts* owner, Attempt* guarded) : attempts(owner), attempt(guarded) {}
+    Guard(Guard&& other) noexcept
+        : attempts(other.attempts), attempt(std::exchange(other.attempt, nullptr)) {}
+    ~Guard() {
+      if (attempt == nullptr || attempt->end.has_value()) return;
+      attempts->EndsWithoutResult(attempt->start.attempt());
+    }
+  };
+  const SpawnOptions options{.name = attempt.start.function(), .label = attempt.label};
+  absl::StatusOr<FiberHandle> fiber = Spawn(
+      options, [guard = Guard(this, &attempt)] { return guard.attempts->Run(*guard.attempt); });
+  if (!fiber.ok()) return Refuse(attempt, AttemptEnded::OUTCOME_INTERRUPTED, fiber.status());
+  attempt.fiber = *std::move(fiber);
+  attempt.fiber_id = attempt.fiber->id();
+  started_.push_back(attempt.start.attempt());
+  news_.Set();
+}
+
+absl::Status Attempts::Run(Attempt& attempt) {
+  attempt.started_at = absl::Now();
+  absl::StatusOr<Output> result = Call(attempt);
+  if (result.ok()) attempt.output = *std::move(result);
+  Conclude(attempt, result.status());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Output> Attempts::Call(Attempt& attempt) {
+  Timeout timeout(attempt.timeout);
+  // Also when the function throws: an exception that a time-out led to is a time-out.
+  struct Watch {
+    const Timeout& timeout;
+    bool& fired;
+    ~Watch() { fired = timeout.fired(); }
+  } watch{timeout, attempt.timed_out};
+  Context context(*this, attempt);
+  return functions_.at(attempt.start.function()).function(context);
+}
+
+// The fiber never started, or an exception ends it: its handle will know which, once it has ended.
+void Attempts::EndsWithoutResult(uint64_t id) {
+  Hub::Current()->Post([this, id] {
+    const auto found = attempts_.find(id);
+    if (found == attempts_.end() || found->second->end.has_value()) return;
+    Conclude(*found->second, found->second->fiber.Join());
+  });
+}
+
+void Attempts::Refuse(Attempt& attempt, AttemptEnded::Outcome outcome, absl::Status why) {
+  if (outcome == AttemptEnded::OUTCOME_INTERRUPTED) attempt.cause = Attempt::Cause::kInterrupted;
+  Conclude(attempt, std::move(why));
+}
+
+// The cause decides before the status: a function may have turned the failed park into anything.
+void Attempts::Conclude(Attempt& attempt, absl::Status status) {
+  AttemptEnded& end = attempt.end.emplace();
+  end.set_attempt(attempt.start.attempt());
+  end.set_start_time_us(absl::ToUnixMicros(attempt.started_at));
+  end.set_end_time_us(absl::ToUnixMicros(absl::Now()));
+  if (status.ok() && attempt.output.has_value() &&
+      attempt.output->bytes.size() > limits_.output_max_bytes) {
+    status = absl::ResourceExhaustedError(
+        absl::StrCat("the output has ", attempt.output->bytes.size(), " bytes, more than the ",
+                     limits_.output_max_bytes, " of tasks.output_max_bytes"));
+  }
+  if (attempt.cause == Attempt::Cause::kCancelled) {
+    end.set_outcome(AttemptEnded::OUTCOME_CANCELLED);
+    status = absl::CancelledError(attempt.cancel_reason);
+  } else if (attempt.cause == Attempt::Cause::kInterrupted) {
+    end.set_outcome(AttemptEnded::OUTCOME_INTERRUPTED);
+    if (status.ok()) status = absl::UnavailableError("the worker ended");
+  } else if (attempt.timed_out) {
+    end.set_outcome(AttemptEnded::OUTCOME_TIMED_OUT);
+    status = absl::DeadlineExceededError(
+        absl::StrCat("timed out after ", absl::FormatDuration(attempt.timeout)));
+  } else if (status.ok()) {
+    end.set_outcome(AttemptEnded::OUTCOME_SUCCEEDED);
+    end.set_output(std::move(attempt.output->bytes));
+    end.set_output_content_type(std::move(attempt.output->content_type));
+  } else {
+    end.set_outcome(AttemptEnded::OUTCOME_FAILED);
+  }
+  if (!status.ok()) {
+    end.mutable_error()->set_code(static_cast<int>(status.code()));
+    end.mutable_error()->set_message(std::string(status.message()));
+  }
+  if (attempt.fiber) {
+    end.set_run_time_us(attempt.fiber->run_time() / 1000);
+    attempt.fiber = FiberHandle();
+  }
+  attempt.output.reset();
+  attempt.start.clear_input();
+  stats_.run_time_us += end.run_time_us();
+  ++stats_.ended;
+  if (--running_ == 0) idle_.Set();
+  ended_.push_back(end.attempt());
+  news_.Set();
+}
+
+void Attempts::Cancel(const internal::v1::CancelAttempt& cancel) {
+  const auto found = attempts_.find(cancel.attempt());
+  if (found == attempts_.end()) return;
+  Attempt& attempt = *found->second;
+  if (attempt.end.has_value() || attempt.timed_out) return;
+  if (attempt.cause != Attempt::Cause::kNone) return;
+  attempt.cause = Attempt::Cause::kCancelled;
+  attempt.cancel_reason = cancel.reason().empty() ? "cancelled" : cancel.reason();
+  attempt.fiber.Cancel();
+}
+
+void Attempts::Acknowledge(uint64_t id) {
+  const auto found = attempts_.find(id);
+  if (found == attempts_.end() || !found->second->end.has_value()) return;
+  attempts_.erase(found);
+  if (attempts_.empty()) acknowledged_.Set();
+}
+
+void Attempts::FillHello(internal::v1::Hello& hello) {
+  hello.set_capacity(limits_.running_max);
+  // An end counts as running until it is told, which is in the frames that follow.
+  started_.clear();
+  ended_.clear();
+  for (auto& [id, attempt] : attempts_) {
+    hello.add_running(id);
+    if (attempt->end.has_value()) ended_.push_back(id);
+  }
+  if (!ended_.empty()) news_.Set();
+}
+
+bool Attempts::TakeNews(internal::v1::WorkerFrame& frame) {
+  for (const uint64_t id : std::exchange(started_, {})) {
+    const auto found = attempts_.find(id);
+    if (found == attempts_.end()) continue;
+    internal::v1::AttemptStarted& started = *frame.add_started();
+    started.set_attempt(id);
+    started.set_fiber(found->second->fiber_id);
+  }
+  for (const uint64_t id : std::exchange(progressed_, {})) {
+    const auto found = attempts_.find(id);
+    if (found == attempts_.end()) continue;
+    Attempt& attempt = *found->second;
+    attempt.has_progress = false;
+    internal::v1::AttemptProgress& progress = *frame.add_progress();
+    progress.set_attempt(id);
+    progress.set_fraction(attempt.fraction);
+    progress.set_message(attempt.message);
+  }
+  TakeEnds(frame);
+  if (ended_.empty()) news_.Reset();
+  return frame.started_size() + frame.progress_size() + frame.ended_size() > 0;
+}
+
+void Attempts::TakeEnds(internal::v1::WorkerFrame& frame) {
+  size_t bytes = 0;
+  while (!ended_.empty() && bytes < kEndsPerFrameBytesMax) {
+    const auto found = attempts_.find(ended_.front());
+    ended_.pop_front();
+    if (found == attempts_.end()) continue;
+    *frame.add_ended() = *found->second->end;
+    bytes += found->second->end->ByteSizeLong();
+  }
+}
+
+absl::Status Attempts::Drain(MonotonicNanos deadline) {
+  draining_ = true;
+  if (running_ == 0) return absl::OkStatus();
+  idle_.Reset();
+  {
+    Timeout timeout(absl::Nanoseconds(deadline - Hub::Current()->now()));
+    const absl::Status status = idle_.Wait();
+    if (!timeout.fired()) return status;
+  }
+  for (auto& [id, attempt] : attempts_) {
+    if (attempt->end.has_value()) continue;
+    if (attempt->cause == Attempt::Cause::kNone) attempt->cause = Attempt::Cause::kInterrupted;
+    attempt->fiber.Cancel();
+  }
+  return running_ == 0 ? absl::OkStatus() : idle_.Wait();
+}
+
+absl::Status Attempts::AwaitAcknowledged() {
+  if (attempts_.empty()) return absl::OkStatus();
+  acknowledged_.Reset();
+  return acknowledged_.Wait();
+}
+
+}  // namespace grove

@@ -1,0 +1,35 @@
+// BackdoorListener: admits backdoor sessions to this worker, up to a limit.
+//
+// Hub thread only.
+#ifndef GROVE_SERVER_WORKER_BACKDOOR_LISTENER_H_
+#define GROVE_SERVER_WORKER_BACKDOOR_LISTENER_H_
+
+#include "absl/status/status.h"
+#include "grove/config/v1/config.pb.h"
+#include "runtime/listener.h"
+#include "server/backdoor/backdoor.h"
+#include "server/worker/publisher.h"
+
+namespace grove {
+
+class BackdoorListener {
+ public:
+  // `publisher` is told the number of sessions; it must outlive this.
+  BackdoorListener(const config::v1::Backdoor& config, BackdoorEnvironment environment,
+                   Publisher& publisher);
+
+  // The body of a fiber: until cancelled. Sessions outlive it, so this must outlive the hub's run.
+  // **Parks.**
+  absl::Status Run(Listener& listener);
+
+ private:
+  const BackdoorLimits limits_;
+  const int sessions_max_;
+  const BackdoorEnvironment environment_;
+  Publisher& publisher_;
+  int sessions_ = 0;
+};
+
+}  // namespace grove
+
+#endif  // GROVE_SERVER_WORKER_BACKDOOR_LISTENER_H_

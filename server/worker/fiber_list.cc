@@ -1,0 +1,100 @@
+#include "server/worker/fiber_list.h"
+
+#include <algorithm>
+#include <map>
+
+#include "absl/strings/str_format.h"
+
+namespace grove {
+namespace {
+
+using internal::v1::ListFibersReply;
+
+std::string DescribeWait(const WaitFor& wait) {
+  switch (wait.kind) {
+    case WaitFor::Kind::kNothing:
+      return "";
+    case WaitFor::Kind::kRead:
+      return absl::StrFormat("read fd %d", wait.fd);
+    case WaitFor::Kind::kWrite:
+      return absl::StrFormat("write fd %d", wait.fd);
+    case WaitFor::Kind::kAccept:
+      return absl::StrFormat("accept fd %d", wait.fd);
+    case WaitFor::Kind::kTimer:
+      return "timer";
+    case WaitFor::Kind::kEvent:
+      return absl::StrFormat("event %p", wait.object);
+    case WaitFor::Kind::kSemaphore:
+      return absl::StrFormat("semaphore %p", wait.object);
+    case WaitFor::Kind::kQueue:
+      return absl::StrFormat("queue %p", wait.object);
+    case WaitFor::Kind::kJoin:
+      return absl::StrFormat("join of fiber %d", static_cast<const Fiber*>(wait.object)->id());
+    case WaitFor::Kind::kPool:
+      return absl::StrFormat("pool %p", wait.object);
+    case WaitFor::Kind::kOffload:
+      return "offload";
+  }
+  return "";
+}
+
+ListFibersReply::Fiber::State StateOf(const Fiber& fiber) {
+  switch (fiber.state()) {
+    case Fiber::State::kRunnable:
+      return ListFibersReply::Fiber::STATE_RUNNABLE;
+    case Fiber::State::kRunning:
+      return ListFibersReply::Fiber::STATE_RUNNING;
+    case Fiber::State::kParked:
+      return ListFibersReply::Fiber::STATE_PARKED;
+    case Fiber::State::kEnded:
+      break;
+  }
+  return ListFibersReply::Fiber::STATE_UNSPECIFIED;
+}
+
+ListFibersReply::Fiber Describe(const Fiber& fiber, MonotonicNanos now) {
+  ListFibersReply::Fiber view;
+  view.set_id(fiber.id());
+  view.set_name(std::string(fiber.name()));
+  view.set_state(StateOf(fiber));
+  if (fiber.state() == Fiber::State::kParked) {
+    view.set_waiting_for(DescribeWait(fiber.waiting_for()));
+  }
+  view.set_age_us((now - fiber.spawned_at()) / 1000);
+  view.set_switches(static_cast<int64_t>(fiber.switches()));
+  view.set_spawn_site(absl::StrFormat("%s:%d", fiber.spawn_site().file_name(),
+                                      static_cast<int>(fiber.spawn_site().line())));
+  if (const FiberLabel* label = fiber.label(); label != nullptr) {
+    view.set_tenant(label->tenant);
+    view.set_task(label->task);
+  }
+  return view;
+}
+
+}  // namespace
+
+ListFibersReply ListFibers(const internal::v1::ListFibers& request) {
+  Hub& hub = *Hub::Current();
+  const size_t limit = std::clamp(request.limit(), 1, kFibersPerReplyMax);
+  // One more than asked for, to know whether there are more.
+  std::map<FiberId, ListFibersReply::Fiber> smallest;
+  size_t cursor = 0;
+  do {
+    cursor = hub.VisitFibers(cursor, kFibersPerSlice, [&](const Fiber& fiber) {
+      if (fiber.id() <= request.after()) return;
+      if (smallest.size() > limit && fiber.id() > smallest.rbegin()->first) return;
+      smallest.insert_or_assign(fiber.id(), Describe(fiber, hub.now()));
+      if (smallest.size() > limit + 1) smallest.erase(std::prev(smallest.end()));
+    });
+    if (cursor != 0) Yield();
+  } while (cursor != 0);
+  ListFibersReply reply;
+  reply.set_request(request.request());
+  reply.set_more(smallest.size() > limit);
+  for (auto& [id, fiber] : smallest) {
+    if (reply.fibers_size() < static_cast<int>(limit)) *reply.add_fibers() = std::move(fiber);
+  }
+  return reply;
+}
+
+}  // namespace grove

@@ -1,0 +1,23 @@
+// ListFibers: the live fibers of this hub, as control and its clients see them.
+//
+// Hub thread only.
+#ifndef GROVE_SERVER_WORKER_FIBER_LIST_H_
+#define GROVE_SERVER_WORKER_FIBER_LIST_H_
+
+#include "grove/internal/v1/link.pb.h"
+#include "runtime/hub.h"
+
+namespace grove {
+
+// Most fibers in one reply, whatever was asked for.
+inline constexpr int kFibersPerReplyMax = 1000;
+// Looked at before other fibers get their turn.
+inline constexpr size_t kFibersPerSlice = 4096;
+
+// The `request.limit` smallest ids above `request.after`. A fiber that lives throughout the call is
+// listed; younger and dying ones may be. **Parks** (yields) between slices.
+internal::v1::ListFibersReply ListFibers(const internal::v1::ListFibers& request);
+
+}  // namespace grove
+
+#endif  // GROVE_SERVER_WORKER_FIBER_LIST_H_

@@ -1,0 +1,160 @@
+#include "server/worker/link.h"
+
+#include <unistd.h>
+
+#include <random>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "runtime/hub.h"
+#include "server/log.h"
+#include "server/worker/fiber_list.h"
+#include "server/worker/frame.h"
+#include "server/worker/peer.h"
+
+namespace grove {
+namespace {
+
+// After an accept that failed for want of descriptors or memory.
+constexpr absl::Duration kAcceptPause = absl::Milliseconds(100);
+
+// Unique per process, also across restarts of the machine's pids.
+uint64_t NewIncarnation() {
+  std::random_device random;
+  return (static_cast<uint64_t>(random()) << 32 | random()) ^
+         static_cast<uint64_t>(absl::ToUnixNanos(absl::Now()));
+}
+
+}  // namespace
+
+struct LinkServer::Session {
+  Socket socket;
+  std::deque<internal::v1::ListFibers> fiber_requests;
+  bool drain_told = false;
+};
+
+LinkServer::LinkServer(int worker, const Attempts::Functions& functions, Attempts& attempts)
+    : worker_(worker), incarnation_(NewIncarnation()), functions_(functions), attempts_(attempts) {}
+
+absl::Status LinkServer::Run(Listener& listener) {
+  for (;;) {
+    absl::StatusOr<Socket> socket = listener.Accept();
+    if (absl::IsResourceExhausted(socket.status())) {
+      if (absl::Status status = Sleep(kAcceptPause); !status.ok()) return status;
+      continue;
+    }
+    if (!socket.ok()) return socket.status();
+    if (absl::Status status = CheckPeer(*socket); !status.ok()) {
+      Log(LogLevel::kWarning, "refused a connection to the link", {{"error", status.message()}});
+      continue;
+    }
+    if (current_ != nullptr) current_->socket.Close();
+    auto fiber = Spawn("link", [this, socket = *std::move(socket)]() mutable {
+      const absl::Status status = Serve(std::move(socket));
+      if (status.ok() || absl::IsCancelled(status) || absl::IsAborted(status)) return;
+      Log(LogLevel::kWarning, "the link to control broke", {{"error", status.message()}});
+    });
+    if (!fiber.ok()) return fiber.status();
+  }
+}
+
+absl::Status LinkServer::Serve(Socket socket) {
+  Session session{.socket = std::move(socket)};
+  current_ = &session;
+  absl::Status status = WriteFrame(session.socket, Greeting().SerializeAsString());
+  if (status.ok()) {
+    absl::StatusOr<FiberHandle> writer = Spawn("link.write", [&] { return WriteFrames(session); });
+    if (!writer.ok()) {
+      status = writer.status();
+    } else {
+      status = ReadFrames(session);
+      writer->Cancel();
+      session.socket.Close();
+      // It uses the session on this stack, so even a cancelled fiber waits for it; its socket is
+      // closed and it is cancelled, so it ends with its next park.
+      while (!writer->ended()) {
+        if (!writer->Join().ok() && !writer->ended()) Yield();
+      }
+    }
+  }
+  if (current_ == &session) current_ = nullptr;
+  return status;
+}
+
+internal::v1::WorkerFrame LinkServer::Greeting() {
+  internal::v1::WorkerFrame frame;
+  internal::v1::Hello& hello = *frame.mutable_hello();
+  hello.set_worker(worker_);
+  hello.set_pid(getpid());
+  hello.set_incarnation(incarnation_);
+  for (const auto& [name, entry] : functions_) {
+    internal::v1::FunctionDescription& function = *hello.add_functions();
+    function.set_name(name);
+    function.set_description(entry.options.description);
+    function.set_input_example(entry.options.input_example);
+    function.set_default_timeout_ms(absl::ToInt64Milliseconds(entry.options.default_timeout));
+  }
+  attempts_.FillHello(hello);
+  frame.set_draining(draining_);
+  return frame;
+}
+
+absl::Status LinkServer::ReadFrames(Session& session) {
+  for (;;) {
+    absl::StatusOr<std::string> bytes = ReadFrame(session.socket);
+    if (absl::IsOutOfRange(bytes.status())) return absl::OkStatus();
+    if (!bytes.ok()) return bytes.status();
+    internal::v1::ControlFrame frame;
+    if (!frame.ParseFromString(*bytes)) {
+      return absl::InvalidArgumentError("a frame of control's is malformed");
+    }
+    Obey(session, frame);
+  }
+}
+
+void LinkServer::Obey(Session& session, internal::v1::ControlFrame& frame) {
+  for (const uint64_t attempt : frame.acknowledged()) attempts_.Acknowledge(attempt);
+  for (internal::v1::StartAttempt& start : *frame.mutable_start()) {
+    attempts_.Start(std::move(start));
+  }
+  for (const internal::v1::CancelAttempt& cancel : frame.cancel()) attempts_.Cancel(cancel);
+  for (internal::v1::ListFibers& request : *frame.mutable_list_fibers()) {
+    if (session.fiber_requests.size() >= kFiberRequestsMax) session.fiber_requests.pop_front();
+    session.fiber_requests.push_back(std::move(request));
+  }
+  if (!session.fiber_requests.empty()) attempts_.news().Set();
+}
+
+absl::Status LinkServer::WriteFrames(Session& session) {
+  for (;;) {
+    if (absl::Status status = attempts_.news().Wait(); !status.ok()) return status;
+    // To the end of the run queue: what other fibers say in this turn goes into the same frame.
+    Yield();
+    if (current_ != &session) return absl::AbortedError("another control has connected");
+    internal::v1::WorkerFrame frame;
+    if (!Gather(session, frame)) continue;
+    absl::Status status = WriteFrame(session.socket, frame.SerializeAsString());
+    if (!status.ok()) return status;
+  }
+}
+
+bool LinkServer::Gather(Session& session, internal::v1::WorkerFrame& frame) {
+  bool any = attempts_.TakeNews(frame);
+  for (const internal::v1::ListFibers& request : std::exchange(session.fiber_requests, {})) {
+    *frame.add_fibers() = ListFibers(request);
+    any = true;
+  }
+  if (draining_ && !session.drain_told) {
+    session.drain_told = true;
+    frame.set_draining(true);
+    any = true;
+  }
+  return any;
+}
+
+void LinkServer::AnnounceDrain() {
+  draining_ = true;
+  attempts_.news().Set();
+}
+
+}  // namespace grove

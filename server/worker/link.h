@@ -1,0 +1,59 @@
+// LinkServer: the worker's end of the conversation with control.
+//
+// Control connects to the slot's socket; the worker greets it with what runs, then sends what
+// gathered once per hub turn. A new connection takes the place of an old one: control has
+// restarted. Attempts go on whether or not anybody is connected.
+// Hub thread only.
+#ifndef GROVE_SERVER_WORKER_LINK_H_
+#define GROVE_SERVER_WORKER_LINK_H_
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+
+#include "absl/status/status.h"
+#include "runtime/listener.h"
+#include "runtime/socket.h"
+#include "server/worker/attempts.h"
+
+namespace grove {
+
+// Requests for fiber lists that wait for their turn; the oldest are dropped beyond.
+inline constexpr size_t kFiberRequestsMax = 256;
+
+class LinkServer {
+ public:
+  // Says who the worker is. Everything must outlive it.
+  LinkServer(int worker, const Attempts::Functions& functions, Attempts& attempts);
+  LinkServer(const LinkServer&) = delete;
+  LinkServer& operator=(const LinkServer&) = delete;
+
+  // The body of a fiber: serves control after control until cancelled. **Parks.**
+  absl::Status Run(Listener& listener);
+  // Speaks with one control until either side ends. **Parks.**
+  absl::Status Serve(Socket socket);
+
+  // Tells control, now and in every later greeting.
+  void AnnounceDrain();
+  bool connected() const { return current_ != nullptr; }
+
+ private:
+  struct Session;
+
+  internal::v1::WorkerFrame Greeting();
+  absl::Status ReadFrames(Session& session);
+  absl::Status WriteFrames(Session& session);
+  void Obey(Session& session, internal::v1::ControlFrame& frame);
+  bool Gather(Session& session, internal::v1::WorkerFrame& frame);
+
+  const int worker_;
+  const uint64_t incarnation_;
+  const Attempts::Functions& functions_;
+  Attempts& attempts_;
+  bool draining_ = false;
+  Session* current_ = nullptr;
+};
+
+}  // namespace grove
+
+#endif  // GROVE_SERVER_WORKER_LINK_H_

@@ -1,0 +1,221 @@
+#include "server/worker/link.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <set>
+
+#include "gtest/gtest.h"
+#include "runtime/hub.h"
+#include "runtime/offload.h"
+#include "server/functions/fetch.h"
+#include "server/worker/frame.h"
+
+namespace grove {
+namespace {
+
+using internal::v1::AttemptEnded;
+using internal::v1::ControlFrame;
+using internal::v1::WorkerFrame;
+
+// Control's end of a link.
+class FarEnd {
+ public:
+  explicit FarEnd(LinkServer& link) {
+    int ends[2];
+    EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    socket_ = *Socket::Adopt(ends[0]);
+    auto near = Socket::Adopt(ends[1]);
+    fiber_ = *Spawn(
+        "near", [&link, near = *std::move(near)]() mutable { return link.Serve(std::move(near)); });
+  }
+  ~FarEnd() {
+    socket_.Close();
+    fiber_.Join().IgnoreError();
+  }
+
+  WorkerFrame Read() {
+    WorkerFrame frame;
+    auto bytes = ReadFrame(socket_);
+    EXPECT_TRUE(bytes.ok()) << bytes.status();
+    EXPECT_TRUE(frame.ParseFromString(bytes.value_or("")));
+    return frame;
+  }
+  // The next frame with an end in it.
+  AttemptEnded ReadEnd() {
+    for (;;) {
+      WorkerFrame frame = Read();
+      if (frame.ended_size() > 0) return frame.ended(0);
+    }
+  }
+  void Write(const ControlFrame& frame) {
+    EXPECT_TRUE(WriteFrame(socket_, frame.SerializeAsString()).ok());
+  }
+  void Start(uint64_t id, std::string function) {
+    ControlFrame frame;
+    frame.add_start()->set_attempt(id);
+    frame.mutable_start(0)->set_function(std::move(function));
+    frame.mutable_start(0)->set_task("tenants/default/tasks/9");
+    Write(frame);
+  }
+  void WriteRaw(std::string_view bytes) { EXPECT_TRUE(socket_.Write(bytes).ok()); }
+  absl::Status Join() { return fiber_.Join(); }
+
+ private:
+  Socket socket_;
+  FiberHandle fiber_;
+};
+
+class LinkTest : public ::testing::Test {
+ protected:
+  LinkTest() {
+    functions_["echo"] = {[](TaskContext& context) -> absl::StatusOr<Output> {
+                            return Output{std::string(context.input())};
+                          },
+                          {.description = "gives back its input"}};
+    functions_["gate"] = {[this](TaskContext&) -> absl::StatusOr<Output> {
+                            if (absl::Status open = gate_.Wait(); !open.ok()) return open;
+                            return Output{"through"};
+                          },
+                          {}};
+  }
+  void Run(std::function<void()> body) {
+    auto hub = Hub::Create();
+    ASSERT_TRUE(hub.ok());
+    (*hub)
+        ->Run([&] {
+          body();
+          EXPECT_TRUE(attempts_.Drain(Hub::Current()->now()).ok());
+        })
+        .IgnoreError();
+  }
+
+  Event gate_;
+  Attempts::Functions functions_;
+  std::unique_ptr<FetchClient> fetch_ = *FetchClient::Create(FetchPolicy{});
+  OffloadPool offload_{{}};
+  WorkerServices services_{.worker = 3, .fetch = *fetch_, .offload = offload_};
+  Attempts attempts_{functions_, services_, {}};
+  LinkServer link_{3, functions_, attempts_};
+};
+
+TEST_F(LinkTest, TheWorkerGreetsFirst) {
+  Run([&] {
+    FarEnd control(link_);
+    const auto hello = control.Read().hello();
+    EXPECT_EQ(hello.worker(), 3);
+    EXPECT_EQ(hello.pid(), getpid());
+    EXPECT_NE(hello.incarnation(), 0u);
+    EXPECT_EQ(hello.capacity(), 10'000);
+    ASSERT_EQ(hello.functions_size(), 2);
+    EXPECT_EQ(hello.functions(0).name(), "echo");
+    EXPECT_EQ(hello.functions(0).description(), "gives back its input");
+    EXPECT_EQ(hello.running_size(), 0);
+  });
+}
+
+TEST_F(LinkTest, RunsAnAttemptAndTellsItsStartAndEnd) {
+  Run([&] {
+    FarEnd control(link_);
+    control.Read();
+    control.Start(7, "echo");
+    const WorkerFrame frame = control.Read();
+    ASSERT_EQ(frame.started_size(), 1);
+    EXPECT_EQ(frame.started(0).attempt(), 7u);
+    ASSERT_EQ(frame.ended_size(), 1);
+    EXPECT_EQ(frame.ended(0).outcome(), AttemptEnded::OUTCOME_SUCCEEDED);
+  });
+}
+
+TEST_F(LinkTest, AttemptsOutliveControlAndAreInTheNextGreeting) {
+  Run([&] {
+    {
+      FarEnd control(link_);
+      control.Read();
+      control.Start(7, "gate");
+      EXPECT_EQ(control.Read().started_size(), 1);
+    }
+    EXPECT_FALSE(link_.connected());
+    EXPECT_EQ(attempts_.running(), 1);
+    FarEnd control(link_);
+    const auto hello = control.Read().hello();
+    ASSERT_EQ(hello.running_size(), 1);
+    EXPECT_EQ(hello.running(0), 7u);
+    gate_.Set();
+    EXPECT_EQ(control.ReadEnd().output(), "through");
+  });
+}
+
+TEST_F(LinkTest, TellsAnEndAgainUntilItIsAcknowledged) {
+  Run([&] {
+    for (int time = 0; time < 2; ++time) {
+      FarEnd control(link_);
+      control.Read();
+      if (time == 0) control.Start(7, "echo");
+      EXPECT_EQ(control.ReadEnd().attempt(), 7u);
+    }
+    FarEnd control(link_);
+    EXPECT_EQ(control.Read().hello().running_size(), 1);
+    ControlFrame frame;
+    frame.add_acknowledged(7);
+    frame.add_list_fibers()->set_request(1);  // answered after the acknowledgement was taken
+    control.Write(frame);
+    while (control.Read().fibers_size() == 0) {
+    }
+    EXPECT_EQ(attempts_.unacknowledged(), 0u);
+  });
+}
+
+TEST_F(LinkTest, ListsFibersInPagesByAscendingId) {
+  Run([&] {
+    FarEnd control(link_);
+    control.Read();
+    for (uint64_t id = 1; id <= 5; ++id) control.Start(id, "gate");
+    for (int started = 0; started < 5;) started += control.Read().started_size();
+    std::set<uint64_t> seen;
+    uint64_t after = 0;
+    int of_task = 0;
+    for (bool more = true; more;) {
+      ControlFrame frame;
+      frame.add_list_fibers()->set_request(42);
+      frame.mutable_list_fibers(0)->set_after(after);
+      frame.mutable_list_fibers(0)->set_limit(2);
+      control.Write(frame);
+      const WorkerFrame answer = control.Read();
+      ASSERT_EQ(answer.fibers_size(), 1);
+      EXPECT_EQ(answer.fibers(0).request(), 42u);
+      EXPECT_LE(answer.fibers(0).fibers_size(), 2);
+      for (const auto& fiber : answer.fibers(0).fibers()) {
+        EXPECT_GT(fiber.id(), after);
+        after = fiber.id();
+        seen.insert(fiber.id());
+        of_task += fiber.task() == "tenants/default/tasks/9" && fiber.name() == "gate";
+      }
+      more = answer.fibers(0).more();
+    }
+    EXPECT_EQ(of_task, 5);
+    EXPECT_EQ(seen.size(), Hub::Current()->Stats().fibers_live);
+    gate_.Set();
+  });
+}
+
+TEST_F(LinkTest, TellsThatItDrains) {
+  Run([&] {
+    FarEnd control(link_);
+    EXPECT_FALSE(control.Read().draining());
+    link_.AnnounceDrain();
+    EXPECT_TRUE(control.Read().draining());
+  });
+}
+
+TEST_F(LinkTest, EndsTheConversationOnAMalformedFrame) {
+  Run([&] {
+    FarEnd control(link_);
+    control.Read();
+    control.WriteRaw(std::string_view("\0\0\0\3\xff\xff\xff", 7));
+    EXPECT_EQ(control.Join().code(), absl::StatusCode::kInvalidArgument);
+  });
+}
+
+}  // namespace
+}  // namespace grove

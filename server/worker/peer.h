@@ -1,0 +1,16 @@
+// CheckPeer: whether who connected to a UNIX socket may speak there.
+#ifndef GROVE_SERVER_WORKER_PEER_H_
+#define GROVE_SERVER_WORKER_PEER_H_
+
+#include "absl/status/status.h"
+#include "runtime/socket.h"
+
+namespace grove {
+
+// OK for a process of this user; kPermissionDenied names any other. The socket's directory keeps
+// others out; this keeps out whoever got in all the same.
+absl::Status CheckPeer(const Socket& socket);
+
+}  // namespace grove
+
+#endif  // GROVE_SERVER_WORKER_PEER_H_

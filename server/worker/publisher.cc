@@ -1,0 +1,67 @@
+#include "server/worker/publisher.h"
+
+#include <atomic>
+
+namespace grove {
+namespace {
+
+template <typename T, typename V>
+void Store(std::atomic<T>& place, V value) {
+  place.store(static_cast<T>(value), std::memory_order_relaxed);
+}
+
+}  // namespace
+
+void Publisher::Publish(Hub& hub) {
+  Store(slot_.last_turn_ns, hub.now());
+  PublishHub(hub.Stats());
+  PublishHttp();
+  WorkerCounters& live = slot_.live;
+  Store(live.attempts_started, attempts_.stats().started);
+  Store(live.attempts_ended, attempts_.stats().ended);
+  Store(live.attempt_run_microseconds, attempts_.stats().run_time_us);
+  Store(slot_.attempts_running, attempts_.running());
+  const FetchStats fetch = fetch_.stats();
+  Store(live.fetches, fetch.fetches);
+  Store(live.fetch_failures, fetch.failures);
+  Store(slot_.offload_queued, offload_.queued());
+  Store(slot_.offload_running, offload_.running());
+  Store(slot_.backdoor_sessions, backdoor_sessions_);
+}
+
+void Publisher::PublishHub(const HubStats& stats) {
+  WorkerCounters& live = slot_.live;
+  Store(live.hub_turns, stats.turns);
+  Store(live.hub_polls, stats.polls);
+  Store(live.switches, stats.switches);
+  Store(live.fibers_spawned, stats.spawned);
+  Store(live.uncaught_exceptions, stats.uncaught_exceptions);
+  Store(live.timers_fired, stats.timers_fired);
+  for (size_t bucket = 0; bucket < stats.lag_counts.size(); ++bucket) {
+    Store(live.lag_counts[bucket], stats.lag_counts[bucket]);
+  }
+  Store(live.lag_microseconds_sum, stats.lag_seconds_sum * 1e6);
+  Store(slot_.fibers, stats.fibers_live);
+  Store(slot_.run_queue_length, stats.run_queue_length);
+  Store(slot_.timers, stats.timers_armed);
+}
+
+void Publisher::PublishHttp() {
+  WorkerCounters& live = slot_.live;
+  Store(live.http_connections, http_.connections);
+  Store(live.http_parse_errors, http_.refused);
+  Store(live.http_bytes_in, http_.bytes_in);
+  Store(live.http_bytes_out, http_.bytes_out);
+  Store(slot_.http_connections_open, http_.open);
+  Store(slot_.http_requests_running, http_.running);
+  // Five hundred codes, of which few ever change: looked at only after an answer.
+  const uint64_t answered = http_.requests - http_.running + http_.refused;
+  if (answered == answered_) return;
+  answered_ = answered;
+  for (size_t index = 0; index < http_.responses.size(); ++index) {
+    if (http_.responses[index] != 0)
+      Store(live.http_responses[index + 100], http_.responses[index]);
+  }
+}
+
+}  // namespace grove

@@ -1,0 +1,42 @@
+// Publisher: copies a worker's live numbers into its slot of the scoreboard.
+//
+// Called at the end of every hub turn: relaxed stores of numbers that are at hand, no system call.
+// Hub thread only.
+#ifndef GROVE_SERVER_WORKER_PUBLISHER_H_
+#define GROVE_SERVER_WORKER_PUBLISHER_H_
+
+#include "runtime/hub.h"
+#include "runtime/offload.h"
+#include "server/functions/fetch.h"
+#include "server/http/options.h"
+#include "server/metrics/scoreboard.h"
+#include "server/worker/attempts.h"
+
+namespace grove {
+
+class Publisher {
+ public:
+  // All must outlive it.
+  Publisher(WorkerSlot& slot, const http::ServerStats& http, const Attempts& attempts,
+            const FetchClient& fetch, const OffloadPool& offload)
+      : slot_(slot), http_(http), attempts_(attempts), fetch_(fetch), offload_(offload) {}
+
+  void Publish(Hub& hub);
+  void set_backdoor_sessions(int64_t sessions) { backdoor_sessions_ = sessions; }
+
+ private:
+  void PublishHub(const HubStats& stats);
+  void PublishHttp();
+
+  WorkerSlot& slot_;
+  const http::ServerStats& http_;
+  const Attempts& attempts_;
+  const FetchClient& fetch_;
+  const OffloadPool& offload_;
+  int64_t backdoor_sessions_ = 0;
+  uint64_t answered_ = 0;
+};
+
+}  // namespace grove
+
+#endif  // GROVE_SERVER_WORKER_PUBLISHER_H_

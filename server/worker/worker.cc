@@ -1,0 +1,335 @@
+#include "server/worker/worker.h"
+
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "runtime/hub.h"
+#include "runtime/listener.h"
+#include "runtime/offload.h"
+#include "runtime/socket.h"
+#include "runtime/timeout.h"
+#include "server/backdoor/backdoor.h"
+#include "server/functions/fetch.h"
+#include "server/http/server.h"
+#include "server/log.h"
+#include "server/worker/attempts.h"
+#include "server/worker/backdoor_listener.h"
+#include "server/worker/crash_report.h"
+#include "server/worker/link.h"
+#include "server/worker/periodic.h"
+#include "server/worker/publisher.h"
+
+namespace grove {
+namespace {
+
+// Handlers and functions parse, format and call libraries: more than the runtime's own default.
+constexpr size_t kStackBytes = 256 * 1024;
+// An idle hub turns this often, so that a stuck one is told from an idle one.
+constexpr absl::Duration kHeartbeat = absl::Seconds(1);
+// For control to acknowledge what ended, once the drain is over; below the supervisor's grace.
+constexpr absl::Duration kFarewell = absl::Seconds(1);
+
+AttemptLimits AttemptLimitsOf(const config::v1::Tasks& tasks) {
+  return {.running_max = tasks.running_max_per_worker(),
+          .output_max_bytes = static_cast<size_t>(tasks.output_max_bytes()),
+          .default_timeout = absl::Milliseconds(tasks.default_timeout_ms())};
+}
+
+http::ServerOptions HttpOptionsOf(const config::v1::Http& config) {
+  http::ServerOptions options;
+  options.connections_max = config.connections_max();
+  options.idle_timeout = absl::Milliseconds(config.idle_timeout_ms());
+  options.header_timeout = absl::Milliseconds(config.header_timeout_ms());
+  options.io_timeout = absl::Milliseconds(config.io_timeout_ms());
+  options.body_max_bytes = config.body_max_bytes();
+  options.on_failure = [](const http::Request& request, const absl::Status& status) {
+    Log(LogLevel::kError, "a handler failed",
+        {{"method", request.method}, {"path", request.path}, {"error", status.ToString()}});
+  };
+  return options;
+}
+
+// Blocks what the hub reads from a signalfd, and what only the supervisor acts on. Threads started
+// later inherit it.
+absl::StatusOr<int> OpenSignals() {
+  sigset_t blocked;
+  sigemptyset(&blocked);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&blocked, number);
+  sigprocmask(SIG_SETMASK, &blocked, nullptr);
+  sigset_t read;
+  sigemptyset(&read);
+  sigaddset(&read, SIGTERM);
+  const int fd = signalfd(-1, &read, SFD_CLOEXEC | SFD_NONBLOCK);
+  if (fd < 0) return ErrnoStatus(errno, "signalfd");
+  return fd;
+}
+
+// Everything a worker consists of. Outlives the hub's run, since fibers of any part may end last.
+class Worker {
+ public:
+  Worker(const WorkerInheritance& inheritance, const config::v1::Config& config,
+         const Application& application, WorkerSlot& slot, std::unique_ptr<FetchClient> fetch)
+      : inheritance_(inheritance),
+        config_(config),
+        application_(application),
+        slot_(slot),
+        fetch_(std::move(fetch)),
+        offload_({.threads = config.runtime().offload_threads()}),
+        services_{.worker = inheritance.slot, .fetch = *fetch_, .offload = offload_},
+        attempts_(application.functions(), services_, AttemptLimitsOf(config.tasks())),
+        link_(inheritance.slot, application.functions(), attempts_),
+        periodic_(application.periodic(), services_),
+        publisher_(slot, http_stats_, attempts_, *fetch_, offload_),
+        backdoor_(config.backdoor(), BackdoorEnvironmentOf(), publisher_) {}
+
+  // The main fiber: serves until told to stop, then drains.
+  absl::Status Run(int signal_fd);
+  void StopThreads() { offload_.Stop(); }
+
+ private:
+  http::Router MakeRouter();
+  BackdoorEnvironment BackdoorEnvironmentOf();
+  absl::Status WatchSignals(int signal_fd);
+  absl::Status WatchLifeline();
+  absl::Status Serve();
+  absl::Status AnnounceReady();
+  void Drain();
+  // Runs `body` on a fiber that the worker cannot do without.
+  template <typename F>
+  absl::Status Keep(std::string_view name, F body);
+
+  const WorkerInheritance inheritance_;
+  const config::v1::Config& config_;
+  const Application& application_;
+  WorkerSlot& slot_;
+  const std::unique_ptr<FetchClient> fetch_;
+  OffloadPool offload_;
+  WorkerServices services_;
+  http::ServerStats http_stats_;
+  std::optional<http::Server> http_;
+  std::optional<Listener> link_listener_;
+  std::optional<Listener> backdoor_listener_;
+  Attempts attempts_;
+  LinkServer link_;
+  PeriodicWork periodic_;
+  Publisher publisher_;
+  BackdoorListener backdoor_;
+  // Why it stops: OK when told to.
+  absl::Status why_;
+  Event stop_;
+};
+
+http::Router Worker::MakeRouter() {
+  std::map<std::string, http::Handler> handlers;
+  const auto handler = [&](const std::string& name) {
+    auto [place, added] = handlers.try_emplace(name);
+    if (added) place->second = application_.handlers().at(name)(services_);
+    return place->second;
+  };
+  http::Router router;
+  for (const config::v1::Route& route : config_.http().routes()) {
+    router.Add(route.method(), route.path(), handler(route.function()));
+  }
+  if (config_.http().routes_size() > 0) return router;
+  for (const Application::Route& route : application_.routes()) {
+    router.Add(route.method, route.path, handler(route.handler));
+  }
+  return router;
+}
+
+BackdoorEnvironment Worker::BackdoorEnvironmentOf() {
+  BackdoorEnvironment environment;
+  environment.worker = inheritance_.slot;
+  environment.worker_facts = [this]() -> BackdoorRow {
+    return {{"worker", int64_t{inheritance_.slot}},
+            {"pid", int64_t{getpid()}},
+            {"attempts_running", attempts_.running()},
+            {"attempts_ended", static_cast<int64_t>(attempts_.stats().ended)},
+            {"attempts_unacknowledged", static_cast<int64_t>(attempts_.unacknowledged())},
+            {"http_connections", static_cast<int64_t>(http_stats_.open)},
+            {"http_requests", static_cast<int64_t>(http_stats_.requests)},
+            {"linked", link_.connected()},
+            {"draining", stop_.ready()}};
+  };
+  environment.pools = [this]() -> BackdoorTable {
+    return {{{"name", std::string("offload")},
+             {"size", int64_t{config_.runtime().offload_threads()}},
+             {"running", int64_t{offload_.running()}},
+             {"waiting", static_cast<int64_t>(offload_.queued())}},
+            {{"name", std::string("fetch")},
+             {"size", int64_t{config_.fetch().concurrency_max()}},
+             {"running", fetch_->stats().running},
+             {"waiting", fetch_->stats().waiting}},
+            {{"name", std::string("attempts")},
+             {"size", config_.tasks().running_max_per_worker()},
+             {"running", attempts_.running()},
+             {"waiting", int64_t{0}}}};
+  };
+  environment.audit = [](std::string_view line) {
+    Log(LogLevel::kInfo, "backdoor", {{"line", line}});
+  };
+  return environment;
+}
+
+template <typename F>
+absl::Status Worker::Keep(std::string_view name, F body) {
+  return Spawn(name,
+               [this, name, body = std::move(body)]() mutable {
+                 absl::Status status = body();
+                 if (Hub::Current()->running()->cancelled() || stop_.ready()) return;
+                 why_ =
+                     absl::InternalError(absl::StrCat(std::string(name), ": ", status.ToString()));
+                 stop_.Set();
+               })
+      .status();
+}
+
+absl::Status Worker::WatchSignals(int signal_fd) {
+  absl::StatusOr<Socket> signals = Socket::Adopt(signal_fd);
+  if (!signals.ok()) return signals.status();
+  return Keep("signals", [this, signals = *std::move(signals)]() mutable {
+    signalfd_siginfo info;
+    for (;;) {
+      absl::StatusOr<size_t> got = signals.Read({reinterpret_cast<char*>(&info), sizeof(info)});
+      if (!got.ok()) return got.status();
+      if (!stop_.ready()) stop_.Set();
+    }
+  });
+}
+
+// Beside PR_SET_PDEATHSIG, which a setuid or capability change would clear.
+absl::Status Worker::WatchLifeline() {
+  absl::StatusOr<Socket> lifeline = Socket::Adopt(inheritance_.lifeline_fd);
+  if (!lifeline.ok()) return lifeline.status();
+  return Keep("lifeline", [lifeline = *std::move(lifeline)]() mutable {
+    char byte;
+    absl::StatusOr<size_t> got = lifeline.Read({&byte, 1});
+    if (got.ok() && *got == 0) {
+      Log(LogLevel::kError, "the supervisor is gone: ending at once");
+      _exit(1);
+    }
+    return got.status();
+  });
+}
+
+absl::Status Worker::Serve() {
+  absl::StatusOr<Listener> link = Listener::Adopt(inheritance_.link_fd);
+  if (!link.ok()) return link.status();
+  link_listener_.emplace(*std::move(link));
+  absl::Status status = Keep("link.accept", [this] { return link_.Run(*link_listener_); });
+  if (!status.ok()) return status;
+  absl::StatusOr<Listener> backdoor = Listener::Adopt(inheritance_.backdoor_fd);
+  if (!backdoor.ok()) return backdoor.status();
+  backdoor_listener_.emplace(*std::move(backdoor));
+  status = Keep("backdoor.accept", [this] { return backdoor_.Run(*backdoor_listener_); });
+  if (!status.ok()) return status;
+  http_.emplace(HttpOptionsOf(config_.http()), MakeRouter(), http_stats_);
+  absl::StatusOr<Listener> listener = Listener::Adopt(inheritance_.http_fd);
+  if (!listener.ok()) return listener.status();
+  return Keep("http.accept", [this, listener = *std::move(listener)]() mutable {
+    return http_->Serve(std::move(listener));
+  });
+}
+
+absl::Status Worker::AnnounceReady() {
+  slot_.state.store(WorkerState::kReady, std::memory_order_relaxed);
+  if (write(inheritance_.ready_fd, "ready\n", 6) != 6) return ErrnoStatus(errno, "write(ready_fd)");
+  close(inheritance_.ready_fd);
+  Log(LogLevel::kDebug, "worker ready", {{"pid", getpid()}});
+  return absl::OkStatus();
+}
+
+absl::Status Worker::Run(int signal_fd) {
+  Hub& hub = *Hub::Current();
+  hub.set_turn_hook([this](Hub& turning) { publisher_.Publish(turning); });
+  const auto heartbeat = [] {
+    absl::Status slept;
+    while ((slept = Sleep(kHeartbeat)).ok()) {
+    }
+    return slept;
+  };
+  absl::Status status = WatchSignals(signal_fd);
+  if (status.ok()) status = WatchLifeline();
+  if (status.ok()) status = Keep("heartbeat", heartbeat);
+  if (status.ok()) status = Serve();
+  if (status.ok()) status = periodic_.Start();
+  if (status.ok()) status = AnnounceReady();
+  if (status.ok()) status = stop_.Wait();
+  if (!status.ok() || !why_.ok()) return status.ok() ? why_ : status;
+  Drain();
+  return absl::OkStatus();
+}
+
+void Worker::Drain() {
+  Hub& hub = *Hub::Current();
+  const MonotonicNanos deadline =
+      DeadlineAfter(hub.now(), absl::Milliseconds(config_.drain_timeout_ms()));
+  const auto left = [&] { return absl::Nanoseconds(deadline - hub.now()); };
+  slot_.state.store(WorkerState::kDraining, std::memory_order_relaxed);
+  Log(LogLevel::kInfo, "draining",
+      {{"attempts", attempts_.running()}, {"http_requests", http_stats_.running}});
+  link_.AnnounceDrain();
+  http_->Drain();
+  // What fails to end in time is cut off by the hub's end; each says so itself.
+  {
+    Timeout timeout(left());
+    if (!periodic_.Stop().ok()) Log(LogLevel::kWarning, "periodic work did not end in time");
+  }
+  attempts_.Drain(deadline).IgnoreError();
+  {
+    Timeout timeout(left());
+    if (!http_->AwaitIdle().ok()) {
+      Log(LogLevel::kWarning, "HTTP requests did not end in time",
+          {{"running", http_stats_.running}});
+    }
+  }
+  if (!link_.connected()) return;
+  Timeout timeout(kFarewell);
+  if (!attempts_.AwaitAcknowledged().ok()) {
+    Log(LogLevel::kWarning, "control did not acknowledge all results",
+        {{"attempts", attempts_.unacknowledged()}});
+  }
+}
+
+absl::Status Boot(const WorkerInheritance& inheritance, const config::v1::Config& config,
+                  const Application& application, WorkerSlot& slot) {
+  absl::StatusOr<int> signals = OpenSignals();
+  if (!signals.ok()) return signals.status();
+  absl::StatusOr<FetchPolicy> policy = FetchPolicy::FromConfig(config.fetch());
+  if (!policy.ok()) return policy.status();
+  absl::StatusOr<std::unique_ptr<FetchClient>> fetch = FetchClient::Create(*std::move(policy));
+  if (!fetch.ok()) return fetch.status();
+  HubOptions options;
+  options.stack_bytes =
+      config.runtime().stack_bytes() > 0 ? config.runtime().stack_bytes() : kStackBytes;
+  options.fibers_max = config.runtime().fibers_max();
+  absl::StatusOr<std::unique_ptr<Hub>> hub = Hub::Create(std::move(options));
+  if (!hub.ok()) return hub.status();
+  Worker worker(inheritance, config, application, slot, *std::move(fetch));
+  absl::Status status = (*hub)->Run([&]() -> absl::Status { return worker.Run(*signals); });
+  worker.StopThreads();
+  return status;
+}
+
+}  // namespace
+
+int RunWorker(const WorkerInheritance& inheritance, const config::v1::Config& config,
+              const Application& application, Scoreboard& scoreboard) {
+  RenameLog(absl::StrCat("worker-", inheritance.slot));
+  InstallCrashReport();
+  const absl::Status status =
+      Boot(inheritance, config, application, scoreboard.slot(inheritance.slot));
+  if (status.ok()) return 0;
+  Log(LogLevel::kError, "the worker fails", {{"error", status.ToString()}});
+  return 1;
+}
+
+}  // namespace grove

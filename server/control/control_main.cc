@@ -88,6 +88,27 @@ absl::StatusOr<int> SetUpSignals() {
   return fd;
 }
 
+// Until a signal has come. **Parks.**
+absl::Status AwaitSignal(int signal_fd) {
+  DescriptorTable& table = Hub::Current()->descriptors();
+  absl::Status status = table.Register(signal_fd, Poller::Mode::kEdge);
+  // A new descriptor counts as ready until a read finds nothing.
+  while (status.ok()) {
+    status = AwaitReadable(signal_fd);
+    if (!status.ok()) break;
+    signalfd_siginfo info;
+    const ssize_t got = read(signal_fd, &info, sizeof(info));
+    if (got == static_cast<ssize_t>(sizeof(info))) break;
+    if (got < 0 && errno == EAGAIN) {
+      table.NotReady(signal_fd, Direction::kRead);
+    } else if (got >= 0 || errno != EINTR) {
+      status = absl::ErrnoToStatus(errno, "read signalfd");
+    }
+  }
+  table.Unregister(signal_fd);
+  return status;
+}
+
 // The supervisor is gone: nobody would restart what fails here, nor answer for it. What clients
 // were told is on disk.
 absl::Status WatchLifeline(int fd) {
@@ -134,7 +155,6 @@ absl::Status AnnounceReady(int ready_fd, const config::v1::Config& config, const
 // The main fiber: serves until SIGTERM.
 absl::Status Serve(Control& control, const config::v1::Config& config, const Descriptors& fds,
                    int signal_fd) {
-  Hub& hub = *Hub::Current();
   absl::StatusOr<FiberHandle> lifeline =
       Spawn("lifeline", [&fds] { return WatchLifeline(fds.lifeline); });
   if (!lifeline.ok()) return lifeline.status();
@@ -143,9 +163,7 @@ absl::Status Serve(Control& control, const config::v1::Config& config, const Des
     control.Stop().IgnoreError();
     return ready;
   }
-  absl::Status watched = hub.descriptors().Register(signal_fd, Poller::Mode::kEdge);
-  if (watched.ok()) watched = AwaitReadable(signal_fd);
-  hub.descriptors().Unregister(signal_fd);
+  const absl::Status watched = AwaitSignal(signal_fd);
   Log(LogLevel::kInfo, "draining", {{"timeout_ms", config.drain_timeout_ms()}});
   control.Drain();
   absl::Status stopped = control.Stop();

@@ -20,6 +20,7 @@ using v1::OpenSessionRequest;
 using v1::OpenSessionResponse;
 
 constexpr char kHealthCheck[] = "/grpc.health.v1.Health/Check";
+constexpr char kReflection[] = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
 constexpr char kTopChannels[] = "/grpc.channelz.v1.Channelz/GetTopChannels";
 
 // A worker's end of the backdoor: prints "> ", then whatever it reads, until its end.
@@ -156,13 +157,39 @@ TEST_F(GrpcServerTest, ProbesNeedNoTokenAndGrpcsOwnServicesDo) {
   StartControl();
   EXPECT_TRUE(CallEmpty(kHealthCheck, "").ok());
   EXPECT_EQ(CallEmpty(kTopChannels, "").error_code(), StatusCode::CANCELLED);
+  EXPECT_EQ(CallEmpty(kReflection, "").error_code(), StatusCode::CANCELLED);
+  EXPECT_EQ(CallEmpty(kReflection, "boss-secret-012345678").error_code(), StatusCode::CANCELLED);
+  EXPECT_TRUE(CallEmpty(kReflection, "boss-secret-0123456789").ok());
   EXPECT_TRUE(CallEmpty(kTopChannels, "boss-secret-0123456789").ok());
 }
 
 TEST_F(GrpcServerTest, WithoutTokensEverythingIsOpen) {
   StartControl();
+  EXPECT_TRUE(CallEmpty(kReflection, "").ok());
   EXPECT_TRUE(CallEmpty(kTopChannels, "").ok());
   EXPECT_EQ(CallEmpty("/grove.v1.TaskService/Nothing", "").error_code(), StatusCode::UNIMPLEMENTED);
+}
+
+TEST_F(GrpcServerTest, SpeaksTlsWithTheConfiguredCertificate) {
+  const std::string key = directory_ + "/key.pem", certificate = directory_ + "/cert.pem";
+  const std::string command = absl::StrCat(
+      "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost -addext "
+      "subjectAltName=DNS:localhost -keyout ",
+      key, " -out ", certificate, " 2>/dev/null");
+  if (std::system(command.c_str()) != 0) GTEST_SKIP() << "no openssl here";
+  config_.mutable_control()->mutable_tls()->set_certificate_file(certificate);
+  config_.mutable_control()->mutable_tls()->set_key_file(key);
+  StartControl();
+  grpc::SslCredentialsOptions options;
+  std::ifstream file(certificate);
+  options.pem_root_certs.assign(std::istreambuf_iterator<char>(file), {});
+  grpc::ChannelArguments arguments;
+  arguments.SetSslTargetNameOverride("localhost");
+  channel_ =
+      grpc::CreateCustomChannel(control_->grpc_address(), grpc::SslCredentials(options), arguments);
+  EXPECT_TRUE(CallEmpty(kHealthCheck, "").ok());
+  channel_ = grpc::CreateChannel(control_->grpc_address(), grpc::InsecureChannelCredentials());
+  EXPECT_EQ(CallEmpty(kHealthCheck, "").error_code(), StatusCode::UNAVAILABLE);
 }
 
 }  // namespace

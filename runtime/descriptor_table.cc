@@ -60,7 +60,10 @@ absl::Status DescriptorTable::Await(int fd, Direction direction, WaitFor::Kind k
 void DescriptorTable::NotReady(int fd, Direction direction) {
   if (fd < 0 || static_cast<size_t>(fd) >= entries_.size()) return;
   Entry& entry = entries_[fd];
-  if (!entry.hangup) entry.ready[static_cast<int>(direction)] = false;
+  // After a hang-up reads no longer block, and no edge need follow. A peer that only stopped
+  // sending may still be slow to take bytes: writes go on waiting for edges.
+  if (entry.hangup && direction == Direction::kRead) return;
+  entry.ready[static_cast<int>(direction)] = false;
 }
 
 void DescriptorTable::MarkReady(Entry& entry, Direction direction) {

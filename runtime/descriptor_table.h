@@ -35,7 +35,7 @@ class DescriptorTable {
   // the same direction. kAborted: closed meanwhile. Else kDeadlineExceeded, kCancelled. **Parks.**
   absl::Status Await(int fd, Direction direction, WaitFor::Kind kind);
   // A system call has just said EAGAIN, or has just taken less than it asked for: only the next
-  // edge makes the descriptor ready again. Ignored after a hang-up, since no edge need follow.
+  // edge makes the descriptor ready again. Ignored for reads after a hang-up: no edge need follow.
   void NotReady(int fd, Direction direction);
 
   // From the hub's poll.

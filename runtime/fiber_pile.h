@@ -43,7 +43,7 @@ class FiberPile {
  private:
   struct Slot {
     Event done;
-    Fiber* fiber = nullptr;
+    FiberHandle fiber;
     absl::StatusOr<T> result = absl::UnknownError("the fiber ended without a result");
   };
 
@@ -54,7 +54,7 @@ class FiberPile {
 template <typename T>
 FiberPile<T>::~FiberPile() {
   for (auto& slot : slots_) {
-    if (slot->fiber != nullptr) slot->fiber->Cancel();
+    if (slot->fiber) slot->fiber.Cancel();
   }
 }
 
@@ -69,18 +69,16 @@ absl::Status FiberPile<T>::Spawn(SpawnOptions options, absl::AnyInvocable<absl::
     Guard(Guard&&) = default;
     ~Guard() {
       if (slot == nullptr) return;
-      slot->fiber = nullptr;
+      slot->fiber = FiberHandle();
       slot->done.Set();
     }
   };
-  absl::Status spawned = pool_.Spawn(
+  absl::StatusOr<FiberHandle> spawned = pool_.Spawn(
       options,
-      [guard = Guard(slot), body = std::move(body)]() mutable {
-        guard.slot->fiber = Hub::Current()->running();
-        guard.slot->result = body();
-      },
+      [guard = Guard(slot), body = std::move(body)]() mutable { guard.slot->result = body(); },
       site);
-  if (!spawned.ok()) return spawned;
+  if (!spawned.ok()) return spawned.status();
+  if (*spawned && !spawned->ended()) slot->fiber = *std::move(spawned);
   slots_.push_back(std::move(slot));
   return absl::OkStatus();
 }

@@ -1,15 +1,24 @@
 #include "runtime/fiber_pool.h"
 
+#include <memory>
+#include <utility>
+
 #include "runtime/check.h"
 #include "runtime/hub.h"
 
 namespace grove {
 
-// One running member. It lives on its fiber's stack.
+// One member, from its spawn to the end of its body; also one whose body never starts.
 struct FiberPool::Member {
-  Fiber* fiber;
-  Member* prev;
-  Member* next;
+  explicit Member(FiberPool& p) : pool(p) { pool.Enter(*this); }
+  ~Member() { pool.Leave(*this); }
+  Member(const Member&) = delete;
+  Member& operator=(const Member&) = delete;
+
+  FiberPool& pool;
+  Fiber* fiber = nullptr;
+  Member* prev = nullptr;
+  Member* next = nullptr;
 };
 
 FiberPool::~FiberPool() {
@@ -23,54 +32,39 @@ bool FiberPool::HasMember(const Fiber* fiber) const {
   return false;
 }
 
+void FiberPool::Enter(Member& member) {
+  ++running_;
+  member.next = members_;
+  if (members_ != nullptr) members_->prev = &member;
+  members_ = &member;
+}
+
 void FiberPool::Leave(Member& member) {
   (member.prev != nullptr ? member.prev->next : members_) = member.next;
   if (member.next != nullptr) member.next->prev = member.prev;
+  --running_;
+  places_.Release();
+  if (running_ > 0 || places_.waiting() > 0) return;
+  while (Waiter* waiter = all_done_.Grant()) Hub::Current()->Unpark(*waiter->fiber);
 }
 
-// Requires: a place has been taken; gives it back if the spawn fails.
-absl::Status FiberPool::Start(SpawnOptions options, absl::AnyInvocable<void()>& body,
-                              std::source_location site) {
-  ++running_;
-  // Leaves the pool however the body ends, and also when it never starts.
-  struct Place {
-    FiberPool* pool;
-    explicit Place(FiberPool* p) : pool(p) {}
-    Place(Place&& other) noexcept : pool(std::exchange(other.pool, nullptr)) {}
-    ~Place() {
-      if (pool == nullptr) return;
-      --pool->running_;
-      pool->places_.Release();
-      if (pool->running_ > 0 || pool->places_.waiting() > 0) return;
-      while (Waiter* waiter = pool->all_done_.Grant()) Hub::Current()->Unpark(*waiter->fiber);
-    }
-  };
+// Requires: a place has been taken; it is given back if the spawn fails.
+absl::StatusOr<FiberHandle> FiberPool::Start(SpawnOptions options, absl::AnyInvocable<void()>& body,
+                                             std::source_location site) {
+  auto owned = std::make_unique<Member>(*this);
+  Member& member = *owned;
   absl::StatusOr<FiberHandle> spawned = grove::Spawn(
-      options,
-      [place = Place(this), body = std::move(body)]() mutable {
-        FiberPool& pool = *place.pool;
-        struct Membership {
-          FiberPool& pool;
-          Member member;
-          explicit Membership(FiberPool& p)
-              : pool(p), member{Hub::Current()->running(), nullptr, p.members_} {
-            if (member.next != nullptr) member.next->prev = &member;
-            pool.members_ = &member;
-          }
-          ~Membership() { pool.Leave(member); }
-        } membership(pool);
-        body();
-      },
-      site);
-  return spawned.status();
+      options, [owned = std::move(owned), body = std::move(body)]() mutable { body(); }, site);
+  if (spawned.ok()) member.fiber = spawned->get();
+  return spawned;
 }
 
-absl::Status FiberPool::Spawn(SpawnOptions options, absl::AnyInvocable<void()> body,
-                              std::source_location site) {
+absl::StatusOr<FiberHandle> FiberPool::Spawn(SpawnOptions options, absl::AnyInvocable<void()> body,
+                                             std::source_location site) {
   if (!places_.TryAcquire()) {
     if (HasMember(Hub::Current()->running())) {
       body();
-      return absl::OkStatus();
+      return FiberHandle();
     }
     if (absl::Status place = places_.Acquire(); !place.ok()) return place;
   }

@@ -23,9 +23,10 @@ class FiberPool {
   FiberPool(const FiberPool&) = delete;
   FiberPool& operator=(const FiberPool&) = delete;
 
-  // kDeadlineExceeded, kCancelled, kResourceExhausted: `body` did not run. **Parks** while full.
-  absl::Status Spawn(SpawnOptions options, absl::AnyInvocable<void()> body,
-                     std::source_location site = std::source_location::current());
+  // The member's fiber; an empty handle if the body has run in the caller. kDeadlineExceeded,
+  // kCancelled, kResourceExhausted: `body` did not run. **Parks** while full.
+  absl::StatusOr<FiberHandle> Spawn(SpawnOptions options, absl::AnyInvocable<void()> body,
+                                    std::source_location site = std::source_location::current());
   // False, and nothing runs, if the pool is full or the hub can't spawn.
   bool TrySpawn(SpawnOptions options, absl::AnyInvocable<void()> body,
                 std::source_location site = std::source_location::current());
@@ -43,15 +44,16 @@ class FiberPool {
 
  private:
   struct Member;
-  absl::Status Start(SpawnOptions options, absl::AnyInvocable<void()>& body,
-                     std::source_location site);
+  absl::StatusOr<FiberHandle> Start(SpawnOptions options, absl::AnyInvocable<void()>& body,
+                                    std::source_location site);
+  void Enter(Member& member);
   void Leave(Member& member);
   bool HasMember(const Fiber* fiber) const;
 
   int64_t size_;
   int64_t running_ = 0;
   Semaphore places_;
-  Member* members_ = nullptr;  // doubly linked, on their own stacks
+  Member* members_ = nullptr;  // doubly linked; each is owned by its fiber's closure
   WaitList all_done_;
 };
 

@@ -85,6 +85,19 @@ TEST_F(SocketTest, WritesMoreThanTheKernelBuffers) {
   });
 }
 
+TEST_F(SocketTest, AWriterStillParksAfterThePeerHasStoppedSending) {
+  (void)Run([] {
+    auto [a, b] = Pair();
+    EXPECT_TRUE(b.ShutdownWrite().ok());
+    (void)Sleep(absl::Seconds(1));  // the hang-up is seen
+    auto writer = *Spawn("writer", [&a = a] {
+      Timeout timeout(absl::Seconds(1));
+      EXPECT_TRUE(absl::IsDeadlineExceeded(a.Write(std::string(4 << 20, 'g'))));
+    });
+    EXPECT_TRUE(writer.Join().ok());
+  });
+}
+
 TEST_F(SocketTest, ASecondReaderGetsAnErrorNamingBoth) {
   (void)Run([] {
     auto [a, b] = Pair();

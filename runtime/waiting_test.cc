@@ -196,6 +196,33 @@ TEST_F(FiberPileTest, DroppingItCancelsWhatStillRuns) {
   });
 }
 
+TEST_F(FiberPileTest, DroppingItCancelsWhatHasNotStarted) {
+  (void)Run([] {
+    FiberPool pool(10);
+    bool ran = false;
+    {
+      FiberPile<int> pile(pool);
+      (void)pile.Spawn({}, [&ran]() -> absl::StatusOr<int> {
+        ran = true;
+        return 1;
+      });
+    }
+    EXPECT_TRUE(pool.WaitAll().ok());
+    EXPECT_FALSE(ran);
+  });
+}
+
+TEST_F(FiberPoolTest, CancelAllReachesMembersThatHaveNotStarted) {
+  (void)Run([] {
+    FiberPool pool(2);
+    bool ran = false;
+    (void)pool.Spawn({}, [&ran] { ran = true; });
+    pool.CancelAll();
+    EXPECT_TRUE(pool.WaitAll().ok());
+    EXPECT_FALSE(ran);
+  });
+}
+
 TEST_F(OffloadTest, RunsOnAnotherThreadAndDeliversExceptions) {
   (void)Run([] {
     OffloadPool pool({.threads = 2});

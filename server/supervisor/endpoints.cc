@@ -72,8 +72,12 @@ absl::StatusOr<int> Endpoints::BindPrivate(const std::string& path) {
 }
 
 Endpoints::~Endpoints() {
-  if (http_fd_ >= 0) close(http_fd_);
+  CloseHttp();
   KeepOnly(-1);
+}
+
+void Endpoints::CloseHttp() {
+  if (http_fd_ >= 0) close(std::exchange(http_fd_, -1));
 }
 
 void Endpoints::KeepOnly(int worker) {

@@ -33,6 +33,9 @@ class Endpoints {
   // Of UNIX sockets: to be unlinked at the end.
   const std::vector<std::string>& paths() const { return paths_; }
 
+  // While the daemon drains: new connections are refused once the workers have let go of it too,
+  // where they would otherwise hang in a backlog that nobody serves.
+  void CloseHttp();
   // In worker `worker`: closes what is the others'.
   void KeepOnly(int worker);
 

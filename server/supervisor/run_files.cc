@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 
@@ -110,7 +111,8 @@ absl::Status RunFiles::Write(absl::string_view name, absl::string_view text) {
   absl::Status status = written ? absl::OkStatus() : FileError("write", draft);
   close(fd);
   if (status.ok() && rename(draft.c_str(), path.c_str()) != 0) status = FileError("rename", draft);
-  if (status.ok()) RemoveAtEnd(path);
+  const bool known = std::find(written_.begin(), written_.end(), path) != written_.end();
+  if (status.ok() && !known) RemoveAtEnd(path);
   return status;
 }
 

@@ -31,7 +31,9 @@ void DieWithParent(pid_t parent) {
   // A terminal's ^C goes to every process of its group; only the supervisor decides on it.
   signal(SIGINT, SIG_IGN);
   sigprocmask(SIG_SETMASK, &mask, nullptr);
-  std::vector<char*> argv = {const_cast<char*>(program.c_str())};
+  // Without the folder: this is what ps(1) shows.
+  char name[] = "grove-control";
+  std::vector<char*> argv = {name};
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
   execv(program.c_str(), argv.data());

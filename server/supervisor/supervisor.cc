@@ -59,7 +59,10 @@ void CloseIfOpen(int& fd) {
 int Supervisor::Run(const Options& options) {
   const config::v1::Config& config = options.config;
   absl::StatusOr<RunFiles> files = RunFiles::Open(config.state_dir(), config.run_dir());
-  if (!files.ok()) return ExitCodeOf(files.status());
+  if (!files.ok()) {
+    Log(LogLevel::kError, files.status().message());
+    return kExitBadConfig;
+  }
   absl::StatusOr<Endpoints> endpoints =
       Endpoints::Bind(config.http().listen(), config.run_dir(), config.workers());
   if (!endpoints.ok()) {
@@ -212,7 +215,11 @@ void Supervisor::ReadReadyLine(Child& child) {
 
 void Supervisor::BecameReady(Child& child) {
   child.ready = true;
-  if (child.slot != kNobody) boot_.WorkerReady();
+  if (child.slot != kNobody) {
+    boot_.WorkerReady();
+  } else {
+    TakeControlAddresses(child.ready_line);
+  }
   if (child.slot == rolling_) rolling_ = kNobody;
   Log(LogLevel::kDebug, "ready", {{"name", child.title}, {"pid", child.pid}});
   const bool all =
@@ -325,6 +332,7 @@ void Supervisor::Stop(int exit_code, MonotonicNanos now) {
   stopping_ = true;
   exit_code_ = exit_code;
   NotifyServiceManager("STOPPING=1");
+  endpoints_.CloseHttp();
   for (Child& child : children_) TellToEnd(child, now);
 }
 
@@ -345,25 +353,27 @@ void Supervisor::ContinueRoll(MonotonicNanos now) {
   }
 }
 
-void Supervisor::AnnounceServing() {
-  announced_ = true;
-  std::string control = options_.config.control().listen();
-  std::string admin = options_.config.admin().listen();
-  for (absl::string_view word : absl::StrSplit(children_.back().ready_line, ' ')) {
-    if (absl::ConsumePrefix(&word, "control=")) control = std::string(word);
-    if (absl::ConsumePrefix(&word, "admin=")) admin = std::string(word);
+// After every start of control: a port that the kernel chose is another one each time.
+void Supervisor::TakeControlAddresses(absl::string_view ready_line) {
+  for (absl::string_view word : absl::StrSplit(ready_line, ' ')) {
+    if (absl::ConsumePrefix(&word, "control=")) control_address_ = std::string(word);
+    if (absl::ConsumePrefix(&word, "admin=")) admin_address_ = std::string(word);
   }
-  const std::pair<absl::string_view, absl::string_view> addresses[] = {{"control.address", control},
-                                                                       {"admin.address", admin}};
+  const std::pair<absl::string_view, absl::string_view> addresses[] = {
+      {"control.address", control_address_}, {"admin.address", admin_address_}};
   for (const auto& [name, address] : addresses) {
     if (absl::Status status = files_.Write(name, address); !status.ok()) {
       Log(LogLevel::kWarning, status.message());
     }
   }
+}
+
+void Supervisor::AnnounceServing() {
+  announced_ = true;
   Log(LogLevel::kInfo, "serving",
       {{"http", endpoints_.http_address()},
-       {"control", control},
-       {"admin", admin},
+       {"control", control_address_},
+       {"admin", admin_address_},
        {"workers", options_.config.workers()},
        {"run_dir", files_.run_dir()}});
   NotifyServiceManager("READY=1");

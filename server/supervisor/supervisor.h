@@ -91,6 +91,7 @@ class Supervisor {
   void Stop(int exit_code, MonotonicNanos now);
   void KillAll();
   void ContinueRoll(MonotonicNanos now);
+  void TakeControlAddresses(absl::string_view ready_line);
   void AnnounceServing();
   void Wait(MonotonicNanos now);
   bool AnyAlive() const;
@@ -107,6 +108,8 @@ class Supervisor {
 
   std::vector<Child> children_;  // workers by slot, then control
   BootPolicy boot_;
+  std::string control_address_;
+  std::string admin_address_;
   bool announced_ = false;
   bool stopping_ = false;
   int exit_code_ = kExitStopped;

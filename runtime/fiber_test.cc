@@ -76,6 +76,19 @@ TEST_F(FiberTest, CancelEndsThisAndEveryLaterPark) {
   });
 }
 
+TEST_F(FiberTest, AFiberThatOnlySleepsZeroHearsOfItsCancellation) {
+  (void)Run([] {
+    auto child = *Spawn("child", []() -> absl::Status {
+      absl::Status status;
+      while (status.ok()) status = Sleep(absl::ZeroDuration());
+      return status;
+    });
+    Yield();
+    child.Cancel();
+    EXPECT_TRUE(absl::IsCancelled(child.Join()));
+  });
+}
+
 TEST_F(FiberTest, FibersLeftBehindByMainAreCancelled) {
   absl::Status left;
   (void)Run([&] {

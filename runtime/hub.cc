@@ -163,11 +163,16 @@ void Hub::SwitchAway(Fiber& self) {
   }
 }
 
+Wake Hub::interruption() const {
+  if (!running_->interrupted_) return Wake::kReady;
+  return running_->cancelled_ ? Wake::kCancelled : Wake::kTimedOut;
+}
+
 Wake Hub::Park(const WaitFor& waiting_for) {
   Fiber* const self = running_;
   GROVE_CHECK(self != nullptr, "parked outside a fiber: only fibers may wait");
   if (self->interrupted_) [[unlikely]]
-    return self->cancelled_ ? Wake::kCancelled : Wake::kTimedOut;
+    return interruption();
   GROVE_CHECK(!self->context_.InException(), "parked in a catch block or while unwinding");
   self->state_ = Fiber::State::kParked;
   self->waiting_for_ = waiting_for;
@@ -273,7 +278,8 @@ absl::Status Sleep(absl::Duration duration) {
   Hub& hub = *Hub::Current();
   if (duration <= absl::ZeroDuration()) {
     hub.Yield();
-    return absl::OkStatus();
+    const Wake wake = hub.interruption();
+    return wake == Wake::kReady ? absl::OkStatus() : WakeStatus(wake, "sleep");
   }
   struct Alarm : Timer {
     Alarm(Hub& hub, Fiber& fiber) : Timer(&Ring), hub(hub), fiber(fiber) {}

@@ -93,6 +93,8 @@ class Hub {
   // Reads the clock.
   MonotonicNanos ReadClock() { return clock_->Now(); }
 
+  // What the next park of the running fiber would return at once: kReady if it would park.
+  Wake interruption() const;
   // Suspends the running fiber until Unpark(), a Timeout in scope, or Cancel(); returns at once if
   // one of the latter two has happened already. Everything that waits is built on this pair.
   // Requires: not in a catch block. **Parks.**
@@ -180,7 +182,7 @@ class Hub {
   std::atomic<bool> inbox_pending_{false};
 };
 
-// Parks the current fiber for `duration` of the hub's time; zero or less yields.
+// Parks the current fiber for `duration` of the hub's time; zero or less lets the others run once.
 // kCancelled / kDeadlineExceeded (an enclosing Timeout). **Parks.**
 absl::Status Sleep(absl::Duration duration);
 // Lets the others run. **Parks.**

@@ -153,7 +153,7 @@ absl::Status Control::StartAdmin() {
 void Control::Drain() {
   dispatcher_->Drain(config_.workers());
   grpc_->StopServing();
-  Timeout timeout(absl::Milliseconds(config_.drain_timeout_ms()));
+  Timeout timeout(absl::Milliseconds(config_.drain_timeout_ms()) + kWorkersLastWords);
   MonotonicNanos last_linked = hub_.now();
   while (engine_->Counters(Dispatcher::NowUs()).attempts_running > 0) {
     if (AnyLinked()) last_linked = hub_.now();

@@ -29,6 +29,9 @@ namespace grove {
 // Calls under way when the drain is over, and not waiting for tasks.
 inline constexpr absl::Duration kCallsGrace = absl::Seconds(2);
 // How often the drain looks whether attempts still run.
+// Workers give unfinished attempts back when the drain time-out is over, and wait for the
+// acknowledgement: control outlasts them. Below the supervisor's grace of 2 s.
+inline constexpr absl::Duration kWorkersLastWords = absl::Milliseconds(1500);
 inline constexpr absl::Duration kDrainPoll = absl::Milliseconds(20);
 // Without any link for this long, the workers are gone for good.
 inline constexpr absl::Duration kWorkersGoneAfter = absl::Seconds(1);

@@ -1,0 +1,83 @@
+"""What can be checked by reading: sizes, banned calls, documents in step with the code."""
+
+import os
+import pathlib
+import re
+import subprocess
+import unittest
+
+# Bazel's copy of this file is a link into the checkout, which is what is to be read.
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+GROVED = pathlib.Path(os.environ.get("TEST_SRCDIR", ROOT / "bazel-bin")) / os.environ.get("TEST_WORKSPACE", "") / "server/groved"
+FILE_LINES_MAX = 800
+HEADER_LINES_MAX = 250
+# Calls that block a hub or that the runtime has a parking form of.
+BANNED = re.compile(r"\b(usleep|sleep_for|std::this_thread::sleep|gethostbyname)\s*\(")
+MAY_CALL_BANNED = {"tests/load"}
+TODO = re.compile(r"TODO(?!\((?:perf|security|port|test|cleanup)\): )")
+
+
+def sources(*patterns):
+    for folder in ("runtime", "server", "client", "proto"):
+        for pattern in patterns:
+            yield from sorted((ROOT / folder).rglob(pattern))
+
+
+def name(path):
+    return str(path.relative_to(ROOT))
+
+
+class TidyTest(unittest.TestCase):
+    def test_files_stay_within_their_sizes(self):
+        found = list(sources("*.h", "*.cc"))
+        self.assertGreater(len(found), 100, "the sources are not where this test looks")
+        for path in found:
+            lines = len(path.read_text().splitlines())
+            limit = HEADER_LINES_MAX if path.suffix == ".h" else FILE_LINES_MAX
+            self.assertLessEqual(lines, limit, name(path))
+
+    def test_no_banned_calls(self):
+        for path in sources("*.h", "*.cc"):
+            if name(path.parent) in MAY_CALL_BANNED or path.name.endswith("_test.cc"):
+                continue
+            for number, line in enumerate(path.read_text().splitlines(), 1):
+                code = line.split("//")[0]
+                self.assertIsNone(BANNED.search(code), f"{name(path)}:{number}: {line.strip()}")
+
+    def test_everything_is_caught_only_at_the_entries_of_fibers_calls_and_handlers(self):
+        allowed = {"runtime/fiber.cc", "runtime/offload.cc", "server/http/connection.cc"}
+        for path in sources("*.h", "*.cc"):
+            if "catch (...)" in path.read_text() and not path.name.endswith("_test.cc"):
+                self.assertIn(name(path), allowed)
+
+    def test_a_todo_says_of_which_kind_it_is(self):
+        for path in sources("*.h", "*.cc", "*.proto"):
+            for number, line in enumerate(path.read_text().splitlines(), 1):
+                self.assertIsNone(TODO.search(line), f"{name(path)}:{number}")
+
+    def test_every_metric_flag_and_key_has_a_row_in_operations(self):
+        manual = (ROOT / "docs/operations.md").read_text()
+        metrics = re.findall(r'\{"(\w+)", k', (ROOT / "server/metrics/metric_table.cc").read_text())
+        self.assertGreater(len(metrics), 20)
+        flags = re.findall(r"^  (--\w+)", subprocess.check_output([GROVED, "--help"], text=True), re.M)
+        self.assertGreater(len(flags), 10)
+        keys = re.findall(r"^  (\S+)  \(", subprocess.check_output([GROVED, "--help_config"], text=True), re.M)
+        self.assertGreater(len(keys), 30)
+        for row in [f"| `{metric}` |" for metric in metrics] + [f"| `{key}` |" for key in keys]:
+            self.assertIn(row, manual)
+        for flag in flags:
+            self.assertRegex(manual, re.escape(f"| `{flag}") + r"[=`]")
+
+    def test_the_readme_shows_the_example_as_it_is(self):
+        example = (ROOT / "server/examples/ticker.cc").read_text().rstrip()
+        self.assertIn(f"```cpp\n{example}\n```", (ROOT / "README.md").read_text())
+
+    def test_links_between_documents_lead_somewhere(self):
+        documents = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+        for document in documents:
+            for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text()):
+                self.assertTrue((document.parent / target).exists(), f"{name(document)}: {target}")
+
+
+if __name__ == "__main__":
+    unittest.main()

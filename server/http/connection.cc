@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/hub.h"
 #include "runtime/timeout.h"
 
 namespace grove::http {
@@ -47,15 +48,28 @@ Connection::Connection(Socket socket, const ServerOptions& options, const Router
 void Connection::Run() {
   while (AwaitHead() && Serve()) {
   }
+  Hub::Current()->timers().Cancel(last_call_);
   wire_.output().Flush().IgnoreError();
   wire_.output().Settle();
   wire_.socket().Close();
 }
 
 void Connection::Drain() {
-  draining_ = true;
-  // Ends the wait, but leaves what the kernel holds already to be served.
-  if (idle_) shutdown(wire_.socket().fd(), SHUT_RD);
+  if (std::exchange(draining_, true) || !idle_) return;
+  if (used_) return StopWaiting();
+  // Its request may be on the way: closing would reset it, and the client could not tell a daemon
+  // that is being replaced from a broken one.
+  Hub& hub = *Hub::Current();
+  hub.timers().Arm(last_call_, DeadlineAfter(hub.now(), options_.first_request_grace));
+}
+
+void Connection::LastCall::Fire(Timer& timer) {
+  Connection& connection = static_cast<LastCall&>(timer).connection;
+  if (connection.idle_) connection.StopWaiting();
+}
+
+void Connection::StopWaiting() {
+  shutdown(wire_.socket().fd(), SHUT_RD);
 }
 
 bool Connection::AwaitHead() {
@@ -63,14 +77,15 @@ bool Connection::AwaitHead() {
   parser_.Reset();
   Result result = Result::kNeedMore;
   if (wire_.input().empty()) {
-    if (draining_) return false;
+    if (draining_ && used_) return false;
     wire_.Trim();
     idle_ = true;
-    Timeout timeout(options_.idle_timeout);
+    Timeout timeout(draining_ ? options_.first_request_grace : options_.idle_timeout);
     const absl::StatusOr<size_t> got = wire_.Fill();
     idle_ = false;
     if (!got.ok() || *got == 0) return false;
   }
+  used_ = true;
   result = parser_.Parse(wire_.input().unread());
   if (result == Result::kNeedMore) result = AwaitRestOfHead();
   if (result == Result::kDone) return true;

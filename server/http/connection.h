@@ -8,6 +8,7 @@
 #include <string>
 
 #include "runtime/socket.h"
+#include "runtime/timer_queue.h"
 #include "server/http/body_reader.h"
 #include "server/http/handler.h"
 #include "server/http/options.h"
@@ -33,10 +34,20 @@ class Connection final : private ResponseWriter::KeepAlive {
 
   // Serves until either side ends it; then it is closed. **Parks.**
   void Run();
-  // Serves nothing beyond the request under way; closes at once if there is none. From any fiber.
+  // Serves nothing beyond the request under way; closes at once if there is none. A client that has
+  // asked for nothing yet gets first_request_grace for its request. From any fiber.
   void Drain();
 
  private:
+  // Ends the wait for a first request.
+  struct LastCall : Timer {
+    explicit LastCall(Connection& connection) : Timer(&Fire), connection(connection) {}
+    static void Fire(Timer& timer);
+    Connection& connection;
+  };
+
+  // Ends the wait for a request, but leaves what the kernel holds already to be served.
+  void StopWaiting();
   // Waits for a request's head; false if there is none to serve any more.
   bool AwaitHead();
   // Reads on until the head is whole, or refused.
@@ -62,7 +73,10 @@ class Connection final : private ResponseWriter::KeepAlive {
   ResponseWriter writer_;
   const std::string peer_;
   bool idle_ = false;
+  // Whether a request came.
+  bool used_ = false;
   bool draining_ = false;
+  LastCall last_call_{*this};
 };
 
 }  // namespace grove::http

@@ -21,6 +21,8 @@ struct ServerOptions {
   absl::Duration header_timeout = absl::Seconds(10);
   // The longest silence while a body is read, or while the client does not take bytes.
   absl::Duration io_timeout = absl::Seconds(30);
+  // While draining, for the first request of a client that has just connected.
+  absl::Duration first_request_grace = absl::Milliseconds(500);
   // 413 beyond.
   uint64_t body_max_bytes = 8 << 20;
   // Called when a handler fails: with its error, or kInternal and what() of its exception. May be

@@ -99,12 +99,36 @@ TEST_F(ServerTest, ClosesIdleConnectionsAtOnceWhenItDrains) {
   Run([&] {
     Client used = Connect();
     EXPECT_THAT(used.Ask(kGet), EndsWith("hello"));
-    Client fresh = Connect();
-    Yield();
     server_->Drain();
     EXPECT_EQ(used.ReadAll(), "");
-    EXPECT_EQ(fresh.ReadAll(), "");
     EXPECT_TRUE(server_->AwaitIdle().ok());
+  });
+}
+
+TEST_F(ServerTest, ServesTheFirstRequestOfAClientThatConnectedJustBeforeItDrains) {
+  Run([&] {
+    Client waiting = Connect();
+    Yield();
+    Client unseen = Connect();
+    server_->Drain();
+    for (Client* client : {&waiting, &unseen}) {
+      client->Send(kGet);
+      const std::string response = client->ReadAll();
+      EXPECT_THAT(response, HasSubstr("Connection: close"));
+      EXPECT_THAT(response, EndsWith("hello"));
+    }
+  });
+}
+
+TEST_F(ServerTest, ClosesUnusedConnectionsSoonWhenItDrains) {
+  options_.first_request_grace = absl::Milliseconds(1);
+  Run([&] {
+    Client waiting = Connect();
+    Yield();
+    Client unseen = Connect();
+    server_->Drain();
+    EXPECT_EQ(waiting.ReadAll(), "");
+    EXPECT_EQ(unseen.ReadAll(), "");
   });
 }
 

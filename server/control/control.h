@@ -26,12 +26,13 @@
 
 namespace grove {
 
-// Calls under way when the drain is over, and not waiting for tasks.
-inline constexpr absl::Duration kCallsGrace = absl::Seconds(2);
-// How often the drain looks whether attempts still run.
+// Calls under way when the drain is over, and not waiting for tasks; also connections of clients
+// that do not look at theirs.
+inline constexpr absl::Duration kCallsGrace = absl::Seconds(1);
 // Workers give unfinished attempts back when the drain time-out is over, and wait for the
-// acknowledgement: control outlasts them. Below the supervisor's grace of 2 s.
+// acknowledgement: control outlasts them. With kCallsGrace below the supervisor's grace of 5 s.
 inline constexpr absl::Duration kWorkersLastWords = absl::Milliseconds(1500);
+// How often the drain looks whether attempts still run.
 inline constexpr absl::Duration kDrainPoll = absl::Milliseconds(20);
 // Without any link for this long, the workers are gone for good.
 inline constexpr absl::Duration kWorkersGoneAfter = absl::Seconds(1);

@@ -23,8 +23,9 @@
 namespace grove {
 namespace {
 
-// Between the end of the drain, which every child observes itself, and SIGKILL.
-constexpr absl::Duration kKillGrace = absl::Seconds(2);
+// Between the end of the drain, which every child observes itself, and SIGKILL: for control's last
+// words with the workers, its store and its clients, one after the other, on a busy machine.
+constexpr absl::Duration kKillGrace = absl::Seconds(5);
 // A child's ready line; whatever is longer is not one.
 constexpr size_t kReadyLineBytesMax = 1024;
 

@@ -1,0 +1,159 @@
+"""The admin port: metrics that promtool accepts and that never fall, and the probes."""
+
+import os
+import signal
+import subprocess
+import unittest
+
+from grove_api import RUNNING
+from grove_harness import GroveTest, OwnDaemonTest, curl, eventually
+
+
+class MetricsTest(GroveTest):
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.api = cls.daemon.api()
+
+    def counted(self, name):
+        return self.daemon.metrics().get(name, 0)
+
+    def eventually_counted(self, name, value):
+        # Workers publish once a turn.
+        eventually(f'{name} is {value}', lambda: self.counted(name) == value)
+
+    def test_promtool_accepts_them(self):
+        self.api.run('echo', {})
+        self.daemon.get('/')
+        text = curl(self.daemon.admin_url('/metrics'))
+        done = subprocess.run(['/usr/bin/promtool', 'check', 'metrics'], input=text,
+                              capture_output=True, check=False)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, b'', b''))
+
+    def test_the_content_type_is_prometheus_text(self):
+        head = curl('-I', '-X', 'GET', self.daemon.admin_url('/metrics')).decode()
+        self.assertIn('Content-Type: text/plain; version=0.0.4', head)
+
+    def test_requests_are_counted_by_code(self):
+        ok, missing = ('grove_http_requests_total{code="%d"}' % code for code in (200, 404))
+        before = self.counted(ok), self.counted(missing)
+        for _ in range(5):
+            self.daemon.get('/')
+        for _ in range(3):
+            self.daemon.get('/nowhere')
+        self.eventually_counted(ok, before[0] + 5)
+        self.eventually_counted(missing, before[1] + 3)
+
+    def test_tasks_are_counted_by_function_and_state(self):
+        succeeded = 'grove_tasks_ended_total{function="echo",state="succeeded"}'
+        failed = 'grove_tasks_ended_total{function="fail",state="failed"}'
+        attempts = 'grove_task_attempts_total{function="echo",outcome="succeeded"}'
+        before = [self.counted(name) for name in (succeeded, failed, attempts)]
+        for _ in range(4):
+            self.api.run('echo', {})
+        self.api.run('fail', {})
+        self.eventually_counted(succeeded, before[0] + 4)
+        self.eventually_counted(failed, before[1] + 1)
+        self.eventually_counted(attempts, before[2] + 4)
+
+    def test_refusals_are_counted_by_reason(self):
+        name = 'grove_tasks_rejected_total{reason="UNKNOWN_FUNCTION"}'
+        before = self.counted(name)
+        with self.assertRaises(Exception):
+            self.api.spawn('nope')
+        self.eventually_counted(name, before + 1)
+
+    def test_queues_and_pools_are_shown(self):
+        self.addCleanup(self.api.resize, 1000)
+        self.api.resize(0)
+        name = self.api.spawn('echo', {}).name
+        self.eventually_counted('grove_queue_depth{tenant="default",queue="default"}', 1)
+        self.assertEqual(self.counted('grove_pool_size{tenant="default",pool="default"}'), 0)
+        eventually('it ages', lambda: self.counted(
+            'grove_queue_oldest_age_seconds{tenant="default",queue="default"}') > 0)
+        self.api.resize(7)
+        self.api.wait(name)
+        self.eventually_counted('grove_queue_depth{tenant="default",queue="default"}', 0)
+        self.assertEqual(self.counted('grove_pool_size{tenant="default",pool="default"}'), 7)
+
+    def test_running_attempts_are_shown(self):
+        name = self.api.spawn('sleep', {'seconds': 600}).name
+        self.eventually_counted('grove_pool_running{tenant="default",pool="default"}', 1)
+        self.eventually_counted('grove_task_attempts_running', 1)
+        eventually('on a worker too', lambda: self.daemon.metrics_sum(
+            'grove_worker_attempts_running') == 1)
+        self.api.cancel(name)
+
+    def test_hubs_turn_and_fibers_live(self):
+        before = self.counted('grove_hub_turns_total{worker="0"}')
+        eventually('hub 0 turns', lambda: self.counted('grove_hub_turns_total{worker="0"}')
+                   > before)
+        for worker in (0, 1):
+            self.assertGreater(self.counted(f'grove_worker_fibers{{worker="{worker}"}}'), 4)
+            self.assertEqual(self.counted(f'grove_worker_up{{worker="{worker}"}}'), 1)
+            self.assertGreater(self.counted(f'grove_hub_lag_seconds_count{{worker="{worker}"}}'), 0)
+
+    def test_probes_and_pages(self):
+        self.assertEqual(self.daemon.admin('/livez'), (200, 'ok\n'))
+        self.assertEqual(self.daemon.admin('/readyz'), (200, 'ok\n'))
+        status, page = self.daemon.admin('/')
+        self.assertEqual(status, 200)
+        self.assertIn('/metrics', page)
+        self.assertEqual(self.daemon.admin('/nowhere')[0], 404)
+
+
+class TotalsTest(OwnDaemonTest):
+
+    COUNTERS = ('_total', '_count', '_sum', '_bucket')
+
+    def totals(self, daemon):
+        return {name: value for name, value in daemon.metrics().items()
+                if name.partition('{')[0].endswith(self.COUNTERS)}
+
+    def test_do_not_fall_when_a_worker_is_killed(self):
+        daemon = self.start(workers=1)
+        api = daemon.api()
+        for _ in range(50):
+            daemon.get('/')
+        for _ in range(10):
+            api.run('echo', {})
+        name = 'grove_http_requests_total{code="200"}'
+        eventually('all are counted', lambda: daemon.metrics()[name] == 50)
+        before = self.totals(daemon)
+        self.assertGreater(len(before), 20)
+        os.kill(daemon.pid_of('grove-w0'), signal.SIGKILL)
+
+        restarts = 'grove_worker_restarts_total{worker="0"}'
+        eventually('the restart is counted', lambda: daemon.metrics()[restarts] == 1)
+        for _ in range(5):
+            daemon.get('/')
+        eventually('old and new requests are counted', lambda: daemon.metrics()[name] == 55)
+        after = self.totals(daemon)
+        fallen = {name: (value, after.get(name)) for name, value in before.items()
+                  if after.get(name, -1) < value and not name.startswith('process_')}
+        self.assertEqual(fallen, {})
+        daemon.stop()
+
+    def test_readiness_is_lost_while_draining_and_liveness_is_not(self):
+        daemon = self.start()
+        api = daemon.api()
+        name = api.spawn('sleep', {'seconds': 1}).name
+        eventually('it runs', lambda: api.get(name).state == RUNNING)
+        daemon.terminate()
+        eventually('it is not ready', lambda: daemon.admin('/readyz') == (503, 'draining\n'))
+        self.assertEqual(daemon.admin('/livez'), (200, 'ok\n'))
+        self.assertEqual(daemon.metrics()['grove_control_draining'], 1)
+        daemon.ended()
+
+    def test_readiness_needs_a_worker(self):
+        daemon = self.start(workers=1)
+        pid = daemon.pid_of('grove-w0')
+        os.kill(pid, signal.SIGKILL)
+        eventually('it is ready again with another worker', lambda: daemon.pid_of('grove-w0')
+                   not in (None, pid) and daemon.admin('/readyz')[0] == 200)
+        daemon.stop()
+
+
+if __name__ == '__main__':
+    unittest.main()

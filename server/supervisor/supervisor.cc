@@ -109,6 +109,8 @@ absl::Status Supervisor::Open() {
   absl::StatusOr<int> config_fd = ConfigToMemfd(options_.config);
   if (!config_fd.ok()) return config_fd.status();
   config_fd_ = *config_fd;
+  // Control's own, which may not live to remove it.
+  files_.RemoveAtEnd(absl::StrCat(files_.run_dir(), "/control.addresses"));
   return files_.Write("http.address", endpoints_.http_address());
 }
 

@@ -2,6 +2,7 @@
 
 #include <sys/random.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -111,6 +112,14 @@ absl::Status Control::Start() {
   if (absl::Status fibers = StartFibers(); !fibers.ok()) return fibers;
   serving_ = true;
   return absl::OkStatus();
+}
+
+void Control::AwaitLinks() {
+  Timeout timeout(kFirstLinksMax);
+  const auto linked = [](const std::unique_ptr<Link>& link) { return link->linked(); };
+  while (!std::all_of(links_.begin(), links_.end(), linked)) {
+    if (!Sleep(kFirstLinksPoll).ok()) return;
+  }
 }
 
 absl::Status Control::StartFibers() {

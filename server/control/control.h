@@ -36,6 +36,10 @@ inline constexpr absl::Duration kWorkersLastWords = absl::Milliseconds(1500);
 inline constexpr absl::Duration kDrainPoll = absl::Milliseconds(20);
 // Without any link for this long, the workers are gone for good.
 inline constexpr absl::Duration kWorkersGoneAfter = absl::Seconds(1);
+// Before control calls itself ready: who is told so may spawn tasks at once. A worker that takes
+// longer to come is not waited for.
+inline constexpr absl::Duration kFirstLinksMax = absl::Seconds(1);
+inline constexpr absl::Duration kFirstLinksPoll = absl::Milliseconds(5);
 // Scrapers, probes and people.
 inline constexpr int64_t kAdminConnectionsMax = 256;
 
@@ -49,6 +53,8 @@ class Control {
 
   // On the hub. UNAVAILABLE: a port cannot be bound.
   absl::Status Start();
+  // Returns once every worker is linked, or after kFirstLinksMax. **Parks.**
+  void AwaitLinks();
   // Refuses new tasks, starts none, and returns when no attempt runs any more, the workers are gone
   // or drain_timeout_ms has passed. **Parks.**
   void Drain();

@@ -159,6 +159,7 @@ absl::Status Serve(Control& control, const config::v1::Config& config, const Des
       Spawn("lifeline", [&fds] { return WatchLifeline(fds.lifeline); });
   if (!lifeline.ok()) return lifeline.status();
   if (absl::Status started = control.Start(); !started.ok()) return started;
+  control.AwaitLinks();
   if (absl::Status ready = AnnounceReady(fds.ready, config, control); !ready.ok()) {
     control.Stop().IgnoreError();
     return ready;

@@ -6,6 +6,7 @@ fetches one after the other would get 503 for it.
 
 import http.server
 import os
+import ssl
 import threading
 
 _FEEDS = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'feeds')
@@ -17,6 +18,16 @@ _SLOW_DEADLINE_S = 20
 class _Server(http.server.ThreadingHTTPServer):
     # The default of 5 drops connections when a hundred feeds are fetched at once.
     request_queue_size = 1024
+    tls = None
+
+    def finish_request(self, request, client_address):
+        if self.tls:
+            request = self.tls.wrap_socket(request, server_side=True)
+        super().finish_request(request, client_address)
+
+    def handle_error(self, request, client_address):
+        # A client that goes away, as those do whose time is over.
+        pass
 
 
 class FeedServer:
@@ -54,6 +65,14 @@ class FeedServer:
         self._thread.join()
         self._server.server_close()
 
+    def speak_tls(self, certificate, key):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        self._server.tls = context
+
+    def speak_plain(self):
+        self._server.tls = None
+
     def expect_others_before_slow(self, count):
         with self._changed:
             self._others = 0
@@ -69,6 +88,7 @@ class FeedServer:
                                               _SLOW_DEADLINE_S):
                     return self.send(request, 503, 'text/plain', b'nobody else asked')
             path = path.removeprefix('slow/')
+        # Also redirect//redirect//…/FILE: a chain of them.
         elif path.startswith('redirect/'):
             return self.send(request, 302, 'text/plain', b'', path.removeprefix('redirect/'))
         name = os.path.join(_FEEDS, os.path.basename(path))

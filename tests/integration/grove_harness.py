@@ -286,6 +286,18 @@ def curl(*arguments, stdin=None):
     return done.stdout
 
 
+def write_certificate(folder):
+    """A key and a certificate for localhost, signed by nobody else."""
+    key, certificate = (os.path.join(folder, name) for name in ('key.pem', 'cert.pem'))
+    subprocess.run(
+        ['/usr/bin/openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt',
+         'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', key, '-out', certificate, '-days',
+         '2', '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'],
+        check=True, capture_output=True)
+    os.chmod(key, 0o400)
+    return key, certificate
+
+
 class GroveTest(unittest.TestCase):
     """Tests that share a daemon. Its end is part of the test: exit code 0, no process left."""
 

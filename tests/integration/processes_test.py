@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import subprocess
 import threading
 import time
 import unittest
@@ -135,6 +136,35 @@ class WorkerDeathTest(OwnDaemonTest):
             os.kill(worker.pid, signal.SIGCONT)
         eventually('it answers again', lambda: not api.list_fibers().unreachable)
         daemon.stop()
+
+
+class StartTest(OwnDaemonTest):
+
+    def test_tasks_and_requests_are_taken_as_soon_as_it_serves(self):
+        daemon = self.start(workers=4)
+        self.assertEqual(daemon.api().run('echo', {}).state, SUCCEEDED)
+        self.assertEqual(daemon.get('/'), (200, 'Hello, World!\n'))
+        self.assertEqual(daemon.admin('/readyz'), (200, 'ok\n'))
+        daemon.stop()
+
+
+class NamesTest(OwnDaemonTest):
+
+    def test_processes_show_what_they_are(self):
+        daemon = self.start()
+        done = subprocess.run(['/usr/bin/ps', '-s', str(daemon.process.pid), '-o', 'comm=,args='],
+                              capture_output=True, text=True, check=True)
+        names = dict(line.split(None, 1) for line in done.stdout.splitlines())
+        self.assertEqual(sorted(names), ['grove-control', 'grove-w0', 'grove-w1', 'groved'])
+        self.assertEqual(names['grove-w1'].strip(), 'grove-w1')
+        self.assertTrue(names['grove-control'].startswith('grove-control '))
+        daemon.stop()
+
+    def test_nothing_but_locks_is_left_in_the_run_directory(self):
+        daemon = self.start()
+        self.assertIn('worker-1.backdoor', os.listdir(daemon.run_dir))
+        daemon.stop()
+        self.assertEqual(os.listdir(daemon.run_dir), ['groved.lock'])
 
 
 class DrainTest(OwnDaemonTest):

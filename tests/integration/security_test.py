@@ -10,7 +10,8 @@ import unittest
 import grpc
 
 from grove_api import backdoor_service_pb2, error_details
-from grove_harness import DEADLINE_S, GROVECTL, GroveTest, OwnDaemonTest, eventually, program
+from grove_harness import (DEADLINE_S, GROVECTL, GroveTest, OwnDaemonTest, eventually, program,
+                           write_certificate)
 
 ROLES = ('read', 'write', 'admin')
 
@@ -28,18 +29,6 @@ def write_tokens(folder):
             file.write(secret(role) + '\n')
         tokens.append(f'{{name: {role}er, role: {role}, secret_file: {path}}}')
     return f'[{", ".join(tokens)}]'
-
-
-def write_certificate(folder):
-    """A key and a certificate for localhost, signed by nobody else."""
-    key, certificate = (os.path.join(folder, name) for name in ('key.pem', 'cert.pem'))
-    subprocess.run(
-        ['/usr/bin/openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt',
-         'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', key, '-out', certificate, '-days',
-         '2', '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'],
-        check=True, capture_output=True)
-    os.chmod(key, stat.S_IRUSR)
-    return key, certificate
 
 
 class ListenTest(OwnDaemonTest):

@@ -2,11 +2,12 @@
 
 import json
 import socket
+import tempfile
 import unittest
 
 from feed_server import FeedServer
 from grove_api import FAILED, SUCCEEDED
-from grove_harness import GroveTest, curl
+from grove_harness import GroveTest, curl, write_certificate
 
 TITLES = {
     'magazine.rss': 'The Lighthouse & Harbour Review',
@@ -188,6 +189,50 @@ class RedirectTest(GroveTest):
             'http.fetch', {'url': self.feeds.url(f'redirect/http://127.0.0.2:{port}/page.html')})
         self.assertEqual(task.state, FAILED)
         self.assertIn('refuses to connect to 127.0.0.2', task.error.message)
+
+
+class FetchLimitsTest(GroveTest):
+    """Every fetch is bounded in size, time and redirects, and https means a checked certificate."""
+
+    config = ('fetch: {allow: ["127.0.0.0/8"], body_max_bytes: 500, timeout_ms: 400, '
+              'redirects_max: 2}\n')
+
+    @classmethod
+    def setUpClass(cls):
+        cls.feeds = FeedServer()
+        cls.addClassCleanup(cls.feeds.close)
+        super().setUpClass()
+
+    def error_of(self, url):
+        task = self.daemon.api().run('http.fetch', {'url': url})
+        self.assertEqual(task.state, FAILED)
+        return task.error.message
+
+    def test_size(self):
+        self.assertEqual(self.daemon.api().run('http.fetch', {
+            'url': self.feeds.url('page.html')}).state, SUCCEEDED)
+        self.assertIn('fetch.body_max_bytes', self.error_of(self.feeds.url('magazine.rss')))
+
+    def test_time(self):
+        self.feeds.expect_others_before_slow(1)
+        self.assertIn('fetch.timeout_ms', self.error_of(self.feeds.url('slow/page.html')))
+        # Lets the request that nobody waits for any more end.
+        self.daemon.api().run('http.fetch', {'url': self.feeds.url('page.html')})
+
+    def test_redirects(self):
+        def chain(length):
+            return self.feeds.url('redirect//' * length + 'page.html')
+        output = json.loads(self.daemon.api().run('http.fetch', {'url': chain(2)}).output)
+        self.assertEqual(output['status'], 200)
+        self.assertIn('fetch.redirects_max', self.error_of(chain(3)))
+
+    def test_https_is_spoken_and_an_unknown_certificate_refused(self):
+        with tempfile.TemporaryDirectory() as folder:
+            key, certificate = write_certificate(folder)
+            self.feeds.speak_tls(certificate, key)
+            self.addCleanup(self.feeds.speak_plain)
+            url = self.feeds.url('page.html').replace('http:', 'https:')
+            self.assertRegex(self.error_of(url), '(?i)certificate')
 
 
 if __name__ == '__main__':

@@ -14,7 +14,7 @@ import repository
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 # supervisor.cc's kKillGrace.
-KILL_GRACE_S = 2
+KILL_GRACE_S = 5
 
 
 def render(folder):

@@ -13,7 +13,7 @@ import repository
 
 UNIT = 'deploy/systemd/groved.service'
 # supervisor.cc's kKillGrace.
-KILL_GRACE_S = 2
+KILL_GRACE_S = 5
 # systemd-analyze security's exposure, in tenths; what is left is that it is on the network.
 EXPOSURE_MAX = 20
 

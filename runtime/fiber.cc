@@ -17,7 +17,7 @@ absl::Status WakeStatus(Wake wake, std::string_view while_doing) {
 }
 
 Fiber::Fiber(Hub& hub, const Stack& stack, char* stack_high, Run run, Destroy destroy,
-             void* closure, const SpawnOptions& options, std::source_location site)
+             void* closure, const SpawnOptions& options, SourceLocation site)
     : context_(stack.low, stack_high, &Fiber::Main, this, hub.native_),
       hub_(hub),
       stack_(stack),

@@ -12,7 +12,6 @@
 #include <exception>
 #include <memory>
 #include <new>
-#include <source_location>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -21,6 +20,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "runtime/context.h"
+#include "runtime/source_location.h"
 #include "runtime/stack_pool.h"
 #include "runtime/timer_queue.h"
 #include "runtime/wait_list.h"
@@ -82,7 +82,7 @@ class Fiber {
   std::string_view name() const { return name_; }
   State state() const { return state_; }
   const WaitFor& waiting_for() const { return waiting_for_; }
-  const std::source_location& spawn_site() const { return site_; }
+  const SourceLocation& spawn_site() const { return site_; }
   const FiberLabel* label() const { return label_.get(); }
   MonotonicNanos spawned_at() const { return spawned_at_; }
   uint64_t switches() const { return switches_; }
@@ -103,7 +103,7 @@ class Fiber {
   using Destroy = void (*)(void* closure);
 
   Fiber(Hub& hub, const Stack& stack, char* stack_high, Run run, Destroy destroy, void* closure,
-        const SpawnOptions& options, std::source_location site);
+        const SpawnOptions& options, SourceLocation site);
   Fiber(const Fiber&) = delete;
   Fiber& operator=(const Fiber&) = delete;
   ~Fiber() = default;
@@ -120,7 +120,7 @@ class Fiber {
   void* const closure_;
   FiberId id_ = 0;
   std::string_view name_;
-  std::source_location site_;
+  SourceLocation site_;
   const std::shared_ptr<const FiberLabel> label_;
   MonotonicNanos spawned_at_ = 0;
   MonotonicNanos resumed_at_ = 0;
@@ -176,10 +176,10 @@ class FiberHandle {
 // parks or yields. kResourceExhausted at the fiber limit or without memory: then nothing runs.
 template <typename F>
 absl::StatusOr<FiberHandle> Spawn(SpawnOptions options, F&& body,
-                                  std::source_location site = std::source_location::current());
+                                  SourceLocation site = SourceLocation::Current());
 template <typename F>
 absl::StatusOr<FiberHandle> Spawn(std::string_view name, F&& body,
-                                  std::source_location site = std::source_location::current()) {
+                                  SourceLocation site = SourceLocation::Current()) {
   return Spawn(SpawnOptions{.name = name}, std::forward<F>(body), site);
 }
 

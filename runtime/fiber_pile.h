@@ -31,7 +31,7 @@ class FiberPile {
   // As FiberPool::Spawn; on failure no place in the order is taken. **Parks** while the pool is
   // full.
   absl::Status Spawn(SpawnOptions options, absl::AnyInvocable<absl::StatusOr<T>()> body,
-                     std::source_location site = std::source_location::current());
+                     SourceLocation site = SourceLocation::Current());
   // The next result in order; a failure of its body stands at its place (kUnknown for an
   // exception) and the following ones still come. kOutOfRange: nothing is left to wait for.
   // kDeadlineExceeded, kCancelled are told apart by `waited`, which is false for them. **Parks.**
@@ -60,7 +60,7 @@ FiberPile<T>::~FiberPile() {
 
 template <typename T>
 absl::Status FiberPile<T>::Spawn(SpawnOptions options, absl::AnyInvocable<absl::StatusOr<T>()> body,
-                                 std::source_location site) {
+                                 SourceLocation site) {
   auto slot = std::make_shared<Slot>();
   // Sets the slot's event also when the body throws or never runs: the guard dies with the closure.
   struct Guard {

@@ -50,7 +50,7 @@ void FiberPool::Leave(Member& member) {
 
 // Requires: a place has been taken; it is given back if the spawn fails.
 absl::StatusOr<FiberHandle> FiberPool::Start(SpawnOptions options, absl::AnyInvocable<void()>& body,
-                                             std::source_location site) {
+                                             SourceLocation site) {
   auto owned = std::make_unique<Member>(*this);
   Member& member = *owned;
   absl::StatusOr<FiberHandle> spawned = grove::Spawn(
@@ -60,7 +60,7 @@ absl::StatusOr<FiberHandle> FiberPool::Start(SpawnOptions options, absl::AnyInvo
 }
 
 absl::StatusOr<FiberHandle> FiberPool::Spawn(SpawnOptions options, absl::AnyInvocable<void()> body,
-                                             std::source_location site) {
+                                             SourceLocation site) {
   if (!places_.TryAcquire()) {
     if (HasMember(Hub::Current()->running())) {
       body();
@@ -72,7 +72,7 @@ absl::StatusOr<FiberHandle> FiberPool::Spawn(SpawnOptions options, absl::AnyInvo
 }
 
 bool FiberPool::TrySpawn(SpawnOptions options, absl::AnyInvocable<void()> body,
-                         std::source_location site) {
+                         SourceLocation site) {
   return places_.TryAcquire() && Start(std::move(options), body, site).ok();
 }
 

@@ -26,10 +26,10 @@ class FiberPool {
   // The member's fiber; an empty handle if the body has run in the caller. kDeadlineExceeded,
   // kCancelled, kResourceExhausted: `body` did not run. **Parks** while full.
   absl::StatusOr<FiberHandle> Spawn(SpawnOptions options, absl::AnyInvocable<void()> body,
-                                    std::source_location site = std::source_location::current());
+                                    SourceLocation site = SourceLocation::Current());
   // False, and nothing runs, if the pool is full or the hub can't spawn.
   bool TrySpawn(SpawnOptions options, absl::AnyInvocable<void()> body,
-                std::source_location site = std::source_location::current());
+                SourceLocation site = SourceLocation::Current());
   // Until no member runs and none waits to. kFailedPrecondition from a member. **Parks.**
   absl::Status WaitAll();
   void CancelAll();
@@ -45,7 +45,7 @@ class FiberPool {
  private:
   struct Member;
   absl::StatusOr<FiberHandle> Start(SpawnOptions options, absl::AnyInvocable<void()>& body,
-                                    std::source_location site);
+                                    SourceLocation site);
   void Enter(Member& member);
   void Leave(Member& member);
   bool HasMember(const Fiber* fiber) const;

@@ -210,8 +210,7 @@ void Hub::Yield() {
 absl::StatusOr<FiberHandle> Hub::SpawnFiber(size_t closure_bytes, size_t closure_align,
                                             Fiber::Run run, Fiber::Destroy destroy,
                                             absl::FunctionRef<void(void*)> construct,
-                                            const SpawnOptions& options,
-                                            std::source_location site) {
+                                            const SpawnOptions& options, SourceLocation site) {
   absl::StatusOr<Stack> stack = stacks_.Acquire();
   if (!stack.ok()) return stack.status();
   // From the top: the Fiber, its closure, then the frames.

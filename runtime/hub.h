@@ -115,7 +115,7 @@ class Hub {
   absl::StatusOr<FiberHandle> SpawnFiber(size_t closure_bytes, size_t closure_align, Fiber::Run run,
                                          Fiber::Destroy destroy,
                                          absl::FunctionRef<void(void*)> construct,
-                                         const SpawnOptions& options, std::source_location site);
+                                         const SpawnOptions& options, SourceLocation site);
 
   // --- Watching ---------------------------------------------------------------------------------
 
@@ -189,7 +189,7 @@ absl::Status Sleep(absl::Duration duration);
 void Yield();
 
 template <typename F>
-absl::StatusOr<FiberHandle> Spawn(SpawnOptions options, F&& body, std::source_location site) {
+absl::StatusOr<FiberHandle> Spawn(SpawnOptions options, F&& body, SourceLocation site) {
   using Body = std::decay_t<F>;
   static_assert(sizeof(Body) <= 4096, "a fiber's closure lives on its stack: capture less");
   auto run = [](void* closure) -> absl::Status {

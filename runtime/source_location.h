@@ -1,4 +1,4 @@
-// SourceLocation: where a call stands in the source. SourceLocation for compilers that have
+// SourceLocation: where a call stands in the source; std::source_location for compilers that have
 // the built-ins but not the type (clang 14).
 #ifndef GROVE_RUNTIME_SOURCE_LOCATION_H_
 #define GROVE_RUNTIME_SOURCE_LOCATION_H_
@@ -9,18 +9,18 @@ class SourceLocation {
  public:
   // As a default argument: the place of the caller.
   static constexpr SourceLocation Current(const char* file = __builtin_FILE(),
-                                          int line = __builtin_LINE()) {
+                                          unsigned line = __builtin_LINE()) {
     return SourceLocation(file, line);
   }
 
   constexpr const char* file_name() const { return file_; }
-  constexpr int line() const { return line_; }
+  constexpr unsigned line() const { return line_; }
 
  private:
-  constexpr SourceLocation(const char* file, int line) : file_(file), line_(line) {}
+  constexpr SourceLocation(const char* file, unsigned line) : file_(file), line_(line) {}
 
   const char* file_;
-  int line_;
+  unsigned line_;
 };
 
 }  // namespace grove

@@ -2,8 +2,9 @@
 //
 // Told the time of births and deaths, RestartPolicy says when the next process of a slot is due: at
 // once after a life of some length, later and later after lives that were short. BootPolicy counts
-// deaths before readiness over all children and says when the daemon cannot come up at all.
-// Reads no clock, starts and kills nothing.
+// deaths before readiness over all children, control included, until the daemon has served once,
+// and says when it cannot come up at all: a daemon that never serves must not look like one that
+// does. Reads no clock, starts and kills nothing.
 #ifndef GROVE_SERVER_SUPERVISOR_POLICY_H_
 #define GROVE_SERVER_SUPERVISOR_POLICY_H_
 
@@ -16,7 +17,7 @@ inline constexpr absl::Duration kQuickDeath = absl::Seconds(10);
 // The first quick death is forgiven; the second waits this long, every further one twice as long.
 inline constexpr absl::Duration kBackoffMin = absl::Milliseconds(100);
 inline constexpr absl::Duration kBackoffMax = absl::Seconds(10);
-// Deaths before readiness in a row, without any worker ever ready.
+// Deaths before readiness, while the daemon has never served.
 inline constexpr int kBootFailuresMax = 5;
 
 class RestartPolicy {
@@ -32,12 +33,12 @@ class RestartPolicy {
 
 class BootPolicy {
  public:
-  void WorkerReady() { worker_was_ready_ = true; }
+  void Served() { has_served_ = true; }
   // A child that never became ready has died. True: give up.
-  bool DiedBeforeReady() { return ++failures_ >= kBootFailuresMax && !worker_was_ready_; }
+  bool DiedBeforeReady() { return ++failures_ >= kBootFailuresMax && !has_served_; }
 
  private:
-  bool worker_was_ready_ = false;
+  bool has_served_ = false;
   int failures_ = 0;
 };
 

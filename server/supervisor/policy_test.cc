@@ -53,7 +53,7 @@ TEST(RestartPolicy, ALongLifeForgivesQuickDeaths) {
   EXPECT_EQ(PauseMs(policy, now, absl::ZeroDuration()), 0);
 }
 
-TEST(BootPolicy, GivesUpAtTheFifthFailureInARow) {
+TEST(BootPolicy, GivesUpAtTheFifthFailure) {
   BootPolicy policy;
   for (int failure = 1; failure < kBootFailuresMax; ++failure) {
     EXPECT_FALSE(policy.DiedBeforeReady()) << failure;
@@ -61,10 +61,10 @@ TEST(BootPolicy, GivesUpAtTheFifthFailureInARow) {
   EXPECT_TRUE(policy.DiedBeforeReady());
 }
 
-TEST(BootPolicy, NeverGivesUpOnceAWorkerWasReady) {
+TEST(BootPolicy, NeverGivesUpOnceTheDaemonHasServed) {
   BootPolicy policy;
   for (int failure = 1; failure < kBootFailuresMax; ++failure) policy.DiedBeforeReady();
-  policy.WorkerReady();
+  policy.Served();
   for (int failure = 0; failure < 100; ++failure) EXPECT_FALSE(policy.DiedBeforeReady());
 }
 

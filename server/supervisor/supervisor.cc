@@ -133,7 +133,6 @@ int Supervisor::Loop() {
 }
 
 // --- Children
-// --------------------------------------------------------------------------------------
 
 void Supervisor::StartDue(MonotonicNanos now) {
   for (Child& child : children_) {
@@ -218,11 +217,7 @@ void Supervisor::ReadReadyLine(Child& child) {
 
 void Supervisor::BecameReady(Child& child) {
   child.ready = true;
-  if (child.slot != kNobody) {
-    boot_.WorkerReady();
-  } else {
-    TakeControlAddresses(child.ready_line);
-  }
+  if (child.slot == kNobody) TakeControlAddresses(child.ready_line);
   if (child.slot == rolling_) rolling_ = kNobody;
   Log(LogLevel::kDebug, "ready", {{"name", child.title}, {"pid", child.pid}});
   const bool all =
@@ -373,6 +368,7 @@ void Supervisor::TakeControlAddresses(absl::string_view ready_line) {
 
 void Supervisor::AnnounceServing() {
   announced_ = true;
+  boot_.Served();
   Log(LogLevel::kInfo, "serving",
       {{"http", endpoints_.http_address()},
        {"control", control_address_},

@@ -12,13 +12,15 @@ namespace {
 void CrashInAFiber() {
   InstallCrashReport();
   auto hub = Hub::Create();
-  (*hub)->Run([] {
-    SpawnOptions options{.name = "victim"};
-    options.label = std::make_shared<const FiberLabel>(
-        FiberLabel{.tenant = "acme", .task = "tenants/acme/tasks/7"});
-    auto fiber = Spawn(options, [] { abort(); });
-    fiber->Join().IgnoreError();
-  }).IgnoreError();
+  (*hub)
+      ->Run([] {
+        SpawnOptions options{.name = "victim"};
+        options.label = std::make_shared<const FiberLabel>(
+            FiberLabel{.tenant = "acme", .task = "tenants/acme/tasks/7"});
+        auto fiber = Spawn(options, [] { abort(); });
+        fiber->Join().IgnoreError();
+      })
+      .IgnoreError();
 }
 
 TEST(CrashReportDeathTest, NamesTheFiberItsTaskAndWhereItWasSpawned) {

@@ -4,7 +4,7 @@ import json
 import os
 import unittest
 
-from grove_harness import DEADLINE_S, OwnDaemonTest, curl, eventually, free_port
+from grove_harness import DEADLINE_S, Daemon, OwnDaemonTest, curl, eventually, free_port
 
 
 class FlagsTest(OwnDaemonTest):
@@ -78,6 +78,19 @@ class FlagsTest(OwnDaemonTest):
     def test_a_control_binary_that_is_not_there(self):
         log = self.refused(2, flags=['--control_binary=/no/grove-control'])
         self.assertIn('/no/grove-control', log)
+
+    def test_a_control_that_cannot_start_ends_the_daemon(self):
+        daemon = Daemon()
+        self.daemon = daemon
+        self.addCleanup(daemon.kill)
+        os.makedirs(daemon.state_dir, 0o700)
+        with open(os.path.join(daemon.state_dir, 'tasks.db'), 'w') as store:
+            store.write('this is no database ' * 500)
+        daemon.launch()
+        self.assertEqual(daemon.process.wait(DEADLINE_S), 4, daemon.evidence())
+        self.assertIn('tasks.db', daemon.log())
+        self.assertIn('giving up', daemon.log())
+        self.assertEqual(daemon.processes(), {})
 
     def test_a_flag_beats_the_file_and_the_file_the_default(self):
         daemon = self.start(config='workers: 1\nadmin: {listen: "127.0.0.1:1"}\n'

@@ -254,6 +254,12 @@ HubStats Hub::Stats() const {
   return stats;
 }
 
+const Fiber* Hub::OverflowedFiber(const void* address) const {
+  uint32_t index = 0;
+  if (!stacks_.IsGuard(address, &index) || index >= fibers_.size()) return nullptr;
+  return fibers_[index];
+}
+
 size_t Hub::VisitFibers(size_t cursor, size_t limit,
                         absl::FunctionRef<void(const Fiber&)> visit) const {
   size_t seen = 0;

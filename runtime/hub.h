@@ -125,6 +125,9 @@ class Hub {
   // a whole walk is seen exactly once.
   size_t VisitFibers(size_t cursor, size_t limit,
                      absl::FunctionRef<void(const Fiber&)> visit) const;
+  // The fiber in whose stack's guard region `address` lies: what overflowed. Null if none does. May
+  // be called in a signal handler on the hub's thread.
+  const Fiber* OverflowedFiber(const void* address) const;
   // Called at the end of every turn, before polling.
   void set_turn_hook(std::function<void(Hub&)> hook) { turn_hook_ = std::move(hook); }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <string_view>
 
 #include "absl/debugging/failure_signal_handler.h"
@@ -45,37 +46,48 @@ class Line {
   size_t size_ = 0;
 };
 
-void ReportFiber() {
-  const Hub* hub = Hub::Current();
-  const Fiber* fiber = hub != nullptr ? hub->running() : nullptr;
-  if (fiber == nullptr) return Line().Add("grove: crashed outside any fiber").Write();
+void ReportFiber(std::string_view what, const Fiber& fiber) {
   Line line;
-  line.Add("grove: crashed in fiber ").Add(fiber->id()).Add(" \"").Add(fiber->name());
-  line.Add("\", spawned at ").Add(fiber->spawn_site().file_name()).Add(":");
-  line.Add(uint64_t{fiber->spawn_site().line()});
-  if (fiber->label() != nullptr) line.Add(", task ").Add(fiber->label()->task);
+  line.Add("grove: ").Add(what).Add(" in fiber ").Add(fiber.id()).Add(" \"").Add(fiber.name());
+  line.Add("\", spawned at ").Add(fiber.spawn_site().file_name()).Add(":");
+  line.Add(uint64_t{fiber.spawn_site().line()});
+  if (fiber.label() != nullptr) line.Add(", task ").Add(fiber.label()->task);
   line.Write();
 }
 
-// Runs after abseil's handler, which has printed the stack.
-void OnCrash(int number, siginfo_t*, void*) {
-  signal(number, SIG_DFL);
-  ReportFiber();
-  raise(number);
+// abseil's handlers, which print the stack and end the process; by place in kCrashSignals.
+struct sigaction stack_printers[std::size(kCrashSignals)];
+
+// The address of a fault is known only to the first handler: abseil's raises the signal anew.
+void OnCrash(int number, siginfo_t* info, void* context) {
+  const Hub* hub = Hub::Current();
+  const Fiber* overflowed =
+      hub != nullptr && number == SIGSEGV ? hub->OverflowedFiber(info->si_addr) : nullptr;
+  if (overflowed != nullptr) {
+    ReportFiber("stack overflow", *overflowed);
+  } else if (hub != nullptr && hub->running() != nullptr) {
+    ReportFiber("crashed", *hub->running());
+  } else {
+    Line().Add("grove: crashed outside any fiber").Write();
+  }
+  const size_t place = std::find(std::begin(kCrashSignals), std::end(kCrashSignals), number) -
+                       std::begin(kCrashSignals);
+  stack_printers[place].sa_sigaction(number, info, context);
 }
 
 }  // namespace
 
 void InstallCrashReport() {
-  struct sigaction action {};
-  action.sa_sigaction = OnCrash;
-  action.sa_flags = SA_SIGINFO | SA_ONSTACK;
-  for (const int number : kCrashSignals) sigaction(number, &action, nullptr);
   absl::InitializeSymbolizer("/proc/self/exe");
   absl::FailureSignalHandlerOptions options;
   options.use_alternate_stack = true;  // a fiber's own may be what overflowed
-  options.call_previous_handler = true;
   absl::InstallFailureSignalHandler(options);
+  struct sigaction action {};
+  action.sa_sigaction = OnCrash;
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
+  for (size_t i = 0; i < std::size(kCrashSignals); ++i) {
+    sigaction(kCrashSignals[i], &action, &stack_printers[i]);
+  }
 }
 
 }  // namespace grove

@@ -29,5 +29,30 @@ TEST(CrashReportDeathTest, NamesTheFiberItsTaskAndWhereItWasSpawned) {
                "task tenants/acme/tasks/7");
 }
 
+// Each call holds a frame of its own: the sum after the recursion keeps it from being a loop.
+int Recurse(volatile int* depth) {
+  volatile char frame[512] = {};
+  *depth = *depth + 1;
+  if (*depth > 1'000'000) return 0;  // far more than any stack holds
+  return Recurse(depth) + frame[*depth % 512];
+}
+
+void OverflowInAFiber() {
+  InstallCrashReport();
+  auto hub = Hub::Create();
+  (*hub)
+      ->Run([] {
+        volatile int depth = 0;
+        auto fiber = Spawn("deep", [&depth] { Recurse(&depth); });
+        fiber->Join().IgnoreError();
+      })
+      .IgnoreError();
+}
+
+TEST(CrashReportDeathTest, TellsAStackOverflowFromAnyOtherCrash) {
+  EXPECT_DEATH(OverflowInAFiber(),
+               "stack overflow in fiber [0-9]+ \"deep\", spawned at .*crash_report_test.cc:[0-9]+");
+}
+
 }  // namespace
 }  // namespace grove

@@ -99,7 +99,7 @@ void Hub::DrainInbox() {
   if (!inbox_pending_.load(std::memory_order_acquire)) return;
   std::vector<absl::AnyInvocable<void()>> calls;
   {
-    absl::MutexLock lock(&inbox_mutex_);
+    const std::lock_guard lock(inbox_mutex_);
     calls.swap(inbox_);
     inbox_pending_.store(false, std::memory_order_release);
     uint64_t count;
@@ -272,7 +272,7 @@ size_t Hub::VisitFibers(size_t cursor, size_t limit,
 }
 
 void Hub::Post(absl::AnyInvocable<void()> call) {
-  absl::MutexLock lock(&inbox_mutex_);
+  const std::lock_guard lock(inbox_mutex_);
   inbox_.push_back(std::move(call));
   if (inbox_pending_.exchange(true, std::memory_order_acq_rel)) return;
   const uint64_t one = 1;

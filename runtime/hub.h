@@ -13,12 +13,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/functional/function_ref.h"
-#include "absl/synchronization/mutex.h"
 #include "runtime/clock.h"
 #include "runtime/descriptor_table.h"
 #include "runtime/fiber.h"
@@ -135,7 +134,7 @@ class Hub {
 
   // Runs `call` on the hub's thread in its next turn, outside any fiber: it must not park.
   // After Run() has returned, calls are dropped.
-  void Post(absl::AnyInvocable<void()> call) ABSL_LOCKS_EXCLUDED(inbox_mutex_);
+  void Post(absl::AnyInvocable<void()> call);
 
  private:
   friend class Fiber;
@@ -179,9 +178,9 @@ class Hub {
   HubStats stats_;
   std::function<void(Hub&)> turn_hook_;
 
-  // Any thread.
-  absl::Mutex inbox_mutex_;
-  std::vector<absl::AnyInvocable<void()>> inbox_ ABSL_GUARDED_BY(inbox_mutex_);
+  // Any thread. std::mutex: TSan sees it, and not the one inside the distribution's abseil.
+  std::mutex inbox_mutex_;
+  std::vector<absl::AnyInvocable<void()>> inbox_;  // guarded by inbox_mutex_
   std::atomic<bool> inbox_pending_{false};
 };
 

@@ -28,7 +28,7 @@ absl::Status OffloadPool::Run(absl::FunctionRef<void()> body) {
   Hub& hub = *Hub::Current();
   Call call{.body = body, .hub = hub, .fiber = *hub.running()};
   {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     if (stopping_) return absl::CancelledError("offload: the pool has stopped");
     if (calls_.size() >= options_.queue_max) {
       return absl::ResourceExhaustedError("offload: too many calls wait for a thread");
@@ -37,6 +37,7 @@ absl::Status OffloadPool::Run(absl::FunctionRef<void()> body) {
     if (idle_ == 0 && static_cast<int>(threads_.size()) < options_.threads) {
       threads_.emplace_back([this] { ThreadLoop(); });
     }
+    work_.notify_one();
   }
   Wake wake = Wake::kReady;
   while (!call.finished && wake == Wake::kReady) {
@@ -44,7 +45,7 @@ absl::Status OffloadPool::Run(absl::FunctionRef<void()> body) {
   }
   if (!call.finished) {
     {
-      absl::MutexLock lock(&mutex_);
+      const std::lock_guard lock(mutex_);
       if (call.state == Call::State::kQueued) {
         calls_.erase(std::find(calls_.begin(), calls_.end(), &call));
         return WakeStatus(wake, "offload");
@@ -71,12 +72,9 @@ void OffloadPool::ThreadLoop() {
   for (;;) {
     Call* call;
     {
-      absl::MutexLock lock(&mutex_);
+      std::unique_lock lock(mutex_);
       ++idle_;
-      const auto has_work = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
-        return stopping_ || !calls_.empty();
-      };
-      mutex_.Await(absl::Condition(&has_work));
+      work_.wait(lock, [this] { return stopping_ || !calls_.empty(); });
       --idle_;
       if (calls_.empty()) return;
       call = calls_.front();
@@ -90,7 +88,7 @@ void OffloadPool::ThreadLoop() {
       call->exception = std::current_exception();
     }
     {
-      absl::MutexLock lock(&mutex_);
+      const std::lock_guard lock(mutex_);
       --running_;
       call->state = Call::State::kDone;
     }
@@ -101,7 +99,7 @@ void OffloadPool::ThreadLoop() {
 void OffloadPool::Stop() {
   std::vector<std::thread> threads;
   {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     stopping_ = true;
     for (Call* call : calls_) {
       call->state = Call::State::kDropped;
@@ -109,17 +107,18 @@ void OffloadPool::Stop() {
     }
     calls_.clear();
     threads.swap(threads_);
+    work_.notify_all();
   }
   for (std::thread& thread : threads) thread.join();
 }
 
 size_t OffloadPool::queued() const {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   return calls_.size();
 }
 
 int OffloadPool::running() const {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   return running_;
 }
 

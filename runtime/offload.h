@@ -6,16 +6,16 @@
 #ifndef GROVE_RUNTIME_OFFLOAD_H_
 #define GROVE_RUNTIME_OFFLOAD_H_
 
+#include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <mutex>
 #include <thread>
 #include <type_traits>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
-#include "absl/synchronization/mutex.h"
 #include "runtime/event.h"
 #include "runtime/fiber.h"
 
@@ -41,8 +41,8 @@ class OffloadPool {
   // Waits for running calls, drops queued ones (their callers see kCancelled). Not from a fiber.
   void Stop();
 
-  size_t queued() const ABSL_LOCKS_EXCLUDED(mutex_);
-  int running() const ABSL_LOCKS_EXCLUDED(mutex_);
+  size_t queued() const;
+  int running() const;
 
  private:
   struct Call;
@@ -50,12 +50,14 @@ class OffloadPool {
   void Finish(Call& call);
 
   const Options options_;
-  mutable absl::Mutex mutex_;
-  std::deque<Call*> calls_ ABSL_GUARDED_BY(mutex_);
-  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  int idle_ ABSL_GUARDED_BY(mutex_) = 0;
-  int running_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::vector<std::thread> threads_ ABSL_GUARDED_BY(mutex_);
+  mutable std::mutex mutex_;
+  // Guarded by mutex_.
+  std::condition_variable work_;
+  std::deque<Call*> calls_;
+  bool stopping_ = false;
+  int idle_ = 0;
+  int running_ = 0;
+  std::vector<std::thread> threads_;
 };
 
 }  // namespace grove

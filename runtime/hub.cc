@@ -281,6 +281,7 @@ void Hub::Post(absl::AnyInvocable<void()> call) {
 
 absl::Status Sleep(absl::Duration duration) {
   Hub& hub = *Hub::Current();
+  GROVE_CHECK(hub.running() != nullptr, "slept outside a fiber: only fibers may wait");
   if (duration <= absl::ZeroDuration()) {
     hub.Yield();
     const Wake wake = hub.interruption();

@@ -4,9 +4,18 @@
 #include "runtime/hub.h"
 
 namespace grove {
+namespace {
+
+Fiber& RunningFiber() {
+  Hub* hub = Hub::Current();
+  GROVE_CHECK(hub != nullptr && hub->running() != nullptr, "a Timeout bounds a fiber: none runs");
+  return *hub->running();
+}
+
+}  // namespace
 
 Timeout::Timeout(absl::Duration after)
-    : Timer(&Timeout::Fire), fiber_(*Hub::Current()->running()), outer_(fiber_.timeouts_) {
+    : Timer(&Timeout::Fire), fiber_(RunningFiber()), outer_(fiber_.timeouts_) {
   fiber_.timeouts_ = this;
   if (after == absl::InfiniteDuration()) return;
   Hub& hub = fiber_.hub_;

@@ -1,10 +1,12 @@
-// Queue: values from fibers to fibers of one hub, first in, first out, bounded or not.
+// Queue: values from fibers to fibers of one hub, bounded or not.
 //
-// With capacity 0 it is a rendezvous: Put returns when a Get has taken the value. Blocked callers
-// are served first come, first served. Hub thread only.
+// `Order` keeps the values and says which comes out next: the first in unless told otherwise. With
+// capacity 0 it is a rendezvous: Put returns when a Get has taken the value. Blocked callers are
+// served first come, first served, whatever the order of the values. Hub thread only.
 #ifndef GROVE_RUNTIME_QUEUE_H_
 #define GROVE_RUNTIME_QUEUE_H_
 
+#include <cstdint>
 #include <deque>
 #include <limits>
 #include <optional>
@@ -12,12 +14,33 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "runtime/alternative_waiter.h"
 #include "runtime/hub.h"
+#include "runtime/task_count.h"
 #include "runtime/wait_list.h"
 
 namespace grove {
 
+// The Order of a Queue. Pop() requires: not empty.
 template <typename T>
+class FirstInFirstOut {
+ public:
+  void Push(T&& value) { values_.push_back(std::move(value)); }
+  T Pop() {
+    T value = std::move(values_.front());
+    values_.pop_front();
+    return value;
+  }
+  size_t size() const { return values_.size(); }
+
+ private:
+  std::deque<T> values_;
+};
+
+template <typename T, typename Order>
+class SelectGet;
+
+template <typename T, typename Order = FirstInFirstOut<T>>
 class Queue {
  public:
   static constexpr size_t kUnbounded = std::numeric_limits<size_t>::max();
@@ -37,40 +60,58 @@ class Queue {
   std::optional<T> TryGet();
   // No further Put; Gets drain what is there, then see kOutOfRange.
   void Close();
+  // Growing lets waiting putters in at once; shrinking keeps the values that are there.
+  void Resize(size_t capacity);
 
+  // Says that a value that was got has been dealt with. kFailedPrecondition: called more often
+  // than values were put.
+  absl::Status TaskDone() { return tasks_.Done(); }
+  // Until there has been a TaskDone() for every value put. kDeadlineExceeded, kCancelled.
+  // **Parks.**
+  absl::Status Join() { return tasks_.Join(); }
+
+  size_t capacity() const { return capacity_; }
   size_t size() const { return values_.size(); }
-  bool empty() const { return values_.empty(); }
+  bool empty() const { return values_.size() == 0; }
+  bool full() const { return values_.size() >= capacity_; }
   bool closed() const { return closed_; }
   size_t putting() const { return putters_.size(); }
   size_t getting() const { return getters_.size(); }
+  uint64_t unfinished() const { return tasks_.unfinished(); }
 
  private:
-  static absl::Status Closed() { return absl::FailedPreconditionError("queue is closed"); }
-  // After a value was taken: lets the longest waiting putter in.
-  void AdmitPutter();
+  friend class SelectGet<T, Order>;
 
-  const size_t capacity_;
+  static absl::Status Closed() { return absl::FailedPreconditionError("queue is closed"); }
+  static absl::Status Drained() { return absl::OutOfRangeError("queue is closed and empty"); }
+  // Lets the longest waiting putters in, as many as there is room for.
+  void AdmitPutters();
+
+  size_t capacity_;
   bool closed_ = false;
-  std::deque<T> values_;
-  WaitList getters_;  // value: std::optional<T>*
+  Order values_;
+  WaitList getters_;  // AlternativeWaiters; value: std::optional<T>*, empty if granted by Close()
   WaitList putters_;  // value: T*
+  TaskCount tasks_;
 };
 
-template <typename T>
-bool Queue<T>::TryPut(T&& value) {
+template <typename T, typename Order>
+bool Queue<T, Order>::TryPut(T&& value) {
   if (closed_) return false;
-  if (Waiter* getter = getters_.Grant()) {
+  if (Waiter* getter = GrantAlternative(getters_)) {
     static_cast<std::optional<T>*>(getter->value)->emplace(std::move(value));
     Hub::Current()->Unpark(*getter->fiber);
-    return true;
+  } else if (full() || !putters_.empty()) {
+    return false;
+  } else {
+    values_.Push(std::move(value));
   }
-  if (values_.size() >= capacity_ || !putters_.empty()) return false;
-  values_.push_back(std::move(value));
+  tasks_.Add();
   return true;
 }
 
-template <typename T>
-absl::Status Queue<T>::Put(T value) {
+template <typename T, typename Order>
+absl::Status Queue<T, Order>::Put(T value) {
   if (closed_) return Closed();
   if (TryPut(std::move(value))) return absl::OkStatus();
   Hub& hub = *Hub::Current();
@@ -82,54 +123,60 @@ absl::Status Queue<T>::Put(T value) {
   return wake == Wake::kReady ? Closed() : WakeStatus(wake, "queue put");
 }
 
-template <typename T>
-void Queue<T>::AdmitPutter() {
-  if (values_.size() >= capacity_) return;
-  Waiter* putter = putters_.Grant();
-  if (putter == nullptr) return;
-  values_.push_back(std::move(*static_cast<T*>(putter->value)));
-  Hub::Current()->Unpark(*putter->fiber);
+template <typename T, typename Order>
+void Queue<T, Order>::AdmitPutters() {
+  while (!full()) {
+    Waiter* putter = putters_.Grant();
+    if (putter == nullptr) return;
+    values_.Push(std::move(*static_cast<T*>(putter->value)));
+    tasks_.Add();
+    Hub::Current()->Unpark(*putter->fiber);
+  }
 }
 
-template <typename T>
-std::optional<T> Queue<T>::TryGet() {
+template <typename T, typename Order>
+std::optional<T> Queue<T, Order>::TryGet() {
   std::optional<T> value;
-  if (!values_.empty()) {
-    value.emplace(std::move(values_.front()));
-    values_.pop_front();
-    AdmitPutter();
+  if (!empty()) {
+    value.emplace(values_.Pop());
+    AdmitPutters();
   } else if (Waiter* putter = putters_.Grant()) {  // rendezvous
     value.emplace(std::move(*static_cast<T*>(putter->value)));
+    tasks_.Add();
     Hub::Current()->Unpark(*putter->fiber);
   }
   return value;
 }
 
-template <typename T>
-absl::StatusOr<T> Queue<T>::Get() {
+template <typename T, typename Order>
+absl::StatusOr<T> Queue<T, Order>::Get() {
   std::optional<T> value = TryGet();
   if (value.has_value()) return *std::move(value);
-  if (closed_) return absl::OutOfRangeError("queue is closed and empty");
+  if (closed_) return Drained();
   Hub& hub = *Hub::Current();
-  Waiter self{.fiber = hub.running(), .value = &value};
+  AlternativeWaiter self{{.fiber = hub.running(), .value = &value}};
   getters_.PushBack(self);
   const Wake wake = hub.Park({.kind = WaitFor::Kind::kQueue, .object = this});
-  if (self.granted) return *std::move(value);
+  if (value.has_value()) return *std::move(value);
+  if (self.granted) return Drained();
   getters_.Remove(self);
-  if (wake == Wake::kReady) return absl::OutOfRangeError("queue is closed and empty");
   return WakeStatus(wake, "queue get");
 }
 
-template <typename T>
-void Queue<T>::Close() {
+template <typename T, typename Order>
+void Queue<T, Order>::Close() {
   closed_ = true;
-  Hub& hub = *Hub::Current();
-  for (WaitList* list : {&getters_, &putters_}) {
-    while (Waiter* waiter = list->front()) {
-      list->Remove(*waiter);
-      hub.Unpark(*waiter->fiber);
-    }
+  while (Waiter* getter = GrantAlternative(getters_)) Hub::Current()->Unpark(*getter->fiber);
+  while (Waiter* putter = putters_.front()) {  // not granted: its value was not taken
+    putters_.Remove(*putter);
+    Hub::Current()->Unpark(*putter->fiber);
   }
+}
+
+template <typename T, typename Order>
+void Queue<T, Order>::Resize(size_t capacity) {
+  capacity_ = capacity;
+  AdmitPutters();
 }
 
 }  // namespace grove

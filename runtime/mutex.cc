@@ -1,0 +1,63 @@
+#include "runtime/mutex.h"
+
+#include "absl/strings/str_format.h"
+#include "runtime/check.h"
+#include "runtime/hub.h"
+
+namespace grove {
+
+Mutex::~Mutex() {
+  GROVE_CHECK(waiters_.empty(), "a Mutex died while fibers wait for it");
+}
+
+bool Mutex::HeldByCaller() const {
+  return owner_ && owner_.get() == Hub::Current()->running();
+}
+
+bool Mutex::TryLock() {
+  if (owner_) return false;
+  owner_ = FiberHandle(Hub::Current()->running());
+  return true;
+}
+
+absl::Status Mutex::Lock() {
+  if (TryLock()) return absl::OkStatus();
+  Hub& hub = *Hub::Current();
+  if (HeldByCaller()) {
+    return absl::FailedPreconditionError(
+        absl::StrFormat("mutex lock: fiber \"%s\" holds it already", hub.running()->name()));
+  }
+  Waiter self{.fiber = hub.running()};
+  waiters_.PushBack(self);
+  const Wake wake = hub.Park({.kind = WaitFor::Kind::kSemaphore, .object = this});
+  if (self.granted) return absl::OkStatus();
+  waiters_.Remove(self);
+  return WakeStatus(wake, "mutex lock");
+}
+
+void Mutex::LockShielded() {
+  if (TryLock()) return;
+  Hub& hub = *Hub::Current();
+  Waiter self{.fiber = hub.running()};
+  waiters_.PushBack(self);
+  while (!self.granted) hub.ParkShielded({.kind = WaitFor::Kind::kSemaphore, .object = this});
+}
+
+absl::Status Mutex::Unlock() {
+  if (!HeldByCaller()) {
+    if (!owner_) return absl::FailedPreconditionError("mutex unlock: it is not locked");
+    return absl::FailedPreconditionError(
+        absl::StrFormat("mutex unlock: fiber \"%s\" holds it, not the caller", owner_->name()));
+  }
+  Waiter* const next = waiters_.Grant();
+  owner_ = next != nullptr ? FiberHandle(next->fiber) : FiberHandle();
+  if (next != nullptr) Hub::Current()->Unpark(*next->fiber);
+  return absl::OkStatus();
+}
+
+MutexLock::~MutexLock() {
+  if (!status_.ok()) return;
+  GROVE_CHECK(mutex_.Unlock().ok(), "a MutexLock ended, but its mutex was unlocked before");
+}
+
+}  // namespace grove

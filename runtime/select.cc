@@ -1,0 +1,43 @@
+#include "runtime/select.h"
+
+#include "runtime/hub.h"
+
+namespace grove {
+
+Selector::Selector(std::initializer_list<SelectCase*> cases) : cases_(cases) {
+  GROVE_CHECK(!cases_.empty(), "a Selector without cases would wait for ever");
+}
+
+size_t Selector::Chosen(size_t at) {
+  first_ = (at + 1) % cases_.size();
+  return at;
+}
+
+std::optional<size_t> Selector::TryWait() {
+  for (size_t i = 0; i < cases_.size(); ++i) {
+    const size_t at = (first_ + i) % cases_.size();
+    if (cases_[at]->Try()) return Chosen(at);
+  }
+  return std::nullopt;
+}
+
+absl::StatusOr<size_t> Selector::Wait() {
+  if (std::optional<size_t> ready = TryWait()) return *ready;
+  Hub& hub = *Hub::Current();
+  for (size_t at = 0; at < cases_.size(); ++at) {
+    SelectCase& each = *cases_[at];
+    each.waiter_ = AlternativeWaiter{{.fiber = hub.running(), .value = each.received_}};
+    each.waiter_.list = &each.line_;
+    each.waiter_.alternative = &cases_[(at + 1) % cases_.size()]->waiter_;
+    each.line_.PushBack(each.waiter_);
+  }
+  const Wake wake = hub.Park({.kind = WaitFor::Kind::kQueue, .object = this});
+  // Whoever granted one has taken the others off.
+  for (size_t at = 0; at < cases_.size(); ++at) {
+    if (cases_[at]->waiter_.granted) return Chosen(at);
+  }
+  for (SelectCase* each : cases_) each->line_.Remove(each->waiter_);
+  return WakeStatus(wake, "select");
+}
+
+}  // namespace grove

@@ -1,0 +1,33 @@
+#include "runtime/pipe.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <utility>
+
+namespace grove {
+
+absl::StatusOr<Pipe> Pipe::Create() {
+  IgnoreBrokenPipes();
+  int fds[2];
+  if (pipe2(fds, O_NONBLOCK | O_CLOEXEC) != 0) return ErrnoStatus(errno, "pipe2");
+  absl::StatusOr<Socket> reader = Socket::Adopt(fds[0]);
+  if (!reader.ok()) {
+    close(fds[1]);
+    return reader.status();
+  }
+  absl::StatusOr<Socket> writer = Socket::Adopt(fds[1]);
+  if (!writer.ok()) return writer.status();
+  return Pipe{*std::move(reader), *std::move(writer)};
+}
+
+void IgnoreBrokenPipes() {
+  struct sigaction action;
+  if (sigaction(SIGPIPE, nullptr, &action) != 0) return;
+  const bool is_default = (action.sa_flags & SA_SIGINFO) == 0 && action.sa_handler == SIG_DFL;
+  if (is_default) signal(SIGPIPE, SIG_IGN);
+}
+
+}  // namespace grove

@@ -46,6 +46,7 @@ absl::Status DescriptorTable::Await(int fd, Direction direction, WaitFor::Kind k
         other->id(), other->name(), side == 0 ? "read" : "write", self->id(), self->name()));
   }
   entries_[fd].waiters[side] = self;
+  poller_.Rearm(fd, direction);
   const Wake wake = hub_.Park({.kind = kind, .fd = fd});
   Entry& entry = entries_[fd];  // the table may have grown meanwhile
   if (!entry.registered || entry.generation != generation) {

@@ -19,8 +19,6 @@ namespace grove {
 
 class Hub;
 
-enum class Direction : uint8_t { kRead = 0, kWrite = 1 };
-
 class DescriptorTable {
  public:
   DescriptorTable(Hub& hub, Poller& poller) : hub_(hub), poller_(poller) {}

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "runtime/fiber_local.h"
 #include "runtime/hub.h"
 #include "runtime/timeout.h"
 
@@ -66,6 +67,8 @@ void Fiber::RunBody() {
     }
   }
   destroy_(closure_);
+  // Destructors may make further values.
+  while (locals_ != nullptr) delete std::exchange(locals_, nullptr);
 }
 
 void Fiber::Unref() {

@@ -29,6 +29,7 @@ namespace grove {
 
 class Fiber;
 class FiberHandle;
+class FiberLocalMap;
 class Hub;
 class Timeout;
 
@@ -97,6 +98,7 @@ class Fiber {
  private:
   friend class Hub;
   friend class FiberHandle;
+  friend class FiberLocalMap;
   friend class Timeout;
 
   using Run = absl::Status (*)(void* closure);
@@ -127,7 +129,8 @@ class Fiber {
   MonotonicNanos run_time_ = 0;
   uint64_t switches_ = 0;
   WaitFor waiting_for_;
-  Timeout* timeouts_ = nullptr;  // innermost first
+  Timeout* timeouts_ = nullptr;      // innermost first
+  FiberLocalMap* locals_ = nullptr;  // owned; null until the first FiberLocal is used
   WaitList joiners_;
   absl::Status result_;
   std::exception_ptr exception_;

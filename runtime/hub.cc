@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "runtime/check.h"
+#include "runtime/fiber_local.h"
 #include "runtime/socket.h"
 #include "runtime/timeout.h"
 
@@ -211,6 +212,10 @@ absl::StatusOr<FiberHandle> Hub::SpawnFiber(size_t closure_bytes, size_t closure
                                             Fiber::Run run, Fiber::Destroy destroy,
                                             absl::FunctionRef<void(void*)> construct,
                                             const SpawnOptions& options, SourceLocation site) {
+  std::unique_ptr<FiberLocalMap> locals;
+  if (running_ != nullptr && running_->locals_ != nullptr) {
+    locals = running_->locals_->CopyInherited();
+  }
   absl::StatusOr<Stack> stack = stacks_.Acquire();
   if (!stack.ok()) return stack.status();
   // From the top: the Fiber, its closure, then the frames.
@@ -224,6 +229,7 @@ absl::StatusOr<FiberHandle> Hub::SpawnFiber(size_t closure_bytes, size_t closure
   Fiber* const fiber = new (reinterpret_cast<void*>(fiber_at))
       Fiber(*this, *stack, static_cast<char*>(closure), run, destroy, closure, inherited, site);
   fiber->id_ = next_fiber_id_++;
+  fiber->locals_ = locals.release();
   fiber->spawned_at_ = now_;
   if (stack->index >= fibers_.size()) fibers_.resize(stack->index + 1);
   fibers_[stack->index] = fiber;

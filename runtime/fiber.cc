@@ -1,6 +1,8 @@
 #include "runtime/fiber.h"
 
 #include <cstdio>
+#include <deque>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -26,12 +28,30 @@ Fiber::Fiber(Hub& hub, const Stack& stack, char* stack_high, Run run, Destroy de
       destroy_(destroy),
       closure_(closure),
       name_(options.name),
+      group_(options.group),
       site_(site),
       label_(options.label) {}
+
+struct Fiber::Links {
+  FiberLinkId next_id = 1;
+  std::deque<std::pair<FiberLinkId, FiberLink>> waiting;
+};
+
+Fiber::~Fiber() = default;
 
 MonotonicNanos Fiber::run_time() const {
   if (state_ != State::kRunning || label_ == nullptr) return run_time_;
   return run_time_ + (hub_.ReadClock() - resumed_at_);
+}
+
+void Fiber::CountRunTime() {
+  const MonotonicNanos run = hub_.ReadClock() - resumed_at_;
+  run_time_ += label_ != nullptr ? run : run * static_cast<MonotonicNanos>(kRunTimeSample);
+  resumed_at_ = 0;
+}
+
+size_t Fiber::StackHighWaterBytes() const {
+  return stack_.high - StackPool::LowestTouched(stack_);
 }
 
 void Fiber::Cancel() {
@@ -67,17 +87,36 @@ void Fiber::RunBody() {
     }
   }
   destroy_(closure_);
+  if (links_ != nullptr) RunLinks();
   // Destructors may make further values.
   while (locals_ != nullptr) delete std::exchange(locals_, nullptr);
+}
+
+void Fiber::RunLinks() {
+  while (!links_->waiting.empty()) {
+    FiberLink link = std::move(links_->waiting.front().second);
+    links_->waiting.pop_front();
+    try {
+      link(*this, result_);
+    } catch (const std::exception& error) {
+      ReportUncaught(
+          absl::StrFormat("exception in a link of fiber \"%s\": %s", name_, error.what()));
+    } catch (...) {
+      ReportUncaught(absl::StrFormat("exception of unknown type in a link of fiber \"%s\"", name_));
+    }
+  }
+}
+
+void Fiber::ReportUncaught(std::string_view what) {
+  ++hub_.stats_.uncaught_exceptions;
+  absl::FPrintF(stderr, "grove: %s; spawned at %s:%d\n", what, site_.file_name(), site_.line());
 }
 
 void Fiber::Unref() {
   if (--references_ > 0) return;
   // It has ended: the hub drops its own reference last.
   if (exception_ != nullptr && !joined_) {
-    ++hub_.stats_.uncaught_exceptions;
-    absl::FPrintF(stderr, "grove: %s; nobody joined it; spawned at %s:%d\n", result_.message(),
-                  site_.file_name(), site_.line());
+    ReportUncaught(absl::StrFormat("%s; nobody joined it", result_.message()));
   }
   Hub& hub = hub_;
   const Stack stack = stack_;
@@ -110,6 +149,23 @@ absl::Status FiberHandle::Join() {
   }
   fiber_->joined_ = true;
   return fiber_->result_;
+}
+
+FiberLinkId FiberHandle::Link(FiberLink link) {
+  if (ended()) {
+    link(*fiber_, fiber_->result_);
+    return 0;
+  }
+  if (fiber_->links_ == nullptr) fiber_->links_ = std::make_unique<Fiber::Links>();
+  const FiberLinkId id = fiber_->links_->next_id++;
+  fiber_->links_->waiting.emplace_back(id, std::move(link));
+  return id;
+}
+
+bool FiberHandle::Unlink(FiberLinkId link) {
+  if (fiber_->links_ == nullptr) return false;
+  return std::erase_if(fiber_->links_->waiting,
+                       [link](const auto& entry) { return entry.first == link; }) > 0;
 }
 
 absl::Status FiberHandle::JoinOrThrow() {

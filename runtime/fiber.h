@@ -17,6 +17,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "runtime/context.h"
@@ -61,8 +62,8 @@ struct WaitFor {
   const void* object = nullptr;  // the Event, Queue, …; the Fiber of a kJoin
 };
 
-// On whose behalf a fiber runs; shown by introspection. Fibers with one have their run time
-// measured.
+// On whose behalf a fiber runs; shown by introspection. Fibers with one have each of their runs
+// timed; for others one in many, counted as many times: reading the clock costs several switches.
 struct FiberLabel {
   std::string tenant;
   std::string task;
@@ -73,7 +74,14 @@ struct SpawnOptions {
   std::string_view name = "fiber";
   // Null: the spawner's.
   std::shared_ptr<const FiberLabel> label = nullptr;
+  // What it belongs to, shown by introspection; must outlive the fiber. FiberPool and FiberGroup
+  // set theirs where it is empty.
+  std::string_view group = {};
 };
+
+// Called with a fiber that has run its body, and what Join() of it will return.
+using FiberLink = absl::AnyInvocable<void(const Fiber& fiber, const absl::Status& result)>;
+using FiberLinkId = uint64_t;
 
 class Fiber {
  public:
@@ -81,14 +89,19 @@ class Fiber {
 
   FiberId id() const { return id_; }
   std::string_view name() const { return name_; }
+  std::string_view group() const { return group_; }
   State state() const { return state_; }
   const WaitFor& waiting_for() const { return waiting_for_; }
   const SourceLocation& spawn_site() const { return site_; }
   const FiberLabel* label() const { return label_.get(); }
   MonotonicNanos spawned_at() const { return spawned_at_; }
   uint64_t switches() const { return switches_; }
-  // Time on the hub so far; measured for labelled fibers only, else 0.
+  // Time on the hub so far: measured with a label, else estimated from samples.
   MonotonicNanos run_time() const;
+  // How much of its stack was ever touched, in whole pages, by it or by an earlier fiber on the
+  // same stack. Asks the kernel: about a microsecond.
+  size_t StackHighWaterBytes() const;
+  size_t stack_bytes() const { return stack_.high - stack_.low; }
   bool cancelled() const { return cancelled_; }
 
   // Asks it to end: this and every later park of it returns kCancelled. If it has not started, its
@@ -101,6 +114,9 @@ class Fiber {
   friend class FiberLocalMap;
   friend class Timeout;
 
+  // Of the switches to fibers without a label, one in so many is timed.
+  static constexpr uint64_t kRunTimeSample = 64;
+
   using Run = absl::Status (*)(void* closure);
   using Destroy = void (*)(void* closure);
 
@@ -108,9 +124,12 @@ class Fiber {
         const SpawnOptions& options, SourceLocation site);
   Fiber(const Fiber&) = delete;
   Fiber& operator=(const Fiber&) = delete;
-  ~Fiber() = default;
+  ~Fiber();
   static void Main(void* self);
   void RunBody();
+  void RunLinks();
+  void CountRunTime();
+  void ReportUncaught(std::string_view what);
   void Unref();
 
   Context context_;
@@ -122,15 +141,18 @@ class Fiber {
   void* const closure_;
   FiberId id_ = 0;
   std::string_view name_;
+  std::string_view group_;
   SourceLocation site_;
   const std::shared_ptr<const FiberLabel> label_;
   MonotonicNanos spawned_at_ = 0;
-  MonotonicNanos resumed_at_ = 0;
+  MonotonicNanos resumed_at_ = 0;  // 0: this run is not timed
   MonotonicNanos run_time_ = 0;
   uint64_t switches_ = 0;
   WaitFor waiting_for_;
   Timeout* timeouts_ = nullptr;      // innermost first
   FiberLocalMap* locals_ = nullptr;  // owned; null until the first FiberLocal is used
+  struct Links;
+  std::unique_ptr<Links> links_;  // null without
   WaitList joiners_;
   absl::Status result_;
   std::exception_ptr exception_;
@@ -170,6 +192,12 @@ class FiberHandle {
   // As Join(), but throws on the exception that left the body.
   absl::Status JoinOrThrow();
   void Cancel() { fiber_->Cancel(); }
+  // Calls `link` on the fiber itself once its body has ended or turns out never to start, in the
+  // order of linking, before joiners wake; at once, and in the caller, if it has ended. It may
+  // park. An exception that leaves it is counted and logged.
+  FiberLinkId Link(FiberLink link);
+  // False if there is none of that number any more: it was called, or is being called.
+  bool Unlink(FiberLinkId link);
 
  private:
   Fiber* fiber_ = nullptr;

@@ -52,6 +52,7 @@ bool FiberGroup::HasChild(const Fiber* fiber) const {
 absl::StatusOr<FiberHandle> FiberGroup::Start(SpawnOptions options,
                                               absl::AnyInvocable<absl::Status()> body,
                                               SourceLocation site) {
+  if (options.group.empty()) options.group = name_;
   if (cancelled_) return absl::CancelledError("spawn in a group: the group was cancelled");
   auto owned = std::make_unique<Child>(*this);
   Child& child = *owned;

@@ -32,7 +32,10 @@ class FiberGroup {
   // others.
   enum class OnFailure { kLetRestRun, kCancelRest };
 
-  explicit FiberGroup(OnFailure on_failure = OnFailure::kLetRestRun) : on_failure_(on_failure) {}
+  // `name` is the children's group; must outlive them.
+  explicit FiberGroup(OnFailure on_failure = OnFailure::kLetRestRun,
+                      std::string_view name = "group")
+      : on_failure_(on_failure), name_(name) {}
   // Requires: no child is left.
   ~FiberGroup();
   FiberGroup(const FiberGroup&) = delete;
@@ -86,6 +89,7 @@ class FiberGroup {
   bool HasChild(const Fiber* fiber) const;
 
   const OnFailure on_failure_;
+  const std::string_view name_;
   bool cancelled_ = false;
   size_t running_ = 0;
   Child* children_ = nullptr;  // doubly linked; each is owned by its fiber's closure

@@ -51,6 +51,7 @@ void FiberPool::Leave(Member& member) {
 // Requires: a place has been taken; it is given back if the spawn fails.
 absl::StatusOr<FiberHandle> FiberPool::Start(SpawnOptions options, absl::AnyInvocable<void()>& body,
                                              SourceLocation site) {
+  if (options.group.empty()) options.group = name_;
   auto owned = std::make_unique<Member>(*this);
   Member& member = *owned;
   absl::StatusOr<FiberHandle> spawned = grove::Spawn(

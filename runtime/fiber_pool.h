@@ -18,7 +18,9 @@ namespace grove {
 
 class FiberPool {
  public:
-  explicit FiberPool(int64_t size) : size_(size), places_(size) {}
+  // `name` is the members' group; must outlive them.
+  explicit FiberPool(int64_t size, std::string_view name = "pool")
+      : name_(name), size_(size), places_(size) {}
   ~FiberPool();
   FiberPool(const FiberPool&) = delete;
   FiberPool& operator=(const FiberPool&) = delete;
@@ -50,6 +52,7 @@ class FiberPool {
   void Leave(Member& member);
   bool HasMember(const Fiber* fiber) const;
 
+  const std::string_view name_;
   int64_t size_;
   int64_t running_ = 0;
   Semaphore places_;

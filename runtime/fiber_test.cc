@@ -1,10 +1,13 @@
 #include "runtime/fiber.h"
 
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "runtime/event.h"
+#include "runtime/fiber_group.h"
+#include "runtime/fiber_pool.h"
 #include "runtime/hub_fixture.h"
 #include "runtime/timeout.h"
 
@@ -180,6 +183,121 @@ TEST_F(FiberTest, VisitShowsEachLiveFiberOnceInSlices) {
     EXPECT_EQ(seen, 10);
     gate.Set();
     Yield();
+  });
+}
+
+TEST_F(FiberTest, CallsItsLinksInOrderBeforeItsJoinersWake) {
+  std::vector<std::string> order;
+  (void)Run([&] {
+    auto child = *Spawn("child", [&] {
+      order.push_back("body");
+      return absl::NotFoundError("result");
+    });
+    for (const char* name : {"first", "second"}) {
+      child.Link([&order, name](const Fiber& fiber, const absl::Status& result) {
+        EXPECT_EQ(Hub::Current()->running(), &fiber);
+        EXPECT_TRUE(absl::IsNotFound(result));
+        order.push_back(name);
+        Yield();
+      });
+    }
+    (void)child.Join();
+    order.push_back("joiner");
+  });
+  EXPECT_EQ(order, (std::vector<std::string>{"body", "first", "second", "joiner"}));
+}
+
+TEST_F(FiberTest, CallsALinkAtOnceIfItHasEnded) {
+  (void)Run([] {
+    auto child = *Spawn("child", [] {});
+    (void)child.Join();
+    bool called = false;
+    child.Link([&](const Fiber&, const absl::Status& result) { called = result.ok(); });
+    EXPECT_TRUE(called);
+  });
+}
+
+TEST_F(FiberTest, CallsTheLinksOfAFiberThatNeverStarted) {
+  (void)Run([] {
+    auto child = *Spawn("child", [] {});
+    absl::Status seen;
+    child.Link([&](const Fiber&, const absl::Status& result) { seen = result; });
+    child.Cancel();
+    (void)child.Join();
+    EXPECT_TRUE(absl::IsCancelled(seen));
+  });
+}
+
+TEST_F(FiberTest, UnlinkForgetsThatLinkOnly) {
+  int calls = 0;
+  (void)Run([&] {
+    auto child = *Spawn("child", [] {});
+    const auto count = [&](const Fiber&, const absl::Status&) { ++calls; };
+    child.Link(count);
+    const FiberLinkId second = child.Link(count);
+    EXPECT_TRUE(child.Unlink(second));
+    EXPECT_FALSE(child.Unlink(second));
+    (void)child.Join();
+    EXPECT_FALSE(child.Unlink(1));
+  });
+  EXPECT_EQ(calls, 1);
+}
+
+TEST_F(FiberTest, AnExceptionInALinkIsCountedAndStopsNoOther) {
+  bool called = false;
+  (void)Run([&] {
+    auto child = *Spawn("child", [] {});
+    child.Link([](const Fiber&, const absl::Status&) { throw std::runtime_error("oops"); });
+    child.Link([&](const Fiber&, const absl::Status&) { called = true; });
+    EXPECT_TRUE(child.Join().ok());
+  });
+  EXPECT_TRUE(called);
+  EXPECT_EQ(hub_->Stats().uncaught_exceptions, 1u);
+}
+
+TEST_F(FiberTest, RunTimeIsMeasuredWithALabelAndEstimatedWithout) {
+  (void)Run([&] {
+    const auto work = [&] {
+      for (int i = 0; i < 640; ++i) {
+        clock_.Advance(absl::Milliseconds(1));
+        Yield();
+      }
+    };
+    const auto label = std::make_shared<const FiberLabel>();
+    auto labelled = *Spawn({.name = "labelled", .label = label}, work);
+    (void)labelled.Join();
+    EXPECT_EQ(labelled->run_time(), 640'000'000);
+    auto sampled = *Spawn("sampled", work);
+    (void)sampled.Join();
+    EXPECT_GE(sampled->run_time(), 576'000'000);  // nine or ten samples of 64 runs
+    EXPECT_LE(sampled->run_time(), 640'000'000);
+  });
+}
+
+TEST_F(FiberTest, TheHighWaterMarkCoversTheDeepestFrame) {
+  (void)Run([] {
+    auto shallow = *Spawn("shallow", [] {});
+    (void)shallow.Join();
+    EXPECT_LE(shallow->StackHighWaterBytes(), 16u * 1024);
+    auto deep = *Spawn("deep", [] {
+      volatile char frame[40 * 1024];
+      for (size_t i = 0; i < sizeof(frame); i += 512) frame[i] = 1;
+    });
+    (void)deep.Join();
+    EXPECT_GT(deep->StackHighWaterBytes(), 40u * 1024);
+    EXPECT_LE(deep->StackHighWaterBytes(), deep->stack_bytes() + 4096);
+  });
+}
+
+TEST_F(FiberTest, MembersOfPoolsAndGroupsNameThem) {
+  (void)Run([] {
+    FiberPool pool(2, "crawlers");
+    FiberGroup group(FiberGroup::OnFailure::kLetRestRun, "pages");
+    EXPECT_EQ((*pool.Spawn({.name = "a"}, [] {}))->group(), "crawlers");
+    EXPECT_EQ((*group.Spawn("b", [] {}))->group(), "pages");
+    EXPECT_EQ((*group.Spawn({.name = "c", .group = "own"}, [] {}))->group(), "own");
+    EXPECT_TRUE(group.Join().ok());
+    EXPECT_TRUE(pool.WaitAll().ok());
   });
 }
 

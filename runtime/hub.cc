@@ -1,11 +1,14 @@
 #include "runtime/hub.h"
 
+#include <pthread.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 
+#include "absl/strings/str_cat.h"
 #include "runtime/check.h"
 #include "runtime/fiber_local.h"
 #include "runtime/socket.h"
@@ -14,23 +17,31 @@
 namespace grove {
 namespace {
 
-// The one thread-local. Reading it through a function that is never inlined into code that parks
-// keeps compilers from caching its address; fibers never migrate, so even a cached one is right.
-thread_local Hub* current_hub = nullptr;
+// How far from the front of the run queue a shuffled hub looks.
+constexpr uint64_t kShuffleDepth = 16;
+
+absl::StatusOr<std::unique_ptr<Poller>> DefaultPoller() {
+  const char* const name = getenv("GROVE_HUB");
+  if (name == nullptr) return Poller::Epoll();
+  absl::StatusOr<std::unique_ptr<Poller>> poller = Poller::ByName(name);
+  if (absl::IsInvalidArgument(poller.status())) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("GROVE_HUB: ", std::string(poller.status().message())));
+  }
+  return poller;
+}
 
 }  // namespace
-
-Hub* Hub::Current() {
-  return current_hub;
-}
 
 absl::StatusOr<std::unique_ptr<Hub>> Hub::Create(HubOptions options) {
   std::unique_ptr<Poller> poller = std::move(options.poller);
   if (poller == nullptr) {
-    absl::StatusOr<std::unique_ptr<Poller>> epoll = Poller::Epoll();
-    if (!epoll.ok()) return epoll.status();
-    poller = *std::move(epoll);
+    absl::StatusOr<std::unique_ptr<Poller>> made = DefaultPoller();
+    if (!made.ok()) return made.status();
+    poller = *std::move(made);
   }
+  static const int fork_rule = pthread_atfork(nullptr, nullptr, &Hub::AfterForkInChild);
+  if (fork_rule != 0) return ErrnoStatus(fork_rule, "pthread_atfork");
   const int wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (wake_fd < 0) return ErrnoStatus(errno, "eventfd");
   auto hub = std::unique_ptr<Hub>(new Hub(std::move(options), std::move(poller), wake_fd));
@@ -49,16 +60,26 @@ Hub::Hub(HubOptions options, std::unique_ptr<Poller> poller, int wake_fd)
       wake_fd_(wake_fd),
       now_(clock_->Now()),
       stacks_({.stack_bytes = options_.stack_bytes, .stacks_max = options_.fibers_max}),
-      descriptors_(*this, *poller_) {}
+      descriptors_(*this, *poller_),
+      shuffle_(options_.shuffle_seed) {}
+
+// The kernel's poller is shared with the parent: what the child did to it would be done to the
+// parent's. So the child's copy of the hub stops at its next step.
+void Hub::AfterForkInChild() {
+  if (current_ == nullptr) return;
+  current_->forked_ = true;
+  current_->resumes_left_ = 0;
+  current_ = nullptr;
+}
 
 Hub::~Hub() {
-  GROVE_CHECK(current_hub != this, "a hub can't be destroyed while it runs");
+  GROVE_CHECK(current_ != this, "a hub can't be destroyed while it runs");
   close(wake_fd_);
 }
 
 absl::Status Hub::RunMain(absl::FunctionRef<absl::Status()> body) {
-  GROVE_CHECK(current_hub == nullptr, "this thread runs a hub already");
-  current_hub = this;
+  GROVE_CHECK(current_ == nullptr, "this thread runs a hub already");
+  current_ = this;
   native_.BindToThread();
   leaving_.BindToThread();
   now_ = clock_->Now();
@@ -75,10 +96,10 @@ absl::Status Hub::RunMain(absl::FunctionRef<absl::Status()> body) {
     result = main->get()->result_;
     const std::exception_ptr exception = main->get()->exception_;
     *main = FiberHandle();
-    current_hub = nullptr;
+    current_ = nullptr;
     if (exception != nullptr) std::rethrow_exception(exception);
   }
-  current_hub = nullptr;
+  current_ = nullptr;
   return result;
 }
 
@@ -123,7 +144,9 @@ void Hub::FireTimers() {
 void Hub::RunFibers() {
   resumes_left_ = options_.resumes_per_turn;
   if (runnable_.empty()) return;
-  Context::Switch(native_, NextContext(nullptr));
+  Context::Switch(native_, NextContext());
+  GROVE_CHECK(!forked_,
+              "a fiber of a forked child parked, yielded or ended: its hub is the parent's");
   running_ = nullptr;
 }
 
@@ -137,31 +160,41 @@ void Hub::Poll() {
   events_.clear();
 }
 
-// The context that gets the thread next. `self` is the fiber that gives it up, if any.
-Context& Hub::NextContext(const Fiber* self) {
+// The context that gets the thread next.
+Context& Hub::NextContext() {
   if (runnable_.empty() || resumes_left_ <= 0) {
     running_ = nullptr;
     return native_;
   }
   --resumes_left_;
+  if (shuffle_ != 0) [[unlikely]]
+    Shuffle();
   Fiber& next = runnable_.Pop([](Fiber& fiber) -> Fiber*& { return fiber.next_; });
   next.state_ = Fiber::State::kRunning;
   ++next.switches_;
   ++stats_.switches;
   running_ = &next;
-  if (next.label_ != nullptr && &next != self) next.resumed_at_ = clock_->Now();
+  if (next.label_ != nullptr || stats_.switches % Fiber::kRunTimeSample == 0) [[unlikely]]
+    next.resumed_at_ = clock_->Now();
   return next.context_;
 }
 
+// Brings a fiber to the front that is not first in line.
+void Hub::Shuffle() {
+  // xorshift64 (Marsaglia, "Xorshift RNGs", 2003): enough for an order that nobody chose.
+  shuffle_ ^= shuffle_ << 13;
+  shuffle_ ^= shuffle_ >> 7;
+  shuffle_ ^= shuffle_ << 17;
+  const auto link = [](Fiber& fiber) -> Fiber*& { return fiber.next_; };
+  const uint64_t rotations = shuffle_ % std::min<uint64_t>(runnable_.size(), kShuffleDepth);
+  for (uint64_t i = 0; i < rotations; ++i) runnable_.Push(runnable_.Pop(link), link);
+}
+
 void Hub::SwitchAway(Fiber& self) {
-  const bool measured = self.label_ != nullptr;
-  if (measured) self.run_time_ += clock_->Now() - self.resumed_at_;
-  Context& next = NextContext(&self);
-  if (&next != &self.context_) {
-    Context::Switch(self.context_, next);
-  } else if (measured) {
-    self.resumed_at_ = clock_->Now();
-  }
+  if (self.resumed_at_ != 0) [[unlikely]]
+    self.CountRunTime();
+  Context& next = NextContext();
+  if (&next != &self.context_) Context::Switch(self.context_, next);
 }
 
 Wake Hub::interruption() const {
@@ -240,7 +273,7 @@ absl::StatusOr<FiberHandle> Hub::SpawnFiber(size_t closure_bytes, size_t closure
 }
 
 void Hub::LeaveEnded(Fiber& self) {
-  if (self.label_ != nullptr) self.run_time_ += clock_->Now() - self.resumed_at_;
+  if (self.resumed_at_ != 0) self.CountRunTime();
   self.state_ = Fiber::State::kEnded;
   while (Waiter* joiner = self.joiners_.Grant()) Unpark(*joiner->fiber);
   fibers_[self.stack_.index] = nullptr;
@@ -248,7 +281,7 @@ void Hub::LeaveEnded(Fiber& self) {
   --stats_.fibers_live;
   // The stack goes back to the pool under our feet: nothing takes it before we have left.
   self.Unref();
-  Context& next = NextContext(nullptr);
+  Context& next = NextContext();
   Context::Leave(leaving_, next);
 }
 

@@ -5,6 +5,10 @@
 // itself gets the thread back when the queue is empty or the budget is spent, so I/O and timers are
 // served in every turn even if fibers keep yielding.
 // One hub per thread; fibers never migrate. All but the labelled section is for the hub's thread.
+//
+// A process that a fiber forks has no hub: Current() is null there, and the fiber must exec, _exit
+// or make a hub of its own, which shares nothing with the parent's. Were it to park, yield or end,
+// the child would go on with the parent's fibers on the parent's poller, so that fails a CHECK.
 #ifndef GROVE_RUNTIME_HUB_H_
 #define GROVE_RUNTIME_HUB_H_
 
@@ -32,10 +36,14 @@ struct HubOptions {
   // Reserved per fiber, touched only as far as it is used.
   size_t stack_bytes = 64 * 1024;
   uint32_t fibers_max = 1'000'000;
+  // Not 0: fibers run in an order drawn from this seed instead of first in, first out. For tests of
+  // what may happen between two parks.
+  uint64_t shuffle_seed = 0;
   // Fibers resumed per turn before timers and I/O get their turn.
   int resumes_per_turn = 256;
-  Clock* clock = nullptr;          // Clock::Monotonic() if null
-  std::unique_ptr<Poller> poller;  // Poller::Epoll() if null
+  Clock* clock = nullptr;  // Clock::Monotonic() if null
+  // If null: Poller::ByName() of the environment's GROVE_HUB, or Poller::Epoll() without one.
+  std::unique_ptr<Poller> poller;
 };
 
 // Counters since the hub was made; levels where the name says so.
@@ -60,6 +68,7 @@ struct HubStats {
 
 class Hub {
  public:
+  // kInvalidArgument: GROVE_HUB names no poller. Else what the kernel refuses.
   static absl::StatusOr<std::unique_ptr<Hub>> Create(HubOptions options = {});
   // Requires: not running.
   ~Hub();
@@ -67,7 +76,7 @@ class Hub {
   Hub& operator=(const Hub&) = delete;
 
   // The hub that runs on this thread; null if none does.
-  static Hub* Current();
+  static Hub* Current() { return current_; }
 
   // Runs `body` as the main fiber, and turns until it has ended. Then every fiber that is left is
   // cancelled, and Run returns when all have ended. Returns the status of `body` (absl::Status()
@@ -105,6 +114,8 @@ class Hub {
   void Unpark(Fiber& fiber) { Resume(fiber, Wake::kReady); }
   // To the end of the run queue. **Parks.**
   void Yield();
+  // Cancels all fibers, the main one too: Run() returns when they have ended.
+  void Abort() { CancelAll(); }
 
   // --- Scheduled calls and descriptors ----------------------------------------------------------
 
@@ -152,9 +163,16 @@ class Hub {
   void Resume(Fiber& fiber, Wake why);
   // Hands over to the next runnable fiber or to the loop; returns when `self` runs again.
   void SwitchAway(Fiber& self);
-  Context& NextContext(const Fiber* self);
+  Context& NextContext();
   [[noreturn]] void LeaveEnded(Fiber& self);
   void CancelAll();
+
+  void Shuffle();
+
+  // Read wherever anything waits. Fibers never migrate, so even a cached address of it is right.
+  // The hubs are in the executable, not in a library that is loaded later: no call to find it.
+  [[gnu::tls_model("initial-exec")]] static inline constinit thread_local Hub* current_ = nullptr;
+  static void AfterForkInChild();
 
   // Constant after construction.
   const HubOptions options_;
@@ -175,6 +193,8 @@ class Hub {
   DescriptorTable descriptors_;
   std::vector<Poller::Event> events_;
   uint64_t next_fiber_id_ = 1;
+  uint64_t shuffle_ = 0;  // the last number drawn; 0: first in, first out
+  bool forked_ = false;   // this is the copy of a hub in a forked child
   HubStats stats_;
   std::function<void(Hub&)> turn_hook_;
 

@@ -1,11 +1,20 @@
 #include "runtime/hub.h"
 
+#include <gmock/gmock.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
 #include <stdexcept>
 #include <thread>
 #include <vector>
 
 #include "runtime/event.h"
 #include "runtime/hub_fixture.h"
+#include "runtime/socket.h"
 #include "runtime/timeout.h"
 
 namespace grove {
@@ -122,6 +131,81 @@ TEST_F(HubTest, AnEventServedInTheTurnOfATimeoutCounts) {
     });
     EXPECT_TRUE(waiter.Join().ok());
     EXPECT_TRUE(setter.Join().ok());
+  });
+}
+
+TEST_F(HubTest, AbortEndsEveryFiberAndRun) {
+  int cancelled = 0;
+  const auto wait = [&] {
+    Event never;
+    if (absl::IsCancelled(never.Wait())) ++cancelled;
+  };
+  EXPECT_TRUE(Run([&] {
+                (void)Spawn("waiter", wait);
+                (void)Spawn("aborter", [this] { hub_->Abort(); });
+                wait();
+              }).ok());
+  EXPECT_EQ(cancelled, 2);
+}
+
+TEST(Hub, TakesThePollerThatTheEnvironmentNames) {
+  setenv("GROVE_HUB", "poll", 1);
+  EXPECT_TRUE(Hub::Create().ok());
+  setenv("GROVE_HUB", "kqueue", 1);
+  const absl::Status unknown = Hub::Create().status();
+  unsetenv("GROVE_HUB");
+  EXPECT_TRUE(absl::IsInvalidArgument(unknown));
+  EXPECT_THAT(std::string(unknown.message()), testing::HasSubstr("GROVE_HUB"));
+}
+
+// Runs `body` in a child forked from a fiber that holds one end of a pair; its exit code.
+int ExitCodeOfForkedChild(absl::FunctionRef<void()> body) {
+  const pid_t child = fork();
+  if (child == 0) {
+    body();
+    _exit(99);
+  }
+  int status = 0;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+TEST_F(HubTest, AForkedChildMayRunAHubOfItsOwn) {
+  (void)Run([] {
+    int ends[2];
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    Socket left = *Socket::Adopt(ends[0]);
+    Socket right = *Socket::Adopt(ends[1]);
+    const int code = ExitCodeOfForkedChild([&] {
+      if (Hub::Current() != nullptr) _exit(1);
+      left.Close();  // of the child's copy: the parent's registration stands
+      right.Close();
+      auto hub = Hub::Create();
+      int slept = 1;
+      if (!hub.ok() ||
+          !(*hub)->Run([&] { slept = Sleep(absl::Nanoseconds(1)).ok() ? 0 : 2; }).ok()) {
+        _exit(3);
+      }
+      _exit(slept);
+    });
+    EXPECT_EQ(code, 0);
+    auto reader = *Spawn("reader", [&] {
+      char byte;
+      EXPECT_EQ(*right.Read({&byte, 1}), 1u);
+    });
+    Yield();
+    EXPECT_TRUE(left.Write("x").ok());
+    EXPECT_TRUE(reader.Join().ok());
+  });
+}
+
+TEST_F(HubTest, AForkedChildThatParksOnItsParentsHubDies) {
+  (void)Run([] {
+    EXPECT_EQ(ExitCodeOfForkedChild([hub = Hub::Current()] {
+                fclose(stderr);
+                hub->Yield();
+              }),
+              128 + SIGABRT);
   });
 }
 

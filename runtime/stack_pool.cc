@@ -108,4 +108,18 @@ bool StackPool::IsGuard(const void* address, uint32_t* index) const {
   return false;
 }
 
+const char* StackPool::LowestTouched(const Stack& stack) {
+  constexpr size_t kPagesAtOnce = 256;
+  unsigned char resident[kPagesAtOnce];
+  for (char* at = stack.low; at < stack.high; at += kPagesAtOnce * PageBytes()) {
+    const size_t bytes =
+        std::min<size_t>(RoundUp(stack.high - at, PageBytes()), kPagesAtOnce * PageBytes());
+    if (mincore(at, bytes, resident) != 0) return stack.high;
+    for (size_t page = 0; page < bytes / PageBytes(); ++page) {
+      if ((resident[page] & 1) != 0) return at + page * PageBytes();
+    }
+  }
+  return stack.high;
+}
+
 }  // namespace grove

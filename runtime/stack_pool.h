@@ -46,6 +46,9 @@ class StackPool {
   size_t stack_bytes() const { return options_.stack_bytes; }
   // Whether `address` lies in a guard region; then `*index` names the stack.
   bool IsGuard(const void* address, uint32_t* index) const;
+  // The start of the lowest page of `stack` that is in memory, whoever touched it; its high end if
+  // none is.
+  static const char* LowestTouched(const Stack& stack);
 
  private:
   absl::Status AddSlab();

@@ -115,7 +115,7 @@ class Fiber {
   friend class Timeout;
 
   // Of the switches to fibers without a label, one in so many is timed.
-  static constexpr uint64_t kRunTimeSample = 64;
+  static constexpr uint64_t kRunTimeSample = 256;
 
   using Run = absl::Status (*)(void* closure);
   using Destroy = void (*)(void* closure);

@@ -258,7 +258,7 @@ TEST_F(FiberTest, AnExceptionInALinkIsCountedAndStopsNoOther) {
 TEST_F(FiberTest, RunTimeIsMeasuredWithALabelAndEstimatedWithout) {
   (void)Run([&] {
     const auto work = [&] {
-      for (int i = 0; i < 640; ++i) {
+      for (int i = 0; i < 2560; ++i) {
         clock_.Advance(absl::Milliseconds(1));
         Yield();
       }
@@ -266,11 +266,11 @@ TEST_F(FiberTest, RunTimeIsMeasuredWithALabelAndEstimatedWithout) {
     const auto label = std::make_shared<const FiberLabel>();
     auto labelled = *Spawn({.name = "labelled", .label = label}, work);
     (void)labelled.Join();
-    EXPECT_EQ(labelled->run_time(), 640'000'000);
+    EXPECT_EQ(labelled->run_time(), 2'560'000'000);
     auto sampled = *Spawn("sampled", work);
     (void)sampled.Join();
-    EXPECT_GE(sampled->run_time(), 576'000'000);  // nine or ten samples of 64 runs
-    EXPECT_LE(sampled->run_time(), 640'000'000);
+    EXPECT_GE(sampled->run_time(), 2'304'000'000);  // nine or ten samples of 256 runs
+    EXPECT_LE(sampled->run_time(), 2'560'000'000);
   });
 }
 

@@ -202,14 +202,13 @@ Wake Hub::interruption() const {
   return running_->cancelled_ ? Wake::kCancelled : Wake::kTimedOut;
 }
 
-Wake Hub::Park(const WaitFor& waiting_for) {
+Wake Hub::ParkRunning() {
   Fiber* const self = running_;
   GROVE_CHECK(self != nullptr, "parked outside a fiber: only fibers may wait");
   if (self->interrupted_) [[unlikely]]
     return interruption();
   GROVE_CHECK(!self->context_.InException(), "parked in a catch block or while unwinding");
   self->state_ = Fiber::State::kParked;
-  self->waiting_for_ = waiting_for;
   SwitchAway(*self);
   return self->wake_;
 }

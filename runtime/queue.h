@@ -84,6 +84,8 @@ class Queue {
 
   static absl::Status Closed() { return absl::FailedPreconditionError("queue is closed"); }
   static absl::Status Drained() { return absl::OutOfRangeError("queue is closed and empty"); }
+  // Into an empty `value`, if that would not park.
+  void TakeInto(std::optional<T>& value);
   // Lets the longest waiting putters in, as many as there is room for.
   void AdmitPutters();
 
@@ -135,8 +137,7 @@ void Queue<T, Order>::AdmitPutters() {
 }
 
 template <typename T, typename Order>
-std::optional<T> Queue<T, Order>::TryGet() {
-  std::optional<T> value;
+void Queue<T, Order>::TakeInto(std::optional<T>& value) {
   if (!empty()) {
     value.emplace(values_.Pop());
     AdmitPutters();
@@ -145,12 +146,19 @@ std::optional<T> Queue<T, Order>::TryGet() {
     tasks_.Add();
     Hub::Current()->Unpark(*putter->fiber);
   }
+}
+
+template <typename T, typename Order>
+std::optional<T> Queue<T, Order>::TryGet() {
+  std::optional<T> value;
+  TakeInto(value);
   return value;
 }
 
 template <typename T, typename Order>
 absl::StatusOr<T> Queue<T, Order>::Get() {
-  std::optional<T> value = TryGet();
+  std::optional<T> value;
+  TakeInto(value);
   if (value.has_value()) return *std::move(value);
   if (closed_) return Drained();
   Hub& hub = *Hub::Current();

@@ -7,7 +7,6 @@
 #define GROVE_RUNTIME_QUEUE_H_
 
 #include <cstdint>
-#include <deque>
 #include <limits>
 #include <optional>
 #include <utility>
@@ -16,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "runtime/alternative_waiter.h"
 #include "runtime/hub.h"
+#include "runtime/ring_buffer.h"
 #include "runtime/task_count.h"
 #include "runtime/wait_list.h"
 
@@ -25,16 +25,12 @@ namespace grove {
 template <typename T>
 class FirstInFirstOut {
  public:
-  void Push(T&& value) { values_.push_back(std::move(value)); }
-  T Pop() {
-    T value = std::move(values_.front());
-    values_.pop_front();
-    return value;
-  }
+  void Push(T&& value) { values_.Push(std::move(value)); }
+  T Pop() { return values_.Pop(); }
   size_t size() const { return values_.size(); }
 
  private:
-  std::deque<T> values_;
+  RingBuffer<T> values_;
 };
 
 template <typename T, typename Order>

@@ -148,8 +148,9 @@ bool ChunkedDecoder::ParseSizeLine(std::string_view line) {
 }
 
 bool ChunkedDecoder::TakeTrailer(std::string_view line) {
-  const FieldLine parsed = ParseFieldLine(line.data(), line.data() + line.size());
-  if (parsed.kind != FieldLine::Kind::kField || IsForbiddenTrailer(parsed.field.name)) return false;
+  Field field;
+  const FieldLine parsed = ParseFieldLine(line.data(), line.data() + line.size(), field);
+  if (parsed.kind != FieldLine::Kind::kField || IsForbiddenTrailer(field.name)) return false;
   if (++trailer_count_ > kTrailersMax) return false;
   trailer_bytes_.append(line);
   return trailer_bytes_.size() <= kTrailersBytesMax;
@@ -158,9 +159,9 @@ bool ChunkedDecoder::TakeTrailer(std::string_view line) {
 void ChunkedDecoder::CollectTrailers() {
   const char* end = trailer_bytes_.data() + trailer_bytes_.size();
   for (const char* line = trailer_bytes_.data(); line != end;) {
-    const FieldLine parsed = ParseFieldLine(line, end);
-    trailers_.push_back(parsed.field);
-    line = parsed.next;
+    Field field;
+    line = ParseFieldLine(line, end, field).next;
+    trailers_.push_back(field);
   }
 }
 

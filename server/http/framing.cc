@@ -22,8 +22,7 @@ void ForEachElement(std::string_view list, Visit visit) {
 
 }  // namespace
 
-Refusal Framing::Note(const Field& field, int index) {
-  // The length tells most names apart without a comparison.
+Refusal Framing::NoteNamed(const Field& field, int index) {
   switch (field.name.size()) {
     case 4:
       if (!EqualsIgnoreCase(field.name, "host")) break;

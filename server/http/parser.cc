@@ -110,23 +110,29 @@ RequestParser::Result RequestParser::ParseFields(std::string_view bytes) {
     const size_t window =
         std::min(kFieldLineBytesMax + 2, fields_start_ + kFieldsBytesMax - line_start_);
     const bool full = static_cast<size_t>(end - line) >= window;
-    const FieldLine parsed = ParseFieldLine(line, full ? line + window : end);
-    switch (parsed.kind) {
-      case FieldLine::Kind::kNeedMore:
-        return full ? Refuse({431, "header fields too large"}) : Result::kNeedMore;
-      case FieldLine::Kind::kBad:
-        return Refuse({400, "malformed header field"});
-      case FieldLine::Kind::kEnd:
-        line_start_ = parsed.next - base_;
-        return Complete();
-      case FieldLine::Kind::kField:
-        break;
+    // Straight into its place.
+    Field& field = head_.fields.emplace_back();
+    const FieldLine parsed = ParseFieldLine(line, full ? line + window : end, field);
+    if (parsed.kind != FieldLine::Kind::kField) [[unlikely]] {
+      head_.fields.pop_back();
+      return EndFields(parsed, full);
     }
-    if (head_.fields.size() == kFieldsMax) return Refuse({431, "too many header fields"});
-    const int index = static_cast<int>(head_.fields.size());
-    head_.fields.push_back(parsed.field);
-    if (Refusal refusal = framing_.Note(parsed.field, index)) return Refuse(refusal);
+    const size_t count = head_.fields.size();
+    if (count > kFieldsMax) return Refuse({431, "too many header fields"});
+    if (Refusal refusal = framing_.Note(field, static_cast<int>(count - 1))) return Refuse(refusal);
     line_start_ = parsed.next - base_;
+  }
+}
+
+RequestParser::Result RequestParser::EndFields(const FieldLine& last, bool full) {
+  switch (last.kind) {
+    case FieldLine::Kind::kNeedMore:
+      return full ? Refuse({431, "header fields too large"}) : Result::kNeedMore;
+    case FieldLine::Kind::kEnd:
+      line_start_ = last.next - base_;
+      return Complete();
+    default:
+      return Refuse({400, "malformed header field"});
   }
 }
 

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "server/http/field_line.h"
 #include "server/http/framing.h"
 #include "server/http/handler.h"
 
@@ -61,6 +62,8 @@ class RequestParser {
   Result ParseRequestLine(std::string_view bytes);
   Result ParseVersion(const char* version, const char* end, bool full);
   Result ParseFields(std::string_view bytes);
+  // At a line that is no field.
+  Result EndFields(const FieldLine& last, bool full);
   Result Complete();
 
   Stage stage_ = Stage::kRequestLine;

@@ -43,6 +43,26 @@ inline bool IsBlank(char c) {
 }
 
 inline const char* SkipToken(const char* p, const char* end) {
+#if defined(__SSE2__)
+  // Letters, digits and '-' at once; the other token characters are rare.
+  const __m128i letters = _mm_set1_epi8('z' - 'a');
+  const __m128i digits = _mm_set1_epi8('9' - '0');
+  while (end - p >= 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    const __m128i from_a =
+        _mm_sub_epi8(_mm_or_si128(bytes, _mm_set1_epi8(0x20)), _mm_set1_epi8('a'));
+    const __m128i from_0 = _mm_sub_epi8(bytes, _mm_set1_epi8('0'));
+    const __m128i common =
+        _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(_mm_min_epu8(from_a, letters), from_a),
+                                  _mm_cmpeq_epi8(_mm_min_epu8(from_0, digits), from_0)),
+                     _mm_cmpeq_epi8(bytes, _mm_set1_epi8('-')));
+    const int other = ~_mm_movemask_epi8(common) & 0xffff;
+    p += other == 0 ? 16 : __builtin_ctz(other);
+    if (other == 0) continue;
+    if (!IsTokenChar(*p)) return p;
+    ++p;
+  }
+#endif
   while (p != end && IsTokenChar(*p)) ++p;
   return p;
 }

@@ -14,7 +14,7 @@ absl::Status Condition::Wait() {
   Hub& hub = *Hub::Current();
   Waiter self{.fiber = hub.running()};
   waiters_.PushBack(self);
-  const Wake wake = hub.Park({.kind = WaitFor::Kind::kEvent, .object = this});
+  const Wake wake = hub.Park({.kind = WaitFor::Kind::kCondition, .object = this});
   waiters_.Remove(self);
   mutex_.LockShielded();
   return self.granted ? absl::OkStatus() : WakeStatus(wake, "condition wait");

@@ -220,7 +220,7 @@ absl::Status Coroutine<In, Out>::Close() {
     Waiter self{.fiber = hub.running()};
     state_->closers.PushBack(self);
     while (!self.granted) {
-      hub.ParkShielded({.kind = WaitFor::Kind::kQueue, .object = &state_->out});
+      hub.ParkShielded(WaitForEndOf(*fiber_));
     }
   }
   return absl::OkStatus();

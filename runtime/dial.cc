@@ -128,7 +128,8 @@ absl::StatusOr<Socket> Dial(const SocketAddress& address, const DialOptions& opt
   DescriptorTable& table = Hub::Current()->descriptors();
   table.NotReady(fd, Direction::kRead);
   table.NotReady(fd, Direction::kWrite);
-  if (absl::Status ready = table.Await(fd, Direction::kWrite, WaitFor::Kind::kWrite); !ready.ok()) {
+  if (absl::Status ready = table.Await(fd, Direction::kWrite, WaitFor::Kind::kConnect);
+      !ready.ok()) {
     return ready;
   }
   int failure = 0;

@@ -11,13 +11,13 @@ Event::~Event() {
 
 void Event::Set() {
   set_ = true;
-  while (Waiter* waiter = waiters_.Grant()) Hub::Current()->Unpark(*waiter->fiber);
+  while (Waiter* waiter = GrantAlternative(waiters_)) Hub::Current()->Unpark(*waiter->fiber);
 }
 
 absl::Status Event::Wait() {
   if (set_) return absl::OkStatus();
   Hub& hub = *Hub::Current();
-  Waiter self{.fiber = hub.running()};
+  AlternativeWaiter self{{.fiber = hub.running()}};
   waiters_.PushBack(self);
   const Wake wake = hub.Park({.kind = WaitFor::Kind::kEvent, .object = this});
   if (self.granted) return absl::OkStatus();

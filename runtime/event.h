@@ -5,9 +5,12 @@
 #define GROVE_RUNTIME_EVENT_H_
 
 #include "absl/status/status.h"
-#include "runtime/wait_list.h"
+#include "runtime/alternative_waiter.h"
 
 namespace grove {
+
+template <typename T>
+class SelectEvent;
 
 class Event {
  public:
@@ -26,8 +29,10 @@ class Event {
   size_t waiting() const { return waiters_.size(); }
 
  private:
+  friend class SelectEvent<Event>;
+
   bool set_ = false;
-  WaitList waiters_;
+  WaitList waiters_;  // AlternativeWaiters
 };
 
 }  // namespace grove

@@ -124,6 +124,14 @@ void Fiber::Unref() {
   hub.stacks_.Release(stack);
 }
 
+WaitFor WaitForEndOf(const Fiber& fiber) {
+  const HoldersOf holders = [](const void* joined, FiberIdVisitor visit) {
+    visit(static_cast<const Fiber*>(joined)->id());
+    return WaitNeeds::kAll;
+  };
+  return {.kind = WaitFor::Kind::kJoin, .object = &fiber, .holders = holders};
+}
+
 FiberHandle::FiberHandle(Fiber* fiber) : fiber_(fiber) {
   ++fiber_->references_;
 }
@@ -141,7 +149,7 @@ absl::Status FiberHandle::Join() {
     Hub& hub = fiber_->hub_;
     Waiter self{.fiber = hub.running()};
     fiber_->joiners_.PushBack(self);
-    const Wake wake = hub.Park({.kind = WaitFor::Kind::kJoin, .object = fiber_});
+    const Wake wake = hub.Park(WaitForEndOf(*fiber_));
     if (!self.granted) {
       fiber_->joiners_.Remove(self);
       return WakeStatus(wake, "join");

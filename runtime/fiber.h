@@ -24,6 +24,7 @@
 #include "runtime/source_location.h"
 #include "runtime/stack_pool.h"
 #include "runtime/timer_queue.h"
+#include "runtime/wait_for.h"
 #include "runtime/wait_list.h"
 
 namespace grove {
@@ -41,26 +42,6 @@ enum class Wake : uint8_t { kReady, kTimedOut, kCancelled };
 
 // kDeadlineExceeded or kCancelled. Requires: not kReady.
 absl::Status WakeStatus(Wake wake, std::string_view while_doing);
-
-// What a parked fiber waits for; shown by introspection.
-struct WaitFor {
-  enum class Kind : uint8_t {
-    kNothing,
-    kRead,
-    kWrite,
-    kAccept,
-    kTimer,
-    kEvent,
-    kSemaphore,
-    kQueue,
-    kJoin,
-    kPool,
-    kOffload,
-  };
-  Kind kind = Kind::kNothing;
-  int fd = -1;                   // kRead, kWrite, kAccept
-  const void* object = nullptr;  // the Event, Queue, …; the Fiber of a kJoin
-};
 
 // On whose behalf a fiber runs; shown by introspection. Fibers with one have each of their runs
 // timed; for others one in many, counted as many times: reading the clock costs several switches.
@@ -165,6 +146,9 @@ class Fiber {
   bool joined_ = false;
   bool shielded_ = false;  // parked in ParkShielded()
 };
+
+// For a park that ends when `fiber` does.
+WaitFor WaitForEndOf(const Fiber& fiber);
 
 // A counted reference to a fiber. Dropping it does not end the fiber.
 class FiberHandle {

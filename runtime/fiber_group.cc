@@ -42,6 +42,12 @@ void FiberGroup::Leave(Child& child) {
   while (Waiter* waiter = all_done_.Grant()) Hub::Current()->Unpark(*waiter->fiber);
 }
 
+WaitNeeds FiberGroup::ChildIds(const void* group, FiberIdVisitor visit) {
+  const Child* child = static_cast<const FiberGroup*>(group)->children_;
+  for (; child != nullptr; child = child->next) visit(child->fiber->id());
+  return WaitNeeds::kAll;
+}
+
 bool FiberGroup::HasChild(const Fiber* fiber) const {
   for (const Child* child = children_; child != nullptr; child = child->next) {
     if (child->fiber == fiber) return true;
@@ -74,7 +80,8 @@ absl::Status FiberGroup::Join() {
   if (HasChild(hub.running())) {
     return absl::FailedPreconditionError("a child can't wait for its own group to end");
   }
-  const WaitFor waiting_for{.kind = WaitFor::Kind::kPool, .object = this};
+  const WaitFor waiting_for{
+      .kind = WaitFor::Kind::kGroup, .object = this, .holders = &FiberGroup::ChildIds};
   Wake interruption = Wake::kReady;
   // Anew for children that were spawned between the end of the last one and this fiber's turn.
   while (running_ > 0) {

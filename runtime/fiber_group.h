@@ -86,6 +86,7 @@ class FiberGroup {
                                     SourceLocation site);
   void Enter(Child& child);
   void Leave(Child& child);
+  static WaitNeeds ChildIds(const void* group, FiberIdVisitor visit);
   bool HasChild(const Fiber* fiber) const;
 
   const OnFailure on_failure_;

@@ -25,6 +25,12 @@ FiberPool::~FiberPool() {
   GROVE_CHECK(running_ == 0, "a FiberPool died while members run");
 }
 
+WaitNeeds FiberPool::MemberIds(const void* pool, FiberIdVisitor visit) {
+  const Member* member = static_cast<const FiberPool*>(pool)->members_;
+  for (; member != nullptr; member = member->next) visit(member->fiber->id());
+  return WaitNeeds::kAll;
+}
+
 bool FiberPool::HasMember(const Fiber* fiber) const {
   for (const Member* member = members_; member != nullptr; member = member->next) {
     if (member->fiber == fiber) return true;
@@ -85,7 +91,8 @@ absl::Status FiberPool::WaitAll() {
   if (running_ == 0 && places_.waiting() == 0) return absl::OkStatus();
   Waiter self{.fiber = hub.running()};
   all_done_.PushBack(self);
-  const Wake wake = hub.Park({.kind = WaitFor::Kind::kPool, .object = this});
+  const Wake wake =
+      hub.Park({.kind = WaitFor::Kind::kPool, .object = this, .holders = &FiberPool::MemberIds});
   if (self.granted) return absl::OkStatus();
   all_done_.Remove(self);
   return WakeStatus(wake, "wait for a pool");

@@ -20,7 +20,9 @@ class FiberPool {
  public:
   // `name` is the members' group; must outlive them.
   explicit FiberPool(int64_t size, std::string_view name = "pool")
-      : name_(name), size_(size), places_(size) {}
+      : name_(name), size_(size), places_(size) {
+    places_.ForgetHolders();  // the spawner takes a place, the member gives it back
+  }
   ~FiberPool();
   FiberPool(const FiberPool&) = delete;
   FiberPool& operator=(const FiberPool&) = delete;
@@ -50,6 +52,7 @@ class FiberPool {
                                     SourceLocation site);
   void Enter(Member& member);
   void Leave(Member& member);
+  static WaitNeeds MemberIds(const void* pool, FiberIdVisitor visit);
   bool HasMember(const Fiber* fiber) const;
 
   const std::string_view name_;

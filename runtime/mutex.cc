@@ -20,6 +20,14 @@ bool Mutex::TryLock() {
   return true;
 }
 
+WaitFor Mutex::WaitForThis() const {
+  const HoldersOf holders = [](const void* mutex, FiberIdVisitor visit) {
+    visit(static_cast<const Mutex*>(mutex)->owner_->id());
+    return WaitNeeds::kAll;
+  };
+  return {.kind = WaitFor::Kind::kMutex, .object = this, .holders = holders};
+}
+
 absl::Status Mutex::Lock() {
   if (TryLock()) return absl::OkStatus();
   Hub& hub = *Hub::Current();
@@ -29,7 +37,7 @@ absl::Status Mutex::Lock() {
   }
   Waiter self{.fiber = hub.running()};
   waiters_.PushBack(self);
-  const Wake wake = hub.Park({.kind = WaitFor::Kind::kSemaphore, .object = this});
+  const Wake wake = hub.Park(WaitForThis());
   if (self.granted) return absl::OkStatus();
   waiters_.Remove(self);
   return WakeStatus(wake, "mutex lock");
@@ -40,7 +48,7 @@ void Mutex::LockShielded() {
   Hub& hub = *Hub::Current();
   Waiter self{.fiber = hub.running()};
   waiters_.PushBack(self);
-  while (!self.granted) hub.ParkShielded({.kind = WaitFor::Kind::kSemaphore, .object = this});
+  while (!self.granted) hub.ParkShielded(WaitForThis());
 }
 
 absl::Status Mutex::Unlock() {

@@ -35,6 +35,8 @@ class Mutex {
  private:
   friend class Condition;
 
+  WaitFor WaitForThis() const;
+
   // As Lock(), but neither time-outs nor Cancel() end it. Requires: not held by the caller.
   void LockShielded();
 

@@ -35,6 +35,8 @@ class FirstInFirstOut {
 
 template <typename T, typename Order>
 class SelectGet;
+template <typename T, typename Order>
+class SelectPut;
 
 template <typename T, typename Order = FirstInFirstOut<T>>
 class Queue {
@@ -77,6 +79,7 @@ class Queue {
 
  private:
   friend class SelectGet<T, Order>;
+  friend class SelectPut<T, Order>;
 
   static absl::Status Closed() { return absl::FailedPreconditionError("queue is closed"); }
   static absl::Status Drained() { return absl::OutOfRangeError("queue is closed and empty"); }
@@ -89,7 +92,7 @@ class Queue {
   bool closed_ = false;
   Order values_;
   WaitList getters_;  // AlternativeWaiters; value: std::optional<T>*, empty if granted by Close()
-  WaitList putters_;  // value: T*
+  WaitList putters_;  // AlternativeWaiters; value: T*, null if granted by Close()
   TaskCount tasks_;
 };
 
@@ -113,18 +116,18 @@ absl::Status Queue<T, Order>::Put(T value) {
   if (closed_) return Closed();
   if (TryPut(std::move(value))) return absl::OkStatus();
   Hub& hub = *Hub::Current();
-  Waiter self{.fiber = hub.running(), .value = &value};
+  AlternativeWaiter self{{.fiber = hub.running(), .value = &value}};
   putters_.PushBack(self);
-  const Wake wake = hub.Park({.kind = WaitFor::Kind::kQueue, .object = this});
-  if (self.granted) return absl::OkStatus();
+  const Wake wake = hub.Park({.kind = WaitFor::Kind::kQueuePut, .object = this});
+  if (self.granted) return self.value != nullptr ? absl::OkStatus() : Closed();
   putters_.Remove(self);
-  return wake == Wake::kReady ? Closed() : WakeStatus(wake, "queue put");
+  return WakeStatus(wake, "queue put");
 }
 
 template <typename T, typename Order>
 void Queue<T, Order>::AdmitPutters() {
   while (!full()) {
-    Waiter* putter = putters_.Grant();
+    Waiter* putter = GrantAlternative(putters_);
     if (putter == nullptr) return;
     values_.Push(std::move(*static_cast<T*>(putter->value)));
     tasks_.Add();
@@ -137,7 +140,7 @@ void Queue<T, Order>::TakeInto(std::optional<T>& value) {
   if (!empty()) {
     value.emplace(values_.Pop());
     AdmitPutters();
-  } else if (Waiter* putter = putters_.Grant()) {  // rendezvous
+  } else if (Waiter* putter = GrantAlternative(putters_)) {  // rendezvous
     value.emplace(std::move(*static_cast<T*>(putter->value)));
     tasks_.Add();
     Hub::Current()->Unpark(*putter->fiber);
@@ -160,7 +163,7 @@ absl::StatusOr<T> Queue<T, Order>::Get() {
   Hub& hub = *Hub::Current();
   AlternativeWaiter self{{.fiber = hub.running(), .value = &value}};
   getters_.PushBack(self);
-  const Wake wake = hub.Park({.kind = WaitFor::Kind::kQueue, .object = this});
+  const Wake wake = hub.Park({.kind = WaitFor::Kind::kQueueGet, .object = this});
   if (value.has_value()) return *std::move(value);
   if (self.granted) return Drained();
   getters_.Remove(self);
@@ -171,8 +174,8 @@ template <typename T, typename Order>
 void Queue<T, Order>::Close() {
   closed_ = true;
   while (Waiter* getter = GrantAlternative(getters_)) Hub::Current()->Unpark(*getter->fiber);
-  while (Waiter* putter = putters_.front()) {  // not granted: its value was not taken
-    putters_.Remove(*putter);
+  while (Waiter* putter = GrantAlternative(putters_)) {
+    putter->value = nullptr;  // it was not taken
     Hub::Current()->Unpark(*putter->fiber);
   }
 }

@@ -104,7 +104,7 @@ absl::Status StreamServer::Serve(Listener& listener, Handler handler) {
 // Until no fiber of the server is left; however this fiber is interrupted, since they use `this`.
 absl::Status StreamServer::AwaitEnd() {
   Hub& hub = *Hub::Current();
-  const WaitFor waiting_for{.kind = WaitFor::Kind::kPool, .object = this};
+  const WaitFor waiting_for{.kind = WaitFor::Kind::kServer, .object = this};
   for (absl::Status status;;) {
     ReportThrown();
     if (places_ == nullptr) return status;

@@ -43,7 +43,8 @@ SignalSet::~SignalSet() {
 
 absl::StatusOr<SignalReceived> SignalSet::Await() {
   for (;;) {
-    if (absl::Status ready = AwaitReadable(signals_.fd()); !ready.ok()) return ready;
+    if (absl::Status ready = AwaitReadable(signals_.fd(), WaitFor::Kind::kSignal); !ready.ok())
+      return ready;
     signalfd_siginfo info;
     const ssize_t got = read(signals_.fd(), &info, sizeof(info));
     if (got == sizeof(info)) {

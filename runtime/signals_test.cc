@@ -29,7 +29,7 @@ TEST_F(SignalSetTest, WakesItsFiberWithTheSignalAndItsSender) {
       EXPECT_EQ(signals.Await()->number, SIGUSR1);
     });
     Yield();
-    EXPECT_EQ(waiter->waiting_for().kind, WaitFor::Kind::kRead);
+    EXPECT_EQ(waiter->waiting_for().kind, WaitFor::Kind::kSignal);
     kill(getpid(), SIGTERM);
     (void)Sleep(absl::Seconds(1));
     kill(getpid(), SIGUSR1);

@@ -228,8 +228,8 @@ SocketAddress Socket::PeerAddress() const {
   return address;
 }
 
-absl::Status AwaitReadable(int fd) {
-  return Table().Await(fd, Direction::kRead, WaitFor::Kind::kRead);
+absl::Status AwaitReadable(int fd, WaitFor::Kind kind) {
+  return Table().Await(fd, Direction::kRead, kind);
 }
 
 }  // namespace grove

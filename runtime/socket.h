@@ -18,6 +18,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "runtime/wait_for.h"
 
 namespace grove {
 
@@ -71,7 +72,7 @@ class Socket {
 // Waits until `fd` (registered by Adopt or by DescriptorTable::Register) is ready to be read; for
 // descriptors read by other means: signalfd, pidfd, a nested epoll. After a read that drained it,
 // call DescriptorTable::NotReady. **Parks.**
-absl::Status AwaitReadable(int fd);
+absl::Status AwaitReadable(int fd, WaitFor::Kind kind = WaitFor::Kind::kRead);
 
 // The canonical status for errno `error` of system call `call`.
 absl::Status ErrnoStatus(int error, std::string_view call);

@@ -199,7 +199,8 @@ Subprocess::~Subprocess() {
 
 absl::StatusOr<ExitStatus> Subprocess::Wait() {
   while (!ended_.has_value()) {
-    if (absl::Status ready = AwaitReadable(pidfd_.fd()); !ready.ok()) return ready;
+    if (absl::Status ready = AwaitReadable(pidfd_.fd(), WaitFor::Kind::kProcess); !ready.ok())
+      return ready;
     int status = 0;
     const pid_t reaped = waitpid(pid_, &status, WNOHANG);
     if (reaped == 0) {

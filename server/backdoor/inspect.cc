@@ -42,34 +42,6 @@ std::string_view StateText(Fiber::State state) {
   return "?";
 }
 
-std::string_view WaitKindText(WaitFor::Kind kind) {
-  switch (kind) {
-    case WaitFor::Kind::kNothing:
-      return "nothing";
-    case WaitFor::Kind::kRead:
-      return "read";
-    case WaitFor::Kind::kWrite:
-      return "write";
-    case WaitFor::Kind::kAccept:
-      return "accept";
-    case WaitFor::Kind::kTimer:
-      return "timer";
-    case WaitFor::Kind::kEvent:
-      return "event";
-    case WaitFor::Kind::kSemaphore:
-      return "semaphore";
-    case WaitFor::Kind::kQueue:
-      return "queue";
-    case WaitFor::Kind::kJoin:
-      return "join";
-    case WaitFor::Kind::kPool:
-      return "pool";
-    case WaitFor::Kind::kOffload:
-      return "offload";
-  }
-  return "?";
-}
-
 double Seconds(MonotonicNanos nanos) {
   return static_cast<double>(nanos) / 1e9;
 }
@@ -243,10 +215,7 @@ int QuitFunction(lua_State* lua) {
 
 std::string WaitText(const Fiber& fiber) {
   if (fiber.state() != Fiber::State::kParked) return "";
-  const WaitFor& waiting = fiber.waiting_for();
-  const std::string_view kind = WaitKindText(waiting.kind);
-  if (waiting.fd < 0) return std::string(kind);
-  return absl::StrFormat("%s of descriptor %d", kind, waiting.fd);
+  return WaitForText(fiber.waiting_for());
 }
 
 void OpenInspection(lua_State* lua) {

@@ -15,7 +15,7 @@ namespace grove {
 // May raise Lua errors (memory): call protected.
 void OpenInspection(lua_State* lua);
 
-// "" unless parked; "read of descriptor 7", "timer", …
+// "" unless parked; "read fd 7", "timer", … (see WaitForText)
 std::string WaitText(const Fiber& fiber);
 
 }  // namespace grove

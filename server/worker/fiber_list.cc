@@ -10,34 +10,6 @@ namespace {
 
 using internal::v1::ListFibersReply;
 
-std::string DescribeWait(const WaitFor& wait) {
-  switch (wait.kind) {
-    case WaitFor::Kind::kNothing:
-      return "";
-    case WaitFor::Kind::kRead:
-      return absl::StrFormat("read fd %d", wait.fd);
-    case WaitFor::Kind::kWrite:
-      return absl::StrFormat("write fd %d", wait.fd);
-    case WaitFor::Kind::kAccept:
-      return absl::StrFormat("accept fd %d", wait.fd);
-    case WaitFor::Kind::kTimer:
-      return "timer";
-    case WaitFor::Kind::kEvent:
-      return absl::StrFormat("event %p", wait.object);
-    case WaitFor::Kind::kSemaphore:
-      return absl::StrFormat("semaphore %p", wait.object);
-    case WaitFor::Kind::kQueue:
-      return absl::StrFormat("queue %p", wait.object);
-    case WaitFor::Kind::kJoin:
-      return absl::StrFormat("join of fiber %d", static_cast<const Fiber*>(wait.object)->id());
-    case WaitFor::Kind::kPool:
-      return absl::StrFormat("pool %p", wait.object);
-    case WaitFor::Kind::kOffload:
-      return "offload";
-  }
-  return "";
-}
-
 ListFibersReply::Fiber::State StateOf(const Fiber& fiber) {
   switch (fiber.state()) {
     case Fiber::State::kRunnable:
@@ -58,7 +30,7 @@ ListFibersReply::Fiber Describe(const Fiber& fiber, MonotonicNanos now) {
   view.set_name(std::string(fiber.name()));
   view.set_state(StateOf(fiber));
   if (fiber.state() == Fiber::State::kParked) {
-    view.set_waiting_for(DescribeWait(fiber.waiting_for()));
+    view.set_waiting_for(WaitForText(fiber.waiting_for()));
   }
   view.set_age_us((now - fiber.spawned_at()) / 1000);
   view.set_switches(static_cast<int64_t>(fiber.switches()));

@@ -1,7 +1,9 @@
-// Selector: waits on several queues and events at once, and takes from the first that is ready.
+// Selector: waits for one of several: a value or room in a queue, an event, a permit, a time.
 //
-// From those not chosen nothing is taken. While it waits it stands in line at each like any other
-// fiber; among several that are ready already they take turns, from one Wait() to the next.
+// From those not chosen nothing is taken, and nothing is put. A wait is bounded by a Timeout around
+// it, or by a SelectTimer among the cases (select_timer.h; permits: select_acquire.h). While it
+// waits it stands in line at each like any other fiber; among several that are ready already they
+// take turns, from one Wait() to the next.
 //
 //   SelectGet job(jobs);
 //   SelectEvent stop(stopped);
@@ -21,6 +23,7 @@
 #include "absl/status/statusor.h"
 #include "runtime/alternative_waiter.h"
 #include "runtime/check.h"
+#include "runtime/event.h"
 #include "runtime/queue.h"
 #include "runtime/result_event.h"
 
@@ -34,16 +37,21 @@ class SelectCase {
   virtual ~SelectCase() = default;
 
  protected:
-  SelectCase(WaitList& line, void* received) : line_(line), received_(received) {}
+  explicit SelectCase(WaitList& line) : line_(line) {}
 
  private:
   friend class Selector;
 
-  // Takes what is there; false if nothing is.
+  // Takes, or puts, if that is possible now.
   virtual bool Try() = 0;
+  // Where, while it stands in line, a value goes to or comes from.
+  virtual void* Place() { return nullptr; }
+  // Whether to stand in line if not.
+  virtual bool Waits() const { return true; }
+  // It was served while it stood in line.
+  virtual void Served(const Waiter&) {}
 
   WaitList& line_;
-  void* const received_;
   AlternativeWaiter waiter_;
 };
 
@@ -52,8 +60,7 @@ template <typename T, typename Order>
 class SelectGet final : public SelectCase {
  public:
   // `queue` must outlive it.
-  explicit SelectGet(Queue<T, Order>& queue)
-      : SelectCase(queue.getters_, &received_), queue_(queue) {}
+  explicit SelectGet(Queue<T, Order>& queue) : SelectCase(queue.getters_), queue_(queue) {}
 
   // After it was chosen: the value, or kOutOfRange if the queue is closed and empty. A value that
   // was not fetched is kept: the next Wait() finds this case ready again.
@@ -69,9 +76,50 @@ class SelectGet final : public SelectCase {
     if (!received_.has_value()) received_ = queue_.TryGet();
     return received_.has_value() || queue_.closed();
   }
+  void* Place() override { return &received_; }
 
   Queue<T, Order>& queue_;
   std::optional<T> received_;
+};
+
+// Ready when the queue has room, a getter waits, or it is closed. The value leaves only if this
+// case is chosen; after that the case is never ready until it is offered another.
+template <typename T, typename Order>
+class SelectPut final : public SelectCase {
+ public:
+  // `queue` must outlive it.
+  explicit SelectPut(Queue<T, Order>& queue) : SelectCase(queue.putters_), queue_(queue) {}
+  SelectPut(Queue<T, Order>& queue, T value) : SelectPut(queue) { Offer(std::move(value)); }
+
+  // In place of one that was not put.
+  void Offer(T value) { value_.emplace(std::move(value)); }
+  // Whether there is a value that was not put.
+  bool offered() const { return value_.has_value(); }
+  // After it was chosen: OK: the value was put. kFailedPrecondition: the queue is closed; the value
+  // is still here.
+  absl::Status status() const { return offered() ? Queue<T, Order>::Closed() : absl::OkStatus(); }
+  // The value that was not put. Requires: offered().
+  T TakeBack() {
+    GROVE_CHECK(offered(), "there is no value to take back");
+    T value = *std::move(value_);
+    value_.reset();
+    return value;
+  }
+
+ private:
+  bool Try() override {
+    if (!offered()) return false;
+    if (queue_.TryPut(*std::move(value_))) value_.reset();
+    return !offered() || queue_.closed();
+  }
+  void* Place() override { return offered() ? &*value_ : nullptr; }
+  bool Waits() const override { return offered(); }
+  void Served(const Waiter& waiter) override {
+    if (waiter.value != nullptr) value_.reset();
+  }
+
+  Queue<T, Order>& queue_;
+  std::optional<T> value_;
 };
 
 // Ready once something was sent, until the event is reset.
@@ -81,8 +129,7 @@ class SelectEvent final : public SelectCase {
   using Result = typename ResultEvent<T>::Result;
 
   // `event` must outlive it.
-  explicit SelectEvent(ResultEvent<T>& event)
-      : SelectCase(event.waiters_, &received_), event_(event) {}
+  explicit SelectEvent(ResultEvent<T>& event) : SelectCase(event.waiters_), event_(event) {}
 
   // What was sent when it was last chosen. Requires: it was.
   const Result& result() const {
@@ -96,10 +143,25 @@ class SelectEvent final : public SelectCase {
     if (event_.ready()) received_.emplace(*event_.result());
     return received_.has_value();
   }
+  void* Place() override { return &received_; }
 
   ResultEvent<T>& event_;
   std::optional<Result> received_;
 };
+
+// Ready while the event is set.
+template <>
+class SelectEvent<Event> final : public SelectCase {
+ public:
+  // `event` must outlive it.
+  explicit SelectEvent(Event& event) : SelectCase(event.waiters_), event_(event) {}
+
+ private:
+  bool Try() override { return event_.ready(); }
+
+  Event& event_;
+};
+SelectEvent(Event&)->SelectEvent<Event>;
 
 class Selector {
  public:
@@ -109,13 +171,15 @@ class Selector {
   Selector& operator=(const Selector&) = delete;
 
   // The index of the case that was chosen. kDeadlineExceeded, kCancelled: nothing was taken from
-  // any. **Parks** until one is ready.
+  // any. Requires: one case at
+  // least can become ready. **Parks** until one is.
   absl::StatusOr<size_t> Wait();
   // As Wait(); nothing if that would park.
   std::optional<size_t> TryWait();
 
  private:
   size_t Chosen(size_t at);
+  void StandInLine(Fiber* fiber);
 
   const std::vector<SelectCase*> cases_;
   size_t first_ = 0;  // looked at first by the next Wait(): the one after the last chosen

@@ -6,6 +6,8 @@
 
 #include "runtime/hub_fixture.h"
 #include "runtime/priority_queue.h"
+#include "runtime/select_acquire.h"
+#include "runtime/select_timer.h"
 #include "runtime/timeout.h"
 
 namespace grove {
@@ -207,6 +209,220 @@ TEST_F(SelectorTest, MayNameOneQueueTwice) {
     EXPECT_TRUE(queue.TryPut(2));
     EXPECT_TRUE(waiter.Join().ok());
     EXPECT_EQ(queue.size(), 1u);
+  });
+}
+
+TEST_F(SelectorTest, IsReadyForAPlainEventWhileItIsSet) {
+  (void)Run([] {
+    Event stop;
+    Queue<int> queue;
+    SelectEvent stopped(stop);
+    SelectGet number(queue);
+    Selector selector({&number, &stopped});
+    auto waiter = *Spawn("waiter", [&] { EXPECT_EQ(*selector.Wait(), 1u); });
+    Yield();
+    stop.Set();
+    EXPECT_EQ(queue.getting(), 0u);
+    EXPECT_TRUE(waiter.Join().ok());
+    EXPECT_EQ(selector.TryWait(), 1u);
+    stop.Reset();
+    EXPECT_FALSE(selector.TryWait().has_value());
+  });
+}
+
+TEST_F(SelectorTest, PutsItsValueOnlyWhereItIsChosen) {
+  (void)Run([] {
+    Queue<std::string> full(1);
+    Queue<std::string> open(1);
+    EXPECT_TRUE(full.Put("first").ok());
+    SelectPut to_full(full, std::string("a"));
+    SelectPut to_open(open, std::string("b"));
+    Selector selector({&to_full, &to_open});
+    EXPECT_EQ(*selector.Wait(), 1u);
+    EXPECT_TRUE(to_open.status().ok());
+    EXPECT_FALSE(to_open.offered());
+    EXPECT_EQ(*open.Get(), "b");
+    EXPECT_FALSE(selector.TryWait().has_value());  // nothing is offered to the one with room
+    EXPECT_EQ(to_full.TakeBack(), "a");
+  });
+}
+
+TEST_F(SelectorTest, PutsWhenRoomIsMadeAndNotTwice) {
+  (void)Run([] {
+    Queue<int> full(1);
+    EXPECT_TRUE(full.Put(1).ok());
+    Queue<int> idle;
+    SelectGet other(idle);
+    SelectPut put(full, 2);
+    Selector selector({&other, &put});
+    auto putter = *Spawn("putter", [&] {
+      EXPECT_EQ(*selector.Wait(), 1u);
+      EXPECT_TRUE(put.status().ok());
+      EXPECT_FALSE(put.offered());
+    });
+    Yield();
+    EXPECT_EQ(full.putting(), 1u);
+    EXPECT_EQ(*full.Get(), 1);
+    EXPECT_TRUE(idle.TryPut(7));
+    EXPECT_TRUE(putter.Join().ok());
+    EXPECT_EQ(*full.Get(), 2);
+    EXPECT_EQ(idle.size(), 1u);
+    EXPECT_EQ(full.unfinished(), 2u);
+  });
+}
+
+TEST_F(SelectorTest, APutThatWasServedCountsThoughTheQueueIsClosedInTheSameTurn) {
+  (void)Run([] {
+    Queue<int> queue(0);
+    SelectPut put(queue, 1);
+    Selector selector({&put});
+    auto putter = *Spawn("putter", [&] {
+      EXPECT_EQ(*selector.Wait(), 0u);
+      EXPECT_TRUE(put.status().ok());
+    });
+    Yield();
+    EXPECT_EQ(*queue.Get(), 1);
+    queue.Close();
+    EXPECT_TRUE(putter.Join().ok());
+  });
+}
+
+TEST_F(SelectorTest, APutToAClosedQueueKeepsItsValue) {
+  (void)Run([] {
+    Queue<int> queue(0);
+    SelectPut put(queue, 1);
+    Selector selector({&put});
+    auto putter = *Spawn("putter", [&] {
+      for (int i = 0; i < 2; ++i) {  // closed while it waits, and before
+        EXPECT_EQ(*selector.Wait(), 0u);
+        EXPECT_TRUE(absl::IsFailedPrecondition(put.status()));
+      }
+      EXPECT_EQ(put.TakeBack(), 1);
+    });
+    Yield();
+    queue.Close();
+    EXPECT_TRUE(putter.Join().ok());
+    EXPECT_EQ(queue.unfinished(), 0u);
+  });
+}
+
+TEST_F(SelectorTest, ATimedOutPutKeepsItsValueAndLeavesTheLine) {
+  (void)Run([] {
+    Queue<int> queue(0);
+    SelectPut put(queue, 1);
+    Selector selector({&put});
+    {
+      Timeout timeout(absl::Seconds(1));
+      EXPECT_TRUE(absl::IsDeadlineExceeded(selector.Wait().status()));
+    }
+    EXPECT_TRUE(put.offered());
+    EXPECT_EQ(queue.putting(), 0u);
+  });
+}
+
+// Two fibers that each would rather put or get on two rendezvous queues.
+TEST_F(SelectorTest, BothSidesOfARendezvousMaySelectWithoutALostOrDoubledValue) {
+  constexpr int kValues = 100;
+  std::vector<int> sent;
+  std::vector<int> got;
+  (void)Run([&] {
+    Queue<int> left(0);
+    Queue<int> right(0);
+    auto getter = *Spawn("getter", [&] {
+      SelectGet from_left(left);
+      SelectGet from_right(right);
+      Selector selector({&from_left, &from_right});
+      for (int i = 0; i < kValues; ++i) {
+        got.push_back(*selector.Wait() == 0 ? *from_left.Take() : *from_right.Take());
+        if (i % 3 == 0) Yield();
+      }
+    });
+    SelectPut to_left(left);
+    SelectPut to_right(right);
+    Selector selector({&to_left, &to_right});
+    for (int i = 0; i < kValues; ++i) {
+      to_left.Offer(2 * i);
+      to_right.Offer(2 * i + 1);
+      sent.push_back(*selector.Wait() == 0 ? 2 * i : 2 * i + 1);
+      EXPECT_NE(to_left.offered(), to_right.offered());
+      if (i % 5 == 0) Yield();
+    }
+    EXPECT_TRUE(getter.Join().ok());
+    EXPECT_EQ(left.unfinished() + right.unfinished(), static_cast<uint64_t>(kValues));
+  });
+  EXPECT_EQ(got, sent);
+}
+
+TEST_F(SelectorTest, DoesNotMeetItselfButItsLikeOnOneRendezvous) {
+  (void)Run([] {
+    Queue<int> queue(0);
+    const auto put_or_get = [&queue](int value) {
+      SelectPut put(queue, value);
+      SelectGet get(queue);
+      Selector selector({&put, &get});
+      return *selector.Wait() == 0 ? -1 : *get.Take();
+    };
+    std::vector<int> outcomes;
+    auto one = *Spawn("one", [&] { outcomes.push_back(put_or_get(1)); });
+    Yield();
+    EXPECT_EQ(queue.putting() + queue.getting(), 2u);
+    auto two = *Spawn("two", [&] { outcomes.push_back(put_or_get(2)); });
+    EXPECT_TRUE(one.Join().ok());
+    EXPECT_TRUE(two.Join().ok());
+    EXPECT_EQ(outcomes, (std::vector<int>{-1, 2}));
+    EXPECT_EQ(queue.putting() + queue.getting(), 0u);
+  });
+}
+
+TEST_F(SelectorTest, TakesAPermitInItsTurnAndNoneIfAnotherCaseIsChosen) {
+  (void)Run([] {
+    Semaphore semaphore(0);
+    Event stop;
+    SelectAcquire permit(semaphore);
+    SelectEvent stopped(stop);
+    Selector selector({&stopped, &permit});
+    auto waiter = *Spawn("waiter", [&] {
+      EXPECT_EQ(*selector.Wait(), 1u);
+      EXPECT_EQ(*selector.Wait(), 0u);
+    });
+    Yield();
+    semaphore.Release();
+    EXPECT_EQ(semaphore.free(), 0);
+    Yield();
+    stop.Set();
+    semaphore.Release();
+    EXPECT_EQ(semaphore.free(), 1);
+    EXPECT_TRUE(waiter.Join().ok());
+  });
+}
+
+TEST_F(SelectorTest, ATimerIsReadyFromItsMomentOnUntilItIsRestarted) {
+  (void)Run([] {
+    Queue<int> queue;
+    SelectGet number(queue);
+    SelectTimer timer(absl::Seconds(5));
+    Selector selector({&number, &timer});
+    auto sender = *Spawn("sender", [&] {
+      (void)Sleep(absl::Seconds(1));
+      (void)queue.Put(1);
+    });
+    EXPECT_EQ(*selector.Wait(), 0u);
+    EXPECT_EQ(*number.Take(), 1);
+    EXPECT_EQ(*selector.Wait(), 1u);
+    EXPECT_EQ(*selector.Wait(), 1u);
+    timer.Restart(absl::Seconds(5));
+    EXPECT_FALSE(selector.TryWait().has_value());
+    EXPECT_EQ(*selector.Wait(), 1u);
+    EXPECT_TRUE(sender.Join().ok());
+  });
+}
+
+TEST_F(SelectorTest, NoneOfWhoseCasesCanBecomeReadyDies) {
+  (void)Run([] {
+    Queue<int> queue(0);
+    SelectPut nothing(queue);
+    Selector selector({&nothing});
+    EXPECT_DEATH((void)selector.Wait(), "none of whose cases");
   });
 }
 

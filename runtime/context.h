@@ -43,8 +43,11 @@ class Context {
   void* stack_pointer() const { return stack_pointer_; }
   // Takes the calling thread's exception state for its own. On a native context only.
   void BindToThread();
-  // Whether the thread is inside a catch block right now. Call on the running context.
-  bool InException() const { return thread_exceptions_->caught != nullptr; }
+  // Whether the thread is inside a catch block right now, or in a destructor that unwinding runs.
+  // Call on the running context.
+  bool InException() const {
+    return (thread_exceptions_->caught != nullptr) | (thread_exceptions_->uncaught != 0);
+  }
 
  private:
   struct ExceptionState {

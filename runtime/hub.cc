@@ -202,12 +202,29 @@ Wake Hub::interruption() const {
   return running_->cancelled_ ? Wake::kCancelled : Wake::kTimedOut;
 }
 
+[[gnu::always_inline]] inline void Hub::CheckMayPark(const Fiber& self) const {
+  const char* const here = static_cast<const char*>(__builtin_frame_address(0));
+  // One branch: the stack bounds are those of the running fiber, so a signal handler on the
+  // alternate stack lies outside of them.
+  const bool elsewhere = here < self.stack_.low || here >= reinterpret_cast<const char*>(&self);
+  if (self.context_.InException() | (thread_locks_ != 0) | (signal_handlers_ != 0) | elsewhere)
+      [[unlikely]] {
+    DieParking(self);
+  }
+}
+
+void Hub::DieParking(const Fiber& self) const {
+  GROVE_CHECK(!self.context_.InException(), "parked in a catch block or while unwinding");
+  GROVE_CHECK(thread_locks_ == 0, "parked with a ThreadMutex held: other threads wait for it");
+  GROVE_CHECK(false, "parked in a signal handler");
+}
+
 Wake Hub::ParkRunning() {
   Fiber* const self = running_;
   GROVE_CHECK(self != nullptr, "parked outside a fiber: only fibers may wait");
   if (self->interrupted_) [[unlikely]]
     return interruption();
-  GROVE_CHECK(!self->context_.InException(), "parked in a catch block or while unwinding");
+  CheckMayPark(*self);
   self->state_ = Fiber::State::kParked;
   SwitchAway(*self);
   return self->wake_;
@@ -216,6 +233,7 @@ Wake Hub::ParkRunning() {
 void Hub::ParkShielded(const WaitFor& waiting_for) {
   Fiber* const self = running_;
   GROVE_CHECK(self != nullptr, "parked outside a fiber: only fibers may wait");
+  CheckMayPark(*self);
   self->shielded_ = true;
   self->state_ = Fiber::State::kParked;
   self->waiting_for_ = waiting_for;
@@ -234,7 +252,7 @@ void Hub::Resume(Fiber& fiber, Wake why) {
 void Hub::Yield() {
   Fiber* const self = running_;
   GROVE_CHECK(self != nullptr, "yielded outside a fiber");
-  GROVE_CHECK(!self->context_.InException(), "yielded in a catch block or while unwinding");
+  CheckMayPark(*self);
   self->state_ = Fiber::State::kRunnable;
   runnable_.Push(*self, [](Fiber& f) -> Fiber*& { return f.next_; });
   SwitchAway(*self);

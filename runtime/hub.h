@@ -28,6 +28,7 @@
 #include "runtime/poller.h"
 #include "runtime/run_queue.h"
 #include "runtime/stack_pool.h"
+#include "runtime/thread_mutex.h"
 #include "runtime/timer_queue.h"
 
 namespace grove {
@@ -156,6 +157,8 @@ class Hub {
   friend class Fiber;
   friend class FiberHandle;
   friend class Timeout;
+  friend class ThreadMutex;
+  friend class SignalHandlerScope;
 
   Hub(HubOptions options, std::unique_ptr<Poller> poller, int wake_fd);
 
@@ -170,6 +173,9 @@ class Hub {
   // Hands over to the next runnable fiber or to the loop; returns when `self` runs again.
   void SwitchAway(Fiber& self);
   Context& NextContext();
+  // Dies if `self`, which runs, is where no fiber may park.
+  void CheckMayPark(const Fiber& self) const;
+  [[noreturn]] void DieParking(const Fiber& self) const;
   [[noreturn]] void LeaveEnded(Fiber& self);
   void CancelAll();
 
@@ -204,8 +210,11 @@ class Hub {
   HubStats stats_;
   std::function<void(Hub&)> turn_hook_;
 
-  // Any thread. std::mutex: TSan sees it, and not the one inside the distribution's abseil.
-  std::mutex inbox_mutex_;
+  int thread_locks_ = 0;              // ThreadMutexes that this thread holds
+  volatile int signal_handlers_ = 0;  // SignalHandlerScopes
+
+  // Any thread. Not absl::Mutex: TSan does not see the one inside the distribution's abseil.
+  ThreadMutex inbox_mutex_;
   std::vector<absl::AnyInvocable<void()>> inbox_;  // guarded by inbox_mutex_
   std::atomic<bool> inbox_pending_{false};
 };

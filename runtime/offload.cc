@@ -72,7 +72,7 @@ void OffloadPool::ThreadLoop() {
   for (;;) {
     Call* call;
     {
-      std::unique_lock lock(mutex_);
+      std::unique_lock lock(mutex_.native());
       ++idle_;
       work_.wait(lock, [this] { return stopping_ || !calls_.empty(); });
       --idle_;

@@ -18,6 +18,7 @@
 #include "absl/status/status.h"
 #include "runtime/event.h"
 #include "runtime/fiber.h"
+#include "runtime/thread_mutex.h"
 
 namespace grove {
 
@@ -50,7 +51,7 @@ class OffloadPool {
   void Finish(Call& call);
 
   const Options options_;
-  mutable std::mutex mutex_;
+  mutable ThreadMutex mutex_;
   // Guarded by mutex_.
   std::condition_variable work_;
   std::deque<Call*> calls_;

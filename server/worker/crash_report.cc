@@ -12,6 +12,7 @@
 #include "absl/debugging/failure_signal_handler.h"
 #include "absl/debugging/symbolize.h"
 #include "runtime/hub.h"
+#include "runtime/signal_handler_scope.h"
 
 namespace grove {
 namespace {
@@ -60,6 +61,7 @@ struct sigaction stack_printers[std::size(kCrashSignals)];
 
 // The address of a fault is known only to the first handler: abseil's raises the signal anew.
 void OnCrash(int number, siginfo_t* info, void* context) {
+  const SignalHandlerScope scope;
   const Hub* hub = Hub::Current();
   const Fiber* overflowed =
       hub != nullptr && number == SIGSEGV ? hub->OverflowedFiber(info->si_addr) : nullptr;

@@ -84,6 +84,8 @@ class Fiber {
   size_t StackHighWaterBytes() const;
   size_t stack_bytes() const { return stack_.high - stack_.low; }
   bool cancelled() const { return cancelled_; }
+  // Parked, and a Timeout in its scope will end that.
+  bool wait_is_bounded() const;
 
   // Asks it to end: this and every later park of it returns kCancelled. If it has not started, its
   // body never runs and Join() returns kCancelled.

@@ -14,6 +14,15 @@ Fiber& RunningFiber() {
 
 }  // namespace
 
+// Here since it needs the whole of Timeout.
+bool Fiber::wait_is_bounded() const {
+  if (state_ != State::kParked || shielded_) return false;
+  for (const Timeout* scope = timeouts_; scope != nullptr; scope = scope->outer()) {
+    if (scope->pending()) return true;
+  }
+  return false;
+}
+
 Timeout::Timeout(absl::Duration after)
     : Timer(&Timeout::Ring), fiber_(RunningFiber()), outer_(fiber_.timeouts_) {
   fiber_.timeouts_ = this;

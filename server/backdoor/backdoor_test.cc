@@ -225,6 +225,13 @@ TEST_F(Backdoor, ShowsTheHubAndItsFibers) {
   EXPECT_THAT(Eval("fibers()"), HasSubstr("name = \"main\""));
 }
 
+TEST_F(Backdoor, ShowsFibersThatWaitForEachOther) {
+  EXPECT_EQ(Eval("#deadlocks()"), "0\n");
+  const auto joins_itself = [] { (void)FiberHandle(Hub::Current()->running()).Join(); };
+  EXPECT_THAT(Talk("d = deadlocks()[1]\nd.deadlock, d.fibers, d.text\n", joins_itself),
+              HasSubstr("true\t1\tdeadlock: fiber "));
+}
+
 TEST_F(Backdoor, ShowsWhatTheWorkerTells) {
   environment_.worker = 3;
   environment_.worker_facts = [] { return BackdoorRow{{"draining", false}}; };

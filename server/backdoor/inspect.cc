@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_format.h"
 #include "runtime/hub.h"
+#include "runtime/wait_graph.h"
 #include "server/backdoor/lua_session.h"
 
 namespace grove {
@@ -20,6 +21,8 @@ constexpr char kHelp[] =
     "hub()        the hub's counters: turns, switches, fibers_live, …\n"
     "fibers()     live fibers: id, name, state, waiting, age, switches, site, tenant, task\n"
     "             (up to 1000 of them; fibers{limit=N} for up to N, at most 10000)\n"
+    "deadlocks()  fibers that wait for each other: text, fibers, deadlock (false: a Timeout ends "
+    "it)\n"
     "pools()      the worker's pools and bounds\n"
     "timers()     armed timers and when the next is due\n"
     "listeners()  descriptors and the fibers that wait for them\n"
@@ -86,6 +89,14 @@ void CollectFibers(size_t limit, BackdoorTable& rows) {
   const Hub& hub = *Hub::Current();
   hub.VisitFibers(0, limit,
                   [&](const Fiber& fiber) { rows.push_back(FiberRow(fiber, hub.now())); });
+}
+
+void CollectDeadlocks(BackdoorTable& rows) {
+  for (const WaitCycle& cycle : FindCycles(*Hub::Current())) {
+    rows.push_back({{"deadlock", cycle.deadlock()},
+                    {"fibers", Count(cycle.fibers.size())},
+                    {"text", ToString(cycle)}});
+  }
 }
 
 void CollectDescriptors(BackdoorTable& rows) {
@@ -178,6 +189,12 @@ int FibersFunction(lua_State* lua) {
   return ReturnTable(lua);
 }
 
+int DeadlocksFunction(lua_State* lua) {
+  LuaSession::Of(lua).scratch().clear();
+  CollectDeadlocks(LuaSession::Of(lua).scratch());
+  return ReturnTable(lua);
+}
+
 int PoolsFunction(lua_State* lua) {
   LuaSession& session = LuaSession::Of(lua);
   session.scratch().clear();
@@ -220,9 +237,11 @@ std::string WaitText(const Fiber& fiber) {
 
 void OpenInspection(lua_State* lua) {
   constexpr luaL_Reg kFunctions[] = {
-      {"hub", &HubFunction},       {"fibers", &FibersFunction},       {"pools", &PoolsFunction},
-      {"timers", &TimersFunction}, {"listeners", &ListenersFunction}, {"worker", &WorkerFunction},
-      {"help", &HelpFunction},     {"quit", &QuitFunction},           {nullptr, nullptr}};
+      {"deadlocks", &DeadlocksFunction}, {"hub", &HubFunction},
+      {"fibers", &FibersFunction},       {"pools", &PoolsFunction},
+      {"timers", &TimersFunction},       {"listeners", &ListenersFunction},
+      {"worker", &WorkerFunction},       {"help", &HelpFunction},
+      {"quit", &QuitFunction},           {nullptr, nullptr}};
   lua_pushglobaltable(lua);
   luaL_setfuncs(lua, kFunctions, 0);
   lua_pop(lua, 1);

@@ -1,5 +1,5 @@
-// OpenInspection: what a session can ask: hub(), fibers(), pools(), timers(), listeners(),
-// worker(), help(), quit().
+// OpenInspection: what a session can ask: hub(), fibers(), deadlocks(), pools(), timers(),
+// listeners(), worker(), help(), quit().
 //
 // Each answers with fresh tables: changing them changes nothing.
 #ifndef GROVE_SERVER_BACKDOOR_INSPECT_H_

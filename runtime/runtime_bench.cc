@@ -139,6 +139,18 @@ void BenchTimers() {
   for (long i = 0; i < kArmed; ++i) hub.timers().Cancel(far[i]);
 }
 
+// What a server pays to bound one request: a scope of its own, or a kept one restarted.
+void BenchTimeout() {
+  constexpr long kSteps = 1'000'000;
+  Report("grove", "timeout_scope_ns", MedianNanos(kSteps, [] {
+           for (long i = 0; i < kSteps; ++i) Timeout timeout(absl::Seconds(30));
+         }));
+  Timeout kept(absl::Seconds(30));
+  Report("grove", "timeout_restart_ns", MedianNanos(kSteps, [&kept] {
+           for (long i = 0; i < kSteps; ++i) kept.Restart(absl::Seconds(30));
+         }));
+}
+
 void BenchParked(long parked) {
   const long before = ResidentBytes();
   const auto start = SteadyClock::now();
@@ -175,6 +187,7 @@ int Main(int argc, char** argv) {
     BenchSpawnJoin();
     BenchPingPong();
     BenchTimers();
+    BenchTimeout();
     BenchParked(parked);
   });
   return run.ok() ? 0 : 1;

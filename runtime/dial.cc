@@ -1,12 +1,8 @@
 #include "runtime/dial.h"
 
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,10 +15,6 @@
 namespace grove {
 namespace {
 
-const sockaddr* Raw(const SocketAddress& address) {
-  return reinterpret_cast<const sockaddr*>(&address.storage);
-}
-
 // The attempts' fibers share it, and may outlive the call that started them by a turn.
 struct Race {
   std::vector<SocketAddress> addresses;
@@ -34,7 +26,7 @@ struct Race {
   std::vector<FiberHandle> attempts;
 
   void Attempt(size_t index) {
-    absl::StatusOr<Socket> socket = Dial(addresses[index], options);
+    absl::StatusOr<Socket> socket = Socket::Connect(addresses[index], options.connect);
     if (!socket.ok()) {
       errors[index] = socket.status();
       ++failed;
@@ -107,38 +99,6 @@ absl::Status RunRace(const std::shared_ptr<Race>& race) {
 
 }  // namespace
 
-absl::StatusOr<Socket> Dial(const SocketAddress& address, const DialOptions& options) {
-  if (!options.bind.has_value()) return Socket::Connect(address);
-  const int fd = ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return ErrnoStatus(errno, "socket");
-  // The port is chosen at connect(2), when it only needs to be free for this peer.
-  const int on = 1;
-  setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
-  std::string call = absl::StrCat("bind ", options.bind->ToString());
-  int failed = bind(fd, Raw(*options.bind), options.bind->length);
-  if (failed == 0) {
-    call = absl::StrCat("connect ", address.ToString(), " from ", options.bind->ToString());
-    failed = connect(fd, Raw(address), address.length);
-  }
-  const int error = errno;
-  // Registered only now: epoll reports a socket that was never connected as hung up.
-  absl::StatusOr<Socket> socket = Socket::Adopt(fd);
-  if (!socket.ok() || failed == 0) return socket;
-  if (error != EINPROGRESS) return ErrnoStatus(error, call);
-  DescriptorTable& table = Hub::Current()->descriptors();
-  table.NotReady(fd, Direction::kRead);
-  table.NotReady(fd, Direction::kWrite);
-  if (absl::Status ready = table.Await(fd, Direction::kWrite, WaitFor::Kind::kConnect);
-      !ready.ok()) {
-    return ready;
-  }
-  int failure = 0;
-  socklen_t length = sizeof(failure);
-  getsockopt(fd, SOL_SOCKET, SO_ERROR, &failure, &length);
-  if (failure != 0) return ErrnoStatus(failure, call);
-  return socket;
-}
-
 absl::StatusOr<Socket> DialAny(std::span<const SocketAddress> addresses,
                                const DialOptions& options) {
   if (addresses.empty() || addresses.size() > kDialAddressesMax) {
@@ -147,11 +107,11 @@ absl::StatusOr<Socket> DialAny(std::span<const SocketAddress> addresses,
   }
   auto race = std::make_shared<Race>();
   race->options = options;
-  race->addresses = Interleave(addresses, options.bind);
+  race->addresses = Interleave(addresses, options.connect.bind);
   race->errors.resize(race->addresses.size());
   if (race->addresses.empty()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("no address is of the family of ", options.bind->ToString()));
+        absl::StrCat("no address is of the family of ", options.connect.bind->ToString()));
   }
   const absl::Status status = RunRace(race);
   for (FiberHandle& attempt : race->attempts) attempt.Cancel();

@@ -1,6 +1,7 @@
 #include "runtime/dial.h"
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <unistd.h>
 
 #include <string>
@@ -29,6 +30,12 @@ class DialTest : public HubTest {
     getsockname(fd, reinterpret_cast<sockaddr*>(&address.storage), &address.length);
     return address;
   }
+  static int Option(int fd, int level, int name) {
+    int value = -1;
+    socklen_t length = sizeof(value);
+    getsockopt(fd, level, name, &value, &length);
+    return value;
+  }
   static SocketAddress Refusing() {
     const int fd = *BindListener(Loopback());
     const SocketAddress address = BoundAddress(fd);
@@ -37,7 +44,8 @@ class DialTest : public HubTest {
   }
   // An address whose connections are neither taken nor refused: its backlog is full.
   struct Silent {
-    Silent() : listener(*BindListener(Loopback(), 0)), address(BoundAddress(listener)) {
+    Silent()
+        : listener(*BindListener(Loopback(), {.backlog = 0})), address(BoundAddress(listener)) {
       for (int i = 0; i < 4; ++i) {
         fillers.push_back(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
         (void)connect(fillers.back(), reinterpret_cast<sockaddr*>(&address.storage),
@@ -58,12 +66,29 @@ class DialTest : public HubTest {
 TEST_F(DialTest, ConnectsFromTheBoundAddress) {
   (void)Run([] {
     Listener listener = *Listener::Adopt(*BindListener(Loopback()));
-    Socket client = *Dial(BoundAddress(listener.fd()), {.bind = Loopback(INADDR_LOOPBACK + 1)});
+    const SocketAddress peer = BoundAddress(listener.fd());
+    Socket client = *Socket::Connect(peer, {.bind = Loopback(INADDR_LOOPBACK + 1)});
     Socket server = *listener.Accept();
     EXPECT_EQ(server.PeerAddress().ToString().substr(0, 10), "127.0.0.2:");
-    const absl::Status status = Dial(Refusing(), {.bind = Loopback(0x08080808)}).status();
+    const absl::Status status =
+        Socket::Connect(Refusing(), {.bind = Loopback(0x08080808)}).status();
     EXPECT_NE(status.message().find("bind 8.8.8.8:0"), absl::string_view::npos) << status;
-    EXPECT_TRUE(absl::IsUnavailable(Dial(Refusing(), {.bind = Loopback()}).status()));
+    EXPECT_TRUE(absl::IsUnavailable(Socket::Connect(Refusing(), {.bind = Loopback()}).status()));
+  });
+}
+
+TEST_F(DialTest, ConnectionsSendAtOnceAndAreProbedUnlessToldOtherwise) {
+  (void)Run([] {
+    Listener listener = *Listener::Adopt(*BindListener(Loopback()));
+    const SocketAddress peer = BoundAddress(listener.fd());
+    Socket usual = *Socket::Connect(peer);
+    EXPECT_EQ(Option(usual.fd(), IPPROTO_TCP, TCP_NODELAY), 1);
+    EXPECT_EQ(Option(usual.fd(), SOL_SOCKET, SO_KEEPALIVE), 1);
+    EXPECT_EQ(Option(usual.fd(), IPPROTO_TCP, TCP_KEEPIDLE), 600);
+    Socket plain =
+        *Socket::Connect(peer, {.no_delay = false, .keep_alive_idle = absl::InfiniteDuration()});
+    EXPECT_EQ(Option(plain.fd(), IPPROTO_TCP, TCP_NODELAY), 0);
+    EXPECT_EQ(Option(plain.fd(), SOL_SOCKET, SO_KEEPALIVE), 0);
   });
 }
 
@@ -120,10 +145,11 @@ TEST_F(DialTest, AnyAlternatesFamiliesAndLeavesOutThoseThatCantBeBound) {
     const std::string text(DialAny(all).status().message());
     EXPECT_LT(text.find(first.ToString()), text.find(v6.ToString()));
     EXPECT_LT(text.find(v6.ToString()), text.find(last.ToString()));
-    const std::string bound(DialAny(all, {.bind = Loopback()}).status().message());
+    const std::string bound(DialAny(all, {.connect = {.bind = Loopback()}}).status().message());
     EXPECT_EQ(bound.find(v6.ToString()), std::string::npos);
     const SocketAddress only_v6[] = {v6};
-    EXPECT_TRUE(absl::IsInvalidArgument(DialAny(only_v6, {.bind = Loopback()}).status()));
+    EXPECT_TRUE(
+        absl::IsInvalidArgument(DialAny(only_v6, {.connect = {.bind = Loopback()}}).status()));
   });
 }
 

@@ -28,9 +28,13 @@ bool IsClientsError(int error) {
          error == ENETUNREACH || error == ETIMEDOUT || error == EPERM;
 }
 
-// Whether somebody listens on this UNIX path.
+const char* UnixPath(const SocketAddress& address) {
+  return reinterpret_cast<const sockaddr_un&>(address.storage).sun_path;
+}
+
+// Whether somebody listens on this UNIX path. A full backlog (EAGAIN) is a live one.
 bool IsAlive(const SocketAddress& address) {
-  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return true;
   const int connected =
       connect(fd, reinterpret_cast<const sockaddr*>(&address.storage), address.length);
@@ -41,7 +45,7 @@ bool IsAlive(const SocketAddress& address) {
 
 // Removes the socket file that a dead process left, so that bind(2) can make it anew.
 absl::Status RemoveStaleUnixPath(const SocketAddress& address) {
-  const char* path = reinterpret_cast<const sockaddr_un&>(address.storage).sun_path;
+  const char* path = UnixPath(address);
   struct stat file;
   if (lstat(path, &file) != 0) return absl::OkStatus();
   if (!S_ISSOCK(file.st_mode)) {
@@ -52,6 +56,55 @@ absl::Status RemoveStaleUnixPath(const SocketAddress& address) {
   }
   if (unlink(path) != 0) return ErrnoStatus(errno, absl::StrCat("unlink ", path));
   return absl::OkStatus();
+}
+
+absl::Status Validate(const SocketAddress& address, const ListenOptions& options) {
+  const std::string call = absl::StrCat("listen ", address.ToString());
+  if (address.storage.ss_family == AF_UNIX) {
+    if (!options.reuse_port) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrCat(call, ": reuse_port is for TCP"));
+  }
+  if (options.unix_mode.has_value()) {
+    return absl::InvalidArgumentError(absl::StrCat(call, ": unix_mode is for UNIX paths"));
+  }
+  // sin_port and sin6_port lie at the same place.
+  if (options.reuse_port && reinterpret_cast<const sockaddr_in&>(address.storage).sin_port == 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(call, ": reuse_port needs a port; 0 may pick one that others share"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SetTcpOptions(int fd, const SocketAddress& address, const ListenOptions& options) {
+  const int on = 1;
+  if (options.reuse_address) setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  if (options.reuse_port && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0) {
+    return absl::UnimplementedError(
+        absl::StrCat("listen ", address.ToString(), ": this kernel has no SO_REUSEPORT"));
+  }
+  if (address.storage.ss_family == AF_INET6) {
+    const int v6_only = options.v6_only ? 1 : 0;
+    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, sizeof(v6_only));
+  }
+  return SetKeepAlive(fd, options.keep_alive_idle);
+}
+
+absl::Status BindAndListen(int fd, const SocketAddress& address, const ListenOptions& options) {
+  if (bind(fd, reinterpret_cast<const sockaddr*>(&address.storage), address.length) != 0) {
+    return ErrnoStatus(errno, absl::StrCat("bind ", address.ToString()));
+  }
+  // Between bind(2) and listen(2): nobody can connect yet, whatever the umask has let through.
+  const bool unix_path = address.storage.ss_family == AF_UNIX;
+  const char* call = "chmod";
+  int failed = options.unix_mode.has_value() ? chmod(UnixPath(address), *options.unix_mode) : 0;
+  if (failed == 0) {
+    call = "listen";
+    failed = listen(fd, options.backlog);
+  }
+  if (failed == 0) return absl::OkStatus();
+  absl::Status status = ErrnoStatus(errno, absl::StrCat(call, " ", address.ToString()));
+  if (unix_path) unlink(UnixPath(address));
+  return status;
 }
 
 }  // namespace
@@ -114,25 +167,17 @@ void Listener::Close() {
   close(fd);
 }
 
-absl::StatusOr<int> BindListener(const SocketAddress& address, int backlog) {
+absl::StatusOr<int> BindListener(const SocketAddress& address, const ListenOptions& options) {
   const bool unix_path = address.storage.ss_family == AF_UNIX;
+  if (absl::Status valid = Validate(address, options); !valid.ok()) return valid;
   if (unix_path) {
     if (absl::Status removed = RemoveStaleUnixPath(address); !removed.ok()) return removed;
   }
   const int fd = socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return ErrnoStatus(errno, "socket");
-  const int on = 1;
-  if (!unix_path) setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-  if (address.storage.ss_family == AF_INET6)
-    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-  const char* call = "bind";
-  int failed = bind(fd, reinterpret_cast<const sockaddr*>(&address.storage), address.length);
-  if (failed == 0) {
-    call = "listen";
-    failed = listen(fd, backlog);
-  }
-  if (failed == 0) return fd;
-  absl::Status status = ErrnoStatus(errno, absl::StrCat(call, " ", address.ToString()));
+  absl::Status status = unix_path ? absl::OkStatus() : SetTcpOptions(fd, address, options);
+  if (status.ok()) status = BindAndListen(fd, address, options);
+  if (status.ok()) return fd;
   close(fd);
   return status;
 }

@@ -8,7 +8,9 @@
 #ifndef GROVE_RUNTIME_LISTENER_H_
 #define GROVE_RUNTIME_LISTENER_H_
 
-#include <string_view>
+#include <sys/types.h>
+
+#include <optional>
 
 #include "absl/status/statusor.h"
 #include "runtime/socket.h"
@@ -40,9 +42,28 @@ class Listener {
   int left_in_batch_ = 0;
 };
 
-// Binds and listens; no hub needed. `backlog` is capped by net.core.somaxconn. A UNIX path that a
-// dead process left behind is replaced; a live one is kAlreadyExists. kPermissionDenied, …
-absl::StatusOr<int> BindListener(const SocketAddress& address, int backlog = 4096);
+struct ListenOptions {
+  // Connections that wait to be accepted; capped by net.core.somaxconn.
+  int backlog = 4096;
+  // Binds a TCP port although connections of its last listener linger in TIME_WAIT.
+  bool reuse_address = true;
+  // Several sockets on one address, between which the kernel spreads connections (SO_REUSEPORT,
+  // socket(7)). Refused with port 0: the kernel may pick a port that another socket of this user
+  // shares already, and connections would go astray.
+  bool reuse_port = false;
+  // An IPv6 socket takes no IPv4 connections (as ::ffff:a.b.c.d).
+  bool v6_only = true;
+  // Of connections taken, TCP only; infinite: no probes.
+  absl::Duration keep_alive_idle = kKeepAliveIdle;
+  // Permission bits of a UNIX path, set before anybody can connect; unset: as the umask says.
+  std::optional<mode_t> unix_mode = std::nullopt;
+};
+
+// Binds and listens; no hub needed. A UNIX path that a dead process left behind is replaced.
+// kAlreadyExists: somebody listens on the UNIX path, or it is not a socket. kInvalidArgument:
+// options that contradict each other or the address. kUnimplemented: a kernel without
+// SO_REUSEPORT. Else the code of the errno, with the call and the address.
+absl::StatusOr<int> BindListener(const SocketAddress& address, const ListenOptions& options = {});
 
 }  // namespace grove
 

@@ -48,7 +48,38 @@ std::span<iovec> Advance(std::span<iovec> parts, size_t bytes) {
   return parts;
 }
 
+const sockaddr* Raw(const SocketAddress& address) {
+  return reinterpret_cast<const sockaddr*>(&address.storage);
+}
+
+// What is set before connect(2): options and the own address.
+absl::Status Prepare(int fd, const SocketAddress& address, const ConnectOptions& options) {
+  const int on = 1;
+  if (address.storage.ss_family != AF_UNIX) {
+    if (options.no_delay) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    if (absl::Status set = SetKeepAlive(fd, options.keep_alive_idle); !set.ok()) return set;
+  }
+  if (!options.bind.has_value()) return absl::OkStatus();
+  // The port is chosen at connect(2), when it only needs to be free for this peer.
+  setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+  if (bind(fd, Raw(*options.bind), options.bind->length) == 0) return absl::OkStatus();
+  return ErrnoStatus(errno, absl::StrCat("bind ", options.bind->ToString()));
+}
+
 }  // namespace
+
+absl::Status SetKeepAlive(int fd, absl::Duration idle) {
+  if (idle == absl::InfiniteDuration()) return absl::OkStatus();
+  constexpr int64_t kIdleMax = 32767;  // MAX_TCP_KEEPIDLE of the kernel
+  const int on = 1;
+  const int seconds = static_cast<int>(
+      std::clamp<int64_t>(absl::ToInt64Seconds(absl::Ceil(idle, absl::Seconds(1))), 1, kIdleMax));
+  if (setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)) != 0 ||
+      setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof(seconds)) != 0) {
+    return ErrnoStatus(errno, "setsockopt(TCP_KEEPIDLE)");
+  }
+  return absl::OkStatus();
+}
 
 absl::Status ErrnoStatus(int error, std::string_view call) {
   const std::string text = absl::StrFormat("%s: %s", call, strerror(error));
@@ -104,17 +135,20 @@ absl::StatusOr<Socket> Socket::Adopt(int fd) {
   return socket;
 }
 
-absl::StatusOr<Socket> Socket::Connect(const SocketAddress& address) {
+absl::StatusOr<Socket> Socket::Connect(const SocketAddress& address,
+                                       const ConnectOptions& options) {
   const int fd = ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return ErrnoStatus(errno, "socket");
-  const int connected =
-      connect(fd, reinterpret_cast<const sockaddr*>(&address.storage), address.length);
+  Socket owner(fd);
+  if (absl::Status prepared = Prepare(fd, address, options); !prepared.ok()) return prepared;
+  std::string call = absl::StrCat("connect ", address.ToString());
+  if (options.bind.has_value()) absl::StrAppend(&call, " from ", options.bind->ToString());
+  const int connected = connect(fd, Raw(address), address.length);
   const int error = errno;
+  if (connected != 0 && error != EINPROGRESS) return ErrnoStatus(error, call);
   // Registered only now: epoll reports a socket that was never connected as hung up.
-  absl::StatusOr<Socket> socket = Adopt(fd);
-  if (!socket.ok() || connected == 0) return socket;
-  const std::string call = "connect " + address.ToString();
-  if (error != EINPROGRESS) return ErrnoStatus(error, call);
+  if (absl::Status added = Table().Register(fd, Poller::Mode::kEdge); !added.ok()) return added;
+  if (connected == 0) return owner;
   Table().NotReady(fd, Direction::kRead);
   Table().NotReady(fd, Direction::kWrite);
   if (absl::Status ready = Table().Await(fd, Direction::kWrite, WaitFor::Kind::kWrite);
@@ -125,7 +159,7 @@ absl::StatusOr<Socket> Socket::Connect(const SocketAddress& address) {
   socklen_t length = sizeof(failure);
   getsockopt(fd, SOL_SOCKET, SO_ERROR, &failure, &length);
   if (failure != 0) return ErrnoStatus(failure, call);
-  return socket;
+  return owner;
 }
 
 absl::StatusOr<Socket> Socket::ConnectUnix(std::string_view path) {

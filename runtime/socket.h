@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,6 +19,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "runtime/wait_for.h"
 
 namespace grove {
@@ -31,13 +33,27 @@ struct SocketAddress {
   std::string ToString() const;
 };
 
+// An idle connection is probed after this long, so that a peer that vanished is noticed: what
+// oslo.service sets (tcp_keepidle). Shorter than the two hours of tcp(7), which firewalls outlive.
+inline constexpr absl::Duration kKeepAliveIdle = absl::Seconds(600);
+
+struct ConnectOptions {
+  // The own address of the connection; port 0: one that is free.
+  std::optional<SocketAddress> bind = std::nullopt;
+  // Both for TCP only. TCP_NODELAY: small writes leave at once, as on accepted connections.
+  bool no_delay = true;
+  // TCP_KEEPIDLE, whole seconds; infinite: no probes.
+  absl::Duration keep_alive_idle = kKeepAliveIdle;
+};
+
 class Socket {
  public:
   Socket() = default;
   // Takes over `fd`, makes it non-blocking and registers it with the current hub.
   static absl::StatusOr<Socket> Adopt(int fd);
-  // kUnavailable: refused or unreachable. **Parks.**
-  static absl::StatusOr<Socket> Connect(const SocketAddress& address);
+  // kUnavailable: refused or unreachable. Errors of the bind name its address. **Parks.**
+  static absl::StatusOr<Socket> Connect(const SocketAddress& address,
+                                        const ConnectOptions& options = {});
   static absl::StatusOr<Socket> ConnectUnix(std::string_view path);
 
   Socket(Socket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
@@ -73,6 +89,10 @@ class Socket {
 // descriptors read by other means: signalfd, pidfd, a nested epoll. After a read that drained it,
 // call DescriptorTable::NotReady. **Parks.**
 absl::Status AwaitReadable(int fd, WaitFor::Kind kind = WaitFor::Kind::kRead);
+
+// Sets SO_KEEPALIVE and TCP_KEEPIDLE of a TCP socket, whole seconds rounded up; no effect for an
+// infinite `idle`. Connections inherit it from their listener.
+absl::Status SetKeepAlive(int fd, absl::Duration idle);
 
 // The canonical status for errno `error` of system call `call`.
 absl::Status ErrnoStatus(int error, std::string_view call);

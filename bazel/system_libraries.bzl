@@ -10,6 +10,7 @@ _CONTROL_ONLY = ["@//proto:__pkg__", "@//server/control:__subpackages__", "@//cl
 _LIBRARIES = {
     "absl": (["absl_base", "absl_cord", "absl_flat_hash_map", "absl_flat_hash_set", "absl_flags", "absl_flags_parse", "absl_flags_usage", "absl_status", "absl_statusor", "absl_strings", "absl_str_format", "absl_synchronization", "absl_time", "absl_symbolize", "absl_stacktrace", "absl_failure_signal_handler", "absl_any_invocable", "absl_inlined_vector", "absl_span", "absl_random_random"], [], "libabsl-dev", None),
     "boost_context": ([], ["-l:libboost_context.a"], "libboost-context1.81-dev", ["@//runtime:__pkg__"]),
+    "cares": (["libcares"], [], "libc-ares-dev", ["@//runtime:__pkg__"]),
     "curl": (["libcurl"], [], "libcurl4-openssl-dev", None),
     "expat": (["expat"], [], "libexpat1-dev", None),
     "grpc": (["grpc++", "protobuf"], [], "libgrpc++-dev", _CONTROL_ONLY),

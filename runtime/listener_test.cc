@@ -144,6 +144,7 @@ TEST_F(ListenTest, OptionsReachTheSocket) {
 }
 
 TEST_F(ListenTest, AnIpv6SocketTakesIpv4OnlyWhenAskedTo) {
+  if (!Listen(AnyV6()).ok()) GTEST_SKIP() << "this machine has no IPv6";
   EXPECT_EQ(Option(*Listen(AnyV6()), IPPROTO_IPV6, IPV6_V6ONLY), 1);
   EXPECT_EQ(Option(*Listen(AnyV6(), {.v6_only = false}), IPPROTO_IPV6, IPV6_V6ONLY), 0);
 }

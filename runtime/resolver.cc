@@ -172,8 +172,8 @@ Resolver::Result Resolver::Find(std::string_view host, int family) {
     return found;
   }
   if (InDomain(name, "localhost")) return LoopbackAddresses(family);
-  // RFC 6761 section 6.4, RFC 7686: there are none in the DNS, and asking tells others.
-  if (InDomain(name, "invalid") || InDomain(name, "onion")) {
+  // RFC 6761 section 6.4. c-ares does as much for .onion (RFC 7686).
+  if (InDomain(name, "invalid")) {
     return absl::NotFoundError(absl::StrFormat("resolve %s: no such name", name));
   }
   return Ask(asked, family);

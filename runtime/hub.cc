@@ -92,6 +92,7 @@ absl::Status Hub::RunMain(absl::FunctionRef<absl::Status()> body) {
       RunReady();
       if (stats_.fibers_live > 0) Poll();
     }
+    DropScheduledCalls();
     main->get()->joined_ = true;
     result = main->get()->result_;
     const std::exception_ptr exception = main->get()->exception_;

@@ -27,6 +27,7 @@
 #include "runtime/fiber.h"
 #include "runtime/poller.h"
 #include "runtime/run_queue.h"
+#include "runtime/scheduled_call.h"
 #include "runtime/stack_pool.h"
 #include "runtime/thread_mutex.h"
 #include "runtime/timer_queue.h"
@@ -156,6 +157,7 @@ class Hub {
  private:
   friend class Fiber;
   friend class FiberHandle;
+  friend class ScheduledCall;
   friend class Timeout;
   friend class ThreadMutex;
   friend class SignalHandlerScope;
@@ -178,6 +180,7 @@ class Hub {
   [[noreturn]] void DieParking(const Fiber& self) const;
   [[noreturn]] void LeaveEnded(Fiber& self);
   void CancelAll();
+  void DropScheduledCalls();  // scheduled_call.cc
 
   void Shuffle();
 
@@ -200,6 +203,7 @@ class Hub {
   int resumes_left_ = 0;
   MonotonicNanos now_ = 0;
   TimerQueue timers_;
+  ScheduledCall::State* scheduled_calls_ = nullptr;  // doubly linked; armed, each owns itself
   StackPool stacks_;
   std::vector<Fiber*> fibers_;  // by stack index
   DescriptorTable descriptors_;

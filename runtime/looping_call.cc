@@ -261,9 +261,17 @@ void LoopingCall::Stop() {
   if (running()) state_->stop.Set();
 }
 
+void LoopingCall::Cancel() {
+  if (running() && !RunsCaller()) fiber_.Cancel();
+}
+
+bool LoopingCall::RunsCaller() const {
+  return fiber_ && fiber_.get() == Hub::Current()->running();
+}
+
 absl::Status LoopingCall::Wait() {
   if (!fiber_) return absl::FailedPreconditionError("the looping call was never started");
-  if (fiber_.get() == Hub::Current()->running()) {
+  if (RunsCaller()) {
     return absl::FailedPreconditionError("a looping call can't wait for its own end");
   }
   return fiber_.Join();

@@ -123,12 +123,17 @@ class LoopingCall {
                      SourceLocation site = SourceLocation::Current());
   // No run starts after this; one under way ends first. No effect if it doesn't run.
   void Stop();
+  // Cancels its fiber: also a run under way sees kCancelled, and Wait() returns that. No effect on
+  // a run that calls it, which Stop() is for, or if it doesn't run.
+  void Cancel();
   // Until it has ended. OK: kDone or Stop(). kDeadlineExceeded: total_timeout, or, while running()
   // is still true, a Timeout of the caller's. Else the failure that ended it, kUnknown for an
   // exception. kFailedPrecondition: never started, or called by the body. **Parks.**
   absl::Status Wait();
 
   bool running() const { return fiber_ && !fiber_.ended(); }
+  // Called by its own body.
+  bool RunsCaller() const;
   const LoopCounts& counts() const;
 
  private:

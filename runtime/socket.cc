@@ -151,7 +151,7 @@ absl::StatusOr<Socket> Socket::Connect(const SocketAddress& address,
   if (connected == 0) return owner;
   Table().NotReady(fd, Direction::kRead);
   Table().NotReady(fd, Direction::kWrite);
-  if (absl::Status ready = Table().Await(fd, Direction::kWrite, WaitFor::Kind::kWrite);
+  if (absl::Status ready = Table().Await(fd, Direction::kWrite, WaitFor::Kind::kConnect);
       !ready.ok()) {
     return ready;
   }

@@ -22,7 +22,7 @@ absl::Status BufferedReader::Fill() {
   begin_ = 0;
   const size_t had = buffer_.size();
   buffer_.resize(had + kReadAheadBytes);
-  const absl::StatusOr<size_t> got = socket_.Read(std::span(buffer_).subspan(had));
+  const absl::StatusOr<size_t> got = stream_.Read(std::span(buffer_).subspan(had));
   buffer_.resize(had + (got.ok() ? *got : 0));
   if (!got.ok()) return got.status();
   if (*got > 0) return absl::OkStatus();
@@ -31,7 +31,7 @@ absl::Status BufferedReader::Fill() {
 }
 
 absl::StatusOr<size_t> BufferedReader::Read(std::span<char> buffer) {
-  if (buffered() == 0) return socket_.Read(buffer);
+  if (buffered() == 0) return stream_.Read(buffer);
   const size_t bytes = std::min(buffer.size(), buffered());
   memcpy(buffer.data(), Unread().data(), bytes);
   begin_ += bytes;

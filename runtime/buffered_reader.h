@@ -1,8 +1,8 @@
-// BufferedReader: reads a Socket by delimiter, line or count.
+// BufferedReader: reads a Stream by delimiter, line or count.
 //
 // What was read ahead stays in its buffer. So a call that fails (time-out, cancellation, bound
 // reached) has consumed nothing, and the next one starts from the same byte. Once a BufferedReader
-// has read from a socket, nobody else should. The socket must outlive it. Hub thread only.
+// has read from a stream, nobody else should. The stream must outlive it. Hub thread only.
 #ifndef GROVE_RUNTIME_BUFFERED_READER_H_
 #define GROVE_RUNTIME_BUFFERED_READER_H_
 
@@ -13,7 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "runtime/socket.h"
+#include "runtime/stream.h"
 
 namespace grove {
 
@@ -24,7 +24,7 @@ class BufferedReader {
   // The default bound of a line, as of an HTTP header line in common servers.
   static constexpr size_t kLineBytesMax = 8 * 1024;
 
-  explicit BufferedReader(Socket& socket) : socket_(socket) {}
+  explicit BufferedReader(Stream& stream) : stream_(stream) {}
   BufferedReader(const BufferedReader&) = delete;
   BufferedReader& operator=(const BufferedReader&) = delete;
 
@@ -50,7 +50,7 @@ class BufferedReader {
   std::string Take(size_t bytes);
   absl::Status Fill();
 
-  Socket& socket_;
+  Stream& stream_;
   std::string buffer_;
   size_t begin_ = 0;  // of what is not yet taken
 };

@@ -200,20 +200,6 @@ absl::StatusOr<size_t> Socket::Read(std::span<char> buffer) {
   }
 }
 
-absl::Status Socket::ReadFull(std::span<char> buffer) {
-  for (size_t have = 0; have < buffer.size();) {
-    absl::StatusOr<size_t> got = Read(buffer.subspan(have));
-    if (!got.ok()) return got.status();
-    if (*got == 0 && have == 0) return absl::OutOfRangeError("end of stream");
-    if (*got == 0) {
-      return absl::UnavailableError(
-          absl::StrCat("the stream ended after ", have, " of ", buffer.size(), " bytes"));
-    }
-    have += *got;
-  }
-  return absl::OkStatus();
-}
-
 absl::Status Socket::Write(std::string_view bytes) {
   iovec part{const_cast<char*>(bytes.data()), bytes.size()};
   return Writev({&part, 1});
@@ -245,6 +231,12 @@ void Socket::Close() {
   if (fd_ < 0) return;
   const int fd = Release();
   close(fd);
+}
+
+void Socket::Abort() {
+  const linger reset{.l_onoff = 1, .l_linger = 0};
+  if (fd_ >= 0) setsockopt(fd_, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+  Close();
 }
 
 int Socket::Release() {

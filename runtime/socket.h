@@ -21,6 +21,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "runtime/wait_for.h"
+#include "runtime/stream.h"
 
 namespace grove {
 
@@ -46,7 +47,7 @@ struct ConnectOptions {
   absl::Duration keep_alive_idle = kKeepAliveIdle;
 };
 
-class Socket {
+class Socket final : public Stream {
  public:
   Socket() = default;
   // Takes over `fd`, makes it non-blocking and registers it with the current hub.
@@ -58,26 +59,24 @@ class Socket {
 
   Socket(Socket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   Socket& operator=(Socket&& other) noexcept;
-  ~Socket() { Close(); }
+  ~Socket() override { Close(); }
 
-  // Bytes read, at least 1; 0 at the end of the stream. Requires: `buffer` not empty. **Parks.**
-  absl::StatusOr<size_t> Read(std::span<char> buffer);
-  // Fills `buffer`; kOutOfRange if the stream ends before (kUnavailable if after the first byte).
-  absl::Status ReadFull(std::span<char> buffer);
-  // All of it. **Parks** while the peer doesn't take it.
-  absl::Status Write(std::string_view bytes);
-  // All of it; changes `parts`. **Parks.**
-  absl::Status Writev(std::span<iovec> parts);
-  // Sends the end of the stream: shutdown(2) of the writing side.
-  absl::Status ShutdownWrite();
-  // Wakes whoever waits on it. No effect if closed.
-  void Close();
+  // See Stream.
+  absl::StatusOr<size_t> Read(std::span<char> buffer) override;
+  absl::Status Write(std::string_view bytes) override;
+  absl::Status Writev(std::span<iovec> parts) override;
+  // shutdown(2) of the writing side; never parks.
+  absl::Status ShutdownWrite() override;
+  void Close() override;
+  // TCP: sends RST. Others have none: as Close().
+  void Abort() override;
   // Gives up ownership: unregisters and returns the descriptor.
   int Release();
 
-  bool open() const { return fd_ >= 0; }
-  int fd() const { return fd_; }
-  SocketAddress PeerAddress() const;
+  bool open() const override { return fd_ >= 0; }
+  int fd() const override { return fd_; }
+  bool plain() const override { return true; }
+  SocketAddress PeerAddress() const override;
 
  private:
   explicit Socket(int fd) : fd_(fd) {}

@@ -20,8 +20,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "runtime/wait_for.h"
 #include "runtime/stream.h"
+#include "runtime/wait_for.h"
 
 namespace grove {
 

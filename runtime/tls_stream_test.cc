@@ -188,6 +188,16 @@ TEST_F(TlsStreamTest, ResumesASessionOnceAndOnlyForItsHost) {
   });
 }
 
+TEST_F(TlsStreamTest, AnAbortedConnectionsSessionIsStillResumed) {
+  (void)Run([&] {
+    Pair first = Shake();
+    Exchange(first);
+    first.client->Abort();
+    first = Pair();
+    EXPECT_TRUE(Shake().client->resumed());
+  });
+}
+
 TEST_F(TlsStreamTest, KeepsNoSessionsIfToldSo) {
   (void)Run([&] {
     const TlsClientContext client = Client({.session_hosts_max = 0});

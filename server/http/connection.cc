@@ -42,7 +42,7 @@ Connection::Connection(Socket socket, const ServerOptions& options, const Router
       stats_(stats),
       wire_(std::move(socket), options, stats),
       body_(wire_, options),
-      writer_(wire_.output(), standing, stats, *this),
+      writer_(wire_.output(), standing, stats, *this, *this),
       peer_(wire_.socket().PeerAddress().ToString()) {}
 
 void Connection::Run() {
@@ -55,7 +55,9 @@ void Connection::Run() {
 }
 
 void Connection::Drain() {
-  if (std::exchange(draining_, true) || !idle_) return;
+  if (std::exchange(draining_, true)) return;
+  if (switched_.has_value()) switched_->Drain();
+  if (!idle_) return;
   if (used_) return StopWaiting();
   // Its request may be on the way: closing would reset it, and the client could not tell a daemon
   // that is being replaced from a broken one.
@@ -116,6 +118,15 @@ bool Connection::MayKeepAlive() const {
          !body_.continue_withheld() && body_.known_left() <= kDiscardBytesMax;
 }
 
+absl::StatusOr<Transport*> Connection::HandOver() {
+  if (draining_) return absl::UnavailableError("the server is draining");
+  if (!body_.ended()) return absl::FailedPreconditionError("the request's body is not read");
+  switched_.emplace(wire_);
+  --stats_.running;
+  ++stats_.switched;
+  return &*switched_;
+}
+
 bool Connection::Serve() {
   const RequestHead& head = parser_.head();
   if (head.method == "CONNECT") {
@@ -141,7 +152,7 @@ bool Connection::Serve() {
     alive = (result.ok() || AnswerFailure(request, result)) && Conclude();
     wire_.Unpin();
   }
-  --stats_.running;
+  --(switched_.has_value() ? stats_.switched : stats_.running);
   return alive;
 }
 
@@ -191,7 +202,7 @@ bool Connection::Conclude() {
     Linger();
     return false;
   }
-  if (!body_.ended() || !wire_.input().empty()) Linger();
+  if (!body_.ended() || !wire_.input().empty() || switched_.has_value()) Linger();
   return false;
 }
 

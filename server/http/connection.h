@@ -5,6 +5,7 @@
 #ifndef GROVE_SERVER_HTTP_CONNECTION_H_
 #define GROVE_SERVER_HTTP_CONNECTION_H_
 
+#include <optional>
 #include <string>
 
 #include "runtime/socket.h"
@@ -16,6 +17,7 @@
 #include "server/http/response_writer.h"
 #include "server/http/router.h"
 #include "server/http/standing_fields.h"
+#include "server/http/switched_transport.h"
 #include "server/http/wire.h"
 
 namespace grove::http {
@@ -26,7 +28,7 @@ inline constexpr uint64_t kDiscardBytesMax = 64 * 1024;
 inline constexpr uint64_t kLingerBytesMax = 256 * 1024;
 inline constexpr absl::Duration kLingerTimeout = absl::Seconds(1);
 
-class Connection final : private ResponseWriter::KeepAlive {
+class Connection final : private ResponseWriter::KeepAlive, private ResponseWriter::TakeOver {
  public:
   // All but `socket` must outlive it.
   Connection(Socket socket, const ServerOptions& options, const Router& router,
@@ -34,7 +36,8 @@ class Connection final : private ResponseWriter::KeepAlive {
 
   // Serves until either side ends it; then it is closed. **Parks.**
   void Run();
-  // Serves nothing beyond the request under way; closes at once if there is none. A client that has
+  // Serves nothing beyond the request under way; closes at once if there is none. Who took the
+  // connection over is told. A client that has
   // asked for nothing yet gets first_request_grace for its request. From any fiber.
   void Drain();
 
@@ -63,6 +66,7 @@ class Connection final : private ResponseWriter::KeepAlive {
   void Linger();
   void Abort();
   bool MayKeepAlive() const override;
+  absl::StatusOr<Transport*> HandOver() override;
 
   const ServerOptions& options_;
   const Router& router_;
@@ -72,6 +76,7 @@ class Connection final : private ResponseWriter::KeepAlive {
   BodyReader body_;
   ResponseWriter writer_;
   const std::string peer_;
+  std::optional<SwitchedTransport> switched_;
   bool idle_ = false;
   // Whether a request came.
   bool used_ = false;

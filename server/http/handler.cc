@@ -40,6 +40,11 @@ absl::Status ResponseSink::Send(int status, Fields fields, std::string_view cont
   return sent.ok() ? Finish({}) : sent;
 }
 
+absl::StatusOr<Transport*> ResponseSink::Switch(std::string_view protocol, Fields) {
+  return absl::UnimplementedError(
+      absl::StrCat("no switch to ", std::string(protocol), " on this connection"));
+}
+
 std::optional<std::string_view> Request::Get(std::string_view name) const {
   for (const Field& field : fields) {
     if (EqualsIgnoreCase(field.name, name)) return field.value;
@@ -115,6 +120,17 @@ absl::Status Response::Send(int status, std::string_view content_type, std::stri
   finished_ = true;
   body_bytes_ = body.size();
   return sink_.Send(status, fields_, content_type, body);
+}
+
+absl::StatusOr<Transport*> Response::SwitchProtocols(std::string_view protocol) {
+  if (!IsToken(protocol)) malformed_ = true;
+  if (absl::Status checked = Check(); !checked.ok()) return checked;
+  absl::StatusOr<Transport*> transport = sink_.Switch(protocol, fields_);
+  if (!transport.ok()) return transport;
+  status_ = 101;
+  begun_ = true;
+  finished_ = true;
+  return transport;
 }
 
 absl::Status Response::Finish() {

@@ -35,6 +35,8 @@ class BodySource {
 // Response fields and trailers, in order.
 using Fields = std::span<const std::pair<std::string, std::string>>;
 
+class Transport;
+
 // Where a response goes.
 class ResponseSink {
  public:
@@ -46,6 +48,31 @@ class ResponseSink {
   // A whole response at once. By default Begin, Write and Finish; a wire form does better.
   virtual absl::Status Send(int status, Fields fields, std::string_view content_type,
                             std::string_view body);
+  // Switches the connection to `protocol`. By default kUnimplemented.
+  virtual absl::StatusOr<Transport*> Switch(std::string_view protocol, Fields fields);
+};
+
+// A connection whose request switched it to another protocol: bytes in both directions, whatever
+// carries them. The seam between such protocols and wire forms. Valid until the handler returns,
+// after which the connection is closed.
+class Transport {
+ public:
+  virtual ~Transport() = default;
+  // What was read and not yet used, beginning with what came behind the request. May be changed in
+  // place; valid until Consume or Fill.
+  virtual std::span<char> unread() = 0;
+  virtual void Consume(size_t bytes) = 0;
+  // Reads more behind the unread bytes, with room for `room` at least; 0 at the end of the stream,
+  // or after StopReading(). kUnavailable: the client is gone. One fiber at a time. **Parks.**
+  virtual absl::StatusOr<size_t> Fill(size_t room) = 0;
+  // Sends `head` and then `body`; small ones leave together with others when the fiber parks.
+  // kUnavailable: the client is gone; kDeadlineExceeded: it takes no bytes; then nothing more is
+  // ever sent. One fiber at a time. **Parks** if there is much to send.
+  virtual absl::Status Write(std::string_view head, std::string_view body) = 0;
+  // Wakes Fill(). From any fiber or timer.
+  virtual void StopReading() = 0;
+  // Called once, when the server drains: bring it to an end. Must not park. Null: nobody to tell.
+  virtual void set_on_drain(std::function<void()> on_drain) = 0;
 };
 
 struct Request {
@@ -85,6 +112,10 @@ class Response {
   absl::Status Write(std::string_view bytes);
   // The whole answer at once, with Content-Length. No Content-Type if that is empty.
   absl::Status Send(int status, std::string_view content_type, std::string_view body);
+  // Answers that the connection speaks `protocol` from now on (101 in HTTP/1.1), with the fields
+  // added so far. Sends nothing on failure. kUnavailable: the server drains; kFailedPrecondition:
+  // a body is left to be read, or the request's version can't switch.
+  absl::StatusOr<Transport*> SwitchProtocols(std::string_view protocol);
   // After the last Write, and in a wire form that has trailers.
   void AddTrailer(std::string_view name, std::string_view value);
   // Ends the response; called by the server if the handler did not.

@@ -30,13 +30,15 @@ struct ServerOptions {
   std::function<void(const Request&, const absl::Status&)> on_failure;
 };
 
-// Counters but for `open` and `running`, which are levels. Hub thread only; who publishes them
-// reads them there.
+// Counters but for `open`, `running` and `switched`, which are levels. Hub thread only; who
+// publishes them reads them there.
 struct ServerStats {
   uint64_t connections = 0;
   uint64_t open = 0;
   uint64_t requests = 0;
   uint64_t running = 0;
+  // Connections that speak another protocol now; their requests do not count as running.
+  uint64_t switched = 0;
   // By status code, from 100 on.
   std::array<uint64_t, 500> responses{};
   // Requests refused before a handler saw them.

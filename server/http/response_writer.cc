@@ -169,6 +169,32 @@ absl::Status ResponseWriter::Finish(Fields trailers) {
   return absl::OkStatus();
 }
 
+// RFC 9110, 7.8 and 15.2.2. Without the standing fields, as it is no final response.
+absl::StatusOr<Transport*> ResponseWriter::Switch(std::string_view protocol, Fields fields) {
+  if (version_minor_ == 0) {
+    return absl::FailedPreconditionError("HTTP/1.0 knows no switch of protocols");
+  }
+  absl::StatusOr<Transport*> transport = take_over_.HandOver();
+  if (!transport.ok()) return transport;
+  ByteBlock& block = output_.pending();
+  block.Append(StatusLine(101));
+  block.Append("Upgrade: ");
+  block.Append(protocol);
+  block.Append("\r\nConnection: Upgrade\r\n");
+  for (const auto& [name, value] : fields) {
+    if (IsOurs(name)) continue;
+    char* p = block.Reserve(name.size() + value.size() + 4);
+    block.Commit(PutField(p, name, value));
+  }
+  block.Append("\r\n");
+  begun_ = true;
+  complete_ = true;
+  keep_alive_ = false;
+  stats_.CountResponse(101);
+  if (absl::Status flushed = output_.FlushSoon(); !flushed.ok()) return flushed;
+  return transport;
+}
+
 absl::Status ResponseWriter::Send(int status, Fields fields, std::string_view content_type,
                                   std::string_view body) {
   Said said;

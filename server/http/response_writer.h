@@ -25,10 +25,21 @@ class ResponseWriter final : public ResponseSink {
     virtual bool MayKeepAlive() const = 0;
   };
 
+  // Asked when a response switches protocols: the connection's bytes, or why it can't be.
+  class TakeOver {
+   public:
+    virtual ~TakeOver() = default;
+    virtual absl::StatusOr<Transport*> HandOver() = 0;
+  };
+
   // All must outlive it.
   ResponseWriter(Output& output, StandingFields& standing, ServerStats& stats,
-                 const KeepAlive& connection)
-      : output_(output), standing_(standing), stats_(stats), connection_(connection) {}
+                 const KeepAlive& connection, TakeOver& take_over)
+      : output_(output),
+        standing_(standing),
+        stats_(stats),
+        connection_(connection),
+        take_over_(take_over) {}
 
   // For the next request.
   void Start(bool head_request, int version_minor);
@@ -38,6 +49,7 @@ class ResponseWriter final : public ResponseSink {
   absl::Status Finish(Fields trailers) override;
   absl::Status Send(int status, Fields fields, std::string_view content_type,
                     std::string_view body) override;
+  absl::StatusOr<Transport*> Switch(std::string_view protocol, Fields fields) override;
 
   // A head was sent.
   bool begun() const { return begun_; }
@@ -69,6 +81,7 @@ class ResponseWriter final : public ResponseSink {
   StandingFields& standing_;
   ServerStats& stats_;
   const KeepAlive& connection_;
+  TakeOver& take_over_;
 
   bool head_request_ = false;
   int version_minor_ = 1;

@@ -46,6 +46,10 @@ void Wire::Trim() {
 
 absl::StatusOr<size_t> Wire::Fill() {
   if (absl::Status flushed = output_.Flush(); !flushed.ok()) return flushed;
+  return FillUnflushed(kRoomBytesMin);
+}
+
+absl::StatusOr<size_t> Wire::FillUnflushed(size_t room_bytes) {
   if (pinned_used_) {
     // The bytes not used yet, if any, follow into the other buffer.
     const std::string_view unread = input_.unread();
@@ -56,7 +60,7 @@ absl::StatusOr<size_t> Wire::Fill() {
     std::swap(input_, pinned_);
     pinned_used_ = false;
   }
-  const std::span<char> room = input_.Room(kRoomBytesMin);
+  const std::span<char> room = input_.Room(room_bytes);
   absl::StatusOr<size_t> got = socket_.Read(room);
   if (!got.ok()) return got;
   input_.Filled(*got);

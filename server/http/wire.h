@@ -21,6 +21,7 @@ namespace grove::http {
 class InputBuffer {
  public:
   std::string_view unread() const { return {bytes_.get() + begin_, end_ - begin_}; }
+  std::span<char> mutable_unread() { return {bytes_.get() + begin_, end_ - begin_}; }
   bool empty() const { return begin_ == end_; }
   void Consume(size_t bytes) { begin_ += bytes; }
   // At least `bytes` of room behind the unread bytes, which may move.
@@ -55,6 +56,9 @@ class Wire {
 
   // Flushes, then reads more behind the unread bytes; 0 at the end of the stream. **Parks.**
   absl::StatusOr<size_t> Fill();
+  // Reads more behind the unread bytes, with room for `room` at least, and leaves Output alone.
+  // **Parks.**
+  absl::StatusOr<size_t> FillUnflushed(size_t room);
   // Flushes, then reads past the buffer. Requires: input().empty(). **Parks.**
   absl::StatusOr<size_t> ReadDirect(std::span<char> buffer);
 

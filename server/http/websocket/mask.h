@@ -1,0 +1,18 @@
+// Mask: the exclusive-or that every client's payload is masked with (RFC 6455, 5.3).
+#ifndef GROVE_SERVER_HTTP_WEBSOCKET_MASK_H_
+#define GROVE_SERVER_HTTP_WEBSOCKET_MASK_H_
+
+#include <array>
+#include <cstddef>
+#include <span>
+
+namespace grove::http::websocket {
+
+using MaskKey = std::array<char, 4>;
+
+// Masks or unmasks `bytes` in place, whose first stands at `offset` of the payload.
+void ApplyMask(std::span<char> bytes, const MaskKey& key, size_t offset);
+
+}  // namespace grove::http::websocket
+
+#endif  // GROVE_SERVER_HTTP_WEBSOCKET_MASK_H_

@@ -1,0 +1,41 @@
+// libFuzzer target: whatever the bytes and the splits, the outcome is that of the whole.
+//
+//   clang++-14 -std=c++20 -g -O1 -fsanitize=fuzzer,address -I. server/http/websocket/{message_fuzz,
+//     message_transcript,message_reader,frame_parser,frame_writer,deflate_codec,mask,utf8}.cc
+//     runtime/check.cc … $(pkg-config --libs absl_strings zlib) -o message_fuzz
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+
+#include "server/http/websocket/message_transcript.h"
+
+namespace {
+
+void Require(bool same, const char* what) {
+  if (same) return;
+  std::fprintf(stderr, "read otherwise %s\n", what);
+  std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
+  namespace websocket = grove::http::websocket;
+  if (size < 2) return 0;
+  // The first byte seeds the splits, and its parity says whether compression was agreed on.
+  uint32_t state = bytes[0] + 1;
+  websocket::ReaderSetup setup;
+  setup.limits.message_bytes_max = 4096;
+  setup.limits.fragments_max = 16;
+  if (bytes[0] % 2 == 1) setup.deflate.emplace();
+  const std::string_view stream(reinterpret_cast<const char*>(bytes) + 1, size - 1);
+  const auto whole = websocket::Transcript(stream, setup, [&] { return stream.size(); });
+  const auto pieces = websocket::Transcript(stream, setup, [&] {
+    state = state * 1664525 + 1013904223;
+    return size_t{1} + (state >> 24) % 32;
+  });
+  Require(whole == pieces, "in pieces");
+  const auto bytewise = websocket::Transcript(stream, setup, [] { return size_t{1}; });
+  Require(whole == bytewise, "byte by byte");
+  return 0;
+}

@@ -1,0 +1,352 @@
+// Three fibers may be at work: the connection's own reads, the function's receives and sends, and a
+// closer, if there is one, sends a close frame for somebody who must not park. Whoever sends holds
+// `sending_`; after a close frame nothing more is sent, and the timer bounds what is still read.
+#include "server/http/websocket/websocket.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "runtime/check.h"
+#include "runtime/hub.h"
+#include "runtime/timeout.h"
+#include "server/http/websocket/frame_writer.h"
+#include "server/http/websocket/utf8.h"
+
+namespace grove::http {
+
+using websocket::kCloseGoingAway;
+using websocket::kCloseInternalError;
+using websocket::kCloseNoCode;
+using websocket::kCloseNormal;
+using websocket::MessageReader;
+using websocket::Opcode;
+
+namespace {
+
+// Compressed before others get a turn.
+constexpr size_t kCompressSliceBytes = 64 * 1024;
+// For the function to answer what the client sent before it closed or broke the protocol. Short:
+// clients wait for our close frame, most for some seconds.
+constexpr absl::Duration kAnswerGrace = absl::Seconds(1);
+// Asked for at least, and at most, when more is to be read.
+constexpr size_t kReadBytesMin = 1024;
+constexpr size_t kReadBytesMax = 64 * 1024;
+
+absl::Status FailureStatus(const websocket::CloseStatus& failure) {
+  const std::string text =
+      absl::StrCat("WebSocket closed with ", failure.code, ": ", failure.reason);
+  if (failure.code == websocket::kCloseTooBig) return absl::ResourceExhaustedError(text);
+  if (failure.code == kCloseInternalError) return absl::InternalError(text);
+  return absl::InvalidArgumentError(text);
+}
+
+}  // namespace
+
+WebSocket::WebSocket(Transport& transport, const WebSocketOptions& options,
+                     const websocket::Handshake& handshake)
+    : transport_(transport),
+      options_(options),
+      handshake_(handshake),
+      reader_(options.limits, handshake.deflate) {
+  if (handshake.deflate.has_value()) {
+    deflater_.emplace(handshake.deflate->server_window_bits, options.deflate_level,
+                      !handshake.deflate->server_no_context_takeover);
+  }
+}
+
+WebSocket::~WebSocket() {
+  GROVE_CHECK(!close_timer_.armed(), "a WebSocket died while it closes");
+}
+
+absl::StatusOr<std::optional<Message>> WebSocket::Receive() {
+  busy_ = false;
+  while (queue_.empty()) {
+    settled_.Set();
+    if (ended_ || close_sent_) {
+      if (!end_status_.ok()) return end_status_;
+      return std::optional<Message>();
+    }
+    arrived_.Reset();
+    if (absl::Status arrived = arrived_.Wait(); !arrived.ok()) return arrived;
+  }
+  std::optional<Message> message(std::move(queue_.front()));
+  queue_.pop_front();
+  queued_bytes_ -= message->payload.size();
+  busy_ = true;
+  taken_.Set();
+  return message;
+}
+
+absl::Status WebSocket::Gone() const {
+  if (absl::IsUnavailable(end_status_)) return end_status_;
+  return absl::UnavailableError("the WebSocket is closing");
+}
+
+absl::Status WebSocket::Send(MessageType type, std::string_view payload) {
+  if (type == MessageType::kText && !websocket::IsUtf8(payload)) {
+    return absl::InvalidArgumentError("a text message must be UTF-8; send it as binary");
+  }
+  if (closing()) return Gone();
+  MutexLock lock(sending_);
+  if (!lock.ok()) return lock.status();
+  if (closing()) return Gone();
+  return WriteMessage(type, payload);
+}
+
+bool WebSocket::Compress(std::string_view payload, std::string& out) {
+  while (!payload.empty()) {
+    const std::string_view slice = payload.substr(0, kCompressSliceBytes);
+    if (!deflater_->Add(slice, out)) return false;
+    payload.remove_prefix(slice.size());
+    if (!payload.empty()) Yield();
+  }
+  return deflater_->Finish(out);
+}
+
+absl::Status WebSocket::WriteMessage(MessageType type, std::string_view payload) {
+  std::string compressed;
+  websocket::FrameHead head{.final = true,
+                            .opcode = type == MessageType::kText ? Opcode::kText : Opcode::kBinary,
+                            .payload_bytes = 0};
+  if (deflater_.has_value() && !payload.empty() && payload.size() >= options_.deflate_bytes_min) {
+    if (!Compress(payload, compressed)) {
+      return absl::ResourceExhaustedError("no memory to compress a message");
+    }
+    payload = compressed;
+    head.compressed = true;
+  }
+  head.payload_bytes = payload.size();
+  return transport_.Write(websocket::FrameHeadBytes(head), payload);
+}
+
+absl::Status WebSocket::SendControl(Opcode opcode, std::string_view payload) {
+  if (closing()) return Gone();
+  MutexLock lock(sending_);
+  if (!lock.ok()) return lock.status();
+  if (closing()) return Gone();
+  return transport_.Write(websocket::ControlFrame(opcode, payload), {});
+}
+
+absl::Status WebSocket::Ping(std::string_view payload) {
+  if (payload.size() > websocket::kControlBytesMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a ping carries at most ", websocket::kControlBytesMax, " bytes"));
+  }
+  return SendControl(Opcode::kPing, payload);
+}
+
+absl::Status WebSocket::Close(uint16_t code, std::string_view reason) {
+  if (!websocket::IsSendableCloseCode(code)) {
+    return absl::InvalidArgumentError(absl::StrCat("close code ", code, " may not be sent"));
+  }
+  if (reason.size() > websocket::kCloseReasonBytesMax || !websocket::IsUtf8(reason)) {
+    return absl::InvalidArgumentError(absl::StrCat("a close reason is UTF-8 of at most ",
+                                                   websocket::kCloseReasonBytesMax, " bytes"));
+  }
+  return SendClose(code, reason);
+}
+
+absl::Status WebSocket::SendClose(uint16_t code, std::string_view reason) {
+  if (close_sent_) return absl::OkStatus();
+  MutexLock lock(sending_);
+  if (!lock.ok()) return lock.status();
+  if (std::exchange(close_sent_, true)) return absl::OkStatus();
+  Hub& hub = *Hub::Current();
+  if (!ended_) hub.timers().Arm(close_timer_, DeadlineAfter(hub.now(), options_.close_timeout));
+  taken_.Set();
+  arrived_.Set();
+  settled_.Set();
+  return transport_.Write(websocket::CloseFrame(code, reason), {});
+}
+
+void WebSocket::CloseTimer::Fire(Timer& timer) {
+  static_cast<CloseTimer&>(timer).socket.transport_.StopReading();
+}
+
+void WebSocket::CloseSoon(uint16_t code) {
+  if (close_sent_ || (closer_ && !closer_.ended())) return;
+  absl::StatusOr<FiberHandle> closer =
+      Spawn("http.websocket.close", [this, code] { SendClose(code, {}).IgnoreError(); });
+  if (closer.ok()) {
+    closer_ = *std::move(closer);
+  } else {
+    transport_.StopReading();
+  }
+}
+
+WebSocket::FunctionEnd::~FunctionEnd() {
+  socket.function_ended_ = true;
+  socket.settled_.Set();
+  socket.CloseSoon(status.ok() ? kCloseNormal : kCloseInternalError);
+}
+
+void WebSocket::End(absl::Status status) {
+  ended_ = true;
+  end_status_ = std::move(status);
+  Hub::Current()->timers().Cancel(close_timer_);
+  arrived_.Set();
+}
+
+bool WebSocket::TakeMessage() {
+  Message message = reader_.TakeMessage();
+  // After our close frame the client's messages are not for anybody.
+  while (!close_sent_ && (queue_.size() >= options_.queued_messages_max ||
+                          queued_bytes_ >= options_.queued_bytes_max)) {
+    taken_.Reset();
+    if (absl::Status taken = taken_.Wait(); !taken.ok()) {
+      End(taken);
+      return false;
+    }
+  }
+  if (close_sent_) return true;
+  queued_bytes_ += message.payload.size();
+  queue_.push_back(std::move(message));
+  arrived_.Set();
+  return true;
+}
+
+void WebSocket::AwaitAnswers() {
+  Timeout timeout(kAnswerGrace);
+  while (!function_ended_ && !close_sent_ && (busy_ || !queue_.empty())) {
+    settled_.Reset();
+    if (!settled_.Wait().ok()) return;
+  }
+}
+
+bool WebSocket::TakeInput() {
+  for (;;) {
+    std::span<char> bytes = transport_.unread();
+    const size_t before = bytes.size();
+    const MessageReader::Event event = reader_.Next(bytes);
+    transport_.Consume(before - bytes.size());
+    switch (event) {
+      case MessageReader::Event::kNeedMore:
+        return true;
+      case MessageReader::Event::kMessage:
+        if (!TakeMessage()) return false;
+        break;
+      case MessageReader::Event::kPing:
+        // One that can't be answered shows at the next read or write.
+        SendControl(Opcode::kPong, reader_.control_payload()).IgnoreError();
+        break;
+      case MessageReader::Event::kPong:
+        break;
+      case MessageReader::Event::kClose:
+        AwaitAnswers();
+        peer_close_ = reader_.close();
+        SendClose(peer_close_.code == kCloseNoCode ? kCloseNormal : peer_close_.code, {})
+            .IgnoreError();
+        End(absl::OkStatus());
+        return false;
+      case MessageReader::Event::kFailed:
+        AwaitAnswers();
+        // Set first: the function must not hear of the close without hearing why.
+        end_status_ = FailureStatus(reader_.close());
+        SendClose(reader_.close().code, reader_.close().reason).IgnoreError();
+        End(end_status_);
+        return false;
+    }
+  }
+}
+
+bool WebSocket::AwaitMore() {
+  const size_t room = std::clamp<uint64_t>(reader_.payload_left(), kReadBytesMin, kReadBytesMax);
+  absl::StatusOr<size_t> got;
+  bool silent = false;
+  {
+    Timeout timeout(close_sent_        ? absl::InfiniteDuration()
+                    : ping_unanswered_ ? options_.pong_timeout
+                                       : options_.ping_interval);
+    got = transport_.Fill(room);
+    silent = timeout.fired() && !got.ok();
+  }
+  if (got.ok() && *got > 0) {
+    ping_unanswered_ = false;
+    return true;
+  }
+  if (silent && close_sent_) return true;
+  if (silent && !std::exchange(ping_unanswered_, true)) {
+    SendControl(Opcode::kPing, {}).IgnoreError();
+    return true;
+  }
+  if (silent) {
+    SendClose(kCloseInternalError, "no pong in time").IgnoreError();
+    End(absl::UnavailableError("the client answered no ping in time"));
+  } else if (!got.ok()) {
+    End(got.status());
+  } else {
+    // Also where close_timeout ended the wait: then it was we who left.
+    End(close_sent_ ? absl::OkStatus()
+                    : absl::UnavailableError("the client left without a close frame"));
+  }
+  return false;
+}
+
+void WebSocket::Read() {
+  while (TakeInput() && AwaitMore()) {
+  }
+}
+
+// The function's fiber uses this one's memory: whatever happens to this fiber, it is waited for.
+void WebSocket::AwaitFunction(FiberHandle& function) {
+  while (!function.ended()) {
+    function.Join().IgnoreError();
+    if (function.ended()) break;
+    function.Cancel();
+    Yield();
+  }
+}
+
+absl::Status WebSocket::Serve(const std::function<absl::Status()>& function) {
+  absl::StatusOr<FiberHandle> spawned = Spawn("http.websocket", [this, &function] {
+    FunctionEnd end{*this};
+    end.status = function();
+    return end.status;
+  });
+  if (!spawned.ok()) {
+    SendClose(kCloseInternalError, {}).IgnoreError();
+    End(spawned.status());
+    return spawned.status();
+  }
+  transport_.set_on_drain([this] { CloseSoon(kCloseGoingAway); });
+  Read();
+  AwaitFunction(*spawned);
+  transport_.set_on_drain(nullptr);
+  if (closer_) {
+    while (!closer_.ended()) {
+      closer_.Join().IgnoreError();
+      if (!closer_.ended()) Yield();
+    }
+  }
+  Hub::Current()->timers().Cancel(close_timer_);
+  absl::Status result = spawned->Join();
+  // How the connection ended is no failure of the function that passes it on.
+  const bool told = absl::IsUnavailable(result) || result == end_status_;
+  return told && closing() ? absl::OkStatus() : result;
+}
+
+Handler WebSocketHandler(WebSocketOptions options, WebSocketFunction function) {
+  return [options = std::move(options), function = std::move(function)](
+             Request& request, Response& response) -> absl::Status {
+    const websocket::Handshake handshake = websocket::CheckHandshake(request, options.handshake);
+    if (handshake.status != 101) {
+      if (handshake.status == 405) response.Add("Allow", "GET");
+      if (handshake.status == 426) response.Add("Sec-WebSocket-Version", "13");
+      return response.Send(handshake.status, "text/plain", handshake.reason + "\r\n");
+    }
+    response.Add("Sec-WebSocket-Accept", handshake.accept);
+    if (!handshake.subprotocol.empty()) {
+      response.Add("Sec-WebSocket-Protocol", handshake.subprotocol);
+    }
+    if (handshake.deflate.has_value()) {
+      response.Add("Sec-WebSocket-Extensions", handshake.deflate->answer);
+    }
+    absl::StatusOr<Transport*> transport = response.SwitchProtocols("websocket");
+    if (!transport.ok()) return transport.status();
+    WebSocket socket(**transport, options, handshake);
+    return socket.Serve([&] { return function(socket, request); });
+  };
+}
+
+}  // namespace grove::http

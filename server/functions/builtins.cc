@@ -15,6 +15,7 @@
 #include "server/functions/feed_titles.h"
 #include "server/functions/fetch.h"
 #include "server/functions/json_input.h"
+#include "server/http/websocket/websocket.h"
 
 namespace grove {
 namespace {
@@ -23,6 +24,8 @@ using nlohmann::json;
 
 constexpr double kSleepMaxSeconds = 86'400;
 constexpr size_t kTitlesBodyMaxBytes = 1 << 20;
+// What the usual WebSocket test suites send at most.
+constexpr uint64_t kEchoMessageBytesMax = 16 << 20;
 
 absl::StatusOr<std::pair<std::string, std::string>> HeaderPair(const json& name,
                                                                const json& value) {
@@ -219,6 +222,22 @@ absl::Status Titles(FetchClient& client, http::Request& request, http::Response&
   });
 }
 
+absl::Status EchoMessages(http::WebSocket& socket, const http::Request&) {
+  for (;;) {
+    absl::StatusOr<std::optional<http::Message>> message = socket.Receive();
+    if (!message.ok()) return message.status();
+    if (!message->has_value()) return absl::OkStatus();
+    absl::Status sent = socket.Send((*message)->type, (*message)->payload);
+    if (!sent.ok()) return sent;
+  }
+}
+
+http::Handler WebSocketEcho() {
+  http::WebSocketOptions options;
+  options.limits.message_bytes_max = kEchoMessageBytesMax;
+  return http::WebSocketHandler(std::move(options), &EchoMessages);
+}
+
 void RegisterBuiltins(Application& application) {
   application.AddFunction(
       "echo", &Echo, {.description = "Returns its input.", .input_example = R"({"any":"thing"})"});
@@ -235,6 +254,7 @@ void RegisterBuiltins(Application& application) {
                           {.description = "Fails as it is told, to try errors out.",
                            .input_example = R"({"code":"INTERNAL","message":"no luck"})"});
   application.AddHandler("hello", &Hello);
+  application.AddHandler("websocket.echo", WebSocketEcho());
   application.AddHandlerFactory("titles", [](WorkerServices& services) -> http::Handler {
     return [&client = services.fetch](http::Request& request, http::Response& response) {
       return Titles(client, request, response);

@@ -1,7 +1,7 @@
 // Builtins: the functions, handlers and routes that groved serves without further code.
 //
 // Functions echo, sleep, http.fetch, feed.titles, fail; handlers hello and titles, routed to
-// GET / and POST /titles.
+// GET / and POST /titles; handler websocket.echo, for the config to route.
 #ifndef GROVE_SERVER_FUNCTIONS_BUILTINS_H_
 #define GROVE_SERVER_FUNCTIONS_BUILTINS_H_
 
@@ -27,6 +27,8 @@ absl::StatusOr<Output> FeedTitles(TaskContext& context);
 // {"code":"INTERNAL","message":…,"exception":true,"after_seconds":…}: fails as it is told.
 absl::StatusOr<Output> Fail(TaskContext& context);
 
+// A WebSocket that sends every message of up to 16 MiB back.
+http::Handler WebSocketEcho();
 absl::Status Hello(http::Request& request, http::Response& response);
 // One feed URL a line in, one title a line out, in order, as they become known; blank lines are
 // left out. A failed one has "error: …" on its line. 413 beyond 1,000 URLs.

@@ -13,6 +13,7 @@ constexpr MetricRow kRows[] = {
 
     {"grove_http_requests_total", kCounter, "code", "HTTP requests answered, by status code."},
     {"grove_http_requests_running", kGauge, "worker", "HTTP requests in a handler now."},
+    {"grove_http_websockets", kGauge, "worker", "WebSockets open now."},
     {"grove_http_connections", kGauge, "worker", "HTTP connections open now."},
     {"grove_http_connections_total", kCounter, "worker", "HTTP connections accepted."},
     {"grove_http_parse_errors_total", kCounter, "worker", "Requests refused as malformed."},

@@ -84,6 +84,7 @@ void AddWorkerLevels(const WorkerSlot& slot, const Labels& labels, MetricFamilie
   static constexpr Row kRows[] = {
       {"grove_http_connections", &WorkerSlot::http_connections_open},
       {"grove_http_requests_running", &WorkerSlot::http_requests_running},
+      {"grove_http_websockets", &WorkerSlot::http_websockets},
       {"grove_worker_fibers", &WorkerSlot::fibers},
       {"grove_worker_attempts_running", &WorkerSlot::attempts_running},
       {"grove_worker_offload_queued", &WorkerSlot::offload_queued},

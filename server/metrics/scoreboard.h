@@ -55,6 +55,7 @@ struct alignas(64) WorkerSlot {
   std::atomic<int64_t> timers;
   std::atomic<int64_t> http_connections_open;
   std::atomic<int64_t> http_requests_running;
+  std::atomic<int64_t> http_websockets;
   std::atomic<int64_t> attempts_running;
   std::atomic<int64_t> offload_queued;
   std::atomic<int64_t> offload_running;
@@ -68,7 +69,7 @@ struct alignas(64) WorkerSlot {
 class Scoreboard {
  public:
   static constexpr uint32_t kMagic = 0x67726f76;
-  static constexpr uint32_t kVersion = 1;
+  static constexpr uint32_t kVersion = 2;
 
   // A new slab of `workers` zeroed slots.
   static absl::StatusOr<Scoreboard> Create(int workers);

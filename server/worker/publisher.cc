@@ -54,6 +54,7 @@ void Publisher::PublishHttp() {
   Store(live.http_bytes_out, http_.bytes_out);
   Store(slot_.http_connections_open, http_.open);
   Store(slot_.http_requests_running, http_.running);
+  Store(slot_.http_websockets, http_.switched);
   // Five hundred codes, of which few ever change: looked at only after an answer.
   const uint64_t answered = http_.requests - http_.running + http_.refused;
   if (answered == answered_) return;

@@ -1,8 +1,7 @@
 // libFuzzer target: whatever the bytes and the splits, the outcome is that of the whole.
 //
-//   clang++-14 -std=c++20 -g -O1 -fsanitize=fuzzer,address -I. server/http/websocket/{message_fuzz,
-//     message_transcript,message_reader,frame_parser,frame_writer,deflate_codec,mask,utf8}.cc
-//     runtime/check.cc … $(pkg-config --libs absl_strings zlib) -o message_fuzz
+//   CC=clang-14 CXX=clang++-14 bazel build //server/http/websocket:message_fuzz
+//   bazel-bin/server/http/websocket/message_fuzz NEW_CORPUS server/http/websocket/testdata/fuzz
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>

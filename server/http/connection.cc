@@ -20,7 +20,14 @@
 namespace grove::http {
 namespace {
 
-Request MakeRequest(const RequestHead& head, std::string_view peer, BodySource& body) {
+// "127.0.0.1" of "127.0.0.1:51724", "::1" of "[::1]:51724"; "unix:" is its own.
+std::string_view AddressOf(std::string_view peer) {
+  if (peer.starts_with('[')) return peer.substr(1, peer.find(']') - 1);
+  return peer.starts_with("unix:") ? peer : peer.substr(0, peer.rfind(':'));
+}
+
+Request MakeRequest(const RequestHead& head, std::string_view peer, std::string_view client,
+                    BodySource& body) {
   return {.method = head.method,
           .target = head.target,
           .path = head.path,
@@ -30,7 +37,8 @@ Request MakeRequest(const RequestHead& head, std::string_view peer, BodySource& 
           .fields = head.fields,
           .trailers = {},
           .peer = peer,
-          .body = &body};
+          .body = &body,
+          .client = client};
 }
 
 }  // namespace
@@ -43,7 +51,8 @@ Connection::Connection(Socket socket, const ServerOptions& options, const Router
       wire_(std::move(socket), options, stats),
       body_(wire_, options),
       writer_(wire_.output(), standing, stats, *this, *this),
-      peer_(wire_.socket().PeerAddress().ToString()) {}
+      peer_(wire_.socket().PeerAddress().ToString()),
+      client_(AddressOf(peer_)) {}
 
 void Connection::Run() {
   while (AwaitHead() && Serve()) {
@@ -144,12 +153,12 @@ bool Connection::Serve() {
   if (alive) {
     wire_.input().Consume(parser_.head_bytes());
     wire_.Pin();
-    Request request = MakeRequest(head, peer_, body_);
+    Request request = MakeRequest(head, peer_, client_, body_);
     body_.Start(parser_.framing(), request.trailers);
     writer_.Start(head.method == "HEAD", head.version_minor);
     Response response(writer_);
     const absl::Status result = RunHandler(request, response);
-    alive = (result.ok() || AnswerFailure(request, result)) && Conclude();
+    alive = (result.ok() || AnswerFailure(request, response, result)) && Conclude();
     wire_.Unpin();
   }
   --(switched_.has_value() ? stats_.switched : stats_.running);
@@ -171,7 +180,8 @@ absl::Status Connection::RunHandler(Request& request, Response& response) {
   return result;
 }
 
-bool Connection::AnswerFailure(const Request& request, const absl::Status& failure) {
+bool Connection::AnswerFailure(const Request& request, const Response& response,
+                               const absl::Status& failure) {
   ++stats_.handler_failures;
   if (options_.on_failure) options_.on_failure(request, failure);
   if (writer_.complete()) return true;
@@ -189,7 +199,7 @@ bool Connection::AnswerFailure(const Request& request, const absl::Status& failu
   const bool tell = status < 500 && !failure.message().empty();
   std::string text(tell ? std::string(failure.message()) : std::string(ReasonPhrase(status)));
   text += "\r\n";
-  return writer_.Send(status, {}, "text/plain", text).ok();
+  return writer_.Send(status, response.always(), "text/plain", text).ok();
 }
 
 bool Connection::Conclude() {

@@ -59,7 +59,7 @@ class Connection final : private ResponseWriter::KeepAlive, private ResponseWrit
   bool Serve();
   absl::Status RunHandler(Request& request, Response& response);
   // Answers for a handler that failed before it began. False if there is nobody to answer.
-  bool AnswerFailure(const Request& request, const absl::Status& failure);
+  bool AnswerFailure(const Request& request, const Response& response, const absl::Status& failure);
   // After the handler: whether the next request may follow.
   bool Conclude();
   void Refuse(const Refusal& refusal);
@@ -76,6 +76,7 @@ class Connection final : private ResponseWriter::KeepAlive, private ResponseWrit
   BodyReader body_;
   ResponseWriter writer_;
   const std::string peer_;
+  const std::string_view client_;  // within peer_
   std::optional<SwitchedTransport> switched_;
   bool idle_ = false;
   // Whether a request came.

@@ -84,6 +84,31 @@ TEST_F(ConnectionTest, KeepsAnOldClientsConnectionOnDemandOnly) {
   });
 }
 
+TEST_F(ConnectionTest, AnswersAFailureWithTheFieldsThatStandAlways) {
+  Handle("GET", "/fail", [](Request&, Response& response) {
+    response.Add("X-Own", "1");
+    response.AddAlways("X-Always", "2");
+    return absl::NotFoundError("nothing");
+  });
+  Run([&] {
+    Client client = Connect();
+    const std::string response = client.Ask("GET /fail HTTP/1.1\r\nHost: a\r\n\r\n");
+    EXPECT_EQ(StatusOf(response), "HTTP/1.1 404 Not Found");
+    EXPECT_THAT(response, HasSubstr("X-Always: 2\r\n"));
+    EXPECT_THAT(response, Not(HasSubstr("X-Own")));
+  });
+}
+
+TEST_F(ConnectionTest, TakesThePeerForTheClient) {
+  Handle("GET", "/client", [](Request& request, Response& response) {
+    return response.Send(200, "", std::string(request.client).append(" ").append(request.scheme));
+  });
+  Run([&] {
+    Client client = Connect();
+    EXPECT_THAT(client.Ask("GET /client HTTP/1.1\r\nHost: a\r\n\r\n"), EndsWith("\nunix: http"));
+  });
+}
+
 TEST_F(ConnectionTest, AnswersABatchInOrderWithOneWrite) {
   Run([&] {
     Client client = Connect();

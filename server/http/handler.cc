@@ -52,6 +52,17 @@ std::optional<std::string_view> Request::Get(std::string_view name) const {
   return std::nullopt;
 }
 
+std::optional<std::string_view> Request::Param(std::string_view name) const {
+  for (const PathParam& param : params) {
+    if (param.name == name) return param.value;
+  }
+  return std::nullopt;
+}
+
+std::string_view Request::Keep(std::string text) {
+  return kept.emplace_front(std::move(text));
+}
+
 absl::StatusOr<std::string> Request::ReadWholeBody(size_t bytes_max) {
   std::string whole;
   while (true) {
@@ -78,6 +89,14 @@ void Response::Add(std::string_view name, std::string_view value) {
   fields_.emplace_back(name, value);
 }
 
+void Response::AddAlways(std::string_view name, std::string_view value) {
+  const size_t before = fields_.size();
+  Add(name, value);
+  if (fields_.size() == before) return;
+  std::rotate(fields_.begin() + always_, fields_.end() - 1, fields_.end());
+  ++always_;
+}
+
 void Response::AddTrailer(std::string_view name, std::string_view value) {
   if (!IsToken(name) || !IsValue(value) || IsFramingField(name)) {
     malformed_ = true;
@@ -97,7 +116,7 @@ absl::Status Response::Check() const {
 
 absl::Status Response::Begin(std::optional<size_t> body_bytes) {
   if (absl::Status status = Check(); !status.ok()) return status;
-  absl::Status begun = sink_.Begin(status_, fields_, body_bytes);
+  absl::Status begun = sink_->Begin(status_, fields_, body_bytes);
   begun_ = begun.ok();
   return begun;
 }
@@ -109,7 +128,7 @@ absl::Status Response::Write(std::string_view bytes) {
   }
   if (bytes.empty()) return absl::OkStatus();
   body_bytes_ += bytes.size();
-  return sink_.Write(bytes);
+  return sink_->Write(bytes);
 }
 
 absl::Status Response::Send(int status, std::string_view content_type, std::string_view body) {
@@ -119,7 +138,7 @@ absl::Status Response::Send(int status, std::string_view content_type, std::stri
   begun_ = true;
   finished_ = true;
   body_bytes_ = body.size();
-  return sink_.Send(status, fields_, content_type, body);
+  return sink_->Send(status, fields_, content_type, body);
 }
 
 absl::StatusOr<Transport*> Response::SwitchProtocols(std::string_view protocol) {
@@ -140,7 +159,7 @@ absl::Status Response::Finish() {
   }
   if (malformed_) return absl::InternalError("the handler added a malformed trailer");
   finished_ = true;
-  return sink_.Finish(trailers_);
+  return sink_->Finish(trailers_);
 }
 
 int StatusToHttp(absl::StatusCode code) {

@@ -5,6 +5,7 @@
 #ifndef GROVE_SERVER_HTTP_HANDLER_H_
 #define GROVE_SERVER_HTTP_HANDLER_H_
 
+#include <forward_list>
 #include <functional>
 #include <optional>
 #include <span>
@@ -13,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
@@ -75,6 +77,12 @@ class Transport {
   virtual void set_on_drain(std::function<void()> on_drain) = 0;
 };
 
+// A part of the path that a route's {name} matched, decoded.
+struct PathParam {
+  std::string_view name;
+  std::string_view value;
+};
+
 struct Request {
   std::string_view method;          // as sent: methods are case-sensitive (RFC 9110, 9.1)
   std::string_view target;          // as sent
@@ -86,7 +94,20 @@ struct Request {
   std::span<const Field> trailers;  // once the body has been read to its end
   std::string_view peer;            // "127.0.0.1:51724", "unix:"
   BodySource* body = nullptr;
+  // What routing and middleware find out.
+  std::string_view route_path;       // the path in the form of server/http/path.h
+  std::string_view scheme = "http";  // "https" behind TLS, also that of a trusted proxy
+  std::string_view client;           // the address of `peer`, or what trusted proxies say
+  std::string_view id;               // of this request; empty without that middleware
+  std::string_view token;            // the name of the bearer token that was accepted
+  std::string_view tenant;           // whose request this is; empty: nobody said
+  absl::InlinedVector<PathParam, 4> params;
+  std::forward_list<std::string> kept;
 
+  // The value of the route's {name}.
+  std::optional<std::string_view> Param(std::string_view name) const;
+  // Stores a text for as long as the request lives, for views in it.
+  std::string_view Keep(std::string text);
   // The first field of that name, compared without case.
   std::optional<std::string_view> Get(std::string_view name) const;
   // As BodySource::Read. **Parks.**
@@ -97,7 +118,7 @@ struct Request {
 
 class Response {
  public:
-  explicit Response(ResponseSink& sink) : sink_(sink) {}
+  explicit Response(ResponseSink& sink) : sink_(&sink) {}
 
   // Before the first Write. 200 if not set.
   void set_status(int status) { status_ = status; }
@@ -106,6 +127,14 @@ class Response {
   // Content-Length declares the length of a streamed body; "Connection: close" ends the connection
   // after this response. Other framing fields are the wire form's own: adding one is an error too.
   void Add(std::string_view name, std::string_view value);
+
+  // As Add, for middleware: the field also stands on the answer to a handler that fails.
+  void AddAlways(std::string_view name, std::string_view value);
+  Fields always() const { return Fields(fields_).first(always_); }
+  // Where it goes, and another place instead: a filter in front of the old one (gzip). Whoever sets
+  // one does so before the head, finishes the response and puts the old one back.
+  ResponseSink& sink() { return *sink_; }
+  void set_sink(ResponseSink& sink) { sink_ = &sink; }
 
   // A piece of a streamed body; the first one sends the head. **Parks** while the client doesn't
   // take it. kUnavailable: the client is gone.
@@ -129,12 +158,13 @@ class Response {
   absl::Status Check() const;
   absl::Status Begin(std::optional<size_t> body_bytes);
 
-  ResponseSink& sink_;
+  ResponseSink* sink_;
   int status_ = 200;
   bool malformed_ = false;
   bool begun_ = false;
   bool finished_ = false;
   uint64_t body_bytes_ = 0;
+  size_t always_ = 0;  // so many of the first fields
   std::vector<std::pair<std::string, std::string>> fields_;
   std::vector<std::pair<std::string, std::string>> trailers_;
 };

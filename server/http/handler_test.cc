@@ -88,6 +88,29 @@ TEST(Response, FinishesAnEmptyOneWithLengthZero) {
   EXPECT_THAT(sink.log, ElementsAre("begin 200 fields=0 bytes=0", "finish 0"));
 }
 
+TEST(Response, KeepsTheFieldsThatStandOnFailuresTooInFront) {
+  FakeSink sink;
+  Response response(sink);
+  response.Add("A", "1");
+  response.AddAlways("B", "2");
+  response.AddAlways("C", "3");
+  response.AddAlways("D", "\n");
+  ASSERT_EQ(response.always().size(), 2);
+  EXPECT_EQ(response.always()[0].first, "B");
+  EXPECT_EQ(response.always()[1].first, "C");
+}
+
+TEST(Response, GoesThroughAFilter) {
+  FakeSink sink;
+  FakeSink filter;
+  Response response(sink);
+  EXPECT_EQ(&response.sink(), &sink);
+  response.set_sink(filter);
+  EXPECT_TRUE(response.Write("a").ok());
+  EXPECT_THAT(filter.log, ElementsAre("begin 200 fields=0", "write a"));
+  EXPECT_TRUE(sink.log.empty());
+}
+
 TEST(Response, RefusesWhatWouldSplitOrReframeIt) {
   const std::pair<const char*, const char*> wrong[] = {
       {"X", "a\r\nY: b"},
@@ -135,6 +158,16 @@ TEST(Request, ReadsAWholeBodyUpToALimit) {
   FakeBody longer(100'001);
   request.body = &longer;
   EXPECT_EQ(request.ReadWholeBody(100'000).status().code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST(Request, KeepsTextsForItsViews) {
+  Request request;
+  const std::string_view first = request.Keep("first");
+  for (int i = 0; i < 100; ++i) request.Keep(std::string(50, 'x'));
+  EXPECT_EQ(first, "first");
+  request.params.push_back({"id", "7"});
+  EXPECT_EQ(request.Param("id"), "7");
+  EXPECT_EQ(request.Param("x"), std::nullopt);
 }
 
 TEST(Request, FindsTheFirstFieldOfANameWithoutCase) {

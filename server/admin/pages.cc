@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/check.h"
 #include "server/version.h"
 
 namespace grove {
@@ -35,16 +36,20 @@ std::string IndexPage() {
 
 http::Router AdminRouter(AdminSources sources) {
   http::Router router;
-  router.Add("GET", "/", [](http::Request&, http::Response& response) {
+  const auto add = [&router](std::string_view path, http::Handler handler) {
+    const absl::Status added = router.Add("GET", path, std::move(handler));
+    GROVE_CHECK(added.ok(), std::string(added.message()));
+  };
+  add("/", [](http::Request&, http::Response& response) {
     return response.Send(200, "text/html; charset=utf-8", IndexPage());
   });
-  router.Add("GET", "/livez", Probe(std::move(sources.live)));
-  router.Add("GET", "/readyz", Probe(std::move(sources.ready)));
-  router.Add("GET", "/metrics",
-             [metrics = std::move(sources.metrics), type = std::move(sources.metrics_content_type)](
-                 http::Request&, http::Response& response) {
-               return response.Send(200, type, metrics());
-             });
+  add("/livez", Probe(std::move(sources.live)));
+  add("/readyz", Probe(std::move(sources.ready)));
+  add("/metrics",
+      [metrics = std::move(sources.metrics), type = std::move(sources.metrics_content_type)](
+          http::Request&, http::Response& response) {
+        return response.Send(200, type, metrics());
+      });
   return router;
 }
 

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "runtime/check.h"
 #include "runtime/hub.h"
 #include "runtime/listener.h"
 #include "server/http/server.h"
@@ -17,9 +18,11 @@ namespace {
 
 grove::http::Router HelloRouter() {
   grove::http::Router router;
-  router.Add("GET", "/", [](grove::http::Request&, grove::http::Response& response) {
-    return response.Send(200, "text/plain", "Hello, World!\n");
-  });
+  const absl::Status added =
+      router.Add("GET", "/", [](grove::http::Request&, grove::http::Response& response) {
+        return response.Send(200, "text/plain", "Hello, World!\n");
+      });
+  GROVE_CHECK(added.ok(), std::string(added.message()));
   return router;
 }
 

@@ -93,7 +93,8 @@ class ServerFixture : public testing::Test {
     return Client(*Socket::Adopt(fds[1]));
   }
   void Handle(std::string_view method, std::string_view path, Handler handler) {
-    router_.Add(method, path, std::move(handler));
+    const absl::Status added = router_.Add(method, path, std::move(handler));
+    EXPECT_TRUE(added.ok()) << added;
   }
 
   ServerOptions options_;

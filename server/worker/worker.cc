@@ -95,7 +95,7 @@ class Worker {
   void StopThreads() { offload_.Stop(); }
 
  private:
-  http::Router MakeRouter();
+  absl::StatusOr<http::Router> MakeRouter();
   BackdoorEnvironment BackdoorEnvironmentOf();
   absl::Status WatchSignals(int signal_fd);
   absl::Status WatchLifeline();
@@ -127,7 +127,7 @@ class Worker {
   Event stop_;
 };
 
-http::Router Worker::MakeRouter() {
+absl::StatusOr<http::Router> Worker::MakeRouter() {
   std::map<std::string, http::Handler> handlers;
   const auto handler = [&](const std::string& name) {
     auto [place, added] = handlers.try_emplace(name);
@@ -136,11 +136,13 @@ http::Router Worker::MakeRouter() {
   };
   http::Router router;
   for (const config::v1::Route& route : config_.http().routes()) {
-    router.Add(route.method(), route.path(), handler(route.function()));
+    const absl::Status added = router.Add(route.method(), route.path(), handler(route.function()));
+    if (!added.ok()) return added;
   }
   if (config_.http().routes_size() > 0) return router;
   for (const Application::Route& route : application_.routes()) {
-    router.Add(route.method, route.path, handler(route.handler));
+    const absl::Status added = router.Add(route.method, route.path, handler(route.handler));
+    if (!added.ok()) return added;
   }
   return router;
 }
@@ -231,7 +233,9 @@ absl::Status Worker::Serve() {
   backdoor_listener_.emplace(*std::move(backdoor));
   status = Keep("backdoor.accept", [this] { return backdoor_.Run(*backdoor_listener_); });
   if (!status.ok()) return status;
-  http_.emplace(HttpOptionsOf(config_.http()), MakeRouter(), http_stats_);
+  absl::StatusOr<http::Router> router = MakeRouter();
+  if (!router.ok()) return router.status();
+  http_.emplace(HttpOptionsOf(config_.http()), *std::move(router), http_stats_);
   absl::StatusOr<Listener> listener = Listener::Adopt(inheritance_.http_fd);
   if (!listener.ok()) return listener.status();
   return Keep("http.accept", [this, listener = *std::move(listener)]() mutable {

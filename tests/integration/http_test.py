@@ -50,10 +50,10 @@ class HttpTest(GroveTest):
     def test_another_method_is_not_allowed_and_the_allowed_ones_are_named(self):
         answer = curl('-i', '-X', 'DELETE', self.daemon.url('/')).decode()
         self.assertIn('HTTP/1.1 405 Method Not Allowed\r\n', answer)
-        self.assertIn('Allow: GET, HEAD\r\n', answer)
+        self.assertIn('Allow: GET, HEAD, OPTIONS\r\n', answer)
         answer = curl('-i', self.daemon.url('/titles')).decode()
         self.assertIn('HTTP/1.1 405 Method Not Allowed\r\n', answer)
-        self.assertIn('Allow: POST\r\n', answer)
+        self.assertIn('Allow: OPTIONS, POST\r\n', answer)
 
     def test_a_connection_serves_many_requests(self):
         url = self.daemon.url('/')

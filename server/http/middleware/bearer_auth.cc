@@ -1,0 +1,66 @@
+#include "server/http/middleware/bearer_auth.h"
+
+#include <openssl/crypto.h>
+#include <openssl/sha.h>
+
+#include <memory>
+
+#include "server/http/scan.h"
+
+namespace grove::http {
+namespace {
+
+struct State {
+  BearerTokens tokens;
+  std::string challenge;
+};
+
+// The secret in "Bearer SECRET"; empty if it has another form (RFC 9110, 11.4; RFC 6750, 2.1).
+std::string_view SecretOf(std::string_view authorization) {
+  constexpr std::string_view kScheme = "Bearer ";
+  if (!EqualsIgnoreCase(authorization.substr(0, kScheme.size()), kScheme)) return {};
+  return TrimBlanks(authorization.substr(kScheme.size()));
+}
+
+absl::Status Refuse(std::string challenge, Response& response) {
+  response.Add("WWW-Authenticate", challenge);
+  return response.Send(401, "text/plain", "Unauthorized\r\n");
+}
+
+}  // namespace
+
+BearerTokens::Digest BearerTokens::DigestOf(std::string_view secret) {
+  Digest digest;
+  SHA256(reinterpret_cast<const unsigned char*>(secret.data()), secret.size(), digest.data());
+  return digest;
+}
+
+void BearerTokens::Add(std::string name, std::string_view secret) {
+  tokens_.emplace_back(DigestOf(secret), std::move(name));
+}
+
+const std::string* BearerTokens::Find(std::string_view secret) const {
+  const Digest digest = DigestOf(secret);
+  const std::string* found = nullptr;
+  for (const auto& [known, name] : tokens_) {
+    if (CRYPTO_memcmp(known.data(), digest.data(), digest.size()) == 0) found = &name;
+  }
+  return found;
+}
+
+Middleware BearerAuth(BearerTokens tokens, std::string realm) {
+  const auto state = std::make_shared<const State>(
+      State{std::move(tokens), "Bearer realm=\"" + std::move(realm) + "\""});
+  return [state](Request& request, Response& response, const Handler& next) {
+    const auto authorization = request.Get("authorization");
+    // Without credentials no error is told (RFC 6750, 3.1).
+    if (!authorization.has_value()) return Refuse(state->challenge, response);
+    const std::string_view secret = SecretOf(*authorization);
+    const std::string* name = secret.empty() ? nullptr : state->tokens.Find(secret);
+    if (name == nullptr) return Refuse(state->challenge + ", error=\"invalid_token\"", response);
+    request.token = *name;
+    return next(request, response);
+  };
+}
+
+}  // namespace grove::http

@@ -1,0 +1,110 @@
+#include "server/http/middleware/tenant_identity.h"
+
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "server/http/path.h"
+#include "server/http/route_pattern.h"
+#include "server/http/scan.h"
+
+namespace grove::http {
+namespace {
+
+std::optional<std::string_view> ByHost(const TenantRule& rule, const Request& request) {
+  char buffer[256];
+  const std::string_view host = PlainHost(request.host, buffer);
+  if (!rule.value.starts_with("*.")) {
+    if (host != rule.value) return std::nullopt;
+    return rule.tenant;
+  }
+  const std::string_view suffix = std::string_view(rule.value).substr(1);
+  if (host.size() <= suffix.size() || !host.ends_with(suffix)) return std::nullopt;
+  if (!rule.tenant.empty()) return rule.tenant;
+  // As sent, since `host` lives on this stack. Tenants' names are lower case.
+  return request.host.substr(0, host.size() - suffix.size());
+}
+
+std::optional<std::string_view> ByPathPrefix(const TenantRule& rule, const Request& request) {
+  std::string_view rest = request.route_path;
+  if (!rest.starts_with(rule.value)) return std::nullopt;
+  rest.remove_prefix(rule.value.size());
+  if (rule.value.ends_with('/')) {
+    if (!rule.tenant.empty()) return rule.tenant;
+    return rest.substr(0, rest.find('/'));
+  }
+  if (!rest.empty() && rest.front() != '/') return std::nullopt;
+  if (!rule.tenant.empty()) return rule.tenant;
+  if (!rest.empty()) rest.remove_prefix(1);
+  return rest.substr(0, rest.find('/'));
+}
+
+std::optional<std::string_view> ByHeader(const TenantRule& rule, const Request& request) {
+  const auto value = request.Get(rule.value);
+  if (!value.has_value() || rule.tenant.empty()) return value;
+  return rule.tenant;
+}
+
+}  // namespace
+
+absl::Status CheckTenantRule(const TenantRule& rule) {
+  switch (rule.by) {
+    case TenantRule::By::kHost: {
+      absl::StatusOr<std::string> host = ParseHostPattern(rule.value);
+      if (!host.ok()) return host.status();
+      if (*host != rule.value) return absl::InvalidArgumentError("want the host in lower case");
+      if (!rule.tenant.empty() || rule.value.starts_with("*.")) return absl::OkStatus();
+      break;
+    }
+    case TenantRule::By::kPathPrefix: {
+      if (!rule.value.starts_with('/')) {
+        return absl::InvalidArgumentError("want a path prefix that starts with '/'");
+      }
+      absl::StatusOr<std::string> path = CanonicalPath(rule.value);
+      if (path.ok() && *path == rule.value) return absl::OkStatus();
+      return absl::InvalidArgumentError("want a path prefix without escapes and dot segments");
+    }
+    case TenantRule::By::kHeader:
+      if (IsToken(rule.value)) return absl::OkStatus();
+      return absl::InvalidArgumentError(absl::StrFormat("'%s' is no field's name", rule.value));
+    case TenantRule::By::kToken:
+      if (!rule.tenant.empty()) return absl::OkStatus();
+      break;
+  }
+  return absl::InvalidArgumentError("want the tenant: the request doesn't name one here");
+}
+
+std::optional<std::string_view> FindTenant(const TenantRule& rule, const Request& request) {
+  switch (rule.by) {
+    case TenantRule::By::kHost:
+      return ByHost(rule, request);
+    case TenantRule::By::kPathPrefix:
+      return ByPathPrefix(rule, request);
+    case TenantRule::By::kHeader:
+      return ByHeader(rule, request);
+    case TenantRule::By::kToken:
+      if (request.token != rule.value) return std::nullopt;
+      return rule.tenant;
+  }
+  return std::nullopt;
+}
+
+Middleware TenantIdentity(TenantIdentityOptions options) {
+  const auto shared = std::make_shared<const TenantIdentityOptions>(std::move(options));
+  return [shared](Request& request, Response& response, const Handler& next) {
+    for (const TenantRule& rule : shared->rules) {
+      const std::optional<std::string_view> named = FindTenant(rule, request);
+      if (!named.has_value()) continue;
+      const auto tenant = shared->tenants.find(*named);
+      if (tenant == shared->tenants.end()) {
+        return response.Send(403, "text/plain", "Forbidden: no such tenant\r\n");
+      }
+      request.tenant = *tenant;
+      return next(request, response);
+    }
+    if (!shared->required) return next(request, response);
+    return response.Send(403, "text/plain", "Forbidden: the request names no tenant\r\n");
+  };
+}
+
+}  // namespace grove::http

@@ -1,0 +1,46 @@
+// TenantIdentity: whose request it is: sets request.tenant by host, path prefix, field or token.
+//
+// Rules are tried in order; the first that applies decides. It names its tenant, or the request
+// does: by the labels that "*." stands for, the segment behind the prefix, or the field's value.
+// Only known tenants are named; one that isn't gets 403.
+#ifndef GROVE_SERVER_HTTP_MIDDLEWARE_TENANT_IDENTITY_H_
+#define GROVE_SERVER_HTTP_MIDDLEWARE_TENANT_IDENTITY_H_
+
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "server/http/middleware/middleware.h"
+
+namespace grove::http {
+
+struct TenantRule {
+  enum class By { kHost, kPathPrefix, kHeader, kToken };
+  By by = By::kHost;
+  // A host pattern; a path prefix, which ends where a segment does; a field's name; a token's name.
+  std::string value;
+  // Empty: the request names it; not for kToken, nor for a host without "*.".
+  std::string tenant;
+};
+
+struct TenantIdentityOptions {
+  std::vector<TenantRule> rules;
+  std::set<std::string, std::less<>> tenants;
+  // 403 where no rule applies; else the tenant stays empty.
+  bool required = false;
+};
+
+// kInvalidArgument: a value that is none, or an empty tenant that nothing could name.
+absl::Status CheckTenantRule(const TenantRule& rule);
+
+// The tenant that `rule` finds; nullopt if it doesn't apply. Known or not.
+std::optional<std::string_view> FindTenant(const TenantRule& rule, const Request& request);
+
+Middleware TenantIdentity(TenantIdentityOptions options);
+
+}  // namespace grove::http
+
+#endif  // GROVE_SERVER_HTTP_MIDDLEWARE_TENANT_IDENTITY_H_

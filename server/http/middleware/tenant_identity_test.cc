@@ -1,0 +1,99 @@
+#include "server/http/middleware/tenant_identity.h"
+
+#include "server/http/middleware/middleware_fixture.h"
+
+namespace grove::http {
+namespace {
+
+using By = TenantRule::By;
+
+class TenantIdentityTest : public MiddlewareFixture {
+ protected:
+  // What `rule` says of the request; "-" where it doesn't apply.
+  std::string Find(const TenantRule& rule) {
+    Request request{.host = host_, .fields = fields_};
+    request.route_path = path_;
+    request.token = token_;
+    return std::string(FindTenant(rule, request).value_or("-"));
+  }
+  Answered AskWith(std::vector<TenantRule> rules, bool required = false) {
+    TenantIdentityOptions options{
+        .rules = std::move(rules), .tenants = {"acme", "umbrella"}, .required = required};
+    return Ask(TenantIdentity(std::move(options)), [](Request& request, Response& response) {
+      return response.Send(200, "", request.tenant);
+    });
+  }
+};
+
+TEST_F(TenantIdentityTest, FindsByHost) {
+  host_ = "ACME.example.org:80";
+  EXPECT_EQ(Find({By::kHost, "acme.example.org", "acme"}), "acme");
+  EXPECT_EQ(Find({By::kHost, "*.example.org", "umbrella"}), "umbrella");
+  EXPECT_EQ(Find({By::kHost, "*.example.com", "umbrella"}), "-");
+  host_ = "acme.example.org";
+  EXPECT_EQ(Find({By::kHost, "*.example.org", ""}), "acme");
+  host_ = "example.org";
+  EXPECT_EQ(Find({By::kHost, "*.example.org", ""}), "-");
+}
+
+TEST_F(TenantIdentityTest, FindsByPathPrefix) {
+  path_ = "/t/acme/x";
+  EXPECT_EQ(Find({By::kPathPrefix, "/t", ""}), "acme");
+  EXPECT_EQ(Find({By::kPathPrefix, "/t/", ""}), "acme");
+  EXPECT_EQ(Find({By::kPathPrefix, "/t/acme", "acme"}), "acme");
+  EXPECT_EQ(Find({By::kPathPrefix, "/t/acm", "acme"}), "-") << "a segment is whole";
+  path_ = "/t";
+  EXPECT_EQ(Find({By::kPathPrefix, "/t", ""}), "");
+  EXPECT_EQ(Find({By::kPathPrefix, "/t/", ""}), "-");
+}
+
+TEST_F(TenantIdentityTest, FindsByHeaderAndToken) {
+  fields_ = {{"x-tenant", "acme"}};
+  token_ = "ci";
+  EXPECT_EQ(Find({By::kHeader, "X-Tenant", ""}), "acme");
+  EXPECT_EQ(Find({By::kHeader, "X-Tenant", "umbrella"}), "umbrella");
+  EXPECT_EQ(Find({By::kHeader, "X-Other", ""}), "-");
+  EXPECT_EQ(Find({By::kToken, "ci", "acme"}), "acme");
+  EXPECT_EQ(Find({By::kToken, "web", "acme"}), "-");
+}
+
+TEST_F(TenantIdentityTest, LetsTheFirstRuleThatAppliesDecide) {
+  token_ = "ci";
+  fields_ = {{"x-tenant", "umbrella"}};
+  EXPECT_EQ(AskWith({{By::kToken, "web", "acme"}, {By::kHeader, "X-Tenant", ""}}).Body(),
+            "umbrella");
+  EXPECT_EQ(AskWith({{By::kToken, "ci", "acme"}, {By::kHeader, "X-Tenant", ""}}).Body(), "acme");
+}
+
+TEST_F(TenantIdentityTest, RefusesATenantThatIsNotKnown) {
+  fields_ = {{"x-tenant", "nobody"}};
+  EXPECT_EQ(AskWith({{By::kHeader, "X-Tenant", ""}}).status, 403);
+}
+
+TEST_F(TenantIdentityTest, RefusesARequestOfNobodyWhereOneIsRequired) {
+  EXPECT_EQ(AskWith({{By::kHeader, "X-Tenant", ""}}).Body(), "");
+  EXPECT_EQ(AskWith({{By::kHeader, "X-Tenant", ""}}, true).status, 403);
+}
+
+TEST(CheckTenantRule, RefusesWhatNamesNobody) {
+  for (const TenantRule& rule : std::vector<TenantRule>{{By::kHost, "a.org", ""},
+                                                        {By::kHost, "A.org", "a"},
+                                                        {By::kHost, "a.org:80", "a"},
+                                                        {By::kPathPrefix, "t", "a"},
+                                                        {By::kPathPrefix, "/%61", "a"},
+                                                        {By::kPathPrefix, "/a/..", "a"},
+                                                        {By::kHeader, "a b", "a"},
+                                                        {By::kToken, "ci", ""}}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(CheckTenantRule(rule))) << rule.value;
+  }
+  for (const TenantRule& rule : std::vector<TenantRule>{{By::kHost, "*.a.org", ""},
+                                                        {By::kHost, "a.org", "a"},
+                                                        {By::kPathPrefix, "/t", ""},
+                                                        {By::kHeader, "X-Tenant", ""},
+                                                        {By::kToken, "ci", "a"}}) {
+    EXPECT_TRUE(CheckTenantRule(rule).ok()) << rule.value;
+  }
+}
+
+}  // namespace
+}  // namespace grove::http

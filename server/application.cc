@@ -6,6 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "server/http/route_pattern.h"
 
 namespace grove {
 namespace {
@@ -95,8 +96,8 @@ absl::Status Application::Check() const {
   for (const Route& route : routes_) {
     const std::string what =
         absl::StrCat("route ", route.method.empty() ? "*" : route.method, " ", route.path);
-    if (route.path.empty() || route.path[0] != '/') {
-      mistakes.push_back(absl::StrCat(what, ": a path starts with '/'"));
+    if (const auto pattern = http::RoutePattern::Parse(route.path); !pattern.ok()) {
+      mistakes.push_back(absl::StrCat(what, ": ", pattern.status().message()));
     }
     if (!handlers_.contains(route.handler)) {
       mistakes.push_back(absl::StrCat(what, ": no handler \"", route.handler, "\" was added"));

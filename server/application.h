@@ -36,7 +36,7 @@ class Application {
   };
   struct Route {
     std::string method;  // empty: any
-    std::string path;    // exact
+    std::string path;    // server/http/route_pattern.h
     std::string handler;
   };
   struct FunctionEntry {

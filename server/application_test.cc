@@ -48,7 +48,7 @@ TEST(Application, RefusesARelativePathAndARouteTwice) {
   application.AddRoute("GET", "/y", "h");
   application.AddRoute("GET", "/y", "h");
   EXPECT_EQ(Mistake(application),
-            "application \"a\": route * x: a path starts with '/'; route GET /y is added twice");
+            "application \"a\": route * x: 'x' is no route: a path starts with '/'; route GET /y is added twice");
 }
 
 TEST(Application, RefusesANameTwice) {

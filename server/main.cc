@@ -19,6 +19,7 @@
 #include "server/log.h"
 #include "server/supervisor/supervisor.h"
 #include "server/version.h"
+#include "server/worker/routes.h"
 #include "server/worker/worker.h"
 
 namespace grove {
@@ -32,7 +33,7 @@ int BadConfig(const std::string& program, const absl::Status& status) {
   return kExitBadConfig;
 }
 
-// Whether the config's routes name handlers that the application has.
+// Whether the routes name handlers that the application has, and can be built.
 absl::Status CheckRoutes(const config::v1::Config& config, const Application& application) {
   std::vector<std::string> names;
   for (const auto& [name, factory] : application.handlers()) names.push_back(name);
@@ -44,7 +45,11 @@ absl::Status CheckRoutes(const config::v1::Config& config, const Application& ap
         absl::StrCat("http.routes[", index, "].function: the application has no handler \"", name,
                      "\"", near.empty() ? "" : absl::StrCat("; did you mean \"", near, "\"?")));
   }
-  return absl::OkStatus();
+  // With handlers that are never called: whether the patterns and chains are right.
+  const auto never = [](const std::string&) -> http::Handler {
+    return [](http::Request&, http::Response&) { return absl::OkStatus(); };
+  };
+  return BuildRouter(config, application, never).status();
 }
 
 absl::StatusOr<config::v1::Config> ReadConfig(const DaemonFlags& flags,

@@ -73,6 +73,13 @@ std::vector<std::string> KeysOf(const Descriptor& type) {
   return keys;
 }
 
+// The field of a oneof that excludes `field`, if one is set.
+const FieldDescriptor* SetOfSameOneof(const FieldDescriptor& field, const Message& message) {
+  const google::protobuf::OneofDescriptor* oneof = field.containing_oneof();
+  if (oneof == nullptr) return nullptr;
+  return message.GetReflection()->GetOneofFieldDescriptor(message, oneof);
+}
+
 bool IsQuoted(const YAML::Node& node) {
   return node.Tag() == "!";
 }
@@ -164,6 +171,10 @@ absl::Status Converter::Convert(const YAML::Node& node, const std::string& path,
     if (!is_new) {
       return Error(key_place, absl::StrCat("key '", full, "' stands twice, first in line ",
                                            first->second.line + 1));
+    }
+    if (const FieldDescriptor* other = SetOfSameOneof(*field, *out); other != nullptr) {
+      return Error(key_place, absl::StrCat("keys '", other->name(), "' and '", key, "' of '", path,
+                                           "' exclude each other; make them two entries"));
     }
     if (absl::Status s = SetField(entry.second, *field, full, key_place, depth + 1, out); !s.ok()) {
       return s;

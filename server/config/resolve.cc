@@ -123,6 +123,8 @@ absl::Status FillFields(const std::string& prefix, Message* message) {
   for (int i = 0; i < message->GetDescriptor()->field_count(); ++i) {
     const FieldDescriptor& field = *message->GetDescriptor()->field(i);
     const std::string key = absl::StrCat(prefix, field.name());
+    // Filling in one would drop the other.
+    if (field.containing_oneof() != nullptr && !reflection.HasField(*message, &field)) continue;
     absl::Status s;
     if (field.cpp_type() == FieldDescriptor::CPPTYPE_STRING) {
       s = CheckTexts(*message, field, key);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
@@ -37,8 +38,11 @@ constexpr SchemaRow kRows[] = {
     Text("http.listen", "127.0.0.1:8090", "HTTP listener: HOST:PORT, [IPV6]:PORT or unix:PATH"),
     Flag("http.insecure", "serve plain HTTP beyond loopback"),
     Text("http.routes[].method", "any", "method of the route, such as GET"),
-    Text("http.routes[].path", "required", "exact path of the route, such as /hello"),
+    Text("http.routes[].path", "required",
+         "path of the route: /hello, /users/{id}, /files/{path...}; the most specific wins"),
     Text("http.routes[].function", "required", "registered HTTP handler that answers"),
+    Text("http.routes[].host", "any", "host of the route: example.org or *.example.org"),
+    Flag("http.routes[].own_middleware_only", "leave out http.middleware"),
     Number("http.connections_max", 10'000, 1, 1'000'000, "open connections per worker"),
     Number("http.idle_timeout_ms", 75'000, 1, kDayMs, "idle keep-alive connections close after"),
     Number("http.header_timeout_ms", 10'000, 1, kDayMs,
@@ -46,6 +50,58 @@ constexpr SchemaRow kRows[] = {
     Number("http.io_timeout_ms", 30'000, 1, kDayMs,
            "longest silence within a body, or of a client that takes no bytes"),
     Number("http.body_max_bytes", 8 * kMib, 1, 4 * kGib, "larger request bodies get 413"),
+    Text("http.middleware[].request_id.trusted[]", "none",
+         "CIDR ranges, or unix:, of peers whose X-Request-Id is taken over"),
+    Text("http.middleware[].real_client.trusted[]", "required",
+         "CIDR ranges, or unix:, of the proxies in front"),
+    Choice("http.middleware[].real_client.source", "x_forwarded_for | forwarded", "x_forwarded_for",
+           "the field that the proxies write"),
+    {"http.middleware[].rate_limit.requests_per_second", "integer", "this or requests_per_minute",
+     "requests of one key, per worker; 429 beyond", 0, 1, 1'000'000},
+    {"http.middleware[].rate_limit.requests_per_minute", "integer", "this or requests_per_second",
+     "the same for slower ones", 0, 1, 1'000'000},
+    {"http.middleware[].rate_limit.burst", "integer", "those of one second, or minute",
+     "requests at once after a pause", 0, 1, 1'000'000},
+    Choice("http.middleware[].rate_limit.key", "client | tenant | token | header | route", "client",
+           "what requests are counted by; route: all together"),
+    Text("http.middleware[].rate_limit.header", "none", "the field that `key: header` counts by"),
+    Number("http.middleware[].rate_limit.keys_max", 65'536, 1, 10'000'000,
+           "keys remembered per worker; the longest unseen is forgotten first"),
+    Flag("http.middleware[].rate_limit.fields", "send the RateLimit fields"),
+    Number("http.middleware[].body_limit.bytes_max", kMib, 1, 4 * kGib,
+           "larger request bodies get 413; http.body_max_bytes holds besides"),
+    Number("http.middleware[].time_limit.timeout_ms", 30'000, 1, kDayMs,
+           "a handler that takes longer is stopped"),
+    Number("http.middleware[].time_limit.status", 504, 503, 504, "what its client gets"),
+    Text("http.middleware[].cors.origins[]", "required",
+         "origins whose pages may use the route: https://a.org, https://*.a.org or *"),
+    Text("http.middleware[].cors.methods[]", "GET, HEAD, POST", "methods that pages may use"),
+    Text("http.middleware[].cors.request_headers[]", "none",
+         "fields that pages may send beyond the safelisted ones, or *"),
+    Text("http.middleware[].cors.response_headers[]", "none", "fields that pages may read"),
+    Flag("http.middleware[].cors.credentials", "with cookies; excludes *"),
+    Number("http.middleware[].cors.max_age_s", 600, 1, 86'400,
+           "seconds that browsers keep a preflight's answer"),
+    Number("http.middleware[].gzip.bytes_min", 1'024, 1, kGib, "shorter bodies stay plain"),
+    Text("http.middleware[].gzip.types[]",
+         "text/*, application/json, application/javascript, application/xml, image/svg+xml",
+         "content types that are compressed"),
+    Number("http.middleware[].gzip.level", 5, 1, 9, "1, fast, to 9, small"),
+    Text("http.middleware[].bearer_auth.tokens[].name", "required", "name of the token"),
+    Text("http.middleware[].bearer_auth.tokens[].secret_file", "required",
+         "file with the secret in its first line, 16 bytes or more, closed to others"),
+    Text("http.middleware[].bearer_auth.realm", "grove", "what the 401 asks to log in to"),
+    Text("http.middleware[].tenant.rules[].host", "none",
+         "applies to this host; *.example.org: its labels name the tenant"),
+    Text("http.middleware[].tenant.rules[].path_prefix", "none",
+         "applies below this path; the next segment names the tenant"),
+    Text("http.middleware[].tenant.rules[].header", "none",
+         "applies to requests with this field; its value names the tenant"),
+    Text("http.middleware[].tenant.rules[].token", "none",
+         "applies to requests with this token of bearer_auth"),
+    Text("http.middleware[].tenant.rules[].tenant", "what the request names",
+         "one of `tenants`; 403 for any other"),
+    Flag("http.middleware[].tenant.required", "403 where no rule applies"),
 
     Text("control.listen", "127.0.0.1:8091", "gRPC listener"),
     Flag("control.insecure", "serve plain, open gRPC beyond loopback"),
@@ -108,6 +164,10 @@ constexpr SchemaRow kRows[] = {
     Number("runtime.offload_threads", 8, 1, 1'024, "threads for blocking calls per worker"),
 };
 
+// A route's own chain has the keys of the default one.
+constexpr absl::string_view kRouteMiddleware = "http.routes[].middleware[].";
+constexpr absl::string_view kMiddleware = "http.middleware[].";
+
 // "tenants[3].name" as "tenants[].name".
 std::string WithoutIndices(absl::string_view key) {
   std::string plain;
@@ -127,7 +187,10 @@ absl::Span<const SchemaRow> DescribeSchema() {
 }
 
 const SchemaRow* FindSchemaRow(absl::string_view key) {
-  const std::string plain = WithoutIndices(key);
+  std::string plain = WithoutIndices(key);
+  if (absl::StartsWith(plain, kRouteMiddleware)) {
+    plain = absl::StrCat(kMiddleware, plain.substr(kRouteMiddleware.size()));
+  }
   const auto* row = std::find_if(std::begin(kRows), std::end(kRows),
                                  [&plain](const SchemaRow& r) { return r.key == plain; });
   return row == std::end(kRows) ? nullptr : row;
@@ -146,6 +209,7 @@ std::string FormatSchema() {
     absl::StrAppendFormat(&out, ")\n      %s\n      default: %s\n", row.meaning,
                           FormatDefault(row));
   }
+  absl::StrAppendFormat(&out, "\nhttp.routes[].middleware[] has the keys of http.middleware[].\n");
   return out;
 }
 

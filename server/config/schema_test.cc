@@ -27,7 +27,7 @@ void Collect(const Descriptor& type, const std::string& prefix, std::vector<Leaf
     const std::string key = prefix + field->name() + (field->is_repeated() ? "[]" : "");
     if (field->message_type() == nullptr) {
       out->push_back({key, field});
-    } else {
+    } else if (key != "http.routes[].middleware[]") {  // has the rows of http.middleware[]
       Collect(*field->message_type(), key + ".", out);
     }
   }
@@ -113,6 +113,9 @@ TEST(Schema, FindsAKeyWithIndices) {
   ASSERT_NE(FindSchemaRow("tenants[3].queues[12].order"), nullptr);
   EXPECT_EQ(FindSchemaRow("tenants[3].queues[12].order")->key, "tenants[].queues[].order");
   EXPECT_EQ(FindSchemaRow("tenants.name"), nullptr);
+  EXPECT_EQ(FindSchemaRow("http.routes[3].middleware[1].gzip.level"),
+            FindSchemaRow("http.middleware[].gzip.level"));
+  EXPECT_NE(FindSchemaRow("http.middleware[0].gzip.level"), nullptr);
   EXPECT_EQ(FindSchemaRow(""), nullptr);
 }
 

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/config/address.h"
 #include "server/config/secret.h"
+#include "server/http/route_pattern.h"
 
 namespace grove {
 namespace {
@@ -182,7 +183,7 @@ absl::Status Validator::CheckTokens() {
 }
 
 absl::Status Validator::CheckRoutes() {
-  std::set<std::pair<std::string, std::string>> taken;
+  std::set<std::string> taken;
   for (int i = 0; i < config_.http().routes_size(); ++i) {
     const config::v1::Route& route = config_.http().routes(i);
     const std::string& method = route.method();
@@ -190,17 +191,22 @@ absl::Status Validator::CheckRoutes() {
       return Wrong(Indexed("http.routes", i, "method"),
                    absl::StrCat("'", method, "' is no method: want capitals, as in GET"));
     }
-    const std::string& path = route.path();
-    if (!absl::StartsWith(path, "/") || path.find_first_of(" ?#") != std::string::npos) {
-      return Wrong(Indexed("http.routes", i, "path"),
-                   absl::StrCat("'", path, "' is no path: want /… without blanks, ? and #"));
+    const absl::StatusOr<http::RoutePattern> pattern = http::RoutePattern::Parse(route.path());
+    if (!pattern.ok()) {
+      return Wrong(Indexed("http.routes", i, "path"), pattern.status().message());
+    }
+    if (!route.host().empty()) {
+      const absl::StatusOr<std::string> host = http::ParseHostPattern(route.host());
+      if (!host.ok()) return Wrong(Indexed("http.routes", i, "host"), host.status().message());
     }
     if (route.function().empty()) {
       return Wrong(Indexed("http.routes", i, "function"), "want the name of an HTTP handler");
     }
-    if (!taken.emplace(method, path).second) {
-      return Wrong(Indexed("http.routes", i, ""),
-                   absl::StrCat(method, method.empty() ? "" : " ", path, " stands twice"));
+    // What else matches the same requests, the router finds.
+    const std::string text =
+        absl::StrCat(method, method.empty() ? "" : " ", route.host(), route.path());
+    if (!taken.insert(text).second) {
+      return Wrong(Indexed("http.routes", i, ""), absl::StrCat(text, " stands twice"));
     }
   }
   return absl::OkStatus();

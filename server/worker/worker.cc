@@ -26,6 +26,7 @@
 #include "server/worker/link.h"
 #include "server/worker/periodic.h"
 #include "server/worker/publisher.h"
+#include "server/worker/routes.h"
 
 namespace grove {
 namespace {
@@ -95,7 +96,6 @@ class Worker {
   void StopThreads() { offload_.Stop(); }
 
  private:
-  absl::StatusOr<http::Router> MakeRouter();
   BackdoorEnvironment BackdoorEnvironmentOf();
   absl::Status WatchSignals(int signal_fd);
   absl::Status WatchLifeline();
@@ -126,26 +126,6 @@ class Worker {
   absl::Status why_;
   Event stop_;
 };
-
-absl::StatusOr<http::Router> Worker::MakeRouter() {
-  std::map<std::string, http::Handler> handlers;
-  const auto handler = [&](const std::string& name) {
-    auto [place, added] = handlers.try_emplace(name);
-    if (added) place->second = application_.handlers().at(name)(services_);
-    return place->second;
-  };
-  http::Router router;
-  for (const config::v1::Route& route : config_.http().routes()) {
-    const absl::Status added = router.Add(route.method(), route.path(), handler(route.function()));
-    if (!added.ok()) return added;
-  }
-  if (config_.http().routes_size() > 0) return router;
-  for (const Application::Route& route : application_.routes()) {
-    const absl::Status added = router.Add(route.method, route.path, handler(route.handler));
-    if (!added.ok()) return added;
-  }
-  return router;
-}
 
 BackdoorEnvironment Worker::BackdoorEnvironmentOf() {
   BackdoorEnvironment environment;
@@ -233,7 +213,9 @@ absl::Status Worker::Serve() {
   backdoor_listener_.emplace(*std::move(backdoor));
   status = Keep("backdoor.accept", [this] { return backdoor_.Run(*backdoor_listener_); });
   if (!status.ok()) return status;
-  absl::StatusOr<http::Router> router = MakeRouter();
+  absl::StatusOr<http::Router> router = BuildRouter(
+      config_, application_,
+      [this](const std::string& name) { return application_.handlers().at(name)(services_); });
   if (!router.ok()) return router.status();
   http_.emplace(HttpOptionsOf(config_.http()), *std::move(router), http_stats_);
   absl::StatusOr<Listener> listener = Listener::Adopt(inheritance_.http_fd);

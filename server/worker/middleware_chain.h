@@ -1,0 +1,21 @@
+// MakeMiddleware: an entry of a `middleware:` list of the config as what it stands for.
+#ifndef GROVE_SERVER_WORKER_MIDDLEWARE_CHAIN_H_
+#define GROVE_SERVER_WORKER_MIDDLEWARE_CHAIN_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "grove/config/v1/config.pb.h"
+#include "server/http/middleware/middleware.h"
+
+namespace grove {
+
+// kInvalidArgument, with the key, which starts with `where`. Reads the files that it names.
+// Requires: `config` is resolved, and `entry` a part of it.
+absl::StatusOr<http::Middleware> MakeMiddleware(const std::string& where,
+                                                const config::v1::Middleware& entry,
+                                                const config::v1::Config& config);
+
+}  // namespace grove
+
+#endif  // GROVE_SERVER_WORKER_MIDDLEWARE_CHAIN_H_

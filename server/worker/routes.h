@@ -1,0 +1,29 @@
+// BuildRouter: the routes that the config declares, or else the application's, as a Router.
+//
+// Each stands in its chain of middleware: the default one of all routes, then its own. What the
+// config says wrongly comes back with its key, so that `--check` finds it without a worker.
+#ifndef GROVE_SERVER_WORKER_ROUTES_H_
+#define GROVE_SERVER_WORKER_ROUTES_H_
+
+#include <functional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "grove/config/v1/config.pb.h"
+#include "server/application.h"
+#include "server/http/router.h"
+
+namespace grove {
+
+// The handler of that name; asked once for each.
+using HandlerSource = std::function<http::Handler(const std::string& name)>;
+
+// Reads the files that bearer_auth names. kInvalidArgument, "http.routes[3].middleware[1]…: …".
+// Requires: `config` is resolved.
+absl::StatusOr<http::Router> BuildRouter(const config::v1::Config& config,
+                                         const Application& application,
+                                         const HandlerSource& handlers);
+
+}  // namespace grove
+
+#endif  // GROVE_SERVER_WORKER_ROUTES_H_

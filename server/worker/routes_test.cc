@@ -1,0 +1,205 @@
+#include "server/worker/routes.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "server/config/load.h"
+#include "server/config/resolve.h"
+#include "server/http/server_fixture.h"
+
+namespace grove {
+namespace {
+
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+// What `--check` would say, with functions "who" (who asks), "text" (something long) and "late".
+class RoutesTest : public http::ServerFixture {
+ protected:
+  static std::string WriteSecret(std::string_view secret) {
+    const std::string path = testing::TempDir() + "/secret." + std::string(secret);
+    std::ofstream(path) << secret << "\n";
+    std::filesystem::permissions(path, std::filesystem::perms::owner_read);
+    return path;
+  }
+  static http::Handler HandlerOf(const std::string& name) {
+    if (name == "text") {
+      return [](http::Request&, http::Response& response) {
+        return response.Send(200, "text/plain", std::string(5000, 'x'));
+      };
+    }
+    if (name == "late") {
+      return [](http::Request&, http::Response&) { return Sleep(absl::Hours(1)); };
+    }
+    return [](http::Request& request, http::Response& response) {
+      std::string answer = absl::StrCat("client=", std::string(request.client),
+                                        " tenant=", std::string(request.tenant),
+                                        " token=", std::string(request.token));
+      for (const auto& [key, value] : request.params) {
+        absl::StrAppend(&answer, " ", std::string(key), "=", std::string(value));
+      }
+      return response.Send(200, "text/plain", answer);
+    };
+  }
+  static absl::StatusOr<http::Router> Build(const std::string& yaml) {
+    absl::StatusOr<config::v1::Config> file = ParseConfig(yaml, "c");
+    if (!file.ok()) return file.status();
+    Environment environment;
+    environment.home = environment.working_directory = "/tmp";
+    absl::StatusOr<config::v1::Config> config = Resolve({}, *file, environment);
+    if (!config.ok()) return config.status();
+    Application application("a");
+    application.Handle("GET", "/own", HandlerOf("who"));
+    return BuildRouter(*config, application, HandlerOf);
+  }
+  static std::string ErrorOf(const std::string& yaml) {
+    return std::string(Build(yaml).status().message());
+  }
+  void Use(const std::string& yaml) {
+    absl::StatusOr<http::Router> router = Build(yaml);
+    ASSERT_TRUE(router.ok()) << router.status();
+    router_ = *std::move(router);
+  }
+  std::string Ask(std::string_view method, std::string_view path, std::string_view fields = "") {
+    http::Client client = Connect();
+    return client.Ask(absl::StrCat(std::string(method), " ", std::string(path),
+                                   " HTTP/1.1\r\nHost: h\r\n", std::string(fields), "\r\n"));
+  }
+};
+
+// One route with this middleware.
+std::string Route(const std::string& middleware) {
+  return absl::StrCat("http: {routes: [{path: /, function: who, middleware: [", middleware, "]}]}");
+}
+
+TEST_F(RoutesTest, ServesTheApplicationsRoutesBehindTheDefaultChain) {
+  Use("http: {middleware: [{request_id: {}}]}");
+  Run([&] {
+    EXPECT_THAT(Ask("GET", "/own"), HasSubstr("\r\nX-Request-Id: "));
+    EXPECT_THAT(Ask("GET", "/none"), HasSubstr("\r\nX-Request-Id: "));
+    EXPECT_THAT(Ask("PUT", "/own"), HasSubstr("\r\nX-Request-Id: "));
+  });
+}
+
+TEST_F(RoutesTest, PutsARoutesOwnChainBehindTheDefaultOne) {
+  Use(R"(
+http:
+  middleware: [{request_id: {trusted: ["unix:"]}}, {real_client: {trusted: ["unix:", 10.0.0.0/8]}}]
+  routes:
+  - {path: "/t/{id}", function: who, middleware: [{tenant: {rules: [{path_prefix: /t}]}}]}
+  - {path: /bare, function: who, own_middleware_only: true}
+tenants: [{name: acme}]
+)");
+  Run([&] {
+    const std::string fields =
+        "X-Forwarded-For: 6.6.6.6, 1.2.3.4, 10.0.0.7\r\nX-Request-Id: r1\r\n";
+    const std::string answer = Ask("GET", "/t/acme", fields);
+    EXPECT_THAT(answer, HasSubstr("\r\nX-Request-Id: r1\r\n"));
+    EXPECT_THAT(answer, EndsWith("client=1.2.3.4 tenant=acme token= id=acme"));
+    EXPECT_THAT(Ask("GET", "/t/nobody"), StartsWith("HTTP/1.1 403 "));
+    const std::string bare = Ask("GET", "/bare", fields);
+    EXPECT_THAT(bare, EndsWith("client=unix: tenant= token="));
+    EXPECT_THAT(bare, Not(HasSubstr("X-Request-Id")));
+  });
+}
+
+TEST_F(RoutesTest, AuthenticatesAndLimitsByToken) {
+  Use(Route(absl::StrCat(
+      "{bearer_auth: {tokens: [{name: ci, secret_file: ", WriteSecret("0123456789abcdef"),
+      "}]}}, {rate_limit: {requests_per_minute: 1, key: token, fields: true}}")));
+  Run([&] {
+    const std::string unknown = Ask("GET", "/");
+    EXPECT_THAT(unknown, StartsWith("HTTP/1.1 401 "));
+    EXPECT_THAT(unknown, HasSubstr("WWW-Authenticate: Bearer realm=\"grove\"\r\n"));
+    const std::string token = "Authorization: Bearer 0123456789abcdef\r\n";
+    EXPECT_THAT(Ask("GET", "/", token), EndsWith("token=ci"));
+    const std::string refused = Ask("GET", "/", token);
+    EXPECT_THAT(refused, StartsWith("HTTP/1.1 429 "));
+    EXPECT_THAT(refused, HasSubstr("\r\nRetry-After: 60\r\n"));
+    EXPECT_THAT(refused, HasSubstr("\r\nRateLimit-Remaining: 0\r\n"));
+  });
+}
+
+TEST_F(RoutesTest, AnswersPreflightsOfARouteWithCors) {
+  Use(R"(
+http:
+  routes:
+  - {method: PUT, path: /a, function: who, middleware: [{cors: {origins: ["https://b.org"], methods: [PUT]}}]}
+  - {method: GET, path: /a, function: who}
+)");
+  Run([&] {
+    const std::string fields = "Origin: https://b.org\r\nAccess-Control-Request-Method: PUT\r\n";
+    const std::string answer = Ask("OPTIONS", "/a", fields);
+    EXPECT_THAT(answer, StartsWith("HTTP/1.1 204 "));
+    EXPECT_THAT(answer, HasSubstr("\r\nAccess-Control-Allow-Origin: https://b.org\r\n"));
+    EXPECT_THAT(Ask("OPTIONS", "/a"), HasSubstr("\r\nAllow: GET, HEAD, OPTIONS, PUT\r\n"));
+  });
+}
+
+TEST_F(RoutesTest, CompressesLimitsBodiesAndTime) {
+  Use(R"(
+http:
+  middleware: [{gzip: {}}, {body_limit: {bytes_max: 3}}, {time_limit: {timeout_ms: 1, status: 503}}]
+  routes: [{path: /text, function: text}, {path: /late, function: late}]
+)");
+  Run([&] {
+    const std::string zipped = Ask("GET", "/text", "Accept-Encoding: gzip\r\n");
+    EXPECT_THAT(zipped, HasSubstr("\r\nContent-Encoding: gzip\r\n"));
+    EXPECT_LT(zipped.size(), 500);
+    EXPECT_THAT(Ask("GET", "/text"), EndsWith(std::string(5000, 'x')));
+    EXPECT_THAT(Ask("HEAD", "/text", "Accept-Encoding: gzip\r\n"),
+                HasSubstr("\r\nContent-Length: 5000\r\n"));
+    EXPECT_THAT(Ask("POST", "/text", "Content-Length: 4\r\n"), StartsWith("HTTP/1.1 413 "));
+    EXPECT_THAT(Ask("GET", "/late"), StartsWith("HTTP/1.1 503 "));
+  });
+}
+
+TEST_F(RoutesTest, SaysWhatIsWrongAndWhere) {
+  const std::string here = "http.routes[0].middleware[0]";
+  const std::pair<std::string, std::string> table[] = {
+      {"{}", here + ": want one of request_id"},
+      {"{rate_limit: {}}", here + ".rate_limit.requests_per_second: must be > 0"},
+      {"{rate_limit: {requests_per_second: 1, requests_per_minute: 1}}", "excludes"},
+      {"{rate_limit: {requests_per_second: 1, key: header}}", here + ".rate_limit.header: want"},
+      {"{rate_limit: {requests_per_second: 1, header: X}}", "goes with `key: header`"},
+      {"{rate_limit: {requests_per_second: -1}}", "expected an integer from 1"},
+      {"{real_client: {}}", here + ".real_client.trusted: want"},
+      {"{real_client: {trusted: [10.0.0.1/8]}}", "did you mean 10.0.0.0/8?"},
+      {"{request_id: {trusted: [proxy]}}", here + ".request_id.trusted: 'proxy'"},
+      {"{cors: {}}", here + ".cors: want origins"},
+      {"{cors: {origins: ['*'], credentials: true}}", here + ".cors: credentials and *"},
+      {"{gzip: {types: [text]}}", here + ".gzip.types[0]: 'text' is no content type"},
+      {"{gzip: {level: 10}}", "expected an integer from 1 to 9"},
+      {"{time_limit: {status: 500}}", "expected an integer from 503 to 504"},
+      {"{bearer_auth: {}}", here + ".bearer_auth.tokens: want"},
+      {"{bearer_auth: {tokens: [{name: a, secret_file: /none}]}}", "tokens[0].secret_file: /none"},
+      {"{bearer_auth: {realm: 'a\"', tokens: [{name: a}]}}", here + ".bearer_auth.realm: want"},
+      {"{tenant: {}}", here + ".tenant.rules: want"},
+      {"{tenant: {rules: [{tenant: default}]}}", "rules[0]: want host, path_prefix"},
+      {"{tenant: {rules: [{token: a, tenant: x}]}}", "rules[0].tenant: 'x' is none of `tenants`"},
+      {"{tenant: {rules: [{host: a.org}]}}", "rules[0]: want the tenant"},
+      {"{tenant: {rules: [{host: a.org, header: X}]}}", "exclude each other"},
+      {"{gzip: {}, cors: {}}", "keys 'gzip' and 'cors' of 'http.routes[0].middleware[0]' exclude"},
+  };
+  for (const auto& [middleware, error] : table) {
+    EXPECT_THAT(ErrorOf(Route(middleware)), HasSubstr(error)) << middleware;
+  }
+  EXPECT_THAT(ErrorOf("http: {middleware: [{cors: {}}]}"), StartsWith("http.middleware[0].cors: "));
+}
+
+TEST_F(RoutesTest, RefusesRoutesThatMatchTheSameRequests) {
+  EXPECT_EQ(ErrorOf("http: {routes: [{path: '/a/{x}', function: f, host: a.org}, "
+                    "{path: '/a/{y}', function: f, host: A.org}]}"),
+            "http.routes[1]: any method of A.org/a/{y} matches the same requests as any method of "
+            "a.org/a/{x}");
+}
+
+}  // namespace
+}  // namespace grove

@@ -59,8 +59,15 @@ std::optional<std::string_view> Request::Param(std::string_view name) const {
   return std::nullopt;
 }
 
+void Request::AddParam(std::string_view name, std::string_view value) {
+  if (!storage) storage = std::make_unique<Storage>();
+  storage->params.push_back({name, value});
+  params = storage->params;
+}
+
 std::string_view Request::Keep(std::string text) {
-  return kept.emplace_front(std::move(text));
+  if (!storage) storage = std::make_unique<Storage>();
+  return storage->texts.emplace_front(std::move(text));
 }
 
 absl::StatusOr<std::string> Request::ReadWholeBody(size_t bytes_max) {

@@ -7,6 +7,7 @@
 
 #include <forward_list>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -14,7 +15,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
@@ -101,11 +101,17 @@ struct Request {
   std::string_view id;               // of this request; empty without that middleware
   std::string_view token;            // the name of the bearer token that was accepted
   std::string_view tenant;           // whose request this is; empty: nobody said
-  absl::InlinedVector<PathParam, 4> params;
-  std::forward_list<std::string> kept;
+  std::span<const PathParam> params;
+  // What the views above need; most requests need nothing.
+  struct Storage {
+    std::vector<PathParam> params;
+    std::forward_list<std::string> texts;
+  };
+  std::unique_ptr<Storage> storage;
 
   // The value of the route's {name}.
   std::optional<std::string_view> Param(std::string_view name) const;
+  void AddParam(std::string_view name, std::string_view value);
   // Stores a text for as long as the request lives, for views in it.
   std::string_view Keep(std::string text);
   // The first field of that name, compared without case.

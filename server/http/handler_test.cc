@@ -165,7 +165,7 @@ TEST(Request, KeepsTextsForItsViews) {
   const std::string_view first = request.Keep("first");
   for (int i = 0; i < 100; ++i) request.Keep(std::string(50, 'x'));
   EXPECT_EQ(first, "first");
-  request.params.push_back({"id", "7"});
+  request.AddParam("id", "7");
   EXPECT_EQ(request.Param("id"), "7");
   EXPECT_EQ(request.Param("x"), std::nullopt);
 }

@@ -207,7 +207,7 @@ absl::Status Router::Run(const Target& target, const Search& search, Request& re
       const bool rest = target.rest && i + 1 == target.names.size();
       value = request.Keep(rest ? DecodeSegments(value) : DecodeSegment(value));
     }
-    request.params.push_back({target.names[i], value});
+    request.AddParam(target.names[i], value);
   }
   return target.handler(request, response);
 }

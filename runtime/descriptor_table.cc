@@ -1,5 +1,7 @@
 #include "runtime/descriptor_table.h"
 
+#include <utility>
+
 #include "absl/strings/str_format.h"
 #include "runtime/check.h"
 #include "runtime/hub.h"
@@ -24,6 +26,7 @@ void DescriptorTable::Unregister(int fd) {
   Entry& entry = entries_[fd];
   poller_.Remove(fd);
   entry.registered = false;
+  entry.watch = nullptr;
   --registered_;
   for (Fiber*& waiter : entry.waiters) {
     if (waiter == nullptr) continue;
@@ -67,6 +70,14 @@ void DescriptorTable::NotReady(int fd, Direction direction) {
   entry.ready[static_cast<int>(direction)] = false;
 }
 
+void DescriptorTable::WatchHangup(int fd, HangupWatch* watch) {
+  if (fd < 0 || static_cast<size_t>(fd) >= entries_.size() || !entries_[fd].registered) return;
+  Entry& entry = entries_[fd];
+  if (watch != nullptr && entry.hangup) return watch->OnHangup();
+  entry.watch = watch;
+  if (watch != nullptr) poller_.Rearm(fd, Direction::kRead);
+}
+
 void DescriptorTable::MarkReady(Entry& entry, Direction direction) {
   const int side = static_cast<int>(direction);
   entry.ready[side] = true;
@@ -81,7 +92,10 @@ void DescriptorTable::Dispatch(const Poller::Event& event) {
   if (fd >= entries_.size()) return;  // the hub's own wake-up, too
   Entry& entry = entries_[fd];
   if (!entry.registered || entry.generation != static_cast<uint32_t>(event.token >> 32)) return;
-  if (event.hangup) entry.hangup = true;
+  if (event.hangup) {
+    entry.hangup = true;
+    if (entry.watch != nullptr) std::exchange(entry.watch, nullptr)->OnHangup();
+  }
   if (event.readable) MarkReady(entry, Direction::kRead);
   if (event.writable) MarkReady(entry, Direction::kWrite);
 }

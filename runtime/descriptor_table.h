@@ -21,6 +21,16 @@ class Hub;
 
 class DescriptorTable {
  public:
+  // Told once that a descriptor's peer is gone or has ended its stream, whatever is left to read.
+  // Called from the hub's poll, or by WatchHangup(): must not park.
+  class HangupWatch {
+   public:
+    virtual void OnHangup() = 0;
+
+   protected:
+    ~HangupWatch() = default;
+  };
+
   DescriptorTable(Hub& hub, Poller& poller) : hub_(hub), poller_(poller) {}
 
   // Requires: non-blocking, not registered.
@@ -36,6 +46,11 @@ class DescriptorTable {
   // edge makes the descriptor ready again. Ignored for reads after a hang-up: no edge need follow.
   void NotReady(int fd, Direction direction);
 
+  // Tells `watch` of a hang-up: at once if it is known already. Null ends the watch. One for each
+  // descriptor. The poll(2) backend looks until the next bytes come, and no further. Requires:
+  // registered.
+  void WatchHangup(int fd, HangupWatch* watch);
+
   // From the hub's poll.
   void Dispatch(const Poller::Event& event);
 
@@ -45,6 +60,7 @@ class DescriptorTable {
  private:
   struct Entry {
     Fiber* waiters[2] = {nullptr, nullptr};
+    HangupWatch* watch = nullptr;
     uint32_t generation = 0;
     bool registered = false;
     bool ready[2] = {false, false};

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/hub.h"
 #include "runtime/timeout.h"
 
 namespace grove::http {
@@ -23,6 +24,8 @@ void BodyReader::Start(const Framing& framing, std::span<const Field>& trailers)
   if (ended_) return;
   left_ = framing.content_length();
   taken_ = 0;
+  waited_ = absl::ZeroDuration();
+  paced_bytes_ = 0;
   trailers_ = &trailers;
   if (kind_ == BodyKind::kChunked) decoder_.Reset();
 }
@@ -35,8 +38,7 @@ absl::Status BodyReader::Fail(int http_status, absl::Status status) {
 
 absl::Status BodyReader::FailRead(const absl::Status& status) {
   if (absl::IsDeadlineExceeded(status)) {
-    return Fail(408,
-                absl::DeadlineExceededError("the client sent nothing of the body for too long"));
+    return Fail(408, absl::DeadlineExceededError("the client sends the body too slowly"));
   }
   // Not the client's doing: a cancelled fiber, an outer Timeout's end.
   if (!absl::IsUnavailable(status)) return Fail(0, status);
@@ -62,26 +64,39 @@ absl::StatusOr<size_t> BodyReader::Read(std::span<char> buffer) {
   return got;
 }
 
-absl::Status BodyReader::Fill() {
-  Timeout timeout(options_.io_timeout);
-  absl::StatusOr<size_t> got = wire_.Fill();
+uint64_t BodyReader::PaceBytes() const {
+  const double bytes = absl::ToDoubleSeconds(options_.io_timeout) *
+                       static_cast<double>(options_.body_rate_min_bytes_per_s);
+  return std::max<uint64_t>(1, static_cast<uint64_t>(bytes));
+}
+
+// The time that passes between two calls is the handler's, not the client's.
+absl::StatusOr<size_t> BodyReader::Fill(std::span<char> direct) {
+  Hub& hub = *Hub::Current();
+  const MonotonicNanos began = hub.now();
+  Timeout timeout(options_.io_timeout - waited_);
+  absl::StatusOr<size_t> got = direct.empty() ? wire_.Fill() : wire_.ReadDirect(direct);
   if (!got.ok()) return FailRead(got.status());
   if (*got == 0) return Fail(0, absl::UnavailableError("the client left amid the body"));
-  return absl::OkStatus();
+  waited_ += absl::Nanoseconds(hub.now() - began);
+  paced_bytes_ += *got;
+  if (paced_bytes_ >= PaceBytes()) {
+    waited_ = absl::ZeroDuration();
+    paced_bytes_ = 0;
+  }
+  return got;
 }
 
 absl::StatusOr<size_t> BodyReader::ReadLength(std::span<char> buffer) {
   buffer = buffer.first(std::min<uint64_t>(buffer.size(), left_));
   size_t taken = 0;
   if (wire_.input().empty() && buffer.size() >= kDirectBytesMin) {
-    Timeout timeout(options_.io_timeout);
-    absl::StatusOr<size_t> got = wire_.ReadDirect(buffer);
-    if (!got.ok()) return FailRead(got.status());
-    if (*got == 0) return Fail(0, absl::UnavailableError("the client left amid the body"));
+    absl::StatusOr<size_t> got = Fill(buffer);
+    if (!got.ok()) return got;
     taken = *got;
   } else {
     if (wire_.input().empty()) {
-      if (absl::Status filled = Fill(); !filled.ok()) return filled;
+      if (absl::StatusOr<size_t> filled = Fill(); !filled.ok()) return filled;
     }
     const std::string_view unread = wire_.input().unread();
     taken = std::min(buffer.size(), unread.size());
@@ -114,7 +129,7 @@ absl::StatusOr<size_t> BodyReader::ReadChunked(std::span<char> buffer) {
       taken += data.size();
     } else if (taken > 0) {
       return taken;
-    } else if (absl::Status filled = Fill(); !filled.ok()) {
+    } else if (absl::StatusOr<size_t> filled = Fill(); !filled.ok()) {
       return filled;
     }
   }

@@ -36,12 +36,16 @@ class BodyReader final : public BodySource {
   // What the client did wrong, as an HTTP status; 0 if nothing.
   int failure_status() const { return failure_status_; }
   bool failed() const { return !failure_.ok(); }
+  // "100 Continue" has been sent by the handler.
+  void NoteContinue() { continue_due_ = false; }
 
  private:
   absl::Status Fail(int http_status, absl::Status status);
   // What a failed read of the socket means for the body.
   absl::Status FailRead(const absl::Status& status);
-  absl::Status Fill();
+  // Reads from the client, into `direct` or the buffer, as long as it is not too slow.
+  absl::StatusOr<size_t> Fill(std::span<char> direct = {});
+  uint64_t PaceBytes() const;
   absl::StatusOr<size_t> ReadLength(std::span<char> buffer);
   absl::StatusOr<size_t> ReadChunked(std::span<char> buffer);
 
@@ -52,6 +56,9 @@ class BodyReader final : public BodySource {
   bool continue_due_ = false;
   uint64_t left_ = 0;
   uint64_t taken_ = 0;
+  // The client's pace: how long we have waited for the bytes since the last mark.
+  absl::Duration waited_;
+  uint64_t paced_bytes_ = 0;
   int failure_status_ = 0;
   absl::Status failure_;
   std::span<const Field>* trailers_ = nullptr;

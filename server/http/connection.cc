@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "runtime/hub.h"
 #include "runtime/timeout.h"
+#include "server/http/retry_delay.h"
 
 namespace grove::http {
 namespace {
@@ -26,8 +27,28 @@ std::string_view AddressOf(std::string_view peer) {
   return peer.starts_with("unix:") ? peer : peer.substr(0, peer.rfind(':'));
 }
 
+// Runs what somebody else wrote. The one place besides a fiber's entry that catches: an exception
+// ends a request, not its connection's bookkeeping.
+template <typename F>
+absl::Status Guarded(const F& call) {
+  absl::Status result;
+  try {
+    result = call();
+  } catch (const std::exception& thrown) {
+    result = absl::InternalError(absl::StrCat("exception: ", thrown.what()));
+  } catch (...) {
+    result = absl::InternalError("exception of a type that std::exception does not know");
+  }
+  return result;
+}
+
+// Whole seconds, upwards: a client that comes too early is refused again (RFC 9110, 10.2.3).
+std::string RetryAfter(absl::Duration delay) {
+  return absl::StrCat(absl::ToInt64Seconds(absl::Ceil(delay, absl::Seconds(1))));
+}
+
 Request MakeRequest(const RequestHead& head, std::string_view peer, std::string_view client,
-                    BodySource& body) {
+                    BodySource& body, Exchange& exchange) {
   return {.method = head.method,
           .target = head.target,
           .path = head.path,
@@ -38,6 +59,7 @@ Request MakeRequest(const RequestHead& head, std::string_view peer, std::string_
           .trailers = {},
           .peer = peer,
           .body = &body,
+          .exchange = &exchange,
           .client = client};
 }
 
@@ -55,6 +77,7 @@ Connection::Connection(Socket socket, const ServerOptions& options, const Router
       client_(AddressOf(peer_)) {}
 
 void Connection::Run() {
+  fiber_ = Hub::Current()->running();
   while (AwaitHead() && Serve()) {
   }
   Hub::Current()->timers().Cancel(last_call_);
@@ -80,6 +103,7 @@ void Connection::LastCall::Fire(Timer& timer) {
 }
 
 void Connection::StopWaiting() {
+  reading_stopped_ = true;
   shutdown(wire_.socket().fd(), SHUT_RD);
 }
 
@@ -123,7 +147,8 @@ RequestParser::Result Connection::AwaitRestOfHead() {
 }
 
 bool Connection::MayKeepAlive() const {
-  return parser_.framing().keep_alive() && !draining_ && !body_.failed() &&
+  return parser_.framing().keep_alive() && !draining_ &&
+         served_ < options_.requests_per_connection_max && !body_.failed() &&
          !body_.continue_withheld() && body_.known_left() <= kDiscardBytesMax;
 }
 
@@ -134,6 +159,17 @@ absl::StatusOr<Transport*> Connection::HandOver() {
   --stats_.running;
   ++stats_.switched;
   return &*switched_;
+}
+
+void Connection::CancelOnDisconnect() {
+  if (reading_stopped_ || client_gone_) return;
+  watching_ = true;
+  Hub::Current()->descriptors().WatchHangup(wire_.socket().fd(), this);
+}
+
+void Connection::OnHangup() {
+  client_gone_ = true;
+  fiber_->Cancel();
 }
 
 bool Connection::Serve() {
@@ -148,17 +184,20 @@ bool Connection::Serve() {
   }
   ++stats_.requests;
   ++stats_.running;
+  ++served_;
   // Earlier responses of the batch must not wait for a handler that parks.
   bool alive = wire_.output().FlushSoon().ok();
   if (alive) {
     wire_.input().Consume(parser_.head_bytes());
     wire_.Pin();
-    Request request = MakeRequest(head, peer_, client_, body_);
+    Request request = MakeRequest(head, peer_, client_, body_, *this);
     body_.Start(parser_.framing(), request.trailers);
     writer_.Start(head.method == "HEAD", head.version_minor);
     Response response(writer_);
     const absl::Status result = RunHandler(request, response);
-    alive = (result.ok() || AnswerFailure(request, response, result)) && Conclude();
+    const bool answered = result.ok() || AnswerFailure(request, response, result);
+    RunPostHooks(request, response);
+    alive = answered && Conclude() && !client_gone_;
     wire_.Unpin();
   }
   --(switched_.has_value() ? stats_.switched : stats_.running);
@@ -166,22 +205,39 @@ bool Connection::Serve() {
 }
 
 absl::Status Connection::RunHandler(Request& request, Response& response) {
-  absl::Status result;
-  // The one place besides a fiber's entry that catches: a handler's exception ends its request,
-  // not its connection's bookkeeping.
-  try {
-    result = router_.Dispatch(request, response);
-    if (result.ok()) result = response.Finish();
-  } catch (const std::exception& thrown) {
-    result = absl::InternalError(absl::StrCat("exception: ", thrown.what()));
-  } catch (...) {
-    result = absl::InternalError("exception of a type that std::exception does not know");
+  absl::Status result = Guarded([&] {
+    absl::Status handled = router_.Dispatch(request, response);
+    return handled.ok() ? response.Finish() : handled;
+  });
+  if (std::exchange(watching_, false)) {
+    Hub::Current()->descriptors().WatchHangup(wire_.socket().fd(), nullptr);
   }
   return result;
 }
 
+void Connection::RunPostHooks(const Request& request, Response& response) {
+  const std::vector<PostHook> hooks = response.TakePostHooks();
+  if (hooks.empty()) return;
+  const bool sent = wire_.output().Flush().ok();
+  const ResponseOutcome outcome{.status = writer_.status(),
+                                .body_bytes = writer_.body_bytes(),
+                                .complete = sent && writer_.complete()};
+  for (const PostHook& hook : hooks) {
+    const absl::Status ran = Guarded([&] {
+      hook(outcome);
+      return absl::OkStatus();
+    });
+    if (!ran.ok() && options_.on_failure) options_.on_failure(request, ran);
+  }
+}
+
 bool Connection::AnswerFailure(const Request& request, const Response& response,
                                const absl::Status& failure) {
+  // As it asked for: no failure of the handler's.
+  if (client_gone_ && absl::IsCancelled(failure)) {
+    if (writer_.begun()) Abort();
+    return false;
+  }
   ++stats_.handler_failures;
   if (options_.on_failure) options_.on_failure(request, failure);
   if (writer_.complete()) return true;
@@ -199,7 +255,12 @@ bool Connection::AnswerFailure(const Request& request, const Response& response,
   const bool tell = status < 500 && !failure.message().empty();
   std::string text(tell ? std::string(failure.message()) : std::string(ReasonPhrase(status)));
   text += "\r\n";
-  return writer_.Send(status, response.always(), "text/plain", text).ok();
+  const Fields always = response.always();
+  std::vector<std::pair<std::string, std::string>> fields(always.begin(), always.end());
+  if (const auto delay = RetryDelayOf(failure); delay && (status == 429 || status == 503)) {
+    fields.emplace_back("Retry-After", RetryAfter(*delay));
+  }
+  return writer_.Send(status, fields, "text/plain", text).ok();
 }
 
 bool Connection::Conclude() {

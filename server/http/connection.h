@@ -8,6 +8,8 @@
 #include <optional>
 #include <string>
 
+#include "runtime/descriptor_table.h"
+#include "runtime/fiber.h"
 #include "runtime/socket.h"
 #include "runtime/timer_queue.h"
 #include "server/http/body_reader.h"
@@ -28,7 +30,10 @@ inline constexpr uint64_t kDiscardBytesMax = 64 * 1024;
 inline constexpr uint64_t kLingerBytesMax = 256 * 1024;
 inline constexpr absl::Duration kLingerTimeout = absl::Seconds(1);
 
-class Connection final : private ResponseWriter::KeepAlive, private ResponseWriter::TakeOver {
+class Connection final : private ResponseWriter::KeepAlive,
+                         private ResponseWriter::TakeOver,
+                         private Exchange,
+                         private DescriptorTable::HangupWatch {
  public:
   // All but `socket` must outlive it.
   Connection(Socket socket, const ServerOptions& options, const Router& router,
@@ -58,6 +63,7 @@ class Connection final : private ResponseWriter::KeepAlive, private ResponseWrit
   // Answers the request whose head was parsed; false if the connection ends with it.
   bool Serve();
   absl::Status RunHandler(Request& request, Response& response);
+  void RunPostHooks(const Request& request, Response& response);
   // Answers for a handler that failed before it began. False if there is nobody to answer.
   bool AnswerFailure(const Request& request, const Response& response, const absl::Status& failure);
   // After the handler: whether the next request may follow.
@@ -67,6 +73,9 @@ class Connection final : private ResponseWriter::KeepAlive, private ResponseWrit
   void Abort();
   bool MayKeepAlive() const override;
   absl::StatusOr<Transport*> HandOver() override;
+  void NoteContinue() override { body_.NoteContinue(); }
+  void CancelOnDisconnect() override;
+  void OnHangup() override;
 
   const ServerOptions& options_;
   const Router& router_;
@@ -82,6 +91,13 @@ class Connection final : private ResponseWriter::KeepAlive, private ResponseWrit
   // Whether a request came.
   bool used_ = false;
   bool draining_ = false;
+  uint64_t served_ = 0;
+  // StopWaiting() has ended our reading: a hang-up is our own.
+  bool reading_stopped_ = false;
+  // The request under way asked for its end when the client goes away; then, that it has.
+  bool watching_ = false;
+  bool client_gone_ = false;
+  Fiber* fiber_ = nullptr;  // that runs Run()
   LastCall last_call_{*this};
 };
 

@@ -183,7 +183,7 @@ TEST_F(ConnectionTest, StreamsInChunksGatheredWithTrailers) {
     Client client = Connect();
     EXPECT_EQ(WithoutDate(client.Ask("GET /stream HTTP/1.1\r\nHost: a\r\n\r\n")),
               "HTTP/1.1 200 OK\r\nServer: grove\r\nTransfer-Encoding: chunked\r\n\r\n"
-              "1\r\na\r\n2\r\nbb\r\n3\r\nccc\r\n0\r\nX-Sum: 3\r\n\r\n");
+              "6\r\nabbccc\r\n0\r\nX-Sum: 3\r\n\r\n");
     Client old = Connect();
     old.Send("GET /stream HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
     EXPECT_EQ(WithoutDate(old.ReadAll()),

@@ -159,6 +159,28 @@ absl::StatusOr<Transport*> Response::SwitchProtocols(std::string_view protocol) 
   return transport;
 }
 
+absl::Status Response::Flush() {
+  if (!begun_) {
+    if (absl::Status begun = Begin(std::nullopt); !begun.ok()) return begun;
+  }
+  return sink_.Flush();
+}
+
+absl::Status Response::SendInterim(int status, Fields fields) {
+  if (begun_) return absl::FailedPreconditionError("the response has begun already");
+  // 101 ends HTTP on the connection: no handler's to send.
+  if (status < 100 || status > 199 || status == 101) {
+    return absl::InternalError(absl::StrCat(status, " is no status of an interim response"));
+  }
+  for (const auto& [name, value] : fields) {
+    if (!IsToken(name) || !IsValue(value) || IsFramingField(name) ||
+        EqualsIgnoreCase(name, "connection") || EqualsIgnoreCase(name, "content-length")) {
+      return absl::InternalError(absl::StrCat("an interim response has no field ", name));
+    }
+  }
+  return sink_.SendInterim(status, fields);
+}
+
 absl::Status Response::Finish() {
   if (finished_) return absl::OkStatus();
   if (!begun_) {
@@ -196,7 +218,7 @@ int StatusToHttp(absl::StatusCode code) {
     case absl::StatusCode::kUnavailable:
       return 503;
     case absl::StatusCode::kCancelled:
-      return 503;  // only a shutdown cancels a handler
+      return 503;  // by a shutdown; a client that went away hears nothing
     case absl::StatusCode::kDeadlineExceeded:
       return 504;
     default:
@@ -210,6 +232,10 @@ std::string_view ReasonPhrase(int status) {
       return "Continue";
     case 101:
       return "Switching Protocols";
+    case 102:
+      return "Processing";
+    case 103:
+      return "Early Hints";
     case 200:
       return "OK";
     case 201:

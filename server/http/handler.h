@@ -39,7 +39,19 @@ using Fields = std::span<const std::pair<std::string, std::string>>;
 
 class Transport;
 
-// Where a response goes.
+// What became of a response.
+struct ResponseOutcome {
+  int status = 0;           // of the head that was sent; 0: none was
+  uint64_t body_bytes = 0;  // handed over, without framing
+  // Whole, and taken over by the kernel. Otherwise the client went away or saw it cut short.
+  bool complete = false;
+};
+
+// Runs after a response, whatever became of it. What it throws is logged as the handler's failure.
+using PostHook = std::function<void(const ResponseOutcome&)>;
+
+// Where a response goes. One that wraps another (compression, counting) passes on SendInterim and
+// Flush too.
 class ResponseSink {
  public:
   virtual ~ResponseSink() = default;
@@ -52,6 +64,13 @@ class ResponseSink {
                             std::string_view body);
   // Switches the connection to `protocol`. By default kUnimplemented.
   virtual absl::StatusOr<Transport*> Switch(std::string_view protocol, Fields fields);
+  // As Write, with `length` bytes of `file` from `offset` on. By default reads and Writes them in
+  // pieces; a wire form that can spares the copy.
+  virtual absl::Status WriteFile(int file, uint64_t offset, uint64_t length);
+  // An interim response (1xx). By default dropped, as a recipient may.
+  virtual absl::Status SendInterim(int /*status*/, Fields /*fields*/) { return absl::OkStatus(); }
+  // Hands what is gathered to the kernel. By default there is nothing.
+  virtual absl::Status Flush() { return absl::OkStatus(); }
 };
 
 // A connection whose request switched it to another protocol: bytes in both directions, whatever
@@ -83,6 +102,13 @@ struct PathParam {
   std::string_view value;
 };
 
+// The exchange that a request belongs to, as far as its handler may touch it. A seam as BodySource.
+class Exchange {
+ public:
+  virtual ~Exchange() = default;
+  virtual void CancelOnDisconnect() = 0;
+};
+
 struct Request {
   std::string_view method;          // as sent: methods are case-sensitive (RFC 9110, 9.1)
   std::string_view target;          // as sent
@@ -94,6 +120,7 @@ struct Request {
   std::span<const Field> trailers;  // once the body has been read to its end
   std::string_view peer;            // "127.0.0.1:51724", "unix:"
   BodySource* body = nullptr;
+  Exchange* exchange = nullptr;
   // What routing and middleware find out.
   std::string_view route_path;       // the path in the form of server/http/path.h
   std::string_view scheme = "http";  // "https" behind TLS, also that of a trusted proxy
@@ -120,6 +147,12 @@ struct Request {
   absl::StatusOr<size_t> ReadBody(std::span<char> buffer) { return body->Read(buffer); }
   // The rest of the body; kResourceExhausted if it is longer than `bytes_max`. **Parks.**
   absl::StatusOr<std::string> ReadWholeBody(size_t bytes_max = 8 << 20);
+  // From now on the handler's fiber is cancelled when the client goes away: this and every later
+  // park returns kCancelled. A client that ends its own stream counts as gone, though it may still
+  // read. Requests behind this one stay unread.
+  void CancelOnDisconnect() {
+    if (exchange != nullptr) exchange->CancelOnDisconnect();
+  }
 };
 
 class Response {
@@ -145,12 +178,31 @@ class Response {
   // A piece of a streamed body; the first one sends the head. **Parks** while the client doesn't
   // take it. kUnavailable: the client is gone.
   absl::Status Write(std::string_view bytes);
+  // As Write, with `length` bytes of the open file `file` from `offset` on; its position stays.
+  // Without a copy where the wire form can (sendfile(2)). What is not in the page cache is read
+  // from the disk by the hub's thread. kOutOfRange: the file ends before. **Parks.**
+  absl::Status WriteFile(int file, uint64_t offset, uint64_t length);
+  // Hands to the kernel what was written; begins the response if need be. Seldom needed: pieces are
+  // gathered, but never past 16 KiB, the handler's next park, or its end. **Parks.**
+  absl::Status Flush();
+  // An interim response before the final one: 100, or 102 to 199, such as 103 Early Hints (RFC
+  // 8297). Left out where the client knows none (HTTP/1.0). **Parks.**
+  absl::Status SendInterim(int status, Fields fields);
   // The whole answer at once, with Content-Length. No Content-Type if that is empty.
   absl::Status Send(int status, std::string_view content_type, std::string_view body);
   // Answers that the connection speaks `protocol` from now on (101 in HTTP/1.1), with the fields
   // added so far. Sends nothing on failure. kUnavailable: the server drains; kFailedPrecondition:
   // a body is left to be read, or the request's version can't switch.
   absl::StatusOr<Transport*> SwitchProtocols(std::string_view protocol);
+  // As Send, with a body out of `file`; see WriteFile. **Parks.**
+  absl::Status SendFile(int status, std::string_view content_type, int file, uint64_t offset,
+                        uint64_t length);
+  // Has `hook` run after the response was sent, and also when the client went away or the handler
+  // failed; in the order added. The request's views are still valid. It may park, which delays the
+  // connection's next request; on a cancelled fiber its parks fail.
+  void AddPostHook(PostHook hook) { post_hooks_.push_back(std::move(hook)); }
+  // For the server.
+  std::vector<PostHook> TakePostHooks() { return std::exchange(post_hooks_, {}); }
   // After the last Write, and in a wire form that has trailers.
   void AddTrailer(std::string_view name, std::string_view value);
   // Ends the response; called by the server if the handler did not.
@@ -173,6 +225,7 @@ class Response {
   size_t always_ = 0;  // so many of the first fields
   std::vector<std::pair<std::string, std::string>> fields_;
   std::vector<std::pair<std::string, std::string>> trailers_;
+  std::vector<PostHook> post_hooks_;
 };
 
 // Runs on a fiber. An error Status, or an exception, before the first byte becomes a 4xx or 5xx

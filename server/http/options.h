@@ -19,8 +19,16 @@ struct ServerOptions {
   absl::Duration idle_timeout = absl::Seconds(75);
   // From a request's first byte to its head's end; then 408.
   absl::Duration header_timeout = absl::Seconds(10);
-  // The longest silence while a body is read, or while the client does not take bytes.
+  // The longest silence while a body is read, and while the client does not take bytes: 64 KiB of a
+  // response (kOutputSliceBytes), or what is left of it, must be taken within this time.
   absl::Duration io_timeout = absl::Seconds(30);
+  // What a client must send of a body, on average over io_timeout of our waiting; then 408. Keeps
+  // one that drips a byte now and then from holding a fiber for ever. (Apache's mod_reqtimeout
+  // asks for 500 B/s, Kestrel for 240.)
+  uint64_t body_rate_min_bytes_per_s = 100;
+  // Answered on one connection; the last response says "Connection: close". Spreads clients anew
+  // over workers.
+  uint64_t requests_per_connection_max = 1'000'000;
   // While draining, for the first request of a client that has just connected.
   absl::Duration first_request_grace = absl::Milliseconds(500);
   // 413 beyond.

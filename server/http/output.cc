@@ -1,15 +1,28 @@
 #include "server/http/output.h"
 
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 
+#include "absl/strings/str_cat.h"
 #include "runtime/hub.h"
+#include "runtime/pipe.h"
+#include "runtime/send_file.h"
 #include "runtime/timeout.h"
 
 namespace grove::http {
+namespace {
+
+absl::Status FileEnded(uint64_t offset, uint64_t left) {
+  return absl::OutOfRangeError(absl::StrCat("the file ends at byte ", offset, ", ", left,
+                                            " bytes before the end of what was promised"));
+}
+
+}  // namespace
 
 void ByteBlock::Grow(size_t bytes) {
   const size_t wanted = std::max({size_ + bytes, capacity_ * 2, size_t{512}});
@@ -36,6 +49,7 @@ absl::Status Output::Flush() {
 absl::Status Output::WritePending() {
   while (failure_.ok() && !pending_.empty()) {
     writing_ = true;
+    ++batch_;
     std::swap(pending_, taken_);
     failure_ = WriteNow(taken_.view(), {});
     taken_.Clear();
@@ -52,6 +66,7 @@ absl::Status Output::Write(std::string_view bytes) {
   }
   if (absl::Status turn = AwaitTurn(); !turn.ok()) return turn;
   writing_ = true;
+  ++batch_;
   std::swap(pending_, taken_);
   failure_ = WriteNow(taken_.view(), bytes);
   taken_.Clear();
@@ -60,7 +75,8 @@ absl::Status Output::Write(std::string_view bytes) {
 }
 
 // Mostly the kernel takes all at once: no time-out needs to be armed for that.
-absl::Status Output::WriteNow(std::string_view first, std::string_view second) {
+absl::Status Output::WriteNow(std::string_view first, std::string_view second, Follow follow) {
+  const int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (follow == Follow::kMore ? MSG_MORE : 0);
   iovec parts[] = {{const_cast<char*>(first.data()), first.size()},
                    {const_cast<char*>(second.data()), second.size()}};
   msghdr message{};
@@ -68,9 +84,8 @@ absl::Status Output::WriteNow(std::string_view first, std::string_view second) {
   message.msg_iovlen = second.empty() ? 1 : 2;
   ssize_t sent = 0;
   if (socket_.open()) {
-    sent = second.empty()
-               ? send(socket_.fd(), first.data(), first.size(), MSG_NOSIGNAL | MSG_DONTWAIT)
-               : sendmsg(socket_.fd(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    sent = second.empty() ? send(socket_.fd(), first.data(), first.size(), flags)
+                          : sendmsg(socket_.fd(), &message, flags);
     if (sent < 0 && errno != EAGAIN && errno != EINTR) return ErrnoStatus(errno, "send");
   }
   const size_t taken = std::max<ssize_t>(sent, 0);
@@ -91,6 +106,74 @@ absl::Status Output::WriteSlowly(std::string_view bytes) {
     bytes_out_ += slice.size();
     bytes.remove_prefix(slice.size());
   }
+  return absl::OkStatus();
+}
+
+absl::Status Output::WriteFile(int file, uint64_t offset, uint64_t length) {
+  if (!failure_.ok()) return failure_;
+  if (pending_.size() + length <= kOutputGatherBytes) return AppendFile(file, offset, length);
+  if (absl::Status turn = AwaitTurn(); !turn.ok()) return turn;
+  writing_ = true;
+  ++batch_;
+  std::swap(pending_, taken_);
+  if (!taken_.empty()) failure_ = WriteNow(taken_.view(), {}, Follow::kMore);
+  taken_.Clear();
+  absl::Status sent = failure_.ok() ? SendFileNow(file, offset, length) : failure_;
+  // A file that is too short is not the client's failure: it still hears that the body breaks off.
+  if (!absl::IsOutOfRange(sent)) failure_ = sent;
+  writing_ = false;
+  return sent;
+}
+
+absl::Status Output::AppendFile(int file, uint64_t offset, uint64_t length) {
+  while (length > 0) {
+    char* const place = pending_.Reserve(length);
+    const ssize_t got = pread(file, place, length, static_cast<off_t>(offset));
+    if (got < 0 && errno == EINTR) continue;
+    // The head is out: whoever promised these bytes must break off.
+    if (got < 0) return ErrnoStatus(errno, "pread");
+    if (got == 0) return FileEnded(offset, length);
+    pending_.Commit(place + got);
+    offset += static_cast<uint64_t>(got);
+    length -= static_cast<uint64_t>(got);
+  }
+  return absl::OkStatus();
+}
+
+// As WriteNow: no time-out is armed for what the kernel takes at once.
+absl::Status Output::SendFileNow(int file, uint64_t offset, uint64_t length) {
+  IgnoreBrokenPipes();
+  while (length > 0) {
+    if (!socket_.open()) return absl::AbortedError("the connection was closed");
+    off_t at = static_cast<off_t>(offset);
+    const ssize_t sent =
+        sendfile(socket_.fd(), file, &at, std::min<uint64_t>(length, kSendFileChunkBytes));
+    if (sent == 0) return FileEnded(offset, length);
+    if (sent > 0) {
+      bytes_out_ += static_cast<uint64_t>(sent);
+      offset += static_cast<uint64_t>(sent);
+      length -= static_cast<uint64_t>(sent);
+      if (length > 0) Yield();
+    } else if (errno == EAGAIN) {
+      if (absl::Status status = AwaitFileRoom(file, offset, length); !status.ok()) return status;
+    } else if (errno != EINTR) {
+      return ErrnoStatus(errno, "sendfile");
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Sends the next slice as the client takes it.
+absl::Status Output::AwaitFileRoom(int file, uint64_t& offset, uint64_t& length) {
+  const uint64_t slice = std::min<uint64_t>(length, kOutputSliceBytes);
+  Timeout timeout(io_timeout_);
+  if (absl::Status sent = SendFile(socket_, file, static_cast<int64_t>(offset), slice);
+      !sent.ok()) {
+    return sent;
+  }
+  bytes_out_ += slice;
+  offset += slice;
+  length -= slice;
   return absl::OkStatus();
 }
 

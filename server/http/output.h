@@ -21,7 +21,7 @@ namespace grove::http {
 
 // Beyond, Append's caller flushes; larger pieces are not copied at all.
 inline constexpr size_t kOutputGatherBytes = 16 * 1024;
-// Written under one time-out: a client must take this much per io_timeout.
+// Written under one time-out: a client must take this much per io_timeout, or it is cut off.
 inline constexpr size_t kOutputSliceBytes = 64 * 1024;
 
 // A growing block of bytes that does not clear what it grows by.
@@ -72,17 +72,29 @@ class Output {
   absl::Status Flush();
   // Sends `bytes` after what is pending, copying them only if they are few. **Parks** if many.
   absl::Status Write(std::string_view bytes);
+  // As Write, with `length` bytes of `file` from `offset` on: copied behind what is pending if they
+  // are few, else by sendfile(2), with what is pending in the same segments. kOutOfRange: the file
+  // ends before, and what there was has been sent. **Parks** if many.
+  absl::Status WriteFile(int file, uint64_t offset, uint64_t length);
   // Has what is pending sent as soon as this fiber parks.
   absl::Status FlushSoon();
   // Waits until no fiber of its own is left; call before it dies. **Parks.**
   void Settle();
   // Gives memory back while the connection is idle.
   void Trim();
+  // Changes when pending() has been taken to be written: what was appended before is out of reach.
+  uint64_t batch() const { return batch_; }
 
  private:
   absl::Status AwaitTurn();
   absl::Status WritePending();
-  absl::Status WriteNow(std::string_view first, std::string_view second);
+  enum class Follow : uint8_t { kNothing, kMore };
+  // `follow`: whether the kernel may hold a last, partial segment back for what comes next.
+  absl::Status WriteNow(std::string_view first, std::string_view second,
+                        Follow follow = Follow::kNothing);
+  absl::Status AppendFile(int file, uint64_t offset, uint64_t length);
+  absl::Status SendFileNow(int file, uint64_t offset, uint64_t length);
+  absl::Status AwaitFileRoom(int file, uint64_t& offset, uint64_t& length);
   absl::Status WriteSlowly(std::string_view bytes);
 
   Socket& socket_;
@@ -90,6 +102,7 @@ class Output {
   uint64_t& bytes_out_;
   ByteBlock pending_;
   ByteBlock taken_;  // while it is written
+  uint64_t batch_ = 0;
   bool writing_ = false;
   absl::Status failure_;
   FiberHandle flusher_;

@@ -14,8 +14,8 @@ namespace {
 constexpr size_t kCopyBytesMax = 8 * 1024;
 // Status line, standing fields, Connection, Content-Length, "Content-Type: " and line ends.
 constexpr size_t kHeadBytesMax = 320;
-// Hexadecimal size and line end.
-constexpr size_t kChunkHeadBytesMax = 18;
+// A number, as PutNumber bounds it, and a line end.
+constexpr size_t kChunkHeadBytesMax = 22;
 
 char* Put(char* place, std::string_view text) {
   std::memcpy(place, text.data(), text.size());
@@ -49,6 +49,9 @@ void ResponseWriter::Start(bool head_request, int version_minor) {
   bodiless_ = false;
   delimiter_ = Delimiter::kNone;
   left_ = 0;
+  status_ = 0;
+  body_bytes_ = 0;
+  last_chunk_ = {};
 }
 
 absl::StatusOr<ResponseWriter::Said> ResponseWriter::Read(Fields fields) {
@@ -116,6 +119,7 @@ void ResponseWriter::WriteHead(int status, Fields fields, const Said& said,
   }
   block.Commit(Put(p, "\r\n"));
   begun_ = true;
+  status_ = status;
   stats_.CountResponse(status);
 }
 
@@ -132,23 +136,84 @@ absl::Status ResponseWriter::Begin(int status, Fields fields, std::optional<size
 absl::Status ResponseWriter::Write(std::string_view bytes) {
   if (bodiless_) return absl::OkStatus();
   if (delimiter_ == Delimiter::kChunked) return WriteChunk(bytes);
-  if (delimiter_ == Delimiter::kLength) {
-    if (bytes.size() > left_) {
-      return absl::InternalError(absl::StrCat("the handler wrote ", bytes.size(), " bytes where ",
-                                              left_, " were left of its Content-Length"));
-    }
-    left_ -= bytes.size();
-  }
+  if (absl::Status taken = TakeFromLength(bytes.size()); !taken.ok()) return taken;
+  body_bytes_ += bytes.size();
   if (absl::Status written = output_.Write(bytes); !written.ok()) return written;
   return output_.FlushSoon();
 }
 
-absl::Status ResponseWriter::WriteChunk(std::string_view bytes) {
+absl::Status ResponseWriter::TakeFromLength(uint64_t bytes) {
+  if (delimiter_ != Delimiter::kLength) return absl::OkStatus();
+  if (bytes > left_) {
+    return absl::InternalError(absl::StrCat("the handler wrote ", bytes, " bytes where ", left_,
+                                            " were left of its Content-Length"));
+  }
+  left_ -= bytes;
+  return absl::OkStatus();
+}
+
+absl::Status ResponseWriter::WriteFile(int file, uint64_t offset, uint64_t length) {
+  if (bodiless_) return absl::OkStatus();
+  if (absl::Status taken = TakeFromLength(length); !taken.ok()) return taken;
+  body_bytes_ += length;
+  const bool chunked = delimiter_ == Delimiter::kChunked;
+  if (chunked) PutChunkHead(length);
+  if (absl::Status written = output_.WriteFile(file, offset, length); !written.ok()) return written;
+  if (chunked) output_.pending().Append("\r\n");
+  return output_.FlushSoon();
+}
+
+absl::Status ResponseWriter::SendInterim(int status, Fields fields) {
+  if (version_minor_ == 0) return absl::OkStatus();  // RFC 9110, 15.2
+  ByteBlock& block = output_.pending();
+  block.Append(StatusLine(status));
+  for (const auto& [name, value] : fields) {
+    char* p = block.Reserve(name.size() + value.size() + 4);
+    block.Commit(PutField(p, name, value));
+  }
+  block.Append("\r\n");
+  if (status == 100) connection_.NoteContinue();
+  return output_.FlushSoon();
+}
+
+void ResponseWriter::PutChunkHead(uint64_t bytes) {
   char* p = output_.pending().Reserve(kChunkHeadBytesMax);
-  p = Put(PutNumber(p, bytes.size(), 16), "\r\n");
-  output_.pending().Commit(p);
+  output_.pending().Commit(Put(PutNumber(p, bytes, 16), "\r\n"));
+}
+
+// Rewrites the size in front of the last chunk's data, which moves if that takes a digit more.
+bool ResponseWriter::ExtendChunk(std::string_view bytes) {
+  ByteBlock& block = output_.pending();
+  LastChunk& chunk = last_chunk_;
+  if (chunk.bytes == 0 || chunk.batch != output_.batch() || chunk.end != block.size() ||
+      block.size() + bytes.size() > kOutputGatherBytes) {
+    return false;
+  }
+  char size[kChunkHeadBytesMax];
+  const size_t size_bytes = Put(PutNumber(size, chunk.bytes + bytes.size(), 16), "\r\n") - size;
+  block.Reserve(bytes.size() + kChunkHeadBytesMax);
+  char* const head = block.Reserve(0) - (chunk.end - chunk.at);
+  const size_t old_size_bytes = chunk.end - chunk.at - chunk.bytes - 2;
+  if (size_bytes != old_size_bytes) {
+    std::memmove(head + size_bytes, head + old_size_bytes, chunk.bytes);
+  }
+  Put(head, {size, size_bytes});
+  block.Commit(Put(Put(head + size_bytes + chunk.bytes, bytes), "\r\n"));
+  chunk.bytes += bytes.size();
+  chunk.end = block.size();
+  return true;
+}
+
+absl::Status ResponseWriter::WriteChunk(std::string_view bytes) {
+  body_bytes_ += bytes.size();
+  if (ExtendChunk(bytes)) return output_.FlushSoon();
+  const size_t at = output_.pending().size();
+  const uint64_t batch = output_.batch();
+  PutChunkHead(bytes.size());
   if (absl::Status written = output_.Write(bytes); !written.ok()) return written;
   output_.pending().Append("\r\n");
+  last_chunk_ = {};
+  if (batch == output_.batch()) last_chunk_ = {batch, at, bytes.size(), output_.pending().size()};
   return output_.FlushSoon();
 }
 
@@ -207,6 +272,7 @@ absl::Status ResponseWriter::Send(int status, Fields fields, std::string_view co
   WriteHead(status, fields, said, content_type, body.size());
   complete_ = true;
   if (bodiless_ || body.empty()) return absl::OkStatus();
+  body_bytes_ = body.size();
   if (body.size() <= kCopyBytesMax && output_.pending().size() <= kOutputGatherBytes) {
     output_.pending().Append(body);
     return absl::OkStatus();

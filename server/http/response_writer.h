@@ -1,8 +1,13 @@
 // ResponseWriter: a connection's ResponseSink: heads and bodies in the form of HTTP/1.1.
 //
 // It decides how a body is delimited (RFC 9112, 6.3): by Content-Length where the length is known,
-// else chunked, else (HTTP/1.0) by the end of the connection. Small pieces are gathered; what
-// waits is sent as soon as the fiber parks. Hub thread only.
+// else chunked, else (HTTP/1.0) by the end of the connection.
+//
+// Small pieces are gathered, and those of a chunked body joined into one chunk. The one rule for
+// when they leave: at 16 KiB, by Flush(), and otherwise as soon as the fiber parks or the response
+// ends (with those of the rest of a pipelined batch). So a handler that waits for something never
+// withholds what it has written, and needs no minimum chunk size against one that doesn't wait.
+// Hub thread only.
 #ifndef GROVE_SERVER_HTTP_RESPONSE_WRITER_H_
 #define GROVE_SERVER_HTTP_RESPONSE_WRITER_H_
 
@@ -18,11 +23,14 @@ namespace grove::http {
 
 class ResponseWriter final : public ResponseSink {
  public:
-  // Asked when a head is sent: whether the connection can go on after this response.
+  // Asked when a head is sent.
   class KeepAlive {
    public:
     virtual ~KeepAlive() = default;
+    // Whether the connection can go on after this response.
     virtual bool MayKeepAlive() const = 0;
+    // The client has been told to send its body.
+    virtual void NoteContinue() = 0;
   };
 
   // Asked when a response switches protocols: the connection's bytes, or why it can't be.
@@ -34,7 +42,7 @@ class ResponseWriter final : public ResponseSink {
 
   // All must outlive it.
   ResponseWriter(Output& output, StandingFields& standing, ServerStats& stats,
-                 const KeepAlive& connection, TakeOver& take_over)
+                 KeepAlive& connection, TakeOver& take_over)
       : output_(output),
         standing_(standing),
         stats_(stats),
@@ -50,11 +58,18 @@ class ResponseWriter final : public ResponseSink {
   absl::Status Send(int status, Fields fields, std::string_view content_type,
                     std::string_view body) override;
   absl::StatusOr<Transport*> Switch(std::string_view protocol, Fields fields) override;
+  absl::Status WriteFile(int file, uint64_t offset, uint64_t length) override;
+  absl::Status SendInterim(int status, Fields fields) override;
+  absl::Status Flush() override { return output_.Flush(); }
 
   // A head was sent.
   bool begun() const { return begun_; }
   // The response is whole as far as its recipient can tell.
   bool complete() const { return complete_; }
+  // Of the head that was sent; 0 if none was.
+  int status() const { return status_; }
+  // Of the body, without framing.
+  uint64_t body_bytes() const { return body_bytes_; }
   // The head promised that the connection goes on.
   bool keeps_alive() const { return keep_alive_; }
   // Only the end of the connection ends the body: cutting it short must look like a failure.
@@ -75,12 +90,15 @@ class ResponseWriter final : public ResponseSink {
   void Decide(int status, const Said& said, std::optional<uint64_t> body_bytes);
   void WriteHead(int status, Fields fields, const Said& said, std::string_view content_type,
                  std::optional<uint64_t> body_bytes);
+  absl::Status TakeFromLength(uint64_t bytes);
+  void PutChunkHead(uint64_t bytes);
+  bool ExtendChunk(std::string_view bytes);
   absl::Status WriteChunk(std::string_view bytes);
 
   Output& output_;
   StandingFields& standing_;
   ServerStats& stats_;
-  const KeepAlive& connection_;
+  KeepAlive& connection_;
   TakeOver& take_over_;
 
   bool head_request_ = false;
@@ -91,6 +109,15 @@ class ResponseWriter final : public ResponseSink {
   bool bodiless_ = false;  // whatever the fields say: HEAD, 204, 304
   Delimiter delimiter_ = Delimiter::kNone;
   uint64_t left_ = 0;  // of a body with a length
+  int status_ = 0;
+  uint64_t body_bytes_ = 0;
+  // The chunk at the end of what is pending: it can grow while that has not been taken.
+  struct LastChunk {
+    uint64_t batch = 0;
+    size_t at = 0;     // where its size stands
+    size_t bytes = 0;  // its data; 0: there is none
+    size_t end = 0;
+  } last_chunk_;
 };
 
 }  // namespace grove::http

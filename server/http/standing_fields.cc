@@ -20,18 +20,6 @@ std::array<std::string, kStatusLast - kStatusFirst + 1> MakeStatusLines() {
 
 }  // namespace
 
-std::string FormatHttpDate(std::time_t seconds) {
-  // Not strftime(3): names of days and months must not depend on the locale.
-  static constexpr const char* kDays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-  static constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                            "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  std::tm utc;
-  gmtime_r(&seconds, &utc);
-  return absl::StrFormat("%s, %02d %s %04d %02d:%02d:%02d GMT", kDays[utc.tm_wday], utc.tm_mday,
-                         kMonths[utc.tm_mon], utc.tm_year + 1900, utc.tm_hour, utc.tm_min,
-                         utc.tm_sec);
-}
-
 std::string_view StatusLine(int status) {
   static const auto& lines = *new std::array(MakeStatusLines());
   return lines[status - kStatusFirst];

@@ -9,10 +9,9 @@
 #include <string>
 #include <string_view>
 
-namespace grove::http {
+#include "server/http/http_date.h"
 
-// "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110, 5.6.7).
-std::string FormatHttpDate(std::time_t seconds);
+namespace grove::http {
 
 // "HTTP/1.1 200 OK\r\n"; built at the first use and kept.
 std::string_view StatusLine(int status);

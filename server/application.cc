@@ -59,7 +59,17 @@ void Application::AddHandlerFactory(std::string name, HandlerFactory factory) {
   if (factory == nullptr) {
     mistakes_.push_back(absl::StrCat("the factory of handler \"", name, "\" is empty"));
   }
-  if (!handlers_.try_emplace(name, std::move(factory)).second) {
+  if (folder_handlers_.contains(name) || !handlers_.try_emplace(name, std::move(factory)).second) {
+    mistakes_.push_back(absl::StrCat("handler \"", name, "\" is added twice"));
+  }
+}
+
+void Application::AddFolderHandlerFactory(std::string name, FolderHandlerFactory factory) {
+  if (name.empty()) mistakes_.push_back("a handler has no name");
+  if (factory == nullptr) {
+    mistakes_.push_back(absl::StrCat("the factory of handler \"", name, "\" is empty"));
+  }
+  if (handlers_.contains(name) || !folder_handlers_.try_emplace(name, std::move(factory)).second) {
     mistakes_.push_back(absl::StrCat("handler \"", name, "\" is added twice"));
   }
 }
@@ -99,7 +109,10 @@ absl::Status Application::Check() const {
     if (const auto pattern = http::RoutePattern::Parse(route.path); !pattern.ok()) {
       mistakes.push_back(absl::StrCat(what, ": ", pattern.status().message()));
     }
-    if (!handlers_.contains(route.handler)) {
+    if (folder_handlers_.contains(route.handler)) {
+      mistakes.push_back(absl::StrCat(what, ": handler \"", route.handler,
+                                      "\" needs a folder, which only the config can name"));
+    } else if (!handlers_.contains(route.handler)) {
       mistakes.push_back(absl::StrCat(what, ": no handler \"", route.handler, "\" was added"));
     }
     if (!seen.insert({route.method, route.path}).second) {

@@ -21,6 +21,12 @@ namespace grove {
 class Application {
  public:
   using HandlerFactory = std::function<http::Handler(WorkerServices&)>;
+  // What a route says to its handler beyond the name.
+  struct RouteSettings {
+    std::string path;    // the pattern
+    std::string folder;  // of the config; absolute
+  };
+  using FolderHandlerFactory = std::function<http::Handler(WorkerServices&, const RouteSettings&)>;
   using Interval = std::function<absl::Duration()>;
   using PeriodicBody = std::function<absl::Status(WorkerServices&)>;
 
@@ -51,6 +57,9 @@ class Application {
   // A handler under a name that routes, here or in the config, refer to.
   void AddHandler(std::string name, http::Handler handler);
   void AddHandlerFactory(std::string name, HandlerFactory factory);
+  // A handler whose routes, in the config, each name a `folder`. Runs once for each of them in each
+  // worker.
+  void AddFolderHandlerFactory(std::string name, FolderHandlerFactory factory);
   // Serves `path` with a handler added before or after. The config's `http.routes` replace these.
   void AddRoute(std::string method, std::string path, std::string handler);
   // AddHandler and AddRoute in one, named after the path.
@@ -70,6 +79,9 @@ class Application {
   const std::string& name() const { return name_; }
   const std::map<std::string, FunctionEntry>& functions() const { return functions_; }
   const std::map<std::string, HandlerFactory>& handlers() const { return handlers_; }
+  const std::map<std::string, FolderHandlerFactory>& folder_handlers() const {
+    return folder_handlers_;
+  }
   const std::vector<Route>& routes() const { return routes_; }
   const std::vector<Periodic>& periodic() const { return periodic_; }
 
@@ -77,6 +89,7 @@ class Application {
   const std::string name_;
   std::map<std::string, FunctionEntry> functions_;
   std::map<std::string, HandlerFactory> handlers_;
+  std::map<std::string, FolderHandlerFactory> folder_handlers_;
   std::vector<Route> routes_;
   std::vector<Periodic> periodic_;
   std::vector<std::string> mistakes_;

@@ -41,6 +41,20 @@ TEST(Application, RefusesARouteToAnUnknownHandler) {
             "application \"shop\": route GET /: no handler \"helo\" was added");
 }
 
+TEST(Application, TakesAFolderHandlerForTheConfigsRoutesOnly) {
+  Application application("a");
+  const auto factory = [](WorkerServices&, const Application::RouteSettings&) -> http::Handler {
+    return Answer;
+  };
+  application.AddFolderHandlerFactory("file", factory);
+  EXPECT_TRUE(application.Check().ok()) << application.Check();
+  application.AddRoute("GET", "/x", "file");
+  application.AddHandler("file", Answer);
+  EXPECT_EQ(Mistake(application),
+            "application \"a\": handler \"file\" is added twice; route GET /x: handler \"file\" "
+            "needs a folder, which only the config can name");
+}
+
 TEST(Application, RefusesARelativePathAndARouteTwice) {
   Application application("a");
   application.AddHandler("h", Answer);
@@ -48,7 +62,8 @@ TEST(Application, RefusesARelativePathAndARouteTwice) {
   application.AddRoute("GET", "/y", "h");
   application.AddRoute("GET", "/y", "h");
   EXPECT_EQ(Mistake(application),
-            "application \"a\": route * x: 'x' is no route: a path starts with '/'; route GET /y is added twice");
+            "application \"a\": route * x: 'x' is no route: a path starts with '/'; route GET /y "
+            "is added twice");
 }
 
 TEST(Application, RefusesANameTwice) {

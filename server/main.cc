@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -33,20 +35,54 @@ int BadConfig(const std::string& program, const absl::Status& status) {
   return kExitBadConfig;
 }
 
-// Whether the routes name handlers that the application has, and can be built.
+absl::Status CheckFolder(const config::v1::Route& route, bool wanted) {
+  if (!wanted && route.folder().empty()) return absl::OkStatus();
+  if (!wanted) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the handler \"", route.function(), "\" takes none"));
+  }
+  if (route.folder().empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the handler \"", route.function(), "\" needs one"));
+  }
+  std::error_code error;
+  if (std::filesystem::is_directory(route.folder(), error)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("'", route.folder(), "' is no folder"));
+}
+
+// Folders stand relative to the config file, wherever the daemon was started.
+void AnchorFolders(const std::string& config_file, config::v1::Config& config) {
+  std::error_code error;
+  const std::filesystem::path base = std::filesystem::absolute(config_file, error).parent_path();
+  for (config::v1::Route& route : *config.mutable_http()->mutable_routes()) {
+    if (!route.folder().empty()) {
+      route.set_folder((base / route.folder()).lexically_normal().string());
+    }
+  }
+}
+
+// Whether the config's routes name handlers that the application has, and folders for those that
+// serve one.
 absl::Status CheckRoutes(const config::v1::Config& config, const Application& application) {
   std::vector<std::string> names;
   for (const auto& [name, factory] : application.handlers()) names.push_back(name);
+  for (const auto& [name, factory] : application.folder_handlers()) names.push_back(name);
   for (int index = 0; index < config.http().routes_size(); ++index) {
     const std::string& name = config.http().routes(index).function();
-    if (application.handlers().contains(name)) continue;
+    if (std::find(names.begin(), names.end(), name) != names.end()) {
+      absl::Status folder =
+          CheckFolder(config.http().routes(index), application.folder_handlers().contains(name));
+      if (folder.ok()) continue;
+      return absl::InvalidArgumentError(
+          absl::StrCat("http.routes[", index, "].folder: ", folder.message()));
+    }
     const std::string near = NearMatch(name, names);
     return absl::InvalidArgumentError(
         absl::StrCat("http.routes[", index, "].function: the application has no handler \"", name,
                      "\"", near.empty() ? "" : absl::StrCat("; did you mean \"", near, "\"?")));
   }
   // With handlers that are never called: whether the patterns and chains are right.
-  const auto never = [](const std::string&) -> http::Handler {
+  const auto never = [](const std::string&, const Application::RouteSettings&) -> http::Handler {
     return [](http::Request&, http::Response&) { return absl::OkStatus(); };
   };
   return BuildRouter(config, application, never).status();
@@ -60,6 +96,7 @@ absl::StatusOr<config::v1::Config> ReadConfig(const DaemonFlags& flags,
     absl::StatusOr<config::v1::Config> loaded = LoadConfigFile(flags.config);
     if (!loaded.ok()) return loaded.status();
     file = *std::move(loaded);
+    AnchorFolders(flags.config, file);
   }
   absl::StatusOr<config::v1::Config> config = Resolve(flags, file);
   if (!config.ok()) return config.status();

@@ -14,7 +14,10 @@
 #include "server/functions/feed.h"
 #include "server/functions/feed_titles.h"
 #include "server/functions/fetch.h"
+#include "server/functions/file.h"
 #include "server/functions/json_input.h"
+#include "server/functions/reflect.h"
+#include "server/functions/try_out.h"
 #include "server/http/websocket/websocket.h"
 
 namespace grove {
@@ -255,6 +258,21 @@ void RegisterBuiltins(Application& application) {
                            .input_example = R"({"code":"INTERNAL","message":"no luck"})"});
   application.AddHandler("hello", &Hello);
   application.AddHandler("websocket.echo", WebSocketEcho());
+  application.AddHandler("reflect", &Reflect);
+  application.AddHandler("echo", &EchoBody);
+  application.AddHandler("ignore", &IgnoreBody);
+  application.AddHandler("stream", &StreamChunks);
+  application.AddHandler("status", &AnswerStatus);
+  application.AddHandler("sleep", &SleepThenAnswer);
+  application.AddHandler("fail", &FailToAnswer);
+  application.AddFolderHandlerFactory(
+      "file",
+      [](WorkerServices& services, const Application::RouteSettings& route) -> http::Handler {
+        return [files = FileHandler(route.path, route.folder, services.offload)](
+                   http::Request& request, http::Response& response) {
+          return files.Serve(request, response);
+        };
+      });
   application.AddHandlerFactory("titles", [](WorkerServices& services) -> http::Handler {
     return [&client = services.fetch](http::Request& request, http::Response& response) {
       return Titles(client, request, response);

@@ -151,7 +151,7 @@ absl::Status Response::Send(int status, std::string_view content_type, std::stri
 absl::StatusOr<Transport*> Response::SwitchProtocols(std::string_view protocol) {
   if (!IsToken(protocol)) malformed_ = true;
   if (absl::Status checked = Check(); !checked.ok()) return checked;
-  absl::StatusOr<Transport*> transport = sink_.Switch(protocol, fields_);
+  absl::StatusOr<Transport*> transport = sink_->Switch(protocol, fields_);
   if (!transport.ok()) return transport;
   status_ = 101;
   begun_ = true;
@@ -163,7 +163,7 @@ absl::Status Response::Flush() {
   if (!begun_) {
     if (absl::Status begun = Begin(std::nullopt); !begun.ok()) return begun;
   }
-  return sink_.Flush();
+  return sink_->Flush();
 }
 
 absl::Status Response::SendInterim(int status, Fields fields) {
@@ -178,7 +178,7 @@ absl::Status Response::SendInterim(int status, Fields fields) {
       return absl::InternalError(absl::StrCat("an interim response has no field ", name));
     }
   }
-  return sink_.SendInterim(status, fields);
+  return sink_->SendInterim(status, fields);
 }
 
 absl::Status Response::Finish() {

@@ -62,25 +62,35 @@ class RouterBuilder {
     Chain chain;
     if (!route.own_middleware_only()) chain = default_;
     chain.Append(*own);
-    return Add(where, route.method(), route.host(), route.path(), route.function(), chain);
+    return Add(where, route, chain);
   }
 
   absl::Status AddOwn(const Application::Route& route) {
-    return Add("the application", route.method, "", route.path, route.handler, default_);
+    config::v1::Route own;
+    own.set_method(route.method);
+    own.set_path(route.path);
+    own.set_function(route.handler);
+    return Add("the application", own, default_);
   }
 
   http::Router Take() { return std::move(router_); }
 
  private:
-  absl::Status Add(const std::string& where, const std::string& method, const std::string& host,
-                   const std::string& path, const std::string& function, const Chain& chain) {
-    auto [handler, added] = known_.try_emplace(function);
-    if (added) handler->second = handlers_(function);
+  http::Handler HandlerOf(const config::v1::Route& route) {
+    if (!route.folder().empty()) {
+      return handlers_(route.function(), {.path = route.path(), .folder = route.folder()});
+    }
+    auto [handler, added] = known_.try_emplace(route.function());
+    if (added) handler->second = handlers_(route.function(), {});
+    return handler->second;
+  }
+
+  absl::Status Add(const std::string& where, const config::v1::Route& route, const Chain& chain) {
     const absl::Status status =
-        router_.Add({.method = method,
-                     .host = host,
-                     .path = path,
-                     .handler = http::Compose(chain.middleware, handler->second),
+        router_.Add({.method = route.method(),
+                     .host = route.host(),
+                     .path = route.path(),
+                     .handler = http::Compose(chain.middleware, HandlerOf(route)),
                      .answers_preflight = chain.answers_preflight});
     if (status.ok()) return status;
     return absl::InvalidArgumentError(absl::StrCat(where, ": ", status.message()));

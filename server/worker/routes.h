@@ -15,8 +15,10 @@
 
 namespace grove {
 
-// The handler of that name; asked once for each.
-using HandlerSource = std::function<http::Handler(const std::string& name)>;
+// The handler of that name. Asked once for each route that names a folder, else once for each name,
+// with empty settings.
+using HandlerSource =
+    std::function<http::Handler(const std::string& name, const Application::RouteSettings& route)>;
 
 // Reads the files that bearer_auth names. kInvalidArgument, "http.routes[3].middleware[1]…: …".
 // Requires: `config` is resolved.

@@ -29,7 +29,8 @@ class RoutesTest : public http::ServerFixture {
     std::filesystem::permissions(path, std::filesystem::perms::owner_read);
     return path;
   }
-  static http::Handler HandlerOf(const std::string& name) {
+  static http::Handler HandlerOf(const std::string& name,
+                                 const Application::RouteSettings& /*route*/ = {}) {
     if (name == "text") {
       return [](http::Request&, http::Response& response) {
         return response.Send(200, "text/plain", std::string(5000, 'x'));

@@ -51,6 +51,8 @@ http::ServerOptions HttpOptionsOf(const config::v1::Http& config) {
   options.header_timeout = absl::Milliseconds(config.header_timeout_ms());
   options.io_timeout = absl::Milliseconds(config.io_timeout_ms());
   options.body_max_bytes = config.body_max_bytes();
+  options.body_rate_min_bytes_per_s = config.body_rate_min_bytes_per_s();
+  options.requests_per_connection_max = config.requests_per_connection_max();
   options.on_failure = [](const http::Request& request, const absl::Status& status) {
     Log(LogLevel::kError, "a handler failed",
         {{"method", request.method}, {"path", request.path}, {"error", status.ToString()}});
@@ -213,9 +215,14 @@ absl::Status Worker::Serve() {
   backdoor_listener_.emplace(*std::move(backdoor));
   status = Keep("backdoor.accept", [this] { return backdoor_.Run(*backdoor_listener_); });
   if (!status.ok()) return status;
-  absl::StatusOr<http::Router> router = BuildRouter(
-      config_, application_,
-      [this](const std::string& name) { return application_.handlers().at(name)(services_); });
+  absl::StatusOr<http::Router> router =
+      BuildRouter(config_, application_,
+                  [this](const std::string& name, const Application::RouteSettings& route) {
+                    const auto of_folder = application_.folder_handlers().find(name);
+                    return of_folder != application_.folder_handlers().end()
+                               ? of_folder->second(services_, route)
+                               : application_.handlers().at(name)(services_);
+                  });
   if (!router.ok()) return router.status();
   http_.emplace(HttpOptionsOf(config_.http()), *std::move(router), http_stats_);
   absl::StatusOr<Listener> listener = Listener::Adopt(inheritance_.http_fd);

@@ -113,6 +113,19 @@ class GzipSink final : public ResponseSink {
     return written;
   }
 
+  // A file goes through Write(), as the default has it, unless it stays as it is.
+  absl::Status WriteFile(int file, uint64_t offset, uint64_t length) override {
+    return encoding_ ? ResponseSink::WriteFile(file, offset, length)
+                     : sink_.WriteFile(file, offset, length);
+  }
+  absl::Status SendInterim(int status, Fields fields) override {
+    return sink_.SendInterim(status, fields);
+  }
+  absl::Status Flush() override { return sink_.Flush(); }
+  absl::StatusOr<Transport*> Switch(std::string_view protocol, Fields fields) override {
+    return sink_.Switch(protocol, fields);
+  }
+
   absl::Status Finish(Fields trailers) override {
     if (encoding_) {
       std::string out;

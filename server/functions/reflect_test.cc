@@ -1,0 +1,59 @@
+#include "server/functions/reflect.h"
+
+#include <nlohmann/json.hpp>
+
+#include "gmock/gmock.h"
+#include "server/http/server_fixture.h"
+
+namespace grove {
+namespace {
+
+using http::Client;
+using nlohmann::json;
+using ::testing::StartsWith;
+
+class ReflectTest : public http::ServerFixture {
+ protected:
+  ReflectTest() {
+    options_.body_max_bytes = kReflectBodyBytesMax + 10;
+    Handle("", "/r", &Reflect);
+  }
+  json Ask(std::string_view request) {
+    const std::string answer = Connect().Ask(request);
+    return json::parse(answer.substr(answer.find("\r\n\r\n") + 4));
+  }
+};
+
+TEST_F(ReflectTest, SaysWhatTheRequestWas) {
+  Run([&] {
+    const json seen =
+        Ask("PUT /r?x=%20 HTTP/1.1\r\nHost: a\r\nX-B: 2\r\nX-A:  1 \r\nX-B: 3\r\n"
+            "Transfer-Encoding: chunked\r\n\r\n3\r\nab\xff\r\n0\r\nX-T: u\r\n\r\n");
+    EXPECT_EQ(seen, json::parse(R"({"method":"PUT","target":"/r?x=%20","path":"/r",
+      "query":"x=%20","version":"1.1","headers":[["Host","a"],["X-B","2"],["X-A","1"],["X-B","3"],
+      ["Transfer-Encoding","chunked"]],"trailers":[["X-T","u"]],"body":"YWL/","peer":"unix:",
+      "tenant":""})"));
+  });
+}
+
+TEST_F(ReflectTest, SurvivesBytesThatAreNoText) {
+  Run([&] {
+    const json seen = Ask("GET /r HTTP/1.0\r\nX: \xff\xfe\r\n\r\n");
+    EXPECT_EQ(seen["headers"][0][1], "\xef\xbf\xbd\xef\xbf\xbd");
+    EXPECT_EQ(seen["version"], "1.0");
+  });
+}
+
+TEST_F(ReflectTest, HoldsNoMoreThanItsLimit) {
+  Run([&] {
+    Client client = Connect();
+    client.Send("PUT /r HTTP/1.1\r\nHost: a\r\nContent-Length: " +
+                std::to_string(kReflectBodyBytesMax + 1) + "\r\n\r\n");
+    auto sender = Spawn("send", [&] { client.Send(std::string(kReflectBodyBytesMax + 1, 'x')); });
+    EXPECT_THAT(client.ReadOnce(), StartsWith("HTTP/1.1 413 "));
+    EXPECT_TRUE(sender->Join().ok());
+  });
+}
+
+}  // namespace
+}  // namespace grove

@@ -86,6 +86,9 @@ class Fiber {
   bool cancelled() const { return cancelled_; }
   // Parked, and a Timeout in its scope will end that.
   bool wait_is_bounded() const;
+  // For stack walks: where its frames lie, and where they end while it does not run.
+  const Stack& stack() const { return stack_; }
+  const Context& context() const { return context_; }
 
   // Asks it to end: this and every later park of it returns kCancelled. If it has not started, its
   // body never runs and Join() returns kCancelled.

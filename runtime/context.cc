@@ -75,6 +75,7 @@ void DestroyDoomedFiber() {
 }  // namespace
 
 Context::Context() {
+  static_assert(offsetof(Context, stack_pointer_) == kStackPointerOffset);
   BindToThread();
 }
 

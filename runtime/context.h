@@ -41,6 +41,8 @@ class Context {
   // Where a suspended context's stack ends, for unwinding: six saved registers (r15 … r12, rbx,
   // rbp) and the return address lie there.
   void* stack_pointer() const { return stack_pointer_; }
+  // Where stack_pointer() is kept, for debuggers.
+  static constexpr size_t kStackPointerOffset = 0;
   // Takes the calling thread's exception state for its own. On a native context only.
   void BindToThread();
   // Whether the thread is inside a catch block right now, or in a destructor that unwinding runs.

@@ -99,8 +99,9 @@ class Fiber {
   friend class FiberHandle;
   friend class FiberLocalMap;
   friend class Timeout;
+  friend struct GdbTable;
 
-  // Of the switches to fibers without a label, one in so many is timed.
+  // Of the switches to a fiber without a label, one in so many is timed.
   static constexpr uint64_t kRunTimeSample = 256;
 
   using Run = absl::Status (*)(void* closure);

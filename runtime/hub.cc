@@ -82,9 +82,11 @@ absl::Status Hub::RunMain(absl::FunctionRef<absl::Status()> body) {
   current_ = this;
   native_.BindToThread();
   leaving_.BindToThread();
+  pulse_.Busy();
   now_ = clock_->Now();
   absl::StatusOr<FiberHandle> main = Spawn("main", [&body] { return body(); });
   absl::Status result = main.status();
+  std::exception_ptr exception;
   if (main.ok()) {
     // Polling comes last in a turn, and not at all once the turn has brought the end.
     for (RunReady(); !main->ended(); RunReady()) Poll();
@@ -95,12 +97,12 @@ absl::Status Hub::RunMain(absl::FunctionRef<absl::Status()> body) {
     DropScheduledCalls();
     main->get()->joined_ = true;
     result = main->get()->result_;
-    const std::exception_ptr exception = main->get()->exception_;
+    exception = main->get()->exception_;
     *main = FiberHandle();
-    current_ = nullptr;
-    if (exception != nullptr) std::rethrow_exception(exception);
   }
+  pulse_.Idle();
   current_ = nullptr;
+  if (exception != nullptr) std::rethrow_exception(exception);
   return result;
 }
 
@@ -155,7 +157,9 @@ void Hub::Poll() {
   MonotonicNanos deadline = timers_.next_deadline();
   if (!runnable_.empty() || inbox_pending_.load(std::memory_order_acquire)) deadline = 0;
   ++stats_.polls;
+  pulse_.Idle();
   poller_->Wait(deadline == 0 ? 0 : clock_->Now(), deadline, events_);
+  pulse_.Busy();
   now_ = clock_->Now();
   for (const Poller::Event& event : events_) descriptors_.Dispatch(event);
   events_.clear();
@@ -173,9 +177,9 @@ Context& Hub::NextContext() {
   Fiber& next = runnable_.Pop([](Fiber& fiber) -> Fiber*& { return fiber.next_; });
   next.state_ = Fiber::State::kRunning;
   ++next.switches_;
-  ++stats_.switches;
+  pulse_.CountResume();
   running_ = &next;
-  if (next.label_ != nullptr || stats_.switches % Fiber::kRunTimeSample == 0) [[unlikely]]
+  if (next.label_ != nullptr || next.switches_ % Fiber::kRunTimeSample == 0) [[unlikely]]
     next.resumed_at_ = clock_->Now();
   return next.context_;
 }
@@ -305,6 +309,7 @@ void Hub::LeaveEnded(Fiber& self) {
 
 HubStats Hub::Stats() const {
   HubStats stats = stats_;
+  stats.switches = pulse_.resumes.load(std::memory_order_relaxed);
   stats.run_queue_length = runnable_.size();
   stats.timers_armed = timers_.size();
   stats.descriptors = descriptors_.size();

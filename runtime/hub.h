@@ -25,6 +25,8 @@
 #include "runtime/clock.h"
 #include "runtime/descriptor_table.h"
 #include "runtime/fiber.h"
+#include "runtime/gdb_table.h"
+#include "runtime/hub_pulse.h"
 #include "runtime/poller.h"
 #include "runtime/run_queue.h"
 #include "runtime/scheduled_call.h"
@@ -137,6 +139,8 @@ class Hub {
   // --- Watching ---------------------------------------------------------------------------------
 
   HubStats Stats() const;
+  // Progress, for a Watchdog on another thread.
+  HubPulse& pulse() { return pulse_; }
   // Calls `visit` for live fibers in registry order from slot `cursor` on, until it has seen
   // `limit`. Returns the next cursor, or 0 at the end. Start with 0. A fiber that lives throughout
   // a whole walk is seen exactly once.
@@ -161,6 +165,7 @@ class Hub {
   friend class Timeout;
   friend class ThreadMutex;
   friend class SignalHandlerScope;
+  friend struct GdbTable;
 
   Hub(HubOptions options, std::unique_ptr<Poller> poller, int wake_fd);
 
@@ -194,6 +199,7 @@ class Hub {
   Clock* const clock_;
   const std::unique_ptr<Poller> poller_;
   const int wake_fd_;
+  const HubRegistration registration_{*this};
 
   // Hub thread only.
   Context native_;
@@ -211,7 +217,8 @@ class Hub {
   uint64_t next_fiber_id_ = 1;
   uint64_t shuffle_ = 0;  // the last number drawn; 0: first in, first out
   bool forked_ = false;   // this is the copy of a hub in a forked child
-  HubStats stats_;
+  HubStats stats_;        // but for `switches`, which pulse_ counts
+  HubPulse pulse_;
   std::function<void(Hub&)> turn_hook_;
 
   int thread_locks_ = 0;              // ThreadMutexes that this thread holds

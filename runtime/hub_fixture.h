@@ -43,6 +43,8 @@ class FakePoller final : public Poller {
 class HubTest : public ::testing::Test {
  protected:
   explicit HubTest(HubOptions options = {}) {
+    // A child forked from a fiber has no hub: it must begin anew.
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
     options.clock = &clock_;
     options.poller = std::make_unique<FakePoller>(clock_);
     hub_ = *Hub::Create(std::move(options));

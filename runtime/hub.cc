@@ -179,7 +179,9 @@ Context& Hub::NextContext() {
   ++next.switches_;
   pulse_.CountResume();
   running_ = &next;
-  if (next.label_ != nullptr || next.switches_ % Fiber::kRunTimeSample == 0) [[unlikely]]
+  // From the number of the fiber on, so that short lives are sampled as often as long ones.
+  if (next.label_ != nullptr || (next.switches_ + next.id_) % Fiber::kRunTimeSample == 0)
+      [[unlikely]]
     next.resumed_at_ = clock_->Now();
   return next.context_;
 }

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "absl/functional/function_ref.h"
+#include "absl/strings/str_cat.h"
 #include "runtime/event.h"
 #include "runtime/hub.h"
 #include "runtime/queue.h"
@@ -151,6 +152,27 @@ void BenchTimeout() {
          }));
 }
 
+// All live fibers in slices as large as the server's: how long one slice holds the hub.
+void BenchListing() {
+  constexpr size_t kFibersPerSlice = 512;
+  const Hub& hub = *Hub::Current();
+  std::vector<double> slices;
+  size_t cursor = 0;
+  do {
+    const auto start = SteadyClock::now();
+    std::vector<std::string> names;
+    cursor = hub.VisitFibers(cursor, kFibersPerSlice, [&](const Fiber& fiber) {
+      names.emplace_back(fiber.name());
+      names.emplace_back(absl::StrCat(fiber.id(), " ", fiber.spawn_site().file_name()));
+    });
+    slices.push_back(NanosSince(start) / 1e3);
+    if (cursor != 0) Yield();
+  } while (cursor != 0);
+  std::sort(slices.begin(), slices.end());
+  Report("grove", "list_slice_us_median", slices[slices.size() / 2]);
+  Report("grove", "list_slice_us_p99", slices[slices.size() * 99 / 100]);
+}
+
 void BenchParked(long parked) {
   const long before = ResidentBytes();
   const auto start = SteadyClock::now();
@@ -168,6 +190,7 @@ void BenchParked(long parked) {
   Yield();
   while (Hub::Current()->Stats().run_queue_length > 0) Yield();
   const long bytes = ResidentBytes() - before;
+  BenchListing();
   gate.Set();
   for (FiberHandle& fiber : fibers) (void)fiber.Join();
   printf("grove parked %zu bytes_each %ld total_s %.2f\n", fibers.size(),

@@ -232,6 +232,15 @@ TEST_F(Backdoor, ShowsFibersThatWaitForEachOther) {
               HasSubstr("true\t1\tdeadlock: fiber "));
 }
 
+TEST_F(Backdoor, ShowsTheStackOfAParkedFiber) {
+  EXPECT_EQ(Eval("for _, f in ipairs(fibers()) do if f.name == 'main' then "
+                 "print(stack(f.id):match('Hub::Park') ~= nil, "
+                 "stack(f.id):match('Context::Start') ~= nil) end end"),
+            "true\ttrue\n");
+  EXPECT_EQ(Eval("stack(1 << 60)"), "nil\n");
+  EXPECT_THAT(Eval("stack('x')"), HasSubstr("number expected"));
+}
+
 TEST_F(Backdoor, ShowsWhatTheWorkerTells) {
   environment_.worker = 3;
   environment_.worker_facts = [] { return BackdoorRow{{"draining", false}}; };

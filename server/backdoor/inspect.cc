@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_format.h"
 #include "runtime/hub.h"
+#include "runtime/stack_trace.h"
 #include "runtime/wait_graph.h"
 #include "server/backdoor/lua_session.h"
 
@@ -16,6 +17,7 @@ namespace {
 constexpr lua_Integer kFibersDefault = 1000;
 constexpr lua_Integer kFibersMax = 10'000;
 constexpr size_t kDescriptorsMax = 10'000;
+constexpr size_t kFibersPerSlice = 512;
 
 constexpr char kHelp[] =
     "hub()        the hub's counters: turns, switches, fibers_live, …\n"
@@ -23,6 +25,8 @@ constexpr char kHelp[] =
     "             (up to 1000 of them; fibers{limit=N} for up to N, at most 10000)\n"
     "deadlocks()  fibers that wait for each other: text, fibers, deadlock (false: a Timeout ends "
     "it)\n"
+    "stack(ID)    the stack of a fiber that is parked or runnable, as text; nil if none has that "
+    "id\n"
     "pools()      the worker's pools and bounds\n"
     "timers()     armed timers and when the next is due\n"
     "listeners()  descriptors and the fibers that wait for them\n"
@@ -195,6 +199,27 @@ int DeadlocksFunction(lua_State* lua) {
   return ReturnTable(lua);
 }
 
+// In slices: a million fibers are more than a hub may be held for.
+int StackFunction(lua_State* lua) {
+  const lua_Integer id = luaL_checkinteger(lua, 1);
+  BackdoorTable& rows = LuaSession::Of(lua).scratch();
+  rows.clear();
+  size_t cursor = 0;
+  do {
+    cursor = Hub::Current()->VisitFibers(cursor, kFibersPerSlice, [&](const Fiber& fiber) {
+      if (Count(fiber.id()) != id) return;
+      rows.assign(1, {{"stack", FormatStackTrace(TraceFiber(fiber))}});
+    });
+    if (cursor != 0 && rows.empty()) Yield();
+  } while (cursor != 0 && rows.empty());
+  if (rows.empty()) {
+    lua_pushnil(lua);
+  } else {
+    PushValue(lua, rows.front().front().second);
+  }
+  return 1;
+}
+
 int PoolsFunction(lua_State* lua) {
   LuaSession& session = LuaSession::Of(lua);
   session.scratch().clear();
@@ -236,12 +261,17 @@ std::string WaitText(const Fiber& fiber) {
 }
 
 void OpenInspection(lua_State* lua) {
-  constexpr luaL_Reg kFunctions[] = {
-      {"deadlocks", &DeadlocksFunction}, {"hub", &HubFunction},
-      {"fibers", &FibersFunction},       {"pools", &PoolsFunction},
-      {"timers", &TimersFunction},       {"listeners", &ListenersFunction},
-      {"worker", &WorkerFunction},       {"help", &HelpFunction},
-      {"quit", &QuitFunction},           {nullptr, nullptr}};
+  constexpr luaL_Reg kFunctions[] = {{"deadlocks", &DeadlocksFunction},
+                                     {"hub", &HubFunction},
+                                     {"fibers", &FibersFunction},
+                                     {"pools", &PoolsFunction},
+                                     {"timers", &TimersFunction},
+                                     {"listeners", &ListenersFunction},
+                                     {"worker", &WorkerFunction},
+                                     {"help", &HelpFunction},
+                                     {"quit", &QuitFunction},
+                                     {"stack", &StackFunction},
+                                     {nullptr, nullptr}};
   lua_pushglobaltable(lua);
   luaL_setfuncs(lua, kFunctions, 0);
   lua_pop(lua, 1);

@@ -1,4 +1,4 @@
-// OpenInspection: what a session can ask: hub(), fibers(), deadlocks(), pools(), timers(),
+// OpenInspection: what a session can ask: hub(), fibers(), stack(), deadlocks(), pools(), timers(),
 // listeners(), worker(), help(), quit().
 //
 // Each answers with fresh tables: changing them changes nothing.

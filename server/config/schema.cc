@@ -168,6 +168,8 @@ constexpr SchemaRow kRows[] = {
      "stack reserved per fiber", 0, 16'384, kGib},
     Number("runtime.fibers_max", 1'000'000, 100, 100'000'000, "live fibers per worker"),
     Number("runtime.offload_threads", 8, 1, 1'024, "threads for blocking calls per worker"),
+    Number("runtime.stall_report_ms", 100, 4, kDayMs,
+           "a fiber that holds a worker's hub for longer is reported"),
 };
 
 // A route's own chain has the keys of the default one.

@@ -69,10 +69,14 @@ void AddWorkerCounters(const WorkerSlot& slot, const Labels& labels, MetricFamil
       {"grove_worker_fetch_failures_total", &WorkerCounters::fetch_failures},
       {"grove_hub_turns_total", &WorkerCounters::hub_turns},
       {"grove_hub_switches_total", &WorkerCounters::switches},
+      {"grove_hub_stalls_total", &WorkerCounters::hub_stalls},
   };
   for (const Row& row : kRows) {
     families.Add(row.name, labels, Scoreboard::Total(slot, row.counter));
   }
+  families.Add(
+      "grove_hub_stall_seconds_total", labels,
+      static_cast<double>(Scoreboard::Total(slot, &WorkerCounters::hub_stall_microseconds)) / 1e6);
   families.Add("grove_worker_restarts_total", labels, Load(slot.restarts));
 }
 

@@ -31,6 +31,8 @@ struct WorkerCounters {
   Counter timers_fired;
   std::array<Counter, kLagBuckets> lag_counts;
   Counter lag_microseconds_sum;
+  Counter hub_stalls;
+  Counter hub_stall_microseconds;
   Counter http_connections;
   Counter http_parse_errors;
   Counter http_bytes_in;

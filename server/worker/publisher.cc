@@ -12,9 +12,15 @@ void Store(std::atomic<T>& place, V value) {
 
 }  // namespace
 
+void PublishStalls(const StallStats& stats, WorkerCounters& live) {
+  Store(live.hub_stalls, stats.stalls);
+  Store(live.hub_stall_microseconds, stats.held / 1000);
+}
+
 void Publisher::Publish(Hub& hub) {
   Store(slot_.last_turn_ns, hub.now());
   PublishHub(hub.Stats());
+  PublishStalls(watchdog_.stats(), slot_.live);
   PublishHttp();
   WorkerCounters& live = slot_.live;
   Store(live.attempts_started, attempts_.stats().started);

@@ -7,6 +7,7 @@
 
 #include "runtime/hub.h"
 #include "runtime/offload.h"
+#include "runtime/watchdog.h"
 #include "server/functions/fetch.h"
 #include "server/http/options.h"
 #include "server/metrics/scoreboard.h"
@@ -14,12 +15,20 @@
 
 namespace grove {
 
+// The part that a stuck hub cannot publish itself. Any thread.
+void PublishStalls(const StallStats& stats, WorkerCounters& live);
+
 class Publisher {
  public:
   // All must outlive it.
   Publisher(WorkerSlot& slot, const http::ServerStats& http, const Attempts& attempts,
-            const FetchClient& fetch, const OffloadPool& offload)
-      : slot_(slot), http_(http), attempts_(attempts), fetch_(fetch), offload_(offload) {}
+            const FetchClient& fetch, const OffloadPool& offload, const Watchdog& watchdog)
+      : slot_(slot),
+        http_(http),
+        attempts_(attempts),
+        fetch_(fetch),
+        offload_(offload),
+        watchdog_(watchdog) {}
 
   void Publish(Hub& hub);
   void set_backdoor_sessions(int64_t sessions) { backdoor_sessions_ = sessions; }
@@ -33,6 +42,7 @@ class Publisher {
   const Attempts& attempts_;
   const FetchClient& fetch_;
   const OffloadPool& offload_;
+  const Watchdog& watchdog_;
   int64_t backdoor_sessions_ = 0;
   uint64_t answered_ = 0;
 };

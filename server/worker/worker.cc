@@ -16,6 +16,7 @@
 #include "runtime/offload.h"
 #include "runtime/socket.h"
 #include "runtime/timeout.h"
+#include "runtime/watchdog.h"
 #include "server/backdoor/backdoor.h"
 #include "server/functions/fetch.h"
 #include "server/http/server.h"
@@ -27,14 +28,16 @@
 #include "server/worker/periodic.h"
 #include "server/worker/publisher.h"
 #include "server/worker/routes.h"
+#include "server/worker/stall_log.h"
 
 namespace grove {
 namespace {
 
 // Handlers and functions parse, format and call libraries: more than the runtime's own default.
 constexpr size_t kStackBytes = 256 * 1024;
-// An idle hub turns this often, so that a stuck one is told from an idle one.
-constexpr absl::Duration kHeartbeat = absl::Seconds(1);
+// An idle hub turns this often, so that a stuck one is told from an idle one: well within the 5 s
+// of the alert, and with the watchdog's look after each turn one wake-up a second.
+constexpr absl::Duration kHeartbeat = absl::Seconds(2);
 // For control to acknowledge what ended, once the drain is over; below the supervisor's grace.
 constexpr absl::Duration kFarewell = absl::Seconds(1);
 
@@ -79,7 +82,8 @@ absl::StatusOr<int> OpenSignals() {
 class Worker {
  public:
   Worker(const WorkerInheritance& inheritance, const config::v1::Config& config,
-         const Application& application, WorkerSlot& slot, std::unique_ptr<FetchClient> fetch)
+         const Application& application, WorkerSlot& slot, std::unique_ptr<FetchClient> fetch,
+         const Watchdog& watchdog)
       : inheritance_(inheritance),
         config_(config),
         application_(application),
@@ -90,7 +94,8 @@ class Worker {
         attempts_(application.functions(), services_, AttemptLimitsOf(config.tasks())),
         link_(inheritance.slot, application.functions(), attempts_),
         periodic_(application.periodic(), services_),
-        publisher_(slot, http_stats_, attempts_, *fetch_, offload_),
+        watchdog_(watchdog),
+        publisher_(slot, http_stats_, attempts_, *fetch_, offload_, watchdog),
         backdoor_(config.backdoor(), BackdoorEnvironmentOf(), publisher_) {}
 
   // The main fiber: serves until told to stop, then drains.
@@ -122,6 +127,7 @@ class Worker {
   Attempts attempts_;
   LinkServer link_;
   PeriodicWork periodic_;
+  const Watchdog& watchdog_;
   Publisher publisher_;
   BackdoorListener backdoor_;
   // Why it stops: OK when told to.
@@ -140,6 +146,9 @@ BackdoorEnvironment Worker::BackdoorEnvironmentOf() {
             {"attempts_unacknowledged", static_cast<int64_t>(attempts_.unacknowledged())},
             {"http_connections", static_cast<int64_t>(http_stats_.open)},
             {"http_requests", static_cast<int64_t>(http_stats_.requests)},
+            {"hub_stalls", static_cast<int64_t>(watchdog_.stats().stalls)},
+            {"hub_stall_longest_seconds",
+             absl::ToDoubleSeconds(absl::Nanoseconds(watchdog_.stats().longest))},
             {"linked", link_.connected()},
             {"draining", stop_.ready()}};
   };
@@ -306,8 +315,17 @@ absl::Status Boot(const WorkerInheritance& inheritance, const config::v1::Config
   options.fibers_max = config.runtime().fibers_max();
   absl::StatusOr<std::unique_ptr<Hub>> hub = Hub::Create(std::move(options));
   if (!hub.ok()) return hub.status();
-  Worker worker(inheritance, config, application, slot, *std::move(fetch));
-  absl::Status status = (*hub)->Run([&]() -> absl::Status { return worker.Run(*signals); });
+  Watchdog watchdog(**hub, {.threshold = absl::Milliseconds(config.runtime().stall_report_ms()),
+                            .on_stall =
+                                [&](const StallReport& report) {
+                                  PublishStalls(watchdog.stats(), slot.live);
+                                  LogStall(report);
+                                },
+                            .on_end = LogStallEnd});
+  Worker worker(inheritance, config, application, slot, *std::move(fetch), watchdog);
+  absl::Status status = watchdog.Start();
+  if (status.ok()) status = (*hub)->Run([&]() -> absl::Status { return worker.Run(*signals); });
+  watchdog.Stop();
   worker.StopThreads();
   return status;
 }

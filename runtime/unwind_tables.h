@@ -55,7 +55,7 @@ Step UnwindStep(FrameRegisters& frame, PcKind pc, const StackBounds& bounds);
 uintptr_t FunctionStart(uintptr_t pc);
 
 // A word of a stack, whatever it holds: not for ASan, which keeps its own marks there.
-[[gnu::no_sanitize("address", "thread")]] inline uintptr_t StackWord(uintptr_t address) {
+__attribute__((no_sanitize("address", "thread"))) inline uintptr_t StackWord(uintptr_t address) {
   return *reinterpret_cast<const volatile uintptr_t*>(address);
 }
 

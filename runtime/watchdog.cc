@@ -178,8 +178,7 @@ bool Dozes(const StallDetector::Sample& sample) {
 }  // namespace
 
 Watchdog::Watchdog(Hub& hub, WatchdogOptions options)
-    : hub_(hub),
-      pulse_(hub.pulse()),
+    : pulse_(hub.pulse()),
       options_(std::move(options)),
       period_(options_.threshold / kSamplesPerThreshold),
       detector_({.threshold = absl::ToInt64Nanoseconds(options_.threshold),

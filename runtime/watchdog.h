@@ -97,7 +97,6 @@ class Watchdog {
   void Pause(absl::Duration timeout);
   StallDetector::Sample TakeSample() const;
 
-  Hub& hub_;
   HubPulse& pulse_;
   const WatchdogOptions options_;
   const absl::Duration period_;

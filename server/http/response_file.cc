@@ -46,7 +46,7 @@ absl::Status Response::WriteFile(int file, uint64_t offset, uint64_t length) {
   }
   if (length == 0) return absl::OkStatus();
   body_bytes_ += length;
-  return sink_.WriteFile(file, offset, length);
+  return sink_->WriteFile(file, offset, length);
 }
 
 absl::Status Response::SendFile(int status, std::string_view content_type, int file,

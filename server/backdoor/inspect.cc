@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <string_view>
 #include <variant>
 
@@ -21,7 +22,8 @@ constexpr size_t kFibersPerSlice = 512;
 
 constexpr char kHelp[] =
     "hub()        the hub's counters: turns, switches, fibers_live, …\n"
-    "fibers()     live fibers: id, name, state, waiting, age, switches, site, tenant, task\n"
+    "fibers()     live fibers: id, name, state, waiting, age, run_time, switches, site, group, "
+    "tenant, task\n"
     "             (up to 1000 of them; fibers{limit=N} for up to N, at most 10000)\n"
     "deadlocks()  fibers that wait for each other: text, fibers, deadlock (false: a Timeout ends "
     "it)\n"
@@ -81,18 +83,24 @@ BackdoorRow FiberRow(const Fiber& fiber, MonotonicNanos now) {
                      {"switches", Count(fiber.switches())},
                      {"site", absl::StrFormat("%s:%d", fiber.spawn_site().file_name(),
                                               fiber.spawn_site().line())}};
+  row.emplace_back("run_time", Seconds(fiber.run_time()));
+  if (!fiber.group().empty()) row.emplace_back("group", std::string(fiber.group()));
   if (const FiberLabel* label = fiber.label(); label != nullptr) {
     row.emplace_back("tenant", label->tenant);
     row.emplace_back("task", label->task);
-    row.emplace_back("run_time", Seconds(fiber.run_time()));
   }
   return row;
 }
 
 void CollectFibers(size_t limit, BackdoorTable& rows) {
   const Hub& hub = *Hub::Current();
-  hub.VisitFibers(0, limit,
-                  [&](const Fiber& fiber) { rows.push_back(FiberRow(fiber, hub.now())); });
+  size_t cursor = 0;
+  do {
+    cursor =
+        hub.VisitFibers(cursor, std::min(kFibersPerSlice, limit - rows.size()),
+                        [&](const Fiber& fiber) { rows.push_back(FiberRow(fiber, hub.now())); });
+    if (cursor != 0 && rows.size() < limit) Yield();
+  } while (cursor != 0 && rows.size() < limit);
 }
 
 void CollectDeadlocks(BackdoorTable& rows) {
@@ -208,7 +216,10 @@ int StackFunction(lua_State* lua) {
   do {
     cursor = Hub::Current()->VisitFibers(cursor, kFibersPerSlice, [&](const Fiber& fiber) {
       if (Count(fiber.id()) != id) return;
-      rows.assign(1, {{"stack", FormatStackTrace(TraceFiber(fiber))}});
+      rows.assign(
+          1, {{"stack",
+               absl::StrFormat("%s%d of %d bytes touched\n", FormatStackTrace(TraceFiber(fiber)),
+                               fiber.StackHighWaterBytes(), fiber.stack_bytes())}});
     });
     if (cursor != 0 && rows.empty()) Yield();
   } while (cursor != 0 && rows.empty());

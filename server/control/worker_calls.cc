@@ -43,17 +43,23 @@ uint64_t HttpRequests(const WorkerSlot& slot) {
   return total;
 }
 
+void SetMicros(int64_t micros, google::protobuf::Duration& to) {
+  to.set_seconds(micros / 1'000'000);
+  to.set_nanos(static_cast<int32_t>(micros % 1'000'000) * 1000);
+}
+
 void FillFiber(int worker, internal::v1::ListFibersReply::Fiber& from, v1::Fiber& to) {
   to.set_name(absl::StrCat(WorkerName(worker), "/fibers/", from.id()));
   to.set_display_name(std::move(*from.mutable_name()));
   to.set_state(static_cast<v1::Fiber::State>(from.state()));
   to.set_waiting_for(std::move(*from.mutable_waiting_for()));
-  to.mutable_age()->set_seconds(from.age_us() / 1'000'000);
-  to.mutable_age()->set_nanos(static_cast<int32_t>(from.age_us() % 1'000'000) * 1000);
+  SetMicros(from.age_us(), *to.mutable_age());
+  SetMicros(from.run_time_us(), *to.mutable_run_time());
   to.set_switches(from.switches());
   to.set_spawn_site(std::move(*from.mutable_spawn_site()));
   to.set_tenant(std::move(*from.mutable_tenant()));
   to.set_task(std::move(*from.mutable_task()));
+  to.set_group(std::move(*from.mutable_group()));
 }
 
 // What fits of one worker's answer; what does not is the next page's start.

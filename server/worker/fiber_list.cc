@@ -36,6 +36,8 @@ ListFibersReply::Fiber Describe(const Fiber& fiber, MonotonicNanos now) {
   view.set_switches(static_cast<int64_t>(fiber.switches()));
   view.set_spawn_site(absl::StrFormat("%s:%d", fiber.spawn_site().file_name(),
                                       static_cast<int>(fiber.spawn_site().line())));
+  view.set_group(std::string(fiber.group()));
+  view.set_run_time_us(fiber.run_time() / 1000);
   if (const FiberLabel* label = fiber.label(); label != nullptr) {
     view.set_tenant(label->tenant);
     view.set_task(label->task);

@@ -255,10 +255,11 @@ TEST_F(ExchangeTest, AFileThatEndsTooSoonCutsTheResponseShort) {
   for (const size_t bytes : {100, 40'000}) {
     const TestFile file(bytes);
     Router router;
-    router.Add("GET", "/", [&](Request&, Response& response) {
+    const Handler handler = [&](Request&, Response& response) {
       response.AddPostHook(Note());
       return response.SendFile(200, "", file.fd(), 0, bytes + 1);
-    });
+    };
+    ASSERT_TRUE(router.Add("GET", "/", handler).ok());
     router_ = std::move(router);
     Run([&] {
       Client client = Connect();

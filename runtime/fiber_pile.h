@@ -7,12 +7,14 @@
 #define GROVE_RUNTIME_FIBER_PILE_H_
 
 #include <deque>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <utility>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "runtime/event.h"
 #include "runtime/fiber_pool.h"
 #include "runtime/hub.h"
@@ -32,9 +34,10 @@ class FiberPile {
   // full.
   absl::Status Spawn(SpawnOptions options, absl::AnyInvocable<absl::StatusOr<T>()> body,
                      SourceLocation site = SourceLocation::Current());
-  // The next result in order; a failure of its body stands at its place (kUnknown for an
-  // exception) and the following ones still come. kOutOfRange: nothing is left to wait for.
-  // kDeadlineExceeded, kCancelled are told apart by `waited`, which is false for them. **Parks.**
+  // The next result in order; a failure of its body stands at its place (kUnknown with
+  // what() for an exception) and the following ones still come. kOutOfRange: nothing is left to
+  // wait for. kDeadlineExceeded, kCancelled are told apart by `waited`, which is false for them.
+  // **Parks.**
   absl::StatusOr<T> Next(bool* waited = nullptr);
 
   // Spawned and not yet taken.
@@ -75,7 +78,14 @@ absl::Status FiberPile<T>::Spawn(SpawnOptions options, absl::AnyInvocable<absl::
   };
   absl::StatusOr<FiberHandle> spawned = pool_.Spawn(
       options,
-      [guard = Guard(slot), body = std::move(body)]() mutable { guard.slot->result = body(); },
+      [guard = Guard(slot), body = std::move(body)]() mutable {
+        // Here and not at the fiber's entry: the caller of a full pool runs bodies itself.
+        try {
+          guard.slot->result = body();
+        } catch (const std::exception& error) {
+          guard.slot->result = absl::UnknownError(absl::StrCat("exception: ", error.what()));
+        }
+      },
       site);
   if (!spawned.ok()) return spawned.status();
   if (*spawned && !spawned->ended()) slot->fiber = *std::move(spawned);

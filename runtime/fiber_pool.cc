@@ -50,7 +50,11 @@ void FiberPool::Leave(Member& member) {
   if (member.next != nullptr) member.next->prev = member.prev;
   --running_;
   places_.Release();
-  if (running_ > 0 || places_.waiting() > 0) return;
+  WakeIfEmpty();
+}
+
+void FiberPool::WakeIfEmpty() {
+  if (running_ > 0 || entering_ > 0) return;
   while (Waiter* waiter = all_done_.Grant()) Hub::Current()->Unpark(*waiter->fiber);
 }
 
@@ -73,7 +77,13 @@ absl::StatusOr<FiberHandle> FiberPool::Spawn(SpawnOptions options, absl::AnyInvo
       body();
       return FiberHandle();
     }
-    if (absl::Status place = places_.Acquire(); !place.ok()) return place;
+    ++entering_;
+    const absl::Status place = places_.Acquire();
+    --entering_;
+    if (!place.ok()) {
+      WakeIfEmpty();
+      return place;
+    }
   }
   return Start(std::move(options), body, site);
 }
@@ -88,7 +98,7 @@ absl::Status FiberPool::WaitAll() {
   if (HasMember(hub.running())) {
     return absl::FailedPreconditionError("a member can't wait for its own pool to become empty");
   }
-  if (running_ == 0 && places_.waiting() == 0) return absl::OkStatus();
+  if (running_ == 0 && entering_ == 0) return absl::OkStatus();
   Waiter self{.fiber = hub.running()};
   all_done_.PushBack(self);
   const Wake wake =

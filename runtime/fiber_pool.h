@@ -27,8 +27,9 @@ class FiberPool {
   FiberPool(const FiberPool&) = delete;
   FiberPool& operator=(const FiberPool&) = delete;
 
-  // The member's fiber; an empty handle if the body has run in the caller. kDeadlineExceeded,
-  // kCancelled, kResourceExhausted: `body` did not run. **Parks** while full.
+  // The member's fiber; an empty handle if the body has run in the caller, which gets its exception
+  // then. kDeadlineExceeded, kCancelled, kResourceExhausted: `body` did not run. **Parks** while
+  // full.
   absl::StatusOr<FiberHandle> Spawn(SpawnOptions options, absl::AnyInvocable<void()> body,
                                     SourceLocation site = SourceLocation::Current());
   // False, and nothing runs, if the pool is full or the hub can't spawn.
@@ -52,12 +53,16 @@ class FiberPool {
                                     SourceLocation site);
   void Enter(Member& member);
   void Leave(Member& member);
+  void WakeIfEmpty();
   static WaitNeeds MemberIds(const void* pool, FiberIdVisitor visit);
   bool HasMember(const Fiber* fiber) const;
 
   const std::string_view name_;
   int64_t size_;
   int64_t running_ = 0;
+  // Spawns between the wait for a place and the start of the member: a place that was handed to one
+  // is nobody's wait and nobody's member until its fiber runs.
+  int64_t entering_ = 0;
   Semaphore places_;
   Member* members_ = nullptr;  // doubly linked; each is owned by its fiber's closure
   WaitList all_done_;

@@ -2,7 +2,7 @@
 //
 // Take() lends an idle resource that is young enough and passes the health check, or makes a new
 // one; while all are lent, callers wait, first come, first served. The Lease puts it back when it
-// dies. No failure, exception or cancellation on the way costs a place.
+// dies, or cleaned, when told to. No failure, exception or cancellation on the way costs a place.
 // Resources past their limits go at the next Take(), put-back or Prune(); the pool has no timer of
 // its own, so that resources die in a fiber. Hub thread only.
 #ifndef GROVE_RUNTIME_RESOURCE_POOL_H_
@@ -46,6 +46,9 @@ class ResourcePool {
     absl::AnyInvocable<absl::StatusOr<T>()> create;
     // Asked about an idle resource before it is lent; may park. Null: all are healthy.
     absl::AnyInvocable<bool(T& resource)> healthy = nullptr;
+    // Makes a resource as new before it is put back, as a rollback does; may park. False: it is
+    // dropped. With it, resources are put back by Lease::PutBack() only. Null: nothing is to do.
+    absl::AnyInvocable<bool(T& resource)> clean = nullptr;
   };
 
   // The right to use one resource. Must not outlive the pool.
@@ -58,12 +61,24 @@ class ResourcePool {
       std::swap(resource_, other.resource_);
       return *this;
     }
+    // Puts the resource back; drops it if it would have to be cleaned, which a destructor can't
+    // wait for and which must not be left out.
     ~Lease() {
-      if (pool_ != nullptr) pool_->PutBack(resource_);
+      if (pool_ == nullptr) return;
+      if (pool_->options_.clean != nullptr) resource_.reset();
+      pool_->PutBack(resource_);
     }
 
     T& operator*() { return resource_->value; }
     T* operator->() { return &resource_->value; }
+    // Cleans the resource and puts it back, or drops it if that fails or throws. The lease is empty
+    // then. **Parks** as Options::clean.
+    void PutBack() {
+      Lease lease(std::move(*this));  // drops the resource if `clean` throws
+      auto& clean = lease.pool_->options_.clean;
+      if (clean != nullptr && !clean(*lease)) lease.resource_.reset();
+      std::exchange(lease.pool_, nullptr)->PutBack(lease.resource_);
+    }
     // Destroys the resource, for one found broken, and gives up the place. The lease is empty then.
     void Drop() {
       resource_.reset();

@@ -167,5 +167,40 @@ TEST_F(ResourcePoolTest, FillMakesTheMinimum) {
   });
 }
 
+TEST_F(ResourcePoolTest, IsCleanedWhenItIsPutBackAndDroppedIfThatFails) {
+  (void)Run([this] {
+    int cleaned = 0;
+    bool clean = true;
+    Pool::Options options = Numbers();
+    options.max = 1;
+    options.clean = [&](int&) {
+      ++cleaned;
+      return Sleep(absl::Seconds(1)).ok() && clean;
+    };
+    Pool pool(std::move(options));
+    (*pool.Take()).PutBack();
+    EXPECT_EQ(cleaned, 1);
+    EXPECT_EQ(pool.idle(), 1);
+    auto lease = *pool.Take();
+    auto waiter = *Spawn("waiter", [&] { EXPECT_EQ(**pool.Take(), 2); });
+    clean = false;
+    lease.PutBack();
+    EXPECT_TRUE(waiter.Join().ok());
+    EXPECT_EQ(pool.size(), 0);  // the waiter's lease just died
+  });
+}
+
+TEST_F(ResourcePoolTest, WhatNobodyCleanedIsNotLentAgain) {
+  (void)Run([this] {
+    Pool::Options options = Numbers();
+    options.clean = [](int&) -> bool { throw std::runtime_error("the connection is gone"); };
+    Pool pool(std::move(options));
+    { auto died = *pool.Take(); }
+    EXPECT_THROW((*pool.Take()).PutBack(), std::runtime_error);
+    EXPECT_EQ(pool.size(), 0);
+    EXPECT_EQ(**pool.Take(), 3);
+  });
+}
+
 }  // namespace
 }  // namespace grove

@@ -209,5 +209,53 @@ TEST_F(HubTest, AForkedChildThatParksOnItsParentsHubDies) {
   });
 }
 
+TEST_F(HubTest, IoIsServedWhileFibersKeepSleepingZero) {
+  (void)Run([] {
+    int ends[2];
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    Socket left = *Socket::Adopt(ends[0]);
+    Socket right = *Socket::Adopt(ends[1]);
+    bool read = false;
+    auto reader = *Spawn("reader", [&] {
+      char byte;
+      EXPECT_EQ(*right.Read({&byte, 1}), 1u);
+      read = true;
+    });
+    Yield();
+    EXPECT_TRUE(left.Write("x").ok());
+    int sleeps = 0;
+    for (; !read && sleeps < 10'000; ++sleeps) EXPECT_TRUE(Sleep(absl::ZeroDuration()).ok());
+    EXPECT_LT(sleeps, 2 * HubOptions().resumes_per_turn);
+    EXPECT_TRUE(reader.Join().ok());
+  });
+}
+
+TEST_F(HubTest, TellsWhoWaitsForWhichDescriptor) {
+  (void)Run([this] {
+    int ends[2];
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    Socket left = *Socket::Adopt(ends[0]);
+    Socket right = *Socket::Adopt(ends[1]);
+    auto reader = *Spawn("reader", [&] {
+      char byte;
+      EXPECT_TRUE(absl::IsAborted(right.Read({&byte, 1}).status()));
+    });
+    Yield();
+    int seen = 0;
+    hub_->descriptors().Visit([&](int fd, const Fiber* reads, const Fiber* writes) {
+      ++seen;
+      EXPECT_EQ(reads, fd == right.fd() ? reader.get() : nullptr);
+      EXPECT_EQ(writes, nullptr);
+    });
+    EXPECT_EQ(seen, 2);
+    right.Close();
+    EXPECT_TRUE(reader.Join().ok());
+  });
+}
+
+TEST_F(HubTest, RunningOneInsideAnotherDies) {
+  EXPECT_DEATH((void)Run([] { (void)(*Hub::Create())->Run([] {}); }), "runs a hub already");
+}
+
 }  // namespace
 }  // namespace grove

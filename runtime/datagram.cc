@@ -111,12 +111,7 @@ absl::StatusOr<Datagram> DatagramSocket::ReceiveFrom(std::span<char> buffer) {
 }
 
 SocketAddress DatagramSocket::LocalAddress() const {
-  SocketAddress address;
-  address.length = sizeof(address.storage);
-  if (getsockname(fd(), reinterpret_cast<sockaddr*>(&address.storage), &address.length) != 0) {
-    return SocketAddress();
-  }
-  return address;
+  return SocketAddress::OfLocal(fd());
 }
 
 }  // namespace grove

@@ -32,6 +32,8 @@ class Listener {
   void Close();
 
   int fd() const { return fd_; }
+  // With the port that the kernel chose for port 0.
+  SocketAddress LocalAddress() const { return SocketAddress::OfLocal(fd_); }
 
  private:
   Listener(int fd, int accept_batch) : fd_(fd), accept_batch_(accept_batch) {}

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/clock.h"
 #include "runtime/event.h"
 #include "runtime/hub_fixture.h"
 #include "runtime/listener.h"
@@ -154,6 +155,15 @@ TEST_P(PollerTest, TellsAllOfManyAtOnce) {
     close(a);
     close(b);
   }
+}
+
+TEST_P(PollerTest, WaitsNoShorterThanUntilItsDeadlineToTheNanosecond) {
+  Add(kToken, Poller::Mode::kEdge);
+  const MonotonicNanos deadline = Clock::Monotonic().Now() + 1'300'001;  // no whole millisecond
+  std::vector<Poller::Event> events;
+  poller_->Wait(Clock::Monotonic().Now(), deadline, events);
+  EXPECT_TRUE(events.empty());
+  EXPECT_GE(Clock::Monotonic().Now(), deadline);
 }
 
 // As FakePoller, over the poller under test; counts the waits that found something.
@@ -376,6 +386,37 @@ TEST_P(SocketOverPollerTest, ARefusedConnectionIsUnavailable) {
     const SocketAddress address = BoundAddress(fd);
     close(fd);
     EXPECT_TRUE(absl::IsUnavailable(Socket::Connect(address).status()));
+  });
+}
+
+TEST_P(SocketOverPollerTest, AResetIsNoEnd) {
+  (void)Run([] {
+    Listener listener = *Listener::Adopt(*BindListener(Loopback()));
+    Socket client = *Socket::Connect(listener.LocalAddress());
+    Socket accepted = *listener.Accept();
+    auto reader = *Spawn("reader", [&] {
+      char byte[1];
+      EXPECT_TRUE(absl::IsUnavailable(accepted.Read(byte).status()));
+    });
+    Yield();
+    client.Abort();
+    EXPECT_TRUE(reader.Join().ok());
+  });
+}
+
+TEST_P(SocketOverPollerTest, AnAcceptorGivesOthersTheirChanceAfterItsBatch) {
+  (void)Run([] {
+    Listener listener = *Listener::Adopt(*BindListener(Loopback()), /*accept_batch=*/2);
+    std::vector<Socket> clients;
+    for (int i = 0; i < 3; ++i) clients.push_back(*Socket::Connect(listener.LocalAddress()));
+    int accepted = 0;
+    auto acceptor = *Spawn("acceptor", [&] {
+      while (accepted < 3) accepted += listener.Accept().ok();
+    });
+    while (accepted == 0) Yield();
+    EXPECT_EQ(accepted, 2);
+    EXPECT_EQ(acceptor->waiting_for().kind, WaitFor::Kind::kAccept);
+    EXPECT_TRUE(acceptor.Join().ok());
   });
 }
 

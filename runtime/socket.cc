@@ -106,24 +106,6 @@ absl::Status ErrnoStatus(int error, std::string_view call) {
   }
 }
 
-std::string SocketAddress::ToString() const {
-  char text[INET6_ADDRSTRLEN] = "";
-  if (storage.ss_family == AF_INET) {
-    const auto& v4 = reinterpret_cast<const sockaddr_in&>(storage);
-    inet_ntop(AF_INET, &v4.sin_addr, text, sizeof(text));
-    return absl::StrCat(text, ":", ntohs(v4.sin_port));
-  }
-  if (storage.ss_family == AF_INET6) {
-    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(storage);
-    inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof(text));
-    return absl::StrCat("[", text, "]:", ntohs(v6.sin6_port));
-  }
-  const auto& local = reinterpret_cast<const sockaddr_un&>(storage);
-  if (length <= offsetof(sockaddr_un, sun_path)) return "unix:";
-  return absl::StrCat("unix:",
-                      std::string(local.sun_path, strnlen(local.sun_path, sizeof(local.sun_path))));
-}
-
 absl::StatusOr<Socket> Socket::Adopt(int fd) {
   Socket socket(fd);
   const int flags = fcntl(fd, F_GETFL);

@@ -32,6 +32,11 @@ struct SocketAddress {
 
   // "127.0.0.1:80", "[::1]:80", "unix:/path" ("unix:" for an unnamed one).
   std::string ToString() const;
+  // Of what ToString() gives. kInvalidArgument: anything else. Names are not looked up here:
+  // dial_host.h.
+  static absl::StatusOr<SocketAddress> Parse(std::string_view text);
+  // What `fd` is bound to (getsockname(2)); of no family if it is no socket.
+  static SocketAddress OfLocal(int fd);
 };
 
 // An idle connection is probed after this long, so that a peer that vanished is noticed: what

@@ -27,6 +27,26 @@ def name(path):
     return str(path.relative_to(ROOT))
 
 
+def example(file, section):
+    """A file, or what stands between the comments [section] and [/section] in it, moved to the left."""
+    text = (ROOT / file).read_text()
+    if section is None:
+        return text.rstrip()
+    mark = r"^( *)(?://|#) \[%s\]\n(.*?)\n *(?://|#) \[/%s\]$" % (re.escape(section), re.escape(section))
+    indent, lines = re.search(mark, text, re.M | re.S).groups()
+    return "\n".join(line.removeprefix(indent) for line in lines.split("\n"))
+
+
+def is_test(file, test):
+    """Whether `file`, of runtime/ if no folder is named, holds the test Suite.Test, or test_x in Python."""
+    path = ROOT / file if "/" in file else ROOT / "runtime" / file
+    if not path.exists():
+        return False
+    if path.suffix == ".py":
+        return re.search(r"^    def %s\(" % test, path.read_text(), re.M) is not None
+    return re.search(r"^TEST(?:_F|_P)?\(%s,\s+%s\)" % tuple(test.split(".")), path.read_text(), re.M) is not None
+
+
 class TidyTest(unittest.TestCase):
     def test_files_stay_within_their_sizes(self):
         found = list(sources("*.h", "*.cc"))
@@ -72,10 +92,34 @@ class TidyTest(unittest.TestCase):
         example = (ROOT / "server/examples/ticker.cc").read_text().rstrip()
         self.assertIn(f"```cpp\n{example}\n```", (ROOT / "README.md").read_text())
 
+    def test_the_runtime_manual_shows_its_examples_as_they_are(self):
+        manual = (ROOT / "docs/runtime.md").read_text()
+        blocks = re.findall(r"(?ms)(^[^\n]*\n)?^```\w*\n(.*?)\n```$", manual)
+        self.assertGreater(len(blocks), 30)
+        for above, shown in blocks:
+            marked = re.fullmatch(r"<!-- ([^\s:]+)(?:: (.+))? -->\n", above)
+            self.assertIsNotNone(marked, f"no example is named above the block that begins: {shown[:60]}")
+            self.assertEqual(shown, example(*marked.groups()), marked[0])
+
+    def test_every_counterpart_of_eventlet_has_a_test_that_exists(self):
+        manual = (ROOT / "docs/runtime.md").read_text()
+        tables = manual.split("## Coming from eventlet")[1].split("### Left out on purpose")
+        self.assertEqual(len(tables), 2)
+        rows = [line for line in tables[0].splitlines() if line.startswith("| ") and not line.startswith("| theirs ")]
+        self.assertGreater(len(rows), 100)
+        for row in rows:
+            tests = re.findall(r"`(\S+): (\w+(?:\.\w+)?)`", row.split(" | ")[-1])
+            self.assertTrue(tests, f"a row without a test: {row}")
+            for file, test in tests:
+                self.assertTrue(is_test(file, test), f"{file} has no test {test}")
+        for row in [line for line in tables[1].splitlines() if line.startswith("| ")][1:]:
+            self.assertRegex(row, r"^\| .+ \| .+ \|$", "left out without a reason")
+
     def test_links_between_documents_lead_somewhere(self):
         documents = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
         for document in documents:
-            for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text()):
+            prose = re.sub(r"^```.*?^```$", "", document.read_text(), flags=re.M | re.S)  # lambdas look like links
+            for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", prose):
                 self.assertTrue((document.parent / target).exists(), f"{name(document)}: {target}")
 
 

@@ -1,0 +1,107 @@
+// What docs/runtime.md shows of pools.
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "runtime/dag_pool.h"
+#include "runtime/fiber_map.h"
+#include "runtime/fiber_pile.h"
+#include "runtime/fiber_pool.h"
+#include "runtime/hub_fixture.h"
+#include "runtime/resource_pool.h"
+
+namespace grove {
+namespace {
+
+using PoolsExample = HubTest;
+
+absl::StatusOr<std::string> Fetch(const std::string& url) {
+  if (absl::Status slept = Sleep(absl::Seconds(1)); !slept.ok()) return slept;
+  if (url == "b") return absl::NotFoundError("no b");
+  return absl::StrCat("page ", url);
+}
+
+struct Connection {
+  int id = 0;
+  bool broken = false;
+  bool Rollback() { return Sleep(absl::Milliseconds(1)).ok(); }
+};
+
+TEST_F(PoolsExample, Pools) {
+  (void)Run([] {
+    // [pool]
+    FiberPool pool(10);
+    for (int i = 0; i < 1000; ++i) {
+      // Parks while ten run. A member of the full pool runs the body itself.
+      (void)pool.Spawn({.name = "member"}, [] { (void)Sleep(absl::Seconds(1)); });
+    }
+    EXPECT_TRUE(pool.WaitAll().ok());
+    // [/pool]
+  });
+}
+
+TEST_F(PoolsExample, PilesAndMaps) {
+  (void)Run([] {
+    // [imap]
+    FiberPool pool(10);
+    std::vector<std::string> urls = {"a", "b", "c"};
+    std::vector<std::string> pages;
+    auto results = Imap(pool, urls, Fetch);
+    for (auto next = results.Next(); next.ok() && next->has_value(); next = results.Next()) {
+      const absl::StatusOr<std::string>& page = **next;  // of the next url, in the urls' order
+      pages.push_back(page.ok() ? *page : "failed");
+    }
+    EXPECT_EQ(pages, (std::vector<std::string>{"page a", "failed", "page c"}));
+    // [/imap]
+    // [pile]
+    FiberPile<std::string> pile(pool);
+    for (const std::string& url : urls)
+      (void)pile.Spawn({.name = "fetch"}, [=] { return Fetch(url); });
+    EXPECT_EQ(*pile.Next(), "page a");
+    EXPECT_TRUE(absl::IsNotFound(pile.Next().status()));
+    EXPECT_EQ(*pile.Next(), "page c");
+    EXPECT_TRUE(absl::IsOutOfRange(pile.Next().status()));  // nothing is left
+    // [/pile]
+    EXPECT_TRUE(pool.WaitAll().ok());
+  });
+}
+
+TEST_F(PoolsExample, Resources) {
+  (void)Run([] {
+    int made = 0;
+    // [resources]
+    ResourcePool<Connection> pool({
+        .min = 0,
+        .max = 4,
+        .idle_max = absl::Seconds(10),
+        .age_max = absl::Seconds(30),
+        .create = [&]() -> absl::StatusOr<Connection> { return Connection{.id = ++made}; },
+        .healthy = [](Connection& connection) { return !connection.broken; },
+        .clean = [](Connection& connection) { return connection.Rollback(); },
+    });
+    auto lease = pool.Take();  // parks while four are lent
+    if (!lease.ok()) return;
+    (*lease)->broken = true;
+    lease->PutBack();  // cleans first; a lease that just dies drops what nobody cleaned
+    EXPECT_EQ((*pool.Take())->id, 2);
+    // [/resources]
+  });
+}
+
+TEST_F(PoolsExample, Graphs) {
+  (void)Run([] {
+    // [dag]
+    DagPool<std::string> pool;
+    (void)pool.Spawn("page", {}, [](const auto&) { return Fetch("a"); });
+    (void)pool.Spawn("links", {"page", "base"}, [](const auto& inputs) {
+      return absl::StrCat(inputs["base"], "/", inputs["page"]);
+    });
+    (void)pool.Post("base", "http://example.org");
+    EXPECT_EQ(*pool.Wait("links"), "http://example.org/page a");
+    EXPECT_TRUE(pool.Close().ok());
+    // [/dag]
+  });
+}
+
+}  // namespace
+}  // namespace grove

@@ -418,12 +418,13 @@ TEST_F(SelectorTest, ATimerIsReadyFromItsMomentOnUntilItIsRestarted) {
 }
 
 TEST_F(SelectorTest, NoneOfWhoseCasesCanBecomeReadyDies) {
-  (void)Run([] {
-    Queue<int> queue(0);
-    SelectPut nothing(queue);
-    Selector selector({&nothing});
-    EXPECT_DEATH((void)selector.Wait(), "none of whose cases");
-  });
+  EXPECT_DEATH((void)Run([] {
+                 Queue<int> queue(0);
+                 SelectPut nothing(queue);
+                 Selector selector({&nothing});
+                 (void)selector.Wait();
+               }),
+               "none of whose cases");
 }
 
 }  // namespace

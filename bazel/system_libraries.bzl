@@ -4,13 +4,16 @@ pkg-config is asked when the repository is fetched, so no BUILD file carries lis
 A missing package fails the fetch with the name of the package to install.
 """
 
+# Here and, as @grove, in a workspace that uses the runtime alone.
+_RUNTIME_ONLY = ["@//runtime:__pkg__", "@grove//runtime:__pkg__"]
+
 _CONTROL_ONLY = ["@//proto:__pkg__", "@//server/control:__subpackages__", "@//client:__subpackages__"]
 
 # target -> (pkg-config modules, linker flags where there is no .pc file, Debian package, visibility)
 _LIBRARIES = {
     "absl": (["absl_base", "absl_cord", "absl_flat_hash_map", "absl_flat_hash_set", "absl_flags", "absl_flags_parse", "absl_flags_usage", "absl_status", "absl_statusor", "absl_strings", "absl_str_format", "absl_synchronization", "absl_time", "absl_symbolize", "absl_stacktrace", "absl_failure_signal_handler", "absl_any_invocable", "absl_inlined_vector", "absl_span", "absl_random_random"], [], "libabsl-dev", None),
-    "boost_context": ([], ["-l:libboost_context.a"], "libboost-context1.81-dev", ["@//runtime:__pkg__"]),
-    "cares": (["libcares"], [], "libc-ares-dev", ["@//runtime:__pkg__"]),
+    "boost_context": ([], ["-l:libboost_context.a"], "libboost-context1.81-dev", _RUNTIME_ONLY),
+    "cares": (["libcares"], [], "libc-ares-dev", _RUNTIME_ONLY),
     "curl": (["libcurl"], [], "libcurl4-openssl-dev", None),
     "expat": (["expat"], [], "libexpat1-dev", None),
     "grpc": (["grpc++", "protobuf"], [], "libgrpc++-dev", _CONTROL_ONLY),

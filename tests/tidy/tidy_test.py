@@ -70,6 +70,12 @@ class TidyTest(unittest.TestCase):
             if "catch (...)" in path.read_text() and not path.name.endswith("_test.cc"):
                 self.assertIn(name(path), allowed)
 
+    def test_gdb_knows_every_kind_of_wait(self):
+        kinds = re.search(r"enum class Kind[^{]*{(.*?)};", (ROOT / "runtime/wait_for.h").read_text(), re.S).group(1)
+        known = re.search(r"^WAITS = \((.*?)\)", (ROOT / "tools/gdb/grove_gdb.py").read_text(), re.M | re.S).group(1)
+        spelled = ["k" + "".join(word.title() for word in wait.split()) for wait in re.findall("'([^']*)'", known)]
+        self.assertEqual(spelled, re.findall(r"\bk\w+(?=,)", re.sub("//.*", "", kinds)))
+
     def test_a_todo_says_of_which_kind_it_is(self):
         for path in sources("*.h", "*.cc", "*.proto"):
             for number, line in enumerate(path.read_text().splitlines(), 1):

@@ -28,8 +28,10 @@ MEMBERS = (
     'fiber_stack_high', 'string_view_data')
 # Fiber::State and WaitFor::Kind, in order.
 STATES = ('runnable', 'running', 'parked', 'ended')
-WAITS = ('nothing', 'read', 'write', 'accept', 'timer', 'event', 'semaphore', 'queue', 'join',
-         'pool', 'offload')
+# WaitFor::Kind (runtime/wait_for.h).
+WAITS = ('nothing', 'read', 'write', 'accept', 'connect', 'signal', 'process', 'timer', 'event',
+         'semaphore', 'mutex', 'condition', 'queue', 'queue put', 'queue get', 'select', 'join',
+         'pool', 'group', 'server', 'offload')
 # What a switch leaves at the stack pointer of a fiber that does not run.
 SAVED = ('r15', 'r14', 'r13', 'r12', 'rbx', 'rbp', 'rip')
 # A core may be damaged: no list or text is believed to be longer.
@@ -128,7 +130,7 @@ class Fiber:
             return ''
         kind = self.word('fiber_waiting_kind', 1)
         text = WAITS[kind] if kind < len(WAITS) else 'kind %d' % kind
-        if text in ('read', 'write', 'accept'):
+        if text in ('read', 'write', 'accept', 'connect', 'signal', 'process'):
             return '%s fd %d' % (text, self.word('fiber_waiting_fd', 4))
         target = self.word('fiber_waiting_object')
         if text == 'join':

@@ -40,7 +40,10 @@ absl::Status DescriptorTable::Await(int fd, Direction direction, WaitFor::Kind k
   if (fd < 0 || static_cast<size_t>(fd) >= entries_.size() || !entries_[fd].registered) {
     return absl::AbortedError(absl::StrFormat("descriptor %d is closed", fd));
   }
-  if (entries_[fd].ready[side]) return absl::OkStatus();
+  if (entries_[fd].ready[side]) {
+    ++calls_;
+    return absl::OkStatus();
+  }
   const uint32_t generation = entries_[fd].generation;
   Fiber* const self = hub_.running();
   if (const Fiber* other = entries_[fd].waiters[side]; other != nullptr) {
@@ -57,7 +60,10 @@ absl::Status DescriptorTable::Await(int fd, Direction direction, WaitFor::Kind k
   }
   // Another fiber may have come to wait since this one was made runnable.
   if (entry.waiters[side] == self) entry.waiters[side] = nullptr;
-  if (entry.ready[side] || wake == Wake::kReady) return absl::OkStatus();
+  if (entry.ready[side] || wake == Wake::kReady) {
+    ++calls_;
+    return absl::OkStatus();
+  }
   return WakeStatus(wake, side == 0 ? "read" : "write");
 }
 

@@ -54,7 +54,12 @@ class DescriptorTable {
   // From the hub's poll.
   void Dispatch(const Poller::Event& event);
 
+  // One more system call on a descriptor that no Await() came before.
+  void CountCall() { ++calls_; }
+
   size_t size() const { return registered_; }
+  // System calls on descriptors so far: whoever is told that one is ready makes one.
+  uint64_t calls() const { return calls_; }
   void Visit(absl::FunctionRef<void(int fd, const Fiber* reader, const Fiber* writer)> visit) const;
 
  private:
@@ -76,6 +81,7 @@ class DescriptorTable {
   Poller& poller_;
   std::vector<Entry> entries_;
   size_t registered_ = 0;
+  uint64_t calls_ = 0;
 };
 
 }  // namespace grove

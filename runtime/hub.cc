@@ -315,6 +315,7 @@ HubStats Hub::Stats() const {
   stats.run_queue_length = runnable_.size();
   stats.timers_armed = timers_.size();
   stats.descriptors = descriptors_.size();
+  stats.io_calls = descriptors_.calls();
   return stats;
 }
 

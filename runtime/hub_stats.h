@@ -15,6 +15,8 @@ struct HubStats {
                                                        0.01,   0.05,   0.1,   1};
   uint64_t turns = 0;
   uint64_t polls = 0;
+  // On descriptors: reads, writes, accepts, …. With `polls`, nearly all that a hub makes.
+  uint64_t io_calls = 0;
   uint64_t switches = 0;
   uint64_t spawned = 0;
   uint64_t ended = 0;

@@ -7,6 +7,13 @@
 #include "runtime/hub.h"
 
 namespace grove {
+namespace {
+
+double Seconds(MonotonicNanos nanos) {
+  return static_cast<double>(nanos) / 1e9;
+}
+
+}  // namespace
 
 // One Run(); lives on the calling fiber's stack.
 struct OffloadPool::Call {
@@ -15,6 +22,7 @@ struct OffloadPool::Call {
   absl::FunctionRef<void()> body;
   Hub& hub;
   Fiber& fiber;
+  MonotonicNanos queued_at;
   State state = State::kQueued;  // guarded by mutex_
   std::exception_ptr exception = nullptr;
   bool finished = false;  // hub thread only
@@ -26,11 +34,13 @@ OffloadPool::~OffloadPool() {
 
 absl::Status OffloadPool::Run(absl::FunctionRef<void()> body) {
   Hub& hub = *Hub::Current();
-  Call call{.body = body, .hub = hub, .fiber = *hub.running()};
+  Call call{
+      .body = body, .hub = hub, .fiber = *hub.running(), .queued_at = Clock::Monotonic().Now()};
   {
     const std::lock_guard lock(mutex_);
     if (stopping_) return absl::CancelledError("offload: the pool has stopped");
     if (calls_.size() >= options_.queue_max) {
+      ++stats_.rejected;
       return absl::ResourceExhaustedError("offload: too many calls wait for a thread");
     }
     calls_.push_back(&call);
@@ -48,6 +58,7 @@ absl::Status OffloadPool::Run(absl::FunctionRef<void()> body) {
       const std::lock_guard lock(mutex_);
       if (call.state == Call::State::kQueued) {
         calls_.erase(std::find(calls_.begin(), calls_.end(), &call));
+        ++stats_.dropped;
         return WakeStatus(wake, "offload");
       }
     }
@@ -71,6 +82,7 @@ void OffloadPool::Finish(Call& call) {
 void OffloadPool::ThreadLoop() {
   for (;;) {
     Call* call;
+    MonotonicNanos started = 0;
     {
       std::unique_lock lock(mutex_.native());
       ++idle_;
@@ -80,7 +92,9 @@ void OffloadPool::ThreadLoop() {
       call = calls_.front();
       calls_.pop_front();
       call->state = Call::State::kRunning;
-      ++running_;
+      started = Clock::Monotonic().Now();
+      stats_.queue_seconds += Seconds(started - call->queued_at);
+      ++stats_.running;
     }
     try {
       call->body();
@@ -89,7 +103,9 @@ void OffloadPool::ThreadLoop() {
     }
     {
       const std::lock_guard lock(mutex_);
-      --running_;
+      --stats_.running;
+      ++stats_.completed;
+      stats_.run_seconds += Seconds(Clock::Monotonic().Now() - started);
       call->state = Call::State::kDone;
     }
     Finish(*call);
@@ -103,6 +119,7 @@ void OffloadPool::Stop() {
     stopping_ = true;
     for (Call* call : calls_) {
       call->state = Call::State::kDropped;
+      ++stats_.dropped;
       Finish(*call);
     }
     calls_.clear();
@@ -112,14 +129,12 @@ void OffloadPool::Stop() {
   for (std::thread& thread : threads) thread.join();
 }
 
-size_t OffloadPool::queued() const {
+OffloadPool::Stats OffloadPool::stats() const {
   const std::lock_guard lock(mutex_);
-  return calls_.size();
-}
-
-int OffloadPool::running() const {
-  const std::lock_guard lock(mutex_);
-  return running_;
+  Stats stats = stats_;
+  stats.queued = calls_.size();
+  stats.threads = static_cast<int>(threads_.size());
+  return stats;
 }
 
 }  // namespace grove

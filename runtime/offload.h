@@ -16,6 +16,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
+#include "runtime/clock.h"
 #include "runtime/event.h"
 #include "runtime/fiber.h"
 #include "runtime/thread_mutex.h"
@@ -42,8 +43,20 @@ class OffloadPool {
   // Waits for running calls, drops queued ones (their callers see kCancelled). Not from a fiber.
   void Stop();
 
-  size_t queued() const;
-  int running() const;
+  // Levels now, and counts since it was made. Any thread.
+  struct Stats {
+    size_t queued = 0;
+    int running = 0;
+    int threads = 0;
+    uint64_t completed = 0;
+    uint64_t dropped = 0;      // while queued: cancelled, timed out, or the pool stopped
+    uint64_t rejected = 0;     // the queue was full
+    double queue_seconds = 0;  // of those that ran, all together
+    double run_seconds = 0;    // of those that have returned
+  };
+  Stats stats() const;
+  size_t queued() const { return stats().queued; }
+  int running() const { return stats().running; }
 
  private:
   struct Call;
@@ -57,7 +70,7 @@ class OffloadPool {
   std::deque<Call*> calls_;
   bool stopping_ = false;
   int idle_ = 0;
-  int running_ = 0;
+  Stats stats_;  // but for queued and threads
   std::vector<std::thread> threads_;
 };
 

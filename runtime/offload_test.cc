@@ -89,6 +89,12 @@ TEST_F(OffloadTest, BeyondItsQueueItRefusesAndCountsWhatItHas) {
     busy.release.Notify();
     EXPECT_TRUE(queued.Join().ok());
     EXPECT_TRUE(busy.holder.Join().ok());
+    const OffloadPool::Stats stats = busy.pool.stats();
+    EXPECT_EQ(stats.rejected, 1u);
+    EXPECT_EQ(stats.completed, 2u);
+    EXPECT_EQ(stats.threads, 1);
+    EXPECT_GT(stats.queue_seconds, 0);
+    EXPECT_GT(stats.run_seconds, 0);
   });
 }
 
@@ -103,6 +109,7 @@ TEST_F(OffloadTest, StopWaitsForTheRunningCallAndDropsTheQueuedOne) {
     busy.release.Notify();
     EXPECT_TRUE(busy.holder.Join().ok());
     stopper.join();
+    EXPECT_EQ(busy.pool.stats().dropped, 1u);
     EXPECT_TRUE(absl::IsCancelled(busy.pool.Run([] { ADD_FAILURE(); })));
   });
 }

@@ -431,5 +431,19 @@ TEST_P(SocketOverPollerTest, CallsFromAnotherThreadWakeTheHubEachTime) {
   });
 }
 
+TEST_F(HubTest, CountsTheSystemCallsOnDescriptors) {
+  (void)Run([this] {
+    int ends[2];
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    Socket left = *Socket::Adopt(ends[0]);
+    Socket right = *Socket::Adopt(ends[1]);
+    const uint64_t before = hub_->Stats().io_calls;
+    ASSERT_TRUE(left.Write("abc").ok());
+    char bytes[8];
+    EXPECT_EQ(*right.Read(bytes), 3u);
+    EXPECT_EQ(hub_->Stats().io_calls - before, 2u);
+  });
+}
+
 }  // namespace
 }  // namespace grove

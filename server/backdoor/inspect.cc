@@ -62,6 +62,7 @@ int64_t Count(uint64_t count) {
 BackdoorRow HubRow(const HubStats& stats) {
   return {{"turns", Count(stats.turns)},
           {"polls", Count(stats.polls)},
+          {"io_calls", Count(stats.io_calls)},
           {"switches", Count(stats.switches)},
           {"spawned", Count(stats.spawned)},
           {"ended", Count(stats.ended)},

@@ -1,5 +1,6 @@
 // Places in which a fiber must not park, and dies if it does.
 #include <csignal>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
@@ -73,11 +74,18 @@ TEST_F(ForbiddenParkTest, NotOnceTheLockIsGivenBack) {
 TEST_F(ForbiddenParkTest, ALockThatAnotherThreadHoldsForbidsNothing) {
   InFiber([] {
     ThreadMutex mutex;
-    std::thread other([&] { mutex.lock(); });
-    other.join();
+    std::promise<void> locked;
+    std::promise<void> enough;
+    std::thread other([&] {
+      const std::lock_guard lock(mutex);
+      locked.set_value();
+      enough.get_future().wait();
+    });
+    locked.get_future().wait();
     EXPECT_FALSE(mutex.try_lock());
     Yield();
-    std::thread([&] { mutex.unlock(); }).join();
+    enough.set_value();
+    other.join();
     EXPECT_TRUE(mutex.try_lock());
     mutex.unlock();
     Yield();

@@ -196,7 +196,7 @@ class FiberHandle {
 // Starts `body` (void() or absl::Status()) on the current hub. It runs no earlier than the caller
 // parks or yields. kResourceExhausted at the fiber limit or without memory: then nothing runs.
 template <typename F>
-absl::StatusOr<FiberHandle> Spawn(SpawnOptions options, F&& body,
+absl::StatusOr<FiberHandle> Spawn(const SpawnOptions& options, F&& body,
                                   SourceLocation site = SourceLocation::Current());
 template <typename F>
 absl::StatusOr<FiberHandle> Spawn(std::string_view name, F&& body,

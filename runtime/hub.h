@@ -217,7 +217,7 @@ absl::Status Sleep(absl::Duration duration);
 void Yield();
 
 template <typename F>
-absl::StatusOr<FiberHandle> Spawn(SpawnOptions options, F&& body, SourceLocation site) {
+absl::StatusOr<FiberHandle> Spawn(const SpawnOptions& options, F&& body, SourceLocation site) {
   using Body = std::decay_t<F>;
   static_assert(sizeof(Body) <= 4096, "a fiber's closure lives on its stack: capture less");
   auto run = [](void* closure) -> absl::Status {

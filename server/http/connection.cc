@@ -90,11 +90,13 @@ void Connection::Drain() {
   if (std::exchange(draining_, true)) return;
   if (switched_.has_value()) switched_->Drain();
   if (!idle_) return;
-  if (used_) return StopWaiting();
-  // Its request may be on the way: closing would reset it, and the client could not tell a daemon
+  // A request may be on the way: closing would reset it, and the client could not tell a daemon
   // that is being replaced from a broken one.
   Hub& hub = *Hub::Current();
-  hub.timers().Arm(last_call_, DeadlineAfter(hub.now(), options_.first_request_grace));
+  const MonotonicNanos since = used_ ? idle_since_ : hub.now();
+  const MonotonicNanos deadline = DeadlineAfter(since, options_.request_grace);
+  if (deadline <= hub.now()) return StopWaiting();
+  hub.timers().Arm(last_call_, deadline);
 }
 
 void Connection::LastCall::Fire(Timer& timer) {
@@ -112,10 +114,11 @@ bool Connection::AwaitHead() {
   parser_.Reset();
   Result result = Result::kNeedMore;
   if (wire_.input().empty()) {
-    if (draining_ && used_) return false;
     wire_.Trim();
     idle_ = true;
-    Timeout timeout(draining_ ? options_.first_request_grace : options_.idle_timeout);
+    idle_since_ = Hub::Current()->now();
+    // Draining, it comes here with a client that was promised an answer to one request more.
+    Timeout timeout(draining_ ? options_.request_grace : options_.idle_timeout);
     const absl::StatusOr<size_t> got = wire_.Fill();
     idle_ = false;
     if (!got.ok() || *got == 0) return false;
@@ -147,9 +150,15 @@ RequestParser::Result Connection::AwaitRestOfHead() {
 }
 
 bool Connection::MayKeepAlive() const {
-  return parser_.framing().keep_alive() && !draining_ &&
+  return parser_.framing().keep_alive() && (!draining_ || ServesOnWhileDraining()) &&
          served_ < options_.requests_per_connection_max && !body_.failed() &&
          !body_.continue_withheld() && body_.known_left() <= kDiscardBytesMax;
+}
+
+// Requests of a batch that is already here are answered: their client cannot know that the first
+// answer will be the last.
+bool Connection::ServesOnWhileDraining() const {
+  return body_.ended() && !wire_.input().empty() && served_while_draining_ < kDrainRequestsMax;
 }
 
 absl::StatusOr<Transport*> Connection::HandOver() {
@@ -185,6 +194,7 @@ bool Connection::Serve() {
   ++stats_.requests;
   ++stats_.running;
   ++served_;
+  if (draining_) ++served_while_draining_;
   // Earlier responses of the batch must not wait for a handler that parks.
   bool alive = wire_.output().FlushSoon().ok();
   if (alive) {

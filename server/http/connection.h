@@ -29,6 +29,8 @@ inline constexpr uint64_t kDiscardBytesMax = 64 * 1024;
 // After an early end: how much, and how long, we read on so that the client sees our answer.
 inline constexpr uint64_t kLingerBytesMax = 256 * 1024;
 inline constexpr absl::Duration kLingerTimeout = absl::Seconds(1);
+// Of one batch, answered after Drain(): more than fit the read buffer, fewer than for ever.
+inline constexpr int kDrainRequestsMax = 256;
 
 class Connection final : private ResponseWriter::KeepAlive,
                          private ResponseWriter::TakeOver,
@@ -41,9 +43,10 @@ class Connection final : private ResponseWriter::KeepAlive,
 
   // Serves until either side ends it; then it is closed. **Parks.**
   void Run();
-  // Serves nothing beyond the request under way; closes at once if there is none. Who took the
-  // connection over is told. A client that has
-  // asked for nothing yet gets first_request_grace for its request. From any fiber.
+  // Serves the request under way and those read behind it, the last with "Connection: close";
+  // closes at once if there is none. A client that was answered less than request_grace ago gets
+  // the rest of it for a request that may be on its way, one that has asked for nothing yet all of
+  // it. Who took the connection over is told. From any fiber.
   void Drain();
 
  private:
@@ -72,6 +75,7 @@ class Connection final : private ResponseWriter::KeepAlive,
   void Linger();
   void Abort();
   bool MayKeepAlive() const override;
+  bool ServesOnWhileDraining() const;
   absl::StatusOr<Transport*> HandOver() override;
   void NoteContinue() override { body_.NoteContinue(); }
   void CancelOnDisconnect() override;
@@ -88,10 +92,12 @@ class Connection final : private ResponseWriter::KeepAlive,
   const std::string_view client_;  // within peer_
   std::optional<SwitchedTransport> switched_;
   bool idle_ = false;
+  MonotonicNanos idle_since_ = 0;
   // Whether a request came.
   bool used_ = false;
   bool draining_ = false;
   uint64_t served_ = 0;
+  int served_while_draining_ = 0;
   // StopWaiting() has ended our reading: a hang-up is our own.
   bool reading_stopped_ = false;
   // The request under way asked for its end when the client goes away; then, that it has.

@@ -29,8 +29,9 @@ struct ServerOptions {
   // Answered on one connection; the last response says "Connection: close". Spreads clients anew
   // over workers.
   uint64_t requests_per_connection_max = 1'000'000;
-  // While draining, for the first request of a client that has just connected.
-  absl::Duration first_request_grace = absl::Milliseconds(500);
+  // While draining, for a request that may be on its way: the first of a client that has connected,
+  // or the next of one that was answered less than this ago.
+  absl::Duration request_grace = absl::Milliseconds(500);
   // 413 beyond.
   uint64_t body_max_bytes = 8 << 20;
   // Called when a handler fails: with its error, or kInternal and what() of its exception. May be

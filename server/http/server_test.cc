@@ -2,6 +2,8 @@
 
 #include <netinet/in.h>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "gmock/gmock.h"
 #include "server/http/server_fixture.h"
 
@@ -10,6 +12,7 @@ namespace {
 
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr char kGet[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -96,6 +99,7 @@ TEST_F(ServerTest, RefusesToAdoptBeyondItsMaximum) {
 }
 
 TEST_F(ServerTest, ClosesIdleConnectionsAtOnceWhenItDrains) {
+  options_.request_grace = absl::ZeroDuration();
   Run([&] {
     Client used = Connect();
     EXPECT_THAT(used.Ask(kGet), EndsWith("hello"));
@@ -121,7 +125,7 @@ TEST_F(ServerTest, ServesTheFirstRequestOfAClientThatConnectedJustBeforeItDrains
 }
 
 TEST_F(ServerTest, ClosesUnusedConnectionsSoonWhenItDrains) {
-  options_.first_request_grace = absl::Milliseconds(1);
+  options_.request_grace = absl::Milliseconds(1);
   Run([&] {
     Client waiting = Connect();
     Yield();
@@ -156,6 +160,71 @@ TEST_F(ServerTest, ServesARequestThatCameJustBeforeItDrains) {
     const std::string response = client.ReadAll();
     EXPECT_THAT(response, HasSubstr("Connection: close"));
     EXPECT_THAT(response, EndsWith("hello"));
+  });
+}
+
+TEST_F(ServerTest, ServesTheNextRequestOfAClientThatWasJustAnsweredWhenItDrains) {
+  options_.request_grace = kTestTimeout;
+  Run([&] {
+    Client client = Connect();
+    EXPECT_THAT(client.Ask(kGet), EndsWith("hello"));
+    server_->Drain();
+    for (int i = 0; i < 10; ++i) Yield();
+    client.Send(kGet);
+    const std::string response = client.ReadAll();
+    EXPECT_THAT(response, HasSubstr("Connection: close"));
+    EXPECT_THAT(response, EndsWith("hello"));
+  });
+}
+
+TEST_F(ServerTest, ServesTheNextRequestThatAHeadSentBeforeTheDrainPromised) {
+  options_.request_grace = kTestTimeout;
+  Handle("GET", "/stream", [this](Request&, Response& response) -> absl::Status {
+    if (absl::Status flushed = response.Flush(); !flushed.ok()) return flushed;
+    return go_.Wait();
+  });
+  Run([&] {
+    Client client = Connect();
+    EXPECT_THAT(client.Ask("GET /stream HTTP/1.1\r\nHost: a\r\n\r\n"),
+                Not(HasSubstr("Connection: close")));
+    server_->Drain();
+    go_.Set();
+    client.ReadUntil("0\r\n\r\n");
+    client.Send(kGet);
+    const std::string response = client.ReadAll();
+    EXPECT_THAT(response, HasSubstr("Connection: close"));
+    EXPECT_THAT(response, EndsWith("hello"));
+  });
+}
+
+TEST_F(ServerTest, AnswersTheWholeBatchThatWasReadWhenItDrains) {
+  Run([&] {
+    Client client = Connect();
+    client.Send(absl::StrCat("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n", kGet, kGet));
+    while (waiting_ == 0) Yield();
+    server_->Drain();
+    go_.Set();
+    const std::string responses = client.ReadAll();
+    const std::vector<std::string> parts = absl::StrSplit(responses, "HTTP/1.1 200 OK");
+    ASSERT_EQ(parts.size(), 4);
+    EXPECT_THAT(parts[1], EndsWith("late"));
+    EXPECT_THAT(parts[2], Not(HasSubstr("Connection: close")));
+    EXPECT_THAT(parts[3], HasSubstr("Connection: close"));
+  });
+}
+
+TEST_F(ServerTest, AnEndlessBatchDoesNotHoldTheDrainUp) {
+  Run([&] {
+    Client client = Connect();
+    client.Send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
+    while (waiting_ == 0) Yield();
+    server_->Drain();
+    std::string batch;
+    for (int i = 0; i < 2 * kDrainRequestsMax; ++i) batch += kGet;
+    client.Send(batch);
+    go_.Set();
+    EXPECT_THAT(client.ReadAll(), HasSubstr("Connection: close"));
+    EXPECT_LE(stats_.requests, 1 + kDrainRequestsMax);
   });
 }
 

@@ -47,6 +47,7 @@ class Wire {
   Socket& socket() { return socket_; }
   Output& output() { return output_; }
   InputBuffer& input() { return input_; }
+  const InputBuffer& input() const { return input_; }
 
   // Keeps the bytes used so far where they are, until Unpin(): a Fill() takes another buffer.
   void Pin() { pinned_used_ = true; }

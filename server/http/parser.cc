@@ -95,9 +95,10 @@ RequestParser::Result RequestParser::ParseVersion(const char* version, const cha
     if (got < kPattern.size()) {
       return full ? Refuse({414, "request line too long"}) : Result::kNeedMore;
     }
-    if (version[5] != '1' || version[7] > '1') return Refuse({505, "HTTP version other than 1.x"});
+    if (version[5] != '1') return Refuse({505, "HTTP version other than 1.x"});
   }
-  head_.version_minor = version[7] - '0';
+  // A higher minor version is served as the highest one known (RFC 9110, 6.2).
+  head_.version_minor = std::min(version[7] - '0', 1);
   line_start_ = version + kPattern.size() - base_;
   fields_start_ = line_start_;
   return Result::kDone;

@@ -1,5 +1,7 @@
 #include "server/http/target.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -25,8 +27,34 @@ inline bool IsRegNameChar(char c) {
   return kRegName[static_cast<uint8_t>(c)];
 }
 
-bool IsIpLiteralChar(char c) {
-  return IsRegNameChar(c) || c == ':';
+bool IsHexDigit(char c) {
+  return IsDigit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
+}
+
+// At the "%" of a pct-encoded (RFC 3986, 2.1).
+bool IsEscape(const char* p, const char* end) {
+  return end - p > 2 && IsHexDigit(p[1]) && IsHexDigit(p[2]);
+}
+
+// "v" 1*HEXDIG "." 1*( unreserved / sub-delims / ":" ) (RFC 3986, 3.2.2).
+bool IsFutureAddress(std::string_view text) {
+  if (text.empty() || (text.front() | 0x20) != 'v') return false;
+  const size_t dot = std::min(text.find('.'), text.size());
+  const std::string_view version = text.substr(1, dot - 1);
+  const std::string_view rest = text.substr(std::min(dot + 1, text.size()));
+  return !version.empty() && std::all_of(version.begin(), version.end(), IsHexDigit) &&
+         !rest.empty() && std::all_of(rest.begin(), rest.end(), [](char c) {
+           return c == ':' || (c != '%' && IsRegNameChar(c));
+         });
+}
+
+// What stands between the brackets. No zone: it means nothing to another host (RFC 6874, 4).
+bool IsIpLiteral(std::string_view text) {
+  char terminated[INET6_ADDRSTRLEN] = {};
+  in6_addr address;
+  if (text.size() >= sizeof(terminated)) return IsFutureAddress(text);
+  text.copy(terminated, text.size());
+  return inet_pton(AF_INET6, terminated, &address) == 1 || IsFutureAddress(text);
 }
 
 bool IsPort(std::string_view port) {
@@ -85,15 +113,17 @@ std::optional<Target> ParseTarget(std::string_view method, std::string_view targ
 bool IsValidHost(std::string_view host) {
   if (!host.empty() && host.front() == '[') {
     const size_t close = host.find(']');
-    if (close == std::string_view::npos || close == 1) return false;
-    const std::string_view address = host.substr(1, close - 1);
+    if (close == std::string_view::npos) return false;
     const std::string_view rest = host.substr(close + 1);
-    return std::all_of(address.begin(), address.end(), IsIpLiteralChar) &&
+    return IsIpLiteral(host.substr(1, close - 1)) &&
            (rest.empty() || (rest.front() == ':' && IsPort(rest.substr(1))));
   }
   const char* const end = host.data() + host.size();
   const char* p = host.data();
-  while (p != end && IsRegNameChar(*p)) ++p;
+  while (p != end && IsRegNameChar(*p)) {
+    if (*p == '%' && !IsEscape(p, end)) return false;
+    ++p;
+  }
   return p == end || (*p == ':' && IsPort(std::string_view(p + 1, end - p - 1)));
 }
 

@@ -48,7 +48,7 @@ std::string RetryAfter(absl::Duration delay) {
 }
 
 Request MakeRequest(const RequestHead& head, std::string_view peer, std::string_view client,
-                    BodySource& body, Exchange& exchange) {
+                    BodySource* body, Exchange* exchange) {
   return {.method = head.method,
           .target = head.target,
           .path = head.path,
@@ -58,8 +58,8 @@ Request MakeRequest(const RequestHead& head, std::string_view peer, std::string_
           .fields = head.fields,
           .trailers = {},
           .peer = peer,
-          .body = &body,
-          .exchange = &exchange,
+          .body = body,
+          .exchange = exchange,
           .client = client};
 }
 
@@ -81,7 +81,7 @@ void Connection::Run() {
   while (AwaitHead() && Serve()) {
   }
   Hub::Current()->timers().Cancel(last_call_);
-  wire_.output().Flush().IgnoreError();
+  if (absl::IsDeadlineExceeded(wire_.output().Flush())) ++stats_.response_timeouts;
   wire_.output().Settle();
   wire_.socket().Close();
 }
@@ -117,17 +117,22 @@ bool Connection::AwaitHead() {
     wire_.Trim();
     idle_ = true;
     idle_since_ = Hub::Current()->now();
+    ++stats_.idle;
     // Draining, it comes here with a client that was promised an answer to one request more.
     Timeout timeout(draining_ ? options_.request_grace : options_.idle_timeout);
     const absl::StatusOr<size_t> got = wire_.Fill();
     idle_ = false;
+    --stats_.idle;
     if (!got.ok() || *got == 0) return false;
   }
   used_ = true;
+  began_ = Hub::Current()->now();
+  read_before_ = wire_.used_bytes();
+  sent_before_ = wire_.output().position();
   result = parser_.Parse(wire_.input().unread());
   if (result == Result::kNeedMore) result = AwaitRestOfHead();
   if (result == Result::kDone) return true;
-  if (result == Result::kRefused) Refuse(parser_.refusal());
+  if (result == Result::kRefused) Refuse(parser_.refusal(), nullptr);
   return false;
 }
 
@@ -145,7 +150,13 @@ RequestParser::Result Connection::AwaitRestOfHead() {
     late = timeout.fired();
   }
   // Outside the scope, in which nothing more could be sent.
-  if (late && result == Result::kNeedMore) Refuse({408, "the request's head took too long"});
+  if (late && result == Result::kNeedMore) {
+    ++stats_.head_timeouts;
+    Refuse({408, "the request's head took too long"}, nullptr);
+  } else if (result == Result::kNeedMore) {
+    writer_.Start(/*head_request=*/false, /*version_minor=*/1);
+    NoteUnparsed(/*complete=*/false);
+  }
   return result;
 }
 
@@ -184,11 +195,11 @@ void Connection::OnHangup() {
 bool Connection::Serve() {
   const RequestHead& head = parser_.head();
   if (head.method == "CONNECT") {
-    Refuse({501, "this server is no proxy"});
+    Refuse({501, "this server is no proxy"}, &head);
     return false;
   }
   if (parser_.framing().content_length() > options_.body_max_bytes) {
-    Refuse({413, "the request's body is too long"});
+    Refuse({413, "the request's body is too long"}, &head);
     return false;
   }
   ++stats_.requests;
@@ -200,13 +211,15 @@ bool Connection::Serve() {
   if (alive) {
     wire_.input().Consume(parser_.head_bytes());
     wire_.Pin();
-    Request request = MakeRequest(head, peer_, client_, body_, *this);
+    Request request = MakeRequest(head, peer_, client_, &body_, this);
     body_.Start(parser_.framing(), request.trailers);
     writer_.Start(head.method == "HEAD", head.version_minor);
     Response response(writer_);
     const absl::Status result = RunHandler(request, response);
     const bool answered = result.ok() || AnswerFailure(request, response, result);
     RunPostHooks(request, response);
+    if (body_.failure_status() == 408) ++stats_.body_timeouts;
+    Note(request, {}, answered && writer_.complete());
     alive = answered && Conclude() && !client_gone_;
     wire_.Unpin();
   }
@@ -287,13 +300,59 @@ bool Connection::Conclude() {
   return false;
 }
 
-void Connection::Refuse(const Refusal& refusal) {
+void Connection::Refuse(const Refusal& refusal, const RequestHead* head) {
   ++stats_.refused;
   writer_.Start(/*head_request=*/false, /*version_minor=*/1);
   const std::pair<std::string, std::string> close[] = {{"Connection", "close"}};
   std::string body(ReasonPhrase(refusal.status));
   body.append(": ").append(refusal.reason).append("\r\n");
-  if (writer_.Send(refusal.status, close, "text/plain", body).ok()) Linger();
+  const bool sent = writer_.Send(refusal.status, close, "text/plain", body).ok();
+  if (head == nullptr) {
+    NoteUnparsed(sent);
+  } else {
+    Note(MakeRequest(*head, peer_, client_, nullptr, nullptr), {}, sent);
+  }
+  if (sent) Linger();
+}
+
+void Connection::Note(const Request& request, std::string_view refused_line, bool complete) {
+  const int64_t wall = Hub::Current()->ReadClock() - began_;
+  if (!switched_.has_value()) stats_.CountDuration(wall);
+  if (!complete && (client_gone_ || request.body == nullptr || !wire_.output().failure().ok() ||
+                    (body_.failed() && body_.failure_status() == 0))) {
+    ++stats_.clients_gone;
+  }
+  stats_.CountMethod(request.method);
+  if (options_.access_log == nullptr) return;
+  // What a refused request had sent was never used.
+  const uint64_t read = refused_line.empty() ? wire_.used_bytes() : wire_.read_bytes();
+  options_.access_log->Note({.request = request,
+                             .refused_line = refused_line,
+                             .status = writer_.status(),
+                             .complete = complete,
+                             .body_bytes = writer_.body_bytes(),
+                             .request_bytes = read - read_before_,
+                             .response_bytes = wire_.output().position() - sent_before_,
+                             .wall = absl::Nanoseconds(wall)});
+}
+
+// The parser's views may be of another request, so the line is looked for anew. Some clients end a
+// body with a line end too many and leave: that is no request.
+void Connection::NoteUnparsed(bool complete) {
+  std::string_view line = wire_.input().unread().substr(0, kRequestLineBytesMax);
+  while (line.starts_with("\r\n")) line.remove_prefix(2);
+  line = line.substr(0, line.find_first_of("\r\n"));
+  if (line.empty() && writer_.status() == 0) return;
+  const std::string_view method = line.substr(0, line.find(' '));
+  RequestHead head{.method = method};
+  if (method.size() < line.size()) {
+    const std::string_view rest = line.substr(method.size() + 1);
+    head.target = rest.substr(0, rest.find(' '));
+    const size_t query = head.target.find('?');
+    head.path = head.target.substr(0, query);
+    if (query != std::string_view::npos) head.query = head.target.substr(query + 1);
+  }
+  Note(MakeRequest(head, peer_, client_, nullptr, nullptr), line.empty() ? "-" : line, complete);
 }
 
 void Connection::Linger() {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "runtime/clock.h"
 #include "runtime/descriptor_table.h"
 #include "runtime/fiber.h"
 #include "runtime/socket.h"
@@ -71,8 +72,13 @@ class Connection final : private ResponseWriter::KeepAlive,
   bool AnswerFailure(const Request& request, const Response& response, const absl::Status& failure);
   // After the handler: whether the next request may follow.
   bool Conclude();
-  void Refuse(const Refusal& refusal);
+  // `head`: of the request, if it was whole.
+  void Refuse(const Refusal& refusal, const RequestHead* head);
   void Linger();
+  // Once for each request, at its end.
+  void Note(const Request& request, std::string_view refused_line, bool complete);
+  // The same for one whose head was refused, came too slowly, or not to its end.
+  void NoteUnparsed(bool complete);
   void Abort();
   bool MayKeepAlive() const override;
   bool ServesOnWhileDraining() const;
@@ -98,6 +104,10 @@ class Connection final : private ResponseWriter::KeepAlive,
   bool draining_ = false;
   uint64_t served_ = 0;
   int served_while_draining_ = 0;
+  // Of the request under way: when its first byte came, and where both directions stood.
+  MonotonicNanos began_ = 0;
+  uint64_t read_before_ = 0;
+  uint64_t sent_before_ = 0;
   // StopWaiting() has ended our reading: a hang-up is our own.
   bool reading_stopped_ = false;
   // The request under way asked for its end when the client goes away; then, that it has.

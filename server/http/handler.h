@@ -122,6 +122,7 @@ struct Request {
   BodySource* body = nullptr;
   Exchange* exchange = nullptr;
   // What routing and middleware find out.
+  std::string_view route;            // the pattern that matched, "/users/{id}"; empty: none
   std::string_view route_path;       // the path in the form of server/http/path.h
   std::string_view scheme = "http";  // "https" behind TLS, also that of a trusted proxy
   std::string_view client;           // the address of `peer`, or what trusted proxies say

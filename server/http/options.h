@@ -5,9 +5,12 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "server/http/access_log.h"
+#include "server/http/counting.h"
 #include "server/http/handler.h"
 
 namespace grove::http {
@@ -37,13 +40,17 @@ struct ServerOptions {
   // Called when a handler fails: with its error, or kInternal and what() of its exception. May be
   // empty; must not park.
   std::function<void(const Request&, const absl::Status&)> on_failure;
+  // Told of every request at its end; must outlive the server. Null: nobody.
+  AccessLog* access_log = nullptr;
 };
 
-// Counters but for `open`, `running` and `switched`, which are levels. Hub thread only; who
+// Counters but for `open`, `idle`, `running` and `switched`, which are levels. Hub thread only; who
 // publishes them reads them there.
 struct ServerStats {
   uint64_t connections = 0;
   uint64_t open = 0;
+  // Of the open ones, those that wait for a request's first byte.
+  uint64_t idle = 0;
   uint64_t requests = 0;
   uint64_t running = 0;
   // Connections that speak another protocol now; their requests do not count as running.
@@ -56,12 +63,41 @@ struct ServerStats {
   uint64_t bytes_in = 0;
   uint64_t bytes_out = 0;
   uint64_t accept_failures = 0;
+  // Clients that took too long with a head (408), with a body (408), or to take a response.
+  uint64_t head_timeouts = 0;
+  uint64_t body_timeouts = 0;
+  uint64_t response_timeouts = 0;
+  // Requests whose client went away before the answer was whole.
+  uint64_t clients_gone = 0;
+  // By kCountedMethods.
+  std::array<uint64_t, kCountedMethods.size()> methods{};
+  // By kDurationBounds, and above; without WebSockets, whose length says nothing of the server.
+  std::array<uint64_t, kDurationBounds.size() + 1> durations{};
+  uint64_t duration_nanos = 0;
 
   void CountResponse(int status) {
     if (status >= 100 && status < 600) ++responses[status - 100];
   }
+  void CountMethod(std::string_view method);
+  void CountDuration(int64_t nanos);
   uint64_t ResponsesWith(int status) const { return responses[status - 100]; }
 };
+
+inline void ServerStats::CountMethod(std::string_view method) {
+  size_t index = 0;
+  while (index + 1 < kCountedMethods.size() && kCountedMethods[index] != method) ++index;
+  ++methods[index];
+}
+
+inline void ServerStats::CountDuration(int64_t nanos) {
+  size_t bucket = 0;
+  while (bucket < kDurationBounds.size() &&
+         static_cast<double>(nanos) > kDurationBounds[bucket] * 1e9) {
+    ++bucket;
+  }
+  ++durations[bucket];
+  duration_nanos += static_cast<uint64_t>(nanos);
+}
 
 }  // namespace grove::http
 

@@ -50,6 +50,7 @@ absl::Status Output::WritePending() {
   while (failure_.ok() && !pending_.empty()) {
     writing_ = true;
     ++batch_;
+    taken_bytes_ += pending_.size();
     std::swap(pending_, taken_);
     failure_ = WriteNow(taken_.view(), {});
     taken_.Clear();
@@ -67,6 +68,7 @@ absl::Status Output::Write(std::string_view bytes) {
   if (absl::Status turn = AwaitTurn(); !turn.ok()) return turn;
   writing_ = true;
   ++batch_;
+  taken_bytes_ += pending_.size() + bytes.size();
   std::swap(pending_, taken_);
   failure_ = WriteNow(taken_.view(), bytes);
   taken_.Clear();
@@ -115,6 +117,7 @@ absl::Status Output::WriteFile(int file, uint64_t offset, uint64_t length) {
   if (absl::Status turn = AwaitTurn(); !turn.ok()) return turn;
   writing_ = true;
   ++batch_;
+  taken_bytes_ += pending_.size() + length;
   std::swap(pending_, taken_);
   if (!taken_.empty()) failure_ = WriteNow(taken_.view(), {}, Follow::kMore);
   taken_.Clear();

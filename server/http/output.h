@@ -84,6 +84,10 @@ class Output {
   void Trim();
   // Changes when pending() has been taken to be written: what was appended before is out of reach.
   uint64_t batch() const { return batch_; }
+  // Why nothing more is sent; OK until then.
+  const absl::Status& failure() const { return failure_; }
+  // Bytes handed over so far, whether they were sent yet or not.
+  uint64_t position() const { return taken_bytes_ + pending_.size(); }
 
  private:
   absl::Status AwaitTurn();
@@ -103,6 +107,7 @@ class Output {
   ByteBlock pending_;
   ByteBlock taken_;  // while it is written
   uint64_t batch_ = 0;
+  uint64_t taken_bytes_ = 0;
   bool writing_ = false;
   absl::Status failure_;
   FiberHandle flusher_;

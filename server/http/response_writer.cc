@@ -255,6 +255,7 @@ absl::StatusOr<Transport*> ResponseWriter::Switch(std::string_view protocol, Fie
   begun_ = true;
   complete_ = true;
   keep_alive_ = false;
+  status_ = 101;
   stats_.CountResponse(101);
   if (absl::Status flushed = output_.FlushSoon(); !flushed.ok()) return flushed;
   return transport;

@@ -146,7 +146,7 @@ absl::Status Router::Add(Route route) {
   }
   endpoint->targets.push_back({std::string(route.method), std::move(route.handler),
                                pattern->names(), pattern->ends_in_rest(), route.answers_preflight,
-                               text});
+                               text, std::string(route.host).append(route.path)});
   AddMethod(route.method, methods_);
   ++routes_;
   return absl::OkStatus();
@@ -174,6 +174,7 @@ absl::Status Router::Dispatch(Request& request, Response& response) const {
     const auto found = anywhere_.literals.find(request.path);
     if (found != anywhere_.literals.end()) {
       if (const Target* target = found->second.Find(request.method); target != nullptr) {
+        request.route = target->pattern;
         request.route_path = request.path;
         return target->handler(request, response);
       }
@@ -201,6 +202,7 @@ absl::Status Router::DispatchSlowly(Request& request, Response& response) const 
 
 absl::Status Router::Run(const Target& target, const Search& search, Request& request,
                          Response& response) const {
+  request.route = target.pattern;
   for (size_t i = 0; i < target.names.size(); ++i) {
     std::string_view value = search.values()[i];
     if (value.find('%') != std::string_view::npos) {

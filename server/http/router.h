@@ -41,9 +41,10 @@ class Router {
   // Puts `middleware` around the answers that the router gives itself: 400, 404, 405, OPTIONS.
   void Wrap(Middleware middleware) { wrap_ = std::move(middleware); }
 
-  // Sets request.route_path and .params, and runs the handler. Without one it answers 404, or 405
-  // with Allow if the path has other methods, or OPTIONS with Allow; `OPTIONS *` with the methods
-  // of all routes; 400 for a path that CanonicalPath refuses. **Parks** if the handler does.
+  // Sets request.route, .route_path and .params, and runs the handler. Without one it answers 404,
+  // or 405 with Allow if the path has other methods, or OPTIONS with Allow; `OPTIONS *` with the
+  // methods of all routes; 400 for a path that CanonicalPath refuses. **Parks** if the handler
+  // does.
   absl::Status Dispatch(Request& request, Response& response) const;
 
   size_t routes() const { return routes_; }
@@ -55,7 +56,8 @@ class Router {
     std::vector<std::string> names;  // of the path's parameters
     bool rest;                       // the last of them is a {name...}
     bool answers_preflight;
-    std::string text;  // for errors
+    std::string text;     // for errors
+    std::string pattern;  // host and path as they were added
   };
   // Where a path ends.
   struct Endpoint {

@@ -65,13 +65,16 @@ absl::StatusOr<size_t> Wire::FillUnflushed(size_t room_bytes) {
   if (!got.ok()) return got;
   input_.Filled(*got);
   stats_.bytes_in += *got;
+  read_bytes_ += *got;
   return got;
 }
 
 absl::StatusOr<size_t> Wire::ReadDirect(std::span<char> buffer) {
   if (absl::Status flushed = output_.Flush(); !flushed.ok()) return flushed;
   absl::StatusOr<size_t> got = socket_.Read(buffer);
-  if (got.ok()) stats_.bytes_in += *got;
+  if (!got.ok()) return got;
+  stats_.bytes_in += *got;
+  read_bytes_ += *got;
   return got;
 }
 

@@ -48,6 +48,9 @@ class Wire {
   Output& output() { return output_; }
   InputBuffer& input() { return input_; }
   const InputBuffer& input() const { return input_; }
+  // Of the stream, up to the first one that is not used yet.
+  uint64_t used_bytes() const { return read_bytes_ - input_.unread().size(); }
+  uint64_t read_bytes() const { return read_bytes_; }
 
   // Keeps the bytes used so far where they are, until Unpin(): a Fill() takes another buffer.
   void Pin() { pinned_used_ = true; }
@@ -70,6 +73,7 @@ class Wire {
   InputBuffer input_;
   InputBuffer pinned_;
   bool pinned_used_ = false;
+  uint64_t read_bytes_ = 0;
 };
 
 }  // namespace grove::http

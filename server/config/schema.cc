@@ -109,6 +109,13 @@ constexpr SchemaRow kRows[] = {
     Number("http.requests_per_connection_max", 1'000'000, 1, 1'000'000'000,
            "answered on one connection, which is then closed"),
 
+    Text("http.access_log.file", "no access log",
+         "a line for each request goes here; relative to the config file's folder; -: stdout"),
+    Text("http.access_log.format", "eventlet's", "form of a line: %(client_ip)s, %(status_code)s"),
+    Flag("http.access_log.json", "a JSON object a line, instead of format"),
+    Number("http.access_log.queue_max_bytes", kMib, 4'096, kGib,
+           "lines that wait for the disk, per worker; more are dropped"),
+
     Text("control.listen", "127.0.0.1:8091", "gRPC listener"),
     Flag("control.insecure", "serve plain, open gRPC beyond loopback"),
     Text("control.tls.certificate_file", "no TLS", "PEM file with the certificate chain"),

@@ -13,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "server/access_log/access_log_file.h"
 #include "server/config/flags.h"
 #include "server/config/load.h"
 #include "server/config/near_match.h"
@@ -59,6 +60,27 @@ void AnchorFolders(const std::string& config_file, config::v1::Config& config) {
       route.set_folder((base / route.folder()).lexically_normal().string());
     }
   }
+  const std::string& log = config.http().access_log().file();
+  if (log.empty() || log == "-") return;
+  const std::string anchored = (base / log).lexically_normal().string();
+  config.mutable_http()->mutable_access_log()->set_file(anchored);
+}
+
+// Whether workers will be able to make the file, as far as that can be told without making it.
+absl::Status CheckAccessLog(const config::v1::AccessLog& config) {
+  if (absl::StatusOr<AccessFormat> format = AccessFormatOf(config); !format.ok()) {
+    return format.status();
+  }
+  if (config.file().empty() || config.file() == "-") return absl::OkStatus();
+  const std::filesystem::path path(config.file());
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("http.access_log.file: '", config.file(), "' is a folder"));
+  }
+  if (std::filesystem::is_directory(path.parent_path(), error)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("http.access_log.file: '", path.parent_path().string(), "' is no folder"));
 }
 
 // Whether the config's routes name handlers that the application has, and folders for those that
@@ -101,6 +123,9 @@ absl::StatusOr<config::v1::Config> ReadConfig(const DaemonFlags& flags,
   absl::StatusOr<config::v1::Config> config = Resolve(flags, file);
   if (!config.ok()) return config.status();
   if (absl::Status status = CheckRoutes(*config, application); !status.ok()) return status;
+  if (absl::Status status = CheckAccessLog(config->http().access_log()); !status.ok()) {
+    return status;
+  }
   return config;
 }
 

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "runtime/hub.h"
+#include "server/http/counting.h"
 #include "server/metrics/families.h"
 
 namespace grove {
@@ -53,6 +54,44 @@ void AddHttpRequests(const Scoreboard& board, MetricFamilies& families) {
   }
 }
 
+// Live and dead, of all workers.
+template <size_t kCount>
+std::array<uint64_t, kCount> Sums(
+    const Scoreboard& board,
+    std::array<WorkerCounters::Counter, kCount> WorkerCounters::*counters) {
+  std::array<uint64_t, kCount> sums{};
+  for (int worker = 0; worker < board.workers(); ++worker) {
+    const WorkerSlot& slot = board.slot(worker);
+    for (size_t i = 0; i < kCount; ++i) {
+      sums[i] += Load((slot.base.*counters)[i]) + Load((slot.live.*counters)[i]);
+    }
+  }
+  return sums;
+}
+
+void AddHttpTotals(const Scoreboard& board, MetricFamilies& families) {
+  static_assert(http::kCountedMethods.size() == WorkerCounters::kHttpMethods);
+  static_assert(http::kDurationBounds.size() + 1 == WorkerCounters::kHttpDurations);
+  const auto methods = Sums(board, &WorkerCounters::http_methods);
+  for (size_t i = 0; i < methods.size(); ++i) {
+    families.Add("grove_http_requests_by_method_total", {std::string(http::kCountedMethods[i])},
+                 methods[i]);
+  }
+  const auto timeouts = Sums(board, &WorkerCounters::http_timeouts);
+  constexpr const char* kPhases[] = {"head", "body", "response"};
+  for (size_t i = 0; i < timeouts.size(); ++i) {
+    families.Add("grove_http_timeouts_total", {kPhases[i]}, timeouts[i]);
+  }
+  uint64_t microseconds = 0;
+  for (int worker = 0; worker < board.workers(); ++worker) {
+    microseconds +=
+        Scoreboard::Total(board.slot(worker), &WorkerCounters::http_duration_microseconds);
+  }
+  families.AddHistogram("grove_http_request_duration_seconds", {}, http::kDurationBounds,
+                        Sums(board, &WorkerCounters::http_durations),
+                        static_cast<double>(microseconds) / 1e6);
+}
+
 void AddWorkerCounters(const WorkerSlot& slot, const Labels& labels, MetricFamilies& families) {
   struct Row {
     const char* name;
@@ -61,6 +100,9 @@ void AddWorkerCounters(const WorkerSlot& slot, const Labels& labels, MetricFamil
   static constexpr Row kRows[] = {
       {"grove_http_connections_total", &WorkerCounters::http_connections},
       {"grove_http_parse_errors_total", &WorkerCounters::http_parse_errors},
+      {"grove_http_clients_gone_total", &WorkerCounters::http_clients_gone},
+      {"grove_http_access_log_lines_total", &WorkerCounters::access_log_lines},
+      {"grove_http_access_log_dropped_total", &WorkerCounters::access_log_dropped},
       {"grove_http_received_bytes_total", &WorkerCounters::http_bytes_in},
       {"grove_http_sent_bytes_total", &WorkerCounters::http_bytes_out},
       {"grove_worker_fibers_spawned_total", &WorkerCounters::fibers_spawned},
@@ -87,6 +129,7 @@ void AddWorkerLevels(const WorkerSlot& slot, const Labels& labels, MetricFamilie
   };
   static constexpr Row kRows[] = {
       {"grove_http_connections", &WorkerSlot::http_connections_open},
+      {"grove_http_connections_idle", &WorkerSlot::http_connections_idle},
       {"grove_http_requests_running", &WorkerSlot::http_requests_running},
       {"grove_http_websockets", &WorkerSlot::http_websockets},
       {"grove_worker_fibers", &WorkerSlot::fibers},
@@ -245,6 +288,7 @@ std::string RenderMetrics(const MetricsInput& input) {
   families.Add("grove_build_info", {input.version}, 1);
   families.Add("grove_control_draining", {}, input.draining ? 1 : 0);
   AddHttpRequests(input.scoreboard, families);
+  AddHttpTotals(input.scoreboard, families);
   AddWorkers(input, families);
   AddTasks(input, families);
   AddProcess(input.process, families);

@@ -138,8 +138,9 @@ void Scoreboard::Fold(int worker) {
   AddAndClear(slot.live, slot.base);
   for (std::atomic<int64_t>* level :
        {&slot.fibers, &slot.run_queue_length, &slot.timers, &slot.http_connections_open,
-        &slot.http_requests_running, &slot.http_websockets, &slot.attempts_running,
-        &slot.offload_queued, &slot.offload_running, &slot.backdoor_sessions, &slot.last_turn_ns}) {
+        &slot.http_connections_idle, &slot.http_requests_running, &slot.http_websockets,
+        &slot.attempts_running, &slot.offload_queued, &slot.offload_running,
+        &slot.backdoor_sessions, &slot.last_turn_ns}) {
     level->store(0, std::memory_order_relaxed);
   }
 }

@@ -21,6 +21,10 @@ enum class WorkerState : uint32_t { kEmpty, kStarting, kReady, kDraining, kDown 
 struct WorkerCounters {
   static constexpr int kHttpCodes = 600;  // http_responses[code]
   static constexpr int kLagBuckets = 9;   // HubStats::kLagBounds and above
+  // As http::kDurationBounds and above, and http::kCountedMethods.
+  static constexpr int kHttpDurations = 14;
+  static constexpr int kHttpMethods = 8;
+  static constexpr int kHttpTimeouts = 3;  // head, body, response
   using Counter = std::atomic<uint64_t>;
 
   Counter hub_turns;
@@ -38,6 +42,13 @@ struct WorkerCounters {
   Counter http_bytes_in;
   Counter http_bytes_out;
   std::array<Counter, kHttpCodes> http_responses;
+  std::array<Counter, kHttpDurations> http_durations;
+  Counter http_duration_microseconds;
+  std::array<Counter, kHttpMethods> http_methods;
+  std::array<Counter, kHttpTimeouts> http_timeouts;
+  Counter http_clients_gone;
+  Counter access_log_lines;
+  Counter access_log_dropped;
   Counter attempts_started;
   Counter attempts_ended;
   Counter attempt_run_microseconds;
@@ -56,6 +67,7 @@ struct alignas(64) WorkerSlot {
   std::atomic<int64_t> run_queue_length;
   std::atomic<int64_t> timers;
   std::atomic<int64_t> http_connections_open;
+  std::atomic<int64_t> http_connections_idle;
   std::atomic<int64_t> http_requests_running;
   std::atomic<int64_t> http_websockets;
   std::atomic<int64_t> attempts_running;
@@ -71,7 +83,7 @@ struct alignas(64) WorkerSlot {
 class Scoreboard {
  public:
   static constexpr uint32_t kMagic = 0x67726f76;
-  static constexpr uint32_t kVersion = 2;
+  static constexpr uint32_t kVersion = 3;
 
   // A new slab of `workers` zeroed slots.
   static absl::StatusOr<Scoreboard> Create(int workers);

@@ -99,7 +99,7 @@ Supervisor::~Supervisor() {
 absl::Status Supervisor::Open() {
   sigset_t handled;
   sigemptyset(&handled);
-  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGCHLD}) sigaddset(&handled, number);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD}) sigaddset(&handled, number);
   sigprocmask(SIG_BLOCK, &handled, &original_mask_);
   // Writing to a client or child that is gone is an error of that call, in all our processes.
   signal(SIGPIPE, SIG_IGN);
@@ -316,6 +316,12 @@ void Supervisor::HandleSignals(MonotonicNanos now) {
         Log(LogLevel::kInfo, "replacing the workers, one after the other");
         to_roll_.clear();
         for (int slot = 0; slot < options_.config.workers(); ++slot) to_roll_.push_back(slot);
+        break;
+      case SIGUSR1:
+        // Workers that have yet to boot keep it until they read signals.
+        for (const Child& child : children_) {
+          if (child.slot != kNobody && child.pid != 0) kill(child.pid, SIGUSR1);
+        }
         break;
       default:
         break;

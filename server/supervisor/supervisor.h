@@ -2,9 +2,9 @@
 //
 // It binds, forks, waits for signals and children, and does nothing else: one thread, no hub, no
 // gRPC. What dies is started again when RestartPolicy says so; SIGTERM and SIGINT drain, a second
-// one stops at once, SIGHUP replaces the workers one after the other. It reaps children it does not
-// know, so it can be process 1 of a container.
-// Signal handlers are none: signalfd(2) and ppoll(2).
+// one stops at once, SIGHUP replaces the workers one after the other, SIGUSR1 goes on to them. It
+// reaps children it does not know, so it can be process 1 of a container. Signal handlers are none:
+// signalfd(2) and ppoll(2).
 #ifndef GROVE_SERVER_SUPERVISOR_SUPERVISOR_H_
 #define GROVE_SERVER_SUPERVISOR_SUPERVISOR_H_
 

@@ -59,12 +59,33 @@ void Publisher::PublishHttp() {
   Store(live.http_bytes_in, http_.bytes_in);
   Store(live.http_bytes_out, http_.bytes_out);
   Store(slot_.http_connections_open, http_.open);
+  Store(slot_.http_connections_idle, http_.idle);
   Store(slot_.http_requests_running, http_.running);
   Store(slot_.http_websockets, http_.switched);
+  Store(live.http_timeouts[0], http_.head_timeouts);
+  Store(live.http_timeouts[1], http_.body_timeouts);
+  Store(live.http_timeouts[2], http_.response_timeouts);
+  Store(live.http_clients_gone, http_.clients_gone);
+  if (access_log_ != nullptr) {
+    Store(live.access_log_lines, access_log_->lines.load(std::memory_order_relaxed));
+    Store(live.access_log_dropped, access_log_->dropped.load(std::memory_order_relaxed));
+  }
   // Five hundred codes, of which few ever change: looked at only after an answer.
-  const uint64_t answered = http_.requests - http_.running + http_.refused;
+  const uint64_t answered = http_.requests - http_.running + http_.refused + http_.clients_gone;
   if (answered == answered_) return;
   answered_ = answered;
+  PublishAnswers();
+}
+
+void Publisher::PublishAnswers() {
+  WorkerCounters& live = slot_.live;
+  for (size_t index = 0; index < http_.methods.size(); ++index) {
+    Store(live.http_methods[index], http_.methods[index]);
+  }
+  for (size_t index = 0; index < http_.durations.size(); ++index) {
+    Store(live.http_durations[index], http_.durations[index]);
+  }
+  Store(live.http_duration_microseconds, http_.duration_nanos / 1000);
   for (size_t index = 0; index < http_.responses.size(); ++index) {
     if (http_.responses[index] != 0)
       Store(live.http_responses[index + 100], http_.responses[index]);

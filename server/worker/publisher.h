@@ -8,6 +8,7 @@
 #include "runtime/hub.h"
 #include "runtime/offload.h"
 #include "runtime/watchdog.h"
+#include "server/access_log/line_writer.h"
 #include "server/functions/fetch.h"
 #include "server/http/options.h"
 #include "server/metrics/scoreboard.h"
@@ -31,11 +32,14 @@ class Publisher {
         watchdog_(watchdog) {}
 
   void Publish(Hub& hub);
+  // `stats` must outlive it.
+  void set_access_log(const LineWriterStats& stats) { access_log_ = &stats; }
   void set_backdoor_sessions(int64_t sessions) { backdoor_sessions_ = sessions; }
 
  private:
   void PublishHub(const HubStats& stats);
   void PublishHttp();
+  void PublishAnswers();
 
   WorkerSlot& slot_;
   const http::ServerStats& http_;
@@ -43,6 +47,7 @@ class Publisher {
   const FetchClient& fetch_;
   const OffloadPool& offload_;
   const Watchdog& watchdog_;
+  const LineWriterStats* access_log_ = nullptr;  // null: there is none
   int64_t backdoor_sessions_ = 0;
   uint64_t answered_ = 0;
 };

@@ -17,6 +17,7 @@
 #include "runtime/socket.h"
 #include "runtime/timeout.h"
 #include "runtime/watchdog.h"
+#include "server/access_log/access_log_file.h"
 #include "server/backdoor/backdoor.h"
 #include "server/functions/fetch.h"
 #include "server/http/server.h"
@@ -40,6 +41,8 @@ constexpr size_t kStackBytes = 256 * 1024;
 constexpr absl::Duration kHeartbeat = absl::Seconds(2);
 // For control to acknowledge what ended, once the drain is over; below the supervisor's grace.
 constexpr absl::Duration kFarewell = absl::Seconds(1);
+// For the last lines of the access log; likewise.
+constexpr absl::Duration kLastLines = absl::Seconds(1);
 
 AttemptLimits AttemptLimitsOf(const config::v1::Tasks& tasks) {
   return {.running_max = tasks.running_max_per_worker(),
@@ -68,11 +71,12 @@ http::ServerOptions HttpOptionsOf(const config::v1::Http& config) {
 absl::StatusOr<int> OpenSignals() {
   sigset_t blocked;
   sigemptyset(&blocked);
-  for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&blocked, number);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&blocked, number);
   sigprocmask(SIG_SETMASK, &blocked, nullptr);
   sigset_t read;
   sigemptyset(&read);
   sigaddset(&read, SIGTERM);
+  sigaddset(&read, SIGUSR1);
   const int fd = signalfd(-1, &read, SFD_CLOEXEC | SFD_NONBLOCK);
   if (fd < 0) return ErrnoStatus(errno, "signalfd");
   return fd;
@@ -83,12 +87,13 @@ class Worker {
  public:
   Worker(const WorkerInheritance& inheritance, const config::v1::Config& config,
          const Application& application, WorkerSlot& slot, std::unique_ptr<FetchClient> fetch,
-         const Watchdog& watchdog)
+         AccessLogFile* access_log, const Watchdog& watchdog)
       : inheritance_(inheritance),
         config_(config),
         application_(application),
         slot_(slot),
         fetch_(std::move(fetch)),
+        access_log_(access_log),
         offload_({.threads = config.runtime().offload_threads()}),
         services_{.worker = inheritance.slot, .fetch = *fetch_, .offload = offload_},
         attempts_(application.functions(), services_, AttemptLimitsOf(config.tasks())),
@@ -96,7 +101,9 @@ class Worker {
         periodic_(application.periodic(), services_),
         watchdog_(watchdog),
         publisher_(slot, http_stats_, attempts_, *fetch_, offload_, watchdog),
-        backdoor_(config.backdoor(), BackdoorEnvironmentOf(), publisher_) {}
+        backdoor_(config.backdoor(), BackdoorEnvironmentOf(), publisher_) {
+    if (access_log != nullptr) publisher_.set_access_log(access_log->writer().stats());
+  }
 
   // The main fiber: serves until told to stop, then drains.
   absl::Status Run(int signal_fd);
@@ -118,6 +125,7 @@ class Worker {
   const Application& application_;
   WorkerSlot& slot_;
   const std::unique_ptr<FetchClient> fetch_;
+  AccessLogFile* const access_log_;  // null: none
   OffloadPool offload_;
   WorkerServices services_;
   http::ServerStats http_stats_;
@@ -193,7 +201,11 @@ absl::Status Worker::WatchSignals(int signal_fd) {
     for (;;) {
       absl::StatusOr<size_t> got = signals.Read({reinterpret_cast<char*>(&info), sizeof(info)});
       if (!got.ok()) return got.status();
-      if (!stop_.ready()) stop_.Set();
+      if (info.ssi_signo != SIGUSR1) {
+        if (!stop_.ready()) stop_.Set();
+      } else if (access_log_ != nullptr) {
+        access_log_->writer().Reopen();
+      }
     }
   });
 }
@@ -233,7 +245,9 @@ absl::Status Worker::Serve() {
                                : application_.handlers().at(name)(services_);
                   });
   if (!router.ok()) return router.status();
-  http_.emplace(HttpOptionsOf(config_.http()), *std::move(router), http_stats_);
+  http::ServerOptions options = HttpOptionsOf(config_.http());
+  options.access_log = access_log_;
+  http_.emplace(std::move(options), *std::move(router), http_stats_);
   absl::StatusOr<Listener> listener = Listener::Adopt(inheritance_.http_fd);
   if (!listener.ok()) return listener.status();
   return Keep("http.accept", [this, listener = *std::move(listener)]() mutable {
@@ -309,6 +323,9 @@ absl::Status Boot(const WorkerInheritance& inheritance, const config::v1::Config
   if (!policy.ok()) return policy.status();
   absl::StatusOr<std::unique_ptr<FetchClient>> fetch = FetchClient::Create(*std::move(policy));
   if (!fetch.ok()) return fetch.status();
+  absl::StatusOr<std::unique_ptr<AccessLogFile>> access_log =
+      AccessLogFile::Open(config.http().access_log());
+  if (!access_log.ok()) return access_log.status();
   HubOptions options;
   options.stack_bytes =
       config.runtime().stack_bytes() > 0 ? config.runtime().stack_bytes() : kStackBytes;
@@ -322,11 +339,13 @@ absl::Status Boot(const WorkerInheritance& inheritance, const config::v1::Config
                                   LogStall(report);
                                 },
                             .on_end = LogStallEnd});
-  Worker worker(inheritance, config, application, slot, *std::move(fetch), watchdog);
+  Worker worker(inheritance, config, application, slot, *std::move(fetch), access_log->get(),
+                watchdog);
   absl::Status status = watchdog.Start();
   if (status.ok()) status = (*hub)->Run([&]() -> absl::Status { return worker.Run(*signals); });
   watchdog.Stop();
   worker.StopThreads();
+  if (*access_log != nullptr) (*access_log)->writer().Stop(kLastLines);
   return status;
 }
 

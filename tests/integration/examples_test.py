@@ -1,4 +1,4 @@
-"""An application of one's own: HTTP, tasks and periodic work in one daemon."""
+"""Applications of one's own: HTTP, tasks and periodic work in one daemon."""
 
 import os
 import re
@@ -6,8 +6,9 @@ import signal
 import unittest
 
 from grove_api import SUCCEEDED
-from grove_harness import OwnDaemonTest, eventually
+from grove_harness import OwnDaemonTest, curl, eventually
 
+NOTES = 'server/examples/notes'
 TICKER = 'server/examples/ticker'
 
 
@@ -59,6 +60,24 @@ class TickerTest(OwnDaemonTest):
         daemon = self.launch(binary=TICKER, flags=['--help'])
         daemon.process.wait()
         self.assertIn('--tick_interval', daemon.log())
+
+
+class NotesTest(OwnDaemonTest):
+    """The handlers that docs/http.md shows."""
+
+    def test_does_what_its_comments_say(self):
+        daemon = self.start(binary=NOTES, workers=1)
+        put = ('--write-out', '%{http_code}', '--request', 'PUT', '--data-binary')
+        self.assertEqual(curl(*put, 'hello', daemon.url('/notes/a%20b')), b'201')
+        self.assertEqual(curl(*put, 'hi', daemon.url('/notes/a%20b')), b'204')
+        self.assertEqual(daemon.get('/notes/a%20b'), (200, 'hi'))
+        self.assertEqual(daemon.get('/notes/none'), (404, 'no such note\r\n'))
+        self.assertTrue(curl(*put, 'x' * 65537, daemon.url('/notes/long')).endswith(b'KiB\n413'))
+        self.assertEqual(curl('--data-binary', 'x' * 10000, daemon.url('/count')), b'10000\n')
+        eventually('the hook has run', lambda: '"counted" whole=1' in daemon.log())
+        self.assertEqual(curl(daemon.url('/ticks')), b'data: 1\n\ndata: 2\n\ndata: 3\n\n')
+        self.assertEqual(daemon.get('/shout')[0], 400)
+        daemon.stop()
 
 
 if __name__ == '__main__':

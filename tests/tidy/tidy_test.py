@@ -4,6 +4,7 @@ import os
 import pathlib
 import re
 import subprocess
+import tempfile
 import unittest
 
 # Bazel's copy of this file is a link into the checkout, which is what is to be read.
@@ -120,6 +121,35 @@ class TidyTest(unittest.TestCase):
                 self.assertTrue(is_test(file, test), f"{file} has no test {test}")
         for row in [line for line in tables[1].splitlines() if line.startswith("| ")][1:]:
             self.assertRegex(row, r"^\| .+ \| .+ \|$", "left out without a reason")
+
+    def test_the_http_manual_shows_the_example_as_it_is(self):
+        example = (ROOT / "server/examples/notes.cc").read_text().rstrip()
+        self.assertIn(f"```cpp\n{example}\n```", (ROOT / "docs/http.md").read_text())
+
+    def test_the_http_manual_has_every_key_of_the_access_log(self):
+        manual = (ROOT / "docs/http.md").read_text()
+        keys = re.findall(r'^    \{"(\w+)", ', (ROOT / "server/access_log/access_value.cc").read_text(), re.M)
+        self.assertGreater(len(keys), 20)
+        for key in keys:
+            self.assertRegex(manual, rf"\n\|[^|]*`{key}`[^|]*\|")
+
+    def test_the_configs_in_the_documents_are_good(self):
+        with tempfile.TemporaryDirectory() as folder:
+            secret = pathlib.Path(folder, "secret")
+            secret.touch(0o600)
+            secret.write_text("0123456789abcdef\n")
+            checked = 0
+            for document in ("docs/http.md", "docs/operations.md"):
+                for block in re.findall(r"^```yaml\n(.*?)^```", (ROOT / document).read_text(), re.M | re.S):
+                    block = block.replace("/etc/grove/ci.token", str(secret)).replace("/srv/www", folder)
+                    block = block.replace("/var/log/grove/", folder + "/")
+                    config = pathlib.Path(folder, "config.yaml")
+                    config.write_text(block)
+                    done = subprocess.run([GROVED, "--check", f"--config={config}", f"--state_dir={folder}"],
+                                          capture_output=True, text=True, check=False)
+                    self.assertEqual(done.returncode, 0, f"{document}: {done.stderr}\n{block}")
+                    checked += 1
+            self.assertGreater(checked, 10)
 
     def test_links_between_documents_lead_somewhere(self):
         documents = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -51,8 +51,8 @@ long TlsBio::ControlCallback(BIO*, int command, long, void*) {
 }
 
 int TlsBio::Receive(char* buffer, int length, BIO* bio) {
-  if (!socket_.open() || ended_ || length <= 0) return 0;
-  while (!drained_) {
+  if (!socket_.open() || (ended_ && !stopped_) || length <= 0) return 0;
+  while (!drained_ && !ended_by_us()) {
     const ssize_t got = read(socket_.fd(), buffer, length);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0 && errno != EAGAIN) {
@@ -63,10 +63,15 @@ int TlsBio::Receive(char* buffer, int length, BIO* bio) {
     // Less than asked for means drained: the next edge will tell, no call to see EAGAIN.
     drained_ = got != 0 && got < length;
     if (drained_) Table().NotReady(socket_.fd(), Direction::kRead);
-    if (got >= 0) return static_cast<int>(got);
+    if (got > 0 || (got == 0 && !stopped_)) return static_cast<int>(got);
   }
   BIO_set_retry_read(bio);
   return -1;
+}
+
+void TlsBio::StopReading() {
+  stopped_ = true;
+  if (socket_.open()) shutdown(socket_.fd(), SHUT_RD);
 }
 
 ssize_t TlsBio::SendSome(const char* bytes, size_t length) {

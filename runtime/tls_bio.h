@@ -39,6 +39,11 @@ class TlsBio {
   absl::Status AwaitWritable();
 
   bool pending() const { return sent_ < pending_.size(); }
+  // Ends reading once what the kernel holds has been read: then ended_by_us() instead of an end
+  // that OpenSSL would take for an attack, after which it says no goodbye. Never waits.
+  void StopReading();
+  bool ended_by_us() const { return stopped_ && ended_; }
+
   // An error of writing that makes every later write fail.
   absl::Status WriteError() const;
   // Why reading failed, if it was the socket.
@@ -61,6 +66,7 @@ class TlsBio {
   int write_errno_ = 0;
   int read_errno_ = 0;
   bool ended_ = false;
+  bool stopped_ = false;
   bool drained_ = false;
 };
 

@@ -171,6 +171,7 @@ absl::StatusOr<size_t> TlsStream::Connection::Read(std::span<char> buffer) {
     const int error = SSL_get_error(ssl(), result);
     if (error == SSL_ERROR_ZERO_RETURN) return size_t{0};
     if (error != SSL_ERROR_WANT_READ) return Failure("read");
+    if (bio_.ended_by_us()) return size_t{0};
     if (absl::Status ready = bio_.AwaitReadable(); !ready.ok()) return ready;
   }
 }
@@ -296,6 +297,10 @@ absl::Status TlsStream::Writev(std::span<iovec> parts) {
 
 absl::Status TlsStream::ShutdownWrite() {
   return connection_->ShutdownWrite();
+}
+
+void TlsStream::ShutdownRead() {
+  if (open()) connection_->bio().StopReading();
 }
 
 void TlsStream::Close() {

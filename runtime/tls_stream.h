@@ -59,6 +59,9 @@ class TlsStream final : public Stream {
   absl::Status Writev(std::span<iovec> parts) override;
   // Sends close_notify; TCP stays open both ways.
   absl::Status ShutdownWrite() override;
+  // Ends reading: Read() yields what has arrived, then 0 as if the peer had ended. Writing goes on,
+  // and Close() still says close_notify, which it can't after a Read() that failed. Never parks.
+  void ShutdownRead();
   // Says close_notify, unless sealed bytes are left, or a write has failed: then the peer must
   // not take what it has for all.
   void Close() override;

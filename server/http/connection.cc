@@ -8,11 +8,10 @@
 // end of our stream first and read on for a while.
 #include "server/http/connection.h"
 
-#include <sys/socket.h>
-
 #include <exception>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "runtime/hub.h"
 #include "runtime/timeout.h"
@@ -20,6 +19,8 @@
 
 namespace grove::http {
 namespace {
+
+constexpr char kPlainOnTls[] = "this port speaks HTTPS, and plain HTTP came";
 
 // "127.0.0.1" of "127.0.0.1:51724", "::1" of "[::1]:51724"; "unix:" is its own.
 std::string_view AddressOf(std::string_view peer) {
@@ -65,9 +66,10 @@ Request MakeRequest(const RequestHead& head, std::string_view peer, std::string_
 
 }  // namespace
 
-Connection::Connection(Socket socket, const ServerOptions& options, const Router& router,
-                       StandingFields& standing, ServerStats& stats)
-    : options_(options),
+Connection::Connection(Socket socket, const Ingress* ingress, const ServerOptions& options,
+                       const Router& router, StandingFields& standing, ServerStats& stats)
+    : ingress_(ingress),
+      options_(options),
       router_(router),
       stats_(stats),
       wire_(std::move(socket), options, stats),
@@ -78,12 +80,60 @@ Connection::Connection(Socket socket, const ServerOptions& options, const Router
 
 void Connection::Run() {
   fiber_ = Hub::Current()->running();
-  while (AwaitHead() && Serve()) {
+  if (ingress_ == nullptr || Begin(*ingress_)) {
+    while (AwaitHead() && Serve()) {
+    }
   }
   Hub::Current()->timers().Cancel(last_call_);
   if (absl::IsDeadlineExceeded(wire_.output().Flush())) ++stats_.response_timeouts;
   wire_.output().Settle();
-  wire_.socket().Close();
+  wire_.stream().Close();
+}
+
+bool Connection::Begin(const Ingress& ingress) {
+  began_ = Hub::Current()->now();
+  absl::Status begun;
+  {
+    // As while it waits for a first request: Drain() gives it request_grace.
+    idle_ = true;
+    Timeout timeout(draining_ ? options_.request_grace : options_.header_timeout);
+    if (ingress.proxies.has_value() && ingress.proxies->Contains(client_)) {
+      begun = TakeProxyHeader();
+    }
+    if (begun.ok() && ingress.tls.has_value()) begun = StartTls(*ingress.tls);
+    idle_ = false;
+  }
+  if (begun.ok()) return true;
+  if (options_.on_failed_ingress) options_.on_failed_ingress(peer_, begun);
+  // To somebody who speaks HTTP, not TLS: outside the scope, in which nothing could be sent.
+  if (absl::IsFailedPrecondition(begun)) Refuse({400, kPlainOnTls}, nullptr);
+  return false;
+}
+
+absl::Status Connection::TakeProxyHeader() {
+  absl::StatusOr<std::string> told = ReadProxyHeader(wire_.socket());
+  if (!told.ok()) {
+    if (!absl::IsUnavailable(told.status())) ++stats_.proxy_header_failures;
+    return told.status();
+  }
+  if (told->empty()) return absl::OkStatus();
+  proxied_ = *std::move(told);
+  client_ = AddressOf(proxied_);
+  return absl::OkStatus();
+}
+
+absl::Status Connection::StartTls(const TlsServerContext& context) {
+  const absl::StatusOr<char> first = PeekByte(wire_.socket());
+  if (!first.ok()) return first.status();
+  absl::Status started;
+  // A handshake's record begins with 22 (RFC 8446 5.1), a method with a letter.
+  if (absl::ascii_isalpha(static_cast<unsigned char>(*first))) {
+    started = absl::FailedPreconditionError(kPlainOnTls);
+  } else {
+    started = wire_.StartTls(context);
+  }
+  ++(started.ok() ? stats_.tls_handshakes : stats_.tls_handshake_failures);
+  return started;
 }
 
 void Connection::Drain() {
@@ -106,7 +156,7 @@ void Connection::LastCall::Fire(Timer& timer) {
 
 void Connection::StopWaiting() {
   reading_stopped_ = true;
-  shutdown(wire_.socket().fd(), SHUT_RD);
+  wire_.StopReading();
 }
 
 bool Connection::AwaitHead() {
@@ -184,7 +234,7 @@ absl::StatusOr<Transport*> Connection::HandOver() {
 void Connection::CancelOnDisconnect() {
   if (reading_stopped_ || client_gone_) return;
   watching_ = true;
-  Hub::Current()->descriptors().WatchHangup(wire_.socket().fd(), this);
+  Hub::Current()->descriptors().WatchHangup(wire_.stream().fd(), this);
 }
 
 void Connection::OnHangup() {
@@ -212,6 +262,7 @@ bool Connection::Serve() {
     wire_.input().Consume(parser_.head_bytes());
     wire_.Pin();
     Request request = MakeRequest(head, peer_, client_, &body_, this);
+    if (wire_.secure()) request.scheme = "https";
     body_.Start(parser_.framing(), request.trailers);
     writer_.Start(head.method == "HEAD", head.version_minor);
     Response response(writer_);
@@ -233,7 +284,7 @@ absl::Status Connection::RunHandler(Request& request, Response& response) {
     return handled.ok() ? response.Finish() : handled;
   });
   if (std::exchange(watching_, false)) {
-    Hub::Current()->descriptors().WatchHangup(wire_.socket().fd(), nullptr);
+    Hub::Current()->descriptors().WatchHangup(wire_.stream().fd(), nullptr);
   }
   return result;
 }
@@ -356,12 +407,12 @@ void Connection::NoteUnparsed(bool complete) {
 }
 
 void Connection::Linger() {
-  if (!wire_.output().Flush().ok() || !wire_.socket().ShutdownWrite().ok()) return;
+  if (!wire_.output().Flush().ok() || !wire_.stream().ShutdownWrite().ok()) return;
   Timeout timeout(kLingerTimeout);
   char scratch[4096];
   uint64_t discarded = 0;
   while (discarded < kLingerBytesMax) {
-    const absl::StatusOr<size_t> got = wire_.socket().Read(scratch);
+    const absl::StatusOr<size_t> got = wire_.stream().Read(scratch);
     if (!got.ok() || *got == 0) return;
     discarded += *got;
   }
@@ -371,8 +422,7 @@ void Connection::Abort() {
   if (!wire_.output().Flush().ok()) return;
   if (!writer_.close_delimited()) return;
   // Only a reset tells such a client that the body is cut short.
-  const linger reset{.l_onoff = 1, .l_linger = 0};
-  setsockopt(wire_.socket().fd(), SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+  wire_.stream().Abort();
 }
 
 }  // namespace grove::http

@@ -15,6 +15,7 @@
 #include "runtime/timer_queue.h"
 #include "server/http/body_reader.h"
 #include "server/http/handler.h"
+#include "server/http/ingress.h"
 #include "server/http/options.h"
 #include "server/http/parser.h"
 #include "server/http/response_writer.h"
@@ -38,9 +39,9 @@ class Connection final : private ResponseWriter::KeepAlive,
                          private Exchange,
                          private DescriptorTable::HangupWatch {
  public:
-  // All but `socket` must outlive it.
-  Connection(Socket socket, const ServerOptions& options, const Router& router,
-             StandingFields& standing, ServerStats& stats);
+  // All but `socket` must outlive it. `ingress`: null for plain HTTP from the first byte on.
+  Connection(Socket socket, const Ingress* ingress, const ServerOptions& options,
+             const Router& router, StandingFields& standing, ServerStats& stats);
 
   // Serves until either side ends it; then it is closed. **Parks.**
   void Run();
@@ -58,6 +59,10 @@ class Connection final : private ResponseWriter::KeepAlive,
     Connection& connection;
   };
 
+  // What comes before HTTP: a PROXY header, TLS. False if it failed.
+  bool Begin(const Ingress& ingress);
+  absl::Status TakeProxyHeader();
+  absl::Status StartTls(const TlsServerContext& context);
   // Ends the wait for a request, but leaves what the kernel holds already to be served.
   void StopWaiting();
   // Waits for a request's head; false if there is none to serve any more.
@@ -87,6 +92,7 @@ class Connection final : private ResponseWriter::KeepAlive,
   void CancelOnDisconnect() override;
   void OnHangup() override;
 
+  const Ingress* const ingress_;
   const ServerOptions& options_;
   const Router& router_;
   ServerStats& stats_;
@@ -95,7 +101,8 @@ class Connection final : private ResponseWriter::KeepAlive,
   BodyReader body_;
   ResponseWriter writer_;
   const std::string peer_;
-  const std::string_view client_;  // within peer_
+  std::string proxied_;      // the client as a PROXY header tells it
+  std::string_view client_;  // within one of the two
   std::optional<SwitchedTransport> switched_;
   bool idle_ = false;
   MonotonicNanos idle_since_ = 0;

@@ -42,6 +42,9 @@ struct ServerOptions {
   std::function<void(const Request&, const absl::Status&)> on_failure;
   // Told of every request at its end; must outlive the server. Null: nobody.
   AccessLog* access_log = nullptr;
+  // Called when a connection of `peer` ends with its PROXY header or TLS handshake, and why. May
+  // be empty; must not park.
+  std::function<void(std::string_view peer, const absl::Status&)> on_failed_ingress;
 };
 
 // Counters but for `open`, `idle`, `running` and `switched`, which are levels. Hub thread only; who
@@ -74,6 +77,10 @@ struct ServerStats {
   // By kDurationBounds, and above; without WebSockets, whose length says nothing of the server.
   std::array<uint64_t, kDurationBounds.size() + 1> durations{};
   uint64_t duration_nanos = 0;
+  uint64_t tls_handshakes = 0;
+  // Begun, and not for want of a byte: connections that say nothing at all are no failures.
+  uint64_t tls_handshake_failures = 0;
+  uint64_t proxy_header_failures = 0;
 
   void CountResponse(int status) {
     if (status >= 100 && status < 600) ++responses[status - 100];

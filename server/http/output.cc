@@ -78,6 +78,7 @@ absl::Status Output::Write(std::string_view bytes) {
 
 // Mostly the kernel takes all at once: no time-out needs to be armed for that.
 absl::Status Output::WriteNow(std::string_view first, std::string_view second, Follow follow) {
+  if (sealed_ != nullptr) return WriteSealed(first, second);
   const int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (follow == Follow::kMore ? MSG_MORE : 0);
   iovec parts[] = {{const_cast<char*>(first.data()), first.size()},
                    {const_cast<char*>(second.data()), second.size()}};
@@ -100,11 +101,30 @@ absl::Status Output::WriteNow(std::string_view first, std::string_view second, F
   return WriteSlowly(second.substr(taken - first.size()));
 }
 
+// What fits into one slice leaves together: in one record, if it is one's worth. TLS keeps what the
+// kernel does not take at once, so there is no try before the time-out is armed.
+absl::Status Output::WriteSealed(std::string_view first, std::string_view second) {
+  if (first.size() > kOutputSliceBytes) {
+    if (absl::Status status = WriteSlowly(first); !status.ok()) return status;
+    return WriteSlowly(second);
+  }
+  const std::string_view along = second.substr(0, kOutputSliceBytes - first.size());
+  {
+    iovec parts[] = {{const_cast<char*>(first.data()), first.size()},
+                     {const_cast<char*>(along.data()), along.size()}};
+    Timeout timeout(io_timeout_);
+    if (absl::Status status = sealed_->Writev(parts); !status.ok()) return status;
+    bytes_out_ += first.size() + along.size();
+  }
+  return WriteSlowly(second.substr(along.size()));
+}
+
 absl::Status Output::WriteSlowly(std::string_view bytes) {
   while (!bytes.empty()) {
     const std::string_view slice = bytes.substr(0, kOutputSliceBytes);
     Timeout timeout(io_timeout_);
-    if (absl::Status status = socket_.Write(slice); !status.ok()) return status;
+    Stream& stream = sealed_ != nullptr ? *sealed_ : socket_;
+    if (absl::Status status = stream.Write(slice); !status.ok()) return status;
     bytes_out_ += slice.size();
     bytes.remove_prefix(slice.size());
   }
@@ -121,7 +141,12 @@ absl::Status Output::WriteFile(int file, uint64_t offset, uint64_t length) {
   std::swap(pending_, taken_);
   if (!taken_.empty()) failure_ = WriteNow(taken_.view(), {}, Follow::kMore);
   taken_.Clear();
-  absl::Status sent = failure_.ok() ? SendFileNow(file, offset, length) : failure_;
+  absl::Status sent = failure_;
+  if (sent.ok() && sealed_ != nullptr) {
+    sent = CopyFile(file, offset, length);
+  } else if (sent.ok()) {
+    sent = SendFileNow(file, offset, length);
+  }
   // A file that is too short is not the client's failure: it still hears that the body breaks off.
   if (!absl::IsOutOfRange(sent)) failure_ = sent;
   writing_ = false;
@@ -139,6 +164,25 @@ absl::Status Output::AppendFile(int file, uint64_t offset, uint64_t length) {
     pending_.Commit(place + got);
     offset += static_cast<uint64_t>(got);
     length -= static_cast<uint64_t>(got);
+  }
+  return absl::OkStatus();
+}
+
+// The file's bytes must pass through this process to be sealed. Other fibers run between slices.
+absl::Status Output::CopyFile(int file, uint64_t offset, uint64_t length) {
+  const size_t slice_bytes = std::min<uint64_t>(length, kOutputSliceBytes);
+  const std::unique_ptr<char[]> slice(new char[slice_bytes]);
+  while (length > 0) {
+    const ssize_t got = pread(file, slice.get(), std::min<uint64_t>(length, slice_bytes),
+                              static_cast<off_t>(offset));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return ErrnoStatus(errno, "pread");
+    if (got == 0) return FileEnded(offset, length);
+    const size_t bytes = static_cast<size_t>(got);
+    if (absl::Status sent = WriteSlowly({slice.get(), bytes}); !sent.ok()) return sent;
+    offset += bytes;
+    length -= bytes;
+    if (length > 0) Yield();
   }
   return absl::OkStatus();
 }

@@ -16,6 +16,7 @@
 #include "absl/time/time.h"
 #include "runtime/fiber.h"
 #include "runtime/socket.h"
+#include "runtime/stream.h"
 
 namespace grove::http {
 
@@ -64,6 +65,10 @@ class Output {
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
 
+  // From now on bytes go through `sealed`, which carries them over the socket and must outlive
+  // this. Requires: nothing is pending.
+  void SealWith(Stream& sealed) { sealed_ = &sealed; }
+
   // Where to append.
   ByteBlock& pending() { return pending_; }
 
@@ -73,8 +78,8 @@ class Output {
   // Sends `bytes` after what is pending, copying them only if they are few. **Parks** if many.
   absl::Status Write(std::string_view bytes);
   // As Write, with `length` bytes of `file` from `offset` on: copied behind what is pending if they
-  // are few, else by sendfile(2), with what is pending in the same segments. kOutOfRange: the file
-  // ends before, and what there was has been sent. **Parks** if many.
+  // are few, else by sendfile(2), with what is pending in the same segments; over TLS copied in any
+  // case. kOutOfRange: the file ends before, and what there was has been sent. **Parks** if many.
   absl::Status WriteFile(int file, uint64_t offset, uint64_t length);
   // Has what is pending sent as soon as this fiber parks.
   absl::Status FlushSoon();
@@ -96,12 +101,15 @@ class Output {
   // `follow`: whether the kernel may hold a last, partial segment back for what comes next.
   absl::Status WriteNow(std::string_view first, std::string_view second,
                         Follow follow = Follow::kNothing);
+  absl::Status WriteSealed(std::string_view first, std::string_view second);
+  absl::Status CopyFile(int file, uint64_t offset, uint64_t length);
   absl::Status AppendFile(int file, uint64_t offset, uint64_t length);
   absl::Status SendFileNow(int file, uint64_t offset, uint64_t length);
   absl::Status AwaitFileRoom(int file, uint64_t& offset, uint64_t& length);
   absl::Status WriteSlowly(std::string_view bytes);
 
   Socket& socket_;
+  Stream* sealed_ = nullptr;  // TLS, over the socket
   const absl::Duration io_timeout_;
   uint64_t& bytes_out_;
   ByteBlock pending_;

@@ -20,7 +20,7 @@ Server::~Server() {
   GROVE_CHECK(connections_.empty() && listeners_.empty(), "an HTTP server died while it serves");
 }
 
-absl::Status Server::Serve(Listener listener) {
+absl::Status Server::Serve(Listener listener, const Ingress* ingress) {
   struct Registration {
     Registration(absl::flat_hash_set<Listener*>& set, Listener& listener)
         : set(set), listener(listener) {
@@ -37,7 +37,7 @@ absl::Status Server::Serve(Listener listener) {
     absl::StatusOr<Socket> socket = listener.Accept();
     absl::Status status = socket.status();
     if (socket.ok()) {
-      status = Start(*std::move(socket));
+      status = Start(*std::move(socket), ingress);
     } else {
       places_.Release();
     }
@@ -54,15 +54,15 @@ absl::Status Server::Serve(Listener listener) {
   return absl::OkStatus();
 }
 
-absl::Status Server::Adopt(Socket socket) {
+absl::Status Server::Adopt(Socket socket, const Ingress* ingress) {
   if (draining_) return absl::UnavailableError("the HTTP server is draining");
   if (!places_.TryAcquire()) {
     return absl::ResourceExhaustedError("the HTTP server has connections_max open");
   }
-  return Start(std::move(socket));
+  return Start(std::move(socket), ingress);
 }
 
-absl::Status Server::Start(Socket socket) {
+absl::Status Server::Start(Socket socket, const Ingress* ingress) {
   // Counted here, not on the fiber: AwaitIdle() must not overlook one that has yet to run.
   ++stats_.open;
   ++stats_.connections;
@@ -77,14 +77,14 @@ absl::Status Server::Start(Socket socket) {
     }
     Server* server;
   };
-  auto body = [closing = Closing(*this), socket = std::move(socket)]() mutable {
-    closing.server->RunConnection(std::move(socket));
+  auto body = [closing = Closing(*this), socket = std::move(socket), ingress]() mutable {
+    closing.server->RunConnection(std::move(socket), ingress);
   };
   return Spawn("http.connection", std::move(body)).status();
 }
 
-void Server::RunConnection(Socket socket) {
-  Connection connection(std::move(socket), options_, router_, standing_, stats_);
+void Server::RunConnection(Socket socket, const Ingress* ingress) {
+  Connection connection(std::move(socket), ingress, options_, router_, standing_, stats_);
   connections_.insert(&connection);
   if (draining_) connection.Drain();
   connection.Run();

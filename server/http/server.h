@@ -10,6 +10,7 @@
 #include "runtime/listener.h"
 #include "runtime/semaphore.h"
 #include "server/http/connection.h"
+#include "server/http/ingress.h"
 #include "server/http/options.h"
 #include "server/http/router.h"
 #include "server/http/standing_fields.h"
@@ -30,10 +31,10 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   // Accepts until Drain(): OK. Accepting waits while connections_max are open. kCancelled, or what
-  // is wrong with the listener. **Parks.**
-  absl::Status Serve(Listener listener);
+  // is wrong with the listener. `ingress`, null for plain HTTP, must outlive this. **Parks.**
+  absl::Status Serve(Listener listener, const Ingress* ingress = nullptr);
   // Serves one connection that came another way. kResourceExhausted: it is closed.
-  absl::Status Adopt(Socket socket);
+  absl::Status Adopt(Socket socket, const Ingress* ingress = nullptr);
   // Stops accepting, closes idle connections; requests under way finish and end theirs.
   void Drain();
   // Until no connection is open. kDeadlineExceeded, kCancelled. **Parks.**
@@ -44,8 +45,8 @@ class Server {
  private:
   // Spawns the connection's fiber. The place taken for it is free again when that has ended, or
   // could not be spawned.
-  absl::Status Start(Socket socket);
-  void RunConnection(Socket socket);
+  absl::Status Start(Socket socket, const Ingress* ingress);
+  void RunConnection(Socket socket, const Ingress* ingress);
 
   const ServerOptions options_;
   const Router router_;

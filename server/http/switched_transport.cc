@@ -1,7 +1,5 @@
 #include "server/http/switched_transport.h"
 
-#include <sys/socket.h>
-
 #include "absl/strings/str_cat.h"
 
 namespace grove::http {
@@ -34,7 +32,7 @@ absl::Status SwitchedTransport::Write(std::string_view head, std::string_view bo
 void SwitchedTransport::StopReading() {
   // The kernel still yields what it has, and what a client goes on sending: hence the flag.
   stopped_ = true;
-  shutdown(wire_.socket().fd(), SHUT_RD);
+  wire_.StopReading();
 }
 
 }  // namespace grove::http

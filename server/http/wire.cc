@@ -1,5 +1,7 @@
 #include "server/http/wire.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -44,6 +46,23 @@ void Wire::Trim() {
   output_.Trim();
 }
 
+absl::Status Wire::StartTls(const TlsServerContext& context) {
+  handshake_fd_ = socket_.fd();
+  absl::StatusOr<TlsStream> accepted = TlsStream::Accept(std::move(socket_), context);
+  handshake_fd_ = -1;
+  if (!accepted.ok()) return accepted.status();
+  tls_.emplace(*std::move(accepted));
+  stream_ = &*tls_;
+  output_.SealWith(*tls_);
+  return absl::OkStatus();
+}
+
+void Wire::StopReading() {
+  // What TLS does not know of would look to it as if somebody had cut the connection.
+  if (tls_.has_value()) return tls_->ShutdownRead();
+  shutdown(handshake_fd_ >= 0 ? handshake_fd_ : socket_.fd(), SHUT_RD);
+}
+
 absl::StatusOr<size_t> Wire::Fill() {
   if (absl::Status flushed = output_.Flush(); !flushed.ok()) return flushed;
   return FillUnflushed(kRoomBytesMin);
@@ -61,7 +80,7 @@ absl::StatusOr<size_t> Wire::FillUnflushed(size_t room_bytes) {
     pinned_used_ = false;
   }
   const std::span<char> room = input_.Room(room_bytes);
-  absl::StatusOr<size_t> got = socket_.Read(room);
+  absl::StatusOr<size_t> got = stream_->Read(room);
   if (!got.ok()) return got;
   input_.Filled(*got);
   stats_.bytes_in += *got;
@@ -71,7 +90,7 @@ absl::StatusOr<size_t> Wire::FillUnflushed(size_t room_bytes) {
 
 absl::StatusOr<size_t> Wire::ReadDirect(std::span<char> buffer) {
   if (absl::Status flushed = output_.Flush(); !flushed.ok()) return flushed;
-  absl::StatusOr<size_t> got = socket_.Read(buffer);
+  absl::StatusOr<size_t> got = stream_->Read(buffer);
   if (!got.ok()) return got;
   stats_.bytes_in += *got;
   read_bytes_ += *got;

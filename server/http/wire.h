@@ -1,17 +1,20 @@
-// Wire: both directions of a connection: its socket, what was read and not yet used, and Output.
+// Wire: both directions of a connection: its stream, what was read and not yet used, and Output.
 //
-// The place where TLS goes, when it comes. Hub thread only.
+// The stream is the socket itself, or TLS over it. Hub thread only.
 #ifndef GROVE_SERVER_HTTP_WIRE_H_
 #define GROVE_SERVER_HTTP_WIRE_H_
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <utility>
 
 #include "absl/status/statusor.h"
 #include "runtime/socket.h"
+#include "runtime/tls_server_context.h"
+#include "runtime/tls_stream.h"
 #include "server/http/options.h"
 #include "server/http/output.h"
 
@@ -44,7 +47,16 @@ class Wire {
         stats_(stats),
         output_(socket_, options.io_timeout, stats.bytes_out) {}
 
+  // The one below, before StartTls().
   Socket& socket() { return socket_; }
+  Stream& stream() { return *stream_; }
+  bool secure() const { return tls_.has_value(); }
+  // Handshakes as TlsStream::Accept; then all goes through TLS. On an error the connection is
+  // closed. Requires: nothing was read or written through this. **Parks.**
+  absl::Status StartTls(const TlsServerContext& context);
+  // Reading yields what the kernel holds already, then the end. From any fiber, also during
+  // StartTls(). Never parks.
+  void StopReading();
   Output& output() { return output_; }
   InputBuffer& input() { return input_; }
   const InputBuffer& input() const { return input_; }
@@ -67,7 +79,10 @@ class Wire {
   absl::StatusOr<size_t> ReadDirect(std::span<char> buffer);
 
  private:
-  Socket socket_;
+  Socket socket_;  // moved into tls_ by StartTls()
+  std::optional<TlsStream> tls_;
+  Stream* stream_ = &socket_;
+  int handshake_fd_ = -1;  // while the handshake has the socket
   ServerStats& stats_;
   Output output_;
   InputBuffer input_;

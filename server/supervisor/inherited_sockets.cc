@@ -1,0 +1,116 @@
+#include "server/supervisor/inherited_sockets.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+
+namespace grove {
+namespace {
+
+std::string TakeVariable(const char* name) {
+  const char* value = getenv(name);
+  std::string text = value == nullptr ? "" : value;
+  unsetenv(name);
+  return text;
+}
+
+int OptionOf(int fd, int option) {
+  int value = 0;
+  socklen_t length = sizeof(value);
+  return getsockopt(fd, SOL_SOCKET, option, &value, &length) == 0 ? value : -1;
+}
+
+absl::StatusOr<ListenAddress> ListeningAddress(int fd) {
+  if (OptionOf(fd, SO_TYPE) != SOCK_STREAM || OptionOf(fd, SO_ACCEPTCONN) != 1) {
+    return absl::InvalidArgumentError("it is no listening stream socket (Accept=no is needed)");
+  }
+  sockaddr_storage bound{};
+  socklen_t length = sizeof(bound);
+  auto* address = reinterpret_cast<sockaddr*>(&bound);
+  if (getsockname(fd, address, &length) != 0) return absl::ErrnoToStatus(errno, "getsockname");
+  return ListenAddress::FromSockaddr(address, length);
+}
+
+}  // namespace
+
+absl::StatusOr<InheritedSockets> InheritedSockets::TakeFromEnvironment() {
+  const std::string pid = TakeVariable("LISTEN_PID");
+  const std::string fds = TakeVariable("LISTEN_FDS");
+  const std::string names = TakeVariable("LISTEN_FDNAMES");
+  int64_t meant_for = 0;
+  if (!absl::SimpleAtoi(pid, &meant_for) || meant_for != getpid()) return InheritedSockets();
+  int count = 0;
+  if (!absl::SimpleAtoi(fds, &count) || count < 0 || count > kSocketsMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("LISTEN_FDS='", fds, "': want a number of sockets up to ", kSocketsMax));
+  }
+  return Adopt(kFirst, count, names);
+}
+
+absl::StatusOr<InheritedSockets> InheritedSockets::Adopt(int first, int count,
+                                                         absl::string_view names) {
+  std::vector<std::string> named;
+  if (!names.empty()) named = absl::StrSplit(names, ':');
+  if (!named.empty() && named.size() != static_cast<size_t>(count)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("LISTEN_FDNAMES has ", named.size(), " names for ", count, " sockets"));
+  }
+  InheritedSockets inherited;
+  for (int i = 0; i < count; ++i) {
+    const int fd = first + i;
+    absl::StatusOr<ListenAddress> address = ListeningAddress(fd);
+    if (!address.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "the inherited descriptor ", fd, " (LISTEN_FDS): ", address.status().message()));
+    }
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    inherited.sockets_.push_back({fd, named.empty() ? "" : named[i], *std::move(address)});
+  }
+  return inherited;
+}
+
+InheritedSockets& InheritedSockets::operator=(InheritedSockets&& other) noexcept {
+  std::swap(sockets_, other.sockets_);
+  return *this;
+}
+
+InheritedSockets::~InheritedSockets() {
+  for (const Socket& socket : sockets_) close(socket.fd);
+}
+
+int InheritedSockets::Take(absl::string_view name, const ListenAddress& wanted,
+                           ListenAddress* address) {
+  const auto named = [&](const Socket& socket) { return !name.empty() && socket.name == name; };
+  const auto bound = [&](const Socket& socket) { return socket.address == wanted; };
+  auto found = std::find_if(sockets_.begin(), sockets_.end(), named);
+  if (found == sockets_.end()) found = std::find_if(sockets_.begin(), sockets_.end(), bound);
+  if (found == sockets_.end()) return -1;
+  const int fd = found->fd;
+  *address = found->address;
+  sockets_.erase(found);
+  return fd;
+}
+
+absl::Status InheritedSockets::CheckAllTaken() const {
+  if (sockets_.empty()) return absl::OkStatus();
+  std::vector<std::string> left;
+  for (const Socket& socket : sockets_) {
+    const absl::string_view name = socket.name.empty() ? "without a name" : socket.name;
+    left.push_back(absl::StrCat(socket.address.Format(), " (", name, ")"));
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "inherited sockets (LISTEN_FDS) that no listener is for: ", absl::StrJoin(left, ", "),
+      "; http.listeners wants one with the socket's name ",
+      "or address, and control and admin bind their own"));
+}
+
+}  // namespace grove

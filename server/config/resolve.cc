@@ -17,6 +17,7 @@
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
 #include "server/config/address.h"
+#include "server/config/http_listeners.h"
 #include "server/config/schema.h"
 #include "server/config/validate.h"
 
@@ -137,9 +138,12 @@ absl::Status FillFields(const std::string& prefix, Message* message) {
                        reflection.MutableRepeatedMessage(message, &field, j));
       }
     } else if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
-      // The presence of this section turns TLS on.
-      const bool is_tls = field.message_type() == config::v1::Tls::descriptor();
-      if (is_tls && !reflection.HasField(*message, &field)) continue;
+      // The presence of these sections turns on what they are about.
+      const auto* type = field.message_type();
+      const bool is_switch = type == config::v1::Tls::descriptor() ||
+                             type == config::v1::HttpTls::descriptor() ||
+                             type == config::v1::ProxyProtocol::descriptor();
+      if (is_switch && !reflection.HasField(*message, &field)) continue;
       s = FillFields(key + ".", reflection.MutableMessage(message, &field));
     }
     if (!s.ok()) return s;
@@ -262,9 +266,12 @@ Environment Environment::OfThisProcess() {
 absl::StatusOr<Config> Resolve(const DaemonFlags& flags, const Config& file,
                                const Environment& environment) {
   Config config = file;
+  UngatherHttpListeners(config.mutable_http());
   FlagOfKey origin;
   if (absl::Status s = ApplyFlags(flags, &origin, &config); !s.ok()) return s;
-  FillText("http.listen", config.mutable_http()->mutable_listen());
+  if (config.http().listeners().empty()) {
+    FillText("http.listen", config.mutable_http()->mutable_listen());
+  }
   FillText("control.listen", config.mutable_control()->mutable_listen());
   FillText("admin.listen", config.mutable_admin()->mutable_listen());
   if (absl::Status s = FillLog(origin, config.mutable_log()); !s.ok()) return s;
@@ -277,6 +284,7 @@ absl::StatusOr<Config> Resolve(const DaemonFlags& flags, const Config& file,
     config.set_workers(static_cast<int32_t>(std::clamp<int64_t>(environment.cpus, 1, most)));
   }
   if (absl::Status s = ValidateConfig(origin, &config); !s.ok()) return s;
+  GatherHttpListeners(config.mutable_http());
   return config;
 }
 

@@ -26,12 +26,12 @@ struct Environment {
   static Environment OfThisProcess();
 };
 
-// After it: all addresses parse and are set; state_dir and run_dir are absolute; every number is
-// within its range (runtime.stack_bytes alone may be 0: each kind of fiber has its own default);
-// log.level, log.format and every queue's order and pool are set; the tenant `default` stands, with
-// a queue and a pool `default`; control.tls is present only where TLS is on.
-// kInvalidArgument names the key, or the flag where the value came
-// from one.
+// After it: http.listeners holds all of HTTP's listeners, http.listen's first (http_listeners.h),
+// while http.listen may be empty; all other addresses are set, and all parse; state_dir and run_dir
+// are absolute; every number is within its range (runtime.stack_bytes alone may be 0: each kind of
+// fiber has its own default); log.level, log.format and every queue's order and pool are set; the
+// tenant `default` stands, with a queue and a pool `default`; control.tls is present only where TLS
+// is on. kInvalidArgument names the key, or the flag where the value came from one.
 absl::StatusOr<config::v1::Config> Resolve(const DaemonFlags& flags,
                                            const config::v1::Config& file);
 absl::StatusOr<config::v1::Config> Resolve(const DaemonFlags& flags, const config::v1::Config& file,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
 #include <set>
 #include <utility>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "server/config/address.h"
+#include "server/config/http_listeners.h"
 #include "server/config/secret.h"
 #include "server/http/route_pattern.h"
 
@@ -20,6 +22,7 @@ namespace {
 
 using config::v1::Config;
 using config::v1::Control;
+using config::v1::HttpListener;
 using config::v1::Tenant;
 
 // A DNS label's length (RFC 1035 2.3.4): names become labels of metrics and paths.
@@ -78,6 +81,7 @@ class Validator {
 
   absl::StatusOr<ListenAddress> Listen(const std::string& key, std::string* text);
   absl::Status CheckListeners();
+  absl::Status CheckClashes(const std::vector<std::pair<std::string, ListenAddress>>& all) const;
   absl::Status CheckPlain(const std::string& section, bool insecure, const ListenAddress& address);
   absl::Status CheckControl(const ListenAddress& address);
   absl::Status CheckTls();
@@ -99,27 +103,49 @@ absl::StatusOr<ListenAddress> Validator::Listen(const std::string& key, std::str
 }
 
 absl::Status Validator::CheckListeners() {
-  const auto http = Listen("http.listen", config_.mutable_http()->mutable_listen());
-  if (!http.ok()) return http.status();
-  const auto control = Listen("control.listen", config_.mutable_control()->mutable_listen());
-  if (!control.ok()) return control.status();
-  const auto admin = Listen("admin.listen", config_.mutable_admin()->mutable_listen());
-  if (!admin.ok()) return admin.status();
-
-  const std::pair<const char*, const ListenAddress*> all[] = {
-      {"http.listen", &*http}, {"control.listen", &*control}, {"admin.listen", &*admin}};
-  for (int i = 0; i < 3; ++i) {
-    const bool free_port =
-        all[i].second->kind() != ListenAddress::Kind::kUnix && all[i].second->port() == 0;
-    for (int j = 0; j < i && !free_port; ++j) {
-      if (!(*all[i].second == *all[j].second)) continue;
-      return Wrong(Label(all[i].first),
-                   absl::StrCat(all[i].second->Format(), " is taken by ", Label(all[j].first)));
-    }
+  // By key.
+  std::vector<std::pair<std::string, ListenAddress>> all;
+  const auto listen = [&](const std::string& key, std::string* text) -> absl::Status {
+    absl::StatusOr<ListenAddress> address = Listen(key, text);
+    if (address.ok()) all.emplace_back(key, *address);
+    return address.status();
+  };
+  config::v1::Http& http = *config_.mutable_http();
+  if (!http.listen().empty()) {
+    if (absl::Status s = listen("http.listen", http.mutable_listen()); !s.ok()) return s;
+    if (absl::Status s = CheckPlain("http", http.insecure(), all.back().second); !s.ok()) return s;
   }
-  if (absl::Status s = CheckPlain("http", config_.http().insecure(), *http); !s.ok()) return s;
-  if (absl::Status s = CheckPlain("admin", config_.admin().insecure(), *admin); !s.ok()) return s;
-  return CheckControl(*control);
+  for (int i = 0; i < http.listeners_size(); ++i) {
+    HttpListener& listener = *http.mutable_listeners(i);
+    const std::string key = Indexed("http.listeners", i, "address");
+    if (absl::Status s = listen(key, listener.mutable_address()); !s.ok()) return s;
+  }
+  if (absl::Status s = CheckHttpListeners(http); !s.ok()) return s;
+  if (absl::Status s = listen("control.listen", config_.mutable_control()->mutable_listen());
+      !s.ok()) {
+    return s;
+  }
+  if (absl::Status s = CheckControl(all.back().second); !s.ok()) return s;
+  if (absl::Status s = listen("admin.listen", config_.mutable_admin()->mutable_listen()); !s.ok()) {
+    return s;
+  }
+  if (absl::Status s = CheckPlain("admin", config_.admin().insecure(), all.back().second);
+      !s.ok()) {
+    return s;
+  }
+  return CheckClashes(all);
+}
+
+absl::Status Validator::CheckClashes(
+    const std::vector<std::pair<std::string, ListenAddress>>& all) const {
+  std::map<std::string, std::string> taken;
+  for (const auto& [key, address] : all) {
+    if (address.kind() != ListenAddress::Kind::kUnix && address.port() == 0) continue;
+    const auto [other, added] = taken.try_emplace(address.Format(), key);
+    if (added) continue;
+    return Wrong(Label(key), absl::StrCat(address.Format(), " is taken by ", Label(other->second)));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Validator::CheckPlain(const std::string& section, bool insecure,

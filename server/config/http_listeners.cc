@@ -1,0 +1,177 @@
+#include "server/config/http_listeners.h"
+
+#include <set>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "server/config/secret.h"
+
+namespace grove {
+namespace {
+
+using config::v1::Http;
+using config::v1::HttpListener;
+using config::v1::HttpTls;
+
+// systemd's own bound on a descriptor's name (sd_listen_fds(3)).
+constexpr size_t kNameBytesMax = 255;
+
+absl::Status Wrong(absl::string_view where, absl::string_view what) {
+  return absl::InvalidArgumentError(absl::StrCat(where, ": ", what));
+}
+
+// As LISTEN_FDNAMES can carry it, whose separator is the colon.
+absl::Status CheckName(const std::string& where, const std::string& name,
+                       std::set<std::string>* taken) {
+  if (name.empty()) return absl::OkStatus();
+  bool good = name.size() <= kNameBytesMax;
+  for (const char c : name) good = good && absl::ascii_isgraph(c) && c != ':';
+  if (!good) return Wrong(where, "want up to 255 printable characters without space and colon");
+  if (name == kHttpListenName || name == "control" || name == "admin") {
+    return Wrong(where, absl::StrCat("'", name, "' is the name of another socket of the daemon's"));
+  }
+  if (taken->insert(name).second) return absl::OkStatus();
+  return Wrong(where, absl::StrCat("'", name, "' stands twice"));
+}
+
+absl::Status CheckCertificates(const std::string& where, const HttpTls& tls) {
+  if (tls.certificates().empty()) return Wrong(where + ".certificates", "want at least one");
+  for (int i = 0; i < tls.certificates_size(); ++i) {
+    const config::v1::HttpCertificate& certificate = tls.certificates(i);
+    const std::string at = absl::StrCat(where, ".certificates[", i, "]");
+    if (certificate.certificate_file().empty() || certificate.key_file().empty()) {
+      return Wrong(at, "needs both certificate_file and key_file");
+    }
+    if (absl::Status s = CheckReadableFile(certificate.certificate_file()); !s.ok()) {
+      return Wrong(at + ".certificate_file", s.message());
+    }
+    if (absl::Status s = CheckPrivateFile(certificate.key_file()); !s.ok()) {
+      return Wrong(at + ".key_file", s.message());
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckTls(const std::string& where, const HttpTls& tls) {
+  if (absl::Status s = CheckCertificates(where, tls); !s.ok()) return s;
+  const bool asks = tls.client_certificate() == HttpTls::DEMAND_OPTIONAL ||
+                    tls.client_certificate() == HttpTls::DEMAND_REQUIRED;
+  if (asks && tls.client_ca_file().empty()) {
+    return Wrong(where + ".client_ca_file", "want the authorities of clients' certificates");
+  }
+  if (!asks && !tls.client_ca_file().empty()) {
+    return Wrong(where + ".client_certificate",
+                 "want optional or required, since there is a client_ca_file");
+  }
+  if (asks) {
+    if (absl::Status s = CheckReadableFile(tls.client_ca_file()); !s.ok()) {
+      return Wrong(where + ".client_ca_file", s.message());
+    }
+  }
+  const std::string& version = tls.version_min();
+  if (version.empty() || version == "1.2" || version == "1.3") return absl::OkStatus();
+  return Wrong(where + ".version_min", absl::StrCat("'", version, "': want 1.2 or 1.3"));
+}
+
+absl::Status CheckProxies(const std::string& where, const config::v1::ProxyProtocol& proxies) {
+  if (proxies.trusted().empty()) {
+    return Wrong(where + ".trusted", "want CIDR ranges, or unix:, of the balancers in front");
+  }
+  for (int i = 0; i < proxies.trusted_size(); ++i) {
+    if (proxies.trusted(i) == "unix:") continue;
+    const absl::StatusOr<AddressRange> range = AddressRange::Parse(proxies.trusted(i));
+    if (!range.ok()) {
+      return Wrong(absl::StrCat(where, ".trusted[", i, "]"), range.status().message());
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckListener(const Http& http, const std::string& where, const HttpListener& listener,
+                           const ListenAddress& address) {
+  if (!listener.unix_mode().empty()) {
+    if (address.kind() != ListenAddress::Kind::kUnix) {
+      return Wrong(where + ".unix_mode", "is for unix: addresses");
+    }
+    if (!ParseUnixMode(listener.unix_mode()).has_value()) {
+      return Wrong(where + ".unix_mode", absl::StrCat("'", listener.unix_mode(),
+                                                      "': want octal permission bits, as 0660"));
+    }
+  }
+  if (listener.has_tls()) {
+    if (absl::Status s = CheckTls(where + ".tls", listener.tls()); !s.ok()) return s;
+  }
+  if (listener.has_proxy_protocol()) {
+    absl::Status s = CheckProxies(where + ".proxy_protocol", listener.proxy_protocol());
+    if (!s.ok()) return s;
+  }
+  if (MayServeAt(http, listener, address)) return absl::OkStatus();
+  return Wrong(where + ".address",
+               absl::StrCat(address.Format(), " is reachable beyond this machine without ", where,
+                            ".tls; set it, listen on 127.0.0.1, ::1 or unix:, or accept it with ",
+                            where, ".insecure: true or --insecure"));
+}
+
+}  // namespace
+
+absl::Status CheckHttpListeners(const Http& http) {
+  std::set<std::string> names;
+  for (int i = 0; i < http.listeners_size(); ++i) {
+    const HttpListener& listener = http.listeners(i);
+    const std::string where = absl::StrCat("http.listeners[", i, "]");
+    absl::Status s = CheckName(where + ".name", listener.name(), &names);
+    if (!s.ok()) return s;
+    const absl::StatusOr<ListenAddress> address = ListenAddress::Parse(listener.address());
+    if (!address.ok()) return Wrong(where + ".address", address.status().message());
+    if (s = CheckListener(http, where, listener, *address); !s.ok()) return s;
+  }
+  const int listeners = http.listeners_size() + (http.listen().empty() ? 0 : 1);
+  // Each listener keeps a place for the connection that it waits for.
+  if (http.connections_max() >= listeners) return absl::OkStatus();
+  return Wrong(
+      "http.connections_max",
+      absl::StrCat(http.connections_max(), " is less than the listeners, which are ", listeners));
+}
+
+void GatherHttpListeners(Http* http) {
+  if (http->listen().empty()) return;
+  HttpListener* listener = http->add_listeners();
+  listener->set_name(kHttpListenName);
+  listener->set_address(http->listen());
+  listener->set_insecure(http->insecure());
+  for (int i = http->listeners_size() - 1; i > 0; --i) {
+    http->mutable_listeners()->SwapElements(i, i - 1);
+  }
+}
+
+void UngatherHttpListeners(Http* http) {
+  if (http->listeners().empty() || http->listeners(0).name() != kHttpListenName) return;
+  if (http->listeners(0).address() == http->listen())
+    http->mutable_listeners()->DeleteSubrange(0, 1);
+}
+
+std::string HttpListenerKey(const Http& http, int index) {
+  const bool short_form = http.listeners(0).name() == kHttpListenName;
+  if (short_form && index == 0) return "http.listen";
+  return absl::StrCat("http.listeners[", short_form ? index - 1 : index, "]");
+}
+
+bool MayServeAt(const Http& http, const HttpListener& listener, const ListenAddress& address) {
+  return http.insecure() || listener.insecure() || listener.has_tls() || address.IsLoopback();
+}
+
+std::optional<unsigned> ParseUnixMode(absl::string_view text) {
+  absl::ConsumePrefix(&text, "0o");
+  unsigned mode = 0;
+  for (const char c : text) {
+    if (c < '0' || c > '7') return std::nullopt;
+    mode = mode * 8 + static_cast<unsigned>(c - '0');
+    if (mode > 0777) return std::nullopt;
+  }
+  if (text.empty()) return std::nullopt;
+  return mode;
+}
+
+}  // namespace grove

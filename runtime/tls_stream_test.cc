@@ -419,5 +419,42 @@ TEST_F(TlsStreamTest, ReadingGoesOnAfterWritingFailed) {
   });
 }
 
+TEST_F(TlsStreamTest, ShutdownReadYieldsWhatHasArrivedThenTheEnd) {
+  (void)Run([&] {
+    Pair pair = Shake();
+    Exchange(pair);
+    ASSERT_TRUE(pair.client->Write("last").ok());
+    pair.server->ShutdownRead();
+    EXPECT_EQ(ReadText(*pair.server, 4), "last");
+    char byte = 0;
+    EXPECT_EQ(*pair.server->Read({&byte, 1}), 0u);
+    EXPECT_EQ(*pair.server->Read({&byte, 1}), 0u);
+    EXPECT_TRUE(pair.server->Write("answer").ok());
+    EXPECT_EQ(ReadText(*pair.client, 6), "answer");
+  });
+}
+
+TEST_F(TlsStreamTest, ShutdownReadWakesTheReaderAndLeavesCloseNotifyToBeSaid) {
+  (void)Run([&] {
+    Pair pair = Shake();
+    Exchange(pair);
+    absl::StatusOr<size_t> got = absl::UnknownError("not read");
+    FiberHandle reading = *Spawn("reader", [&] {
+      char byte = 0;
+      got = pair.server->Read({&byte, 1});
+    });
+    Yield();
+    pair.server->ShutdownRead();
+    EXPECT_TRUE(reading.Join().ok());
+    ASSERT_TRUE(got.ok()) << got.status();
+    EXPECT_EQ(*got, 0u);
+    pair.server->Close();
+    char byte = 0;
+    const absl::StatusOr<size_t> end = pair.client->Read({&byte, 1});
+    ASSERT_TRUE(end.ok()) << end.status();
+    EXPECT_EQ(*end, 0u) << "close_notify";
+  });
+}
+
 }  // namespace
 }  // namespace grove

@@ -29,6 +29,11 @@ constexpr MetricRow kRows[] = {
     {"grove_http_access_log_lines_total", kCounter, "worker", "Lines of the access log written."},
     {"grove_http_access_log_dropped_total", kCounter, "worker",
      "Lines of the access log dropped, since its file took them too slowly or not at all."},
+    {"grove_http_tls_handshakes_total", kCounter, "worker", "TLS handshakes of HTTP connections."},
+    {"grove_http_tls_handshake_failures_total", kCounter, "worker",
+     "TLS handshakes that failed, plain HTTP on a TLS port included."},
+    {"grove_http_proxy_header_failures_total", kCounter, "worker",
+     "Connections of proxies cut off for their PROXY header: malformed, missing or late."},
     {"grove_http_received_bytes_total", kCounter, "worker", "Bytes read from HTTP connections."},
     {"grove_http_sent_bytes_total", kCounter, "worker", "Bytes written to HTTP connections."},
 

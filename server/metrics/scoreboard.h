@@ -39,6 +39,9 @@ struct WorkerCounters {
   Counter hub_stall_microseconds;
   Counter http_connections;
   Counter http_parse_errors;
+  Counter http_tls_handshakes;
+  Counter http_tls_handshake_failures;
+  Counter http_proxy_header_failures;
   Counter http_bytes_in;
   Counter http_bytes_out;
   std::array<Counter, kHttpCodes> http_responses;

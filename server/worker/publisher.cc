@@ -56,6 +56,9 @@ void Publisher::PublishHttp() {
   WorkerCounters& live = slot_.live;
   Store(live.http_connections, http_.connections);
   Store(live.http_parse_errors, http_.refused);
+  Store(live.http_tls_handshakes, http_.tls_handshakes);
+  Store(live.http_tls_handshake_failures, http_.tls_handshake_failures);
+  Store(live.http_proxy_header_failures, http_.proxy_header_failures);
   Store(live.http_bytes_in, http_.bytes_in);
   Store(live.http_bytes_out, http_.bytes_out);
   Store(slot_.http_connections_open, http_.open);

@@ -22,6 +22,7 @@
 #include "server/log.h"
 #include "server/supervisor/supervisor.h"
 #include "server/version.h"
+#include "server/worker/ingresses.h"
 #include "server/worker/routes.h"
 #include "server/worker/worker.h"
 
@@ -110,6 +111,11 @@ absl::Status CheckRoutes(const config::v1::Config& config, const Application& ap
   return BuildRouter(config, application, never).status();
 }
 
+// Whether certificates and keys are some, and go together.
+absl::Status CheckIngresses(const config::v1::Config& config) {
+  return Ingresses::Build(config.http(), /*ticket_keys=*/"").status();
+}
+
 absl::StatusOr<config::v1::Config> ReadConfig(const DaemonFlags& flags,
                                               const Application& application) {
   if (absl::Status status = application.Check(); !status.ok()) return status;
@@ -126,6 +132,7 @@ absl::StatusOr<config::v1::Config> ReadConfig(const DaemonFlags& flags,
   if (absl::Status status = CheckAccessLog(config->http().access_log()); !status.ok()) {
     return status;
   }
+  if (absl::Status status = CheckIngresses(*config); !status.ok()) return status;
   return config;
 }
 
@@ -179,13 +186,14 @@ int Main(int argc, char** argv, Application& application) {
   StartLog(program, config->log());
   RaiseDescriptorLimit();
   ProcessTitle title(argc, argv);
-  return Supervisor::Run(
-      {.config = *config,
-       .control_binary = *control,
-       .title = title,
-       .run_worker = [&](const WorkerInheritance& inheritance, Scoreboard& scoreboard) {
-         return RunWorker(inheritance, *config, application, scoreboard);
-       }});
+  return Supervisor::Run({.config = *config,
+                          .control_binary = *control,
+                          .title = title,
+                          .run_worker =
+                              [&](const WorkerInheritance& inheritance, Scoreboard& scoreboard) {
+                                return RunWorker(inheritance, *config, application, scoreboard);
+                              },
+                          .check_files = [&] { return CheckIngresses(*config); }});
 }
 
 }  // namespace grove

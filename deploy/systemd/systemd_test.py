@@ -86,6 +86,13 @@ class SystemdTest(unittest.TestCase):
         self.assertEqual(self.one('ProtectSystem'), 'strict')
         self.assertEqual(self.one('CapabilityBoundingSet'), '')
 
+    def test_the_socket_unit_names_a_listener_and_its_service(self):
+        unit = repository.read('deploy/systemd/groved.socket')
+        for line in ('FileDescriptorName=http', 'Service=groved.service'):
+            self.assertIn(line + '\n', unit)
+        # The daemon takes listening sockets, never connections.
+        self.assertNotIn('Accept=yes', unit)
+
     # On machines without systemd, as containers are, this test isn't there at all: the ones above
     # stand on their own.
     if shutil.which('systemd-analyze'):

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "runtime/listener.h"
 #include "server/config/address.h"
+#include "server/config/http_listeners.h"
 
 namespace grove {
 namespace {
@@ -24,26 +25,32 @@ absl::Status CannotBind(absl::string_view key, const absl::Status& status) {
   return absl::Status(status.code(), absl::StrCat("cannot ", status.message(), " (", key, ")"));
 }
 
-}  // namespace
+ListenOptions ListenOptionsOf(const config::v1::HttpListener& listener) {
+  ListenOptions options;
+  if (listener.backlog() > 0) options.backlog = listener.backlog();
+  options.unix_mode = ParseUnixMode(listener.unix_mode());
+  return options;
+}
 
-absl::StatusOr<Endpoints> Endpoints::Bind(const std::string& http, const std::string& run_dir,
-                                          int workers) {
-  Endpoints endpoints;
-  absl::StatusOr<ListenAddress> wanted = ListenAddress::Parse(http);
-  if (!wanted.ok()) return wanted.status();
-  absl::StatusOr<int> fd = BindListener(ToSocketAddress(*wanted));
-  if (!fd.ok()) return CannotBind("--http, http.listen", fd.status());
-  endpoints.http_fd_ = *fd;
-  if (wanted->kind() == ListenAddress::Kind::kUnix) endpoints.paths_.push_back(wanted->path());
+absl::StatusOr<ListenAddress> BoundAddress(int fd) {
   SocketAddress bound;
   bound.length = sizeof(bound.storage);
-  auto* sockaddr_in_use = reinterpret_cast<sockaddr*>(&bound.storage);
-  if (getsockname(*fd, sockaddr_in_use, &bound.length) != 0) {
+  auto* address = reinterpret_cast<sockaddr*>(&bound.storage);
+  if (getsockname(fd, address, &bound.length) != 0) {
     return absl::ErrnoToStatus(errno, "getsockname");
   }
-  absl::StatusOr<ListenAddress> real = ListenAddress::FromSockaddr(sockaddr_in_use, bound.length);
-  if (!real.ok()) return real.status();
-  endpoints.http_address_ = real->Format();
+  return ListenAddress::FromSockaddr(address, bound.length);
+}
+
+}  // namespace
+
+absl::StatusOr<Endpoints> Endpoints::Bind(const config::v1::Http& http, const std::string& run_dir,
+                                          int workers, InheritedSockets inherited) {
+  Endpoints endpoints;
+  for (int index = 0; index < http.listeners_size(); ++index) {
+    if (absl::Status s = endpoints.AddHttp(http, index, inherited); !s.ok()) return s;
+  }
+  if (absl::Status s = inherited.CheckAllTaken(); !s.ok()) return s;
   for (int worker = 0; worker < workers; ++worker) {
     const std::string stem = absl::StrCat(run_dir, "/worker-", worker);
     absl::StatusOr<int> link = endpoints.BindPrivate(stem + ".link");
@@ -54,6 +61,42 @@ absl::StatusOr<Endpoints> Endpoints::Bind(const std::string& http, const std::st
     endpoints.slots_.back().backdoor = *backdoor;
   }
   return endpoints;
+}
+
+absl::Status Endpoints::AddHttp(const config::v1::Http& http, int index,
+                                InheritedSockets& inherited) {
+  const config::v1::HttpListener& listener = http.listeners(index);
+  const std::string key = HttpListenerKey(http, index);
+  absl::StatusOr<ListenAddress> wanted = ListenAddress::Parse(listener.address());
+  if (!wanted.ok()) return wanted.status();
+  ListenAddress real = *wanted;
+  if (const int fd = inherited.Take(listener.name(), *wanted, &real); fd >= 0) {
+    http_.push_back({fd, real.Format()});
+    // Found by its name, it may be bound to what the config did not foresee.
+    if (MayServeAt(http, listener, real)) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrCat(
+        key, ": its inherited socket is bound to ", real.Format(),
+        ", which is reachable beyond this machine without TLS; accept it with insecure: true"));
+  }
+  absl::StatusOr<int> fd = BindListener(ToSocketAddress(*wanted), ListenOptionsOf(listener));
+  if (!fd.ok()) return CannotBind(key == "http.listen" ? "--http, http.listen" : key, fd.status());
+  if (wanted->kind() == ListenAddress::Kind::kUnix) paths_.push_back(wanted->path());
+  http_.push_back({*fd, ""});
+  absl::StatusOr<ListenAddress> bound = BoundAddress(*fd);
+  if (bound.ok()) http_.back().address = bound->Format();
+  return bound.status();
+}
+
+std::vector<int> Endpoints::http_fds() const {
+  std::vector<int> fds;
+  for (const Http& http : http_) fds.push_back(http.fd);
+  return fds;
+}
+
+std::vector<std::string> Endpoints::http_addresses() const {
+  std::vector<std::string> addresses;
+  for (const Http& http : http_) addresses.push_back(http.address);
+  return addresses;
 }
 
 absl::StatusOr<int> Endpoints::BindPrivate(const std::string& path) {
@@ -77,7 +120,9 @@ Endpoints::~Endpoints() {
 }
 
 void Endpoints::CloseHttp() {
-  if (http_fd_ >= 0) close(std::exchange(http_fd_, -1));
+  for (Http& http : http_) {
+    if (http.fd >= 0) close(std::exchange(http.fd, -1));
+  }
 }
 
 void Endpoints::KeepOnly(int worker) {

@@ -9,28 +9,32 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "grove/config/v1/config.pb.h"
+#include "server/supervisor/inherited_sockets.h"
 
 namespace grove {
 
 class Endpoints {
  public:
-  // `http` as in http.listen. An error names the address and says what would help.
-  static absl::StatusOr<Endpoints> Bind(const std::string& http, const std::string& run_dir,
-                                        int workers);
+  // `http` resolved. Listeners take their sockets out of `inherited`, the others are bound. An
+  // error names the address and says what would help; kInvalidArgument: the inherited sockets and
+  // the config don't go together.
+  static absl::StatusOr<Endpoints> Bind(const config::v1::Http& http, const std::string& run_dir,
+                                        int workers, InheritedSockets inherited = {});
   Endpoints(Endpoints&& other) noexcept
-      : http_fd_(std::exchange(other.http_fd_, -1)),
-        http_address_(std::move(other.http_address_)),
+      : http_(std::exchange(other.http_, {})),
         slots_(std::move(other.slots_)),
         paths_(std::move(other.paths_)) {}
   Endpoints& operator=(Endpoints&&) = delete;
   ~Endpoints();
 
-  int http_fd() const { return http_fd_; }
-  // With the port that the kernel chose, if that was asked for.
-  const std::string& http_address() const { return http_address_; }
+  // Of HTTP's listeners, in the config's order.
+  std::vector<int> http_fds() const;
+  // The same, with the ports that the kernel chose, if that was asked for.
+  std::vector<std::string> http_addresses() const;
   int link_fd(int worker) const { return slots_[worker].link; }
   int backdoor_fd(int worker) const { return slots_[worker].backdoor; }
-  // Of UNIX sockets: to be unlinked at the end.
+  // Of UNIX sockets bound here: to be unlinked at the end.
   const std::vector<std::string>& paths() const { return paths_; }
 
   // While the daemon drains: new connections are refused once the workers have let go of it too,
@@ -44,11 +48,15 @@ class Endpoints {
     int link;
     int backdoor;
   };
+  struct Http {
+    int fd;
+    std::string address;
+  };
   Endpoints() = default;
+  absl::Status AddHttp(const config::v1::Http& http, int index, InheritedSockets& inherited);
   absl::StatusOr<int> BindPrivate(const std::string& path);
 
-  int http_fd_ = -1;
-  std::string http_address_;
+  std::vector<Http> http_;
   std::vector<Slot> slots_;
   std::vector<std::string> paths_;
 };

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "gtest/gtest.h"
@@ -19,19 +20,36 @@ class EndpointsTest : public ::testing::Test {
   }
   void TearDown() override { std::filesystem::remove_all(root_); }
 
+  // Listeners as Resolve() leaves them; the first is http.listen's.
+  static config::v1::Http At(const std::vector<std::string>& addresses) {
+    config::v1::Http http;
+    for (const std::string& address : addresses) http.add_listeners()->set_address(address);
+    http.mutable_listeners(0)->set_name("http");
+    return http;
+  }
+  // A socket at a descriptor that nothing else has, as a service manager hands it over.
+  InheritedSockets Inherit(const std::string& address, const std::string& name) {
+    auto bound = Endpoints::Bind(At({address}), root_, 0);
+    EXPECT_TRUE(bound.ok()) << bound.status();
+    EXPECT_EQ(dup2(bound->http_fds()[0], 700), 700);
+    auto inherited = InheritedSockets::Adopt(700, 1, name);
+    EXPECT_TRUE(inherited.ok()) << inherited.status();
+    return *std::move(inherited);
+  }
+
   // sun_path is short, and TempDir() may be long.
   const std::string root_ = "/tmp/grove_endpoints_test." + std::to_string(getpid());
 };
 
 TEST_F(EndpointsTest, TellsThePortThatTheKernelChose) {
-  auto endpoints = Endpoints::Bind("127.0.0.1:0", root_, 1);
+  auto endpoints = Endpoints::Bind(At({"127.0.0.1:0"}), root_, 1);
   ASSERT_TRUE(endpoints.ok()) << endpoints.status();
-  EXPECT_TRUE(absl::StartsWith(endpoints->http_address(), "127.0.0.1:"));
-  EXPECT_FALSE(absl::EndsWith(endpoints->http_address(), ":0"));
+  EXPECT_TRUE(absl::StartsWith(endpoints->http_addresses()[0], "127.0.0.1:"));
+  EXPECT_FALSE(absl::EndsWith(endpoints->http_addresses()[0], ":0"));
 }
 
 TEST_F(EndpointsTest, BindsTwoPrivateSocketsForEachWorker) {
-  auto endpoints = Endpoints::Bind("127.0.0.1:0", root_, 2);
+  auto endpoints = Endpoints::Bind(At({"127.0.0.1:0"}), root_, 2);
   ASSERT_TRUE(endpoints.ok()) << endpoints.status();
   ASSERT_EQ(endpoints->paths().size(), 4u);
   for (const std::string& path : endpoints->paths()) {
@@ -43,21 +61,72 @@ TEST_F(EndpointsTest, BindsTwoPrivateSocketsForEachWorker) {
 }
 
 TEST_F(EndpointsTest, NamesTheAddressThatIsTaken) {
-  auto first = Endpoints::Bind("127.0.0.1:0", root_, 0);
+  auto first = Endpoints::Bind(At({"127.0.0.1:0"}), root_, 0);
   ASSERT_TRUE(first.ok());
-  auto second = Endpoints::Bind(first->http_address(), root_, 0);
+  auto second = Endpoints::Bind(At(first->http_addresses()), root_, 0);
   ASSERT_FALSE(second.ok());
-  EXPECT_TRUE(absl::StartsWith(second.status().message(), "cannot bind " + first->http_address()))
+  EXPECT_TRUE(
+      absl::StartsWith(second.status().message(), "cannot bind " + first->http_addresses()[0]))
       << second.status();
 }
 
 TEST_F(EndpointsTest, KeepOnlyClosesTheOthersSockets) {
-  auto endpoints = Endpoints::Bind("127.0.0.1:0", root_, 2);
+  auto endpoints = Endpoints::Bind(At({"127.0.0.1:0"}), root_, 2);
   ASSERT_TRUE(endpoints.ok());
   endpoints->KeepOnly(1);
   EXPECT_EQ(endpoints->link_fd(0), -1);
   EXPECT_EQ(endpoints->backdoor_fd(0), -1);
   EXPECT_GE(endpoints->link_fd(1), 0);
+}
+
+TEST_F(EndpointsTest, BindsEveryListener) {
+  const std::string path = root_ + "/http.sock";
+  config::v1::Http http = At({"127.0.0.1:0", "[::1]:0", "unix:" + path});
+  http.mutable_listeners(2)->set_unix_mode("0620");
+  auto endpoints = Endpoints::Bind(http, root_, 0);
+  ASSERT_TRUE(endpoints.ok()) << endpoints.status();
+  ASSERT_EQ(endpoints->http_fds().size(), 3u);
+  EXPECT_TRUE(absl::StartsWith(endpoints->http_addresses()[1], "[::1]:"));
+  EXPECT_EQ(endpoints->http_addresses()[2], "unix:" + path);
+  EXPECT_EQ(endpoints->paths(), std::vector<std::string>{path});
+  struct stat status;
+  ASSERT_EQ(stat(path.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0620u);
+}
+
+TEST_F(EndpointsTest, NamesTheKeyOfAListenerThatCannotBeBound) {
+  auto endpoints = Endpoints::Bind(At({"127.0.0.1:0", "unix:/none/a"}), root_, 0);
+  ASSERT_FALSE(endpoints.ok());
+  EXPECT_TRUE(absl::EndsWith(endpoints.status().message(), "(http.listeners[0])"))
+      << endpoints.status();
+}
+
+TEST_F(EndpointsTest, TakesInheritedSockets) {
+  auto endpoints = Endpoints::Bind(At({"127.0.0.1:1"}), root_, 0, Inherit("127.0.0.1:0", "http"));
+  ASSERT_TRUE(endpoints.ok()) << endpoints.status();
+  EXPECT_EQ(endpoints->http_fds(), std::vector<int>{700});
+  EXPECT_NE(endpoints->http_addresses()[0], "127.0.0.1:1");
+}
+
+TEST_F(EndpointsTest, RemovesNoPathOfAnInheritedSocket) {
+  const std::string path = "unix:" + root_ + "/inherited.sock";
+  auto endpoints = Endpoints::Bind(At({path}), root_, 0, Inherit(path, ""));
+  ASSERT_TRUE(endpoints.ok()) << endpoints.status();
+  EXPECT_TRUE(endpoints->paths().empty());
+}
+
+TEST_F(EndpointsTest, RefusesInheritedSocketsThatNobodyServes) {
+  auto endpoints = Endpoints::Bind(At({"127.0.0.1:0"}), root_, 0, Inherit("127.0.0.1:0", "other"));
+  EXPECT_TRUE(absl::IsInvalidArgument(endpoints.status())) << endpoints.status();
+}
+
+TEST_F(EndpointsTest, AnInheritedSocketBeyondThisMachineNeedsConsent) {
+  auto refused = Endpoints::Bind(At({"127.0.0.1:1"}), root_, 0, Inherit("0.0.0.0:0", "http"));
+  EXPECT_TRUE(absl::IsInvalidArgument(refused.status())) << refused.status();
+  config::v1::Http http = At({"127.0.0.1:1"});
+  http.set_insecure(true);
+  auto accepted = Endpoints::Bind(http, root_, 0, Inherit("0.0.0.0:0", "http"));
+  EXPECT_TRUE(accepted.ok()) << accepted.status();
 }
 
 }  // namespace

@@ -12,11 +12,14 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
+#include "runtime/tls_ticket_keys.h"
 #include "server/config/handover.h"
 #include "server/log.h"
+#include "server/supervisor/inherited_sockets.h"
 #include "server/supervisor/service_notice.h"
 #include "server/supervisor/spawn.h"
 
@@ -28,6 +31,9 @@ namespace {
 constexpr absl::Duration kKillGrace = absl::Seconds(5);
 // A child's ready line; whatever is longer is not one.
 constexpr size_t kReadyLineBytesMax = 1024;
+// TLS ticket keys of generations before, so that a SIGHUP costs no client its session; with daily
+// ones a key lives for some days.
+constexpr size_t kTicketKeysKept = 4;
 
 MonotonicNanos Now() {
   return Clock::Monotonic().Now();
@@ -64,8 +70,13 @@ int Supervisor::Run(const Options& options) {
     Log(LogLevel::kError, files.status().message());
     return kExitBadConfig;
   }
+  absl::StatusOr<InheritedSockets> inherited = InheritedSockets::TakeFromEnvironment();
+  if (!inherited.ok()) {
+    Log(LogLevel::kError, inherited.status().message());
+    return kExitCannotBind;
+  }
   absl::StatusOr<Endpoints> endpoints =
-      Endpoints::Bind(config.http().listen(), config.run_dir(), config.workers());
+      Endpoints::Bind(config.http(), config.run_dir(), config.workers(), *std::move(inherited));
   if (!endpoints.ok()) {
     Log(LogLevel::kError, endpoints.status().message());
     return kExitCannotBind;
@@ -111,7 +122,20 @@ absl::Status Supervisor::Open() {
   config_fd_ = *config_fd;
   // Control's own, which may not live to remove it.
   files_.RemoveAtEnd(absl::StrCat(files_.run_dir(), "/control.addresses"));
-  return files_.Write("http.address", endpoints_.http_address());
+  if (absl::Status keys = RenewTicketKeys(); !keys.ok()) return keys;
+  return files_.Write("http.address", absl::StrJoin(endpoints_.http_addresses(), "\n"));
+}
+
+absl::Status Supervisor::RenewTicketKeys() {
+  const auto& listeners = options_.config.http().listeners();
+  if (std::none_of(listeners.begin(), listeners.end(),
+                   [](const config::v1::HttpListener& each) { return each.has_tls(); })) {
+    return absl::OkStatus();
+  }
+  absl::StatusOr<std::string> key = TlsTicketKeys::Generate();
+  if (!key.ok()) return key.status();
+  ticket_keys_ = (*key + ticket_keys_).substr(0, kTicketKeysKept * TlsTicketKeys::kKeyBytes);
+  return absl::OkStatus();
 }
 
 int Supervisor::Loop() {
@@ -185,11 +209,12 @@ int Supervisor::WorkerMain(Child& child, int ready_fd) {
   for (Child& other : children_) CloseIfOpen(other.ready_fd);
   for (int* fd : {&signal_fd_, &config_fd_, &lifeline_[1]}) CloseIfOpen(*fd);
   return options_.run_worker({.slot = child.slot,
-                              .http_fd = endpoints_.http_fd(),
+                              .http_fds = endpoints_.http_fds(),
                               .link_fd = endpoints_.link_fd(child.slot),
                               .backdoor_fd = endpoints_.backdoor_fd(child.slot),
                               .lifeline_fd = lifeline_[0],
-                              .ready_fd = ready_fd},
+                              .ready_fd = ready_fd,
+                              .ticket_keys = ticket_keys_},
                              scoreboard_);
 }
 
@@ -312,10 +337,7 @@ void Supervisor::HandleSignals(MonotonicNanos now) {
         stopping_ ? KillAll() : Stop(kExitStopped, now);
         break;
       case SIGHUP:
-        if (stopping_) break;
-        Log(LogLevel::kInfo, "replacing the workers, one after the other");
-        to_roll_.clear();
-        for (int slot = 0; slot < options_.config.workers(); ++slot) to_roll_.push_back(slot);
+        if (!stopping_) BeginRoll();
         break;
       case SIGUSR1:
         // Workers that have yet to boot keep it until they read signals.
@@ -329,6 +351,19 @@ void Supervisor::HandleSignals(MonotonicNanos now) {
   }
   // In any case: several SIGCHLD become one.
   Reap(now);
+}
+
+void Supervisor::BeginRoll() {
+  // A certificate that is wrong now must not end workers that have a good one.
+  if (absl::Status files = options_.check_files(); !files.ok()) {
+    Log(LogLevel::kError, "not replacing the workers: new ones could not serve",
+        {{"error", files.message()}});
+    return;
+  }
+  if (absl::Status keys = RenewTicketKeys(); !keys.ok()) Log(LogLevel::kWarning, keys.message());
+  Log(LogLevel::kInfo, "replacing the workers, one after the other");
+  to_roll_.clear();
+  for (int slot = 0; slot < options_.config.workers(); ++slot) to_roll_.push_back(slot);
 }
 
 void Supervisor::Stop(int exit_code, MonotonicNanos now) {
@@ -376,7 +411,7 @@ void Supervisor::AnnounceServing() {
   announced_ = true;
   boot_.Served();
   Log(LogLevel::kInfo, "serving",
-      {{"http", endpoints_.http_address()},
+      {{"http", absl::StrJoin(endpoints_.http_addresses(), ",")},
        {"control", control_address_},
        {"admin", admin_address_},
        {"workers", options_.config.workers()},

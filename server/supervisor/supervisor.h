@@ -45,6 +45,9 @@ class Supervisor {
     ProcessTitle& title;
     // Runs in the forked worker; its result is the worker's exit code.
     std::function<int(const WorkerInheritance&, Scoreboard&)> run_worker;
+    // Whether new workers could serve what the config's files hold now: asked before SIGHUP
+    // replaces those that do. No thread may be left of it.
+    std::function<absl::Status()> check_files;
   };
 
   // Serves until stopped; returns the exit code. Says in the log why it is not 0.
@@ -69,6 +72,8 @@ class Supervisor {
   ~Supervisor();
 
   absl::Status Open();
+  // A new TLS ticket key in front of the older ones.
+  absl::Status RenewTicketKeys();
   int Loop();
 
   // Children.
@@ -88,6 +93,7 @@ class Supervisor {
 
   // The daemon.
   void HandleSignals(MonotonicNanos now);
+  void BeginRoll();
   void Stop(int exit_code, MonotonicNanos now);
   void KillAll();
   void ContinueRoll(MonotonicNanos now);
@@ -108,6 +114,7 @@ class Supervisor {
 
   std::vector<Child> children_;  // workers by slot, then control
   BootPolicy boot_;
+  std::string ticket_keys_;  // workers have them by fork(2) alone
   std::string control_address_;
   std::string admin_address_;
   bool announced_ = false;

@@ -2,16 +2,23 @@
 #ifndef GROVE_SERVER_WORKER_INHERITANCE_H_
 #define GROVE_SERVER_WORKER_INHERITANCE_H_
 
+#include <string>
+#include <vector>
+
 namespace grove {
 
 // Descriptors are bound, close-on-exec and the worker's to close.
 struct WorkerInheritance {
   int slot = 0;
-  int http_fd = -1;      // listening; shared with the other workers
+  // Listening; shared with the other workers. In the order of the config's http.listeners.
+  std::vector<int> http_fds;
   int link_fd = -1;      // listening; worker-N.link
   int backdoor_fd = -1;  // listening; worker-N.backdoor
   int lifeline_fd = -1;  // reaches its end when the supervisor is gone
   int ready_fd = -1;     // takes one line once the worker serves
+  // Of all workers, in memory alone, so that each resumes the others' TLS sessions; see
+  // TlsServerOptions. Empty: no listener has TLS.
+  std::string ticket_keys;
 };
 
 }  // namespace grove

@@ -25,6 +25,7 @@
 #include "server/worker/attempts.h"
 #include "server/worker/backdoor_listener.h"
 #include "server/worker/crash_report.h"
+#include "server/worker/ingresses.h"
 #include "server/worker/link.h"
 #include "server/worker/periodic.h"
 #include "server/worker/publisher.h"
@@ -62,6 +63,11 @@ http::ServerOptions HttpOptionsOf(const config::v1::Http& config) {
   options.on_failure = [](const http::Request& request, const absl::Status& status) {
     Log(LogLevel::kError, "a handler failed",
         {{"method", request.method}, {"path", request.path}, {"error", status.ToString()}});
+  };
+  // Anybody can cause these, so only who looks for them sees them; all are counted.
+  options.on_failed_ingress = [](std::string_view peer, const absl::Status& status) {
+    Log(LogLevel::kDebug, "a connection failed before its first request",
+        {{"peer", peer}, {"error", status.ToString()}});
   };
   return options;
 }
@@ -114,6 +120,7 @@ class Worker {
   absl::Status WatchSignals(int signal_fd);
   absl::Status WatchLifeline();
   absl::Status Serve();
+  absl::Status ServeListeners();
   absl::Status AnnounceReady();
   void Drain();
   // Runs `body` on a fiber that the worker cannot do without.
@@ -129,6 +136,7 @@ class Worker {
   OffloadPool offload_;
   WorkerServices services_;
   http::ServerStats http_stats_;
+  std::optional<Ingresses> ingresses_;  // outlives the server
   std::optional<http::Server> http_;
   std::optional<Listener> link_listener_;
   std::optional<Listener> backdoor_listener_;
@@ -248,10 +256,31 @@ absl::Status Worker::Serve() {
   http::ServerOptions options = HttpOptionsOf(config_.http());
   options.access_log = access_log_;
   http_.emplace(std::move(options), *std::move(router), http_stats_);
-  absl::StatusOr<Listener> listener = Listener::Adopt(inheritance_.http_fd);
-  if (!listener.ok()) return listener.status();
-  return Keep("http.accept", [this, listener = *std::move(listener)]() mutable {
-    return http_->Serve(std::move(listener));
+  return ServeListeners();
+}
+
+absl::Status Worker::ServeListeners() {
+  absl::StatusOr<Ingresses> ingresses = Ingresses::Build(config_.http(), inheritance_.ticket_keys);
+  if (!ingresses.ok()) return ingresses.status();
+  ingresses_.emplace(*std::move(ingresses));
+  ingresses_->LogWarnings();
+  for (size_t index = 0; index < inheritance_.http_fds.size(); ++index) {
+    absl::StatusOr<Listener> listener = Listener::Adopt(inheritance_.http_fds[index]);
+    if (!listener.ok()) return listener.status();
+    const http::Ingress* ingress = ingresses_->at(static_cast<int>(index));
+    absl::Status kept =
+        Keep("http.accept", [this, ingress, listener = *std::move(listener)]() mutable {
+          return http_->Serve(std::move(listener), ingress);
+        });
+    if (!kept.ok()) return kept;
+  }
+  if (!ingresses_->any_tls()) return absl::OkStatus();
+  return Keep("http.certificates", [this] {
+    absl::Status status;
+    while ((status = Sleep(kCertificateCheckPeriod)).ok() &&
+           (status = ingresses_->Renew(offload_)).ok()) {
+    }
+    return status;
   });
 }
 

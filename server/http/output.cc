@@ -113,7 +113,9 @@ absl::Status Output::WriteSealed(std::string_view first, std::string_view second
     iovec parts[] = {{const_cast<char*>(first.data()), first.size()},
                      {const_cast<char*>(along.data()), along.size()}};
     Timeout timeout(io_timeout_);
-    if (absl::Status status = sealed_->Writev(parts); !status.ok()) return status;
+    // A single part needs no copy to become one record.
+    absl::Status status = along.empty() ? sealed_->Write(first) : sealed_->Writev(parts);
+    if (!status.ok()) return status;
     bytes_out_ += first.size() + along.size();
   }
   return WriteSlowly(second.substr(along.size()));

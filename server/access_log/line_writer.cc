@@ -24,10 +24,12 @@ namespace {
 constexpr mode_t kMode = 0640;
 
 absl::StatusOr<int> OpenTarget(const std::string& path) {
-  // Our own copy: closing it leaves the standard output alone.
+  // Our own copy: closing it leaves the standard output alone. O_NONBLOCK is for pipes: without a
+  // reader, opening one is an error and not a wait.
   const int fd =
       path == "-" ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0)
-                  : open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, kMode);
+                  : open(path.c_str(),
+                         O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, kMode);
   if (fd < 0) return absl::ErrnoToStatus(errno, absl::StrCat("open ", path));
   return fd;
 }

@@ -140,6 +140,11 @@ TEST_F(LineWriterTest, ADiskThatTakesNothingIsCounted) {
   EXPECT_EQ(writer->stats().dropped, 2);
 }
 
+TEST_F(LineWriterTest, APipeWithoutAReaderIsAnErrorAndNotAWait) {
+  close(MakePipe());
+  EXPECT_FALSE(LineWriter::Open(path_, kQueueBytes).ok());
+}
+
 TEST_F(LineWriterTest, APathThatCannotBeOpenedIsAnError) {
   const auto writer = LineWriter::Open(folder_ + "/none/access.log", kQueueBytes);
   EXPECT_TRUE(absl::IsNotFound(writer.status())) << writer.status();

@@ -73,7 +73,7 @@ class FixtureTest(unittest.TestCase):
         self.assertEqual(self.status('/files/none'), '404')
 
     def test_websocket(self):
-        self.assertEqual(self.status('/ws', '--max-time', '10'), '426')
+        self.assertEqual(self.status('/ws', '--max-time', '10'), '400')
 
 
 if __name__ == '__main__':

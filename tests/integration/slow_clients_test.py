@@ -1,0 +1,145 @@
+"""Clients that are slow, deaf or too many hold nobody else up, and not for ever."""
+
+import os
+import re
+import socket
+import unittest
+
+from grove_harness import Daemon, OwnDaemonTest, eventually
+
+EXAMPLES = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                         '../../deploy/examples'))
+HELLO = b'GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
+# Time-outs that a test can await, but no loaded machine takes for a healthy request's time.
+LIMITS = '''http:
+  idle_timeout_ms: 60000
+  header_timeout_ms: 1000
+  io_timeout_ms: 1000
+  body_rate_min_bytes_per_s: 1000
+  connections_max: 8
+'''
+
+
+def fixture(limits):
+    """The fixture's config with these limits."""
+    with open(os.path.join(EXAMPLES, 'fixture.yaml'), encoding='utf-8') as file:
+        routes = file.read()
+    routes = re.sub(r'\n    - path: /files.*?folder: files', '', routes, flags=re.S)
+    return routes.replace('http:\n', limits, 1)
+
+
+def drip(connection, stream, pause_s):
+    """Sends a byte at a time until the server answers, and gives its whole answer."""
+    connection.settimeout(pause_s)
+    for index in range(len(stream)):
+        try:
+            connection.sendall(stream[index:index + 1])
+            answer = connection.recv(65536)
+        except TimeoutError:
+            continue
+        except OSError:
+            return b'reset'
+        connection.settimeout(30)
+        while chunk := connection.recv(65536):
+            answer += chunk
+        return answer
+    return b''
+
+
+class FewFilesDaemon(Daemon):
+    """A daemon whose processes may have few descriptors."""
+
+    files = 64
+
+    def command(self):
+        return ['/usr/bin/prlimit', f'--nofile={self.files}:{self.files}', *super().command()]
+
+
+class SlowClientsTest(OwnDaemonTest):
+
+    def setUp(self):
+        self.start(config=fixture(LIMITS), workers=1)
+
+    def tearDown(self):
+        self.daemon.stop()
+
+    def connect(self):
+        connection = self.daemon.connect()
+        self.addCleanup(connection.close)
+        return connection
+
+    def metric(self, family):
+        return self.daemon.metrics_sum(family)
+
+    def test_a_head_that_drips_is_answered_with_408(self):
+        answer = drip(self.connect(), b'GET /' + b'x' * 4000, 0.02)
+        self.assertRegex(answer, rb'^HTTP/1\.1 408 ')
+        self.assertIn(b'Connection: close\r\n', answer)
+
+    def test_a_body_that_drips_is_answered_with_408(self):
+        for framing, start in ((b'Content-Length: 100000', b''),
+                               (b'Transfer-Encoding: chunked', b'10000\r\n')):
+            with self.subTest(framing), self.connect() as connection:
+                connection.sendall(b'POST /reflect HTTP/1.1\r\nHost: a\r\n' + framing +
+                                   b'\r\n\r\n' + start)
+                self.assertRegex(drip(connection, b'x' * 4000, 0.02), rb'^HTTP/1\.1 408 ')
+
+    def test_a_client_that_does_not_read_is_cut_off(self):
+        connection = self.connect()
+        connection.sendall(b'GET /stream?chunks=10000&bytes=65536 HTTP/1.1\r\nHost: a\r\n\r\n')
+        connection.recv(1, socket.MSG_PEEK)
+        eventually('it was cut off', lambda: self.metric('grove_http_connections') == 0)
+        received = b''
+        try:
+            while chunk := connection.recv(1 << 20):
+                received += chunk
+        except ConnectionResetError:
+            pass
+        self.assertLess(len(received), 10000 * 65536)
+        self.assertFalse(received.endswith(b'0\r\n\r\n'), 'it looks whole')
+
+    def test_clients_over_the_limit_wait_for_a_place(self):
+        holders = [self.connect() for _ in range(8)]
+        for holder in holders:
+            holder.sendall(b'GET /hello HTTP/1.1\r\nHost: a\r\n\r\n')
+            self.assertTrue(holder.recv(1000).startswith(b'HTTP/1.1 200'))
+        waiting = self.connect()
+        waiting.sendall(HELLO)
+        waiting.settimeout(0.2)
+        with self.assertRaises(TimeoutError):
+            waiting.recv(1000)
+        holders[3].close()
+        waiting.settimeout(30)
+        self.assertTrue(waiting.recv(1000).startswith(b'HTTP/1.1 200'))
+
+    def test_a_flood_is_served_in_turn(self):
+        flood = [self.connect() for _ in range(100)]
+        for connection in flood:
+            connection.sendall(HELLO)
+        for connection in flood:
+            self.assertTrue(connection.recv(1000).startswith(b'HTTP/1.1 200'))
+
+
+class FewFilesTest(OwnDaemonTest):
+
+    def test_a_worker_without_descriptors_waits_and_lives(self):
+        self.daemon = FewFilesDaemon(config=fixture('http:\n'), workers=1)
+        self.addCleanup(self.daemon.kill)
+        self.daemon.start()
+        worker = self.daemon.pid_of('grove-w0')
+        flood = [self.daemon.connect() for _ in range(2 * FewFilesDaemon.files)]
+        eventually('no descriptor is left', lambda: len(
+            os.listdir(f'/proc/{worker}/fd')) == FewFilesDaemon.files)
+        for connection in flood[FewFilesDaemon.files:]:
+            connection.sendall(HELLO)
+        for connection in flood[:FewFilesDaemon.files]:
+            connection.close()
+        for connection in flood[FewFilesDaemon.files:]:
+            self.assertTrue(connection.recv(1000).startswith(b'HTTP/1.1 200'))
+            connection.close()
+        self.assertEqual(self.daemon.pid_of('grove-w0'), worker)
+        self.daemon.stop()
+
+
+if __name__ == '__main__':
+    unittest.main()

@@ -109,6 +109,7 @@ TEST(ProxyHeader, RefusesMalformedLines) {
            "PROXY TCP5 1.2.3.4 1.2.3.4 1 2\r\n"s,
            "PROXY UDP4 1.2.3.4 1.2.3.4 1 2\r\n"s,
            "PROXY TCP4 1.2.3.4 1.2.3.4 1 2\n"s,
+           "PROXY TCP4 1.2.3.4 1.2.3.4 1 22\n"s,
            "PROXY TCP4 1.2.3.4 1.2.3.4 1\r\n"s,
            "PROXY TCP4 1.2.3.4 1.2.3.4 1 2 \r\n"s,
            "PROXY TCP4 1.2.3.4 1.2.3.4 1 2 3\r\n"s,

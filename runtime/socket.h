@@ -62,7 +62,7 @@ class Socket final : public Stream {
                                         const ConnectOptions& options = {});
   static absl::StatusOr<Socket> ConnectUnix(std::string_view path);
 
-  Socket(Socket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Socket(Socket&& other) noexcept : fd_(std::exchange(other.fd_, -1)), pipe_(other.pipe_) {}
   Socket& operator=(Socket&& other) noexcept;
   ~Socket() override { Close(); }
 
@@ -87,6 +87,7 @@ class Socket final : public Stream {
   explicit Socket(int fd) : fd_(fd) {}
 
   int fd_ = -1;
+  bool pipe_ = false;  // no socket after all: recv(2) does not know it
 };
 
 // Waits until `fd` (registered by Adopt or by DescriptorTable::Register) is ready to be read; for

@@ -14,7 +14,6 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "runtime/hub.h"
-#include "runtime/timeout.h"
 #include "server/http/retry_delay.h"
 
 namespace grove::http {
@@ -67,12 +66,13 @@ Request MakeRequest(const RequestHead& head, std::string_view peer, std::string_
 }  // namespace
 
 Connection::Connection(Socket socket, const Ingress* ingress, const ServerOptions& options,
-                       const Router& router, StandingFields& standing, ServerStats& stats)
+                       const Router& router, StandingFields& standing, ServerStats& stats,
+                       BlockPool& blocks)
     : ingress_(ingress),
       options_(options),
       router_(router),
       stats_(stats),
-      wire_(std::move(socket), options, stats),
+      wire_(std::move(socket), options, stats, blocks),
       body_(wire_, options),
       writer_(wire_.output(), standing, stats, *this, *this),
       peer_(wire_.socket().PeerAddress().ToString()),
@@ -80,6 +80,9 @@ Connection::Connection(Socket socket, const Ingress* ingress, const ServerOption
 
 void Connection::Run() {
   fiber_ = Hub::Current()->running();
+  // One for all waits, since a restart costs less than a scope; it bounds nothing in between.
+  Timeout idle_timeout(absl::InfiniteDuration());
+  idle_timeout_ = &idle_timeout;
   if (ingress_ == nullptr || Begin(*ingress_)) {
     while (AwaitHead() && Serve()) {
     }
@@ -164,13 +167,13 @@ bool Connection::AwaitHead() {
   parser_.Reset();
   Result result = Result::kNeedMore;
   if (wire_.input().empty()) {
-    wire_.Trim();
     idle_ = true;
     idle_since_ = Hub::Current()->now();
     ++stats_.idle;
     // Draining, it comes here with a client that was promised an answer to one request more.
-    Timeout timeout(draining_ ? options_.request_grace : options_.idle_timeout);
-    const absl::StatusOr<size_t> got = wire_.Fill();
+    idle_timeout_->Restart(draining_ ? options_.request_grace : options_.idle_timeout);
+    const absl::StatusOr<size_t> got = wire_.FillIdle();
+    idle_timeout_->Cancel();
     idle_ = false;
     --stats_.idle;
     if (!got.ok() || *got == 0) return false;

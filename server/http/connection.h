@@ -12,6 +12,7 @@
 #include "runtime/descriptor_table.h"
 #include "runtime/fiber.h"
 #include "runtime/socket.h"
+#include "runtime/timeout.h"
 #include "runtime/timer_queue.h"
 #include "server/http/body_reader.h"
 #include "server/http/handler.h"
@@ -41,7 +42,7 @@ class Connection final : private ResponseWriter::KeepAlive,
  public:
   // All but `socket` must outlive it. `ingress`: null for plain HTTP from the first byte on.
   Connection(Socket socket, const Ingress* ingress, const ServerOptions& options,
-             const Router& router, StandingFields& standing, ServerStats& stats);
+             const Router& router, StandingFields& standing, ServerStats& stats, BlockPool& blocks);
 
   // Serves until either side ends it; then it is closed. **Parks.**
   void Run();
@@ -120,7 +121,8 @@ class Connection final : private ResponseWriter::KeepAlive,
   // The request under way asked for its end when the client goes away; then, that it has.
   bool watching_ = false;
   bool client_gone_ = false;
-  Fiber* fiber_ = nullptr;  // that runs Run()
+  Fiber* fiber_ = nullptr;           // that runs Run()
+  Timeout* idle_timeout_ = nullptr;  // of its wait for a request; around all that it does
   LastCall last_call_{*this};
 };
 

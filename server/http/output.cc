@@ -25,11 +25,15 @@ absl::Status FileEnded(uint64_t offset, uint64_t left) {
 }  // namespace
 
 void ByteBlock::Grow(size_t bytes) {
-  const size_t wanted = std::max({size_ + bytes, capacity_ * 2, size_t{512}});
-  std::unique_ptr<char[]> grown(new char[wanted]);
-  if (size_ > 0) std::memcpy(grown.get(), bytes_.get(), size_);
+  const size_t kept = size_;
+  const bool block = kept + bytes <= BlockPool::kBlockBytes;
+  const size_t wanted = block ? BlockPool::kBlockBytes : std::max(kept + bytes, capacity_ * 2);
+  BlockPool::Block grown = block ? pool_->Take() : BlockPool::Block(new char[wanted]);
+  if (kept > 0) std::memcpy(grown.get(), bytes_.get(), kept);
+  Release();
   bytes_ = std::move(grown);
   capacity_ = wanted;
+  size_ = kept;
 }
 
 // Only the flusher can be writing when the connection's fiber comes here.
@@ -48,11 +52,18 @@ absl::Status Output::Flush() {
 
 absl::Status Output::WritePending() {
   while (failure_.ok() && !pending_.empty()) {
-    writing_ = true;
     ++batch_;
     taken_bytes_ += pending_.size();
+    absl::StatusOr<size_t> sent = 0;
+    if (sealed_ == nullptr) sent = TryWrite(pending_.view(), {}, Follow::kNothing);
+    if (sent.ok() && *sent == pending_.size()) [[likely]] {
+      pending_.Clear();
+      break;
+    }
+    // From here on it parks, and others append meanwhile.
+    writing_ = true;
     std::swap(pending_, taken_);
-    failure_ = WriteNow(taken_.view(), {});
+    failure_ = sent.ok() ? WriteSlowly(taken_.view().substr(*sent)) : sent.status();
     taken_.Clear();
     writing_ = false;
   }
@@ -76,23 +87,33 @@ absl::Status Output::Write(std::string_view bytes) {
   return failure_;
 }
 
+absl::StatusOr<size_t> Output::TryWrite(std::string_view first, std::string_view second,
+                                        Follow follow) {
+  if (!socket_.open()) return size_t{0};
+  const int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (follow == Follow::kMore ? MSG_MORE : 0);
+  ssize_t sent = 0;
+  if (second.empty()) {
+    sent = send(socket_.fd(), first.data(), first.size(), flags);
+  } else {
+    iovec parts[] = {{const_cast<char*>(first.data()), first.size()},
+                     {const_cast<char*>(second.data()), second.size()}};
+    msghdr message{};
+    message.msg_iov = parts;
+    message.msg_iovlen = std::size(parts);
+    sent = sendmsg(socket_.fd(), &message, flags);
+  }
+  if (sent < 0 && errno != EAGAIN && errno != EINTR) return ErrnoStatus(errno, "send");
+  const size_t taken = static_cast<size_t>(std::max<ssize_t>(sent, 0));
+  bytes_out_ += taken;
+  return taken;
+}
+
 // Mostly the kernel takes all at once: no time-out needs to be armed for that.
 absl::Status Output::WriteNow(std::string_view first, std::string_view second, Follow follow) {
   if (sealed_ != nullptr) return WriteSealed(first, second);
-  const int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (follow == Follow::kMore ? MSG_MORE : 0);
-  iovec parts[] = {{const_cast<char*>(first.data()), first.size()},
-                   {const_cast<char*>(second.data()), second.size()}};
-  msghdr message{};
-  message.msg_iov = parts;
-  message.msg_iovlen = second.empty() ? 1 : 2;
-  ssize_t sent = 0;
-  if (socket_.open()) {
-    sent = second.empty() ? send(socket_.fd(), first.data(), first.size(), flags)
-                          : sendmsg(socket_.fd(), &message, flags);
-    if (sent < 0 && errno != EAGAIN && errno != EINTR) return ErrnoStatus(errno, "send");
-  }
-  const size_t taken = std::max<ssize_t>(sent, 0);
-  bytes_out_ += taken;
+  const absl::StatusOr<size_t> sent = TryWrite(first, second, follow);
+  if (!sent.ok()) return sent.status();
+  const size_t taken = *sent;
   if (taken == first.size() + second.size()) return absl::OkStatus();
   if (taken < first.size()) {
     if (absl::Status status = WriteSlowly(first.substr(taken)); !status.ok()) return status;
@@ -246,9 +267,8 @@ void Output::Settle() {
 }
 
 void Output::Trim() {
-  constexpr size_t kKeepBytes = 4096;
-  if (pending_.empty() && pending_.capacity() > kKeepBytes) pending_.Release();
-  if (!writing_ && taken_.capacity() > kKeepBytes) taken_.Release();
+  if (pending_.empty()) pending_.Release();
+  if (!writing_) taken_.Release();
 }
 
 }  // namespace grove::http

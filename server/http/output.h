@@ -8,7 +8,6 @@
 
 #include <cstdint>
 #include <cstring>
-#include <memory>
 #include <string_view>
 #include <utility>
 
@@ -17,6 +16,7 @@
 #include "runtime/fiber.h"
 #include "runtime/socket.h"
 #include "runtime/stream.h"
+#include "server/http/block_pool.h"
 
 namespace grove::http {
 
@@ -28,6 +28,10 @@ inline constexpr size_t kOutputSliceBytes = 64 * 1024;
 // A growing block of bytes that does not clear what it grows by.
 class ByteBlock {
  public:
+  explicit ByteBlock(BlockPool& pool) : pool_(&pool) {}
+  ByteBlock(ByteBlock&&) = default;
+  ByteBlock& operator=(ByteBlock&&) = default;
+
   // Room for `bytes` more at the end; Commit says how many were put there.
   char* Reserve(size_t bytes) {
     if (capacity_ - size_ < bytes) Grow(bytes);
@@ -40,8 +44,9 @@ class ByteBlock {
     Commit(place + text.size());
   }
   void Clear() { size_ = 0; }
+  // Gives its memory back, and what stood in it.
   void Release() {
-    bytes_.reset();
+    if (capacity_ > 0) pool_->Give(std::move(bytes_), capacity_);
     size_ = capacity_ = 0;
   }
   std::string_view view() const { return {bytes_.get(), size_}; }
@@ -52,16 +57,25 @@ class ByteBlock {
  private:
   void Grow(size_t bytes);
 
-  std::unique_ptr<char[]> bytes_;
+  BlockPool* pool_;
+  BlockPool::Block bytes_;
   size_t size_ = 0;
   size_t capacity_ = 0;
 };
 
 class Output {
  public:
-  // `socket` and `bytes_out` must outlive it.
-  Output(Socket& socket, absl::Duration io_timeout, uint64_t& bytes_out)
-      : socket_(socket), io_timeout_(io_timeout), bytes_out_(bytes_out) {}
+  // `socket`, `bytes_out` and `blocks` must outlive it.
+  Output(Socket& socket, absl::Duration io_timeout, uint64_t& bytes_out, BlockPool& blocks)
+      : socket_(socket),
+        io_timeout_(io_timeout),
+        bytes_out_(bytes_out),
+        pending_(blocks),
+        taken_(blocks) {}
+  ~Output() {
+    pending_.Release();
+    taken_.Release();
+  }
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
 
@@ -95,9 +109,11 @@ class Output {
   uint64_t position() const { return taken_bytes_ + pending_.size(); }
 
  private:
+  enum class Follow : uint8_t { kNothing, kMore };
   absl::Status AwaitTurn();
   absl::Status WritePending();
-  enum class Follow : uint8_t { kNothing, kMore };
+  // How much of `first` and `second` the kernel takes at once. Never parks.
+  absl::StatusOr<size_t> TryWrite(std::string_view first, std::string_view second, Follow follow);
   // `follow`: whether the kernel may hold a last, partial segment back for what comes next.
   absl::Status WriteNow(std::string_view first, std::string_view second,
                         Follow follow = Follow::kNothing);

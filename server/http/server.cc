@@ -84,7 +84,7 @@ absl::Status Server::Start(Socket socket, const Ingress* ingress) {
 }
 
 void Server::RunConnection(Socket socket, const Ingress* ingress) {
-  Connection connection(std::move(socket), ingress, options_, router_, standing_, stats_);
+  Connection connection(std::move(socket), ingress, options_, router_, standing_, stats_, blocks_);
   connections_.insert(&connection);
   if (draining_) connection.Drain();
   connection.Run();

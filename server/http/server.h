@@ -9,6 +9,7 @@
 #include "runtime/event.h"
 #include "runtime/listener.h"
 #include "runtime/semaphore.h"
+#include "server/http/block_pool.h"
 #include "server/http/connection.h"
 #include "server/http/ingress.h"
 #include "server/http/options.h"
@@ -52,6 +53,7 @@ class Server {
   const Router router_;
   ServerStats& stats_;
   StandingFields standing_;
+  BlockPool blocks_;
   Semaphore places_;
   Event idle_;
   bool draining_ = false;

@@ -7,9 +7,8 @@ namespace grove::http {
 absl::StatusOr<size_t> SwitchedTransport::Fill(size_t room) {
   if (stopped_) return size_t{0};
   if (wire_.input().empty()) {
-    // What a big message needed is not kept for the pause after it.
-    wire_.input().Trim();
-    wire_.output().Trim();
+    // What a message needed is not kept for the pause after it.
+    wire_.Trim();
   }
   absl::StatusOr<size_t> got = wire_.FillUnflushed(room);
   if (stopped_) return size_t{0};

@@ -8,8 +8,6 @@
 namespace grove::http {
 namespace {
 
-// Holds nearly every request head; doubled while one does not fit.
-constexpr size_t kInputBytes = 4096;
 // A read is worth a system call from this much room on.
 constexpr size_t kRoomBytesMin = 1024;
 
@@ -22,11 +20,8 @@ std::span<char> InputBuffer::Room(size_t bytes) {
     if (capacity_ >= unread_bytes + bytes) {
       std::memmove(bytes_.get(), bytes_.get() + begin_, unread_bytes);
     } else {
-      const size_t wanted = std::max({capacity_ * 2, unread_bytes + bytes, kInputBytes});
-      std::unique_ptr<char[]> grown(new char[wanted]);
-      if (unread_bytes > 0) std::memcpy(grown.get(), bytes_.get() + begin_, unread_bytes);
-      bytes_ = std::move(grown);
-      capacity_ = wanted;
+      Grow(unread_bytes + bytes);
+      return {bytes_.get() + end_, capacity_ - end_};
     }
     begin_ = 0;
     end_ = unread_bytes;
@@ -34,15 +29,31 @@ std::span<char> InputBuffer::Room(size_t bytes) {
   return {bytes_.get() + end_, capacity_ - end_};
 }
 
-void InputBuffer::Trim() {
-  if (capacity_ <= kInputBytes) return;
-  bytes_.reset();
+// To a block first; doubled while that does not do.
+void InputBuffer::Grow(size_t bytes) {
+  const bool block = bytes <= BlockPool::kBlockBytes && capacity_ == 0;
+  const size_t wanted = block ? BlockPool::kBlockBytes : std::max(capacity_ * 2, bytes);
+  BlockPool::Block grown = block ? pool_->Take() : BlockPool::Block(new char[wanted]);
+  const std::string_view kept = unread();
+  if (!kept.empty()) std::memcpy(grown.get(), kept.data(), kept.size());
+  Release();
+  bytes_ = std::move(grown);
+  capacity_ = wanted;
+  end_ = kept.size();
+}
+
+void InputBuffer::Release() {
+  if (capacity_ > 0) pool_->Give(std::move(bytes_), capacity_);
   capacity_ = begin_ = end_ = 0;
 }
 
+Wire::~Wire() {
+  input_.Release();
+  pinned_.Release();
+}
+
 void Wire::Trim() {
-  if (input_.empty()) input_.Trim();
-  pinned_.Trim();
+  if (input_.empty() && !pinned_used_) input_.Release();
   output_.Trim();
 }
 
@@ -68,6 +79,13 @@ absl::StatusOr<size_t> Wire::Fill() {
   return FillUnflushed(kRoomBytesMin);
 }
 
+absl::StatusOr<size_t> Wire::FillIdle() {
+  if (absl::Status flushed = output_.Flush(); !flushed.ok()) return flushed;
+  Trim();
+  pinned_.Release();
+  return FillUnflushed(kRoomBytesMin);
+}
+
 absl::StatusOr<size_t> Wire::FillUnflushed(size_t room_bytes) {
   if (pinned_used_) {
     // The bytes not used yet, if any, follow into the other buffer.
@@ -78,6 +96,11 @@ absl::StatusOr<size_t> Wire::FillUnflushed(size_t room_bytes) {
     input_.Consume(unread.size());
     std::swap(input_, pinned_);
     pinned_used_ = false;
+  }
+  if (!input_.has_memory() && !secure()) {
+    // It takes memory when there is something to read, not for the wait. (TLS may hold bytes that
+    // the kernel no longer tells of.)
+    if (absl::Status ready = AwaitReadable(socket_.fd()); !ready.ok()) return ready;
   }
   const std::span<char> room = input_.Room(room_bytes);
   absl::StatusOr<size_t> got = stream_->Read(room);

@@ -15,6 +15,7 @@
 #include "runtime/socket.h"
 #include "runtime/tls_server_context.h"
 #include "runtime/tls_stream.h"
+#include "server/http/block_pool.h"
 #include "server/http/options.h"
 #include "server/http/output.h"
 
@@ -23,6 +24,10 @@ namespace grove::http {
 // What was read and not yet used.
 class InputBuffer {
  public:
+  explicit InputBuffer(BlockPool& pool) : pool_(&pool) {}
+  InputBuffer(InputBuffer&&) = default;
+  InputBuffer& operator=(InputBuffer&&) = default;
+
   std::string_view unread() const { return {bytes_.get() + begin_, end_ - begin_}; }
   std::span<char> mutable_unread() { return {bytes_.get() + begin_, end_ - begin_}; }
   bool empty() const { return begin_ == end_; }
@@ -30,11 +35,16 @@ class InputBuffer {
   // At least `bytes` of room behind the unread bytes, which may move.
   std::span<char> Room(size_t bytes);
   void Filled(size_t bytes) { end_ += bytes; }
-  // Gives memory back. Requires: empty().
-  void Trim();
+  // Gives its memory back, and what stood in it.
+  void Release();
+  bool has_memory() const { return capacity_ > 0; }
 
  private:
-  std::unique_ptr<char[]> bytes_;
+  // Room for `bytes` in all.
+  void Grow(size_t bytes);
+
+  BlockPool* pool_;
+  BlockPool::Block bytes_;
   size_t capacity_ = 0;
   size_t begin_ = 0;
   size_t end_ = 0;
@@ -42,10 +52,14 @@ class InputBuffer {
 
 class Wire {
  public:
-  Wire(Socket socket, const ServerOptions& options, ServerStats& stats)
+  // All but `socket` must outlive it.
+  Wire(Socket socket, const ServerOptions& options, ServerStats& stats, BlockPool& blocks)
       : socket_(std::move(socket)),
         stats_(stats),
-        output_(socket_, options.io_timeout, stats.bytes_out) {}
+        output_(socket_, options.io_timeout, stats.bytes_out, blocks),
+        input_(blocks),
+        pinned_(blocks) {}
+  ~Wire();
 
   // The one below, before StartTls().
   Socket& socket() { return socket_; }
@@ -67,11 +81,14 @@ class Wire {
   // Keeps the bytes used so far where they are, until Unpin(): a Fill() takes another buffer.
   void Pin() { pinned_used_ = true; }
   void Unpin() { pinned_used_ = false; }
-  // Gives memory back while the connection is idle. Requires: not pinned.
+  // Gives memory back that holds no bytes.
   void Trim();
 
   // Flushes, then reads more behind the unread bytes; 0 at the end of the stream. **Parks.**
   absl::StatusOr<size_t> Fill();
+  // As Fill(), for a wait that may be long: without memory until there is something to read.
+  // Requires: input().empty(), not pinned. **Parks.**
+  absl::StatusOr<size_t> FillIdle();
   // Reads more behind the unread bytes, with room for `room` at least, and leaves Output alone.
   // **Parks.**
   absl::StatusOr<size_t> FillUnflushed(size_t room);

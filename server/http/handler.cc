@@ -12,10 +12,6 @@ namespace {
 // A streamed body is read in pieces of this size.
 constexpr size_t kReadBytes = 16 * 1024;
 
-bool IsValue(std::string_view value) {
-  return std::all_of(value.begin(), value.end(), IsValueChar);
-}
-
 bool IsFramingField(std::string_view name) {
   return EqualsIgnoreCase(name, "transfer-encoding") || EqualsIgnoreCase(name, "keep-alive") ||
          EqualsIgnoreCase(name, "trailer") || EqualsIgnoreCase(name, "upgrade");

@@ -54,8 +54,7 @@ void ResponseWriter::Start(bool head_request, int version_minor) {
   last_chunk_ = {};
 }
 
-absl::StatusOr<ResponseWriter::Said> ResponseWriter::Read(Fields fields) {
-  Said said;
+absl::Status ResponseWriter::Read(Fields fields, Said& said) {
   for (const auto& [name, value] : fields) {
     said.bytes += name.size() + value.size() + 4;
     if (EqualsIgnoreCase(name, "content-length")) {
@@ -72,10 +71,11 @@ absl::StatusOr<ResponseWriter::Said> ResponseWriter::Read(Fields fields) {
       said.server = true;
     }
   }
-  return said;
+  return absl::OkStatus();
 }
 
-void ResponseWriter::Decide(int status, const Said& said, std::optional<uint64_t> body_bytes) {
+void ResponseWriter::Decide(int status, const Said& said,
+                            const std::optional<uint64_t>& body_bytes) {
   bodiless_ = head_request_ || HasNoBody(status);
   left_ = body_bytes.value_or(0);
   keep_alive_ = !said.close && connection_.MayKeepAlive();
@@ -92,18 +92,19 @@ void ResponseWriter::Decide(int status, const Said& said, std::optional<uint64_t
 }
 
 void ResponseWriter::WriteHead(int status, Fields fields, const Said& said,
-                               std::string_view content_type, std::optional<uint64_t> body_bytes) {
+                               std::string_view content_type,
+                               const std::optional<uint64_t>& body_bytes) {
   ByteBlock& block = output_.pending();
-  const std::string_view standing = standing_.At(std::time(nullptr));
+  const std::time_t now = std::time(nullptr);
   char* p = block.Reserve(kHeadBytesMax + content_type.size() + said.bytes);
-  p = Put(p, StatusLine(status));
-  if (!said.date && !said.server) {
-    p = Put(p, standing);
+  if (status == 200 && !said.date && !said.server) [[likely]] {
+    p = Put(p, standing_.OkHeadAt(now));
   } else {
-    if (!said.date) p = Put(p, standing_.Date());
+    p = Put(p, StatusLine(status));
+    if (!said.date) p = Put(p, standing_.DateAt(now));
     if (!said.server) p = Put(p, StandingFields::Server());
   }
-  if (!content_type.empty()) p = PutField(p, "Content-Type", content_type);
+  if (!content_type.empty()) p = Put(Put(Put(p, "Content-Type: "), content_type), "\r\n");
   for (const auto& [name, value] : fields) {
     if (!IsOurs(name)) p = PutField(p, name, value);
   }
@@ -124,12 +125,12 @@ void ResponseWriter::WriteHead(int status, Fields fields, const Said& said,
 }
 
 absl::Status ResponseWriter::Begin(int status, Fields fields, std::optional<size_t> body_bytes) {
-  absl::StatusOr<Said> said = Read(fields);
-  if (!said.ok()) return said.status();
-  std::optional<uint64_t> length = said->content_length;
+  Said said;
+  if (absl::Status read = Read(fields, said); !read.ok()) return read;
+  std::optional<uint64_t> length = said.content_length;
   if (!length.has_value() && body_bytes.has_value()) length = *body_bytes;
-  Decide(status, *said, length);
-  WriteHead(status, fields, *said, {}, length);
+  Decide(status, said, length);
+  WriteHead(status, fields, said, {}, length);
   return output_.FlushSoon();
 }
 
@@ -265,12 +266,11 @@ absl::Status ResponseWriter::Send(int status, Fields fields, std::string_view co
                                   std::string_view body) {
   Said said;
   if (!fields.empty()) {
-    absl::StatusOr<Said> read = Read(fields);
-    if (!read.ok()) return read.status();
-    said = *read;
+    if (absl::Status read = Read(fields, said); !read.ok()) return read;
   }
-  Decide(status, said, body.size());
-  WriteHead(status, fields, said, content_type, body.size());
+  const std::optional<uint64_t> length = body.size();
+  Decide(status, said, length);
+  WriteHead(status, fields, said, content_type, length);
   complete_ = true;
   if (bodiless_ || body.empty()) return absl::OkStatus();
   body_bytes_ = body.size();

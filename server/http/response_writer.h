@@ -86,10 +86,12 @@ class ResponseWriter final : public ResponseSink {
     size_t bytes = 0;
   };
 
-  static absl::StatusOr<Said> Read(Fields fields);
-  void Decide(int status, const Said& said, std::optional<uint64_t> body_bytes);
+  static absl::Status Read(Fields fields, Said& said);
+  // By reference, as Said: passed on in registers they would be read in other sizes than they were
+  // written, for which the processor waits.
+  void Decide(int status, const Said& said, const std::optional<uint64_t>& body_bytes);
   void WriteHead(int status, Fields fields, const Said& said, std::string_view content_type,
-                 std::optional<uint64_t> body_bytes);
+                 const std::optional<uint64_t>& body_bytes);
   absl::Status TakeFromLength(uint64_t bytes);
   void PutChunkHead(uint64_t bytes);
   bool ExtendChunk(std::string_view bytes);

@@ -31,7 +31,7 @@ inline bool IsTokenChar(char c) {
   return scan_internal::kToken[static_cast<uint8_t>(c)];
 }
 // VCHAR, SP, HTAB or obs-text (RFC 9110, 5.5).
-inline bool IsValueChar(char c) {
+[[gnu::always_inline]] inline bool IsValueChar(char c) {
   const auto byte = static_cast<uint8_t>(c);
   return (byte >= 0x20 && byte != 0x7f) || byte == '\t';
 }
@@ -88,6 +88,10 @@ inline const char* SkipValue(const char* p, const char* end) {
 #endif
   while (p != end && IsValueChar(*p)) ++p;
   return p;
+}
+
+inline bool IsValue(std::string_view text) {
+  return SkipValue(text.data(), text.data() + text.size()) == text.data() + text.size();
 }
 
 // The first byte that no request target may hold: a control character or a space. What RFC 3986

@@ -27,9 +27,8 @@ std::string_view StatusLine(int status) {
 
 void StandingFields::Format(std::time_t now) {
   formatted_ = now;
-  fields_ = "Date: " + FormatHttpDate(now) + "\r\n";
-  date_bytes_ = fields_.size();
-  fields_ += Server();
+  date_ = "Date: " + FormatHttpDate(now) + "\r\n";
+  ok_head_ = std::string(StatusLine(200)).append(date_).append(Server());
 }
 
 }  // namespace grove::http

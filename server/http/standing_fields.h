@@ -1,4 +1,4 @@
-// StandingFields: the fields that every response carries, formatted once a second.
+// StandingFields: what every response carries, formatted once a second.
 //
 // Hub thread only.
 #ifndef GROVE_SERVER_HTTP_STANDING_FIELDS_H_
@@ -18,21 +18,23 @@ std::string_view StatusLine(int status);
 
 class StandingFields {
  public:
-  // "Date: …\r\n" and "Server: grove\r\n", as of `now`.
-  std::string_view At(std::time_t now) {
+  // The status line of a 200, "Date: …\r\n" and "Server: grove\r\n", as of `now`.
+  std::string_view OkHeadAt(std::time_t now) {
     if (now != formatted_) Format(now);
-    return fields_;
+    return ok_head_;
+  }
+  std::string_view DateAt(std::time_t now) {
+    if (now != formatted_) Format(now);
+    return date_;
   }
   static std::string_view Server() { return "Server: grove\r\n"; }
-  // The Date line alone, as of the last At().
-  std::string_view Date() const { return std::string_view(fields_).substr(0, date_bytes_); }
 
  private:
   void Format(std::time_t now);
 
   std::time_t formatted_ = -1;
-  size_t date_bytes_ = 0;
-  std::string fields_;
+  std::string date_;
+  std::string ok_head_;
 };
 
 }  // namespace grove::http

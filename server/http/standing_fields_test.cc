@@ -13,9 +13,10 @@ TEST(FormatHttpDate, IsThatOfTheRfc) {
 
 TEST(StandingFields, FollowTheSecond) {
   StandingFields fields;
-  EXPECT_EQ(fields.At(0), "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\nServer: grove\r\n");
-  EXPECT_EQ(fields.At(1), "Date: Thu, 01 Jan 1970 00:00:01 GMT\r\nServer: grove\r\n");
-  EXPECT_EQ(fields.Date(), "Date: Thu, 01 Jan 1970 00:00:01 GMT\r\n");
+  EXPECT_EQ(fields.DateAt(0), "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n");
+  EXPECT_EQ(fields.DateAt(1), "Date: Thu, 01 Jan 1970 00:00:01 GMT\r\n");
+  EXPECT_EQ(fields.OkHeadAt(2),
+            "HTTP/1.1 200 OK\r\nDate: Thu, 01 Jan 1970 00:00:02 GMT\r\nServer: grove\r\n");
 }
 
 TEST(StatusLine, HasThePhraseOrNone) {

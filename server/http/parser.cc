@@ -139,13 +139,15 @@ RequestParser::Result RequestParser::EndFields(const FieldLine& last, bool full)
 
 RequestParser::Result RequestParser::Complete() {
   if (Refusal refusal = framing_.Decide(head_.version_minor)) return Refuse(refusal);
-  const std::optional<Target> target = ParseTarget(head_.method, head_.target);
-  if (!target) return Refuse({400, "malformed request target"});
-  head_.path = target->path;
-  head_.query = target->query;
+  Target target;
+  if (!ParseTarget(head_.method, head_.target, target)) {
+    return Refuse({400, "malformed request target"});
+  }
+  head_.path = target.path;
+  head_.query = target.query;
   // An absolute target's authority wins over Host (RFC 9112, 3.2.2).
-  if (!target->authority.empty()) {
-    head_.host = target->authority;
+  if (!target.authority.empty()) {
+    head_.host = target.authority;
   } else {
     const int host = framing_.host_index();
     head_.host = host < 0 ? std::string_view() : head_.fields[host].value;

@@ -58,56 +58,61 @@ bool IsIpLiteral(std::string_view text) {
 }
 
 bool IsPort(std::string_view port) {
-  return port.size() <= 5 && std::all_of(port.begin(), port.end(), IsDigit);
+  if (port.size() > 5) return false;
+  for (const char c : port) {
+    if (!IsDigit(c)) return false;
+  }
+  return true;
 }
 
 // Path and query of an origin form, or of what follows an authority.
-Target SplitPath(std::string_view text) {
-  Target target;
-  text = text.substr(0, text.find('#'));
-  const size_t mark = text.find('?');
-  target.path = text.substr(0, mark);
-  if (mark != std::string_view::npos) target.query = text.substr(mark + 1);
-  return target;
+inline void SplitPath(std::string_view text, Target& parsed) {
+  const char* const end = text.data() + text.size();
+  const char* p = text.data();
+  while (p != end && *p != '?' && *p != '#') ++p;
+  parsed.path = std::string_view(text.data(), p - text.data());
+  if (p == end || *p == '#') return;
+  const std::string_view query(p + 1, end - p - 1);
+  parsed.query = query.substr(0, query.find('#'));
 }
 
-std::optional<Target> ParseAbsolute(std::string_view target) {
+bool ParseAbsolute(std::string_view target, Target& parsed) {
   const size_t colon = target.find("://");
-  if (colon == std::string_view::npos) return std::nullopt;
+  if (colon == std::string_view::npos) return false;
   const std::string_view scheme = target.substr(0, colon);
-  if (!EqualsIgnoreCase(scheme, "http") && !EqualsIgnoreCase(scheme, "https")) return std::nullopt;
+  if (!EqualsIgnoreCase(scheme, "http") && !EqualsIgnoreCase(scheme, "https")) return false;
   const std::string_view rest = target.substr(colon + 3);
   const size_t slash = std::min(rest.find_first_of("/?#"), rest.size());
   std::string_view authority = rest.substr(0, slash);
   if (const size_t at = authority.rfind('@'); at != std::string_view::npos) {
     authority.remove_prefix(at + 1);
   }
-  if (authority.empty() || authority.front() == ':' || !IsValidHost(authority)) return std::nullopt;
-  Target parsed = SplitPath(rest.substr(slash));
+  if (authority.empty() || authority.front() == ':' || !IsValidHost(authority)) return false;
+  SplitPath(rest.substr(slash), parsed);
   if (parsed.path.empty()) parsed.path = "/";
   parsed.authority = authority;
-  return parsed;
+  return true;
 }
 
-std::optional<Target> ParseAuthority(std::string_view target) {
+bool ParseAuthority(std::string_view target, Target& parsed) {
   const size_t colon = target.rfind(':');
-  if (colon == std::string_view::npos || colon == 0 || colon + 1 == target.size()) {
-    return std::nullopt;
-  }
-  if (!IsValidHost(target) || !IsDigit(target.back())) return std::nullopt;
-  return Target{.authority = target};
+  if (colon == std::string_view::npos || colon == 0 || colon + 1 == target.size()) return false;
+  if (!IsValidHost(target) || !IsDigit(target.back())) return false;
+  parsed.authority = target;
+  return true;
 }
 
 }  // namespace
 
-std::optional<Target> ParseTarget(std::string_view method, std::string_view target) {
-  if (method == "CONNECT") return ParseAuthority(target);
-  if (target.front() == '/') return SplitPath(target);
-  if (target == "*") {
-    if (method != "OPTIONS") return std::nullopt;
-    return Target{.path = target};
+bool ParseTarget(std::string_view method, std::string_view target, Target& parsed) {
+  if (method == "CONNECT") return ParseAuthority(target, parsed);
+  if (target.front() == '/') {
+    SplitPath(target, parsed);
+    return true;
   }
-  return ParseAbsolute(target);
+  if (target != "*") return ParseAbsolute(target, parsed);
+  parsed.path = target;
+  return method == "OPTIONS";
 }
 
 bool IsValidHost(std::string_view host) {

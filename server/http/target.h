@@ -4,7 +4,6 @@
 #ifndef GROVE_SERVER_HTTP_TARGET_H_
 #define GROVE_SERVER_HTTP_TARGET_H_
 
-#include <optional>
 #include <string_view>
 
 namespace grove::http {
@@ -15,9 +14,10 @@ struct Target {
   std::string_view authority;  // of the absolute and authority forms, without userinfo
 };
 
-// Nothing if `target` has none of the forms that `method` may have. Requires: SkipTarget() passed
-// it.
-std::optional<Target> ParseTarget(std::string_view method, std::string_view target);
+// False if `target` has none of the forms that `method` may have. Requires: SkipTarget() passed it,
+// and `parsed` is new. It is filled in its place: a copy would read in pairs what was just written
+// in words, for which the processor waits.
+bool ParseTarget(std::string_view method, std::string_view target, Target& parsed);
 
 // uri-host [ ":" port ] (RFC 9110, 7.2), or empty.
 bool IsValidHost(std::string_view host);

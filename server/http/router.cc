@@ -1,6 +1,8 @@
 #include "server/http/router.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <cstring>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -20,7 +22,28 @@ void AddMethod(std::string_view method, std::set<std::string>& allow) {
   allow.emplace("OPTIONS");  // answered for every path
 }
 
+// Mixes by a multiplication to 128 bits, whose halves are folded (as wyhash does).
+inline uint64_t Mix(uint64_t a, uint64_t b) {
+  const auto product = static_cast<unsigned __int128>(a) * b;
+  return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
+}
+
 }  // namespace
+
+size_t Router::Hash::operator()(std::string_view text) const {
+  constexpr uint64_t kOdd = 0x9e3779b97f4a7c15;  // 2^64 over the golden ratio
+  uint64_t hash = kOdd ^ text.size();
+  const char* p = text.data();
+  size_t left = text.size();
+  for (; left >= sizeof(uint64_t); p += sizeof(uint64_t), left -= sizeof(uint64_t)) {
+    uint64_t word;
+    std::memcpy(&word, p, sizeof(word));
+    hash = Mix(hash ^ word, kOdd);
+  }
+  uint64_t rest = 0;
+  for (; left > 0; --left) rest = rest << 8 | static_cast<uint8_t>(p[left - 1]);
+  return Mix(hash ^ rest, kOdd);
+}
 
 // One walk over the patterns of one or more sites.
 class Router::Search {

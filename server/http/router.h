@@ -12,10 +12,10 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "server/http/handler.h"
 #include "server/http/middleware/middleware.h"
@@ -64,12 +64,13 @@ class Router {
     const Target* Find(std::string_view method) const;
     std::vector<Target> targets;
   };
+  // Who chooses the paths that are looked up can't choose those that are stored: a cheap hash does.
   struct Hash {
     using is_transparent = void;
-    size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+    size_t operator()(std::string_view text) const;
   };
   template <typename T>
-  using Table = std::unordered_map<std::string, T, Hash, std::equal_to<>>;
+  using Table = absl::flat_hash_map<std::string, T, Hash, std::equal_to<>>;
   // Patterns that share their first segments.
   struct Node {
     Table<std::unique_ptr<Node>> literals;

@@ -104,7 +104,7 @@ absl::Status InheritedSockets::CheckAllTaken() const {
   if (sockets_.empty()) return absl::OkStatus();
   std::vector<std::string> left;
   for (const Socket& socket : sockets_) {
-    const absl::string_view name = socket.name.empty() ? "without a name" : socket.name;
+    const std::string name = socket.name.empty() ? "without a name" : socket.name;
     left.push_back(absl::StrCat(socket.address.Format(), " (", name, ")"));
   }
   return absl::InvalidArgumentError(absl::StrCat(

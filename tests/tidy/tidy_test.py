@@ -138,11 +138,16 @@ class TidyTest(unittest.TestCase):
             secret = pathlib.Path(folder, "secret")
             secret.touch(0o600)
             secret.write_text("0123456789abcdef\n")
+            key, chain = pathlib.Path(folder, "key.pem"), pathlib.Path(folder, "chain.pem")
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                            "-subj", "/CN=example.org", "-addext", "subjectAltName=DNS:example.org", "-keyout", key, "-out", chain],
+                           check=True, capture_output=True)
             checked = 0
             for document in ("docs/http.md", "docs/operations.md"):
                 for block in re.findall(r"^```yaml\n(.*?)^```", (ROOT / document).read_text(), re.M | re.S):
                     block = block.replace("/etc/grove/ci.token", str(secret)).replace("/srv/www", folder)
                     block = block.replace("/var/log/grove/", folder + "/")
+                    block = re.sub(r"/etc/grove/[\w.]+\.key", str(key), re.sub(r"/etc/grove/[\w.]+\.pem", str(chain), block))
                     config = pathlib.Path(folder, "config.yaml")
                     config.write_text(block)
                     done = subprocess.run([GROVED, "--check", f"--config={config}", f"--state_dir={folder}"],

@@ -315,8 +315,11 @@ bool Connection::AnswerFailure(const Request& request, const Response& response,
     if (writer_.begun()) Abort();
     return false;
   }
-  ++stats_.handler_failures;
-  if (options_.on_failure) options_.on_failure(request, failure);
+  // Nor is what a client did that left amid its body.
+  if (!body_.failed() || body_.failure_status() != 0) {
+    ++stats_.handler_failures;
+    if (options_.on_failure) options_.on_failure(request, failure);
+  }
   if (writer_.complete()) return true;
   if (writer_.begun()) {
     Abort();

@@ -61,7 +61,9 @@ http::ServerOptions HttpOptionsOf(const config::v1::Http& config) {
   options.body_rate_min_bytes_per_s = config.body_rate_min_bytes_per_s();
   options.requests_per_connection_max = config.requests_per_connection_max();
   options.on_failure = [](const http::Request& request, const absl::Status& status) {
-    Log(LogLevel::kError, "a handler failed",
+    // What clients can cause at will must not fill the log.
+    const bool ours = http::StatusToHttp(status.code()) >= 500;
+    Log(ours ? LogLevel::kError : LogLevel::kDebug, "a handler failed",
         {{"method", request.method}, {"path", request.path}, {"error", status.ToString()}});
   };
   // Anybody can cause these, so only who looks for them sees them; all are counted.

@@ -165,15 +165,6 @@ void Hub::Poll() {
   events_.clear();
 }
 
-// A stack that has not run for a while has left the nearest cache. What is popped first when it
-// runs again is fetched while another fiber runs.
-[[gnu::always_inline]] inline void Prefetch(const Context& context) {
-  constexpr int kLine = 64;
-  constexpr int kLines = 4;
-  const char* const frames = static_cast<const char*>(context.stack_pointer());
-  for (int line = 0; line < kLines; ++line) __builtin_prefetch(frames + line * kLine);
-}
-
 // The context that gets the thread next.
 Context& Hub::NextContext() {
   if (runnable_.empty() || resumes_left_ <= 0) {
@@ -184,7 +175,6 @@ Context& Hub::NextContext() {
   if (shuffle_ != 0) [[unlikely]]
     Shuffle();
   Fiber& next = runnable_.Pop([](Fiber& fiber) -> Fiber*& { return fiber.next_; });
-  if (const Fiber* after = runnable_.front(); after != nullptr) Prefetch(after->context_);
   next.state_ = Fiber::State::kRunning;
   ++next.switches_;
   pulse_.CountResume();

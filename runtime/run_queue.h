@@ -12,8 +12,6 @@ class RunQueue {
  public:
   bool empty() const { return head_ == nullptr; }
   size_t size() const { return size_; }
-  // The next to be popped; null if there is none.
-  Fiber* front() const { return head_; }
 
   // Requires: not on a queue. `Next` names the link: Fiber's is private to its hub.
   template <typename Link>

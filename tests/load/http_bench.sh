@@ -4,6 +4,7 @@
 #   requests_per_cpu_second, requests_per_s   hello with keep-alive, by wrk
 #   pipelined_per_cpu_second                  the same, 16 requests in flight on each connection
 #   file_mebibytes_per_cpu_second             a file of 1 MiB
+#   tls_requests_per_cpu_second               hello with keep-alive over TLS 1.3, by wrk
 #   p50_at_70_us, p99_at_70_us                hello at 70 % of nginx's requests_per_s, from the moment each was due
 #   idle_bytes, idle_ticks                    each of IDLE connections that wait for their second request; CPU ticks
 #                                             (10 ms) that all of them cost in 5 seconds
@@ -51,11 +52,16 @@ ticks() {
   echo "$total"
 }
 
-for name in grove floor nginx; do port[$name]=$(free_port); done
+for name in grove floor nginx grove_tls nginx_tls; do port[$name]=$(free_port); done
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
+  -keyout "$work/key.pem" -out "$work/chain.pem" 2>/dev/null
 mkdir "$work/files"
 head -c 1048576 /dev/urandom >"$work/files/1m.bin"
 cat >"$work/groved.yaml" <<CONF
 http:
+  listeners:
+    - address: 127.0.0.1:${port[grove_tls]}
+      tls: {certificates: [{certificate_file: $work/chain.pem, key_file: $work/key.pem}]}
   routes:
     - path: /
       function: hello
@@ -74,18 +80,29 @@ http {
   server { listen 127.0.0.1:${port[nginx]} backlog=4096; default_type text/plain;
     location / { return 200 "Hello, World!\\n"; }
     location /files/ { alias $work/files/; } }
+  server { listen 127.0.0.1:${port[nginx_tls]} ssl backlog=4096; default_type text/plain;
+    ssl_certificate $work/chain.pem; ssl_certificate_key $work/key.pem; ssl_protocols TLSv1.2 TLSv1.3;
+    location / { return 200 "Hello, World!\n"; } }
 }
 CONF
 start nginx nginx -p "$work" -c "$work/nginx.conf"
 for name in grove floor nginx; do await "$name"; done
 
+# NAME URL: a row of the requests per CPU second and per second of the server NAME.
+hello() {
+  local before after
+  before=$(ticks "${pid[$1]}")
+  taskset -c 1 wrk -t1 -c"$conns" -d"${secs}s" "$2" >"$work/wrk"
+  after=$(ticks "${pid[$1]}")
+  awk -v name="$1" -v cpu=$((after - before)) \
+    '/requests in/ {all = $1} /Requests\/sec/ {rate = $2} END {print name, all / cpu * 100, rate}' "$work/wrk"
+}
 for _ in $(seq "$rounds"); do
   for name in grove floor nginx; do
-    before=$(ticks "${pid[$name]}")
-    taskset -c 1 wrk -t1 -c"$conns" -d"${secs}s" "http://127.0.0.1:${port[$name]}/" >"$work/wrk"
-    after=$(ticks "${pid[$name]}")
-    awk -v name="$name" -v cpu=$((after - before)) \
-      '/requests in/ {all = $1} /Requests\/sec/ {rate = $2} END {print name, all / cpu * 100, rate}' "$work/wrk" >>"$work/rows"
+    hello "$name" "http://127.0.0.1:${port[$name]}/" >>"$work/rows"
+  done
+  for name in grove nginx; do
+    hello "$name" "https://127.0.0.1:${port[${name}_tls]}/" | awk '{print $2}' >>"$work/tls.$name"
   done
 done
 
@@ -112,8 +129,8 @@ for _ in $(seq "$rounds"); do
   done
 done
 
-# Resident kilobytes of the process that accepts: the youngest of the tree.
-worker_of() { pgrep -P "$1" -n || echo "$1"; }
+# Resident kilobytes of the process that accepts.
+worker_of() { pgrep -P "$1" -x grove-w0 || echo "$1"; }
 resident() { awk '$1 == "VmRSS:" {print $2}' "/proc/$1/status"; }
 measure_idle() {
   local worker before after ticks_before ticks_after holder
@@ -144,6 +161,7 @@ for name, values in rows.items():
     print(f"{label} requests_per_s {statistics.median(v[1] for v in values):.0f}")
 PY
 for name in grove nginx; do
+  echo "$name tls_requests_per_cpu_second $(median "$work/tls.$name")"
   echo "$name pipelined_per_cpu_second $(median "$work/pipelined.$name")"
   echo "$name file_mebibytes_per_cpu_second $(median "$work/file.$name")"
   echo "$name p50_at_70_us $(median "$work/p50.$name")"

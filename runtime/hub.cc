@@ -214,10 +214,10 @@ Wake Hub::interruption() const {
   // One branch: the stack bounds are those of the running fiber, so a signal handler on the
   // alternate stack lies outside of them.
   const bool elsewhere = here < self.stack_.low || here >= reinterpret_cast<const char*>(&self);
-  if (self.context_.InException() | (thread_locks_ != 0) | (signal_handlers_ != 0) | elsewhere)
-      [[unlikely]] {
+  const int forbidden =
+      int{self.context_.InException()} | thread_locks_ | signal_handlers_ | int{elsewhere};
+  if (forbidden != 0) [[unlikely]]
     DieParking(self);
-  }
 }
 
 void Hub::DieParking(const Fiber& self) const {

@@ -109,7 +109,12 @@ class HttpStreamsTest(GroveTest):
 
     def check(self, case, split):
         answers = split_responses(self.ask(case.stream, split))
-        self.assertEqual([status for status, _, _ in answers], case.answers)
+        expected = case.answers
+        if split is not whole:
+            # 100 is sent if the body is not there yet when the handler looks for it.
+            answers = [answer for answer in answers if answer[0] != 100]
+            expected = [status for status in expected if status != 100]
+        self.assertEqual([status for status, _, _ in answers], expected)
         for status, fields, _ in answers[:-1]:
             self.assertNotIn(b'connection', fields, f'{status} is not the last answer') if (
                 b' HTTP/1.0\r\n' not in case.stream) else None

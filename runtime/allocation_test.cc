@@ -27,15 +27,16 @@ std::atomic<long> allocations = 0;  // of any thread
 const int watched = __sanitizer_install_malloc_and_free_hooks(
     [](const volatile void*, size_t) { ++allocations; }, [](const volatile void*) {});
 #else
-void* operator new(size_t bytes) {
+// Not inlined, or g++ takes the pair malloc and operator delete, or new and free, for a mistake.
+[[gnu::noinline]] void* operator new(size_t bytes) {
   ++allocations;
   if (void* memory = malloc(bytes)) return memory;
   throw std::bad_alloc();
 }
-void operator delete(void* memory) noexcept {
+[[gnu::noinline]] void operator delete(void* memory) noexcept {
   free(memory);
 }
-void operator delete(void* memory, size_t) noexcept {
+[[gnu::noinline]] void operator delete(void* memory, size_t) noexcept {
   free(memory);
 }
 #endif

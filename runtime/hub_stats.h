@@ -15,7 +15,7 @@ struct HubStats {
                                                        0.01,   0.05,   0.1,   1};
   uint64_t turns = 0;
   uint64_t polls = 0;
-  // On descriptors: reads, writes, accepts, …. With `polls`, nearly all that a hub makes.
+  // System calls on descriptors: reads, writes, accepts, …; not those inside TLS.
   uint64_t io_calls = 0;
   uint64_t switches = 0;
   uint64_t spawned = 0;

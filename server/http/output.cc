@@ -90,6 +90,7 @@ absl::Status Output::Write(std::string_view bytes) {
 absl::StatusOr<size_t> Output::TryWrite(std::string_view first, std::string_view second,
                                         Follow follow) {
   if (!socket_.open()) return size_t{0};
+  Hub::Current()->descriptors().CountCall();
   const int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (follow == Follow::kMore ? MSG_MORE : 0);
   ssize_t sent = 0;
   if (second.empty()) {
@@ -216,6 +217,7 @@ absl::Status Output::SendFileNow(int file, uint64_t offset, uint64_t length) {
   while (length > 0) {
     if (!socket_.open()) return absl::AbortedError("the connection was closed");
     off_t at = static_cast<off_t>(offset);
+    Hub::Current()->descriptors().CountCall();
     const ssize_t sent =
         sendfile(socket_.fd(), file, &at, std::min<uint64_t>(length, kSendFileChunkBytes));
     if (sent == 0) return FileEnded(offset, length);

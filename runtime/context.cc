@@ -1,8 +1,7 @@
 #include "runtime/context.h"
 
-#include <cxxabi.h>
-
 #include <cstdint>
+#include <utility>
 
 #if defined(GROVE_ASAN)
 #include <sanitizer/common_interface_defs.h>
@@ -16,10 +15,16 @@
 #endif
 
 // Saves the callee-saved registers (System V ABI 3.2.1) on the stack, stores its end in
-// `*from_stack`, takes `to_stack`, restores, and passes `passed` on as the first argument, which a
-// new stack's function takes. The return address is popped and jumped to: a `ret` would be
-// predicted from the calls of the context that was left.
-extern "C" void grove_switch_stack(void** from_stack, void* to_stack, void* passed);
+// `*from_stack`, takes `to_stack` and restores.
+//
+// The processor predicts returns from its own stack of the calls before. A switch returns where
+// another call of it was made: the same place where all fibers park in the same function, as a
+// server's do, and then every return on the way out of there is predicted, too, as long as calls
+// and returns stay even. Where they don't, in grove_start_stack(), which begins a function on a new
+// stack (with `passed` as its argument), the address is jumped to. Measured (AMD EPYC 9004): a
+// queue ping-pong took 62 ns with a jump in both, 50 with a return.
+extern "C" void grove_switch_stack(void** from_stack, void* to_stack);
+extern "C" void grove_start_stack(void** from_stack, void* to_stack, void* passed);
 __asm__(
     ".text\n"
     ".p2align 4\n"
@@ -41,15 +46,31 @@ __asm__(
     "  popq %r12\n"
     "  popq %rbx\n"
     "  popq %rbp\n"
+    "  ret\n"
+    ".size grove_switch_stack,.-grove_switch_stack\n"
+    ".p2align 4\n"
+    ".globl grove_start_stack\n"
+    ".hidden grove_start_stack\n"
+    ".type grove_start_stack,@function\n"
+    "grove_start_stack:\n"
+    "  pushq %rbp\n"
+    "  pushq %rbx\n"
+    "  pushq %r12\n"
+    "  pushq %r13\n"
+    "  pushq %r14\n"
+    "  pushq %r15\n"
+    "  movq %rsp, (%rdi)\n"
+    "  leaq 40(%rsi), %rsp\n"
+    "  popq %rbp\n"
     "  popq %rcx\n"
     "  movq %rdx, %rdi\n"
     "  jmp *%rcx\n"
-    ".size grove_switch_stack,.-grove_switch_stack\n");
+    ".size grove_start_stack,.-grove_start_stack\n");
 
 namespace grove {
 namespace {
 
-// What grove_switch_stack finds on a stack that nothing has run on.
+// What grove_start_stack finds on a stack that nothing has run on.
 void* NewStack(void* high, void (*start)(void* passed)) {
   constexpr int kSavedRegisters = 6;
   // A function starts with its stack 8 below a multiple of 16 (ABI 3.2.2). The null stands where
@@ -80,18 +101,13 @@ Context::Context() {
 }
 
 void Context::BindToThread() {
-  thread_exceptions_ = reinterpret_cast<ExceptionState*>(abi::__cxa_get_globals());
 #if defined(GROVE_TSAN)
   tsan_fiber_ = __tsan_get_current_fiber();
 #endif
 }
 
-Context::Context([[maybe_unused]] void* stack_low, void* stack_high, Entry entry, void* argument,
-                 const Context& native)
-    : stack_pointer_(NewStack(stack_high, &Context::Start)),
-      thread_exceptions_(native.thread_exceptions_),
-      entry_(entry),
-      argument_(argument) {
+Context::Context([[maybe_unused]] void* stack_low, void* stack_high, Entry entry, void* argument)
+    : stack_pointer_(NewStack(stack_high, &Context::Start)), entry_(entry), argument_(argument) {
 #if defined(GROVE_ASAN)
   stack_low_ = stack_low;
   stack_bytes_ = static_cast<char*>(stack_high) - static_cast<char*>(stack_low);
@@ -103,7 +119,7 @@ Context::Context([[maybe_unused]] void* stack_low, void* stack_high, Entry entry
 
 Context::~Context() {
 #if defined(GROVE_TSAN)
-  if (entry_ == nullptr) return;
+  if (argument_ == nullptr) return;  // a native one
   if (tsan_fiber_ == __tsan_get_current_fiber()) {
     doomed_fiber = tsan_fiber_;
   } else {
@@ -117,8 +133,7 @@ void Context::Start(void* self) {
   __asm__ volatile(".cfi_undefined rip");
   Context& context = *static_cast<Context*>(self);
   context.AfterJump();
-  context.entry_(context.argument_);
-  __builtin_trap();  // an Entry does not return
+  std::exchange(context.entry_, nullptr)(context.argument_);
 }
 
 // Inlined into the frame of the jump, as TSan wants it.
@@ -144,20 +159,20 @@ void Context::Start(void* self) {
 #endif
 }
 
+[[gnu::always_inline]] inline void Context::Jump(Context& from, Context& to) {
+  if (to.entry_ != nullptr) return grove_start_stack(&from.stack_pointer_, to.stack_pointer_, &to);
+  grove_switch_stack(&from.stack_pointer_, to.stack_pointer_);
+}
+
 void Context::Switch(Context& from, Context& to) {
-  ExceptionState* const live = from.thread_exceptions_;
-  from.exceptions_ = *live;
-  *live = to.exceptions_;
   BeforeJump(from, to, /*for_good=*/false);
-  grove_switch_stack(&from.stack_pointer_, to.stack_pointer_, &to);
+  Jump(from, to);
   from.AfterJump();
 }
 
 void Context::Leave(Context& from, Context& to) {
-  *from.thread_exceptions_ = to.exceptions_;
   BeforeJump(from, to, /*for_good=*/true);
-  grove_switch_stack(&from.stack_pointer_, to.stack_pointer_, &to);
-  __builtin_trap();
+  Jump(from, to);
 }
 
 }  // namespace grove

@@ -7,8 +7,8 @@
 // computes: 66 ns a jump were measured instead of 4. Here all fibers of a thread share these words:
 // code that changes a rounding mode sets it back before it parks.
 //
-// Beyond the jump it keeps the C++ exception state of each context (__cxa_eh_globals, Itanium C++
-// ABI 2.2.2), marks the end of the unwind chain, and tells ASan and TSan.
+// Beyond the jump it marks the end of the unwind chain, and tells ASan and TSan. The thread's C++
+// exception state stays as it is: see runtime/exception_state.h for why nobody misses it.
 //
 // A context belongs to the thread that prepared it.
 #ifndef GROVE_RUNTIME_CONTEXT_H_
@@ -25,45 +25,36 @@ class Context {
 
   // The calling thread's own stack: something to switch away from and back to.
   Context();
-  // Starts `entry(argument)` on [stack_low, stack_high) at the first switch to it. `native` lends
-  // the thread's exception state.
-  Context(void* stack_low, void* stack_high, Entry entry, void* argument, const Context& native);
+  // Starts `entry(argument)` on [stack_low, stack_high) at the first switch to it.
+  Context(void* stack_low, void* stack_high, Entry entry, void* argument);
   ~Context();
 
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
 
   // Saves the caller in `from` and continues `to`. Returns when something switches to `from`.
+  // Requires, as Leave: not in a catch block, nor while unwinding.
   static void Switch(Context& from, Context& to);
-  // Continues `to` for good: the caller's stack may be reused at once.
-  [[noreturn]] static void Leave(Context& from, Context& to);
+  // Continues `to` for good: the caller's stack may be reused at once. It does not return, but the
+  // compiler must not know: it would make a call of it, where a jump keeps calls and returns even.
+  static void Leave(Context& from, Context& to);
 
   // Where a suspended context's stack ends, for unwinding: six saved registers (r15 … r12, rbx,
   // rbp) and the return address lie there.
   void* stack_pointer() const { return stack_pointer_; }
   // Where stack_pointer() is kept, for debuggers.
   static constexpr size_t kStackPointerOffset = 0;
-  // Takes the calling thread's exception state for its own. On a native context only.
+  // For a native context that another thread made: from now on it is that of the calling one.
   void BindToThread();
-  // Whether the thread is inside a catch block right now, or in a destructor that unwinding runs.
-  // Call on the running context.
-  bool InException() const {
-    return (thread_exceptions_->caught != nullptr) | (thread_exceptions_->uncaught != 0);
-  }
 
  private:
-  struct ExceptionState {
-    void* caught;
-    unsigned int uncaught;
-  };
   static void Start(void* self);
+  static void Jump(Context& from, Context& to);
   static void BeforeJump(Context& from, Context& to, bool for_good);
   void AfterJump();
 
   void* stack_pointer_ = nullptr;
-  ExceptionState exceptions_{};
-  ExceptionState* thread_exceptions_;
-  Entry entry_ = nullptr;
+  Entry entry_ = nullptr;  // null once it has begun
   void* argument_ = nullptr;
 #if defined(GROVE_ASAN)
   const void* stack_low_ = nullptr;

@@ -21,7 +21,8 @@ absl::Status WakeStatus(Wake wake, std::string_view while_doing) {
 
 Fiber::Fiber(Hub& hub, const Stack& stack, char* stack_high, Run run, Destroy destroy,
              void* closure, const SpawnOptions& options, SourceLocation site)
-    : context_(stack.low, stack_high, &Fiber::Main, this, hub.native_),
+    : context_(stack.low, stack_high, &Fiber::Main, this),
+      timed_(options.label != nullptr),
       hub_(hub),
       stack_(stack),
       run_(run),

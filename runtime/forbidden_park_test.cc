@@ -50,6 +50,21 @@ TEST_F(ForbiddenParkTest, ADestructorOutsideOfUnwindingMayPark) {
   });
 }
 
+TEST_F(ForbiddenParkTest, AHubThatIsRunInACatchBlockLetsItsFibersPark) {
+  try {
+    throw std::runtime_error("before the hub");
+  } catch (const std::exception&) {
+    int uncaught = -1;
+    InFiber([&uncaught] {
+      Yield();
+      EXPECT_EQ(std::current_exception(), nullptr);
+      uncaught = std::uncaught_exceptions();
+    });
+    EXPECT_EQ(uncaught, 0);
+    EXPECT_THROW(throw, std::runtime_error);
+  }
+}
+
 TEST_F(ForbiddenParkTest, WithAThreadsLockHeldHoweverItParks) {
   const auto with_lock = [this](auto park) {
     InFiber([&park] {

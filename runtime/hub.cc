@@ -58,17 +58,17 @@ Hub::Hub(HubOptions options, std::unique_ptr<Poller> poller, int wake_fd)
       clock_(options_.clock != nullptr ? options_.clock : &Clock::Monotonic()),
       poller_(std::move(poller)),
       wake_fd_(wake_fd),
+      shuffle_(options_.shuffle_seed),
       now_(clock_->Now()),
       stacks_({.stack_bytes = options_.stack_bytes, .stacks_max = options_.fibers_max}),
-      descriptors_(*this, *poller_),
-      shuffle_(options_.shuffle_seed) {}
+      descriptors_(*this, *poller_) {}
 
 // The kernel's poller is shared with the parent: what the child did to it would be done to the
 // parent's. So the child's copy of the hub stops at its next step.
 void Hub::AfterForkInChild() {
   if (current_ == nullptr) return;
   current_->forked_ = true;
-  current_->resumes_left_ = 0;
+  current_->turn_ends_at_ = 0;
   current_ = nullptr;
 }
 
@@ -82,6 +82,8 @@ absl::Status Hub::RunMain(absl::FunctionRef<absl::Status()> body) {
   current_ = this;
   native_.BindToThread();
   leaving_.BindToThread();
+  exceptions_.BindToThread();
+  const ExceptionState::Aside aside(exceptions_);
   pulse_.Busy();
   now_ = clock_->Now();
   absl::StatusOr<FiberHandle> main = Spawn("main", [&body] { return body(); });
@@ -145,7 +147,7 @@ void Hub::FireTimers() {
 }
 
 void Hub::RunFibers() {
-  resumes_left_ = options_.resumes_per_turn;
+  turn_ends_at_ = pulse_.Resumes() + static_cast<uint64_t>(options_.resumes_per_turn);
   if (runnable_.empty()) return;
   Context::Switch(native_, NextContext());
   GROVE_CHECK(!forked_,
@@ -166,24 +168,27 @@ void Hub::Poll() {
 }
 
 // The context that gets the thread next.
-Context& Hub::NextContext() {
-  if (runnable_.empty() || resumes_left_ <= 0) {
+[[gnu::always_inline]] inline Context& Hub::NextContext() {
+  const uint64_t resumes = pulse_.Resumes();
+  if (runnable_.empty() || resumes >= turn_ends_at_) {
     running_ = nullptr;
     return native_;
   }
-  --resumes_left_;
   if (shuffle_ != 0) [[unlikely]]
     Shuffle();
   Fiber& next = runnable_.Pop([](Fiber& fiber) -> Fiber*& { return fiber.next_; });
   next.state_ = Fiber::State::kRunning;
   ++next.switches_;
-  pulse_.CountResume();
+  pulse_.SetResumes(resumes + 1);
   running_ = &next;
-  // From the number of the fiber on, so that short lives are sampled as often as long ones.
-  if (next.label_ != nullptr || (next.switches_ + next.id_) % Fiber::kRunTimeSample == 0)
-      [[unlikely]]
-    next.resumed_at_ = clock_->Now();
+  if (next.timed_ || resumes >= sample_at_) [[unlikely]]
+    StartTiming(next);
   return next.context_;
+}
+
+void Hub::StartTiming(Fiber& fiber) {
+  if (pulse_.Resumes() > sample_at_) sample_at_ += Fiber::kRunTimeSample;
+  fiber.resumed_at_ = clock_->Now();
 }
 
 // Brings a fiber to the front that is not first in line.
@@ -193,11 +198,12 @@ void Hub::Shuffle() {
   shuffle_ ^= shuffle_ >> 7;
   shuffle_ ^= shuffle_ << 17;
   const auto link = [](Fiber& fiber) -> Fiber*& { return fiber.next_; };
-  const uint64_t rotations = shuffle_ % std::min<uint64_t>(runnable_.size(), kShuffleDepth);
-  for (uint64_t i = 0; i < rotations; ++i) runnable_.Push(runnable_.Pop(link), link);
+  const uint64_t length = runnable_.pushed() - pulse_.Resumes();
+  const uint64_t rotations = shuffle_ % std::min(length, kShuffleDepth);
+  for (uint64_t i = 0; i < rotations; ++i) runnable_.Rotate(link);
 }
 
-void Hub::SwitchAway(Fiber& self) {
+[[gnu::always_inline]] inline void Hub::SwitchAway(Fiber& self) {
   if (self.resumed_at_ != 0) [[unlikely]]
     self.CountRunTime();
   Context& next = NextContext();
@@ -210,31 +216,32 @@ Wake Hub::interruption() const {
 }
 
 [[gnu::always_inline]] inline void Hub::CheckMayPark(const Fiber& self) const {
-  const char* const here = static_cast<const char*>(__builtin_frame_address(0));
-  // One branch: the stack bounds are those of the running fiber, so a signal handler on the
-  // alternate stack lies outside of them.
-  const bool elsewhere = here < self.stack_.low || here >= reinterpret_cast<const char*>(&self);
+  // One branch: a signal handler on the alternate stack lies outside of the running fiber's.
+  const uintptr_t below =
+      reinterpret_cast<uintptr_t>(&self) - reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
+  const bool elsewhere = below >= stacks_.stack_bytes();
   const int forbidden =
-      int{self.context_.InException()} | thread_locks_ | signal_handlers_ | int{elsewhere};
+      int{exceptions_.InException()} | thread_locks_ | signal_handlers_ | int{elsewhere};
   if (forbidden != 0) [[unlikely]]
-    DieParking(self);
+    DieParking();
 }
 
-void Hub::DieParking(const Fiber& self) const {
-  GROVE_CHECK(!self.context_.InException(), "parked in a catch block or while unwinding");
+void Hub::DieParking() const {
+  GROVE_CHECK(!exceptions_.InException(), "parked in a catch block or while unwinding");
   GROVE_CHECK(thread_locks_ == 0, "parked with a ThreadMutex held: other threads wait for it");
   GROVE_CHECK(false, "parked in a signal handler");
 }
 
-Wake Hub::ParkRunning() {
+void Hub::ParkRunning() {
   Fiber* const self = running_;
   GROVE_CHECK(self != nullptr, "parked outside a fiber: only fibers may wait");
-  if (self->interrupted_) [[unlikely]]
-    return interruption();
+  if (self->interrupted_) [[unlikely]] {
+    self->wake_ = interruption();
+    return;
+  }
   CheckMayPark(*self);
   self->state_ = Fiber::State::kParked;
   SwitchAway(*self);
-  return self->wake_;
 }
 
 void Hub::ParkShielded(const WaitFor& waiting_for) {
@@ -311,8 +318,8 @@ void Hub::LeaveEnded(Fiber& self) {
 
 HubStats Hub::Stats() const {
   HubStats stats = stats_;
-  stats.switches = pulse_.resumes.load(std::memory_order_relaxed);
-  stats.run_queue_length = runnable_.size();
+  stats.switches = pulse_.Resumes();
+  stats.run_queue_length = runnable_.pushed() - pulse_.Resumes();
   stats.timers_armed = timers_.size();
   stats.descriptors = descriptors_.size();
   stats.io_calls = descriptors_.calls();

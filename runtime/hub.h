@@ -23,6 +23,7 @@
 #include "absl/functional/function_ref.h"
 #include "runtime/clock.h"
 #include "runtime/descriptor_table.h"
+#include "runtime/exception_state.h"
 #include "runtime/fiber.h"
 #include "runtime/gdb_table.h"
 #include "runtime/hub_pulse.h"
@@ -91,10 +92,12 @@ class Hub {
   // one of the latter two has happened already. Everything that waits is built on this pair.
   // Requires: not in a catch block. **Parks.**
   Wake Park(const WaitFor& waiting_for) {
+    Fiber* const self = running_;
     // Inlined for the stores: a WaitFor passed through memory is written in small pieces and read
     // in large ones, which cost a third of a park.
-    if (running_ != nullptr) running_->waiting_for_ = waiting_for;
-    return ParkRunning();
+    if (self != nullptr) self->waiting_for_ = waiting_for;
+    ParkRunning();
+    return self->wake_;
   }
   // As Park, but neither time-outs nor Cancel() end it: for waits that must be waited out because
   // someone else uses the fiber's memory. **Parks.**
@@ -155,15 +158,19 @@ class Hub {
   void FireTimers();
   void RunFibers();
   void Poll();
-  Wake ParkRunning();
+  // What ended the park is in the fiber's wake_.
+  void ParkRunning();
   void Resume(Fiber& fiber, Wake why);
   // Hands over to the next runnable fiber or to the loop; returns when `self` runs again.
   void SwitchAway(Fiber& self);
   Context& NextContext();
+  // Of the run of `fiber` that begins now.
+  void StartTiming(Fiber& fiber);
   // Dies if `self`, which runs, is where no fiber may park.
   void CheckMayPark(const Fiber& self) const;
-  [[noreturn]] void DieParking(const Fiber& self) const;
-  [[noreturn]] void LeaveEnded(Fiber& self);
+  [[noreturn]] void DieParking() const;
+  // Does not return; see Context::Leave().
+  void LeaveEnded(Fiber& self);
   void CancelAll();
   void DropScheduledCalls();  // scheduled_call.cc
 
@@ -181,13 +188,18 @@ class Hub {
   const int wake_fd_;
   const HubRegistration registration_{*this};
 
-  // Hub thread only.
+  // Hub thread only. First what every switch uses, on a cache line.
+  alignas(64) Fiber* running_ = nullptr;
+  RunQueue runnable_;
+  uint64_t turn_ends_at_ = 0;  // in resumes, as pulse_ counts them
+  uint64_t sample_at_ = Fiber::kRunTimeSample;
+  ExceptionState exceptions_;
+  int thread_locks_ = 0;              // ThreadMutexes that this thread holds
+  volatile int signal_handlers_ = 0;  // SignalHandlerScopes
+  uint64_t shuffle_ = 0;              // the last number drawn; 0: first in, first out
+  MonotonicNanos now_ = 0;
   Context native_;
   Context leaving_;  // where a fiber that has ended leaves from: nobody comes back to it
-  Fiber* running_ = nullptr;
-  RunQueue runnable_;
-  int resumes_left_ = 0;
-  MonotonicNanos now_ = 0;
   TimerQueue timers_;
   ScheduledCall::State* scheduled_calls_ = nullptr;  // doubly linked; armed, each owns itself
   StackPool stacks_;
@@ -195,14 +207,10 @@ class Hub {
   DescriptorTable descriptors_;
   std::vector<Poller::Event> events_;
   uint64_t next_fiber_id_ = 1;
-  uint64_t shuffle_ = 0;  // the last number drawn; 0: first in, first out
-  bool forked_ = false;   // this is the copy of a hub in a forked child
-  HubStats stats_;        // but for `switches`, which pulse_ counts
+  bool forked_ = false;  // this is the copy of a hub in a forked child
+  HubStats stats_;       // but for `switches`, which pulse_ counts
   HubPulse pulse_;
   std::function<void(Hub&)> turn_hook_;
-
-  int thread_locks_ = 0;              // ThreadMutexes that this thread holds
-  volatile int signal_handlers_ = 0;  // SignalHandlerScopes
 
   // Any thread. Not absl::Mutex: TSan does not see the one inside the distribution's abseil.
   ThreadMutex inbox_mutex_;

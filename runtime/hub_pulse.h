@@ -24,9 +24,8 @@ struct alignas(64) HubPulse {
 
   // --- Hub thread only ---
 
-  void CountResume() {
-    resumes.store(resumes.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  }
+  uint64_t Resumes() const { return resumes.load(std::memory_order_relaxed); }
+  void SetResumes(uint64_t count) { resumes.store(count, std::memory_order_relaxed); }
   void Idle() { phase.store(phase.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed); }
   // Sequentially consistent: either this sees `dozing`, or who set it sees the new phase.
   void Busy() {

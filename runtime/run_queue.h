@@ -1,8 +1,10 @@
 // RunQueue: runnable fibers, first in, first out. Intrusive: a fiber is on at most one.
+//
+// It counts what comes in only; its owner counts what goes out, and so has the length for less.
 #ifndef GROVE_RUNTIME_RUN_QUEUE_H_
 #define GROVE_RUNTIME_RUN_QUEUE_H_
 
-#include <cstddef>
+#include <cstdint>
 
 namespace grove {
 
@@ -11,7 +13,8 @@ class Fiber;
 class RunQueue {
  public:
   bool empty() const { return head_ == nullptr; }
-  size_t size() const { return size_; }
+  // Pushed so far.
+  uint64_t pushed() const { return pushed_; }
 
   // Requires: not on a queue. `Next` names the link: Fiber's is private to its hub.
   template <typename Link>
@@ -19,7 +22,7 @@ class RunQueue {
     next(fiber) = nullptr;
     (tail_ != nullptr ? next(*tail_) : head_) = &fiber;
     tail_ = &fiber;
-    ++size_;
+    ++pushed_;
   }
   // Requires: not empty.
   template <typename Link>
@@ -27,14 +30,19 @@ class RunQueue {
     Fiber& fiber = *head_;
     head_ = next(fiber);
     if (head_ == nullptr) tail_ = nullptr;
-    --size_;
     return fiber;
+  }
+  // The first becomes the last. Requires: not empty.
+  template <typename Link>
+  void Rotate(Link&& next) {
+    Push(Pop(next), next);
+    --pushed_;
   }
 
  private:
   Fiber* head_ = nullptr;
   Fiber* tail_ = nullptr;
-  size_t size_ = 0;
+  uint64_t pushed_ = 0;
 };
 
 }  // namespace grove

@@ -63,7 +63,7 @@ class GroveGdbTest(unittest.TestCase):
         waiting = section(text, '"waiting"')
         names = re.findall(r'#\d+ +0x\w+ in (.*)', waiting)
         places = [next((i for i, name in enumerate(names) if wanted in name), -1)
-                  for wanted in ('Hub::Park', 'WaitForEvent', 'Context::Start')]
+                  for wanted in ('Event::Wait', 'WaitForEvent', 'Fiber::Main')]
         self.assertNotIn(-1, places, waiting)
         self.assertEqual(places, sorted(places), waiting)
         self.assertEqual(places[-1], len(names) - 1, waiting)

@@ -24,10 +24,14 @@ absl::StatusOr<Pipe> Pipe::Create() {
 }
 
 void IgnoreBrokenPipes() {
-  struct sigaction action;
-  if (sigaction(SIGPIPE, nullptr, &action) != 0) return;
-  const bool is_default = (action.sa_flags & SA_SIGINFO) == 0 && action.sa_handler == SIG_DFL;
-  if (is_default) signal(SIGPIPE, SIG_IGN);
+  // Once is enough, and spares those who send files a system call each.
+  [[maybe_unused]] static const bool done = [] {
+    struct sigaction action;
+    if (sigaction(SIGPIPE, nullptr, &action) != 0) return false;
+    const bool is_default = (action.sa_flags & SA_SIGINFO) == 0 && action.sa_handler == SIG_DFL;
+    if (is_default) signal(SIGPIPE, SIG_IGN);
+    return true;
+  }();
 }
 
 }  // namespace grove

@@ -18,9 +18,9 @@ struct Pipe {
   static absl::StatusOr<Pipe> Create();
 };
 
-// Makes the process ignore SIGPIPE, unless it handles it in some way already. write(2) to a pipe
-// and sendfile(2) have no MSG_NOSIGNAL: with the default action a peer that hangs up ends this
-// process.
+// The first call makes the process ignore SIGPIPE, unless it handles it in some way already.
+// write(2) to a pipe and sendfile(2) have no MSG_NOSIGNAL: with the default action a peer that
+// hangs up ends this process.
 void IgnoreBrokenPipes();
 
 }  // namespace grove

@@ -55,7 +55,7 @@ absl::Status Output::WritePending() {
     ++batch_;
     taken_bytes_ += pending_.size();
     absl::StatusOr<size_t> sent = 0;
-    if (sealed_ == nullptr) sent = TryWrite(pending_.view(), {}, Follow::kNothing);
+    if (sealed_ == nullptr) sent = TryWrite(pending_.view(), {});
     if (sent.ok() && *sent == pending_.size()) [[likely]] {
       pending_.Clear();
       break;
@@ -87,21 +87,20 @@ absl::Status Output::Write(std::string_view bytes) {
   return failure_;
 }
 
-absl::StatusOr<size_t> Output::TryWrite(std::string_view first, std::string_view second,
-                                        Follow follow) {
+absl::StatusOr<size_t> Output::TryWrite(std::string_view first, std::string_view second) {
   if (!socket_.open()) return size_t{0};
   Hub::Current()->descriptors().CountCall();
-  const int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (follow == Follow::kMore ? MSG_MORE : 0);
+  constexpr int kFlags = MSG_NOSIGNAL | MSG_DONTWAIT;
   ssize_t sent = 0;
   if (second.empty()) {
-    sent = send(socket_.fd(), first.data(), first.size(), flags);
+    sent = send(socket_.fd(), first.data(), first.size(), kFlags);
   } else {
     iovec parts[] = {{const_cast<char*>(first.data()), first.size()},
                      {const_cast<char*>(second.data()), second.size()}};
     msghdr message{};
     message.msg_iov = parts;
     message.msg_iovlen = std::size(parts);
-    sent = sendmsg(socket_.fd(), &message, flags);
+    sent = sendmsg(socket_.fd(), &message, kFlags);
   }
   if (sent < 0 && errno != EAGAIN && errno != EINTR) return ErrnoStatus(errno, "send");
   const size_t taken = static_cast<size_t>(std::max<ssize_t>(sent, 0));
@@ -110,9 +109,9 @@ absl::StatusOr<size_t> Output::TryWrite(std::string_view first, std::string_view
 }
 
 // Mostly the kernel takes all at once: no time-out needs to be armed for that.
-absl::Status Output::WriteNow(std::string_view first, std::string_view second, Follow follow) {
+absl::Status Output::WriteNow(std::string_view first, std::string_view second) {
   if (sealed_ != nullptr) return WriteSealed(first, second);
-  const absl::StatusOr<size_t> sent = TryWrite(first, second, follow);
+  const absl::StatusOr<size_t> sent = TryWrite(first, second);
   if (!sent.ok()) return sent.status();
   const size_t taken = *sent;
   if (taken == first.size() + second.size()) return absl::OkStatus();
@@ -163,7 +162,9 @@ absl::Status Output::WriteFile(int file, uint64_t offset, uint64_t length) {
   ++batch_;
   taken_bytes_ += pending_.size() + length;
   std::swap(pending_, taken_);
-  if (!taken_.empty()) failure_ = WriteNow(taken_.view(), {}, Follow::kMore);
+  // In a segment of its own (no MSG_MORE): one that mixes copied bytes with pages of the page cache
+  // costs the kernel more than a segment; docs/benchmarks.md has the figures.
+  if (!taken_.empty()) failure_ = WriteNow(taken_.view(), {});
   taken_.Clear();
   absl::Status sent = failure_;
   if (sent.ok() && sealed_ != nullptr) {

@@ -92,8 +92,8 @@ class Output {
   // Sends `bytes` after what is pending, copying them only if they are few. **Parks** if many.
   absl::Status Write(std::string_view bytes);
   // As Write, with `length` bytes of `file` from `offset` on: copied behind what is pending if they
-  // are few, else by sendfile(2), with what is pending in the same segments; over TLS copied in any
-  // case. kOutOfRange: the file ends before, and what there was has been sent. **Parks** if many.
+  // are few, else by sendfile(2) after it; over TLS copied in any case. kOutOfRange: the file ends
+  // before, and what there was has been sent. **Parks** if many.
   absl::Status WriteFile(int file, uint64_t offset, uint64_t length);
   // Has what is pending sent as soon as this fiber parks.
   absl::Status FlushSoon();
@@ -109,14 +109,11 @@ class Output {
   uint64_t position() const { return taken_bytes_ + pending_.size(); }
 
  private:
-  enum class Follow : uint8_t { kNothing, kMore };
   absl::Status AwaitTurn();
   absl::Status WritePending();
   // How much of `first` and `second` the kernel takes at once. Never parks.
-  absl::StatusOr<size_t> TryWrite(std::string_view first, std::string_view second, Follow follow);
-  // `follow`: whether the kernel may hold a last, partial segment back for what comes next.
-  absl::Status WriteNow(std::string_view first, std::string_view second,
-                        Follow follow = Follow::kNothing);
+  absl::StatusOr<size_t> TryWrite(std::string_view first, std::string_view second);
+  absl::Status WriteNow(std::string_view first, std::string_view second);
   absl::Status WriteSealed(std::string_view first, std::string_view second);
   absl::Status CopyFile(int file, uint64_t offset, uint64_t length);
   absl::Status AppendFile(int file, uint64_t offset, uint64_t length);

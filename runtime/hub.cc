@@ -160,7 +160,9 @@ void Hub::Poll() {
   if (!runnable_.empty() || inbox_pending_.load(std::memory_order_acquire)) deadline = 0;
   ++stats_.polls;
   pulse_.Idle();
-  poller_->Wait(deadline == 0 ? 0 : clock_->Now(), deadline, events_);
+  const MonotonicNanos turned = clock_->Now();
+  last_turn_ = turned - now_;
+  poller_->Wait(turned, deadline, events_);
   pulse_.Busy();
   now_ = clock_->Now();
   for (const Poller::Event& event : events_) descriptors_.Dispatch(event);

@@ -85,6 +85,8 @@ class Hub {
   MonotonicNanos now() const { return now_; }
   // Reads the clock.
   MonotonicNanos ReadClock() { return clock_->Now(); }
+  // How long the turn before this one took, polling aside.
+  MonotonicNanos last_turn() const { return last_turn_; }
 
   // What the next park of the running fiber would return at once: kReady if it would park.
   Wake interruption() const;
@@ -198,6 +200,7 @@ class Hub {
   volatile int signal_handlers_ = 0;  // SignalHandlerScopes
   uint64_t shuffle_ = 0;              // the last number drawn; 0: first in, first out
   MonotonicNanos now_ = 0;
+  MonotonicNanos last_turn_ = 0;
   Context native_;
   Context leaving_;  // where a fiber that has ended leaves from: nobody comes back to it
   TimerQueue timers_;

@@ -167,6 +167,7 @@ bool Connection::AwaitHead() {
   parser_.Reset();
   Result result = Result::kNeedMore;
   if (wire_.input().empty()) {
+    if (!wire_.output().pending().empty()) LetOthersAnswer();
     idle_ = true;
     idle_since_ = Hub::Current()->now();
     ++stats_.idle;
@@ -187,6 +188,10 @@ bool Connection::AwaitHead() {
   if (result == Result::kDone) return true;
   if (result == Result::kRefused) Refuse(parser_.refusal(), nullptr);
   return false;
+}
+
+void Connection::LetOthersAnswer() {
+  if (Hub::Current()->last_turn() < absl::ToInt64Nanoseconds(kBriefTurn)) Yield();
 }
 
 RequestParser::Result Connection::AwaitRestOfHead() {

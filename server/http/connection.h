@@ -29,6 +29,8 @@ namespace grove::http {
 
 // What an unread request body may cost us for the connection's sake.
 inline constexpr uint64_t kDiscardBytesMax = 64 * 1024;
+// While turns of the hub are shorter than this, a connection lets others go first before it sends.
+inline constexpr absl::Duration kBriefTurn = absl::Milliseconds(1);
 // After an early end: how much, and how long, we read on so that the client sees our answer.
 inline constexpr uint64_t kLingerBytesMax = 256 * 1024;
 inline constexpr absl::Duration kLingerTimeout = absl::Seconds(1);
@@ -68,6 +70,10 @@ class Connection final : private ResponseWriter::KeepAlive,
   void StopWaiting();
   // Waits for a request's head; false if there is none to serve any more.
   bool AwaitHead();
+  // Lets the requests that have come on other connections be answered before this one's answer is
+  // sent: then answers leave one after the other, which costs the processor's caches less than a
+  // send after each request. Not if that may take long, as it did in the last turn.
+  void LetOthersAnswer();
   // Reads on until the head is whole, or refused.
   RequestParser::Result AwaitRestOfHead();
   // Answers the request whose head was parsed; false if the connection ends with it.

@@ -67,7 +67,7 @@ class ServerFixture : public testing::Test {
  protected:
   // Runs `body` on a fiber beside the server; then all must be gone.
   void Run(const std::function<void()>& body) {
-    auto hub = Hub::Create();
+    auto hub = Hub::Create({.clock = clock_});
     ASSERT_TRUE(hub.ok());
     const absl::Status status = (*hub)->Run([&]() -> absl::Status {
       Timeout timeout(kTestTimeout);
@@ -97,6 +97,7 @@ class ServerFixture : public testing::Test {
     EXPECT_TRUE(added.ok()) << added;
   }
 
+  Clock* clock_ = nullptr;  // the real one
   ServerOptions options_;
   ServerStats stats_;
   Router router_;

@@ -2,14 +2,18 @@
 
 #include <netinet/in.h>
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "gmock/gmock.h"
+#include "server/http/connection.h"
 #include "server/http/server_fixture.h"
 
 namespace grove::http {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -65,6 +69,32 @@ TEST_F(ServerTest, ServesManyConnectionsAtOnce) {
   EXPECT_EQ(stats_.requests, 50);
   EXPECT_GT(stats_.bytes_in, 50 * 20);
   EXPECT_GT(stats_.bytes_out, 50 * 20);
+}
+
+TEST_F(ServerTest, AnswersWhatCameTogetherBeforeItSendsUnlessTurnsAreLong) {
+  FakeClock clock;
+  clock_ = &clock;
+  // For each request handled, whether an answer to one of the same round was sent before.
+  std::vector<bool> sent;
+  std::vector<Client> clients;
+  Handle("GET", "/look", [&](Request&, Response& response) {
+    char byte;
+    sent.push_back(std::any_of(clients.begin(), clients.end(), [&byte](Client& client) {
+      return recv(client.socket().fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
+    }));
+    return response.Send(200, "", "seen");
+  });
+  Run([&] {
+    clients.push_back(Connect());
+    clients.push_back(Connect());
+    for (const absl::Duration turn : {kBriefTurn - absl::Nanoseconds(1), kBriefTurn}) {
+      for (Client& client : clients) client.Send("GET /look HTTP/1.1\r\nHost: a\r\n\r\n");
+      clock.Advance(turn);
+      for (Client& client : clients) EXPECT_THAT(client.ReadOnce(), EndsWith("seen"));
+    }
+    clients.clear();
+  });
+  EXPECT_THAT(sent, ElementsAre(false, false, false, true));
 }
 
 TEST_F(ServerTest, LeavesConnectionsOverItsMaximumInTheBacklog) {

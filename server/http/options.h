@@ -60,6 +60,8 @@ struct ServerStats {
   uint64_t switched = 0;
   // By status code, from 100 on.
   std::array<uint64_t, 500> responses{};
+  // A bit for each of them that is not 0: few ever are.
+  std::array<uint64_t, 8> statuses_seen{};
   // Requests refused before a handler saw them.
   uint64_t refused = 0;
   uint64_t handler_failures = 0;
@@ -83,7 +85,10 @@ struct ServerStats {
   uint64_t proxy_header_failures = 0;
 
   void CountResponse(int status) {
-    if (status >= 100 && status < 600) ++responses[status - 100];
+    if (status < 100 || status >= 600) return;
+    const size_t index = static_cast<size_t>(status) - 100;
+    ++responses[index];
+    statuses_seen[index / 64] |= uint64_t{1} << index % 64;
   }
   void CountMethod(std::string_view method);
   void CountDuration(int64_t nanos);

@@ -1,6 +1,7 @@
 #include "server/worker/publisher.h"
 
 #include <atomic>
+#include <bit>
 
 namespace grove {
 namespace {
@@ -73,7 +74,7 @@ void Publisher::PublishHttp() {
     Store(live.access_log_lines, access_log_->lines.load(std::memory_order_relaxed));
     Store(live.access_log_dropped, access_log_->dropped.load(std::memory_order_relaxed));
   }
-  // Five hundred codes, of which few ever change: looked at only after an answer.
+  // Looked at only after an answer.
   const uint64_t answered = http_.requests - http_.running + http_.refused + http_.clients_gone;
   if (answered == answered_) return;
   answered_ = answered;
@@ -89,9 +90,11 @@ void Publisher::PublishAnswers() {
     Store(live.http_durations[index], http_.durations[index]);
   }
   Store(live.http_duration_microseconds, http_.duration_nanos / 1000);
-  for (size_t index = 0; index < http_.responses.size(); ++index) {
-    if (http_.responses[index] != 0)
+  for (size_t word = 0; word < http_.statuses_seen.size(); ++word) {
+    for (uint64_t seen = http_.statuses_seen[word]; seen != 0; seen &= seen - 1) {
+      const size_t index = word * 64 + static_cast<size_t>(std::countr_zero(seen));
       Store(live.http_responses[index + 100], http_.responses[index]);
+    }
   }
 }
 

@@ -75,6 +75,14 @@ absl::Status Validate(const SocketAddress& address, const ListenOptions& options
   return absl::OkStatus();
 }
 
+// Connections inherit it. On loopback there is no bandwidth to be found out and no queue to be kept
+// short: BBR's pacing there costs a timer for each segment and slows large answers down. Reno is in
+// every kernel and allowed to everybody (tcp(7)).
+void UseRenoOnLoopback(int fd, const SocketAddress& address) {
+  constexpr char kReno[] = "reno";
+  if (address.IsLoopback()) setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, kReno, sizeof(kReno) - 1);
+}
+
 absl::Status SetTcpOptions(int fd, const SocketAddress& address, const ListenOptions& options) {
   const int on = 1;
   if (options.reuse_address) setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
@@ -86,6 +94,7 @@ absl::Status SetTcpOptions(int fd, const SocketAddress& address, const ListenOpt
     const int v6_only = options.v6_only ? 1 : 0;
     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, sizeof(v6_only));
   }
+  UseRenoOnLoopback(fd, address);
   return SetKeepAlive(fd, options.keep_alive_idle);
 }
 

@@ -61,10 +61,11 @@ struct ListenOptions {
   std::optional<mode_t> unix_mode = std::nullopt;
 };
 
-// Binds and listens; no hub needed. A UNIX path that a dead process left behind is replaced.
-// kAlreadyExists: somebody listens on the UNIX path, or it is not a socket. kInvalidArgument:
-// options that contradict each other or the address. kUnimplemented: a kernel without
-// SO_REUSEPORT. Else the code of the errno, with the call and the address.
+// Binds and listens; no hub needed. Connections of a loopback address use Reno instead of the
+// system's congestion control (see the .cc); other addresses keep that. A UNIX path that a dead
+// process left behind is replaced. kAlreadyExists: somebody listens on the UNIX path, or it is not
+// a socket. kInvalidArgument: options that contradict each other or the address. kUnimplemented: a
+// kernel without SO_REUSEPORT. Else the code of the errno, with the call and the address.
 absl::StatusOr<int> BindListener(const SocketAddress& address, const ListenOptions& options = {});
 
 }  // namespace grove

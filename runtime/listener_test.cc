@@ -85,6 +85,29 @@ class ListenTest : public ::testing::Test {
   std::vector<int> open_;
 };
 
+std::string CongestionControlOf(int fd) {
+  char name[16] = {};
+  socklen_t length = sizeof(name);
+  getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &length);
+  return name;
+}
+
+TEST_F(ListenTest, UsesRenoOnLoopbackAndTheSystemsCongestionControlElsewhere) {
+  const int plain = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  open_.push_back(plain);
+  EXPECT_EQ(CongestionControlOf(*Listen(AnyV6())), CongestionControlOf(plain));
+  const int listener = *Listen(Loopback());
+  EXPECT_EQ(CongestionControlOf(listener), "reno");
+  const int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  open_.push_back(client);
+  const SocketAddress address = Bound(listener);
+  ASSERT_EQ(connect(client, reinterpret_cast<const sockaddr*>(&address.storage), address.length),
+            0);
+  const int accepted = accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+  open_.push_back(accepted);
+  EXPECT_EQ(CongestionControlOf(accepted), "reno");
+}
+
 TEST_F(ListenTest, AStaleUnixPathIsReplacedAndALiveOneRefused) {
   ASSERT_TRUE(Listen(unix_).ok());
   EXPECT_TRUE(absl::IsAlreadyExists(Listen(unix_).status()));

@@ -37,6 +37,9 @@ struct SocketAddress {
   static absl::StatusOr<SocketAddress> Parse(std::string_view text);
   // What `fd` is bound to (getsockname(2)); of no family if it is no socket.
   static SocketAddress OfLocal(int fd);
+  // An IP address of this machine's loopback: 127.0.0.0/8 (RFC 1122 3.2.1.3), also mapped into
+  // IPv6, and ::1.
+  bool IsLoopback() const;
 };
 
 // An idle connection is probed after this long, so that a peer that vanished is noticed: what

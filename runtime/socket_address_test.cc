@@ -26,6 +26,16 @@ TEST(SocketAddress, RefusesEverythingElseAndSaysWhatItTakes) {
   }
 }
 
+TEST(SocketAddress, KnowsLoopback) {
+  for (const char* text :
+       {"127.0.0.1:80", "127.255.255.255:0", "[::1]:80", "[::ffff:127.0.0.1]:80"})
+    EXPECT_TRUE(SocketAddress::Parse(text)->IsLoopback()) << text;
+  for (const char* text : {"126.255.255.255:80", "128.0.0.0:80", "0.0.0.0:80", "[::]:80",
+                           "[::2]:80", "[::ffff:128.0.0.1]:80", "unix:/127.0.0.1"})
+    EXPECT_FALSE(SocketAddress::Parse(text)->IsLoopback()) << text;
+  EXPECT_FALSE(SocketAddress().IsLoopback());
+}
+
 TEST(SocketAddress, AUnixPathFitsToItsLastByte) {
   EXPECT_TRUE(SocketAddress::Parse("unix:" + std::string(107, 'p')).ok());
   EXPECT_TRUE(

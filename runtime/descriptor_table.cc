@@ -1,5 +1,6 @@
 #include "runtime/descriptor_table.h"
 
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -7,6 +8,15 @@
 #include "runtime/hub.h"
 
 namespace grove {
+namespace {
+
+std::string Named(const Fiber& fiber) {
+  return absl::StrFormat("fiber %d \"%s\" (spawned at %s:%d)", fiber.id(), fiber.name(),
+                         fiber.spawn_site().file_name(),
+                         static_cast<int>(fiber.spawn_site().line()));
+}
+
+}  // namespace
 
 absl::Status DescriptorTable::Register(int fd, Poller::Mode mode) {
   if (static_cast<size_t>(fd) >= entries_.size()) entries_.resize(fd + 1);
@@ -47,9 +57,9 @@ absl::Status DescriptorTable::Await(int fd, Direction direction, WaitFor::Kind k
   const uint32_t generation = entries_[fd].generation;
   Fiber* const self = hub_.running();
   if (const Fiber* other = entries_[fd].waiters[side]; other != nullptr) {
-    return absl::FailedPreconditionError(absl::StrFormat(
-        "descriptor %d: fiber %d \"%s\" waits to %s already; fiber %d \"%s\" must not", fd,
-        other->id(), other->name(), side == 0 ? "read" : "write", self->id(), self->name()));
+    return absl::FailedPreconditionError(
+        absl::StrFormat("descriptor %d: %s waits to %s already; %s must not", fd, Named(*other),
+                        side == 0 ? "read" : "write", Named(*self)));
   }
   entries_[fd].waiters[side] = self;
   poller_.Rearm(fd, direction);

@@ -1,6 +1,8 @@
 // Both pollers by themselves, and what sockets and listeners do over each of them.
 #include "runtime/poller.h"
 
+#include <gmock/gmock.h>
+
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -317,8 +319,28 @@ TEST_P(SocketOverPollerTest, ASecondReaderGetsAnErrorNamingBoth) {
     char buffer[1];
     auto first = *Spawn("first", [&b = b, &buffer] { (void)b.Read(buffer); });
     Yield();
-    EXPECT_TRUE(absl::IsFailedPrecondition(b.Read(buffer).status()));
+    const absl::Status second = b.Read(buffer).status();
+    EXPECT_TRUE(absl::IsFailedPrecondition(second));
+    EXPECT_THAT(
+        std::string(second.message()),
+        testing::ContainsRegex("fiber [0-9]+ \"first\" .spawned at .*poller_test.cc:[0-9]+. "
+                               "waits to read already; fiber [0-9]+ \"main\""));
     first.Cancel();
+    EXPECT_TRUE(first.Join().ok());
+  });
+}
+
+TEST_P(SocketOverPollerTest, ASecondWriterGetsAnErrorAndTheFirstGoesOn) {
+  (void)Run([] {
+    auto [a, b] = Pair();
+    const std::string bulk(4 << 20, 'w');
+    auto first = *Spawn("first", [&a = a, &bulk] { EXPECT_TRUE(a.Write(bulk).ok()); });
+    Yield();
+    const absl::Status second = a.Write("x");
+    EXPECT_TRUE(absl::IsFailedPrecondition(second));
+    EXPECT_THAT(std::string(second.message()), testing::HasSubstr("waits to write already"));
+    std::string got(bulk.size(), '\0');
+    EXPECT_TRUE(b.ReadFull(got).ok());
     EXPECT_TRUE(first.Join().ok());
   });
 }
@@ -366,6 +388,18 @@ TEST_P(SocketOverPollerTest, ConnectsThroughAListener) {
       EXPECT_TRUE(client.ReadFull(buffer).ok());
     }
     EXPECT_TRUE(server.Join().ok());
+  });
+}
+
+TEST_P(SocketOverPollerTest, ATimeoutEndsAnAcceptAndTheListenerStaysUsable) {
+  (void)Run([] {
+    auto listener = *Listener::Adopt(*BindListener(Loopback()));
+    {
+      Timeout timeout(absl::Seconds(1));
+      EXPECT_TRUE(absl::IsDeadlineExceeded(listener.Accept().status()));
+    }
+    auto client = *Socket::Connect(listener.LocalAddress());
+    EXPECT_TRUE(listener.Accept().ok());
   });
 }
 

@@ -132,7 +132,7 @@ void Hub::DrainInbox() {
     uint64_t count;
     [[maybe_unused]] const ssize_t drained = read(wake_fd_, &count, sizeof(count));
   }
-  for (absl::AnyInvocable<void()>& call : calls) call();
+  for (absl::AnyInvocable<void()>& call : calls) RunCall(call, nullptr);
 }
 
 void Hub::FireTimers() {
@@ -354,8 +354,9 @@ void Hub::Post(absl::AnyInvocable<void()> call) {
 }
 
 absl::Status Sleep(absl::Duration duration) {
+  GROVE_CHECK(Hub::Current() != nullptr && Hub::Current()->running() != nullptr,
+              "slept outside a fiber: only fibers may wait");
   Hub& hub = *Hub::Current();
-  GROVE_CHECK(hub.running() != nullptr, "slept outside a fiber: only fibers may wait");
   if (duration <= absl::ZeroDuration()) {
     hub.Yield();
     const Wake wake = hub.interruption();
@@ -380,6 +381,7 @@ absl::Status Sleep(absl::Duration duration) {
 }
 
 void Yield() {
+  GROVE_CHECK(Hub::Current() != nullptr, "yielded outside a fiber");
   Hub::Current()->Yield();
 }
 

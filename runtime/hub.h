@@ -139,8 +139,8 @@ class Hub {
 
   // --- Any thread -------------------------------------------------------------------------------
 
-  // Runs `call` on the hub's thread in its next turn, outside any fiber: it must not park.
-  // After Run() has returned, calls are dropped.
+  // Runs `call` on the hub's thread in its next turn, outside any fiber: it must not park. An
+  // exception that leaves it is counted and logged. After Run() has returned, calls are dropped.
   void Post(absl::AnyInvocable<void()> call);
 
  private:
@@ -175,6 +175,9 @@ class Hub {
   void LeaveEnded(Fiber& self);
   void CancelAll();
   void DropScheduledCalls();  // scheduled_call.cc
+  // Runs what is no fiber; what it throws is counted and logged. `site`: where it was scheduled;
+  // null: it was posted. scheduled_call.cc
+  void RunCall(absl::AnyInvocable<void()>& call, const SourceLocation* site);
 
   void Shuffle();
 
@@ -222,9 +225,9 @@ class Hub {
 };
 
 // Parks the current fiber for `duration` of the hub's time; zero or less lets the others run once.
-// kCancelled / kDeadlineExceeded (an enclosing Timeout). **Parks.**
+// kCancelled / kDeadlineExceeded (an enclosing Timeout). Requires: a fiber runs. **Parks.**
 absl::Status Sleep(absl::Duration duration);
-// Lets the others run. **Parks.**
+// Lets the others run. Requires: a fiber runs. **Parks.**
 void Yield();
 
 template <typename F>

@@ -73,12 +73,52 @@ TEST_F(HubTest, PostRunsOnTheHubFromAnotherThread) {
   });
 }
 
+TEST_F(HubTest, APostedCallThatThrowsIsCountedAndTheOthersRun) {
+  testing::internal::CaptureStderr();
+  (void)Run([this] {
+    Event posted;
+    hub_->Post([] { throw std::runtime_error("broken"); });
+    hub_->Post([] { throw 1; });
+    hub_->Post([&] { posted.Set(); });
+    EXPECT_TRUE(posted.Wait().ok());
+  });
+  EXPECT_EQ(hub_->Stats().uncaught_exceptions, 2u);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              testing::HasSubstr("exception in a posted call: broken"));
+}
+
 TEST_F(HubTest, ParkingOutsideAFiberDies) {
-  EXPECT_DEATH((void)Run([this] {
-                 hub_->Post([] { (void)Sleep(absl::Seconds(1)); });
-                 (void)Sleep(absl::Seconds(1));
-               }),
-               "only fibers may wait|outside a fiber");
+  for (const absl::Duration duration : {absl::ZeroDuration(), absl::Seconds(1)}) {
+    EXPECT_DEATH((void)Run([this, duration] {
+                   hub_->Post([duration] { (void)Sleep(duration); });
+                   (void)Sleep(absl::Seconds(1));
+                 }),
+                 "slept outside a fiber");
+    EXPECT_DEATH((void)Sleep(duration), "slept outside a fiber");  // no hub at all
+  }
+  EXPECT_DEATH(Yield(), "yielded outside a fiber");
+}
+
+TEST_F(HubTest, CountsItsTurnsAndHowLateItsTimersAre) {
+  (void)Run([this] {
+    const HubStats before = hub_->Stats();
+    EXPECT_TRUE(Sleep(absl::Seconds(1)).ok());
+    auto sleeper = *Spawn("sleeper", [] { EXPECT_TRUE(Sleep(absl::Seconds(1)).ok()); });
+    Yield();
+    EXPECT_EQ(hub_->Stats().timers_armed, 1u);
+    clock_.Advance(absl::Seconds(1.02));  // a fiber that computes
+    // Until the next turn, which has no time to wait.
+    while (!sleeper.ended()) Yield();
+    const HubStats after = hub_->Stats();
+    EXPECT_EQ(after.timers_fired - before.timers_fired, 2u);
+    EXPECT_EQ(after.lag_counts[0] - before.lag_counts[0], 1u);  // at its moment
+    EXPECT_EQ(after.lag_counts[5] - before.lag_counts[5], 1u);  // 10 to 50 ms late
+    EXPECT_NEAR(after.lag_seconds_sum - before.lag_seconds_sum, 0.02, 1e-9);
+    EXPECT_GE(after.turns - before.turns, 2u);
+    EXPECT_GE(after.polls - before.polls, 2u);
+    EXPECT_EQ(after.spawned - before.spawned, 1u);
+    EXPECT_GT(after.switches, before.switches);
+  });
 }
 
 TEST_F(HubTest, TimeoutBoundsEveryParkInItsScope) {
@@ -115,19 +155,15 @@ TEST_F(HubTest, NestedTimeoutsKnowWhichOneFired) {
 TEST_F(HubTest, AnEventServedInTheTurnOfATimeoutCounts) {
   (void)Run([] {
     Event event;
-    auto waiter = *Spawn("waiter", [&] {
-      Timeout timeout(absl::Seconds(1));
-      EXPECT_TRUE(event.Wait().ok());
-    });
+    // Its timer is the older one, so it runs before the waiter, whose time-out has fired by then.
     auto setter = *Spawn("setter", [&] {
       (void)Sleep(absl::Seconds(1));
       event.Set();
     });
-    // The waiter's timer fires first, but the setter runs before the waiter looks.
-    (void)setter;
-    auto early = *Spawn("early", [&] {
-      (void)Sleep(absl::Milliseconds(999));
-      event.Set();
+    auto waiter = *Spawn("waiter", [&] {
+      Timeout timeout(absl::Seconds(1));
+      EXPECT_TRUE(event.Wait().ok());
+      EXPECT_TRUE(timeout.fired());
     });
     EXPECT_TRUE(waiter.Join().ok());
     EXPECT_TRUE(setter.Join().ok());
@@ -151,6 +187,8 @@ TEST_F(HubTest, AbortEndsEveryFiberAndRun) {
 TEST(Hub, TakesThePollerThatTheEnvironmentNames) {
   setenv("GROVE_HUB", "poll", 1);
   EXPECT_TRUE(Hub::Create().ok());
+  setenv("GROVE_HUB", "", 1);
+  EXPECT_TRUE(absl::IsInvalidArgument(Hub::Create().status()));
   setenv("GROVE_HUB", "kqueue", 1);
   const absl::Status unknown = Hub::Create().status();
   unsetenv("GROVE_HUB");

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <exception>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -17,6 +18,7 @@ struct ScheduledCall::State : Timer {
 
   void Arm(MonotonicNanos deadline, std::shared_ptr<State> myself) {
     self = std::move(myself);
+    due = deadline;
     next = hub.scheduled_calls_;
     if (next != nullptr) next->prev = this;
     hub.scheduled_calls_ = this;
@@ -37,32 +39,37 @@ struct ScheduledCall::State : Timer {
     const bool skipped = state.owner && state.owner.ended();
     const std::shared_ptr<State> alive = state.Disarm();
     absl::AnyInvocable<void()> call = std::exchange(state.call, nullptr);
-    if (!skipped) state.RunCall(call);
-  }
-  // The entry of the call: below it is the hub's loop, which nothing may unwind.
-  void RunCall(absl::AnyInvocable<void()>& run) {
-    try {
-      run();
-    } catch (const std::exception& error) {
-      Report(error.what());
-    } catch (...) {
-      Report("of unknown type");
-    }
-  }
-  void Report(const char* what) {
-    ++hub.stats_.uncaught_exceptions;
-    absl::FPrintF(stderr, "grove: exception in a scheduled call: %s; scheduled at %s:%d\n", what,
-                  site.file_name(), site.line());
+    if (!skipped) state.hub.RunCall(call, &state.site);
   }
 
   Hub& hub;
   absl::AnyInvocable<void()> call;
   const SourceLocation site;
+  MonotonicNanos due = 0;
   FiberHandle owner;  // of the local form
   std::shared_ptr<State> self;
   State* prev = nullptr;
   State* next = nullptr;
 };
+
+// The entry of a call: below it is the hub's loop, which nothing may unwind.
+void Hub::RunCall(absl::AnyInvocable<void()>& call, const SourceLocation* site) {
+  const auto report = [&](const char* what) {
+    ++stats_.uncaught_exceptions;
+    const std::string origin = site == nullptr
+                                   ? "a posted call"
+                                   : absl::StrFormat("a call scheduled at %s:%d", site->file_name(),
+                                                     static_cast<int>(site->line()));
+    absl::FPrintF(stderr, "grove: exception in %s: %s\n", origin, what);
+  };
+  try {
+    call();
+  } catch (const std::exception& error) {
+    report(error.what());
+  } catch (...) {
+    report("of unknown type");
+  }
+}
 
 void Hub::DropScheduledCalls() {
   while (scheduled_calls_ != nullptr) {
@@ -80,6 +87,13 @@ bool ScheduledCall::Cancel() {
   (void)state_->Disarm();
   state_->call = nullptr;
   return true;
+}
+
+void ScheduledCall::Visit(
+    size_t limit, absl::FunctionRef<void(const SourceLocation& site, MonotonicNanos due)> visit) {
+  const State* state = Hub::Current()->scheduled_calls_;
+  for (; state != nullptr && limit > 0; state = state->next, --limit)
+    visit(state->site, state->due);
 }
 
 ScheduledCall ScheduleCall(absl::Duration after, absl::AnyInvocable<void()> call,

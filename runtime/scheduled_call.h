@@ -9,11 +9,14 @@
 #ifndef GROVE_RUNTIME_SCHEDULED_CALL_H_
 #define GROVE_RUNTIME_SCHEDULED_CALL_H_
 
+#include <cstddef>
 #include <memory>
 #include <utility>
 
 #include "absl/functional/any_invocable.h"
+#include "absl/functional/function_ref.h"
 #include "absl/time/time.h"
+#include "runtime/clock.h"
 #include "runtime/source_location.h"
 
 namespace grove {
@@ -30,6 +33,12 @@ class ScheduledCall {
   bool pending() const;
   // True if the call will not run because of this; its closure is destroyed. O(log n).
   bool Cancel();
+
+  // Calls `visit` for calls of this thread's hub that are pending, the last scheduled first, at
+  // most `limit` of them: where each was scheduled, and when it is due on the hub's clock.
+  // Requires: a hub runs here; `visit` schedules and cancels nothing.
+  static void Visit(size_t limit,
+                    absl::FunctionRef<void(const SourceLocation& site, MonotonicNanos due)> visit);
 
  private:
   std::shared_ptr<State> state_;

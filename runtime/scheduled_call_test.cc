@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "runtime/hub_fixture.h"
 
@@ -90,6 +91,28 @@ TEST_F(ScheduledCallTest, AnExceptionIsCountedAndTheOthersRun) {
   });
   EXPECT_TRUE(ran);
   EXPECT_EQ(hub_->Stats().uncaught_exceptions, 2u);
+}
+
+TEST_F(ScheduledCallTest, ThoseThatArePendingCanBeSeenWithTheirPlaceAndTime) {
+  (void)Run([this] {
+    (void)ScheduleCall(2 * kSecond, [] {});
+    ScheduledCall cancelled = ScheduleCall(3 * kSecond, [] {});
+    const int line = __LINE__ + 1;
+    (void)ScheduleCallLocal(4 * kSecond, [] {});
+    EXPECT_TRUE(cancelled.Cancel());
+    std::vector<absl::Duration> due;
+    const auto note = [&](const SourceLocation& site, MonotonicNanos at) {
+      if (due.empty()) {
+        EXPECT_EQ(site.line(), static_cast<unsigned>(line));
+      }
+      due.push_back(absl::Nanoseconds(at - hub_->now()));
+    };
+    ScheduledCall::Visit(10, note);
+    EXPECT_EQ(due, (std::vector<absl::Duration>{4 * kSecond, 2 * kSecond}));
+    due.clear();
+    ScheduledCall::Visit(1, note);
+    EXPECT_EQ(due.size(), 1u);
+  });
 }
 
 TEST_F(ScheduledCallTest, MaySpawnWhatParks) {

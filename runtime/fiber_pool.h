@@ -18,7 +18,7 @@ namespace grove {
 
 class FiberPool {
  public:
-  // `name` is the members' group; must outlive them.
+  // `name` is the members' group; must outlive them. Requires: size >= 0.
   explicit FiberPool(int64_t size, std::string_view name = "pool")
       : name_(name), size_(size), places_(size) {
     places_.ForgetHolders();  // the spawner takes a place, the member gives it back

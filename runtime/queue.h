@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "runtime/alternative_waiter.h"
+#include "runtime/check.h"
 #include "runtime/hub.h"
 #include "runtime/ring_buffer.h"
 #include "runtime/task_count.h"
@@ -44,6 +45,10 @@ class Queue {
   static constexpr size_t kUnbounded = std::numeric_limits<size_t>::max();
 
   explicit Queue(size_t capacity = kUnbounded) : capacity_(capacity) {}
+  // Requires: nobody waits.
+  ~Queue() {
+    GROVE_CHECK(getters_.empty() && putters_.empty(), "a Queue died while fibers wait for it");
+  }
   Queue(const Queue&) = delete;
   Queue& operator=(const Queue&) = delete;
 

@@ -63,6 +63,26 @@ TEST_F(QueueTest, ATimedOutPutLeavesNothingAndATimedOutGetTakesNothing) {
   });
 }
 
+TEST_F(QueueTest, ACallOutsideAnyFiberHandsItsValueToAWaitingGetter) {
+  (void)Run([] {
+    Queue<int> queue(0);
+    bool put = false;
+    (void)ScheduleCall(absl::Seconds(1), [&] { put = queue.TryPut(7) && !queue.TryPut(8); });
+    EXPECT_EQ(*queue.Get(), 7);
+    EXPECT_TRUE(put);
+  });
+}
+
+TEST_F(QueueTest, DyingWhileFibersWaitIsAProgrammingError) {
+  EXPECT_DEATH((void)Run([] {
+                 auto queue = std::make_unique<Queue<int>>();
+                 (void)Spawn("getter", [&q = *queue] { (void)q.Get(); });
+                 Yield();
+                 queue = nullptr;
+               }),
+               "a Queue died while fibers wait for it");
+}
+
 TEST_F(QueueTest, ACancelledGetterLeavesTheValueToTheNext) {
   (void)Run([] {
     Queue<int> queue;

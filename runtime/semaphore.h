@@ -14,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "runtime/alternative_waiter.h"
+#include "runtime/check.h"
 #include "runtime/fiber.h"
 
 namespace grove {
@@ -22,8 +23,11 @@ class Semaphore {
  public:
   static constexpr size_t kHoldersMax = 4;
 
+  // Requires: permits >= 0.
   explicit Semaphore(int64_t permits)
-      : free_(permits), holders_known_(permits <= static_cast<int64_t>(kHoldersMax)) {}
+      : free_(permits), holders_known_(permits <= static_cast<int64_t>(kHoldersMax)) {
+    GROVE_CHECK(permits >= 0, "a Semaphore can't start with a debt");
+  }
   // Requires: nobody waits.
   ~Semaphore();
   Semaphore(const Semaphore&) = delete;

@@ -29,6 +29,20 @@ TEST_F(EventTest, LetsAllWaitersThroughAndLaterOnesToo) {
   EXPECT_EQ(through, 3);
 }
 
+TEST_F(EventTest, AResetOneIsWaitedForAgainAndThoseLetThroughStayThrough) {
+  (void)Run([] {
+    Event event;
+    auto waiter = *Spawn("waiter", [&] { EXPECT_TRUE(event.Wait().ok()); });
+    Yield();
+    event.Set();
+    event.Reset();
+    EXPECT_FALSE(event.ready());
+    EXPECT_TRUE(waiter.Join().ok());
+    Timeout timeout(absl::Seconds(1));
+    EXPECT_TRUE(absl::IsDeadlineExceeded(event.Wait()));
+  });
+}
+
 TEST_F(SemaphoreTest, ServesWaitersFirstComeFirstServedAndLetsNobodyOvertake) {
   std::vector<int> order;
   (void)Run([&] {
@@ -49,6 +63,10 @@ TEST_F(SemaphoreTest, ServesWaitersFirstComeFirstServedAndLetsNobodyOvertake) {
     semaphore.Release();
   });
   EXPECT_EQ(order, (std::vector<int>{0, 1, 2, 9}));
+}
+
+TEST_F(SemaphoreTest, StartingWithADebtIsAProgrammingError) {
+  EXPECT_DEATH(Semaphore(-1), "can't start with a debt");
 }
 
 TEST_F(SemaphoreTest, ATimedOutWaiterTakesNoPermit) {

@@ -77,6 +77,7 @@ struct LoopingCall::State {
   absl::Status IdleUntil(MonotonicNanos deadline);
   absl::StatusOr<Step> RunOnce();
   void ReportFailure(const absl::Status& failure);
+  void CountOverrun(absl::Duration by, int64_t skipped);
 };
 
 // Returns at `deadline`, or with stop.ready(); parks once in any case, so that a loop which is
@@ -120,6 +121,19 @@ void LoopingCall::State::ReportFailure(const absl::Status& failure) {
   } else {
     absl::FPrintF(stderr, "grove: looping call \"%s\" failed and goes on: %s\n", options.name,
                   failure.ToString());
+  }
+}
+
+void LoopingCall::State::CountOverrun(absl::Duration by, int64_t skipped) {
+  ++counts.overruns;
+  counts.skipped += skipped;
+  if (options.report_overrun) {
+    options.report_overrun(by, skipped);
+  } else {
+    absl::FPrintF(
+        stderr,
+        "grove: a run of looping call \"%s\" outlasted its interval by %s: %d beats skipped\n",
+        options.name, absl::FormatDuration(by), skipped);
   }
 }
 
@@ -175,11 +189,7 @@ LoopingCall LoopingCall::FixedInterval(absl::Duration interval, Body body, LoopO
   state->begin = [beats, interval](MonotonicNanos first) { beats->emplace(first, interval); };
   state->next = [beats, s = state.get()](const Step&, MonotonicNanos ended) {
     const Beats::Next next = (*beats)->After(ended);
-    if (next.outlasted_by > absl::ZeroDuration()) {
-      ++s->counts.overruns;
-      s->counts.skipped += next.skipped;
-      if (s->options.report_overrun) s->options.report_overrun(next.outlasted_by, next.skipped);
-    }
+    if (next.outlasted_by > absl::ZeroDuration()) s->CountOverrun(next.outlasted_by, next.skipped);
     return next.at;
   };
   return LoopingCall(std::move(state));

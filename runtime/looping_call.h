@@ -82,7 +82,8 @@ struct LoopOptions {
   Failure failure = Failure::kEnds;
   // With kIsReported; null: a line on stderr. Neither report may throw. Both may park.
   std::function<void(const absl::Status&)> report_failure;
-  // Of a fixed interval: a run outlasted it by `by` and cost `skipped` beats; null: only counted.
+  // Of a fixed interval: a run outlasted it by `by` and cost `skipped` beats; null: a line on
+  // stderr.
   std::function<void(absl::Duration by, int64_t skipped)> report_overrun;
   // From the first run on (of a back-off: from the last kReset): a run that would start later is
   // not waited for, the loop ends with kDeadlineExceeded.

@@ -130,6 +130,35 @@ TEST_F(LoopingCallTest, AnOverrunIsReportedAndSkipsTheMissedBeats) {
   EXPECT_EQ(reported, (std::vector<absl::Duration>{15 * kSecond}));
 }
 
+TEST_F(LoopingCallTest, AnOverrunThatNobodyIsToldOfIsLogged) {
+  testing::internal::CaptureStderr();
+  (void)Run([] {
+    int runs = 0;
+    auto loop =
+        LoopingCall::FixedInterval(kSecond,
+                                   [&runs] {
+                                     if (++runs == 1) (void)Sleep(2.5 * kSecond);
+                                     return runs == 1 ? LoopStep::kContinue : LoopStep::kDone;
+                                   },
+                                   {.name = "sweep"});
+    EXPECT_TRUE(loop.Start().ok());
+    EXPECT_TRUE(loop.Wait().ok());
+  });
+  EXPECT_EQ(
+      testing::internal::GetCapturedStderr(),
+      "grove: a run of looping call \"sweep\" outlasted its interval by 1.5s: 2 beats skipped\n");
+}
+
+TEST_F(LoopingCallTest, AFixedIntervalEndsAtItsTotalTimeoutToo) {
+  (void)Run([this] {
+    auto loop =
+        LoopingCall::FixedInterval(10 * kSecond, Noting(100), {.total_timeout = 25 * kSecond});
+    EXPECT_TRUE(loop.Start().ok());
+    EXPECT_TRUE(absl::IsDeadlineExceeded(loop.Wait()));
+  });
+  EXPECT_EQ(at_, (std::vector<double>{0, 10, 20}));
+}
+
 TEST_F(LoopingCallTest, ALoopThatIsAlwaysLateLetsTheOthersRun) {
   (void)Run([this] {
     auto loop = LoopingCall::FixedInterval(kSecond, [this] {

@@ -1,5 +1,7 @@
 #include "runtime/offload.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <exception>
 
@@ -33,6 +35,8 @@ OffloadPool::~OffloadPool() {
 }
 
 absl::Status OffloadPool::Run(absl::FunctionRef<void()> body) {
+  GROVE_CHECK(!ThreadsAreTheParents(),
+              "an OffloadPool was used in a forked child: its threads are the parent's");
   Hub& hub = *Hub::Current();
   Call call{
       .body = body, .hub = hub, .fiber = *hub.running(), .queued_at = Clock::Monotonic().Now()};
@@ -45,9 +49,10 @@ absl::Status OffloadPool::Run(absl::FunctionRef<void()> body) {
     }
     calls_.push_back(&call);
     if (idle_ == 0 && static_cast<int>(threads_.size()) < options_.threads) {
+      process_ = getpid();
       threads_.emplace_back([this] { ThreadLoop(); });
     }
-    work_.notify_one();
+    work_->notify_one();
   }
   Wake wake = Wake::kReady;
   while (!call.finished && wake == Wake::kReady) {
@@ -86,7 +91,7 @@ void OffloadPool::ThreadLoop() {
     {
       std::unique_lock lock(mutex_.native());
       ++idle_;
-      work_.wait(lock, [this] { return stopping_ || !calls_.empty(); });
+      work_->wait(lock, [this] { return stopping_ || !calls_.empty(); });
       --idle_;
       if (calls_.empty()) return;
       call = calls_.front();
@@ -112,7 +117,18 @@ void OffloadPool::ThreadLoop() {
   }
 }
 
+bool OffloadPool::ThreadsAreTheParents() const {
+  const pid_t process = process_;
+  return process != 0 && process != getpid();
+}
+
 void OffloadPool::Stop() {
+  if (ThreadsAreTheParents()) {
+    for (std::thread& thread : threads_) thread.detach();
+    threads_.clear();
+    (void)work_.release();  // its destructor would wait for the threads that wait for it
+    return;
+  }
   std::vector<std::thread> threads;
   {
     const std::lock_guard lock(mutex_);
@@ -124,7 +140,7 @@ void OffloadPool::Stop() {
     }
     calls_.clear();
     threads.swap(threads_);
-    work_.notify_all();
+    work_->notify_all();
   }
   for (std::thread& thread : threads) thread.join();
 }

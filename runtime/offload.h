@@ -2,13 +2,18 @@
 //
 // Threads start with the first call and end with Stop(). A call that is still queued when its fiber
 // is cancelled or timed out is dropped; one that runs is waited for, since it may use the caller's
-// memory. Start it after fork only: threads do not survive one.
+// memory. A forked child has none of the threads: there Run() fails a CHECK instead of waiting for
+// ever, and the pool may die, but not serve. The child makes one of its own.
 #ifndef GROVE_RUNTIME_OFFLOAD_H_
 #define GROVE_RUNTIME_OFFLOAD_H_
 
+#include <sys/types.h>
+
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <type_traits>
@@ -40,7 +45,8 @@ class OffloadPool {
   // still queued and never runs; kResourceExhausted: the queue is full. An exception it throws is
   // thrown here. **Parks.**
   absl::Status Run(absl::FunctionRef<void()> call);
-  // Waits for running calls, drops queued ones (their callers see kCancelled). Not from a fiber.
+  // Waits for running calls, drops queued ones (their callers see kCancelled). Not from a fiber. In
+  // a forked child: forgets the parent's threads.
   void Stop();
 
   // Levels now, and counts since it was made. Any thread.
@@ -62,11 +68,14 @@ class OffloadPool {
   struct Call;
   void ThreadLoop();
   void Finish(Call& call);
+  // Whether a forked child calls. Takes no lock: a thread that the child lacks may hold it.
+  bool ThreadsAreTheParents() const;
 
   const Options options_;
+  std::atomic<pid_t> process_{0};  // whose the threads are; 0: nobody's yet
   mutable ThreadMutex mutex_;
   // Guarded by mutex_.
-  std::condition_variable work_;
+  std::unique_ptr<std::condition_variable> work_ = std::make_unique<std::condition_variable>();
   std::deque<Call*> calls_;
   bool stopping_ = false;
   int idle_ = 0;

@@ -1,11 +1,19 @@
 #include "runtime/offload.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <memory>
 #include <stdexcept>
 #include <thread>
 
+#include "absl/functional/function_ref.h"
 #include "absl/synchronization/notification.h"
 #include "runtime/hub_fixture.h"
+#include "runtime/timeout.h"
 
 namespace grove {
 namespace {
@@ -111,6 +119,52 @@ TEST_F(OffloadTest, StopWaitsForTheRunningCallAndDropsTheQueuedOne) {
     stopper.join();
     EXPECT_EQ(busy.pool.stats().dropped, 1u);
     EXPECT_TRUE(absl::IsCancelled(busy.pool.Run([] { ADD_FAILURE(); })));
+  });
+}
+
+TEST_F(OffloadTest, ACallThatIsTimedOutWhileQueuedNeverRuns) {
+  (void)Run([] {
+    BusyPool busy(10);
+    {
+      Timeout timeout(absl::Seconds(1));
+      EXPECT_TRUE(absl::IsDeadlineExceeded(busy.pool.Run([] { ADD_FAILURE(); })));
+    }
+    EXPECT_EQ(busy.pool.queued(), 0u);
+    EXPECT_EQ(busy.pool.stats().dropped, 1u);
+    busy.release.Notify();
+    EXPECT_TRUE(busy.holder.Join().ok());
+  });
+}
+
+TEST_F(OffloadTest, InAForkedChildItMayDieAndItsOwnServesButTheParentsDoesNot) {
+#if defined(GROVE_TSAN)
+  GTEST_SKIP() << "TSan bears no new threads after a fork";
+#endif
+  (void)Run([] {
+    auto pool = std::make_unique<OffloadPool>(OffloadPool::Options{.threads = 1});
+    EXPECT_TRUE(pool->Run([] {}).ok());
+    const auto in_child = [](absl::FunctionRef<void()> body) {
+      const pid_t child = fork();
+      if (child == 0) {
+        fclose(stderr);
+        alarm(60);  // if it waits for ever after all
+        auto hub = Hub::Create();
+        if (hub.ok()) (void)(*hub)->Run(body);
+        _exit(0);
+      }
+      int status = 0;
+      EXPECT_EQ(waitpid(child, &status, 0), child);
+      return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    };
+    EXPECT_EQ(in_child([&] { (void)pool->Run([] {}); }), 128 + SIGABRT);
+    EXPECT_EQ(in_child([&] {
+                pool = nullptr;
+                int ran = 0;
+                OffloadPool own({.threads = 1});
+                if (!own.Run([&] { ran = 1; }).ok() || ran != 1) _exit(1);
+              }),
+              0);
+    EXPECT_TRUE(pool->Run([] {}).ok());  // the parent's goes on
   });
 }
 

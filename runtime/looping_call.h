@@ -135,6 +135,8 @@ class LoopingCall {
   bool running() const { return fiber_ && !fiber_.ended(); }
   // Called by its own body.
   bool RunsCaller() const;
+  // What it runs on; empty before the first Start().
+  const FiberHandle& fiber() const { return fiber_; }
   const LoopCounts& counts() const;
 
  private:

@@ -19,7 +19,7 @@ class TimedGroup::Child {
     // The closure of a child that could not be spawned dies in its caller, who
     // is no child.
     if (group_ == nullptr || group_->children_.erase(Hub::Current()->running()) == 0) return;
-    group_->child_ended_.Set();
+    group_->changed_.Set();
   }
 
  private:
@@ -54,6 +54,8 @@ absl::Status TimedGroup::Own(std::shared_ptr<LoopingCall> timer, absl::Duration 
                              SourceLocation site) {
   if (absl::Status admitted = Admit(); !admitted.ok()) return admitted;
   if (absl::Status started = timer->Start(initial_delay, site); !started.ok()) return started;
+  // The last thing its fiber does, which ends before anybody hears of it.
+  FiberHandle(timer->fiber()).Link([this](const Fiber&, const absl::Status&) { changed_.Set(); });
   timers_.push_back(std::move(timer));
   return absl::OkStatus();
 }
@@ -88,31 +90,28 @@ absl::Status TimedGroup::Cancel(absl::Duration grace) {
   return Wait();
 }
 
-size_t TimedGroup::ChildrenButCaller() const {
-  return children_.size() - children_.count(Hub::Current()->running());
-}
-
-std::vector<std::shared_ptr<LoopingCall>> TimedGroup::RunningTimers() const {
-  std::vector<std::shared_ptr<LoopingCall>> running;
+bool TimedGroup::HasMember(Fiber* fiber) const {
+  if (children_.contains(fiber)) return true;
   for (const auto& timer : timers_) {
-    if (timer->running() && !timer->RunsCaller()) running.push_back(timer);
+    if (timer->RunsCaller()) return true;
   }
-  return running;
+  return false;
 }
 
 absl::Status TimedGroup::Wait() {
-  for (;;) {
-    const std::vector<std::shared_ptr<LoopingCall>> running = RunningTimers();
-    if (running.empty() && ChildrenButCaller() == 0) return absl::OkStatus();
-    for (const auto& timer : running) {
-      absl::Status waited = timer->Wait();
-      if (timer->running()) return waited;  // the caller's own end of waiting
-    }
-    while (ChildrenButCaller() > 0) {
-      child_ended_.Reset();
-      if (absl::Status waited = child_ended_.Wait(); !waited.ok()) return waited;
-    }
+  const bool member = HasMember(Hub::Current()->running());
+  if (member) {
+    ++waiting_;
+    changed_.Set();
   }
+  absl::Status waited;
+  // To a member, all that wait, itself included, are as good as ended: they wait for it.
+  while (waited.ok() && children() + timers() > (member ? waiting_ : 0)) {
+    changed_.Reset();
+    waited = changed_.Wait();
+  }
+  if (member) --waiting_;
+  return waited;
 }
 
 size_t TimedGroup::timers() const {

@@ -58,8 +58,9 @@ class TimedGroup {
   // cancels those that are left, but not the caller, and waits for them. As
   // Wait() otherwise. **Parks.**
   absl::Status Cancel(absl::Duration grace);
-  // Until no child and no timer is left but the caller. kDeadlineExceeded,
-  // kCancelled of the caller's own leave the rest running. **Parks.**
+  // Until no child and no timer is left; called by one of them: but for those
+  // that wait, too. kDeadlineExceeded, kCancelled of the caller's own leave the
+  // rest running. **Parks.**
   absl::Status Wait();
 
   // Not ended yet.
@@ -72,15 +73,15 @@ class TimedGroup {
   absl::Status Admit();
   absl::Status Own(std::shared_ptr<LoopingCall> timer, absl::Duration initial_delay,
                    SourceLocation site);
-  size_t ChildrenButCaller() const;
-  std::vector<std::shared_ptr<LoopingCall>> RunningTimers() const;
+  bool HasMember(Fiber* fiber) const;
   void CancelMembers();
 
   const size_t members_max_;
   bool stopping_ = false;
   std::unordered_set<Fiber*> children_;  // not ended; each takes itself out
   std::vector<std::shared_ptr<LoopingCall>> timers_;
-  Event child_ended_;
+  size_t waiting_ = 0;  // members in Wait()
+  Event changed_;       // a member has ended, or begun to wait
 };
 
 }  // namespace grove

@@ -115,6 +115,30 @@ TEST_F(TimedGroupTest, AMemberThatWaitsForItsGroupLeavesItselfOut) {
   });
 }
 
+TEST_F(TimedGroupTest, MembersThatWaitForTheirGroupDoNotWaitForEachOther) {
+  (void)Run([this] {
+    TimedGroup group;
+    int waited = 0;
+    const auto wait = [&] {
+      waited += group.Wait().ok();
+      EXPECT_EQ(Elapsed(), 1);
+      return absl::OkStatus();
+    };
+    ASSERT_TRUE(group.Spawn({}, [] { return Sleep(kSecond); }).ok());
+    for (int i = 0; i < 2; ++i) ASSERT_TRUE(group.Spawn({}, wait).ok());
+    ASSERT_TRUE(group
+                    .AddTimer([&] {
+                      return LoopingCall::FixedInterval(kSecond, [&]() -> absl::StatusOr<LoopStep> {
+                        (void)wait();
+                        return LoopStep::kDone;
+                      });
+                    })
+                    .ok());
+    EXPECT_TRUE(group.Wait().ok());
+    EXPECT_EQ(waited, 3);
+  });
+}
+
 TEST_F(TimedGroupTest, ATimeoutOfTheWaiterLeavesTheMembersRunning) {
   (void)Run([this] {
     TimedGroup group;

@@ -63,6 +63,22 @@ TEST_F(DagPoolTest, AWaitingNodeHasNoFiber) {
   });
 }
 
+TEST_F(DagPoolTest, ItemsAreWhatIsSettledWithItsValueOrFailure) {
+  (void)Run([] {
+    Pool pool({}, {{"ten", 10}});
+    ASSERT_TRUE(pool.Spawn("lost", {}, Lost).ok());
+    ASSERT_TRUE(pool.Spawn("waits", {"unknown"}, Sum(1)).ok());
+    EXPECT_TRUE(absl::IsNotFound(pool.Wait("lost").status()));
+    const std::vector<Pool::Item> items = pool.items();
+    ASSERT_EQ(items.size(), 2u);
+    EXPECT_EQ(items[0].key, "lost");
+    EXPECT_TRUE(absl::IsNotFound(items[0].value.status()));
+    EXPECT_EQ(items[1].key, "ten");
+    EXPECT_EQ(*items[1].value, 10);
+    EXPECT_FALSE(pool.Get("waits").has_value());
+  });
+}
+
 TEST_F(DagPoolTest, AFailureFailsTheDependantsAndNamesTheChain) {
   (void)Run([] {
     Pool pool;

@@ -95,6 +95,26 @@ TEST_F(FiberMapTest, StarmapPassesThePartsOfEachItem) {
   });
 }
 
+TEST_F(FiberMapTest, ItsItemsAreMembersOfThePoolThatWaitAllWaitsFor) {
+  (void)Run([this] {
+    FiberPool pool(3);
+    const std::vector<int> items{5, 4, 3};
+    auto map = Imap(pool, items, [](int item) {
+      (void)Sleep(absl::Seconds(item));
+      return item;
+    });
+    {
+      Timeout timeout(absl::Seconds(1));
+      (void)map.Next();  // begins them
+    }
+    EXPECT_EQ(pool.running(), 3);
+    const MonotonicNanos begun = hub_->now();
+    EXPECT_TRUE(pool.WaitAll().ok());
+    EXPECT_EQ(absl::Nanoseconds(hub_->now() - begun), absl::Seconds(4));
+    EXPECT_EQ(Collect(map), (std::vector<int>{5, 4, 3}));
+  });
+}
+
 TEST_F(FiberMapTest, OfNothingItEndsAtOnceAndStaysAtTheEnd) {
   (void)Run([] {
     FiberPool pool(2);

@@ -1,5 +1,7 @@
 #include "runtime/fiber.h"
 
+#include <gmock/gmock.h>
+
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -49,11 +51,17 @@ TEST_F(FiberTest, JoinDeliversAnExceptionAsStatusOrAsThrown) {
 }
 
 TEST_F(FiberTest, CountsAnExceptionNobodyJoined) {
+  testing::internal::CaptureStderr();
   (void)Run([] {
     (void)Spawn("lonely", []() -> absl::Status { throw std::runtime_error("unheard"); });
+    (void)Spawn("odd", []() -> absl::Status { throw 1; });
     Yield();
   });
-  EXPECT_EQ(hub_->Stats().uncaught_exceptions, 1u);
+  EXPECT_EQ(hub_->Stats().uncaught_exceptions, 2u);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              testing::ContainsRegex("exception in fiber \"lonely\": unheard; nobody joined it; "
+                                     "spawned at .*fiber_test.cc:[0-9]+\n"
+                                     ".*exception of unknown type in fiber \"odd\""));
 }
 
 TEST_F(FiberTest, CancelledBeforeItsStartNeverRuns) {
@@ -76,6 +84,42 @@ TEST_F(FiberTest, CancelEndsThisAndEveryLaterPark) {
     Yield();
     child.Cancel();
     EXPECT_TRUE(child.Join().ok());
+  });
+}
+
+TEST_F(FiberTest, TheCancelledOneRunsBeforeACancellerThatYields) {
+  std::vector<std::string> order;
+  (void)Run([&] {
+    auto child = *Spawn("child", [&] {
+      EXPECT_TRUE(absl::IsCancelled(Sleep(absl::Hours(1))));
+      order.push_back("cancelled");
+    });
+    Yield();
+    child.Cancel();
+    order.push_back("goes on");
+    Yield();
+    order.push_back("yielded");
+  });
+  EXPECT_EQ(order, (std::vector<std::string>{"goes on", "cancelled", "yielded"}));
+}
+
+TEST_F(FiberTest, AFiberMayCancelItselfAndHearsOfItAtItsNextPark) {
+  (void)Run([] {
+    auto child = *Spawn("child", []() -> absl::Status {
+      Hub::Current()->running()->Cancel();
+      return Sleep(absl::Hours(1));
+    });
+    EXPECT_TRUE(absl::IsCancelled(child.Join()));
+  });
+}
+
+TEST_F(FiberTest, CancellingOneThatHasEndedChangesNothing) {
+  (void)Run([] {
+    auto child = *Spawn("child", [] {});
+    EXPECT_TRUE(child.Join().ok());
+    child.Cancel();
+    EXPECT_TRUE(child.Join().ok());
+    EXPECT_FALSE(child->cancelled());
   });
 }
 
@@ -162,6 +206,20 @@ TEST_F(SmallHubTest, SpawnFailsAtTheFiberLimitAndWorksAgainBelowIt) {
     EXPECT_TRUE(a.Join().ok());
     a = FiberHandle();
     EXPECT_TRUE(Spawn("c", [] {}).ok());
+  });
+}
+
+TEST_F(FiberTest, AnIdIsNeverUsedAgainThoughAStackIs) {
+  (void)Run([] {
+    auto first = *Spawn("first", [] {});
+    const FiberId id = first->id();
+    const char* const stack = first->stack().low;
+    EXPECT_TRUE(first.Join().ok());
+    first = FiberHandle();
+    auto second = *Spawn("second", [] {});
+    EXPECT_EQ(second->stack().low, stack);
+    EXPECT_GT(second->id(), id);
+    EXPECT_TRUE(second.Join().ok());
   });
 }
 

@@ -82,6 +82,32 @@ TEST_F(ResourcePoolTest, AFailureToMakeOneCostsNoPlace) {
   });
 }
 
+TEST_F(ResourcePoolTest, ATimeoutWhileOneIsMadeOrWaitedForCostsNoPlace) {
+  (void)Run([this] {
+    Pool::Options options = Numbers();
+    options.max = 1;
+    absl::Duration takes = absl::Seconds(5);
+    options.create = [&]() -> absl::StatusOr<int> {
+      if (absl::Status slept = Sleep(takes); !slept.ok()) return slept;
+      return ++made_;
+    };
+    Pool pool(std::move(options));
+    const auto take = [&pool] {
+      Timeout timeout(absl::Seconds(1));
+      return pool.Take().status();
+    };
+    EXPECT_TRUE(absl::IsDeadlineExceeded(take()));  // in create
+    EXPECT_EQ(pool.size(), 0);
+    takes = absl::ZeroDuration();
+    {
+      auto lease = *pool.Take();
+      EXPECT_TRUE(absl::IsDeadlineExceeded(take()));  // for the one that is lent
+      EXPECT_EQ(pool.waiting(), 0u);
+    }
+    EXPECT_EQ(**pool.Take(), 1);
+  });
+}
+
 TEST_F(ResourcePoolTest, IdleAndAgeLimitsHoldAtTheirBoundAndMinIsSparedOfTheFirst) {
   (void)Run([this] {
     Pool::Options options = Numbers();

@@ -84,6 +84,23 @@ TEST_F(ConnectionTest, KeepsAnOldClientsConnectionOnDemandOnly) {
   });
 }
 
+TEST_F(ConnectionTest, NamesUpgradeAmongTheConnectionsOptions) {
+  Handle("GET", "/new", [](Request&, Response& response) {
+    response.Add("Upgrade", "websocket");
+    return response.Send(426, "text/plain", "");
+  });
+  Run([&] {
+    Client client = Connect();
+    const std::string going_on = client.Ask("GET /new HTTP/1.1\r\nHost: a\r\n\r\n");
+    EXPECT_THAT(going_on, HasSubstr("\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"));
+    client.Send("GET /new HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    EXPECT_THAT(client.ReadAll(), HasSubstr("\r\nConnection: close, Upgrade\r\n"));
+    Client old = Connect();
+    old.Send("GET /new HTTP/1.0\r\n\r\n");
+    EXPECT_THAT(old.ReadAll(), HasSubstr("\r\nConnection: close\r\n")) << "it knows none";
+  });
+}
+
 TEST_F(ConnectionTest, AnswersAFailureWithTheFieldsThatStandAlways) {
   Handle("GET", "/fail", [](Request&, Response& response) {
     response.Add("X-Own", "1");

@@ -14,7 +14,7 @@ constexpr size_t kReadBytes = 16 * 1024;
 
 bool IsFramingField(std::string_view name) {
   return EqualsIgnoreCase(name, "transfer-encoding") || EqualsIgnoreCase(name, "keep-alive") ||
-         EqualsIgnoreCase(name, "trailer") || EqualsIgnoreCase(name, "upgrade");
+         EqualsIgnoreCase(name, "trailer");
 }
 
 }  // namespace

@@ -165,7 +165,9 @@ class Response {
   int status() const { return status_; }
   // Names and values are checked: control characters are a programming error answered with 500.
   // Content-Length declares the length of a streamed body; "Connection: close" ends the connection
-  // after this response. Other framing fields are the wire form's own: adding one is an error too.
+  // after this response. Upgrade says what else could be spoken (with 426); its option in
+  // Connection comes by itself. Other framing fields are the wire form's own: adding one is an
+  // error too.
   void Add(std::string_view name, std::string_view value);
 
   // As Add, for middleware: the field also stands on the answer to a handler that fails.

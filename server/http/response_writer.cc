@@ -65,6 +65,8 @@ absl::Status ResponseWriter::Read(Fields fields, Said& said) {
       said.content_length = length;
     } else if (EqualsIgnoreCase(name, "connection")) {
       said.close = true;  // Response::Add takes no other value
+    } else if (EqualsIgnoreCase(name, "upgrade")) {
+      said.upgrade = true;
     } else if (EqualsIgnoreCase(name, "date")) {
       said.date = true;
     } else if (EqualsIgnoreCase(name, "server")) {
@@ -108,7 +110,9 @@ void ResponseWriter::WriteHead(int status, Fields fields, const Said& said,
   for (const auto& [name, value] : fields) {
     if (!IsOurs(name)) p = PutField(p, name, value);
   }
-  if (!keep_alive_) {
+  if (said.upgrade && version_minor_ > 0) {  // hop-by-hop: to be named here (RFC 9110, 7.8)
+    p = Put(p, keep_alive_ ? "Connection: Upgrade\r\n" : "Connection: close, Upgrade\r\n");
+  } else if (!keep_alive_) {
     p = Put(p, "Connection: close\r\n");
   } else if (version_minor_ == 0) {
     p = Put(p, "Connection: keep-alive\r\n");
@@ -248,7 +252,7 @@ absl::StatusOr<Transport*> ResponseWriter::Switch(std::string_view protocol, Fie
   block.Append(protocol);
   block.Append("\r\nConnection: Upgrade\r\n");
   for (const auto& [name, value] : fields) {
-    if (IsOurs(name)) continue;
+    if (IsOurs(name) || EqualsIgnoreCase(name, "upgrade")) continue;
     char* p = block.Reserve(name.size() + value.size() + 4);
     block.Commit(PutField(p, name, value));
   }

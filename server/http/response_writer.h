@@ -81,6 +81,7 @@ class ResponseWriter final : public ResponseSink {
   struct Said {
     std::optional<uint64_t> content_length;
     bool close = false;
+    bool upgrade = false;
     bool date = false;
     bool server = false;
     size_t bytes = 0;

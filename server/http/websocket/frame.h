@@ -33,9 +33,10 @@ inline constexpr uint16_t kCloseInternalError = 1011;
 inline constexpr uint16_t kCloseNoCode = 1005;    // a close frame without a code
 inline constexpr uint16_t kCloseAbnormal = 1006;  // no close frame
 
-// Whether a close frame may carry it: 1000 to 1003, 1007 to 1011 and 3000 to 4999.
+// Whether a close frame may carry it: 1000 to 1003, 1007 to 1014 and 3000 to 4999. IANA's registry
+// has added 1012 (restart), 1013 (try again later) and 1014 (bad gateway) to RFC 6455's.
 inline bool IsSendableCloseCode(uint16_t code) {
-  return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1011) ||
+  return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) ||
          (code >= 3000 && code <= 4999);
 }
 

@@ -150,7 +150,7 @@ MessageReader::Event MessageReader::EndClose() {
     if (!IsSendableCloseCode(close.code)) {
       return Fail(kCloseProtocolError, "Unexpected close status code.");
     }
-    if (!IsUtf8(close.reason)) return Fail(kCloseProtocolError, "A close reason is not UTF-8.");
+    if (!IsUtf8(close.reason)) return Fail(kCloseInvalidPayload, "A close reason is not UTF-8.");
   }
   ended_ = Event::kClose;
   close_ = std::move(close);

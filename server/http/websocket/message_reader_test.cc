@@ -123,12 +123,12 @@ TEST(MessageReader, ReadsACloseAndNothingAfterIt) {
 
 TEST(MessageReader, RefusesACloseOfOneByteOrWithAReasonThatIsNotUtf8) {
   EXPECT_EQ(Transcript(ClientFrame(0x88, "x")), Lines{"fail 1002"});
-  EXPECT_EQ(Transcript(ClientClose(1000, "\xce\xba\xff")), Lines{"fail 1002"});
+  EXPECT_EQ(Transcript(ClientClose(1000, "\xce\xba\xff")), Lines{"fail 1007"});
 }
 
 TEST(MessageReader, TakesExactlyTheCloseCodesThatMayBeSent) {
   for (int code = 0; code <= 5001; ++code) {
-    const bool may = (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1011) ||
+    const bool may = (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) ||
                      (code >= 3000 && code <= 4999);
     const std::string line = may ? "close " + std::to_string(code) + " " : "fail 1002";
     ASSERT_EQ(Transcript(ClientClose(static_cast<uint16_t>(code))), Lines{line});

@@ -17,7 +17,6 @@ namespace grove::http {
 
 using websocket::kCloseGoingAway;
 using websocket::kCloseInternalError;
-using websocket::kCloseNoCode;
 using websocket::kCloseNormal;
 using websocket::MessageReader;
 using websocket::Opcode;
@@ -165,7 +164,7 @@ void WebSocket::CloseTimer::Fire(Timer& timer) {
 }
 
 void WebSocket::CloseSoon(uint16_t code) {
-  if (close_sent_ || (closer_ && !closer_.ended())) return;
+  if (closing() || (closer_ && !closer_.ended())) return;
   absl::StatusOr<FiberHandle> closer =
       Spawn("http.websocket.close", [this, code] { SendClose(code, {}).IgnoreError(); });
   if (closer.ok()) {
@@ -235,8 +234,8 @@ bool WebSocket::TakeInput() {
       case MessageReader::Event::kClose:
         AwaitAnswers();
         peer_close_ = reader_.close();
-        SendClose(peer_close_.code == kCloseNoCode ? kCloseNormal : peer_close_.code, {})
-            .IgnoreError();
+        // As it came, also without a code (RFC 6455, 5.5.1): browsers report what we answer.
+        SendClose(peer_close_.code, peer_close_.reason).IgnoreError();
         End(absl::OkStatus());
         return false;
       case MessageReader::Event::kFailed:
@@ -332,7 +331,10 @@ Handler WebSocketHandler(WebSocketOptions options, WebSocketFunction function) {
     const websocket::Handshake handshake = websocket::CheckHandshake(request, options.handshake);
     if (handshake.status != 101) {
       if (handshake.status == 405) response.Add("Allow", "GET");
-      if (handshake.status == 426) response.Add("Sec-WebSocket-Version", "13");
+      if (handshake.status == 426) {
+        response.Add("Upgrade", "websocket");  // a 426 says to what (RFC 9110, 15.5.22)
+        response.Add("Sec-WebSocket-Version", "13");
+      }
       return response.Send(handshake.status, "text/plain", handshake.reason + "\r\n");
     }
     response.Add("Sec-WebSocket-Accept", handshake.accept);

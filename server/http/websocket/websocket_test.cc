@@ -71,7 +71,7 @@ TEST_F(WebSocketTest, EchoesTextAndBinaryAndCloses) {
     client.Send(ClientFrame(0x81, "Hello") + ClientFrame(0x82, "\xff"));
     EXPECT_EQ(client.ReadUntil("\xff"), Unmasked(0x81, "Hello") + Unmasked(0x82, "\xff"));
     client.Send(ClientClose(1000, "done"));
-    EXPECT_EQ(Finish(client), CloseFrame(1000, ""));
+    EXPECT_EQ(Finish(client), CloseFrame(1000, "done"));
   });
   EXPECT_EQ(stats_.handler_failures, 0u);
   EXPECT_EQ(stats_.ResponsesWith(101), 1u);
@@ -83,7 +83,7 @@ TEST_F(WebSocketTest, ReadsFramesThatCameWithTheHandshake) {
     Client client = Connect();
     client.Send(Opening() + ClientFrame(0x81, "early") + ClientFrame(0x88, ""));
     EXPECT_EQ(client.ReadAll(), absl::StrCat(std::string(kSwitched), "\r\n",
-                                             Unmasked(0x81, "early"), CloseFrame(1000, "")));
+                                             Unmasked(0x81, "early"), Unmasked(0x88, "")));
   });
 }
 
@@ -100,7 +100,7 @@ TEST_F(WebSocketTest, OpensBehindPipelinedRequestsAndByteByByte) {
     const std::string all = client.ReadAll();
     EXPECT_TRUE(all.starts_with("HTTP/1.1 200 OK\r\n")) << all;
     EXPECT_TRUE(all.ends_with(
-        absl::StrCat(std::string(kSwitched), "\r\n", Unmasked(0x81, "slow"), CloseFrame(1000, ""))))
+        absl::StrCat(std::string(kSwitched), "\r\n", Unmasked(0x81, "slow"), Unmasked(0x88, ""))))
         << all;
   });
 }
@@ -116,6 +116,8 @@ TEST_F(WebSocketTest, RefusesOtherRequestsAndGoesOnWithHttp) {
     const std::string answer = client.Ask(old);
     EXPECT_EQ(StatusOf(answer), "HTTP/1.1 426 Upgrade Required");
     EXPECT_NE(answer.find("Sec-WebSocket-Version: 13\r\n"), std::string::npos);
+    EXPECT_NE(answer.find("\r\nUpgrade: websocket\r\n"), std::string::npos);
+    EXPECT_NE(answer.find("\r\nConnection: Upgrade\r\n"), std::string::npos);
     std::string post = Opening();
     post.replace(0, 3, "PUT");
     EXPECT_NE(client.Ask(post).find("Allow: GET\r\n"), std::string::npos);
@@ -193,6 +195,16 @@ TEST_F(WebSocketTest, TellsTheFunctionThatTheClientIsGone) {
   EXPECT_EQ(stats_.handler_failures, 0u);
 }
 
+TEST_F(WebSocketTest, SaysNothingToAClientThatLeftWithoutACloseFrame) {
+  RouteEcho();
+  Run([&] {
+    Client client = Open();
+    ASSERT_TRUE(client.socket().ShutdownWrite().ok());
+    EXPECT_EQ(Finish(client), "") << "1011 would blame the function";
+  });
+  EXPECT_EQ(last_.code(), absl::StatusCode::kUnavailable) << last_;
+}
+
 TEST_F(WebSocketTest, ClosesWith1011WhenTheFunctionFailsOrThrows) {
   std::string how;
   Route([&](WebSocket&, const Request&) -> absl::Status {
@@ -250,7 +262,7 @@ TEST_F(WebSocketTest, KnowsWhatTheClientSaidAtTheEnd) {
   Run([&] {
     Client client = Open();
     client.Send(ClientClose(3999, "why"));
-    EXPECT_EQ(Finish(client), CloseFrame(3999, ""));
+    EXPECT_EQ(Finish(client), CloseFrame(3999, "why"));
   });
   EXPECT_EQ(said.code, 3999);
   EXPECT_EQ(said.reason, "why");
@@ -330,7 +342,7 @@ TEST_F(WebSocketTest, KeepsAClientThatAnswersPings) {
       client.Send(ClientFrame(0x8a, ""));
     }
     client.Send(ClientFrame(0x88, ""));
-    EXPECT_TRUE(Finish(client).ends_with(CloseFrame(1000, "")));
+    EXPECT_TRUE(Finish(client).ends_with(Unmasked(0x88, "")));
   });
 }
 
@@ -387,7 +399,7 @@ TEST_F(WebSocketTest, StopsReadingWhileTheFunctionTakesNothing) {
     EXPECT_LT(stats_.bytes_in, 1'000'000u);
     go.Set();
     EXPECT_TRUE(sender.Join().ok());
-    EXPECT_EQ(Finish(client), CloseFrame(1000, ""));
+    EXPECT_EQ(Finish(client), Unmasked(0x88, ""));
   });
   EXPECT_EQ(received, 200);
 }
@@ -422,7 +434,7 @@ TEST_F(WebSocketTest, CompressesIfTheClientOffersIt) {
     EXPECT_EQ(got[0], '\xc1');
     EXPECT_LT(got.size(), 30u);
     client.Send(ClientFrame(0x88, ""));
-    EXPECT_EQ(Finish(client), CloseFrame(1000, ""));
+    EXPECT_EQ(Finish(client), Unmasked(0x88, ""));
   });
 }
 

@@ -59,10 +59,12 @@ bool IsIpLiteral(std::string_view text) {
 
 bool IsPort(std::string_view port) {
   if (port.size() > 5) return false;
+  unsigned number = 0;
   for (const char c : port) {
     if (!IsDigit(c)) return false;
+    number = number * 10 + (c - '0');
   }
-  return true;
+  return number <= 65535;
 }
 
 // Path and query of an origin form, or of what follows an authority.
@@ -76,6 +78,16 @@ inline void SplitPath(std::string_view text, Target& parsed) {
   parsed.query = query.substr(0, query.find('#'));
 }
 
+// *( unreserved / pct-encoded / sub-delims / ":" ) (RFC 3986, 3.2.1). An "@" or "\\" in it would
+// let another recipient see another host.
+bool IsUserinfo(std::string_view text) {
+  const char* const end = text.data() + text.size();
+  for (const char* p = text.data(); p != end; ++p) {
+    if (*p == '%' ? !IsEscape(p, end) : *p != ':' && !IsRegNameChar(*p)) return false;
+  }
+  return true;
+}
+
 bool ParseAbsolute(std::string_view target, Target& parsed) {
   const size_t colon = target.find("://");
   if (colon == std::string_view::npos) return false;
@@ -85,6 +97,7 @@ bool ParseAbsolute(std::string_view target, Target& parsed) {
   const size_t slash = std::min(rest.find_first_of("/?#"), rest.size());
   std::string_view authority = rest.substr(0, slash);
   if (const size_t at = authority.rfind('@'); at != std::string_view::npos) {
+    if (!IsUserinfo(authority.substr(0, at))) return false;
     authority.remove_prefix(at + 1);
   }
   if (authority.empty() || authority.front() == ':' || !IsValidHost(authority)) return false;

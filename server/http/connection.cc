@@ -64,6 +64,13 @@ Request MakeRequest(const RequestHead& head, std::string_view peer, std::string_
 }
 
 }  // namespace
+// Of what was read of a head; as far as it came.
+std::string_view RequestLineOf(std::string_view unread) {
+  std::string_view line = unread.substr(0, kRequestLineBytesMax);
+  while (line.starts_with("\r\n")) line.remove_prefix(2);
+  return line.substr(0, line.find_first_of("\r\n"));
+}
+
 
 Connection::Connection(Socket socket, const Ingress* ingress, const ServerOptions& options,
                        const Router& router, StandingFields& standing, ServerStats& stats,
@@ -364,7 +371,8 @@ bool Connection::Conclude() {
 
 void Connection::Refuse(const Refusal& refusal, const RequestHead* head) {
   ++stats_.refused;
-  writer_.Start(/*head_request=*/false, /*version_minor=*/1);
+  const std::string_view line = RequestLineOf(wire_.input().unread());
+  writer_.Start(/*head_request=*/line.starts_with("HEAD "), /*version_minor=*/1);
   const std::pair<std::string, std::string> close[] = {{"Connection", "close"}};
   std::string body(ReasonPhrase(refusal.status));
   body.append(": ").append(refusal.reason).append("\r\n");
@@ -401,9 +409,7 @@ void Connection::Note(const Request& request, std::string_view refused_line, boo
 // The parser's views may be of another request, so the line is looked for anew. Some clients end a
 // body with a line end too many and leave: that is no request.
 void Connection::NoteUnparsed(bool complete) {
-  std::string_view line = wire_.input().unread().substr(0, kRequestLineBytesMax);
-  while (line.starts_with("\r\n")) line.remove_prefix(2);
-  line = line.substr(0, line.find_first_of("\r\n"));
+  const std::string_view line = RequestLineOf(wire_.input().unread());
   if (line.empty() && writer_.status() == 0) return;
   const std::string_view method = line.substr(0, line.find(' '));
   RequestHead head{.method = method};

@@ -3,12 +3,14 @@
 #include <stdexcept>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "server/http/server_fixture.h"
 
 namespace grove::http {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -249,6 +251,22 @@ TEST_F(ConnectionTest, SendsNoBodyAndNoLengthWith204And304) {
   });
 }
 
+TEST_F(ConnectionTest, SendsNoBodyWith205) {
+  Handle("GET", "/sent",
+         [](Request&, Response& response) { return response.Send(205, "", "must not be seen"); });
+  Handle("GET", "/written", [](Request&, Response& response) {
+    response.set_status(205);
+    return response.Write("must not be seen");
+  });
+  Run([&] {
+    Client client = Connect();
+    for (const char* path : {"/sent", "/written"}) {
+      EXPECT_EQ(WithoutDate(client.Ask(absl::StrCat("GET ", path, " HTTP/1.1\r\nHost: a\r\n\r\n"))),
+                "HTTP/1.1 205 Reset Content\r\nServer: grove\r\nContent-Length: 0\r\n\r\n");
+    }
+  });
+}
+
 TEST_F(ConnectionTest, InvitesTheBodyAtTheFirstRead) {
   Run([&] {
     Client client = Connect();
@@ -314,6 +332,18 @@ TEST_F(ConnectionTest, RefusesAndClosesInTheParsersWords) {
     }
     EXPECT_EQ(stats_.refused, std::size(streams));
     for (const auto& [stream, status] : streams) EXPECT_GT(stats_.ResponsesWith(status), 0);
+  });
+}
+
+TEST_F(ConnectionTest, RefusesAHeadWithoutABody) {
+  Run([&] {
+    for (const char* request :
+         {"HEAD / HTTP/1.1\r\n\r\n", "\r\nHEAD / HTTP/2.0\r\n",
+          "HEAD / HTTP/1.1\r\nHost: a\r\nContent-Length: 999999999\r\n\r\n"}) {
+      Client client = Connect();
+      client.Send(request);
+      EXPECT_THAT(client.ReadAll(), AllOf(HasSubstr("Content-Length: "), EndsWith("\r\n\r\n")));
+    }
   });
 }
 

@@ -34,6 +34,11 @@ bool HasNoBody(int status) {
   return status == 204 || status == 304;
 }
 
+// What tells a client to clear its form has nothing to show in its place (RFC 9110, 15.3.6).
+bool IsEmpty(int status) {
+  return status == 205;
+}
+
 bool IsOurs(std::string_view name) {
   return EqualsIgnoreCase(name, "content-length") || EqualsIgnoreCase(name, "connection");
 }
@@ -78,7 +83,7 @@ absl::Status ResponseWriter::Read(Fields fields, Said& said) {
 
 void ResponseWriter::Decide(int status, const Said& said,
                             const std::optional<uint64_t>& body_bytes) {
-  bodiless_ = head_request_ || HasNoBody(status);
+  bodiless_ = head_request_ || HasNoBody(status) || IsEmpty(status);
   left_ = body_bytes.value_or(0);
   keep_alive_ = !said.close && connection_.MayKeepAlive();
   if (HasNoBody(status)) {
@@ -133,6 +138,7 @@ absl::Status ResponseWriter::Begin(int status, Fields fields, std::optional<size
   if (absl::Status read = Read(fields, said); !read.ok()) return read;
   std::optional<uint64_t> length = said.content_length;
   if (!length.has_value() && body_bytes.has_value()) length = *body_bytes;
+  if (IsEmpty(status)) length = 0;
   Decide(status, said, length);
   WriteHead(status, fields, said, {}, length);
   return output_.FlushSoon();
@@ -272,7 +278,7 @@ absl::Status ResponseWriter::Send(int status, Fields fields, std::string_view co
   if (!fields.empty()) {
     if (absl::Status read = Read(fields, said); !read.ok()) return read;
   }
-  const std::optional<uint64_t> length = body.size();
+  const std::optional<uint64_t> length = IsEmpty(status) ? 0 : body.size();
   Decide(status, said, length);
   WriteHead(status, fields, said, content_type, length);
   complete_ = true;

@@ -109,7 +109,7 @@ class ResponseWriter final : public ResponseSink {
   bool begun_ = false;
   bool complete_ = false;
   bool keep_alive_ = true;
-  bool bodiless_ = false;  // whatever the fields say: HEAD, 204, 304
+  bool bodiless_ = false;  // whatever the fields say: HEAD, 204, 205, 304
   Delimiter delimiter_ = Delimiter::kNone;
   uint64_t left_ = 0;  // of a body with a length
   int status_ = 0;

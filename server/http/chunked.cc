@@ -165,4 +165,14 @@ void ChunkedDecoder::CollectTrailers() {
   }
 }
 
+bool IsMalformedChunked(std::string_view bytes) {
+  ChunkedDecoder decoder;
+  ChunkedDecoder::Event event;
+  std::string_view data;
+  do {
+    event = decoder.Next(bytes, bytes.size(), data);
+  } while (event == ChunkedDecoder::Event::kData);
+  return event == ChunkedDecoder::Event::kBad;
+}
+
 }  // namespace grove::http

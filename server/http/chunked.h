@@ -57,6 +57,9 @@ class ChunkedDecoder {
   std::vector<Field> trailers_;
 };
 
+// Whether no chunked body begins with `bytes`: more of them would not help.
+bool IsMalformedChunked(std::string_view bytes);
+
 }  // namespace grove::http
 
 #endif  // GROVE_SERVER_HTTP_CHUNKED_H_

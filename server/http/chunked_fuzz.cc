@@ -77,5 +77,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
                             return size_t{1} + (state >> 24) % 32;
                           }),
           "in pieces");
+  Require((whole.end == ChunkedDecoder::Event::kBad) == IsMalformedChunked(stream),
+          "ahead of its reader");
   return 0;
 }

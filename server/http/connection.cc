@@ -14,6 +14,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "runtime/hub.h"
+#include "server/http/chunked.h"
 #include "server/http/retry_delay.h"
 
 namespace grove::http {
@@ -63,7 +64,6 @@ Request MakeRequest(const RequestHead& head, std::string_view peer, std::string_
           .client = client};
 }
 
-}  // namespace
 // Of what was read of a head; as far as it came.
 std::string_view RequestLineOf(std::string_view unread) {
   std::string_view line = unread.substr(0, kRequestLineBytesMax);
@@ -71,6 +71,7 @@ std::string_view RequestLineOf(std::string_view unread) {
   return line.substr(0, line.find_first_of("\r\n"));
 }
 
+}  // namespace
 
 Connection::Connection(Socket socket, const Ingress* ingress, const ServerOptions& options,
                        const Router& router, StandingFields& standing, ServerStats& stats,
@@ -265,6 +266,12 @@ bool Connection::Serve() {
   }
   if (parser_.framing().content_length() > options_.body_max_bytes) {
     Refuse({413, "the request's body is too long"}, &head);
+    return false;
+  }
+  // As far as it is there; else a handler that does not read it would have answered well.
+  if (parser_.framing().body() == BodyKind::kChunked &&
+      IsMalformedChunked(wire_.input().unread().substr(parser_.head_bytes()))) {
+    Refuse({400, "malformed chunked body"}, &head);
     return false;
   }
   ++stats_.requests;

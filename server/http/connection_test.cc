@@ -372,6 +372,27 @@ TEST_F(ConnectionTest, AnswersAMalformedChunkWith400) {
   });
 }
 
+TEST_F(ConnectionTest, RefusesAMalformedChunkThatIsThereBeforeAnybodyAnswers) {
+  Handle("POST", "/", [](Request&, Response& response) { return response.Send(200, "", "hello"); });
+  const std::string head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+  Run([&] {
+    for (const char* body : {"zz\r\n", "1\r\nab\r\n", "0\r\nHost: b\r\n\r\n"}) {
+      Client client = Connect();
+      client.Send(head + body + kGet);
+      EXPECT_EQ(StatusOf(client.ReadAll()), "HTTP/1.1 400 Bad Request");
+    }
+    for (const char* body : {"", "1", "1\r\na", "1\r\na\r\n0\r\n"}) {
+      Client client = Connect();
+      EXPECT_THAT(client.Ask(head + body), EndsWith("hello"));
+    }
+    // A later one, found amid the bytes that nobody wanted: no request stands behind it.
+    Client client = Connect();
+    EXPECT_THAT(client.Ask(head), EndsWith("hello"));
+    client.Send(std::string("zz\r\n") + kGet);
+    EXPECT_EQ(client.ReadAll(), "");
+  });
+}
+
 TEST_F(ConnectionTest, TellsASlowClientThatItsHeadOrBodyCameTooLate) {
   options_.header_timeout = absl::Milliseconds(1);
   options_.io_timeout = absl::Milliseconds(1);

@@ -261,6 +261,8 @@ absl::Status Router::Answer(int status, const std::set<std::string>& allow, Requ
                             Response& response) const {
   const Handler answer = [&](Request&, Response& out) {
     if (!allow.empty()) out.Add("Allow", absl::StrJoin(allow, ", "));
+    // As for every request that is refused for its form.
+    if (status == 400) out.Add("Connection", "close");
     if (status == 204) return out.Send(204, "", "");
     return out.Send(status, "text/plain", std::string(ReasonPhrase(status)).append("\r\n"));
   };

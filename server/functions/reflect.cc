@@ -1,20 +1,37 @@
 #include "server/functions/reflect.h"
 
+#include <cstdint>
 #include <span>
 #include <string>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "server/functions/json_input.h"
+#include "server/http/websocket/utf8.h"
 
 namespace grove {
 namespace {
 
 using nlohmann::json;
 
+// As JSON can say it: what is no UTF-8 as ISO 8859-1, which obs-text was once meant to be
+// (RFC 9110, 5.5), so that its bytes can be told.
+std::string Text(std::string_view bytes) {
+  if (http::websocket::IsUtf8(bytes)) return std::string(bytes);
+  std::string text;
+  for (const char c : bytes) {
+    const auto byte = static_cast<uint8_t>(c);
+    if (byte >= 0x80) text.push_back(static_cast<char>(0xc0 | byte >> 6));
+    text.push_back(byte < 0x80 ? c : static_cast<char>(0x80 | (byte & 0x3f)));
+  }
+  return text;
+}
+
 json Pairs(std::span<const http::Field> fields) {
   json pairs = json::array();
-  for (const http::Field& field : fields) pairs.push_back(json::array({field.name, field.value}));
+  for (const http::Field& field : fields) {
+    pairs.push_back(json::array({field.name, Text(field.value)}));
+  }
   return pairs;
 }
 
@@ -30,9 +47,9 @@ absl::Status Reflect(http::Request& request, http::Response& response) {
   // In this order in the text, too.
   nlohmann::ordered_json answer;
   answer["method"] = request.method;
-  answer["target"] = request.target;
-  answer["path"] = request.path;
-  answer["query"] = request.query;
+  answer["target"] = Text(request.target);
+  answer["path"] = Text(request.path);
+  answer["query"] = Text(request.query);
   answer["version"] = absl::StrCat("1.", request.version_minor);
   answer["headers"] = Pairs(request.fields);
   answer["trailers"] = Pairs(request.trailers);

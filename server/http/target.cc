@@ -88,7 +88,7 @@ bool IsUserinfo(std::string_view text) {
   return true;
 }
 
-bool ParseAbsolute(std::string_view target, Target& parsed) {
+bool ParseAbsolute(std::string_view method, std::string_view target, Target& parsed) {
   const size_t colon = target.find("://");
   if (colon == std::string_view::npos) return false;
   const std::string_view scheme = target.substr(0, colon);
@@ -102,7 +102,10 @@ bool ParseAbsolute(std::string_view target, Target& parsed) {
   }
   if (authority.empty() || authority.front() == ':' || !IsValidHost(authority)) return false;
   SplitPath(rest.substr(slash), parsed);
-  if (parsed.path.empty()) parsed.path = "/";
+  if (parsed.path.empty()) {
+    // Without path and query, OPTIONS asks about the server (RFC 9112, 3.2.4).
+    parsed.path = method == "OPTIONS" && slash == rest.size() ? "*" : "/";
+  }
   parsed.authority = authority;
   return true;
 }
@@ -123,7 +126,7 @@ bool ParseTarget(std::string_view method, std::string_view target, Target& parse
     SplitPath(target, parsed);
     return true;
   }
-  if (target != "*") return ParseAbsolute(target, parsed);
+  if (target != "*") return ParseAbsolute(method, target, parsed);
   parsed.path = target;
   return method == "OPTIONS";
 }

@@ -9,7 +9,7 @@
 namespace grove::http {
 
 struct Target {
-  std::string_view path;       // "*" of the asterisk form; empty of the authority form
+  std::string_view path;       // "*" of the asterisk form or its like; empty of the authority form
   std::string_view query;      // without '?'; a fragment belongs to neither
   std::string_view authority;  // of the absolute and authority forms, without userinfo
 };

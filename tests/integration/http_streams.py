@@ -11,6 +11,8 @@ import collections
 Case = collections.namedtuple('Case', 'name stream answers seen')
 
 CASES = []
+# Answered like this only if all of it is there at once.
+AT_ONCE = []
 # Stands behind every stream: whether it is answered shows what the server made of the end before.
 NEXT = b'GET /hello HTTP/1.1\r\nHost: next\r\n\r\n'
 
@@ -31,6 +33,11 @@ def last(name, stream, status=200, **seen):
 
 def bad(name, stream, status=400):
     last(name, stream, status)
+
+
+def bad_at_once(name, stream):
+    """A request that is refused if what is wrong with it is there when its handler would begin."""
+    AT_ONCE.append(Case(name, stream + NEXT, [400], {}))
 
 
 def unfinished(name, stream):
@@ -120,19 +127,24 @@ for target, path, query in (
         ('/x/../reflect', '/x/../reflect', ''), ('/%72eflect', '/%72eflect', ''),
         ('http://b/reflect?q', '/reflect', 'q'), ('HTTP://B:80/reflect', '/reflect', ''),
         ('http://[::1]:80/reflect', '/reflect', ''), ('https://b/reflect', '/reflect', ''),
-        ('http://b/reflect#f', '/reflect', ''), ('http://b:/reflect', '/reflect', '')):
+        ('http://b/reflect#f', '/reflect', ''), ('http://b:/reflect', '/reflect', ''),
+        ('http://u:p%40@b/reflect?@', '/reflect', '@'), ('http://@b/reflect', '/reflect', '')):
     ok(f'target {target!r}', get(target), target=target, path=path, query=query)
 for target in ('reflect', '*', '?a', '#a', 'a:80', 'ftp://b/reflect', 'http:/reflect', 'http:reflect', 'http://',
                'http:///reflect', 'http://b c/', 'http://b:x/', 'http://b:123456/', 'http://[::1/', 'http://:80/',
                'http://b\\c/', 'file:///etc/passwd', 'urn:a', '\\reflect', '..', './reflect', 'http://b%zz/',
-               'http://[::1]x/', 'http://[zz]/', 'http://b<c/', '://b/', '\u00e9'):
+               'http://[::1]x/', 'http://[zz]/', 'http://b<c/', '://b/', '\u00e9', 'http://a@b@c/reflect', 'http://a\\@b/reflect',
+               'http://%zz@b/reflect', 'http://a@/reflect', 'http://b:65536/reflect', 'http:\\\\b/reflect', 'ws://b/reflect'):
     bad(f'target {target!r}', get(target))
 for target in ('/%00', '/%zz', '/%', '/%2', '/..', '/../reflect', '/%2e%2e/reflect', '/a/../../reflect'):
-    case(f'path {target}', get(target) + NEXT, [400, 200])
+    bad(f'path {target}', get(target))
 for target in ('//', '/reflect/', '//reflect', '/REFLECT', '/a%2freflect', '/reflect%2f', '/reflect%20', '/reflect;a=b',
                'http://b', 'http://b?reflect', '/\u00e9', '/reflect%3f'):
     case(f'path {target}', get(target) + NEXT, [404, 200])
+ok('bytes that are no UTF-8', request(b'X: \xe9', line=b'GET /reflect?\xff HTTP/1.1'), query='\xff', headers=[['Host', 'a'], ['X', '\xe9']])
 case('OPTIONS *', request(line='OPTIONS * HTTP/1.1') + NEXT, [204, 200])
+case('OPTIONS of an authority alone', request(line='OPTIONS http://b HTTP/1.1') + NEXT, [204, 200])
+case('OPTIONS of a path that is not', request(line='OPTIONS http://b/ HTTP/1.1') + NEXT, [404, 200])
 bad('CONNECT', request(line='CONNECT a:443 HTTP/1.1'), 501)
 for target in ('a', '/', 'http://a/', 'a:', ':80', 'a:x', '*', 'u@a:1'):
     bad(f'CONNECT {target}', request(line=f'CONNECT {target} HTTP/1.1'))
@@ -239,6 +251,12 @@ for name in ('Transfer-Encoding : chunked', 'Transfer-Encoding\t: chunked', ' Tr
              'Transfer-Encoding:\n chunked', 'Transfer-Encoding:\r\n\tchunked', 'Transfer-Encoding: chunked\r', 'Transfer-Encoding: \rchunked',
              'Transfer-Encoding: chunked\nX: y', 'Transfer-Encoding: x\nchunked', 'Transfer-Encoding: chunked\r\n , identity'):
     bad(f'field {name!r}', post(name, body=END))
+for byte in [*range(1, 33), *range(127, 256, 8), 255]:
+    put = ok if byte in b'\t ' else bad
+    put(f'byte {byte:#x} before chunked', post(b'Transfer-Encoding:' + bytes([byte]) + b'chunked', body=END))
+    put(f'byte {byte:#x} behind chunked', post(b'Transfer-Encoding: chunked' + bytes([byte]), body=END))
+    for name in (b'Transfer-Encoding' + bytes([byte]), bytes([byte]) + b'Transfer-Encoding', b'Transfer' + bytes([byte]) + b'Encoding'):
+        bad(f'Transfer-Encoding with {byte:#x} in its name {name}', post(name + b': chunked', 'Content-Length: 6', body=END))
 ok('Transfer_Encoding is another field', post('Transfer_Encoding: chunked', 'Content-Length: 1', body=b'x'), body='eA==')
 for name, first, second in (('CL.TE', 'Content-Length: 6', 'Transfer-Encoding: chunked'), ('TE.CL', 'Transfer-Encoding: chunked', 'Content-Length: 6'),
                             ('TE.0', 'Content-Length: 0', 'Transfer-Encoding: chunked'), ('CL in another case', 'content-length:3', 'TRANSFER-ENCODING:chunked')):
@@ -352,7 +370,15 @@ case('a broken chunk amid others', get('/hello') + chunked(b'zz\r\n') + NEXT, [2
 case('an unknown coding amid others', get('/hello') + post('Transfer-Encoding: gzip') + NEXT, [200, 501])
 case('a body that is not read', post('Content-Length: 5', body=b'GET /', path='/ignore') + NEXT, [200, 200])
 case('chunks that are not read', request('Transfer-Encoding: chunked', line='POST /ignore HTTP/1.1', body=END) + NEXT, [200, 200])
-case('broken chunks that are not read', request('Transfer-Encoding: chunked', line='POST /ignore HTTP/1.1', body=b'1\r\nxx\r\n') + NEXT, [200])
+for name, body in (('data', b'1\r\nxx\r\n'), ('a size', b'zz\r\n'), ('a size without an end', b'z'), ('an extension', b'1;\r\nx\r\n0\r\n\r\n'),
+                   ('a trailer', b'0\r\nX : y\r\n\r\n'), ('a trailer that frames', b'0\r\nContent-Length: 5\r\n\r\n'), ('the end', b'0\r\n\n')):
+    for path in ('/ignore', '/hello', '/none'):
+        bad_at_once(f'{name} is broken, for {path}', request('Transfer-Encoding: chunked', line=f'POST {path} HTTP/1.1', body=body))
+last('long chunks that are not read', request('Transfer-Encoding: chunked', line='POST /ignore HTTP/1.1', body=b'20000\r\n' + b'x' * 0x20000 + b'\r\n0\r\n\r\n'))
+last('a long body that is not read', request('Content-Length: 131072', line='POST /ignore HTTP/1.1', body=b'x' * 131072))
+last('a body that was promised and is not asked for', request('Expect: 100-continue', 'Content-Length: 1', line='POST /ignore HTTP/1.1', body=b'x'))
+case('a WebSocket that brings a body', request('Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==',
+                                               'Content-Length: 5', line='GET /ws HTTP/1.1', body=b'GET /') + NEXT, [400, 200])
 case('a body for a path that is not', post('Content-Length: 5', body=b'GET /', path='/none') + NEXT, [404, 200])
 case('a body for a method that is not', request('Content-Length: 5', line='DELETE /files/x HTTP/1.1', body=b'GET /') + NEXT, [405, 200])
 case('CR LF CR LF within a body', post('Content-Length: 4', body=b'\r\n\r\n') + NEXT, [200, 200])

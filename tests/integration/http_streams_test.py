@@ -8,7 +8,7 @@ import socket
 import unittest
 
 from grove_harness import GroveTest
-from http_streams import CASES
+from http_streams import AT_ONCE, CASES
 
 CONFIG = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                        '../../deploy/examples/fixture.yaml'))
@@ -123,9 +123,15 @@ class HttpStreamsTest(GroveTest):
             self.assertEqual({key: seen[key] for key in case.seen}, case.seen)
 
     def test_whole(self):
-        for case in CASES:
+        for case in CASES + AT_ONCE:
             with self.subTest(case.name):
                 self.check(case, whole)
+
+    def test_what_breaks_later_is_the_last_that_is_answered(self):
+        for case in AT_ONCE:
+            for split in (in_pieces, byte_by_byte):
+                with self.subTest(case.name, split=split.__name__):
+                    self.assertEqual(len(split_responses(self.ask(case.stream, split))), 1)
 
     def test_in_pieces(self):
         for case in CASES:

@@ -10,8 +10,10 @@
 namespace grove::http {
 namespace {
 
-// The address of "1.2.3.4", "1.2.3.4:80", "::1" or "[::1]:80"; empty if it is none.
+// The address of "1.2.3.4", "1.2.3.4:80", "::1" or "[::1]:80"; empty if it is none. "unix:" is what
+// nginx calls whoever came over a UNIX socket.
 std::string AddressOfNode(std::string_view node) {
+  if (node == "unix:") return std::string(node);
   std::string_view address = node;
   if (node.starts_with('[')) {
     const size_t close = node.find(']');

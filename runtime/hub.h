@@ -26,6 +26,7 @@
 #include "runtime/exception_state.h"
 #include "runtime/fiber.h"
 #include "runtime/gdb_table.h"
+#include "runtime/hub_options.h"
 #include "runtime/hub_pulse.h"
 #include "runtime/hub_stats.h"
 #include "runtime/poller.h"
@@ -36,20 +37,6 @@
 #include "runtime/timer_queue.h"
 
 namespace grove {
-
-struct HubOptions {
-  // Reserved per fiber, touched only as far as it is used.
-  size_t stack_bytes = 64 * 1024;
-  uint32_t fibers_max = 1'000'000;
-  // Not 0: fibers run in an order drawn from this seed instead of first in, first out. For tests of
-  // what may happen between two parks.
-  uint64_t shuffle_seed = 0;
-  // Fibers resumed per turn before timers and I/O get their turn.
-  int resumes_per_turn = 256;
-  Clock* clock = nullptr;  // Clock::Monotonic() if null
-  // If null: Poller::ByName() of the environment's GROVE_HUB, or Poller::Epoll() without one.
-  std::unique_ptr<Poller> poller;
-};
 
 class Hub {
  public:

@@ -11,10 +11,15 @@ namespace grove {
 
 struct TlsCertificate {
   std::string subject;  // as RFC 2253 writes it: "CN=www,O=Example"
+  // The subject's, in UTF-8. Empty if it has none, or several, of which nobody could say which
+  // counts.
+  std::string common_name;
   std::string issuer;
   // The subject's alternative names with their kind, which matters when trust hangs on them:
   // "DNS:*.example.org", "IP:10.0.0.1", "IP:fd00::1", "URI:spiffe://a/b", "email:a@example.org".
   std::vector<std::string> names;
+  std::string serial;       // hexadecimal: "0A3F"; with its issuer it names the certificate
+  std::string fingerprint;  // SHA-256 of all of it: 64 hexadecimal digits, lower case
   absl::Time not_before;
   absl::Time not_after;
 };

@@ -120,6 +120,16 @@ TEST_F(TlsContextTest, WarnsOfCertificatesThatWillHardlyWork) {
   EXPECT_EQ(server.Warnings(server.certificates()[0].not_before - absl::Seconds(1)).size(), 3u);
 }
 
+TEST_F(TlsContextTest, TellsACommonNameOnlyIfThereIsOne) {
+  const auto common_name = [&](const TestCertificateOptions& options) {
+    const auto files = authority_.Issue("named", options);
+    return TlsServerContext::Create({.certificates = {files}})->certificates()[0].common_name;
+  };
+  EXPECT_EQ(common_name({.common_name = "J\xc3\xbcrgen, Ltd"}), "J\xc3\xbcrgen, Ltd");
+  EXPECT_EQ(common_name({.common_name = ""}), "");
+  EXPECT_EQ(common_name({.common_name = "a", .second_common_name = "b"}), "");
+}
+
 TEST_F(TlsContextTest, PicksTheCertificateByName) {
   (void)Run([&] {
     TlsCertificateFiles given = Issue("given", "DNS:unused.org");

@@ -38,9 +38,11 @@ X509* NewCertificate(const TestCertificateOptions& options, EVP_PKEY* key) {
   ASN1_INTEGER_set(X509_get_serialNumber(certificate), serial >> 1);
   X509_gmtime_adj(X509_getm_notBefore(certificate), absl::ToInt64Seconds(options.valid_from));
   X509_gmtime_adj(X509_getm_notAfter(certificate), absl::ToInt64Seconds(options.valid_until));
-  X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_UTF8,
-                             reinterpret_cast<const unsigned char*>(options.common_name.c_str()),
-                             -1, -1, 0);
+  for (const std::string& name : {options.common_name, options.second_common_name}) {
+    if (name.empty()) continue;
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_UTF8,
+                               reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1, 0);
+  }
   X509_set_pubkey(certificate, key);
   return certificate;
 }

@@ -15,6 +15,7 @@ namespace grove {
 
 struct TestCertificateOptions {
   std::string common_name = "test";
+  std::string second_common_name;  // empty: none
   // As OpenSSL's configuration has them: "DNS:example.org,IP:127.0.0.1"; empty: none.
   std::string names;
   // From now.

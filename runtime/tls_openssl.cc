@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
@@ -21,6 +22,7 @@ struct FreeStack {
 };
 using StackPtr = std::unique_ptr<STACK_OF(X509), FreeStack>;
 using NamesPtr = std::unique_ptr<GENERAL_NAMES, OpensslFree<GENERAL_NAMES_free>>;
+using NumberPtr = std::unique_ptr<BIGNUM, OpensslFree<BN_free>>;
 
 struct CloseFile {
   void operator()(FILE* file) const { fclose(file); }
@@ -55,6 +57,36 @@ std::string TextOf(const ASN1_STRING* string) {
   const auto* bytes = reinterpret_cast<const char*>(ASN1_STRING_get0_data(string));
   const std::string text(bytes, ASN1_STRING_length(string));
   return text.find('\0') == std::string::npos ? text : "";
+}
+
+std::string CommonName(const X509_NAME* subject) {
+  const int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+  if (at < 0 || X509_NAME_get_index_by_NID(subject, NID_commonName, at) >= 0) return "";
+  unsigned char* utf8 = nullptr;
+  const ASN1_STRING* value = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at));
+  const int length = ASN1_STRING_to_UTF8(&utf8, value);
+  if (length < 0) {
+    ERR_clear_error();
+    return "";
+  }
+  const std::string text(reinterpret_cast<const char*>(utf8), length);
+  OPENSSL_free(utf8);
+  return text.find('\0') == std::string::npos ? text : "";
+}
+
+std::string SerialText(const ASN1_INTEGER* serial) {
+  const NumberPtr number(ASN1_INTEGER_to_BN(serial, nullptr));
+  char* digits = number == nullptr ? nullptr : BN_bn2hex(number.get());
+  std::string text = digits == nullptr ? "" : digits;
+  OPENSSL_free(digits);
+  return text;
+}
+
+std::string Fingerprint(const X509* certificate) {
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned int length = 0;
+  if (X509_digest(certificate, EVP_sha256(), digest, &length) != 1) return "";
+  return absl::BytesToHexString({reinterpret_cast<const char*>(digest), length});
 }
 
 std::string AlternativeName(const GENERAL_NAME& name) {
@@ -177,8 +209,12 @@ absl::StatusOr<TlsKeyPair> LoadTlsKeyPair(const TlsCertificateFiles& files) {
 }
 
 TlsCertificate DescribeCertificate(const X509* certificate) {
-  TlsCertificate described{.subject = NameText(X509_get_subject_name(certificate)),
+  const X509_NAME* subject = X509_get_subject_name(certificate);
+  TlsCertificate described{.subject = NameText(subject),
+                           .common_name = CommonName(subject),
                            .issuer = NameText(X509_get_issuer_name(certificate)),
+                           .serial = SerialText(X509_get0_serialNumber(certificate)),
+                           .fingerprint = Fingerprint(certificate),
                            .not_before = TimeOf(X509_get0_notBefore(certificate)),
                            .not_after = TimeOf(X509_get0_notAfter(certificate))};
   const NamesPtr names(static_cast<GENERAL_NAMES*>(

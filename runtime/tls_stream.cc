@@ -355,4 +355,9 @@ std::optional<TlsCertificate> TlsStream::peer_certificate() const {
   return DescribeCertificate(certificate);
 }
 
+bool TlsStream::peer_verified() const {
+  return SSL_get0_peer_certificate(connection_->ssl()) != nullptr &&
+         SSL_get_verify_result(connection_->ssl()) == X509_V_OK;
+}
+
 }  // namespace grove

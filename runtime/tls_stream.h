@@ -82,6 +82,8 @@ class TlsStream final : public Stream {
   bool resumed() const;
   // Nothing: it presented none. It was verified, unless the client's context does not verify.
   std::optional<TlsCertificate> peer_certificate() const;
+  // Whether it presented one that stood the check. (A server's handshake fails with any other.)
+  bool peer_verified() const;
 
  private:
   class Connection;

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "gmock/gmock.h"
 #include "runtime/buffered_reader.h"
 #include "runtime/hub_fixture.h"
 #include "runtime/timeout.h"
@@ -100,7 +101,12 @@ TEST_F(TlsStreamTest, TellsWhatWasAgreed) {
     EXPECT_EQ(pair.server->peer_certificate(), std::nullopt);
     const TlsCertificate peer = *pair.client->peer_certificate();
     EXPECT_EQ(peer.subject, "CN=server");
+    EXPECT_EQ(peer.common_name, "server");
     EXPECT_EQ(peer.issuer, "CN=authority");
+    EXPECT_THAT(peer.serial, testing::MatchesRegex("[0-9A-F]+"));
+    EXPECT_THAT(peer.fingerprint, testing::MatchesRegex("[0-9a-f]{64}"));
+    EXPECT_TRUE(pair.client->peer_verified());
+    EXPECT_FALSE(pair.server->peer_verified()) << "there is none";
     EXPECT_EQ(peer.names, (std::vector<std::string>{"DNS:example.org", "IP:127.0.0.1", "IP:::1"}));
   });
 }
@@ -217,6 +223,7 @@ TEST_F(TlsStreamTest, DemandsAClientsCertificateAndChecksIt) {
     Pair good = Shake(server, Client({.certificate = own}));
     ASSERT_TRUE(good.server.ok()) << good.server.status();
     EXPECT_EQ(good.server->peer_certificate()->names[0], "URI:spiffe://a/me");
+    EXPECT_TRUE(good.server->peer_verified());
     Pair none = Shake(server, client_);
     ExpectMessage(none.server.status(), kUnauthenticated, "did not return a certificate");
     ExpectMessage(none.client->Read(byte_).status(), kUnauthenticated, "certificate required");

@@ -76,14 +76,18 @@ TEST_F(AccessFormatTest, EveryKeyHasItsValue) {
       {"100%% %(method)s%%", "100% GET%"},
   };
   for (const auto& [format, line] : cases) EXPECT_EQ(Line(format), line) << format;
+  EXPECT_EQ(Line("%(client_subject)s %(client_fingerprint)s"), "- -");
+  const TlsCertificate certificate{.subject = "CN=me,O=a", .fingerprint = "ab"};
+  request_.client_certificate = &certificate;
+  EXPECT_EQ(Line("%(client_subject)s %(client_fingerprint)s"), "CN=me,O=a ab");
 }
 
 TEST_F(AccessFormatTest, WhatIsWrongWithAFormatIsSaidWithItsPlace) {
   EXPECT_EQ(Line("%(method)s %(status)s"),
             "at byte 12: no key 'status'; the keys are time, date_time, client_ip, client_port, "
-            "peer, scheme, request_line, method, path, query, protocol, host, route, referer, "
-            "user_agent, request_id, tenant, token, status_code, complete, body_length, "
-            "request_bytes, response_bytes, wall_seconds");
+            "peer, client_subject, client_fingerprint, scheme, request_line, method, path, query, "
+            "protocol, host, route, referer, user_agent, request_id, tenant, token, status_code, "
+            "complete, body_length, request_bytes, response_bytes, wall_seconds");
   EXPECT_EQ(Line("%(wall_second).6f"),
             "at byte 1: no key 'wall_second'; did you mean 'wall_seconds'?");
   EXPECT_EQ(Line("%(path)d"), "at byte 1: 'path' is a text: want %(path)s");

@@ -64,6 +64,16 @@ constexpr AccessKey kKeys[] = {
     {"client_port", kText,
      [](const Line& line) -> AccessValue { return PortOf(line.entry.request.peer); }},
     {"peer", kText, [](const Line& line) -> AccessValue { return line.entry.request.peer; }},
+    {"client_subject", kText,
+     [](const Line& line) -> AccessValue {
+       const TlsCertificate* certificate = line.entry.request.client_certificate;
+       return certificate == nullptr ? std::string_view() : certificate->subject;
+     }},
+    {"client_fingerprint", kText,
+     [](const Line& line) -> AccessValue {
+       const TlsCertificate* certificate = line.entry.request.client_certificate;
+       return certificate == nullptr ? std::string_view() : certificate->fingerprint;
+     }},
     {"scheme", kText, [](const Line& line) -> AccessValue { return line.entry.request.scheme; }},
     {"request_line", kText, [](const Line& line) -> AccessValue { return RequestLine(line); }},
     {"method", kText, [](const Line& line) -> AccessValue { return line.entry.request.method; }},

@@ -123,6 +123,9 @@ constexpr SchemaRow kRows[] = {
          "applies to requests with this field; its value names the tenant"),
     Text("http.middleware[].tenant.rules[].token", "none",
          "applies to requests with this token of bearer_auth"),
+    Text("http.middleware[].tenant.rules[].certificate", "none",
+         "applies to clients with this name in their certificate: CN:, DNS:, URI:, email: or "
+         "SHA256: and a text, whose * names the tenant"),
     Text("http.middleware[].tenant.rules[].tenant", "what the request names",
          "one of `tenants`; 403 for any other"),
     Flag("http.middleware[].tenant.required", "403 where no rule applies"),

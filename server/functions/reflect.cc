@@ -6,6 +6,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "server/functions/json_input.h"
 #include "server/http/websocket/utf8.h"
 
@@ -35,6 +36,20 @@ json Pairs(std::span<const http::Field> fields) {
   return pairs;
 }
 
+json Certificate(const TlsCertificate& certificate) {
+  const auto time = [](absl::Time at) {
+    return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", at, absl::UTCTimeZone());
+  };
+  return {{"subject", certificate.subject},
+          {"common_name", certificate.common_name},
+          {"issuer", certificate.issuer},
+          {"names", certificate.names},
+          {"serial", certificate.serial},
+          {"fingerprint", certificate.fingerprint},
+          {"not_before", time(certificate.not_before)},
+          {"not_after", time(certificate.not_after)}};
+}
+
 }  // namespace
 
 absl::Status Reflect(http::Request& request, http::Response& response) {
@@ -56,6 +71,9 @@ absl::Status Reflect(http::Request& request, http::Response& response) {
   answer["body"] = absl::Base64Escape(*body);
   answer["peer"] = request.peer;
   answer["tenant"] = request.tenant;
+  if (request.client_certificate != nullptr) {
+    answer["client_certificate"] = Certificate(*request.client_certificate);
+  }
   std::string text = answer.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
   text.push_back('\n');
   return response.Send(200, "application/json", text);

@@ -36,6 +36,27 @@ TEST_F(ReflectTest, SaysWhatTheRequestWas) {
   });
 }
 
+TEST_F(ReflectTest, ShowsTheClientsCertificate) {
+  const TlsCertificate certificate{.subject = "CN=me,O=a",
+                                   .common_name = "me",
+                                   .issuer = "CN=authority",
+                                   .names = {"DNS:me.example"},
+                                   .serial = "0A3F",
+                                   .fingerprint = "ab",
+                                   .not_before = absl::FromUnixSeconds(0),
+                                   .not_after = absl::FromUnixSeconds(86'400)};
+  Handle("", "/certified", [&](http::Request& request, http::Response& response) {
+    request.client_certificate = &certificate;
+    return Reflect(request, response);
+  });
+  Run([&] {
+    EXPECT_EQ(Ask("GET /certified HTTP/1.0\r\n\r\n")["client_certificate"], json::parse(R"({
+      "subject":"CN=me,O=a","common_name":"me","issuer":"CN=authority","names":["DNS:me.example"],
+      "serial":"0A3F","fingerprint":"ab","not_before":"1970-01-01T00:00:00Z",
+      "not_after":"1970-01-02T00:00:00Z"})"));
+  });
+}
+
 TEST_F(ReflectTest, TakesBytesThatAreNoTextForLatin1) {
   Run([&] {
     const json seen = Ask("GET /r?\xe9 HTTP/1.0\r\nX: a\x80\xff\r\nY: \xc3\xa9\r\n\r\n");

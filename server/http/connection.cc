@@ -48,22 +48,6 @@ std::string RetryAfter(absl::Duration delay) {
   return absl::StrCat(absl::ToInt64Seconds(absl::Ceil(delay, absl::Seconds(1))));
 }
 
-Request MakeRequest(const RequestHead& head, std::string_view peer, std::string_view client,
-                    BodySource* body, Exchange* exchange) {
-  return {.method = head.method,
-          .target = head.target,
-          .path = head.path,
-          .query = head.query,
-          .host = head.host,
-          .version_minor = head.version_minor,
-          .fields = head.fields,
-          .trailers = {},
-          .peer = peer,
-          .body = body,
-          .exchange = exchange,
-          .client = client};
-}
-
 // Of what was read of a head; as far as it came.
 std::string_view RequestLineOf(std::string_view unread) {
   std::string_view line = unread.substr(0, kRequestLineBytesMax);
@@ -85,6 +69,24 @@ Connection::Connection(Socket socket, const Ingress* ingress, const ServerOption
       writer_(wire_.output(), standing, stats, *this, *this),
       peer_(wire_.socket().PeerAddress().ToString()),
       client_(AddressOf(peer_)) {}
+
+Request Connection::MakeRequest(const RequestHead& head, BodySource* body, Exchange* exchange) {
+  Request request{.method = head.method,
+                  .target = head.target,
+                  .path = head.path,
+                  .query = head.query,
+                  .host = head.host,
+                  .version_minor = head.version_minor,
+                  .fields = head.fields,
+                  .trailers = {},
+                  .peer = peer_,
+                  .client_certificate = client_certificate_.get(),
+                  .body = body,
+                  .exchange = exchange,
+                  .client = client_};
+  if (wire_.secure()) request.scheme = "https";
+  return request;
+}
 
 void Connection::Run() {
   fiber_ = Hub::Current()->running();
@@ -144,6 +146,9 @@ absl::Status Connection::StartTls(const TlsServerContext& context) {
     started = wire_.StartTls(context);
   }
   ++(started.ok() ? stats_.tls_handshakes : stats_.tls_handshake_failures);
+  if (started.ok() && wire_.tls().peer_verified()) {
+    client_certificate_ = std::make_unique<const TlsCertificate>(*wire_.tls().peer_certificate());
+  }
   return started;
 }
 
@@ -283,8 +288,7 @@ bool Connection::Serve() {
   if (alive) {
     wire_.input().Consume(parser_.head_bytes());
     wire_.Pin();
-    Request request = MakeRequest(head, peer_, client_, &body_, this);
-    if (wire_.secure()) request.scheme = "https";
+    Request request = MakeRequest(head, &body_, this);
     body_.Start(parser_.framing(), request.trailers);
     writer_.Start(head.method == "HEAD", head.version_minor);
     Response response(writer_);
@@ -387,7 +391,7 @@ void Connection::Refuse(const Refusal& refusal, const RequestHead* head) {
   if (head == nullptr) {
     NoteUnparsed(sent);
   } else {
-    Note(MakeRequest(*head, peer_, client_, nullptr, nullptr), {}, sent);
+    Note(MakeRequest(*head, nullptr, nullptr), {}, sent);
   }
   if (sent) Linger();
 }
@@ -427,7 +431,7 @@ void Connection::NoteUnparsed(bool complete) {
     head.path = head.target.substr(0, query);
     if (query != std::string_view::npos) head.query = head.target.substr(query + 1);
   }
-  Note(MakeRequest(head, peer_, client_, nullptr, nullptr), line.empty() ? "-" : line, complete);
+  Note(MakeRequest(head, nullptr, nullptr), line.empty() ? "-" : line, complete);
 }
 
 void Connection::Linger() {

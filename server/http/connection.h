@@ -87,6 +87,8 @@ class Connection final : private ResponseWriter::KeepAlive,
   // `head`: of the request, if it was whole.
   void Refuse(const Refusal& refusal, const RequestHead* head);
   void Linger();
+  // `body` and `exchange`: null for a refused one.
+  Request MakeRequest(const RequestHead& head, BodySource* body, Exchange* exchange);
   // Once for each request, at its end.
   void Note(const Request& request, std::string_view refused_line, bool complete);
   // The same for one whose head was refused, came too slowly, or not to its end.
@@ -110,6 +112,7 @@ class Connection final : private ResponseWriter::KeepAlive,
   const std::string peer_;
   std::string proxied_;      // the client as a PROXY header tells it
   std::string_view client_;  // within one of the two
+  std::unique_ptr<const TlsCertificate> client_certificate_;
   std::optional<SwitchedTransport> switched_;
   bool idle_ = false;
   MonotonicNanos idle_since_ = 0;

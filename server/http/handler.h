@@ -17,6 +17,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "runtime/tls_certificate.h"
 
 namespace grove::http {
 
@@ -119,6 +120,9 @@ struct Request {
   std::span<const Field> fields;    // in order
   std::span<const Field> trailers;  // once the body has been read to its end
   std::string_view peer;            // "127.0.0.1:51724", "unix:"
+  // What the client of a TLS listener has proven to be, by a certificate that the listener's
+  // client_ca_file vouches for: with any other there is no request. Null: it presented none.
+  const TlsCertificate* client_certificate = nullptr;
   BodySource* body = nullptr;
   Exchange* exchange = nullptr;
   // What routing and middleware find out.

@@ -202,6 +202,51 @@ TEST_F(IngressTest, DemandsAClientCertificate) {
   EXPECT_EQ(stats_.tls_handshake_failures, 1);
 }
 
+TEST_F(IngressTest, ShowsHandlersWhoTheClientIs) {
+  Handle("GET", "/", [](Request& request, Response& response) {
+    const TlsCertificate* certificate = request.client_certificate;
+    if (certificate == nullptr) return response.Send(200, "", "nobody\n");
+    return response.Send(200, "", certificate->subject + " " + certificate->names.at(0) + "\n");
+  });
+  TlsServerOptions options = Certificates({certificate_});
+  options.client_certificate = TlsClientCertificate::kOptional;
+  options.client_ca_file = authority_.ca_file();
+  UseTls(options);
+  Run([&] {
+    TlsStream without = DialTls();
+    EXPECT_THAT(Ask(without, kGet), EndsWith("\r\n\r\nnobody\n"));
+    const auto own = authority_.Issue("client", {.common_name = "c", .names = "URI:spiffe://a/c"});
+    TlsStream with = DialTls("a.example", {.certificate = own});
+    EXPECT_THAT(Ask(with, kGet), EndsWith("\r\n\r\nCN=c URI:spiffe://a/c\n"));
+    EXPECT_THAT(Ask(with, kGet), EndsWith("\r\n\r\nCN=c URI:spiffe://a/c\n"));
+    TestAuthority other("other");
+    TlsStream strange = DialTls("a.example", {.certificate = other.Issue("client", {})});
+    EXPECT_THAT(Ask(strange, kGet), HasSubstr("the peer answered"));
+  });
+  EXPECT_EQ(stats_.requests, 3u) << "an unknown authority's certificate never reaches a handler";
+}
+
+TEST_F(IngressTest, AResumedSessionsClientIsStillKnown) {
+  Handle("GET", "/", [](Request& request, Response& response) {
+    const TlsCertificate* certificate = request.client_certificate;
+    return response.Send(200, "", certificate == nullptr ? "nobody\n" : certificate->subject);
+  });
+  TlsServerOptions options = Certificates({certificate_});
+  options.client_certificate = TlsClientCertificate::kRequired;
+  options.client_ca_file = authority_.ca_file();
+  UseTls(options);
+  Run([&] {
+    TlsClientOptions own{.certificate = authority_.Issue("client", {.common_name = "c"})};
+    own.ca_file = authority_.ca_file();
+    const TlsClientContext context = *TlsClientContext::Create(own);
+    for (const bool resumed : {false, true}) {
+      TlsStream client = *TlsStream::Connect(Dial(), context, "a.example");
+      EXPECT_EQ(client.resumed(), resumed);
+      EXPECT_THAT(Ask(client, kGet), EndsWith("\r\n\r\nCN=c"));
+    }
+  });
+}
+
 TEST_F(IngressTest, ServesNewConnectionsWithNewCertificatesAndOldOnesOn) {
   HandleWho();
   UseTls();

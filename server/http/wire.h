@@ -65,6 +65,8 @@ class Wire {
   Socket& socket() { return socket_; }
   Stream& stream() { return *stream_; }
   bool secure() const { return tls_.has_value(); }
+  // Requires: secure().
+  const TlsStream& tls() const { return *tls_; }
   // Handshakes as TlsStream::Accept; then all goes through TLS. On an error the connection is
   // closed. Requires: nothing was read or written through this. **Parks.**
   absl::Status StartTls(const TlsServerContext& context);

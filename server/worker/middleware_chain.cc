@@ -166,8 +166,10 @@ absl::StatusOr<http::TenantRule> MakeTenantRule(const config::v1::TenantRule& co
       return http::TenantRule{By::kHeader, config.header(), config.tenant()};
     case Rule::kToken:
       return http::TenantRule{By::kToken, config.token(), config.tenant()};
+    case Rule::kCertificate:
+      return http::TenantRule{By::kCertificate, config.certificate(), config.tenant()};
     default:
-      return absl::InvalidArgumentError("want host, path_prefix, header or token");
+      return absl::InvalidArgumentError("want host, path_prefix, header, token or certificate");
   }
 }
 

@@ -1,5 +1,6 @@
 """HTTP's listeners: TLS and its certificates, PROXY headers, inherited and several sockets."""
 
+import json
 import os
 import signal
 import socket
@@ -120,6 +121,11 @@ http:
   routes:
   - {{path: "/", function: hello}}
   - {{path: "/reflect", function: reflect}}
+  - path: "/mine"
+    function: reflect
+    middleware: [{{tenant: {{required: true, rules: [{{certificate: "DNS:*.example"}}]}}}}]
+  access_log: {{file: "{cls.folder}/access.log", json: true}}
+tenants: [{{name: client}}]
 '''
         super().setUpClass()
         cls.addClassCleanup(subprocess.run, ['rm', '-r', cls.folder], check=True)
@@ -164,6 +170,38 @@ http:
         answer = self.curl_tls('a.example', '--cert', self.authority.path('client.pem'), '--key',
                                self.authority.path('client.key'), address=self.mutual)
         self.assertEqual(answer, b'Hello, World!\n')
+
+    def test_handlers_tenants_and_the_log_see_the_clients_certificate(self):
+        def ask_as(name):
+            return json.loads(self.curl_tls(
+                'a.example', '--cert', self.authority.path(name + '.pem'), '--key',
+                self.authority.path(name + '.key'), address=self.mutual, path='/mine'))
+
+        seen = ask_as('client')
+        self.assertEqual(seen['tenant'], 'client')
+        certificate = seen['client_certificate']
+        shown = subprocess.run(['/usr/bin/openssl', 'x509', '-in',
+                                self.authority.path('client.pem'), '-noout', '-serial',
+                                '-fingerprint', '-sha256', '-subject', '-nameopt', 'RFC2253'],
+                               check=True, capture_output=True, text=True).stdout
+        shown = dict(line.split('=', 1) for line in shown.splitlines())
+        self.assertEqual(certificate['serial'], shown['serial'])
+        self.assertEqual(certificate['fingerprint'],
+                         shown['sha256 Fingerprint'].replace(':', '').lower())
+        self.assertEqual(certificate['subject'], shown['subject'].strip())
+        self.assertEqual(certificate['names'], ['DNS:client.example'])
+        with self.assertRaisesRegex(json.JSONDecodeError, 'line 1'):
+            ask_as('b')  # no tenant of that name: 403
+        self.assertNotIn('client_certificate', json.loads(curl(f'http://{self.plain}/reflect')))
+
+        def logged():
+            with open(os.path.join(self.folder, 'access.log'), encoding='utf-8') as file:
+                lines = [json.loads(line) for line in file]
+            return [line for line in lines if line['path'] == '/mine']
+        lines = eventually('both are in the log', lambda: len(logged()) == 2 and logged())
+        self.assertEqual([line['client_subject'] for line in lines],
+                         ['CN=client.example', 'CN=b.example'])
+        self.assertEqual(lines[0]['client_fingerprint'], certificate['fingerprint'])
 
     def test_plain_http_on_a_tls_port_is_told_so(self):
         answer = curl('-i', f'http://{self.tls}/').decode()

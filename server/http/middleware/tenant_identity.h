@@ -1,7 +1,9 @@
-// TenantIdentity: whose request it is: sets request.tenant by host, path prefix, field or token.
+// TenantIdentity: whose request it is: sets request.tenant by host, path prefix, field, token or
+// the client's certificate.
 //
 // Rules are tried in order; the first that applies decides. It names its tenant, or the request
-// does: by the labels that "*." stands for, the segment behind the prefix, or the field's value.
+// does: by the labels that "*." stands for, the segment behind the prefix, the field's value, or
+// what "*" stands for in a name of the certificate.
 // Only known tenants are named; one that isn't gets 403.
 #ifndef GROVE_SERVER_HTTP_MIDDLEWARE_TENANT_IDENTITY_H_
 #define GROVE_SERVER_HTTP_MIDDLEWARE_TENANT_IDENTITY_H_
@@ -18,11 +20,12 @@
 namespace grove::http {
 
 struct TenantRule {
-  enum class By { kHost, kPathPrefix, kHeader, kToken };
+  enum class By { kHost, kPathPrefix, kHeader, kToken, kCertificate };
   By by = By::kHost;
-  // A host pattern; a path prefix, which ends where a segment does; a field's name; a token's name.
+  // A host pattern; a path prefix, which ends where a segment does; a field's name; a token's name;
+  // a name of the certificate after its kind, such as "URI:spiffe://example.org/tenant/*".
   std::string value;
-  // Empty: the request names it; not for kToken, nor for a host without "*.".
+  // Empty: the request names it; not for kToken, nor for a host or certificate without "*".
   std::string tenant;
 };
 

@@ -14,8 +14,10 @@ class TenantIdentityTest : public MiddlewareFixture {
     Request request{.host = host_, .fields = fields_};
     request.route_path = path_;
     request.token = token_;
+    request.client_certificate = certificate_;
     return std::string(FindTenant(rule, request).value_or("-"));
   }
+  const TlsCertificate* certificate_ = nullptr;
   Answered AskWith(std::vector<TenantRule> rules, bool required = false) {
     TenantIdentityOptions options{
         .rules = std::move(rules), .tenants = {"acme", "umbrella"}, .required = required};
@@ -57,6 +59,29 @@ TEST_F(TenantIdentityTest, FindsByHeaderAndToken) {
   EXPECT_EQ(Find({By::kToken, "web", "acme"}), "-");
 }
 
+TEST_F(TenantIdentityTest, FindsByTheClientsCertificate) {
+  EXPECT_EQ(Find({By::kCertificate, "CN:*", "acme"}), "-") << "there is none";
+  TlsCertificate certificate;
+  certificate_ = &certificate;
+  EXPECT_EQ(Find({By::kCertificate, "CN:*", "acme"}), "-") << "it has no common name";
+  certificate = {.common_name = "acme",
+                 .names = {"DNS:Umbrella.tenants.example.org", "URI:spiffe://example.org/t/acme",
+                           "URI:spiffe://example.org/t/umbrella"},
+                 .fingerprint = std::string(64, 'a')};
+  EXPECT_EQ(Find({By::kCertificate, "CN:*", ""}), "acme");
+  EXPECT_EQ(Find({By::kCertificate, "CN:acme", "umbrella"}), "umbrella");
+  EXPECT_EQ(Find({By::kCertificate, "CN:Acme", "umbrella"}), "-");
+  EXPECT_EQ(Find({By::kCertificate, "DNS:*.TENANTS.example.org", ""}), "Umbrella");
+  EXPECT_EQ(Find({By::kCertificate, "DNS:*.example.com", "acme"}), "-");
+  EXPECT_EQ(Find({By::kCertificate, "URI:spiffe://example.org/t/*", ""}), "acme") << "the first";
+  EXPECT_EQ(Find({By::kCertificate, "URI:spiffe://example.org/t/umbrella", "acme"}), "acme");
+  EXPECT_EQ(Find({By::kCertificate, "URI:spiffe://example.org/t/acme*", ""}), "-")
+      << "nothing left";
+  EXPECT_EQ(Find({By::kCertificate, "email:*", "acme"}), "-");
+  EXPECT_EQ(Find({By::kCertificate, "SHA256:" + std::string(64, 'a'), "acme"}), "acme");
+  EXPECT_EQ(Find({By::kCertificate, "SHA256:" + std::string(64, 'b'), "acme"}), "-");
+}
+
 TEST_F(TenantIdentityTest, LetsTheFirstRuleThatAppliesDecide) {
   token_ = "ci";
   fields_ = {{"x-tenant", "umbrella"}};
@@ -83,14 +108,22 @@ TEST(CheckTenantRule, RefusesWhatNamesNobody) {
                                                         {By::kPathPrefix, "/%61", "a"},
                                                         {By::kPathPrefix, "/a/..", "a"},
                                                         {By::kHeader, "a b", "a"},
-                                                        {By::kToken, "ci", ""}}) {
+                                                        {By::kToken, "ci", ""},
+                                                        {By::kCertificate, "acme", "a"},
+                                                        {By::kCertificate, "CN:", "a"},
+                                                        {By::kCertificate, "CN:acme", ""},
+                                                        {By::kCertificate, "CN:*.*", ""},
+                                                        {By::kCertificate, "SHA256:*", "a"},
+                                                        {By::kCertificate, "SHA256:AA", "a"}}) {
     EXPECT_TRUE(absl::IsInvalidArgument(CheckTenantRule(rule))) << rule.value;
   }
   for (const TenantRule& rule : std::vector<TenantRule>{{By::kHost, "*.a.org", ""},
                                                         {By::kHost, "a.org", "a"},
                                                         {By::kPathPrefix, "/t", ""},
                                                         {By::kHeader, "X-Tenant", ""},
-                                                        {By::kToken, "ci", "a"}}) {
+                                                        {By::kToken, "ci", "a"},
+                                                        {By::kCertificate, "CN:*", ""},
+                                                        {By::kCertificate, "URI:a", "a"}}) {
     EXPECT_TRUE(CheckTenantRule(rule).ok()) << rule.value;
   }
 }

@@ -3,9 +3,13 @@
 // Waiting is bounded in three ways, one timer at a time: idle_timeout for a request's first byte,
 // header_timeout for its head, io_timeout for each step of its body and of the response.
 //
-// Closing takes care that the client reads the last response: when its bytes are left unread, the
-// kernel would answer them with a reset that destroys what we sent (RFC 9112, 9.6). So we send the
-// end of our stream first and read on for a while.
+// Closing takes care that the client reads the last response: bytes that reach a closed socket, or
+// lie unread in one that is closed, the kernel answers with a reset, which destroys what we sent
+// (RFC 9112, 9.6). So where the client may still be sending, because the close is our idea or a
+// request was refused, we send the end of our stream first and read on for a while. Where the
+// client asked for the end, and left nothing, we close at once, as nginx does: it must send nothing
+// more, and to wait for its FIN would hold a fiber and a descriptor for every connection of a
+// client that uses one for each request.
 #include "server/http/connection.h"
 
 #include <exception>
@@ -97,6 +101,7 @@ void Connection::Run() {
     while (AwaitHead() && Serve()) {
     }
   }
+  if (staged_close_) Linger();
   Hub::Current()->timers().Cancel(last_call_);
   if (absl::IsDeadlineExceeded(wire_.output().Flush())) ++stats_.response_timeouts;
   wire_.output().Settle();
@@ -373,11 +378,16 @@ bool Connection::Conclude() {
   }
   if (writer_.keeps_alive()) {
     if (body_.ended() || body_.Discard(kDiscardBytesMax)) return true;
-    Linger();
+    staged_close_ = true;
     return false;
   }
-  if (!body_.ended() || !wire_.input().empty() || switched_.has_value()) Linger();
+  staged_close_ = MayHaveMore();
   return false;
+}
+
+bool Connection::MayHaveMore() const {
+  return parser_.framing().keep_alive() || !body_.ended() || !wire_.input().empty() ||
+         switched_.has_value();
 }
 
 void Connection::Refuse(const Refusal& refusal, const RequestHead* head) {
@@ -393,7 +403,7 @@ void Connection::Refuse(const Refusal& refusal, const RequestHead* head) {
   } else {
     Note(MakeRequest(*head, nullptr, nullptr), {}, sent);
   }
-  if (sent) Linger();
+  staged_close_ = sent;
 }
 
 void Connection::Note(const Request& request, std::string_view refused_line, bool complete) {
@@ -436,7 +446,9 @@ void Connection::NoteUnparsed(bool complete) {
 
 void Connection::Linger() {
   if (!wire_.output().Flush().ok() || !wire_.stream().ShutdownWrite().ok()) return;
-  Timeout timeout(kLingerTimeout);
+  wire_.input().Consume(wire_.input().unread().size());
+  wire_.Trim();
+  Timeout timeout(options_.linger_timeout);
   char scratch[4096];
   uint64_t discarded = 0;
   while (discarded < kLingerBytesMax) {

@@ -31,9 +31,9 @@ namespace grove::http {
 inline constexpr uint64_t kDiscardBytesMax = 64 * 1024;
 // While turns of the hub are shorter than this, a connection lets others go first before it sends.
 inline constexpr absl::Duration kBriefTurn = absl::Milliseconds(1);
-// After an early end: how much, and how long, we read on so that the client sees our answer.
+// After an end that the client did not ask for: how much we read on, for at most
+// ServerOptions::linger_timeout, so that it sees our answer.
 inline constexpr uint64_t kLingerBytesMax = 256 * 1024;
-inline constexpr absl::Duration kLingerTimeout = absl::Seconds(1);
 // Of one batch, answered after Drain(): more than fit the read buffer, fewer than for ever.
 inline constexpr int kDrainRequestsMax = 256;
 
@@ -84,8 +84,11 @@ class Connection final : private ResponseWriter::KeepAlive,
   bool AnswerFailure(const Request& request, const Response& response, const absl::Status& failure);
   // After the handler: whether the next request may follow.
   bool Conclude();
+  // Whether the client may be about to send, or has sent, what we don't want.
+  bool MayHaveMore() const;
   // `head`: of the request, if it was whole.
   void Refuse(const Refusal& refusal, const RequestHead* head);
+  // The rest of a staged close, after our last byte.
   void Linger();
   // `body` and `exchange`: null for a refused one.
   Request MakeRequest(const RequestHead& head, BodySource* body, Exchange* exchange);
@@ -119,6 +122,7 @@ class Connection final : private ResponseWriter::KeepAlive,
   // Whether a request came.
   bool used_ = false;
   bool draining_ = false;
+  bool staged_close_ = false;
   uint64_t served_ = 0;
   int served_while_draining_ = 0;
   // Of the request under way: when its first byte came, and where both directions stood.

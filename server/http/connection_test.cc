@@ -74,6 +74,88 @@ TEST_F(ConnectionTest, ClosesWhereTheClientWantsIt) {
   });
 }
 
+TEST_F(ConnectionTest, ReadsOnAfterACloseThatTheClientDidNotAskFor) {
+  options_.requests_per_connection_max = 1;
+  options_.linger_timeout = kTestTimeout;
+  Run([&] {
+    for (const char* keep_alive : {"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+                                   "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"}) {
+      Client client = Connect();
+      EXPECT_THAT(client.Ask(keep_alive), HasSubstr("\r\nConnection: close\r\n"));
+      EXPECT_EQ(client.ReadOnce(), "") << "our end is told at once";
+      client.Send(kGet);
+      client.Send(kGet);
+      EXPECT_EQ(stats_.open, 1u) << "it waits for the client's";
+      EXPECT_EQ(stats_.running, 0u) << "without a request";
+      EXPECT_EQ(client.ReadOnce(), "") << "no reset";
+      client = Client(Socket());
+      while (stats_.open > 0) Yield();
+    }
+  });
+  EXPECT_EQ(stats_.requests, 2u);
+}
+
+TEST_F(ConnectionTest, ReadsOnForNoLongerThanItsTimeOut) {
+  options_.requests_per_connection_max = 1;
+  options_.linger_timeout = absl::Milliseconds(5);
+  Run([&] {
+    Client silent = Connect();
+    EXPECT_THAT(silent.Ask(kGet), EndsWith("hello"));
+    while (stats_.open > 0) ASSERT_TRUE(Sleep(absl::Milliseconds(1)).ok());
+    EXPECT_FALSE(silent.socket().Write(kGet).ok()) << "it is closed now";
+  });
+}
+
+TEST_F(ConnectionTest, ReadsOnNoMoreThanItsLimit) {
+  options_.requests_per_connection_max = 1;
+  options_.linger_timeout = kTestTimeout;
+  Run([&] {
+    Client endless = Connect();
+    EXPECT_THAT(endless.Ask(kGet), EndsWith("hello"));
+    uint64_t sent = 0;
+    while (endless.socket().Write(std::string(4096, 'x')).ok()) sent += 4096;
+    EXPECT_GE(sent, kLingerBytesMax);
+  });
+}
+
+TEST_F(ConnectionTest, ClosesAtOnceWhereTheClientAskedForItAndLeftNothing) {
+  options_.linger_timeout = kTestTimeout;
+  Run([&] {
+    for (const char* last :
+         {"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", "GET / HTTP/1.0\r\n\r\n"}) {
+      Client client = Connect();
+      EXPECT_THAT(client.Ask(last), EndsWith("hello"));
+      EXPECT_EQ(client.ReadOnce(), "");
+      while (stats_.open > 0) Yield();
+      EXPECT_FALSE(client.socket().Write(kGet).ok());
+    }
+    Client more = Connect();
+    EXPECT_THAT(more.Ask(std::string("GET / HTTP/1.0\r\n\r\n") + kGet), EndsWith("hello"));
+    EXPECT_EQ(more.ReadOnce(), "");
+    EXPECT_EQ(stats_.open, 1u) << "it has left something";
+  });
+}
+
+TEST_F(ConnectionTest, ADrainWaitsForAStagedCloseAsLongAsForNothingElse) {
+  options_.linger_timeout = absl::Milliseconds(5);
+  Event go;
+  Handle("GET", "/wait", [&](Request&, Response& response) {
+    EXPECT_TRUE(go.Wait().ok());
+    return response.Send(200, "", "late");
+  });
+  Run([&] {
+    Client client = Connect();
+    client.Send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
+    while (stats_.running == 0) Yield();
+    server_->Drain();
+    go.Set();
+    EXPECT_THAT(client.ReadOnce(), HasSubstr("\r\nConnection: close\r\n"));
+    EXPECT_EQ(stats_.open, 1u);
+    client.Send(kGet);
+    EXPECT_TRUE(server_->AwaitIdle().ok()) << "though the client does not close";
+  });
+}
+
 TEST_F(ConnectionTest, KeepsAnOldClientsConnectionOnDemandOnly) {
   Run([&] {
     Client keeping = Connect();

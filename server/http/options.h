@@ -35,6 +35,9 @@ struct ServerOptions {
   // While draining, for a request that may be on its way: the first of a client that has connected,
   // or the next of one that was answered less than this ago.
   absl::Duration request_grace = absl::Milliseconds(500);
+  // When the server ends a connection on its own account, it reads on for this long after its last
+  // answer, so that the client sees that and no reset.
+  absl::Duration linger_timeout = absl::Seconds(1);
   // 413 beyond.
   uint64_t body_max_bytes = 8 << 20;
   // Called when a handler fails: with its error, or kInternal and what() of its exception. May be

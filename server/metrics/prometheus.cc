@@ -99,6 +99,7 @@ void AddWorkerCounters(const WorkerSlot& slot, const Labels& labels, MetricFamil
   };
   static constexpr Row kRows[] = {
       {"grove_http_connections_total", &WorkerCounters::http_connections},
+      {"grove_http_accept_failures_total", &WorkerCounters::http_accept_failures},
       {"grove_http_parse_errors_total", &WorkerCounters::http_parse_errors},
       {"grove_http_clients_gone_total", &WorkerCounters::http_clients_gone},
       {"grove_http_access_log_lines_total", &WorkerCounters::access_log_lines},

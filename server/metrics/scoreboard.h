@@ -38,6 +38,7 @@ struct WorkerCounters {
   Counter hub_stalls;
   Counter hub_stall_microseconds;
   Counter http_connections;
+  Counter http_accept_failures;
   Counter http_parse_errors;
   Counter http_tls_handshakes;
   Counter http_tls_handshake_failures;

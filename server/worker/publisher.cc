@@ -56,6 +56,7 @@ void Publisher::PublishHub(const HubStats& stats) {
 void Publisher::PublishHttp() {
   WorkerCounters& live = slot_.live;
   Store(live.http_connections, http_.connections);
+  Store(live.http_accept_failures, http_.accept_failures);
   Store(live.http_parse_errors, http_.refused);
   Store(live.http_tls_handshakes, http_.tls_handshakes);
   Store(live.http_tls_handshake_failures, http_.tls_handshake_failures);

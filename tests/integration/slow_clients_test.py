@@ -2,13 +2,17 @@
 
 import os
 import re
+import resource
+import select
 import socket
+import time
 import unittest
 
-from grove_harness import Daemon, OwnDaemonTest, eventually
+from grove_harness import DEADLINE_S, Daemon, OwnDaemonTest, eventually
 
 EXAMPLES = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                          '../../deploy/examples'))
+GET = b'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 HELLO = b'GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
 # Time-outs that a test can await, but no loaded machine takes for a healthy request's time.
 LIMITS = '''http:
@@ -139,6 +143,48 @@ class FewFilesTest(OwnDaemonTest):
             connection.close()
         self.assertEqual(self.daemon.pid_of('grove-w0'), worker)
         self.daemon.stop()
+
+
+class OutOfDescriptorsTest(OwnDaemonTest):
+    """A worker that may open no more descriptors."""
+
+    def test_it_serves_what_it_has_and_accepts_again_when_it_can(self):
+        daemon = self.start(workers=1)
+        pid = daemon.pid_of('grove-w0')
+        served = daemon.connect()
+        self.addCleanup(served.close)
+        self.assertIn(b'Hello', self.ask(served))
+        used = {int(fd) for fd in os.listdir(f'/proc/{pid}/fd')}
+        free = [fd for fd in range(len(used) + 2) if fd not in used]
+        hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)[1]
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (free[1] + 1, hard))  # room for two
+
+        def failures():
+            return daemon.metrics()['grove_http_accept_failures_total{worker="0"}']
+        began = time.monotonic()
+        crowd = [daemon.connect() for _ in range(8)]
+        for stream in crowd:
+            self.addCleanup(stream.close)
+            stream.sendall(GET)
+        eventually('it cannot accept', lambda: failures() >= 5)
+        # Between the first five lie pauses of 10, 20, 40 and 80 ms: it does not spin.
+        self.assertGreaterEqual(time.monotonic() - began, 0.15)
+        self.assertIn(b'Hello', self.ask(served), 'connections that it has are served')
+        self.assertEqual(daemon.pid_of('grove-w0'), pid)
+        while crowd:  # each that ends makes room for one that waits
+            ready = select.select(crowd, [], [], DEADLINE_S)[0]
+            self.assertTrue(ready, 'those that wait are accepted')
+            for stream in ready:
+                self.assertIn(b'Hello', stream.recv(65536))
+                stream.close()
+                crowd.remove(stream)
+        self.assertIn(b'Hello', self.ask(served))
+        daemon.stop()
+
+    @staticmethod
+    def ask(stream):
+        stream.sendall(GET)
+        return stream.recv(65536)
 
 
 if __name__ == '__main__':

@@ -54,24 +54,38 @@ void Application::AddHandler(std::string name, http::Handler handler) {
                     [handler = std::move(handler)](WorkerServices&) { return handler; });
 }
 
-void Application::AddHandlerFactory(std::string name, HandlerFactory factory) {
+void Application::CheckHandler(const std::string& name, bool empty) {
   if (name.empty()) mistakes_.push_back("a handler has no name");
-  if (factory == nullptr) {
-    mistakes_.push_back(absl::StrCat("the factory of handler \"", name, "\" is empty"));
-  }
-  if (folder_handlers_.contains(name) || !handlers_.try_emplace(name, std::move(factory)).second) {
+  if (empty) mistakes_.push_back(absl::StrCat("the factory of handler \"", name, "\" is empty"));
+  if (handlers_.contains(name) || folder_handlers_.contains(name) || websockets_.contains(name)) {
     mistakes_.push_back(absl::StrCat("handler \"", name, "\" is added twice"));
   }
 }
 
+void Application::AddHandlerFactory(std::string name, HandlerFactory factory) {
+  CheckHandler(name, factory == nullptr);
+  handlers_.try_emplace(std::move(name), std::move(factory));
+}
+
 void Application::AddFolderHandlerFactory(std::string name, FolderHandlerFactory factory) {
-  if (name.empty()) mistakes_.push_back("a handler has no name");
-  if (factory == nullptr) {
-    mistakes_.push_back(absl::StrCat("the factory of handler \"", name, "\" is empty"));
+  CheckHandler(name, factory == nullptr);
+  folder_handlers_.try_emplace(std::move(name), std::move(factory));
+}
+
+void Application::AddWebSocket(std::string name, http::WebSocketFunction function,
+                               http::WebSocketOptions options) {
+  if (function == nullptr) {
+    mistakes_.push_back(absl::StrCat("handler \"", name, "\" is empty"));
   }
-  if (handlers_.contains(name) || !folder_handlers_.try_emplace(name, std::move(factory)).second) {
-    mistakes_.push_back(absl::StrCat("handler \"", name, "\" is added twice"));
-  }
+  AddWebSocketFactory(
+      std::move(name), [function = std::move(function)](WorkerServices&) { return function; },
+      std::move(options));
+}
+
+void Application::AddWebSocketFactory(std::string name, WebSocketFactory factory,
+                                      http::WebSocketOptions options) {
+  CheckHandler(name, factory == nullptr);
+  websockets_.try_emplace(std::move(name), WebSocketEntry{std::move(factory), std::move(options)});
 }
 
 void Application::AddRoute(std::string method, std::string path, std::string handler) {
@@ -80,9 +94,18 @@ void Application::AddRoute(std::string method, std::string path, std::string han
 
 void Application::Handle(std::string method, std::string path, http::Handler handler) {
   // GET and POST of one path are two handlers.
-  std::string name = handlers_.contains(path) ? absl::StrCat(method, " ", path) : path;
+  const bool taken = handlers_.contains(path) || websockets_.contains(path);
+  std::string name = taken ? absl::StrCat(method, " ", path) : path;
   AddHandler(name, std::move(handler));
   AddRoute(std::move(method), std::move(path), std::move(name));
+}
+
+void Application::HandleWebSocket(std::string path, http::WebSocketFunction function,
+                                  http::WebSocketOptions options) {
+  // A path may also have a handler for other methods.
+  std::string name = handlers_.contains(path) ? absl::StrCat("GET ", path) : path;
+  AddWebSocket(name, std::move(function), std::move(options));
+  AddRoute("GET", std::move(path), std::move(name));
 }
 
 void Application::AddPeriodic(std::string name, absl::Duration interval, PeriodicBody body,
@@ -112,7 +135,7 @@ absl::Status Application::Check() const {
     if (folder_handlers_.contains(route.handler)) {
       mistakes.push_back(absl::StrCat(what, ": handler \"", route.handler,
                                       "\" needs a folder, which only the config can name"));
-    } else if (!handlers_.contains(route.handler)) {
+    } else if (!handlers_.contains(route.handler) && !websockets_.contains(route.handler)) {
       mistakes.push_back(absl::StrCat(what, ": no handler \"", route.handler, "\" was added"));
     }
     if (!seen.insert({route.method, route.path}).second) {

@@ -15,6 +15,7 @@
 #include "absl/time/time.h"
 #include "server/functions/function.h"
 #include "server/http/handler.h"
+#include "server/http/websocket/websocket.h"
 
 namespace grove {
 
@@ -27,6 +28,12 @@ class Application {
     std::string folder;  // of the config; absolute
   };
   using FolderHandlerFactory = std::function<http::Handler(WorkerServices&, const RouteSettings&)>;
+  using WebSocketFactory = std::function<http::WebSocketFunction(WorkerServices&)>;
+  // A WebSocket handler by its function, so that the config can have a say in its options.
+  struct WebSocketEntry {
+    WebSocketFactory factory;
+    http::WebSocketOptions options;
+  };
   using Interval = std::function<absl::Duration()>;
   using PeriodicBody = std::function<absl::Status(WorkerServices&)>;
 
@@ -60,10 +67,19 @@ class Application {
   // A handler whose routes, in the config, each name a `folder`. Runs once for each of them in each
   // worker.
   void AddFolderHandlerFactory(std::string name, FolderHandlerFactory factory);
+  // A WebSocket handler. The config's `http.websocket`, and `websocket` of its route, beat
+  // `options`, key by key.
+  void AddWebSocket(std::string name, http::WebSocketFunction function,
+                    http::WebSocketOptions options = {});
+  void AddWebSocketFactory(std::string name, WebSocketFactory factory,
+                           http::WebSocketOptions options = {});
   // Serves `path` with a handler added before or after. The config's `http.routes` replace these.
   void AddRoute(std::string method, std::string path, std::string handler);
   // AddHandler and AddRoute in one, named after the path.
   void Handle(std::string method, std::string path, http::Handler handler);
+  // AddWebSocket and AddRoute in one, named after the path.
+  void HandleWebSocket(std::string path, http::WebSocketFunction function,
+                       http::WebSocketOptions options = {});
   // Runs `body` every `interval`, the first time one interval after the worker is ready; the next
   // run is due a fixed interval after the last one was, and never overlaps it. Errors are logged.
   void AddPeriodic(std::string name, absl::Duration interval, PeriodicBody body,
@@ -82,14 +98,19 @@ class Application {
   const std::map<std::string, FolderHandlerFactory>& folder_handlers() const {
     return folder_handlers_;
   }
+  const std::map<std::string, WebSocketEntry>& websockets() const { return websockets_; }
   const std::vector<Route>& routes() const { return routes_; }
   const std::vector<Periodic>& periodic() const { return periodic_; }
 
  private:
+  // Notes what is wrong with adding a handler of that name.
+  void CheckHandler(const std::string& name, bool empty);
+
   const std::string name_;
   std::map<std::string, FunctionEntry> functions_;
   std::map<std::string, HandlerFactory> handlers_;
   std::map<std::string, FolderHandlerFactory> folder_handlers_;
+  std::map<std::string, WebSocketEntry> websockets_;
   std::vector<Route> routes_;
   std::vector<Periodic> periodic_;
   std::vector<std::string> mistakes_;

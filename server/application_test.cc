@@ -55,6 +55,20 @@ TEST(Application, TakesAFolderHandlerForTheConfigsRoutesOnly) {
             "needs a folder, which only the config can name");
 }
 
+TEST(Application, TakesWebSocketsAsHandlersOfTheirOwnKind) {
+  Application application("a");
+  const auto talk = [](http::WebSocket&, const http::Request&) { return absl::OkStatus(); };
+  application.Handle("POST", "/chat", Answer);
+  application.HandleWebSocket("/chat", talk);
+  application.AddWebSocket("talk", talk);
+  EXPECT_TRUE(application.Check().ok()) << application.Check();
+  EXPECT_TRUE(application.websockets().contains("GET /chat"));
+  application.AddHandler("talk", Answer);
+  application.AddWebSocket("empty", nullptr);
+  EXPECT_EQ(Mistake(application),
+            "application \"a\": handler \"talk\" is added twice; handler \"empty\" is empty");
+}
+
 TEST(Application, RefusesARelativePathAndARouteTwice) {
   Application application("a");
   application.AddHandler("h", Answer);

@@ -90,14 +90,21 @@ absl::Status CheckRoutes(const config::v1::Config& config, const Application& ap
   std::vector<std::string> names;
   for (const auto& [name, factory] : application.handlers()) names.push_back(name);
   for (const auto& [name, factory] : application.folder_handlers()) names.push_back(name);
+  for (const auto& [name, entry] : application.websockets()) names.push_back(name);
   for (int index = 0; index < config.http().routes_size(); ++index) {
     const std::string& name = config.http().routes(index).function();
     if (std::find(names.begin(), names.end(), name) != names.end()) {
       absl::Status folder =
           CheckFolder(config.http().routes(index), application.folder_handlers().contains(name));
-      if (folder.ok()) continue;
-      return absl::InvalidArgumentError(
-          absl::StrCat("http.routes[", index, "].folder: ", folder.message()));
+      if (!folder.ok()) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("http.routes[", index, "].folder: ", folder.message()));
+      }
+      if (!config.http().routes(index).has_websocket() || application.websockets().contains(name)) {
+        continue;
+      }
+      return absl::InvalidArgumentError(absl::StrCat(
+          "http.routes[", index, "].websocket: the handler \"", name, "\" is no WebSocket's"));
     }
     const std::string near = NearMatch(name, names);
     return absl::InvalidArgumentError(
@@ -105,10 +112,10 @@ absl::Status CheckRoutes(const config::v1::Config& config, const Application& ap
                      "\"", near.empty() ? "" : absl::StrCat("; did you mean \"", near, "\"?")));
   }
   // With handlers that are never called: whether the patterns and chains are right.
-  const auto never = [](const std::string&, const Application::RouteSettings&) -> http::Handler {
+  const auto never = [](const auto&...) -> http::Handler {
     return [](http::Request&, http::Response&) { return absl::OkStatus(); };
   };
-  return BuildRouter(config, application, never).status();
+  return BuildRouter(config, application, {.handler = never, .websocket = never}).status();
 }
 
 // Whether certificates and keys are some, and go together.

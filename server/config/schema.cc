@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -67,6 +68,20 @@ constexpr SchemaRow kRows[] = {
     Flag("http.routes[].own_middleware_only", "leave out http.middleware"),
     Text("http.routes[].folder", "none",
          "folder that the handler file serves; relative to the config file's"),
+    {"http.websocket.message_max_bytes", "integer", "the handler's; 1048576",
+     "longer messages, also after inflation, close with 1009", 0, 1, kGib},
+    {"http.websocket.ping_interval_ms", "integer", "the handler's; 30000",
+     "a client that was silent for this long is sent a ping", 0, 1, kDayMs},
+    {"http.websocket.pong_timeout_ms", "integer", "the handler's; 20000",
+     "without a sign of life for this long after it, close with 1011", 0, 1, kDayMs},
+    {"http.websocket.close_timeout_ms", "integer", "the handler's; 5000",
+     "for the client's close frame after ours", 0, 1, kDayMs},
+    Choice("http.websocket.compression", "none | deflate", "the handler's; deflate",
+           "deflate: permessage-deflate for clients that offer it"),
+    Text("http.websocket.origins[]", "the handler's; any",
+         "other Origins get 403: https://example.org, or * for any"),
+    Text("http.websocket.subprotocols[]", "the handler's; none",
+         "the first of the client's that is among these is chosen"),
     Number("http.connections_max", 10'000, 1, 1'000'000, "open connections per worker"),
     Number("http.idle_timeout_ms", 75'000, 1, kDayMs, "idle keep-alive connections close after"),
     Number("http.header_timeout_ms", 10'000, 1, kDayMs,
@@ -204,9 +219,11 @@ constexpr SchemaRow kRows[] = {
            "a fiber that holds a worker's hub for longer is reported"),
 };
 
-// A route's own chain has the keys of the default one.
-constexpr absl::string_view kRouteMiddleware = "http.routes[].middleware[].";
-constexpr absl::string_view kMiddleware = "http.middleware[].";
+// What a route says for itself has the keys of what is said for all.
+constexpr std::pair<absl::string_view, absl::string_view> kSharedRows[] = {
+    {"http.routes[].middleware[].", "http.middleware[]."},
+    {"http.routes[].websocket.", "http.websocket."},
+};
 
 // "tenants[3].name" as "tenants[].name".
 std::string WithoutIndices(absl::string_view key) {
@@ -228,8 +245,8 @@ absl::Span<const SchemaRow> DescribeSchema() {
 
 const SchemaRow* FindSchemaRow(absl::string_view key) {
   std::string plain = WithoutIndices(key);
-  if (absl::StartsWith(plain, kRouteMiddleware)) {
-    plain = absl::StrCat(kMiddleware, plain.substr(kRouteMiddleware.size()));
+  for (const auto& [own, all] : kSharedRows) {
+    if (absl::StartsWith(plain, own)) plain = absl::StrCat(all, plain.substr(own.size()));
   }
   const auto* row = std::find_if(std::begin(kRows), std::end(kRows),
                                  [&plain](const SchemaRow& r) { return r.key == plain; });
@@ -249,7 +266,9 @@ std::string FormatSchema() {
     absl::StrAppendFormat(&out, ")\n      %s\n      default: %s\n", row.meaning,
                           FormatDefault(row));
   }
-  absl::StrAppendFormat(&out, "\nhttp.routes[].middleware[] has the keys of http.middleware[].\n");
+  absl::StrAppendFormat(&out,
+                        "\nhttp.routes[].middleware[] has the keys of http.middleware[], and "
+                        "http.routes[].websocket those of http.websocket.\n");
   return out;
 }
 

@@ -27,7 +27,8 @@ void Collect(const Descriptor& type, const std::string& prefix, std::vector<Leaf
     const std::string key = prefix + field->name() + (field->is_repeated() ? "[]" : "");
     if (field->message_type() == nullptr) {
       out->push_back({key, field});
-    } else if (key != "http.routes[].middleware[]") {  // has the rows of http.middleware[]
+    } else if (key != "http.routes[].middleware[]" && key != "http.routes[].websocket") {
+      // Those have the rows of http.middleware[] and http.websocket.
       Collect(*field->message_type(), key + ".", out);
     }
   }
@@ -116,6 +117,9 @@ TEST(Schema, FindsAKeyWithIndices) {
   EXPECT_EQ(FindSchemaRow("http.routes[3].middleware[1].gzip.level"),
             FindSchemaRow("http.middleware[].gzip.level"));
   EXPECT_NE(FindSchemaRow("http.middleware[0].gzip.level"), nullptr);
+  EXPECT_EQ(FindSchemaRow("http.routes[3].websocket.compression"),
+            FindSchemaRow("http.websocket.compression"));
+  EXPECT_NE(FindSchemaRow("http.websocket.compression"), nullptr);
   EXPECT_EQ(FindSchemaRow(""), nullptr);
 }
 

@@ -92,6 +92,6 @@ int main(int argc, char** argv) {
   application.Handle("GET", "/notes/{name}", GetNote);
   application.Handle("POST", "/count", CountBytes);
   application.Handle("GET", "/ticks", Ticks);
-  application.Handle("GET", "/shout", grove::http::WebSocketHandler({}, Shout));
+  application.HandleWebSocket("/shout", Shout);
   return grove::Main(argc, argv, application);
 }

@@ -235,10 +235,10 @@ absl::Status EchoMessages(http::WebSocket& socket, const http::Request&) {
   }
 }
 
-http::Handler WebSocketEcho() {
+http::WebSocketOptions EchoOptions() {
   http::WebSocketOptions options;
   options.limits.message_bytes_max = kEchoMessageBytesMax;
-  return http::WebSocketHandler(std::move(options), &EchoMessages);
+  return options;
 }
 
 void RegisterBuiltins(Application& application) {
@@ -257,7 +257,7 @@ void RegisterBuiltins(Application& application) {
                           {.description = "Fails as it is told, to try errors out.",
                            .input_example = R"({"code":"INTERNAL","message":"no luck"})"});
   application.AddHandler("hello", &Hello);
-  application.AddHandler("websocket.echo", WebSocketEcho());
+  application.AddWebSocket("websocket.echo", &EchoMessages, EchoOptions());
   application.AddHandler("reflect", &Reflect);
   application.AddHandler("echo", &EchoBody);
   application.AddHandler("ignore", &IgnoreBody);

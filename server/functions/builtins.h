@@ -28,8 +28,6 @@ absl::StatusOr<Output> FeedTitles(TaskContext& context);
 // {"code":"INTERNAL","message":…,"exception":true,"after_seconds":…}: fails as it is told.
 absl::StatusOr<Output> Fail(TaskContext& context);
 
-// A WebSocket that sends every message of up to 16 MiB back.
-http::Handler WebSocketEcho();
 absl::Status Hello(http::Request& request, http::Response& response);
 // One feed URL a line in, one title a line out, in order, as they become known; blank lines are
 // left out. A failed one has "error: …" on its line. 413 beyond 1,000 URLs.

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/worker/middleware_chain.h"
+#include "server/worker/websocket_config.h"
 
 namespace grove {
 namespace {
@@ -38,13 +39,16 @@ absl::StatusOr<Chain> MakeChain(
 
 class RouterBuilder {
  public:
-  RouterBuilder(const config::v1::Config& config, const HandlerSource& handlers)
-      : config_(config), handlers_(handlers) {}
+  RouterBuilder(const config::v1::Config& config, const Application& application,
+                const HandlerSource& handlers)
+      : config_(config), application_(application), handlers_(handlers) {}
 
   absl::Status Begin() {
     absl::StatusOr<Chain> chain =
         MakeChain("http.middleware", config_.http().middleware(), config_);
     if (!chain.ok()) return chain.status();
+    absl::Status checked = CheckWebSocketConfig("http.websocket", config_.http().websocket());
+    if (!checked.ok()) return checked;
     default_ = *std::move(chain);
     if (default_.middleware.empty()) return absl::OkStatus();
     router_.Wrap([chain = default_.middleware](http::Request& request, http::Response& response,
@@ -57,6 +61,8 @@ class RouterBuilder {
   absl::Status AddConfigured(int index) {
     const config::v1::Route& route = config_.http().routes(index);
     const std::string where = absl::StrCat("http.routes[", index, "]");
+    absl::Status checked = CheckWebSocketConfig(where + ".websocket", route.websocket());
+    if (!checked.ok()) return checked;
     absl::StatusOr<Chain> own = MakeChain(where + ".middleware", route.middleware(), config_);
     if (!own.ok()) return own.status();
     Chain chain;
@@ -77,11 +83,18 @@ class RouterBuilder {
 
  private:
   http::Handler HandlerOf(const config::v1::Route& route) {
+    const auto socket = application_.websockets().find(route.function());
+    if (socket != application_.websockets().end()) {
+      http::WebSocketOptions options = socket->second.options;
+      ApplyWebSocketConfig(config_.http().websocket(), options);
+      ApplyWebSocketConfig(route.websocket(), options);
+      return handlers_.websocket(route.function(), std::move(options));
+    }
     if (!route.folder().empty()) {
-      return handlers_(route.function(), {.path = route.path(), .folder = route.folder()});
+      return handlers_.handler(route.function(), {.path = route.path(), .folder = route.folder()});
     }
     auto [handler, added] = known_.try_emplace(route.function());
-    if (added) handler->second = handlers_(route.function(), {});
+    if (added) handler->second = handlers_.handler(route.function(), {});
     return handler->second;
   }
 
@@ -97,6 +110,7 @@ class RouterBuilder {
   }
 
   const config::v1::Config& config_;
+  const Application& application_;
   const HandlerSource& handlers_;
   http::Router router_;
   Chain default_;
@@ -108,7 +122,7 @@ class RouterBuilder {
 absl::StatusOr<http::Router> BuildRouter(const config::v1::Config& config,
                                          const Application& application,
                                          const HandlerSource& handlers) {
-  RouterBuilder builder(config, handlers);
+  RouterBuilder builder(config, application, handlers);
   if (absl::Status s = builder.Begin(); !s.ok()) return s;
   for (int i = 0; i < config.http().routes_size(); ++i) {
     if (absl::Status s = builder.AddConfigured(i); !s.ok()) return s;

@@ -15,10 +15,15 @@
 
 namespace grove {
 
-// The handler of that name. Asked once for each route that names a folder, else once for each name,
-// with empty settings.
-using HandlerSource =
-    std::function<http::Handler(const std::string& name, const Application::RouteSettings& route)>;
+// The handlers of a name.
+struct HandlerSource {
+  // Asked once for each route that names a folder, else once for each name, with empty settings.
+  std::function<http::Handler(const std::string& name, const Application::RouteSettings& route)>
+      handler;
+  // Of one of Application::websockets(). Asked once for each route, with what the handler's code,
+  // http.websocket and the route come to.
+  std::function<http::Handler(const std::string& name, http::WebSocketOptions options)> websocket;
+};
 
 // Reads the files that bearer_auth names. kInvalidArgument, "http.routes[3].middleware[1]…: …".
 // Requires: `config` is resolved.

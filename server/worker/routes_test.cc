@@ -58,8 +58,24 @@ class RoutesTest : public http::ServerFixture {
     if (!config.ok()) return config.status();
     Application application("a");
     application.Handle("GET", "/own", HandlerOf("who"));
-    return BuildRouter(*config, application, HandlerOf);
+    application.AddWebSocket("socket", {}, SocketOptions());
+    sockets_.clear();
+    const auto keep = [](const std::string&, http::WebSocketOptions options) {
+      sockets_.push_back(std::move(options));
+      return HandlerOf("who");
+    };
+    return BuildRouter(*config, application, {.handler = HandlerOf, .websocket = keep});
   }
+  // What the code of "socket" says.
+  static http::WebSocketOptions SocketOptions() {
+    http::WebSocketOptions options;
+    options.limits.message_bytes_max = 77;
+    options.handshake.origins = {"https://code.org"};
+    options.handshake.subprotocols = {"code"};
+    return options;
+  }
+  // Of the router built last, in the order of its routes.
+  static inline std::vector<http::WebSocketOptions> sockets_;
   static std::string ErrorOf(const std::string& yaml) {
     return std::string(Build(yaml).status().message());
   }
@@ -203,6 +219,57 @@ TEST_F(RoutesTest, RefusesRoutesThatMatchTheSameRequests) {
                     "{path: '/a/{y}', function: f, host: A.org}]}"),
             "http.routes[1]: any method of A.org/a/{y} matches the same requests as any method of "
             "a.org/a/{x}");
+}
+
+TEST_F(RoutesTest, AWebSocketIsWhatItsCodeTheConfigAndItsRouteComeTo) {
+  Use(R"(
+http:
+  websocket: {message_max_bytes: 100, ping_interval_ms: 5, origins: ["https://a.org"]}
+  routes:
+  - {path: /a, function: socket}
+  - path: /b
+    function: socket
+    websocket: {message_max_bytes: 7, pong_timeout_ms: 6, close_timeout_ms: 8, compression: none,
+                origins: ["https://b.org", "*"], subprotocols: [chat, v2]}
+)");
+  ASSERT_EQ(sockets_.size(), 2u);
+  const http::WebSocketOptions defaults;
+  EXPECT_EQ(sockets_[0].limits.message_bytes_max, 100u);
+  EXPECT_EQ(sockets_[0].ping_interval, absl::Milliseconds(5));
+  EXPECT_EQ(sockets_[0].pong_timeout, defaults.pong_timeout);
+  EXPECT_EQ(sockets_[0].close_timeout, defaults.close_timeout);
+  EXPECT_TRUE(sockets_[0].handshake.deflate.has_value());
+  EXPECT_EQ(sockets_[0].handshake.origins, std::vector<std::string>{"https://a.org"});
+  EXPECT_EQ(sockets_[0].handshake.subprotocols, std::vector<std::string>{"code"});
+  EXPECT_EQ(sockets_[1].limits.message_bytes_max, 7u);
+  EXPECT_EQ(sockets_[1].ping_interval, absl::Milliseconds(5));
+  EXPECT_EQ(sockets_[1].pong_timeout, absl::Milliseconds(6));
+  EXPECT_EQ(sockets_[1].close_timeout, absl::Milliseconds(8));
+  EXPECT_FALSE(sockets_[1].handshake.deflate.has_value());
+  EXPECT_TRUE(sockets_[1].handshake.origins.empty()) << "any";
+  EXPECT_EQ(sockets_[1].handshake.subprotocols, (std::vector<std::string>{"chat", "v2"}));
+}
+
+TEST_F(RoutesTest, AWebSocketOfWhichTheConfigSaysNothingIsAsItsCodeHasIt) {
+  Use("http: {routes: [{path: /a, function: socket}]}");
+  ASSERT_EQ(sockets_.size(), 1u);
+  EXPECT_EQ(sockets_[0].limits.message_bytes_max, 77u);
+  EXPECT_EQ(sockets_[0].handshake.origins, std::vector<std::string>{"https://code.org"});
+}
+
+TEST_F(RoutesTest, NamesWhatIsWrongWithAWebSocket) {
+  for (const auto& [settings, error] : std::vector<std::pair<std::string, std::string>>{
+           {"origins: [a.org]", "websocket.origins[0]: 'a.org' is no origin: want one as in"},
+           {"origins: ['https://a.org/']", "websocket.origins[0]: 'https://a.org/' is no origin"},
+           {"subprotocols: [a, 'b c']",
+            "websocket.subprotocols[1]: 'b c' is no subprotocol's name"},
+           {"message_max_bytes: -1", "an integer from 1 to 1073741824"},
+           {"compression: gzip", "compression"}}) {
+    EXPECT_THAT(ErrorOf("http: {websocket: {" + settings + "}}"), HasSubstr(error));
+    EXPECT_THAT(
+        ErrorOf("http: {routes: [{path: /, function: socket, websocket: {" + settings + "}}]}"),
+        HasSubstr(error));
+  }
 }
 
 }  // namespace

@@ -121,6 +121,7 @@ class Worker {
   BackdoorEnvironment BackdoorEnvironmentOf();
   absl::Status WatchSignals(int signal_fd);
   absl::Status WatchLifeline();
+  HandlerSource Handlers();
   absl::Status Serve();
   absl::Status ServeListeners();
   absl::Status AnnounceReady();
@@ -235,6 +236,21 @@ absl::Status Worker::WatchLifeline() {
   });
 }
 
+HandlerSource Worker::Handlers() {
+  return {.handler =
+              [this](const std::string& name, const Application::RouteSettings& route) {
+                const auto of_folder = application_.folder_handlers().find(name);
+                return of_folder != application_.folder_handlers().end()
+                           ? of_folder->second(services_, route)
+                           : application_.handlers().at(name)(services_);
+              },
+          .websocket =
+              [this](const std::string& name, http::WebSocketOptions options) {
+                return http::WebSocketHandler(
+                    std::move(options), application_.websockets().at(name).factory(services_));
+              }};
+}
+
 absl::Status Worker::Serve() {
   absl::StatusOr<Listener> link = Listener::Adopt(inheritance_.link_fd);
   if (!link.ok()) return link.status();
@@ -246,14 +262,7 @@ absl::Status Worker::Serve() {
   backdoor_listener_.emplace(*std::move(backdoor));
   status = Keep("backdoor.accept", [this] { return backdoor_.Run(*backdoor_listener_); });
   if (!status.ok()) return status;
-  absl::StatusOr<http::Router> router =
-      BuildRouter(config_, application_,
-                  [this](const std::string& name, const Application::RouteSettings& route) {
-                    const auto of_folder = application_.folder_handlers().find(name);
-                    return of_folder != application_.folder_handlers().end()
-                               ? of_folder->second(services_, route)
-                               : application_.handlers().at(name)(services_);
-                  });
+  absl::StatusOr<http::Router> router = BuildRouter(config_, application_, Handlers());
   if (!router.ok()) return router.status();
   http::ServerOptions options = HttpOptionsOf(config_.http());
   options.access_log = access_log_;

@@ -2,13 +2,30 @@
 
 import asyncio
 import os
+import signal
+import socket
+import subprocess
 import unittest
 
 import websockets
 
-from grove_harness import OwnDaemonTest, eventually
+from grove_harness import DEADLINE_S, OwnDaemonTest, eventually
 
-CONFIG = 'http: {routes: [{path: /ws, function: websocket.echo}]}\n'
+CONFIG = '''
+http:
+  websocket: {subprotocols: [chat]}
+  routes:
+  - {path: /ws, function: websocket.echo}
+  - path: /small
+    function: websocket.echo
+    websocket: {message_max_bytes: 10, compression: none, origins: ["https://a.example"]}
+  - path: /watched
+    function: websocket.echo
+    websocket: {ping_interval_ms: 20, pong_timeout_ms: 40}
+  - path: /impatient
+    function: websocket.echo
+    websocket: {close_timeout_ms: 20}
+'''
 
 
 def run(coroutine):
@@ -17,9 +34,24 @@ def run(coroutine):
 
 class WebSocketTest(OwnDaemonTest):
 
-    def serve(self):
+    def serve(self, path='/ws'):
         daemon = self.start(config=CONFIG, workers=1)
-        return daemon, daemon.url('/ws').replace('http', 'ws', 1)
+        return daemon, daemon.url(path).replace('http', 'ws', 1)
+
+    def raw(self, path):
+        """A WebSocket that answers nothing by itself."""
+        daemon, _ = self.serve(path)
+        host, _, port = daemon.http_address.rpartition(':')
+        stream = socket.create_connection((host, int(port)), timeout=DEADLINE_S)
+        self.addCleanup(stream.close)
+        stream.sendall(f'GET {path} HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n'
+                       'Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n'
+                       'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'.encode())
+        head = b''
+        while not head.endswith(b'\r\n\r\n'):
+            head += stream.recv(1)
+        self.assertIn(b'101', head)
+        return daemon, stream
 
     def test_it_echoes_what_a_foreign_client_sends(self):
         _, url = self.serve()
@@ -28,25 +60,68 @@ class WebSocketTest(OwnDaemonTest):
 
         async def talk(compression):
             async with websockets.connect(url, compression=compression,
-                                          max_size=None) as socket:
+                                          max_size=None) as stream:
                 for message in messages:
-                    await socket.send(message)
-                    self.assertEqual(await socket.recv(), message)
-                await socket.send(['frag', 'men', 'ted'])
-                self.assertEqual(await socket.recv(), 'fragmented')
-                await (await socket.ping(b'?'))
-                return [extension.name for extension in socket.extensions]
+                    await stream.send(message)
+                    self.assertEqual(await stream.recv(), message)
+                await stream.send(['frag', 'men', 'ted'])
+                self.assertEqual(await stream.recv(), 'fragmented')
+                await (await stream.ping(b'?'))
+                return [extension.name for extension in stream.extensions]
 
         self.assertEqual(run(talk(None)), [])
         self.assertEqual(run(talk('deflate')), ['permessage-deflate'])
+
+    def test_a_route_has_its_own_limits(self):
+        _, url = self.serve('/small')
+
+        async def talk():
+            async with websockets.connect(url, origin='https://A.example',
+                                          subprotocols=['other', 'chat']) as stream:
+                self.assertEqual(stream.extensions, [])
+                self.assertEqual(stream.subprotocol, 'chat')
+                await stream.send('x' * 10)
+                self.assertEqual(await stream.recv(), 'x' * 10)
+                with self.assertRaises(websockets.ConnectionClosed):
+                    await stream.send('x' * 11)
+                    await stream.recv()
+                self.assertEqual(stream.close_code, 1009)
+            with self.assertRaises(websockets.InvalidStatusCode) as refused:
+                await websockets.connect(url, origin='https://b.example')
+            return refused.exception.status_code
+
+        self.assertEqual(run(talk()), 403)
+
+    def test_check_says_that_a_handler_is_no_websocket(self):
+        self.serve()
+        self.daemon.config = ('http: {routes: [{path: /, function: hello, '
+                              'websocket: {message_max_bytes: 1}}]}\n')
+        done = subprocess.run(self.daemon.command() + ['--check'], capture_output=True, text=True,
+                              check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn('http.routes[0].websocket: the handler "hello" is no WebSocket\'s',
+                      done.stderr)
+        self.daemon.stop()
+
+    def test_a_silent_client_is_pinged_and_given_up(self):
+        _, stream = self.raw('/watched')
+        self.assertEqual(stream.recv(2, socket.MSG_WAITALL), b'\x89\x00')  # ping
+        self.assertEqual(stream.recv(2, socket.MSG_WAITALL)[0], 0x88)  # close
+        self.assertEqual(stream.recv(2, socket.MSG_WAITALL), (1011).to_bytes(2, 'big'))
+
+    def test_a_client_that_answers_no_close_is_cut_off(self):
+        daemon, stream = self.raw('/impatient')
+        daemon.process.send_signal(signal.SIGHUP)
+        self.assertEqual(stream.recv(4, socket.MSG_WAITALL)[:1], b'\x88')
+        self.assertEqual(stream.recv(1), b'')
 
     def test_it_closes_as_the_client_closes(self):
         _, url = self.serve()
 
         async def talk():
-            async with websockets.connect(url) as socket:
-                await socket.close(3001, 'bye')
-                return socket.close_code
+            async with websockets.connect(url) as stream:
+                await stream.close(3001, 'bye')
+                return stream.close_code
 
         self.assertEqual(run(talk()), 3001)
 
@@ -54,11 +129,11 @@ class WebSocketTest(OwnDaemonTest):
         _, url = self.serve()
 
         async def talk(compression):
-            async with websockets.connect(url, compression=compression) as socket:
+            async with websockets.connect(url, compression=compression) as stream:
                 with self.assertRaises(websockets.ConnectionClosed):
-                    await socket.send(b'\0' * ((16 << 20) + 1))
-                    await socket.recv()
-                return socket.close_code
+                    await stream.send(b'\0' * ((16 << 20) + 1))
+                    await stream.recv()
+                return stream.close_code
 
         for compression in (None, 'deflate'):
             self.assertEqual(run(talk(compression)), 1009, compression)
@@ -68,18 +143,18 @@ class WebSocketTest(OwnDaemonTest):
 
         async def talk():
             sockets = [await websockets.connect(url) for _ in range(20)]
-            for socket in sockets:
-                await socket.send('hello')
-                self.assertEqual(await socket.recv(), 'hello')
+            for stream in sockets:
+                await stream.send('hello')
+                self.assertEqual(await stream.recv(), 'hello')
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(None, lambda: eventually(
                 'all are counted',
                 lambda: daemon.metrics_sum('grove_http_websockets') == 20))
             stopped = loop.run_in_executor(None, daemon.stop)
-            for socket in sockets:
-                await socket.wait_closed()
+            for stream in sockets:
+                await stream.wait_closed()
             await stopped
-            return {socket.close_code for socket in sockets}
+            return {stream.close_code for stream in sockets}
 
         self.assertEqual(run(talk()), {1001})
 

@@ -100,6 +100,9 @@ absl::Status CheckListener(const Http& http, const std::string& where, const Htt
                                                       "': want octal permission bits, as 0660"));
     }
   }
+  if (listener.reuse_port() && address.kind() == ListenAddress::Kind::kUnix) {
+    return Wrong(where + ".reuse_port", "is for TCP: a unix: path is one socket's");
+  }
   if (listener.has_tls()) {
     if (absl::Status s = CheckTls(where + ".tls", listener.tls()); !s.ok()) return s;
   }

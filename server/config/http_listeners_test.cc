@@ -142,6 +142,12 @@ TEST(HttpListeners, CheckProxies) {
             0u);
 }
 
+TEST(HttpListeners, ShareAPortOnlyWhereThereIsOne) {
+  EXPECT_EQ(ListenerError("reuse_port: true"), "no error");
+  EXPECT_EQ(ErrorOf("{listeners: [{address: 'unix:/a', reuse_port: true}]}"),
+            "http.listeners[0].reuse_port: is for TCP: a unix: path is one socket's");
+}
+
 TEST(HttpListeners, CheckTheModeOfUnixSockets) {
   EXPECT_EQ(ListenerError("unix_mode: '0660'"), "unix_mode: is for unix: addresses");
   const auto mode = [](const std::string& text) {

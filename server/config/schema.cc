@@ -60,6 +60,7 @@ constexpr SchemaRow kRows[] = {
          "permission bits of a unix: address, in octal: 0660"),
     Number("http.listeners[].backlog", 4'096, 1, 1'000'000,
            "connections that wait to be accepted; the kernel's somaxconn bounds it"),
+    Flag("http.listeners[].reuse_port", "a socket for each worker (SO_REUSEPORT), not one for all"),
     Text("http.routes[].method", "any", "method of the route, such as GET"),
     Text("http.routes[].path", "required",
          "path of the route: /hello, /users/{id}, /files/{path...}; the most specific wins"),

@@ -1,5 +1,6 @@
 #include "server/supervisor/endpoints.h"
 
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -25,6 +26,10 @@ absl::Status CannotBind(absl::string_view key, const absl::Status& status) {
   return absl::Status(status.code(), absl::StrCat("cannot ", status.message(), " (", key, ")"));
 }
 
+void CloseIfOpen(int& fd) {
+  if (fd >= 0) close(std::exchange(fd, -1));
+}
+
 ListenOptions ListenOptionsOf(const config::v1::HttpListener& listener) {
   ListenOptions options;
   if (listener.backlog() > 0) options.backlog = listener.backlog();
@@ -33,13 +38,23 @@ ListenOptions ListenOptionsOf(const config::v1::HttpListener& listener) {
 }
 
 absl::StatusOr<ListenAddress> BoundAddress(int fd) {
-  SocketAddress bound;
-  bound.length = sizeof(bound.storage);
-  auto* address = reinterpret_cast<sockaddr*>(&bound.storage);
-  if (getsockname(fd, address, &bound.length) != 0) {
-    return absl::ErrnoToStatus(errno, "getsockname");
-  }
-  return ListenAddress::FromSockaddr(address, bound.length);
+  const SocketAddress bound = SocketAddress::OfLocal(fd);
+  return ListenAddress::FromSockaddr(reinterpret_cast<const sockaddr*>(&bound.storage),
+                                     bound.length);
+}
+
+// Puts a port that the kernel chooses into `address`, for several sockets to share. Asked for port
+// 0 by a socket that shares, the kernel may choose one that strangers share already; so the
+// descriptor returned has it alone first, and then lets others in. To be closed when they are.
+absl::StatusOr<int> FindSharedPort(SocketAddress* address) {
+  absl::StatusOr<int> fd = BindListener(*address);
+  if (!fd.ok()) return fd;
+  *address = SocketAddress::OfLocal(*fd);
+  const int on = 1;
+  if (setsockopt(*fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0) return fd;
+  absl::Status failed = absl::ErrnoToStatus(errno, "setsockopt(SO_REUSEPORT)");
+  close(*fd);
+  return failed;
 }
 
 }  // namespace
@@ -48,7 +63,8 @@ absl::StatusOr<Endpoints> Endpoints::Bind(const config::v1::Http& http, const st
                                           int workers, InheritedSockets inherited) {
   Endpoints endpoints;
   for (int index = 0; index < http.listeners_size(); ++index) {
-    if (absl::Status s = endpoints.AddHttp(http, index, inherited); !s.ok()) return s;
+    absl::Status added = endpoints.AddHttp(http, index, workers, inherited);
+    if (!added.ok()) return added;
   }
   if (absl::Status s = inherited.CheckAllTaken(); !s.ok()) return s;
   for (int worker = 0; worker < workers; ++worker) {
@@ -63,7 +79,7 @@ absl::StatusOr<Endpoints> Endpoints::Bind(const config::v1::Http& http, const st
   return endpoints;
 }
 
-absl::Status Endpoints::AddHttp(const config::v1::Http& http, int index,
+absl::Status Endpoints::AddHttp(const config::v1::Http& http, int index, int workers,
                                 InheritedSockets& inherited) {
   const config::v1::HttpListener& listener = http.listeners(index);
   const std::string key = HttpListenerKey(http, index);
@@ -71,25 +87,52 @@ absl::Status Endpoints::AddHttp(const config::v1::Http& http, int index,
   if (!wanted.ok()) return wanted.status();
   ListenAddress real = *wanted;
   if (const int fd = inherited.Take(listener.name(), *wanted, &real); fd >= 0) {
-    http_.push_back({fd, real.Format()});
+    http_.push_back({{fd}, real.Format()});
+    if (listener.reuse_port()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          key, ".reuse_port: its socket is inherited (LISTEN_FDS), and there is but one of it"));
+    }
     // Found by its name, it may be bound to what the config did not foresee.
     if (MayServeAt(http, listener, real)) return absl::OkStatus();
     return absl::InvalidArgumentError(absl::StrCat(
         key, ": its inherited socket is bound to ", real.Format(),
         ", which is reachable beyond this machine without TLS; accept it with insecure: true"));
   }
-  absl::StatusOr<int> fd = BindListener(ToSocketAddress(*wanted), ListenOptionsOf(listener));
-  if (!fd.ok()) return CannotBind(key == "http.listen" ? "--http, http.listen" : key, fd.status());
+  http_.emplace_back();
+  absl::Status bound = BindHttp(listener, *wanted, workers);
+  if (!bound.ok()) return CannotBind(key == "http.listen" ? "--http, http.listen" : key, bound);
   if (wanted->kind() == ListenAddress::Kind::kUnix) paths_.push_back(wanted->path());
-  http_.push_back({*fd, ""});
-  absl::StatusOr<ListenAddress> bound = BoundAddress(*fd);
-  if (bound.ok()) http_.back().address = bound->Format();
-  return bound.status();
+  absl::StatusOr<ListenAddress> address = BoundAddress(http_.back().fds[0]);
+  if (address.ok()) http_.back().address = address->Format();
+  return address.status();
 }
 
-std::vector<int> Endpoints::http_fds() const {
+absl::Status Endpoints::BindHttp(const config::v1::HttpListener& listener,
+                                 const ListenAddress& wanted, int workers) {
+  std::vector<int>& fds = http_.back().fds;
+  SocketAddress address = ToSocketAddress(wanted);
+  ListenOptions options = ListenOptionsOf(listener);
+  options.reuse_port = listener.reuse_port();
+  int probe = -1;
+  if (options.reuse_port && wanted.port() == 0) {
+    absl::StatusOr<int> found = FindSharedPort(&address);
+    if (!found.ok()) return found.status();
+    probe = *found;
+  }
+  absl::Status status;
+  const int wanted_count = options.reuse_port ? workers : 1;
+  while (status.ok() && static_cast<int>(fds.size()) < wanted_count) {
+    absl::StatusOr<int> fd = BindListener(address, options);
+    if (fd.ok()) fds.push_back(*fd);
+    status = fd.status();
+  }
+  if (probe >= 0) close(probe);
+  return status;
+}
+
+std::vector<int> Endpoints::http_fds(int worker) const {
   std::vector<int> fds;
-  for (const Http& http : http_) fds.push_back(http.fd);
+  for (const Http& http : http_) fds.push_back(http.fds[http.fds.size() == 1 ? 0 : worker]);
   return fds;
 }
 
@@ -121,16 +164,20 @@ Endpoints::~Endpoints() {
 
 void Endpoints::CloseHttp() {
   for (Http& http : http_) {
-    if (http.fd >= 0) close(std::exchange(http.fd, -1));
+    for (int& fd : http.fds) CloseIfOpen(fd);
   }
 }
 
 void Endpoints::KeepOnly(int worker) {
   for (int slot = 0; slot < static_cast<int>(slots_.size()); ++slot) {
     if (slot == worker) continue;
-    for (int* fd : {&slots_[slot].link, &slots_[slot].backdoor}) {
-      if (*fd >= 0) close(*fd);
-      *fd = -1;
+    CloseIfOpen(slots_[slot].link);
+    CloseIfOpen(slots_[slot].backdoor);
+  }
+  for (Http& http : http_) {
+    if (http.fds.size() == 1) continue;  // everybody's
+    for (int slot = 0; slot < static_cast<int>(http.fds.size()); ++slot) {
+      if (slot != worker) CloseIfOpen(http.fds[slot]);
     }
   }
 }

@@ -1,6 +1,7 @@
 // Endpoints: the sockets that the supervisor binds once and every worker inherits.
 //
-// They outlive workers, so a restart refuses no connection.
+// They outlive workers, so a restart refuses no connection, and loses none that waits: also where
+// each worker has a socket of its own (reuse_port), which its successor takes over.
 #ifndef GROVE_SERVER_SUPERVISOR_ENDPOINTS_H_
 #define GROVE_SERVER_SUPERVISOR_ENDPOINTS_H_
 
@@ -10,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "grove/config/v1/config.pb.h"
+#include "server/config/address.h"
 #include "server/supervisor/inherited_sockets.h"
 
 namespace grove {
@@ -28,8 +30,9 @@ class Endpoints {
   Endpoints& operator=(Endpoints&&) = delete;
   ~Endpoints();
 
-  // Of HTTP's listeners, in the config's order.
-  std::vector<int> http_fds() const;
+  // Of HTTP's listeners, in the config's order: those that all workers share, and the own ones of
+  // `worker`.
+  std::vector<int> http_fds(int worker) const;
   // The same, with the ports that the kernel chose, if that was asked for.
   std::vector<std::string> http_addresses() const;
   int link_fd(int worker) const { return slots_[worker].link; }
@@ -49,11 +52,15 @@ class Endpoints {
     int backdoor;
   };
   struct Http {
-    int fd;
+    std::vector<int> fds;  // one, or with reuse_port one for each worker
     std::string address;
   };
   Endpoints() = default;
-  absl::Status AddHttp(const config::v1::Http& http, int index, InheritedSockets& inherited);
+  absl::Status AddHttp(const config::v1::Http& http, int index, int workers,
+                       InheritedSockets& inherited);
+  // Binds what `listener` wants at `wanted`, into the last of `http_`.
+  absl::Status BindHttp(const config::v1::HttpListener& listener, const ListenAddress& wanted,
+                        int workers);
   absl::StatusOr<int> BindPrivate(const std::string& path);
 
   std::vector<Http> http_;

@@ -8,6 +8,7 @@
 
 #include "absl/strings/match.h"
 #include "gtest/gtest.h"
+#include "runtime/socket.h"
 
 namespace grove {
 namespace {
@@ -31,7 +32,7 @@ class EndpointsTest : public ::testing::Test {
   InheritedSockets Inherit(const std::string& address, const std::string& name) {
     auto bound = Endpoints::Bind(At({address}), root_, 0);
     EXPECT_TRUE(bound.ok()) << bound.status();
-    EXPECT_EQ(dup2(bound->http_fds()[0], 700), 700);
+    EXPECT_EQ(dup2(bound->http_fds(0)[0], 700), 700);
     auto inherited = InheritedSockets::Adopt(700, 1, name);
     EXPECT_TRUE(inherited.ok()) << inherited.status();
     return *std::move(inherited);
@@ -85,13 +86,55 @@ TEST_F(EndpointsTest, BindsEveryListener) {
   http.mutable_listeners(2)->set_unix_mode("0620");
   auto endpoints = Endpoints::Bind(http, root_, 0);
   ASSERT_TRUE(endpoints.ok()) << endpoints.status();
-  ASSERT_EQ(endpoints->http_fds().size(), 3u);
+  ASSERT_EQ(endpoints->http_fds(0).size(), 3u);
   EXPECT_TRUE(absl::StartsWith(endpoints->http_addresses()[1], "[::1]:"));
   EXPECT_EQ(endpoints->http_addresses()[2], "unix:" + path);
   EXPECT_EQ(endpoints->paths(), std::vector<std::string>{path});
   struct stat status;
   ASSERT_EQ(stat(path.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0620u);
+}
+
+TEST_F(EndpointsTest, BindsASocketForEachWorkerWhereTheConfigSaysSo) {
+  config::v1::Http http = At({"127.0.0.1:0", "127.0.0.1:0", "[::1]:0"});
+  http.mutable_listeners(1)->set_reuse_port(true);
+  http.mutable_listeners(2)->set_reuse_port(true);
+  auto endpoints = Endpoints::Bind(http, root_, 3);
+  ASSERT_TRUE(endpoints.ok()) << endpoints.status();
+  const std::vector<int> first = endpoints->http_fds(0);
+  const std::vector<int> last = endpoints->http_fds(2);
+  EXPECT_EQ(first[0], last[0]);
+  for (const int listener : {1, 2}) {
+    EXPECT_NE(first[listener], last[listener]);
+    for (const int fd : {first[listener], last[listener]}) {
+      EXPECT_EQ(SocketAddress::OfLocal(fd).ToString(), endpoints->http_addresses()[listener]);
+    }
+  }
+  // Its address is shared by its sockets alone.
+  auto again = Endpoints::Bind(At({endpoints->http_addresses()[1]}), root_, 0);
+  EXPECT_FALSE(again.ok());
+}
+
+TEST_F(EndpointsTest, AWorkerKeepsItsOwnSocketOfThoseForEach) {
+  config::v1::Http http = At({"127.0.0.1:0", "127.0.0.1:0"});
+  http.mutable_listeners(1)->set_reuse_port(true);
+  auto endpoints = Endpoints::Bind(http, root_, 2);
+  ASSERT_TRUE(endpoints.ok()) << endpoints.status();
+  endpoints->KeepOnly(1);
+  EXPECT_GE(endpoints->http_fds(1)[0], 0);
+  EXPECT_GE(endpoints->http_fds(1)[1], 0);
+  EXPECT_EQ(endpoints->http_fds(0)[1], -1);
+  endpoints->CloseHttp();
+  EXPECT_EQ(endpoints->http_fds(1), std::vector<int>({-1, -1}));
+}
+
+TEST_F(EndpointsTest, AnInheritedSocketIsNotOneForEachWorker) {
+  config::v1::Http http = At({"127.0.0.1:1"});
+  http.mutable_listeners(0)->set_reuse_port(true);
+  auto endpoints = Endpoints::Bind(http, root_, 2, Inherit("127.0.0.1:0", "http"));
+  EXPECT_TRUE(absl::IsInvalidArgument(endpoints.status())) << endpoints.status();
+  EXPECT_NE(endpoints.status().message().find("http.listen.reuse_port"), std::string::npos)
+      << endpoints.status();
 }
 
 TEST_F(EndpointsTest, NamesTheKeyOfAListenerThatCannotBeBound) {
@@ -104,7 +147,7 @@ TEST_F(EndpointsTest, NamesTheKeyOfAListenerThatCannotBeBound) {
 TEST_F(EndpointsTest, TakesInheritedSockets) {
   auto endpoints = Endpoints::Bind(At({"127.0.0.1:1"}), root_, 0, Inherit("127.0.0.1:0", "http"));
   ASSERT_TRUE(endpoints.ok()) << endpoints.status();
-  EXPECT_EQ(endpoints->http_fds(), std::vector<int>{700});
+  EXPECT_EQ(endpoints->http_fds(0), std::vector<int>{700});
   EXPECT_NE(endpoints->http_addresses()[0], "127.0.0.1:1");
 }
 

@@ -209,7 +209,7 @@ int Supervisor::WorkerMain(Child& child, int ready_fd) {
   for (Child& other : children_) CloseIfOpen(other.ready_fd);
   for (int* fd : {&signal_fd_, &config_fd_, &lifeline_[1]}) CloseIfOpen(*fd);
   return options_.run_worker({.slot = child.slot,
-                              .http_fds = endpoints_.http_fds(),
+                              .http_fds = endpoints_.http_fds(child.slot),
                               .link_fd = endpoints_.link_fd(child.slot),
                               .backdoor_fd = endpoints_.backdoor_fd(child.slot),
                               .lifeline_fd = lifeline_[0],

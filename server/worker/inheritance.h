@@ -10,7 +10,8 @@ namespace grove {
 // Descriptors are bound, close-on-exec and the worker's to close.
 struct WorkerInheritance {
   int slot = 0;
-  // Listening; shared with the other workers. In the order of the config's http.listeners.
+  // Listening; shared with the other workers, or with reuse_port this slot's own. In the order of
+  // the config's http.listeners.
   std::vector<int> http_fds;
   int link_fd = -1;      // listening; worker-N.link
   int backdoor_fd = -1;  // listening; worker-N.backdoor

@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import socket
 import ssl
@@ -295,6 +296,58 @@ class ReloadTest(OwnDaemonTest):
         self.assertEqual(done.returncode, 2, done.stderr)
         self.assertIn('http.listeners[0].tls: ', done.stderr)
         self.assertIn('a.key', done.stderr)
+        self.daemon.stop()
+
+
+class ReusePortTest(OwnDaemonTest):
+    """A socket for each worker."""
+
+    WORKERS = 4
+
+    def serve(self):
+        self.start(workers=self.WORKERS, config='http: {listeners: ['
+                   '{address: "127.0.0.1:0", reuse_port: true}, '
+                   '{address: "[::1]:0", reuse_port: true}]}\n',
+                   flags=['--http=127.0.0.1:0'])
+        return self.daemon.http_address.split(',')[1:]
+
+    def connect(self, address):
+        host, _, port = address.rpartition(':')
+        stream = socket.create_connection((host.strip('[]'), int(port)), timeout=DEADLINE_S)
+        self.addCleanup(stream.close)
+        stream.sendall(b'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+        return stream
+
+    def accepted(self):
+        return [self.daemon.metrics()[f'grove_http_connections_total{{worker="{worker}"}}']
+                for worker in range(self.WORKERS)]
+
+    def test_every_worker_takes_its_share_of_both_families(self):
+        for address in self.serve():
+            before = self.accepted()
+            for _ in range(80):
+                self.assertIn(b'Hello', self.connect(address).recv(65536))
+            eventually('each has taken some', lambda: all(
+                now > then for now, then in zip(self.accepted(), before)))
+        self.daemon.stop()
+
+    def test_what_waits_for_a_worker_that_dies_is_served_by_its_successor(self):
+        address, _ = self.serve()
+        pid = self.daemon.pid_of('grove-w0')
+        os.kill(pid, signal.SIGSTOP)
+        waiting = [self.connect(address) for _ in range(80)]
+        ours = self.WORKERS - 1
+
+        def left():
+            for stream in select.select(waiting, [], [], 0)[0]:
+                self.assertIn(b'Hello', stream.recv(65536))
+                waiting.remove(stream)
+            return waiting
+        eventually('the others have served theirs',
+                   lambda: sum(self.accepted()[-ours:]) + len(left()) == 80)
+        self.assertTrue(waiting, 'some wait for the one that stands still')
+        os.kill(pid, signal.SIGKILL)
+        eventually('its successor serves them', lambda: not left())
         self.daemon.stop()
 
 

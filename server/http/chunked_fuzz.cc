@@ -77,7 +77,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
                             return size_t{1} + (state >> 24) % 32;
                           }),
           "in pieces");
-  Require((whole.end == ChunkedDecoder::Event::kBad) == IsMalformedChunked(stream),
+  Require((whole.end == ChunkedDecoder::Event::kBad) == grove::http::IsMalformedChunked(stream),
           "ahead of its reader");
   return 0;
 }

@@ -176,7 +176,8 @@ class NginxTest(GroveTest):
         self.assertIn(['Content-Length', '3'], seen['headers'])
 
     def test_an_answer_before_the_body_arrives(self):
-        self.assertEqual(self.ask('/ignore', '--data-binary', '@-', stdin=b'x' * (1 << 20)), b'ignored\n')
+        # Of a body that is no longer than what is read on after an early end; nginx makes a 502 of a reset.
+        self.assertEqual(self.ask('/ignore', '--data-binary', '@-', stdin=b'x' * (200 << 10)), b'ignored\n')
         self.assertEqual(self.ask('/hello'), b'Hello, World!\n')
 
     def test_a_failed_answer_is_seen_to_be_cut(self):

@@ -277,6 +277,12 @@ absl::StatusOr<v1::ListFibersResponse> Client::ListFibers(v1::ListFibersRequest 
   return all;
 }
 
+absl::StatusOr<v1::Fiber> Client::GetFiber(absl::string_view name) {
+  v1::GetFiberRequest request;
+  request.set_name(std::string(name));
+  return stubs_->Call(stubs_->inspect, &v1::InspectService::Stub::GetFiber, request);
+}
+
 absl::StatusOr<v1::ListFunctionsResponse> Client::ListFunctions(v1::ListFunctionsRequest request,
                                                                 int64_t limit) {
   auto all = stubs_->Pages(

@@ -72,6 +72,8 @@ class Client {
   absl::StatusOr<v1::ListWorkersResponse> ListWorkers(v1::ListWorkersRequest request,
                                                       int64_t limit);
   absl::StatusOr<v1::ListFibersResponse> ListFibers(v1::ListFibersRequest request, int64_t limit);
+  // "workers/0/fibers/17", with its stack.
+  absl::StatusOr<v1::Fiber> GetFiber(absl::string_view name);
   absl::StatusOr<v1::ListFunctionsResponse> ListFunctions(v1::ListFunctionsRequest request,
                                                           int64_t limit);
 

@@ -311,8 +311,18 @@ class Inspect : public v1::InspectService::Service {
     fiber.set_name("workers/0/fibers/17");
     fiber.set_display_name("main");
     fiber.set_state(v1::Fiber::STATE_PARKED);
+    if (request->view() == v1::FIBER_VIEW_FULL) fiber.add_stack("grove::Event::Wait()+0x5e");
     if (request->parent() != "workers/0") response->add_unreachable("workers/1");
     if (request->page_token().empty()) response->set_next_page_token("2");
+    return grpc::Status::OK;
+  }
+  grpc::Status GetFiber(ServerContext*, const v1::GetFiberRequest* request,
+                        v1::Fiber* fiber) override {
+    if (request->name() != "workers/0/fibers/17") {
+      return {grpc::StatusCode::NOT_FOUND, "no " + request->name()};
+    }
+    fiber->set_name(request->name());
+    fiber->add_stack("grove::Event::Wait()+0x5e");
     return grpc::Status::OK;
   }
   grpc::Status ListFunctions(ServerContext*, const v1::ListFunctionsRequest*,

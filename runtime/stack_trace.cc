@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 
 #include <cstring>
+#include <string_view>
 
 #include "absl/debugging/symbolize.h"
 #include "absl/strings/str_cat.h"
@@ -42,6 +43,26 @@ std::string Symbol(uintptr_t pc, uintptr_t place) {
   const char* const slash = strrchr(module.dli_fname, '/');
   return absl::StrFormat("(%s+0x%x)", slash != nullptr ? slash + 1 : module.dli_fname,
                          pc - reinterpret_cast<uintptr_t>(module.dli_fbase));
+}
+
+std::string FrameText(const StackTrace& trace, size_t i) {
+  const uintptr_t pc = trace.pcs[i];
+  const bool after_call = i > 0 || trace.first == PcKind::kAfterCall;
+  return Symbol(pc, pc - (after_call ? 1 : 0));
+}
+
+// Empty if the trace is complete, or of nothing.
+std::string_view WhyIncomplete(const StackTrace& trace) {
+  if (trace.size == 0) return "";
+  switch (trace.end) {
+    case StackTrace::End::kFull:
+      return "(more frames follow)";
+    case StackTrace::End::kUnknown:
+      return "(the walk ends here: no unwind data, or an overwritten stack)";
+    case StackTrace::End::kEntry:
+      break;
+  }
+  return "";
 }
 
 }  // namespace
@@ -90,16 +111,19 @@ StackTrace TraceFiber(const Fiber& fiber) {
 std::string FormatStackTrace(const StackTrace& trace) {
   std::string text;
   for (size_t i = 0; i < trace.size; ++i) {
-    const uintptr_t pc = trace.pcs[i];
-    const bool after_call = i > 0 || trace.first == PcKind::kAfterCall;
-    absl::StrAppendFormat(&text, "#%d 0x%x %s\n", i, pc, Symbol(pc, pc - (after_call ? 1 : 0)));
+    absl::StrAppendFormat(&text, "#%d 0x%x %s\n", i, trace.pcs[i], FrameText(trace, i));
   }
-  if (trace.size > 0 && trace.end == StackTrace::End::kFull) {
-    absl::StrAppend(&text, "(more frames follow)\n");
-  } else if (trace.size > 0 && trace.end == StackTrace::End::kUnknown) {
-    absl::StrAppend(&text, "(the walk ends here: no unwind data, or an overwritten stack)\n");
+  if (const std::string_view why = WhyIncomplete(trace); !why.empty()) {
+    absl::StrAppendFormat(&text, "%s\n", why);
   }
   return text;
+}
+
+std::vector<std::string> FormatFrames(const StackTrace& trace) {
+  std::vector<std::string> texts;
+  for (size_t i = 0; i < trace.size; ++i) texts.push_back(FrameText(trace, i));
+  if (const std::string_view why = WhyIncomplete(trace); !why.empty()) texts.emplace_back(why);
+  return texts;
 }
 
 }  // namespace grove

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "runtime/unwind_tables.h"
 
@@ -40,6 +41,11 @@ StackTrace TraceFiber(const Fiber& fiber);
 
 // The stack that begins with `frame`. Any thread; signal handlers too.
 StackTrace TraceFrom(FrameRegisters frame, PcKind first, const StackBounds& bounds);
+
+// A text per frame without its number and address, "grove::Hub::Park()+0x84", and a last one in
+// parentheses if the trace is not complete: for those who must not learn where the program lies.
+// Any thread, no signal handler.
+std::vector<std::string> FormatFrames(const StackTrace& trace);
 
 // One line a frame, "#0 0x55d3c0a1b2f4 grove::Hub::Park()+0x84", and a last one if the trace is
 // not complete. Names need the symbol table; without one the module and the offset in it are shown,

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "absl/strings/str_format.h"
 #include "runtime/event.h"
 #include "runtime/hub_fixture.h"
 
@@ -47,6 +48,26 @@ TEST_F(StackTraceTest, OfAParkedFiberNamesItsFunctionsInOrderDownToTheEntry) {
   // What jumped to the entry is there only where the compiler made a call of it.
   EXPECT_THAT(text.substr(last), AnyOf(HasSubstr(" grove::Fiber::Main()+0x"),
                                        HasSubstr(" grove::Context::Start()+0x")));
+}
+
+TEST_F(StackTraceTest, FramesHaveNamesAndNoAddresses) {
+  StackTrace trace;
+  Run([&] {
+    Event event;
+    auto fiber = *Spawn("waiting", [&] { OuterWait(event); });
+    Yield();
+    trace = TraceFiber(*fiber);
+    event.Set();
+  }).IgnoreError();
+  const std::vector<std::string> frames = FormatFrames(trace);
+  EXPECT_EQ(frames.size(), trace.size);
+  EXPECT_THAT(frames, testing::Contains(HasSubstr("InnerWait()+0x")));
+  for (size_t i = 0; i < frames.size(); ++i) {
+    EXPECT_THAT(frames[i], testing::Not(HasSubstr(absl::StrFormat("%x", trace.pcs[i]))));
+  }
+  trace.end = StackTrace::End::kFull;
+  EXPECT_EQ(FormatFrames(trace).back(), "(more frames follow)");
+  EXPECT_TRUE(FormatFrames(StackTrace()).empty());
 }
 
 TEST_F(StackTraceTest, OfAFiberThatHasNotRunIsItsEntryAlone) {

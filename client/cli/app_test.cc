@@ -165,6 +165,18 @@ TEST_F(App, FibersNameTheWorkerThatDidNotAnswer) {
   EXPECT_TRUE(absl::StrContains(out_, "  state: PARKED\n")) << out_;
 }
 
+TEST_F(App, FibersShowTheirStacksIfAsked) {
+  EXPECT_EQ(Run({"fibers", "--worker=0"}), 0);
+  EXPECT_FALSE(absl::StrContains(out_, "Event::Wait")) << out_;
+  EXPECT_EQ(Run({"fibers", "--worker=0", "--stacks"}), 0);
+  EXPECT_TRUE(absl::StrContains(out_, "\n    grove::Event::Wait()+0x5e\n")) << out_;
+  EXPECT_EQ(Run({"fibers", "0/17"}), 0);
+  EXPECT_TRUE(absl::StrContains(out_, "\n    grove::Event::Wait()+0x5e\n")) << out_;
+  EXPECT_EQ(Run({"fibers", "0/18"}), 1);
+  EXPECT_TRUE(absl::StrContains(err_, "workers/0/fibers/18")) << err_;
+  EXPECT_EQ(Run({"fibers", "17"}), 2);
+}
+
 TEST_F(App, BackdoorPrintsEverythingBeforeItEnds) {
   EXPECT_EQ(Run({"backdoor", "--worker=0"}, "hub()\n1 + 1"), 0);
   EXPECT_EQ(out_, "> hub()\n> 1 + 1\n");

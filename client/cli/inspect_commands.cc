@@ -13,6 +13,7 @@ namespace {
 constexpr int64_t kListedMax = 100000;
 
 constexpr int64_t kListedFibers = 1000;
+constexpr int64_t kListedStacks = 100;
 
 constexpr int64_t kPoolSizeMax = 1000000;
 
@@ -104,17 +105,32 @@ absl::Status RunWorkers(Command& command) {
 }
 
 absl::Status RunFibers(Command& command) {
+  if (!command.arguments.positional().empty()) {
+    auto name = FiberName(command.arguments.positional()[0]);
+    if (!name.ok()) return name.status();
+    auto fiber = command.client->GetFiber(*name);
+    if (!fiber.ok()) return fiber.status();
+    List<v1::Fiber> one;
+    *one.Add() = *fiber;
+    Print(command, ToJson(*fiber), [&] { return RenderStacks(one, ViewOf(command)); });
+    return absl::OkStatus();
+  }
+  const bool stacks = command.arguments.Has("stacks");
   v1::ListFibersRequest request;
+  if (stacks) request.set_view(v1::FIBER_VIEW_FULL);
   if (const auto worker = command.arguments.Value("worker")) {
     auto name = WorkerName(*worker);
     if (!name.ok()) return name.status();
     request.set_parent(*name);
   }
-  auto limit = IntegerFlag(command, "limit", kListedFibers, 1, kListedMax);
+  auto limit = IntegerFlag(command, "limit", stacks ? kListedStacks : kListedFibers, 1, kListedMax);
   if (!limit.ok()) return limit.status();
   auto fibers = command.client->ListFibers(request, *limit);
   if (!fibers.ok()) return fibers.status();
-  Print(command, ToJson(*fibers), [&] { return RenderFibers(fibers->fibers(), ViewOf(command)); });
+  Print(command, ToJson(*fibers), [&] {
+    return stacks ? RenderStacks(fibers->fibers(), ViewOf(command))
+                  : RenderFibers(fibers->fibers(), ViewOf(command));
+  });
   return CheckComplete(*fibers);
 }
 

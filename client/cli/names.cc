@@ -98,6 +98,19 @@ absl::StatusOr<std::string> WorkerName(absl::string_view typed) {
   return absl::StrCat("workers/", value);
 }
 
+absl::StatusOr<std::string> FiberName(absl::string_view typed) {
+  const Segments s = Split(typed);
+  uint64_t id = 0;
+  const bool short_form = s.size() == 2;
+  if (!(short_form || (s.size() == 4 && s[0] == "workers" && s[2] == "fibers")) ||
+      !absl::SimpleAtoi(s.back(), &id)) {
+    return Malformed("fiber", typed, "WORKER/ID or workers/WORKER/fibers/ID");
+  }
+  absl::StatusOr<std::string> worker = WorkerName(short_form ? s[0] : s[1]);
+  if (!worker.ok()) return worker.status();
+  return absl::StrCat(*worker, "/fibers/", id);
+}
+
 std::string FunctionName(absl::string_view typed) {
   absl::ConsumePrefix(&typed, "functions/");
   return std::string(typed);

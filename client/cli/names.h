@@ -28,6 +28,9 @@ absl::StatusOr<std::string> TaskName(absl::string_view typed, absl::string_view 
 // "0" -> "workers/0".
 absl::StatusOr<std::string> WorkerName(absl::string_view typed);
 
+// "0/17" -> "workers/0/fibers/17".
+absl::StatusOr<std::string> FiberName(absl::string_view typed);
+
 // "functions/echo" -> "echo".
 std::string FunctionName(absl::string_view typed);
 

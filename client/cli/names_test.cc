@@ -28,6 +28,15 @@ TEST(QueueName, CompletesShortForms) {
   EXPECT_FALSE(QueueName("tenants/b/pools/mail", "acme").ok());
 }
 
+TEST(FiberName, TakesWorkerAndId) {
+  EXPECT_EQ(*FiberName("0/17"), "workers/0/fibers/17");
+  EXPECT_EQ(*FiberName("workers/3/fibers/1"), "workers/3/fibers/1");
+  for (const char* bad : {"", "17", "0/", "/17", "0/x", "x/17", "workers/0", "workers/0/fibers/",
+                          "workers/0/threads/1", "0/1/2"}) {
+    EXPECT_FALSE(FiberName(bad).ok()) << bad;
+  }
+}
+
 TEST(WorkerName, TakesANumber) {
   EXPECT_EQ(*WorkerName("0"), "workers/0");
   EXPECT_EQ(*WorkerName("workers/12"), "workers/12");

@@ -81,6 +81,18 @@ std::string TenantAndName(const std::string& name) {
   return absl::StrCat(ShortName(owner), "/", ShortName(name));
 }
 
+// "0/17", as names.h takes it.
+std::string ShortFiberName(const v1::Fiber& fiber) {
+  const std::string worker = ShortName(fiber.name().substr(0, fiber.name().find("/fibers/")));
+  return absl::StrCat(worker, "/", ShortName(fiber.name()));
+}
+
+std::string StackBytesText(const v1::Fiber& fiber) {
+  if (fiber.stack_bytes() == 0) return "";
+  return absl::StrCat(BytesText(fiber.stack_used_bytes()), " of ", BytesText(fiber.stack_bytes()),
+                      " touched");
+}
+
 }  // namespace
 
 std::string StateName(v1::TaskState state) {
@@ -165,13 +177,34 @@ std::string RenderWorkers(const List<v1::Worker>& workers, const View& view) {
   return table.Render(view.columns);
 }
 
+std::string RenderStacks(const List<v1::Fiber>& fibers, const View&) {
+  std::string text;
+  for (const v1::Fiber& fiber : fibers) {
+    if (!text.empty()) text += "\n";
+    text += RenderFields({{"fiber", ShortFiberName(fiber)},
+                          {"name", fiber.display_name()},
+                          {"group", fiber.group()},
+                          {"state", EnumText(fiber.state())},
+                          {"waits for", fiber.waiting_for()},
+                          {"age", DurationText(ToDuration(fiber.age()))},
+                          {"run time", DurationText(ToDuration(fiber.run_time()))},
+                          {"switches", absl::StrCat(fiber.switches())},
+                          {"tenant", fiber.tenant()},
+                          {"task", ShortTaskName(fiber.task())},
+                          {"spawned at", fiber.spawn_site()},
+                          {"stack", StackBytesText(fiber)}});
+    for (const std::string& frame : fiber.stack()) {
+      absl::StrAppend(&text, "    ", Escape(frame), "\n");
+    }
+  }
+  return text;
+}
+
 std::string RenderFibers(const List<v1::Fiber>& fibers, const View& view) {
   Table table(
       {"FIBER", "NAME", "STATE", "WAITS FOR", "AGE", "SWITCHES", "TENANT", "TASK", "SPAWNED AT"});
   for (const v1::Fiber& fiber : fibers) {
-    const std::vector<std::string> parts = {
-        ShortName(fiber.name().substr(0, fiber.name().find("/fibers/"))), ShortName(fiber.name())};
-    table.Add({absl::StrCat(parts[0], "/", parts[1]), fiber.display_name(), EnumText(fiber.state()),
+    table.Add({ShortFiberName(fiber), fiber.display_name(), EnumText(fiber.state()),
                fiber.waiting_for(), DurationText(ToDuration(fiber.age())),
                absl::StrCat(fiber.switches()), fiber.tenant(), ShortTaskName(fiber.task()),
                fiber.spawn_site()});

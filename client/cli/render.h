@@ -32,6 +32,8 @@ std::string RenderQueues(const List<v1::Queue>& queues, const View& view);
 std::string RenderPools(const List<v1::Pool>& pools, const View& view);
 std::string RenderWorkers(const List<v1::Worker>& workers, const View& view);
 std::string RenderFibers(const List<v1::Fiber>& fibers, const View& view);
+// A block each, with the functions it stands in.
+std::string RenderStacks(const List<v1::Fiber>& fibers, const View& view);
 std::string RenderFunctions(const List<v1::Function>& functions, const View& view);
 
 // "SUCCEEDED".

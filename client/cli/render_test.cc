@@ -48,5 +48,25 @@ TEST(RenderQueues, NamesTheTenant) {
   EXPECT_NE(RenderQueues(queues, kView).find("\nacme/mail  "), std::string::npos);
 }
 
+TEST(RenderStacks, ShowsAFiberPerBlockWithItsFunctions) {
+  List<v1::Fiber> fibers;
+  for (const char* name : {"workers/0/fibers/17", "workers/1/fibers/2"}) {
+    v1::Fiber& fiber = *fibers.Add();
+    fiber.set_name(name);
+    fiber.set_display_name("main");
+    fiber.set_state(v1::Fiber::STATE_PARKED);
+  }
+  fibers.Mutable(0)->add_stack("grove::Event::Wait()+0x5e");
+  fibers.Mutable(0)->add_stack("(more \x1b frames)");
+  fibers.Mutable(0)->set_stack_used_bytes(8192);
+  fibers.Mutable(0)->set_stack_bytes(65536);
+  const std::string text = RenderStacks(fibers, kView);
+  EXPECT_NE(text.find("0/17\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("touched\n    grove::Event::Wait()+0x5e\n    (more "), std::string::npos)
+      << text;
+  EXPECT_EQ(text.find('\x1b'), std::string::npos) << text;
+  EXPECT_LT(text.find("\n\n"), text.find("1/2\n")) << text;
+}
+
 }  // namespace
 }  // namespace grove

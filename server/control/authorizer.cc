@@ -32,6 +32,7 @@ constexpr MethodRow kMethods[] = {
     {"/grove.v1.PoolService/GetPool", kRead, false},
     {"/grove.v1.PoolService/ResizePool", kWrite, true},
     {"/grove.v1.WorkerService/ListWorkers", kRead, false},
+    {"/grove.v1.InspectService/GetFiber", kRead, false},
     {"/grove.v1.InspectService/ListFibers", kRead, false},
     {"/grove.v1.InspectService/ListFunctions", kRead, false},
     {"/grove.v1.BackdoorService/OpenSession", kAdmin, true},

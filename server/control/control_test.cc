@@ -325,6 +325,49 @@ TEST_F(ControlTest, FibersComeInPagesAndSilentWorkersAreNamed) {
   EXPECT_EQ(ReasonOf(ListFibers("", 0, "bogus", page)), "PAGE_TOKEN_INVALID");
 }
 
+TEST_F(ControlTest, AFullViewHasStacksInSmallerPages) {
+  Start();
+  auto inspect = v1::InspectService::NewStub(channel_);
+  v1::ListFibersRequest request;
+  request.set_parent("workers/0");
+  v1::ListFibersResponse response;
+  ASSERT_TRUE(Try(*inspect, &v1::InspectService::Stub::ListFibers, request, response).ok());
+  EXPECT_EQ(response.fibers(0).stack_size(), 0);
+  EXPECT_EQ(workers_[0]->fibers_asked_for(), kFibersPageDefault);
+  request.set_view(v1::FIBER_VIEW_FULL);
+  request.set_page_size(10'000);
+  ASSERT_TRUE(Try(*inspect, &v1::InspectService::Stub::ListFibers, request, response).ok());
+  ASSERT_EQ(response.fibers(0).stack_size(), 1);
+  EXPECT_EQ(response.fibers(0).stack(0), "grove::Event::Wait()+0x5e");
+  EXPECT_EQ(response.fibers(0).stack_used_bytes(), 8192);
+  EXPECT_EQ(response.fibers(0).stack_bytes(), 65536);
+  EXPECT_EQ(workers_[0]->fibers_asked_for(), kStacksPageMax);
+}
+
+TEST_F(ControlTest, OneFiberIsShownWithItsStackOrNotFound) {
+  Start();
+  auto inspect = v1::InspectService::NewStub(channel_);
+  v1::GetFiberRequest request;
+  v1::Fiber fiber;
+  const auto get = [&](const std::string& name) {
+    request.set_name(name);
+    return Try(*inspect, &v1::InspectService::Stub::GetFiber, request, fiber);
+  };
+  ASSERT_TRUE(get("workers/0/fibers/3").ok());
+  EXPECT_EQ(fiber.name(), "workers/0/fibers/3");
+  EXPECT_EQ(fiber.display_name(), "fiber-3");
+  EXPECT_EQ(fiber.stack_size(), 1);
+  EXPECT_EQ(ReasonOf(get("workers/0/fibers/6")), "FIBER_NOT_FOUND");
+  EXPECT_EQ(get("workers/9/fibers/1").error_code(), StatusCode::NOT_FOUND);
+  for (const char* name : {"", "workers/0", "workers/0/fibers/", "workers/0/fibers/0",
+                           "workers/0/fibers/x", "fibers/1", "workers/x/fibers/1"}) {
+    EXPECT_EQ(get(name).error_code(), StatusCode::INVALID_ARGUMENT) << name;
+  }
+  EXPECT_EQ(ReasonOf(get("workers/1/fibers/1")), "WORKER_UNREACHABLE");
+  workers_[0]->StopAnswering();
+  EXPECT_EQ(ReasonOf(get("workers/0/fibers/3")), "WORKER_UNREACHABLE");
+}
+
 TEST_F(ControlTest, TokensAreAskedForAndTheirRolesHold) {
   AddToken("reader", config::v1::Token::ROLE_READ, "reader-secret-0123456789");
   AddToken("writer", config::v1::Token::ROLE_WRITE, "writer-secret-0123456789");

@@ -128,6 +128,7 @@ void FakeWorker::Cancel(uint64_t attempt, internal::v1::WorkerFrame& frame) {
 
 void FakeWorker::ListFibers(const internal::v1::ListFibers& request,
                             internal::v1::WorkerFrame& frame) {
+  fibers_asked_for_ = request.limit();
   if (silent_) return;
   constexpr uint64_t kFibers = 5;
   internal::v1::ListFibersReply& reply = *frame.add_fibers();
@@ -142,6 +143,10 @@ void FakeWorker::ListFibers(const internal::v1::ListFibers& request,
     fiber.set_name(absl::StrCat("fiber-", id));
     fiber.set_state(internal::v1::ListFibersReply::Fiber::STATE_PARKED);
     fiber.set_age_us(1'500'000);
+    if (!request.stacks()) continue;
+    fiber.add_stack("grove::Event::Wait()+0x5e");
+    fiber.set_stack_used_bytes(8192);
+    fiber.set_stack_bytes(65536);
   }
 }
 

@@ -30,6 +30,8 @@ class FakeWorker {
   void StopAnswering() { silent_ = true; }
   int64_t attempts_started() const { return started_; }
   int64_t attempts_cancelled() const { return cancelled_; }
+  // The limit of the last ListFibers request.
+  int32_t fibers_asked_for() const { return fibers_asked_for_; }
 
  private:
   void Serve();
@@ -43,6 +45,7 @@ class FakeWorker {
   std::atomic<bool> silent_{false};
   std::atomic<int64_t> started_{0};
   std::atomic<int64_t> cancelled_{0};
+  std::atomic<int32_t> fibers_asked_for_{0};
   absl::flat_hash_set<uint64_t> hanging_;
   FiberHandle serving_;
   std::unique_ptr<Hub> hub_;

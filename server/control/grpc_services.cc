@@ -169,6 +169,11 @@ class InspectServiceImpl final : public v1::InspectService::CallbackService {
     return Later(grpc_, "/grove.v1.InspectService/ListFibers", context, request, response,
                  [this](auto& call, auto& q, auto& r) { calls_.ListFibers(call, q, r); });
   }
+  Reactor* GetFiber(Context* context, const v1::GetFiberRequest* request,
+                    v1::Fiber* response) override {
+    return Later(grpc_, "/grove.v1.InspectService/GetFiber", context, request, response,
+                 [this](auto& call, auto& q, auto& r) { calls_.GetFiber(call, q, r); });
+  }
   Reactor* ListFunctions(Context* context, const v1::ListFunctionsRequest* request,
                          v1::ListFunctionsResponse* response) override {
     return AtOnce(grpc_, "/grove.v1.InspectService/ListFunctions", context, request, response,

@@ -156,7 +156,7 @@ void Link::Send(internal::v1::ControlFrame frame) {
   has_outgoing_.Set();
 }
 
-std::shared_ptr<FiberQuery> Link::QueryFibers(uint64_t after, int32_t limit) {
+std::shared_ptr<FiberQuery> Link::QueryFibers(uint64_t after, int32_t limit, Stacks stacks) {
   if (!linked_ || queries_.size() >= kFiberQueriesMax) return nullptr;
   auto query = std::make_shared<FiberQuery>();
   query->id = next_query_++;
@@ -166,6 +166,7 @@ std::shared_ptr<FiberQuery> Link::QueryFibers(uint64_t after, int32_t limit) {
   request->set_request(query->id);
   request->set_after(after);
   request->set_limit(limit);
+  request->set_stacks(stacks == Stacks::kYes);
   Send(std::move(frame));
   return query;
 }

@@ -49,8 +49,9 @@ class Link {
 
   // Dropped if there is no link: Hello settles the difference.
   void Send(internal::v1::ControlFrame frame);
+  enum class Stacks { kNo, kYes };
   // Null if there is no link, or too many queries are under way.
-  std::shared_ptr<FiberQuery> QueryFibers(uint64_t after, int32_t limit);
+  std::shared_ptr<FiberQuery> QueryFibers(uint64_t after, int32_t limit, Stacks stacks);
   // Gives it up. No effect if it is done.
   void ForgetQuery(const FiberQuery& query) { queries_.erase(query.id); }
 

@@ -60,6 +60,9 @@ void FillFiber(int worker, internal::v1::ListFibersReply::Fiber& from, v1::Fiber
   to.set_tenant(std::move(*from.mutable_tenant()));
   to.set_task(std::move(*from.mutable_task()));
   to.set_group(std::move(*from.mutable_group()));
+  *to.mutable_stack() = std::move(*from.mutable_stack());
+  to.set_stack_used_bytes(from.stack_used_bytes());
+  to.set_stack_bytes(from.stack_bytes());
 }
 
 // What fits of one worker's answer; what does not is the next page's start.
@@ -74,6 +77,24 @@ void AppendFibers(int worker, absl::string_view list, uint64_t after, int32_t si
   }
   if (taken == reply.fibers_size() && !reply.more()) return;
   response.set_next_page_token(EncodePageToken(list, {static_cast<uint32_t>(worker), last}));
+}
+
+struct FiberName {
+  int worker;
+  uint64_t id;
+};
+
+absl::StatusOr<FiberName> ParseFiberName(absl::string_view name, int workers) {
+  constexpr absl::string_view kFibers = "/fibers/";
+  const size_t at = name.find(kFibers);
+  uint64_t id = 0;
+  if (at == name.npos || !absl::SimpleAtoi(name.substr(at + kFibers.size()), &id) || id == 0) {
+    return BadField("name", "FIBER_NAME_INVALID",
+                    absl::StrCat("is '", name, "'; a fiber's name is \"workers/0/fibers/17\""));
+  }
+  absl::StatusOr<int> worker = ParseWorkerName("name", name.substr(0, at), workers);
+  if (!worker.ok()) return worker.status();
+  return FiberName{*worker, id};
 }
 
 }  // namespace
@@ -150,12 +171,49 @@ void WorkerCalls::ListFibers(const CallPtr& call, const v1::ListFibersRequest& r
   if (!fiber.ok()) call->Finish(fiber.status());
 }
 
+void WorkerCalls::GetFiber(const CallPtr& call, const v1::GetFiberRequest& request,
+                           v1::Fiber& response) const {
+  absl::StatusOr<FiberHandle> fiber =
+      Spawn("get-fiber", [this, call, request, &response]() -> void {
+        v1::Fiber found;
+        absl::Status status = FindFiber(request, found);
+        if (!call->finished() && status.ok()) response = std::move(found);
+        call->Finish(status);
+      });
+  if (!fiber.ok()) call->Finish(fiber.status());
+}
+
+absl::Status WorkerCalls::FindFiber(const v1::GetFiberRequest& request, v1::Fiber& response) const {
+  absl::StatusOr<FiberName> name = ParseFiberName(request.name(), scoreboard_.workers());
+  if (!name.ok()) return name.status();
+  Link& link = *links_[static_cast<size_t>(name->worker)];
+  const std::shared_ptr<FiberQuery> query = link.QueryFibers(name->id - 1, 1, Link::Stacks::kYes);
+  if (query != nullptr) {
+    Timeout timeout(kFibersTimeout);
+    query->done.Wait().IgnoreError();
+  }
+  if (query == nullptr || query->reply == nullptr) {
+    if (query != nullptr) link.ForgetQuery(*query);
+    return Refusal(absl::StatusCode::kUnavailable, "WORKER_UNREACHABLE",
+                   absl::StrCat(WorkerName(name->worker), " does not answer"));
+  }
+  if (query->reply->fibers_size() == 0 || query->reply->fibers(0).id() != name->id) {
+    return Refusal(absl::StatusCode::kNotFound, "FIBER_NOT_FOUND",
+                   absl::StrCat("no ", request.name(), ": it has ended, or never was"));
+  }
+  FillFiber(name->worker, *query->reply->mutable_fibers(0), response);
+  return absl::OkStatus();
+}
+
 absl::Status WorkerCalls::CollectFibers(const v1::ListFibersRequest& request,
                                         v1::ListFibersResponse& response) const {
   const bool all = request.parent().empty() || request.parent() == "workers/-";
   const std::string list =
       absl::StrCat("ListFibers ", all ? absl::string_view("workers/-") : request.parent());
-  absl::StatusOr<int32_t> size = PageSize(request.page_size(), kFibersPageDefault, kFibersPageMax);
+  const bool full = request.view() == v1::FIBER_VIEW_FULL;
+  absl::StatusOr<int32_t> size =
+      PageSize(request.page_size(), full ? kStacksPageMax : kFibersPageDefault,
+               full ? kStacksPageMax : kFibersPageMax);
   if (!size.ok()) return size.status();
   absl::StatusOr<PagePosition> start = DecodePageToken(list, request.page_token());
   if (!start.ok()) return start.status();
@@ -172,7 +230,8 @@ absl::Status WorkerCalls::CollectFibers(const v1::ListFibersRequest& request,
   for (int worker = first; worker < end; ++worker) {
     Link* link = links_[static_cast<size_t>(worker)].get();
     const uint64_t after = worker == static_cast<int>(start->worker) ? start->after : 0;
-    asked.push_back({link, link->QueryFibers(after, *size)});
+    asked.push_back(
+        {link, link->QueryFibers(after, *size, full ? Link::Stacks::kYes : Link::Stacks::kNo)});
   }
   Timeout timeout(kFibersTimeout);
   for (Asked& ask : asked) {

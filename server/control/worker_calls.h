@@ -23,6 +23,8 @@ inline constexpr int32_t kWorkersPageDefault = 100;
 inline constexpr int32_t kWorkersPageMax = 256;
 inline constexpr int32_t kFibersPageDefault = 1'000;
 inline constexpr int32_t kFibersPageMax = 10'000;
+// With stacks: as many as a worker gives at once.
+inline constexpr int32_t kStacksPageMax = 100;
 // A worker that has not answered by then is named as unreachable.
 inline constexpr absl::Duration kFibersTimeout = absl::Seconds(2);
 
@@ -42,6 +44,7 @@ class WorkerCalls {
   // Answers on a fiber of its own.
   void ListFibers(const CallPtr& call, const v1::ListFibersRequest& request,
                   v1::ListFibersResponse& response) const;
+  void GetFiber(const CallPtr& call, const v1::GetFiberRequest& request, v1::Fiber& response) const;
 
  private:
   struct Asked {
@@ -51,6 +54,7 @@ class WorkerCalls {
   v1::Worker Describe(int worker) const;
   absl::Status CollectFibers(const v1::ListFibersRequest& request,
                              v1::ListFibersResponse& response) const;
+  absl::Status FindFiber(const v1::GetFiberRequest& request, v1::Fiber& response) const;
 
   Hub& hub_;
   const Scoreboard& scoreboard_;

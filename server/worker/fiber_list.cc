@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <map>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_format.h"
+#include "runtime/stack_trace.h"
 
 namespace grove {
 namespace {
@@ -45,11 +49,38 @@ ListFibersReply::Fiber Describe(const Fiber& fiber, MonotonicNanos now) {
   return view;
 }
 
+// In a second walk: in the first one most of the fibers that seem to be listed are not in the end.
+void AddStacks(ListFibersReply& reply, OffloadPool& offload) {
+  Hub& hub = *Hub::Current();
+  std::map<FiberId, ListFibersReply::Fiber*> listed;
+  for (ListFibersReply::Fiber& fiber : *reply.mutable_fibers()) listed[fiber.id()] = &fiber;
+  std::vector<std::pair<ListFibersReply::Fiber*, StackTrace>> traces;
+  size_t cursor = 0;
+  do {
+    cursor = hub.VisitFibers(cursor, kFibersPerSlice, [&](const Fiber& fiber) {
+      const auto found = listed.find(fiber.id());
+      if (found == listed.end()) return;
+      found->second->set_stack_used_bytes(static_cast<int64_t>(fiber.StackHighWaterBytes()));
+      found->second->set_stack_bytes(static_cast<int64_t>(fiber.stack_bytes()));
+      traces.emplace_back(found->second, TraceFiber(fiber));
+    });
+    if (cursor != 0) Yield();
+  } while (cursor != 0 && traces.size() < listed.size());
+  offload
+      .Run([&traces] {
+        for (auto& [fiber, trace] : traces) {
+          for (std::string& frame : FormatFrames(trace)) fiber->add_stack(std::move(frame));
+        }
+      })
+      .IgnoreError();
+}
+
 }  // namespace
 
-ListFibersReply ListFibers(const internal::v1::ListFibers& request) {
+ListFibersReply ListFibers(const internal::v1::ListFibers& request, OffloadPool& offload) {
   Hub& hub = *Hub::Current();
-  const size_t limit = std::clamp(request.limit(), 1, kFibersPerReplyMax);
+  const int most = request.stacks() ? kStacksPerReplyMax : kFibersPerReplyMax;
+  const size_t limit = std::clamp(request.limit(), 1, most);
   // One more than asked for, to know whether there are more.
   std::map<FiberId, ListFibersReply::Fiber> smallest;
   size_t cursor = 0;
@@ -68,6 +99,7 @@ ListFibersReply ListFibers(const internal::v1::ListFibers& request) {
   for (auto& [id, fiber] : smallest) {
     if (reply.fibers_size() < static_cast<int>(limit)) *reply.add_fibers() = std::move(fiber);
   }
+  if (request.stacks()) AddStacks(reply, offload);
   return reply;
 }
 

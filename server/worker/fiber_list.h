@@ -6,6 +6,7 @@
 
 #include "grove/internal/v1/link.pb.h"
 #include "runtime/hub.h"
+#include "runtime/offload.h"
 
 namespace grove {
 
@@ -15,9 +16,16 @@ inline constexpr int kFibersPerReplyMax = 1000;
 // text of a row, less than 1 ms.
 inline constexpr size_t kFibersPerSlice = 512;
 
+// The same with stacks. A stack is walked on the hub, at some 5 us each; the names of its functions
+// are looked up on a thread, since that reads the symbol table, which takes up to milliseconds.
+inline constexpr int kStacksPerReplyMax = 100;
+
 // The `request.limit` smallest ids above `request.after`. A fiber that lives throughout the call is
-// listed; younger and dying ones may be. **Parks** (yields) between slices.
-internal::v1::ListFibersReply ListFibers(const internal::v1::ListFibers& request);
+// listed; younger and dying ones may be. Stacks are of a moment later; those who end meanwhile have
+// none, nor has anybody if `offload` takes no call. **Parks**: yields between slices, and for
+// names.
+internal::v1::ListFibersReply ListFibers(const internal::v1::ListFibers& request,
+                                         OffloadPool& offload);
 
 }  // namespace grove
 

@@ -1,7 +1,9 @@
 #include "server/worker/fiber_list.h"
 
+#include <string>
 #include <vector>
 
+#include "absl/strings/str_join.h"
 #include "gtest/gtest.h"
 #include "runtime/event.h"
 
@@ -31,10 +33,12 @@ class FiberListTest : public ::testing::Test {
         })
         .IgnoreError();
   }
+
+  OffloadPool offload_{{.threads = 1}};
 };
 
 TEST_F(FiberListTest, LetsOthersRunBetweenSlices) {
-  WithParkedFibers([] {
+  WithParkedFibers([this] {
     bool listed = false;
     int turns = 0;
     auto other = *Spawn("other", [&] {
@@ -43,7 +47,7 @@ TEST_F(FiberListTest, LetsOthersRunBetweenSlices) {
     const uint64_t before = Hub::Current()->Stats().switches;
     internal::v1::ListFibers request;
     request.set_limit(10);
-    EXPECT_EQ(ListFibers(request).fibers_size(), 10);
+    EXPECT_EQ(ListFibers(request, offload_).fibers_size(), 10);
     listed = true;
     EXPECT_GE(turns, kFibers / static_cast<int>(kFibersPerSlice) - 1);
     EXPECT_GT(Hub::Current()->Stats().switches, before);
@@ -52,12 +56,12 @@ TEST_F(FiberListTest, LetsOthersRunBetweenSlices) {
 }
 
 TEST_F(FiberListTest, PagesThroughAllOfThemOnceInOrder) {
-  WithParkedFibers([] {
+  WithParkedFibers([this] {
     internal::v1::ListFibers request;
     request.set_limit(700);
     int seen = 0;
     for (bool more = true; more;) {
-      const internal::v1::ListFibersReply reply = ListFibers(request);
+      const internal::v1::ListFibersReply reply = ListFibers(request, offload_);
       for (const auto& fiber : reply.fibers()) {
         EXPECT_GT(fiber.id(), request.after());
         request.set_after(fiber.id());
@@ -66,6 +70,40 @@ TEST_F(FiberListTest, PagesThroughAllOfThemOnceInOrder) {
       more = reply.more();
     }
     EXPECT_EQ(seen, kFibers + 1);  // and the main fiber
+  });
+}
+
+TEST_F(FiberListTest, TellsWhereFibersStandIfAskedAndOfFewerThen) {
+  WithParkedFibers([this] {
+    internal::v1::ListFibers request;
+    request.set_limit(700);
+    EXPECT_TRUE(ListFibers(request, offload_).fibers(0).stack().empty());
+    request.set_stacks(true);
+    const internal::v1::ListFibersReply reply = ListFibers(request, offload_);
+    ASSERT_EQ(reply.fibers_size(), kStacksPerReplyMax);
+    EXPECT_TRUE(reply.more());
+    EXPECT_EQ(reply.fibers(0).name(), "main");
+    EXPECT_TRUE(reply.fibers(0).stack().empty());  // it runs: it is the one that asks
+    for (int i = 1; i < reply.fibers_size(); ++i) {
+      const auto& stack = reply.fibers(i).stack();
+      ASSERT_GE(stack.size(), 3) << i;
+      EXPECT_NE(absl::StrJoin(stack, "\n").find("grove::Event::Wait()+0x"), std::string::npos);
+      EXPECT_GT(reply.fibers(i).stack_used_bytes(), 0);
+      EXPECT_GE(reply.fibers(i).stack_bytes(), reply.fibers(i).stack_used_bytes());
+    }
+  });
+}
+
+TEST_F(FiberListTest, WithoutAThreadForTheNamesItTellsAllButStacks) {
+  WithParkedFibers([this] {
+    offload_.Stop();
+    internal::v1::ListFibers request;
+    request.set_limit(2);
+    request.set_stacks(true);
+    const internal::v1::ListFibersReply reply = ListFibers(request, offload_);
+    ASSERT_EQ(reply.fibers_size(), 2);
+    EXPECT_TRUE(reply.fibers(1).stack().empty());
+    EXPECT_GT(reply.fibers(1).stack_used_bytes(), 0);
   });
 }
 

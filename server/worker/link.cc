@@ -4,9 +4,12 @@
 
 #include <random>
 #include <utility>
+#include <vector>
 
 #include "absl/time/clock.h"
+#include "runtime/fiber_group.h"
 #include "runtime/hub.h"
+#include "runtime/queue.h"
 #include "server/log.h"
 #include "server/worker/fiber_list.h"
 #include "server/worker/frame.h"
@@ -29,12 +32,18 @@ uint64_t NewIncarnation() {
 
 struct LinkServer::Session {
   Socket socket;
-  std::deque<internal::v1::ListFibers> fiber_requests;
+  Queue<internal::v1::ListFibers> list_requests{kFiberRequestsMax};
+  std::vector<internal::v1::ListFibersReply> lists;
   bool drain_told = false;
 };
 
-LinkServer::LinkServer(int worker, const Attempts::Functions& functions, Attempts& attempts)
-    : worker_(worker), incarnation_(NewIncarnation()), functions_(functions), attempts_(attempts) {}
+LinkServer::LinkServer(int worker, const Attempts::Functions& functions, Attempts& attempts,
+                       OffloadPool& offload)
+    : worker_(worker),
+      incarnation_(NewIncarnation()),
+      functions_(functions),
+      attempts_(attempts),
+      offload_(offload) {}
 
 absl::Status LinkServer::Run(Listener& listener) {
   for (;;) {
@@ -63,19 +72,16 @@ absl::Status LinkServer::Serve(Socket socket) {
   current_ = &session;
   absl::Status status = WriteFrame(session.socket, Greeting().SerializeAsString());
   if (status.ok()) {
-    absl::StatusOr<FiberHandle> writer = Spawn("link.write", [&] { return WriteFrames(session); });
-    if (!writer.ok()) {
-      status = writer.status();
-    } else {
-      status = ReadFrames(session);
-      writer->Cancel();
-      session.socket.Close();
-      // It uses the session on this stack, so even a cancelled fiber waits for it; its socket is
-      // closed and it is cancelled, so it ends with its next park.
-      while (!writer->ended()) {
-        if (!writer->Join().ok() && !writer->ended()) Yield();
-      }
+    // They use the session on this stack, so even a cancelled fiber waits for them.
+    FiberGroup group(FiberGroup::OnFailure::kLetRestRun, "link");
+    status = group.Spawn("link.write", [&] { return WriteFrames(session); }).status();
+    if (status.ok()) {
+      status = group.Spawn("link.lists", [&] { return AnswerLists(session); }).status();
     }
+    if (status.ok()) status = ReadFrames(session);
+    group.Cancel();
+    session.socket.Close();
+    group.Join().IgnoreError();
   }
   if (current_ == &session) current_ = nullptr;
   return status;
@@ -119,10 +125,8 @@ void LinkServer::Obey(Session& session, internal::v1::ControlFrame& frame) {
   }
   for (const internal::v1::CancelAttempt& cancel : frame.cancel()) attempts_.Cancel(cancel);
   for (internal::v1::ListFibers& request : *frame.mutable_list_fibers()) {
-    if (session.fiber_requests.size() >= kFiberRequestsMax) session.fiber_requests.pop_front();
-    session.fiber_requests.push_back(std::move(request));
+    session.list_requests.TryPut(std::move(request));
   }
-  if (!session.fiber_requests.empty()) attempts_.news().Set();
 }
 
 absl::Status LinkServer::WriteFrames(Session& session) {
@@ -138,10 +142,21 @@ absl::Status LinkServer::WriteFrames(Session& session) {
   }
 }
 
+absl::Status LinkServer::AnswerLists(Session& session) {
+  for (;;) {
+    absl::StatusOr<internal::v1::ListFibers> request = session.list_requests.Get();
+    if (!request.ok()) return request.status();
+    // Get() doesn't park for what is there, and so doesn't hear that the session is over.
+    if (!session.socket.open()) return absl::AbortedError("the session is over");
+    session.lists.push_back(ListFibers(*request, offload_));
+    attempts_.news().Set();
+  }
+}
+
 bool LinkServer::Gather(Session& session, internal::v1::WorkerFrame& frame) {
   bool any = attempts_.TakeNews(frame);
-  for (const internal::v1::ListFibers& request : std::exchange(session.fiber_requests, {})) {
-    *frame.add_fibers() = ListFibers(request);
+  for (internal::v1::ListFibersReply& list : std::exchange(session.lists, {})) {
+    *frame.add_fibers() = std::move(list);
     any = true;
   }
   if (draining_ && !session.drain_told) {

@@ -8,23 +8,25 @@
 #define GROVE_SERVER_WORKER_LINK_H_
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 
 #include "absl/status/status.h"
 #include "runtime/listener.h"
+#include "runtime/offload.h"
 #include "runtime/socket.h"
 #include "server/worker/attempts.h"
 
 namespace grove {
 
-// Requests for fiber lists that wait for their turn; the oldest are dropped beyond.
+// Requests for fiber lists that wait for their turn; control has fewer under way. Those beyond are
+// dropped.
 inline constexpr size_t kFiberRequestsMax = 256;
 
 class LinkServer {
  public:
-  // Says who the worker is. Everything must outlive it.
-  LinkServer(int worker, const Attempts::Functions& functions, Attempts& attempts);
+  // Says who the worker is. Stacks are put into words on `offload`. Everything must outlive it.
+  LinkServer(int worker, const Attempts::Functions& functions, Attempts& attempts,
+             OffloadPool& offload);
   LinkServer(const LinkServer&) = delete;
   LinkServer& operator=(const LinkServer&) = delete;
 
@@ -43,6 +45,9 @@ class LinkServer {
   internal::v1::WorkerFrame Greeting();
   absl::Status ReadFrames(Session& session);
   absl::Status WriteFrames(Session& session);
+  // Answers requests for fiber lists, one after another: beside the writer, as one with stacks
+  // takes its time. **Parks.**
+  absl::Status AnswerLists(Session& session);
   void Obey(Session& session, internal::v1::ControlFrame& frame);
   bool Gather(Session& session, internal::v1::WorkerFrame& frame);
 
@@ -50,6 +55,7 @@ class LinkServer {
   const uint64_t incarnation_;
   const Attempts::Functions& functions_;
   Attempts& attempts_;
+  OffloadPool& offload_;
   bool draining_ = false;
   Session* current_ = nullptr;
 };

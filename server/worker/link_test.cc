@@ -96,7 +96,7 @@ class LinkTest : public ::testing::Test {
   OffloadPool offload_{{}};
   WorkerServices services_{.worker = 3, .fetch = *fetch_, .offload = offload_};
   Attempts attempts_{functions_, services_, {}};
-  LinkServer link_{3, functions_, attempts_};
+  LinkServer link_{3, functions_, attempts_, offload_};
 };
 
 TEST_F(LinkTest, TheWorkerGreetsFirst) {

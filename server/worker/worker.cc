@@ -105,7 +105,7 @@ class Worker {
         offload_({.threads = config.runtime().offload_threads()}),
         services_{.worker = inheritance.slot, .fetch = *fetch_, .offload = offload_},
         attempts_(application.functions(), services_, AttemptLimitsOf(config.tasks())),
-        link_(inheritance.slot, application.functions(), attempts_),
+        link_(inheritance.slot, application.functions(), attempts_, offload_),
         periodic_(application.periodic(), services_),
         watchdog_(watchdog),
         publisher_(slot, http_stats_, attempts_, *fetch_, offload_, watchdog),

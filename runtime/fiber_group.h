@@ -48,7 +48,7 @@ class FiberGroup {
   // Starts `body` (void() or absl::Status()) as a child. kCancelled: the group has been cancelled.
   // kResourceExhausted as grove::Spawn. In both cases nothing runs.
   template <typename F>
-  absl::StatusOr<FiberHandle> Spawn(SpawnOptions options, F&& body,
+  absl::StatusOr<FiberHandle> Spawn(const SpawnOptions& options, F&& body,
                                     SourceLocation site = SourceLocation::Current());
   template <typename F>
   absl::StatusOr<FiberHandle> Spawn(std::string_view name, F&& body,
@@ -99,17 +99,18 @@ class FiberGroup {
 };
 
 template <typename F>
-absl::StatusOr<FiberHandle> FiberGroup::Spawn(SpawnOptions options, F&& body, SourceLocation site) {
+absl::StatusOr<FiberHandle> FiberGroup::Spawn(const SpawnOptions& options, F&& body,
+                                              SourceLocation site) {
   if constexpr (std::is_void_v<std::invoke_result_t<std::decay_t<F>&>>) {
     return Start(
-        std::move(options),
+        options,
         [body = std::forward<F>(body)]() mutable {
           body();
           return absl::OkStatus();
         },
         site);
   } else {
-    return Start(std::move(options), std::forward<F>(body), site);
+    return Start(options, std::forward<F>(body), site);
   }
 }
 

@@ -147,6 +147,11 @@ class GrovectlTest(GroveTest):
         names = {row['NAME'] for row in self.rows('fibers')}
         self.assertLessEqual({'http.accept', 'link', 'heartbeat'}, names)
         self.assertEqual({row['FIBER'][0] for row in self.rows('fibers', '--worker', '1')}, {'1'})
+        [listener] = [row['FIBER'] for row in self.rows('fibers', '--worker', '0')
+                      if row['NAME'] == 'http.accept']
+        shown = self.run_ok('fibers', listener)
+        self.assertIn('\n    grove::Listener::Accept()', shown)
+        self.assertIn(f' {listener}\n', self.run_ok('fibers', '--worker', '0', '--stacks'))
 
     def test_functions(self):
         self.assertEqual([row['FUNCTION'] for row in self.rows('functions')],

@@ -164,6 +164,9 @@ class Api:
         request = inspect_service_pb2.ListFibersRequest(**fields)
         return self.call(self.inspect.ListFibers, request)
 
+    def get_fiber(self, name):
+        return self.call(self.inspect.GetFiber, inspect_service_pb2.GetFiberRequest(name=name))
+
     def health(self, service=''):
         """The status that grpc.health.v1 answers: 1 is SERVING."""
         # Two messages of one field each: HealthCheckRequest.service, HealthCheckResponse.status.

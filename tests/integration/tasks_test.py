@@ -101,6 +101,15 @@ class TasksTest(GroveTest):
         fiber = fibers[attempt.fiber]
         self.assertEqual(fiber.task, task.name)
         self.assertEqual(fiber.waiting_for, 'timer')
+        self.assertFalse(fiber.stack)
+        one = self.api.get_fiber(attempt.fiber)
+        self.assertEqual(one.name, attempt.fiber)
+        self.assertIn('grove::Sleep()', '\n'.join(one.stack))
+        self.assertGreater(one.stack_used_bytes, 0)
+        self.assertLessEqual(one.stack_used_bytes, one.stack_bytes)
+        full = self.api.list_fibers(view=inspect_service_pb2.FIBER_VIEW_FULL).fibers
+        self.assertEqual(list({each.name: each for each in full}[attempt.fiber].stack),
+                         list(one.stack))
         self.api.cancel(task.name)
 
     def test_a_delayed_task_is_scheduled_until_then(self):

@@ -18,6 +18,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "runtime/tls_certificate.h"
+#include "server/http/transport.h"
 
 namespace grove::http {
 
@@ -37,8 +38,6 @@ class BodySource {
 
 // Response fields and trailers, in order.
 using Fields = std::span<const std::pair<std::string, std::string>>;
-
-class Transport;
 
 // What became of a response.
 struct ResponseOutcome {
@@ -74,36 +73,13 @@ class ResponseSink {
   virtual absl::Status Flush() { return absl::OkStatus(); }
 };
 
-// A connection whose request switched it to another protocol: bytes in both directions, whatever
-// carries them. The seam between such protocols and wire forms. Valid until the handler returns,
-// after which the connection is closed.
-class Transport {
- public:
-  virtual ~Transport() = default;
-  // What was read and not yet used, beginning with what came behind the request. May be changed in
-  // place; valid until Consume or Fill.
-  virtual std::span<char> unread() = 0;
-  virtual void Consume(size_t bytes) = 0;
-  // Reads more behind the unread bytes, with room for `room` at least; 0 at the end of the stream,
-  // or after StopReading(). kUnavailable: the client is gone. One fiber at a time. **Parks.**
-  virtual absl::StatusOr<size_t> Fill(size_t room) = 0;
-  // Sends `head` and then `body`; small ones leave together with others when the fiber parks.
-  // kUnavailable: the client is gone; kDeadlineExceeded: it takes no bytes; then nothing more is
-  // ever sent. One fiber at a time. **Parks** if there is much to send.
-  virtual absl::Status Write(std::string_view head, std::string_view body) = 0;
-  // Wakes Fill(). From any fiber or timer.
-  virtual void StopReading() = 0;
-  // Called once, when the server drains: bring it to an end. Must not park. Null: nobody to tell.
-  virtual void set_on_drain(std::function<void()> on_drain) = 0;
-};
-
 // A part of the path that a route's {name} matched, decoded.
 struct PathParam {
   std::string_view name;
   std::string_view value;
 };
 
-// The exchange that a request belongs to, as far as its handler may touch it. A seam as BodySource.
+// The exchange that a request belongs to, as far as its handler may touch it. As BodySource.
 class Exchange {
  public:
   virtual ~Exchange() = default;
@@ -120,8 +96,7 @@ struct Request {
   std::span<const Field> fields;    // in order
   std::span<const Field> trailers;  // once the body has been read to its end
   std::string_view peer;            // "127.0.0.1:51724", "unix:"
-  // What the client of a TLS listener has proven to be, by a certificate that the listener's
-  // client_ca_file vouches for: with any other there is no request. Null: it presented none.
+  // Verified by the listener's client_ca_file; null: the client presented none.
   const TlsCertificate* client_certificate = nullptr;
   BodySource* body = nullptr;
   Exchange* exchange = nullptr;

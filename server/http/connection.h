@@ -33,7 +33,9 @@ inline constexpr uint64_t kDiscardBytesMax = 64 * 1024;
 inline constexpr absl::Duration kBriefTurn = absl::Milliseconds(1);
 // After an end that the client did not ask for: how much we read on, for at most
 // ServerOptions::linger_timeout, so that it sees our answer.
-inline constexpr uint64_t kLingerBytesMax = 256 * 1024;
+// As much as a body may have by default: reading it costs no more than a body that is read, and a
+// proxy that is reset while it still sends makes a 502 of what we said.
+inline constexpr uint64_t kLingerBytesMax = 8 << 20;
 // Of one batch, answered after Drain(): more than fit the read buffer, fewer than for ever.
 inline constexpr int kDrainRequestsMax = 256;
 

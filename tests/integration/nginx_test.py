@@ -176,8 +176,9 @@ class NginxTest(GroveTest):
         self.assertIn(['Content-Length', '3'], seen['headers'])
 
     def test_an_answer_before_the_body_arrives(self):
-        # Of a body that is no longer than what is read on after an early end; nginx makes a 502 of a reset.
-        self.assertEqual(self.ask('/ignore', '--data-binary', '@-', stdin=b'x' * (200 << 10)), b'ignored\n')
+        # nginx that still sends when it is reset makes a 502 of the answer.
+        for _ in range(20):
+            self.assertEqual(self.ask('/ignore', '--data-binary', '@-', stdin=b'x' * (1 << 20)), b'ignored\n')
         self.assertEqual(self.ask('/hello'), b'Hello, World!\n')
 
     def test_a_failed_answer_is_seen_to_be_cut(self):

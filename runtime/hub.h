@@ -127,7 +127,7 @@ class Hub {
   // --- Any thread -------------------------------------------------------------------------------
 
   // Runs `call` on the hub's thread in its next turn, outside any fiber: it must not park. An
-  // exception that leaves it is counted and logged. After Run() has returned, calls are dropped.
+  // exception that leaves it is counted and logged. What comes after Run() waits for the next one.
   void Post(absl::AnyInvocable<void()> call);
 
  private:

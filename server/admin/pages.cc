@@ -22,7 +22,7 @@ http::Handler Probe(std::function<absl::Status()> check) {
 std::string IndexPage() {
   return absl::StrCat(
       "<!doctype html>\n<html lang=\"en\">\n<head><meta "
-      "charset=\"utf-8\"><title>Grove</title></head>\n"
+      "charset=\"utf-8\"><title>Grove</title><link rel=\"icon\" href=\"data:,\"></head>\n"
       "<body>\n<h1>Grove ",
       std::string(kVersion),
       "</h1>\n<ul>\n"

@@ -43,7 +43,13 @@ StackPool::StackPool(Options options)
       stacks_per_slab_(std::max<size_t>(kSlabBytes / options_.stack_bytes, 1)) {}
 
 StackPool::~StackPool() {
-  for (char* slab : slabs_) munmap(slab, stacks_per_slab_ * options_.stack_bytes);
+  for (char* slab : slabs_) {
+#if defined(GROVE_ASAN)
+    // As in Acquire(), for whoever maps memory here next.
+    ASAN_UNPOISON_MEMORY_REGION(slab, stacks_per_slab_ * options_.stack_bytes);
+#endif
+    munmap(slab, stacks_per_slab_ * options_.stack_bytes);
+  }
 }
 
 absl::Status StackPool::AddSlab() {

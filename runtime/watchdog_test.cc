@@ -16,6 +16,13 @@ namespace {
 
 using ::testing::HasSubstr;
 
+// TSan puts a read(2) of its own in between, which hides what called it.
+#if defined(GROVE_TSAN)
+constexpr bool kSeesThroughRead = false;
+#else
+constexpr bool kSeesThroughRead = true;
+#endif
+
 // A real hub with a real watchdog, whose report lets the stalled fiber go on. On a busy machine any
 // code may be held up and reported, so the fiber stalls anew until the wanted report has come:
 // however slow the machine is, each test ends.
@@ -97,6 +104,7 @@ class WatchdogTest : public ::testing::Test {
 }
 
 TEST_F(WatchdogTest, NamesTheFiberItsStackAndTheCallItSleepsIn) {
+  if (!kSeesThroughRead) GTEST_SKIP();
   StallInRead();
   ASSERT_TRUE(report_.has_value());
   EXPECT_THAT(report_->spawn_site, HasSubstr("watchdog_test.cc:"));
@@ -112,6 +120,7 @@ TEST_F(WatchdogTest, NamesTheFiberItsStackAndTheCallItSleepsIn) {
 }
 
 TEST_F(WatchdogTest, SaysAfterwardsHowLongItTookAndCounts) {
+  if (!kSeesThroughRead) GTEST_SKIP();
   StallInRead();
   ASSERT_TRUE(end_.has_value());
   EXPECT_EQ(end_->fiber, report_->fiber);
@@ -138,6 +147,7 @@ TEST_F(WatchdogTest, InterruptsAFiberThatComputes) {
 }
 
 TEST_F(WatchdogTest, ReportsACallOutsideFibersToo) {
+  if (!kSeesThroughRead) GTEST_SKIP();
   const auto stall = [&] {
     Event done;
     hub_->Post([&] {
@@ -153,6 +163,7 @@ TEST_F(WatchdogTest, ReportsACallOutsideFibersToo) {
 
 // While the hub idles the thread dozes; what it stalls in after that is found all the same.
 TEST_F(WatchdogTest, WakesFromItsDozeWithTheHub) {
+  if (!kSeesThroughRead) GTEST_SKIP();
   const auto stall = [&] {
     Event dozes;
     std::thread helper([&] {

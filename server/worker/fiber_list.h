@@ -16,9 +16,9 @@ inline constexpr int kFibersPerReplyMax = 1000;
 // text of a row, less than 1 ms.
 inline constexpr size_t kFibersPerSlice = 512;
 
-// The same with stacks. A stack is walked on the hub, at some 3 us each with its high-water mark; the
-// names of its functions are looked up on a thread, since the first of each reads the symbol table:
-// 1 ms for a hundred stacks of a small program.
+// The same with stacks. A stack is walked on the hub, at some 3 us each with its high-water mark;
+// the names of its functions are looked up on a thread, since the first of each reads the symbol
+// table: 1 ms for a hundred stacks of a small program.
 inline constexpr int kStacksPerReplyMax = 100;
 
 // The `request.limit` smallest ids above `request.after`. A fiber that lives throughout the call is

@@ -200,8 +200,7 @@ void Hub::Shuffle() {
   shuffle_ ^= shuffle_ >> 7;
   shuffle_ ^= shuffle_ << 17;
   const auto link = [](Fiber& fiber) -> Fiber*& { return fiber.next_; };
-  const uint64_t length = runnable_.pushed() - pulse_.Resumes();
-  const uint64_t rotations = shuffle_ % std::min(length, kShuffleDepth);
+  const uint64_t rotations = shuffle_ % std::min<uint64_t>(run_queue_length(), kShuffleDepth);
   for (uint64_t i = 0; i < rotations; ++i) runnable_.Rotate(link);
 }
 
@@ -321,7 +320,7 @@ void Hub::LeaveEnded(Fiber& self) {
 HubStats Hub::Stats() const {
   HubStats stats = stats_;
   stats.switches = pulse_.Resumes();
-  stats.run_queue_length = runnable_.pushed() - pulse_.Resumes();
+  stats.run_queue_length = run_queue_length();
   stats.timers_armed = timers_.size();
   stats.descriptors = descriptors_.size();
   stats.io_calls = descriptors_.calls();

@@ -74,6 +74,8 @@ class Hub {
   MonotonicNanos ReadClock() { return clock_->Now(); }
   // How long the turn before this one took, polling aside.
   MonotonicNanos last_turn() const { return last_turn_; }
+  // Runnable fibers, the running one aside.
+  size_t run_queue_length() const { return runnable_.pushed() - pulse_.Resumes(); }
 
   // What the next park of the running fiber would return at once: kReady if it would park.
   Wake interruption() const;

@@ -209,7 +209,9 @@ bool Connection::AwaitHead() {
 }
 
 void Connection::LetOthersAnswer() {
-  if (Hub::Current()->last_turn() < absl::ToInt64Nanoseconds(kBriefTurn)) Yield();
+  Hub& hub = *Hub::Current();
+  const bool brief = hub.last_turn() < absl::ToInt64Nanoseconds(kBriefTurn);
+  if (brief && hub.run_queue_length() <= kFewRunnable) hub.Yield();
 }
 
 RequestParser::Result Connection::AwaitRestOfHead() {

@@ -29,8 +29,10 @@ namespace grove::http {
 
 // What an unread request body may cost us for the connection's sake.
 inline constexpr uint64_t kDiscardBytesMax = 64 * 1024;
-// While turns of the hub are shorter than this, a connection lets others go first before it sends.
+// While turns of the hub are shorter than this, and no more fibers are runnable than one turn runs
+// by default, a connection lets the others go first before it sends.
 inline constexpr absl::Duration kBriefTurn = absl::Milliseconds(1);
+inline constexpr size_t kFewRunnable = 256;
 // After an end that the client did not ask for: how much we read on, for at most
 // ServerOptions::linger_timeout, so that it sees our answer.
 // As much as a body may have by default: reading it costs no more than a body that is read, and a
@@ -74,7 +76,7 @@ class Connection final : private ResponseWriter::KeepAlive,
   bool AwaitHead();
   // Lets the requests that have come on other connections be answered before this one's answer is
   // sent: then answers leave one after the other, which costs the processor's caches less than a
-  // send after each request. Not if that may take long, as it did in the last turn.
+  // send after each request. Not if that may take long: there are many, or the last turn was long.
   void LetOthersAnswer();
   // Reads on until the head is whole, or refused.
   RequestParser::Result AwaitRestOfHead();

@@ -71,30 +71,62 @@ TEST_F(ServerTest, ServesManyConnectionsAtOnce) {
   EXPECT_GT(stats_.bytes_out, 50 * 20);
 }
 
-TEST_F(ServerTest, AnswersWhatCameTogetherBeforeItSendsUnlessTurnsAreLong) {
-  FakeClock clock;
-  clock_ = &clock;
-  // For each request handled, whether an answer to one of the same round was sent before.
-  std::vector<bool> sent;
-  std::vector<Client> clients;
-  Handle("GET", "/look", [&](Request&, Response& response) {
-    char byte;
-    sent.push_back(std::any_of(clients.begin(), clients.end(), [&byte](Client& client) {
-      return recv(client.socket().fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
-    }));
-    return response.Send(200, "", "seen");
-  });
+// Requests on two connections that come in one turn.
+class TogetherTest : public ServerTest {
+ protected:
+  TogetherTest() {
+    clock_ = &fake_clock_;
+    Handle("GET", "/look", [this](Request&, Response& response) {
+      sent_.push_back(std::any_of(clients_.begin(), clients_.end(), [](Client& client) {
+        char byte;
+        return recv(client.socket().fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
+      }));
+      return response.Send(200, "", "seen");
+    });
+  }
+  void Connect() {
+    clients_.push_back(ServerTest::Connect());
+    clients_.push_back(ServerTest::Connect());
+  }
+  // For each of the two, whether an answer to the other had been sent when it was handled.
+  // `turn`: how long the turn before lasts.
+  std::vector<bool> Ask(absl::Duration turn) {
+    sent_.clear();
+    for (Client& client : clients_) client.Send("GET /look HTTP/1.1\r\nHost: a\r\n\r\n");
+    fake_clock_.Advance(turn);
+    for (Client& client : clients_) EXPECT_THAT(client.ReadOnce(), EndsWith("seen"));
+    return sent_;
+  }
+
+  FakeClock fake_clock_;
+  std::vector<Client> clients_;
+  std::vector<bool> sent_;
+};
+
+TEST_F(TogetherTest, AreAnsweredBeforeAnAnswerIsSentUnlessTurnsAreLong) {
   Run([&] {
-    clients.push_back(Connect());
-    clients.push_back(Connect());
-    for (const absl::Duration turn : {kBriefTurn - absl::Nanoseconds(1), kBriefTurn}) {
-      for (Client& client : clients) client.Send("GET /look HTTP/1.1\r\nHost: a\r\n\r\n");
-      clock.Advance(turn);
-      for (Client& client : clients) EXPECT_THAT(client.ReadOnce(), EndsWith("seen"));
-    }
-    clients.clear();
+    Connect();
+    EXPECT_THAT(Ask(kBriefTurn - absl::Nanoseconds(1)), ElementsAre(false, false));
+    EXPECT_THAT(Ask(kBriefTurn), ElementsAre(false, true));
+    clients_.clear();
   });
-  EXPECT_THAT(sent, ElementsAre(false, false, false, true));
+}
+
+TEST_F(TogetherTest, AreAnsweredOneByOneWhereManyFibersAreRunnable) {
+  Run([&] {
+    Connect();
+    bool enough = false;
+    std::vector<FiberHandle> busy;
+    while (busy.size() <= kFewRunnable + 1) {
+      busy.push_back(*Spawn("busy", [&enough] {
+        while (!enough) Yield();
+      }));
+    }
+    EXPECT_THAT(Ask(absl::ZeroDuration()), ElementsAre(false, true));
+    enough = true;
+    for (FiberHandle& fiber : busy) EXPECT_TRUE(fiber.Join().ok());
+    clients_.clear();
+  });
 }
 
 TEST_F(ServerTest, LeavesConnectionsOverItsMaximumInTheBacklog) {

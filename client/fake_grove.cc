@@ -134,7 +134,7 @@ class Tasks : public v1::TaskService::Service {
 
   grpc::Status SpawnTask(ServerContext* context, const v1::SpawnTaskRequest* request,
                          v1::SpawnTaskResponse* response) override {
-    if (const auto status = store_.Check(*context); !status.ok()) return status;
+    if (auto status = store_.Check(*context); !status.ok()) return status;
     if (!Knows(request->spec())) return ToGrpc(UnknownFunction(request->spec().function()));
     *response->mutable_task() = Add(request->parent(), request->spec());
     return grpc::Status::OK;
@@ -155,7 +155,7 @@ class Tasks : public v1::TaskService::Service {
 
   grpc::Status GetTask(ServerContext* context, const v1::GetTaskRequest* request,
                        v1::GetTaskResponse* response) override {
-    if (const auto status = store_.Check(*context); !status.ok()) return status;
+    if (auto status = store_.Check(*context); !status.ok()) return status;
     return Find(request->name(), *response->mutable_task());
   }
 

@@ -233,9 +233,12 @@ void Hub::DieParking() const {
   GROVE_CHECK(false, "parked in a signal handler");
 }
 
+void Hub::DieParkingOutside() {
+  GROVE_CHECK(false, "parked outside a fiber: only fibers may wait");
+}
+
 void Hub::ParkRunning() {
   Fiber* const self = running_;
-  GROVE_CHECK(self != nullptr, "parked outside a fiber: only fibers may wait");
   if (self->interrupted_) [[unlikely]] {
     self->wake_ = interruption();
     return;
@@ -247,7 +250,7 @@ void Hub::ParkRunning() {
 
 void Hub::ParkShielded(const WaitFor& waiting_for) {
   Fiber* const self = running_;
-  GROVE_CHECK(self != nullptr, "parked outside a fiber: only fibers may wait");
+  if (self == nullptr) DieParkingOutside();
   CheckMayPark(*self);
   self->shielded_ = true;
   self->state_ = Fiber::State::kParked;

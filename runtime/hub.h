@@ -84,9 +84,11 @@ class Hub {
   // Requires: not in a catch block. **Parks.**
   Wake Park(const WaitFor& waiting_for) {
     Fiber* const self = running_;
+    if (self == nullptr) [[unlikely]]
+      DieParkingOutside();
     // Inlined for the stores: a WaitFor passed through memory is written in small pieces and read
     // in large ones, which cost a third of a park.
-    if (self != nullptr) self->waiting_for_ = waiting_for;
+    self->waiting_for_ = waiting_for;
     ParkRunning();
     return self->wake_;
   }
@@ -160,6 +162,7 @@ class Hub {
   // Dies if `self`, which runs, is where no fiber may park.
   void CheckMayPark(const Fiber& self) const;
   [[noreturn]] void DieParking() const;
+  [[noreturn]] static void DieParkingOutside();
   // Does not return; see Context::Leave().
   void LeaveEnded(Fiber& self);
   void CancelAll();

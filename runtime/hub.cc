@@ -237,6 +237,10 @@ void Hub::DieParkingOutside() {
   GROVE_CHECK(false, "parked outside a fiber: only fibers may wait");
 }
 
+void Hub::DieWithoutHub() {
+  GROVE_CHECK(false, "this thread runs no hub: fibers are spawned inside of Hub::Run()");
+}
+
 void Hub::ParkRunning() {
   Fiber* const self = running_;
   if (self->interrupted_) [[unlikely]] {

@@ -49,6 +49,10 @@ class Hub {
 
   // The hub that runs on this thread; null if none does.
   static Hub* Current() { return current_; }
+  // A failed CHECK if none does.
+  static Hub& CurrentOrDie() {
+    return current_ != nullptr ? *current_ : (DieWithoutHub(), *current_);
+  }
 
   // Runs `body` as the main fiber, and turns until it has ended. Then every fiber that is left is
   // cancelled, and Run returns when all have ended. Returns the status of `body` (absl::Status()
@@ -163,6 +167,7 @@ class Hub {
   void CheckMayPark(const Fiber& self) const;
   [[noreturn]] void DieParking() const;
   [[noreturn]] static void DieParkingOutside();
+  [[noreturn]] static void DieWithoutHub();
   // Does not return; see Context::Leave().
   void LeaveEnded(Fiber& self);
   void CancelAll();
@@ -235,7 +240,7 @@ absl::StatusOr<FiberHandle> Spawn(const SpawnOptions& options, F&& body, SourceL
     }
   };
   auto destroy = [](void* closure) { static_cast<Body*>(closure)->~Body(); };
-  return Hub::Current()->SpawnFiber(
+  return Hub::CurrentOrDie().SpawnFiber(
       sizeof(Body), alignof(Body), run, destroy,
       [&body](void* place) { new (place) Body(std::forward<F>(body)); }, options, site);
 }

@@ -99,6 +99,10 @@ TEST_F(HubTest, ParkingOutsideAFiberDies) {
   EXPECT_DEATH(Yield(), "yielded outside a fiber");
 }
 
+TEST_F(HubTest, SpawningOnAThreadWithoutAHubDies) {
+  EXPECT_DEATH((void)Spawn("stray", [] {}), "runs no hub");
+}
+
 TEST_F(HubTest, CountsItsTurnsAndHowLateItsTimersAre) {
   (void)Run([this] {
     const HubStats before = hub_->Stats();

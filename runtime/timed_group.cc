@@ -39,13 +39,12 @@ absl::Status TimedGroup::Admit() {
       absl::StrFormat("add to a group: it has %d members, as many as it may", members_max_));
 }
 
-absl::StatusOr<FiberHandle> TimedGroup::Spawn(SpawnOptions options,
+absl::StatusOr<FiberHandle> TimedGroup::Spawn(const SpawnOptions& options,
                                               absl::AnyInvocable<absl::Status()> body,
                                               SourceLocation site) {
   if (absl::Status admitted = Admit(); !admitted.ok()) return admitted;
   absl::StatusOr<FiberHandle> child = grove::Spawn(
-      std::move(options),
-      [entry = Child(*this), body = std::move(body)]() mutable { return body(); }, site);
+      options, [entry = Child(*this), body = std::move(body)]() mutable { return body(); }, site);
   if (child.ok()) children_.insert(child->get());
   return child;
 }

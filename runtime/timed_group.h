@@ -39,7 +39,8 @@ class TimedGroup {
 
   // A child. kCancelled: the group is stopping; kResourceExhausted:
   // members_max, or as grove::Spawn. In all cases nothing runs.
-  absl::StatusOr<FiberHandle> Spawn(SpawnOptions options, absl::AnyInvocable<absl::Status()> body,
+  absl::StatusOr<FiberHandle> Spawn(const SpawnOptions& options,
+                                    absl::AnyInvocable<absl::Status()> body,
                                     SourceLocation site = SourceLocation::Current());
   // Starts the loop that `make` returns: one of LoopingCall's. As Spawn, and LoopingCall::Start.
   template <typename Make>

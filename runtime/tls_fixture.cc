@@ -98,7 +98,7 @@ TlsCertificateFiles TestAuthority::Issue(std::string_view file,
 }
 
 std::string TestAuthority::WriteFile(std::string_view file, std::string_view content) {
-  const std::string path = absl::StrCat(directory_, "/", std::string(file));
+  std::string path = absl::StrCat(directory_, "/", std::string(file));
   std::ofstream(path) << content;
   return path;
 }

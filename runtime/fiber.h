@@ -79,7 +79,7 @@ class Fiber {
   uint64_t switches() const { return switches_; }
   // Time on the hub so far: measured with a label, else estimated from samples.
   MonotonicNanos run_time() const;
-  // How much of its stack was ever touched, in whole pages, by it or by an earlier fiber on the
+  // How much of its stack was ever touched, counted by pages, by it or by an earlier fiber on the
   // same stack. Asks the kernel: about a microsecond.
   size_t StackHighWaterBytes() const;
   size_t stack_bytes() const { return stack_.high - stack_.low; }

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "runtime/errno_status.h"
 #include "runtime/hub.h"
 
 namespace grove {

@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "runtime/errno_status.h"
 #include "runtime/hub.h"
 #include "runtime/timeout.h"
 

@@ -7,8 +7,8 @@
 #include <climits>
 #include <ctime>
 
+#include "runtime/errno_status.h"
 #include "runtime/poller.h"
-#include "runtime/socket.h"
 
 namespace grove {
 namespace {

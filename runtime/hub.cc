@@ -10,8 +10,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "runtime/check.h"
+#include "runtime/errno_status.h"
 #include "runtime/fiber_local.h"
-#include "runtime/socket.h"
 #include "runtime/timeout.h"
 
 namespace grove {

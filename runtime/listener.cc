@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/errno_status.h"
 #include "runtime/hub.h"
 
 namespace grove {

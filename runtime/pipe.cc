@@ -7,6 +7,8 @@
 #include <csignal>
 #include <utility>
 
+#include "runtime/errno_status.h"
+
 namespace grove {
 
 absl::StatusOr<Pipe> Pipe::Create() {

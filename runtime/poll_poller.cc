@@ -8,8 +8,8 @@
 #include <cerrno>
 #include <ctime>
 
+#include "runtime/errno_status.h"
 #include "runtime/poller.h"
-#include "runtime/socket.h"
 
 namespace grove {
 namespace {

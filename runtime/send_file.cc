@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/errno_status.h"
 #include "runtime/hub.h"
 #include "runtime/pipe.h"
 

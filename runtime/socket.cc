@@ -15,6 +15,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "runtime/errno_status.h"
 #include "runtime/hub.h"
 
 namespace grove {
@@ -79,31 +80,6 @@ absl::Status SetKeepAlive(int fd, absl::Duration idle) {
     return ErrnoStatus(errno, "setsockopt(TCP_KEEPIDLE)");
   }
   return absl::OkStatus();
-}
-
-absl::Status ErrnoStatus(int error, std::string_view call) {
-  const std::string text = absl::StrFormat("%s: %s", call, strerror(error));
-  switch (error) {
-    case ECONNRESET:
-    case EPIPE:
-    case ESHUTDOWN:
-    case ENOTCONN:
-    case ECONNABORTED:
-    case ECONNREFUSED:
-    case ETIMEDOUT:
-    case EHOSTUNREACH:
-    case ENETUNREACH:
-    case ENETDOWN:
-      return absl::UnavailableError(text);
-    case EMFILE:
-    case ENFILE:
-    case ENOMEM:
-    case ENOBUFS:
-    case ENOSPC:
-      return absl::ResourceExhaustedError(text);
-    default:
-      return absl::Status(absl::ErrnoToStatusCode(error), text);
-  }
 }
 
 absl::StatusOr<Socket> Socket::Adopt(int fd) {

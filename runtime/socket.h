@@ -20,27 +20,11 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "runtime/socket_address.h"
 #include "runtime/stream.h"
 #include "runtime/wait_for.h"
 
 namespace grove {
-
-// A peer's or own address in any family.
-struct SocketAddress {
-  sockaddr_storage storage{};
-  socklen_t length = 0;
-
-  // "127.0.0.1:80", "[::1]:80", "unix:/path" ("unix:" for an unnamed one).
-  std::string ToString() const;
-  // Of what ToString() gives. kInvalidArgument: anything else. Names are not looked up here:
-  // dial_host.h.
-  static absl::StatusOr<SocketAddress> Parse(std::string_view text);
-  // What `fd` is bound to (getsockname(2)); of no family if it is no socket.
-  static SocketAddress OfLocal(int fd);
-  // An IP address of this machine's loopback: 127.0.0.0/8 (RFC 1122 3.2.1.3), also mapped into
-  // IPv6, and ::1.
-  bool IsLoopback() const;
-};
 
 // An idle connection is probed after this long, so that a peer that vanished is noticed: what
 // oslo.service sets (tcp_keepidle). Shorter than the two hours of tcp(7), which firewalls outlive.
@@ -101,9 +85,6 @@ absl::Status AwaitReadable(int fd, WaitFor::Kind kind = WaitFor::Kind::kRead);
 // Sets SO_KEEPALIVE and TCP_KEEPIDLE of a TCP socket, whole seconds rounded up; no effect for an
 // infinite `idle`. Connections inherit it from their listener.
 absl::Status SetKeepAlive(int fd, absl::Duration idle);
-
-// The canonical status for errno `error` of system call `call`.
-absl::Status ErrnoStatus(int error, std::string_view call);
 
 }  // namespace grove
 

@@ -1,3 +1,5 @@
+#include "runtime/socket_address.h"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/un.h>
@@ -9,7 +11,6 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "runtime/socket.h"
 
 namespace grove {
 namespace {

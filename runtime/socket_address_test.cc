@@ -2,7 +2,7 @@
 
 #include "runtime/hub_fixture.h"
 #include "runtime/listener.h"
-#include "runtime/socket.h"
+#include "runtime/socket_address.h"
 
 namespace grove {
 namespace {

@@ -12,7 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "runtime/socket.h"
+#include "runtime/errno_status.h"
 
 namespace grove {
 namespace {

@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/errno_status.h"
 #include "runtime/event.h"
 #include "runtime/hub.h"
 #include "runtime/pipe.h"

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "absl/strings/str_format.h"
+#include "runtime/errno_status.h"
 #include "runtime/hub.h"
 
 namespace grove {

@@ -17,7 +17,7 @@
 
 #include "absl/strings/str_format.h"
 #include "runtime/check.h"
-#include "runtime/socket.h"
+#include "runtime/errno_status.h"
 
 namespace grove {
 

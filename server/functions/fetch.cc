@@ -11,6 +11,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "runtime/errno_status.h"
 #include "runtime/hub.h"
 #include "runtime/semaphore.h"
 #include "runtime/socket.h"

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/errno_status.h"
 #include "runtime/hub.h"
 #include "server/http/proxy_header.h"
 

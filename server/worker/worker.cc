@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/errno_status.h"
 #include "runtime/hub.h"
 #include "runtime/listener.h"
 #include "runtime/offload.h"

@@ -5,7 +5,7 @@ A missing package fails the fetch with the name of the package to install.
 """
 
 # Here and, as @grove, in a workspace that uses the runtime alone.
-_RUNTIME_ONLY = ["@//runtime:__pkg__", "@grove//runtime:__pkg__"]
+_RUNTIME_ONLY = ["@//runtime:__subpackages__", "@grove//runtime:__subpackages__"]
 
 _CONTROL_ONLY = ["@//proto:__pkg__", "@//server/control:__subpackages__", "@//client:__subpackages__"]
 

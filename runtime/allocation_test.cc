@@ -9,12 +9,12 @@
 #include <sanitizer/allocator_interface.h>
 #endif
 
-#include "runtime/event.h"
-#include "runtime/hub_fixture.h"
-#include "runtime/queue.h"
-#include "runtime/semaphore.h"
-#include "runtime/socket.h"
-#include "runtime/timeout.h"
+#include "runtime/hub/hub_fixture.h"
+#include "runtime/hub/timeout.h"
+#include "runtime/io/socket.h"
+#include "runtime/sync/event.h"
+#include "runtime/sync/queue.h"
+#include "runtime/sync/semaphore.h"
 
 namespace {
 

@@ -17,10 +17,10 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
-#include "runtime/event.h"
-#include "runtime/hub.h"
-#include "runtime/queue.h"
-#include "runtime/timeout.h"
+#include "runtime/hub/hub.h"
+#include "runtime/hub/timeout.h"
+#include "runtime/sync/event.h"
+#include "runtime/sync/queue.h"
 
 namespace grove {
 namespace {

@@ -7,15 +7,15 @@
 #include <vector>
 
 #include "absl/strings/numbers.h"
-#include "runtime/condition.h"
-#include "runtime/event.h"
-#include "runtime/fiber_group.h"
-#include "runtime/fiber_pool.h"
-#include "runtime/hub_fixture.h"
-#include "runtime/mutex.h"
-#include "runtime/queue.h"
-#include "runtime/semaphore.h"
-#include "runtime/timeout.h"
+#include "runtime/group/fiber_group.h"
+#include "runtime/group/fiber_pool.h"
+#include "runtime/hub/hub_fixture.h"
+#include "runtime/hub/timeout.h"
+#include "runtime/sync/condition.h"
+#include "runtime/sync/event.h"
+#include "runtime/sync/mutex.h"
+#include "runtime/sync/queue.h"
+#include "runtime/sync/semaphore.h"
 
 namespace grove {
 namespace {

@@ -3,9 +3,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "runtime/coroutine.h"
-#include "runtime/hub_fixture.h"
-#include "runtime/symmetric_coroutine.h"
+#include "runtime/coroutine/coroutine.h"
+#include "runtime/coroutine/symmetric_coroutine.h"
+#include "runtime/hub/hub_fixture.h"
 
 namespace grove {
 namespace {

@@ -2,11 +2,11 @@
 #include <cstdio>
 #include <string>
 
-#include "runtime/buffered_reader.h"
-#include "runtime/hub.h"
-#include "runtime/listener.h"
-#include "runtime/serve.h"
-#include "runtime/timeout.h"
+#include "runtime/hub/hub.h"
+#include "runtime/hub/timeout.h"
+#include "runtime/io/buffered_reader.h"
+#include "runtime/io/listener.h"
+#include "runtime/io/serve.h"
 
 namespace {
 

@@ -3,11 +3,11 @@
 #include <string>
 #include <vector>
 
-#include "runtime/fiber_group.h"
-#include "runtime/fiber_local.h"
-#include "runtime/hub_fixture.h"
-#include "runtime/spawn_after.h"
-#include "runtime/spawn_value.h"
+#include "runtime/group/fiber_group.h"
+#include "runtime/group/spawn_after.h"
+#include "runtime/group/spawn_value.h"
+#include "runtime/hub/fiber_local.h"
+#include "runtime/hub/hub_fixture.h"
 
 namespace grove {
 namespace {

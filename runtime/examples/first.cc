@@ -1,7 +1,7 @@
 // A first program: two fibers take turns on one thread.
 #include <cstdio>
 
-#include "runtime/hub.h"
+#include "runtime/hub/hub.h"
 
 int main() {
   absl::StatusOr<std::unique_ptr<grove::Hub>> hub = grove::Hub::Create();

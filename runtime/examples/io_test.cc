@@ -7,18 +7,18 @@
 #include <string>
 #include <vector>
 
-#include "runtime/datagram.h"
-#include "runtime/dial.h"
-#include "runtime/dial_host.h"
-#include "runtime/hub_fixture.h"
-#include "runtime/listener.h"
-#include "runtime/offload.h"
-#include "runtime/pipe.h"
-#include "runtime/resolver.h"
-#include "runtime/send_file.h"
-#include "runtime/signals.h"
-#include "runtime/subprocess.h"
-#include "runtime/timeout.h"
+#include "runtime/dns/dial_host.h"
+#include "runtime/dns/resolver.h"
+#include "runtime/hub/hub_fixture.h"
+#include "runtime/hub/timeout.h"
+#include "runtime/io/datagram.h"
+#include "runtime/io/dial.h"
+#include "runtime/io/listener.h"
+#include "runtime/io/pipe.h"
+#include "runtime/io/send_file.h"
+#include "runtime/io/signals.h"
+#include "runtime/io/subprocess.h"
+#include "runtime/offload/offload.h"
 
 namespace grove {
 namespace {

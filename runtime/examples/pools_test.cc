@@ -3,12 +3,12 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "runtime/dag_pool.h"
-#include "runtime/fiber_map.h"
-#include "runtime/fiber_pile.h"
-#include "runtime/fiber_pool.h"
-#include "runtime/hub_fixture.h"
-#include "runtime/resource_pool.h"
+#include "runtime/group/dag_pool.h"
+#include "runtime/group/fiber_map.h"
+#include "runtime/group/fiber_pile.h"
+#include "runtime/group/fiber_pool.h"
+#include "runtime/group/resource_pool.h"
+#include "runtime/hub/hub_fixture.h"
 
 namespace grove {
 namespace {

@@ -3,15 +3,15 @@
 #include <string>
 #include <vector>
 
-#include "runtime/event.h"
-#include "runtime/hub_fixture.h"
-#include "runtime/looping_call.h"
-#include "runtime/looping_value.h"
-#include "runtime/periodic_tasks.h"
-#include "runtime/retry.h"
-#include "runtime/scheduled_call.h"
-#include "runtime/timed_group.h"
-#include "runtime/timeout.h"
+#include "runtime/hub/hub_fixture.h"
+#include "runtime/hub/scheduled_call.h"
+#include "runtime/hub/timeout.h"
+#include "runtime/repeat/looping_call.h"
+#include "runtime/repeat/looping_value.h"
+#include "runtime/repeat/periodic_tasks.h"
+#include "runtime/repeat/retry.h"
+#include "runtime/repeat/timed_group.h"
+#include "runtime/sync/event.h"
 
 namespace grove {
 namespace {

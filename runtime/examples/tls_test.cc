@@ -2,11 +2,11 @@
 #include <string>
 #include <utility>
 
-#include "runtime/buffered_reader.h"
-#include "runtime/hub_fixture.h"
-#include "runtime/listener.h"
-#include "runtime/tls_fixture.h"
-#include "runtime/tls_stream.h"
+#include "runtime/hub/hub_fixture.h"
+#include "runtime/io/buffered_reader.h"
+#include "runtime/io/listener.h"
+#include "runtime/tls/fixture.h"
+#include "runtime/tls/stream.h"
 
 namespace grove {
 namespace {

@@ -2,15 +2,15 @@
 #include <string>
 #include <vector>
 
-#include "runtime/condition.h"
-#include "runtime/event.h"
-#include "runtime/hub_fixture.h"
-#include "runtime/mutex.h"
-#include "runtime/queue.h"
-#include "runtime/result_event.h"
-#include "runtime/select.h"
-#include "runtime/select_timer.h"
-#include "runtime/semaphore.h"
+#include "runtime/hub/hub_fixture.h"
+#include "runtime/sync/condition.h"
+#include "runtime/sync/event.h"
+#include "runtime/sync/mutex.h"
+#include "runtime/sync/queue.h"
+#include "runtime/sync/result_event.h"
+#include "runtime/sync/select.h"
+#include "runtime/sync/select_timer.h"
+#include "runtime/sync/semaphore.h"
 
 namespace grove {
 namespace {

@@ -3,9 +3,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "runtime/hub_fixture.h"
-#include "runtime/mutex.h"
-#include "runtime/wait_graph.h"
+#include "runtime/hub/hub_fixture.h"
+#include "runtime/sync/mutex.h"
+#include "runtime/watch/wait_graph.h"
 
 namespace grove {
 namespace {

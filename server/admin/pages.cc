@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "runtime/check.h"
+#include "runtime/hub/check.h"
 #include "server/version.h"
 
 namespace grove {

@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "runtime/timeout.h"
+#include "runtime/hub/timeout.h"
 #include "server/backdoor/lua_session.h"
 
 namespace grove {

@@ -18,7 +18,7 @@
 
 #include "absl/time/time.h"
 #include "grove/config/v1/config.pb.h"
-#include "runtime/socket.h"
+#include "runtime/io/socket.h"
 
 namespace grove {
 

@@ -7,7 +7,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "runtime/hub.h"
+#include "runtime/hub/hub.h"
 #include "server/backdoor/lua_sandbox.h"
 
 namespace grove {

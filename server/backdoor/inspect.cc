@@ -7,9 +7,9 @@
 #include <variant>
 
 #include "absl/strings/str_format.h"
-#include "runtime/hub.h"
-#include "runtime/stack_trace.h"
-#include "runtime/wait_graph.h"
+#include "runtime/hub/hub.h"
+#include "runtime/watch/stack_trace.h"
+#include "runtime/watch/wait_graph.h"
 #include "server/backdoor/lua_session.h"
 
 namespace grove {

@@ -8,7 +8,7 @@
 #include <lua.hpp>
 #include <string>
 
-#include "runtime/fiber.h"
+#include "runtime/hub/fiber.h"
 
 namespace grove {
 

@@ -5,7 +5,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_format.h"
-#include "runtime/hub.h"
+#include "runtime/hub/hub.h"
 #include "server/backdoor/inspect.h"
 #include "server/backdoor/lua_printer.h"
 #include "server/backdoor/lua_sandbox.h"

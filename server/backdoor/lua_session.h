@@ -15,7 +15,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
-#include "runtime/clock.h"
+#include "runtime/hub/clock.h"
 #include "server/backdoor/backdoor.h"
 
 namespace grove {

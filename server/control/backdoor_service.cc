@@ -5,10 +5,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "grove/v1/backdoor_service.grpc.pb.h"
-#include "runtime/event.h"
-#include "runtime/fiber.h"
-#include "runtime/socket.h"
-#include "runtime/timeout.h"
+#include "runtime/hub/fiber.h"
+#include "runtime/hub/timeout.h"
+#include "runtime/io/socket.h"
+#include "runtime/sync/event.h"
 #include "server/control/worker_calls.h"
 #include "server/tasks/refusal.h"
 

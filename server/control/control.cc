@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "runtime/fiber.h"
-#include "runtime/listener.h"
-#include "runtime/timeout.h"
+#include "runtime/hub/fiber.h"
+#include "runtime/hub/timeout.h"
+#include "runtime/io/listener.h"
 #include "server/admin/health.h"
 #include "server/admin/pages.h"
 #include "server/config/address.h"

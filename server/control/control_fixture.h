@@ -17,7 +17,7 @@
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "gtest/gtest.h"
-#include "runtime/event.h"
+#include "runtime/sync/event.h"
 #include "server/control/control.h"
 #include "server/control/fake_worker.h"
 #include "server/tasks/sqlite_store.h"

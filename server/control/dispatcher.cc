@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "absl/time/clock.h"
-#include "runtime/fiber.h"
-#include "runtime/timeout.h"
+#include "runtime/hub/fiber.h"
+#include "runtime/hub/timeout.h"
 #include "server/log.h"
 #include "server/tasks/refusal.h"
 

@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "gtest/gtest.h"
-#include "runtime/event.h"
+#include "runtime/sync/event.h"
 #include "server/worker/frame.h"
 
 namespace grove {

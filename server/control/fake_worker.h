@@ -14,9 +14,9 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "grove/internal/v1/link.pb.h"
-#include "runtime/hub.h"
-#include "runtime/listener.h"
-#include "runtime/socket.h"
+#include "runtime/hub/hub.h"
+#include "runtime/io/listener.h"
+#include "runtime/io/socket.h"
 
 namespace grove {
 

@@ -13,7 +13,7 @@
 #include <string>
 #include <utility>
 
-#include "runtime/hub.h"
+#include "runtime/hub/hub.h"
 #include "server/control/authorizer.h"
 #include "server/control/call.h"
 

@@ -18,7 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
-#include "runtime/listener.h"
+#include "runtime/io/listener.h"
 #include "server/config/address.h"
 #include "server/control/backdoor_service.h"
 #include "server/control/grpc_services.h"

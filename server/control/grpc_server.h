@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "grove/config/v1/config.pb.h"
-#include "runtime/hub.h"
+#include "runtime/hub/hub.h"
 #include "server/control/authorizer.h"
 #include "server/control/dispatcher.h"
 #include "server/control/task_calls.h"

@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "runtime/fiber.h"
-#include "runtime/hub.h"
+#include "runtime/hub/fiber.h"
+#include "runtime/hub/hub.h"
 #include "server/log.h"
 #include "server/worker/frame.h"
 

@@ -15,8 +15,8 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "grove/internal/v1/link.pb.h"
-#include "runtime/event.h"
-#include "runtime/socket.h"
+#include "runtime/io/socket.h"
+#include "runtime/sync/event.h"
 #include "server/control/dispatcher.h"
 
 namespace grove {

@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "grove/v1/task_service.pb.h"
-#include "runtime/hub.h"
+#include "runtime/hub/hub.h"
 #include "server/control/call.h"
 #include "server/control/dispatcher.h"
 

@@ -15,8 +15,8 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "runtime/clock.h"
-#include "runtime/timer_queue.h"
+#include "runtime/hub/clock.h"
+#include "runtime/hub/timer_queue.h"
 #include "server/tasks/task_id.h"
 
 namespace grove {

@@ -12,7 +12,7 @@
 #include "absl/time/time.h"
 #include "grove/v1/inspect_service.pb.h"
 #include "grove/v1/worker_service.pb.h"
-#include "runtime/hub.h"
+#include "runtime/hub/hub.h"
 #include "server/control/call.h"
 #include "server/control/link.h"
 #include "server/metrics/scoreboard.h"

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "runtime/hub.h"
+#include "runtime/hub/hub.h"
 #include "server/application.h"
 #include "server/http/websocket/websocket.h"
 #include "server/log.h"

@@ -9,7 +9,7 @@
 #include "absl/flags/flag.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "runtime/hub.h"
+#include "runtime/hub/hub.h"
 #include "server/application.h"
 #include "server/log.h"
 #include "server/main.h"

@@ -9,7 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
-#include "runtime/hub.h"
+#include "runtime/hub/hub.h"
 #include "server/application.h"
 #include "server/functions/feed.h"
 #include "server/functions/feed_titles.h"

@@ -4,13 +4,13 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
-#include "runtime/fiber_pool.h"
-#include "runtime/hub.h"
+#include "runtime/group/fiber_pool.h"
+#include "runtime/hub/hub.h"
 #include "server/functions/feed.h"
 #include "server/functions/fetch.h"
 
 // After hub.h, which its templates need.
-#include "runtime/fiber_pile.h"
+#include "runtime/group/fiber_pile.h"
 
 namespace grove {
 namespace {

@@ -11,11 +11,11 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "runtime/errno_status.h"
-#include "runtime/hub.h"
-#include "runtime/semaphore.h"
-#include "runtime/socket.h"
-#include "runtime/timeout.h"
+#include "runtime/hub/hub.h"
+#include "runtime/hub/timeout.h"
+#include "runtime/io/socket.h"
+#include "runtime/switch/errno_status.h"
+#include "runtime/sync/semaphore.h"
 #include "server/functions/fetch_transfer.h"
 
 namespace grove {

@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "runtime/hub.h"
+#include "runtime/hub/hub.h"
 #include "server/functions/test_server.h"
 
 namespace grove {

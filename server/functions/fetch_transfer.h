@@ -14,7 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "runtime/event.h"
+#include "runtime/sync/event.h"
 #include "server/functions/fetch.h"
 
 namespace grove {

@@ -17,7 +17,7 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
-#include "runtime/offload.h"
+#include "runtime/offload/offload.h"
 
 namespace grove {
 

@@ -7,7 +7,7 @@
 #include <fstream>
 
 #include "gtest/gtest.h"
-#include "runtime/hub.h"
+#include "runtime/hub/hub.h"
 
 namespace grove {
 namespace {

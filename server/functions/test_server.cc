@@ -7,8 +7,8 @@
 #include <cstdlib>
 #include <utility>
 
-#include "runtime/check.h"
-#include "runtime/hub.h"
+#include "runtime/hub/check.h"
+#include "runtime/hub/hub.h"
 
 namespace grove {
 namespace {

@@ -10,9 +10,9 @@
 #include <string_view>
 #include <vector>
 
-#include "runtime/event.h"
-#include "runtime/fiber_pool.h"
-#include "runtime/listener.h"
+#include "runtime/group/fiber_pool.h"
+#include "runtime/io/listener.h"
+#include "runtime/sync/event.h"
 
 namespace grove {
 

@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
-#include "runtime/hub.h"
+#include "runtime/hub/hub.h"
 #include "server/functions/query_input.h"
 
 namespace grove {

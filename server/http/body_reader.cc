@@ -4,8 +4,8 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
-#include "runtime/hub.h"
-#include "runtime/timeout.h"
+#include "runtime/hub/hub.h"
+#include "runtime/hub/timeout.h"
 
 namespace grove::http {
 namespace {

@@ -17,7 +17,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "runtime/hub.h"
+#include "runtime/hub/hub.h"
 #include "server/http/chunked.h"
 #include "server/http/retry_delay.h"
 

@@ -8,12 +8,12 @@
 #include <optional>
 #include <string>
 
-#include "runtime/clock.h"
-#include "runtime/descriptor_table.h"
-#include "runtime/fiber.h"
-#include "runtime/socket.h"
-#include "runtime/timeout.h"
-#include "runtime/timer_queue.h"
+#include "runtime/hub/clock.h"
+#include "runtime/hub/descriptor_table.h"
+#include "runtime/hub/fiber.h"
+#include "runtime/hub/timeout.h"
+#include "runtime/hub/timer_queue.h"
+#include "runtime/io/socket.h"
 #include "server/http/body_reader.h"
 #include "server/http/handler.h"
 #include "server/http/ingress.h"

@@ -17,7 +17,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "runtime/tls_certificate.h"
+#include "runtime/tls/certificate.h"
 #include "server/http/transport.h"
 
 namespace grove::http {

@@ -9,9 +9,9 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "runtime/check.h"
-#include "runtime/hub.h"
-#include "runtime/listener.h"
+#include "runtime/hub/check.h"
+#include "runtime/hub/hub.h"
+#include "runtime/io/listener.h"
 #include "server/http/server.h"
 
 namespace {

@@ -6,8 +6,8 @@
 #include <span>
 
 #include "absl/strings/str_cat.h"
-#include "runtime/errno_status.h"
-#include "runtime/hub.h"
+#include "runtime/hub/hub.h"
+#include "runtime/switch/errno_status.h"
 #include "server/http/proxy_header.h"
 
 namespace grove::http {

@@ -9,8 +9,8 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "runtime/socket.h"
-#include "runtime/tls_server_context.h"
+#include "runtime/io/socket.h"
+#include "runtime/tls/server_context.h"
 #include "server/http/middleware/trusted_addresses.h"
 
 namespace grove::http {

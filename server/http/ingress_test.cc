@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "gmock/gmock.h"
-#include "runtime/tls_fixture.h"
-#include "runtime/tls_stream.h"
+#include "runtime/tls/fixture.h"
+#include "runtime/tls/stream.h"
 #include "server/http/server_fixture.h"
 
 namespace grove::http {

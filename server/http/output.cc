@@ -9,11 +9,11 @@
 #include <cerrno>
 
 #include "absl/strings/str_cat.h"
-#include "runtime/errno_status.h"
-#include "runtime/hub.h"
-#include "runtime/pipe.h"
-#include "runtime/send_file.h"
-#include "runtime/timeout.h"
+#include "runtime/hub/hub.h"
+#include "runtime/hub/timeout.h"
+#include "runtime/io/pipe.h"
+#include "runtime/io/send_file.h"
+#include "runtime/switch/errno_status.h"
 
 namespace grove::http {
 namespace {

@@ -13,9 +13,9 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "runtime/fiber.h"
-#include "runtime/socket.h"
-#include "runtime/stream.h"
+#include "runtime/hub/fiber.h"
+#include "runtime/io/socket.h"
+#include "runtime/io/stream.h"
 #include "server/http/block_pool.h"
 
 namespace grove::http {

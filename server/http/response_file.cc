@@ -6,9 +6,9 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
-#include "runtime/errno_status.h"
-#include "runtime/hub.h"
-#include "runtime/socket.h"
+#include "runtime/hub/hub.h"
+#include "runtime/io/socket.h"
+#include "runtime/switch/errno_status.h"
 #include "server/http/handler.h"
 
 namespace grove::http {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "runtime/check.h"
-#include "runtime/hub.h"
+#include "runtime/hub/check.h"
+#include "runtime/hub/hub.h"
 
 namespace grove::http {
 

@@ -6,9 +6,9 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
-#include "runtime/event.h"
-#include "runtime/listener.h"
-#include "runtime/semaphore.h"
+#include "runtime/io/listener.h"
+#include "runtime/sync/event.h"
+#include "runtime/sync/semaphore.h"
 #include "server/http/block_pool.h"
 #include "server/http/connection.h"
 #include "server/http/ingress.h"

@@ -9,10 +9,10 @@
 #include <utility>
 
 #include "gtest/gtest.h"
-#include "runtime/event.h"
-#include "runtime/hub.h"
-#include "runtime/socket.h"
-#include "runtime/timeout.h"
+#include "runtime/hub/hub.h"
+#include "runtime/hub/timeout.h"
+#include "runtime/io/socket.h"
+#include "runtime/sync/event.h"
 #include "server/http/server.h"
 
 namespace grove::http {

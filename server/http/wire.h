@@ -12,9 +12,9 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
-#include "runtime/socket.h"
-#include "runtime/tls_server_context.h"
-#include "runtime/tls_stream.h"
+#include "runtime/io/socket.h"
+#include "runtime/tls/server_context.h"
+#include "runtime/tls/stream.h"
 #include "server/http/block_pool.h"
 #include "server/http/options.h"
 #include "server/http/output.h"

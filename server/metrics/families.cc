@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_split.h"
 #include "prometheus/text_serializer.h"
-#include "runtime/check.h"
+#include "runtime/hub/check.h"
 #include "server/metrics/metric_table.h"
 
 namespace grove {

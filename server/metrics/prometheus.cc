@@ -6,7 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "runtime/hub.h"
+#include "runtime/hub/hub.h"
 #include "server/http/counting.h"
 #include "server/metrics/families.h"
 

@@ -8,7 +8,7 @@
 #include <cstddef>
 
 #include "absl/strings/str_cat.h"
-#include "runtime/listener.h"
+#include "runtime/io/listener.h"
 #include "server/config/address.h"
 #include "server/config/http_listeners.h"
 

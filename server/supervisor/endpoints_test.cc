@@ -8,7 +8,7 @@
 
 #include "absl/strings/match.h"
 #include "gtest/gtest.h"
-#include "runtime/socket.h"
+#include "runtime/io/socket.h"
 
 namespace grove {
 namespace {

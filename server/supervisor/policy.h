@@ -8,7 +8,7 @@
 #ifndef GROVE_SERVER_SUPERVISOR_POLICY_H_
 #define GROVE_SERVER_SUPERVISOR_POLICY_H_
 
-#include "runtime/clock.h"
+#include "runtime/hub/clock.h"
 
 namespace grove {
 

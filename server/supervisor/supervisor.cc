@@ -16,7 +16,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
-#include "runtime/tls_ticket_keys.h"
+#include "runtime/tls/ticket_keys.h"
 #include "server/config/handover.h"
 #include "server/log.h"
 #include "server/supervisor/inherited_sockets.h"

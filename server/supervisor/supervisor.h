@@ -17,7 +17,7 @@
 
 #include "absl/status/status.h"
 #include "grove/config/v1/config.pb.h"
-#include "runtime/clock.h"
+#include "runtime/hub/clock.h"
 #include "server/metrics/scoreboard.h"
 #include "server/supervisor/control_launch.h"
 #include "server/supervisor/endpoints.h"

@@ -7,9 +7,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
-#include "runtime/check.h"
-#include "runtime/hub.h"
-#include "runtime/timeout.h"
+#include "runtime/hub/check.h"
+#include "runtime/hub/hub.h"
+#include "runtime/hub/timeout.h"
 #include "server/log.h"
 
 namespace grove {

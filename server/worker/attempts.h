@@ -18,8 +18,8 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "grove/internal/v1/link.pb.h"
-#include "runtime/clock.h"
-#include "runtime/event.h"
+#include "runtime/hub/clock.h"
+#include "runtime/sync/event.h"
 #include "server/application.h"
 
 namespace grove {

@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "runtime/hub.h"
-#include "runtime/timeout.h"
+#include "runtime/hub/hub.h"
+#include "runtime/hub/timeout.h"
 #include "server/worker/peer.h"
 
 namespace grove {

@@ -6,7 +6,7 @@
 
 #include "absl/status/status.h"
 #include "grove/config/v1/config.pb.h"
-#include "runtime/listener.h"
+#include "runtime/io/listener.h"
 #include "server/backdoor/backdoor.h"
 #include "server/worker/publisher.h"
 

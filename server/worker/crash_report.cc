@@ -11,8 +11,8 @@
 
 #include "absl/debugging/failure_signal_handler.h"
 #include "absl/debugging/symbolize.h"
-#include "runtime/hub.h"
-#include "runtime/signal_handler_scope.h"
+#include "runtime/hub/hub.h"
+#include "runtime/hub/signal_handler_scope.h"
 
 namespace grove {
 namespace {

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "gtest/gtest.h"
-#include "runtime/hub.h"
+#include "runtime/hub/hub.h"
 
 namespace grove {
 namespace {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
-#include "runtime/stack_trace.h"
+#include "runtime/watch/stack_trace.h"
 
 namespace grove {
 namespace {

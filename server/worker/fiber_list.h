@@ -5,8 +5,8 @@
 #define GROVE_SERVER_WORKER_FIBER_LIST_H_
 
 #include "grove/internal/v1/link.pb.h"
-#include "runtime/hub.h"
-#include "runtime/offload.h"
+#include "runtime/hub/hub.h"
+#include "runtime/offload/offload.h"
 
 namespace grove {
 

@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_join.h"
 #include "gtest/gtest.h"
-#include "runtime/event.h"
+#include "runtime/sync/event.h"
 
 namespace grove {
 namespace {

@@ -3,7 +3,7 @@
 #include <sys/socket.h>
 
 #include "gtest/gtest.h"
-#include "runtime/hub.h"
+#include "runtime/hub/hub.h"
 
 namespace grove {
 namespace {

@@ -13,8 +13,8 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "grove/config/v1/config.pb.h"
-#include "runtime/offload.h"
-#include "runtime/tls_server_context.h"
+#include "runtime/offload/offload.h"
+#include "runtime/tls/server_context.h"
 #include "server/http/ingress.h"
 
 namespace grove {

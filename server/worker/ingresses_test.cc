@@ -5,8 +5,8 @@
 #include <string>
 
 #include "gtest/gtest.h"
-#include "runtime/hub.h"
-#include "runtime/tls_fixture.h"
+#include "runtime/hub/hub.h"
+#include "runtime/tls/fixture.h"
 
 namespace grove {
 namespace {

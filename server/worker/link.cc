@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "absl/time/clock.h"
-#include "runtime/fiber_group.h"
-#include "runtime/hub.h"
-#include "runtime/queue.h"
+#include "runtime/group/fiber_group.h"
+#include "runtime/hub/hub.h"
+#include "runtime/sync/queue.h"
 #include "server/log.h"
 #include "server/worker/fiber_list.h"
 #include "server/worker/frame.h"

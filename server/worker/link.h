@@ -11,9 +11,9 @@
 #include <memory>
 
 #include "absl/status/status.h"
-#include "runtime/listener.h"
-#include "runtime/offload.h"
-#include "runtime/socket.h"
+#include "runtime/io/listener.h"
+#include "runtime/io/socket.h"
+#include "runtime/offload/offload.h"
 #include "server/worker/attempts.h"
 
 namespace grove {

@@ -6,8 +6,8 @@
 #include <set>
 
 #include "gtest/gtest.h"
-#include "runtime/hub.h"
-#include "runtime/offload.h"
+#include "runtime/hub/hub.h"
+#include "runtime/offload/offload.h"
 #include "server/functions/fetch.h"
 #include "server/worker/frame.h"
 

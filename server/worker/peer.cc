@@ -6,7 +6,7 @@
 #include <cerrno>
 
 #include "absl/strings/str_cat.h"
-#include "runtime/errno_status.h"
+#include "runtime/switch/errno_status.h"
 
 namespace grove {
 

@@ -3,7 +3,7 @@
 #define GROVE_SERVER_WORKER_PEER_H_
 
 #include "absl/status/status.h"
-#include "runtime/socket.h"
+#include "runtime/io/socket.h"
 
 namespace grove {
 

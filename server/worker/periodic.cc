@@ -2,8 +2,8 @@
 
 #include <utility>
 
-#include "runtime/hub.h"
-#include "runtime/timeout.h"
+#include "runtime/hub/hub.h"
+#include "runtime/hub/timeout.h"
 #include "server/log.h"
 
 namespace grove {

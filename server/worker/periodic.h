@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "runtime/event.h"
-#include "runtime/fiber.h"
+#include "runtime/hub/fiber.h"
+#include "runtime/sync/event.h"
 #include "server/application.h"
 
 namespace grove {

@@ -3,8 +3,8 @@
 #include <stdexcept>
 
 #include "gtest/gtest.h"
-#include "runtime/hub.h"
-#include "runtime/offload.h"
+#include "runtime/hub/hub.h"
+#include "runtime/offload/offload.h"
 #include "server/functions/fetch.h"
 
 namespace grove {

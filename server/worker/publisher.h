@@ -5,9 +5,9 @@
 #ifndef GROVE_SERVER_WORKER_PUBLISHER_H_
 #define GROVE_SERVER_WORKER_PUBLISHER_H_
 
-#include "runtime/hub.h"
-#include "runtime/offload.h"
-#include "runtime/watchdog.h"
+#include "runtime/hub/hub.h"
+#include "runtime/offload/offload.h"
+#include "runtime/watch/watchdog.h"
 #include "server/access_log/line_writer.h"
 #include "server/functions/fetch.h"
 #include "server/http/options.h"

@@ -4,7 +4,7 @@
 #ifndef GROVE_SERVER_WORKER_STALL_LOG_H_
 #define GROVE_SERVER_WORKER_STALL_LOG_H_
 
-#include "runtime/watchdog.h"
+#include "runtime/watch/watchdog.h"
 
 namespace grove {
 

@@ -28,7 +28,7 @@ MEMBERS = (
     'fiber_stack_high', 'string_view_data')
 # Fiber::State and WaitFor::Kind, in order.
 STATES = ('runnable', 'running', 'parked', 'ended')
-# WaitFor::Kind (runtime/wait_for.h).
+# WaitFor::Kind (runtime/hub/wait_for.h).
 WAITS = ('nothing', 'read', 'write', 'accept', 'connect', 'signal', 'process', 'timer', 'event',
          'semaphore', 'mutex', 'condition', 'queue', 'queue put', 'queue get', 'select', 'join',
          'pool', 'group', 'server', 'offload')

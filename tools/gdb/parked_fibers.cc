@@ -3,8 +3,8 @@
 
 #include <cstdlib>
 
-#include "runtime/event.h"
-#include "runtime/hub.h"
+#include "runtime/hub/hub.h"
+#include "runtime/sync/event.h"
 
 namespace grove {
 namespace {

@@ -10,7 +10,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
-#include "runtime/hub.h"
+#include "runtime/hub/hub.h"
 #include "server/http/middleware/accept_encoding.h"
 
 namespace grove::http {

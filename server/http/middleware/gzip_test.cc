@@ -2,7 +2,7 @@
 
 #include <zlib.h>
 
-#include "runtime/hub_fixture.h"
+#include "runtime/hub/hub_fixture.h"
 #include "server/http/middleware/middleware_fixture.h"
 
 namespace grove::http {

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "runtime/hub.h"
+#include "runtime/hub/hub.h"
 
 namespace grove::http {
 namespace {

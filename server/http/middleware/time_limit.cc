@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "runtime/timeout.h"
+#include "runtime/hub/timeout.h"
 
 namespace grove::http {
 

@@ -1,6 +1,6 @@
 #include "server/http/middleware/time_limit.h"
 
-#include "runtime/hub_fixture.h"
+#include "runtime/hub/hub_fixture.h"
 #include "server/http/middleware/middleware_fixture.h"
 
 namespace grove::http {

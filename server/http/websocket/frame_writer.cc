@@ -1,6 +1,6 @@
 #include "server/http/websocket/frame_writer.h"
 
-#include "runtime/check.h"
+#include "runtime/hub/check.h"
 
 namespace grove::http::websocket {
 namespace {

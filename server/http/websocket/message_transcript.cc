@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "runtime/check.h"
+#include "runtime/hub/check.h"
 #include "server/http/websocket/frame_writer.h"
 #include "server/http/websocket/mask.h"
 

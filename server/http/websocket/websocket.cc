@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "runtime/check.h"
-#include "runtime/hub.h"
-#include "runtime/timeout.h"
+#include "runtime/hub/check.h"
+#include "runtime/hub/hub.h"
+#include "runtime/hub/timeout.h"
 #include "server/http/websocket/frame_writer.h"
 #include "server/http/websocket/utf8.h"
 

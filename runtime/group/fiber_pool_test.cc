@@ -1,0 +1,188 @@
+#include "runtime/group/fiber_pool.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "runtime/hub/hub_fixture.h"
+#include "runtime/hub/timeout.h"
+#include "runtime/sync/event.h"
+
+namespace grove {
+namespace {
+
+using FiberPoolTest = HubTest;
+
+TEST_F(FiberPoolTest, RunsAtMostItsSizeAtOnce) {
+  (void)Run([] {
+    FiberPool pool(2);
+    int running = 0;
+    int most = 0;
+    for (int i = 0; i < 6; ++i) {
+      ASSERT_TRUE(pool.Spawn({.name = "member"},
+                             [&] {
+                               most = std::max(most, ++running);
+                               (void)Sleep(absl::Seconds(1));
+                               --running;
+                             })
+                      .ok());
+    }
+    EXPECT_TRUE(pool.WaitAll().ok());
+    EXPECT_EQ(most, 2);
+    EXPECT_EQ(pool.free(), 2);
+  });
+}
+
+TEST_F(FiberPoolTest, AMemberOfAFullPoolRunsTheBodyItself) {
+  (void)Run([] {
+    FiberPool pool(1);
+    bool inner = false;
+    (void)pool.Spawn({}, [&] { (void)pool.Spawn({}, [&] { inner = true; }); });
+    EXPECT_TRUE(pool.WaitAll().ok());
+    EXPECT_TRUE(inner);
+  });
+}
+
+TEST_F(FiberPoolTest, GrowingLetsWaitersInAtOnce) {
+  (void)Run([] {
+    FiberPool pool(0);
+    bool ran = false;
+    auto spawner = *Spawn("spawner", [&] { (void)pool.Spawn({}, [&] { ran = true; }); });
+    Yield();
+    EXPECT_EQ(pool.waiting(), 1u);
+    pool.Resize(1);
+    EXPECT_TRUE(spawner.Join().ok());
+    EXPECT_TRUE(pool.WaitAll().ok());
+    EXPECT_TRUE(ran);
+  });
+}
+
+TEST_F(FiberPoolTest, CancelAllReachesMembersThatHaveNotStarted) {
+  (void)Run([] {
+    FiberPool pool(2);
+    bool ran = false;
+    (void)pool.Spawn({}, [&ran] { ran = true; });
+    pool.CancelAll();
+    EXPECT_TRUE(pool.WaitAll().ok());
+    EXPECT_FALSE(ran);
+  });
+}
+
+TEST_F(FiberPoolTest, CountsItsMembersItsPlacesAndThoseThatWaitForOne) {
+  (void)Run([] {
+    FiberPool pool(2);
+    Event gate;
+    for (int i = 0; i < 2; ++i) (void)pool.Spawn({}, [&] { (void)gate.Wait(); });
+    auto spawner = *Spawn("spawner", [&] { (void)pool.Spawn({}, [] {}); });
+    Yield();
+    EXPECT_EQ(pool.running(), 2);
+    EXPECT_EQ(pool.free(), 0);
+    EXPECT_EQ(pool.waiting(), 1u);
+    gate.Set();
+    EXPECT_TRUE(spawner.Join().ok());
+    EXPECT_TRUE(pool.WaitAll().ok());
+    EXPECT_EQ(pool.running(), 0);
+    EXPECT_EQ(pool.free(), 2);
+  });
+}
+
+TEST_F(FiberPoolTest, ShrinkingLetsMembersFinishAndFreeIsNegativeMeanwhile) {
+  (void)Run([] {
+    FiberPool pool(3);
+    Event gate;
+    for (int i = 0; i < 3; ++i) (void)pool.Spawn({}, [&] { EXPECT_TRUE(gate.Wait().ok()); });
+    pool.Resize(1);
+    EXPECT_EQ(pool.free(), -2);
+    EXPECT_EQ(pool.running(), 3);
+    EXPECT_FALSE(pool.TrySpawn({}, [] {}));
+    gate.Set();
+    EXPECT_TRUE(pool.WaitAll().ok());
+    EXPECT_EQ(pool.free(), 1);
+  });
+}
+
+TEST_F(FiberPoolTest, AMemberCantWaitForItsOwnPool) {
+  (void)Run([] {
+    FiberPool pool(2);
+    (void)pool.Spawn({}, [&] { EXPECT_TRUE(absl::IsFailedPrecondition(pool.WaitAll())); });
+    EXPECT_TRUE(pool.WaitAll().ok());
+  });
+}
+
+TEST_F(FiberPoolTest, WaitAllWaitsForThoseThatStillWaitForAPlace) {
+  (void)Run([] {
+    FiberPool pool(1);
+    Event gate;
+    int ended = 0;
+    (void)pool.Spawn({}, [&] {
+      (void)gate.Wait();
+      ++ended;
+    });
+    (void)Spawn("spawner", [&] {
+      (void)pool.Spawn({}, [&] {
+        (void)Sleep(absl::Seconds(1));
+        ++ended;
+      });
+    });
+    Yield();
+    gate.Set();
+    EXPECT_TRUE(pool.WaitAll().ok());
+    EXPECT_EQ(ended, 2);
+  });
+}
+
+TEST_F(FiberPoolTest, ASpawnThatIsCancelledWhileItWaitsLeavesThePoolEmpty) {
+  (void)Run([] {
+    FiberPool pool(0);
+    auto spawner = *Spawn("spawner", [&] {
+      EXPECT_TRUE(absl::IsCancelled(pool.Spawn({}, [] { ADD_FAILURE(); }).status()));
+    });
+    auto waiter = *Spawn("waiter", [&] { EXPECT_TRUE(pool.WaitAll().ok()); });
+    Yield();
+    spawner.Cancel();
+    EXPECT_TRUE(waiter.Join().ok());
+  });
+}
+
+TEST_F(FiberPoolTest, AnExceptionEndsItsMemberOnlyAndIsCounted) {
+  (void)Run([this] {
+    FiberPool pool(1);
+    (void)pool.Spawn({}, [] { throw std::runtime_error("a member"); });
+    bool ran = false;
+    EXPECT_TRUE(pool.Spawn({}, [&] { ran = true; }).ok());
+    EXPECT_TRUE(pool.WaitAll().ok());
+    EXPECT_TRUE(ran);
+    EXPECT_EQ(hub_->Stats().uncaught_exceptions, 1u);
+  });
+}
+
+TEST_F(FiberPoolTest, AnExceptionOfABodyRunByItsCallerIsThrownThere) {
+  (void)Run([] {
+    FiberPool pool(1);
+    (void)pool.Spawn({}, [&] {
+      EXPECT_THROW((void)pool.Spawn({}, [] { throw std::runtime_error("inside"); }),
+                   std::runtime_error);
+    });
+    EXPECT_TRUE(pool.WaitAll().ok());
+  });
+}
+
+class CrampedFiberPoolTest : public HubTest {
+ protected:
+  CrampedFiberPoolTest() : HubTest({.fibers_max = 2}) {}
+};
+
+TEST_F(CrampedFiberPoolTest, ASpawnThatFailsTakesNoPlace) {
+  (void)Run([] {
+    FiberPool pool(5);
+    EXPECT_TRUE(pool.Spawn({}, [] {}).ok());
+    EXPECT_TRUE(absl::IsResourceExhausted(pool.Spawn({}, [] { ADD_FAILURE(); }).status()));
+    EXPECT_FALSE(pool.TrySpawn({}, [] { ADD_FAILURE(); }));
+    EXPECT_EQ(pool.free(), 4);
+    EXPECT_TRUE(pool.WaitAll().ok());
+  });
+}
+
+}  // namespace
+}  // namespace grove

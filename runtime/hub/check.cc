@@ -1,0 +1,26 @@
+#include "runtime/hub/check.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <string>
+
+#include "absl/strings/str_format.h"
+#include "runtime/hub/hub.h"
+
+namespace grove {
+
+void CheckFailed(const char* file, int line, const char* condition, std::string_view message) {
+  std::string text = absl::StrFormat("%s:%d: check failed: %s: %s", file, line, condition, message);
+  const Hub* hub = Hub::Current();
+  if (hub != nullptr && hub->running() != nullptr) {
+    const Fiber& fiber = *hub->running();
+    absl::StrAppendFormat(&text, "; in fiber %d \"%s\", spawned at %s:%d", fiber.id(), fiber.name(),
+                          fiber.spawn_site().file_name(), fiber.spawn_site().line());
+  }
+  text += '\n';
+  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, text.data(), text.size());
+  abort();
+}
+
+}  // namespace grove

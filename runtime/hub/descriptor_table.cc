@@ -1,0 +1,127 @@
+#include "runtime/hub/descriptor_table.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "runtime/hub/check.h"
+#include "runtime/hub/hub.h"
+
+namespace grove {
+namespace {
+
+std::string Named(const Fiber& fiber) {
+  return absl::StrFormat("fiber %d \"%s\" (spawned at %s:%d)", fiber.id(), fiber.name(),
+                         fiber.spawn_site().file_name(),
+                         static_cast<int>(fiber.spawn_site().line()));
+}
+
+}  // namespace
+
+absl::Status DescriptorTable::Register(int fd, Poller::Mode mode) {
+  if (static_cast<size_t>(fd) >= entries_.size()) entries_.resize(fd + 1);
+  Entry& entry = entries_[fd];
+  GROVE_CHECK(!entry.registered, absl::StrFormat("descriptor %d is registered already", fd));
+  const uint32_t generation = entry.generation + 1;
+  if (absl::Status added = poller_.Add(fd, Token(fd, generation), mode); !added.ok()) return added;
+  entry = Entry{.generation = generation, .registered = true, .mode = mode};
+  // Optimistic: the first call tells, without a wait for the first edge.
+  entry.ready[0] = entry.ready[1] = mode == Poller::Mode::kEdge;
+  ++registered_;
+  return absl::OkStatus();
+}
+
+void DescriptorTable::Unregister(int fd) {
+  if (static_cast<size_t>(fd) >= entries_.size() || !entries_[fd].registered) return;
+  Entry& entry = entries_[fd];
+  poller_.Remove(fd);
+  entry.registered = false;
+  entry.watch = nullptr;
+  --registered_;
+  for (Fiber*& waiter : entry.waiters) {
+    if (waiter == nullptr) continue;
+    hub_.Unpark(*waiter);
+    waiter = nullptr;
+  }
+}
+
+absl::Status DescriptorTable::Await(int fd, Direction direction, WaitFor::Kind kind) {
+  const int side = static_cast<int>(direction);
+  if (fd < 0 || static_cast<size_t>(fd) >= entries_.size() || !entries_[fd].registered) {
+    return absl::AbortedError(absl::StrFormat("descriptor %d is closed", fd));
+  }
+  if (entries_[fd].ready[side]) {
+    ++calls_;
+    return absl::OkStatus();
+  }
+  const uint32_t generation = entries_[fd].generation;
+  Fiber* const self = hub_.running();
+  if (const Fiber* other = entries_[fd].waiters[side]; other != nullptr) {
+    return absl::FailedPreconditionError(
+        absl::StrFormat("descriptor %d: %s waits to %s already; %s must not", fd, Named(*other),
+                        side == 0 ? "read" : "write", Named(*self)));
+  }
+  entries_[fd].waiters[side] = self;
+  poller_.Rearm(fd, direction);
+  const Wake wake = hub_.Park({.kind = kind, .fd = fd});
+  Entry& entry = entries_[fd];  // the table may have grown meanwhile
+  if (!entry.registered || entry.generation != generation) {
+    return absl::AbortedError(absl::StrFormat("descriptor %d was closed while in use", fd));
+  }
+  // Another fiber may have come to wait since this one was made runnable.
+  if (entry.waiters[side] == self) entry.waiters[side] = nullptr;
+  if (entry.ready[side] || wake == Wake::kReady) {
+    ++calls_;
+    return absl::OkStatus();
+  }
+  return WakeStatus(wake, side == 0 ? "read" : "write");
+}
+
+void DescriptorTable::NotReady(int fd, Direction direction) {
+  if (fd < 0 || static_cast<size_t>(fd) >= entries_.size()) return;
+  Entry& entry = entries_[fd];
+  // After a hang-up reads no longer block, and no edge need follow. A peer that only stopped
+  // sending may still be slow to take bytes: writes go on waiting for edges.
+  if (entry.hangup && direction == Direction::kRead) return;
+  entry.ready[static_cast<int>(direction)] = false;
+}
+
+void DescriptorTable::WatchHangup(int fd, HangupWatch* watch) {
+  if (fd < 0 || static_cast<size_t>(fd) >= entries_.size() || !entries_[fd].registered) return;
+  Entry& entry = entries_[fd];
+  if (watch != nullptr && entry.hangup) return watch->OnHangup();
+  entry.watch = watch;
+  if (watch != nullptr) poller_.Rearm(fd, Direction::kRead);
+}
+
+void DescriptorTable::MarkReady(Entry& entry, Direction direction) {
+  const int side = static_cast<int>(direction);
+  entry.ready[side] = true;
+  Fiber* const waiter = entry.waiters[side];
+  if (waiter == nullptr) return;
+  entry.waiters[side] = nullptr;
+  hub_.Unpark(*waiter);
+}
+
+void DescriptorTable::Dispatch(const Poller::Event& event) {
+  const uint32_t fd = static_cast<uint32_t>(event.token);
+  if (fd >= entries_.size()) return;  // the hub's own wake-up, too
+  Entry& entry = entries_[fd];
+  if (!entry.registered || entry.generation != static_cast<uint32_t>(event.token >> 32)) return;
+  if (event.hangup) {
+    entry.hangup = true;
+    if (entry.watch != nullptr) std::exchange(entry.watch, nullptr)->OnHangup();
+  }
+  if (event.readable) MarkReady(entry, Direction::kRead);
+  if (event.writable) MarkReady(entry, Direction::kWrite);
+}
+
+void DescriptorTable::Visit(
+    absl::FunctionRef<void(int fd, const Fiber* reader, const Fiber* writer)> visit) const {
+  for (size_t fd = 0; fd < entries_.size(); ++fd) {
+    const Entry& entry = entries_[fd];
+    if (entry.registered) visit(static_cast<int>(fd), entry.waiters[0], entry.waiters[1]);
+  }
+}
+
+}  // namespace grove

@@ -1,0 +1,89 @@
+// DescriptorTable: which fiber waits for which direction of which descriptor.
+//
+// A descriptor is registered once, for both directions, edge-triggered. Readiness is remembered
+// until a system call finds it gone, so the usual order is: try the call, park on EAGAIN.
+// Registrations carry a generation: an event of a closed descriptor never reaches the next owner
+// of its number. Owned by one Hub; hub thread only.
+#ifndef GROVE_RUNTIME_HUB_DESCRIPTOR_TABLE_H_
+#define GROVE_RUNTIME_HUB_DESCRIPTOR_TABLE_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "runtime/hub/fiber.h"
+#include "runtime/hub/poller.h"
+
+namespace grove {
+
+class Hub;
+
+class DescriptorTable {
+ public:
+  // Told once that a descriptor's peer is gone or has ended its stream, whatever is left to read.
+  // Called from the hub's poll, or by WatchHangup(): must not park.
+  class HangupWatch {
+   public:
+    virtual void OnHangup() = 0;
+
+   protected:
+    ~HangupWatch() = default;
+  };
+
+  DescriptorTable(Hub& hub, Poller& poller) : hub_(hub), poller_(poller) {}
+
+  // Requires: non-blocking, not registered.
+  absl::Status Register(int fd, Poller::Mode mode);
+  // Wakes its waiters, whose Await returns kAborted. Call before close(2). No effect if unknown.
+  void Unregister(int fd);
+
+  // Waits until `fd` may be ready in `direction`: returns at once if it was reported ready and no
+  // call of NotReady() came since. kFailedPrecondition names both fibers if another one waits for
+  // the same direction. kAborted: closed meanwhile. Else kDeadlineExceeded, kCancelled. **Parks.**
+  absl::Status Await(int fd, Direction direction, WaitFor::Kind kind);
+  // A system call has just said EAGAIN, or has just taken less than it asked for: only the next
+  // edge makes the descriptor ready again. Ignored for reads after a hang-up: no edge need follow.
+  void NotReady(int fd, Direction direction);
+
+  // Tells `watch` of a hang-up: at once if it is known already. Null ends the watch. One for each
+  // descriptor. The poll(2) backend looks until the next bytes come, and no further. Requires:
+  // registered.
+  void WatchHangup(int fd, HangupWatch* watch);
+
+  // From the hub's poll.
+  void Dispatch(const Poller::Event& event);
+
+  // One more system call on a descriptor that no Await() came before.
+  void CountCall() { ++calls_; }
+
+  size_t size() const { return registered_; }
+  // System calls on descriptors so far: whoever is told that one is ready makes one.
+  uint64_t calls() const { return calls_; }
+  void Visit(absl::FunctionRef<void(int fd, const Fiber* reader, const Fiber* writer)> visit) const;
+
+ private:
+  struct Entry {
+    Fiber* waiters[2] = {nullptr, nullptr};
+    HangupWatch* watch = nullptr;
+    uint32_t generation = 0;
+    bool registered = false;
+    bool ready[2] = {false, false};
+    bool hangup = false;
+    Poller::Mode mode = Poller::Mode::kEdge;
+  };
+  static uint64_t Token(int fd, uint32_t generation) {
+    return static_cast<uint64_t>(generation) << 32 | static_cast<uint32_t>(fd);
+  }
+  void MarkReady(Entry& entry, Direction direction);
+
+  Hub& hub_;
+  Poller& poller_;
+  std::vector<Entry> entries_;
+  size_t registered_ = 0;
+  uint64_t calls_ = 0;
+};
+
+}  // namespace grove
+
+#endif  // GROVE_RUNTIME_HUB_DESCRIPTOR_TABLE_H_

@@ -1,0 +1,186 @@
+#include "runtime/hub/fiber.h"
+
+#include <cstdio>
+#include <deque>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "runtime/hub/fiber_local.h"
+#include "runtime/hub/hub.h"
+#include "runtime/hub/timeout.h"
+
+namespace grove {
+
+absl::Status WakeStatus(Wake wake, std::string_view while_doing) {
+  if (wake == Wake::kCancelled) {
+    return absl::CancelledError(absl::StrFormat("%s: the fiber was cancelled", while_doing));
+  }
+  return absl::DeadlineExceededError(absl::StrFormat("%s: timed out", while_doing));
+}
+
+Fiber::Fiber(Hub& hub, const Stack& stack, char* stack_high, Run run, Destroy destroy,
+             void* closure, const SpawnOptions& options, SourceLocation site)
+    : context_(stack.low, stack_high, &Fiber::Main, this),
+      timed_(options.label != nullptr),
+      hub_(hub),
+      stack_(stack),
+      run_(run),
+      destroy_(destroy),
+      closure_(closure),
+      name_(options.name),
+      group_(options.group),
+      site_(site),
+      label_(options.label) {}
+
+struct Fiber::Links {
+  FiberLinkId next_id = 1;
+  std::deque<std::pair<FiberLinkId, FiberLink>> waiting;
+};
+
+Fiber::~Fiber() = default;
+
+MonotonicNanos Fiber::run_time() const {
+  if (state_ != State::kRunning || label_ == nullptr) return run_time_;
+  return run_time_ + (hub_.ReadClock() - resumed_at_);
+}
+
+void Fiber::CountRunTime() {
+  const MonotonicNanos run = hub_.ReadClock() - resumed_at_;
+  run_time_ += label_ != nullptr ? run : run * static_cast<MonotonicNanos>(kRunTimeSample);
+  resumed_at_ = 0;
+}
+
+size_t Fiber::StackHighWaterBytes() const {
+  return stack_.high - StackPool::LowestTouched(stack_);
+}
+
+void Fiber::Cancel() {
+  if (cancelled_ || state_ == State::kEnded) return;
+  cancelled_ = true;
+  interrupted_ = true;
+  hub_.Resume(*this, Wake::kCancelled);
+}
+
+void Fiber::Main(void* self) {
+  Fiber& fiber = *static_cast<Fiber*>(self);
+  fiber.RunBody();
+  fiber.hub_.LeaveEnded(fiber);
+}
+
+// The one place that catches everything: what leaves a fiber's body goes to whoever joins it.
+void Fiber::RunBody() {
+  started_ = true;
+  if (cancelled_) {
+    result_ = absl::CancelledError(
+        absl::StrFormat("fiber \"%s\" was cancelled before it started", name_));
+  } else {
+    try {
+      result_ = run_(closure_);
+    } catch (const std::exception& error) {
+      exception_ = std::current_exception();
+      result_ =
+          absl::UnknownError(absl::StrFormat("exception in fiber \"%s\": %s", name_, error.what()));
+    } catch (...) {
+      exception_ = std::current_exception();
+      result_ =
+          absl::UnknownError(absl::StrFormat("exception of unknown type in fiber \"%s\"", name_));
+    }
+  }
+  destroy_(closure_);
+  if (links_ != nullptr) RunLinks();
+  // Destructors may make further values.
+  while (locals_ != nullptr) delete std::exchange(locals_, nullptr);
+}
+
+void Fiber::RunLinks() {
+  while (!links_->waiting.empty()) {
+    FiberLink link = std::move(links_->waiting.front().second);
+    links_->waiting.pop_front();
+    try {
+      link(*this, result_);
+    } catch (const std::exception& error) {
+      ReportUncaught(
+          absl::StrFormat("exception in a link of fiber \"%s\": %s", name_, error.what()));
+    } catch (...) {
+      ReportUncaught(absl::StrFormat("exception of unknown type in a link of fiber \"%s\"", name_));
+    }
+  }
+}
+
+void Fiber::ReportUncaught(std::string_view what) {
+  ++hub_.stats_.uncaught_exceptions;
+  absl::FPrintF(stderr, "grove: %s; spawned at %s:%d\n", what, site_.file_name(), site_.line());
+}
+
+void Fiber::Unref() {
+  if (--references_ > 0) return;
+  // It has ended: the hub drops its own reference last.
+  if (exception_ != nullptr && !joined_) {
+    ReportUncaught(absl::StrFormat("%s; nobody joined it", result_.message()));
+  }
+  Hub& hub = hub_;
+  const Stack stack = stack_;
+  this->~Fiber();
+  hub.stacks_.Release(stack);
+}
+
+WaitFor WaitForEndOf(const Fiber& fiber) {
+  const HoldersOf holders = [](const void* joined, FiberIdVisitor visit) {
+    visit(static_cast<const Fiber*>(joined)->id());
+    return WaitNeeds::kAll;
+  };
+  return {.kind = WaitFor::Kind::kJoin, .object = &fiber, .holders = holders};
+}
+
+FiberHandle::FiberHandle(Fiber* fiber) : fiber_(fiber) {
+  ++fiber_->references_;
+}
+
+FiberHandle::FiberHandle(const FiberHandle& other) : fiber_(other.fiber_) {
+  if (fiber_ != nullptr) ++fiber_->references_;
+}
+
+FiberHandle::~FiberHandle() {
+  if (fiber_ != nullptr) fiber_->Unref();
+}
+
+absl::Status FiberHandle::Join() {
+  if (!ended()) {
+    Hub& hub = fiber_->hub_;
+    Waiter self{.fiber = hub.running()};
+    fiber_->joiners_.PushBack(self);
+    const Wake wake = hub.Park(WaitForEndOf(*fiber_));
+    if (!self.granted) {
+      fiber_->joiners_.Remove(self);
+      return WakeStatus(wake, "join");
+    }
+  }
+  fiber_->joined_ = true;
+  return fiber_->result_;
+}
+
+FiberLinkId FiberHandle::Link(FiberLink link) {
+  if (ended()) {
+    link(*fiber_, fiber_->result_);
+    return 0;
+  }
+  if (fiber_->links_ == nullptr) fiber_->links_ = std::make_unique<Fiber::Links>();
+  const FiberLinkId id = fiber_->links_->next_id++;
+  fiber_->links_->waiting.emplace_back(id, std::move(link));
+  return id;
+}
+
+bool FiberHandle::Unlink(FiberLinkId link) {
+  if (fiber_->links_ == nullptr) return false;
+  return std::erase_if(fiber_->links_->waiting,
+                       [link](const auto& entry) { return entry.first == link; }) > 0;
+}
+
+absl::Status FiberHandle::JoinOrThrow() {
+  absl::Status status = Join();
+  if (ended() && fiber_->exception_ != nullptr) std::rethrow_exception(fiber_->exception_);
+  return status;
+}
+
+}  // namespace grove

@@ -1,0 +1,30 @@
+#include "runtime/hub/poller.h"
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+namespace grove {
+namespace {
+
+struct Backend {
+  std::string_view name;
+  absl::StatusOr<std::unique_ptr<Poller>> (*create)();
+};
+
+constexpr Backend kBackends[] = {{"epoll", &Poller::Epoll}, {"poll", &Poller::Poll}};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Poller>> Poller::ByName(std::string_view name) {
+  std::string known;
+  for (const Backend& backend : kBackends) {
+    if (backend.name == name) return backend.create();
+    absl::StrAppend(&known, known.empty() ? "" : ", ", std::string(backend.name));
+  }
+  return absl::InvalidArgumentError(
+      absl::StrFormat("no poller is called \"%s\"; there are: %s", name, known));
+}
+
+}  // namespace grove

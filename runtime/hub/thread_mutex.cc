@@ -1,0 +1,30 @@
+#include "runtime/hub/thread_mutex.h"
+
+#include <utility>
+
+#include "runtime/hub/hub.h"
+
+namespace grove {
+
+void ThreadMutex::Count() {
+  counted_by_ = Hub::Current();
+  if (counted_by_ != nullptr) ++counted_by_->thread_locks_;
+}
+
+void ThreadMutex::lock() {
+  mutex_.lock();
+  Count();
+}
+
+bool ThreadMutex::try_lock() {
+  if (!mutex_.try_lock()) return false;
+  Count();
+  return true;
+}
+
+void ThreadMutex::unlock() {
+  if (Hub* const hub = std::exchange(counted_by_, nullptr)) --hub->thread_locks_;
+  mutex_.unlock();
+}
+
+}  // namespace grove

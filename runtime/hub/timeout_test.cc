@@ -1,0 +1,171 @@
+#include "runtime/hub/timeout.h"
+
+#include <string>
+
+#include "runtime/hub/hub_fixture.h"
+#include "runtime/sync/event.h"
+
+namespace grove {
+namespace {
+
+class TimeoutTest : public HubTest {
+ protected:
+  // Sleeps for `seconds`; whether it was interrupted by a time-out.
+  static bool Late(double seconds) {
+    return absl::IsDeadlineExceeded(Sleep(absl::Seconds(seconds)));
+  }
+  uint64_t Rings() const { return hub_->Stats().timers_fired; }
+};
+
+TEST_F(TimeoutTest, AnInfiniteOneNeverFiresAndArmsNothing) {
+  (void)Run([&] {
+    Timeout never(absl::InfiniteDuration());
+    EXPECT_FALSE(never.pending());
+    EXPECT_EQ(hub_->Stats().timers_armed, 0u);
+    EXPECT_FALSE(Late(1e6));
+  });
+}
+
+TEST_F(TimeoutTest, ACancelledOneDoesNotFireAndMayBeCancelledAgain) {
+  (void)Run([] {
+    Timeout timeout(absl::Seconds(1));
+    EXPECT_TRUE(timeout.pending());
+    timeout.Cancel();
+    timeout.Cancel();
+    EXPECT_FALSE(timeout.pending());
+    EXPECT_FALSE(Late(2));
+    EXPECT_FALSE(timeout.fired());
+  });
+}
+
+TEST_F(TimeoutTest, CancellingOneThatFiredLetsParksThroughAgain) {
+  (void)Run([] {
+    Timeout timeout(absl::Seconds(1));
+    EXPECT_TRUE(Late(2));
+    EXPECT_FALSE(timeout.pending());
+    timeout.Cancel();
+    EXPECT_FALSE(timeout.fired());
+    EXPECT_FALSE(Late(2));
+  });
+}
+
+TEST_F(TimeoutTest, CancellingOneLeavesAnOuterThatFiredInForce) {
+  (void)Run([] {
+    Timeout outer(absl::Seconds(1));
+    Timeout inner(absl::Seconds(1));
+    EXPECT_TRUE(Late(2));
+    inner.Cancel();
+    EXPECT_TRUE(Late(2));
+    outer.Cancel();
+    EXPECT_FALSE(Late(2));
+  });
+}
+
+TEST_F(TimeoutTest, ARestartedOneFiresAtItsNewDeadlineNotBefore) {
+  (void)Run([] {
+    Timeout timeout(absl::Seconds(2));
+    EXPECT_FALSE(Late(1));
+    timeout.Restart(absl::Seconds(2));
+    EXPECT_FALSE(Late(1.999));
+    EXPECT_TRUE(Late(0.002));
+  });
+}
+
+TEST_F(TimeoutTest, RestartingForLaterArmsNothingUntilTheTimerRingsEarly) {
+  (void)Run([&] {
+    Timeout timeout(absl::Seconds(1000));
+    for (int i = 0; i < 100; ++i) timeout.Restart(absl::Seconds(1000 + i));
+    EXPECT_EQ(hub_->Stats().timers_armed, 1u);
+    const uint64_t before = Rings();
+    EXPECT_TRUE(Late(2000));
+    EXPECT_EQ(Rings() - before, 2u);  // at 1000 s for nothing, at 1099 s for good
+  });
+}
+
+TEST_F(TimeoutTest, RestartingForEarlierFiresEarlier) {
+  (void)Run([&] {
+    Timeout timeout(absl::Hours(1));
+    timeout.Restart(absl::Seconds(1));
+    const MonotonicNanos start = hub_->now();
+    EXPECT_TRUE(Late(10));
+    EXPECT_EQ(hub_->now() - start, 1'000'000'000);
+  });
+}
+
+TEST_F(TimeoutTest, OneThatFiredOrWasCancelledCanBeRestarted) {
+  (void)Run([] {
+    Timeout timeout(absl::Seconds(1));
+    EXPECT_TRUE(Late(2));
+    timeout.Restart(absl::Seconds(5));
+    EXPECT_TRUE(timeout.pending());
+    EXPECT_FALSE(Late(4));
+    EXPECT_TRUE(Late(2));
+    timeout.Cancel();
+    EXPECT_FALSE(Late(2));
+    timeout.Restart(absl::Seconds(1));
+    EXPECT_TRUE(Late(2));
+  });
+}
+
+TEST_F(TimeoutTest, ASilentOneSwallowsItsOwnExpiryOnly) {
+  (void)Run([] {
+    const auto late = [] { return Sleep(absl::Seconds(10)); };
+    EXPECT_TRUE(WithSilentTimeout(absl::Seconds(1), late).ok());
+    Timeout outer(absl::Seconds(1));
+    EXPECT_TRUE(absl::IsDeadlineExceeded(WithSilentTimeout(absl::Seconds(5), late)));
+    EXPECT_TRUE(outer.fired());
+  });
+}
+
+TEST_F(TimeoutTest, ASilentOneDoesNotSwallowThatOfAScopeInsideIt) {
+  (void)Run([] {
+    const absl::Status status = WithSilentTimeout(absl::Seconds(5), [] {
+      return WithTimeout(absl::Seconds(1), [] { return Sleep(absl::Seconds(10)); });
+    });
+    EXPECT_TRUE(absl::IsDeadlineExceeded(status));
+  });
+}
+
+TEST_F(TimeoutTest, ASilentOneLetsOtherErrorsAndAnOuterOfTheSameMomentThrough) {
+  (void)Run([] {
+    const auto failing = [] {
+      (void)Sleep(absl::Seconds(2));
+      return absl::NotFoundError("no");
+    };
+    EXPECT_TRUE(absl::IsNotFound(WithSilentTimeout(absl::Seconds(1), failing)));
+    Timeout outer(absl::Seconds(1));
+    EXPECT_TRUE(absl::IsDeadlineExceeded(
+        WithSilentTimeout(absl::Seconds(1), [] { return Sleep(absl::Seconds(10)); })));
+  });
+}
+
+TEST_F(TimeoutTest, WithAFallbackItIsReturnedInPlaceOfTheExpiry) {
+  (void)Run([] {
+    const auto after = [](double seconds) {
+      return [seconds]() -> absl::StatusOr<std::string> {
+        if (absl::Status slept = Sleep(absl::Seconds(seconds)); !slept.ok()) return slept;
+        return "in time";
+      };
+    };
+    EXPECT_EQ(*WithTimeout(absl::Seconds(2), after(1), "late"), "in time");
+    EXPECT_EQ(*WithTimeout(absl::Seconds(2), after(3), "late"), "late");
+    EXPECT_TRUE(absl::IsDeadlineExceeded(WithTimeout(absl::Seconds(2), after(3)).status()));
+    Timeout outer(absl::Seconds(1));
+    EXPECT_FALSE(WithTimeout(absl::Seconds(2), after(3), "late").ok());
+  });
+}
+
+TEST_F(TimeoutTest, ItsScopeEndsWithoutATimerLeftWhateverItsState) {
+  (void)Run([&] {
+    {
+      Timeout cancelled(absl::Hours(1));
+      Timeout moved(absl::Hours(1));
+      cancelled.Cancel();
+      moved.Restart(absl::Hours(2));
+    }
+    EXPECT_EQ(hub_->Stats().timers_armed, 0u);
+  });
+}
+
+}  // namespace
+}  // namespace grove

@@ -1,0 +1,176 @@
+#include "runtime/io/listener.h"
+
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+
+namespace grove {
+namespace {
+
+// Listeners on a UNIX path in a directory of their own, and on loopback ports.
+class ListenTest : public ::testing::Test {
+ protected:
+  ListenTest() {
+    EXPECT_NE(mkdtemp(directory_), nullptr);
+    path_ = std::string(directory_) + "/s";
+    auto& local = reinterpret_cast<sockaddr_un&>(unix_.storage);
+    local.sun_family = AF_UNIX;
+    path_.copy(local.sun_path, sizeof(local.sun_path) - 1);
+    unix_.length = sizeof(sockaddr_un);
+  }
+  ~ListenTest() override {
+    for (const int fd : open_) close(fd);
+    unlink(path_.c_str());
+    rmdir(directory_);
+  }
+  absl::StatusOr<int> Listen(const SocketAddress& address, const ListenOptions& options = {}) {
+    absl::StatusOr<int> fd = BindListener(address, options);
+    if (fd.ok()) open_.push_back(*fd);
+    return fd;
+  }
+  void CloseAll() {
+    for (const int fd : open_) close(fd);
+    open_.clear();
+  }
+  static SocketAddress Loopback() {
+    SocketAddress address;
+    auto& v4 = reinterpret_cast<sockaddr_in&>(address.storage);
+    v4.sin_family = AF_INET;
+    v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.length = sizeof(v4);
+    return address;
+  }
+  static SocketAddress AnyV6() {
+    SocketAddress address;
+    auto& v6 = reinterpret_cast<sockaddr_in6&>(address.storage);
+    v6.sin6_family = AF_INET6;
+    address.length = sizeof(v6);
+    return address;
+  }
+  static SocketAddress Bound(int fd) {
+    SocketAddress address;
+    address.length = sizeof(address.storage);
+    getsockname(fd, reinterpret_cast<sockaddr*>(&address.storage), &address.length);
+    return address;
+  }
+  static int Option(int fd, int level, int name) {
+    int value = -1;
+    socklen_t length = sizeof(value);
+    getsockopt(fd, level, name, &value, &length);
+    return value;
+  }
+  mode_t Mode() const {
+    struct stat file {};
+    EXPECT_EQ(stat(path_.c_str(), &file), 0);
+    return file.st_mode & 07777;
+  }
+  // Connects without waiting.
+  void Knock() {
+    open_.push_back(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    (void)connect(open_.back(), reinterpret_cast<sockaddr*>(&unix_.storage), unix_.length);
+  }
+
+  char directory_[32] = "/tmp/grove_XXXXXX";  // short: sun_path holds 107 bytes
+  std::string path_;
+  SocketAddress unix_;
+  std::vector<int> open_;
+};
+
+std::string CongestionControlOf(int fd) {
+  char name[16] = {};
+  socklen_t length = sizeof(name);
+  getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &length);
+  return name;
+}
+
+TEST_F(ListenTest, UsesRenoOnLoopbackAndTheSystemsCongestionControlElsewhere) {
+  const int plain = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  open_.push_back(plain);
+  EXPECT_EQ(CongestionControlOf(*Listen(AnyV6())), CongestionControlOf(plain));
+  const int listener = *Listen(Loopback());
+  EXPECT_EQ(CongestionControlOf(listener), "reno");
+  const int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  open_.push_back(client);
+  const SocketAddress address = Bound(listener);
+  ASSERT_EQ(connect(client, reinterpret_cast<const sockaddr*>(&address.storage), address.length),
+            0);
+  const int accepted = accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+  open_.push_back(accepted);
+  EXPECT_EQ(CongestionControlOf(accepted), "reno");
+}
+
+TEST_F(ListenTest, AStaleUnixPathIsReplacedAndALiveOneRefused) {
+  ASSERT_TRUE(Listen(unix_).ok());
+  EXPECT_TRUE(absl::IsAlreadyExists(Listen(unix_).status()));
+  CloseAll();
+  EXPECT_TRUE(Listen(unix_).ok());
+}
+
+TEST_F(ListenTest, AUnixPathWithAFullBacklogIsALiveOneAndIsNotWaitedFor) {
+  ASSERT_TRUE(Listen(unix_, {.backlog = 0}).ok());
+  for (int i = 0; i < 4; ++i) Knock();
+  EXPECT_TRUE(absl::IsAlreadyExists(Listen(unix_).status()));
+}
+
+TEST_F(ListenTest, AFileThatIsNoSocketStays) {
+  fclose(fopen(path_.c_str(), "w"));
+  EXPECT_TRUE(absl::IsAlreadyExists(Listen(unix_).status()));
+  EXPECT_EQ(access(path_.c_str(), F_OK), 0);
+}
+
+TEST_F(ListenTest, TheModeOfAUnixPathIsExactWhateverTheUmask) {
+  const mode_t before = umask(0077);
+  ASSERT_TRUE(Listen(unix_, {.unix_mode = 0660}).ok());
+  EXPECT_EQ(Mode(), 0660u);
+  CloseAll();
+  umask(0);
+  ASSERT_TRUE(Listen(unix_, {.unix_mode = 0600}).ok());
+  umask(before);
+  EXPECT_EQ(Mode(), 0600u);
+}
+
+TEST_F(ListenTest, APortIsSharedOnlyByThoseThatAllAskForIt) {
+  const SocketAddress alone = Bound(*Listen(Loopback()));
+  EXPECT_FALSE(Listen(alone, {.reuse_port = true}).ok());
+  CloseAll();
+  ASSERT_TRUE(Listen(alone, {.reuse_port = true}).ok());
+  EXPECT_TRUE(Listen(alone, {.reuse_port = true}).ok());
+  EXPECT_FALSE(Listen(alone).ok());
+}
+
+TEST_F(ListenTest, OptionsThatContradictTheAddressAreRefused) {
+  const absl::Status random_port = Listen(Loopback(), {.reuse_port = true}).status();
+  EXPECT_TRUE(absl::IsInvalidArgument(random_port));
+  EXPECT_NE(random_port.message().find("127.0.0.1:0"), absl::string_view::npos) << random_port;
+  EXPECT_TRUE(absl::IsInvalidArgument(Listen(AnyV6(), {.reuse_port = true}).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(Listen(unix_, {.reuse_port = true}).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(Listen(Loopback(), {.unix_mode = 0600}).status()));
+}
+
+TEST_F(ListenTest, OptionsReachTheSocket) {
+  const int usual = *Listen(Loopback());
+  EXPECT_EQ(Option(usual, SOL_SOCKET, SO_REUSEADDR), 1);
+  EXPECT_EQ(Option(usual, IPPROTO_TCP, TCP_KEEPIDLE), 600);
+  const int other =
+      *Listen(Loopback(), {.reuse_address = false, .keep_alive_idle = absl::InfiniteDuration()});
+  EXPECT_EQ(Option(other, SOL_SOCKET, SO_REUSEADDR), 0);
+  EXPECT_EQ(Option(other, SOL_SOCKET, SO_KEEPALIVE), 0);
+}
+
+TEST_F(ListenTest, AnIpv6SocketTakesIpv4OnlyWhenAskedTo) {
+  if (!Listen(AnyV6()).ok()) GTEST_SKIP() << "this machine has no IPv6";
+  EXPECT_EQ(Option(*Listen(AnyV6()), IPPROTO_IPV6, IPV6_V6ONLY), 1);
+  EXPECT_EQ(Option(*Listen(AnyV6(), {.v6_only = false}), IPPROTO_IPV6, IPV6_V6ONLY), 0);
+}
+
+}  // namespace
+}  // namespace grove

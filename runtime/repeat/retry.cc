@@ -1,0 +1,35 @@
+#include "runtime/repeat/retry.h"
+
+#include <algorithm>
+
+namespace grove {
+
+absl::Status RetryPauses::Validate() const {
+  // Written so that a NaN fails, too.
+  const bool sane = options_.retries_max >= RetryOptions::kForever && options_.jitter >= 0 &&
+                    options_.jitter <= 1 && options_.pause_step >= absl::ZeroDuration() &&
+                    options_.pause_max >= absl::ZeroDuration() &&
+                    (options_.jitter == 0 || options_.random != nullptr);
+  if (sane) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "a retry needs retries_max >= -1, pauses >= 0, jitter in [0, 1] and, with jitter, "
+      "randomness");
+}
+
+bool RetryPauses::WorthRetrying(const absl::Status& failure) const {
+  if (failure.ok()) return false;
+  if (options_.retries_max != RetryOptions::kForever && retries_ >= options_.retries_max) {
+    return false;
+  }
+  const auto& retried = options_.retried;
+  return std::find(retried.begin(), retried.end(), failure.code()) != retried.end();
+}
+
+absl::Duration RetryPauses::Next() {
+  ++retries_;
+  pause_ = std::min(pause_ + options_.pause_step, options_.pause_max);
+  if (options_.jitter == 0) return pause_;
+  return pause_ * (1 + options_.jitter * options_.random());
+}
+
+}  // namespace grove

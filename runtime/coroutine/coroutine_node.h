@@ -13,7 +13,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
+#include "runtime/hub/exception_text.h"
 #include "runtime/hub/hub.h"
 #include "runtime/sync/queue.h"
 
@@ -79,13 +79,12 @@ class CoroutineNode<T>::Guard {
     Deliver(node->parent, std::move(result));
   }
   void Run() {
-    result = Delivery{absl::UnknownError("exception of unknown type in a coroutine")};
+    result = Delivery{absl::UnknownError(DescribeUnknownException("a coroutine"))};
     try {
       result = Delivery{node->run(node)};
-    } catch (const std::exception& error) {
-      result =
-          Delivery{absl::UnknownError(absl::StrCat("exception in a coroutine: ", error.what())),
-                   std::current_exception()};
+    } catch (const std::exception&) {
+      result = Delivery{absl::UnknownError(DescribeCurrentException("a coroutine")),
+                        std::current_exception()};
     }
   }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "runtime/hub/exception_text.h"
 #include "runtime/hub/hub.h"
 
 namespace grove {
@@ -36,13 +37,12 @@ class DagRunner::Run {
   void Abandon() { node_.body = std::move(body_); }
 
   void Body() {
-    result_ =
-        absl::UnknownError(absl::StrFormat("exception of unknown type in node \"%s\"", node_.key));
+    const std::string where = absl::StrFormat("node \"%s\"", node_.key);
+    result_ = absl::UnknownError(DescribeUnknownException(where));
     try {
       result_ = body_(node_.key, inputs_);
-    } catch (const std::exception& error) {
-      result_ = absl::UnknownError(
-          absl::StrFormat("exception in node \"%s\": %s", node_.key, error.what()));
+    } catch (const std::exception&) {
+      result_ = absl::UnknownError(DescribeCurrentException(where));
     }
   }
 

@@ -27,9 +27,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
 #include "runtime/group/fiber_pile.h"
 #include "runtime/group/fiber_pool.h"
+#include "runtime/hub/exception_text.h"
 
 namespace grove {
 
@@ -117,8 +117,8 @@ absl::Status FiberMap<Iterator, Sentinel, Call>::BeginHeld() {
         // Here and not at the fiber's entry: the caller of a full pool runs items itself.
         try {
           return (*call)(*item);
-        } catch (const std::exception& error) {
-          return absl::UnknownError(absl::StrCat("exception in an item: ", error.what()));
+        } catch (const std::exception&) {
+          return absl::UnknownError(DescribeCurrentException("an item"));
         }
       });
   if (begun.ok()) held_ = nullptr;

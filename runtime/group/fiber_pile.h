@@ -14,8 +14,8 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
 #include "runtime/group/fiber_pool.h"
+#include "runtime/hub/exception_text.h"
 #include "runtime/hub/hub.h"
 #include "runtime/sync/event.h"
 
@@ -82,8 +82,8 @@ absl::Status FiberPile<T>::Spawn(SpawnOptions options, absl::AnyInvocable<absl::
         // Here and not at the fiber's entry: the caller of a full pool runs bodies itself.
         try {
           guard.slot->result = body();
-        } catch (const std::exception& error) {
-          guard.slot->result = absl::UnknownError(absl::StrCat("exception: ", error.what()));
+        } catch (const std::exception&) {
+          guard.slot->result = absl::UnknownError(DescribeCurrentException());
         }
       },
       site);

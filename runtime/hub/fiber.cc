@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "runtime/hub/exception_text.h"
 #include "runtime/hub/fiber_local.h"
 #include "runtime/hub/hub.h"
 #include "runtime/hub/timeout.h"
@@ -68,7 +69,8 @@ void Fiber::Main(void* self) {
   fiber.hub_.LeaveEnded(fiber);
 }
 
-// The one place that catches everything: what leaves a fiber's body goes to whoever joins it.
+// Catches everything: what leaves a fiber's body goes to whoever joins it, since below this frame
+// there is nothing that could unwind. So does RunLinks(), for what others hung on the fiber.
 void Fiber::RunBody() {
   started_ = true;
   if (cancelled_) {
@@ -77,14 +79,10 @@ void Fiber::RunBody() {
   } else {
     try {
       result_ = run_(closure_);
-    } catch (const std::exception& error) {
-      exception_ = std::current_exception();
-      result_ =
-          absl::UnknownError(absl::StrFormat("exception in fiber \"%s\": %s", name_, error.what()));
     } catch (...) {
       exception_ = std::current_exception();
       result_ =
-          absl::UnknownError(absl::StrFormat("exception of unknown type in fiber \"%s\"", name_));
+          absl::UnknownError(DescribeCurrentException(absl::StrFormat("fiber \"%s\"", name_)));
     }
   }
   destroy_(closure_);
@@ -99,11 +97,8 @@ void Fiber::RunLinks() {
     links_->waiting.pop_front();
     try {
       link(*this, result_);
-    } catch (const std::exception& error) {
-      ReportUncaught(
-          absl::StrFormat("exception in a link of fiber \"%s\": %s", name_, error.what()));
     } catch (...) {
-      ReportUncaught(absl::StrFormat("exception of unknown type in a link of fiber \"%s\"", name_));
+      ReportUncaught(DescribeCurrentException(absl::StrFormat("a link of fiber \"%s\"", name_)));
     }
   }
 }

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_format.h"
 #include "runtime/hub/check.h"
+#include "runtime/hub/exception_text.h"
 #include "runtime/hub/hub.h"
 
 namespace grove {
@@ -54,20 +55,15 @@ struct ScheduledCall::State : Timer {
 
 // The entry of a call: below it is the hub's loop, which nothing may unwind.
 void Hub::RunCall(absl::AnyInvocable<void()>& call, const SourceLocation* site) {
-  const auto report = [&](const char* what) {
+  try {
+    call();
+  } catch (...) {
     ++stats_.uncaught_exceptions;
     const std::string origin = site == nullptr
                                    ? "a posted call"
                                    : absl::StrFormat("a call scheduled at %s:%d", site->file_name(),
                                                      static_cast<int>(site->line()));
-    absl::FPrintF(stderr, "grove: exception in %s: %s\n", origin, what);
-  };
-  try {
-    call();
-  } catch (const std::exception& error) {
-    report(error.what());
-  } catch (...) {
-    report("of unknown type");
+    absl::FPrintF(stderr, "grove: %s\n", DescribeCurrentException(origin));
   }
 }
 

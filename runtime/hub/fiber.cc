@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "runtime/hub/check.h"
 #include "runtime/hub/exception_text.h"
 #include "runtime/hub/fiber_local.h"
 #include "runtime/hub/hub.h"
@@ -153,6 +154,16 @@ absl::Status FiberHandle::Join() {
   }
   fiber_->joined_ = true;
   return fiber_->result_;
+}
+
+void FiberHandle::AwaitEnd() {
+  if (ended()) return;
+  Hub& hub = fiber_->hub_;
+  GROVE_CHECK(fiber_ != hub.running(), "a fiber that waits for its own end never ends");
+  Waiter self{.fiber = hub.running()};
+  fiber_->joiners_.PushBack(self);
+  // Whoever else unparks this fiber, it stays on the list until it is granted.
+  while (!self.granted) hub.ParkShielded(WaitForEndOf(*fiber_));
 }
 
 FiberLinkId FiberHandle::Link(FiberLink link) {

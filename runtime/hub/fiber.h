@@ -185,6 +185,11 @@ class FiberHandle {
   absl::Status Join();
   // As Join(), but throws on the exception that left the body.
   absl::Status JoinOrThrow();
+  // Until it has ended, however its caller is interrupted meanwhile: neither time-outs nor Cancel()
+  // end the wait. For what must not go away under the fiber, in place of Join(), which a cancelled
+  // caller leaves at once. Not a Join(): an exception stays unheard. Requires: not by itself.
+  // **Parks.**
+  void AwaitEnd();
   void Cancel() { fiber_->Cancel(); }
   // Calls `link` on the fiber itself once its body has ended or turns out never to start, in the
   // order of linking, before joiners wake; at once, and in the caller, if it has ended. It may

@@ -7,6 +7,7 @@
 #include "absl/strings/cord.h"
 #include "runtime/hub/check.h"
 #include "runtime/hub/hub.h"
+#include "runtime/repeat/backoff.h"
 
 namespace grove {
 namespace {
@@ -129,17 +130,17 @@ void StreamServer::ReportThrown() {
 }
 
 absl::Status StreamServer::AcceptLoop(Listener& listener) {
-  absl::Duration retry_in = kRetryFirst;
+  Backoff pauses = Backoff::Doubling(kRetryFirst, kRetryMost);
   while (!stopped_) {
     absl::Status status = AcceptOne(listener);
     if (status.ok()) {
-      retry_in = kRetryFirst;
+      pauses.Reset();
       continue;
     }
     if (!MayPass(status)) return status;
+    const absl::Duration retry_in = pauses.Next();
     if (options_.on_accept_error) options_.on_accept_error(status, retry_in);
     if (absl::Status slept = Sleep(retry_in); !slept.ok()) return slept;
-    retry_in = std::min(2 * retry_in, kRetryMost);
   }
   return absl::OkStatus();
 }

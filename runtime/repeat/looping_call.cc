@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <random>
 #include <utility>
 
 #include "absl/strings/str_format.h"
-#include "runtime/hub/check.h"
+#include "runtime/hub/exception_text.h"
 #include "runtime/hub/hub.h"
 #include "runtime/hub/timeout.h"
+#include "runtime/repeat/grid.h"
 #include "runtime/sync/event.h"
 
 namespace grove {
@@ -20,45 +20,7 @@ struct Step {
   std::optional<absl::Duration> idle;  // of a dynamic interval
 };
 
-constexpr MonotonicNanos SaturatingAdd(MonotonicNanos at, int64_t by) {
-  return by >= kNever - at ? kNever : at + by;
-}
-
 }  // namespace
-
-Beats::Beats(MonotonicNanos first, absl::Duration interval)
-    : current_(first), interval_(absl::ToInt64Nanoseconds(interval)) {
-  GROVE_CHECK(interval_ > 0, "beats need an interval of at least a nanosecond");
-}
-
-Beats::Next Beats::After(MonotonicNanos ended) {
-  const MonotonicNanos next = SaturatingAdd(current_, interval_);
-  if (ended <= next) {
-    current_ = next;
-    return {.at = next, .skipped = 0, .outlasted_by = absl::ZeroDuration()};
-  }
-  const int64_t late = ended - next;
-  const int64_t skipped = late / interval_ + (late % interval_ != 0);
-  const int64_t left = interval_ - late % interval_;
-  current_ = left == interval_ ? ended : SaturatingAdd(ended, left);
-  return {.at = current_, .skipped = skipped, .outlasted_by = absl::Nanoseconds(late)};
-}
-
-BackoffPauses::BackoffPauses(const BackoffOptions& options)
-    : options_(options), pause_(options.first) {}
-
-absl::Duration BackoffPauses::Next(double random) {
-  const double factor = 1 - options_.jitter + 2 * options_.jitter * random;
-  const absl::Duration pause = std::clamp(pause_ * factor, options_.min, options_.max);
-  pause_ = std::min(pause_ * options_.growth, options_.max);
-  return pause;
-}
-
-Random SeededRandom(uint64_t seed) {
-  return [engine = std::mt19937_64(seed)]() mutable {
-    return static_cast<double>(engine() >> 11) * 0x1p-53;  // the 53 bits that a double holds
-  };
-}
 
 struct LoopingCall::State {
   LoopOptions options;
@@ -105,9 +67,8 @@ absl::StatusOr<Step> LoopingCall::State::RunOnce() {
   }
   try {
     step = body();
-  } catch (const std::exception& error) {
-    step =
-        absl::UnknownError(absl::StrFormat("exception in \"%s\": %s", options.name, error.what()));
+  } catch (const std::exception&) {
+    step = absl::UnknownError(DescribeCurrentException(absl::StrFormat("\"%s\"", options.name)));
   }
   if (step.ok()) return step;
   ++counts.failures;
@@ -185,10 +146,10 @@ LoopingCall LoopingCall::FixedInterval(absl::Duration interval, Body body, LoopO
     if (!step.ok()) return step.status();
     return Step{.step = *step};
   };
-  auto beats = std::make_shared<std::optional<Beats>>();
+  auto beats = std::make_shared<std::optional<Grid>>();
   state->begin = [beats, interval](MonotonicNanos first) { beats->emplace(first, interval); };
   state->next = [beats, s = state.get()](const Step&, MonotonicNanos ended) {
-    const Beats::Next next = (*beats)->After(ended);
+    const Grid::Step next = (*beats)->Advance(ended);
     if (next.outlasted_by > absl::ZeroDuration()) s->CountOverrun(next.outlasted_by, next.skipped);
     return next.at;
   };
@@ -238,7 +199,7 @@ LoopingCall LoopingCall::Backoff(BackoffOptions pauses, Random random, Body body
     if (!step.ok()) return step.status();
     return Step{.step = *step};
   };
-  auto series = std::make_shared<BackoffPauses>(pauses);
+  auto series = std::make_shared<class Backoff>(pauses);
   state->begin = [series](MonotonicNanos) { series->Reset(); };
   state->next = [series, random = std::move(random)](const Step& step, MonotonicNanos ended) {
     if (step.step == LoopStep::kReset) series->Reset();

@@ -17,57 +17,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "runtime/hub/clock.h"
 #include "runtime/hub/fiber.h"
+#include "runtime/repeat/backoff.h"
 
 namespace grove {
-
-// The beats of a fixed interval: first, first + interval, first + 2 * interval, …
-// Late runs don't move them. Pure.
-class Beats {
- public:
-  struct Next {
-    MonotonicNanos at;
-    int64_t skipped;              // beats that passed while the run went on
-    absl::Duration outlasted_by;  // how far the run went beyond the beat after its own
-  };
-
-  // Requires: interval > 0.
-  Beats(MonotonicNanos first, absl::Duration interval);
-  // The first beat after the current one that is not before `ended`; it becomes the current one.
-  Next After(MonotonicNanos ended);
-
- private:
-  MonotonicNanos current_;
-  int64_t interval_;
-};
-
-struct BackoffOptions {
-  absl::Duration first = absl::Seconds(1);
-  double growth = 1.5;   // from pause to pause; at least 1
-  double jitter = 0.25;  // each pause is multiplied by something in [1 - jitter, 1 + jitter)
-  absl::Duration min = absl::Milliseconds(1);
-  absl::Duration max = absl::Minutes(5);
-};
-
-// The pauses of a back-off. Pure: `random` in [0, 1) comes from outside.
-class BackoffPauses {
- public:
-  explicit BackoffPauses(const BackoffOptions& options);
-  // The next pause, within [min, max] whatever the jitter; the one after it is longer.
-  absl::Duration Next(double random);
-  // Starts anew with the first pause.
-  void Reset() { pause_ = options_.first; }
-
- private:
-  BackoffOptions options_;
-  absl::Duration pause_;
-};
-
-// Uniform in [0, 1).
-using Random = std::function<double()>;
-// The same numbers for the same seed.
-Random SeededRandom(uint64_t seed);
 
 enum class LoopStep : uint8_t {
   kContinue,  // to a back-off: not yet, wait longer

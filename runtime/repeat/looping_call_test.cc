@@ -12,58 +12,6 @@ namespace {
 
 constexpr absl::Duration kSecond = absl::Seconds(1);
 
-TEST(Beats, StayOnTheirGridHoweverLateTheRunsAre) {
-  Beats beats(1000, absl::Nanoseconds(100));
-  EXPECT_EQ(beats.After(1001).at, 1100);
-  EXPECT_EQ(beats.After(1199).at, 1200);
-  EXPECT_EQ(beats.After(1300).at, 1300);  // just in time: nothing is missed
-}
-
-TEST(Beats, SkipThoseThatPassedDuringARun) {
-  Beats beats(1000, absl::Nanoseconds(100));
-  Beats::Next next = beats.After(1101);
-  EXPECT_EQ(next.at, 1200);
-  EXPECT_EQ(next.skipped, 1);
-  EXPECT_EQ(next.outlasted_by, absl::Nanoseconds(1));
-  next = beats.After(1600);  // exactly on a beat: 1300, 1400 and 1500 are lost, 1600 is not
-  EXPECT_EQ(next.at, 1600);
-  EXPECT_EQ(next.skipped, 3);
-  EXPECT_EQ(beats.After(1601).at, 1700);
-}
-
-TEST(Beats, SaturateAtTheEndOfTime) {
-  Beats beats(1000, absl::InfiniteDuration());
-  EXPECT_EQ(beats.After(2000).at, kNever);
-}
-
-TEST(BackoffPauses, GrowWithinTheirBounds) {
-  BackoffPauses pauses({.first = kSecond, .growth = 2, .jitter = 0, .max = absl::Seconds(5)});
-  for (int seconds : {1, 2, 4, 5, 5}) EXPECT_EQ(pauses.Next(0), absl::Seconds(seconds));
-  pauses.Reset();
-  EXPECT_EQ(pauses.Next(0), kSecond);
-}
-
-TEST(BackoffPauses, JitterSpreadsToBothSidesButNotBeyondTheBounds) {
-  const BackoffOptions options{
-      .first = kSecond, .growth = 1, .jitter = 0.5, .min = kSecond * 0.75, .max = kSecond * 1.25};
-  EXPECT_EQ(BackoffPauses(options).Next(0.5), kSecond);
-  EXPECT_EQ(BackoffPauses(options).Next(0.4), kSecond * 0.9);
-  EXPECT_EQ(BackoffPauses(options).Next(0), options.min);
-  EXPECT_EQ(BackoffPauses(options).Next(1), options.max);
-}
-
-TEST(SeededRandom, RepeatsForASeedAndStaysBelowOne) {
-  Random a = SeededRandom(7);
-  Random b = SeededRandom(7);
-  Random c = SeededRandom(8);
-  EXPECT_NE(SeededRandom(7)(), c());
-  for (int i = 0; i < 1000; ++i) {
-    const double value = a();
-    EXPECT_EQ(value, b());
-    EXPECT_TRUE(value >= 0 && value < 1) << value;
-  }
-}
-
 class LoopingCallTest : public HubTest {
  protected:
   // Seconds since the test began.

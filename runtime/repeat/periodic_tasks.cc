@@ -9,28 +9,24 @@
 #include "runtime/group/fiber_group.h"
 #include "runtime/hub/check.h"
 #include "runtime/hub/hub.h"
+#include "runtime/repeat/grid.h"
 
 namespace grove {
-
-PeriodicGrid::PeriodicGrid(MonotonicNanos origin, absl::Duration spacing)
-    : origin_(origin), spacing_(absl::ToInt64Nanoseconds(spacing)) {
-  GROVE_CHECK(spacing_ > 0, "a periodic task needs a spacing of at least a nanosecond");
-}
-
-MonotonicNanos PeriodicGrid::DueAfter(MonotonicNanos now, double random) const {
-  const int64_t since = (now - origin_) % spacing_;
-  const absl::Duration left = absl::Nanoseconds(spacing_) - absl::Nanoseconds(since);
-  return DeadlineAfter(now, left + absl::Nanoseconds(spacing_) * (kJitterMax * random));
-}
 
 struct PeriodicTasks::Entry {
   std::string name;
   Body body;
-  PeriodicGrid grid;
-  MonotonicNanos due;
+  Grid grid;
+  absl::Duration spacing;
+  MonotonicNanos due = kNever;  // a point of the grid and its jitter
   bool running = false;
   uint64_t runs = 0;
   uint64_t failures = 0;
+
+  // Due at the first point of the grid after `now`, delayed by `random` of the jitter.
+  void DueAfter(MonotonicNanos now, double random) {
+    due = DeadlineAfter(grid.After(now), spacing * (kJitterMax * random));
+  }
 };
 
 struct PeriodicTasks::State {
@@ -62,14 +58,14 @@ absl::Status PeriodicTasks::State::Add(PeriodicTaskOptions options, Body body) {
                                      ? std::max(options.spacing, absl::Nanoseconds(1))
                                      : kDefaultSpacing;
   const MonotonicNanos now = Hub::Current()->now();
-  const PeriodicGrid grid(now, spacing);
-  MonotonicNanos due = kNever;
-  if (enabled) {
-    const bool at_once = options.first == PeriodicTaskOptions::First::kImmediately;
-    due = at_once ? now : grid.DueAfter(now, random());
+  auto entry = std::make_shared<Entry>(
+      Entry{std::move(options.name), std::move(body), Grid(now, spacing), spacing});
+  if (enabled && options.first == PeriodicTaskOptions::First::kImmediately) {
+    entry->due = now;
+  } else if (enabled) {
+    entry->DueAfter(now, random());
   }
-  entries.push_back(
-      std::make_shared<Entry>(Entry{std::move(options.name), std::move(body), grid, due}));
+  entries.push_back(std::move(entry));
   return absl::OkStatus();
 }
 
@@ -84,7 +80,7 @@ absl::Status PeriodicTasks::State::RunOne(Entry& entry) {
       group.Spawn({.name = entry.name}, [&entry] { return entry.body(); });
   absl::Status result = fiber.ok() ? group.Join() : fiber.status();
   entry.running = false;
-  entry.due = entry.grid.DueAfter(hub.ReadClock(), random());
+  entry.DueAfter(hub.ReadClock(), random());
   if (result.ok()) return result;
   ++entry.failures;
   if (hub.interruption() != Wake::kReady) return result;

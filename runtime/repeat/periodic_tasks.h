@@ -36,21 +36,6 @@ struct PeriodicTaskOptions {
   First first = First::kAfterOneSpacing;
 };
 
-// A task's grid of due times. Pure.
-class PeriodicGrid {
- public:
-  static constexpr double kJitterMax = 0.05;
-
-  // Requires: spacing > 0.
-  PeriodicGrid(MonotonicNanos origin, absl::Duration spacing);
-  // The first point of the grid after `now`, delayed by `random` (in [0, 1)) of kJitterMax.
-  MonotonicNanos DueAfter(MonotonicNanos now, double random) const;
-
- private:
-  MonotonicNanos origin_;
-  int64_t spacing_;
-};
-
 class PeriodicTasks {
  public:
   using Body = absl::AnyInvocable<absl::Status()>;
@@ -58,6 +43,8 @@ class PeriodicTasks {
   // Those of oslo.service.
   static constexpr absl::Duration kDefaultSpacing = absl::Seconds(60);
   static constexpr absl::Duration kIdleMax = absl::Seconds(60);
+  // Of the spacing.
+  static constexpr double kJitterMax = 0.05;
 
   struct Task {
     std::string name;

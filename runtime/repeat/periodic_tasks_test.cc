@@ -11,21 +11,6 @@ namespace {
 using Options = PeriodicTaskOptions;
 constexpr absl::Duration kSecond = absl::Seconds(1);
 
-TEST(PeriodicGrid, IsDueAtTheNextMultipleHoweverLateTheLastRunWas) {
-  const PeriodicGrid grid(1000, absl::Nanoseconds(100));
-  EXPECT_EQ(grid.DueAfter(1000, 0), 1100);
-  EXPECT_EQ(grid.DueAfter(1099, 0), 1100);
-  EXPECT_EQ(grid.DueAfter(1100, 0), 1200);
-  EXPECT_EQ(grid.DueAfter(1777, 0), 1800);
-}
-
-TEST(PeriodicGrid, JitterDelaysByLessThanFivePercent) {
-  const PeriodicGrid grid(1000, absl::Nanoseconds(1000));
-  EXPECT_EQ(grid.DueAfter(1000, 0.5), 2025);
-  EXPECT_EQ(grid.DueAfter(1000, 0.98), 2049);
-  EXPECT_EQ(PeriodicGrid(1000, absl::InfiniteDuration()).DueAfter(2000, 0.9), kNever);
-}
-
 class PeriodicTasksTest : public HubTest {
  protected:
   static Options Every(std::string name, absl::Duration spacing) {

@@ -4,6 +4,15 @@
 
 namespace grove {
 
+RetryPauses::RetryPauses(const RetryOptions& options)
+    : options_(options),
+      pauses_({.first = options.pause_step,
+               .growth = 1,
+               .step = options.pause_step,
+               .jitter = 0,
+               .min = absl::ZeroDuration(),
+               .max = options.pause_max}) {}
+
 absl::Status RetryPauses::Validate() const {
   // Written so that a NaN fails, too.
   const bool sane = options_.retries_max >= RetryOptions::kForever && options_.jitter >= 0 &&
@@ -27,9 +36,10 @@ bool RetryPauses::WorthRetrying(const absl::Status& failure) const {
 
 absl::Duration RetryPauses::Next() {
   ++retries_;
-  pause_ = std::min(pause_ + options_.pause_step, options_.pause_max);
-  if (options_.jitter == 0) return pause_;
-  return pause_ * (1 + options_.jitter * options_.random());
+  const absl::Duration pause = pauses_.Next();
+  if (options_.jitter == 0) return pause;
+  // Upwards alone, and beyond pause_max, where a Backoff's spreads to both sides within its bounds.
+  return pause * (1 + options_.jitter * options_.random());
 }
 
 }  // namespace grove

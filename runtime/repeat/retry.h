@@ -14,7 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "runtime/hub/hub.h"
-#include "runtime/repeat/looping_call.h"
+#include "runtime/repeat/backoff.h"
 
 namespace grove {
 
@@ -38,7 +38,7 @@ struct RetryOptions {
 class RetryPauses {
  public:
   // `options` must outlive it.
-  explicit RetryPauses(const RetryOptions& options) : options_(options) {}
+  explicit RetryPauses(const RetryOptions& options);
   // kInvalidArgument: options that can't be.
   absl::Status Validate() const;
   // Whether to call again after `failure`.
@@ -46,12 +46,10 @@ class RetryPauses {
   // The pause before the next call.
   absl::Duration Next();
 
-  int64_t retries() const { return retries_; }
-
  private:
   const RetryOptions& options_;
   int64_t retries_ = 0;
-  absl::Duration pause_ = absl::ZeroDuration();
+  Backoff pauses_;
 };
 
 // What `call` (an absl::Status or absl::StatusOr<T>) returns when it succeeds, fails with another

@@ -11,6 +11,7 @@
 #include "server/functions/query_input.h"
 #include "server/http/conditions.h"
 #include "server/http/http_date.h"
+#include "server/http/status.h"
 
 namespace grove {
 namespace {

@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "runtime/hub/hub.h"
 #include "server/functions/query_input.h"
+#include "server/http/status.h"
 
 namespace grove {
 namespace {

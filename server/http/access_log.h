@@ -10,7 +10,7 @@
 #include <string_view>
 
 #include "absl/time/time.h"
-#include "server/http/handler.h"
+#include "server/http/request.h"
 
 namespace grove::http {
 

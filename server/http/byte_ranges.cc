@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
-#include "server/http/handler.h"
+#include "server/http/field.h"
 #include "server/http/scan.h"
 
 namespace grove::http {

@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "server/http/handler.h"
+#include "server/http/field.h"
 
 namespace grove::http {
 

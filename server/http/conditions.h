@@ -9,7 +9,7 @@
 #include <span>
 #include <string_view>
 
-#include "server/http/handler.h"
+#include "server/http/field.h"
 
 namespace grove::http {
 

@@ -20,6 +20,7 @@
 #include "runtime/hub/hub.h"
 #include "server/http/chunked.h"
 #include "server/http/retry_delay.h"
+#include "server/http/status.h"
 
 namespace grove::http {
 namespace {

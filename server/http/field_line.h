@@ -4,7 +4,7 @@
 #ifndef GROVE_SERVER_HTTP_FIELD_LINE_H_
 #define GROVE_SERVER_HTTP_FIELD_LINE_H_
 
-#include "server/http/handler.h"
+#include "server/http/field.h"
 #include "server/http/scan.h"
 
 namespace grove::http {

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "server/http/handler.h"
+#include "server/http/field.h"
 
 namespace grove::http {
 

@@ -3,6 +3,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "server/http/status.h"
+
 namespace grove::http {
 namespace {
 

@@ -11,9 +11,9 @@
 #include <string_view>
 #include <vector>
 
+#include "server/http/field.h"
 #include "server/http/field_line.h"
 #include "server/http/framing.h"
-#include "server/http/handler.h"
 
 namespace grove::http {
 

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "server/http/path.h"
+#include "server/http/status.h"
 
 namespace grove::http {
 namespace {

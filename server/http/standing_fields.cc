@@ -1,7 +1,7 @@
 #include "server/http/standing_fields.h"
 
 #include "absl/strings/str_format.h"
-#include "server/http/handler.h"
+#include "server/http/status.h"
 
 namespace grove::http {
 namespace {

@@ -6,7 +6,7 @@
 #include <array>
 #include <cstdint>
 
-#include "server/http/handler.h"
+#include "server/http/field.h"
 #include "server/http/scan.h"
 
 namespace grove::http {

@@ -22,6 +22,7 @@
 #include "server/backdoor/backdoor.h"
 #include "server/functions/fetch.h"
 #include "server/http/server.h"
+#include "server/http/status.h"
 #include "server/log.h"
 #include "server/worker/attempts.h"
 #include "server/worker/backdoor_listener.h"

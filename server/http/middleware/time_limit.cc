@@ -3,6 +3,7 @@
 #include <string>
 
 #include "runtime/hub/timeout.h"
+#include "server/http/status.h"
 
 namespace grove::http {
 

@@ -1,15 +1,15 @@
-// What handler.h declares for bodies out of files.
+#include "server/http/response_sink.h"
+
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <memory>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "runtime/hub/hub.h"
-#include "runtime/io/socket.h"
 #include "runtime/switch/errno_status.h"
-#include "server/http/handler.h"
 
 namespace grove::http {
 namespace {
@@ -18,6 +18,20 @@ namespace {
 constexpr size_t kFilePieceBytes = 64 * 1024;
 
 }  // namespace
+
+absl::Status ResponseSink::Send(int status, Fields fields, std::string_view content_type,
+                                std::string_view body) {
+  std::vector<std::pair<std::string, std::string>> all(fields.begin(), fields.end());
+  if (!content_type.empty()) all.emplace_back("Content-Type", content_type);
+  absl::Status sent = Begin(status, all, body.size());
+  if (sent.ok() && !body.empty()) sent = Write(body);
+  return sent.ok() ? Finish({}) : sent;
+}
+
+absl::StatusOr<Transport*> ResponseSink::Switch(std::string_view protocol, Fields) {
+  return absl::UnimplementedError(
+      absl::StrCat("no switch to ", std::string(protocol), " on this connection"));
+}
 
 absl::Status ResponseSink::WriteFile(int file, uint64_t offset, uint64_t length) {
   const size_t piece_bytes = std::min<uint64_t>(length, kFilePieceBytes);
@@ -38,25 +52,6 @@ absl::Status ResponseSink::WriteFile(int file, uint64_t offset, uint64_t length)
     if (length > 0 && Hub::Current() != nullptr) Yield();
   }
   return absl::OkStatus();
-}
-
-absl::Status Response::WriteFile(int file, uint64_t offset, uint64_t length) {
-  if (finished_) return absl::FailedPreconditionError("the response is finished already");
-  if (!begun_) {
-    if (absl::Status begun = Begin(std::nullopt); !begun.ok()) return begun;
-  }
-  if (length == 0) return absl::OkStatus();
-  body_bytes_ += length;
-  return sink_->WriteFile(file, offset, length);
-}
-
-absl::Status Response::SendFile(int status, std::string_view content_type, int file,
-                                uint64_t offset, uint64_t length) {
-  status_ = status;
-  if (!content_type.empty()) Add("Content-Type", content_type);
-  if (absl::Status begun = Begin(length); !begun.ok()) return begun;
-  if (absl::Status written = WriteFile(file, offset, length); !written.ok()) return written;
-  return Finish();
 }
 
 }  // namespace grove::http

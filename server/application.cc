@@ -6,7 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "server/http/route_pattern.h"
+#include "server/http/handler/route_pattern.h"
 
 namespace grove {
 namespace {

@@ -14,7 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "server/functions/function.h"
-#include "server/http/handler.h"
+#include "server/http/handler/handler.h"
 #include "server/http/websocket/websocket.h"
 
 namespace grove {
@@ -49,7 +49,7 @@ class Application {
   };
   struct Route {
     std::string method;  // empty: any
-    std::string path;    // server/http/route_pattern.h
+    std::string path;    // server/http/handler/route_pattern.h
     std::string handler;
   };
   struct FunctionEntry {

@@ -1,6 +1,6 @@
 // groved: the daemon with the built-in functions, handlers and routes.
 #include "server/application.h"
-#include "server/functions/builtins.h"
+#include "server/builtins.h"
 #include "server/main.h"
 
 int main(int argc, char** argv) {

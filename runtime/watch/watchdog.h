@@ -37,7 +37,7 @@ struct StallReport {
   bool identified = false;
   FiberId fiber = 0;       // 0: outside any fiber: a posted call, a timer or the turn hook
   std::string fiber_name;  // cut at StallProbe's lengths, as are the next three
-  std::string spawn_site;  // "server/http/connection.cc:41"
+  std::string spawn_site;  // "server/http/serving/connection.cc:41"
   std::string tenant;
   std::string task;
   // Empty if the signal hit a switch between two stacks.

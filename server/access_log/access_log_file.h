@@ -10,7 +10,7 @@
 #include "grove/config/v1/config.pb.h"
 #include "server/access_log/access_format.h"
 #include "server/access_log/line_writer.h"
-#include "server/http/access_log.h"
+#include "server/http/handler/access_log.h"
 
 namespace grove {
 

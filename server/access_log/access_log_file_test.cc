@@ -10,7 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "nlohmann/json.hpp"
-#include "server/http/server_fixture.h"
+#include "server/http/serving/server_fixture.h"
 
 namespace grove {
 namespace {

@@ -12,7 +12,7 @@
 
 #include "absl/time/time.h"
 #include "absl/types/span.h"
-#include "server/http/access_log.h"
+#include "server/http/handler/access_log.h"
 
 namespace grove {
 

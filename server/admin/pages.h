@@ -8,7 +8,7 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "server/http/router.h"
+#include "server/http/handler/router.h"
 
 namespace grove {
 

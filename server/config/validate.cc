@@ -15,7 +15,7 @@
 #include "server/config/address.h"
 #include "server/config/http_listeners.h"
 #include "server/config/secret.h"
-#include "server/http/route_pattern.h"
+#include "server/http/handler/route_pattern.h"
 
 namespace grove {
 namespace {

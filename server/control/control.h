@@ -20,7 +20,7 @@
 #include "server/control/link.h"
 #include "server/control/task_calls.h"
 #include "server/control/worker_calls.h"
-#include "server/http/server.h"
+#include "server/http/serving/server.h"
 #include "server/metrics/scoreboard.h"
 #include "server/tenancy/directory.h"
 

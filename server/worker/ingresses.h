@@ -15,7 +15,7 @@
 #include "grove/config/v1/config.pb.h"
 #include "runtime/offload/offload.h"
 #include "runtime/tls/server_context.h"
-#include "server/http/ingress.h"
+#include "server/http/serving/ingress.h"
 
 namespace grove {
 

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "server/config/secret.h"
+#include "server/http/message/scan.h"
 #include "server/http/middleware/bearer_auth.h"
 #include "server/http/middleware/body_limit.h"
 #include "server/http/middleware/cors.h"
@@ -16,7 +17,6 @@
 #include "server/http/middleware/request_id.h"
 #include "server/http/middleware/tenant_identity.h"
 #include "server/http/middleware/time_limit.h"
-#include "server/http/scan.h"
 
 namespace grove {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "grove/config/v1/config.pb.h"
-#include "server/http/middleware/middleware.h"
+#include "server/http/handler/middleware.h"
 
 namespace grove {
 

@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 #include "grove/config/v1/config.pb.h"
 #include "server/application.h"
-#include "server/http/router.h"
+#include "server/http/handler/router.h"
 
 namespace grove {
 

@@ -10,7 +10,7 @@
 #include "gmock/gmock.h"
 #include "server/config/load.h"
 #include "server/config/resolve.h"
-#include "server/http/server_fixture.h"
+#include "server/http/serving/server_fixture.h"
 
 namespace grove {
 namespace {

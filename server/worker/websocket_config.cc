@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "server/http/scan.h"
+#include "server/http/message/scan.h"
 
 namespace grove {
 namespace {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <optional>
 
-#include "server/http/handler.h"
-#include "server/http/scan.h"
+#include "server/http/handler/handler.h"
+#include "server/http/message/scan.h"
 
 namespace grove::http {
 namespace {

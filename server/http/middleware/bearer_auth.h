@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "server/http/middleware/middleware.h"
+#include "server/http/handler/middleware.h"
 
 namespace grove::http {
 

@@ -7,7 +7,7 @@
 
 #include <cstdint>
 
-#include "server/http/middleware/middleware.h"
+#include "server/http/handler/middleware.h"
 
 namespace grove::http {
 

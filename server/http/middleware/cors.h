@@ -11,7 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "server/http/middleware/middleware.h"
+#include "server/http/handler/middleware.h"
 
 namespace grove::http {
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "server/http/middleware/middleware.h"
+#include "server/http/handler/middleware.h"
 
 namespace grove::http {
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "server/http/middleware/middleware.h"
+#include "server/http/handler/middleware.h"
 #include "server/http/middleware/token_buckets.h"
 
 namespace grove::http {

@@ -5,7 +5,7 @@
 #include <optional>
 #include <utility>
 
-#include "server/http/scan.h"
+#include "server/http/message/scan.h"
 
 namespace grove::http {
 namespace {

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "server/http/middleware/middleware.h"
+#include "server/http/handler/middleware.h"
 #include "server/http/middleware/trusted_addresses.h"
 
 namespace grove::http {

@@ -7,7 +7,7 @@
 
 #include <string_view>
 
-#include "server/http/middleware/middleware.h"
+#include "server/http/handler/middleware.h"
 #include "server/http/middleware/trusted_addresses.h"
 
 namespace grove::http {

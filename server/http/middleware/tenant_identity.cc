@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
-#include "server/http/path.h"
-#include "server/http/route_pattern.h"
-#include "server/http/scan.h"
+#include "server/http/handler/route_pattern.h"
+#include "server/http/message/path.h"
+#include "server/http/message/scan.h"
 
 namespace grove::http {
 namespace {

@@ -3,7 +3,7 @@
 #include <string>
 
 #include "runtime/hub/timeout.h"
-#include "server/http/status.h"
+#include "server/http/handler/status.h"
 
 namespace grove::http {
 

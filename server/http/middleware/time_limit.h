@@ -6,7 +6,7 @@
 #define GROVE_SERVER_HTTP_MIDDLEWARE_TIME_LIMIT_H_
 
 #include "absl/time/time.h"
-#include "server/http/middleware/middleware.h"
+#include "server/http/handler/middleware.h"
 
 namespace grove::http {
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "absl/strings/escaping.h"
-#include "server/http/scan.h"
+#include "server/http/message/scan.h"
 
 namespace grove::http::websocket {
 namespace {

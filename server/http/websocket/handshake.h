@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "server/http/handler.h"
+#include "server/http/handler/handler.h"
 #include "server/http/websocket/permessage_deflate.h"
 
 namespace grove::http::websocket {

@@ -25,7 +25,7 @@
 #include "runtime/hub/timer_queue.h"
 #include "runtime/sync/event.h"
 #include "runtime/sync/mutex.h"
-#include "server/http/handler.h"
+#include "server/http/handler/handler.h"
 #include "server/http/websocket/deflate_codec.h"
 #include "server/http/websocket/handshake.h"
 #include "server/http/websocket/message_reader.h"

@@ -2,7 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
-#include "server/http/server_fixture.h"
+#include "server/http/serving/server_fixture.h"
 #include "server/http/websocket/frame_writer.h"
 #include "server/http/websocket/message_transcript.h"
 

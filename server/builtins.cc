@@ -1,0 +1,285 @@
+#include "server/builtins.h"
+
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
+#include "runtime/hub/hub.h"
+#include "server/application.h"
+#include "server/functions/feed.h"
+#include "server/functions/feed_titles.h"
+#include "server/functions/fetch.h"
+#include "server/functions/json_input.h"
+#include "server/handlers/file.h"
+#include "server/handlers/reflect.h"
+#include "server/handlers/try_out.h"
+#include "server/http/websocket/websocket.h"
+
+namespace grove {
+namespace {
+
+using nlohmann::json;
+
+constexpr double kSleepMaxSeconds = 86'400;
+constexpr size_t kTitlesBodyMaxBytes = 1 << 20;
+// What the usual WebSocket test suites send at most.
+constexpr uint64_t kEchoMessageBytesMax = 16 << 20;
+
+absl::StatusOr<std::pair<std::string, std::string>> HeaderPair(const json& name,
+                                                               const json& value) {
+  if (name.is_string() && value.is_string()) {
+    return std::pair(name.get_ref<const std::string&>(), value.get_ref<const std::string&>());
+  }
+  return BadInput("headers", "names and values must be strings");
+}
+
+// {"name":"value",…} or [["name","value"],…], which can repeat a name.
+absl::StatusOr<FetchFields> Headers(const json& input) {
+  FetchFields fields;
+  const json* const headers = FindField(input, "headers");
+  if (headers == nullptr) return fields;
+  if (!headers->is_object() && !headers->is_array()) {
+    return BadInput("headers", "expected an object, or a list of [name, value]");
+  }
+  for (const auto& [key, entry] : headers->items()) {
+    const bool is_pair = entry.is_array() && entry.size() == 2;
+    if (headers->is_array() && !is_pair) return BadInput("headers", "expected [name, value]");
+    auto field = is_pair ? HeaderPair(entry[0], entry[1]) : HeaderPair(json(key), entry);
+    if (!field.ok()) return field.status();
+    fields.push_back(*std::move(field));
+  }
+  return fields;
+}
+
+absl::StatusOr<FetchMethod> Method(const json& input) {
+  const absl::StatusOr<std::string> method = StringField(input, "method", "GET");
+  if (!method.ok()) return method.status();
+  if (*method == "GET") return FetchMethod::kGet;
+  if (*method == "HEAD") return FetchMethod::kHead;
+  if (*method == "POST") return FetchMethod::kPost;
+  return BadInput("method", absl::StrCat("\"", *method, "\" is not GET, HEAD or POST"));
+}
+
+absl::StatusOr<FetchRequest> ParseFetchRequest(std::string_view text) {
+  const absl::StatusOr<json> input = ParseInput(text, {"url", "method", "headers", "body"});
+  if (!input.ok()) return input.status();
+  absl::StatusOr<std::string> url = RequiredString(*input, "url");
+  if (!url.ok()) return url.status();
+  const absl::StatusOr<FetchMethod> method = Method(*input);
+  if (!method.ok()) return method.status();
+  absl::StatusOr<FetchFields> headers = Headers(*input);
+  if (!headers.ok()) return headers.status();
+  absl::StatusOr<std::string> body = StringField(*input, "body", "");
+  if (!body.ok()) return body.status();
+  return FetchRequest{.url = *std::move(url),
+                      .method = *method,
+                      .headers = *std::move(headers),
+                      .body = *std::move(body)};
+}
+
+absl::StatusOr<std::vector<std::string>> ParseUrls(std::string_view text) {
+  const absl::StatusOr<json> input = ParseInput(text, {"urls"});
+  if (!input.ok()) return input.status();
+  const json* const list = FindField(*input, "urls");
+  if (list == nullptr) return BadInput("urls", "missing");
+  if (!list->is_array()) return BadInput("urls", "expected a list of strings");
+  if (list->size() > kFeedUrlsMax) {
+    return BadInput("urls",
+                    absl::StrFormat("%d are more than the %d allowed", list->size(), kFeedUrlsMax));
+  }
+  std::vector<std::string> urls;
+  for (const json& url : *list) {
+    if (!url.is_string()) return BadInput("urls", "expected a list of strings");
+    urls.push_back(url.get_ref<const std::string&>());
+  }
+  return urls;
+}
+
+// "INTERNAL" -> kInternal. OK is no failure.
+absl::StatusOr<absl::StatusCode> ParseCode(const std::string& name) {
+  for (int code = 1; code <= 16; ++code) {
+    const auto status_code = static_cast<absl::StatusCode>(code);
+    if (absl::StatusCodeToString(status_code) == name) return status_code;
+  }
+  return BadInput("code", absl::StrCat("\"", name, "\" is no error code such as INTERNAL"));
+}
+
+absl::StatusOr<bool> BoolField(const json& input, const char* name) {
+  const json* const value = FindField(input, name);
+  if (value == nullptr) return false;
+  if (!value->is_boolean()) return BadInput(name, "expected true or false");
+  return value->get<bool>();
+}
+
+// The lines of `text` without blank ones.
+std::vector<std::string> Lines(const std::string& text) {
+  std::vector<std::string> lines;
+  for (const absl::string_view line : absl::StrSplit(text, '\n')) {
+    const absl::string_view stripped = absl::StripAsciiWhitespace(line);
+    if (!stripped.empty()) lines.emplace_back(stripped);
+  }
+  return lines;
+}
+
+std::string TitleLine(const absl::StatusOr<std::string>& title) {
+  if (title.ok()) return absl::StrCat(*title, "\n");
+  return absl::StrCat("error: ", OneLine(std::string(title.status().message())), "\n");
+}
+
+}  // namespace
+
+absl::StatusOr<Output> Echo(TaskContext& context) {
+  return Output{std::string(context.input()), std::string(context.content_type())};
+}
+
+absl::StatusOr<Output> SleepFor(TaskContext& context) {
+  const absl::StatusOr<json> input = ParseInput(context.input(), {"seconds"});
+  if (!input.ok()) return input.status();
+  if (FindField(*input, "seconds") == nullptr) return BadInput("seconds", "missing");
+  const absl::StatusOr<double> seconds = NumberField(*input, "seconds", 0, kSleepMaxSeconds, 0);
+  if (!seconds.ok()) return seconds.status();
+  if (absl::Status slept = Sleep(absl::Seconds(*seconds)); !slept.ok()) return slept;
+  return Output{JsonText({{"slept", *FindField(*input, "seconds")}})};
+}
+
+absl::StatusOr<Output> HttpFetch(TaskContext& context) {
+  const absl::StatusOr<FetchRequest> request = ParseFetchRequest(context.input());
+  if (!request.ok()) return request.status();
+  const absl::StatusOr<FetchResult> result = context.services().fetch.Fetch(*request);
+  if (!result.ok()) return result.status();
+  json output = {{"status", result->status}, {"url", result->effective_url}};
+  output["headers"] = json::array();
+  for (const auto& [name, value] : result->headers) {
+    output["headers"].push_back(json::array({name, value}));
+  }
+  if (IsUtf8(result->body)) {
+    output["body"] = result->body;
+  } else {
+    output["body_base64"] = absl::Base64Escape(result->body);
+  }
+  return Output{JsonText(output)};
+}
+
+absl::StatusOr<Output> FeedTitles(TaskContext& context) {
+  const absl::StatusOr<std::vector<std::string>> urls = ParseUrls(context.input());
+  if (!urls.ok()) return urls.status();
+  json titles = json::array();
+  const absl::Status done = ForEachFeedTitle(
+      context.services().fetch, *urls, [&](size_t index, absl::StatusOr<std::string> title) {
+        json entry = {{"url", (*urls)[index]}};
+        entry[title.ok() ? "title" : "error"] =
+            title.ok() ? *title : std::string(title.status().message());
+        titles.push_back(std::move(entry));
+        context.ReportProgress(static_cast<double>(index + 1) / urls->size(),
+                               absl::StrFormat("%d of %d feeds", index + 1, urls->size()));
+        return absl::OkStatus();
+      });
+  if (!done.ok()) return done;
+  return Output{JsonText({{"titles", std::move(titles)}})};
+}
+
+absl::StatusOr<Output> Fail(TaskContext& context) {
+  const absl::StatusOr<json> input =
+      ParseInput(context.input(), {"code", "message", "exception", "after_seconds"});
+  if (!input.ok()) return input.status();
+  const absl::StatusOr<std::string> name = StringField(*input, "code", "INTERNAL");
+  if (!name.ok()) return name.status();
+  const absl::StatusOr<absl::StatusCode> code = ParseCode(*name);
+  if (!code.ok()) return code.status();
+  const absl::StatusOr<std::string> message =
+      StringField(*input, "message", "failed as it was told to");
+  if (!message.ok()) return message.status();
+  const absl::StatusOr<bool> exception = BoolField(*input, "exception");
+  if (!exception.ok()) return exception.status();
+  const absl::StatusOr<double> after = NumberField(*input, "after_seconds", 0, kSleepMaxSeconds, 0);
+  if (!after.ok()) return after.status();
+  if (absl::Status slept = Sleep(absl::Seconds(*after)); !slept.ok()) return slept;
+  if (*exception) throw std::runtime_error(*message);
+  return absl::Status(*code, *message);
+}
+
+absl::Status Hello(http::Request&, http::Response& response) {
+  return response.Send(200, "text/plain", "Hello, World!\n");
+}
+
+absl::Status Titles(FetchClient& client, http::Request& request, http::Response& response) {
+  const absl::StatusOr<std::string> body = request.ReadWholeBody(kTitlesBodyMaxBytes);
+  if (!body.ok() && body.status().code() != absl::StatusCode::kResourceExhausted) {
+    return body.status();
+  }
+  const std::vector<std::string> urls = body.ok() ? Lines(*body) : std::vector<std::string>();
+  if (!body.ok() || urls.size() > kFeedUrlsMax) {
+    return response.Send(413, "text/plain; charset=utf-8",
+                         absl::StrFormat("at most %d feed URLs in %d bytes, one a line\n",
+                                         kFeedUrlsMax, kTitlesBodyMaxBytes));
+  }
+  if (urls.empty()) return response.Send(200, "text/plain; charset=utf-8", "");
+  response.Add("Content-Type", "text/plain; charset=utf-8");
+  return ForEachFeedTitle(client, urls, [&](size_t, absl::StatusOr<std::string> title) {
+    return response.Write(TitleLine(title));
+  });
+}
+
+absl::Status EchoMessages(http::WebSocket& socket, const http::Request&) {
+  for (;;) {
+    absl::StatusOr<std::optional<http::Message>> message = socket.Receive();
+    if (!message.ok()) return message.status();
+    if (!message->has_value()) return absl::OkStatus();
+    absl::Status sent = socket.Send((*message)->type, (*message)->payload);
+    if (!sent.ok()) return sent;
+  }
+}
+
+http::WebSocketOptions EchoOptions() {
+  http::WebSocketOptions options;
+  options.limits.message_bytes_max = kEchoMessageBytesMax;
+  return options;
+}
+
+void RegisterBuiltins(Application& application) {
+  application.AddFunction(
+      "echo", &Echo, {.description = "Returns its input.", .input_example = R"({"any":"thing"})"});
+  application.AddFunction(
+      "sleep", &SleepFor,
+      {.description = "Sleeps for 0 to 86,400 seconds.", .input_example = R"({"seconds":1.5})"});
+  application.AddFunction("http.fetch", &HttpFetch,
+                          {.description = "Fetches an http or https URL.",
+                           .input_example = R"({"url":"https://example.com/"})"});
+  application.AddFunction("feed.titles", &FeedTitles,
+                          {.description = "Titles of up to 1,000 RSS and Atom feeds.",
+                           .input_example = R"({"urls":["https://example.com/feed.xml"]})"});
+  application.AddFunction("fail", &Fail,
+                          {.description = "Fails as it is told, to try errors out.",
+                           .input_example = R"({"code":"INTERNAL","message":"no luck"})"});
+  application.AddHandler("hello", &Hello);
+  application.AddWebSocket("websocket.echo", &EchoMessages, EchoOptions());
+  application.AddHandler("reflect", &Reflect);
+  application.AddHandler("echo", &EchoBody);
+  application.AddHandler("ignore", &IgnoreBody);
+  application.AddHandler("stream", &StreamChunks);
+  application.AddHandler("status", &AnswerStatus);
+  application.AddHandler("sleep", &SleepThenAnswer);
+  application.AddHandler("fail", &FailToAnswer);
+  application.AddFolderHandlerFactory(
+      "file",
+      [](WorkerServices& services, const Application::RouteSettings& route) -> http::Handler {
+        return [files = FileHandler(route.path, route.folder, services.offload)](
+                   http::Request& request, http::Response& response) {
+          return files.Serve(request, response);
+        };
+      });
+  application.AddHandlerFactory("titles", [](WorkerServices& services) -> http::Handler {
+    return [&client = services.fetch](http::Request& request, http::Response& response) {
+      return Titles(client, request, response);
+    };
+  });
+  application.AddRoute("GET", "/", "hello");
+  application.AddRoute("POST", "/titles", "titles");
+}
+
+}  // namespace grove

@@ -1,0 +1,36 @@
+// libFuzzer target: whatever the bytes and the splits, the outcome is that of the whole.
+//
+//   clang++-14 -std=c++20 -g -O1 -fsanitize=fuzzer,address -I. server/http/{parser_fuzz,
+//     parser_transcript,parser,chunked,framing,target,handler}.cc $(pkg-config --libs absl_status
+//     absl_statusor absl_strings) -o parser_fuzz
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+
+#include "server/http/message/parser_transcript.h"
+
+namespace {
+
+void Require(bool same, const char* what) {
+  if (same) return;
+  std::fprintf(stderr, "parsed otherwise %s\n", what);
+  std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
+  if (size < 2) return 0;
+  // The first byte seeds the splits, so that the rest stays a readable stream.
+  uint32_t state = bytes[0] + 1;
+  const std::string_view stream(reinterpret_cast<const char*>(bytes) + 1, size - 1);
+  auto whole = grove::http::ReadStream(stream, [&] { return stream.size(); }).Lines();
+  auto pieces = grove::http::ReadStream(stream, [&] {
+                  state = state * 1664525 + 1013904223;
+                  return size_t{1} + (state >> 24) % 32;
+                }).Lines();
+  Require(whole == pieces, "in pieces");
+  auto bytewise = grove::http::ReadStream(stream, [] { return size_t{1}; }).Lines();
+  Require(whole == bytewise, "byte by byte");
+  return 0;
+}

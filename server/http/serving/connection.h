@@ -1,0 +1,148 @@
+// Connection: one client's connection, from accept to close, on one fiber.
+//
+// It answers requests in order. While complete requests stand in its buffer it only gathers
+// responses; they leave in one write before it waits for more. Hub thread only.
+#ifndef GROVE_SERVER_HTTP_SERVING_CONNECTION_H_
+#define GROVE_SERVER_HTTP_SERVING_CONNECTION_H_
+
+#include <optional>
+#include <string>
+
+#include "runtime/hub/clock.h"
+#include "runtime/hub/descriptor_table.h"
+#include "runtime/hub/fiber.h"
+#include "runtime/hub/timeout.h"
+#include "runtime/hub/timer_queue.h"
+#include "runtime/io/socket.h"
+#include "server/http/handler/handler.h"
+#include "server/http/handler/router.h"
+#include "server/http/message/parser.h"
+#include "server/http/serving/body_reader.h"
+#include "server/http/serving/ingress.h"
+#include "server/http/serving/options.h"
+#include "server/http/serving/response_writer.h"
+#include "server/http/serving/standing_fields.h"
+#include "server/http/serving/switched_transport.h"
+#include "server/http/serving/wire.h"
+
+namespace grove::http {
+
+// What an unread request body may cost us for the connection's sake.
+inline constexpr uint64_t kDiscardBytesMax = 64 * 1024;
+// While turns of the hub are shorter than this, and no more fibers are runnable than one turn runs
+// by default, a connection lets the others go first before it sends.
+inline constexpr absl::Duration kBriefTurn = absl::Milliseconds(1);
+inline constexpr size_t kFewRunnable = 256;
+// After an end that the client did not ask for: how much we read on, for at most
+// ServerOptions::linger_timeout, so that it sees our answer.
+// As much as a body may have by default: reading it costs no more than a body that is read, and a
+// proxy that is reset while it still sends makes a 502 of what we said.
+inline constexpr uint64_t kLingerBytesMax = 8 << 20;
+// Of one batch, answered after Drain(): more than fit the read buffer, fewer than for ever.
+inline constexpr int kDrainRequestsMax = 256;
+
+class Connection final : private ResponseWriter::KeepAlive,
+                         private ResponseWriter::TakeOver,
+                         private Exchange,
+                         private DescriptorTable::HangupWatch {
+ public:
+  // All but `socket` must outlive it. `ingress`: null for plain HTTP from the first byte on.
+  Connection(Socket socket, const Ingress* ingress, const ServerOptions& options,
+             const Router& router, StandingFields& standing, ServerStats& stats, BlockPool& blocks);
+
+  // Serves until either side ends it; then it is closed. **Parks.**
+  void Run();
+  // Serves the request under way and those read behind it, the last with "Connection: close";
+  // closes at once if there is none. A client that was answered less than request_grace ago gets
+  // the rest of it for a request that may be on its way, one that has asked for nothing yet all of
+  // it. Who took the connection over is told. From any fiber.
+  void Drain();
+
+ private:
+  // Ends the wait for a first request.
+  struct LastCall : Timer {
+    explicit LastCall(Connection& connection) : Timer(&Fire), connection(connection) {}
+    static void Fire(Timer& timer);
+    Connection& connection;
+  };
+
+  // What comes before HTTP: a PROXY header, TLS. False if it failed.
+  bool Begin(const Ingress& ingress);
+  absl::Status TakeProxyHeader();
+  absl::Status StartTls(const TlsServerContext& context);
+  // Ends the wait for a request, but leaves what the kernel holds already to be served.
+  void StopWaiting();
+  // Waits for a request's head; false if there is none to serve any more.
+  bool AwaitHead();
+  // Lets the requests that have come on other connections be answered before this one's answer is
+  // sent: then answers leave one after the other, which costs the processor's caches less than a
+  // send after each request. Not if that may take long: there are many, or the last turn was long.
+  void LetOthersAnswer();
+  // Reads on until the head is whole, or refused.
+  RequestParser::Result AwaitRestOfHead();
+  // Answers the request whose head was parsed; false if the connection ends with it.
+  bool Serve();
+  absl::Status RunHandler(Request& request, Response& response);
+  void RunPostHooks(const Request& request, Response& response);
+  // Answers for a handler that failed before it began. False if there is nobody to answer.
+  bool AnswerFailure(const Request& request, const Response& response, const absl::Status& failure);
+  // After the handler: whether the next request may follow.
+  bool Conclude();
+  // Whether the client may be about to send, or has sent, what we don't want.
+  bool MayHaveMore() const;
+  // `head`: of the request, if it was whole.
+  void Refuse(const Refusal& refusal, const RequestHead* head);
+  // The rest of a staged close, after our last byte.
+  void Linger();
+  // `body` and `exchange`: null for a refused one.
+  Request MakeRequest(const RequestHead& head, BodySource* body, Exchange* exchange);
+  // Once for each request, at its end.
+  void Note(const Request& request, std::string_view refused_line, bool complete);
+  // The same for one whose head was refused, came too slowly, or not to its end.
+  void NoteUnparsed(bool complete);
+  void Abort();
+  bool MayKeepAlive() const override;
+  bool ServesOnWhileDraining() const;
+  absl::StatusOr<Transport*> HandOver() override;
+  void NoteContinue() override { body_.NoteContinue(); }
+  void CancelOnDisconnect() override;
+  void OnHangup() override;
+
+  const Ingress* const ingress_;
+  const ServerOptions& options_;
+  const Router& router_;
+  ServerStats& stats_;
+  Wire wire_;
+  RequestParser parser_;
+  BodyReader body_;
+  ResponseWriter writer_;
+  const std::string peer_;
+  std::string proxied_;      // the client as a PROXY header tells it
+  std::string_view client_;  // within one of the two
+  std::unique_ptr<const TlsCertificate> client_certificate_;
+  std::optional<SwitchedTransport> switched_;
+  bool idle_ = false;
+  MonotonicNanos idle_since_ = 0;
+  // Whether a request came.
+  bool used_ = false;
+  bool draining_ = false;
+  bool staged_close_ = false;
+  uint64_t served_ = 0;
+  int served_while_draining_ = 0;
+  // Of the request under way: when its first byte came, and where both directions stood.
+  MonotonicNanos began_ = 0;
+  uint64_t read_before_ = 0;
+  uint64_t sent_before_ = 0;
+  // StopWaiting() has ended our reading: a hang-up is our own.
+  bool reading_stopped_ = false;
+  // The request under way asked for its end when the client goes away; then, that it has.
+  bool watching_ = false;
+  bool client_gone_ = false;
+  Fiber* fiber_ = nullptr;           // that runs Run()
+  Timeout* idle_timeout_ = nullptr;  // of its wait for a request; around all that it does
+  LastCall last_call_{*this};
+};
+
+}  // namespace grove::http
+
+#endif  // GROVE_SERVER_HTTP_SERVING_CONNECTION_H_

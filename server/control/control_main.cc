@@ -18,10 +18,10 @@
 #include "runtime/hub/fiber.h"
 #include "runtime/hub/hub.h"
 #include "runtime/io/socket.h"
-#include "server/config/handover.h"
 #include "server/control/control.h"
 #include "server/log.h"
 #include "server/metrics/scoreboard.h"
+#include "server/process/config_handover.h"
 #include "server/tasks/sqlite_store.h"
 
 namespace grove {

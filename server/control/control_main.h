@@ -4,7 +4,7 @@
 
 namespace grove {
 
-// Started by the supervisor alone (server/supervisor/control_launch.h). Exit codes: 0 stopped as
+// Started by the supervisor alone (server/process/control_launch.h). Exit codes: 0 stopped as
 // asked, 1 crash, 2 bad flags or config, 3 cannot bind.
 int ControlMain(int argc, char** argv);
 

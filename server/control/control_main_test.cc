@@ -14,8 +14,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
-#include "server/config/handover.h"
 #include "server/metrics/scoreboard.h"
+#include "server/process/config_handover.h"
 
 namespace grove {
 namespace {

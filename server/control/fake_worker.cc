@@ -9,7 +9,7 @@
 #include "absl/time/clock.h"
 #include "gtest/gtest.h"
 #include "runtime/sync/event.h"
-#include "server/worker/frame.h"
+#include "server/link/frame.h"
 
 namespace grove {
 namespace {

@@ -9,8 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "runtime/hub/fiber.h"
 #include "runtime/hub/hub.h"
+#include "server/link/frame.h"
 #include "server/log.h"
-#include "server/worker/frame.h"
 
 namespace grove {
 namespace {

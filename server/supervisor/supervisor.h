@@ -19,12 +19,12 @@
 #include "grove/config/v1/config.pb.h"
 #include "runtime/hub/clock.h"
 #include "server/metrics/scoreboard.h"
-#include "server/supervisor/control_launch.h"
+#include "server/process/control_launch.h"
+#include "server/process/inheritance.h"
+#include "server/process/process_title.h"
 #include "server/supervisor/endpoints.h"
 #include "server/supervisor/policy.h"
-#include "server/supervisor/process_title.h"
 #include "server/supervisor/run_files.h"
-#include "server/worker/inheritance.h"
 
 namespace grove {
 

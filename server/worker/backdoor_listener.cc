@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "runtime/hub/hub.h"
 #include "runtime/hub/timeout.h"
-#include "server/worker/peer.h"
+#include "server/process/peer_credentials.h"
 
 namespace grove {
 namespace {

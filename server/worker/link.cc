@@ -10,10 +10,10 @@
 #include "runtime/group/fiber_group.h"
 #include "runtime/hub/hub.h"
 #include "runtime/sync/queue.h"
+#include "server/link/frame.h"
 #include "server/log.h"
+#include "server/process/peer_credentials.h"
 #include "server/worker/fiber_list.h"
-#include "server/worker/frame.h"
-#include "server/worker/peer.h"
 
 namespace grove {
 namespace {

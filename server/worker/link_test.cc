@@ -9,7 +9,7 @@
 #include "runtime/hub/hub.h"
 #include "runtime/offload/offload.h"
 #include "server/functions/fetch.h"
-#include "server/worker/frame.h"
+#include "server/link/frame.h"
 
 namespace grove {
 namespace {

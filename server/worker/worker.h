@@ -8,7 +8,7 @@
 #include "grove/config/v1/config.pb.h"
 #include "server/application.h"
 #include "server/metrics/scoreboard.h"
-#include "server/worker/inheritance.h"
+#include "server/process/inheritance.h"
 
 namespace grove {
 

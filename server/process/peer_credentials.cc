@@ -1,4 +1,4 @@
-#include "server/worker/peer.h"
+#include "server/process/peer_credentials.h"
 
 #include <sys/socket.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-#include "server/worker/frame.h"
+#include "server/link/frame.h"
 
 #include <sys/socket.h>
 

@@ -2,8 +2,8 @@
 //
 // Moves the environment aside at the start, so that a forked child has room to write its name where
 // the kernel looks for the command line.
-#ifndef GROVE_SERVER_SUPERVISOR_PROCESS_TITLE_H_
-#define GROVE_SERVER_SUPERVISOR_PROCESS_TITLE_H_
+#ifndef GROVE_SERVER_PROCESS_PROCESS_TITLE_H_
+#define GROVE_SERVER_PROCESS_PROCESS_TITLE_H_
 
 #include <cstddef>
 
@@ -29,4 +29,4 @@ class ProcessTitle {
 
 }  // namespace grove
 
-#endif  // GROVE_SERVER_SUPERVISOR_PROCESS_TITLE_H_
+#endif  // GROVE_SERVER_PROCESS_PROCESS_TITLE_H_

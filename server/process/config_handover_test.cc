@@ -1,4 +1,4 @@
-#include "server/config/handover.h"
+#include "server/process/config_handover.h"
 
 #include <fcntl.h>
 #include <unistd.h>

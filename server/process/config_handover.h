@@ -3,8 +3,8 @@
 // A sealed memory file: control reads what the supervisor resolved, however the files changed
 // since.
 
-#ifndef GROVE_SERVER_CONFIG_HANDOVER_H_
-#define GROVE_SERVER_CONFIG_HANDOVER_H_
+#ifndef GROVE_SERVER_PROCESS_CONFIG_HANDOVER_H_
+#define GROVE_SERVER_PROCESS_CONFIG_HANDOVER_H_
 
 #include <cstddef>
 
@@ -25,4 +25,4 @@ absl::StatusOr<config::v1::Config> ConfigFromFd(int fd);
 
 }  // namespace grove
 
-#endif  // GROVE_SERVER_CONFIG_HANDOVER_H_
+#endif  // GROVE_SERVER_PROCESS_CONFIG_HANDOVER_H_

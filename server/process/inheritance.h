@@ -1,6 +1,6 @@
 // WorkerInheritance: what a worker process gets from the supervisor.
-#ifndef GROVE_SERVER_WORKER_INHERITANCE_H_
-#define GROVE_SERVER_WORKER_INHERITANCE_H_
+#ifndef GROVE_SERVER_PROCESS_INHERITANCE_H_
+#define GROVE_SERVER_PROCESS_INHERITANCE_H_
 
 #include <string>
 #include <vector>
@@ -24,4 +24,4 @@ struct WorkerInheritance {
 
 }  // namespace grove
 
-#endif  // GROVE_SERVER_WORKER_INHERITANCE_H_
+#endif  // GROVE_SERVER_PROCESS_INHERITANCE_H_

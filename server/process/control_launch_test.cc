@@ -1,4 +1,4 @@
-#include "server/supervisor/control_launch.h"
+#include "server/process/control_launch.h"
 
 #include <sys/stat.h>
 

@@ -1,4 +1,4 @@
-#include "server/supervisor/process_title.h"
+#include "server/process/process_title.h"
 
 #include <sys/prctl.h>
 #include <unistd.h>

@@ -2,8 +2,8 @@
 //
 // A frame is a 4-byte big-endian length and that many bytes (proto/grove/internal/v1/link.proto).
 // Knows nothing of what the bytes say. Hub thread only, on a fiber.
-#ifndef GROVE_SERVER_WORKER_FRAME_H_
-#define GROVE_SERVER_WORKER_FRAME_H_
+#ifndef GROVE_SERVER_LINK_FRAME_H_
+#define GROVE_SERVER_LINK_FRAME_H_
 
 #include <cstddef>
 #include <string>
@@ -28,4 +28,4 @@ absl::Status WriteFrame(Socket& socket, absl::string_view bytes);
 
 }  // namespace grove
 
-#endif  // GROVE_SERVER_WORKER_FRAME_H_
+#endif  // GROVE_SERVER_LINK_FRAME_H_

@@ -1,6 +1,6 @@
 // CheckPeer: whether who connected to a UNIX socket may speak there.
-#ifndef GROVE_SERVER_WORKER_PEER_H_
-#define GROVE_SERVER_WORKER_PEER_H_
+#ifndef GROVE_SERVER_PROCESS_PEER_CREDENTIALS_H_
+#define GROVE_SERVER_PROCESS_PEER_CREDENTIALS_H_
 
 #include "absl/status/status.h"
 #include "runtime/io/socket.h"
@@ -13,4 +13,4 @@ absl::Status CheckPeer(const Socket& socket);
 
 }  // namespace grove
 
-#endif  // GROVE_SERVER_WORKER_PEER_H_
+#endif  // GROVE_SERVER_PROCESS_PEER_CREDENTIALS_H_

@@ -13,7 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "server/functions/function.h"
+#include "server/function.h"
 #include "server/http/handler/handler.h"
 #include "server/http/websocket/websocket.h"
 

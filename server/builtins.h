@@ -7,7 +7,7 @@
 #define GROVE_SERVER_BUILTINS_H_
 
 #include "absl/status/statusor.h"
-#include "server/functions/function.h"
+#include "server/function.h"
 #include "server/http/handler/handler.h"
 
 namespace grove {

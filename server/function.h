@@ -3,8 +3,8 @@
 // It looks blocking and may park anywhere. Its bounds (time-out, cancellation) come as failed
 // parks, so code that passes errors on needs no checks of its own; code that computes for long
 // should Yield() now and then and look at cancelled().
-#ifndef GROVE_SERVER_FUNCTIONS_FUNCTION_H_
-#define GROVE_SERVER_FUNCTIONS_FUNCTION_H_
+#ifndef GROVE_SERVER_FUNCTION_H_
+#define GROVE_SERVER_FUNCTION_H_
 
 #include <functional>
 #include <string>
@@ -62,4 +62,4 @@ struct FunctionOptions {
 
 }  // namespace grove
 
-#endif  // GROVE_SERVER_FUNCTIONS_FUNCTION_H_
+#endif  // GROVE_SERVER_FUNCTION_H_

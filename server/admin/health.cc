@@ -11,7 +11,7 @@ absl::Status CheckLive(const Scoreboard& scoreboard, int64_t now_monotonic_ns) {
   std::vector<std::string> stuck;
   for (int worker = 0; worker < scoreboard.workers(); ++worker) {
     const WorkerSlot& slot = scoreboard.slot(worker);
-    if (slot.state.load() != WorkerState::kReady) continue;
+    if (slot.state.load() != SlotState::kReady) continue;
     const absl::Duration age = absl::Nanoseconds(now_monotonic_ns - slot.last_turn_ns.load());
     if (age <= kStuckAfter) return absl::OkStatus();
     stuck.push_back(absl::StrCat("worker ", worker, ": its hub has not turned for ",
@@ -26,7 +26,7 @@ absl::Status CheckReady(const Scoreboard& scoreboard, const ReadinessInput& inpu
   if (!input.serving) return absl::UnavailableError("starting");
   bool any_ready = false;
   for (int worker = 0; worker < scoreboard.workers(); ++worker) {
-    if (scoreboard.slot(worker).state.load() != WorkerState::kReady) continue;
+    if (scoreboard.slot(worker).state.load() != SlotState::kReady) continue;
     any_ready = true;
     const size_t index = static_cast<size_t>(worker);
     if (index < input.linked.size() && input.linked[index]) return absl::OkStatus();

@@ -10,7 +10,7 @@ constexpr int64_t kNow = 100'000'000'000;
 
 class HealthTest : public testing::Test {
  protected:
-  void SetWorker(int worker, WorkerState state, absl::Duration turn_age) {
+  void SetWorker(int worker, SlotState state, absl::Duration turn_age) {
     board_.slot(worker).state = state;
     board_.slot(worker).last_turn_ns = kNow - absl::ToInt64Nanoseconds(turn_age);
   }
@@ -19,16 +19,16 @@ class HealthTest : public testing::Test {
 };
 
 TEST_F(HealthTest, LiveWhileOneReadyHubTurns) {
-  SetWorker(0, WorkerState::kReady, absl::Seconds(60));
-  SetWorker(1, WorkerState::kReady, absl::Seconds(1));
+  SetWorker(0, SlotState::kReady, absl::Seconds(60));
+  SetWorker(1, SlotState::kReady, absl::Seconds(1));
   EXPECT_TRUE(CheckLive(board_, kNow).ok());
 }
 
 TEST_F(HealthTest, NotLiveWhenAllReadyHubsAreStuck) {
-  SetWorker(0, WorkerState::kReady, kStuckAfter);
-  SetWorker(1, WorkerState::kDown, absl::Seconds(99));
+  SetWorker(0, SlotState::kReady, kStuckAfter);
+  SetWorker(1, SlotState::kDown, absl::Seconds(99));
   EXPECT_TRUE(CheckLive(board_, kNow).ok());
-  SetWorker(0, WorkerState::kReady, kStuckAfter + absl::Nanoseconds(1));
+  SetWorker(0, SlotState::kReady, kStuckAfter + absl::Nanoseconds(1));
   const absl::Status status = CheckLive(board_, kNow);
   EXPECT_TRUE(absl::IsUnavailable(status));
   EXPECT_TRUE(absl::StrContains(status.message(), "worker 0"));
@@ -36,22 +36,22 @@ TEST_F(HealthTest, NotLiveWhenAllReadyHubsAreStuck) {
 }
 
 TEST_F(HealthTest, LiveWhileNoWorkerIsReadyYet) {
-  SetWorker(0, WorkerState::kStarting, absl::Seconds(60));
+  SetWorker(0, SlotState::kStarting, absl::Seconds(60));
   EXPECT_TRUE(CheckLive(board_, kNow).ok());
 }
 
 TEST_F(HealthTest, ReadyNeedsAReadyAndLinkedWorker) {
-  SetWorker(0, WorkerState::kReady, absl::ZeroDuration());
+  SetWorker(0, SlotState::kReady, absl::ZeroDuration());
   EXPECT_TRUE(CheckReady(board_, {.serving = true, .linked = {true, false}}).ok());
   EXPECT_EQ(CheckReady(board_, {.serving = true, .linked = {false, true}}).message(),
             "no ready worker is linked to control");
-  SetWorker(0, WorkerState::kDraining, absl::ZeroDuration());
+  SetWorker(0, SlotState::kDraining, absl::ZeroDuration());
   EXPECT_EQ(CheckReady(board_, {.serving = true, .linked = {true, true}}).message(),
             "no worker is ready");
 }
 
 TEST_F(HealthTest, NotReadyBeforeServingNorWhileDraining) {
-  SetWorker(0, WorkerState::kReady, absl::ZeroDuration());
+  SetWorker(0, SlotState::kReady, absl::ZeroDuration());
   EXPECT_EQ(CheckReady(board_, {.serving = false, .linked = {true}}).message(), "starting");
   EXPECT_EQ(CheckReady(board_, {.serving = true, .draining = true, .linked = {true}}).message(),
             "draining");

@@ -286,7 +286,7 @@ TEST_F(ControlTest, ListsShowTasksQueuesPoolsAndWorkers) {
   ASSERT_TRUE(Try(*pools, &v1::PoolService::Stub::ResizePool, resize, resized).ok());
   EXPECT_EQ(resized.pool().size(), 7);
 
-  scoreboard_.slot(0).state = WorkerState::kReady;
+  scoreboard_.slot(0).state = SlotState::kReady;
   scoreboard_.slot(0).live.http_responses[200] = 3;
   auto workers = v1::WorkerService::NewStub(channel_);
   v1::ListWorkersResponse both;

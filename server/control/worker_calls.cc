@@ -19,16 +19,16 @@ std::string WorkerName(int worker) {
   return absl::StrCat("workers/", worker);
 }
 
-v1::Worker::State ToProto(WorkerState state) {
+v1::Worker::State ToProto(SlotState state) {
   switch (state) {
-    case WorkerState::kEmpty:
-    case WorkerState::kDown:
+    case SlotState::kEmpty:
+    case SlotState::kDown:
       return v1::Worker::STATE_DOWN;
-    case WorkerState::kStarting:
+    case SlotState::kStarting:
       return v1::Worker::STATE_STARTING;
-    case WorkerState::kReady:
+    case SlotState::kReady:
       return v1::Worker::STATE_READY;
-    case WorkerState::kDraining:
+    case SlotState::kDraining:
       return v1::Worker::STATE_DRAINING;
   }
   return v1::Worker::STATE_UNSPECIFIED;

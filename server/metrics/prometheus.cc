@@ -167,7 +167,7 @@ void AddWorkers(const MetricsInput& input, MetricFamilies& families) {
     AddHubLag(slot, labels, families);
     const size_t index = static_cast<size_t>(worker);
     const bool linked = index < input.linked.size() && input.linked[index];
-    const bool up = linked && slot.state.load() == WorkerState::kReady;
+    const bool up = linked && slot.state.load() == SlotState::kReady;
     families.Add("grove_worker_up", labels, up ? 1 : 0);
     const int64_t resident = index < input.resident_bytes.size() ? input.resident_bytes[index] : 0;
     families.Add("grove_worker_resident_memory_bytes", labels, resident);

@@ -83,8 +83,8 @@ TEST_F(PrometheusTest, HttpCodesAreSummedOverWorkersLiveAndDead) {
 }
 
 TEST_F(PrometheusTest, WorkerIsUpWhenReadyAndLinked) {
-  board_.slot(0).state = WorkerState::kReady;
-  board_.slot(1).state = WorkerState::kReady;
+  board_.slot(0).state = SlotState::kReady;
+  board_.slot(1).state = SlotState::kReady;
   input_.linked = {true, false};
   EXPECT_TRUE(Shows("grove_worker_up{worker=\"0\"} 1"));
   EXPECT_TRUE(Shows("grove_worker_up{worker=\"1\"} 0"));

@@ -30,7 +30,7 @@ namespace {
 constexpr int kSlotsMax = 256;
 
 static_assert(WorkerCounters::Counter::is_always_lock_free, "slots are shared by processes");
-static_assert(std::atomic<WorkerState>::is_always_lock_free, "slots are shared by processes");
+static_assert(std::atomic<SlotState>::is_always_lock_free, "slots are shared by processes");
 static_assert(sizeof(WorkerCounters) % sizeof(WorkerCounters::Counter) == 0,
               "counters are nothing but Counters");
 constexpr size_t kCounters = sizeof(WorkerCounters) / sizeof(WorkerCounters::Counter);

@@ -15,7 +15,7 @@
 
 namespace grove {
 
-enum class WorkerState : uint32_t { kEmpty, kStarting, kReady, kDraining, kDown };
+enum class SlotState : uint32_t { kEmpty, kStarting, kReady, kDraining, kDown };
 
 // Counters: only grow while a worker lives. Shared by live and base parts of a slot.
 struct WorkerCounters {
@@ -61,7 +61,7 @@ struct WorkerCounters {
 };
 
 struct alignas(64) WorkerSlot {
-  std::atomic<WorkerState> state;
+  std::atomic<SlotState> state;
   std::atomic<int64_t> pid;
   std::atomic<uint64_t> generation;    // processes this slot has had
   std::atomic<int64_t> start_time_us;  // wall clock, microseconds since the epoch

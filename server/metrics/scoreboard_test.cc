@@ -14,7 +14,7 @@ TEST(Scoreboard, StartsWithZeroedSlots) {
   auto board = Scoreboard::Create(3);
   ASSERT_TRUE(board.ok()) << board.status();
   EXPECT_EQ(board->workers(), 3);
-  EXPECT_EQ(board->slot(2).state, WorkerState::kEmpty);
+  EXPECT_EQ(board->slot(2).state, SlotState::kEmpty);
   EXPECT_EQ(board->slot(2).live.hub_turns, 0u);
 }
 

@@ -197,7 +197,7 @@ absl::StatusOr<pid_t> Supervisor::StartWorker(Child& child, int ready_fd) {
   slot.generation.fetch_add(1, std::memory_order_relaxed);
   slot.start_time_us.store(absl::ToUnixMicros(absl::Now()), std::memory_order_relaxed);
   slot.last_turn_ns.store(Now(), std::memory_order_relaxed);
-  slot.state.store(WorkerState::kStarting, std::memory_order_relaxed);
+  slot.state.store(SlotState::kStarting, std::memory_order_relaxed);
   return ForkWorker([&] { return WorkerMain(child, ready_fd); });
 }
 
@@ -294,7 +294,7 @@ void Supervisor::Died(Child& child, int wait_status, MonotonicNanos now) {
     scoreboard_.Fold(child.slot);
     WorkerSlot& slot = scoreboard_.slot(child.slot);
     slot.pid.store(0, std::memory_order_relaxed);
-    slot.state.store(WorkerState::kDown, std::memory_order_relaxed);
+    slot.state.store(SlotState::kDown, std::memory_order_relaxed);
     if (!as_told) slot.restarts.fetch_add(1, std::memory_order_relaxed);
   }
   if (stopping_) {

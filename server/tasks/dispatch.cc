@@ -24,7 +24,7 @@ Pick PickWorker(const EngineState& state, size_t function) {
   Pick pick;
   int64_t most = 0;
   for (int32_t i = 0; i < state.workers_end; ++i) {
-    const WorkerState& worker = state.workers[i];
+    const WorkerView& worker = state.workers[i];
     if (!state.IsDispatchable(worker) || !worker.knows(function)) continue;
     pick.is_known = true;
     if (worker.room() <= most) continue;
@@ -37,7 +37,7 @@ Pick PickWorker(const EngineState& state, size_t function) {
 int64_t TotalRoom(const EngineState& state) {
   int64_t room = 0;
   for (int32_t i = 0; i < state.workers_end; ++i) {
-    const WorkerState& worker = state.workers[i];
+    const WorkerView& worker = state.workers[i];
     if (state.IsDispatchable(worker)) room += std::max<int64_t>(worker.room(), 0);
   }
   return room;

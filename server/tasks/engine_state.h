@@ -78,7 +78,7 @@ struct FunctionState {
   TaskCounters::Function counters;
 };
 
-struct WorkerState {
+struct WorkerView {
   bool linked = false;
   bool draining = false;
   int64_t pid = 0;
@@ -143,7 +143,7 @@ struct EngineState {
   std::vector<FunctionState> functions;
   absl::flat_hash_map<std::string, size_t> function_index;
   bool any_worker_seen = false;
-  std::array<WorkerState, kWorkersMax> workers;
+  std::array<WorkerView, kWorkersMax> workers;
   // Above the highest worker heard of.
   int32_t workers_end = 0;
   absl::flat_hash_map<uint64_t, std::unique_ptr<LiveAttempt>> attempts;
@@ -162,7 +162,7 @@ struct EngineState {
   // The index of the function, added if it is new.
   size_t InternFunction(const std::string& name);
   std::string NameOf(const Task& task) const;
-  bool IsDispatchable(const WorkerState& worker) const { return worker.linked && !worker.draining; }
+  bool IsDispatchable(const WorkerView& worker) const { return worker.linked && !worker.draining; }
 };
 
 }  // namespace grove

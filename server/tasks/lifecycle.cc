@@ -172,7 +172,7 @@ void MarkStored(EngineState& state, Task* task) {
 }
 
 void StartOn(EngineState& state, Task* task, int32_t worker, Effects& effects) {
-  const WorkerState& on = state.workers[worker];
+  const WorkerView& on = state.workers[worker];
   SetState(state, task, v1::TASK_STATE_RUNNING);
   if (task->attempts.size() >= kAttemptsKeptMax) task->attempts.erase(task->attempts.begin());
   AttemptRecord& record = task->attempts.emplace_back();
@@ -246,7 +246,7 @@ LiveAttempt* HoldRoom(EngineState& state, Task* task, uint64_t id, int32_t worke
 
 void ReleaseRoom(EngineState& state, LiveAttempt* attempt) {
   const size_t pool = state.directory->queues()[attempt->queue].pool;
-  WorkerState& worker = state.workers[attempt->worker];
+  WorkerView& worker = state.workers[attempt->worker];
   worker.attempts.Remove(attempt);
   --worker.running;
   --state.pools[pool].running;

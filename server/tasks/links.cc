@@ -27,8 +27,8 @@ absl::Status CheckHello(const EngineState& state, const internal::v1::Hello& hel
 // From the newest to the oldest, each to the front of its queue: they run again in the order in
 // which they started.
 template <typename Predicate>
-void InterruptIf(EngineState& state, WorkerState& worker, Interruption why,
-                 absl::string_view reason, Effects& effects, Predicate predicate) {
+void InterruptIf(EngineState& state, WorkerView& worker, Interruption why, absl::string_view reason,
+                 Effects& effects, Predicate predicate) {
   LiveAttempt* attempt = worker.attempts.back();
   while (attempt != nullptr) {
     LiveAttempt* previous = attempt->worker_hook.previous;
@@ -37,7 +37,7 @@ void InterruptIf(EngineState& state, WorkerState& worker, Interruption why,
   }
 }
 
-void LearnFunctions(EngineState& state, WorkerState& worker, internal::v1::Hello& hello) {
+void LearnFunctions(EngineState& state, WorkerView& worker, internal::v1::Hello& hello) {
   worker.functions.assign(worker.functions.size(), false);
   for (internal::v1::FunctionDescription& description : *hello.mutable_functions()) {
     const size_t index = state.InternFunction(description.name());
@@ -50,7 +50,7 @@ void LearnFunctions(EngineState& state, WorkerState& worker, internal::v1::Hello
 }
 
 // What the worker runs: known attempts go on, others are stopped.
-void CompareRunning(EngineState& state, WorkerState& worker, const internal::v1::Hello& hello,
+void CompareRunning(EngineState& state, WorkerView& worker, const internal::v1::Hello& hello,
                     Effects& effects) {
   for (uint64_t id : hello.running()) {
     auto it = state.attempts.find(id);
@@ -75,7 +75,7 @@ std::string DeathNotice(int32_t worker, int64_t pid) {
 absl::Status ConnectWorker(EngineState& state, internal::v1::Hello hello, Effects& effects) {
   if (absl::Status status = CheckHello(state, hello); !status.ok()) return status;
   const int32_t number = hello.worker();
-  WorkerState& worker = state.workers[number];
+  WorkerView& worker = state.workers[number];
   state.workers_end = std::max(state.workers_end, number + 1);
   state.any_worker_seen = true;
   InterruptIf(
@@ -103,7 +103,7 @@ absl::Status ConnectWorker(EngineState& state, internal::v1::Hello hello, Effect
 
 void UnlinkWorker(EngineState& state, int32_t number) {
   if (number < 0 || number >= kWorkersMax) return;
-  WorkerState& worker = state.workers[number];
+  WorkerView& worker = state.workers[number];
   if (!worker.linked) return;
   worker.linked = false;
   worker.grace_ends_us = state.now_us + kLinkGraceUs;
@@ -111,7 +111,7 @@ void UnlinkWorker(EngineState& state, int32_t number) {
 
 void LoseWorker(EngineState& state, int32_t number, Effects& effects) {
   if (number < 0 || number >= kWorkersMax) return;
-  WorkerState& worker = state.workers[number];
+  WorkerView& worker = state.workers[number];
   worker.linked = false;
   worker.grace_ends_us = INT64_MAX;
   worker.foreign.clear();
@@ -145,7 +145,7 @@ void TakeEnd(EngineState& state, int32_t number, internal::v1::AttemptEnded ende
 // has seen it alive.
 void EndGraces(EngineState& state, Effects& effects) {
   for (int32_t i = 0; i < state.workers_end; ++i) {
-    WorkerState& worker = state.workers[i];
+    WorkerView& worker = state.workers[i];
     if (worker.grace_ends_us > state.now_us) continue;
     worker.grace_ends_us = INT64_MAX;
     const Interruption why = worker.pid == 0 ? Interruption::kWorkerDied : Interruption::kGivenBack;

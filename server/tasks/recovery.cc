@@ -38,7 +38,7 @@ void Resume(EngineState& state, Task* task, const StoredProgress& stored) {
                                  ? task->spec.timeout_us
                                  : state.limits.default_timeout_ms() * kUsPerMs;
   HoldRoom(state, task, stored.attempt, stored.worker, stored.incarnation, timeout_us);
-  WorkerState& worker = state.workers[stored.worker];
+  WorkerView& worker = state.workers[stored.worker];
   state.workers_end = std::max(state.workers_end, stored.worker + 1);
   worker.grace_ends_us = state.now_us + kLinkGraceUs;
   const int64_t started_us = task->attempts.back().start_us;

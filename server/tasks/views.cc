@@ -129,7 +129,7 @@ TaskCounters ViewCounters(const EngineState& state) {
   counters.rejected = state.rejected;
   counters.tasks_held = state.tasks.size();
   counters.attempts_running = state.attempts.size();
-  for (const WorkerState& worker : state.workers) counters.workers_linked += worker.linked;
+  for (const WorkerView& worker : state.workers) counters.workers_linked += worker.linked;
   counters.writes_pending = state.unconfirmed.size();
   return counters;
 }

@@ -22,7 +22,7 @@ struct WorkerRoom {
 WorkerRoom RoomFor(const EngineState& state, size_t function) {
   WorkerRoom room;
   for (int32_t i = 0; i < state.workers_end; ++i) {
-    const WorkerState& worker = state.workers[i];
+    const WorkerView& worker = state.workers[i];
     room.any_linked |= worker.linked;
     if (!state.IsDispatchable(worker)) continue;
     room.any_dispatchable = true;

@@ -298,7 +298,7 @@ absl::Status Worker::ServeListeners() {
 }
 
 absl::Status Worker::AnnounceReady() {
-  slot_.state.store(WorkerState::kReady, std::memory_order_relaxed);
+  slot_.state.store(SlotState::kReady, std::memory_order_relaxed);
   if (write(inheritance_.ready_fd, "ready\n", 6) != 6) return ErrnoStatus(errno, "write(ready_fd)");
   close(inheritance_.ready_fd);
   Log(LogLevel::kDebug, "worker ready", {{"pid", getpid()}});
@@ -331,7 +331,7 @@ void Worker::Drain() {
   const MonotonicNanos deadline =
       DeadlineAfter(hub.now(), absl::Milliseconds(config_.drain_timeout_ms()));
   const auto left = [&] { return absl::Nanoseconds(deadline - hub.now()); };
-  slot_.state.store(WorkerState::kDraining, std::memory_order_relaxed);
+  slot_.state.store(SlotState::kDraining, std::memory_order_relaxed);
   Log(LogLevel::kInfo, "draining",
       {{"attempts", attempts_.running()}, {"http_requests", http_stats_.running}});
   link_.AnnounceDrain();

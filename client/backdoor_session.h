@@ -13,7 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
-namespace grove {
+namespace grove::client {
 
 class BackdoorSession {
  public:
@@ -42,6 +42,6 @@ class BackdoorSession {
   const std::unique_ptr<Stream> stream_;
 };
 
-}  // namespace grove
+}  // namespace grove::client
 
 #endif  // GROVE_CLIENT_BACKDOOR_SESSION_H_

@@ -12,7 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 
-namespace grove {
+namespace grove::client {
 namespace {
 
 // Room for a full batch of tasks with inputs and outputs of the sizes tasks usually have.
@@ -92,4 +92,4 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel(const ClientOptions& 
   return grpc::CreateCustomChannel(options.address, *credentials, ChannelSettings());
 }
 
-}  // namespace grove
+}  // namespace grove::client

@@ -12,12 +12,12 @@
 #include "absl/status/statusor.h"
 #include "client/client.h"
 
-namespace grove {
+namespace grove::client {
 
 // INVALID_ARGUMENT: a malformed address, token or certificate. NOT_FOUND: the certificate cannot be
 // opened.
 absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel(const ClientOptions& options);
 
-}  // namespace grove
+}  // namespace grove::client
 
 #endif  // GROVE_CLIENT_CHANNEL_H_

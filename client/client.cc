@@ -18,7 +18,7 @@
 #include "grove/v1/task_service.grpc.pb.h"
 #include "grove/v1/worker_service.grpc.pb.h"
 
-namespace grove {
+namespace grove::client {
 namespace {
 
 // A wait asks anew this often, so that a connection that died without a sound is noticed.
@@ -363,4 +363,4 @@ std::unique_ptr<BackdoorSession> Client::OpenBackdoor(absl::string_view worker) 
   return std::unique_ptr<BackdoorSession>(new BackdoorSession(std::move(stream)));
 }
 
-}  // namespace grove
+}  // namespace grove::client

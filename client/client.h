@@ -25,7 +25,7 @@
 #include "grove/v1/task_service.pb.h"
 #include "grove/v1/worker_service.pb.h"
 
-namespace grove {
+namespace grove::client {
 
 // Where a daemon listens for control calls unless told otherwise.
 inline constexpr char kDefaultAddress[] = "127.0.0.1:8091";
@@ -95,6 +95,6 @@ class Client {
 // Whether a task in `state` will not change any more.
 bool HasEnded(v1::TaskState state);
 
-}  // namespace grove
+}  // namespace grove::client
 
 #endif  // GROVE_CLIENT_CLIENT_H_

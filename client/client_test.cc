@@ -8,7 +8,7 @@
 #include "client/fake_grove.h"
 #include "client/status_details.h"
 
-namespace grove {
+namespace grove::client {
 namespace {
 
 constexpr char kTenant[] = "tenants/default";
@@ -180,4 +180,4 @@ TEST(StatusDetails, UnknownCodesBecomeUnknown) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::client

@@ -22,7 +22,7 @@
 #include "grove/v1/task_service.grpc.pb.h"
 #include "grove/v1/worker_service.grpc.pb.h"
 
-namespace grove {
+namespace grove::client {
 namespace {
 
 using grpc::ServerContext;
@@ -405,4 +405,4 @@ std::vector<int> FakeGrove::page_sizes() const {
   return state_->store.page_sizes;
 }
 
-}  // namespace grove
+}  // namespace grove::client

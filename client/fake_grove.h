@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace grove {
+namespace grove::client {
 
 class FakeGrove {
  public:
@@ -35,6 +35,6 @@ class FakeGrove {
   const std::unique_ptr<State> state_;
 };
 
-}  // namespace grove
+}  // namespace grove::client
 
 #endif  // GROVE_CLIENT_FAKE_GROVE_H_

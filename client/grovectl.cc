@@ -30,8 +30,8 @@ std::optional<std::string> Environment(const char* name) {
 
 int main(int argc, char** argv) {
   std::ios::sync_with_stdio(false);
-  grove::Shell shell{
+  grove::client::cli::Shell shell{
       STDIN_FILENO, std::cout, std::cerr, TerminalColumns(), isatty(STDERR_FILENO) != 0,
       Environment};
-  return grove::RunApp(std::vector<std::string>(argv + 1, argv + argc), shell);
+  return grove::client::cli::RunApp(std::vector<std::string>(argv + 1, argv + argc), shell);
 }

@@ -4,7 +4,7 @@
 
 #include "absl/strings/cord.h"
 
-namespace grove {
+namespace grove::client {
 namespace {
 
 constexpr char kTypeUrlPrefix[] = "type.googleapis.com/";
@@ -52,4 +52,4 @@ std::optional<absl::Duration> RetryDelayOf(const absl::Status& status) {
          absl::Nanoseconds(info->retry_delay().nanos());
 }
 
-}  // namespace grove
+}  // namespace grove::client

@@ -13,7 +13,7 @@
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 
-namespace grove {
+namespace grove::client {
 
 // Code, message and details of `status`; a code outside the canonical ones becomes UNKNOWN.
 absl::Status ToAbslStatus(const google::rpc::Status& status);
@@ -30,6 +30,6 @@ std::optional<google::rpc::QuotaFailure> QuotaFailureOf(const absl::Status& stat
 // How long the server asks to wait before trying again.
 std::optional<absl::Duration> RetryDelayOf(const absl::Status& status);
 
-}  // namespace grove
+}  // namespace grove::client
 
 #endif  // GROVE_CLIENT_STATUS_DETAILS_H_

@@ -35,20 +35,21 @@ absl::StatusOr<std::pair<std::string, std::string>> HeaderPair(const json& name,
   if (name.is_string() && value.is_string()) {
     return std::pair(name.get_ref<const std::string&>(), value.get_ref<const std::string&>());
   }
-  return BadInput("headers", "names and values must be strings");
+  return functions::BadInput("headers", "names and values must be strings");
 }
 
 // {"name":"value",…} or [["name","value"],…], which can repeat a name.
-absl::StatusOr<FetchFields> Headers(const json& input) {
-  FetchFields fields;
-  const json* const headers = FindField(input, "headers");
+absl::StatusOr<functions::FetchFields> Headers(const json& input) {
+  functions::FetchFields fields;
+  const json* const headers = functions::FindField(input, "headers");
   if (headers == nullptr) return fields;
   if (!headers->is_object() && !headers->is_array()) {
-    return BadInput("headers", "expected an object, or a list of [name, value]");
+    return functions::BadInput("headers", "expected an object, or a list of [name, value]");
   }
   for (const auto& [key, entry] : headers->items()) {
     const bool is_pair = entry.is_array() && entry.size() == 2;
-    if (headers->is_array() && !is_pair) return BadInput("headers", "expected [name, value]");
+    if (headers->is_array() && !is_pair)
+      return functions::BadInput("headers", "expected [name, value]");
     auto field = is_pair ? HeaderPair(entry[0], entry[1]) : HeaderPair(json(key), entry);
     if (!field.ok()) return field.status();
     fields.push_back(*std::move(field));
@@ -56,45 +57,46 @@ absl::StatusOr<FetchFields> Headers(const json& input) {
   return fields;
 }
 
-absl::StatusOr<FetchMethod> Method(const json& input) {
-  const absl::StatusOr<std::string> method = StringField(input, "method", "GET");
+absl::StatusOr<functions::FetchMethod> Method(const json& input) {
+  const absl::StatusOr<std::string> method = functions::StringField(input, "method", "GET");
   if (!method.ok()) return method.status();
-  if (*method == "GET") return FetchMethod::kGet;
-  if (*method == "HEAD") return FetchMethod::kHead;
-  if (*method == "POST") return FetchMethod::kPost;
-  return BadInput("method", absl::StrCat("\"", *method, "\" is not GET, HEAD or POST"));
+  if (*method == "GET") return functions::FetchMethod::kGet;
+  if (*method == "HEAD") return functions::FetchMethod::kHead;
+  if (*method == "POST") return functions::FetchMethod::kPost;
+  return functions::BadInput("method", absl::StrCat("\"", *method, "\" is not GET, HEAD or POST"));
 }
 
-absl::StatusOr<FetchRequest> ParseFetchRequest(std::string_view text) {
-  const absl::StatusOr<json> input = ParseInput(text, {"url", "method", "headers", "body"});
+absl::StatusOr<functions::FetchRequest> ParseFetchRequest(std::string_view text) {
+  const absl::StatusOr<json> input =
+      functions::ParseInput(text, {"url", "method", "headers", "body"});
   if (!input.ok()) return input.status();
-  absl::StatusOr<std::string> url = RequiredString(*input, "url");
+  absl::StatusOr<std::string> url = functions::RequiredString(*input, "url");
   if (!url.ok()) return url.status();
-  const absl::StatusOr<FetchMethod> method = Method(*input);
+  const absl::StatusOr<functions::FetchMethod> method = Method(*input);
   if (!method.ok()) return method.status();
-  absl::StatusOr<FetchFields> headers = Headers(*input);
+  absl::StatusOr<functions::FetchFields> headers = Headers(*input);
   if (!headers.ok()) return headers.status();
-  absl::StatusOr<std::string> body = StringField(*input, "body", "");
+  absl::StatusOr<std::string> body = functions::StringField(*input, "body", "");
   if (!body.ok()) return body.status();
-  return FetchRequest{.url = *std::move(url),
-                      .method = *method,
-                      .headers = *std::move(headers),
-                      .body = *std::move(body)};
+  return functions::FetchRequest{.url = *std::move(url),
+                                 .method = *method,
+                                 .headers = *std::move(headers),
+                                 .body = *std::move(body)};
 }
 
 absl::StatusOr<std::vector<std::string>> ParseUrls(std::string_view text) {
-  const absl::StatusOr<json> input = ParseInput(text, {"urls"});
+  const absl::StatusOr<json> input = functions::ParseInput(text, {"urls"});
   if (!input.ok()) return input.status();
-  const json* const list = FindField(*input, "urls");
-  if (list == nullptr) return BadInput("urls", "missing");
-  if (!list->is_array()) return BadInput("urls", "expected a list of strings");
-  if (list->size() > kFeedUrlsMax) {
-    return BadInput("urls",
-                    absl::StrFormat("%d are more than the %d allowed", list->size(), kFeedUrlsMax));
+  const json* const list = functions::FindField(*input, "urls");
+  if (list == nullptr) return functions::BadInput("urls", "missing");
+  if (!list->is_array()) return functions::BadInput("urls", "expected a list of strings");
+  if (list->size() > functions::kFeedUrlsMax) {
+    return functions::BadInput("urls", absl::StrFormat("%d are more than the %d allowed",
+                                                       list->size(), functions::kFeedUrlsMax));
   }
   std::vector<std::string> urls;
   for (const json& url : *list) {
-    if (!url.is_string()) return BadInput("urls", "expected a list of strings");
+    if (!url.is_string()) return functions::BadInput("urls", "expected a list of strings");
     urls.push_back(url.get_ref<const std::string&>());
   }
   return urls;
@@ -106,13 +108,14 @@ absl::StatusOr<absl::StatusCode> ParseCode(const std::string& name) {
     const auto status_code = static_cast<absl::StatusCode>(code);
     if (absl::StatusCodeToString(status_code) == name) return status_code;
   }
-  return BadInput("code", absl::StrCat("\"", name, "\" is no error code such as INTERNAL"));
+  return functions::BadInput("code",
+                             absl::StrCat("\"", name, "\" is no error code such as INTERNAL"));
 }
 
 absl::StatusOr<bool> BoolField(const json& input, const char* name) {
-  const json* const value = FindField(input, name);
+  const json* const value = functions::FindField(input, name);
   if (value == nullptr) return false;
-  if (!value->is_boolean()) return BadInput(name, "expected true or false");
+  if (!value->is_boolean()) return functions::BadInput(name, "expected true or false");
   return value->get<bool>();
 }
 
@@ -128,7 +131,7 @@ std::vector<std::string> Lines(const std::string& text) {
 
 std::string TitleLine(const absl::StatusOr<std::string>& title) {
   if (title.ok()) return absl::StrCat(*title, "\n");
-  return absl::StrCat("error: ", OneLine(std::string(title.status().message())), "\n");
+  return absl::StrCat("error: ", functions::OneLine(std::string(title.status().message())), "\n");
 }
 
 }  // namespace
@@ -138,38 +141,40 @@ absl::StatusOr<Output> Echo(TaskContext& context) {
 }
 
 absl::StatusOr<Output> SleepFor(TaskContext& context) {
-  const absl::StatusOr<json> input = ParseInput(context.input(), {"seconds"});
+  const absl::StatusOr<json> input = functions::ParseInput(context.input(), {"seconds"});
   if (!input.ok()) return input.status();
-  if (FindField(*input, "seconds") == nullptr) return BadInput("seconds", "missing");
-  const absl::StatusOr<double> seconds = NumberField(*input, "seconds", 0, kSleepMaxSeconds, 0);
+  if (functions::FindField(*input, "seconds") == nullptr)
+    return functions::BadInput("seconds", "missing");
+  const absl::StatusOr<double> seconds =
+      functions::NumberField(*input, "seconds", 0, kSleepMaxSeconds, 0);
   if (!seconds.ok()) return seconds.status();
   if (absl::Status slept = Sleep(absl::Seconds(*seconds)); !slept.ok()) return slept;
-  return Output{JsonText({{"slept", *FindField(*input, "seconds")}})};
+  return Output{functions::JsonText({{"slept", *functions::FindField(*input, "seconds")}})};
 }
 
 absl::StatusOr<Output> HttpFetch(TaskContext& context) {
-  const absl::StatusOr<FetchRequest> request = ParseFetchRequest(context.input());
+  const absl::StatusOr<functions::FetchRequest> request = ParseFetchRequest(context.input());
   if (!request.ok()) return request.status();
-  const absl::StatusOr<FetchResult> result = context.services().fetch.Fetch(*request);
+  const absl::StatusOr<functions::FetchResult> result = context.services().fetch.Fetch(*request);
   if (!result.ok()) return result.status();
   json output = {{"status", result->status}, {"url", result->effective_url}};
   output["headers"] = json::array();
   for (const auto& [name, value] : result->headers) {
     output["headers"].push_back(json::array({name, value}));
   }
-  if (IsUtf8(result->body)) {
+  if (functions::IsUtf8(result->body)) {
     output["body"] = result->body;
   } else {
     output["body_base64"] = absl::Base64Escape(result->body);
   }
-  return Output{JsonText(output)};
+  return Output{functions::JsonText(output)};
 }
 
 absl::StatusOr<Output> FeedTitles(TaskContext& context) {
   const absl::StatusOr<std::vector<std::string>> urls = ParseUrls(context.input());
   if (!urls.ok()) return urls.status();
   json titles = json::array();
-  const absl::Status done = ForEachFeedTitle(
+  const absl::Status done = functions::ForEachFeedTitle(
       context.services().fetch, *urls, [&](size_t index, absl::StatusOr<std::string> title) {
         json entry = {{"url", (*urls)[index]}};
         entry[title.ok() ? "title" : "error"] =
@@ -180,23 +185,24 @@ absl::StatusOr<Output> FeedTitles(TaskContext& context) {
         return absl::OkStatus();
       });
   if (!done.ok()) return done;
-  return Output{JsonText({{"titles", std::move(titles)}})};
+  return Output{functions::JsonText({{"titles", std::move(titles)}})};
 }
 
 absl::StatusOr<Output> Fail(TaskContext& context) {
   const absl::StatusOr<json> input =
-      ParseInput(context.input(), {"code", "message", "exception", "after_seconds"});
+      functions::ParseInput(context.input(), {"code", "message", "exception", "after_seconds"});
   if (!input.ok()) return input.status();
-  const absl::StatusOr<std::string> name = StringField(*input, "code", "INTERNAL");
+  const absl::StatusOr<std::string> name = functions::StringField(*input, "code", "INTERNAL");
   if (!name.ok()) return name.status();
   const absl::StatusOr<absl::StatusCode> code = ParseCode(*name);
   if (!code.ok()) return code.status();
   const absl::StatusOr<std::string> message =
-      StringField(*input, "message", "failed as it was told to");
+      functions::StringField(*input, "message", "failed as it was told to");
   if (!message.ok()) return message.status();
   const absl::StatusOr<bool> exception = BoolField(*input, "exception");
   if (!exception.ok()) return exception.status();
-  const absl::StatusOr<double> after = NumberField(*input, "after_seconds", 0, kSleepMaxSeconds, 0);
+  const absl::StatusOr<double> after =
+      functions::NumberField(*input, "after_seconds", 0, kSleepMaxSeconds, 0);
   if (!after.ok()) return after.status();
   if (absl::Status slept = Sleep(absl::Seconds(*after)); !slept.ok()) return slept;
   if (*exception) throw std::runtime_error(*message);
@@ -207,20 +213,21 @@ absl::Status Hello(http::Request&, http::Response& response) {
   return response.Send(200, "text/plain", "Hello, World!\n");
 }
 
-absl::Status Titles(FetchClient& client, http::Request& request, http::Response& response) {
+absl::Status Titles(functions::FetchClient& client, http::Request& request,
+                    http::Response& response) {
   const absl::StatusOr<std::string> body = request.ReadWholeBody(kTitlesBodyMaxBytes);
   if (!body.ok() && body.status().code() != absl::StatusCode::kResourceExhausted) {
     return body.status();
   }
   const std::vector<std::string> urls = body.ok() ? Lines(*body) : std::vector<std::string>();
-  if (!body.ok() || urls.size() > kFeedUrlsMax) {
+  if (!body.ok() || urls.size() > functions::kFeedUrlsMax) {
     return response.Send(413, "text/plain; charset=utf-8",
                          absl::StrFormat("at most %d feed URLs in %d bytes, one a line\n",
-                                         kFeedUrlsMax, kTitlesBodyMaxBytes));
+                                         functions::kFeedUrlsMax, kTitlesBodyMaxBytes));
   }
   if (urls.empty()) return response.Send(200, "text/plain; charset=utf-8", "");
   response.Add("Content-Type", "text/plain; charset=utf-8");
-  return ForEachFeedTitle(client, urls, [&](size_t, absl::StatusOr<std::string> title) {
+  return functions::ForEachFeedTitle(client, urls, [&](size_t, absl::StatusOr<std::string> title) {
     return response.Write(TitleLine(title));
   });
 }
@@ -258,17 +265,17 @@ void RegisterBuiltins(Application& application) {
                            .input_example = R"({"code":"INTERNAL","message":"no luck"})"});
   application.AddHandler("hello", &Hello);
   application.AddWebSocket("websocket.echo", &EchoMessages, EchoOptions());
-  application.AddHandler("reflect", &Reflect);
-  application.AddHandler("echo", &EchoBody);
-  application.AddHandler("ignore", &IgnoreBody);
-  application.AddHandler("stream", &StreamChunks);
-  application.AddHandler("status", &AnswerStatus);
-  application.AddHandler("sleep", &SleepThenAnswer);
-  application.AddHandler("fail", &FailToAnswer);
+  application.AddHandler("reflect", &handlers::Reflect);
+  application.AddHandler("echo", &handlers::EchoBody);
+  application.AddHandler("ignore", &handlers::IgnoreBody);
+  application.AddHandler("stream", &handlers::StreamChunks);
+  application.AddHandler("status", &handlers::AnswerStatus);
+  application.AddHandler("sleep", &handlers::SleepThenAnswer);
+  application.AddHandler("fail", &handlers::FailToAnswer);
   application.AddFolderHandlerFactory(
       "file",
       [](WorkerServices& services, const Application::RouteSettings& route) -> http::Handler {
-        return [files = FileHandler(route.path, route.folder, services.offload)](
+        return [files = handlers::FileHandler(route.path, route.folder, services.offload)](
                    http::Request& request, http::Response& response) {
           return files.Serve(request, response);
         };

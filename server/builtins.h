@@ -31,7 +31,8 @@ absl::StatusOr<Output> Fail(TaskContext& context);
 absl::Status Hello(http::Request& request, http::Response& response);
 // One feed URL a line in, one title a line out, in order, as they become known; blank lines are
 // left out. A failed one has "error: …" on its line. 413 beyond 1,000 URLs.
-absl::Status Titles(FetchClient& client, http::Request& request, http::Response& response);
+absl::Status Titles(functions::FetchClient& client, http::Request& request,
+                    http::Response& response);
 
 }  // namespace grove
 

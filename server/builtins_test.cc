@@ -80,7 +80,7 @@ class Builtins : public ::testing::Test {
   void Run(const std::function<void()>& body) {
     config::v1::Fetch config;
     config.add_allow("127.0.0.0/8");
-    fetch_ = *FetchClient::Create(*FetchPolicy::FromConfig(config));
+    fetch_ = *functions::FetchClient::Create(*functions::FetchPolicy::FromConfig(config));
     services_.emplace(WorkerServices{.worker = 0, .fetch = *fetch_, .offload = offload_});
     std::unique_ptr<Hub> hub = *Hub::Create({.stack_bytes = 256 * 1024});
     ASSERT_TRUE(hub->Run([&] {
@@ -116,9 +116,9 @@ class Builtins : public ::testing::Test {
   }
 
   OffloadPool offload_{{}};
-  std::unique_ptr<FetchClient> fetch_;
+  std::unique_ptr<functions::FetchClient> fetch_;
   std::optional<WorkerServices> services_;
-  std::optional<TestServer> server_;
+  std::optional<functions::TestServer> server_;
   std::vector<double> progress_;
 };
 

@@ -13,15 +13,18 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 
+namespace grove::functions {
+class FetchClient;
+}
+
 namespace grove {
 
-class FetchClient;
 class OffloadPool;
 
 // What a worker lends to the code that runs in it. Lives as long as the worker's hub runs.
 struct WorkerServices {
   int worker = 0;
-  FetchClient& fetch;
+  functions::FetchClient& fetch;
   OffloadPool& offload;
 };
 

@@ -2,5 +2,5 @@
 #include "server/control/control_main.h"
 
 int main(int argc, char** argv) {
-  return grove::ControlMain(argc, argv);
+  return grove::control::ControlMain(argc, argv);
 }

@@ -34,7 +34,7 @@ constexpr rlim_t kDescriptorsMax = 1 << 20;
 
 int BadConfig(const std::string& program, const absl::Status& status) {
   absl::FPrintF(stderr, "%s: %s\n", program, status.message());
-  return kExitBadConfig;
+  return supervisor::kExitBadConfig;
 }
 
 absl::Status CheckFolder(const config::v1::Route& route, bool wanted) {
@@ -69,7 +69,8 @@ void AnchorFolders(const std::string& config_file, config::v1::Config& config) {
 
 // Whether workers will be able to make the file, as far as that can be told without making it.
 absl::Status CheckAccessLog(const config::v1::AccessLog& config) {
-  if (absl::StatusOr<AccessFormat> format = AccessFormatOf(config); !format.ok()) {
+  if (absl::StatusOr<access_log::AccessFormat> format = access_log::AccessFormatOf(config);
+      !format.ok()) {
     return format.status();
   }
   if (config.file().empty() || config.file() == "-") return absl::OkStatus();
@@ -106,7 +107,7 @@ absl::Status CheckRoutes(const config::v1::Config& config, const Application& ap
       return absl::InvalidArgumentError(absl::StrCat(
           "http.routes[", index, "].websocket: the handler \"", name, "\" is no WebSocket's"));
     }
-    const std::string near = NearMatch(name, names);
+    const std::string near = config::NearMatch(name, names);
     return absl::InvalidArgumentError(
         absl::StrCat("http.routes[", index, "].function: the application has no handler \"", name,
                      "\"", near.empty() ? "" : absl::StrCat("; did you mean \"", near, "\"?")));
@@ -115,25 +116,25 @@ absl::Status CheckRoutes(const config::v1::Config& config, const Application& ap
   const auto never = [](const auto&...) -> http::Handler {
     return [](http::Request&, http::Response&) { return absl::OkStatus(); };
   };
-  return BuildRouter(config, application, {.handler = never, .websocket = never}).status();
+  return worker::BuildRouter(config, application, {.handler = never, .websocket = never}).status();
 }
 
 // Whether certificates and keys are some, and go together.
 absl::Status CheckIngresses(const config::v1::Config& config) {
-  return Ingresses::Build(config.http(), /*ticket_keys=*/"").status();
+  return worker::Ingresses::Build(config.http(), /*ticket_keys=*/"").status();
 }
 
-absl::StatusOr<config::v1::Config> ReadConfig(const DaemonFlags& flags,
+absl::StatusOr<config::v1::Config> ReadConfig(const config::DaemonFlags& flags,
                                               const Application& application) {
   if (absl::Status status = application.Check(); !status.ok()) return status;
   config::v1::Config file;
   if (!flags.config.empty()) {
-    absl::StatusOr<config::v1::Config> loaded = LoadConfigFile(flags.config);
+    absl::StatusOr<config::v1::Config> loaded = config::LoadConfigFile(flags.config);
     if (!loaded.ok()) return loaded.status();
     file = *std::move(loaded);
     AnchorFolders(flags.config, file);
   }
-  absl::StatusOr<config::v1::Config> config = Resolve(flags, file);
+  absl::StatusOr<config::v1::Config> config = config::Resolve(flags, file);
   if (!config.ok()) return config.status();
   if (absl::Status status = CheckRoutes(*config, application); !status.ok()) return status;
   if (absl::Status status = CheckAccessLog(config->http().access_log()); !status.ok()) {
@@ -170,37 +171,39 @@ std::string OwnPath() {
 }
 
 int Print(const std::string& text) {
-  return fputs(text.c_str(), stdout) >= 0 && fflush(stdout) == 0 ? kExitStopped : kExitCrash;
+  return fputs(text.c_str(), stdout) >= 0 && fflush(stdout) == 0 ? supervisor::kExitStopped
+                                                                 : supervisor::kExitCrash;
 }
 
 }  // namespace
 
 int Main(int argc, char** argv, Application& application) {
   const std::string& program = application.name();
-  absl::StatusOr<DaemonFlags> flags = ParseFlags(argc, argv);
+  absl::StatusOr<config::DaemonFlags> flags = config::ParseFlags(argc, argv);
   if (!flags.ok()) return BadConfig(program, flags.status());
-  if (flags->help) return Print(FlagsUsage(program));
-  if (flags->help_config) return Print(FormatSchema());
+  if (flags->help) return Print(config::FlagsUsage(program));
+  if (flags->help_config) return Print(config::FormatSchema());
   if (flags->version) return Print(absl::StrFormat("%s (grove %s)\n", program, kVersion));
   absl::StatusOr<config::v1::Config> config = ReadConfig(*flags, application);
   if (!config.ok()) return BadConfig(program, config.status());
   if (flags->check) return Print(absl::StrCat(program, ": the configuration is good\n"));
   const char* search_path = getenv("PATH");
-  absl::StatusOr<std::string> control = FindControlBinary(
+  absl::StatusOr<std::string> control = process::FindControlBinary(
       flags->control_binary, OwnPath(), search_path != nullptr ? search_path : "");
   if (!control.ok()) return BadConfig(program, control.status());
 
   StartLog(program, config->log());
   RaiseDescriptorLimit();
-  ProcessTitle title(argc, argv);
-  return Supervisor::Run({.config = *config,
-                          .control_binary = *control,
-                          .title = title,
-                          .run_worker =
-                              [&](const WorkerInheritance& inheritance, Scoreboard& scoreboard) {
-                                return RunWorker(inheritance, *config, application, scoreboard);
-                              },
-                          .check_files = [&] { return CheckIngresses(*config); }});
+  process::ProcessTitle title(argc, argv);
+  return supervisor::Supervisor::Run(
+      {.config = *config,
+       .control_binary = *control,
+       .title = title,
+       .run_worker =
+           [&](const process::WorkerInheritance& inheritance, metrics::Scoreboard& scoreboard) {
+             return worker::RunWorker(inheritance, *config, application, scoreboard);
+           },
+       .check_files = [&] { return CheckIngresses(*config); }});
 }
 
 }  // namespace grove

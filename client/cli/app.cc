@@ -9,7 +9,7 @@
 #include "client/cli/error_line.h"
 #include "client/cli/verbs.h"
 
-namespace grove {
+namespace grove::client::cli {
 namespace {
 
 constexpr absl::Duration kCallTimeout = absl::Seconds(30);
@@ -162,4 +162,4 @@ int RunApp(const std::vector<std::string>& line, Shell& shell) {
   return Report(name, RunVerb(request, command), command.address, shell);
 }
 
-}  // namespace grove
+}  // namespace grove::client::cli

@@ -8,7 +8,7 @@
 
 #include "client/cli/command.h"
 
-namespace grove {
+namespace grove::client::cli {
 
 inline constexpr int kExitSuccess = 0;
 inline constexpr int kExitFailure = 1;
@@ -17,6 +17,6 @@ inline constexpr int kExitUsage = 2;
 // `line` without the program's name.
 int RunApp(const std::vector<std::string>& line, Shell& shell);
 
-}  // namespace grove
+}  // namespace grove::client::cli
 
 #endif  // GROVE_CLIENT_CLI_APP_H_

@@ -15,7 +15,7 @@
 #include "client/cli/verbs.h"
 #include "client/fake_grove.h"
 
-namespace grove {
+namespace grove::client::cli {
 namespace {
 
 // Runs grovectl against a server of its own.
@@ -250,4 +250,4 @@ TEST(ManPage, ExplainsEveryVerbAndFlag) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::client::cli

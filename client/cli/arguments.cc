@@ -7,7 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
-namespace grove {
+namespace grove::client::cli {
 namespace {
 
 constexpr char kUsagePayload[] = "grove.cli/usage";
@@ -172,4 +172,4 @@ bool IsUsageError(const absl::Status& status) {
   return status.GetPayload(kUsagePayload).has_value();
 }
 
-}  // namespace grove
+}  // namespace grove::client::cli

@@ -15,7 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
-namespace grove {
+namespace grove::client::cli {
 
 struct FlagSpec {
   std::string name;
@@ -67,6 +67,6 @@ std::string NearestName(absl::string_view typed, const std::vector<std::string>&
 absl::Status UsageError(absl::string_view message);
 bool IsUsageError(const absl::Status& status);
 
-}  // namespace grove
+}  // namespace grove::client::cli
 
 #endif  // GROVE_CLIENT_CLI_ARGUMENTS_H_

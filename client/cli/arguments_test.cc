@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace grove {
+namespace grove::client::cli {
 namespace {
 
 const std::vector<FlagSpec> kFlags = {
@@ -63,4 +63,4 @@ TEST(NearestName, StaysWithinAThirdOfTheName) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::client::cli

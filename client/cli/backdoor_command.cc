@@ -13,7 +13,7 @@
 #include "client/cli/names.h"
 #include "client/cli/text.h"
 
-namespace grove {
+namespace grove::client::cli {
 namespace {
 
 constexpr size_t kReadBytes = 16 * 1024;
@@ -153,4 +153,4 @@ absl::Status RunBackdoor(Command& command) {
   return input.ok() ? result : input;
 }
 
-}  // namespace grove
+}  // namespace grove::client::cli

@@ -11,7 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/cli/json_view.h"
 
-namespace grove {
+namespace grove::client::cli {
 
 void Print(Command& command, const nlohmann::ordered_json& json,
            const std::function<std::string()>& table) {
@@ -80,4 +80,4 @@ absl::StatusOr<std::string> ReadWholeFile(const std::string& path, size_t bytes_
   return absl::Status(text.status().code(), absl::StrCat(path, ": ", text.status().message()));
 }
 
-}  // namespace grove
+}  // namespace grove::client::cli

@@ -16,7 +16,7 @@
 #include "client/cli/arguments.h"
 #include "client/client.h"
 
-namespace grove {
+namespace grove::client::cli {
 
 // The process's surroundings; tests bring their own.
 struct Shell {
@@ -83,6 +83,6 @@ absl::Status RunVersion(Command& command);
 absl::Status RunHelp(Command& command);
 absl::Status RunCompletion(Command& command);
 
-}  // namespace grove
+}  // namespace grove::client::cli
 
 #endif  // GROVE_CLIENT_CLI_COMMAND_H_

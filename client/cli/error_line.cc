@@ -7,7 +7,7 @@
 #include "client/cli/text.h"
 #include "client/status_details.h"
 
-namespace grove {
+namespace grove::client::cli {
 namespace {
 
 // What the server adds in BadRequest and QuotaFailure, unless the message says it already.
@@ -91,4 +91,4 @@ std::string ErrorLine(absl::string_view verb, const absl::Status& status,
   return line + DescribeError(status);
 }
 
-}  // namespace grove
+}  // namespace grove::client::cli

@@ -8,7 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 
-namespace grove {
+namespace grove::client::cli {
 
 // The message with the code, the server's reason, wrong fields and retry delay; on one line,
 // harmless to a terminal.
@@ -19,6 +19,6 @@ std::string DescribeError(const absl::Status& status);
 std::string ErrorLine(absl::string_view verb, const absl::Status& status,
                       absl::string_view address);
 
-}  // namespace grove
+}  // namespace grove::client::cli
 
 #endif  // GROVE_CLIENT_CLI_ERROR_LINE_H_

@@ -5,7 +5,7 @@
 #include "client/cli/arguments.h"
 #include "client/status_details.h"
 
-namespace grove {
+namespace grove::client::cli {
 namespace {
 
 constexpr char kAddress[] = "127.0.0.1:8091";
@@ -55,4 +55,4 @@ TEST(ErrorLine, WrongUsagePointsToTheHelp) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::client::cli

@@ -8,7 +8,7 @@
 #include "client/cli/text.h"
 #include "client/cli/verbs.h"
 
-namespace grove {
+namespace grove::client::cli {
 namespace {
 
 constexpr char kVersion[] = "0.1.0";
@@ -127,4 +127,4 @@ absl::Status RunCompletion(Command& command) {
   return absl::OkStatus();
 }
 
-}  // namespace grove
+}  // namespace grove::client::cli

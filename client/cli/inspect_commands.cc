@@ -6,7 +6,7 @@
 #include "client/cli/names.h"
 #include "client/cli/render.h"
 
-namespace grove {
+namespace grove::client::cli {
 namespace {
 
 // Queues, pools, workers and functions are few: a list that reaches this is cut.
@@ -142,4 +142,4 @@ absl::Status RunFunctions(Command& command) {
   return CheckComplete(*functions);
 }
 
-}  // namespace grove
+}  // namespace grove::client::cli

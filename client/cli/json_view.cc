@@ -13,7 +13,7 @@
 #include "google/rpc/status.pb.h"
 #include "grove/v1/task_service.pb.h"
 
-namespace grove {
+namespace grove::client::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -193,4 +193,4 @@ std::string RenderYaml(const nlohmann::ordered_json& json) {
   return out;
 }
 
-}  // namespace grove
+}  // namespace grove::client::cli

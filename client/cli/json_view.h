@@ -13,7 +13,7 @@
 
 #include "google/protobuf/message.h"
 
-namespace grove {
+namespace grove::client::cli {
 
 nlohmann::ordered_json ToJson(const google::protobuf::Message& message);
 
@@ -21,6 +21,6 @@ std::string RenderJson(const nlohmann::ordered_json& json);
 
 std::string RenderYaml(const nlohmann::ordered_json& json);
 
-}  // namespace grove
+}  // namespace grove::client::cli
 
 #endif  // GROVE_CLIENT_CLI_JSON_VIEW_H_

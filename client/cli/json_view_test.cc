@@ -4,7 +4,7 @@
 
 #include "grove/v1/task_service.pb.h"
 
-namespace grove {
+namespace grove::client::cli {
 namespace {
 
 v1::Task EndedTask(const std::string& output) {
@@ -67,4 +67,4 @@ TEST(RenderYaml, NestsListsAndObjects) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::client::cli

@@ -10,7 +10,7 @@
 #include "absl/strings/strip.h"
 #include "client/cli/arguments.h"
 
-namespace grove {
+namespace grove::client::cli {
 namespace {
 
 using Segments = std::vector<std::string>;
@@ -127,4 +127,4 @@ std::string ShortTaskName(absl::string_view name) {
   return absl::StrCat(segments[3], "/", segments[5]);
 }
 
-}  // namespace grove
+}  // namespace grove::client::cli

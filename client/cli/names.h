@@ -10,7 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
-namespace grove {
+namespace grove::client::cli {
 
 // "acme" or "tenants/acme" -> "tenants/acme"; "-" names all tenants.
 absl::StatusOr<std::string> TenantName(absl::string_view typed);
@@ -40,6 +40,6 @@ std::string ShortName(absl::string_view name);
 // "QUEUE/ID" of a task's resource name: short, and still accepted by TaskName for the tenant.
 std::string ShortTaskName(absl::string_view name);
 
-}  // namespace grove
+}  // namespace grove::client::cli
 
 #endif  // GROVE_CLIENT_CLI_NAMES_H_

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace grove {
+namespace grove::client::cli {
 namespace {
 
 TEST(TaskName, CompletesShortForms) {
@@ -52,4 +52,4 @@ TEST(ShortTaskName, IsAcceptedByTaskName) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::client::cli

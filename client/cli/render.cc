@@ -13,7 +13,7 @@
 #include "client/client.h"
 #include "client/status_details.h"
 
-namespace grove {
+namespace grove::client::cli {
 namespace {
 
 std::string ErrorText(const google::rpc::Status& error) {
@@ -223,4 +223,4 @@ std::string RenderFunctions(const List<v1::Function>& functions, const View& vie
   return table.Render(view.columns);
 }
 
-}  // namespace grove
+}  // namespace grove::client::cli

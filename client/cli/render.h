@@ -16,7 +16,7 @@
 #include "grove/v1/task_service.pb.h"
 #include "grove/v1/worker_service.pb.h"
 
-namespace grove {
+namespace grove::client::cli {
 
 struct View {
   absl::Time now;
@@ -39,6 +39,6 @@ std::string RenderFunctions(const List<v1::Function>& functions, const View& vie
 // "SUCCEEDED".
 std::string StateName(v1::TaskState state);
 
-}  // namespace grove
+}  // namespace grove::client::cli
 
 #endif  // GROVE_CLIENT_CLI_RENDER_H_

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace grove {
+namespace grove::client::cli {
 namespace {
 
 const View kView{absl::FromUnixSeconds(1000), std::nullopt};
@@ -69,4 +69,4 @@ TEST(RenderStacks, ShowsAFiberPerBlockWithItsFunctions) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::client::cli

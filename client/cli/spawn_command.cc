@@ -17,7 +17,7 @@
 #include "client/cli/text.h"
 #include "client/status_details.h"
 
-namespace grove {
+namespace grove::client::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -273,4 +273,4 @@ absl::Status RunSpawn(Command& command) {
   return SpawnOne(command, request);
 }
 
-}  // namespace grove
+}  // namespace grove::client::cli

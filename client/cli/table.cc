@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/cli/text.h"
 
-namespace grove {
+namespace grove::client::cli {
 namespace {
 
 constexpr size_t kGap = 2;
@@ -74,4 +74,4 @@ std::string RenderFields(const std::vector<std::pair<std::string, std::string>>&
   return out;
 }
 
-}  // namespace grove
+}  // namespace grove::client::cli

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace grove {
+namespace grove::client::cli {
 
 class Table {
  public:
@@ -30,6 +30,6 @@ class Table {
 // "name: value" lines, aligned, for one object. Pairs with an empty value are left out.
 std::string RenderFields(const std::vector<std::pair<std::string, std::string>>& fields);
 
-}  // namespace grove
+}  // namespace grove::client::cli
 
 #endif  // GROVE_CLIENT_CLI_TABLE_H_

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace grove {
+namespace grove::client::cli {
 namespace {
 
 TEST(Table, AlignsColumnsUnderTheirHeader) {
@@ -31,4 +31,4 @@ TEST(RenderFields, LeavesOutEmptyOnes) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::client::cli

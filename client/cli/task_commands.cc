@@ -16,7 +16,7 @@
 #include "client/cli/text.h"
 #include "client/status_details.h"
 
-namespace grove {
+namespace grove::client::cli {
 namespace {
 
 constexpr int64_t kListedTasks = 100;
@@ -173,4 +173,4 @@ absl::Status RunCancel(Command& command) {
   return Summarize(failures, names->size());
 }
 
-}  // namespace grove
+}  // namespace grove::client::cli

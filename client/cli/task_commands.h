@@ -8,7 +8,7 @@
 #include "absl/time/time.h"
 #include "grove/v1/task_service.pb.h"
 
-namespace grove {
+namespace grove::client::cli {
 
 // OK only for a SUCCEEDED task. Otherwise the task's own error, or that it has not ended after
 // `waited`.
@@ -17,6 +17,6 @@ absl::Status OutcomeOf(const v1::Task& task, absl::Duration waited);
 // The same code and details, with `prefix` before the message.
 absl::Status PrefixedStatus(const absl::Status& status, absl::string_view prefix);
 
-}  // namespace grove
+}  // namespace grove::client::cli
 
 #endif  // GROVE_CLIENT_CLI_TASK_COMMANDS_H_

@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
-namespace grove {
+namespace grove::client::cli {
 namespace {
 
 struct Character {
@@ -158,4 +158,4 @@ std::string ShortEnumName(const google::protobuf::EnumDescriptor& type, int numb
                                                  : value->name();
 }
 
-}  // namespace grove
+}  // namespace grove::client::cli

@@ -15,7 +15,7 @@
 #include "google/protobuf/duration.pb.h"
 #include "google/protobuf/timestamp.pb.h"
 
-namespace grove {
+namespace grove::client::cli {
 
 // On one line and harmless to a terminal: control and direction characters and bytes that are not
 // UTF-8 are escaped.
@@ -45,6 +45,6 @@ absl::Time ToTime(const google::protobuf::Timestamp& time);
 // is unknown.
 std::string ShortEnumName(const google::protobuf::EnumDescriptor& type, int number);
 
-}  // namespace grove
+}  // namespace grove::client::cli
 
 #endif  // GROVE_CLIENT_CLI_TEXT_H_

@@ -4,7 +4,7 @@
 
 #include "grove/v1/task_service.pb.h"
 
-namespace grove {
+namespace grove::client::cli {
 namespace {
 
 google::protobuf::Timestamp At(int64_t seconds) {
@@ -63,4 +63,4 @@ TEST(ShortEnumName, DropsTheTypesPrefix) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::client::cli

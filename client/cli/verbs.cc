@@ -1,6 +1,6 @@
 #include "client/cli/verbs.h"
 
-namespace grove {
+namespace grove::client::cli {
 namespace {
 
 constexpr size_t kTasksMax = 10000;
@@ -210,4 +210,4 @@ const Verb* FindVerb(absl::string_view name) {
   return nullptr;
 }
 
-}  // namespace grove
+}  // namespace grove::client::cli

@@ -12,7 +12,7 @@
 #include "client/cli/arguments.h"
 #include "client/cli/command.h"
 
-namespace grove {
+namespace grove::client::cli {
 
 struct Verb {
   // One word, or two ("pools resize").
@@ -43,6 +43,6 @@ std::string HelpText(const Verb& verb);
 // A script that makes bash complete verbs and flags.
 std::string BashCompletion();
 
-}  // namespace grove
+}  // namespace grove::client::cli
 
 #endif  // GROVE_CLIENT_CLI_VERBS_H_

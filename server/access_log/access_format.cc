@@ -8,7 +8,7 @@
 #include "nlohmann/json.hpp"
 #include "server/config/near_match.h"
 
-namespace grove {
+namespace grove::access_log {
 namespace {
 
 absl::Status Wrong(size_t at, std::string_view what) {
@@ -22,7 +22,7 @@ absl::Status UnknownKey(size_t at, std::string_view name) {
     names.emplace_back(key.name);
     all.append(all.empty() ? "" : ", ").append(key.name);
   }
-  const std::string near = NearMatch(std::string(name), names);
+  const std::string near = config::NearMatch(std::string(name), names);
   return Wrong(at, absl::StrFormat("no key '%s'; %s", name,
                                    near.empty() ? "the keys are " + all
                                                 : absl::StrCat("did you mean '", near, "'?")));
@@ -164,4 +164,4 @@ void AccessFormat::Append(const http::AccessEntry& entry, absl::Time now, std::s
   line += '\n';
 }
 
-}  // namespace grove
+}  // namespace grove::access_log

@@ -15,7 +15,7 @@
 #include "absl/time/time.h"
 #include "server/access_log/access_value.h"
 
-namespace grove {
+namespace grove::access_log {
 
 // eventlet.wsgi's own.
 inline constexpr std::string_view kDefaultAccessFormat =
@@ -52,6 +52,6 @@ class AccessFormat {
   std::vector<Piece> pieces_;
 };
 
-}  // namespace grove
+}  // namespace grove::access_log
 
 #endif  // GROVE_SERVER_ACCESS_LOG_ACCESS_FORMAT_H_

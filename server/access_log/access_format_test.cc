@@ -3,7 +3,7 @@
 #include "gmock/gmock.h"
 #include "nlohmann/json.hpp"
 
-namespace grove {
+namespace grove::access_log {
 namespace {
 
 using ::testing::HasSubstr;
@@ -144,4 +144,4 @@ TEST_F(AccessFormatTest, JsonStaysJsonWhateverClientsSend) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::access_log

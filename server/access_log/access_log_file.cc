@@ -3,7 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 
-namespace grove {
+namespace grove::access_log {
 
 absl::StatusOr<AccessFormat> AccessFormatOf(const config::v1::AccessLog& config) {
   if (config.json()) {
@@ -39,4 +39,4 @@ void AccessLogFile::Note(const http::AccessEntry& entry) {
   writer_->Append(line_);
 }
 
-}  // namespace grove
+}  // namespace grove::access_log

@@ -12,7 +12,7 @@
 #include "server/access_log/line_writer.h"
 #include "server/http/handler/access_log.h"
 
-namespace grove {
+namespace grove::access_log {
 
 // The form that the config asks for. kInvalidArgument, "http.access_log.format: …".
 absl::StatusOr<AccessFormat> AccessFormatOf(const config::v1::AccessLog& config);
@@ -34,6 +34,6 @@ class AccessLogFile final : public http::AccessLog {
   std::string line_;  // keeps its memory from one to the next
 };
 
-}  // namespace grove
+}  // namespace grove::access_log
 
 #endif  // GROVE_SERVER_ACCESS_LOG_ACCESS_LOG_FILE_H_

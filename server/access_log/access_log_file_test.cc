@@ -12,7 +12,7 @@
 #include "nlohmann/json.hpp"
 #include "server/http/serving/server_fixture.h"
 
-namespace grove {
+namespace grove::access_log {
 namespace {
 
 using http::Client;
@@ -218,4 +218,4 @@ TEST(AccessLogConfig, WithoutAFileThereIsNone) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::access_log

@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace grove {
+namespace grove::access_log {
 namespace {
 
 using Line = AccessLine;
@@ -115,4 +115,4 @@ const AccessKey* FindAccessKey(std::string_view name) {
   return found == std::end(kKeys) ? nullptr : found;
 }
 
-}  // namespace grove
+}  // namespace grove::access_log

@@ -14,7 +14,7 @@
 #include "absl/types/span.h"
 #include "server/http/handler/access_log.h"
 
-namespace grove {
+namespace grove::access_log {
 
 // A text, a whole number, seconds, or whether.
 using AccessValue = std::variant<std::string_view, uint64_t, double, bool>;
@@ -40,6 +40,6 @@ absl::Span<const AccessKey> AccessKeys();
 // Null if there is none of that name.
 const AccessKey* FindAccessKey(std::string_view name);
 
-}  // namespace grove
+}  // namespace grove::access_log
 
 #endif  // GROVE_SERVER_ACCESS_LOG_ACCESS_VALUE_H_

@@ -18,7 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/log.h"
 
-namespace grove {
+namespace grove::access_log {
 namespace {
 
 constexpr mode_t kMode = 0640;
@@ -238,4 +238,4 @@ const LineWriterStats& LineWriter::stats() const {
   return shared_->stats;
 }
 
-}  // namespace grove
+}  // namespace grove::access_log

@@ -17,7 +17,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 
-namespace grove {
+namespace grove::access_log {
 
 // A line is in the file this much later, if that takes them; many lines go in one call.
 inline constexpr absl::Duration kLineGatherTime = absl::Milliseconds(50);
@@ -63,6 +63,6 @@ class LineWriter {
   bool started_ = false;
 };
 
-}  // namespace grove
+}  // namespace grove::access_log
 
 #endif  // GROVE_SERVER_ACCESS_LOG_LINE_WRITER_H_

@@ -12,7 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
-namespace grove {
+namespace grove::access_log {
 namespace {
 
 // Nothing waits so long; only a bug does.
@@ -151,4 +151,4 @@ TEST_F(LineWriterTest, APathThatCannotBeOpenedIsAnError) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::access_log

@@ -5,13 +5,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
-namespace grove {
+namespace grove::admin {
 
-absl::Status CheckLive(const Scoreboard& scoreboard, int64_t now_monotonic_ns) {
+absl::Status CheckLive(const metrics::Scoreboard& scoreboard, int64_t now_monotonic_ns) {
   std::vector<std::string> stuck;
   for (int worker = 0; worker < scoreboard.workers(); ++worker) {
-    const WorkerSlot& slot = scoreboard.slot(worker);
-    if (slot.state.load() != SlotState::kReady) continue;
+    const metrics::WorkerSlot& slot = scoreboard.slot(worker);
+    if (slot.state.load() != metrics::SlotState::kReady) continue;
     const absl::Duration age = absl::Nanoseconds(now_monotonic_ns - slot.last_turn_ns.load());
     if (age <= kStuckAfter) return absl::OkStatus();
     stuck.push_back(absl::StrCat("worker ", worker, ": its hub has not turned for ",
@@ -21,12 +21,12 @@ absl::Status CheckLive(const Scoreboard& scoreboard, int64_t now_monotonic_ns) {
   return absl::UnavailableError(absl::StrJoin(stuck, "\n"));
 }
 
-absl::Status CheckReady(const Scoreboard& scoreboard, const ReadinessInput& input) {
+absl::Status CheckReady(const metrics::Scoreboard& scoreboard, const ReadinessInput& input) {
   if (input.draining) return absl::UnavailableError("draining");
   if (!input.serving) return absl::UnavailableError("starting");
   bool any_ready = false;
   for (int worker = 0; worker < scoreboard.workers(); ++worker) {
-    if (scoreboard.slot(worker).state.load() != SlotState::kReady) continue;
+    if (scoreboard.slot(worker).state.load() != metrics::SlotState::kReady) continue;
     any_ready = true;
     const size_t index = static_cast<size_t>(worker);
     if (index < input.linked.size() && input.linked[index]) return absl::OkStatus();
@@ -35,4 +35,4 @@ absl::Status CheckReady(const Scoreboard& scoreboard, const ReadinessInput& inpu
                                           : "no worker is ready");
 }
 
-}  // namespace grove
+}  // namespace grove::admin

@@ -12,14 +12,14 @@
 #include "absl/time/time.h"
 #include "server/metrics/scoreboard.h"
 
-namespace grove {
+namespace grove::admin {
 
 // A hub that waits for nothing still turns every second, for its numbers. Ten times that is no
 // delay by load.
 inline constexpr absl::Duration kStuckAfter = absl::Seconds(10);
 
 // UNAVAILABLE naming the workers whose hubs do not turn, if none of the ready ones' does.
-absl::Status CheckLive(const Scoreboard& scoreboard, int64_t now_monotonic_ns);
+absl::Status CheckLive(const metrics::Scoreboard& scoreboard, int64_t now_monotonic_ns);
 
 struct ReadinessInput {
   bool serving = false;
@@ -29,8 +29,8 @@ struct ReadinessInput {
 };
 
 // UNAVAILABLE with the reason unless control serves, does not drain, and a ready worker is linked.
-absl::Status CheckReady(const Scoreboard& scoreboard, const ReadinessInput& input);
+absl::Status CheckReady(const metrics::Scoreboard& scoreboard, const ReadinessInput& input);
 
-}  // namespace grove
+}  // namespace grove::admin
 
 #endif  // GROVE_SERVER_ADMIN_HEALTH_H_

@@ -3,32 +3,32 @@
 #include "absl/strings/match.h"
 #include "gtest/gtest.h"
 
-namespace grove {
+namespace grove::admin {
 namespace {
 
 constexpr int64_t kNow = 100'000'000'000;
 
 class HealthTest : public testing::Test {
  protected:
-  void SetWorker(int worker, SlotState state, absl::Duration turn_age) {
+  void SetWorker(int worker, metrics::SlotState state, absl::Duration turn_age) {
     board_.slot(worker).state = state;
     board_.slot(worker).last_turn_ns = kNow - absl::ToInt64Nanoseconds(turn_age);
   }
 
-  Scoreboard board_ = *Scoreboard::Create(2);
+  metrics::Scoreboard board_ = *metrics::Scoreboard::Create(2);
 };
 
 TEST_F(HealthTest, LiveWhileOneReadyHubTurns) {
-  SetWorker(0, SlotState::kReady, absl::Seconds(60));
-  SetWorker(1, SlotState::kReady, absl::Seconds(1));
+  SetWorker(0, metrics::SlotState::kReady, absl::Seconds(60));
+  SetWorker(1, metrics::SlotState::kReady, absl::Seconds(1));
   EXPECT_TRUE(CheckLive(board_, kNow).ok());
 }
 
 TEST_F(HealthTest, NotLiveWhenAllReadyHubsAreStuck) {
-  SetWorker(0, SlotState::kReady, kStuckAfter);
-  SetWorker(1, SlotState::kDown, absl::Seconds(99));
+  SetWorker(0, metrics::SlotState::kReady, kStuckAfter);
+  SetWorker(1, metrics::SlotState::kDown, absl::Seconds(99));
   EXPECT_TRUE(CheckLive(board_, kNow).ok());
-  SetWorker(0, SlotState::kReady, kStuckAfter + absl::Nanoseconds(1));
+  SetWorker(0, metrics::SlotState::kReady, kStuckAfter + absl::Nanoseconds(1));
   const absl::Status status = CheckLive(board_, kNow);
   EXPECT_TRUE(absl::IsUnavailable(status));
   EXPECT_TRUE(absl::StrContains(status.message(), "worker 0"));
@@ -36,26 +36,26 @@ TEST_F(HealthTest, NotLiveWhenAllReadyHubsAreStuck) {
 }
 
 TEST_F(HealthTest, LiveWhileNoWorkerIsReadyYet) {
-  SetWorker(0, SlotState::kStarting, absl::Seconds(60));
+  SetWorker(0, metrics::SlotState::kStarting, absl::Seconds(60));
   EXPECT_TRUE(CheckLive(board_, kNow).ok());
 }
 
 TEST_F(HealthTest, ReadyNeedsAReadyAndLinkedWorker) {
-  SetWorker(0, SlotState::kReady, absl::ZeroDuration());
+  SetWorker(0, metrics::SlotState::kReady, absl::ZeroDuration());
   EXPECT_TRUE(CheckReady(board_, {.serving = true, .linked = {true, false}}).ok());
   EXPECT_EQ(CheckReady(board_, {.serving = true, .linked = {false, true}}).message(),
             "no ready worker is linked to control");
-  SetWorker(0, SlotState::kDraining, absl::ZeroDuration());
+  SetWorker(0, metrics::SlotState::kDraining, absl::ZeroDuration());
   EXPECT_EQ(CheckReady(board_, {.serving = true, .linked = {true, true}}).message(),
             "no worker is ready");
 }
 
 TEST_F(HealthTest, NotReadyBeforeServingNorWhileDraining) {
-  SetWorker(0, SlotState::kReady, absl::ZeroDuration());
+  SetWorker(0, metrics::SlotState::kReady, absl::ZeroDuration());
   EXPECT_EQ(CheckReady(board_, {.serving = false, .linked = {true}}).message(), "starting");
   EXPECT_EQ(CheckReady(board_, {.serving = true, .draining = true, .linked = {true}}).message(),
             "draining");
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::admin

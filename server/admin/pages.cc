@@ -6,7 +6,7 @@
 #include "runtime/hub/check.h"
 #include "server/version.h"
 
-namespace grove {
+namespace grove::admin {
 namespace {
 
 constexpr char kPlain[] = "text/plain; charset=utf-8";
@@ -53,4 +53,4 @@ http::Router AdminRouter(AdminSources sources) {
   return router;
 }
 
-}  // namespace grove
+}  // namespace grove::admin

@@ -10,7 +10,7 @@
 #include "absl/status/status.h"
 #include "server/http/handler/router.h"
 
-namespace grove {
+namespace grove::admin {
 
 struct AdminSources {
   // The text, and its content type.
@@ -23,6 +23,6 @@ struct AdminSources {
 
 http::Router AdminRouter(AdminSources sources);
 
-}  // namespace grove
+}  // namespace grove::admin
 
 #endif  // GROVE_SERVER_ADMIN_PAGES_H_

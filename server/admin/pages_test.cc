@@ -3,7 +3,7 @@
 #include "absl/strings/match.h"
 #include "gtest/gtest.h"
 
-namespace grove {
+namespace grove::admin {
 namespace {
 
 class RecordingSink final : public http::ResponseSink {
@@ -75,4 +75,4 @@ TEST_F(PagesTest, IndexNamesThePagesAndOthersAreNotFound) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::admin

@@ -10,7 +10,7 @@
 #include "runtime/hub/timeout.h"
 #include "server/backdoor/lua_session.h"
 
-namespace grove {
+namespace grove::backdoor {
 namespace {
 
 constexpr absl::Duration kWriteTimeout = absl::Seconds(30);
@@ -120,4 +120,4 @@ void ServeBackdoor(Socket socket, const BackdoorLimits& limits,
   }
 }
 
-}  // namespace grove
+}  // namespace grove::backdoor

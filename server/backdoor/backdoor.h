@@ -20,7 +20,7 @@
 #include "grove/config/v1/config.pb.h"
 #include "runtime/io/socket.h"
 
-namespace grove {
+namespace grove::backdoor {
 
 using BackdoorValue = std::variant<bool, int64_t, double, std::string>;
 // Names and values of one thing.
@@ -57,6 +57,6 @@ inline constexpr size_t kBackdoorChunkMaxBytes = 64 * 1024;
 void ServeBackdoor(Socket socket, const BackdoorLimits& limits,
                    const BackdoorEnvironment& environment);
 
-}  // namespace grove
+}  // namespace grove::backdoor
 
 #endif  // GROVE_SERVER_BACKDOOR_BACKDOOR_H_

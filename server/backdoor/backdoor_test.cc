@@ -10,7 +10,7 @@
 #include "runtime/hub/hub.h"
 #include "server/backdoor/lua_sandbox.h"
 
-namespace grove {
+namespace grove::backdoor {
 namespace {
 
 using ::testing::ElementsAre;
@@ -304,4 +304,4 @@ TEST(BackdoorLimits, TakesDefaultsForZeros) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::backdoor

@@ -12,7 +12,7 @@
 #include "runtime/watch/wait_graph.h"
 #include "server/backdoor/lua_session.h"
 
-namespace grove {
+namespace grove::backdoor {
 namespace {
 
 constexpr lua_Integer kFibersDefault = 1000;
@@ -289,4 +289,4 @@ void OpenInspection(lua_State* lua) {
   lua_pop(lua, 1);
 }
 
-}  // namespace grove
+}  // namespace grove::backdoor

@@ -10,7 +10,7 @@
 
 #include "runtime/hub/fiber.h"
 
-namespace grove {
+namespace grove::backdoor {
 
 // May raise Lua errors (memory): call protected.
 void OpenInspection(lua_State* lua);
@@ -18,6 +18,6 @@ void OpenInspection(lua_State* lua);
 // "" unless parked; "read fd 7", "timer", … (see WaitForText)
 std::string WaitText(const Fiber& fiber);
 
-}  // namespace grove
+}  // namespace grove::backdoor
 
 #endif  // GROVE_SERVER_BACKDOOR_INSPECT_H_

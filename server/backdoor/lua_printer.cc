@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
-namespace grove {
+namespace grove::backdoor {
 namespace {
 
 constexpr int kStackSlots = 4;
@@ -176,4 +176,4 @@ void AppendValue(lua_State* lua, int index, size_t bytes_max, std::string& out) 
   }
 }
 
-}  // namespace grove
+}  // namespace grove::backdoor

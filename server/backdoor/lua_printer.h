@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-namespace grove {
+namespace grove::backdoor {
 
 inline constexpr int kPrintDepthMax = 4;
 inline constexpr int kPrintEntriesMax = 1000;  // of one table
@@ -21,6 +21,6 @@ void AppendValue(lua_State* lua, int index, size_t bytes_max, std::string& out);
 // Control characters (but newline and tab) as \xNN.
 std::string EscapeControls(std::string_view text);
 
-}  // namespace grove
+}  // namespace grove::backdoor
 
 #endif  // GROVE_SERVER_BACKDOOR_LUA_PRINTER_H_

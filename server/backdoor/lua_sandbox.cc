@@ -5,7 +5,7 @@
 
 #include "server/backdoor/lua_session.h"
 
-namespace grove {
+namespace grove::backdoor {
 namespace {
 
 // About 0.1 s, in which no other fiber runs.
@@ -213,4 +213,4 @@ void OpenSandbox(lua_State* lua) {
   lua_settop(lua, 0);
 }
 
-}  // namespace grove
+}  // namespace grove::backdoor

@@ -10,7 +10,7 @@
 #include <lua.hpp>
 #include <string_view>
 
-namespace grove {
+namespace grove::backdoor {
 
 // May raise Lua errors (memory): call protected.
 void OpenSandbox(lua_State* lua);
@@ -19,6 +19,6 @@ void OpenSandbox(lua_State* lua);
 // and forth, and a pattern of k repetitions may take n^(k+1) of them.
 double PatternStepsMax(size_t subject_bytes, std::string_view pattern);
 
-}  // namespace grove
+}  // namespace grove::backdoor
 
 #endif  // GROVE_SERVER_BACKDOOR_LUA_SANDBOX_H_

@@ -10,7 +10,7 @@
 #include "server/backdoor/lua_printer.h"
 #include "server/backdoor/lua_sandbox.h"
 
-namespace grove {
+namespace grove::backdoor {
 namespace {
 
 // Between two looks at the budgets, and the longest a line keeps others from running. One
@@ -186,4 +186,4 @@ void LuaSession::PrintError(int status) {
   if (!output_full_) Print(text);
 }
 
-}  // namespace grove
+}  // namespace grove::backdoor

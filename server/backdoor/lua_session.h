@@ -18,7 +18,7 @@
 #include "runtime/hub/clock.h"
 #include "server/backdoor/backdoor.h"
 
-namespace grove {
+namespace grove::backdoor {
 
 class LuaSession {
  public:
@@ -88,6 +88,6 @@ class LuaSession {
   MonotonicNanos deadline_ = 0;
 };
 
-}  // namespace grove
+}  // namespace grove::backdoor
 
 #endif  // GROVE_SERVER_BACKDOOR_LUA_SESSION_H_

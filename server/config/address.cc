@@ -14,7 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 
-namespace grove {
+namespace grove::config {
 namespace {
 
 using Bytes = std::array<uint8_t, 16>;
@@ -327,4 +327,4 @@ bool IsPublicAddress(const sockaddr* address) {
          !InAny(host.bytes, std::begin(kSpecial6), std::end(kSpecial6));
 }
 
-}  // namespace grove
+}  // namespace grove::config

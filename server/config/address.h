@@ -18,7 +18,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
-namespace grove {
+namespace grove::config {
 
 // sun_path holds this many bytes beside its closing NUL.
 inline constexpr size_t kUnixPathMax = sizeof(sockaddr_un::sun_path) - 1;
@@ -87,6 +87,6 @@ class AddressRange {
 // address counts as the IPv4 address in it.
 bool IsPublicAddress(const sockaddr* address);
 
-}  // namespace grove
+}  // namespace grove::config
 
 #endif  // GROVE_SERVER_CONFIG_ADDRESS_H_

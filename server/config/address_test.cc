@@ -9,7 +9,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace grove {
+namespace grove::config {
 namespace {
 
 using ::testing::HasSubstr;
@@ -279,4 +279,4 @@ TEST(IsPublicAddress, RefusesOtherFamilies) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::config

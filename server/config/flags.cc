@@ -33,7 +33,7 @@ ABSL_FLAG(absl::optional<int64_t>, drain_timeout_ms, absl::nullopt,
           "milliseconds to finish requests and tasks after SIGTERM");
 ABSL_FLAG(bool, help_config, false, "print the keys of the config file with their defaults");
 
-namespace grove {
+namespace grove::config {
 namespace {
 
 // The order and the words of --help; what a flag does stands at its definition.
@@ -217,4 +217,4 @@ std::string FlagsUsage(absl::string_view program) {
   return out;
 }
 
-}  // namespace grove
+}  // namespace grove::config

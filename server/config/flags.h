@@ -14,7 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
-namespace grove {
+namespace grove::config {
 
 // What was given on the command line; nullopt where the config file or the default decides.
 struct DaemonFlags {
@@ -46,6 +46,6 @@ absl::StatusOr<DaemonFlags> ParseFlags(int argc, char** argv);
 // What --help prints: each flag with its default, then the flags that the application defined.
 std::string FlagsUsage(absl::string_view program);
 
-}  // namespace grove
+}  // namespace grove::config
 
 #endif  // GROVE_SERVER_CONFIG_FLAGS_H_

@@ -13,7 +13,7 @@
 ABSL_FLAG(int, crawl_depth, 3, "how deep this application crawls");
 ABSL_FLAG(bool, polite, true, "whether it waits");
 
-namespace grove {
+namespace grove::config {
 namespace {
 
 using ::testing::HasSubstr;
@@ -139,4 +139,4 @@ TEST(FlagsUsage, ListsEveryFlagOfTheDaemonAndOfTheApplication) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::config

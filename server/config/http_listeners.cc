@@ -8,7 +8,7 @@
 #include "absl/strings/strip.h"
 #include "server/config/secret.h"
 
-namespace grove {
+namespace grove::config {
 namespace {
 
 using config::v1::Http;
@@ -177,4 +177,4 @@ std::optional<unsigned> ParseUnixMode(absl::string_view text) {
   return mode;
 }
 
-}  // namespace grove
+}  // namespace grove::config

@@ -13,7 +13,7 @@
 #include "grove/config/v1/config.pb.h"
 #include "server/config/address.h"
 
-namespace grove {
+namespace grove::config {
 
 // The name of http.listen's own among the listeners, and of its socket in LISTEN_FDNAMES.
 inline constexpr char kHttpListenName[] = "http";
@@ -38,6 +38,6 @@ bool MayServeAt(const config::v1::Http& http, const config::v1::HttpListener& li
 // "0660" as permission bits; nothing if it is malformed or goes beyond 0777.
 std::optional<unsigned> ParseUnixMode(absl::string_view text);
 
-}  // namespace grove
+}  // namespace grove::config
 
 #endif  // GROVE_SERVER_CONFIG_HTTP_LISTENERS_H_

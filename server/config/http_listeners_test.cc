@@ -9,7 +9,7 @@
 #include "server/config/load.h"
 #include "server/config/resolve.h"
 
-namespace grove {
+namespace grove::config {
 namespace {
 
 std::string File(const std::string& name, mode_t mode) {
@@ -169,4 +169,4 @@ TEST(HttpListeners, EachHasAPlaceForAConnection) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::config

@@ -24,7 +24,7 @@
 #include "server/config/schema.h"
 #include "yaml-cpp/yaml.h"
 
-namespace grove {
+namespace grove::config {
 namespace {
 
 using ::google::protobuf::Descriptor;
@@ -348,4 +348,4 @@ absl::StatusOr<config::v1::Config> LoadConfigFile(const std::string& path) {
   return ParseConfig(text, path);
 }
 
-}  // namespace grove
+}  // namespace grove::config

@@ -15,7 +15,7 @@
 #include "absl/strings/string_view.h"
 #include "grove/config/v1/config.pb.h"
 
-namespace grove {
+namespace grove::config {
 
 // Some ten thousand tenants; a file beyond is not a config file.
 inline constexpr size_t kConfigFileBytesMax = size_t{1} << 20;
@@ -31,6 +31,6 @@ absl::StatusOr<config::v1::Config> LoadConfigFile(const std::string& path);
 // `origin` names the text in errors.
 absl::StatusOr<config::v1::Config> ParseConfig(absl::string_view text, absl::string_view origin);
 
-}  // namespace grove
+}  // namespace grove::config
 
 #endif  // GROVE_SERVER_CONFIG_LOAD_H_

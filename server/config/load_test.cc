@@ -8,7 +8,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace grove {
+namespace grove::config {
 namespace {
 
 using ::testing::HasSubstr;
@@ -187,4 +187,4 @@ TEST(LoadConfigFile, RefusesALargerFile) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::config

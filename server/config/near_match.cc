@@ -6,7 +6,7 @@
 
 #include "absl/strings/ascii.h"
 
-namespace grove {
+namespace grove::config {
 namespace {
 
 // Longer than any name here; it bounds the quadratic work on hostile input.
@@ -56,4 +56,4 @@ std::string NearMatch(absl::string_view typed, const std::vector<std::string>& n
   return nearest;
 }
 
-}  // namespace grove
+}  // namespace grove::config

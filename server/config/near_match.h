@@ -8,12 +8,12 @@
 
 #include "absl/strings/string_view.h"
 
-namespace grove {
+namespace grove::config {
 
 // The nearest of `names` within a third of its length in edits; empty where none is that near.
 // Case, '_' and '-' do not count: "drainTimeoutMs" is "drain_timeout_ms".
 std::string NearMatch(absl::string_view typed, const std::vector<std::string>& names);
 
-}  // namespace grove
+}  // namespace grove::config
 
 #endif  // GROVE_SERVER_CONFIG_NEAR_MATCH_H_

@@ -5,7 +5,7 @@
 
 #include "gtest/gtest.h"
 
-namespace grove {
+namespace grove::config {
 namespace {
 
 const std::vector<std::string>& Names() {
@@ -37,4 +37,4 @@ TEST(NearMatch, FindsNothingForEmptyOrEndlessNames) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::config

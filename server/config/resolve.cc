@@ -21,7 +21,7 @@
 #include "server/config/schema.h"
 #include "server/config/validate.h"
 
-namespace grove {
+namespace grove::config {
 namespace {
 
 using config::v1::Config;
@@ -293,4 +293,4 @@ absl::StatusOr<Config> Resolve(const DaemonFlags& flags, const Config& file) {
   return Resolve(flags, file, Environment::OfThisProcess());
 }
 
-}  // namespace grove
+}  // namespace grove::config

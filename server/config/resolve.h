@@ -13,7 +13,7 @@
 #include "grove/config/v1/config.pb.h"
 #include "server/config/flags.h"
 
-namespace grove {
+namespace grove::config {
 
 // What defaults depend on.
 struct Environment {
@@ -37,6 +37,6 @@ absl::StatusOr<config::v1::Config> Resolve(const DaemonFlags& flags,
 absl::StatusOr<config::v1::Config> Resolve(const DaemonFlags& flags, const config::v1::Config& file,
                                            const Environment& environment);
 
-}  // namespace grove
+}  // namespace grove::config
 
 #endif  // GROVE_SERVER_CONFIG_RESOLVE_H_

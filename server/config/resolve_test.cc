@@ -10,7 +10,7 @@
 #include "google/protobuf/text_format.h"
 #include "gtest/gtest.h"
 
-namespace grove {
+namespace grove::config {
 namespace {
 
 using config::v1::Config;
@@ -337,4 +337,4 @@ TEST(Environment, OfThisProcessHasCpusAndAPlace) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::config

@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
-namespace grove {
+namespace grove::config {
 namespace {
 
 constexpr int64_t kDayMs = 24 * 60 * 60 * 1000;
@@ -273,4 +273,4 @@ std::string FormatSchema() {
   return out;
 }
 
-}  // namespace grove
+}  // namespace grove::config

@@ -12,7 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
-namespace grove {
+namespace grove::config {
 
 struct SchemaRow {
   absl::string_view key;           // "tenants[].queues[].depth_max"
@@ -38,6 +38,6 @@ std::string FormatDefault(const SchemaRow& row);
 // What --help_config prints.
 std::string FormatSchema();
 
-}  // namespace grove
+}  // namespace grove::config
 
 #endif  // GROVE_SERVER_CONFIG_SCHEMA_H_

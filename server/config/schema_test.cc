@@ -9,7 +9,7 @@
 #include "grove/config/v1/config.pb.h"
 #include "gtest/gtest.h"
 
-namespace grove {
+namespace grove::config {
 namespace {
 
 using ::google::protobuf::Descriptor;
@@ -131,4 +131,4 @@ TEST(Schema, PrintsKeyRangeMeaningAndDefault) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::config

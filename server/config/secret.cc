@@ -11,7 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
-namespace grove {
+namespace grove::config {
 namespace {
 
 // Opens a regular file and puts its mode in *mode. The caller closes the descriptor.
@@ -93,4 +93,4 @@ absl::Status CheckReadableFile(const std::string& path) {
   return absl::OkStatus();
 }
 
-}  // namespace grove
+}  // namespace grove::config

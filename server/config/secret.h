@@ -9,7 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-namespace grove {
+namespace grove::config {
 
 // 128 bits, if every byte is random.
 inline constexpr size_t kSecretBytesMin = 16;
@@ -26,6 +26,6 @@ absl::Status CheckPrivateFile(const std::string& path);
 // A readable regular file.
 absl::Status CheckReadableFile(const std::string& path);
 
-}  // namespace grove
+}  // namespace grove::config
 
 #endif  // GROVE_SERVER_CONFIG_SECRET_H_

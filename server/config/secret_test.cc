@@ -8,7 +8,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace grove {
+namespace grove::config {
 namespace {
 
 using ::testing::HasSubstr;
@@ -69,4 +69,4 @@ TEST(CheckPrivateFile, DiffersFromAReadableOneByItsMode) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::config

@@ -17,7 +17,7 @@
 #include "server/config/secret.h"
 #include "server/http/handler/route_pattern.h"
 
-namespace grove {
+namespace grove::config {
 namespace {
 
 using config::v1::Config;
@@ -313,4 +313,4 @@ bool IsPlainText(absl::string_view text) {
   return true;
 }
 
-}  // namespace grove
+}  // namespace grove::config

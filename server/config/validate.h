@@ -12,7 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "grove/config/v1/config.pb.h"
 
-namespace grove {
+namespace grove::config {
 
 // Key -> flag, for the keys whose value came from the command line.
 using FlagOfKey = std::map<std::string, std::string>;
@@ -23,6 +23,6 @@ absl::Status ValidateConfig(const FlagOfKey& flag_of_key, config::v1::Config* co
 // UTF-8 without control characters: anything else ends in a log line, a path or a label.
 bool IsPlainText(absl::string_view text);
 
-}  // namespace grove
+}  // namespace grove::config
 
 #endif  // GROVE_SERVER_CONFIG_VALIDATE_H_

@@ -9,7 +9,7 @@
 #include "server/config/secret.h"
 #include "server/tasks/refusal.h"
 
-namespace grove {
+namespace grove::control {
 namespace {
 
 using config::v1::Token;
@@ -59,7 +59,7 @@ absl::string_view RoleName(Token::Role role) {
 }
 
 absl::Status Unauthenticated(absl::string_view reason, absl::string_view message) {
-  return Refusal(absl::StatusCode::kUnauthenticated, reason, message);
+  return tasks::Refusal(absl::StatusCode::kUnauthenticated, reason, message);
 }
 
 }  // namespace
@@ -86,7 +86,7 @@ absl::StatusOr<Authorizer> Authorizer::Create(const config::v1::Control& config)
     if (token.role() == Token::ROLE_UNSPECIFIED) {
       return absl::InvalidArgumentError(absl::StrCat(where, "has no role; read, write or admin"));
     }
-    absl::StatusOr<std::string> secret = ReadSecretFile(token.secret_file());
+    absl::StatusOr<std::string> secret = config::ReadSecretFile(token.secret_file());
     if (!secret.ok()) {
       return absl::InvalidArgumentError(absl::StrCat(where, secret.status().message()));
     }
@@ -112,10 +112,10 @@ absl::StatusOr<absl::string_view> Authorizer::Authorize(const MethodRow& method,
   const Authorizer::Holder* token = FindToken(authorization.substr(kSchemeSize));
   if (token == nullptr) return Unauthenticated("TOKEN_UNKNOWN", "unknown token");
   if (token->role < method.role) {
-    return Refusal(absl::StatusCode::kPermissionDenied, "ROLE_INSUFFICIENT",
-                   absl::StrCat("needs the role ", RoleName(method.role), "; token '", token->name,
-                                "' has ", RoleName(token->role)),
-                   {{"token", token->name}, {"needs", std::string(RoleName(method.role))}});
+    return tasks::Refusal(absl::StatusCode::kPermissionDenied, "ROLE_INSUFFICIENT",
+                          absl::StrCat("needs the role ", RoleName(method.role), "; token '",
+                                       token->name, "' has ", RoleName(token->role)),
+                          {{"token", token->name}, {"needs", std::string(RoleName(method.role))}});
   }
   return token->name;
 }
@@ -135,4 +135,4 @@ const Authorizer::Holder* Authorizer::FindToken(absl::string_view secret) const 
   return found;
 }
 
-}  // namespace grove
+}  // namespace grove::control

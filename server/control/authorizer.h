@@ -15,7 +15,7 @@
 #include "absl/types/span.h"
 #include "grove/config/v1/config.pb.h"
 
-namespace grove {
+namespace grove::control {
 
 struct MethodRow {
   // "/grove.v1.TaskService/SpawnTask"; a trailing '*' covers a whole service.
@@ -61,6 +61,6 @@ class Authorizer {
   std::vector<Holder> tokens_;
 };
 
-}  // namespace grove
+}  // namespace grove::control
 
 #endif  // GROVE_SERVER_CONTROL_AUTHORIZER_H_

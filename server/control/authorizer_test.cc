@@ -14,7 +14,7 @@
 #include "gtest/gtest.h"
 #include "server/tasks/refusal.h"
 
-namespace grove {
+namespace grove::control {
 namespace {
 
 using config::v1::Token;
@@ -92,7 +92,7 @@ TEST(Authorizer, LowerRolesAreDenied) {
   const Authorizer authorizer = WithTokens();
   const absl::Status status = Try(authorizer, kSpawn, "Bearer reader-secret-0123456789").status();
   EXPECT_TRUE(absl::IsPermissionDenied(status));
-  EXPECT_EQ(RefusalReason(status), "ROLE_INSUFFICIENT");
+  EXPECT_EQ(tasks::RefusalReason(status), "ROLE_INSUFFICIENT");
   EXPECT_TRUE(absl::IsPermissionDenied(
       Try(authorizer, kBackdoor, "Bearer writer-secret-0123456789").status()));
 }
@@ -102,7 +102,7 @@ TEST(Authorizer, MissingMalformedAndUnknownTokensAreToldApart) {
   const auto reason = [&](absl::string_view authorization) {
     const absl::Status status = Try(authorizer, kGet, authorization).status();
     EXPECT_TRUE(absl::IsUnauthenticated(status)) << authorization;
-    return RefusalReason(status);
+    return tasks::RefusalReason(status);
   };
   EXPECT_EQ(reason(""), "TOKEN_MISSING");
   EXPECT_EQ(reason("Basic YTpi"), "TOKEN_MALFORMED");
@@ -125,4 +125,4 @@ TEST(Authorizer, SecretsMustDiffer) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::control

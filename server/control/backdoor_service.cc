@@ -12,7 +12,7 @@
 #include "server/control/worker_calls.h"
 #include "server/tasks/refusal.h"
 
-namespace grove {
+namespace grove::control {
 namespace {
 
 using v1::OpenSessionRequest;
@@ -71,10 +71,10 @@ class Session final : public grpc::ServerBidiReactor<OpenSessionRequest, OpenSes
   void SpawnFiber() {
     if (cancelled_) return End(absl::CancelledError("the client went away"));
     if (sessions_.open >= kBackdoorSessionsMax) {
-      return End(
-          WithRetryAfter(Refusal(absl::StatusCode::kResourceExhausted, "TOO_MANY_SESSIONS",
-                                 absl::StrCat(kBackdoorSessionsMax, " backdoor sessions are open")),
-                         1000));
+      return End(tasks::WithRetryAfter(
+          tasks::Refusal(absl::StatusCode::kResourceExhausted, "TOO_MANY_SESSIONS",
+                         absl::StrCat(kBackdoorSessionsMax, " backdoor sessions are open")),
+          1000));
     }
     absl::StatusOr<FiberHandle> fiber = Spawn("backdoor", [self = self_] { self->Run(); });
     if (!fiber.ok()) return End(fiber.status());
@@ -97,7 +97,7 @@ class Session final : public grpc::ServerBidiReactor<OpenSessionRequest, OpenSes
   absl::Status Carry() {
     if (!Receive()) return absl::CancelledError("the client went away");
     if (!request_.has_worker()) {
-      return BadField("worker", "WORKER_MISSING", "must be set in the first message");
+      return tasks::BadField("worker", "WORKER_MISSING", "must be set in the first message");
     }
     worker_ = request_.worker();
     absl::StatusOr<int> worker = ParseWorkerName("worker", worker_, sessions_.workers);
@@ -120,9 +120,9 @@ class Session final : public grpc::ServerBidiReactor<OpenSessionRequest, OpenSes
     absl::StatusOr<Socket> socket =
         Socket::ConnectUnix(absl::StrCat(sessions_.run_dir, "/worker-", worker, ".backdoor"));
     if (socket.ok()) return socket;
-    return WithRetryAfter(
-        Refusal(absl::StatusCode::kUnavailable, "BACKDOOR_UNREACHABLE",
-                absl::StrCat(worker_, " takes no connection: ", socket.status().message())),
+    return tasks::WithRetryAfter(
+        tasks::Refusal(absl::StatusCode::kUnavailable, "BACKDOOR_UNREACHABLE",
+                       absl::StrCat(worker_, " takes no connection: ", socket.status().message())),
         1000);
   }
 
@@ -141,7 +141,7 @@ class Session final : public grpc::ServerBidiReactor<OpenSessionRequest, OpenSes
       absl::StatusOr<size_t> got = socket.Read(piece);
       if (!got.ok() && absl::IsCancelled(got.status())) return got.status();
       if (!got.ok()) {
-        return Refusal(
+        return tasks::Refusal(
             absl::StatusCode::kUnavailable, "BACKDOOR_BROKEN",
             absl::StrCat("the session of ", worker_, " broke: ", got.status().message()));
       }
@@ -196,4 +196,4 @@ std::unique_ptr<grpc::Service> MakeBackdoorService(const GrpcContext& grpc, std:
   return std::make_unique<BackdoorServiceImpl>(grpc, std::move(run_dir), workers);
 }
 
-}  // namespace grove
+}  // namespace grove::control

@@ -11,7 +11,7 @@
 #include "absl/time/time.h"
 #include "server/control/grpc_call.h"
 
-namespace grove {
+namespace grove::control {
 
 // At once over all workers; each worker has its own limit besides (backdoor.sessions_max).
 inline constexpr int kBackdoorSessionsMax = 64;
@@ -24,6 +24,6 @@ inline constexpr size_t kBackdoorPieceBytes = 16 << 10;
 std::unique_ptr<grpc::Service> MakeBackdoorService(const GrpcContext& grpc, std::string run_dir,
                                                    int workers);
 
-}  // namespace grove
+}  // namespace grove::control
 
 #endif  // GROVE_SERVER_CONTROL_BACKDOOR_SERVICE_H_

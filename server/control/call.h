@@ -12,7 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 
-namespace grove {
+namespace grove::control {
 
 class Call {
  public:
@@ -35,6 +35,6 @@ class Call {
 // Shared by the transport and by whatever waits on the hub to finish it.
 using CallPtr = std::shared_ptr<Call>;
 
-}  // namespace grove
+}  // namespace grove::control
 
 #endif  // GROVE_SERVER_CONTROL_CALL_H_

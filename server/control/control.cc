@@ -16,7 +16,7 @@
 #include "server/metrics/prometheus.h"
 #include "server/version.h"
 
-namespace grove {
+namespace grove::control {
 namespace {
 
 uint64_t SystemEntropy() {
@@ -28,7 +28,7 @@ uint64_t SystemEntropy() {
 
 // Binds admin.listen; the descriptor and the real address.
 absl::StatusOr<std::pair<int, std::string>> BindAdmin(const std::string& listen) {
-  absl::StatusOr<ListenAddress> address = ListenAddress::Parse(listen);
+  absl::StatusOr<config::ListenAddress> address = config::ListenAddress::Parse(listen);
   if (!address.ok()) return address.status();
   SocketAddress raw;
   raw.length = address->ToSockaddr(&raw.storage);
@@ -42,8 +42,8 @@ absl::StatusOr<std::pair<int, std::string>> BindAdmin(const std::string& listen)
   if (getsockname(*fd, reinterpret_cast<sockaddr*>(&bound.storage), &bound.length) != 0) {
     return absl::ErrnoToStatus(errno, "admin.listen: getsockname");
   }
-  absl::StatusOr<ListenAddress> real =
-      ListenAddress::FromSockaddr(reinterpret_cast<sockaddr*>(&bound.storage), bound.length);
+  absl::StatusOr<config::ListenAddress> real = config::ListenAddress::FromSockaddr(
+      reinterpret_cast<sockaddr*>(&bound.storage), bound.length);
   if (!real.ok()) return real.status();
   return std::pair(*fd, real->Format());
 }
@@ -51,13 +51,13 @@ absl::StatusOr<std::pair<int, std::string>> BindAdmin(const std::string& listen)
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Control>> Control::Create(Hub& hub, const config::v1::Config& config,
-                                                         const Scoreboard& scoreboard,
-                                                         TaskStore& store) {
+                                                         const metrics::Scoreboard& scoreboard,
+                                                         tasks::TaskStore& store) {
   if (config.workers() != scoreboard.workers()) {
     return absl::InvalidArgumentError(absl::StrCat(
         "the config has ", config.workers(), " workers, the scoreboard ", scoreboard.workers()));
   }
-  absl::StatusOr<Directory> directory = Directory::Create(config);
+  absl::StatusOr<tenancy::Directory> directory = tenancy::Directory::Create(config);
   if (!directory.ok()) return directory.status();
   absl::StatusOr<Authorizer> authorizer = Authorizer::Create(config.control());
   if (!authorizer.ok()) return authorizer.status();
@@ -67,22 +67,22 @@ absl::StatusOr<std::unique_ptr<Control>> Control::Create(Hub& hub, const config:
   return control;
 }
 
-Control::Control(Hub& hub, const config::v1::Config& config, const Scoreboard& scoreboard,
-                 Directory directory, Authorizer authorizer)
+Control::Control(Hub& hub, const config::v1::Config& config, const metrics::Scoreboard& scoreboard,
+                 tenancy::Directory directory, Authorizer authorizer)
     : hub_(hub),
       config_(config),
       scoreboard_(scoreboard),
       directory_(std::move(directory)),
       authorizer_(std::move(authorizer)) {}
 
-absl::Status Control::Recover(TaskStore& store) {
-  absl::StatusOr<std::vector<StoredTask>> tasks = store.LoadAll();
+absl::Status Control::Recover(tasks::TaskStore& store) {
+  absl::StatusOr<std::vector<tasks::StoredTask>> tasks = store.LoadAll();
   if (!tasks.ok()) return tasks.status();
-  engine_ =
-      std::make_unique<TaskEngine>(&directory_, EngineOptions{.tasks = config_.tasks(),
-                                                              .start_number = store.start_number(),
-                                                              .seed = SystemEntropy()});
-  const RecoveryReport report = engine_->Recover(*std::move(tasks), Dispatcher::NowUs());
+  engine_ = std::make_unique<tasks::TaskEngine>(
+      &directory_,
+      tasks::EngineOptions{
+          .tasks = config_.tasks(), .start_number = store.start_number(), .seed = SystemEntropy()});
+  const tasks::RecoveryReport report = engine_->Recover(*std::move(tasks), Dispatcher::NowUs());
   Log(LogLevel::kInfo, "tasks restored",
       {{"restored", report.restored}, {"unreadable", report.unreadable}});
   for (const auto& [queue, count] : report.left_in_store) {
@@ -138,13 +138,13 @@ absl::Status Control::StartAdmin() {
   admin_address_ = bound->second;
   absl::StatusOr<Listener> listener = Listener::Adopt(bound->first);
   if (!listener.ok()) return listener.status();
-  http::Router pages = AdminRouter({
+  http::Router pages = admin::AdminRouter({
       .metrics = [this] { return Metrics(); },
-      .metrics_content_type = kMetricsContentType,
-      .live = [this] { return CheckLive(scoreboard_, hub_.ReadClock()); },
+      .metrics_content_type = metrics::kMetricsContentType,
+      .live = [this] { return admin::CheckLive(scoreboard_, hub_.ReadClock()); },
       .ready =
           [this] {
-            return CheckReady(
+            return admin::CheckReady(
                 scoreboard_,
                 {.serving = serving_, .draining = dispatcher_->draining(), .linked = Linked()});
           },
@@ -194,20 +194,20 @@ std::vector<bool> Control::Linked() const {
 }
 
 std::string Control::Metrics() const {
-  MetricsInput input{.scoreboard = scoreboard_};
+  metrics::MetricsInput input{.scoreboard = scoreboard_};
   input.version = std::string(kVersion);
   input.now_monotonic_ns = hub_.ReadClock();
   input.draining = dispatcher_->draining();
   input.linked = Linked();
   for (int worker = 0; worker < scoreboard_.workers(); ++worker) {
-    input.resident_bytes.push_back(ResidentBytes(scoreboard_.slot(worker).pid.load()));
+    input.resident_bytes.push_back(metrics::ResidentBytes(scoreboard_.slot(worker).pid.load()));
   }
   input.tasks = engine_->Counters(Dispatcher::NowUs());
   input.rejected = dispatcher_->rejected();
   input.queue_wait = dispatcher_->queue_wait();
   input.waiters = static_cast<int64_t>(dispatcher_->ends().waits());
-  input.process = ProcessNumbers::Read();
-  return RenderMetrics(input);
+  input.process = metrics::ProcessNumbers::Read();
+  return metrics::RenderMetrics(input);
 }
 
-}  // namespace grove
+}  // namespace grove::control

@@ -24,7 +24,7 @@
 #include "server/metrics/scoreboard.h"
 #include "server/tenancy/directory.h"
 
-namespace grove {
+namespace grove::control {
 
 // Calls under way when the drain is over, and not waiting for tasks; also connections of clients
 // that do not look at theirs.
@@ -48,8 +48,8 @@ class Control {
   // Reads the store. All must outlive it; it must outlive the hub's Run(). INVALID_ARGUMENT: the
   // config; else the store's error.
   static absl::StatusOr<std::unique_ptr<Control>> Create(Hub& hub, const config::v1::Config& config,
-                                                         const Scoreboard& scoreboard,
-                                                         TaskStore& store);
+                                                         const metrics::Scoreboard& scoreboard,
+                                                         tasks::TaskStore& store);
 
   // On the hub. UNAVAILABLE: a port cannot be bound.
   absl::Status Start();
@@ -66,9 +66,9 @@ class Control {
   const std::string& admin_address() const { return admin_address_; }
 
  private:
-  Control(Hub& hub, const config::v1::Config& config, const Scoreboard& scoreboard,
-          Directory directory, Authorizer authorizer);
-  absl::Status Recover(TaskStore& store);
+  Control(Hub& hub, const config::v1::Config& config, const metrics::Scoreboard& scoreboard,
+          tenancy::Directory directory, Authorizer authorizer);
+  absl::Status Recover(tasks::TaskStore& store);
   absl::Status StartFibers();
   absl::Status StartAdmin();
   bool AnyLinked() const;
@@ -78,12 +78,12 @@ class Control {
   // Constant after construction.
   Hub& hub_;
   const config::v1::Config& config_;
-  const Scoreboard& scoreboard_;
-  const Directory directory_;
+  const metrics::Scoreboard& scoreboard_;
+  const tenancy::Directory directory_;
   const Authorizer authorizer_;
 
   bool serving_ = false;
-  std::unique_ptr<TaskEngine> engine_;
+  std::unique_ptr<tasks::TaskEngine> engine_;
   std::unique_ptr<Dispatcher> dispatcher_;
   Links links_;
   std::unique_ptr<TaskCalls> task_calls_;
@@ -95,6 +95,6 @@ class Control {
   OffloadPool offload_{{.threads = 1}};
 };
 
-}  // namespace grove
+}  // namespace grove::control
 
 #endif  // GROVE_SERVER_CONTROL_CONTROL_H_

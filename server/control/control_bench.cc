@@ -12,7 +12,7 @@
 #include "server/control/control_fixture.h"
 #include "server/log.h"
 
-namespace grove {
+namespace grove::control {
 namespace {
 
 constexpr int kBatch = 1000;
@@ -76,7 +76,7 @@ class Bench : public ControlFixture {
 };
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::control
 
 int main(int argc, char** argv) {
   int rounds = 100;

@@ -22,7 +22,7 @@
 #include "server/control/fake_worker.h"
 #include "server/tasks/sqlite_store.h"
 
-namespace grove {
+namespace grove::control {
 
 // The reason in the ErrorInfo of grpc-status-details-bin; empty if there is none of domain "grove".
 inline std::string ReasonOf(const grpc::Status& status) {
@@ -39,7 +39,7 @@ class ControlFixture : public testing::Test {
  protected:
   static constexpr int kWorkers = 2;
 
-  ControlFixture() : scoreboard_(*Scoreboard::Create(kWorkers)) {
+  ControlFixture() : scoreboard_(*metrics::Scoreboard::Create(kWorkers)) {
     char pattern[] = "/tmp/grove-control-XXXXXX";
     directory_ = mkdtemp(pattern);
     config_.set_run_dir(directory_);
@@ -74,7 +74,7 @@ class ControlFixture : public testing::Test {
 
   // Returns once it serves; `started` says how that went.
   void StartControl() {
-    store_ = *SqliteStore::Open(directory_);
+    store_ = *tasks::SqliteStore::Open(directory_);
     hub_ = *Hub::Create({.stack_bytes = 256 * 1024});
     auto control = Control::Create(*hub_, config_, scoreboard_, *store_);
     ASSERT_TRUE(control.ok()) << control.status();
@@ -112,9 +112,9 @@ class ControlFixture : public testing::Test {
 
   std::string directory_;
   config::v1::Config config_;
-  Scoreboard scoreboard_;
+  metrics::Scoreboard scoreboard_;
   std::map<int, std::unique_ptr<FakeWorker>> workers_;
-  std::unique_ptr<SqliteStore> store_;
+  std::unique_ptr<tasks::SqliteStore> store_;
   std::unique_ptr<Hub> hub_;
   std::unique_ptr<Control> control_;
   absl::Status start_status_;
@@ -124,6 +124,6 @@ class ControlFixture : public testing::Test {
   std::shared_ptr<grpc::Channel> channel_;
 };
 
-}  // namespace grove
+}  // namespace grove::control
 
 #endif  // GROVE_SERVER_CONTROL_CONTROL_FIXTURE_H_

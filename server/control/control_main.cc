@@ -24,7 +24,7 @@
 #include "server/process/config_handover.h"
 #include "server/tasks/sqlite_store.h"
 
-namespace grove {
+namespace grove::control {
 namespace {
 
 constexpr int kExitCrash = 1;
@@ -178,18 +178,19 @@ int Fail(int code, const absl::Status& status) {
 }
 
 int Run(const Descriptors& fds) {
-  absl::StatusOr<config::v1::Config> config = ConfigFromFd(fds.config);
+  absl::StatusOr<config::v1::Config> config = process::ConfigFromFd(fds.config);
   if (!config.ok()) return Fail(kExitConfig, config.status());
   SetUpLog(
       "grove-control",
       config->log().format() == config::v1::Log::FORMAT_JSON ? LogFormat::kJson : LogFormat::kText,
       ToLogLevel(config->log().level()));
-  absl::StatusOr<Scoreboard> scoreboard = Scoreboard::Open(fds.scoreboard);
+  absl::StatusOr<metrics::Scoreboard> scoreboard = metrics::Scoreboard::Open(fds.scoreboard);
   if (!scoreboard.ok()) return Fail(kExitConfig, scoreboard.status());
   absl::StatusOr<int> signal_fd = SetUpSignals();
   if (!signal_fd.ok()) return Fail(kExitCrash, signal_fd.status());
 
-  absl::StatusOr<std::unique_ptr<SqliteStore>> store = SqliteStore::Open(config->state_dir());
+  absl::StatusOr<std::unique_ptr<tasks::SqliteStore>> store =
+      tasks::SqliteStore::Open(config->state_dir());
   if (!store.ok()) return Fail(kExitCrash, store.status());
   // Handlers render whole pages, and protobuf's parser recurses.
   absl::StatusOr<std::unique_ptr<Hub>> hub = Hub::Create({.stack_bytes = 256 * 1024});
@@ -225,4 +226,4 @@ int ControlMain(int argc, char** argv) {
   return Run(*fds);
 }
 
-}  // namespace grove
+}  // namespace grove::control

@@ -2,12 +2,12 @@
 #ifndef GROVE_SERVER_CONTROL_CONTROL_MAIN_H_
 #define GROVE_SERVER_CONTROL_CONTROL_MAIN_H_
 
-namespace grove {
+namespace grove::control {
 
 // Started by the supervisor alone (server/process/control_launch.h). Exit codes: 0 stopped as
 // asked, 1 crash, 2 bad flags or config, 3 cannot bind.
 int ControlMain(int argc, char** argv);
 
-}  // namespace grove
+}  // namespace grove::control
 
 #endif  // GROVE_SERVER_CONTROL_CONTROL_MAIN_H_

@@ -17,13 +17,13 @@
 #include "server/metrics/scoreboard.h"
 #include "server/process/config_handover.h"
 
-namespace grove {
+namespace grove::control {
 namespace {
 
 // A grove-control in a child process of this one, which has no threads yet.
 class ControlMainTest : public testing::Test {
  protected:
-  ControlMainTest() : scoreboard_(*Scoreboard::Create(1)) {
+  ControlMainTest() : scoreboard_(*metrics::Scoreboard::Create(1)) {
     char pattern[] = "/tmp/grove-control-XXXXXX";
     directory_ = mkdtemp(pattern);
     config_.set_run_dir(directory_);
@@ -36,7 +36,7 @@ class ControlMainTest : public testing::Test {
   ~ControlMainTest() override { std::filesystem::remove_all(directory_); }
 
   void Start() {
-    config_fd_ = *ConfigToMemfd(config_);
+    config_fd_ = *process::ConfigToMemfd(config_);
     ASSERT_EQ(pipe2(lifeline_, O_CLOEXEC), 0);
     ASSERT_EQ(pipe2(ready_, O_CLOEXEC), 0);
     child_ = fork();
@@ -70,7 +70,7 @@ class ControlMainTest : public testing::Test {
 
   std::string directory_;
   config::v1::Config config_;
-  Scoreboard scoreboard_;
+  metrics::Scoreboard scoreboard_;
   int config_fd_ = -1;
   int lifeline_[2];
   int ready_[2];
@@ -142,4 +142,4 @@ TEST(ControlMain, RunByHandSaysWhatItIs) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::control

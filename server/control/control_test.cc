@@ -14,7 +14,7 @@
 #include "grove/v1/worker_service.grpc.pb.h"
 #include "server/control/control_fixture.h"
 
-namespace grove {
+namespace grove::control {
 namespace {
 
 using grpc::StatusCode;
@@ -150,8 +150,8 @@ TEST_F(ControlTest, ADurableSpawnIsAnsweredOnceItIsOnDisk) {
   workers_.clear();  // Interrupted: the next control finds it queued.
   AwaitMetric("grove_task_attempts_running 0");
   StopControl();
-  auto store = *SqliteStore::Open(directory_);
-  const std::vector<StoredTask> stored = *store->LoadAll();
+  auto store = *tasks::SqliteStore::Open(directory_);
+  const std::vector<tasks::StoredTask> stored = *store->LoadAll();
   ASSERT_EQ(stored.size(), 1u);
   EXPECT_TRUE(absl::EndsWith(name, stored[0].id.ToString()));
 }
@@ -286,7 +286,7 @@ TEST_F(ControlTest, ListsShowTasksQueuesPoolsAndWorkers) {
   ASSERT_TRUE(Try(*pools, &v1::PoolService::Stub::ResizePool, resize, resized).ok());
   EXPECT_EQ(resized.pool().size(), 7);
 
-  scoreboard_.slot(0).state = SlotState::kReady;
+  scoreboard_.slot(0).state = metrics::SlotState::kReady;
   scoreboard_.slot(0).live.http_responses[200] = 3;
   auto workers = v1::WorkerService::NewStub(channel_);
   v1::ListWorkersResponse both;
@@ -411,7 +411,7 @@ TEST_F(ControlTest, APortInUseIsAnErrorThatNamesIt) {
   config.mutable_control()->set_listen(control_->grpc_address());
   const std::string other = absl::StrCat(directory_, "/other");
   std::filesystem::create_directory(other);
-  auto store = *SqliteStore::Open(other);
+  auto store = *tasks::SqliteStore::Open(other);
   auto hub = *Hub::Create();
   auto second = Control::Create(*hub, config, scoreboard_, *store);
   ASSERT_TRUE(second.ok()) << second.status();
@@ -421,4 +421,4 @@ TEST_F(ControlTest, APortInUseIsAnErrorThatNamesIt) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::control

@@ -10,17 +10,17 @@
 #include "server/log.h"
 #include "server/tasks/refusal.h"
 
-namespace grove {
+namespace grove::control {
 namespace {
 
 absl::string_view TaskIdText(absl::string_view task_name) {
-  return task_name.size() < TaskId::kTextSize
+  return task_name.size() < tasks::TaskId::kTextSize
              ? absl::string_view()
-             : task_name.substr(task_name.size() - TaskId::kTextSize);
+             : task_name.substr(task_name.size() - tasks::TaskId::kTextSize);
 }
 
 // The upper 48 of a TaskId's bits are milliseconds since the epoch.
-int64_t CreateTimeUs(const TaskId& id) {
+int64_t CreateTimeUs(const tasks::TaskId& id) {
   return static_cast<int64_t>(id.high >> 16) * 1000;
 }
 
@@ -31,7 +31,7 @@ absl::Duration Until(int64_t deadline_us, int64_t now_us) {
 
 }  // namespace
 
-Dispatcher::Dispatcher(Hub& hub, TaskEngine& engine, TaskStore& store)
+Dispatcher::Dispatcher(Hub& hub, tasks::TaskEngine& engine, tasks::TaskStore& store)
     : hub_(hub),
       engine_(engine),
       store_(store),
@@ -64,7 +64,7 @@ absl::Status Dispatcher::Run() {
 
 void Dispatcher::CarryOut() {
   // Callbacks below may cause further effects; those are carried out in the next round.
-  Effects effects = std::exchange(effects_, Effects());
+  tasks::Effects effects = std::exchange(effects_, tasks::Effects());
   const int64_t now_us = NowUs();
   if (!effects.writes.empty()) store_.Write(std::move(effects.writes));
   for (auto& [worker, outgoing] : effects.to_workers) {
@@ -73,8 +73,8 @@ void Dispatcher::CarryOut() {
       sender_(worker, std::move(frame));
     }
   }
-  for (const TaskId& task : effects.acknowledged) acknowledgements_.Notify(task);
-  for (const TaskId& task : effects.ended) {
+  for (const tasks::TaskId& task : effects.acknowledged) acknowledgements_.Notify(task);
+  for (const tasks::TaskId& task : effects.ended) {
     due_us_.erase(task);
     ends_.Notify(task);
   }
@@ -83,7 +83,7 @@ void Dispatcher::CarryOut() {
 void Dispatcher::ObserveStarts(const internal::v1::ControlFrame& frame, int64_t now_us) {
   for (const internal::v1::StartAttempt& start : frame.start()) {
     if (start.number() != 1) continue;
-    const std::optional<TaskId> id = TaskId::Parse(TaskIdText(start.task()));
+    const std::optional<tasks::TaskId> id = tasks::TaskId::Parse(TaskIdText(start.task()));
     if (!id.has_value()) continue;
     int64_t due_us = CreateTimeUs(*id);
     // Whether a task of an earlier control had a delay is not known here.
@@ -96,13 +96,14 @@ void Dispatcher::ObserveStarts(const internal::v1::ControlFrame& frame, int64_t 
   }
 }
 
-absl::StatusOr<Spawned> Dispatcher::Spawn(absl::string_view parent, const v1::TaskSpec& spec) {
+absl::StatusOr<tasks::Spawned> Dispatcher::Spawn(absl::string_view parent,
+                                                 const v1::TaskSpec& spec) {
   if (draining_) {
     ++rejected_["DRAINING"];
     return DrainingStatus();
   }
   const int64_t now_us = NowUs();
-  absl::StatusOr<Spawned> spawned = engine_.Spawn(parent, spec, now_us, effects_);
+  absl::StatusOr<tasks::Spawned> spawned = engine_.Spawn(parent, spec, now_us, effects_);
   if (spawned.ok() && spec.has_delay()) {
     due_us_[spawned->id] =
         now_us + spec.delay().seconds() * 1'000'000 + spec.delay().nanos() / 1000;
@@ -178,9 +179,9 @@ absl::Status Dispatcher::Flush(OffloadPool& offload) {
 }
 
 absl::Status Dispatcher::DrainingStatus() {
-  return WithRetryAfter(
-      Refusal(absl::StatusCode::kUnavailable, "DRAINING", "the daemon is draining; try again"),
-      kDrainRetryMs);
+  return tasks::WithRetryAfter(tasks::Refusal(absl::StatusCode::kUnavailable, "DRAINING",
+                                              "the daemon is draining; try again"),
+                               kDrainRetryMs);
 }
 
-}  // namespace grove
+}  // namespace grove::control

@@ -21,7 +21,7 @@
 #include "server/metrics/histogram.h"
 #include "server/tasks/engine.h"
 
-namespace grove {
+namespace grove::control {
 
 // What a refused client should wait before it tries the next control.
 inline constexpr int64_t kDrainRetryMs = 1000;
@@ -31,7 +31,7 @@ class Dispatcher {
   using Sender = absl::AnyInvocable<void(int32_t worker, internal::v1::ControlFrame frame)>;
 
   // All must outlive it. The store is started by the constructor and stopped by Flush().
-  Dispatcher(Hub& hub, TaskEngine& engine, TaskStore& store);
+  Dispatcher(Hub& hub, tasks::TaskEngine& engine, tasks::TaskStore& store);
 
   // Before Run().
   void set_sender(Sender sender) { sender_ = std::move(sender); }
@@ -41,7 +41,7 @@ class Dispatcher {
   // --- Events -----------------------------------------------------------------------------------
 
   // As TaskEngine::Spawn; UNAVAILABLE while draining.
-  absl::StatusOr<Spawned> Spawn(absl::string_view parent, const v1::TaskSpec& spec);
+  absl::StatusOr<tasks::Spawned> Spawn(absl::string_view parent, const v1::TaskSpec& spec);
   absl::Status Cancel(absl::string_view name, absl::string_view reason);
   absl::Status ResizePool(absl::string_view name, int64_t size);
   absl::Status WorkerUp(internal::v1::Hello hello);
@@ -60,13 +60,13 @@ class Dispatcher {
 
   // --- Queries ----------------------------------------------------------------------------------
 
-  const TaskEngine& engine() const { return engine_; }
+  const tasks::TaskEngine& engine() const { return engine_; }
   static int64_t NowUs();
   // Tasks whose spawn waits for the disk; tasks that somebody waits for.
   TaskWaits& acknowledgements() { return acknowledgements_; }
   TaskWaits& ends() { return ends_; }
 
-  const QueueWaitHistogram& queue_wait() const { return queue_wait_; }
+  const metrics::QueueWaitHistogram& queue_wait() const { return queue_wait_; }
   // Refused before the engine saw them, by reason.
   const absl::btree_map<std::string, int64_t>& rejected() const { return rejected_; }
 
@@ -77,22 +77,22 @@ class Dispatcher {
 
   // Constant after construction.
   Hub& hub_;
-  TaskEngine& engine_;
-  TaskStore& store_;
+  tasks::TaskEngine& engine_;
+  tasks::TaskStore& store_;
   const int64_t started_us_;
   Sender sender_;
 
   Event changed_;
-  Effects effects_;
+  tasks::Effects effects_;
   bool draining_ = false;
   TaskWaits acknowledgements_;
   TaskWaits ends_;
-  QueueWaitHistogram queue_wait_{kQueueWaitBounds};
+  metrics::QueueWaitHistogram queue_wait_{metrics::kQueueWaitBounds};
   // When tasks that were spawned with a delay may first run; the others may from their creation.
-  absl::flat_hash_map<TaskId, int64_t> due_us_;
+  absl::flat_hash_map<tasks::TaskId, int64_t> due_us_;
   absl::btree_map<std::string, int64_t> rejected_;
 };
 
-}  // namespace grove
+}  // namespace grove::control
 
 #endif  // GROVE_SERVER_CONTROL_DISPATCHER_H_

@@ -11,7 +11,7 @@
 #include "runtime/sync/event.h"
 #include "server/link/frame.h"
 
-namespace grove {
+namespace grove::control {
 namespace {
 
 using internal::v1::AttemptEnded;
@@ -86,9 +86,9 @@ void FakeWorker::Serve() {
 }
 
 void FakeWorker::Answer(Socket& socket) {
-  if (!WriteFrame(socket, Hello(worker_).SerializeAsString()).ok()) return;
+  if (!link::WriteFrame(socket, Hello(worker_).SerializeAsString()).ok()) return;
   for (;;) {
-    absl::StatusOr<std::string> bytes = ReadFrame(socket);
+    absl::StatusOr<std::string> bytes = link::ReadFrame(socket);
     if (!bytes.ok()) return;
     internal::v1::ControlFrame control;
     ASSERT_TRUE(control.ParseFromString(*bytes));
@@ -96,7 +96,7 @@ void FakeWorker::Answer(Socket& socket) {
     for (const auto& start : control.start()) Start(start, frame);
     for (const auto& cancel : control.cancel()) Cancel(cancel.attempt(), frame);
     for (const auto& request : control.list_fibers()) ListFibers(request, frame);
-    if (!WriteFrame(socket, frame.SerializeAsString()).ok()) return;
+    if (!link::WriteFrame(socket, frame.SerializeAsString()).ok()) return;
   }
 }
 
@@ -150,4 +150,4 @@ void FakeWorker::ListFibers(const internal::v1::ListFibers& request,
   }
 }
 
-}  // namespace grove
+}  // namespace grove::control

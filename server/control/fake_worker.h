@@ -18,7 +18,7 @@
 #include "runtime/io/listener.h"
 #include "runtime/io/socket.h"
 
-namespace grove {
+namespace grove::control {
 
 class FakeWorker {
  public:
@@ -52,6 +52,6 @@ class FakeWorker {
   std::thread thread_;
 };
 
-}  // namespace grove
+}  // namespace grove::control
 
 #endif  // GROVE_SERVER_CONTROL_FAKE_WORKER_H_

@@ -4,7 +4,7 @@
 #include "server/control/rpc_status.h"
 #include "server/log.h"
 
-namespace grove {
+namespace grove::control {
 
 grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
@@ -49,4 +49,4 @@ absl::Time DeadlineOf(const grpc::CallbackServerContext& context) {
   return absl::FromChrono(deadline);
 }
 
-}  // namespace grove
+}  // namespace grove::control

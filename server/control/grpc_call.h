@@ -17,7 +17,7 @@
 #include "server/control/authorizer.h"
 #include "server/control/call.h"
 
-namespace grove {
+namespace grove::control {
 
 // What every service needs of control.
 struct GrpcContext {
@@ -105,6 +105,6 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public Call {
   std::shared_ptr<UnaryCall> self_;
 };
 
-}  // namespace grove
+}  // namespace grove::control
 
 #endif  // GROVE_SERVER_CONTROL_GRPC_CALL_H_

@@ -24,7 +24,7 @@
 #include "server/control/grpc_services.h"
 #include "server/log.h"
 
-namespace grove {
+namespace grove::control {
 namespace {
 
 // While the port is bound, gRPC's own complaints would repeat ours in many lines.
@@ -100,7 +100,7 @@ absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> Credentials(
 
 // gRPC only says that it could not: asks the kernel again to learn why.
 absl::Status WhyNotBound(const config::v1::Control& config) {
-  absl::StatusOr<ListenAddress> address = ListenAddress::Parse(config.listen());
+  absl::StatusOr<config::ListenAddress> address = config::ListenAddress::Parse(config.listen());
   if (!address.ok()) return address.status();
   SocketAddress raw;
   raw.length = address->ToSockaddr(&raw.storage);
@@ -205,4 +205,4 @@ void GrpcServer::Shutdown(absl::Duration grace) {
   server_->server->Shutdown(absl::ToChronoTime(absl::Now() + grace));
 }
 
-}  // namespace grove
+}  // namespace grove::control

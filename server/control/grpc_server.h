@@ -17,7 +17,7 @@
 #include "server/control/task_calls.h"
 #include "server/control/worker_calls.h"
 
-namespace grove {
+namespace grove::control {
 
 // A batch of tasks with large inputs.
 inline constexpr int kReceiveBytesMax = 64 << 20;
@@ -65,6 +65,6 @@ class GrpcServer {
   std::string address_;
 };
 
-}  // namespace grove
+}  // namespace grove::control
 
 #endif  // GROVE_SERVER_CONTROL_GRPC_SERVER_H_

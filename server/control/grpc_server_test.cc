@@ -12,7 +12,7 @@
 #include "grove/v1/backdoor_service.grpc.pb.h"
 #include "server/control/control_fixture.h"
 
-namespace grove {
+namespace grove::control {
 namespace {
 
 using grpc::StatusCode;
@@ -193,4 +193,4 @@ TEST_F(GrpcServerTest, SpeaksTlsWithTheConfiguredCertificate) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::control

@@ -8,7 +8,7 @@
 #include "grove/v1/task_service.grpc.pb.h"
 #include "grove/v1/worker_service.grpc.pb.h"
 
-namespace grove {
+namespace grove::control {
 namespace {
 
 using Context = grpc::CallbackServerContext;
@@ -88,7 +88,7 @@ class TaskServiceImpl final : public v1::TaskService::CallbackService {
 
 class QueueServiceImpl final : public v1::QueueService::CallbackService {
  public:
-  QueueServiceImpl(const GrpcContext& grpc, const TaskEngine& engine)
+  QueueServiceImpl(const GrpcContext& grpc, const tasks::TaskEngine& engine)
       : grpc_(grpc), engine_(engine) {}
 
   Reactor* ListQueues(Context* context, const v1::ListQueuesRequest* request,
@@ -108,7 +108,7 @@ class QueueServiceImpl final : public v1::QueueService::CallbackService {
 
  private:
   const GrpcContext grpc_;
-  const TaskEngine& engine_;
+  const tasks::TaskEngine& engine_;
 };
 
 class PoolServiceImpl final : public v1::PoolService::CallbackService {
@@ -161,7 +161,8 @@ class WorkerServiceImpl final : public v1::WorkerService::CallbackService {
 
 class InspectServiceImpl final : public v1::InspectService::CallbackService {
  public:
-  InspectServiceImpl(const GrpcContext& grpc, const WorkerCalls& calls, const TaskEngine& engine)
+  InspectServiceImpl(const GrpcContext& grpc, const WorkerCalls& calls,
+                     const tasks::TaskEngine& engine)
       : grpc_(grpc), calls_(calls), engine_(engine) {}
 
   Reactor* ListFibers(Context* context, const v1::ListFibersRequest* request,
@@ -183,14 +184,14 @@ class InspectServiceImpl final : public v1::InspectService::CallbackService {
  private:
   const GrpcContext grpc_;
   const WorkerCalls& calls_;
-  const TaskEngine& engine_;
+  const tasks::TaskEngine& engine_;
 };
 
 }  // namespace
 
 std::vector<std::unique_ptr<grpc::Service>> MakeUnaryServices(const GrpcContext& grpc,
                                                               const GrpcHandlers& handlers) {
-  const TaskEngine& engine = handlers.dispatcher.engine();
+  const tasks::TaskEngine& engine = handlers.dispatcher.engine();
   std::vector<std::unique_ptr<grpc::Service>> services;
   services.push_back(std::make_unique<TaskServiceImpl>(grpc, handlers.tasks));
   services.push_back(std::make_unique<QueueServiceImpl>(grpc, engine));
@@ -200,4 +201,4 @@ std::vector<std::unique_ptr<grpc::Service>> MakeUnaryServices(const GrpcContext&
   return services;
 }
 
-}  // namespace grove
+}  // namespace grove::control

@@ -10,7 +10,7 @@
 #include "server/control/task_calls.h"
 #include "server/control/worker_calls.h"
 
-namespace grove {
+namespace grove::control {
 
 // What the services call; all outlive the gRPC server.
 struct GrpcHandlers {
@@ -23,6 +23,6 @@ struct GrpcHandlers {
 std::vector<std::unique_ptr<grpc::Service>> MakeUnaryServices(const GrpcContext& grpc,
                                                               const GrpcHandlers& handlers);
 
-}  // namespace grove
+}  // namespace grove::control
 
 #endif  // GROVE_SERVER_CONTROL_GRPC_SERVICES_H_

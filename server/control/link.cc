@@ -12,7 +12,7 @@
 #include "server/link/frame.h"
 #include "server/log.h"
 
-namespace grove {
+namespace grove::control {
 namespace {
 
 // The run directory is 0700, but a path is only as good as who set it up: the listener must have
@@ -84,7 +84,7 @@ absl::Status Link::Serve(Socket& socket, bool* spoke) {
 }
 
 absl::Status Link::TakeHello(Socket& socket) {
-  absl::StatusOr<std::string> bytes = ReadFrame(socket);
+  absl::StatusOr<std::string> bytes = link::ReadFrame(socket);
   if (!bytes.ok()) return bytes.status();
   internal::v1::WorkerFrame frame;
   if (!frame.ParseFromString(*bytes) || !frame.has_hello()) {
@@ -109,7 +109,7 @@ absl::Status Link::TakeHello(Socket& socket) {
 
 absl::Status Link::ReadFrames(Socket& socket) {
   for (;;) {
-    absl::StatusOr<std::string> bytes = ReadFrame(socket);
+    absl::StatusOr<std::string> bytes = link::ReadFrame(socket);
     if (!bytes.ok()) return bytes.status();
     internal::v1::WorkerFrame frame;
     if (!frame.ParseFromString(*bytes)) {
@@ -131,7 +131,7 @@ void Link::WriteFrames(Socket& socket) {
       outgoing_.pop_front();
       const std::string bytes = frame.SerializeAsString();
       // A write that fails means that the stream is gone: the reader sees it too and acts.
-      if (!WriteFrame(socket, bytes).ok()) return;
+      if (!link::WriteFrame(socket, bytes).ok()) return;
       backlog_bytes_ -= std::min(backlog_bytes_, bytes.size());
     }
   }
@@ -146,7 +146,7 @@ void Link::Send(internal::v1::ControlFrame frame) {
     return;
   }
   backlog_bytes_ += bytes;
-  if (!outgoing_.empty() && last_frame_bytes_ + bytes <= kFrameInputBytesMax) {
+  if (!outgoing_.empty() && last_frame_bytes_ + bytes <= tasks::kFrameInputBytesMax) {
     outgoing_.back().MergeFrom(frame);
     last_frame_bytes_ += bytes;
   } else {
@@ -204,4 +204,4 @@ void Link::Unlink(const absl::Status& why) {
   Log(level, down ? "worker down" : "link ended", {{"worker", worker_}, {"why", why.message()}});
 }
 
-}  // namespace grove
+}  // namespace grove::control

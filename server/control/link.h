@@ -19,7 +19,7 @@
 #include "runtime/sync/event.h"
 #include "server/control/dispatcher.h"
 
-namespace grove {
+namespace grove::control {
 
 // Between attempts to connect: doubles from the first to the second.
 inline constexpr absl::Duration kReconnectMin = absl::Milliseconds(10);
@@ -87,6 +87,6 @@ class Link {
   absl::flat_hash_map<uint64_t, std::shared_ptr<FiberQuery>> queries_;
 };
 
-}  // namespace grove
+}  // namespace grove::control
 
 #endif  // GROVE_SERVER_CONTROL_LINK_H_

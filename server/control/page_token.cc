@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/tasks/refusal.h"
 
-namespace grove {
+namespace grove::control {
 namespace {
 
 constexpr size_t kPositionBytes = 12;
@@ -57,16 +57,16 @@ absl::StatusOr<PagePosition> DecodePageToken(absl::string_view list, absl::strin
                           ReadBigEndian(position.substr(4))};
     }
   }
-  return BadField("page_token", "PAGE_TOKEN_INVALID",
-                  "is not one that this list returned; leave it empty for the first page");
+  return tasks::BadField("page_token", "PAGE_TOKEN_INVALID",
+                         "is not one that this list returned; leave it empty for the first page");
 }
 
 absl::StatusOr<int32_t> PageSize(int32_t size, int32_t size_default, int32_t size_max) {
   if (size < 0) {
-    return BadField("page_size", "PAGE_SIZE_NEGATIVE",
-                    absl::StrCat("is ", size, "; 0 stands for ", size_default));
+    return tasks::BadField("page_size", "PAGE_SIZE_NEGATIVE",
+                           absl::StrCat("is ", size, "; 0 stands for ", size_default));
   }
   return size == 0 ? size_default : std::min(size, size_max);
 }
 
-}  // namespace grove
+}  // namespace grove::control

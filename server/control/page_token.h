@@ -12,7 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
-namespace grove {
+namespace grove::control {
 
 struct PagePosition {
   // Index of the worker, and what was last seen of it: lists go through workers in order.
@@ -29,6 +29,6 @@ absl::StatusOr<PagePosition> DecodePageToken(absl::string_view list, absl::strin
 // `size`, or `size_default` where it is 0, but at most `size_max`. INVALID_ARGUMENT if negative.
 absl::StatusOr<int32_t> PageSize(int32_t size, int32_t size_default, int32_t size_max);
 
-}  // namespace grove
+}  // namespace grove::control
 
 #endif  // GROVE_SERVER_CONTROL_PAGE_TOKEN_H_

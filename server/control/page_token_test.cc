@@ -3,7 +3,7 @@
 #include "gtest/gtest.h"
 #include "server/tasks/refusal.h"
 
-namespace grove {
+namespace grove::control {
 namespace {
 
 TEST(PageToken, GivesBackItsPosition) {
@@ -25,7 +25,7 @@ TEST(PageToken, OfAnotherListIsRefused) {
   const std::string token = EncodePageToken("ListFibers workers/0", {0, 5});
   const absl::Status status = DecodePageToken("ListFibers workers/1", token).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(RefusalReason(status), "PAGE_TOKEN_INVALID");
+  EXPECT_EQ(tasks::RefusalReason(status), "PAGE_TOKEN_INVALID");
 }
 
 TEST(PageToken, EveryEditedCharacterIsNoticed) {
@@ -57,4 +57,4 @@ TEST(PageSize, ZeroIsTheDefaultAndLargeIsCut) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::control

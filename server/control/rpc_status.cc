@@ -5,7 +5,7 @@
 #include "google/rpc/error_details.pb.h"
 #include "server/tasks/refusal.h"
 
-namespace grove {
+namespace grove::control {
 
 google::rpc::Status ToRpcStatus(const absl::Status& status) {
   google::rpc::Status rpc;
@@ -17,15 +17,15 @@ google::rpc::Status ToRpcStatus(const absl::Status& status) {
     google::protobuf::Any* detail = rpc.add_details();
     detail->set_type_url(std::string(type_url));
     detail->set_value(std::string(payload));
-    has_error_info |= type_url == kErrorInfoType;
+    has_error_info |= type_url == tasks::kErrorInfoType;
   });
   if (!has_error_info) {
     google::rpc::ErrorInfo info;
     info.set_reason(absl::StatusCodeToString(status.code()));
-    info.set_domain(std::string(kRefusalDomain));
+    info.set_domain(std::string(tasks::kRefusalDomain));
     rpc.add_details()->PackFrom(info);
   }
   return rpc;
 }
 
-}  // namespace grove
+}  // namespace grove::control

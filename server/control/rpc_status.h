@@ -8,10 +8,10 @@
 #include "absl/status/status.h"
 #include "google/rpc/status.pb.h"
 
-namespace grove {
+namespace grove::control {
 
 google::rpc::Status ToRpcStatus(const absl::Status& status);
 
-}  // namespace grove
+}  // namespace grove::control
 
 #endif  // GROVE_SERVER_CONTROL_RPC_STATUS_H_

@@ -8,20 +8,20 @@
 #include "server/control/rpc_status.h"
 #include "server/tasks/refusal.h"
 
-namespace grove {
+namespace grove::control {
 namespace {
 
 absl::Status CheckBatch(absl::string_view field, int size) {
   if (size <= kBatchMax) return absl::OkStatus();
-  return BadField(field, "BATCH_TOO_LARGE",
-                  absl::StrCat("has ", size, " entries; at most ", kBatchMax));
+  return tasks::BadField(field, "BATCH_TOO_LARGE",
+                         absl::StrCat("has ", size, " entries; at most ", kBatchMax));
 }
 
 absl::Status NotOnDisk() {
-  return WithRetryAfter(
-      Refusal(absl::StatusCode::kUnavailable, "STORE_SLOW",
-              absl::StrCat("not on disk after ", absl::FormatDuration(kStoreWaitMax),
-                           "; the task may still run: repeat with the same request_id")),
+  return tasks::WithRetryAfter(
+      tasks::Refusal(absl::StatusCode::kUnavailable, "STORE_SLOW",
+                     absl::StrCat("not on disk after ", absl::FormatDuration(kStoreWaitMax),
+                                  "; the task may still run: repeat with the same request_id")),
       1000);
 }
 
@@ -31,22 +31,22 @@ absl::StatusOr<absl::Duration> WaitTimeout(const google::protobuf::Duration& ask
                                            absl::Duration until_deadline) {
   const absl::Duration timeout = absl::Seconds(asked.seconds()) + absl::Nanoseconds(asked.nanos());
   if (timeout < absl::ZeroDuration()) {
-    return BadField("timeout", "TIMEOUT_NEGATIVE", "must not be negative");
+    return tasks::BadField("timeout", "TIMEOUT_NEGATIVE", "must not be negative");
   }
   if (timeout > absl::ZeroDuration()) return std::min(timeout, kWaitMax);
   const absl::Duration margin = std::min(kAnswerMargin, until_deadline / 2);
   return std::clamp(until_deadline - margin, absl::ZeroDuration(), kWaitMax);
 }
 
-absl::Status TaskCalls::FillTask(TaskId id, v1::Task& task) {
+absl::Status TaskCalls::FillTask(tasks::TaskId id, v1::Task& task) {
   absl::StatusOr<v1::Task> found = dispatcher_.engine().Get(id, Dispatcher::NowUs());
   if (!found.ok()) return found.status();
   task = *std::move(found);
   return absl::OkStatus();
 }
 
-void TaskCalls::FinishAfter(TaskWaits& waits, std::vector<TaskId> tasks, absl::Duration timeout,
-                            const CallPtr& call,
+void TaskCalls::FinishAfter(TaskWaits& waits, std::vector<tasks::TaskId> tasks,
+                            absl::Duration timeout, const CallPtr& call,
                             absl::AnyInvocable<absl::Status(TaskWaits::End)> fill) {
   if (tasks.empty()) return call->Finish(fill(TaskWaits::End::kAllNotified));
   auto finish = [call, fill = std::move(fill)](TaskWaits::End end) mutable {
@@ -60,9 +60,9 @@ void TaskCalls::FinishAfter(TaskWaits& waits, std::vector<TaskId> tasks, absl::D
 
 void TaskCalls::Spawn(const CallPtr& call, const v1::SpawnTaskRequest& request,
                       v1::SpawnTaskResponse& response) {
-  absl::StatusOr<Spawned> spawned = dispatcher_.Spawn(request.parent(), request.spec());
+  absl::StatusOr<tasks::Spawned> spawned = dispatcher_.Spawn(request.parent(), request.spec());
   if (!spawned.ok()) return call->Finish(spawned.status());
-  std::vector<TaskId> unsafe;
+  std::vector<tasks::TaskId> unsafe;
   if (!spawned->acknowledged) unsafe.push_back(spawned->id);
   FinishAfter(dispatcher_.acknowledgements(), std::move(unsafe), kStoreWaitMax, call,
               [this, id = spawned->id, &response](TaskWaits::End end) {
@@ -78,11 +78,11 @@ void TaskCalls::BatchSpawn(const CallPtr& call, const v1::BatchSpawnTasksRequest
   }
   // Refused as a whole: the client is to send all of it to the next control.
   if (dispatcher_.draining()) return call->Finish(Dispatcher::DrainingStatus());
-  std::vector<TaskId> unsafe;
+  std::vector<tasks::TaskId> unsafe;
   response.mutable_results()->Reserve(request.specs_size());
   for (const v1::TaskSpec& spec : request.specs()) {
     v1::BatchSpawnTasksResponse::Result& result = *response.add_results();
-    absl::StatusOr<Spawned> spawned = dispatcher_.Spawn(request.parent(), spec);
+    absl::StatusOr<tasks::Spawned> spawned = dispatcher_.Spawn(request.parent(), spec);
     if (!spawned.ok()) {
       *result.mutable_error() = ToRpcStatus(spawned.status());
       continue;
@@ -97,7 +97,7 @@ void TaskCalls::BatchSpawn(const CallPtr& call, const v1::BatchSpawnTasksRequest
 }
 
 absl::Status TaskCalls::Get(const v1::GetTaskRequest& request, v1::GetTaskResponse& response) {
-  absl::StatusOr<TaskId> id = dispatcher_.engine().Find(request.name());
+  absl::StatusOr<tasks::TaskId> id = dispatcher_.engine().Find(request.name());
   if (!id.ok()) return id.status();
   return FillTask(*id, *response.mutable_task());
 }
@@ -107,9 +107,9 @@ void TaskCalls::Wait(const CallPtr& call, const v1::WaitTaskRequest& request,
   absl::StatusOr<absl::Duration> timeout =
       WaitTimeout(request.timeout(), call->deadline() - absl::Now());
   if (!timeout.ok()) return call->Finish(timeout.status());
-  absl::StatusOr<TaskId> id = dispatcher_.engine().Find(request.name());
+  absl::StatusOr<tasks::TaskId> id = dispatcher_.engine().Find(request.name());
   if (!id.ok()) return call->Finish(id.status());
-  std::vector<TaskId> running;
+  std::vector<tasks::TaskId> running;
   if (!dispatcher_.engine().IsSettled(*id)) running.push_back(*id);
   FinishAfter(dispatcher_.ends(), std::move(running), *timeout, call,
               [this, id = *id, &response](TaskWaits::End) {
@@ -125,8 +125,8 @@ void TaskCalls::BatchWait(const CallPtr& call, const v1::BatchWaitTasksRequest& 
   if (absl::Status size = CheckBatch("names", request.names_size()); !size.ok()) {
     return call->Finish(size);
   }
-  std::vector<absl::StatusOr<TaskId>> ids;
-  std::vector<TaskId> running;
+  std::vector<absl::StatusOr<tasks::TaskId>> ids;
+  std::vector<tasks::TaskId> running;
   ids.reserve(static_cast<size_t>(request.names_size()));
   for (const std::string& name : request.names()) {
     ids.push_back(dispatcher_.engine().Find(name));
@@ -137,7 +137,7 @@ void TaskCalls::BatchWait(const CallPtr& call, const v1::BatchWaitTasksRequest& 
   FinishAfter(dispatcher_.ends(), std::move(running), *timeout, call,
               [this, ids = std::move(ids), &response](TaskWaits::End) {
                 response.mutable_results()->Reserve(static_cast<int>(ids.size()));
-                for (const absl::StatusOr<TaskId>& id : ids) {
+                for (const absl::StatusOr<tasks::TaskId>& id : ids) {
                   auto& result = *response.add_results();
                   absl::Status filled =
                       id.ok() ? FillTask(*id, *result.mutable_task()) : id.status();
@@ -159,9 +159,9 @@ absl::Status TaskCalls::Cancel(const v1::CancelTaskRequest& request,
                                v1::CancelTaskResponse& response) {
   absl::Status cancelled = dispatcher_.Cancel(request.name(), request.reason());
   if (!cancelled.ok()) return cancelled;
-  absl::StatusOr<TaskId> id = dispatcher_.engine().Find(request.name());
+  absl::StatusOr<tasks::TaskId> id = dispatcher_.engine().Find(request.name());
   if (!id.ok()) return id.status();
   return FillTask(*id, *response.mutable_task());
 }
 
-}  // namespace grove
+}  // namespace grove::control

@@ -15,7 +15,7 @@
 #include "server/control/call.h"
 #include "server/control/dispatcher.h"
 
-namespace grove {
+namespace grove::control {
 
 inline constexpr int kBatchMax = 10'000;
 inline constexpr absl::Duration kWaitMax = absl::Hours(1);
@@ -47,16 +47,16 @@ class TaskCalls {
   absl::Status Cancel(const v1::CancelTaskRequest& request, v1::CancelTaskResponse& response);
 
  private:
-  absl::Status FillTask(TaskId id, v1::Task& task);
+  absl::Status FillTask(tasks::TaskId id, v1::Task& task);
   // Waits for `tasks` and then fills and finishes; at once if there are none. A wait that was
   // stopped because control ends is UNAVAILABLE.
-  void FinishAfter(TaskWaits& waits, std::vector<TaskId> tasks, absl::Duration timeout,
+  void FinishAfter(TaskWaits& waits, std::vector<tasks::TaskId> tasks, absl::Duration timeout,
                    const CallPtr& call, absl::AnyInvocable<absl::Status(TaskWaits::End)> fill);
 
   Hub& hub_;
   Dispatcher& dispatcher_;
 };
 
-}  // namespace grove
+}  // namespace grove::control
 
 #endif  // GROVE_SERVER_CONTROL_TASK_CALLS_H_

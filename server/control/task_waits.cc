@@ -6,14 +6,14 @@
 #include "absl/strings/str_cat.h"
 #include "server/tasks/refusal.h"
 
-namespace grove {
+namespace grove::control {
 
 struct TaskWaits::Wait : Timer {
   Wait(TaskWaits& owner, WaitId id) : Timer(&Expire), owner(owner), id(id) {}
 
   TaskWaits& owner;
   const WaitId id;
-  std::vector<TaskId> tasks;
+  std::vector<tasks::TaskId> tasks;
   size_t missing = 0;
   Done done;
 };
@@ -25,12 +25,13 @@ TaskWaits::~TaskWaits() {
   for (auto& [id, wait] : waits_) timers_.Cancel(*wait);
 }
 
-absl::StatusOr<TaskWaits::WaitId> TaskWaits::Add(std::vector<TaskId> tasks, MonotonicNanos deadline,
-                                                 Done done) {
+absl::StatusOr<TaskWaits::WaitId> TaskWaits::Add(std::vector<tasks::TaskId> tasks,
+                                                 MonotonicNanos deadline, Done done) {
   if (tasks_held_ + tasks.size() > tasks_max_) {
-    return WithRetryAfter(
-        Refusal(absl::StatusCode::kResourceExhausted, "TOO_MANY_WAITS",
-                absl::StrCat("calls wait for ", tasks_held_, " tasks; at most ", tasks_max_)),
+    return tasks::WithRetryAfter(
+        tasks::Refusal(
+            absl::StatusCode::kResourceExhausted, "TOO_MANY_WAITS",
+            absl::StrCat("calls wait for ", tasks_held_, " tasks; at most ", tasks_max_)),
         1000);
   }
   const WaitId id = next_++;
@@ -42,14 +43,14 @@ absl::StatusOr<TaskWaits::WaitId> TaskWaits::Add(std::vector<TaskId> tasks, Mono
     wait->done(End::kStopped);
     return id;
   }
-  for (const TaskId& task : wait->tasks) by_task_[task].push_back(id);
+  for (const tasks::TaskId& task : wait->tasks) by_task_[task].push_back(id);
   tasks_held_ += wait->tasks.size();
   if (deadline != kNever) timers_.Arm(*wait, deadline);
   waits_.emplace(id, std::move(wait));
   return id;
 }
 
-void TaskWaits::Notify(TaskId task) {
+void TaskWaits::Notify(tasks::TaskId task) {
   auto found = by_task_.find(task);
   if (found == by_task_.end()) return;
   const absl::InlinedVector<WaitId, 1> ids = std::move(found->second);
@@ -87,7 +88,7 @@ std::unique_ptr<TaskWaits::Wait> TaskWaits::Take(WaitId id) {
   timers_.Cancel(*wait);
   tasks_held_ -= wait->tasks.size();
   if (wait->missing == 0) return wait;  // Notify has emptied the index.
-  for (const TaskId& task : wait->tasks) {
+  for (const tasks::TaskId& task : wait->tasks) {
     auto waiting = by_task_.find(task);
     if (waiting == by_task_.end()) continue;
     auto& ids = waiting->second;
@@ -97,4 +98,4 @@ std::unique_ptr<TaskWaits::Wait> TaskWaits::Take(WaitId id) {
   return wait;
 }
 
-}  // namespace grove
+}  // namespace grove::control

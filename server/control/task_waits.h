@@ -19,7 +19,7 @@
 #include "runtime/hub/timer_queue.h"
 #include "server/tasks/task_id.h"
 
-namespace grove {
+namespace grove::control {
 
 // About 100 bytes each: a thousand calls that wait for the most tasks allowed, and no more.
 inline constexpr size_t kWaitedTasksMax = 10'000'000;
@@ -38,8 +38,8 @@ class TaskWaits {
 
   // Requires: `tasks` not empty; one that stands twice counts twice, and one Notify() serves both.
   // kResourceExhausted at the bound: `done` is never called.
-  absl::StatusOr<WaitId> Add(std::vector<TaskId> tasks, MonotonicNanos deadline, Done done);
-  void Notify(TaskId task);
+  absl::StatusOr<WaitId> Add(std::vector<tasks::TaskId> tasks, MonotonicNanos deadline, Done done);
+  void Notify(tasks::TaskId task);
   // Gives a wait up: its callback is never called. No effect if it is gone.
   void Remove(WaitId wait);
   // Ends all waits, and every later one at once.
@@ -61,9 +61,9 @@ class TaskWaits {
   WaitId next_ = 1;
   size_t tasks_held_ = 0;
   absl::flat_hash_map<WaitId, std::unique_ptr<Wait>> waits_;
-  absl::flat_hash_map<TaskId, absl::InlinedVector<WaitId, 1>> by_task_;
+  absl::flat_hash_map<tasks::TaskId, absl::InlinedVector<WaitId, 1>> by_task_;
 };
 
-}  // namespace grove
+}  // namespace grove::control
 
 #endif  // GROVE_SERVER_CONTROL_TASK_WAITS_H_

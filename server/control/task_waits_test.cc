@@ -4,13 +4,13 @@
 
 #include "gtest/gtest.h"
 
-namespace grove {
+namespace grove::control {
 namespace {
 
 using End = TaskWaits::End;
 
-constexpr TaskId kA = {1, 1};
-constexpr TaskId kB = {1, 2};
+constexpr tasks::TaskId kA = {1, 1};
+constexpr tasks::TaskId kB = {1, 2};
 
 class TaskWaitsTest : public testing::Test {
  protected:
@@ -20,7 +20,7 @@ class TaskWaitsTest : public testing::Test {
       end = how;
     };
   }
-  TaskWaits::WaitId Add(std::vector<TaskId> tasks, MonotonicNanos deadline,
+  TaskWaits::WaitId Add(std::vector<tasks::TaskId> tasks, MonotonicNanos deadline,
                         std::optional<End>& end) {
     return *waits_.Add(std::move(tasks), deadline, Into(end));
   }
@@ -120,4 +120,4 @@ TEST_F(TaskWaitsTest, ACallbackMayAddAndRemoveWaits) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::control

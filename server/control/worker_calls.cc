@@ -12,31 +12,31 @@
 #include "server/metrics/process_numbers.h"
 #include "server/tasks/refusal.h"
 
-namespace grove {
+namespace grove::control {
 namespace {
 
 std::string WorkerName(int worker) {
   return absl::StrCat("workers/", worker);
 }
 
-v1::Worker::State ToProto(SlotState state) {
+v1::Worker::State ToProto(metrics::SlotState state) {
   switch (state) {
-    case SlotState::kEmpty:
-    case SlotState::kDown:
+    case metrics::SlotState::kEmpty:
+    case metrics::SlotState::kDown:
       return v1::Worker::STATE_DOWN;
-    case SlotState::kStarting:
+    case metrics::SlotState::kStarting:
       return v1::Worker::STATE_STARTING;
-    case SlotState::kReady:
+    case metrics::SlotState::kReady:
       return v1::Worker::STATE_READY;
-    case SlotState::kDraining:
+    case metrics::SlotState::kDraining:
       return v1::Worker::STATE_DRAINING;
   }
   return v1::Worker::STATE_UNSPECIFIED;
 }
 
-uint64_t HttpRequests(const WorkerSlot& slot) {
+uint64_t HttpRequests(const metrics::WorkerSlot& slot) {
   uint64_t total = 0;
-  for (int code = 0; code < WorkerCounters::kHttpCodes; ++code) {
+  for (int code = 0; code < metrics::WorkerCounters::kHttpCodes; ++code) {
     total += slot.base.http_responses[code].load(std::memory_order_relaxed) +
              slot.live.http_responses[code].load(std::memory_order_relaxed);
   }
@@ -89,8 +89,9 @@ absl::StatusOr<FiberName> ParseFiberName(absl::string_view name, int workers) {
   const size_t at = name.find(kFibers);
   uint64_t id = 0;
   if (at == name.npos || !absl::SimpleAtoi(name.substr(at + kFibers.size()), &id) || id == 0) {
-    return BadField("name", "FIBER_NAME_INVALID",
-                    absl::StrCat("is '", name, "'; a fiber's name is \"workers/0/fibers/17\""));
+    return tasks::BadField(
+        "name", "FIBER_NAME_INVALID",
+        absl::StrCat("is '", name, "'; a fiber's name is \"workers/0/fibers/17\""));
   }
   absl::StatusOr<int> worker = ParseWorkerName("name", name.substr(0, at), workers);
   if (!worker.ok()) return worker.status();
@@ -104,18 +105,18 @@ absl::StatusOr<int> ParseWorkerName(absl::string_view field, absl::string_view n
   int worker = -1;
   if (!absl::ConsumePrefix(&number, "workers/") || !absl::SimpleAtoi(number, &worker) ||
       worker < 0 || absl::StrCat(worker) != number) {
-    return BadField(field, "WORKER_NAME_INVALID",
-                    absl::StrCat("is '", name, "'; a worker's name is \"workers/0\""));
+    return tasks::BadField(field, "WORKER_NAME_INVALID",
+                           absl::StrCat("is '", name, "'; a worker's name is \"workers/0\""));
   }
   if (worker >= workers) {
-    return Refusal(absl::StatusCode::kNotFound, "WORKER_NOT_FOUND",
-                   absl::StrCat("no ", name, "; the last one is ", WorkerName(workers - 1)));
+    return tasks::Refusal(absl::StatusCode::kNotFound, "WORKER_NOT_FOUND",
+                          absl::StrCat("no ", name, "; the last one is ", WorkerName(workers - 1)));
   }
   return worker;
 }
 
 v1::Worker WorkerCalls::Describe(int worker) const {
-  const WorkerSlot& slot = scoreboard_.slot(worker);
+  const metrics::WorkerSlot& slot = scoreboard_.slot(worker);
   v1::Worker proto;
   proto.set_name(WorkerName(worker));
   proto.set_state(ToProto(slot.state.load()));
@@ -130,12 +131,12 @@ v1::Worker WorkerCalls::Describe(int worker) const {
   proto.set_http_connections(slot.http_connections_open.load());
   proto.set_http_requests_total(static_cast<int64_t>(HttpRequests(slot)));
   proto.set_hub_turns_total(
-      static_cast<int64_t>(Scoreboard::Total(slot, &WorkerCounters::hub_turns)));
+      static_cast<int64_t>(metrics::Scoreboard::Total(slot, &metrics::WorkerCounters::hub_turns)));
   const int64_t last_turn = slot.last_turn_ns.load();
   if (lives && last_turn != 0) {
     proto.set_hub_idle_seconds(std::max(0.0, (hub_.ReadClock() - last_turn) / 1e9));
   }
-  if (lives) proto.set_rss_bytes(ResidentBytes(proto.pid()));
+  if (lives) proto.set_rss_bytes(metrics::ResidentBytes(proto.pid()));
   proto.set_linked(links_[static_cast<size_t>(worker)]->linked());
   return proto;
 }
@@ -194,12 +195,12 @@ absl::Status WorkerCalls::FindFiber(const v1::GetFiberRequest& request, v1::Fibe
   }
   if (query == nullptr || query->reply == nullptr) {
     if (query != nullptr) link.ForgetQuery(*query);
-    return Refusal(absl::StatusCode::kUnavailable, "WORKER_UNREACHABLE",
-                   absl::StrCat(WorkerName(name->worker), " does not answer"));
+    return tasks::Refusal(absl::StatusCode::kUnavailable, "WORKER_UNREACHABLE",
+                          absl::StrCat(WorkerName(name->worker), " does not answer"));
   }
   if (query->reply->fibers_size() == 0 || query->reply->fibers(0).id() != name->id) {
-    return Refusal(absl::StatusCode::kNotFound, "FIBER_NOT_FOUND",
-                   absl::StrCat("no ", request.name(), ": it has ended, or never was"));
+    return tasks::Refusal(absl::StatusCode::kNotFound, "FIBER_NOT_FOUND",
+                          absl::StrCat("no ", request.name(), ": it has ended, or never was"));
   }
   FillFiber(name->worker, *query->reply->mutable_fibers(0), response);
   return absl::OkStatus();
@@ -249,4 +250,4 @@ absl::Status WorkerCalls::CollectFibers(const v1::ListFibersRequest& request,
   return absl::OkStatus();
 }
 
-}  // namespace grove
+}  // namespace grove::control

@@ -17,7 +17,7 @@
 #include "server/control/link.h"
 #include "server/metrics/scoreboard.h"
 
-namespace grove {
+namespace grove::control {
 
 inline constexpr int32_t kWorkersPageDefault = 100;
 inline constexpr int32_t kWorkersPageMax = 256;
@@ -36,7 +36,7 @@ absl::StatusOr<int> ParseWorkerName(absl::string_view field, absl::string_view n
 class WorkerCalls {
  public:
   // `links` has one per slot of `scoreboard`.
-  WorkerCalls(Hub& hub, const Scoreboard& scoreboard, const Links& links)
+  WorkerCalls(Hub& hub, const metrics::Scoreboard& scoreboard, const Links& links)
       : hub_(hub), scoreboard_(scoreboard), links_(links) {}
 
   absl::Status ListWorkers(const v1::ListWorkersRequest& request,
@@ -57,10 +57,10 @@ class WorkerCalls {
   absl::Status FindFiber(const v1::GetFiberRequest& request, v1::Fiber& response) const;
 
   Hub& hub_;
-  const Scoreboard& scoreboard_;
+  const metrics::Scoreboard& scoreboard_;
   const Links& links_;
 };
 
-}  // namespace grove
+}  // namespace grove::control
 
 #endif  // GROVE_SERVER_CONTROL_WORKER_CALLS_H_

@@ -14,7 +14,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_format.h"
 
-namespace grove {
+namespace grove::functions {
 namespace {
 
 // Between a namespace and a local name; no namespace name can hold it.
@@ -206,4 +206,4 @@ absl::StatusOr<std::string> FeedTitle(std::string_view bytes) {
   return title;
 }
 
-}  // namespace grove
+}  // namespace grove::functions

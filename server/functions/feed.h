@@ -13,7 +13,7 @@
 
 #include "absl/status/statusor.h"
 
-namespace grove {
+namespace grove::functions {
 
 inline constexpr size_t kFeedMaxBytes = 16 << 20;
 inline constexpr int kFeedDepthMax = 64;
@@ -32,6 +32,6 @@ std::string OneLine(std::string_view text);
 // commonest names; others stay as they are).
 std::string HtmlText(std::string_view html);
 
-}  // namespace grove
+}  // namespace grove::functions
 
 #endif  // GROVE_SERVER_FUNCTIONS_FEED_H_

@@ -7,7 +7,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace grove {
+namespace grove::functions {
 namespace {
 
 using ::testing::HasSubstr;
@@ -120,4 +120,4 @@ TEST(HtmlText, KeepsWhatIsNoMarkup) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::functions

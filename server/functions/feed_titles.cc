@@ -12,7 +12,7 @@
 // After hub.h, which its templates need.
 #include "runtime/group/fiber_pile.h"
 
-namespace grove {
+namespace grove::functions {
 namespace {
 
 using TakeTitle = absl::FunctionRef<absl::Status(size_t, absl::StatusOr<std::string>)>;
@@ -59,4 +59,4 @@ absl::Status ForEachFeedTitle(FetchClient& client, const std::vector<std::string
   return status;
 }
 
-}  // namespace grove
+}  // namespace grove::functions

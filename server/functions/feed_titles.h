@@ -13,7 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-namespace grove {
+namespace grove::functions {
 
 class FetchClient;
 
@@ -29,6 +29,6 @@ absl::Status ForEachFeedTitle(
     FetchClient& client, const std::vector<std::string>& urls,
     absl::FunctionRef<absl::Status(size_t index, absl::StatusOr<std::string> title)> take);
 
-}  // namespace grove
+}  // namespace grove::functions
 
 #endif  // GROVE_SERVER_FUNCTIONS_FEED_TITLES_H_

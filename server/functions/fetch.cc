@@ -18,7 +18,7 @@
 #include "runtime/sync/semaphore.h"
 #include "server/functions/fetch_transfer.h"
 
-namespace grove {
+namespace grove::functions {
 namespace {
 
 // Kept open for the next fetch from the same server.
@@ -272,4 +272,4 @@ const FetchPolicy& FetchClient::policy() const {
   return engine_->policy();
 }
 
-}  // namespace grove
+}  // namespace grove::functions

@@ -20,7 +20,7 @@
 #include "absl/status/statusor.h"
 #include "server/functions/fetch_policy.h"
 
-namespace grove {
+namespace grove::functions {
 
 using FetchFields = std::vector<std::pair<std::string, std::string>>;
 
@@ -80,6 +80,6 @@ class FetchClient {
   const std::unique_ptr<Engine> engine_;
 };
 
-}  // namespace grove
+}  // namespace grove::functions
 
 #endif  // GROVE_SERVER_FUNCTIONS_FETCH_H_

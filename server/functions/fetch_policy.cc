@@ -10,7 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
-namespace grove {
+namespace grove::functions {
 namespace {
 
 struct SpecialRange {
@@ -37,7 +37,7 @@ constexpr SpecialRange kSpecialRanges[] = {
 
 absl::string_view KindOf(const sockaddr* address) {
   for (const SpecialRange& special : kSpecialRanges) {
-    const absl::StatusOr<AddressRange> range = AddressRange::Parse(special.range);
+    const absl::StatusOr<config::AddressRange> range = config::AddressRange::Parse(special.range);
     if (range.ok() && range->Contains(address)) return special.name;
   }
   return "not a public address";
@@ -62,7 +62,7 @@ std::string HostText(const sockaddr* address) {
 absl::StatusOr<FetchPolicy> FetchPolicy::FromConfig(const config::v1::Fetch& config) {
   FetchPolicy policy;
   for (const std::string& text : config.allow()) {
-    absl::StatusOr<AddressRange> range = AddressRange::Parse(text);
+    absl::StatusOr<config::AddressRange> range = config::AddressRange::Parse(text);
     if (!range.ok()) {
       return absl::InvalidArgumentError(absl::StrCat("fetch.allow: ", range.status().message()));
     }
@@ -76,11 +76,13 @@ absl::StatusOr<FetchPolicy> FetchPolicy::FromConfig(const config::v1::Fetch& con
 }
 
 absl::Status FetchPolicy::Check(const sockaddr* address) const {
-  if (IsPublicAddress(address)) return absl::OkStatus();
-  const auto contains = [address](const AddressRange& range) { return range.Contains(address); };
+  if (config::IsPublicAddress(address)) return absl::OkStatus();
+  const auto contains = [address](const config::AddressRange& range) {
+    return range.Contains(address);
+  };
   if (std::any_of(allow.begin(), allow.end(), contains)) return absl::OkStatus();
   return absl::PermissionDeniedError(absl::StrCat("refuses to connect to ", HostText(address), " (",
                                                   KindOf(address), "); allow it with fetch.allow"));
 }
 
-}  // namespace grove
+}  // namespace grove::functions

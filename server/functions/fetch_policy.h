@@ -16,7 +16,7 @@
 #include "grove/config/v1/config.pb.h"
 #include "server/config/address.h"
 
-namespace grove {
+namespace grove::functions {
 
 struct FetchLimits {
   // From the moment the fetch has its turn (concurrency_max) to its last byte, redirects included.
@@ -26,7 +26,7 @@ struct FetchLimits {
 };
 
 struct FetchPolicy {
-  std::vector<AddressRange> allow;
+  std::vector<config::AddressRange> allow;
   FetchLimits limits;
   int concurrency_max = 256;
 
@@ -37,6 +37,6 @@ struct FetchPolicy {
   absl::Status Check(const sockaddr* address) const;
 };
 
-}  // namespace grove
+}  // namespace grove::functions
 
 #endif  // GROVE_SERVER_FUNCTIONS_FETCH_POLICY_H_

@@ -8,7 +8,7 @@
 #include "runtime/hub/hub.h"
 #include "server/functions/test_server.h"
 
-namespace grove {
+namespace grove::functions {
 namespace {
 
 using ::testing::Contains;
@@ -290,4 +290,4 @@ TEST(FetchPolicy, TakesDefaultsForZeros) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::functions

@@ -11,7 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
-namespace grove {
+namespace grove::functions {
 namespace {
 
 constexpr size_t kShownUrlMaxBytes = 200;
@@ -317,4 +317,4 @@ absl::StatusOr<FetchResult> FetchTransfer::TakeResult() {
   return std::move(result_);
 }
 
-}  // namespace grove
+}  // namespace grove::functions

@@ -17,7 +17,7 @@
 #include "runtime/sync/event.h"
 #include "server/functions/fetch.h"
 
-namespace grove {
+namespace grove::functions {
 
 class FetchTransfer {
  public:
@@ -76,6 +76,6 @@ class FetchTransfer {
   absl::Status address_refusal_;  // another address may still serve
 };
 
-}  // namespace grove
+}  // namespace grove::functions
 
 #endif  // GROVE_SERVER_FUNCTIONS_FETCH_TRANSFER_H_

@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_format.h"
 
-namespace grove {
+namespace grove::functions {
 namespace {
 
 using nlohmann::json;
@@ -107,4 +107,4 @@ bool IsUtf8(std::string_view bytes) {
   return true;
 }
 
-}  // namespace grove
+}  // namespace grove::functions

@@ -13,7 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-namespace grove {
+namespace grove::functions {
 
 // kInvalidArgument: "url: expected a string".
 absl::Status BadInput(std::string_view field, std::string_view problem);
@@ -35,6 +35,6 @@ absl::StatusOr<double> NumberField(const nlohmann::json& object, const char* nam
 std::string JsonText(const nlohmann::json& value);
 bool IsUtf8(std::string_view bytes);
 
-}  // namespace grove
+}  // namespace grove::functions
 
 #endif  // GROVE_SERVER_FUNCTIONS_JSON_INPUT_H_

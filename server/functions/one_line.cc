@@ -4,7 +4,7 @@
 
 #include "server/functions/feed.h"
 
-namespace grove {
+namespace grove::functions {
 namespace {
 
 // Bytes of the white space or control character at the front of `text`; 0 if there is none.
@@ -117,4 +117,4 @@ std::string HtmlText(std::string_view html) {
   return text;
 }
 
-}  // namespace grove
+}  // namespace grove::functions

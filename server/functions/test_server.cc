@@ -10,7 +10,7 @@
 #include "runtime/hub/check.h"
 #include "runtime/hub/hub.h"
 
-namespace grove {
+namespace grove::functions {
 namespace {
 
 // Of a whole request at the front of `bytes`; 0 if it is not complete.
@@ -109,4 +109,4 @@ void TestServer::Release(std::string response) {
   released_.Set();
 }
 
-}  // namespace grove
+}  // namespace grove::functions

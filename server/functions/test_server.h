@@ -14,7 +14,7 @@
 #include "runtime/io/listener.h"
 #include "runtime/sync/event.h"
 
-namespace grove {
+namespace grove::functions {
 
 class TestServer {
  public:
@@ -54,6 +54,6 @@ class TestServer {
   bool stopped_ = false;
 };
 
-}  // namespace grove
+}  // namespace grove::functions
 
 #endif  // GROVE_SERVER_FUNCTIONS_TEST_SERVER_H_

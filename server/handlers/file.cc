@@ -13,7 +13,7 @@
 #include "server/http/message/conditions.h"
 #include "server/http/message/http_date.h"
 
-namespace grove {
+namespace grove::handlers {
 namespace {
 
 constexpr char kIndex[] = "index.html";
@@ -180,4 +180,4 @@ absl::Status FileHandler::SendOpened(const OpenedFile& file, std::string_view na
   return response.SendFile(200, type, file.fd(), 0, size);
 }
 
-}  // namespace grove
+}  // namespace grove::handlers

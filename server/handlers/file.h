@@ -18,7 +18,7 @@
 #include "server/http/handler/handler.h"
 #include "server/http/message/byte_ranges.h"
 
-namespace grove {
+namespace grove::handlers {
 
 // The file's name, relative to the folder, that `path` (as sent or as routed) names beyond `base`;
 // ends in '/' or is empty where it names a directory. kNotFound: outside `base`, or not to be
@@ -42,6 +42,6 @@ class FileHandler {
   const Folder folder_;
 };
 
-}  // namespace grove
+}  // namespace grove::handlers
 
 #endif  // GROVE_SERVER_HANDLERS_FILE_H_

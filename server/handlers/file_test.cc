@@ -11,7 +11,7 @@
 #include "server/handlers/media_type.h"
 #include "server/http/serving/server_fixture.h"
 
-namespace grove {
+namespace grove::handlers {
 namespace {
 
 namespace fs = std::filesystem;
@@ -204,4 +204,4 @@ TEST_F(FileTest, WhatIsNotThereIsNotFound) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::handlers

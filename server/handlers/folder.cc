@@ -10,7 +10,7 @@
 
 #include "absl/strings/str_format.h"
 
-namespace grove {
+namespace grove::handlers {
 namespace {
 
 // Without O_NONBLOCK the open of a FIFO would wait for its writer.
@@ -123,4 +123,4 @@ absl::StatusOr<OpenedFile> Folder::Open(std::string_view path) const {
   return OpenedFile(fd, about);
 }
 
-}  // namespace grove
+}  // namespace grove::handlers

@@ -19,7 +19,7 @@
 #include "absl/status/statusor.h"
 #include "runtime/offload/offload.h"
 
-namespace grove {
+namespace grove::handlers {
 
 // Closed when it dies.
 class OpenedFile {
@@ -63,6 +63,6 @@ class Folder {
   const Lookup lookup_;
 };
 
-}  // namespace grove
+}  // namespace grove::handlers
 
 #endif  // GROVE_SERVER_HANDLERS_FOLDER_H_

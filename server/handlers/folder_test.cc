@@ -9,7 +9,7 @@
 #include "gtest/gtest.h"
 #include "runtime/hub/hub.h"
 
-namespace grove {
+namespace grove::handlers {
 namespace {
 
 namespace fs = std::filesystem;
@@ -93,4 +93,4 @@ TEST_P(FolderTest, IsLookedUpAnewEachTime) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::handlers

@@ -2,7 +2,7 @@
 
 #include "server/http/handler/handler.h"
 
-namespace grove {
+namespace grove::handlers {
 namespace {
 
 struct Row {
@@ -103,4 +103,4 @@ std::string_view MediaTypeOf(std::string_view file_name) {
   return "application/octet-stream";
 }
 
-}  // namespace grove
+}  // namespace grove::handlers

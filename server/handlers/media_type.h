@@ -6,12 +6,12 @@
 
 #include <string_view>
 
-namespace grove {
+namespace grove::handlers {
 
 // By what stands behind the last '.', without case: "text/html; charset=utf-8". Unknown:
 // "application/octet-stream".
 std::string_view MediaTypeOf(std::string_view file_name);
 
-}  // namespace grove
+}  // namespace grove::handlers
 
 #endif  // GROVE_SERVER_HANDLERS_MEDIA_TYPE_H_

@@ -10,7 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 
-namespace grove {
+namespace grove::handlers {
 namespace {
 
 absl::Status BadParameter(std::string_view name, std::string_view problem) {
@@ -109,4 +109,4 @@ absl::StatusOr<bool> QueryInput::Flag(std::string_view name) const {
   return BadParameter(name, absl::StrFormat("'%s' is neither 1 nor 0", Printable(found->second)));
 }
 
-}  // namespace grove
+}  // namespace grove::handlers

@@ -14,7 +14,7 @@
 
 #include "absl/status/statusor.h"
 
-namespace grove {
+namespace grove::handlers {
 
 // Nothing where a '%' is not followed by two hexadecimal digits. Leaves '+' as it is.
 std::optional<std::string> PercentDecode(std::string_view text);
@@ -38,6 +38,6 @@ class QueryInput {
   std::map<std::string, std::string, std::less<>> values_;
 };
 
-}  // namespace grove
+}  // namespace grove::handlers
 
 #endif  // GROVE_SERVER_HANDLERS_QUERY_INPUT_H_

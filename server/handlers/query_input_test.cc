@@ -3,7 +3,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace grove {
+namespace grove::handlers {
 namespace {
 
 using ::testing::HasSubstr;
@@ -52,4 +52,4 @@ TEST(QueryInput, RefusesWithTheParametersName) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::handlers

@@ -10,7 +10,7 @@
 #include "server/functions/json_input.h"
 #include "server/http/websocket/utf8.h"
 
-namespace grove {
+namespace grove::handlers {
 namespace {
 
 using nlohmann::json;
@@ -79,4 +79,4 @@ absl::Status Reflect(http::Request& request, http::Response& response) {
   return response.Send(200, "application/json", text);
 }
 
-}  // namespace grove
+}  // namespace grove::handlers

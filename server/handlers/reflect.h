@@ -7,7 +7,7 @@
 #include "absl/status/status.h"
 #include "server/http/handler/handler.h"
 
-namespace grove {
+namespace grove::handlers {
 
 // A longer body is answered with 413: it must be held, and grows by half in the answer.
 inline constexpr size_t kReflectBodyBytesMax = 8 << 20;
@@ -16,6 +16,6 @@ inline constexpr size_t kReflectBodyBytesMax = 8 << 20;
 //  "body":base64,"peer","tenant"}; bytes that are no UTF-8 come as U+FFFD. **Parks.**
 absl::Status Reflect(http::Request& request, http::Response& response);
 
-}  // namespace grove
+}  // namespace grove::handlers
 
 #endif  // GROVE_SERVER_HANDLERS_REFLECT_H_

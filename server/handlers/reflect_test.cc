@@ -5,7 +5,7 @@
 #include "gmock/gmock.h"
 #include "server/http/serving/server_fixture.h"
 
-namespace grove {
+namespace grove::handlers {
 namespace {
 
 using http::Client;
@@ -79,4 +79,4 @@ TEST_F(ReflectTest, HoldsNoMoreThanItsLimit) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::handlers

@@ -12,7 +12,7 @@
 #include "server/handlers/query_input.h"
 #include "server/http/handler/status.h"
 
-namespace grove {
+namespace grove::handlers {
 namespace {
 
 constexpr size_t kEchoPieceBytes = 16 * 1024;
@@ -125,4 +125,4 @@ absl::Status FailToAnswer(http::Request& request, http::Response& response) {
   return absl::InternalError("failed as it was told to");
 }
 
-}  // namespace grove
+}  // namespace grove::handlers

@@ -11,7 +11,7 @@
 #include "absl/status/status.h"
 #include "server/http/handler/handler.h"
 
-namespace grove {
+namespace grove::handlers {
 
 inline constexpr int64_t kStreamChunksMax = 1'000'000;
 inline constexpr int64_t kStreamChunkBytesMax = 1 << 20;
@@ -33,6 +33,6 @@ absl::Status SleepThenAnswer(http::Request& request, http::Response& response);
 // Fails: before the first byte, or after ?after_bytes= of a body.
 absl::Status FailToAnswer(http::Request& request, http::Response& response);
 
-}  // namespace grove
+}  // namespace grove::handlers
 
 #endif  // GROVE_SERVER_HANDLERS_TRY_OUT_H_

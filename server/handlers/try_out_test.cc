@@ -3,7 +3,7 @@
 #include "gmock/gmock.h"
 #include "server/http/serving/server_fixture.h"
 
-namespace grove {
+namespace grove::handlers {
 namespace {
 
 using http::Client;
@@ -118,4 +118,4 @@ TEST_F(TryOutTest, FailBreaksOffBeforeOrAmidTheBody) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::handlers

@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace grove {
+namespace grove::link {
 namespace {
 
 constexpr size_t kHeaderBytes = 4;
@@ -59,4 +59,4 @@ absl::Status WriteFrame(Socket& socket, absl::string_view bytes) {
   return socket.Writev(std::span(parts).first(bytes.empty() ? 1 : 2));
 }
 
-}  // namespace grove
+}  // namespace grove::link

@@ -13,7 +13,7 @@
 #include "absl/strings/string_view.h"
 #include "runtime/io/socket.h"
 
-namespace grove {
+namespace grove::link {
 
 // What link.proto allows.
 inline constexpr size_t kFrameBytesMax = size_t{64} << 20;
@@ -26,6 +26,6 @@ absl::StatusOr<std::string> ReadFrame(Socket& socket, size_t bytes_max = kFrameB
 // kInvalidArgument, and nothing is written, above kFrameBytesMax. **Parks.**
 absl::Status WriteFrame(Socket& socket, absl::string_view bytes);
 
-}  // namespace grove
+}  // namespace grove::link
 
 #endif  // GROVE_SERVER_LINK_FRAME_H_

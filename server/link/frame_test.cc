@@ -5,7 +5,7 @@
 #include "gtest/gtest.h"
 #include "runtime/hub/hub.h"
 
-namespace grove {
+namespace grove::link {
 namespace {
 
 // Runs `body` on a fiber with both ends of a stream.
@@ -76,4 +76,4 @@ TEST(Frame, EndBetweenFramesDiffersFromEndInsideOne) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::link

@@ -8,7 +8,7 @@
 #include "runtime/hub/check.h"
 #include "server/metrics/metric_table.h"
 
-namespace grove {
+namespace grove::metrics {
 namespace {
 
 prometheus::MetricType TypeOf(MetricKind kind) {
@@ -82,4 +82,4 @@ std::string MetricFamilies::Render() const {
   return std::move(out).str();
 }
 
-}  // namespace grove
+}  // namespace grove::metrics

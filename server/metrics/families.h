@@ -14,7 +14,7 @@
 #include "absl/types/span.h"
 #include "prometheus/metric_family.h"
 
-namespace grove {
+namespace grove::metrics {
 
 class MetricFamilies {
  public:
@@ -37,6 +37,6 @@ class MetricFamilies {
   absl::flat_hash_map<absl::string_view, size_t> by_name_;
 };
 
-}  // namespace grove
+}  // namespace grove::metrics
 
 #endif  // GROVE_SERVER_METRICS_FAMILIES_H_

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace grove {
+namespace grove::metrics {
 
 template <size_t kBounds>
 class Histogram {
@@ -38,6 +38,6 @@ inline constexpr std::array<double, 12> kQueueWaitBounds = {0.001, 0.005, 0.02, 
                                                             5,     15,    60,   300, 1800, 7200};
 using QueueWaitHistogram = Histogram<kQueueWaitBounds.size()>;
 
-}  // namespace grove
+}  // namespace grove::metrics
 
 #endif  // GROVE_SERVER_METRICS_HISTOGRAM_H_

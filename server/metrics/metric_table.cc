@@ -1,6 +1,6 @@
 #include "server/metrics/metric_table.h"
 
-namespace grove {
+namespace grove::metrics {
 namespace {
 
 constexpr MetricKind kCounter = MetricKind::kCounter;
@@ -111,4 +111,4 @@ absl::Span<const MetricRow> MetricTable() {
   return kRows;
 }
 
-}  // namespace grove
+}  // namespace grove::metrics

@@ -8,7 +8,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
-namespace grove {
+namespace grove::metrics {
 
 enum class MetricKind { kCounter, kGauge, kHistogram };
 
@@ -22,6 +22,6 @@ struct MetricRow {
 
 absl::Span<const MetricRow> MetricTable();
 
-}  // namespace grove
+}  // namespace grove::metrics
 
 #endif  // GROVE_SERVER_METRICS_METRIC_TABLE_H_

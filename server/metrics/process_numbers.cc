@@ -16,7 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 
-namespace grove {
+namespace grove::metrics {
 namespace {
 
 // /proc files are small: stat and statm fit easily.
@@ -87,4 +87,4 @@ int64_t ResidentBytes(int64_t pid) {
   return fields.size() > 1 ? Number(fields[1]) * sysconf(_SC_PAGESIZE) : 0;
 }
 
-}  // namespace grove
+}  // namespace grove::metrics

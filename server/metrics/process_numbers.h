@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-namespace grove {
+namespace grove::metrics {
 
 struct ProcessNumbers {
   double cpu_seconds = 0;
@@ -22,6 +22,6 @@ struct ProcessNumbers {
 // 0 if there is no such process.
 int64_t ResidentBytes(int64_t pid);
 
-}  // namespace grove
+}  // namespace grove::metrics
 
 #endif  // GROVE_SERVER_METRICS_PROCESS_NUMBERS_H_

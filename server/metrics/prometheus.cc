@@ -10,7 +10,7 @@
 #include "server/http/serving/counting.h"
 #include "server/metrics/families.h"
 
-namespace grove {
+namespace grove::metrics {
 namespace {
 
 using Labels = std::vector<std::string>;
@@ -178,9 +178,9 @@ void AddWorkers(const MetricsInput& input, MetricFamilies& families) {
   }
 }
 
-void AddFunctions(std::vector<TaskCounters::Function> functions, MetricFamilies& families) {
+void AddFunctions(std::vector<tasks::TaskCounters::Function> functions, MetricFamilies& families) {
   if (functions.size() > kSeriesMax) {
-    TaskCounters::Function& other = functions[kSeriesMax];
+    tasks::TaskCounters::Function& other = functions[kSeriesMax];
     other.name = kOther;
     for (size_t i = kSeriesMax + 1; i < functions.size(); ++i) {
       for (size_t s = 0; s < other.tasks.size(); ++s) other.tasks[s] += functions[i].tasks[s];
@@ -194,7 +194,7 @@ void AddFunctions(std::vector<TaskCounters::Function> functions, MetricFamilies&
     }
     functions.resize(kSeriesMax + 1);
   }
-  for (const TaskCounters::Function& function : functions) {
+  for (const tasks::TaskCounters::Function& function : functions) {
     for (int state = v1::TASK_STATE_SCHEDULED; state <= v1::TASK_STATE_TIMED_OUT; ++state) {
       families.Add("grove_tasks", {function.name, TaskStateLabel(state)}, function.tasks[state]);
       if (state < v1::TASK_STATE_SUCCEEDED) continue;
@@ -210,9 +210,9 @@ void AddFunctions(std::vector<TaskCounters::Function> functions, MetricFamilies&
   }
 }
 
-void AddQueues(std::vector<TaskCounters::Queue> queues, MetricFamilies& families) {
+void AddQueues(std::vector<tasks::TaskCounters::Queue> queues, MetricFamilies& families) {
   if (queues.size() > kSeriesMax) {
-    TaskCounters::Queue& other = queues[kSeriesMax];
+    tasks::TaskCounters::Queue& other = queues[kSeriesMax];
     other.tenant = other.name = kOther;
     for (size_t i = kSeriesMax + 1; i < queues.size(); ++i) {
       other.queued += queues[i].queued;
@@ -224,7 +224,7 @@ void AddQueues(std::vector<TaskCounters::Queue> queues, MetricFamilies& families
     }
     queues.resize(kSeriesMax + 1);
   }
-  for (const TaskCounters::Queue& queue : queues) {
+  for (const tasks::TaskCounters::Queue& queue : queues) {
     const Labels labels = {queue.tenant, queue.name};
     families.Add("grove_queue_depth", labels, queue.queued);
     families.Add("grove_queue_scheduled", labels, queue.scheduled);
@@ -235,9 +235,9 @@ void AddQueues(std::vector<TaskCounters::Queue> queues, MetricFamilies& families
   }
 }
 
-void AddPools(std::vector<TaskCounters::Pool> pools, MetricFamilies& families) {
+void AddPools(std::vector<tasks::TaskCounters::Pool> pools, MetricFamilies& families) {
   if (pools.size() > kSeriesMax) {
-    TaskCounters::Pool& other = pools[kSeriesMax];
+    tasks::TaskCounters::Pool& other = pools[kSeriesMax];
     other.tenant = other.name = kOther;
     for (size_t i = kSeriesMax + 1; i < pools.size(); ++i) {
       other.size += pools[i].size;
@@ -245,7 +245,7 @@ void AddPools(std::vector<TaskCounters::Pool> pools, MetricFamilies& families) {
     }
     pools.resize(kSeriesMax + 1);
   }
-  for (const TaskCounters::Pool& pool : pools) {
+  for (const tasks::TaskCounters::Pool& pool : pools) {
     families.Add("grove_pool_running", {pool.tenant, pool.name}, pool.running);
     families.Add("grove_pool_size", {pool.tenant, pool.name}, pool.size);
   }
@@ -256,7 +256,7 @@ size_t FoldedCount(size_t size) {
 }
 
 void AddTasks(const MetricsInput& input, MetricFamilies& families) {
-  const TaskCounters& tasks = input.tasks;
+  const tasks::TaskCounters& tasks = input.tasks;
   AddFunctions(tasks.functions, families);
   AddQueues(tasks.queues, families);
   AddPools(tasks.pools, families);
@@ -299,4 +299,4 @@ std::string RenderMetrics(const MetricsInput& input) {
   return families.Render();
 }
 
-}  // namespace grove
+}  // namespace grove::metrics

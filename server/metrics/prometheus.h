@@ -15,7 +15,7 @@
 #include "server/metrics/scoreboard.h"
 #include "server/tasks/counters.h"
 
-namespace grove {
+namespace grove::metrics {
 
 // A scrape of that many stays well below a megabyte, and a dashboard readable.
 inline constexpr size_t kSeriesMax = 200;
@@ -31,7 +31,7 @@ struct MetricsInput {
   // By worker.
   std::vector<bool> linked;
   std::vector<int64_t> resident_bytes;
-  TaskCounters tasks;
+  tasks::TaskCounters tasks;
   // Refused by control before the engine saw them, by reason.
   absl::btree_map<std::string, int64_t> rejected;
   QueueWaitHistogram queue_wait{kQueueWaitBounds};
@@ -41,6 +41,6 @@ struct MetricsInput {
 
 std::string RenderMetrics(const MetricsInput& input);
 
-}  // namespace grove
+}  // namespace grove::metrics
 
 #endif  // GROVE_SERVER_METRICS_PROMETHEUS_H_

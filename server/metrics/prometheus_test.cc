@@ -13,7 +13,7 @@
 #include "gtest/gtest.h"
 #include "server/metrics/metric_table.h"
 
-namespace grove {
+namespace grove::metrics {
 namespace {
 
 absl::string_view KindName(MetricKind kind) {
@@ -32,7 +32,7 @@ class PrometheusTest : public testing::Test {
  protected:
   PrometheusTest() : board_(*Scoreboard::Create(2)), input_{.scoreboard = board_} {
     input_.version = "1.2.3";
-    TaskCounters::Function function{.name = "echo"};
+    tasks::TaskCounters::Function function{.name = "echo"};
     function.tasks[v1::TASK_STATE_RUNNING] = 4;
     function.tasks_ended[v1::TASK_STATE_FAILED] = 6;
     function.attempts_ended[internal::v1::AttemptEnded::OUTCOME_INTERRUPTED] = 3;
@@ -143,4 +143,4 @@ TEST(ProcessNumbers, DescribeThisProcess) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::metrics

@@ -14,7 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
-namespace grove {
+namespace grove::metrics {
 
 // Written by Create alone, before the first fork.
 struct alignas(64) Scoreboard::Header {
@@ -151,4 +151,4 @@ uint64_t Scoreboard::Total(const WorkerSlot& slot,
          (slot.live.*counter).load(std::memory_order_relaxed);
 }
 
-}  // namespace grove
+}  // namespace grove::metrics

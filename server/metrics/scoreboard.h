@@ -13,7 +13,7 @@
 
 #include "absl/status/statusor.h"
 
-namespace grove {
+namespace grove::metrics {
 
 enum class SlotState : uint32_t { kEmpty, kStarting, kReady, kDraining, kDown };
 
@@ -117,6 +117,6 @@ class Scoreboard {
   size_t bytes_;
 };
 
-}  // namespace grove
+}  // namespace grove::metrics
 
 #endif  // GROVE_SERVER_METRICS_SCOREBOARD_H_

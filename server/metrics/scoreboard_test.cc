@@ -7,7 +7,7 @@
 
 #include "gtest/gtest.h"
 
-namespace grove {
+namespace grove::metrics {
 namespace {
 
 TEST(Scoreboard, StartsWithZeroedSlots) {
@@ -84,4 +84,4 @@ TEST(Scoreboard, TakesOneTo256Workers) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::metrics

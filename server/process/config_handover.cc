@@ -13,7 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
-namespace grove {
+namespace grove::process {
 namespace {
 
 absl::Status TooLarge(size_t bytes) {
@@ -65,4 +65,4 @@ absl::StatusOr<config::v1::Config> ConfigFromFd(int fd) {
   return config;
 }
 
-}  // namespace grove
+}  // namespace grove::process

@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 #include "grove/config/v1/config.pb.h"
 
-namespace grove {
+namespace grove::process {
 
 // A resolved config of the largest file, with room.
 inline constexpr size_t kHandoverBytesMax = size_t{16} << 20;
@@ -23,6 +23,6 @@ absl::StatusOr<int> ConfigToMemfd(const config::v1::Config& config);
 // Reads from the start of `fd`, as often as wanted, and leaves it open.
 absl::StatusOr<config::v1::Config> ConfigFromFd(int fd);
 
-}  // namespace grove
+}  // namespace grove::process
 
 #endif  // GROVE_SERVER_PROCESS_CONFIG_HANDOVER_H_

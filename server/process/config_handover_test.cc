@@ -7,7 +7,7 @@
 
 #include "gtest/gtest.h"
 
-namespace grove {
+namespace grove::process {
 namespace {
 
 TEST(Handover, CarriesAConfigAsOftenAsItIsRead) {
@@ -60,4 +60,4 @@ TEST(Handover, RefusesWhatIsNoConfig) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::process

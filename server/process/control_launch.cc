@@ -7,7 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 
-namespace grove {
+namespace grove::process {
 namespace {
 
 constexpr absl::string_view kControlName = "grove-control";
@@ -54,4 +54,4 @@ absl::StatusOr<std::string> FindControlBinary(absl::string_view wish, absl::stri
                                           "); name it with --control_binary"));
 }
 
-}  // namespace grove
+}  // namespace grove::process

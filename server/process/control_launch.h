@@ -18,7 +18,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
-namespace grove {
+namespace grove::process {
 
 struct ControlDescriptors {
   int config_fd = -1;
@@ -36,6 +36,6 @@ std::vector<std::string> ControlArguments(const ControlDescriptors& descriptors)
 absl::StatusOr<std::string> FindControlBinary(absl::string_view wish, absl::string_view self,
                                               absl::string_view search_path);
 
-}  // namespace grove
+}  // namespace grove::process
 
 #endif  // GROVE_SERVER_PROCESS_CONTROL_LAUNCH_H_

@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
-namespace grove {
+namespace grove::process {
 namespace {
 
 class FindControl : public ::testing::Test {
@@ -65,4 +65,4 @@ TEST(ControlArguments, NamesEveryDescriptor) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::process

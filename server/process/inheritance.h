@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace grove {
+namespace grove::process {
 
 // Descriptors are bound, close-on-exec and the worker's to close.
 struct WorkerInheritance {
@@ -22,6 +22,6 @@ struct WorkerInheritance {
   std::string ticket_keys;
 };
 
-}  // namespace grove
+}  // namespace grove::process
 
 #endif  // GROVE_SERVER_PROCESS_INHERITANCE_H_

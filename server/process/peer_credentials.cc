@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "runtime/switch/errno_status.h"
 
-namespace grove {
+namespace grove::process {
 
 absl::Status CheckPeer(const Socket& socket) {
   ucred peer{};
@@ -21,4 +21,4 @@ absl::Status CheckPeer(const Socket& socket) {
       absl::StrCat("process ", peer.pid, " belongs to another user, ", peer.uid));
 }
 
-}  // namespace grove
+}  // namespace grove::process

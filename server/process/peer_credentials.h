@@ -5,12 +5,12 @@
 #include "absl/status/status.h"
 #include "runtime/io/socket.h"
 
-namespace grove {
+namespace grove::process {
 
 // OK for a process of this user; kPermissionDenied names any other. The socket's directory keeps
 // others out; this keeps out whoever got in all the same.
 absl::Status CheckPeer(const Socket& socket);
 
-}  // namespace grove
+}  // namespace grove::process
 
 #endif  // GROVE_SERVER_PROCESS_PEER_CREDENTIALS_H_

@@ -7,7 +7,7 @@
 #include <cstring>
 #include <string>
 
-namespace grove {
+namespace grove::process {
 
 ProcessTitle::ProcessTitle(int argc, char** argv) : area_(argv[0]) {
   char* end = area_;
@@ -37,4 +37,4 @@ void ProcessTitle::Set(absl::string_view title) {
   if (shown + 1 < arguments_bytes_) area_[arguments_bytes_ - 1] = '.';
 }
 
-}  // namespace grove
+}  // namespace grove::process

@@ -9,7 +9,7 @@
 
 #include "absl/strings/string_view.h"
 
-namespace grove {
+namespace grove::process {
 
 class ProcessTitle {
  public:
@@ -27,6 +27,6 @@ class ProcessTitle {
   size_t area_bytes_ = 0;  // arguments and what follows them without a gap
 };
 
-}  // namespace grove
+}  // namespace grove::process
 
 #endif  // GROVE_SERVER_PROCESS_PROCESS_TITLE_H_

@@ -12,10 +12,10 @@
 #include "server/config/address.h"
 #include "server/config/http_listeners.h"
 
-namespace grove {
+namespace grove::supervisor {
 namespace {
 
-SocketAddress ToSocketAddress(const ListenAddress& address) {
+SocketAddress ToSocketAddress(const config::ListenAddress& address) {
   SocketAddress result;
   result.length = address.ToSockaddr(&result.storage);
   return result;
@@ -33,14 +33,14 @@ void CloseIfOpen(int& fd) {
 ListenOptions ListenOptionsOf(const config::v1::HttpListener& listener) {
   ListenOptions options;
   if (listener.backlog() > 0) options.backlog = listener.backlog();
-  options.unix_mode = ParseUnixMode(listener.unix_mode());
+  options.unix_mode = config::ParseUnixMode(listener.unix_mode());
   return options;
 }
 
-absl::StatusOr<ListenAddress> BoundAddress(int fd) {
+absl::StatusOr<config::ListenAddress> BoundAddress(int fd) {
   const SocketAddress bound = SocketAddress::OfLocal(fd);
-  return ListenAddress::FromSockaddr(reinterpret_cast<const sockaddr*>(&bound.storage),
-                                     bound.length);
+  return config::ListenAddress::FromSockaddr(reinterpret_cast<const sockaddr*>(&bound.storage),
+                                             bound.length);
 }
 
 // Puts a port that the kernel chooses into `address`, for several sockets to share. Asked for port
@@ -82,10 +82,10 @@ absl::StatusOr<Endpoints> Endpoints::Bind(const config::v1::Http& http, const st
 absl::Status Endpoints::AddHttp(const config::v1::Http& http, int index, int workers,
                                 InheritedSockets& inherited) {
   const config::v1::HttpListener& listener = http.listeners(index);
-  const std::string key = HttpListenerKey(http, index);
-  absl::StatusOr<ListenAddress> wanted = ListenAddress::Parse(listener.address());
+  const std::string key = config::HttpListenerKey(http, index);
+  absl::StatusOr<config::ListenAddress> wanted = config::ListenAddress::Parse(listener.address());
   if (!wanted.ok()) return wanted.status();
-  ListenAddress real = *wanted;
+  config::ListenAddress real = *wanted;
   if (const int fd = inherited.Take(listener.name(), *wanted, &real); fd >= 0) {
     http_.push_back({{fd}, real.Format()});
     if (listener.reuse_port()) {
@@ -93,7 +93,7 @@ absl::Status Endpoints::AddHttp(const config::v1::Http& http, int index, int wor
           key, ".reuse_port: its socket is inherited (LISTEN_FDS), and there is but one of it"));
     }
     // Found by its name, it may be bound to what the config did not foresee.
-    if (MayServeAt(http, listener, real)) return absl::OkStatus();
+    if (config::MayServeAt(http, listener, real)) return absl::OkStatus();
     return absl::InvalidArgumentError(absl::StrCat(
         key, ": its inherited socket is bound to ", real.Format(),
         ", which is reachable beyond this machine without TLS; accept it with insecure: true"));
@@ -101,14 +101,14 @@ absl::Status Endpoints::AddHttp(const config::v1::Http& http, int index, int wor
   http_.emplace_back();
   absl::Status bound = BindHttp(listener, *wanted, workers);
   if (!bound.ok()) return CannotBind(key == "http.listen" ? "--http, http.listen" : key, bound);
-  if (wanted->kind() == ListenAddress::Kind::kUnix) paths_.push_back(wanted->path());
-  absl::StatusOr<ListenAddress> address = BoundAddress(http_.back().fds[0]);
+  if (wanted->kind() == config::ListenAddress::Kind::kUnix) paths_.push_back(wanted->path());
+  absl::StatusOr<config::ListenAddress> address = BoundAddress(http_.back().fds[0]);
   if (address.ok()) http_.back().address = address->Format();
   return address.status();
 }
 
 absl::Status Endpoints::BindHttp(const config::v1::HttpListener& listener,
-                                 const ListenAddress& wanted, int workers) {
+                                 const config::ListenAddress& wanted, int workers) {
   std::vector<int>& fds = http_.back().fds;
   SocketAddress address = ToSocketAddress(wanted);
   ListenOptions options = ListenOptionsOf(listener);
@@ -144,7 +144,7 @@ std::vector<std::string> Endpoints::http_addresses() const {
 
 absl::StatusOr<int> Endpoints::BindPrivate(const std::string& path) {
   const std::string address = absl::StrCat("unix:", path);
-  absl::StatusOr<ListenAddress> parsed = ListenAddress::Parse(address);
+  absl::StatusOr<config::ListenAddress> parsed = config::ListenAddress::Parse(address);
   if (!parsed.ok()) {
     return absl::Status(parsed.status().code(),
                         absl::StrCat("run_dir: ", parsed.status().message()));
@@ -182,4 +182,4 @@ void Endpoints::KeepOnly(int worker) {
   }
 }
 
-}  // namespace grove
+}  // namespace grove::supervisor

@@ -14,7 +14,7 @@
 #include "server/config/address.h"
 #include "server/supervisor/inherited_sockets.h"
 
-namespace grove {
+namespace grove::supervisor {
 
 class Endpoints {
  public:
@@ -59,8 +59,8 @@ class Endpoints {
   absl::Status AddHttp(const config::v1::Http& http, int index, int workers,
                        InheritedSockets& inherited);
   // Binds what `listener` wants at `wanted`, into the last of `http_`.
-  absl::Status BindHttp(const config::v1::HttpListener& listener, const ListenAddress& wanted,
-                        int workers);
+  absl::Status BindHttp(const config::v1::HttpListener& listener,
+                        const config::ListenAddress& wanted, int workers);
   absl::StatusOr<int> BindPrivate(const std::string& path);
 
   std::vector<Http> http_;
@@ -68,6 +68,6 @@ class Endpoints {
   std::vector<std::string> paths_;
 };
 
-}  // namespace grove
+}  // namespace grove::supervisor
 
 #endif  // GROVE_SERVER_SUPERVISOR_ENDPOINTS_H_

@@ -10,7 +10,7 @@
 #include "gtest/gtest.h"
 #include "runtime/io/socket.h"
 
-namespace grove {
+namespace grove::supervisor {
 namespace {
 
 class EndpointsTest : public ::testing::Test {
@@ -173,4 +173,4 @@ TEST_F(EndpointsTest, AnInheritedSocketBeyondThisMachineNeedsConsent) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::supervisor

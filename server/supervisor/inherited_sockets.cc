@@ -13,7 +13,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 
-namespace grove {
+namespace grove::supervisor {
 namespace {
 
 std::string TakeVariable(const char* name) {
@@ -29,7 +29,7 @@ int OptionOf(int fd, int option) {
   return getsockopt(fd, SOL_SOCKET, option, &value, &length) == 0 ? value : -1;
 }
 
-absl::StatusOr<ListenAddress> ListeningAddress(int fd) {
+absl::StatusOr<config::ListenAddress> ListeningAddress(int fd) {
   if (OptionOf(fd, SO_TYPE) != SOCK_STREAM || OptionOf(fd, SO_ACCEPTCONN) != 1) {
     return absl::InvalidArgumentError("it is no listening stream socket (Accept=no is needed)");
   }
@@ -37,7 +37,7 @@ absl::StatusOr<ListenAddress> ListeningAddress(int fd) {
   socklen_t length = sizeof(bound);
   auto* address = reinterpret_cast<sockaddr*>(&bound);
   if (getsockname(fd, address, &length) != 0) return absl::ErrnoToStatus(errno, "getsockname");
-  return ListenAddress::FromSockaddr(address, length);
+  return config::ListenAddress::FromSockaddr(address, length);
 }
 
 }  // namespace
@@ -67,7 +67,7 @@ absl::StatusOr<InheritedSockets> InheritedSockets::Adopt(int first, int count,
   InheritedSockets inherited;
   for (int i = 0; i < count; ++i) {
     const int fd = first + i;
-    absl::StatusOr<ListenAddress> address = ListeningAddress(fd);
+    absl::StatusOr<config::ListenAddress> address = ListeningAddress(fd);
     if (!address.ok()) {
       return absl::InvalidArgumentError(absl::StrCat(
           "the inherited descriptor ", fd, " (LISTEN_FDS): ", address.status().message()));
@@ -87,8 +87,8 @@ InheritedSockets::~InheritedSockets() {
   for (const Socket& socket : sockets_) close(socket.fd);
 }
 
-int InheritedSockets::Take(absl::string_view name, const ListenAddress& wanted,
-                           ListenAddress* address) {
+int InheritedSockets::Take(absl::string_view name, const config::ListenAddress& wanted,
+                           config::ListenAddress* address) {
   const auto named = [&](const Socket& socket) { return !name.empty() && socket.name == name; };
   const auto bound = [&](const Socket& socket) { return socket.address == wanted; };
   auto found = std::find_if(sockets_.begin(), sockets_.end(), named);
@@ -113,4 +113,4 @@ absl::Status InheritedSockets::CheckAllTaken() const {
       "or address, and control and admin bind their own"));
 }
 
-}  // namespace grove
+}  // namespace grove::supervisor

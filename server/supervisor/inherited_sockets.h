@@ -15,7 +15,7 @@
 #include "absl/strings/string_view.h"
 #include "server/config/address.h"
 
-namespace grove {
+namespace grove::supervisor {
 
 class InheritedSockets {
  public:
@@ -27,7 +27,7 @@ class InheritedSockets {
   struct Socket {
     int fd;
     std::string name;  // empty: none
-    ListenAddress address;
+    config::ListenAddress address;
   };
 
   InheritedSockets() = default;
@@ -45,7 +45,8 @@ class InheritedSockets {
 
   // Moves the socket named `name`, else the one bound to `wanted`, out: its descriptor is the
   // caller's. Null descriptor (-1) if there is none.
-  int Take(absl::string_view name, const ListenAddress& wanted, ListenAddress* address);
+  int Take(absl::string_view name, const config::ListenAddress& wanted,
+           config::ListenAddress* address);
   // kInvalidArgument names those that nobody took.
   absl::Status CheckAllTaken() const;
 
@@ -53,6 +54,6 @@ class InheritedSockets {
   std::vector<Socket> sockets_;
 };
 
-}  // namespace grove
+}  // namespace grove::supervisor
 
 #endif  // GROVE_SERVER_SUPERVISOR_INHERITED_SOCKETS_H_

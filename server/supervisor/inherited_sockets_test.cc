@@ -9,7 +9,7 @@
 
 #include "gtest/gtest.h"
 
-namespace grove {
+namespace grove::supervisor {
 namespace {
 
 // Sockets at neighbouring descriptors, as a service manager hands them over.
@@ -17,28 +17,28 @@ class InheritedSocketsTest : public ::testing::Test {
  protected:
   static constexpr int kAt = 700;
 
-  ListenAddress Bound(int index, int type = SOCK_STREAM, bool listening = true) {
+  config::ListenAddress Bound(int index, int type = SOCK_STREAM, bool listening = true) {
     const int fd = socket(AF_INET, type, 0);
     sockaddr_storage address{};
-    socklen_t length = ListenAddress::Parse("127.0.0.1:0")->ToSockaddr(&address);
+    socklen_t length = config::ListenAddress::Parse("127.0.0.1:0")->ToSockaddr(&address);
     EXPECT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&address), length), 0);
     EXPECT_EQ(listening ? listen(fd, 1) : 0, 0);
     getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length);
     EXPECT_EQ(dup2(fd, kAt + index), kAt + index);
     close(fd);
-    return *ListenAddress::FromSockaddr(reinterpret_cast<sockaddr*>(&address), length);
+    return *config::ListenAddress::FromSockaddr(reinterpret_cast<sockaddr*>(&address), length);
   }
   static std::string ErrorOf(const absl::StatusOr<InheritedSockets>& sockets) {
     return sockets.ok() ? "no error" : std::string(sockets.status().message());
   }
 
-  const ListenAddress elsewhere_ = *ListenAddress::Parse("127.0.0.1:1");
-  ListenAddress told_ = elsewhere_;
+  const config::ListenAddress elsewhere_ = *config::ListenAddress::Parse("127.0.0.1:1");
+  config::ListenAddress told_ = elsewhere_;
 };
 
 TEST_F(InheritedSocketsTest, AreFoundByNameAndElseByAddress) {
-  const ListenAddress first = Bound(0);
-  const ListenAddress second = Bound(1);
+  const config::ListenAddress first = Bound(0);
+  const config::ListenAddress second = Bound(1);
   auto sockets = InheritedSockets::Adopt(kAt, 2, "http:groved.socket");
   ASSERT_TRUE(sockets.ok()) << sockets.status();
   EXPECT_EQ(sockets->Take("https", elsewhere_, &told_), -1);
@@ -54,7 +54,7 @@ TEST_F(InheritedSocketsTest, AreFoundByNameAndElseByAddress) {
 }
 
 TEST_F(InheritedSocketsTest, AreTakenOnce) {
-  const ListenAddress only = Bound(0);
+  const config::ListenAddress only = Bound(0);
   auto sockets = InheritedSockets::Adopt(kAt, 1, "");
   ASSERT_TRUE(sockets.ok()) << sockets.status();
   EXPECT_EQ(sockets->Take("", only, &told_), kAt);
@@ -63,7 +63,7 @@ TEST_F(InheritedSocketsTest, AreTakenOnce) {
 }
 
 TEST_F(InheritedSocketsTest, ThoseThatNobodyTakesAreNamedAndClosed) {
-  const ListenAddress first = Bound(0);
+  const config::ListenAddress first = Bound(0);
   {
     auto sockets = InheritedSockets::Adopt(kAt, 1, "control");
     ASSERT_TRUE(sockets.ok()) << sockets.status();
@@ -109,4 +109,4 @@ TEST_F(InheritedSocketsTest, TheEnvironmentCountsOnlyForItsOwnProcessAndIsCleare
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::supervisor

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace grove {
+namespace grove::supervisor {
 
 MonotonicNanos RestartPolicy::Died(MonotonicNanos now) {
   if (absl::Nanoseconds(now - started_) >= kQuickDeath) {
@@ -15,4 +15,4 @@ MonotonicNanos RestartPolicy::Died(MonotonicNanos now) {
   return DeadlineAfter(now, std::min(kBackoffMin * (1 << doublings), kBackoffMax));
 }
 
-}  // namespace grove
+}  // namespace grove::supervisor

@@ -10,7 +10,7 @@
 
 #include "runtime/hub/clock.h"
 
-namespace grove {
+namespace grove::supervisor {
 
 // A life shorter than this counts as quick.
 inline constexpr absl::Duration kQuickDeath = absl::Seconds(10);
@@ -42,6 +42,6 @@ class BootPolicy {
   int failures_ = 0;
 };
 
-}  // namespace grove
+}  // namespace grove::supervisor
 
 #endif  // GROVE_SERVER_SUPERVISOR_POLICY_H_

@@ -4,7 +4,7 @@
 
 #include "gtest/gtest.h"
 
-namespace grove {
+namespace grove::supervisor {
 namespace {
 
 constexpr MonotonicNanos kMillisecond = 1'000'000;
@@ -69,4 +69,4 @@ TEST(BootPolicy, NeverGivesUpOnceTheDaemonHasServed) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::supervisor

@@ -12,7 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
-namespace grove {
+namespace grove::supervisor {
 namespace {
 
 absl::Status FileError(absl::string_view what, const std::string& path) {
@@ -121,4 +121,4 @@ void RunFiles::CloseLocks() {
   locks_.clear();
 }
 
-}  // namespace grove
+}  // namespace grove::supervisor

@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
-namespace grove {
+namespace grove::supervisor {
 
 class RunFiles {
  public:
@@ -40,6 +40,6 @@ class RunFiles {
   std::vector<std::string> written_;
 };
 
-}  // namespace grove
+}  // namespace grove::supervisor
 
 #endif  // GROVE_SERVER_SUPERVISOR_RUN_FILES_H_

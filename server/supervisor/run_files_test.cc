@@ -9,7 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
-namespace grove {
+namespace grove::supervisor {
 namespace {
 
 class RunFilesTest : public ::testing::Test {
@@ -79,4 +79,4 @@ TEST_F(RunFilesTest, RemovesWhatItWroteAndLetsTheNextOneIn) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::supervisor

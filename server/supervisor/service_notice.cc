@@ -8,7 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 
-namespace grove {
+namespace grove::supervisor {
 
 void NotifyServiceManager(absl::string_view state) {
   const char* path = getenv("NOTIFY_SOCKET");
@@ -24,4 +24,4 @@ void NotifyServiceManager(absl::string_view state) {
   close(fd);
 }
 
-}  // namespace grove
+}  // namespace grove::supervisor

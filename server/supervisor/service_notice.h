@@ -4,12 +4,12 @@
 
 #include "absl/strings/string_view.h"
 
-namespace grove {
+namespace grove::supervisor {
 
 // `state` as in sd_notify(3): "READY=1", "STOPPING=1". No effect without $NOTIFY_SOCKET; errors are
 // nobody's reason to stop.
 void NotifyServiceManager(absl::string_view state);
 
-}  // namespace grove
+}  // namespace grove::supervisor
 
 #endif  // GROVE_SERVER_SUPERVISOR_SERVICE_NOTICE_H_

@@ -13,7 +13,7 @@
 #include "absl/strings/strip.h"
 #include "server/log.h"
 
-namespace grove {
+namespace grove::supervisor {
 namespace {
 
 // As a shell reports a program that cannot be run.
@@ -82,4 +82,4 @@ absl::StatusOr<pid_t> StartControl(const std::string& program,
   ExecControl(program, arguments, inherited, mask);
 }
 
-}  // namespace grove
+}  // namespace grove::supervisor

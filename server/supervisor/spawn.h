@@ -14,7 +14,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 
-namespace grove {
+namespace grove::supervisor {
 
 // kFailedPrecondition with the number of threads.
 absl::Status CheckSingleThreaded();
@@ -29,6 +29,6 @@ absl::StatusOr<pid_t> StartControl(const std::string& program,
                                    const std::vector<std::string>& arguments,
                                    const std::vector<int>& inherited, const sigset_t& mask);
 
-}  // namespace grove
+}  // namespace grove::supervisor
 
 #endif  // GROVE_SERVER_SUPERVISOR_SPAWN_H_

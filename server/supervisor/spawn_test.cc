@@ -9,7 +9,7 @@
 
 #include "gtest/gtest.h"
 
-namespace grove {
+namespace grove::supervisor {
 namespace {
 
 int ExitCodeOf(pid_t pid) {
@@ -60,4 +60,4 @@ TEST(Spawn, ControlThatCannotRunEndsWith127) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::supervisor

@@ -23,7 +23,7 @@
 #include "server/supervisor/service_notice.h"
 #include "server/supervisor/spawn.h"
 
-namespace grove {
+namespace grove::supervisor {
 namespace {
 
 // Between the end of the drain, which every child observes itself, and SIGKILL: for control's last
@@ -82,7 +82,7 @@ int Supervisor::Run(const Options& options) {
     return kExitCannotBind;
   }
   for (const std::string& path : endpoints->paths()) files->RemoveAtEnd(path);
-  absl::StatusOr<Scoreboard> scoreboard = Scoreboard::Create(config.workers());
+  absl::StatusOr<metrics::Scoreboard> scoreboard = metrics::Scoreboard::Create(config.workers());
   if (!scoreboard.ok()) return ExitCodeOf(scoreboard.status());
   Supervisor supervisor(options, *std::move(files), *std::move(endpoints), *std::move(scoreboard));
   if (absl::Status status = supervisor.Open(); !status.ok()) return ExitCodeOf(status);
@@ -90,7 +90,7 @@ int Supervisor::Run(const Options& options) {
 }
 
 Supervisor::Supervisor(const Options& options, RunFiles files, Endpoints endpoints,
-                       Scoreboard scoreboard)
+                       metrics::Scoreboard scoreboard)
     : options_(options),
       files_(std::move(files)),
       endpoints_(std::move(endpoints)),
@@ -117,7 +117,7 @@ absl::Status Supervisor::Open() {
   signal_fd_ = signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK);
   if (signal_fd_ < 0) return absl::ErrnoToStatus(errno, "signalfd");
   if (pipe2(lifeline_, O_CLOEXEC) != 0) return absl::ErrnoToStatus(errno, "pipe2");
-  absl::StatusOr<int> config_fd = ConfigToMemfd(options_.config);
+  absl::StatusOr<int> config_fd = process::ConfigToMemfd(options_.config);
   if (!config_fd.ok()) return config_fd.status();
   config_fd_ = *config_fd;
   // Control's own, which may not live to remove it.
@@ -193,11 +193,11 @@ absl::Status Supervisor::Start(Child& child, MonotonicNanos now) {
 }
 
 absl::StatusOr<pid_t> Supervisor::StartWorker(Child& child, int ready_fd) {
-  WorkerSlot& slot = scoreboard_.slot(child.slot);
+  metrics::WorkerSlot& slot = scoreboard_.slot(child.slot);
   slot.generation.fetch_add(1, std::memory_order_relaxed);
   slot.start_time_us.store(absl::ToUnixMicros(absl::Now()), std::memory_order_relaxed);
   slot.last_turn_ns.store(Now(), std::memory_order_relaxed);
-  slot.state.store(SlotState::kStarting, std::memory_order_relaxed);
+  slot.state.store(metrics::SlotState::kStarting, std::memory_order_relaxed);
   return ForkWorker([&] { return WorkerMain(child, ready_fd); });
 }
 
@@ -219,11 +219,11 @@ int Supervisor::WorkerMain(Child& child, int ready_fd) {
 }
 
 absl::StatusOr<pid_t> Supervisor::StartControlProcess(int ready_fd) {
-  const ControlDescriptors descriptors{.config_fd = config_fd_,
-                                       .scoreboard_fd = scoreboard_.fd(),
-                                       .lifeline_fd = lifeline_[0],
-                                       .ready_fd = ready_fd};
-  return StartControl(options_.control_binary, ControlArguments(descriptors),
+  const process::ControlDescriptors descriptors{.config_fd = config_fd_,
+                                                .scoreboard_fd = scoreboard_.fd(),
+                                                .lifeline_fd = lifeline_[0],
+                                                .ready_fd = ready_fd};
+  return StartControl(options_.control_binary, process::ControlArguments(descriptors),
                       {config_fd_, scoreboard_.fd(), lifeline_[0], ready_fd}, original_mask_);
 }
 
@@ -292,9 +292,9 @@ void Supervisor::Died(Child& child, int wait_status, MonotonicNanos now) {
   CloseIfOpen(child.ready_fd);
   if (child.slot != kNobody) {
     scoreboard_.Fold(child.slot);
-    WorkerSlot& slot = scoreboard_.slot(child.slot);
+    metrics::WorkerSlot& slot = scoreboard_.slot(child.slot);
     slot.pid.store(0, std::memory_order_relaxed);
-    slot.state.store(SlotState::kDown, std::memory_order_relaxed);
+    slot.state.store(metrics::SlotState::kDown, std::memory_order_relaxed);
     if (!as_told) slot.restarts.fetch_add(1, std::memory_order_relaxed);
   }
   if (stopping_) {
@@ -444,4 +444,4 @@ bool Supervisor::AnyAlive() const {
                      [](const Child& child) { return child.pid != 0; });
 }
 
-}  // namespace grove
+}  // namespace grove::supervisor

@@ -26,7 +26,7 @@
 #include "server/supervisor/policy.h"
 #include "server/supervisor/run_files.h"
 
-namespace grove {
+namespace grove::supervisor {
 
 // What main() returns; docs/operations.md explains them.
 enum ExitCode {
@@ -42,9 +42,9 @@ class Supervisor {
   struct Options {
     const config::v1::Config& config;  // resolved
     std::string control_binary;
-    ProcessTitle& title;
+    process::ProcessTitle& title;
     // Runs in the forked worker; its result is the worker's exit code.
-    std::function<int(const WorkerInheritance&, Scoreboard&)> run_worker;
+    std::function<int(const process::WorkerInheritance&, metrics::Scoreboard&)> run_worker;
     // Whether new workers could serve what the config's files hold now: asked before SIGHUP
     // replaces those that do. No thread may be left of it.
     std::function<absl::Status()> check_files;
@@ -68,7 +68,8 @@ class Supervisor {
     MonotonicNanos kill_at = kNever;  // once told to end
   };
 
-  Supervisor(const Options& options, RunFiles files, Endpoints endpoints, Scoreboard scoreboard);
+  Supervisor(const Options& options, RunFiles files, Endpoints endpoints,
+             metrics::Scoreboard scoreboard);
   ~Supervisor();
 
   absl::Status Open();
@@ -106,7 +107,7 @@ class Supervisor {
   const Options& options_;
   RunFiles files_;
   Endpoints endpoints_;
-  Scoreboard scoreboard_;
+  metrics::Scoreboard scoreboard_;
   sigset_t original_mask_;
   int signal_fd_ = -1;
   int config_fd_ = -1;
@@ -124,6 +125,6 @@ class Supervisor {
   int rolling_ = kNobody;
 };
 
-}  // namespace grove
+}  // namespace grove::supervisor
 
 #endif  // GROVE_SERVER_SUPERVISOR_SUPERVISOR_H_

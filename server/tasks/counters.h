@@ -11,7 +11,7 @@
 #include "grove/internal/v1/link.pb.h"
 #include "grove/v1/task_service.pb.h"
 
-namespace grove {
+namespace grove::tasks {
 
 struct TaskCounters {
   struct Function {
@@ -54,6 +54,6 @@ struct TaskCounters {
   int64_t writes_pending = 0;
 };
 
-}  // namespace grove
+}  // namespace grove::tasks
 
 #endif  // GROVE_SERVER_TASKS_COUNTERS_H_

@@ -1,6 +1,6 @@
 #include "server/tasks/deadline_heap.h"
 
-namespace grove {
+namespace grove::tasks {
 
 void DeadlineHeap::Set(Task* task, int64_t deadline_us) {
   if (task->heap_position == SIZE_MAX) {
@@ -55,4 +55,4 @@ void DeadlineHeap::SiftDown(size_t position) {
   Put(position, task);
 }
 
-}  // namespace grove
+}  // namespace grove::tasks

@@ -10,7 +10,7 @@
 
 #include "server/tasks/task.h"
 
-namespace grove {
+namespace grove::tasks {
 
 class DeadlineHeap {
  public:
@@ -30,6 +30,6 @@ class DeadlineHeap {
   std::vector<Task*> heap_;
 };
 
-}  // namespace grove
+}  // namespace grove::tasks
 
 #endif  // GROVE_SERVER_TASKS_DEADLINE_HEAP_H_

@@ -4,7 +4,7 @@
 
 #include "server/tasks/lifecycle.h"
 
-namespace grove {
+namespace grove::tasks {
 namespace {
 
 enum class Turn {
@@ -88,4 +88,4 @@ void Dispatch(EngineState& state, Effects& effects) {
   state.dispatch_unfinished = room > 0 && !state.tenants_in_turn.empty();
 }
 
-}  // namespace grove
+}  // namespace grove::tasks

@@ -10,11 +10,11 @@
 #include "server/tasks/effects.h"
 #include "server/tasks/engine_state.h"
 
-namespace grove {
+namespace grove::tasks {
 
 // Starts what can start, at most kDispatchPerTickMax; `dispatch_unfinished` says whether to go on.
 void Dispatch(EngineState& state, Effects& effects);
 
-}  // namespace grove
+}  // namespace grove::tasks
 
 #endif  // GROVE_SERVER_TASKS_DISPATCH_H_

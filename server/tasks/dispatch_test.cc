@@ -1,7 +1,7 @@
 #include "gmock/gmock.h"
 #include "server/tasks/engine_fixture.h"
 
-namespace grove {
+namespace grove::tasks {
 namespace {
 
 using ::testing::ElementsAre;
@@ -121,4 +121,4 @@ TEST_F(EngineTest, KnowsHowLongTheOldestTaskWaits) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::tasks

@@ -7,7 +7,7 @@
 #include "google/protobuf/duration.pb.h"
 #include "google/protobuf/timestamp.pb.h"
 
-namespace grove {
+namespace grove::tasks {
 
 // Requires a duration within some thousand years. Rounds away from zero: a nanosecond is not
 // nothing.
@@ -31,6 +31,6 @@ inline void SetMicros(int64_t us, google::protobuf::Timestamp* time) {
   time->set_nanos(static_cast<int32_t>(us % 1000000 * 1000));
 }
 
-}  // namespace grove
+}  // namespace grove::tasks
 
 #endif  // GROVE_SERVER_TASKS_DURATION_H_

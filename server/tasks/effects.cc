@@ -1,6 +1,6 @@
 #include "server/tasks/effects.h"
 
-namespace grove {
+namespace grove::tasks {
 
 internal::v1::ControlFrame& Effects::FrameTo(int32_t worker, size_t input_bytes) {
   WorkerFrames& to = to_workers[worker];
@@ -23,4 +23,4 @@ void Effects::Clear() {
   ended.clear();
 }
 
-}  // namespace grove
+}  // namespace grove::tasks

@@ -12,7 +12,7 @@
 #include "server/tasks/store.h"
 #include "server/tasks/task_id.h"
 
-namespace grove {
+namespace grove::tasks {
 
 // A frame is closed once its inputs pass this: well below the link's 64 MiB with the largest
 // allowed input on top.
@@ -42,6 +42,6 @@ struct Effects {
   void Clear();
 };
 
-}  // namespace grove
+}  // namespace grove::tasks
 
 #endif  // GROVE_SERVER_TASKS_EFFECTS_H_

@@ -13,7 +13,7 @@
 #include "server/tasks/views.h"
 #include "server/tenancy/resource_name.h"
 
-namespace grove {
+namespace grove::tasks {
 namespace {
 
 constexpr int64_t kRetryAfterMs = 1000;
@@ -26,7 +26,7 @@ absl::Status TryLater(absl::StatusCode code, absl::string_view reason, std::stri
 
 absl::StatusOr<size_t> TenantOf(const EngineState& state, absl::string_view parent) {
   const absl::string_view name = parent.empty() ? "tenants/default" : parent;
-  const auto tenant = ParseTenantName(name);
+  const auto tenant = tenancy::ParseTenantName(name);
   if (!tenant.ok()) return BadField("parent", "NAME_INVALID", tenant.status().message());
   const auto index = state.directory->FindTenant(*tenant);
   if (index) return *index;
@@ -38,13 +38,13 @@ absl::StatusOr<size_t> QueueOf(const EngineState& state, absl::string_view tenan
                                absl::string_view queue) {
   const auto index = state.directory->FindQueue(tenant, queue);
   if (index) return *index;
-  const std::string name = FormatQueueName(tenant, queue);
+  const std::string name = tenancy::FormatQueueName(tenant, queue);
   return Refusal(absl::StatusCode::kNotFound, "QUEUE_NOT_FOUND",
                  absl::StrCat(name, " is not in the config"), {{"queue", name}});
 }
 
 absl::Status CheckDepth(const EngineState& state, size_t index) {
-  const Directory::Queue& settings = state.directory->queues()[index];
+  const tenancy::Directory::Queue& settings = state.directory->queues()[index];
   const QueueState& queue = state.queues[index];
   const int64_t depth = queue.queued + queue.scheduled;
   if (depth < settings.depth_max) return absl::OkStatus();
@@ -136,8 +136,8 @@ absl::StatusOr<Spawned> TrySpawn(EngineState& state, absl::string_view parent, v
   }
   const std::string& tenant_name = state.directory->tenants()[*tenant].name;
   if (absl::Status s = CheckForm(state, spec, tenant_name); !s.ok()) return s;
-  const auto name = ParseQueueName(spec.queue());
-  const absl::string_view short_name = spec.queue().empty() ? kDefaultName
+  const auto name = tenancy::ParseQueueName(spec.queue());
+  const absl::string_view short_name = spec.queue().empty() ? tenancy::kDefaultName
                                        : name.ok()          ? name->queue
                                                             : absl::string_view(spec.queue());
   const auto queue = QueueOf(state, tenant_name, short_name);
@@ -194,7 +194,7 @@ Task* RunningTask(const EngineState& state, int32_t worker, uint64_t attempt) {
 
 }  // namespace
 
-TaskEngine::TaskEngine(const Directory* directory, const EngineOptions& options)
+TaskEngine::TaskEngine(const tenancy::Directory* directory, const EngineOptions& options)
     : state_(std::make_unique<EngineState>(directory, options)) {}
 
 TaskEngine::~TaskEngine() = default;
@@ -227,16 +227,16 @@ absl::Status TaskEngine::Cancel(absl::string_view name, absl::string_view reason
 }
 
 absl::Status TaskEngine::ResizePool(absl::string_view name, int64_t size) {
-  const auto parsed = ParsePoolName(name);
+  const auto parsed = tenancy::ParsePoolName(name);
   if (!parsed.ok()) return BadField("name", "NAME_INVALID", parsed.status().message());
   const auto pool = state_->directory->FindPool(parsed->tenant, parsed->pool);
   if (!pool) {
     return Refusal(absl::StatusCode::kNotFound, "POOL_NOT_FOUND",
                    absl::StrCat(name, " is not in the config"), {{"pool", std::string(name)}});
   }
-  if (size < 0 || size > kPoolSizeMax) {
+  if (size < 0 || size > tenancy::kPoolSizeMax) {
     return BadField("size", "POOL_SIZE_OUT_OF_RANGE",
-                    absl::StrCat("is ", size, "; 0 to ", kPoolSizeMax, " are allowed"));
+                    absl::StrCat("is ", size, "; 0 to ", tenancy::kPoolSizeMax, " are allowed"));
   }
   state_->pools[*pool].size = size;
   WakePool(*state_, *pool);
@@ -320,12 +320,12 @@ int64_t TaskEngine::NextDeadline() const {
 }
 
 absl::StatusOr<TaskId> TaskEngine::Find(absl::string_view name) const {
-  const auto parsed = ParseTaskName(name);
+  const auto parsed = tenancy::ParseTaskName(name);
   if (!parsed.ok()) return BadField("name", "NAME_INVALID", parsed.status().message());
   const auto id = TaskId::Parse(parsed->task);
   const Task* task = id ? state_->FindTask(*id) : nullptr;
   if (task != nullptr) {
-    const Directory::Queue& queue = state_->directory->queues()[task->queue];
+    const tenancy::Directory::Queue& queue = state_->directory->queues()[task->queue];
     const std::string& tenant = state_->directory->tenants()[queue.tenant].name;
     if (queue.name == parsed->queue && tenant == parsed->tenant) return *id;
   }
@@ -339,4 +339,4 @@ bool TaskEngine::IsSettled(TaskId id) const {
   return task != nullptr && task->settled;
 }
 
-}  // namespace grove
+}  // namespace grove::tasks

@@ -29,7 +29,7 @@
 #include "server/tasks/task_id.h"
 #include "server/tenancy/directory.h"
 
-namespace grove {
+namespace grove::tasks {
 
 struct EngineState;
 
@@ -63,7 +63,7 @@ struct RecoveryReport {
 class TaskEngine {
  public:
   // `directory` must outlive the engine.
-  TaskEngine(const Directory* directory, const EngineOptions& options);
+  TaskEngine(const tenancy::Directory* directory, const EngineOptions& options);
   ~TaskEngine();
   TaskEngine(const TaskEngine&) = delete;
   TaskEngine& operator=(const TaskEngine&) = delete;
@@ -137,6 +137,6 @@ class TaskEngine {
   std::unique_ptr<EngineState> state_;
 };
 
-}  // namespace grove
+}  // namespace grove::tasks
 
 #endif  // GROVE_SERVER_TASKS_ENGINE_H_

@@ -12,7 +12,7 @@
 #include "server/tasks/engine.h"
 #include "server/tenancy/directory.h"
 
-namespace grove {
+namespace grove::tasks {
 
 class EngineTest : public ::testing::Test {
  protected:
@@ -25,10 +25,10 @@ class EngineTest : public ::testing::Test {
   void Make(const std::string& config, uint64_t start_number = 1) {
     config::v1::Config parsed;
     ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(config, &parsed)) << config;
-    auto directory = Directory::Create(parsed);
+    auto directory = tenancy::Directory::Create(parsed);
     ASSERT_TRUE(directory.ok()) << directory.status();
     engine_.reset();
-    directory_ = std::make_unique<Directory>(*std::move(directory));
+    directory_ = std::make_unique<tenancy::Directory>(*std::move(directory));
     EngineOptions options;
     options.tasks = parsed.tasks();
     options.start_number = start_number;
@@ -148,13 +148,13 @@ class EngineTest : public ::testing::Test {
   }
 
   int64_t now_ = 1700000000 * kSecond;
-  std::unique_ptr<Directory> directory_;
+  std::unique_ptr<tenancy::Directory> directory_;
   std::unique_ptr<TaskEngine> engine_;
   Effects fx_;
   uint64_t written_ = 0;
   std::vector<StoreWrite> disk_;
 };
 
-}  // namespace grove
+}  // namespace grove::tasks
 
 #endif  // GROVE_SERVER_TASKS_ENGINE_FIXTURE_H_

@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace grove {
+namespace grove::tasks {
 namespace {
 
 // Starts of control in the high bits, attempts of one start in the low ones: 16 million starts,
@@ -24,14 +24,15 @@ config::v1::Tasks WithDefaults(config::v1::Tasks tasks) {
 
 }  // namespace
 
-EngineState::EngineState(const Directory* directory, const EngineOptions& options)
+EngineState::EngineState(const tenancy::Directory* directory, const EngineOptions& options)
     : directory(directory),
       limits(WithDefaults(options.tasks)),
       ids(options.seed),
       next_attempt((options.start_number << kStartNumberShift) + 1),
       tenants(directory->tenants().size()),
       pools(directory->pools().size()) {
-  for (const Directory::Queue& queue : directory->queues()) queues.emplace_back(queue.order);
+  for (const tenancy::Directory::Queue& queue : directory->queues())
+    queues.emplace_back(queue.order);
   for (size_t i = 0; i < pools.size(); ++i) pools[i].size = directory->pools()[i].size;
 }
 
@@ -58,4 +59,4 @@ std::string EngineState::NameOf(const Task& task) const {
   return absl::StrCat(directory->queues()[task.queue].resource_name, "/tasks/", task.id.ToString());
 }
 
-}  // namespace grove
+}  // namespace grove::tasks

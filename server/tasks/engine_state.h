@@ -24,7 +24,7 @@
 #include "server/tasks/task_queue.h"
 #include "server/tenancy/directory.h"
 
-namespace grove {
+namespace grove::tasks {
 
 // As config.proto's bound on `workers`.
 inline constexpr int32_t kWorkersMax = 256;
@@ -110,9 +110,9 @@ struct UnconfirmedWrite {
 };
 
 struct EngineState {
-  EngineState(const Directory* directory, const EngineOptions& options);
+  EngineState(const tenancy::Directory* directory, const EngineOptions& options);
 
-  const Directory* const directory;
+  const tenancy::Directory* const directory;
   // Defaults filled in.
   const config::v1::Tasks limits;
 
@@ -165,6 +165,6 @@ struct EngineState {
   bool IsDispatchable(const WorkerView& worker) const { return worker.linked && !worker.draining; }
 };
 
-}  // namespace grove
+}  // namespace grove::tasks
 
 #endif  // GROVE_SERVER_TASKS_ENGINE_STATE_H_

@@ -4,7 +4,7 @@
 #include "server/tasks/engine_fixture.h"
 #include "server/tasks/refusal.h"
 
-namespace grove {
+namespace grove::tasks {
 namespace {
 
 using ::testing::ElementsAre;
@@ -303,4 +303,4 @@ TEST_F(EngineTest, DoesNotFindATaskUnderAnotherQueuesName) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::tasks

@@ -5,7 +5,7 @@
 #ifndef GROVE_SERVER_TASKS_INTRUSIVE_LIST_H_
 #define GROVE_SERVER_TASKS_INTRUSIVE_LIST_H_
 
-namespace grove {
+namespace grove::tasks {
 
 template <typename T>
 struct ListHook {
@@ -47,6 +47,6 @@ class IntrusiveList {
   T* back_ = nullptr;
 };
 
-}  // namespace grove
+}  // namespace grove::tasks
 
 #endif  // GROVE_SERVER_TASKS_INTRUSIVE_LIST_H_

@@ -8,7 +8,7 @@
 #include "server/tasks/refusal.h"
 #include "server/tasks/views.h"
 
-namespace grove {
+namespace grove::tasks {
 namespace {
 
 using Outcome = internal::v1::AttemptEnded;
@@ -77,7 +77,7 @@ int64_t TimeoutOf(const EngineState& state, const Task& task) {
 
 void FillStart(const EngineState& state, const Task& task, const LiveAttempt& attempt,
                internal::v1::StartAttempt* start) {
-  const Directory::Queue& queue = state.directory->queues()[task.queue];
+  const tenancy::Directory::Queue& queue = state.directory->queues()[task.queue];
   start->set_attempt(attempt.id);
   start->set_task(state.NameOf(task));
   start->set_tenant(state.directory->tenants()[queue.tenant].name);
@@ -338,7 +338,7 @@ void Interrupt(EngineState& state, LiveAttempt* attempt, Interruption why, absl:
 }
 
 void WriteInsert(EngineState& state, const Task& task, Effects& effects) {
-  const Directory::Queue& queue = state.directory->queues()[task.queue];
+  const tenancy::Directory::Queue& queue = state.directory->queues()[task.queue];
   StoreWrite& write = effects.writes.emplace_back();
   write.kind = StoreWrite::Kind::kInsert;
   write.ticket = ++state.last_ticket;
@@ -395,4 +395,4 @@ void WakePool(EngineState& state, size_t index) {
   state.blocked_on_workers.clear();
 }
 
-}  // namespace grove
+}  // namespace grove::tasks

@@ -22,7 +22,7 @@
 #include "server/tasks/effects.h"
 #include "server/tasks/engine_state.h"
 
-namespace grove {
+namespace grove::tasks {
 
 // Why an attempt was interrupted.
 enum class Interruption {
@@ -95,6 +95,6 @@ void WakePool(EngineState& state, size_t pool);
 std::unique_ptr<google::rpc::Status> MakeError(absl::StatusCode code, absl::string_view reason,
                                                std::string message);
 
-}  // namespace grove
+}  // namespace grove::tasks
 
 #endif  // GROVE_SERVER_TASKS_LIFECYCLE_H_

@@ -7,7 +7,7 @@
 #include "server/tasks/lifecycle.h"
 #include "server/tasks/refusal.h"
 
-namespace grove {
+namespace grove::tasks {
 namespace {
 
 absl::Status CheckHello(const EngineState& state, const internal::v1::Hello& hello) {
@@ -164,4 +164,4 @@ int64_t NextGraceEnd(const EngineState& state) {
   return next_us;
 }
 
-}  // namespace grove
+}  // namespace grove::tasks

@@ -11,7 +11,7 @@
 #include "server/tasks/effects.h"
 #include "server/tasks/engine_state.h"
 
-namespace grove {
+namespace grove::tasks {
 
 absl::Status ConnectWorker(EngineState& state, internal::v1::Hello hello, Effects& effects);
 void UnlinkWorker(EngineState& state, int32_t worker);
@@ -24,6 +24,6 @@ void EndGraces(EngineState& state, Effects& effects);
 // When EndGraces() has something to do; INT64_MAX if never.
 int64_t NextGraceEnd(const EngineState& state);
 
-}  // namespace grove
+}  // namespace grove::tasks
 
 #endif  // GROVE_SERVER_TASKS_LINKS_H_

@@ -1,7 +1,7 @@
 #include "gmock/gmock.h"
 #include "server/tasks/engine_fixture.h"
 
-namespace grove {
+namespace grove::tasks {
 namespace {
 
 using ::testing::ElementsAre;
@@ -143,4 +143,4 @@ TEST_F(EngineTest, RefusesAWorkerOutOfRange) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::tasks

@@ -9,7 +9,7 @@
 #include "server/tasks/views.h"
 #include "server/tenancy/resource_name.h"
 
-namespace grove {
+namespace grove::tasks {
 namespace {
 
 constexpr int32_t kPageSizeDefault = 100;
@@ -42,14 +42,16 @@ struct TaskScope {
   size_t queue = SIZE_MAX;
 };
 
-absl::StatusOr<TaskScope> ParseScope(const Directory& directory, const std::string& parent) {
-  const std::string name = parent.empty() ? FormatTenantName(kDefaultName) : parent;
-  if (const auto queue = ParseQueueName(name); queue.ok()) {
+absl::StatusOr<TaskScope> ParseScope(const tenancy::Directory& directory,
+                                     const std::string& parent) {
+  const std::string name =
+      parent.empty() ? tenancy::FormatTenantName(tenancy::kDefaultName) : parent;
+  if (const auto queue = tenancy::ParseQueueName(name); queue.ok()) {
     const auto index = directory.FindQueue(queue->tenant, queue->queue);
     if (!index) return NotInConfig("QUEUE", name);
     return TaskScope{directory.queues()[*index].tenant, *index};
   }
-  const auto tenant = ParseTenantName(name);
+  const auto tenant = tenancy::ParseTenantName(name);
   if (!tenant.ok()) {
     return BadField("parent", "NAME_INVALID",
                     absl::StrCat(tenant.status().message(), ", nor of a queue's"));
@@ -71,14 +73,14 @@ bool Matches(const EngineState& state, const Task& task, const TaskScope& scope,
 
 // Settings of a tenant's queues or pools: the page after `token` among those of `parent`.
 template <typename Entries, typename View>
-absl::StatusOr<std::string> ListEntries(const Directory& directory, const Entries& entries,
+absl::StatusOr<std::string> ListEntries(const tenancy::Directory& directory, const Entries& entries,
                                         const std::string& parent, int32_t asked_size,
                                         const std::string& token, View view) {
   const auto page_size = PageSize(asked_size);
   if (!page_size.ok()) return page_size.status();
   size_t tenant = SIZE_MAX;
   if (!parent.empty() && parent != "tenants/-") {
-    const auto name = ParseTenantName(parent);
+    const auto name = tenancy::ParseTenantName(parent);
     if (!name.ok()) return BadField("parent", "NAME_INVALID", name.status().message());
     const auto index = directory.FindTenant(*name);
     if (!index) return NotInConfig("TENANT", parent);
@@ -145,7 +147,7 @@ absl::StatusOr<v1::ListTasksResponse> TaskEngine::ListTasks(const v1::ListTasksR
 
 absl::StatusOr<v1::Queue> TaskEngine::GetQueue(absl::string_view name, int64_t now_us) const {
   state_->Advance(now_us);
-  const auto parsed = ParseQueueName(name);
+  const auto parsed = tenancy::ParseQueueName(name);
   if (!parsed.ok()) return BadField("name", "NAME_INVALID", parsed.status().message());
   const auto index = state_->directory->FindQueue(parsed->tenant, parsed->queue);
   if (!index) return NotInConfig("QUEUE", name);
@@ -166,7 +168,7 @@ absl::StatusOr<v1::ListQueuesResponse> TaskEngine::ListQueues(const v1::ListQueu
 }
 
 absl::StatusOr<v1::Pool> TaskEngine::GetPool(absl::string_view name) const {
-  const auto parsed = ParsePoolName(name);
+  const auto parsed = tenancy::ParsePoolName(name);
   if (!parsed.ok()) return BadField("name", "NAME_INVALID", parsed.status().message());
   const auto index = state_->directory->FindPool(parsed->tenant, parsed->pool);
   if (!index) return NotInConfig("POOL", name);
@@ -221,4 +223,4 @@ TaskCounters TaskEngine::Counters(int64_t now_us) const {
   return ViewCounters(*state_);
 }
 
-}  // namespace grove
+}  // namespace grove::tasks

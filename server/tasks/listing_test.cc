@@ -1,7 +1,7 @@
 #include "gmock/gmock.h"
 #include "server/tasks/engine_fixture.h"
 
-namespace grove {
+namespace grove::tasks {
 namespace {
 
 using ::testing::ElementsAre;
@@ -89,4 +89,4 @@ TEST_F(ListingTest, PagesOverQueuesPoolsAndFunctions) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::tasks

@@ -9,7 +9,7 @@
 #include "server/tasks/views.h"
 #include "server/tenancy/resource_name.h"
 
-namespace grove {
+namespace grove::tasks {
 namespace {
 
 // nullptr if the record does not parse.
@@ -77,7 +77,7 @@ RecoveryReport TaskEngine::Recover(std::vector<StoredTask> stored_tasks, int64_t
   for (const StoredTask& stored : stored_tasks) {
     const auto queue = state.directory->FindQueue(stored.tenant, stored.queue);
     if (!queue) {
-      ++report.left_in_store[FormatQueueName(stored.tenant, stored.queue)];
+      ++report.left_in_store[tenancy::FormatQueueName(stored.tenant, stored.queue)];
       continue;
     }
     std::unique_ptr<Task> restored = Restore(state, stored, *queue);
@@ -99,4 +99,4 @@ RecoveryReport TaskEngine::Recover(std::vector<StoredTask> stored_tasks, int64_t
   return report;
 }
 
-}  // namespace grove
+}  // namespace grove::tasks

@@ -3,7 +3,7 @@
 #include "gmock/gmock.h"
 #include "server/tasks/engine_fixture.h"
 
-namespace grove {
+namespace grove::tasks {
 namespace {
 
 using ::testing::ElementsAre;
@@ -133,4 +133,4 @@ TEST_F(RecoveryTest, DeletesFromTheStoreWhatIsNotRetained) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::tasks

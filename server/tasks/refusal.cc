@@ -4,7 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "google/rpc/error_details.pb.h"
 
-namespace grove {
+namespace grove::tasks {
 namespace {
 
 void Attach(absl::Status& status, absl::string_view type,
@@ -62,4 +62,4 @@ std::string RefusalReason(const absl::Status& status) {
   return info.reason();
 }
 
-}  // namespace grove
+}  // namespace grove::tasks

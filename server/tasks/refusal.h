@@ -14,7 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 
-namespace grove {
+namespace grove::tasks {
 
 inline constexpr absl::string_view kRefusalDomain = "grove";
 inline constexpr absl::string_view kErrorInfoType = "type.googleapis.com/google.rpc.ErrorInfo";
@@ -44,6 +44,6 @@ absl::Status WithQuotaFailure(absl::Status refusal, absl::string_view subject,
 // The reason in a refusal's ErrorInfo; empty if it has none.
 std::string RefusalReason(const absl::Status& status);
 
-}  // namespace grove
+}  // namespace grove::tasks
 
 #endif  // GROVE_SERVER_TASKS_REFUSAL_H_

@@ -4,7 +4,7 @@
 #include "google/rpc/error_details.pb.h"
 #include "gtest/gtest.h"
 
-namespace grove {
+namespace grove::tasks {
 namespace {
 
 template <typename Detail>
@@ -48,4 +48,4 @@ TEST(Refusal, SaysWhenToRetryAndWhoseQuotaItIs) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::tasks

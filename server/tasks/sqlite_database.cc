@@ -13,7 +13,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 
-namespace grove {
+namespace grove::tasks {
 namespace {
 
 // "GRVT" in the file's header: tells Grove's task database from anybody else's.
@@ -334,4 +334,4 @@ absl::Status SqliteDatabase::Error(absl::string_view doing) const {
   }
 }
 
-}  // namespace grove
+}  // namespace grove::tasks

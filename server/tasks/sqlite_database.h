@@ -18,7 +18,7 @@
 #include "absl/types/span.h"
 #include "server/tasks/store.h"
 
-namespace grove {
+namespace grove::tasks {
 
 class SqliteDatabase {
  public:
@@ -67,6 +67,6 @@ class SqliteDatabase {
   Statement delete_;
 };
 
-}  // namespace grove
+}  // namespace grove::tasks
 
 #endif  // GROVE_SERVER_TASKS_SQLITE_DATABASE_H_

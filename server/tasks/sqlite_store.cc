@@ -8,7 +8,7 @@
 #include "absl/types/span.h"
 #include "server/tasks/sqlite_database.h"
 
-namespace grove {
+namespace grove::tasks {
 namespace {
 
 // Writes per transaction: enough to make the flush's share small, few enough that nobody waits for
@@ -104,4 +104,4 @@ bool SqliteStore::IsEnding() const {
   return ending_ != Ending::kNone;
 }
 
-}  // namespace grove
+}  // namespace grove::tasks

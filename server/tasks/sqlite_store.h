@@ -18,7 +18,7 @@
 #include "absl/synchronization/mutex.h"
 #include "server/tasks/store.h"
 
-namespace grove {
+namespace grove::tasks {
 
 class SqliteDatabase;
 
@@ -70,6 +70,6 @@ class SqliteStore : public TaskStore {
   Ending ending_ ABSL_GUARDED_BY(mutex_) = Ending::kNone;
 };
 
-}  // namespace grove
+}  // namespace grove::tasks
 
 #endif  // GROVE_SERVER_TASKS_SQLITE_STORE_H_

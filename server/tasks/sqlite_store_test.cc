@@ -10,7 +10,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace grove {
+namespace grove::tasks {
 namespace {
 
 using ::testing::HasSubstr;
@@ -164,4 +164,4 @@ TEST_F(SqliteStoreTest, NamesADirectoryThatItCannotUse) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::tasks

@@ -15,7 +15,7 @@
 #include "absl/status/statusor.h"
 #include "server/tasks/task_id.h"
 
-namespace grove {
+namespace grove::tasks {
 
 // What changes over a task's life.
 struct StoredProgress {
@@ -72,6 +72,6 @@ class TaskStore {
   virtual absl::Status Stop() = 0;
 };
 
-}  // namespace grove
+}  // namespace grove::tasks
 
 #endif  // GROVE_SERVER_TASKS_STORE_H_

@@ -17,7 +17,7 @@
 #include "server/tasks/task_id.h"
 #include "server/tasks/task_spec.h"
 
-namespace grove {
+namespace grove::tasks {
 
 // Attempts remembered per task, the newest. Retries are bounded by kMaxAttemptsMax; hand-backs by
 // draining workers are not.
@@ -103,6 +103,6 @@ struct LiveAttempt {
   ListHook<LiveAttempt> worker_hook;
 };
 
-}  // namespace grove
+}  // namespace grove::tasks
 
 #endif  // GROVE_SERVER_TASKS_TASK_H_

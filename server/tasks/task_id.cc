@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace grove {
+namespace grove::tasks {
 namespace {
 
 // Crockford's base32: no I, L, O and U, so that ids survive being read aloud.
@@ -52,4 +52,4 @@ TaskId TaskIdSource::Next(int64_t now_us) {
   return last_;
 }
 
-}  // namespace grove
+}  // namespace grove::tasks

@@ -14,7 +14,7 @@
 
 #include "absl/strings/string_view.h"
 
-namespace grove {
+namespace grove::tasks {
 
 struct TaskId {
   static constexpr size_t kTextSize = 26;
@@ -46,6 +46,6 @@ class TaskIdSource {
   TaskId last_;
 };
 
-}  // namespace grove
+}  // namespace grove::tasks
 
 #endif  // GROVE_SERVER_TASKS_TASK_ID_H_

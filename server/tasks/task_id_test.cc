@@ -2,7 +2,7 @@
 
 #include "gtest/gtest.h"
 
-namespace grove {
+namespace grove::tasks {
 namespace {
 
 TEST(TaskId, ParsesWhatItPrints) {
@@ -42,4 +42,4 @@ TEST(TaskIdSource, DiffersBetweenSeeds) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::tasks

@@ -2,7 +2,7 @@
 
 #include <bit>
 
-namespace grove {
+namespace grove::tasks {
 
 // Without priorities everything is in band 0.
 size_t TaskQueue::BandOf(const Task* task) const {
@@ -33,4 +33,4 @@ void TaskQueue::Remove(Task* task) {
   if (bands_[band].empty()) occupied_ &= ~(1u << band);
 }
 
-}  // namespace grove
+}  // namespace grove::tasks

@@ -11,7 +11,7 @@
 #include "grove/config/v1/config.pb.h"
 #include "server/tasks/task.h"
 
-namespace grove {
+namespace grove::tasks {
 
 class TaskQueue {
  public:
@@ -39,6 +39,6 @@ class TaskQueue {
   uint32_t occupied_ = 0;
 };
 
-}  // namespace grove
+}  // namespace grove::tasks
 
 #endif  // GROVE_SERVER_TASKS_TASK_QUEUE_H_

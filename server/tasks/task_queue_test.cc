@@ -5,7 +5,7 @@
 #include "gtest/gtest.h"
 #include "server/tasks/deadline_heap.h"
 
-namespace grove {
+namespace grove::tasks {
 namespace {
 
 std::vector<Task*> Drain(TaskQueue& queue) {
@@ -67,4 +67,4 @@ TEST(DeadlineHeap, YieldsTheEarliestAfterMovesAndRemovals) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::tasks

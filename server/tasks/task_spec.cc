@@ -13,7 +13,7 @@
 #include "server/tenancy/directory.h"
 #include "server/tenancy/resource_name.h"
 
-namespace grove {
+namespace grove::tasks {
 namespace {
 
 constexpr size_t kQuotedMax = 100;
@@ -72,16 +72,16 @@ absl::Status CheckInput(const v1::TaskSpec& spec, const SpecLimits& limits) {
 
 absl::Status CheckQueue(const v1::TaskSpec& spec, absl::string_view tenant) {
   const std::string& queue = spec.queue();
-  if (queue.empty() || IsShortName(queue)) return absl::OkStatus();
-  const auto name = ParseQueueName(queue);
+  if (queue.empty() || tenancy::IsShortName(queue)) return absl::OkStatus();
+  const auto name = tenancy::ParseQueueName(queue);
   if (!name.ok()) {
     return BadField("spec.queue", "QUEUE_NAME_INVALID",
                     absl::StrCat(Quoted(queue), " is neither a queue's short name nor of the form ",
-                                 FormatQueueName(tenant, "QUEUE")));
+                                 tenancy::FormatQueueName(tenant, "QUEUE")));
   }
   if (name->tenant == tenant) return absl::OkStatus();
   return BadField("spec.queue", "QUEUE_OF_OTHER_TENANT",
-                  absl::StrCat(queue, " does not belong to ", FormatTenantName(tenant)),
+                  absl::StrCat(queue, " does not belong to ", tenancy::FormatTenantName(tenant)),
                   {{"queue", queue}});
 }
 
@@ -180,8 +180,8 @@ RetryRules NormaliseRetry(const v1::RetryPolicy& policy) {
 }
 
 std::string NormaliseQueue(std::string queue) {
-  if (queue.empty()) return std::string(kDefaultName);
-  const auto name = ParseQueueName(queue);
+  if (queue.empty()) return std::string(tenancy::kDefaultName);
+  const auto name = tenancy::ParseQueueName(queue);
   return name.ok() ? std::string(name->queue) : queue;
 }
 
@@ -244,4 +244,4 @@ void FillSpec(const AcceptedSpec& accepted, v1::TaskSpec& spec) {
   spec.set_durability(accepted.durable ? v1::DURABILITY_DURABLE : v1::DURABILITY_VOLATILE);
 }
 
-}  // namespace grove
+}  // namespace grove::tasks

@@ -16,7 +16,7 @@
 #include "absl/strings/string_view.h"
 #include "grove/v1/task_service.pb.h"
 
-namespace grove {
+namespace grove::tasks {
 
 inline constexpr int64_t kUsPerMs = 1000;
 inline constexpr int64_t kUsPerSecond = 1000000;
@@ -79,6 +79,6 @@ AcceptedSpec NormaliseSpec(v1::TaskSpec spec);
 // For queries and the store: the spec with its defaults filled in.
 void FillSpec(const AcceptedSpec& accepted, v1::TaskSpec& spec);
 
-}  // namespace grove
+}  // namespace grove::tasks
 
 #endif  // GROVE_SERVER_TASKS_TASK_SPEC_H_

@@ -6,7 +6,7 @@
 #include "gtest/gtest.h"
 #include "server/tasks/refusal.h"
 
-namespace grove {
+namespace grove::tasks {
 namespace {
 
 v1::TaskSpec FromText(const std::string& text) {
@@ -123,4 +123,4 @@ TEST(TaskSpec, SurvivesARoundTrip) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::tasks

@@ -41,7 +41,7 @@ void RunRound(grove::TaskEngine& engine, grove::Effects& effects, int64_t now_us
 }  // namespace
 
 int main() {
-  const grove::Directory directory = *grove::Directory::Create({});
+  const grove::tenancy::Directory directory = *grove::tenancy::Directory::Create({});
   grove::TaskEngine engine(&directory, {});
   grove::Effects effects;
   for (int worker = 0; worker < 2; ++worker) {

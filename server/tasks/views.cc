@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/tasks/duration.h"
 
-namespace grove {
+namespace grove::tasks {
 namespace {
 
 constexpr absl::string_view kWorkerPrefix = "workers/";
@@ -73,7 +73,7 @@ v1::Task ViewTask(const EngineState& state, const Task& task) {
 }
 
 v1::Queue ViewQueue(const EngineState& state, size_t index) {
-  const Directory::Queue& settings = state.directory->queues()[index];
+  const tenancy::Directory::Queue& settings = state.directory->queues()[index];
   const QueueState& queue = state.queues[index];
   v1::Queue view;
   view.set_name(settings.resource_name);
@@ -110,19 +110,19 @@ v1::Pool ViewPool(const EngineState& state, size_t index) {
 
 TaskCounters ViewCounters(const EngineState& state) {
   TaskCounters counters;
-  const Directory& directory = *state.directory;
+  const tenancy::Directory& directory = *state.directory;
   for (const FunctionState& function : state.functions) {
     counters.functions.push_back(function.counters);
   }
   for (size_t i = 0; i < state.queues.size(); ++i) {
     const QueueState& queue = state.queues[i];
-    const Directory::Queue& settings = directory.queues()[i];
+    const tenancy::Directory::Queue& settings = directory.queues()[i];
     counters.queues.push_back({directory.tenants()[settings.tenant].name, settings.name,
                                queue.queued, queue.scheduled, queue.running,
                                OldestAgeUs(state, queue), queue.spawned, queue.rejected});
   }
   for (size_t i = 0; i < state.pools.size(); ++i) {
-    const Directory::Pool& settings = directory.pools()[i];
+    const tenancy::Directory::Pool& settings = directory.pools()[i];
     counters.pools.push_back({directory.tenants()[settings.tenant].name, settings.name,
                               state.pools[i].size, state.pools[i].running});
   }
@@ -175,4 +175,4 @@ bool RestoreProgress(const StoredProgress& stored, Task& task) {
   return true;
 }
 
-}  // namespace grove
+}  // namespace grove::tasks

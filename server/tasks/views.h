@@ -8,7 +8,7 @@
 
 #include "server/tasks/engine_state.h"
 
-namespace grove {
+namespace grove::tasks {
 
 v1::Task ViewTask(const EngineState& state, const Task& task);
 v1::Queue ViewQueue(const EngineState& state, size_t queue);
@@ -25,6 +25,6 @@ std::string WaitingReason(const EngineState& state, const Task& task);
 // What keeps the queue's next task from starting; empty if nothing waits.
 std::string WaitingReason(const EngineState& state, size_t queue);
 
-}  // namespace grove
+}  // namespace grove::tasks
 
 #endif  // GROVE_SERVER_TASKS_VIEWS_H_

@@ -2,7 +2,7 @@
 #include "absl/time/time.h"
 #include "server/tasks/views.h"
 
-namespace grove {
+namespace grove::tasks {
 namespace {
 
 std::string FormatTime(int64_t us) {
@@ -37,7 +37,7 @@ WorkerRoom RoomFor(const EngineState& state, size_t function) {
 
 // Why a task of this queue and function cannot start; empty if it can.
 std::string Obstacle(const EngineState& state, size_t queue_index, const Task& task) {
-  const Directory::Queue& queue = state.directory->queues()[queue_index];
+  const tenancy::Directory::Queue& queue = state.directory->queues()[queue_index];
   if (queue.paused) return absl::StrCat("queue ", queue.name, " is paused");
   const WorkerRoom room = RoomFor(state, task.function);
   if (!room.any_linked) return "no worker is connected";
@@ -91,4 +91,4 @@ std::string WaitingReason(const EngineState& state, size_t index) {
   return "";
 }
 
-}  // namespace grove
+}  // namespace grove::tasks

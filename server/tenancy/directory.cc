@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/tenancy/resource_name.h"
 
-namespace grove {
+namespace grove::tenancy {
 namespace {
 
 absl::Status CheckShortName(absl::string_view where, absl::string_view name) {
@@ -144,4 +144,4 @@ std::optional<size_t> Directory::FindPool(absl::string_view tenant, absl::string
   return FindIn(pool_index_, FormatPoolName(tenant, pool));
 }
 
-}  // namespace grove
+}  // namespace grove::tenancy

@@ -15,7 +15,7 @@
 #include "absl/strings/string_view.h"
 #include "grove/config/v1/config.pb.h"
 
-namespace grove {
+namespace grove::tenancy {
 
 inline constexpr absl::string_view kDefaultName = "default";
 inline constexpr int64_t kPoolSizeDefault = 1000;
@@ -81,6 +81,6 @@ class Directory {
   absl::flat_hash_map<std::string, size_t> pool_index_;
 };
 
-}  // namespace grove
+}  // namespace grove::tenancy
 
 #endif  // GROVE_SERVER_TENANCY_DIRECTORY_H_

@@ -6,7 +6,7 @@
 #include "google/protobuf/text_format.h"
 #include "gtest/gtest.h"
 
-namespace grove {
+namespace grove::tenancy {
 namespace {
 
 using ::testing::HasSubstr;
@@ -91,4 +91,4 @@ TEST(Directory, FindsNothingUnderUnknownNames) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::tenancy

@@ -6,7 +6,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 
-namespace grove {
+namespace grove::tenancy {
 namespace {
 
 // Enough of a bad name to recognise it; the rest could be anything a client sends.
@@ -95,4 +95,4 @@ std::string FormatPoolName(absl::string_view tenant, absl::string_view pool) {
   return absl::StrCat("tenants/", tenant, "/pools/", pool);
 }
 
-}  // namespace grove
+}  // namespace grove::tenancy

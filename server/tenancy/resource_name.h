@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
-namespace grove {
+namespace grove::tenancy {
 
 // Long enough for a DNS label: such names become label values in Kubernetes and Prometheus.
 inline constexpr size_t kShortNameMax = 63;
@@ -46,6 +46,6 @@ std::string FormatTenantName(absl::string_view tenant);
 std::string FormatQueueName(absl::string_view tenant, absl::string_view queue);
 std::string FormatPoolName(absl::string_view tenant, absl::string_view pool);
 
-}  // namespace grove
+}  // namespace grove::tenancy
 
 #endif  // GROVE_SERVER_TENANCY_RESOURCE_NAME_H_

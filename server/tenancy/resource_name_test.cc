@@ -4,7 +4,7 @@
 
 #include "gtest/gtest.h"
 
-namespace grove {
+namespace grove::tenancy {
 namespace {
 
 TEST(ShortName, HasLettersAndDigitsAtBothEnds) {
@@ -67,4 +67,4 @@ TEST(ResourceName, QuotesABadNameWithoutItsControlCharacters) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::tenancy

@@ -12,7 +12,7 @@
 #include "runtime/hub/timeout.h"
 #include "server/log.h"
 
-namespace grove {
+namespace grove::worker {
 
 using internal::v1::AttemptEnded;
 
@@ -297,4 +297,4 @@ absl::Status Attempts::AwaitAcknowledged() {
   return acknowledged_.Wait();
 }
 
-}  // namespace grove
+}  // namespace grove::worker

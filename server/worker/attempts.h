@@ -22,7 +22,7 @@
 #include "runtime/sync/event.h"
 #include "server/application.h"
 
-namespace grove {
+namespace grove::worker {
 
 struct AttemptLimits {
   int64_t running_max = 10'000;
@@ -110,6 +110,6 @@ class Attempts {
   Event acknowledged_;
 };
 
-}  // namespace grove
+}  // namespace grove::worker
 
 #endif  // GROVE_SERVER_WORKER_ATTEMPTS_H_

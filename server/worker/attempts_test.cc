@@ -7,7 +7,7 @@
 #include "runtime/offload/offload.h"
 #include "server/functions/fetch.h"
 
-namespace grove {
+namespace grove::worker {
 namespace {
 
 using internal::v1::AttemptEnded;
@@ -66,7 +66,8 @@ class AttemptsTest : public ::testing::Test {
 
   Attempts::Functions functions_;
   AttemptLimits limits_;
-  std::unique_ptr<FetchClient> fetch_ = *FetchClient::Create(FetchPolicy{});
+  std::unique_ptr<functions::FetchClient> fetch_ =
+      *functions::FetchClient::Create(functions::FetchPolicy{});
   OffloadPool offload_{{}};
   WorkerServices services_{.worker = 0, .fetch = *fetch_, .offload = offload_};
 };
@@ -265,4 +266,4 @@ TEST_F(AttemptsTest, AFunctionSeesItsTask) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::worker

@@ -7,7 +7,7 @@
 #include "runtime/hub/timeout.h"
 #include "server/process/peer_credentials.h"
 
-namespace grove {
+namespace grove::worker {
 namespace {
 
 // After an accept that failed for want of descriptors or memory.
@@ -23,8 +23,8 @@ void Refuse(Socket& socket, const std::string& line) {
 }  // namespace
 
 BackdoorListener::BackdoorListener(const config::v1::Backdoor& config,
-                                   BackdoorEnvironment environment, Publisher& publisher)
-    : limits_(BackdoorLimits::FromConfig(config)),
+                                   backdoor::BackdoorEnvironment environment, Publisher& publisher)
+    : limits_(backdoor::BackdoorLimits::FromConfig(config)),
       sessions_max_(config.sessions_max()),
       environment_(std::move(environment)),
       publisher_(publisher) {}
@@ -37,7 +37,7 @@ absl::Status BackdoorListener::Run(Listener& listener) {
       continue;
     }
     if (!socket.ok()) return socket.status();
-    if (absl::Status status = CheckPeer(*socket); !status.ok()) {
+    if (absl::Status status = process::CheckPeer(*socket); !status.ok()) {
       Refuse(*socket, absl::StrCat("refused: ", status.message(), "\n"));
       continue;
     }
@@ -48,11 +48,11 @@ absl::Status BackdoorListener::Run(Listener& listener) {
     }
     auto fiber = Spawn("backdoor", [this, socket = *std::move(socket)]() mutable {
       publisher_.set_backdoor_sessions(++sessions_);
-      ServeBackdoor(std::move(socket), limits_, environment_);
+      backdoor::ServeBackdoor(std::move(socket), limits_, environment_);
       publisher_.set_backdoor_sessions(--sessions_);
     });
     if (!fiber.ok()) return fiber.status();
   }
 }
 
-}  // namespace grove
+}  // namespace grove::worker

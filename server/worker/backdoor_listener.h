@@ -10,12 +10,12 @@
 #include "server/backdoor/backdoor.h"
 #include "server/worker/publisher.h"
 
-namespace grove {
+namespace grove::worker {
 
 class BackdoorListener {
  public:
   // `publisher` is told the number of sessions; it must outlive this.
-  BackdoorListener(const config::v1::Backdoor& config, BackdoorEnvironment environment,
+  BackdoorListener(const config::v1::Backdoor& config, backdoor::BackdoorEnvironment environment,
                    Publisher& publisher);
 
   // The body of a fiber: until cancelled. Sessions outlive it, so this must outlive the hub's run.
@@ -23,13 +23,13 @@ class BackdoorListener {
   absl::Status Run(Listener& listener);
 
  private:
-  const BackdoorLimits limits_;
+  const backdoor::BackdoorLimits limits_;
   const int sessions_max_;
-  const BackdoorEnvironment environment_;
+  const backdoor::BackdoorEnvironment environment_;
   Publisher& publisher_;
   int sessions_ = 0;
 };
 
-}  // namespace grove
+}  // namespace grove::worker
 
 #endif  // GROVE_SERVER_WORKER_BACKDOOR_LISTENER_H_

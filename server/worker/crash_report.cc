@@ -14,7 +14,7 @@
 #include "runtime/hub/hub.h"
 #include "runtime/hub/signal_handler_scope.h"
 
-namespace grove {
+namespace grove::worker {
 namespace {
 
 constexpr int kCrashSignals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
@@ -92,4 +92,4 @@ void InstallCrashReport() {
   }
 }
 
-}  // namespace grove
+}  // namespace grove::worker

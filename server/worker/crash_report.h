@@ -5,11 +5,11 @@
 #ifndef GROVE_SERVER_WORKER_CRASH_REPORT_H_
 #define GROVE_SERVER_WORKER_CRASH_REPORT_H_
 
-namespace grove {
+namespace grove::worker {
 
 // Once per process, on the hub's thread, before fibers run.
 void InstallCrashReport();
 
-}  // namespace grove
+}  // namespace grove::worker
 
 #endif  // GROVE_SERVER_WORKER_CRASH_REPORT_H_

@@ -6,7 +6,7 @@
 #include "gtest/gtest.h"
 #include "runtime/hub/hub.h"
 
-namespace grove {
+namespace grove::worker {
 namespace {
 
 void CrashInAFiber() {
@@ -55,4 +55,4 @@ TEST(CrashReportDeathTest, TellsAStackOverflowFromAnyOtherCrash) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::worker

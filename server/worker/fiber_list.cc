@@ -9,7 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "runtime/watch/stack_trace.h"
 
-namespace grove {
+namespace grove::worker {
 namespace {
 
 using internal::v1::ListFibersReply;
@@ -103,4 +103,4 @@ ListFibersReply ListFibers(const internal::v1::ListFibers& request, OffloadPool&
   return reply;
 }
 
-}  // namespace grove
+}  // namespace grove::worker

@@ -8,7 +8,7 @@
 #include "runtime/hub/hub.h"
 #include "runtime/offload/offload.h"
 
-namespace grove {
+namespace grove::worker {
 
 // Most fibers in one reply, whatever was asked for.
 inline constexpr int kFibersPerReplyMax = 1000;
@@ -28,6 +28,6 @@ inline constexpr int kStacksPerReplyMax = 100;
 internal::v1::ListFibersReply ListFibers(const internal::v1::ListFibers& request,
                                          OffloadPool& offload);
 
-}  // namespace grove
+}  // namespace grove::worker
 
 #endif  // GROVE_SERVER_WORKER_FIBER_LIST_H_

@@ -7,7 +7,7 @@
 #include "gtest/gtest.h"
 #include "runtime/sync/event.h"
 
-namespace grove {
+namespace grove::worker {
 namespace {
 
 constexpr int kFibers = 5000;
@@ -108,4 +108,4 @@ TEST_F(FiberListTest, WithoutAThreadForTheNamesItTellsAllButStacks) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::worker

@@ -11,7 +11,7 @@
 #include "server/config/http_listeners.h"
 #include "server/log.h"
 
-namespace grove {
+namespace grove::worker {
 namespace {
 
 TlsClientCertificate DemandOf(config::v1::HttpTls::Demand demand) {
@@ -54,7 +54,7 @@ absl::StatusOr<Ingresses> Ingresses::Build(const config::v1::Http& http,
   for (int index = 0; index < http.listeners_size(); ++index) {
     const config::v1::HttpListener& config = http.listeners(index);
     auto listener = std::make_unique<Listener>();
-    listener->key = HttpListenerKey(http, index);
+    listener->key = config::HttpListenerKey(http, index);
     if (config.has_tls()) {
       listener->options = OptionsOf(config.tls(), ticket_keys);
       listener->marks = MarksOf(listener->options);
@@ -141,4 +141,4 @@ void Ingresses::LogWarnings(const Listener& listener) {
   }
 }
 
-}  // namespace grove
+}  // namespace grove::worker

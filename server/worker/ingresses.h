@@ -17,7 +17,7 @@
 #include "runtime/tls/server_context.h"
 #include "server/http/serving/ingress.h"
 
-namespace grove {
+namespace grove::worker {
 
 // Between two looks at the files: soon enough for a certificate, and a few stat(2) each.
 inline constexpr absl::Duration kCertificateCheckPeriod = absl::Seconds(10);
@@ -64,6 +64,6 @@ class Ingresses {
   std::vector<std::unique_ptr<Listener>> listeners_;
 };
 
-}  // namespace grove
+}  // namespace grove::worker
 
 #endif  // GROVE_SERVER_WORKER_INGRESSES_H_

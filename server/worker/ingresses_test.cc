@@ -8,7 +8,7 @@
 #include "runtime/hub/hub.h"
 #include "runtime/tls/fixture.h"
 
-namespace grove {
+namespace grove::worker {
 namespace {
 
 class IngressesTest : public ::testing::Test {
@@ -94,4 +94,4 @@ TEST_F(IngressesTest, KeepTheOldOnesWhileTheNewFilesAreWrong) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::worker

@@ -15,7 +15,7 @@
 #include "server/process/peer_credentials.h"
 #include "server/worker/fiber_list.h"
 
-namespace grove {
+namespace grove::worker {
 namespace {
 
 // After an accept that failed for want of descriptors or memory.
@@ -53,7 +53,7 @@ absl::Status LinkServer::Run(Listener& listener) {
       continue;
     }
     if (!socket.ok()) return socket.status();
-    if (absl::Status status = CheckPeer(*socket); !status.ok()) {
+    if (absl::Status status = process::CheckPeer(*socket); !status.ok()) {
       Log(LogLevel::kWarning, "refused a connection to the link", {{"error", status.message()}});
       continue;
     }
@@ -70,7 +70,7 @@ absl::Status LinkServer::Run(Listener& listener) {
 absl::Status LinkServer::Serve(Socket socket) {
   Session session{.socket = std::move(socket)};
   current_ = &session;
-  absl::Status status = WriteFrame(session.socket, Greeting().SerializeAsString());
+  absl::Status status = link::WriteFrame(session.socket, Greeting().SerializeAsString());
   if (status.ok()) {
     // They use the session on this stack, so even a cancelled fiber waits for them.
     FiberGroup group(FiberGroup::OnFailure::kLetRestRun, "link");
@@ -107,7 +107,7 @@ internal::v1::WorkerFrame LinkServer::Greeting() {
 
 absl::Status LinkServer::ReadFrames(Session& session) {
   for (;;) {
-    absl::StatusOr<std::string> bytes = ReadFrame(session.socket);
+    absl::StatusOr<std::string> bytes = link::ReadFrame(session.socket);
     if (absl::IsOutOfRange(bytes.status())) return absl::OkStatus();
     if (!bytes.ok()) return bytes.status();
     internal::v1::ControlFrame frame;
@@ -137,7 +137,7 @@ absl::Status LinkServer::WriteFrames(Session& session) {
     if (current_ != &session) return absl::AbortedError("another control has connected");
     internal::v1::WorkerFrame frame;
     if (!Gather(session, frame)) continue;
-    absl::Status status = WriteFrame(session.socket, frame.SerializeAsString());
+    absl::Status status = link::WriteFrame(session.socket, frame.SerializeAsString());
     if (!status.ok()) return status;
   }
 }
@@ -172,4 +172,4 @@ void LinkServer::AnnounceDrain() {
   attempts_.news().Set();
 }
 
-}  // namespace grove
+}  // namespace grove::worker

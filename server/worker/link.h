@@ -16,7 +16,7 @@
 #include "runtime/offload/offload.h"
 #include "server/worker/attempts.h"
 
-namespace grove {
+namespace grove::worker {
 
 // Requests for fiber lists that wait for their turn; control has fewer under way. Those beyond are
 // dropped.
@@ -60,6 +60,6 @@ class LinkServer {
   Session* current_ = nullptr;
 };
 
-}  // namespace grove
+}  // namespace grove::worker
 
 #endif  // GROVE_SERVER_WORKER_LINK_H_

@@ -11,7 +11,7 @@
 #include "server/functions/fetch.h"
 #include "server/link/frame.h"
 
-namespace grove {
+namespace grove::worker {
 namespace {
 
 using internal::v1::AttemptEnded;
@@ -36,7 +36,7 @@ class FarEnd {
 
   WorkerFrame Read() {
     WorkerFrame frame;
-    auto bytes = ReadFrame(socket_);
+    auto bytes = link::ReadFrame(socket_);
     EXPECT_TRUE(bytes.ok()) << bytes.status();
     EXPECT_TRUE(frame.ParseFromString(bytes.value_or("")));
     return frame;
@@ -49,7 +49,7 @@ class FarEnd {
     }
   }
   void Write(const ControlFrame& frame) {
-    EXPECT_TRUE(WriteFrame(socket_, frame.SerializeAsString()).ok());
+    EXPECT_TRUE(link::WriteFrame(socket_, frame.SerializeAsString()).ok());
   }
   void Start(uint64_t id, std::string function) {
     ControlFrame frame;
@@ -92,7 +92,8 @@ class LinkTest : public ::testing::Test {
 
   Event gate_;
   Attempts::Functions functions_;
-  std::unique_ptr<FetchClient> fetch_ = *FetchClient::Create(FetchPolicy{});
+  std::unique_ptr<functions::FetchClient> fetch_ =
+      *functions::FetchClient::Create(functions::FetchPolicy{});
   OffloadPool offload_{{}};
   WorkerServices services_{.worker = 3, .fetch = *fetch_, .offload = offload_};
   Attempts attempts_{functions_, services_, {}};
@@ -218,4 +219,4 @@ TEST_F(LinkTest, EndsTheConversationOnAMalformedFrame) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::worker

@@ -18,7 +18,7 @@
 #include "server/http/middleware/tenant_identity.h"
 #include "server/http/middleware/time_limit.h"
 
-namespace grove {
+namespace grove::worker {
 namespace {
 
 using config::v1::Config;
@@ -144,7 +144,7 @@ Made MakeBearerAuth(const std::string& where, const config::v1::BearerAuth& conf
     if (token.name().empty() || !names.insert(token.name()).second) {
       return Wrong(key + ".name", token.name().empty() ? "want a name" : "stands twice");
     }
-    const absl::StatusOr<std::string> secret = ReadSecretFile(token.secret_file());
+    const absl::StatusOr<std::string> secret = config::ReadSecretFile(token.secret_file());
     if (!secret.ok()) return Wrong(key + ".secret_file", secret.status().message());
     if (tokens.Find(*secret) != nullptr) {
       return Wrong(key + ".secret_file", "another token has the same secret");
@@ -226,4 +226,4 @@ Made MakeMiddleware(const std::string& where, const config::v1::Middleware& entr
                "gzip, bearer_auth, tenant");
 }
 
-}  // namespace grove
+}  // namespace grove::worker

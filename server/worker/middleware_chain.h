@@ -8,7 +8,7 @@
 #include "grove/config/v1/config.pb.h"
 #include "server/http/handler/middleware.h"
 
-namespace grove {
+namespace grove::worker {
 
 // kInvalidArgument, with the key, which starts with `where`. Reads the files that it names.
 // Requires: `config` is resolved, and `entry` a part of it.
@@ -16,6 +16,6 @@ absl::StatusOr<http::Middleware> MakeMiddleware(const std::string& where,
                                                 const config::v1::Middleware& entry,
                                                 const config::v1::Config& config);
 
-}  // namespace grove
+}  // namespace grove::worker
 
 #endif  // GROVE_SERVER_WORKER_MIDDLEWARE_CHAIN_H_

@@ -6,7 +6,7 @@
 #include "runtime/hub/timeout.h"
 #include "server/log.h"
 
-namespace grove {
+namespace grove::worker {
 
 MonotonicNanos NextDue(MonotonicNanos due, MonotonicNanos now, absl::Duration interval) {
   if (due > now) return due;
@@ -54,4 +54,4 @@ absl::Status PeriodicWork::Stop() {
   return absl::OkStatus();
 }
 
-}  // namespace grove
+}  // namespace grove::worker

@@ -13,7 +13,7 @@
 #include "runtime/sync/event.h"
 #include "server/application.h"
 
-namespace grove {
+namespace grove::worker {
 
 // The first deadline after `now` on the grid that `due` and `interval` span. Pure.
 MonotonicNanos NextDue(MonotonicNanos due, MonotonicNanos now, absl::Duration interval);
@@ -40,6 +40,6 @@ class PeriodicWork {
   std::vector<FiberHandle> fibers_;
 };
 
-}  // namespace grove
+}  // namespace grove::worker
 
 #endif  // GROVE_SERVER_WORKER_PERIODIC_H_

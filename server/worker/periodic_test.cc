@@ -7,7 +7,7 @@
 #include "runtime/offload/offload.h"
 #include "server/functions/fetch.h"
 
-namespace grove {
+namespace grove::worker {
 namespace {
 
 constexpr MonotonicNanos kSecond = 1'000'000'000;
@@ -62,7 +62,8 @@ class PeriodicTest : public ::testing::Test {
 
   FakeClock clock_;
   MonotonicNanos start_ = 0;
-  std::unique_ptr<FetchClient> fetch_ = *FetchClient::Create(FetchPolicy{});
+  std::unique_ptr<functions::FetchClient> fetch_ =
+      *functions::FetchClient::Create(functions::FetchPolicy{});
   OffloadPool offload_{{}};
   WorkerServices services_{.worker = 1, .fetch = *fetch_, .offload = offload_};
 };
@@ -107,4 +108,4 @@ TEST_F(PeriodicTest, WorkOfOneWorkerRunsInWorkerZeroAlone) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::worker

@@ -3,7 +3,7 @@
 #include <atomic>
 #include <bit>
 
-namespace grove {
+namespace grove::worker {
 namespace {
 
 template <typename T, typename V>
@@ -13,7 +13,7 @@ void Store(std::atomic<T>& place, V value) {
 
 }  // namespace
 
-void PublishStalls(const StallStats& stats, WorkerCounters& live) {
+void PublishStalls(const StallStats& stats, metrics::WorkerCounters& live) {
   Store(live.hub_stalls, stats.stalls);
   Store(live.hub_stall_microseconds, stats.held / 1000);
 }
@@ -23,12 +23,12 @@ void Publisher::Publish(Hub& hub) {
   PublishHub(hub.Stats());
   PublishStalls(watchdog_.stats(), slot_.live);
   PublishHttp();
-  WorkerCounters& live = slot_.live;
+  metrics::WorkerCounters& live = slot_.live;
   Store(live.attempts_started, attempts_.stats().started);
   Store(live.attempts_ended, attempts_.stats().ended);
   Store(live.attempt_run_microseconds, attempts_.stats().run_time_us);
   Store(slot_.attempts_running, attempts_.running());
-  const FetchStats fetch = fetch_.stats();
+  const functions::FetchStats fetch = fetch_.stats();
   Store(live.fetches, fetch.fetches);
   Store(live.fetch_failures, fetch.failures);
   Store(slot_.offload_queued, offload_.queued());
@@ -37,7 +37,7 @@ void Publisher::Publish(Hub& hub) {
 }
 
 void Publisher::PublishHub(const HubStats& stats) {
-  WorkerCounters& live = slot_.live;
+  metrics::WorkerCounters& live = slot_.live;
   Store(live.hub_turns, stats.turns);
   Store(live.hub_polls, stats.polls);
   Store(live.switches, stats.switches);
@@ -54,7 +54,7 @@ void Publisher::PublishHub(const HubStats& stats) {
 }
 
 void Publisher::PublishHttp() {
-  WorkerCounters& live = slot_.live;
+  metrics::WorkerCounters& live = slot_.live;
   Store(live.http_connections, http_.connections);
   Store(live.http_accept_failures, http_.accept_failures);
   Store(live.http_parse_errors, http_.refused);
@@ -83,7 +83,7 @@ void Publisher::PublishHttp() {
 }
 
 void Publisher::PublishAnswers() {
-  WorkerCounters& live = slot_.live;
+  metrics::WorkerCounters& live = slot_.live;
   for (size_t index = 0; index < http_.methods.size(); ++index) {
     Store(live.http_methods[index], http_.methods[index]);
   }
@@ -99,4 +99,4 @@ void Publisher::PublishAnswers() {
   }
 }
 
-}  // namespace grove
+}  // namespace grove::worker

@@ -14,16 +14,17 @@
 #include "server/metrics/scoreboard.h"
 #include "server/worker/attempts.h"
 
-namespace grove {
+namespace grove::worker {
 
 // The part that a stuck hub cannot publish itself. Any thread.
-void PublishStalls(const StallStats& stats, WorkerCounters& live);
+void PublishStalls(const StallStats& stats, metrics::WorkerCounters& live);
 
 class Publisher {
  public:
   // All must outlive it.
-  Publisher(WorkerSlot& slot, const http::ServerStats& http, const Attempts& attempts,
-            const FetchClient& fetch, const OffloadPool& offload, const Watchdog& watchdog)
+  Publisher(metrics::WorkerSlot& slot, const http::ServerStats& http, const Attempts& attempts,
+            const functions::FetchClient& fetch, const OffloadPool& offload,
+            const Watchdog& watchdog)
       : slot_(slot),
         http_(http),
         attempts_(attempts),
@@ -33,7 +34,7 @@ class Publisher {
 
   void Publish(Hub& hub);
   // `stats` must outlive it.
-  void set_access_log(const LineWriterStats& stats) { access_log_ = &stats; }
+  void set_access_log(const access_log::LineWriterStats& stats) { access_log_ = &stats; }
   void set_backdoor_sessions(int64_t sessions) { backdoor_sessions_ = sessions; }
 
  private:
@@ -41,17 +42,17 @@ class Publisher {
   void PublishHttp();
   void PublishAnswers();
 
-  WorkerSlot& slot_;
+  metrics::WorkerSlot& slot_;
   const http::ServerStats& http_;
   const Attempts& attempts_;
-  const FetchClient& fetch_;
+  const functions::FetchClient& fetch_;
   const OffloadPool& offload_;
   const Watchdog& watchdog_;
-  const LineWriterStats* access_log_ = nullptr;  // null: there is none
+  const access_log::LineWriterStats* access_log_ = nullptr;  // null: there is none
   int64_t backdoor_sessions_ = 0;
   uint64_t answered_ = 0;
 };
 
-}  // namespace grove
+}  // namespace grove::worker
 
 #endif  // GROVE_SERVER_WORKER_PUBLISHER_H_

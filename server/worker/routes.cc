@@ -8,7 +8,7 @@
 #include "server/worker/middleware_chain.h"
 #include "server/worker/websocket_config.h"
 
-namespace grove {
+namespace grove::worker {
 namespace {
 
 // What stands in front of a route.
@@ -134,4 +134,4 @@ absl::StatusOr<http::Router> BuildRouter(const config::v1::Config& config,
   return builder.Take();
 }
 
-}  // namespace grove
+}  // namespace grove::worker

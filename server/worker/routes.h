@@ -13,7 +13,7 @@
 #include "server/application.h"
 #include "server/http/handler/router.h"
 
-namespace grove {
+namespace grove::worker {
 
 // The handlers of a name.
 struct HandlerSource {
@@ -31,6 +31,6 @@ absl::StatusOr<http::Router> BuildRouter(const config::v1::Config& config,
                                          const Application& application,
                                          const HandlerSource& handlers);
 
-}  // namespace grove
+}  // namespace grove::worker
 
 #endif  // GROVE_SERVER_WORKER_ROUTES_H_

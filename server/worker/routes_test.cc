@@ -12,7 +12,7 @@
 #include "server/config/resolve.h"
 #include "server/http/serving/server_fixture.h"
 
-namespace grove {
+namespace grove::worker {
 namespace {
 
 using ::testing::EndsWith;
@@ -50,11 +50,11 @@ class RoutesTest : public http::ServerFixture {
     };
   }
   static absl::StatusOr<http::Router> Build(const std::string& yaml) {
-    absl::StatusOr<config::v1::Config> file = ParseConfig(yaml, "c");
+    absl::StatusOr<config::v1::Config> file = config::ParseConfig(yaml, "c");
     if (!file.ok()) return file.status();
-    Environment environment;
+    config::Environment environment;
     environment.home = environment.working_directory = "/tmp";
-    absl::StatusOr<config::v1::Config> config = Resolve({}, *file, environment);
+    absl::StatusOr<config::v1::Config> config = config::Resolve({}, *file, environment);
     if (!config.ok()) return config.status();
     Application application("a");
     application.Handle("GET", "/own", HandlerOf("who"));
@@ -273,4 +273,4 @@ TEST_F(RoutesTest, NamesWhatIsWrongWithAWebSocket) {
 }
 
 }  // namespace
-}  // namespace grove
+}  // namespace grove::worker

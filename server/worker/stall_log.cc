@@ -5,7 +5,7 @@
 #include "absl/strings/str_replace.h"
 #include "server/log.h"
 
-namespace grove {
+namespace grove::worker {
 
 void LogStall(const StallReport& report) {
   // One line per event: the frames stand one after the other.
@@ -39,4 +39,4 @@ void LogStallEnd(const StallEnd& end) {
        {"name", end.fiber_name}});
 }
 
-}  // namespace grove
+}  // namespace grove::worker

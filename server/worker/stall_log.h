@@ -6,11 +6,11 @@
 
 #include "runtime/watch/watchdog.h"
 
-namespace grove {
+namespace grove::worker {
 
 void LogStall(const StallReport& report);
 void LogStallEnd(const StallEnd& end);
 
-}  // namespace grove
+}  // namespace grove::worker
 
 #endif  // GROVE_SERVER_WORKER_STALL_LOG_H_

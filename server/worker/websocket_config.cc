@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/http/message/scan.h"
 
-namespace grove {
+namespace grove::worker {
 namespace {
 
 using config::v1::WebSocket;
@@ -61,4 +61,4 @@ void ApplyWebSocketConfig(const WebSocket& config, http::WebSocketOptions& optio
   }
 }
 
-}  // namespace grove
+}  // namespace grove::worker

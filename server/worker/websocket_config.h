@@ -8,7 +8,7 @@
 #include "grove/config/v1/config.pb.h"
 #include "server/http/websocket/websocket.h"
 
-namespace grove {
+namespace grove::worker {
 
 // kInvalidArgument, "WHERE.origins[1]: …": an origin that is none, a subprotocol that is no token.
 absl::Status CheckWebSocketConfig(const std::string& where, const config::v1::WebSocket& config);
@@ -16,6 +16,6 @@ absl::Status CheckWebSocketConfig(const std::string& where, const config::v1::We
 // Overwrites what `config` says, and leaves the rest. Requires: it was checked.
 void ApplyWebSocketConfig(const config::v1::WebSocket& config, http::WebSocketOptions& options);
 
-}  // namespace grove
+}  // namespace grove::worker
 
 #endif  // GROVE_SERVER_WORKER_WEBSOCKET_CONFIG_H_

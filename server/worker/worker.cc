@@ -34,7 +34,7 @@
 #include "server/worker/routes.h"
 #include "server/worker/stall_log.h"
 
-namespace grove {
+namespace grove::worker {
 namespace {
 
 // Handlers and functions parse, format and call libraries: more than the runtime's own default.
@@ -95,9 +95,10 @@ absl::StatusOr<int> OpenSignals() {
 // Everything a worker consists of. Outlives the hub's run, since fibers of any part may end last.
 class Worker {
  public:
-  Worker(const WorkerInheritance& inheritance, const config::v1::Config& config,
-         const Application& application, WorkerSlot& slot, std::unique_ptr<FetchClient> fetch,
-         AccessLogFile* access_log, const Watchdog& watchdog)
+  Worker(const process::WorkerInheritance& inheritance, const config::v1::Config& config,
+         const Application& application, metrics::WorkerSlot& slot,
+         std::unique_ptr<functions::FetchClient> fetch, access_log::AccessLogFile* access_log,
+         const Watchdog& watchdog)
       : inheritance_(inheritance),
         config_(config),
         application_(application),
@@ -120,7 +121,7 @@ class Worker {
   void StopThreads() { offload_.Stop(); }
 
  private:
-  BackdoorEnvironment BackdoorEnvironmentOf();
+  backdoor::BackdoorEnvironment BackdoorEnvironmentOf();
   absl::Status WatchSignals(int signal_fd);
   absl::Status WatchLifeline();
   HandlerSource Handlers();
@@ -132,12 +133,12 @@ class Worker {
   template <typename F>
   absl::Status Keep(std::string_view name, F body);
 
-  const WorkerInheritance inheritance_;
+  const process::WorkerInheritance inheritance_;
   const config::v1::Config& config_;
   const Application& application_;
-  WorkerSlot& slot_;
-  const std::unique_ptr<FetchClient> fetch_;
-  AccessLogFile* const access_log_;  // null: none
+  metrics::WorkerSlot& slot_;
+  const std::unique_ptr<functions::FetchClient> fetch_;
+  access_log::AccessLogFile* const access_log_;  // null: none
   OffloadPool offload_;
   WorkerServices services_;
   http::ServerStats http_stats_;
@@ -156,10 +157,10 @@ class Worker {
   Event stop_;
 };
 
-BackdoorEnvironment Worker::BackdoorEnvironmentOf() {
-  BackdoorEnvironment environment;
+backdoor::BackdoorEnvironment Worker::BackdoorEnvironmentOf() {
+  backdoor::BackdoorEnvironment environment;
   environment.worker = inheritance_.slot;
-  environment.worker_facts = [this]() -> BackdoorRow {
+  environment.worker_facts = [this]() -> backdoor::BackdoorRow {
     return {{"worker", int64_t{inheritance_.slot}},
             {"pid", int64_t{getpid()}},
             {"attempts_running", attempts_.running()},
@@ -173,7 +174,7 @@ BackdoorEnvironment Worker::BackdoorEnvironmentOf() {
             {"linked", link_.connected()},
             {"draining", stop_.ready()}};
   };
-  environment.pools = [this]() -> BackdoorTable {
+  environment.pools = [this]() -> backdoor::BackdoorTable {
     return {{{"name", std::string("offload")},
              {"size", int64_t{config_.runtime().offload_threads()}},
              {"running", int64_t{offload_.running()}},
@@ -298,7 +299,7 @@ absl::Status Worker::ServeListeners() {
 }
 
 absl::Status Worker::AnnounceReady() {
-  slot_.state.store(SlotState::kReady, std::memory_order_relaxed);
+  slot_.state.store(metrics::SlotState::kReady, std::memory_order_relaxed);
   if (write(inheritance_.ready_fd, "ready\n", 6) != 6) return ErrnoStatus(errno, "write(ready_fd)");
   close(inheritance_.ready_fd);
   Log(LogLevel::kDebug, "worker ready", {{"pid", getpid()}});
@@ -331,7 +332,7 @@ void Worker::Drain() {
   const MonotonicNanos deadline =
       DeadlineAfter(hub.now(), absl::Milliseconds(config_.drain_timeout_ms()));
   const auto left = [&] { return absl::Nanoseconds(deadline - hub.now()); };
-  slot_.state.store(SlotState::kDraining, std::memory_order_relaxed);
+  slot_.state.store(metrics::SlotState::kDraining, std::memory_order_relaxed);
   Log(LogLevel::kInfo, "draining",
       {{"attempts", attempts_.running()}, {"http_requests", http_stats_.running}});
   link_.AnnounceDrain();
@@ -357,16 +358,18 @@ void Worker::Drain() {
   }
 }
 
-absl::Status Boot(const WorkerInheritance& inheritance, const config::v1::Config& config,
-                  const Application& application, WorkerSlot& slot) {
+absl::Status Boot(const process::WorkerInheritance& inheritance, const config::v1::Config& config,
+                  const Application& application, metrics::WorkerSlot& slot) {
   absl::StatusOr<int> signals = OpenSignals();
   if (!signals.ok()) return signals.status();
-  absl::StatusOr<FetchPolicy> policy = FetchPolicy::FromConfig(config.fetch());
+  absl::StatusOr<functions::FetchPolicy> policy =
+      functions::FetchPolicy::FromConfig(config.fetch());
   if (!policy.ok()) return policy.status();
-  absl::StatusOr<std::unique_ptr<FetchClient>> fetch = FetchClient::Create(*std::move(policy));
+  absl::StatusOr<std::unique_ptr<functions::FetchClient>> fetch =
+      functions::FetchClient::Create(*std::move(policy));
   if (!fetch.ok()) return fetch.status();
-  absl::StatusOr<std::unique_ptr<AccessLogFile>> access_log =
-      AccessLogFile::Open(config.http().access_log());
+  absl::StatusOr<std::unique_ptr<access_log::AccessLogFile>> access_log =
+      access_log::AccessLogFile::Open(config.http().access_log());
   if (!access_log.ok()) return access_log.status();
   HubOptions options;
   options.stack_bytes =
@@ -393,8 +396,8 @@ absl::Status Boot(const WorkerInheritance& inheritance, const config::v1::Config
 
 }  // namespace
 
-int RunWorker(const WorkerInheritance& inheritance, const config::v1::Config& config,
-              const Application& application, Scoreboard& scoreboard) {
+int RunWorker(const process::WorkerInheritance& inheritance, const config::v1::Config& config,
+              const Application& application, metrics::Scoreboard& scoreboard) {
   RenameLog(absl::StrCat("worker-", inheritance.slot));
   InstallCrashReport();
   const absl::Status status =
@@ -404,4 +407,4 @@ int RunWorker(const WorkerInheritance& inheritance, const config::v1::Config& co
   return 1;
 }
 
-}  // namespace grove
+}  // namespace grove::worker

@@ -10,12 +10,12 @@
 #include "server/metrics/scoreboard.h"
 #include "server/process/inheritance.h"
 
-namespace grove {
+namespace grove::worker {
 
 // In the forked process, which has one thread and SIGTERM blocked. The config is resolved.
-int RunWorker(const WorkerInheritance& inheritance, const config::v1::Config& config,
-              const Application& application, Scoreboard& scoreboard);
+int RunWorker(const process::WorkerInheritance& inheritance, const config::v1::Config& config,
+              const Application& application, metrics::Scoreboard& scoreboard);
 
-}  // namespace grove
+}  // namespace grove::worker
 
 #endif  // GROVE_SERVER_WORKER_WORKER_H_

@@ -37,7 +37,7 @@ v1::TaskSpec Echo(v1::Durability durability) {
   return spec;
 }
 
-std::vector<std::string> SpawnBatch(Client& client, v1::Durability durability) {
+std::vector<std::string> SpawnBatch(client::Client& client, v1::Durability durability) {
   v1::BatchSpawnTasksRequest request;
   for (int i = 0; i < kBatch; ++i) *request.add_specs() = Echo(durability);
   const auto response = client.SpawnBatch(request);
@@ -50,7 +50,7 @@ std::vector<std::string> SpawnBatch(Client& client, v1::Durability durability) {
   return names;
 }
 
-void WaitBatch(Client& client, const std::vector<std::string>& names) {
+void WaitBatch(client::Client& client, const std::vector<std::string>& names) {
   const auto response = client.WaitBatch(names, absl::Minutes(1));
   if (!response.ok()) Fail(response.status());
   for (const auto& result : response->results()) {
@@ -86,7 +86,7 @@ void Report(const char* metric, double value) {
   fflush(stdout);
 }
 
-void BenchUnary(Client& client, int tasks) {
+void BenchUnary(client::Client& client, int tasks) {
   std::atomic<int> left = tasks;
   Report("spawn_unary_per_s", PerSecond(tasks, [&] {
            OnThreads(kUnaryThreads, [&] {
@@ -99,7 +99,7 @@ void BenchUnary(Client& client, int tasks) {
          }));
 }
 
-void BenchLatency(Client& client) {
+void BenchLatency(client::Client& client) {
   std::vector<double> micros;
   v1::SpawnTaskRequest request;
   *request.mutable_spec() = Echo(v1::DURABILITY_VOLATILE);
@@ -121,7 +121,7 @@ int Main(int argc, char** argv) {
     return 2;
   }
   const int tasks = argc > 2 ? atoi(argv[2]) : 100'000;
-  auto client = Client::Create({.address = argv[1], .timeout = absl::Minutes(2)});
+  auto client = client::Client::Create({.address = argv[1], .timeout = absl::Minutes(2)});
   if (!client.ok()) Fail(client.status());
   const int batches = std::max(tasks / kBatch, 1);
   WaitBatch(**client, SpawnBatch(**client, v1::DURABILITY_VOLATILE));  // warm-up

@@ -37,7 +37,7 @@ absl::StatusOr<TrustedAddresses> TrustedAddresses::Parse(std::span<const std::st
       trusted.unix_ = true;
       continue;
     }
-    absl::StatusOr<AddressRange> range = AddressRange::Parse(text);
+    absl::StatusOr<config::AddressRange> range = config::AddressRange::Parse(text);
     if (!range.ok()) return range.status();
     trusted.ranges_.push_back(*std::move(range));
   }
@@ -48,7 +48,7 @@ bool TrustedAddresses::Contains(std::string_view address) const {
   if (address.starts_with("unix:")) return unix_;
   const std::optional<sockaddr_storage> parsed = ParseIp(address);
   if (!parsed.has_value()) return false;
-  return std::any_of(ranges_.begin(), ranges_.end(), [&](const AddressRange& range) {
+  return std::any_of(ranges_.begin(), ranges_.end(), [&](const config::AddressRange& range) {
     return range.Contains(reinterpret_cast<const sockaddr*>(&*parsed));
   });
 }

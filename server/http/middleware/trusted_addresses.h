@@ -23,7 +23,7 @@ class TrustedAddresses {
   bool Contains(std::string_view address) const;
 
  private:
-  std::vector<AddressRange> ranges_;
+  std::vector<config::AddressRange> ranges_;
   bool unix_ = false;
 };
 

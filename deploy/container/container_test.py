@@ -122,8 +122,8 @@ class ContainerTest(unittest.TestCase):
         lines = repository.read('.dockerignore').splitlines()
         self.assertIn('*', lines)
         allowed = {line[1:] for line in lines if line.startswith('!')}
-        for name in ('WORKSPACE', 'BUILD.bazel', '.bazelrc', '.bazelignore', 'dev', 'bazel', 'proto',
-                     'runtime', 'server', 'client'):
+        for name in ('WORKSPACE', 'BUILD.bazel', '.bazelrc', '.bazelignore', 'dev', 'bazel',
+                     'proto', 'runtime', 'server', 'client'):
             self.assertIn(name, allowed)
 
     def test_builder_uses_the_verbs_of_dev(self):
@@ -143,7 +143,8 @@ class ContainerTest(unittest.TestCase):
         self.assertEqual(last['EXPOSE'].split(), ['8090', '8091', '8092'])
         self.assertEqual(last['ENTRYPOINT'], '["/usr/bin/groved"]')
         commands = ' '.join(rest for name, rest in stages()[-1] if name == 'RUN')
-        self.assertRegex(commands, r'install -d -o 10001 -g 10001 -m 0700 /var/lib/grove /run/grove')
+        self.assertRegex(commands,
+                         r'install -d -o 10001 -g 10001 -m 0700 /var/lib/grove /run/grove')
         self.assertEqual(last['VOLUME'], '["/var/lib/grove", "/run/grove"]')
 
     def test_environment_gives_the_daemon_directories_below_the_volumes(self):
@@ -155,7 +156,8 @@ class ContainerTest(unittest.TestCase):
         self.assertEqual(environment['XDG_RUNTIME_DIR'], '/run/grove')
 
     def test_image_has_the_version_of_the_source(self):
-        version, = re.findall(r'grove (\S+)\)', run(repository.binary('server/groved'), '--version'))
+        version, = re.findall(r'grove (\S+)\)',
+                              run(repository.binary('server/groved'), '--version'))
         self.assertIn(f'-t grove:{version} .', repository.read('deploy/container/Dockerfile'))
         self.assertIn(f'newTag: {version}',
                       repository.read('deploy/kubernetes/base/kustomization.yaml'))

@@ -14,10 +14,11 @@ import repository
 
 EXAMPLE = 'deploy/examples/groved.yaml'
 # Shown in a comment, since the files they name would have to exist, or since they open a port.
-COMMENTED = {'control.tls', 'control.tokens', 'control.insecure', 'http.insecure', 'http.routes[].folder',
-             'http.routes[].host', 'http.routes[].own_middleware_only', 'http.listeners', 'http.middleware',
-             'http.access_log.file', 'http.access_log.format', 'http.websocket.origins',
-             'http.websocket.subprotocols', 'admin.insecure', 'runtime.stack_bytes'}
+COMMENTED = {'control.tls', 'control.tokens', 'control.insecure', 'http.insecure',
+             'http.routes[].folder', 'http.routes[].host', 'http.routes[].own_middleware_only',
+             'http.listeners', 'http.middleware', 'http.access_log.file', 'http.access_log.format',
+             'http.websocket.origins', 'http.websocket.subprotocols', 'admin.insecure',
+             'runtime.stack_bytes'}
 
 
 def groved(*arguments):
@@ -53,7 +54,8 @@ class ExamplesTest(unittest.TestCase):
 
     def test_daemon_refuses_it_with_an_unknown_key(self):
         with tempfile.NamedTemporaryFile('w', suffix='.yaml') as file:
-            file.write(repository.read(EXAMPLE).replace('  connections_max:', '  connections_maxi:'))
+            file.write(repository.read(EXAMPLE).replace('  connections_max:',
+                                                        '  connections_maxi:'))
             file.flush()
             done = groved('--check', f'--config={file.name}')
         self.assertEqual(done.returncode, 2)
@@ -64,7 +66,8 @@ class ExamplesTest(unittest.TestCase):
         self.assertGreater(len(rows), 40)
         shown = flattened(yaml.safe_load(repository.read(EXAMPLE)))
         for key, _ in rows:
-            if not any(key == each or key.startswith((each + '.', each + '[')) for each in COMMENTED):
+            if not any(key == each or key.startswith((each + '.', each + '['))
+                       for each in COMMENTED):
                 self.assertIn(key, shown)
 
     def test_numbers_outside_lists_are_the_defaults(self):

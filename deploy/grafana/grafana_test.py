@@ -60,7 +60,8 @@ class GrafanaTest(unittest.TestCase):
         self.assertEqual(set(variables), {'datasource', 'job', 'instance'})
         self.assertEqual(variables['datasource']['query'], 'prometheus')
         for name in ('job', 'instance'):
-            self.assertRegex(variables[name]['query']['query'], r'^label_values\(grove_build_info\b')
+            self.assertRegex(variables[name]['query']['query'],
+                             r'^label_values\(grove_build_info\b')
         used = re.findall(r'"uid": "([^"]*)"', repository.read(DASHBOARD))
         self.assertEqual(set(used), {'${datasource}', 'grove-overview'})
 
@@ -114,7 +115,8 @@ class GrafanaTest(unittest.TestCase):
                 for name, _ in SELECTOR.findall(target['expr']):
                     family = re.sub(r'_bucket$', '', name)
                     as_rate = re.search(rf'\b(?:rate\({name}\{{[^}}]*\}}\[\$__rate_interval\]|'
-                                        rf'increase\({name}\{{[^}}]*\}}\[\d+[mh]\])\)', target['expr'])
+                                        rf'increase\({name}\{{[^}}]*\}}\[\d+[mh]\])\)',
+                                        target['expr'])
                     with self.subTest(panel=panel['title'], metric=name):
                         self.assertEqual(as_rate is None, metrics[family][0] == 'Gauge')
 

@@ -221,7 +221,8 @@ class RemoteControlTest(Rendered, unittest.TestCase):
             tokens = yaml.safe_load(text)['control']['tokens']
             for path in [*tls.values(), *(token['secret_file'] for token in tokens)]:
                 with open(path, 'w') as file:
-                    file.write(f'{path} is a secret'.replace(' ', '-').replace('/', '.')[-60:] + '\n')
+                    secret = f'{path} is a secret'.replace(' ', '-').replace('/', '.')
+                    file.write(secret[-60:] + '\n')
                 os.chmod(path, 0o440)
             done = self.check_config(text)
             self.assertEqual(done.returncode, 0, done.stderr)

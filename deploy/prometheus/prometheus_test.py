@@ -61,8 +61,9 @@ class PrometheusTest(unittest.TestCase):
     def test_kubernetes_config_keeps_the_pods_admin_port(self):
         job, = load('prometheus.kubernetes.yml')['scrape_configs']
         keep, = [rule for rule in job['relabel_configs'] if rule.get('action') == 'keep']
-        self.assertEqual(keep['source_labels'], ['__meta_kubernetes_pod_label_app_kubernetes_io_name',
-                                                 '__meta_kubernetes_pod_container_port_name'])
+        self.assertEqual(keep['source_labels'],
+                         ['__meta_kubernetes_pod_label_app_kubernetes_io_name',
+                          '__meta_kubernetes_pod_container_port_name'])
         pod = yaml.safe_load(repository.read('deploy/kubernetes/base/stateful_set.yaml'))
         pod = pod['spec']['template']
         name = pod['metadata']['labels']['app.kubernetes.io/name']
@@ -116,7 +117,8 @@ class PrometheusTest(unittest.TestCase):
         for rule in rules():
             with self.subTest(alert=rule['alert']):
                 self.assertIn(rule['labels']['severity'], ('critical', 'warning'))
-                self.assertEqual(set(rule['annotations']), {'summary', 'description', 'runbook_url'})
+                self.assertEqual(set(rule['annotations']),
+                                 {'summary', 'description', 'runbook_url'})
                 page, anchor = rule['annotations']['runbook_url'].split('#')
                 self.assertEqual(page, 'docs/operations.md')
                 self.assertEqual(anchor, rule['alert'].lower())

@@ -104,7 +104,8 @@ class SystemdTest(unittest.TestCase):
                     file.write(repository.read(UNIT).replace('/usr/local/bin/groved',
                                                              repository.binary('server/groved')))
                 for arguments in (['verify', '--man=no', unit],
-                                  ['security', '--offline=true', f'--threshold={EXPOSURE_MAX}', unit]):
+                                  ['security', '--offline=true', f'--threshold={EXPOSURE_MAX}',
+                                   unit]):
                     done = subprocess.run(['systemd-analyze', *arguments], capture_output=True,
                                           text=True)
                     self.assertEqual(done.returncode, 0, done.stdout + done.stderr)

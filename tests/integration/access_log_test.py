@@ -40,8 +40,10 @@ class AccessLogTest(OwnDaemonTest):
         lines = self.lines()
         self.assertEqual(len(lines), 21)
         for number in range(20):
-            self.assertEqual(len([line for line in lines if f'"GET /x{number} HTTP/1.1" 404 11 ' in line]), 1)
-        self.assertRegex('\n'.join(lines), r'127\.0\.0\.1 - - \[[^]]+\] "nonsense" 400 \d+ 0\.\d{6}')
+            self.assertEqual(len([line for line in lines
+                                  if f'"GET /x{number} HTTP/1.1" 404 11 ' in line]), 1)
+        self.assertRegex('\n'.join(lines),
+                         r'127\.0\.0\.1 - - \[[^]]+\] "nonsense" 400 \d+ 0\.\d{6}')
 
     def test_after_a_rename_and_usr1_lines_go_to_a_new_file(self):
         daemon = self.start_logging(', json: true')
@@ -76,13 +78,15 @@ class AccessLogTest(OwnDaemonTest):
         url = daemon.url('/')
         for _ in range(10):
             curl(*[url] * 200)
-        eventually('lines are dropped', lambda: daemon.metrics_sum('grove_http_access_log_dropped_total'))
+        eventually('lines are dropped',
+                   lambda: daemon.metrics_sum('grove_http_access_log_dropped_total'))
         daemon.stop()
 
     def test_a_format_with_an_unknown_key_is_refused_with_the_nearest(self):
         daemon = self.launch(config=CONFIG % (self.path, ', format: "%(wall_second)s"'))
         self.assertEqual(daemon.process.wait(), 2)
-        self.assertIn('http.access_log.format: at byte 1: no key \'wall_second\'; did you mean \'wall_seconds\'?',
+        self.assertIn('http.access_log.format: at byte 1: no key \'wall_second\'; '
+                      'did you mean \'wall_seconds\'?',
                       daemon.log())
 
     def test_a_folder_that_is_not_there_is_refused(self):

@@ -77,7 +77,8 @@ class BackdoorTest(GroveTest):
         # An endless loop in each worker, over and over, while HTTP is served by them.
         command = 'while true do end\n' * 5
         path = os.path.join(self.daemon.run_dir, 'worker-%d.backdoor')
-        loops = [subprocess.Popen(['/usr/bin/socat', '-t', '60', '-', f'UNIX-CONNECT:{path % slot}'],
+        loops = [subprocess.Popen(['/usr/bin/socat', '-t', '60', '-',
+                                   f'UNIX-CONNECT:{path % slot}'],
                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
                  for slot in (0, 1)]
         for loop in loops:

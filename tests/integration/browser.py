@@ -13,9 +13,9 @@ from grove_harness import die_with_parent, eventually, processes_of_session
 
 # For one command: what a loaded machine may take to start a browser.
 COMMAND_S = 60
-FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-quic', '--no-first-run',
-         '--no-proxy-server', '--disable-background-networking', '--disable-component-update', '--disable-sync',
-         '--ignore-certificate-errors']
+FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-quic',
+         '--no-first-run', '--no-proxy-server', '--disable-background-networking',
+         '--disable-component-update', '--disable-sync', '--ignore-certificate-errors']
 # window[arguments[0]](...arguments[1]), which may be a promise.
 CALL = '''
 const done = arguments[arguments.length - 1];
@@ -30,11 +30,13 @@ class Browser:
     def __init__(self):
         self.folder = tempfile.mkdtemp(prefix='grove-chromium-', dir='/tmp')
         self.log_path = os.path.join(self.folder, 'log')
-        environment = {'PATH': '/usr/bin:/bin', 'HOME': self.folder, 'TMPDIR': self.folder, 'LANG': 'C.UTF-8'}
+        environment = {'PATH': '/usr/bin:/bin', 'HOME': self.folder, 'TMPDIR': self.folder,
+                       'LANG': 'C.UTF-8'}
         with open(self.log_path, 'wb') as log:
             self.process = subprocess.Popen(
-                ['/usr/bin/chromedriver', '--port=0'], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                cwd=self.folder, env=environment, start_new_session=True, preexec_fn=die_with_parent)
+                ['/usr/bin/chromedriver', '--port=0'], stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log, cwd=self.folder, env=environment, start_new_session=True,
+                preexec_fn=die_with_parent)
         self.session = None
 
     def __enter__(self):
@@ -85,7 +87,8 @@ class Browser:
 
     def call(self, function, *arguments):
         """What one of the page's functions gives, once its promise is kept."""
-        result = self._in_session('POST', '/execute/async', {'script': CALL, 'args': [function, list(arguments)]})
+        result = self._in_session('POST', '/execute/async',
+                                  {'script': CALL, 'args': [function, list(arguments)]})
         if 'error' in result:
             raise AssertionError(f'{function}{arguments}: {result["error"]}')
         return result.get('value')

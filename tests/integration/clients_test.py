@@ -51,10 +51,11 @@ http:
         return curl(*arguments, self.daemon.url(path), stdin=stdin)
 
     def spoken(self, path, *arguments, stdin=None):
-        """What was said on the connection: ('> ' or '< ' and a line of a head) and curl's own words."""
+        """What was said: '> ' or '< ' and a line of a head, and curl's own words."""
         done = subprocess.run(
-            ['/usr/bin/curl', '--silent', '--verbose', '--noproxy', '*', '--max-time', '60', '-o', '/dev/null',
-             *arguments, self.daemon.url(path)], input=stdin, capture_output=True, check=True)
+            ['/usr/bin/curl', '--silent', '--verbose', '--noproxy', '*', '--max-time', '60', '-o',
+             '/dev/null', *arguments, self.daemon.url(path)], input=stdin, capture_output=True,
+            check=True)
         return done.stderr.decode(errors='replace').replace('\r\n', '\n').splitlines()
 
     def status(self, path, *arguments):
@@ -66,7 +67,8 @@ http:
         said = self.spoken('/stream?chunks=3', '--http1.0')
         self.assertIn('< Connection: close', said)
         self.assertFalse([line for line in said if line.lower().startswith('< transfer-encoding')])
-        said = self.spoken('/hello', '--http1.0', '-H', 'Connection: keep-alive', self.daemon.url('/hello'))
+        said = self.spoken('/hello', '--http1.0', '-H', 'Connection: keep-alive',
+                           self.daemon.url('/hello'))
         self.assertTrue([line for line in said if 'Re-using existing connection' in line], said)
 
     def test_an_upload_waits_to_be_invited(self):
@@ -90,16 +92,19 @@ http:
 
     def test_an_early_answer_to_an_upload_is_heard(self):
         for arguments in (('-T', '-'), ('--data-binary', '@-')):
-            self.assertEqual(self.ask('/ignore', '-H', 'Expect:', *arguments, stdin=b'x' * (200 << 10)), b'ignored\n')
+            self.assertEqual(self.ask('/ignore', '-H', 'Expect:', *arguments,
+                                      stdin=b'x' * (200 << 10)), b'ignored\n')
 
     def test_head(self):
         for path, length in (('/files/hello.txt', len(self.content)), ('/hello', 14)):
             answer = self.ask(path, '-I').decode()
-            self.assertTrue(answer.startswith('HTTP/1.1 200 OK\r\n') and answer.endswith('\r\n\r\n'), answer)
+            self.assertTrue(answer.startswith('HTTP/1.1 200 OK\r\n')
+                            and answer.endswith('\r\n\r\n'), answer)
             self.assertIn(f'Content-Length: {length}\r\n', answer)
 
     def test_ranges(self):
-        for wanted, got in (('0-0', self.content[:1]), ('2-', self.content[2:]), ('-3', self.content[-3:])):
+        for wanted, got in (('0-0', self.content[:1]), ('2-', self.content[2:]),
+                            ('-3', self.content[-3:])):
             self.assertEqual(self.ask('/files/hello.txt', '-r', wanted), got)
         self.assertEqual(self.status('/files/hello.txt', '-r', '0-1'), '206')
         self.assertEqual(self.status('/files/hello.txt', '-r', '99999-'), '416')
@@ -139,10 +144,13 @@ http:
 
     def test_one_connection_for_different_requests(self):
         following = ('--next', '--noproxy', '*', '-o', '/dev/null')
-        said = self.spoken('/hello', '-I', self.daemon.url('/hello'), *following, '-d', 'abc', self.daemon.url('/echo'),
-                           *following, '-X', 'DELETE', self.daemon.url('/files/x'), *following)
-        self.assertEqual([line[11:14] for line in said if line.startswith('< HTTP/1.1 ')], ['200', '200', '405', '200'])
-        self.assertEqual(len([line for line in said if 'Re-using existing connection' in line]), 3, said)
+        said = self.spoken('/hello', '-I', self.daemon.url('/hello'), *following, '-d', 'abc',
+                           self.daemon.url('/echo'), *following, '-X', 'DELETE',
+                           self.daemon.url('/files/x'), *following)
+        self.assertEqual([line[11:14] for line in said if line.startswith('< HTTP/1.1 ')],
+                         ['200', '200', '405', '200'])
+        self.assertEqual(len([line for line in said if 'Re-using existing connection' in line]), 3,
+                         said)
 
 
 class LoadTest(GroveTest):
@@ -168,7 +176,8 @@ class LoadTest(GroveTest):
         return done.stdout
 
     def ab(self, path, *arguments, count=1000):
-        said = self.run_client('/usr/bin/ab', '-q', '-n', str(count), '-c', '8', *arguments, self.daemon.url(path))
+        said = self.run_client('/usr/bin/ab', '-q', '-n', str(count), '-c', '8', *arguments,
+                               self.daemon.url(path))
         self.assertRegex(said, rf'Complete requests: +{count}\n')
         self.assertRegex(said, r'Failed requests: +0\n')
         self.assertNotIn('Non-2xx', said)
@@ -192,7 +201,8 @@ class LoadTest(GroveTest):
         self.ab('/hello', '-i', '-k')
 
     def wrk(self, path, *arguments):
-        said = self.run_client('/usr/bin/wrk', '-t', '1', '-c', '8', '-d', '1s', *arguments, self.daemon.url(path))
+        said = self.run_client('/usr/bin/wrk', '-t', '1', '-c', '8', '-d', '1s', *arguments,
+                               self.daemon.url(path))
         self.assertNotIn('Socket errors', said)
         self.assertNotIn('Non-2xx', said)
         self.assertGreater(int(re.search(r'(\d+) requests in', said).group(1)), 0, said)
@@ -206,7 +216,10 @@ class LoadTest(GroveTest):
         script = self.write('pipeline.lua', '''
             init = function(args)
               local each = {}
-              for i = 1, 16 do each[i] = wrk.format(i % 2 == 0 and "GET" or "POST", i % 2 == 0 and "/hello" or "/echo", nil, "body") end
+              for i = 1, 16 do
+                local method = i % 2 == 0 and "GET" or "POST"
+                each[i] = wrk.format(method, i % 2 == 0 and "/hello" or "/echo", nil, "body")
+              end
               batch = table.concat(each)
             end
             request = function() return batch end

@@ -178,7 +178,8 @@ class Api:
 
     def reflected_services(self):
         """The raw ListServiceResponse of server reflection."""
-        method = self.channel.stream_stream('/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo')
+        method = self.channel.stream_stream(
+            '/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo')
         # ServerReflectionRequest.list_services = "".
         return next(iter(method(iter([b'\x3a\x00']), timeout=CALL_TIMEOUT_S,
                                 metadata=self.metadata)))

@@ -43,7 +43,8 @@ def split_response(stream):
     if not mark or not line.startswith(b'HTTP/1.1 '):
         raise Broken(f'no head: {stream[:80]}')
     status = int(line.split()[1])
-    fields = {name.strip().lower(): value.strip() for name, _, value in (each.partition(b':') for each in lines)}
+    fields = {name.strip().lower(): value.strip()
+              for name, _, value in (each.partition(b':') for each in lines)}
     if status in (204, 304) or status < 200:
         return status, fields, b'', rest
     if fields.get(b'transfer-encoding') == b'chunked':

@@ -11,7 +11,8 @@ import subprocess
 import sys
 import unittest
 
-from grove_harness import DEADLINE_S, Daemon, GroveTest, OwnDaemonTest, curl, die_with_parent, eventually
+from grove_harness import (DEADLINE_S, Daemon, GroveTest, OwnDaemonTest, curl, die_with_parent,
+                           eventually)
 
 # Hands the sockets at the descriptors of argv[2] over as systemd does, from descriptor 3 on.
 ACTIVATE = '''
@@ -64,7 +65,8 @@ class Authority:
     def context(self, certificate=None):
         context = ssl.create_default_context(cafile=self.ca)
         if certificate:
-            context.load_cert_chain(self.path(certificate + '.pem'), self.path(certificate + '.key'))
+            context.load_cert_chain(self.path(certificate + '.pem'),
+                                    self.path(certificate + '.key'))
         return context
 
 

@@ -39,8 +39,8 @@ http:
   - {{path: /ws, function: websocket.echo}}
 '''
 
-# One process, none of it root's more than the test is. Its sockets lie in the folder; the one on TCP
-# is there since a PROXY header names no client that comes over a UNIX socket.
+# One process, none of it root's more than the test is. Its sockets lie in the folder; the one on
+# TCP is there since a PROXY header names no client that comes over a UNIX socket.
 NGINX = '''
 load_module {module};
 daemon off;
@@ -109,8 +109,8 @@ class NginxTest(GroveTest):
                                     plain=plain, proxied=proxied))
         # Until the config has its own log, it would write to one that may be root's.
         cls.nginx = subprocess.Popen(
-            ['/usr/sbin/nginx', '-p', cls.folder, '-e', 'stderr', '-c', config], stdin=subprocess.DEVNULL,
-            start_new_session=True, preexec_fn=die_with_parent)
+            ['/usr/sbin/nginx', '-p', cls.folder, '-e', 'stderr', '-c', config],
+            stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=die_with_parent)
         cls.addClassCleanup(cls.end_nginx)
         eventually('nginx listens', cls.nginx_listens)
 
@@ -127,7 +127,8 @@ class NginxTest(GroveTest):
             cls.nginx.wait(DEADLINE_S)
 
     def ask(self, path, *arguments, stdin=None):
-        return curl('--unix-socket', f'{self.folder}/http.sock', *arguments, f'http://a{path}', stdin=stdin)
+        return curl('--unix-socket', f'{self.folder}/http.sock', *arguments, f'http://a{path}',
+                    stdin=stdin)
 
     def status(self, path, *arguments):
         return self.ask(path, '-o', '/dev/null', '-w', '%{http_code}', *arguments).decode()
@@ -143,7 +144,7 @@ class NginxTest(GroveTest):
         return eventually(f'{line} is logged', read)
 
     def test_one_connection_carries_all_that_is_asked_in_turn(self):
-        """Whatever the answers are: one that is misread costs the connection, or the next answer."""
+        """Whatever the answers are: one misread costs the connection, or the next answer."""
         peers = set()
         for _ in range(3):
             peers.add(self.reflect()['peer'])
@@ -161,7 +162,8 @@ class NginxTest(GroveTest):
 
     def test_many_at_once(self):
         urls = [f'http://a/reflect?{number}' for number in range(300)]
-        answers = curl('--unix-socket', f'{self.folder}/http.sock', '--parallel', '--parallel-max', '20', *urls)
+        answers = curl('--unix-socket', f'{self.folder}/http.sock', '--parallel', '--parallel-max',
+                       '20', *urls)
         seen = [json.loads(line)['query'] for line in answers.splitlines()]
         self.assertEqual(sorted(seen, key=int), [str(number) for number in range(300)])
 
@@ -178,7 +180,8 @@ class NginxTest(GroveTest):
     def test_an_answer_before_the_body_arrives(self):
         # nginx that still sends when it is reset makes a 502 of the answer.
         for _ in range(20):
-            self.assertEqual(self.ask('/ignore', '--data-binary', '@-', stdin=b'x' * (1 << 20)), b'ignored\n')
+            self.assertEqual(self.ask('/ignore', '--data-binary', '@-', stdin=b'x' * (1 << 20)),
+                             b'ignored\n')
         self.assertEqual(self.ask('/hello'), b'Hello, World!\n')
 
     def test_a_failed_answer_is_seen_to_be_cut(self):
@@ -211,15 +214,18 @@ class NginxTest(GroveTest):
         self.is_logged('unix /files/3')
 
     def test_the_proxy_protocol_names_the_client(self):
-        self.assertEqual(curl('--interface', '127.0.0.2', f'http://127.0.0.1:{self.port}/files/4'), b'Not Found\r\n')
+        self.assertEqual(curl('--interface', '127.0.0.2', f'http://127.0.0.1:{self.port}/files/4'),
+                         b'Not Found\r\n')
         self.is_logged('127.0.0.2 /files/4')
         # Over a UNIX socket it says that it knows nobody, and is itself the client.
-        self.assertEqual(curl('--unix-socket', f'{self.folder}/stream.sock', 'http://a/files/5'), b'Not Found\r\n')
+        self.assertEqual(curl('--unix-socket', f'{self.folder}/stream.sock', 'http://a/files/5'),
+                         b'Not Found\r\n')
         self.is_logged('127.0.0.1 /files/5')
 
     def test_a_websocket(self):
         async def talk():
-            async with websockets.unix_connect(f'{self.folder}/http.sock', 'ws://a/ws', max_size=None) as socket:
+            async with websockets.unix_connect(f'{self.folder}/http.sock', 'ws://a/ws',
+                                               max_size=None) as socket:
                 for message in ('', 'κόσμε', os.urandom(300_000)):
                     await socket.send(message)
                     self.assertEqual(await socket.recv(), message)

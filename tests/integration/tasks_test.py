@@ -226,7 +226,8 @@ class TasksTest(GroveTest):
         self.assertEqual({task.state for task in both}, {FAILED, RUNNING})
         sleeps = self.api.list(function='sleep', page_size=1000).tasks
         self.assertEqual({task.spec.function for task in sleeps}, {'sleep'})
-        self.assertEqual(len(self.api.list(parent=QUEUE, states=[SUCCEEDED], function='fail').tasks),
+        self.assertEqual(len(self.api.list(parent=QUEUE, states=[SUCCEEDED],
+                                           function='fail').tasks),
                          0)
         self.api.cancel(slow)
 

@@ -1,4 +1,4 @@
-"""What the daemon makes of websocket_cases.py, over a real socket: whole, in pieces, byte by byte."""
+"""What the daemon makes of websocket_cases.py, over a socket: whole, in pieces, byte by byte."""
 
 import os
 import random

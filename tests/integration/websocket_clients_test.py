@@ -53,8 +53,10 @@ class WebSocketClientsTest(GroveTest):
 
     def test_floods_by_clients_that_do_not_read_are_cut_off(self):
         before = self.resident_kib()
-        for name, stream in (('pings', ping(b'*' * 125) * 500), ('messages', text(b'*' * 10_000) * 6),
-                             ('long messages', binary(bytes(1 << 20))), ('empty messages', text(b'') * 10_000)):
+        for name, stream in (('pings', ping(b'*' * 125) * 500),
+                             ('messages', text(b'*' * 10_000) * 6),
+                             ('long messages', binary(bytes(1 << 20))),
+                             ('empty messages', text(b'') * 10_000)):
             with self.subTest(name):
                 self.assertLess(self.flood(stream), BUFFERED_BYTES_MAX)
         self.none_is_left()
@@ -75,7 +77,8 @@ class WebSocketClientsTest(GroveTest):
         count = 50_000
         with Client(self.daemon.connect()) as client:
             client.open()
-            said = client.talk([b''.join(ping(b'%d' % each) for each in range(count)) + close(1000)])
+            said = client.talk([b''.join(ping(b'%d' % each)
+                                         for each in range(count)) + close(1000)])
         self.assertTrue(said.events == [('pong', b'%d' % each) for each in range(count)])
 
     def test_a_client_that_reads_late_misses_nothing(self):
@@ -97,10 +100,12 @@ class WebSocketClientsTest(GroveTest):
                     rest = rest[client.socket.send(rest):]
                 except BlockingIOError:
                     pass
-        self.assertTrue(client.talk([close(1000)]).events == [('binary', message) for message in messages])
+        self.assertTrue(client.talk([close(1000)]).events == [('binary', message)
+                                                              for message in messages])
 
     def test_clients_that_vanish_are_noticed(self):
-        for stream in (b'', b'\x81', frame(BINARY, b'', length=1000), text(b'a', final=False), text(b'Hello')):
+        for stream in (b'', b'\x81', frame(BINARY, b'', length=1000), text(b'a', final=False),
+                       text(b'Hello')):
             for linger in (None, struct.pack('ii', 1, 0)):
                 client = self.open()
                 client.send(stream)
@@ -121,7 +126,8 @@ class WebSocketClientsTest(GroveTest):
     def test_a_client_that_never_ends_its_stream_is_left(self):
         client = self.open()
         self.assertEqual(client.talk([close(1000)]).close, b'\x03\xe8')
-        eventually('the connection is closed', lambda: self.daemon.metrics_sum('grove_http_connections') == 0)
+        eventually('the connection is closed',
+                   lambda: self.daemon.metrics_sum('grove_http_connections') == 0)
 
     def test_a_thousand_at_once(self):
         clients = [self.open() for _ in range(1000)]

@@ -9,15 +9,18 @@ import re
 import unittest
 
 from grove_harness import GroveTest
-from websocket_client import GUID, TEXT, Broken, Client, Deflate, Inflate, close, fragments, opening, text
+from websocket_client import (GUID, TEXT, Broken, Client, Deflate, Inflate, close, fragments,
+                              opening, text)
 from websocket_handshakes import ACCEPTED, NEGOTIATIONS, PLAIN, REFUSALS
 
 CONFIG = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                        '../../deploy/examples/fixture.yaml'))
 NEXT = b'GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
 CHANCE = random.Random(7692)
-# Alike enough to refer back to, within a message and to the one before; the last is longer than a window.
-MESSAGES = [b'Hello', b'the quick brown fox %d ' % 7 * 10, b'', b'the quick brown fox %d ' % 8 * 100,
+# Alike enough to refer back to, within a message and to the one before; the last is longer than a
+# window.
+MESSAGES = [b'Hello', b'the quick brown fox %d ' % 7 * 10, b'',
+            b'the quick brown fox %d ' % 8 * 100,
             b''.join(b'%x and ' % CHANCE.getrandbits(32) for _ in range(6000)), b'Hello' * 1000]
 BITS = range(8, 16)
 
@@ -80,16 +83,19 @@ class WebSocketHandshakeTest(GroveTest):
     def test_negotiations(self):
         for case in NEGOTIATIONS:
             with self.subTest(case.offers), self.connect() as client:
-                answer = client.open(*(f'Sec-WebSocket-Extensions: {offer}' for offer in case.offers))
+                answer = client.open(*(f'Sec-WebSocket-Extensions: {offer}'
+                                       for offer in case.offers))
                 self.assertEqual(answer.field('sec-websocket-extensions'), case.answer)
                 compressed = text(Deflate()(b'Hello'), rsv=4)
                 said = client.talk([compressed + close(1000)])
                 # Without an agreement, a compressed message is a fault.
-                self.assertEqual(int.from_bytes(said.close[:2], 'big'), 1000 if case.answer else 1002)
+                self.assertEqual(int.from_bytes(said.close[:2], 'big'),
+                                 1000 if case.answer else 1002)
 
     def talk(self, offer):
         with self.connect() as client:
-            answer = client.open(f'Sec-WebSocket-Extensions: {offer}').field('sec-websocket-extensions')
+            opened = client.open(f'Sec-WebSocket-Extensions: {offer}')
+            answer = opened.field('sec-websocket-extensions')
             deflate, client.reader.inflate = agreed(answer)
             sent = []
             for message in MESSAGES:
@@ -97,14 +103,16 @@ class WebSocketHandshakeTest(GroveTest):
                 sent.append(text(message))
             said = client.talk([b''.join(sent) + close(1000)])
             self.assertEqual(said.close, b'\x03\xe8')
-            self.assertTrue(said.events == [('text', message) for message in MESSAGES for _ in range(2)])
+            self.assertTrue(said.events == [('text', message) for message in MESSAGES
+                                            for _ in range(2)])
             return answer
 
     def test_every_combination_of_parameters(self):
         for server_none, client_none, server_bits, client_bits in itertools.product(
                 ('', '; server_no_context_takeover'), ('', '; client_no_context_takeover'),
                 ('', *(f'; server_max_window_bits={bits}' for bits in BITS)),
-                ('', '; client_max_window_bits', *(f'; client_max_window_bits={bits}' for bits in BITS))):
+                ('', '; client_max_window_bits',
+                 *(f'; client_max_window_bits={bits}' for bits in BITS))):
             offer = PLAIN + client_bits + server_none + server_bits + client_none
             with self.subTest(offer):
                 answer = self.talk(offer)

@@ -159,7 +159,6 @@ class Fiber:
             registers['rip'] += 1
         return registers
 
-
     def pages(self):
         """The addresses of the pages of its stack that are in use."""
         low, high = self.word('fiber_stack_low'), self.word('fiber_stack_high')

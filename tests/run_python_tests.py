@@ -1,7 +1,8 @@
 """Runs the unittest module at argv[1]: prints each case, and writes JUnit XML for Bazel.
 
-A skipped test fails: whoever reads the count must be able to believe it. So does a module without
-tests. A failure's text carries what the test's `evidence()` returns, if it has that method: logs.
+A skipped test has not passed: it is counted apart, and a module that skips all its tests fails, as
+one without tests does. Expected failures fail: whoever reads the count must be able to believe it.
+A failure's text carries what the test's `evidence()` returns, if it has that method: logs.
 """
 
 import importlib
@@ -21,6 +22,10 @@ class Case:
         self.started = time.monotonic()
         self.seconds = 0.0
         self.problems = []
+        self.skipped = None
+
+    def verdict(self):
+        return 'FAILED' if self.problems else 'SKIPPED' if self.skipped is not None else 'ok'
 
 
 class Result(unittest.TestResult):
@@ -55,7 +60,13 @@ class Result(unittest.TestResult):
 
     def addSkip(self, test, reason):
         super().addSkip(test, reason)
-        self._problem(test, f'skipped: {reason}')
+        if self.current is not None:
+            self.current.skipped = reason
+            return
+        # A whole class was, in its setUpClass.
+        case = Case(test)
+        case.skipped = reason
+        self._close(case)
 
     def addExpectedFailure(self, test, err):
         super().addExpectedFailure(test, err)
@@ -83,8 +94,9 @@ class Result(unittest.TestResult):
     def _close(self, case):
         case.seconds = time.monotonic() - case.started
         self.cases.append(case)
-        verdict = 'FAILED' if case.problems else 'ok'
-        print(f'{verdict:6} {case.classname}.{case.name} ({case.seconds:.2f} s)', flush=True)
+        print(f'{case.verdict():7} {case.classname}.{case.name} ({case.seconds:.2f} s)', flush=True)
+        if case.skipped:
+            print(f'skipped: {case.skipped}', flush=True)
         for problem in case.problems:
             print(problem, flush=True)
 
@@ -94,16 +106,22 @@ def printable(text):
     return ''.join(c if c.isprintable() or c == '\n' else '?' for c in text)
 
 
+def count(cases, verdict):
+    return sum(1 for case in cases if case.verdict() == verdict)
+
+
 def write_xml(path, suite_name, cases):
     suites = tree.Element('testsuites')
-    failed = sum(1 for case in cases if case.problems)
     suite = tree.SubElement(suites, 'testsuite', name=suite_name, tests=str(len(cases)),
-                            failures=str(failed), errors='0')
+                            failures=str(count(cases, 'FAILED')),
+                            skipped=str(count(cases, 'SKIPPED')), errors='0')
     for case in cases:
         element = tree.SubElement(suite, 'testcase', classname=case.classname, name=case.name,
                                   time=f'{case.seconds:.3f}')
         for problem in case.problems:
             tree.SubElement(element, 'failure').text = printable(problem)
+        if case.skipped is not None:
+            tree.SubElement(element, 'skipped').text = printable(case.skipped)
     tree.ElementTree(suites).write(path, encoding='utf-8', xml_declaration=True)
 
 
@@ -115,16 +133,19 @@ def main():
     module = importlib.import_module(name)
     loader = unittest.defaultTestLoader
     names = sys.argv[2:] or os.environ.get('TESTBRIDGE_TEST_ONLY', '').split()
-    suite = loader.loadTestsFromNames(names, module) if names else loader.loadTestsFromModule(module)
+    if names:
+        suite = loader.loadTestsFromNames(names, module)
+    else:
+        suite = loader.loadTestsFromModule(module)
     result = Result()
     suite.run(result)
     if not result.cases:
         print(f'FAILED {name}: no tests')
     if 'XML_OUTPUT_FILE' in os.environ:
         write_xml(os.environ['XML_OUTPUT_FILE'], name, result.cases)
-    broken = sum(1 for case in result.cases if case.problems)
-    print(f'{len(result.cases) - broken} passed, {broken} failed')
-    return 1 if broken or not result.cases else 0
+    passed, failed = count(result.cases, 'ok'), count(result.cases, 'FAILED')
+    print(f"{passed} passed, {failed} failed, {count(result.cases, 'SKIPPED')} skipped")
+    return 0 if passed and not failed else 1
 
 
 if __name__ == '__main__':

@@ -13,7 +13,7 @@ RUNNER = os.path.abspath('tests/run_python_tests.py')
 class RunnerTest(unittest.TestCase):
 
     def run_module(self, body):
-        """(exit code, {test: failure text or None}) of a module with this body of a test class."""
+        """(exit code, {test: what went wrong, or None}) of a module with this body of a test class."""
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, 'some_test.py')
             with open(path, 'w', encoding='utf-8') as file:
@@ -22,9 +22,15 @@ class RunnerTest(unittest.TestCase):
             report = os.path.join(folder, 'report.xml')
             done = subprocess.run([sys.executable, '-B', RUNNER, path], capture_output=True,
                                   env=dict(os.environ, XML_OUTPUT_FILE=report), check=False)
+            self.reported = tree.parse(report)
             cases = {case.get('name'): case.findtext('failure')
-                     for case in tree.parse(report).iter('testcase')}
+                     for case in self.reported.iter('testcase')}
             return done.returncode, cases
+
+    def skipped(self):
+        """{test: why} of the cases that the last report calls skipped."""
+        return {case.get('name'): case.findtext('skipped')
+                for case in self.reported.iter('testcase') if case.find('skipped') is not None}
 
     def test_success(self):
         self.assertEqual(self.run_module('  def test_a(self): pass\n  def test_b(self): pass\n'),
@@ -52,9 +58,22 @@ class RunnerTest(unittest.TestCase):
         self.assertEqual((code, len(cases)), (1, 1))
         self.assertIn('OSError: x', list(cases.values())[0])
 
-    def test_skipped_and_expected_failures_fail(self):
+    def test_a_skipped_test_is_reported_as_skipped(self):
+        code, cases = self.run_module('  @unittest.skip("later")\n  def test_a(self): pass\n'
+                                      '  def test_b(self): self.skipTest("no")\n'
+                                      '  def test_c(self): pass\n')
+        self.assertEqual((code, cases), (0, {'test_a': None, 'test_b': None, 'test_c': None}))
+        self.assertEqual(self.skipped(), {'test_a': 'later', 'test_b': 'no'})
+
+    def test_a_module_that_skips_all_its_tests_fails(self):
         for body in ('  @unittest.skip("later")\n  def test_a(self): pass\n',
-                     '  @unittest.expectedFailure\n  def test_a(self): self.fail()\n',
+                     '  @classmethod\n  def setUpClass(cls): raise unittest.SkipTest("later")\n'
+                     '  def test_a(self): pass\n'):
+            self.assertEqual(self.run_module(body)[0], 1, body)
+            self.assertEqual(list(self.skipped().values()), ['later'])
+
+    def test_expected_failures_fail(self):
+        for body in ('  @unittest.expectedFailure\n  def test_a(self): self.fail()\n',
                      '  @unittest.expectedFailure\n  def test_a(self): pass\n'):
             code, cases = self.run_module(body)
             self.assertEqual(code, 1, body)

@@ -1,29 +1,34 @@
 """C++ from .proto files with the distribution's protoc and gRPC plugin."""
 
+load("@system//:tools.bzl", "GRPC_CPP_PLUGIN", "PROTOC")
+
 def _generate(ctx):
-    outputs = []
-    stems = []
+    headers = []
+    sources = []
     for src in ctx.files.srcs:
         stem = src.short_path[len(ctx.label.package) + 1:-len(".proto")]
-        suffixes = [".grpc.pb.h", ".grpc.pb.cc"] if ctx.attr.grpc else [".pb.h", ".pb.cc"]
-        outputs += [ctx.actions.declare_file(stem + suffix) for suffix in suffixes]
-        stems.append(src)
+        kind = ".grpc.pb" if ctx.attr.grpc else ".pb"
+        headers.append(ctx.actions.declare_file(stem + kind + ".h"))
+        sources.append(ctx.actions.declare_file(stem + kind + ".cc"))
     root = ctx.label.package
     out = ctx.bin_dir.path + "/" + root
     arguments = ["-I" + root]
     if ctx.attr.grpc:
-        arguments += ["--plugin=protoc-gen-grpc=/usr/bin/grpc_cpp_plugin", "--grpc_out=" + out]
+        arguments += ["--plugin=protoc-gen-grpc=" + GRPC_CPP_PLUGIN, "--grpc_out=" + out]
     else:
         arguments += ["--cpp_out=" + out]
     ctx.actions.run(
-        executable = "/usr/bin/protoc",
-        arguments = arguments + [src.path for src in stems],
+        executable = PROTOC,
+        arguments = arguments + [src.path for src in ctx.files.srcs],
         inputs = ctx.files.srcs + ctx.files.imports,
-        outputs = outputs,
+        outputs = headers + sources,
         mnemonic = "Protoc",
         progress_message = "Generating C++ from %s" % ctx.label,
     )
-    return [DefaultInfo(files = depset(outputs))]
+    return [
+        DefaultInfo(files = depset(headers + sources)),
+        OutputGroupInfo(headers = depset(headers), sources = depset(sources)),
+    ]
 
 _proto_sources = rule(
     implementation = _generate,
@@ -45,12 +50,17 @@ def cc_proto(name, srcs, imports = [], deps = [], grpc = False, visibility = Non
       grpc: generate service stubs instead of messages.
       visibility: of the library.
     """
-    _proto_sources(name = name + "_sources", srcs = srcs, imports = imports, grpc = grpc)
-    native.filegroup(name = name + "_headers", srcs = [":" + name + "_sources"])
+    _proto_sources(name = name + "_generated", srcs = srcs, imports = imports, grpc = grpc)
+    for group in ["headers", "sources"]:
+        native.filegroup(
+            name = name + "_" + group,
+            srcs = [":" + name + "_generated"],
+            output_group = group,
+        )
     native.cc_library(
         name = name,
         srcs = [":" + name + "_sources"],
-        hdrs = [":" + name + "_sources"],
+        hdrs = [":" + name + "_headers"],
         copts = ["-w"],
         includes = ["."],
         deps = deps + ["@system//:protobuf"] + (["@system//:grpc"] if grpc else []),

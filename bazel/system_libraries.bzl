@@ -1,7 +1,8 @@
 """One repository, @system, whose targets are the distribution's libraries.
 
 pkg-config is asked when the repository is fetched, so no BUILD file carries lists of -l flags.
-A missing package fails the fetch with the name of the package to install.
+A missing package fails the fetch with the name of the package to install. @system//:tools.bzl says
+where the code generators are.
 """
 
 # Here and, as @grove, in a workspace that uses the runtime alone.
@@ -67,6 +68,18 @@ cc_library(
         visibility = repr(visibility or ["//visibility:public"]),
     )
 
+# symbol of tools.bzl, program, Debian package
+_TOOLS = [
+    ("PROTOC", "protoc", "protobuf-compiler"),
+    ("GRPC_CPP_PLUGIN", "grpc_cpp_plugin", "protobuf-compiler-grpc"),
+]
+
+def _tool(ctx, program, package):
+    path = ctx.which(program)
+    if not path:
+        fail("%s is missing; install the package %s (./dev setup does)" % (program, package))
+    return str(path)
+
 def _system_libraries(ctx):
     if not ctx.which("pkg-config"):
         fail("pkg-config is missing; install it (./dev setup does)")
@@ -75,10 +88,14 @@ def _system_libraries(ctx):
         for target, (modules, link_flags, package, visibility) in _LIBRARIES.items()
     ]
     ctx.file("BUILD.bazel", "\n".join(rules))
+    ctx.file("tools.bzl", "".join([
+        "%s = %r\n" % (symbol, _tool(ctx, program, package))
+        for symbol, program, package in _TOOLS
+    ]))
 
 system_libraries = repository_rule(
     implementation = _system_libraries,
     configure = True,
     local = True,
-    doc = "The distribution's libraries, found with pkg-config.",
+    doc = "The distribution's libraries, found with pkg-config, and its code generators.",
 )

@@ -20,8 +20,8 @@
 #include "server/log.h"
 #include "server/process/config_handover.h"
 #include "server/supervisor/inherited_sockets.h"
+#include "server/supervisor/launch.h"
 #include "server/supervisor/service_notice.h"
-#include "server/supervisor/spawn.h"
 
 namespace grove::supervisor {
 namespace {

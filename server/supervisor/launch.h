@@ -2,8 +2,8 @@
 //
 // Both refuse unless the process is single-threaded: a fork copies the locks that other threads
 // hold, and nobody in the child would ever release them. Children die with their parent.
-#ifndef GROVE_SERVER_SUPERVISOR_SPAWN_H_
-#define GROVE_SERVER_SUPERVISOR_SPAWN_H_
+#ifndef GROVE_SERVER_SUPERVISOR_LAUNCH_H_
+#define GROVE_SERVER_SUPERVISOR_LAUNCH_H_
 
 #include <signal.h>
 #include <sys/types.h>
@@ -31,4 +31,4 @@ absl::StatusOr<pid_t> StartControl(const std::string& program,
 
 }  // namespace grove::supervisor
 
-#endif  // GROVE_SERVER_SUPERVISOR_SPAWN_H_
+#endif  // GROVE_SERVER_SUPERVISOR_LAUNCH_H_

@@ -1,4 +1,4 @@
-#include "server/supervisor/spawn.h"
+#include "server/supervisor/launch.h"
 
 #include <fcntl.h>
 #include <sys/wait.h>
@@ -24,13 +24,13 @@ sigset_t EmptyMask() {
   return mask;
 }
 
-TEST(Spawn, AWorkerExitsWithWhatItsBodyReturns) {
+TEST(Launch, AWorkerExitsWithWhatItsBodyReturns) {
   auto pid = ForkWorker([] { return 17; });
   ASSERT_TRUE(pid.ok()) << pid.status();
   EXPECT_EQ(ExitCodeOf(*pid), 17);
 }
 
-TEST(Spawn, RefusesToForkBesideOtherThreads) {
+TEST(Launch, RefusesToForkBesideOtherThreads) {
   std::mutex blocked;
   blocked.lock();
   std::thread other([&] { std::lock_guard wait(blocked); });
@@ -41,7 +41,7 @@ TEST(Spawn, RefusesToForkBesideOtherThreads) {
   EXPECT_EQ(pid.status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
-TEST(Spawn, ControlInheritsWhatIsNamedAndNothingElse) {
+TEST(Launch, ControlInheritsWhatIsNamedAndNothingElse) {
   int given[2], kept[2];
   ASSERT_EQ(pipe2(given, O_CLOEXEC), 0);
   ASSERT_EQ(pipe2(kept, O_CLOEXEC), 0);
@@ -53,7 +53,7 @@ TEST(Spawn, ControlInheritsWhatIsNamedAndNothingElse) {
   for (const int fd : {given[0], given[1], kept[0], kept[1]}) close(fd);
 }
 
-TEST(Spawn, ControlThatCannotRunEndsWith127) {
+TEST(Launch, ControlThatCannotRunEndsWith127) {
   auto pid = StartControl("/absent/grove-control", {}, {}, EmptyMask());
   ASSERT_TRUE(pid.ok());
   EXPECT_EQ(ExitCodeOf(*pid), 127);

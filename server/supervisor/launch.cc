@@ -1,4 +1,4 @@
-#include "server/supervisor/spawn.h"
+#include "server/supervisor/launch.h"
 
 #include <fcntl.h>
 #include <sys/prctl.h>

@@ -20,6 +20,7 @@
 #include "server/config/resolve.h"
 #include "server/config/schema.h"
 #include "server/log.h"
+#include "server/supervisor/control_binary.h"
 #include "server/supervisor/supervisor.h"
 #include "server/version.h"
 #include "server/worker/ingresses.h"
@@ -188,7 +189,7 @@ int Main(int argc, char** argv, Application& application) {
   if (!config.ok()) return BadConfig(program, config.status());
   if (flags->check) return Print(absl::StrCat(program, ": the configuration is good\n"));
   const char* search_path = getenv("PATH");
-  absl::StatusOr<std::string> control = process::FindControlBinary(
+  absl::StatusOr<std::string> control = supervisor::FindControlBinary(
       flags->control_binary, OwnPath(), search_path != nullptr ? search_path : "");
   if (!control.ok()) return BadConfig(program, control.status());
 

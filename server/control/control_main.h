@@ -4,7 +4,7 @@
 
 namespace grove::control {
 
-// Started by the supervisor alone (server/process/control_launch.h). Exit codes: 0 stopped as
+// Started by the supervisor alone (server/process/control_arguments.h). Exit codes: 0 stopped as
 // asked, 1 crash, 2 bad flags or config, 3 cannot bind.
 int ControlMain(int argc, char** argv);
 

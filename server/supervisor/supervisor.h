@@ -19,7 +19,7 @@
 #include "grove/config/v1/config.pb.h"
 #include "runtime/hub/clock.h"
 #include "server/metrics/scoreboard.h"
-#include "server/process/control_launch.h"
+#include "server/process/control_arguments.h"
 #include "server/process/inheritance.h"
 #include "server/process/process_title.h"
 #include "server/supervisor/endpoints.h"

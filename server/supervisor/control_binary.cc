@@ -1,13 +1,15 @@
-#include "server/process/control_launch.h"
+#include "server/supervisor/control_binary.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 
-namespace grove::process {
+namespace grove::supervisor {
 namespace {
 
 constexpr absl::string_view kControlName = "grove-control";
@@ -24,13 +26,6 @@ absl::string_view FolderOf(absl::string_view path) {
 }
 
 }  // namespace
-
-std::vector<std::string> ControlArguments(const ControlDescriptors& descriptors) {
-  return {absl::StrCat("--config_fd=", descriptors.config_fd),
-          absl::StrCat("--scoreboard_fd=", descriptors.scoreboard_fd),
-          absl::StrCat("--lifeline_fd=", descriptors.lifeline_fd),
-          absl::StrCat("--ready_fd=", descriptors.ready_fd)};
-}
 
 absl::StatusOr<std::string> FindControlBinary(absl::string_view wish, absl::string_view self,
                                               absl::string_view search_path) {
@@ -54,4 +49,4 @@ absl::StatusOr<std::string> FindControlBinary(absl::string_view wish, absl::stri
                                           "); name it with --control_binary"));
 }
 
-}  // namespace grove::process
+}  // namespace grove::supervisor

@@ -1,4 +1,4 @@
-#include "server/process/control_launch.h"
+#include "server/supervisor/control_binary.h"
 
 #include <sys/stat.h>
 
@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
-namespace grove::process {
+namespace grove::supervisor {
 namespace {
 
 class FindControl : public ::testing::Test {
@@ -58,11 +58,5 @@ TEST_F(FindControl, SaysWhereItLooked) {
                                  "/path/grove-control); name it with --control_binary"));
 }
 
-TEST(ControlArguments, NamesEveryDescriptor) {
-  EXPECT_EQ(ControlArguments({.config_fd = 3, .scoreboard_fd = 4, .lifeline_fd = 5, .ready_fd = 6}),
-            (std::vector<std::string>{"--config_fd=3", "--scoreboard_fd=4", "--lifeline_fd=5",
-                                      "--ready_fd=6"}));
-}
-
 }  // namespace
-}  // namespace grove::process
+}  // namespace grove::supervisor

@@ -9,14 +9,11 @@
 // RUN_DIR/worker-N.backdoor. SIGTERM: drain, exit with 0. At boot exit 3 for a port that cannot be
 // bound, 2 for a bad config: the daemon ends with the same code. SIGINT arrives ignored: the
 // supervisor sends SIGTERM.
-#ifndef GROVE_SERVER_PROCESS_CONTROL_LAUNCH_H_
-#define GROVE_SERVER_PROCESS_CONTROL_LAUNCH_H_
+#ifndef GROVE_SERVER_PROCESS_CONTROL_ARGUMENTS_H_
+#define GROVE_SERVER_PROCESS_CONTROL_ARGUMENTS_H_
 
 #include <string>
 #include <vector>
-
-#include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 
 namespace grove::process {
 
@@ -30,12 +27,6 @@ struct ControlDescriptors {
 // argv[1..] of grove-control.
 std::vector<std::string> ControlArguments(const ControlDescriptors& descriptors);
 
-// The executable to start: `wish` (--control_binary) if not empty, else "grove-control" beside
-// `self` (the daemon's own path), in the folder above it, or in one of `search_path`'s (as PATH).
-// kNotFound lists where it looked.
-absl::StatusOr<std::string> FindControlBinary(absl::string_view wish, absl::string_view self,
-                                              absl::string_view search_path);
-
 }  // namespace grove::process
 
-#endif  // GROVE_SERVER_PROCESS_CONTROL_LAUNCH_H_
+#endif  // GROVE_SERVER_PROCESS_CONTROL_ARGUMENTS_H_

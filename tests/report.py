@@ -1,4 +1,4 @@
-"""Counts test cases over the XML reports of the targets that Bazel ran: the last line of ./dev test.
+"""Counts test cases over the XML reports of the targets that ran: the last line of ./dev test.
 
 argv[1] is Bazel's build event file, one JSON object a line. The exit code is 0 if something passed
 and nothing failed; what was skipped has not passed.

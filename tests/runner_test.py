@@ -13,7 +13,7 @@ RUNNER = os.path.abspath('tests/run_python_tests.py')
 class RunnerTest(unittest.TestCase):
 
     def run_module(self, body):
-        """(exit code, {test: what went wrong, or None}) of a module with this body of a test class."""
+        """(exit code, {test: what went wrong, or None}) of a module with this class body."""
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, 'some_test.py')
             with open(path, 'w', encoding='utf-8') as file:

@@ -21,7 +21,7 @@
 namespace grove {
 namespace {
 
-using Stream = SubprocessOptions::Stream;
+using StreamKind = SubprocessOptions::Stream;
 
 // posix_spawn's parameters, and the child's ends of the pipes until it has them.
 class SpawnPlan {
@@ -48,10 +48,10 @@ class SpawnPlan {
   SpawnPlan& operator=(const SpawnPlan&) = delete;
 
   // Makes `number` (0, 1 or 2) of the child; `own` gets this process's end of a pipe.
-  absl::Status Add(int number, Stream stream, Socket& own) {
+  absl::Status Add(int number, StreamKind stream, Socket& own) {
     const bool is_input = number == STDIN_FILENO;
-    if (stream == Stream::kInherit) return absl::OkStatus();
-    if (stream == Stream::kNull) {
+    if (stream == StreamKind::kInherit) return absl::OkStatus();
+    if (stream == StreamKind::kNull) {
       posix_spawn_file_actions_addopen(&actions_, number, "/dev/null",
                                        is_input ? O_RDONLY : O_WRONLY, 0);
       return absl::OkStatus();

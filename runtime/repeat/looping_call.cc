@@ -15,7 +15,7 @@ namespace grove {
 namespace {
 
 // What a run asks for, or what stands for it after a reported failure.
-struct Step {
+struct Outcome {
   LoopStep step = LoopStep::kContinue;
   std::optional<absl::Duration> idle;  // of a dynamic interval
 };
@@ -25,11 +25,11 @@ struct Step {
 struct LoopingCall::State {
   LoopOptions options;
   absl::Status valid;
-  absl::AnyInvocable<absl::StatusOr<Step>()> body;
+  absl::AnyInvocable<absl::StatusOr<Outcome>()> body;
   // Called before the first run, with its time.
   absl::AnyInvocable<void(MonotonicNanos first)> begin;
   // When to run next, after a run that ended at `ended`.
-  absl::AnyInvocable<MonotonicNanos(const Step& step, MonotonicNanos ended)> next;
+  absl::AnyInvocable<MonotonicNanos(const Outcome& step, MonotonicNanos ended)> next;
   bool resets_timeout = false;
   Event stop;
   LoopCounts counts;
@@ -37,7 +37,7 @@ struct LoopingCall::State {
   absl::Status Loop(absl::Duration initial_delay);
   absl::Status LoopFrom(MonotonicNanos first);
   absl::Status IdleUntil(MonotonicNanos deadline);
-  absl::StatusOr<Step> RunOnce();
+  absl::StatusOr<Outcome> RunOnce();
   void ReportFailure(const absl::Status& failure);
   void CountOverrun(absl::Duration by, int64_t skipped);
 };
@@ -57,9 +57,9 @@ absl::Status LoopingCall::State::IdleUntil(MonotonicNanos deadline) {
   return wake == Wake::kReady ? absl::OkStatus() : WakeStatus(wake, options.name);
 }
 
-absl::StatusOr<Step> LoopingCall::State::RunOnce() {
+absl::StatusOr<Outcome> LoopingCall::State::RunOnce() {
   ++counts.runs;
-  absl::StatusOr<Step> step = Step{};
+  absl::StatusOr<Outcome> step = Outcome{};
   if (options.failure == LoopOptions::Failure::kEnds) {
     step = body();
     counts.failures += !step.ok();
@@ -73,7 +73,7 @@ absl::StatusOr<Step> LoopingCall::State::RunOnce() {
   if (step.ok()) return step;
   ++counts.failures;
   ReportFailure(step.status());
-  return Step{};
+  return Outcome{};
 }
 
 void LoopingCall::State::ReportFailure(const absl::Status& failure) {
@@ -112,7 +112,7 @@ absl::Status LoopingCall::State::LoopFrom(MonotonicNanos first) {
   begin(first);
   MonotonicNanos give_up_at = DeadlineAfter(first, options.total_timeout);
   while (!stop.ready()) {
-    const absl::StatusOr<Step> step = RunOnce();
+    const absl::StatusOr<Outcome> step = RunOnce();
     if (!step.ok()) return step.status();
     if (step->step == LoopStep::kDone) return absl::OkStatus();
     // The hub's time stands still within a turn; a body that computes takes time all the same.
@@ -141,14 +141,14 @@ LoopingCall LoopingCall::FixedInterval(absl::Duration interval, Body body, LoopO
     state->valid = absl::InvalidArgumentError(absl::StrFormat(
         "a fixed interval must be positive, not %s", absl::FormatDuration(interval)));
   }
-  state->body = [body = std::move(body)]() mutable -> absl::StatusOr<Step> {
+  state->body = [body = std::move(body)]() mutable -> absl::StatusOr<Outcome> {
     absl::StatusOr<LoopStep> step = body();
     if (!step.ok()) return step.status();
-    return Step{.step = *step};
+    return Outcome{.step = *step};
   };
   auto beats = std::make_shared<std::optional<Grid>>();
   state->begin = [beats, interval](MonotonicNanos first) { beats->emplace(first, interval); };
-  state->next = [beats, s = state.get()](const Step&, MonotonicNanos ended) {
+  state->next = [beats, s = state.get()](const Outcome&, MonotonicNanos ended) {
     const Grid::Step next = (*beats)->Advance(ended);
     if (next.outlasted_by > absl::ZeroDuration()) s->CountOverrun(next.outlasted_by, next.skipped);
     return next.at;
@@ -168,14 +168,14 @@ LoopingCall LoopingCall::DynamicInterval(absl::Duration idle_max, IdleBody body,
         "a dynamic interval that goes on after failures idles for idle_max then: it must be "
         "finite");
   }
-  state->body = [body = std::move(body)]() mutable -> absl::StatusOr<Step> {
+  state->body = [body = std::move(body)]() mutable -> absl::StatusOr<Outcome> {
     absl::StatusOr<std::optional<absl::Duration>> idle = body();
     if (!idle.ok()) return idle.status();
-    if (!idle->has_value()) return Step{.step = LoopStep::kDone};
-    return Step{.idle = **idle};
+    if (!idle->has_value()) return Outcome{.step = LoopStep::kDone};
+    return Outcome{.idle = **idle};
   };
   state->begin = [](MonotonicNanos) {};
-  state->next = [idle_max](const Step& step, MonotonicNanos ended) {
+  state->next = [idle_max](const Outcome& step, MonotonicNanos ended) {
     return DeadlineAfter(ended, std::min(step.idle.value_or(idle_max), idle_max));
   };
   return LoopingCall(std::move(state));
@@ -194,14 +194,14 @@ LoopingCall LoopingCall::Backoff(BackoffOptions pauses, Random random, Body body
     state->valid = absl::InvalidArgumentError(
         "a back-off needs growth >= 1, jitter in [0, 1], first > 0, 0 < min <= max and randomness");
   }
-  state->body = [body = std::move(body)]() mutable -> absl::StatusOr<Step> {
+  state->body = [body = std::move(body)]() mutable -> absl::StatusOr<Outcome> {
     absl::StatusOr<LoopStep> step = body();
     if (!step.ok()) return step.status();
-    return Step{.step = *step};
+    return Outcome{.step = *step};
   };
   auto series = std::make_shared<class Backoff>(pauses);
   state->begin = [series](MonotonicNanos) { series->Reset(); };
-  state->next = [series, random = std::move(random)](const Step& step, MonotonicNanos ended) {
+  state->next = [series, random = std::move(random)](const Outcome& step, MonotonicNanos ended) {
     if (step.step == LoopStep::kReset) series->Reset();
     return DeadlineAfter(ended, series->Next(random()));
   };

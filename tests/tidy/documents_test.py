@@ -1,0 +1,151 @@
+"""Documents are in step with the code: what they list exists, what they show is what is built."""
+
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
+import unittest
+
+import checkout
+
+GROVED = os.path.abspath('server/groved')
+
+
+def told(flag):
+    """What groved says of itself."""
+    return subprocess.check_output([GROVED, flag], text=True)
+
+
+def example(file, section):
+    """A file, or what stands between the comments [section] and [/section] in it, unindented."""
+    text = checkout.read(file)
+    if section is None:
+        return text.rstrip()
+    word = re.escape(section)
+    mark = rf'^( *)(?://|#) \[{word}\]\n(.*?)\n *(?://|#) \[/{word}\]$'
+    indent, lines = re.search(mark, text, re.M | re.S).groups()
+    return '\n'.join(line.removeprefix(indent) for line in lines.split('\n'))
+
+
+def is_test(file, test):
+    """Whether `file`, of the tree or of runtime/, holds the test Suite.Test (test_x in Python)."""
+    path = checkout.ROOT / file
+    if not path.exists():
+        path = checkout.ROOT / 'runtime' / file
+    if not path.exists():
+        return False
+    if path.suffix == '.py':
+        mark = rf'^    def {test}\('
+    else:
+        suite, case = test.split('.')
+        mark = rf'^TEST(?:_F|_P)?\({suite},\s+{case}\)'
+    return re.search(mark, path.read_text(encoding='utf-8'), re.M) is not None
+
+
+class DocumentsTest(unittest.TestCase):
+
+    def test_gdb_knows_every_kind_of_wait(self):
+        kinds = re.search(r'enum class Kind[^{]*{(.*?)};', checkout.read('runtime/hub/wait_for.h'),
+                          re.S).group(1)
+        known = re.search(r'^WAITS = \((.*?)\)', checkout.read('tools/gdb/grove_gdb.py'),
+                          re.M | re.S).group(1)
+        spelled = ['k' + ''.join(word.title() for word in wait.split())
+                   for wait in re.findall("'([^']*)'", known)]
+        self.assertEqual(spelled, re.findall(r'\bk\w+(?=,)', re.sub('//.*', '', kinds)))
+
+    def test_every_metric_flag_and_key_has_a_row_in_operations(self):
+        manual = checkout.read('docs/operations.md')
+        metrics = re.findall(r'\{"(\w+)", k', checkout.read('server/metrics/metric_table.cc'))
+        self.assertGreater(len(metrics), 20)
+        flags = re.findall(r'^  (--\w+)', told('--help'), re.M)
+        self.assertGreater(len(flags), 10)
+        keys = re.findall(r'^  (\S+)  \(', told('--help_config'), re.M)
+        self.assertGreater(len(keys), 30)
+        for row in [f'| `{metric}` |' for metric in metrics] + [f'| `{key}` |' for key in keys]:
+            self.assertIn(row, manual)
+        for flag in flags:
+            self.assertRegex(manual, re.escape(f'| `{flag}') + r'[=`]')
+
+    def test_the_readme_shows_the_example_as_it_is(self):
+        example = checkout.read('server/examples/ticker.cc').rstrip()
+        self.assertIn(f'```cpp\n{example}\n```', checkout.read('README.md'))
+
+    def test_the_runtime_manual_shows_its_examples_as_they_are(self):
+        manual = checkout.read('docs/runtime.md')
+        blocks = re.findall(r'(?ms)(^[^\n]*\n)?^```\w*\n(.*?)\n```$', manual)
+        self.assertGreater(len(blocks), 30)
+        for above, shown in blocks:
+            marked = re.fullmatch(r'<!-- ([^\s:]+)(?:: (.+))? -->\n', above)
+            self.assertIsNotNone(marked, f'no example is named above the block: {shown[:60]}')
+            self.assertEqual(shown, example(*marked.groups()), marked[0])
+
+    def test_every_counterpart_of_eventlet_has_a_test_that_exists(self):
+        manual = checkout.read('docs/runtime.md')
+        tables = manual.split('## Coming from eventlet')[1].split('### Left out on purpose')
+        self.assertEqual(len(tables), 2)
+        rows = [line for line in tables[0].splitlines() if line.startswith('| ')
+                and not line.startswith('| theirs ')]
+        self.assertGreater(len(rows), 100)
+        for row in rows:
+            tests = re.findall(r'`(\S+): (\w+(?:\.\w+)?)`', row.split(' | ')[-1])
+            self.assertTrue(tests, f'a row without a test: {row}')
+            for file, test in tests:
+                self.assertTrue(is_test(file, test), f'{file} has no test {test}')
+        for row in [line for line in tables[1].splitlines() if line.startswith('| ')][1:]:
+            self.assertRegex(row, r'^\| .+ \| .+ \|$', 'left out without a reason')
+
+    def test_the_http_manual_shows_the_example_as_it_is(self):
+        example = checkout.read('server/examples/notes.cc').rstrip()
+        self.assertIn(f'```cpp\n{example}\n```', checkout.read('docs/http.md'))
+
+    def test_the_http_manual_has_every_key_of_the_access_log(self):
+        manual = checkout.read('docs/http.md')
+        keys = re.findall(r'^    \{"(\w+)", ', checkout.read('server/access_log/access_value.cc'),
+                          re.M)
+        self.assertGreater(len(keys), 20)
+        for key in keys:
+            self.assertRegex(manual, rf'\n\|[^|]*`{key}`[^|]*\|')
+
+    def test_the_configs_in_the_documents_are_good(self):
+        with tempfile.TemporaryDirectory() as folder:
+            secret = pathlib.Path(folder, 'secret')
+            secret.touch(0o600)
+            secret.write_text('0123456789abcdef\n')
+            key, chain = pathlib.Path(folder, 'key.pem'), pathlib.Path(folder, 'chain.pem')
+            subprocess.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt',
+                            'ec_paramgen_curve:P-256', '-nodes', '-days', '2',
+                            '-subj', '/CN=example.org', '-addext', 'subjectAltName=DNS:example.org',
+                            '-keyout', key, '-out', chain],
+                           check=True, capture_output=True)
+            checked = 0
+            for document in ('docs/http.md', 'docs/operations.md'):
+                text = checkout.read(document)
+                for block in re.findall(r'^```yaml\n(.*?)^```', text, re.M | re.S):
+                    for shown, real in ((r'/etc/grove/ci\.token', str(secret)),
+                                        ('/srv/www', folder), ('/var/log/grove/', folder + '/'),
+                                        (r'/etc/grove/[\w.]+\.key', str(key)),
+                                        (r'/etc/grove/[\w.]+\.pem', str(chain))):
+                        block = re.sub(shown, real, block)
+                    config = pathlib.Path(folder, 'config.yaml')
+                    config.write_text(block)
+                    done = subprocess.run([GROVED, '--check', f'--config={config}',
+                                           f'--state_dir={folder}'],
+                                          capture_output=True, text=True, check=False)
+                    self.assertEqual(done.returncode, 0, f'{document}: {done.stderr}\n{block}')
+                    checked += 1
+            self.assertGreater(checked, 10)
+
+    def test_links_between_documents_lead_somewhere(self):
+        documents = [checkout.ROOT / 'README.md', checkout.ROOT / 'CONTRIBUTING.md',
+                     *sorted((checkout.ROOT / 'docs').glob('*.md'))]
+        for document in documents:
+            # Lambdas look like links.
+            prose = re.sub(r'^```.*?^```$', '', document.read_text(), flags=re.M | re.S)
+            for target in re.findall(r'\]\(([^)#:]+)(?:#[^)]*)?\)', prose):
+                self.assertTrue((document.parent / target).exists(),
+                                f'{checkout.name(document)}: {target}')
+
+
+if __name__ == '__main__':
+    unittest.main()

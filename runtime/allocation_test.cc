@@ -66,7 +66,7 @@ TEST_F(AllocationTest, CountsAllocations) {
 }
 
 TEST_F(AllocationTest, SwitchingSpawningAndJoiningAllocateNothing) {
-  (void)Run([] {
+  Run([] {
     EXPECT_EQ(InSteadyState([] {
                 auto child = *Spawn("child", [] { Yield(); });
                 Yield();
@@ -77,7 +77,7 @@ TEST_F(AllocationTest, SwitchingSpawningAndJoiningAllocateNothing) {
 }
 
 TEST_F(AllocationTest, ParkingAllocatesNothing) {
-  (void)Run([] {
+  Run([] {
     Event event;
     Semaphore semaphore(0);
     EXPECT_EQ(InSteadyState([&] {
@@ -97,7 +97,7 @@ TEST_F(AllocationTest, ParkingAllocatesNothing) {
 }
 
 TEST_F(AllocationTest, QueuesHandOverWithoutAllocating) {
-  (void)Run([] {
+  Run([] {
     Queue<int> there(1);
     EXPECT_EQ(InSteadyState([&] {
                 auto getter = *Spawn("getter", [&] {
@@ -111,7 +111,7 @@ TEST_F(AllocationTest, QueuesHandOverWithoutAllocating) {
 }
 
 TEST_F(AllocationTest, TimersAndTimeoutsAllocateNothing) {
-  (void)Run([] {
+  Run([] {
     EXPECT_EQ(InSteadyState([] {
                 Timeout timeout(absl::Seconds(5));
                 (void)Sleep(absl::Seconds(1));
@@ -121,7 +121,7 @@ TEST_F(AllocationTest, TimersAndTimeoutsAllocateNothing) {
 }
 
 TEST_F(AllocationTest, ReadingAndWritingAllocateNothing) {
-  (void)Run([] {
+  Run([] {
     int ends[2];
     ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
     Socket left = *Socket::Adopt(ends[0]);

@@ -45,7 +45,7 @@ TEST_P(Shuffled, AQueueLosesAndDoublesNothing) {
   constexpr int kProducers = 5;
   constexpr int kEach = 40;
   std::multiset<int> got;
-  (void)Run([&] {
+  Run([&] {
     Queue<int> queue(3);
     FiberGroup producers;
     FiberGroup consumers;
@@ -70,7 +70,7 @@ TEST_P(Shuffled, AQueueLosesAndDoublesNothing) {
 
 TEST_P(Shuffled, ARendezvousHandsEachValueToOneGetter) {
   std::multiset<int> got;
-  (void)Run([&] {
+  Run([&] {
     Queue<int> queue(0);
     FiberGroup group;
     for (int i = 0; i < 20; ++i) {
@@ -85,7 +85,7 @@ TEST_P(Shuffled, ARendezvousHandsEachValueToOneGetter) {
 TEST_P(Shuffled, AMutexHasOneHolder) {
   int inside = 0;
   int rounds = 0;
-  (void)Run([&] {
+  Run([&] {
     Mutex mutex;
     FiberGroup group;
     for (int i = 0; i < 10; ++i) {
@@ -106,7 +106,7 @@ TEST_P(Shuffled, AMutexHasOneHolder) {
 
 TEST_P(Shuffled, ASemaphoreAdmitsNoMoreThanItsPermitsAlsoWithTimeoutsAndCancels) {
   int inside = 0;
-  (void)Run([&] {
+  Run([&] {
     Semaphore permits(3);
     FiberGroup group;
     std::vector<FiberHandle> fibers;
@@ -131,7 +131,7 @@ TEST_P(Shuffled, ASemaphoreAdmitsNoMoreThanItsPermitsAlsoWithTimeoutsAndCancels)
 
 TEST_P(Shuffled, AConditionWakesEveryFiberThatWaitsForIt) {
   int woken = 0;
-  (void)Run([&] {
+  Run([&] {
     Mutex mutex;
     Condition changed(mutex);
     bool ready = false;
@@ -156,7 +156,7 @@ TEST_P(Shuffled, AConditionWakesEveryFiberThatWaitsForIt) {
 TEST_P(Shuffled, APoolNeverRunsMoreThanItsSize) {
   int inside = 0;
   int ran = 0;
-  (void)Run([&] {
+  Run([&] {
     FiberPool pool(4);
     for (int i = 0; i < 50; ++i) {
       EXPECT_TRUE(pool.Spawn({.name = "member"},

@@ -24,7 +24,7 @@ absl::Status Double(int in, Doubler::Yielder& yielder) {
 }
 
 TEST_F(CoroutineTest, PassesValuesBothWaysAndThenItsEnd) {
-  (void)Run([] {
+  Run([] {
     Doubler doubler({}, Double);
     EXPECT_FALSE(doubler.started());
     EXPECT_EQ(*doubler.Resume(4), 8);
@@ -36,7 +36,7 @@ TEST_F(CoroutineTest, PassesValuesBothWaysAndThenItsEnd) {
 }
 
 TEST_F(CoroutineTest, DeliversItsFailureAndItsException) {
-  (void)Run([] {
+  Run([] {
     Doubler failing({}, [](int, Doubler::Yielder&) { return absl::NotFoundError("nothing"); });
     EXPECT_EQ(failing.Resume(1).status(), absl::NotFoundError("nothing"));
     Doubler throwing(
@@ -47,7 +47,7 @@ TEST_F(CoroutineTest, DeliversItsFailureAndItsException) {
 }
 
 TEST_F(CoroutineTest, DroppingASuspendedOneCancelsIt) {
-  (void)Run([] {
+  Run([] {
     absl::Status seen;
     {
       Doubler doubler({}, [&seen](int in, Doubler::Yielder& yielder) {
@@ -61,7 +61,7 @@ TEST_F(CoroutineTest, DroppingASuspendedOneCancelsIt) {
 }
 
 TEST_F(CoroutineTest, CloseWaitsForTheEndAlsoInACancelledFiber) {
-  (void)Run([] {
+  Run([] {
     bool body_ended = false;
     auto closer = *Spawn("closer", [&] {
       Doubler doubler({}, [&](int in, Doubler::Yielder& yielder) {
@@ -83,7 +83,7 @@ TEST_F(CoroutineTest, CloseWaitsForTheEndAlsoInACancelledFiber) {
 }
 
 TEST_F(CoroutineTest, AnInterruptedResumeLosesNothing) {
-  (void)Run([] {
+  Run([] {
     Doubler slow({}, [](int in, Doubler::Yielder& yielder) {
       (void)Sleep(absl::Seconds(2));
       return yielder.Yield(2 * in).status();
@@ -100,7 +100,7 @@ TEST_F(CoroutineTest, AnInterruptedResumeLosesNothing) {
 }
 
 TEST_F(CoroutineTest, AnInterruptedYieldLosesNothing) {
-  (void)Run([] {
+  Run([] {
     Doubler doubler({}, [](int in, Doubler::Yielder& yielder) {
       {
         Timeout timeout(absl::Seconds(1));
@@ -117,7 +117,7 @@ TEST_F(CoroutineTest, AnInterruptedYieldLosesNothing) {
 }
 
 TEST_F(CoroutineTest, CantResumeItself) {
-  (void)Run([] {
+  Run([] {
     Doubler* self = nullptr;
     Doubler doubler({}, [&self](int, Doubler::Yielder&) { return self->Resume(1).status(); });
     self = &doubler;
@@ -126,7 +126,7 @@ TEST_F(CoroutineTest, CantResumeItself) {
 }
 
 TEST_F(GeneratorTest, YieldsItsValuesInOrderAndOnlyWhenAsked) {
-  (void)Run([] {
+  Run([] {
     int made = 0;
     Generator<std::string> letters({}, [&](Generator<std::string>::Yielder& yielder) {
       for (const char* letter : {"a", "b"}) {

@@ -15,7 +15,7 @@ using SymmetricCoroutineTest = HubTest;
 using Coro = SymmetricCoroutine<int>;
 
 TEST_F(SymmetricCoroutineTest, PassesControlAndValuesAmongSeveralByName) {
-  (void)Run([] {
+  Run([] {
     Coro root = Coro::OfThisFiber();
     std::vector<int> seen;
     Coro b = Coro::Make({}, root, [&](int in, Coro& self) {
@@ -37,7 +37,7 @@ TEST_F(SymmetricCoroutineTest, PassesControlAndValuesAmongSeveralByName) {
 }
 
 TEST_F(SymmetricCoroutineTest, TheResultGoesToTheParentWhoeverSwitchedToIt) {
-  (void)Run([] {
+  Run([] {
     Coro root = Coro::OfThisFiber();
     Coro child = Coro::Make({}, root, [](int in, Coro&) { return 2 * in; });
     bool returned = false;
@@ -53,7 +53,7 @@ TEST_F(SymmetricCoroutineTest, TheResultGoesToTheParentWhoeverSwitchedToIt) {
 }
 
 TEST_F(SymmetricCoroutineTest, AFailureAndAnExceptionGoToTheParent) {
-  (void)Run([] {
+  Run([] {
     Coro root = Coro::OfThisFiber();
     Coro fails = Coro::Make(
         {}, root, [](int, Coro&) -> absl::StatusOr<int> { return absl::NotFoundError("no"); });
@@ -66,7 +66,7 @@ TEST_F(SymmetricCoroutineTest, AFailureAndAnExceptionGoToTheParent) {
 }
 
 TEST_F(SymmetricCoroutineTest, AnEndedTargetStandsForItsNearestLiveParent) {
-  (void)Run([] {
+  Run([] {
     Coro root = Coro::OfThisFiber();
     Coro parent = Coro::Make({}, root, [](int in, Coro&) { return in; });
     Coro child = Coro::Make({}, parent, [](int in, Coro&) { return in; });
@@ -77,7 +77,7 @@ TEST_F(SymmetricCoroutineTest, AnEndedTargetStandsForItsNearestLiveParent) {
 }
 
 TEST_F(SymmetricCoroutineTest, WhatIsThrownIntoOneComesFromItsSwitch) {
-  (void)Run([] {
+  Run([] {
     Coro root = Coro::OfThisFiber();
     std::string seen;
     Coro target = Coro::Make({}, root, [&](int in, Coro& self) -> absl::StatusOr<int> {
@@ -97,7 +97,7 @@ TEST_F(SymmetricCoroutineTest, WhatIsThrownIntoOneComesFromItsSwitch) {
 }
 
 TEST_F(SymmetricCoroutineTest, ThrownIntoOneThatNeverStartedOrHasEndedItGoesToTheParent) {
-  (void)Run([] {
+  Run([] {
     Coro root = Coro::OfThisFiber();
     bool ran = false;
     Coro target = Coro::Make({}, root, [&ran](int in, Coro&) {
@@ -113,7 +113,7 @@ TEST_F(SymmetricCoroutineTest, ThrownIntoOneThatNeverStartedOrHasEndedItGoesToTh
 }
 
 TEST_F(SymmetricCoroutineTest, TheParentCanBeSetButNotInACycle) {
-  (void)Run([] {
+  Run([] {
     Coro root = Coro::OfThisFiber();
     bool passed = false;
     Coro a = Coro::Make({}, root, [](int in, Coro&) { return in; });
@@ -133,7 +133,7 @@ TEST_F(SymmetricCoroutineTest, TheParentCanBeSetButNotInACycle) {
 }
 
 TEST_F(SymmetricCoroutineTest, DroppingTheLastHandleCancelsASuspendedOne) {
-  (void)Run([] {
+  Run([] {
     Coro root = Coro::OfThisFiber();
     absl::Status seen;
     {
@@ -151,7 +151,7 @@ TEST_F(SymmetricCoroutineTest, DroppingTheLastHandleCancelsASuspendedOne) {
 }
 
 TEST_F(SymmetricCoroutineTest, OnlyTheOneThatRunsSwitchesAway) {
-  (void)Run([] {
+  Run([] {
     Coro root = Coro::OfThisFiber();
     Coro idle = Coro::Make({}, root, [](int in, Coro&) { return in; });
     EXPECT_TRUE(absl::IsFailedPrecondition(idle.SwitchTo(root, 1).status()));
@@ -164,12 +164,12 @@ TEST_F(SymmetricCoroutineTest, OnlyTheOneThatRunsSwitchesAway) {
 }
 
 TEST_F(SymmetricCoroutineTest, AnotherHubsIsRefused) {
-  (void)Run([] {
+  Run([] {
     Coro root = Coro::OfThisFiber();
     std::thread([&root] {
       FakeClock clock;
       auto hub = *Hub::Create({.clock = &clock, .poller = std::make_unique<FakePoller>(clock)});
-      (void)hub->Run([&root] {
+      RunOn(*hub, [&root] {
         Coro here = Coro::OfThisFiber();
         EXPECT_TRUE(absl::IsFailedPrecondition(here.SwitchTo(root, 1).status()));
         EXPECT_TRUE(absl::IsFailedPrecondition(root.SwitchTo(here, 1).status()));
@@ -179,7 +179,7 @@ TEST_F(SymmetricCoroutineTest, AnotherHubsIsRefused) {
 }
 
 TEST_F(SymmetricCoroutineTest, ATimeoutOfAWaitLosesNoValue) {
-  (void)Run([] {
+  Run([] {
     Coro root = Coro::OfThisFiber();
     Coro slow = Coro::Make({}, root, [](int in, Coro&) -> absl::StatusOr<int> {
       (void)Sleep(absl::Seconds(2));
@@ -194,7 +194,7 @@ TEST_F(SymmetricCoroutineTest, ATimeoutOfAWaitLosesNoValue) {
 }
 
 TEST_F(SymmetricCoroutineTest, ALongChainOfParentsEndsOnASmallStack) {
-  (void)Run([] {
+  Run([] {
     Coro root = Coro::OfThisFiber();
     Coro last = root;
     for (int i = 0; i < 100'000; ++i) {

@@ -21,7 +21,7 @@ class ResolverTest : public HubTest {
 
   // Runs `body` with a server and a resolver.
   void With(const std::function<void()>& body) {
-    const absl::Status status = Run([&] {
+    Run([&] {
       FakeDns dns;
       dns_ = &dns;
       ResolverOptions options = options_;
@@ -31,7 +31,6 @@ class ResolverTest : public HubTest {
       resolver_.reset();
       dns.Stop();
     });
-    EXPECT_TRUE(status.ok()) << status;
   }
   // "ADDRESS ADDRESS", or the error.
   std::string Ask(std::string_view host, int family = AF_UNSPEC) {
@@ -290,7 +289,7 @@ TEST_F(ResolverTest, ItsEndWakesThoseWhoWait) {
 }
 
 TEST_F(ResolverTest, TheHubMayEndWhileItAsks) {
-  (void)Run([&] {
+  Run([&] {
     SocketAddress any;
     ASSERT_TRUE(ParseAddress("127.0.0.1", any));
     DatagramSocket silent = *DatagramSocket::Bind(any);
@@ -382,7 +381,7 @@ TEST_F(ResolverTest, TheNextServerIsAskedWhenTheFirstIsNotThere) {
   options_.query.timeout_per_try = kSoon;  // where no "port unreachable" comes back
   SocketAddress gone;
   ASSERT_TRUE(ParseAddress("127.0.0.1", gone));
-  (void)Run([&] { gone = DatagramSocket::Bind(gone)->LocalAddress(); });
+  Run([&] { gone = DatagramSocket::Bind(gone)->LocalAddress(); });
   With([&] {
     ResolverOptions options = options_;
     options.query.servers = {gone.ToString(), dns_->address()};

@@ -13,7 +13,7 @@ namespace {
 using CoroutinesExample = HubTest;
 
 TEST_F(CoroutinesExample, Generators) {
-  (void)Run([] {
+  Run([] {
     // [generator]
     using Squares = Generator<int>;
     Squares squares({.name = "squares"}, [](Squares::Yielder& yielder) -> absl::Status {
@@ -29,7 +29,7 @@ TEST_F(CoroutinesExample, Generators) {
 }
 
 TEST_F(CoroutinesExample, Asymmetric) {
-  (void)Run([] {
+  Run([] {
     // [coroutine]
     using Sum = Coroutine<int, std::string>;
     Sum sum({.name = "sum"}, [](int first, Sum::Yielder& yielder) -> absl::Status {
@@ -47,7 +47,7 @@ TEST_F(CoroutinesExample, Asymmetric) {
 }
 
 TEST_F(CoroutinesExample, Symmetric) {
-  (void)Run([] {
+  Run([] {
     // [symmetric]
     using Coro = SymmetricCoroutine<int>;
     Coro root = Coro::OfThisFiber();

@@ -25,7 +25,7 @@ void Handle(std::string id) {
 // [/local]
 
 TEST_F(FibersExample, Spawn) {
-  (void)Run([] {
+  Run([] {
     // [spawn]
     absl::StatusOr<FiberHandle> fetch = Spawn("fetch", []() -> absl::Status {
       if (absl::Status slept = Sleep(absl::Seconds(1)); !slept.ok()) return slept;
@@ -43,7 +43,7 @@ TEST_F(FibersExample, Spawn) {
 }
 
 TEST_F(FibersExample, Values) {
-  (void)Run([] {
+  Run([] {
     // [values]
     auto length = SpawnValue("length", []() -> absl::StatusOr<size_t> { return 42; });
     auto fails = SpawnValue("fails", []() -> int { throw std::runtime_error("no luck"); });
@@ -57,7 +57,7 @@ TEST_F(FibersExample, Values) {
 }
 
 TEST_F(FibersExample, Cancel) {
-  (void)Run([] {
+  Run([] {
     // [cancel]
     auto fiber = *Spawn("worker", []() -> absl::Status {
       for (;;) {
@@ -77,7 +77,7 @@ TEST_F(FibersExample, Cancel) {
 }
 
 TEST_F(FibersExample, LinksAndDelays) {
-  (void)Run([] {
+  Run([] {
     // [links]
     auto job = *Spawn("job", [] { return absl::AbortedError("gave up"); });
     FiberLinkId link = job.Link([](const Fiber& fiber, const absl::Status& result) {
@@ -103,7 +103,7 @@ TEST_F(FibersExample, LinksAndDelays) {
 }
 
 TEST_F(FibersExample, Groups) {
-  (void)Run([] {
+  Run([] {
     // [group]
     std::vector<int> rows(2);
     FiberGroup group(FiberGroup::OnFailure::kCancelRest);
@@ -119,7 +119,7 @@ TEST_F(FibersExample, Groups) {
 }
 
 TEST_F(FibersExample, Locals) {
-  (void)Run([] {
+  Run([] {
     Handle("r-17");
     Yield();
   });

@@ -26,7 +26,7 @@ namespace {
 using IoExample = HubTest;
 
 TEST_F(IoExample, Connections) {
-  (void)Run([] {
+  Run([] {
     Listener listener =
         *Listener::Adopt(*BindListener(*SocketAddress::Parse("127.0.0.1:0"), {.backlog = 16}));
     const SocketAddress server = listener.LocalAddress();
@@ -54,7 +54,7 @@ TEST_F(IoExample, Connections) {
 }
 
 TEST_F(IoExample, SendsAFile) {
-  (void)Run([] {
+  Run([] {
     const int file = memfd_create("file", MFD_CLOEXEC);
     ASSERT_EQ(write(file, "0123456789", 10), 10);
     Listener listener = *Listener::Adopt(*BindListener(*SocketAddress::Parse("127.0.0.1:0")));
@@ -71,7 +71,7 @@ TEST_F(IoExample, SendsAFile) {
 }
 
 TEST_F(IoExample, Datagrams) {
-  (void)Run([] {
+  Run([] {
     // [datagram]
     auto server = *DatagramSocket::Bind(*SocketAddress::Parse("127.0.0.1:0"));
     auto client = *DatagramSocket::Connect(server.LocalAddress());
@@ -85,7 +85,7 @@ TEST_F(IoExample, Datagrams) {
 }
 
 TEST_F(IoExample, Pipes) {
-  (void)Run([] {
+  Run([] {
     // [pipe]
     Pipe pipe = *Pipe::Create();
     auto writer = *Spawn("writer", [&] {
@@ -100,7 +100,7 @@ TEST_F(IoExample, Pipes) {
 }
 
 TEST_F(IoExample, Subprocesses) {
-  (void)Run([] {
+  Run([] {
     // [subprocess]
     auto sort = Subprocess::Start({"sort"}, {.in = SubprocessOptions::Stream::kPipe});
     if (!sort.ok()) return;
@@ -113,7 +113,7 @@ TEST_F(IoExample, Subprocesses) {
 }
 
 TEST_F(IoExample, Signals) {
-  (void)Run([] {
+  Run([] {
     // [signals]
     auto signals = SignalSet::Create({SIGTERM, SIGHUP});  // before any thread is started
     if (!signals.ok()) return;
@@ -128,7 +128,7 @@ TEST_F(IoExample, Signals) {
 }
 
 TEST_F(IoExample, Offloads) {
-  (void)Run([] {
+  Run([] {
     // [offload]
     OffloadPool threads({.threads = 2, .queue_max = 100});
     char name[64] = "";

@@ -28,7 +28,7 @@ struct Connection {
 };
 
 TEST_F(PoolsExample, Pools) {
-  (void)Run([] {
+  Run([] {
     // [pool]
     FiberPool pool(10);
     for (int i = 0; i < 1000; ++i) {
@@ -41,7 +41,7 @@ TEST_F(PoolsExample, Pools) {
 }
 
 TEST_F(PoolsExample, PilesAndMaps) {
-  (void)Run([] {
+  Run([] {
     // [imap]
     FiberPool pool(10);
     std::vector<std::string> urls = {"a", "b", "c"};
@@ -67,7 +67,7 @@ TEST_F(PoolsExample, PilesAndMaps) {
 }
 
 TEST_F(PoolsExample, Resources) {
-  (void)Run([] {
+  Run([] {
     int made = 0;
     // [resources]
     ResourcePool<Connection> pool({
@@ -89,7 +89,7 @@ TEST_F(PoolsExample, Resources) {
 }
 
 TEST_F(PoolsExample, Graphs) {
-  (void)Run([] {
+  Run([] {
     // [dag]
     DagPool<std::string> pool;
     (void)pool.Spawn("page", {}, [](const auto&) { return Fetch("a"); });

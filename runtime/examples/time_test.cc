@@ -19,7 +19,7 @@ namespace {
 using TimeExample = HubTest;
 
 TEST_F(TimeExample, Timeouts) {
-  (void)Run([] {
+  Run([] {
     Event never;
     // [timeout]
     {
@@ -44,7 +44,7 @@ TEST_F(TimeExample, Timeouts) {
 }
 
 TEST_F(TimeExample, ScheduledCalls) {
-  (void)Run([] {
+  Run([] {
     Event rung;
     // [scheduled]
     ScheduleCall(absl::Seconds(1), [&] { rung.Set(); });  // outside any fiber: must not park
@@ -56,7 +56,7 @@ TEST_F(TimeExample, ScheduledCalls) {
 }
 
 TEST_F(TimeExample, Loops) {
-  (void)Run([] {
+  Run([] {
     // [looping]
     int beats = 0;
     LoopingCall loop =
@@ -82,7 +82,7 @@ TEST_F(TimeExample, Loops) {
 }
 
 TEST_F(TimeExample, Periodic) {
-  (void)Run([] {
+  Run([] {
     int swept = 0;
     // [periodic]
     PeriodicTasks tasks(SeededRandom(1));
@@ -100,7 +100,7 @@ TEST_F(TimeExample, Periodic) {
 }
 
 TEST_F(TimeExample, Retries) {
-  (void)Run([] {
+  Run([] {
     // [retry]
     int calls = 0;
     absl::Status status = Retry({.retries_max = 5, .pause_step = absl::Seconds(10)}, [&] {
@@ -113,7 +113,7 @@ TEST_F(TimeExample, Retries) {
 }
 
 TEST_F(TimeExample, TimedGroups) {
-  (void)Run([] {
+  Run([] {
     // [timed group]
     TimedGroup group;  // what oslo.service calls a ThreadGroup
     (void)group.Spawn({.name = "worker"}, [] { return Sleep(absl::Seconds(3)); });

@@ -25,7 +25,7 @@ absl::Status ServeTls(Socket socket, const TlsServerContext& context) {
 // [/tls server]
 
 TEST_F(TlsExample, Tls) {
-  (void)Run([] {
+  Run([] {
     TestAuthority authority("example");
     const TlsCertificateFiles files = authority.Issue("server", {.names = "DNS:example.org"});
     // [tls]

@@ -18,7 +18,7 @@ namespace {
 using WaitingExample = HubTest;
 
 TEST_F(WaitingExample, Events) {
-  (void)Run([] {
+  Run([] {
     // [event]
     ResultEvent<std::string> config;
     auto reader = *Spawn("reader", [&] { EXPECT_EQ(*config.Wait(), "v1"); });
@@ -33,7 +33,7 @@ TEST_F(WaitingExample, Events) {
 }
 
 TEST_F(WaitingExample, Locks) {
-  (void)Run([] {
+  Run([] {
     // [mutex]
     Mutex mutex;
     Condition changed(mutex);
@@ -59,7 +59,7 @@ TEST_F(WaitingExample, Locks) {
 }
 
 TEST_F(WaitingExample, Queues) {
-  (void)Run([] {
+  Run([] {
     // [queue]
     Queue<int> jobs(100);  // Put() parks when it is full; 0: a rendezvous
     auto worker = *Spawn("worker", [&] {
@@ -77,7 +77,7 @@ TEST_F(WaitingExample, Queues) {
 }
 
 TEST_F(WaitingExample, Selects) {
-  (void)Run([] {
+  Run([] {
     // [select]
     Queue<int> jobs;
     Event stop;

@@ -29,7 +29,7 @@ std::vector<std::string> ListFibers(Hub& hub) {
 class SleeperTest : public HubTest {};  // a fake clock; its TearDown fails on anything left over
 
 TEST_F(SleeperTest, SleepsForAnHourInNoTime) {
-  (void)Run([this] {
+  Run([this] {
     const MonotonicNanos before = hub_->now();
     EXPECT_TRUE(Sleep(absl::Hours(1)).ok());
     EXPECT_EQ(hub_->now() - before, absl::ToInt64Nanoseconds(absl::Hours(1)));
@@ -38,7 +38,7 @@ TEST_F(SleeperTest, SleepsForAnHourInNoTime) {
 // [/fixture]
 
 TEST_F(SleeperTest, ListsFibers) {
-  (void)Run([this] {
+  Run([this] {
     auto sleeper = *Spawn("sleeper", [] { (void)Sleep(absl::Seconds(1)); });
     Yield();
     EXPECT_EQ(ListFibers(*hub_).back(), "2 sleeper timer");
@@ -47,7 +47,7 @@ TEST_F(SleeperTest, ListsFibers) {
 }
 
 TEST_F(SleeperTest, FindsADeadlock) {
-  (void)Run([this] {
+  Run([this] {
     // [deadlock]
     Mutex a;
     Mutex b;
@@ -75,7 +75,7 @@ TEST(Transfer, HoldsInAnyOrderOfTheFibers) {
   for (uint64_t seed = 1; seed <= 100; ++seed) {
     auto hub = *Hub::Create({.shuffle_seed = seed});
     int balance = 0;
-    (void)hub->Run([&] {
+    RunOn(*hub, [&] {
       auto add = *Spawn("add", [&] { ++balance; });
       auto take = *Spawn("take", [&] { --balance; });
       (void)add.Join();

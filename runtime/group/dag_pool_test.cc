@@ -38,7 +38,7 @@ Keys InOrder(Pool::Each each) {
 class DagPoolTest : public HubTest {};
 
 TEST_F(DagPoolTest, RunsANodeWhenItsDependenciesAreDone) {
-  (void)Run([] {
+  Run([] {
     Pool pool({}, {{"ten", 10}});
     ASSERT_TRUE(pool.Spawn("c", {"a", "b", "ten"}, Sum(100)).ok());
     ASSERT_TRUE(pool.Spawn("a", {}, Sum(1, 2 * kSecond)).ok());
@@ -49,7 +49,7 @@ TEST_F(DagPoolTest, RunsANodeWhenItsDependenciesAreDone) {
 }
 
 TEST_F(DagPoolTest, AWaitingNodeHasNoFiber) {
-  (void)Run([this] {
+  Run([this] {
     Pool pool;
     ASSERT_TRUE(pool.Spawn("b", {"a"}, Sum(1)).ok());
     EXPECT_EQ(hub_->Stats().fibers_live, 1u);  // main
@@ -64,7 +64,7 @@ TEST_F(DagPoolTest, AWaitingNodeHasNoFiber) {
 }
 
 TEST_F(DagPoolTest, ItemsAreWhatIsSettledWithItsValueOrFailure) {
-  (void)Run([] {
+  Run([] {
     Pool pool({}, {{"ten", 10}});
     ASSERT_TRUE(pool.Spawn("lost", {}, Lost).ok());
     ASSERT_TRUE(pool.Spawn("waits", {"unknown"}, Sum(1)).ok());
@@ -80,7 +80,7 @@ TEST_F(DagPoolTest, ItemsAreWhatIsSettledWithItsValueOrFailure) {
 }
 
 TEST_F(DagPoolTest, AFailureFailsTheDependantsAndNamesTheChain) {
-  (void)Run([] {
+  Run([] {
     Pool pool;
     bool ran = false;
     ASSERT_TRUE(pool.Spawn("a", {}, Lost).ok());
@@ -99,7 +99,7 @@ TEST_F(DagPoolTest, AFailureFailsTheDependantsAndNamesTheChain) {
 }
 
 TEST_F(DagPoolTest, AnExceptionIsAFailure) {
-  (void)Run([] {
+  Run([] {
     Pool pool;
     ASSERT_TRUE(pool.Spawn("a", {},
                            [](auto&) -> absl::StatusOr<int> { throw std::runtime_error("broken"); })
@@ -112,7 +112,7 @@ TEST_F(DagPoolTest, AnExceptionIsAFailure) {
 }
 
 TEST_F(DagPoolTest, WaitEachGivesTheOrderOfCompletionAndItsFiltersPartOfIt) {
-  (void)Run([] {
+  Run([] {
     Pool pool({}, {{"at once", 0}});
     ASSERT_TRUE(pool.Spawn("slow", {}, Sum(1, 3 * kSecond)).ok());
     ASSERT_TRUE(pool.Spawn("quick", {}, Sum(1, kSecond)).ok());
@@ -126,7 +126,7 @@ TEST_F(DagPoolTest, WaitEachGivesTheOrderOfCompletionAndItsFiltersPartOfIt) {
 }
 
 TEST_F(DagPoolTest, WaitAllGivesAllValuesOrTheFirstFailureAtOnce) {
-  (void)Run([this] {
+  Run([this] {
     Pool pool;
     ASSERT_TRUE(pool.SpawnMany({{"a", {}}, {"b", {"a"}}, {"c", {"a", "b"}}},
                                [](const Pool::Inputs& inputs) { return inputs.size(); })
@@ -142,7 +142,7 @@ TEST_F(DagPoolTest, WaitAllGivesAllValuesOrTheFirstFailureAtOnce) {
 }
 
 TEST_F(DagPoolTest, RefusesDuplicatesAndCyclesAndAForeignPost) {
-  (void)Run([] {
+  Run([] {
     Pool pool;
     ASSERT_TRUE(pool.Spawn("a", {"b"}, Sum(1)).ok());
     EXPECT_TRUE(absl::IsAlreadyExists(pool.Spawn("a", {}, Sum(1))));
@@ -157,7 +157,7 @@ TEST_F(DagPoolTest, RefusesDuplicatesAndCyclesAndAForeignPost) {
 }
 
 TEST_F(DagPoolTest, APostedFailureFailsTheDependantsUntilReplaced) {
-  (void)Run([] {
+  Run([] {
     Pool pool;
     ASSERT_TRUE(pool.Post("a", absl::UnavailableError("down")).ok());
     ASSERT_TRUE(pool.Spawn("b", {"a"}, Sum(1)).ok());
@@ -170,7 +170,7 @@ TEST_F(DagPoolTest, APostedFailureFailsTheDependantsUntilReplaced) {
 }
 
 TEST_F(DagPoolTest, AKilledNodeIsCancelledAndMayBeSpawnedAnew) {
-  (void)Run([] {
+  Run([] {
     Pool pool;
     absl::Status seen;
     ASSERT_TRUE(pool.Spawn("b", {"a"}, Sum(1)).ok());
@@ -191,7 +191,7 @@ TEST_F(DagPoolTest, AKilledNodeIsCancelledAndMayBeSpawnedAnew) {
 }
 
 TEST_F(DagPoolTest, AKilledNodeThatIsReadyOrWaitsNeverRuns) {
-  (void)Run([] {
+  Run([] {
     Pool pool({.running_max = 1});
     ASSERT_TRUE(pool.Spawn("a", {}, Sum(1, kSecond)).ok());
     ASSERT_TRUE(pool.Spawn("ready", {}, Lost).ok());
@@ -205,7 +205,7 @@ TEST_F(DagPoolTest, AKilledNodeThatIsReadyOrWaitsNeverRuns) {
 }
 
 TEST_F(DagPoolTest, RunsNoMoreThanItsMaxAtOnceAndStartsInTheOrderOfReadiness) {
-  (void)Run([] {
+  Run([] {
     Pool pool({.running_max = 2});
     for (const char* key : {"d", "c", "b", "a"}) {
       ASSERT_TRUE(pool.Spawn(key, {}, Sum(1, kSecond)).ok());
@@ -217,7 +217,7 @@ TEST_F(DagPoolTest, RunsNoMoreThanItsMaxAtOnceAndStartsInTheOrderOfReadiness) {
 }
 
 TEST_F(DagPoolTest, ATimeoutOfTheWaiterLosesNothing) {
-  (void)Run([] {
+  Run([] {
     Pool pool;
     bool waited = true;
     Pool::Each each = *pool.WaitEach({"a"});
@@ -235,7 +235,7 @@ TEST_F(DagPoolTest, ATimeoutOfTheWaiterLosesNothing) {
 }
 
 TEST_F(DagPoolTest, DroppingThePoolCancelsWhatRunsAndWakesWhoWaits) {
-  (void)Run([] {
+  Run([] {
     auto pool = std::make_unique<Pool>();
     absl::Status ran;
     ASSERT_TRUE(
@@ -254,7 +254,7 @@ TEST_F(DagPoolTest, DroppingThePoolCancelsWhatRunsAndWakesWhoWaits) {
 }
 
 TEST_F(DagPoolTest, CloseWaitsForTheBodiesAlsoInACancelledFiber) {
-  (void)Run([] {
+  Run([] {
     Pool pool;
     bool ended = false;
     ASSERT_TRUE(pool.Spawn("a", {},
@@ -282,7 +282,7 @@ class CrampedDagPoolTest : public HubTest {
 };
 
 TEST_F(CrampedDagPoolTest, WithoutRoomOnTheHubANodeWaitsForTheEndOfAnotherOrFails) {
-  (void)Run([] {
+  Run([] {
     Pool pool;
     ASSERT_TRUE(pool.Spawn("a", {}, Sum(1, kSecond)).ok());
     ASSERT_TRUE(pool.Spawn("b", {}, Sum(2)).ok());

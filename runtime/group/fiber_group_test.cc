@@ -13,7 +13,7 @@ using FiberGroupDeathTest = HubTest;
 using OnFailure = FiberGroup::OnFailure;
 
 TEST_F(FiberGroupTest, JoinWaitsForAllChildrenAndTheirChildren) {
-  (void)Run([] {
+  Run([] {
     int ended = 0;
     FiberGroup group;
     (void)group.Spawn("parent", [&] {
@@ -31,7 +31,7 @@ TEST_F(FiberGroupTest, JoinWaitsForAllChildrenAndTheirChildren) {
 }
 
 TEST_F(FiberGroupTest, JoinReturnsTheFirstFailureInTimeAndLetsTheRestRun) {
-  (void)Run([] {
+  Run([] {
     FiberGroup group;
     bool rest_ran = false;
     (void)group.Spawn("later", [] {
@@ -49,7 +49,7 @@ TEST_F(FiberGroupTest, JoinReturnsTheFirstFailureInTimeAndLetsTheRestRun) {
 }
 
 TEST_F(FiberGroupTest, TheFirstFailureCancelsTheRestIfAsked) {
-  (void)Run([this] {
+  Run([this] {
     const MonotonicNanos start = hub_->now();
     FiberGroup group(OnFailure::kCancelRest);
     bool cancelled = false;
@@ -63,7 +63,7 @@ TEST_F(FiberGroupTest, TheFirstFailureCancelsTheRestIfAsked) {
 }
 
 TEST_F(FiberGroupTest, AnExceptionIsAFailureAndDelivered) {
-  (void)Run([] {
+  Run([] {
     FiberGroup group(OnFailure::kCancelRest);
     (void)group.Spawn("rest", [] { (void)Sleep(absl::Hours(1)); });
     (void)group.Spawn("throwing", [] { throw std::runtime_error("broken"); });
@@ -76,7 +76,7 @@ TEST_F(FiberGroupTest, AnExceptionIsAFailureAndDelivered) {
 }
 
 TEST_F(FiberGroupTest, ACancelledScopeCancelsItsChildrenAndStillWaitsForThem) {
-  (void)Run([] {
+  Run([] {
     bool child_ended = false;
     bool ended_before_scope = false;
     auto scope = *Spawn("scope", [&]() -> absl::Status {
@@ -98,7 +98,7 @@ TEST_F(FiberGroupTest, ACancelledScopeCancelsItsChildrenAndStillWaitsForThem) {
 }
 
 TEST_F(FiberGroupTest, ATimedOutJoinCancelsAndWaitsToo) {
-  (void)Run([] {
+  Run([] {
     FiberGroup group;
     bool child_ended = false;
     (void)group.Spawn("child", [&] {
@@ -113,7 +113,7 @@ TEST_F(FiberGroupTest, ATimedOutJoinCancelsAndWaitsToo) {
 }
 
 TEST_F(FiberGroupTest, CancelReachesChildrenThatHaveNotStarted) {
-  (void)Run([] {
+  Run([] {
     FiberGroup group;
     bool ran = false;
     (void)group.Spawn("child", [&] { ran = true; });
@@ -124,7 +124,7 @@ TEST_F(FiberGroupTest, CancelReachesChildrenThatHaveNotStarted) {
 }
 
 TEST_F(FiberGroupTest, AChildCantJoinItsGroup) {
-  (void)Run([] {
+  Run([] {
     FiberGroup group;
     (void)group.Spawn("child", [&] { EXPECT_TRUE(absl::IsFailedPrecondition(group.Join())); });
     EXPECT_TRUE(group.Join().ok());
@@ -132,7 +132,7 @@ TEST_F(FiberGroupTest, AChildCantJoinItsGroup) {
 }
 
 TEST_F(FiberGroupTest, RunJoinsAlsoWhenTheScopeThrows) {
-  (void)Run([] {
+  Run([] {
     bool child_ended = false;
     EXPECT_THROW((void)FiberGroup::Run(OnFailure::kCancelRest,
                                        [&](FiberGroup& group) -> absl::Status {
@@ -149,7 +149,7 @@ TEST_F(FiberGroupTest, RunJoinsAlsoWhenTheScopeThrows) {
 }
 
 TEST_F(FiberGroupDeathTest, DyingWithChildrenIsAProgrammingError) {
-  EXPECT_DEATH((void)Run([] {
+  EXPECT_DEATH(Run([] {
                  FiberGroup group;
                  (void)group.Spawn("child", [] {});
                }),

@@ -38,7 +38,7 @@ struct Naturals {
 };
 
 TEST_F(FiberMapTest, DeliversInOrderThoughLaterItemsEndFirst) {
-  (void)Run([] {
+  Run([] {
     FiberPool pool(3);
     const std::vector<int> items{5, 4, 3, 2, 1};
     auto map = Imap(pool, items, [](int item) {
@@ -50,7 +50,7 @@ TEST_F(FiberMapTest, DeliversInOrderThoughLaterItemsEndFirst) {
 }
 
 TEST_F(FiberMapTest, AFailingItemStandsAtItsPlaceAndTheRestStillCome) {
-  (void)Run([] {
+  Run([] {
     FiberPool pool(2);
     const std::vector<int> items{0, 1, 2, 3};
     auto map = Imap(pool, items, [](int item) -> absl::StatusOr<int> {
@@ -64,7 +64,7 @@ TEST_F(FiberMapTest, AFailingItemStandsAtItsPlaceAndTheRestStillCome) {
 }
 
 TEST_F(FiberMapTest, TakesNoMoreOfAnEndlessSourceThanThePoolsSizeAhead) {
-  (void)Run([] {
+  Run([] {
     int taken = 0;
     FiberPool pool(4);
     int running = 0;
@@ -87,7 +87,7 @@ TEST_F(FiberMapTest, TakesNoMoreOfAnEndlessSourceThanThePoolsSizeAhead) {
 }
 
 TEST_F(FiberMapTest, StarmapPassesThePartsOfEachItem) {
-  (void)Run([] {
+  Run([] {
     FiberPool pool(2);
     std::vector<std::tuple<int, int>> items{{1, 2}, {3, 4}};
     auto map = Starmap(pool, items, [](int a, int b) { return a * 10 + b; });
@@ -96,7 +96,7 @@ TEST_F(FiberMapTest, StarmapPassesThePartsOfEachItem) {
 }
 
 TEST_F(FiberMapTest, ItsItemsAreMembersOfThePoolThatWaitAllWaitsFor) {
-  (void)Run([this] {
+  Run([this] {
     FiberPool pool(3);
     const std::vector<int> items{5, 4, 3};
     auto map = Imap(pool, items, [](int item) {
@@ -116,7 +116,7 @@ TEST_F(FiberMapTest, ItsItemsAreMembersOfThePoolThatWaitAllWaitsFor) {
 }
 
 TEST_F(FiberMapTest, OfNothingItEndsAtOnceAndStaysAtTheEnd) {
-  (void)Run([] {
+  Run([] {
     FiberPool pool(2);
     const std::vector<int> none;
     auto map = Imap(pool, none, [](int item) { return item; });
@@ -126,7 +126,7 @@ TEST_F(FiberMapTest, OfNothingItEndsAtOnceAndStaysAtTheEnd) {
 }
 
 TEST_F(FiberMapTest, ATimeoutOfTheCallersLosesNoItem) {
-  (void)Run([] {
+  Run([] {
     FiberPool pool(2);
     const std::vector<int> items{1, 2, 3};
     auto map = Imap(pool, items, [](int item) {
@@ -142,7 +142,7 @@ TEST_F(FiberMapTest, ATimeoutOfTheCallersLosesNoItem) {
 }
 
 TEST_F(FiberMapTest, WhileOthersFillThePoolItWaitsForAPlaceAndLosesNoItem) {
-  (void)Run([] {
+  Run([] {
     FiberPool pool(1);
     (void)pool.Spawn({}, [] { (void)Sleep(absl::Seconds(10)); });
     const std::vector<int> items{1, 2};
@@ -156,7 +156,7 @@ TEST_F(FiberMapTest, WhileOthersFillThePoolItWaitsForAPlaceAndLosesNoItem) {
 }
 
 TEST_F(FiberMapTest, AMemberOfAFullPoolRunsItemsItselfFailuresIncluded) {
-  (void)Run([] {
+  Run([] {
     FiberPool pool(1);
     std::vector<int> results;
     (void)pool.Spawn({}, [&] {
@@ -173,7 +173,7 @@ TEST_F(FiberMapTest, AMemberOfAFullPoolRunsItemsItselfFailuresIncluded) {
 }
 
 TEST_F(FiberMapTest, DroppingItCancelsWhatStillRuns) {
-  (void)Run([] {
+  Run([] {
     FiberPool pool(2);
     int cancelled = 0;
     {

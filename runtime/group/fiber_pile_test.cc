@@ -16,7 +16,7 @@ absl::StatusOr<int> Fails() {
 }
 
 TEST_F(FiberPileTest, YieldsResultsInSpawnOrderWithFailuresAtTheirPlace) {
-  (void)Run([] {
+  Run([] {
     FiberPool pool(10);
     FiberPile<int> pile(pool);
     for (int i = 0; i < 4; ++i) {
@@ -37,7 +37,7 @@ TEST_F(FiberPileTest, YieldsResultsInSpawnOrderWithFailuresAtTheirPlace) {
 }
 
 TEST_F(FiberPileTest, DroppingItCancelsWhatStillRuns) {
-  (void)Run([] {
+  Run([] {
     FiberPool pool(10);
     {
       FiberPile<int> pile(pool);
@@ -52,7 +52,7 @@ TEST_F(FiberPileTest, DroppingItCancelsWhatStillRuns) {
 }
 
 TEST_F(FiberPileTest, DroppingItCancelsWhatHasNotStarted) {
-  (void)Run([] {
+  Run([] {
     FiberPool pool(10);
     bool ran = false;
     {
@@ -68,7 +68,7 @@ TEST_F(FiberPileTest, DroppingItCancelsWhatHasNotStarted) {
 }
 
 TEST_F(FiberPileTest, AnExceptionStandsAtItsPlaceWithItsTextWhoeverRunsTheBody) {
-  (void)Run([] {
+  Run([] {
     FiberPool pool(1);
     (void)pool.Spawn({}, [&] {  // a member of a full pool runs bodies itself
       FiberPile<int> pile(pool);
@@ -84,7 +84,7 @@ TEST_F(FiberPileTest, AnExceptionStandsAtItsPlaceWithItsTextWhoeverRunsTheBody) 
 }
 
 TEST_F(FiberPileTest, ATimeoutOfTheTakersLosesNoResult) {
-  (void)Run([] {
+  Run([] {
     FiberPool pool(2);
     FiberPile<int> pile(pool);
     (void)pile.Spawn({}, [] {
@@ -103,7 +103,7 @@ TEST_F(FiberPileTest, ATimeoutOfTheTakersLosesNoResult) {
 }
 
 TEST_F(FiberPileTest, SeveralShareOnePoolAndAnotherFiberMayTake) {
-  (void)Run([] {
+  Run([] {
     FiberPool pool(2);
     FiberPile<int> ones(pool);
     FiberPile<int> twos(pool);

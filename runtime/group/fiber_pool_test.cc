@@ -15,7 +15,7 @@ namespace {
 using FiberPoolTest = HubTest;
 
 TEST_F(FiberPoolTest, RunsAtMostItsSizeAtOnce) {
-  (void)Run([] {
+  Run([] {
     FiberPool pool(2);
     int running = 0;
     int most = 0;
@@ -35,7 +35,7 @@ TEST_F(FiberPoolTest, RunsAtMostItsSizeAtOnce) {
 }
 
 TEST_F(FiberPoolTest, AMemberOfAFullPoolRunsTheBodyItself) {
-  (void)Run([] {
+  Run([] {
     FiberPool pool(1);
     bool inner = false;
     (void)pool.Spawn({}, [&] { (void)pool.Spawn({}, [&] { inner = true; }); });
@@ -45,7 +45,7 @@ TEST_F(FiberPoolTest, AMemberOfAFullPoolRunsTheBodyItself) {
 }
 
 TEST_F(FiberPoolTest, GrowingLetsWaitersInAtOnce) {
-  (void)Run([] {
+  Run([] {
     FiberPool pool(0);
     bool ran = false;
     auto spawner = *Spawn("spawner", [&] { (void)pool.Spawn({}, [&] { ran = true; }); });
@@ -59,7 +59,7 @@ TEST_F(FiberPoolTest, GrowingLetsWaitersInAtOnce) {
 }
 
 TEST_F(FiberPoolTest, CancelAllReachesMembersThatHaveNotStarted) {
-  (void)Run([] {
+  Run([] {
     FiberPool pool(2);
     bool ran = false;
     (void)pool.Spawn({}, [&ran] { ran = true; });
@@ -70,7 +70,7 @@ TEST_F(FiberPoolTest, CancelAllReachesMembersThatHaveNotStarted) {
 }
 
 TEST_F(FiberPoolTest, CountsItsMembersItsPlacesAndThoseThatWaitForOne) {
-  (void)Run([] {
+  Run([] {
     FiberPool pool(2);
     Event gate;
     for (int i = 0; i < 2; ++i) (void)pool.Spawn({}, [&] { (void)gate.Wait(); });
@@ -88,7 +88,7 @@ TEST_F(FiberPoolTest, CountsItsMembersItsPlacesAndThoseThatWaitForOne) {
 }
 
 TEST_F(FiberPoolTest, ShrinkingLetsMembersFinishAndFreeIsNegativeMeanwhile) {
-  (void)Run([] {
+  Run([] {
     FiberPool pool(3);
     Event gate;
     for (int i = 0; i < 3; ++i) (void)pool.Spawn({}, [&] { EXPECT_TRUE(gate.Wait().ok()); });
@@ -103,7 +103,7 @@ TEST_F(FiberPoolTest, ShrinkingLetsMembersFinishAndFreeIsNegativeMeanwhile) {
 }
 
 TEST_F(FiberPoolTest, AMemberCantWaitForItsOwnPool) {
-  (void)Run([] {
+  Run([] {
     FiberPool pool(2);
     (void)pool.Spawn({}, [&] { EXPECT_TRUE(absl::IsFailedPrecondition(pool.WaitAll())); });
     EXPECT_TRUE(pool.WaitAll().ok());
@@ -111,7 +111,7 @@ TEST_F(FiberPoolTest, AMemberCantWaitForItsOwnPool) {
 }
 
 TEST_F(FiberPoolTest, WaitAllWaitsForThoseThatStillWaitForAPlace) {
-  (void)Run([] {
+  Run([] {
     FiberPool pool(1);
     Event gate;
     int ended = 0;
@@ -133,7 +133,7 @@ TEST_F(FiberPoolTest, WaitAllWaitsForThoseThatStillWaitForAPlace) {
 }
 
 TEST_F(FiberPoolTest, ASpawnThatIsCancelledWhileItWaitsLeavesThePoolEmpty) {
-  (void)Run([] {
+  Run([] {
     FiberPool pool(0);
     auto spawner = *Spawn("spawner", [&] {
       EXPECT_TRUE(absl::IsCancelled(pool.Spawn({}, [] { ADD_FAILURE(); }).status()));
@@ -146,7 +146,7 @@ TEST_F(FiberPoolTest, ASpawnThatIsCancelledWhileItWaitsLeavesThePoolEmpty) {
 }
 
 TEST_F(FiberPoolTest, AnExceptionEndsItsMemberOnlyAndIsCounted) {
-  (void)Run([this] {
+  Run([this] {
     FiberPool pool(1);
     (void)pool.Spawn({}, [] { throw std::runtime_error("a member"); });
     bool ran = false;
@@ -158,7 +158,7 @@ TEST_F(FiberPoolTest, AnExceptionEndsItsMemberOnlyAndIsCounted) {
 }
 
 TEST_F(FiberPoolTest, AnExceptionOfABodyRunByItsCallerIsThrownThere) {
-  (void)Run([] {
+  Run([] {
     FiberPool pool(1);
     (void)pool.Spawn({}, [&] {
       EXPECT_THROW((void)pool.Spawn({}, [] { throw std::runtime_error("inside"); }),
@@ -174,7 +174,7 @@ class CrampedFiberPoolTest : public HubTest {
 };
 
 TEST_F(CrampedFiberPoolTest, ASpawnThatFailsTakesNoPlace) {
-  (void)Run([] {
+  Run([] {
     FiberPool pool(5);
     EXPECT_TRUE(pool.Spawn({}, [] {}).ok());
     EXPECT_TRUE(absl::IsResourceExhausted(pool.Spawn({}, [] { ADD_FAILURE(); }).status()));

@@ -30,7 +30,7 @@ class ResourcePoolTest : public HubTest {
 };
 
 TEST_F(ResourcePoolTest, LendsAtMostItsMaxAndServesWaitersInOrder) {
-  (void)Run([this] {
+  Run([this] {
     Pool pool(Numbers());
     std::vector<int> order;
     int lent_most = 0;
@@ -52,7 +52,7 @@ TEST_F(ResourcePoolTest, LendsAtMostItsMaxAndServesWaitersInOrder) {
 }
 
 TEST_F(ResourcePoolTest, LifoLendsTheOneUsedLastAndFifoTheOneUnusedLongest) {
-  (void)Run([this] {
+  Run([this] {
     for (auto [order, expected] : {std::pair(Pool::Order::kLifo, 2), {Pool::Order::kFifo, 1}}) {
       made_ = 0;
       Pool::Options options = Numbers();
@@ -65,7 +65,7 @@ TEST_F(ResourcePoolTest, LifoLendsTheOneUsedLastAndFifoTheOneUnusedLongest) {
 }
 
 TEST_F(ResourcePoolTest, AFailureToMakeOneCostsNoPlace) {
-  (void)Run([] {
+  Run([] {
     Pool::Options options;
     options.max = 1;
     int calls = 0;
@@ -83,7 +83,7 @@ TEST_F(ResourcePoolTest, AFailureToMakeOneCostsNoPlace) {
 }
 
 TEST_F(ResourcePoolTest, ATimeoutWhileOneIsMadeOrWaitedForCostsNoPlace) {
-  (void)Run([this] {
+  Run([this] {
     Pool::Options options = Numbers();
     options.max = 1;
     absl::Duration takes = absl::Seconds(5);
@@ -109,7 +109,7 @@ TEST_F(ResourcePoolTest, ATimeoutWhileOneIsMadeOrWaitedForCostsNoPlace) {
 }
 
 TEST_F(ResourcePoolTest, IdleAndAgeLimitsHoldAtTheirBoundAndMinIsSparedOfTheFirst) {
-  (void)Run([this] {
+  Run([this] {
     Pool::Options options = Numbers();
     options.min = 1;
     options.idle_max = absl::Seconds(10);
@@ -128,7 +128,7 @@ TEST_F(ResourcePoolTest, IdleAndAgeLimitsHoldAtTheirBoundAndMinIsSparedOfTheFirs
 }
 
 TEST_F(ResourcePoolTest, TheHealthCheckSortsOutSickOnes) {
-  (void)Run([this] {
+  Run([this] {
     Pool::Options options = Numbers();
     options.healthy = [](int& number) { return number != 2; };
     Pool pool(std::move(options));
@@ -139,7 +139,7 @@ TEST_F(ResourcePoolTest, TheHealthCheckSortsOutSickOnes) {
 }
 
 TEST_F(ResourcePoolTest, AnInterruptedHealthCheckSparesTheOtherResources) {
-  (void)Run([this] {
+  Run([this] {
     Pool::Options options = Numbers();
     options.healthy = [](int&) { return Sleep(absl::Seconds(5)).ok(); };
     Pool pool(std::move(options));
@@ -152,7 +152,7 @@ TEST_F(ResourcePoolTest, AnInterruptedHealthCheckSparesTheOtherResources) {
 }
 
 TEST_F(ResourcePoolTest, ShrinkingDropsIdleOnesAndThenThosePutBack) {
-  (void)Run([this] {
+  Run([this] {
     Pool::Options options = Numbers();
     options.max = 3;
     Pool pool(std::move(options));
@@ -170,7 +170,7 @@ TEST_F(ResourcePoolTest, ShrinkingDropsIdleOnesAndThenThosePutBack) {
 }
 
 TEST_F(ResourcePoolTest, ADroppedResourceMakesRoomForANewOne) {
-  (void)Run([this] {
+  Run([this] {
     Pool::Options options = Numbers();
     options.max = 1;
     Pool pool(std::move(options));
@@ -184,7 +184,7 @@ TEST_F(ResourcePoolTest, ADroppedResourceMakesRoomForANewOne) {
 }
 
 TEST_F(ResourcePoolTest, FillMakesTheMinimum) {
-  (void)Run([this] {
+  Run([this] {
     Pool::Options options = Numbers();
     options.min = 2;
     Pool pool(std::move(options));
@@ -194,7 +194,7 @@ TEST_F(ResourcePoolTest, FillMakesTheMinimum) {
 }
 
 TEST_F(ResourcePoolTest, IsCleanedWhenItIsPutBackAndDroppedIfThatFails) {
-  (void)Run([this] {
+  Run([this] {
     int cleaned = 0;
     bool clean = true;
     Pool::Options options = Numbers();
@@ -217,7 +217,7 @@ TEST_F(ResourcePoolTest, IsCleanedWhenItIsPutBackAndDroppedIfThatFails) {
 }
 
 TEST_F(ResourcePoolTest, WhatNobodyCleanedIsNotLentAgain) {
-  (void)Run([this] {
+  Run([this] {
     Pool::Options options = Numbers();
     options.clean = [](int&) -> bool { throw std::runtime_error("the connection is gone"); };
     Pool pool(std::move(options));

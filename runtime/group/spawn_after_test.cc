@@ -8,7 +8,7 @@ namespace {
 using SpawnAfterTest = HubTest;
 
 TEST_F(SpawnAfterTest, StartsAfterTheDelayAndNotBefore) {
-  (void)Run([this] {
+  Run([this] {
     const MonotonicNanos called = hub_->now();
     MonotonicNanos started = 0;
     auto delayed = *SpawnAfter(absl::Seconds(3), {}, [&] {
@@ -22,7 +22,7 @@ TEST_F(SpawnAfterTest, StartsAfterTheDelayAndNotBefore) {
 }
 
 TEST_F(SpawnAfterTest, CancelledBeforeItsStartTheBodyNeverRuns) {
-  (void)Run([] {
+  Run([] {
     bool ran = false;
     auto delayed = *SpawnAfter(absl::Seconds(3), {}, [&] {
       ran = true;
@@ -36,7 +36,7 @@ TEST_F(SpawnAfterTest, CancelledBeforeItsStartTheBodyNeverRuns) {
 }
 
 TEST_F(SpawnAfterTest, CancelledInTheTurnOfItsStartTheBodyNeverRuns) {
-  (void)Run([] {
+  Run([] {
     bool ran = false;
     std::vector<DelayedFiber> delayed;
     // Armed first, it wakes first; by then the other one's alarm has rung as well.
@@ -55,7 +55,7 @@ TEST_F(SpawnAfterTest, CancelledInTheTurnOfItsStartTheBodyNeverRuns) {
 }
 
 TEST_F(SpawnAfterTest, CancelBeforeStartLeavesAStartedBodyAlone) {
-  (void)Run([] {
+  Run([] {
     auto delayed = *SpawnAfter(absl::ZeroDuration(), {}, [] { return Sleep(absl::Seconds(1)); });
     Yield();
     EXPECT_TRUE(delayed.started());
@@ -65,7 +65,7 @@ TEST_F(SpawnAfterTest, CancelBeforeStartLeavesAStartedBodyAlone) {
 }
 
 TEST_F(SpawnAfterTest, TheLocalFormDoesNotOutliveItsSpawner) {
-  (void)Run([this] {
+  Run([this] {
     bool ran = false;
     auto spawner = *Spawn("spawner", [&] {
       auto delayed = SpawnAfterLocal(absl::Seconds(3), {}, [&] {
@@ -83,7 +83,7 @@ TEST_F(SpawnAfterTest, TheLocalFormDoesNotOutliveItsSpawner) {
 }
 
 TEST_F(SpawnAfterTest, TheLocalFormRunsWhileItsScopeLasts) {
-  (void)Run([] {
+  Run([] {
     auto delayed = *SpawnAfterLocal(absl::Seconds(1), {}, [] { return absl::OkStatus(); });
     EXPECT_TRUE(delayed->Join().ok());
   });

@@ -13,7 +13,7 @@ namespace {
 using SpawnValueTest = HubTest;
 
 TEST_F(SpawnValueTest, ManyJoinAlsoAfterTheEnd) {
-  (void)Run([] {
+  Run([] {
     auto handle = *SpawnValue("value", [] {
       (void)Sleep(absl::Seconds(1));
       return std::string("the value");
@@ -31,7 +31,7 @@ TEST_F(SpawnValueTest, ManyJoinAlsoAfterTheEnd) {
 }
 
 TEST_F(SpawnValueTest, TheBodysFailureIsTheResult) {
-  (void)Run([] {
+  Run([] {
     auto handle = *SpawnValue(
         "value", []() -> absl::StatusOr<int> { return absl::NotFoundError("nothing"); });
     EXPECT_EQ(handle.Join().status(), absl::NotFoundError("nothing"));
@@ -39,7 +39,7 @@ TEST_F(SpawnValueTest, TheBodysFailureIsTheResult) {
 }
 
 TEST_F(SpawnValueTest, AnExceptionIsDeliveredToTheJoiner) {
-  (void)Run([] {
+  Run([] {
     auto handle = *SpawnValue("value", []() -> int { throw std::runtime_error("broken"); });
     EXPECT_EQ(handle.Join().status().code(), absl::StatusCode::kUnknown);
     EXPECT_THROW((void)handle.JoinOrThrow(), std::runtime_error);
@@ -48,7 +48,7 @@ TEST_F(SpawnValueTest, AnExceptionIsDeliveredToTheJoiner) {
 }
 
 TEST_F(SpawnValueTest, CancelledBeforeItsStartItNeverRuns) {
-  (void)Run([] {
+  Run([] {
     bool ran = false;
     auto handle = *SpawnValue("value", [&] { return ran = true; });
     handle.Cancel();
@@ -58,7 +58,7 @@ TEST_F(SpawnValueTest, CancelledBeforeItsStartItNeverRuns) {
 }
 
 TEST_F(SpawnValueTest, AJoinersTimeoutLeavesItRunning) {
-  (void)Run([] {
+  Run([] {
     auto handle = *SpawnValue("value", [] {
       (void)Sleep(absl::Seconds(2));
       return 7;
@@ -73,7 +73,7 @@ TEST_F(SpawnValueTest, AJoinersTimeoutLeavesItRunning) {
 }
 
 TEST_F(SpawnValueTest, TakeMovesTheValueOutOnce) {
-  (void)Run([] {
+  Run([] {
     auto handle = *SpawnValue("value", [] { return std::make_unique<int>(5); });
     EXPECT_EQ(**handle.Take(), 5);
     EXPECT_TRUE(absl::IsFailedPrecondition(handle.Take().status()));

@@ -14,7 +14,7 @@ using FiberLocalTest = HubTest;
 
 TEST_F(FiberLocalTest, EachFiberHasItsOwnValue) {
   FiberLocal<int> local([] { return 7; });
-  (void)Run([&] {
+  Run([&] {
     local.Set(1);
     auto child = *Spawn("child", [&] {
       EXPECT_EQ(local.Find(), nullptr);
@@ -32,7 +32,7 @@ TEST_F(FiberLocalTest, EachFiberHasItsOwnValue) {
 TEST_F(FiberLocalTest, AnInheritedValueIsACopyAsOfTheSpawn) {
   FiberLocal<std::string, Inheritance::kCopied> inherited;
   FiberLocal<std::string> own;
-  (void)Run([&] {
+  Run([&] {
     inherited.Set("at the spawn");
     own.Set("mine");
     auto child = *Spawn("child", [&] {
@@ -58,7 +58,7 @@ TEST_F(FiberLocalTest, ValuesDieWithTheirFiberAfterItsClosureTheLastMadeFirst) {
   };
   FiberLocal<std::unique_ptr<Noting>> first;
   FiberLocal<std::unique_ptr<Noting>> second;
-  (void)Run([&] {
+  Run([&] {
     auto closure = std::make_unique<Noting>(&ends, "closure");
     auto child = *Spawn("child", [&, closure = std::move(closure)] {
       first.Get() = std::make_unique<Noting>(&ends, "first");
@@ -72,7 +72,7 @@ TEST_F(FiberLocalTest, ValuesDieWithTheirFiberAfterItsClosureTheLastMadeFirst) {
 TEST_F(FiberLocalTest, InheritedValuesOfAFiberThatNeverStartsDieToo) {
   FiberLocal<std::shared_ptr<int>, Inheritance::kCopied> local;
   auto value = std::make_shared<int>(1);
-  (void)Run([&] {
+  Run([&] {
     local.Set(value);
     auto child = *Spawn("child", [] {});
     EXPECT_EQ(value.use_count(), 3);
@@ -96,7 +96,7 @@ TEST_F(FiberLocalTest, ADestructorMayUseAnotherOne) {
     }
   };
   FiberLocal<std::unique_ptr<Using>> local;
-  (void)Run([&] {
+  Run([&] {
     local.Set(std::make_unique<Using>());
     local.Get()->other = &other;
     local.Get()->seen = &seen;
@@ -105,7 +105,7 @@ TEST_F(FiberLocalTest, ADestructorMayUseAnotherOne) {
 }
 
 TEST_F(FiberLocalTest, ValuesOfOneThatDiedAreNobodyElses) {
-  (void)Run([] {
+  Run([] {
     auto old = std::make_unique<FiberLocal<std::string>>();
     old->Set("old");
     old = nullptr;

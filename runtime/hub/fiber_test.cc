@@ -20,17 +20,17 @@ using FiberTest = HubTest;
 
 TEST_F(FiberTest, RunsNoEarlierThanTheSpawnerParks) {
   std::vector<int> order;
-  ASSERT_TRUE(Run([&] {
-                auto child = *Spawn("child", [&] { order.push_back(2); });
-                order.push_back(1);
-                EXPECT_TRUE(child.Join().ok());
-                order.push_back(3);
-              }).ok());
+  Run([&] {
+    auto child = *Spawn("child", [&] { order.push_back(2); });
+    order.push_back(1);
+    EXPECT_TRUE(child.Join().ok());
+    order.push_back(3);
+  });
   EXPECT_EQ(order, (std::vector<int>{1, 2, 3}));
 }
 
 TEST_F(FiberTest, JoinDeliversTheStatusToManyAndAgain) {
-  (void)Run([] {
+  Run([] {
     auto child = *Spawn("child", [] { return absl::NotFoundError("nothing here"); });
     auto other =
         *Spawn("other", [child]() mutable { EXPECT_TRUE(absl::IsNotFound(child.Join())); });
@@ -41,7 +41,7 @@ TEST_F(FiberTest, JoinDeliversTheStatusToManyAndAgain) {
 }
 
 TEST_F(FiberTest, JoinDeliversAnExceptionAsStatusOrAsThrown) {
-  (void)Run([] {
+  Run([] {
     auto child = *Spawn("thrower", []() -> absl::Status { throw std::runtime_error("oops"); });
     const absl::Status status = child.Join();
     EXPECT_EQ(status.code(), absl::StatusCode::kUnknown);
@@ -52,7 +52,7 @@ TEST_F(FiberTest, JoinDeliversAnExceptionAsStatusOrAsThrown) {
 
 TEST_F(FiberTest, CountsAnExceptionNobodyJoined) {
   testing::internal::CaptureStderr();
-  (void)Run([] {
+  Run([] {
     (void)Spawn("lonely", []() -> absl::Status { throw std::runtime_error("unheard"); });
     (void)Spawn("odd", []() -> absl::Status { throw 1; });
     Yield();
@@ -66,7 +66,7 @@ TEST_F(FiberTest, CountsAnExceptionNobodyJoined) {
 
 TEST_F(FiberTest, CancelledBeforeItsStartNeverRuns) {
   bool ran = false;
-  (void)Run([&] {
+  Run([&] {
     auto child = *Spawn("child", [&] { ran = true; });
     child.Cancel();
     EXPECT_TRUE(absl::IsCancelled(child.Join()));
@@ -75,7 +75,7 @@ TEST_F(FiberTest, CancelledBeforeItsStartNeverRuns) {
 }
 
 TEST_F(FiberTest, CancelEndsThisAndEveryLaterPark) {
-  (void)Run([] {
+  Run([] {
     auto child = *Spawn("child", []() -> absl::Status {
       EXPECT_TRUE(absl::IsCancelled(Sleep(absl::Hours(1))));
       EXPECT_TRUE(absl::IsCancelled(Sleep(absl::Hours(1))));
@@ -89,7 +89,7 @@ TEST_F(FiberTest, CancelEndsThisAndEveryLaterPark) {
 
 TEST_F(FiberTest, TheCancelledOneRunsBeforeACancellerThatYields) {
   std::vector<std::string> order;
-  (void)Run([&] {
+  Run([&] {
     auto child = *Spawn("child", [&] {
       EXPECT_TRUE(absl::IsCancelled(Sleep(absl::Hours(1))));
       order.push_back("cancelled");
@@ -104,7 +104,7 @@ TEST_F(FiberTest, TheCancelledOneRunsBeforeACancellerThatYields) {
 }
 
 TEST_F(FiberTest, AFiberMayCancelItselfAndHearsOfItAtItsNextPark) {
-  (void)Run([] {
+  Run([] {
     auto child = *Spawn("child", []() -> absl::Status {
       Hub::Current()->running()->Cancel();
       return Sleep(absl::Hours(1));
@@ -114,7 +114,7 @@ TEST_F(FiberTest, AFiberMayCancelItselfAndHearsOfItAtItsNextPark) {
 }
 
 TEST_F(FiberTest, CancellingOneThatHasEndedChangesNothing) {
-  (void)Run([] {
+  Run([] {
     auto child = *Spawn("child", [] {});
     EXPECT_TRUE(child.Join().ok());
     child.Cancel();
@@ -124,7 +124,7 @@ TEST_F(FiberTest, CancellingOneThatHasEndedChangesNothing) {
 }
 
 TEST_F(FiberTest, AFiberThatOnlySleepsZeroHearsOfItsCancellation) {
-  (void)Run([] {
+  Run([] {
     auto child = *Spawn("child", []() -> absl::Status {
       absl::Status status;
       while (status.ok()) status = Sleep(absl::ZeroDuration());
@@ -138,7 +138,7 @@ TEST_F(FiberTest, AFiberThatOnlySleepsZeroHearsOfItsCancellation) {
 
 TEST_F(FiberTest, FibersLeftBehindByMainAreCancelled) {
   absl::Status left;
-  (void)Run([&] {
+  Run([&] {
     (void)Spawn("left", [&] { left = Sleep(absl::Hours(1)); });
     Yield();
   });
@@ -146,7 +146,7 @@ TEST_F(FiberTest, FibersLeftBehindByMainAreCancelled) {
 }
 
 TEST_F(FiberTest, ParkingInACatchBlockDiesNamingTheFiber) {
-  EXPECT_DEATH((void)Run([] {
+  EXPECT_DEATH(Run([] {
                  auto child = *Spawn("catcher", [] {
                    try {
                      throw std::runtime_error("inner");
@@ -160,7 +160,7 @@ TEST_F(FiberTest, ParkingInACatchBlockDiesNamingTheFiber) {
 }
 
 TEST_F(FiberTest, ExceptionsOfTwoFibersDoNotMix) {
-  (void)Run([] {
+  Run([] {
     const auto body = [](const std::string& text) {
       for (int i = 0; i < 10; ++i) {
         try {
@@ -180,7 +180,7 @@ TEST_F(FiberTest, ExceptionsOfTwoFibersDoNotMix) {
 }
 
 TEST_F(FiberTest, ChildrenInheritTheLabelAndOutliveItsOwner) {
-  (void)Run([] {
+  Run([] {
     FiberHandle child;
     auto label = std::make_shared<const FiberLabel>(FiberLabel{"acme", "tasks/1"});
     auto parent = *Spawn({.name = "parent", .label = std::move(label)}, [&child] {
@@ -199,7 +199,7 @@ class SmallHubTest : public HubTest {
 };
 
 TEST_F(SmallHubTest, SpawnFailsAtTheFiberLimitAndWorksAgainBelowIt) {
-  (void)Run([] {
+  Run([] {
     auto a = *Spawn("a", [] {});
     auto b = *Spawn("b", [] {});
     EXPECT_TRUE(absl::IsResourceExhausted(Spawn("c", [] {}).status()));
@@ -210,7 +210,7 @@ TEST_F(SmallHubTest, SpawnFailsAtTheFiberLimitAndWorksAgainBelowIt) {
 }
 
 TEST_F(FiberTest, AnIdIsNeverUsedAgainThoughAStackIs) {
-  (void)Run([] {
+  Run([] {
     auto first = *Spawn("first", [] {});
     const FiberId id = first->id();
     const char* const stack = first->stack().low;
@@ -224,7 +224,7 @@ TEST_F(FiberTest, AnIdIsNeverUsedAgainThoughAStackIs) {
 }
 
 TEST_F(FiberTest, VisitShowsEachLiveFiberOnceInSlices) {
-  (void)Run([this] {
+  Run([this] {
     Event gate;
     for (int i = 0; i < 9; ++i) (void)Spawn("waiter", [&gate] { (void)gate.Wait(); });
     Yield();
@@ -246,7 +246,7 @@ TEST_F(FiberTest, VisitShowsEachLiveFiberOnceInSlices) {
 
 TEST_F(FiberTest, CallsItsLinksInOrderBeforeItsJoinersWake) {
   std::vector<std::string> order;
-  (void)Run([&] {
+  Run([&] {
     auto child = *Spawn("child", [&] {
       order.push_back("body");
       return absl::NotFoundError("result");
@@ -266,7 +266,7 @@ TEST_F(FiberTest, CallsItsLinksInOrderBeforeItsJoinersWake) {
 }
 
 TEST_F(FiberTest, CallsALinkAtOnceIfItHasEnded) {
-  (void)Run([] {
+  Run([] {
     auto child = *Spawn("child", [] {});
     (void)child.Join();
     bool called = false;
@@ -276,7 +276,7 @@ TEST_F(FiberTest, CallsALinkAtOnceIfItHasEnded) {
 }
 
 TEST_F(FiberTest, CallsTheLinksOfAFiberThatNeverStarted) {
-  (void)Run([] {
+  Run([] {
     auto child = *Spawn("child", [] {});
     absl::Status seen;
     child.Link([&](const Fiber&, const absl::Status& result) { seen = result; });
@@ -288,7 +288,7 @@ TEST_F(FiberTest, CallsTheLinksOfAFiberThatNeverStarted) {
 
 TEST_F(FiberTest, UnlinkForgetsThatLinkOnly) {
   int calls = 0;
-  (void)Run([&] {
+  Run([&] {
     auto child = *Spawn("child", [] {});
     const auto count = [&](const Fiber&, const absl::Status&) { ++calls; };
     child.Link(count);
@@ -303,7 +303,7 @@ TEST_F(FiberTest, UnlinkForgetsThatLinkOnly) {
 
 TEST_F(FiberTest, AnExceptionInALinkIsCountedAndStopsNoOther) {
   bool called = false;
-  (void)Run([&] {
+  Run([&] {
     auto child = *Spawn("child", [] {});
     child.Link([](const Fiber&, const absl::Status&) { throw std::runtime_error("oops"); });
     child.Link([&](const Fiber&, const absl::Status&) { called = true; });
@@ -314,7 +314,7 @@ TEST_F(FiberTest, AnExceptionInALinkIsCountedAndStopsNoOther) {
 }
 
 TEST_F(FiberTest, RunTimeIsMeasuredWithALabelAndEstimatedWithout) {
-  (void)Run([&] {
+  Run([&] {
     const auto work = [&] {
       for (int i = 0; i < 2560; ++i) {
         clock_.Advance(absl::Milliseconds(1));
@@ -333,7 +333,7 @@ TEST_F(FiberTest, RunTimeIsMeasuredWithALabelAndEstimatedWithout) {
 }
 
 TEST_F(FiberTest, TheHighWaterMarkCoversTheDeepestFrame) {
-  (void)Run([] {
+  Run([] {
     auto shallow = *Spawn("shallow", [] {});
     (void)shallow.Join();
     EXPECT_LE(shallow->StackHighWaterBytes(), 16u * 1024);
@@ -348,7 +348,7 @@ TEST_F(FiberTest, TheHighWaterMarkCoversTheDeepestFrame) {
 }
 
 TEST_F(FiberTest, MembersOfPoolsAndGroupsNameThem) {
-  (void)Run([] {
+  Run([] {
     FiberPool pool(2, "crawlers");
     FiberGroup group(FiberGroup::OnFailure::kLetRestRun, "pages");
     EXPECT_EQ((*pool.Spawn({.name = "a"}, [] {}))->group(), "crawlers");

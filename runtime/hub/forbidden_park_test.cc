@@ -18,7 +18,7 @@ class ForbiddenParkTest : public HubTest {
  protected:
   template <typename F>
   void InFiber(F&& body) {
-    (void)Run([&body] {
+    Run([&body] {
       auto culprit = *Spawn("culprit", [&body] { body(); });
       (void)culprit.Join();
     });

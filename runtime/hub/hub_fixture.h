@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -40,6 +41,37 @@ class FakePoller final : public Poller {
   const std::unique_ptr<Poller> kernel_;
 };
 
+// What `hub` says of running `body`, which returns nothing or a Status, as its main fiber. Expects
+// that the body began: a hub that refuses to run it has checked nothing.
+template <typename F>
+[[nodiscard]] absl::Status RunForStatus(Hub& hub, F&& body) {
+  bool began = false;
+  absl::Status status = hub.Run([&] {
+    began = true;
+    return body();
+  });
+  EXPECT_TRUE(began) << "the body did not run: " << status;
+  return status;
+}
+
+// Runs `body` as the main fiber of `hub` and expects that it comes to its end, and all is well.
+template <typename F>
+void RunOn(Hub& hub, F&& body) {
+  bool ended = false;
+  const absl::Status status = RunForStatus(hub, [&]() -> absl::Status {
+    absl::Status returned;
+    if constexpr (std::is_void_v<std::invoke_result_t<F&>>) {
+      body();
+    } else {
+      returned = body();
+    }
+    ended = true;
+    return returned;
+  });
+  EXPECT_TRUE(ended) << "the body did not come to its end";
+  EXPECT_TRUE(status.ok()) << status;
+}
+
 class HubTest : public ::testing::Test {
  protected:
   explicit HubTest(HubOptions options = {}) {
@@ -60,8 +92,12 @@ class HubTest : public ::testing::Test {
   }
 
   template <typename F>
-  absl::Status Run(F&& body) {
-    return hub_->Run(std::forward<F>(body));
+  void Run(F&& body) {
+    RunOn(*hub_, std::forward<F>(body));
+  }
+  template <typename F>
+  [[nodiscard]] absl::Status RunForStatus(F&& body) {
+    return grove::RunForStatus(*hub_, std::forward<F>(body));
   }
 
   FakeClock clock_;

@@ -230,7 +230,7 @@ class SocketOverPollerTest : public HubTest, public ::testing::WithParamInterfac
 INSTANTIATE_TEST_SUITE_P(Both, SocketOverPollerTest, ::testing::Values("epoll", "poll"), Name);
 
 TEST_P(SocketOverPollerTest, ParksTheReaderUntilDataComesAndSeesTheEnd) {
-  (void)Run([] {
+  Run([] {
     auto [a, b] = Pair();
     auto reader = *Spawn("reader", [&b = b] {
       char buffer[16];
@@ -246,7 +246,7 @@ TEST_P(SocketOverPollerTest, ParksTheReaderUntilDataComesAndSeesTheEnd) {
 }
 
 TEST_P(SocketOverPollerTest, DataAndEndArrivingTogetherAreBothSeen) {
-  (void)Run([] {
+  Run([] {
     auto [a, b] = Pair();
     Yield();
     EXPECT_TRUE(a.Write("x").ok());
@@ -259,7 +259,7 @@ TEST_P(SocketOverPollerTest, DataAndEndArrivingTogetherAreBothSeen) {
 }
 
 TEST_P(SocketOverPollerTest, UnreadDataAndAGonePeerDoNotKeepTheHubAwake) {
-  (void)Run([this] {
+  Run([this] {
     auto [a, b] = Pair();
     EXPECT_TRUE(a.Write("nobody reads this").ok());
     a.Close();
@@ -271,7 +271,7 @@ TEST_P(SocketOverPollerTest, UnreadDataAndAGonePeerDoNotKeepTheHubAwake) {
 }
 
 TEST_P(SocketOverPollerTest, WritesMoreThanTheKernelBuffers) {
-  (void)Run([] {
+  Run([] {
     auto [a, b] = Pair();
     const std::string sent(4 << 20, 'g');
     auto writer = *Spawn("writer", [&a = a, &sent] {
@@ -286,7 +286,7 @@ TEST_P(SocketOverPollerTest, WritesMoreThanTheKernelBuffers) {
 }
 
 TEST_P(SocketOverPollerTest, AWriterStillParksAfterThePeerHasStoppedSending) {
-  (void)Run([] {
+  Run([] {
     auto [a, b] = Pair();
     EXPECT_TRUE(b.ShutdownWrite().ok());
     (void)Sleep(absl::Seconds(1));
@@ -296,7 +296,7 @@ TEST_P(SocketOverPollerTest, AWriterStillParksAfterThePeerHasStoppedSending) {
 }
 
 TEST_P(SocketOverPollerTest, OneFiberReadsWhileAnotherWaitsToWrite) {
-  (void)Run([] {
+  Run([] {
     auto [a, b] = Pair();
     const std::string bulk(4 << 20, 'w');
     auto writer = *Spawn("writer", [&a = a, &bulk] { EXPECT_TRUE(a.Write(bulk).ok()); });
@@ -314,7 +314,7 @@ TEST_P(SocketOverPollerTest, OneFiberReadsWhileAnotherWaitsToWrite) {
 }
 
 TEST_P(SocketOverPollerTest, ASecondReaderGetsAnErrorNamingBoth) {
-  (void)Run([] {
+  Run([] {
     auto [a, b] = Pair();
     char buffer[1];
     auto first = *Spawn("first", [&b = b, &buffer] { (void)b.Read(buffer); });
@@ -331,7 +331,7 @@ TEST_P(SocketOverPollerTest, ASecondReaderGetsAnErrorNamingBoth) {
 }
 
 TEST_P(SocketOverPollerTest, ASecondWriterGetsAnErrorAndTheFirstGoesOn) {
-  (void)Run([] {
+  Run([] {
     auto [a, b] = Pair();
     const std::string bulk(4 << 20, 'w');
     auto first = *Spawn("first", [&a = a, &bulk] { EXPECT_TRUE(a.Write(bulk).ok()); });
@@ -346,7 +346,7 @@ TEST_P(SocketOverPollerTest, ASecondWriterGetsAnErrorAndTheFirstGoesOn) {
 }
 
 TEST_P(SocketOverPollerTest, ClosingUnderAReaderWakesItAndARecycledNumberDoesNot) {
-  (void)Run([] {
+  Run([] {
     auto [a, b] = Pair();
     auto reader = *Spawn("reader", [&b = b] {
       char buffer[1];
@@ -363,7 +363,7 @@ TEST_P(SocketOverPollerTest, ClosingUnderAReaderWakesItAndARecycledNumberDoesNot
 }
 
 TEST_P(SocketOverPollerTest, ATimeoutEndsAReadAndTheSocketStaysUsable) {
-  (void)Run([] {
+  Run([] {
     auto [a, b] = Pair();
     char buffer[4];
     {
@@ -376,7 +376,7 @@ TEST_P(SocketOverPollerTest, ATimeoutEndsAReadAndTheSocketStaysUsable) {
 }
 
 TEST_P(SocketOverPollerTest, ConnectsThroughAListener) {
-  (void)Run([] {
+  Run([] {
     auto listener = *Listener::Adopt(*BindListener(Loopback()));
     const SocketAddress address = BoundAddress(listener.fd());
     auto server = *Spawn("server", [&] {
@@ -392,7 +392,7 @@ TEST_P(SocketOverPollerTest, ConnectsThroughAListener) {
 }
 
 TEST_P(SocketOverPollerTest, ATimeoutEndsAnAcceptAndTheListenerStaysUsable) {
-  (void)Run([] {
+  Run([] {
     auto listener = *Listener::Adopt(*BindListener(Loopback()));
     {
       Timeout timeout(absl::Seconds(1));
@@ -404,7 +404,7 @@ TEST_P(SocketOverPollerTest, ATimeoutEndsAnAcceptAndTheListenerStaysUsable) {
 }
 
 TEST_P(SocketOverPollerTest, ClosingAListenerWakesItsAcceptor) {
-  (void)Run([] {
+  Run([] {
     auto listener = *Listener::Adopt(*BindListener(Loopback()));
     auto acceptor =
         *Spawn("acceptor", [&] { EXPECT_TRUE(absl::IsAborted(listener.Accept().status())); });
@@ -415,7 +415,7 @@ TEST_P(SocketOverPollerTest, ClosingAListenerWakesItsAcceptor) {
 }
 
 TEST_P(SocketOverPollerTest, ARefusedConnectionIsUnavailable) {
-  (void)Run([] {
+  Run([] {
     const int fd = *BindListener(Loopback());
     const SocketAddress address = BoundAddress(fd);
     close(fd);
@@ -424,7 +424,7 @@ TEST_P(SocketOverPollerTest, ARefusedConnectionIsUnavailable) {
 }
 
 TEST_P(SocketOverPollerTest, AResetIsNoEnd) {
-  (void)Run([] {
+  Run([] {
     Listener listener = *Listener::Adopt(*BindListener(Loopback()));
     Socket client = *Socket::Connect(listener.LocalAddress());
     Socket accepted = *listener.Accept();
@@ -439,7 +439,7 @@ TEST_P(SocketOverPollerTest, AResetIsNoEnd) {
 }
 
 TEST_P(SocketOverPollerTest, AnAcceptorGivesOthersTheirChanceAfterItsBatch) {
-  (void)Run([] {
+  Run([] {
     Listener listener = *Listener::Adopt(*BindListener(Loopback()), /*accept_batch=*/2);
     std::vector<Socket> clients;
     for (int i = 0; i < 3; ++i) clients.push_back(*Socket::Connect(listener.LocalAddress()));
@@ -455,7 +455,7 @@ TEST_P(SocketOverPollerTest, AnAcceptorGivesOthersTheirChanceAfterItsBatch) {
 }
 
 TEST_P(SocketOverPollerTest, CallsFromAnotherThreadWakeTheHubEachTime) {
-  (void)Run([this] {
+  Run([this] {
     for (int i = 0; i < 3; ++i) {
       Event arrived;
       std::thread poster([&] { hub_->Post([&arrived] { arrived.Set(); }); });
@@ -466,7 +466,7 @@ TEST_P(SocketOverPollerTest, CallsFromAnotherThreadWakeTheHubEachTime) {
 }
 
 TEST_F(HubTest, CountsTheSystemCallsOnDescriptors) {
-  (void)Run([this] {
+  Run([this] {
     int ends[2];
     ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
     Socket left = *Socket::Adopt(ends[0]);

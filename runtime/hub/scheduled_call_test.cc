@@ -14,7 +14,7 @@ using ScheduledCallDeathTest = HubTest;
 constexpr absl::Duration kSecond = absl::Seconds(1);
 
 TEST_F(ScheduledCallTest, RunsAtItsDeadlineOutsideAnyFiber) {
-  (void)Run([this] {
+  Run([this] {
     const MonotonicNanos begun = hub_->now();
     MonotonicNanos ran_at = 0;
     const ScheduledCall call = ScheduleCall(2 * kSecond, [&] {
@@ -29,7 +29,7 @@ TEST_F(ScheduledCallTest, RunsAtItsDeadlineOutsideAnyFiber) {
 }
 
 TEST_F(ScheduledCallTest, ThoseOfOneDeadlineRunInTheOrderOfScheduling) {
-  (void)Run([] {
+  Run([] {
     std::string order;
     for (char name = 'a'; name <= 'h'; ++name) {
       (void)ScheduleCall(kSecond, [&order, name] { order += name; });
@@ -41,7 +41,7 @@ TEST_F(ScheduledCallTest, ThoseOfOneDeadlineRunInTheOrderOfScheduling) {
 }
 
 TEST_F(ScheduledCallTest, ACancelledCallNeverRunsAndGivesUpItsClosure) {
-  (void)Run([this] {
+  Run([this] {
     auto held = std::make_shared<int>(1);
     ScheduledCall call = ScheduleCall(kSecond, [held] { ++*held; });
     EXPECT_TRUE(call.Cancel());
@@ -55,7 +55,7 @@ TEST_F(ScheduledCallTest, ACancelledCallNeverRunsAndGivesUpItsClosure) {
 }
 
 TEST_F(ScheduledCallTest, OneScheduledWhileTimersFireRunsInTheNextTurn) {
-  (void)Run([this] {
+  Run([this] {
     uint64_t outer = 0;
     uint64_t inner = 0;
     (void)ScheduleCall(kSecond, [&] {
@@ -68,7 +68,7 @@ TEST_F(ScheduledCallTest, OneScheduledWhileTimersFireRunsInTheNextTurn) {
 }
 
 TEST_F(ScheduledCallTest, TheLocalFormIsSkippedOnceItsFiberHasEnded) {
-  (void)Run([] {
+  Run([] {
     std::string ran;
     FiberHandle fiber = *Spawn("owner", [&] {
       (void)ScheduleCallLocal(kSecond, [&] { ran += "during "; });
@@ -83,7 +83,7 @@ TEST_F(ScheduledCallTest, TheLocalFormIsSkippedOnceItsFiberHasEnded) {
 
 TEST_F(ScheduledCallTest, AnExceptionIsCountedAndTheOthersRun) {
   bool ran = false;
-  (void)Run([&ran] {
+  Run([&ran] {
     (void)ScheduleCall(kSecond, [] { throw std::runtime_error("broken"); });
     (void)ScheduleCall(kSecond, [] { throw 1; });
     (void)ScheduleCall(kSecond, [&ran] { ran = true; });
@@ -94,7 +94,7 @@ TEST_F(ScheduledCallTest, AnExceptionIsCountedAndTheOthersRun) {
 }
 
 TEST_F(ScheduledCallTest, ThoseThatArePendingCanBeSeenWithTheirPlaceAndTime) {
-  (void)Run([this] {
+  Run([this] {
     (void)ScheduleCall(2 * kSecond, [] {});
     ScheduledCall cancelled = ScheduleCall(3 * kSecond, [] {});
     const int line = __LINE__ + 1;
@@ -116,7 +116,7 @@ TEST_F(ScheduledCallTest, ThoseThatArePendingCanBeSeenWithTheirPlaceAndTime) {
 }
 
 TEST_F(ScheduledCallTest, MaySpawnWhatParks) {
-  (void)Run([] {
+  Run([] {
     absl::Status slept = absl::UnknownError("not run");
     (void)ScheduleCall(kSecond, [&] { (void)Spawn("later", [&] { slept = Sleep(kSecond); }); });
     EXPECT_TRUE(Sleep(3 * kSecond).ok());
@@ -127,7 +127,7 @@ TEST_F(ScheduledCallTest, MaySpawnWhatParks) {
 TEST_F(ScheduledCallTest, WhatIsLeftAtTheHubsEndIsDropped) {
   auto held = std::make_shared<int>(1);
   ScheduledCall call;
-  (void)Run([&] {
+  Run([&] {
     call = ScheduleCallLocal(kSecond, [held] { ++*held; });
     (void)ScheduleCall(kSecond, [held] { ++*held; });
   });
@@ -137,7 +137,7 @@ TEST_F(ScheduledCallTest, WhatIsLeftAtTheHubsEndIsDropped) {
 }
 
 TEST_F(ScheduledCallDeathTest, ParkingInACallIsAProgrammingError) {
-  EXPECT_DEATH((void)Run([] {
+  EXPECT_DEATH(Run([] {
                  (void)ScheduleCall(absl::ZeroDuration(), [] { (void)Sleep(kSecond); });
                  (void)Sleep(kSecond);
                }),

@@ -18,7 +18,7 @@ class TimeoutTest : public HubTest {
 };
 
 TEST_F(TimeoutTest, AnInfiniteOneNeverFiresAndArmsNothing) {
-  (void)Run([&] {
+  Run([&] {
     Timeout never(absl::InfiniteDuration());
     EXPECT_FALSE(never.pending());
     EXPECT_EQ(hub_->Stats().timers_armed, 0u);
@@ -27,7 +27,7 @@ TEST_F(TimeoutTest, AnInfiniteOneNeverFiresAndArmsNothing) {
 }
 
 TEST_F(TimeoutTest, ACancelledOneDoesNotFireAndMayBeCancelledAgain) {
-  (void)Run([] {
+  Run([] {
     Timeout timeout(absl::Seconds(1));
     EXPECT_TRUE(timeout.pending());
     timeout.Cancel();
@@ -39,7 +39,7 @@ TEST_F(TimeoutTest, ACancelledOneDoesNotFireAndMayBeCancelledAgain) {
 }
 
 TEST_F(TimeoutTest, CancellingOneThatFiredLetsParksThroughAgain) {
-  (void)Run([] {
+  Run([] {
     Timeout timeout(absl::Seconds(1));
     EXPECT_TRUE(Late(2));
     EXPECT_FALSE(timeout.pending());
@@ -50,7 +50,7 @@ TEST_F(TimeoutTest, CancellingOneThatFiredLetsParksThroughAgain) {
 }
 
 TEST_F(TimeoutTest, CancellingOneLeavesAnOuterThatFiredInForce) {
-  (void)Run([] {
+  Run([] {
     Timeout outer(absl::Seconds(1));
     Timeout inner(absl::Seconds(1));
     EXPECT_TRUE(Late(2));
@@ -62,7 +62,7 @@ TEST_F(TimeoutTest, CancellingOneLeavesAnOuterThatFiredInForce) {
 }
 
 TEST_F(TimeoutTest, ARestartedOneFiresAtItsNewDeadlineNotBefore) {
-  (void)Run([] {
+  Run([] {
     Timeout timeout(absl::Seconds(2));
     EXPECT_FALSE(Late(1));
     timeout.Restart(absl::Seconds(2));
@@ -72,7 +72,7 @@ TEST_F(TimeoutTest, ARestartedOneFiresAtItsNewDeadlineNotBefore) {
 }
 
 TEST_F(TimeoutTest, RestartingForLaterArmsNothingUntilTheTimerRingsEarly) {
-  (void)Run([&] {
+  Run([&] {
     Timeout timeout(absl::Seconds(1000));
     for (int i = 0; i < 100; ++i) timeout.Restart(absl::Seconds(1000 + i));
     EXPECT_EQ(hub_->Stats().timers_armed, 1u);
@@ -83,7 +83,7 @@ TEST_F(TimeoutTest, RestartingForLaterArmsNothingUntilTheTimerRingsEarly) {
 }
 
 TEST_F(TimeoutTest, RestartingForEarlierFiresEarlier) {
-  (void)Run([&] {
+  Run([&] {
     Timeout timeout(absl::Hours(1));
     timeout.Restart(absl::Seconds(1));
     const MonotonicNanos start = hub_->now();
@@ -93,7 +93,7 @@ TEST_F(TimeoutTest, RestartingForEarlierFiresEarlier) {
 }
 
 TEST_F(TimeoutTest, OneThatFiredOrWasCancelledCanBeRestarted) {
-  (void)Run([] {
+  Run([] {
     Timeout timeout(absl::Seconds(1));
     EXPECT_TRUE(Late(2));
     timeout.Restart(absl::Seconds(5));
@@ -108,7 +108,7 @@ TEST_F(TimeoutTest, OneThatFiredOrWasCancelledCanBeRestarted) {
 }
 
 TEST_F(TimeoutTest, ASilentOneSwallowsItsOwnExpiryOnly) {
-  (void)Run([] {
+  Run([] {
     const auto late = [] { return Sleep(absl::Seconds(10)); };
     EXPECT_TRUE(WithSilentTimeout(absl::Seconds(1), late).ok());
     Timeout outer(absl::Seconds(1));
@@ -118,7 +118,7 @@ TEST_F(TimeoutTest, ASilentOneSwallowsItsOwnExpiryOnly) {
 }
 
 TEST_F(TimeoutTest, ASilentOneDoesNotSwallowThatOfAScopeInsideIt) {
-  (void)Run([] {
+  Run([] {
     const absl::Status status = WithSilentTimeout(absl::Seconds(5), [] {
       return WithTimeout(absl::Seconds(1), [] { return Sleep(absl::Seconds(10)); });
     });
@@ -127,7 +127,7 @@ TEST_F(TimeoutTest, ASilentOneDoesNotSwallowThatOfAScopeInsideIt) {
 }
 
 TEST_F(TimeoutTest, ASilentOneLetsOtherErrorsAndAnOuterOfTheSameMomentThrough) {
-  (void)Run([] {
+  Run([] {
     const auto failing = [] {
       (void)Sleep(absl::Seconds(2));
       return absl::NotFoundError("no");
@@ -140,7 +140,7 @@ TEST_F(TimeoutTest, ASilentOneLetsOtherErrorsAndAnOuterOfTheSameMomentThrough) {
 }
 
 TEST_F(TimeoutTest, WithAFallbackItIsReturnedInPlaceOfTheExpiry) {
-  (void)Run([] {
+  Run([] {
     const auto after = [](double seconds) {
       return [seconds]() -> absl::StatusOr<std::string> {
         if (absl::Status slept = Sleep(absl::Seconds(seconds)); !slept.ok()) return slept;
@@ -156,7 +156,7 @@ TEST_F(TimeoutTest, WithAFallbackItIsReturnedInPlaceOfTheExpiry) {
 }
 
 TEST_F(TimeoutTest, ItsScopeEndsWithoutATimerLeftWhateverItsState) {
-  (void)Run([&] {
+  Run([&] {
     {
       Timeout cancelled(absl::Hours(1));
       Timeout moved(absl::Hours(1));

@@ -12,7 +12,7 @@ namespace {
 using BufferedReaderTest = HubTest;
 
 TEST_F(BufferedReaderTest, SplitsAtTheDelimiterHoweverTheBytesArrive) {
-  (void)Run([] {
+  Run([] {
     const std::string sent = "one\r\n\r\ntwo\r\r\n\r\n";
     for (size_t piece = 1; piece <= sent.size(); ++piece) {
       Pipe pipe = *Pipe::Create();
@@ -33,7 +33,7 @@ TEST_F(BufferedReaderTest, SplitsAtTheDelimiterHoweverTheBytesArrive) {
 }
 
 TEST_F(BufferedReaderTest, ReadsLinesWithEitherEnding) {
-  (void)Run([] {
+  Run([] {
     Pipe pipe = *Pipe::Create();
     EXPECT_TRUE(pipe.writer.Write("unix\ndos\r\n\nrest").ok());
     pipe.writer.Close();
@@ -49,7 +49,7 @@ TEST_F(BufferedReaderTest, ReadsLinesWithEitherEnding) {
 }
 
 TEST_F(BufferedReaderTest, BoundsALineAndLosesNoByteOfIt) {
-  (void)Run([] {
+  Run([] {
     Pipe pipe = *Pipe::Create();
     EXPECT_TRUE(pipe.writer.Write("1234\n").ok());
     BufferedReader reader(pipe.reader);
@@ -59,7 +59,7 @@ TEST_F(BufferedReaderTest, BoundsALineAndLosesNoByteOfIt) {
 }
 
 TEST_F(BufferedReaderTest, ATimedOutReadConsumesNothing) {
-  (void)Run([] {
+  Run([] {
     Pipe pipe = *Pipe::Create();
     EXPECT_TRUE(pipe.writer.Write("half").ok());
     BufferedReader reader(pipe.reader);
@@ -74,7 +74,7 @@ TEST_F(BufferedReaderTest, ATimedOutReadConsumesNothing) {
 }
 
 TEST_F(BufferedReaderTest, ReadsExactlyAcrossManyReads) {
-  (void)Run([] {
+  Run([] {
     Pipe pipe = *Pipe::Create();
     const size_t bytes = 5 * BufferedReader::kReadAheadBytes + 1;
     auto writer = *Spawn("writer", [&] {

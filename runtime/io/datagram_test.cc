@@ -34,7 +34,7 @@ class DatagramTest : public HubTest {
 };
 
 TEST_F(DatagramTest, ParksTheReceiverAndTellsTheSender) {
-  (void)Run([] {
+  Run([] {
     DatagramSocket server = *DatagramSocket::Bind(Loopback());
     DatagramSocket client = *DatagramSocket::Connect(server.LocalAddress());
     auto echo = *Spawn("echo", [&] {
@@ -57,7 +57,7 @@ TEST_F(DatagramTest, ParksTheReceiverAndTellsTheSender) {
 }
 
 TEST_F(DatagramTest, KeepsBoundariesAndTellsOfACutMessage) {
-  (void)Run([] {
+  Run([] {
     DatagramSocket server = *DatagramSocket::Bind(Loopback());
     DatagramSocket client = *DatagramSocket::Connect(server.LocalAddress());
     EXPECT_TRUE(client.Send("12345").ok());
@@ -72,7 +72,7 @@ TEST_F(DatagramTest, KeepsBoundariesAndTellsOfACutMessage) {
 }
 
 TEST_F(DatagramTest, ATimeoutEndsAReceiveAndCloseWakesIt) {
-  (void)Run([] {
+  Run([] {
     DatagramSocket server = *DatagramSocket::Bind(Loopback());
     char buffer[4];
     {
@@ -88,7 +88,7 @@ TEST_F(DatagramTest, ATimeoutEndsAReceiveAndCloseWakesIt) {
 }
 
 TEST_F(DatagramTest, NamesWhatIsWrongWithASend) {
-  (void)Run([] {
+  Run([] {
     DatagramSocket server = *DatagramSocket::Bind(Loopback());
     EXPECT_TRUE(absl::IsInvalidArgument(server.Send("to nobody")));
     EXPECT_TRUE(
@@ -98,7 +98,7 @@ TEST_F(DatagramTest, NamesWhatIsWrongWithASend) {
 }
 
 TEST_F(DatagramTest, AConnectedSocketHearsThatNobodyIsThere) {
-  (void)Run([] {
+  Run([] {
     DatagramSocket gone = *DatagramSocket::Bind(Loopback());
     DatagramSocket client = *DatagramSocket::Connect(gone.LocalAddress());
     gone.Close();
@@ -112,7 +112,7 @@ TEST_F(DatagramTest, AFullUnixReceiverIsAnErrorUnconnectedAndAWaitConnected) {
   char directory[] = "/tmp/grove_XXXXXX";  // short: sun_path holds 107 bytes
   ASSERT_NE(mkdtemp(directory), nullptr);
   const std::string path = std::string(directory) + "/d";
-  (void)Run([&] {
+  Run([&] {
     DatagramSocket server = *DatagramSocket::Bind(UnixPath(path));
     DatagramSocket other = *DatagramSocket::Connect(UnixPath(path));
     DatagramSocket client = *DatagramSocket::Connect(UnixPath(path));

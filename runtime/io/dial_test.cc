@@ -64,7 +64,7 @@ class DialTest : public HubTest {
 };
 
 TEST_F(DialTest, ConnectsFromTheBoundAddress) {
-  (void)Run([] {
+  Run([] {
     Listener listener = *Listener::Adopt(*BindListener(Loopback()));
     const SocketAddress peer = BoundAddress(listener.fd());
     Socket client = *Socket::Connect(peer, {.bind = Loopback(INADDR_LOOPBACK + 1)});
@@ -78,7 +78,7 @@ TEST_F(DialTest, ConnectsFromTheBoundAddress) {
 }
 
 TEST_F(DialTest, ConnectionsSendAtOnceAndAreProbedUnlessToldOtherwise) {
-  (void)Run([] {
+  Run([] {
     Listener listener = *Listener::Adopt(*BindListener(Loopback()));
     const SocketAddress peer = BoundAddress(listener.fd());
     Socket usual = *Socket::Connect(peer);
@@ -93,7 +93,7 @@ TEST_F(DialTest, ConnectionsSendAtOnceAndAreProbedUnlessToldOtherwise) {
 }
 
 TEST_F(DialTest, AnyGoesOnAtOnceWhenAnAttemptFails) {
-  (void)Run([&] {
+  Run([&] {
     Listener listener = *Listener::Adopt(*BindListener(Loopback()));
     const SocketAddress good = BoundAddress(listener.fd());
     const MonotonicNanos start = clock_.Now();
@@ -104,7 +104,7 @@ TEST_F(DialTest, AnyGoesOnAtOnceWhenAnAttemptFails) {
 }
 
 TEST_F(DialTest, AnyStartsTheNextAfterTheDelayAndCancelsTheRest) {
-  (void)Run([&] {
+  Run([&] {
     Silent silent;
     Listener listener = *Listener::Adopt(*BindListener(Loopback()));
     const SocketAddress good = BoundAddress(listener.fd());
@@ -120,7 +120,7 @@ TEST_F(DialTest, AnyStartsTheNextAfterTheDelayAndCancelsTheRest) {
 }
 
 TEST_F(DialTest, AnyNamesEachAddressThatFailed) {
-  (void)Run([] {
+  Run([] {
     const SocketAddress all[] = {Refusing(), Refusing()};
     const absl::Status status = DialAny(all).status();
     EXPECT_TRUE(absl::IsUnavailable(status));
@@ -132,7 +132,7 @@ TEST_F(DialTest, AnyNamesEachAddressThatFailed) {
 }
 
 TEST_F(DialTest, AnyAlternatesFamiliesAndLeavesOutThoseThatCantBeBound) {
-  (void)Run([] {
+  Run([] {
     SocketAddress v6;
     auto& raw = reinterpret_cast<sockaddr_in6&>(v6.storage);
     raw.sin6_family = AF_INET6;
@@ -154,7 +154,7 @@ TEST_F(DialTest, AnyAlternatesFamiliesAndLeavesOutThoseThatCantBeBound) {
 }
 
 TEST_F(DialTest, ATimeoutEndsAllAttempts) {
-  (void)Run([&] {
+  Run([&] {
     Silent silent;
     const SocketAddress all[] = {silent.address, silent.address};
     Timeout timeout(absl::Seconds(1));

@@ -13,7 +13,7 @@ namespace {
 using PipeTest = HubTest;
 
 TEST_F(PipeTest, CarriesMoreThanTheKernelBuffersAndThenTheEnd) {
-  (void)Run([] {
+  Run([] {
     Pipe pipe = *Pipe::Create();
     const std::string sent(1 << 20, 'p');
     auto writer = *Spawn("writer", [&] {
@@ -30,7 +30,7 @@ TEST_F(PipeTest, CarriesMoreThanTheKernelBuffersAndThenTheEnd) {
 }
 
 TEST_F(PipeTest, WritingWithoutAReaderIsAnErrorNotASignal) {
-  (void)Run([] {
+  Run([] {
     Pipe pipe = *Pipe::Create();
     pipe.reader.Close();
     EXPECT_TRUE(absl::IsUnavailable(pipe.writer.Write("x")));
@@ -38,7 +38,7 @@ TEST_F(PipeTest, WritingWithoutAReaderIsAnErrorNotASignal) {
 }
 
 TEST_F(PipeTest, ATimeoutEndsAReadAndAWriteToAFullPipe) {
-  (void)Run([] {
+  Run([] {
     Pipe pipe = *Pipe::Create();
     char buffer[1];
     {
@@ -51,7 +51,7 @@ TEST_F(PipeTest, ATimeoutEndsAReadAndAWriteToAFullPipe) {
 }
 
 TEST_F(PipeTest, IsNotInheritedByChildren) {
-  (void)Run([] {
+  Run([] {
     Pipe pipe = *Pipe::Create();
     EXPECT_NE(fcntl(pipe.reader.fd(), F_GETFD) & FD_CLOEXEC, 0);
     EXPECT_NE(fcntl(pipe.writer.fd(), F_GETFD) & FD_CLOEXEC, 0);

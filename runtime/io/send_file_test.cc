@@ -30,7 +30,7 @@ class SendFileTest : public HubTest {
 };
 
 TEST_F(SendFileTest, SendsTheRangeAndParksWhileThePeerIsSlow) {
-  (void)Run([&] {
+  Run([&] {
     auto [a, b] = Pair();
     auto sender = *Spawn("sender", [&, &a = a] {
       EXPECT_TRUE(SendFile(a, file_, 7, content_.size() - 8).ok());
@@ -49,7 +49,7 @@ TEST_F(SendFileTest, SendsTheRangeAndParksWhileThePeerIsSlow) {
 }
 
 TEST_F(SendFileTest, TellsOfAFileThatEndsBeforeTheRange) {
-  (void)Run([&] {
+  Run([&] {
     auto [a, b] = Pair();
     EXPECT_TRUE(SendFile(a, file_, content_.size() - 4, 4).ok());
     EXPECT_TRUE(absl::IsOutOfRange(SendFile(a, file_, content_.size() - 4, 5)));
@@ -60,7 +60,7 @@ TEST_F(SendFileTest, TellsOfAFileThatEndsBeforeTheRange) {
 }
 
 TEST_F(SendFileTest, ATimeoutAndAPeerThatIsGoneEndIt) {
-  (void)Run([&] {
+  Run([&] {
     auto [a, b] = Pair();
     {
       Timeout timeout(absl::Seconds(1));

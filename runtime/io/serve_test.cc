@@ -58,7 +58,7 @@ class StreamServerTest : public HubTest {
 
 TEST_F(StreamServerTest, AFailingHandlerEndsItsConnectionOnlyAndIsReported) {
   std::vector<std::string> errors;
-  (void)Run([&] {
+  Run([&] {
     Listener listener = Listen();
     StreamServer server({.on_error = [&](const SocketAddress& peer, const absl::Status& error) {
       EXPECT_EQ(peer.ToString().substr(0, 10), "127.0.0.1:");
@@ -78,7 +78,7 @@ TEST_F(StreamServerTest, AFailingHandlerEndsItsConnectionOnlyAndIsReported) {
 }
 
 TEST_F(StreamServerTest, StopLetsHandlersFinishAndLeavesTheListenerOpen) {
-  (void)Run([&] {
+  Run([&] {
     Listener listener = Listen();
     StreamServer server({});
     auto serving = *Spawn("serving", [&] { return server.Serve(listener, &Answer); });
@@ -95,7 +95,7 @@ TEST_F(StreamServerTest, StopLetsHandlersFinishAndLeavesTheListenerOpen) {
 }
 
 TEST_F(StreamServerTest, HoldsConcurrencyAndServesTheOthersLater) {
-  (void)Run([&] {
+  Run([&] {
     Listener listener = Listen();
     StreamServer server({.concurrency = 1});
     auto serving = *Spawn("serving", [&] { return server.Serve(listener, &Answer); });
@@ -117,7 +117,7 @@ TEST_F(StreamServerTest, HoldsConcurrencyAndServesTheOthersLater) {
 }
 
 TEST_F(StreamServerTest, CancelEndsTheHandlersBeforeServeReturns) {
-  (void)Run([&] {
+  Run([&] {
     Listener listener = Listen();
     StreamServer server({});
     auto serving = *Spawn("serving", [&] { return server.Serve(listener, &Answer); });
@@ -131,7 +131,7 @@ TEST_F(StreamServerTest, CancelEndsTheHandlersBeforeServeReturns) {
 }
 
 TEST_F(StreamServerTest, AClosedListenerEndsItAndABrokenOneIsAnError) {
-  (void)Run([&] {
+  Run([&] {
     Listener listener = Listen();
     StreamServer server({});
     auto serving = *Spawn("serving", [&] { return server.Serve(listener, &Answer); });
@@ -145,7 +145,7 @@ TEST_F(StreamServerTest, AClosedListenerEndsItAndABrokenOneIsAnError) {
 
 TEST_F(StreamServerTest, BacksOffWhenDescriptorsRunOut) {
   std::vector<int64_t> waits;
-  (void)Run([&] {
+  Run([&] {
     Listener listener = Listen();
     Socket client = ConnectTo(listener);
     rlimit before;

@@ -20,7 +20,7 @@ bool Blocked(int number) {
 }
 
 TEST_F(SignalSetTest, WakesItsFiberWithTheSignalAndItsSender) {
-  (void)Run([] {
+  Run([] {
     SignalSet signals = *SignalSet::Create({SIGUSR1, SIGTERM});
     auto waiter = *Spawn("waiter", [&] {
       const SignalReceived first = *signals.Await();
@@ -38,7 +38,7 @@ TEST_F(SignalSetTest, WakesItsFiberWithTheSignalAndItsSender) {
 }
 
 TEST_F(SignalSetTest, KeepsWhatCameBeforeAnybodyWaited) {
-  (void)Run([] {
+  Run([] {
     SignalSet signals = *SignalSet::Create({SIGUSR1, SIGUSR2});
     raise(SIGUSR1);
     raise(SIGUSR2);
@@ -50,7 +50,7 @@ TEST_F(SignalSetTest, KeepsWhatCameBeforeAnybodyWaited) {
 }
 
 TEST_F(SignalSetTest, RestoresTheMaskOnceWhenItDies) {
-  (void)Run([] {
+  Run([] {
     SignalSet outer = *SignalSet::Create({SIGUSR1});
     {
       SignalSet inner = *SignalSet::Create({SIGUSR1, SIGUSR2});
@@ -64,7 +64,7 @@ TEST_F(SignalSetTest, RestoresTheMaskOnceWhenItDies) {
 }
 
 TEST_F(SignalSetTest, RefusesWhatCantBeWaitedFor) {
-  (void)Run([] {
+  Run([] {
     EXPECT_TRUE(absl::IsInvalidArgument(SignalSet::Create({SIGKILL}).status()));
     EXPECT_TRUE(absl::IsInvalidArgument(SignalSet::Create({1000}).status()));
     EXPECT_TRUE(absl::IsInvalidArgument(SignalSet::Create({}).status()));

@@ -46,7 +46,7 @@ TEST(SocketAddress, AUnixPathFitsToItsLastByte) {
 class LocalAddressTest : public HubTest {};
 
 TEST_F(LocalAddressTest, TellsThePortThatTheKernelChose) {
-  (void)Run([] {
+  Run([] {
     Listener listener = *Listener::Adopt(*BindListener(*SocketAddress::Parse("127.0.0.1:0")));
     const std::string address = listener.LocalAddress().ToString();
     EXPECT_NE(address, "127.0.0.1:0");

@@ -38,7 +38,7 @@ class SubprocessTest : public HubTest {
 constexpr auto kPipe = SubprocessOptions::Stream::kPipe;
 
 TEST_F(SubprocessTest, PassesInputAndCollectsBothOutputsAndTheCode) {
-  (void)Run([] {
+  Run([] {
     const std::string input(1 << 20, 'i');
     Subprocess child = Shell("cat; echo oops >&2; exit 3", {.in = kPipe});
     const auto output = child.Communicate(input);
@@ -52,14 +52,14 @@ TEST_F(SubprocessTest, PassesInputAndCollectsBothOutputsAndTheCode) {
 }
 
 TEST_F(SubprocessTest, InputThatIsNotReadIsNoError) {
-  (void)Run([] {
+  Run([] {
     Subprocess child = Shell("exit 0", {.in = kPipe});
     EXPECT_TRUE(child.Communicate(std::string(1 << 20, 'i'))->status.ok());
   });
 }
 
 TEST_F(SubprocessTest, OutputBeyondItsBoundEndsTheChild) {
-  (void)Run([] {
+  Run([] {
     Subprocess child = Shell("trap '' PIPE; while :; do echo xxxxxxxx; done 2>/dev/null");
     EXPECT_TRUE(
         absl::IsResourceExhausted(child.Communicate({}, {.output_bytes_max = 10'000}).status()));
@@ -68,7 +68,7 @@ TEST_F(SubprocessTest, OutputBeyondItsBoundEndsTheChild) {
 }
 
 TEST_F(SubprocessTest, ATimeoutTerminatesWithItsWholeGroup) {
-  (void)Run([] {
+  Run([] {
     Subprocess child = Shell("sleep 1000; true");
     const auto output =
         child.Communicate({}, {.timeout = absl::Seconds(1), .grace = absl::InfiniteDuration()});
@@ -78,7 +78,7 @@ TEST_F(SubprocessTest, ATimeoutTerminatesWithItsWholeGroup) {
 }
 
 TEST_F(SubprocessTest, WhatIgnoresSigtermIsKilledAfterTheGrace) {
-  (void)Run([] {
+  Run([] {
     Subprocess child = Shell("trap '' TERM; echo ready; while :; do sleep 1000; done");
     char ready[6];
     ASSERT_TRUE(child.out().ReadFull(ready).ok());
@@ -87,7 +87,7 @@ TEST_F(SubprocessTest, WhatIgnoresSigtermIsKilledAfterTheGrace) {
 }
 
 TEST_F(SubprocessTest, DroppingItOrCancellingItsFiberLeavesNothing) {
-  (void)Run([] {
+  Run([] {
     { Subprocess dropped = Shell("sleep 1000"); }
     auto fiber = *Spawn("fiber", [] {
       Subprocess child = Shell("sleep 1000");
@@ -100,7 +100,7 @@ TEST_F(SubprocessTest, DroppingItOrCancellingItsFiberLeavesNothing) {
 }
 
 TEST_F(SubprocessTest, TheChildHasNoOtherDescriptorsAndDefaultSignals) {
-  (void)Run([] {
+  Run([] {
     Subprocess other = Shell("cat", {.in = kPipe});
     // Not piped into anything: the shell's own end of that pipe might be open still.
     // SIGPIPE, which this process ignores; glibc leaves its own two signals ignored.
@@ -113,7 +113,7 @@ TEST_F(SubprocessTest, TheChildHasNoOtherDescriptorsAndDefaultSignals) {
 }
 
 TEST_F(SubprocessTest, TakesEnvironmentAndDirectoryAndNamesAMissingProgram) {
-  (void)Run([] {
+  Run([] {
     Subprocess child =
         Shell("echo $NAME $PWD", {.environment = {{"NAME=value"}}, .directory = "/"});
     EXPECT_EQ(child.Communicate()->out, "value /\n");

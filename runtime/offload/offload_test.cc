@@ -21,7 +21,7 @@ namespace {
 using OffloadTest = HubTest;
 
 TEST_F(OffloadTest, RunsOnAnotherThreadAndDeliversExceptions) {
-  (void)Run([] {
+  Run([] {
     OffloadPool pool({.threads = 2});
     const std::thread::id here = std::this_thread::get_id();
     std::thread::id there = here;
@@ -33,7 +33,7 @@ TEST_F(OffloadTest, RunsOnAnotherThreadAndDeliversExceptions) {
 }
 
 TEST_F(OffloadTest, ACancelledCallIsDroppedWhileQueuedAndWaitedForWhileRunning) {
-  (void)Run([] {
+  Run([] {
     OffloadPool pool({.threads = 1});
     absl::Notification started;
     absl::Notification release;
@@ -87,7 +87,7 @@ class BusyPool {
 };
 
 TEST_F(OffloadTest, BeyondItsQueueItRefusesAndCountsWhatItHas) {
-  (void)Run([] {
+  Run([] {
     BusyPool busy(1);
     auto queued = *Spawn("queued", [&] { EXPECT_TRUE(busy.pool.Run([] {}).ok()); });
     Yield();
@@ -107,7 +107,7 @@ TEST_F(OffloadTest, BeyondItsQueueItRefusesAndCountsWhatItHas) {
 }
 
 TEST_F(OffloadTest, StopWaitsForTheRunningCallAndDropsTheQueuedOne) {
-  (void)Run([] {
+  Run([] {
     BusyPool busy(10);
     auto queued = *Spawn(
         "queued", [&] { EXPECT_TRUE(absl::IsCancelled(busy.pool.Run([] { ADD_FAILURE(); }))); });
@@ -123,7 +123,7 @@ TEST_F(OffloadTest, StopWaitsForTheRunningCallAndDropsTheQueuedOne) {
 }
 
 TEST_F(OffloadTest, ACallThatIsTimedOutWhileQueuedNeverRuns) {
-  (void)Run([] {
+  Run([] {
     BusyPool busy(10);
     {
       Timeout timeout(absl::Seconds(1));
@@ -140,7 +140,7 @@ TEST_F(OffloadTest, InAForkedChildItMayDieAndItsOwnServesButTheParentsDoesNot) {
 #if defined(GROVE_TSAN)
   GTEST_SKIP() << "TSan bears no new threads after a fork";
 #endif
-  (void)Run([] {
+  Run([] {
     auto pool = std::make_unique<OffloadPool>(OffloadPool::Options{.threads = 1});
     EXPECT_TRUE(pool->Run([] {}).ok());
     const auto in_child = [](absl::FunctionRef<void()> body) {

@@ -29,7 +29,7 @@ class LoopingCallTest : public HubTest {
 };
 
 TEST_F(LoopingCallTest, RunsAtFixedBeatsFromItsInitialDelayOn) {
-  (void)Run([this] {
+  Run([this] {
     auto loop = LoopingCall::FixedInterval(10 * kSecond, Noting(3));
     EXPECT_TRUE(loop.Start(5 * kSecond).ok());
     EXPECT_TRUE(loop.Wait().ok());
@@ -39,7 +39,7 @@ TEST_F(LoopingCallTest, RunsAtFixedBeatsFromItsInitialDelayOn) {
 }
 
 TEST_F(LoopingCallTest, ABodyThatTakesTimeDoesNotMoveTheBeats) {
-  (void)Run([this] {
+  Run([this] {
     auto loop = LoopingCall::FixedInterval(10 * kSecond, [this] {
       at_.push_back(Seconds());
       (void)Sleep(3 * kSecond);
@@ -55,7 +55,7 @@ TEST_F(LoopingCallTest, ABodyThatTakesTimeDoesNotMoveTheBeats) {
 
 TEST_F(LoopingCallTest, AnOverrunIsReportedAndSkipsTheMissedBeats) {
   std::vector<absl::Duration> reported;
-  (void)Run([&] {
+  Run([&] {
     LoopOptions options;
     options.report_overrun = [&](absl::Duration by, int64_t skipped) {
       reported.push_back(by);
@@ -80,7 +80,7 @@ TEST_F(LoopingCallTest, AnOverrunIsReportedAndSkipsTheMissedBeats) {
 
 TEST_F(LoopingCallTest, AnOverrunThatNobodyIsToldOfIsLogged) {
   testing::internal::CaptureStderr();
-  (void)Run([] {
+  Run([] {
     int runs = 0;
     auto loop =
         LoopingCall::FixedInterval(kSecond,
@@ -98,7 +98,7 @@ TEST_F(LoopingCallTest, AnOverrunThatNobodyIsToldOfIsLogged) {
 }
 
 TEST_F(LoopingCallTest, AFixedIntervalEndsAtItsTotalTimeoutToo) {
-  (void)Run([this] {
+  Run([this] {
     auto loop =
         LoopingCall::FixedInterval(10 * kSecond, Noting(100), {.total_timeout = 25 * kSecond});
     EXPECT_TRUE(loop.Start().ok());
@@ -108,7 +108,7 @@ TEST_F(LoopingCallTest, AFixedIntervalEndsAtItsTotalTimeoutToo) {
 }
 
 TEST_F(LoopingCallTest, ALoopThatIsAlwaysLateLetsTheOthersRun) {
-  (void)Run([this] {
+  Run([this] {
     auto loop = LoopingCall::FixedInterval(kSecond, [this] {
       clock_.Advance(kSecond);  // exactly its interval: never idle
       return LoopStep::kContinue;
@@ -122,7 +122,7 @@ TEST_F(LoopingCallTest, ALoopThatIsAlwaysLateLetsTheOthersRun) {
 }
 
 TEST_F(LoopingCallTest, IdlesAsLongAsTheBodySaysUpToTheMost) {
-  (void)Run([this] {
+  Run([this] {
     auto loop = LoopingCall::DynamicInterval(
         10 * kSecond, [this]() -> absl::StatusOr<std::optional<absl::Duration>> {
           at_.push_back(Seconds());
@@ -136,7 +136,7 @@ TEST_F(LoopingCallTest, IdlesAsLongAsTheBodySaysUpToTheMost) {
 }
 
 TEST_F(LoopingCallTest, BacksOffUntilSuccessAndStartsAgainAfterProgress) {
-  (void)Run([this] {
+  Run([this] {
     auto loop =
         LoopingCall::Backoff({.first = kSecond, .growth = 2, .jitter = 0}, SeededRandom(1), [this] {
           at_.push_back(Seconds());
@@ -150,7 +150,7 @@ TEST_F(LoopingCallTest, BacksOffUntilSuccessAndStartsAgainAfterProgress) {
 }
 
 TEST_F(LoopingCallTest, ABackOffWaitsForNoRunBeyondItsTotalTimeout) {
-  (void)Run([this] {
+  Run([this] {
     auto loop = LoopingCall::Backoff({.first = kSecond, .growth = 2, .jitter = 0}, SeededRandom(1),
                                      Noting(100), {.total_timeout = 7 * kSecond});
     EXPECT_TRUE(loop.Start().ok());
@@ -161,7 +161,7 @@ TEST_F(LoopingCallTest, ABackOffWaitsForNoRunBeyondItsTotalTimeout) {
 }
 
 TEST_F(LoopingCallTest, JitterComesFromTheInjectedNumbers) {
-  (void)Run([this] {
+  Run([this] {
     auto loop = LoopingCall::Backoff(
         {.first = 4 * kSecond, .growth = 1, .jitter = 0.5}, [] { return 0.0; }, Noting(3));
     EXPECT_TRUE(loop.Start().ok());
@@ -171,7 +171,7 @@ TEST_F(LoopingCallTest, JitterComesFromTheInjectedNumbers) {
 }
 
 TEST_F(LoopingCallTest, AFailureEndsItAndGoesToWhoWaits) {
-  (void)Run([] {
+  Run([] {
     auto fails = LoopingCall::FixedInterval(
         kSecond, []() -> absl::StatusOr<LoopStep> { return absl::NotFoundError("gone"); });
     auto throws = LoopingCall::FixedInterval(
@@ -186,7 +186,7 @@ TEST_F(LoopingCallTest, AFailureEndsItAndGoesToWhoWaits) {
 
 TEST_F(LoopingCallTest, AReportedFailureLetsItGoOn) {
   std::vector<std::string> reports;
-  (void)Run([&] {
+  Run([&] {
     LoopOptions options;
     options.failure = LoopOptions::Failure::kIsReported;
     options.report_failure = [&](const absl::Status& s) { reports.emplace_back(s.message()); };
@@ -208,7 +208,7 @@ TEST_F(LoopingCallTest, AReportedFailureLetsItGoOn) {
 }
 
 TEST_F(LoopingCallTest, StopWakesItFromItsIdleTimeAndItStartsAgain) {
-  (void)Run([this] {
+  Run([this] {
     auto loop = LoopingCall::FixedInterval(absl::Hours(1), Noting(9));
     for (uint64_t round = 1; round <= 2; ++round) {
       EXPECT_TRUE(loop.Start().ok());
@@ -224,7 +224,7 @@ TEST_F(LoopingCallTest, StopWakesItFromItsIdleTimeAndItStartsAgain) {
 
 TEST_F(LoopingCallTest, StopLetsTheRunUnderWayEnd) {
   bool ended = false;
-  (void)Run([&] {
+  Run([&] {
     auto loop = LoopingCall::FixedInterval(kSecond, [&ended] {
       (void)Sleep(10 * kSecond);
       ended = true;
@@ -240,7 +240,7 @@ TEST_F(LoopingCallTest, StopLetsTheRunUnderWayEnd) {
 }
 
 TEST_F(LoopingCallTest, StoppedBeforeItsFirstRunItNeverRuns) {
-  (void)Run([this] {
+  Run([this] {
     auto loop = LoopingCall::FixedInterval(kSecond, Noting(1));
     EXPECT_TRUE(loop.Start(kSecond).ok());
     loop.Stop();
@@ -250,7 +250,7 @@ TEST_F(LoopingCallTest, StoppedBeforeItsFirstRunItNeverRuns) {
 }
 
 TEST_F(LoopingCallTest, DroppingItCancelsItsFiber) {
-  (void)Run([this] {
+  Run([this] {
     {
       auto loop = LoopingCall::FixedInterval(absl::Hours(1), Noting(9));
       EXPECT_TRUE(loop.Start().ok());
@@ -262,7 +262,7 @@ TEST_F(LoopingCallTest, DroppingItCancelsItsFiber) {
 }
 
 TEST_F(LoopingCallTest, ATimeoutOfTheWaiterLeavesItRunning) {
-  (void)Run([this] {
+  Run([this] {
     auto loop = LoopingCall::FixedInterval(2 * kSecond, Noting(2));
     EXPECT_TRUE(absl::IsFailedPrecondition(loop.Wait()));
     EXPECT_TRUE(loop.Start().ok());
@@ -276,7 +276,7 @@ TEST_F(LoopingCallTest, ATimeoutOfTheWaiterLeavesItRunning) {
 }
 
 TEST_F(LoopingCallTest, RefusesIntervalsAndPausesThatCannotBe) {
-  (void)Run([this] {
+  Run([this] {
     EXPECT_TRUE(absl::IsInvalidArgument(
         LoopingCall::FixedInterval(absl::ZeroDuration(), Noting(1)).Start()));
     EXPECT_TRUE(absl::IsInvalidArgument(

@@ -19,7 +19,7 @@ Text::Body At(int call) {
 }
 
 TEST_F(LoopingValueTest, WaitGivesTheValueThatEndedTheLoop) {
-  (void)Run([] {
+  Run([] {
     Text loop = Text::FixedInterval(absl::Seconds(1), At(3));
     ASSERT_TRUE(loop.Start().ok());
     EXPECT_EQ(*loop.Wait(), "3");
@@ -33,7 +33,7 @@ TEST_F(LoopingValueTest, WaitGivesTheValueThatEndedTheLoop) {
 }
 
 TEST_F(LoopingValueTest, StoppedOrFailedItHasNone) {
-  (void)Run([] {
+  Run([] {
     Text loop = Text::FixedInterval(absl::Seconds(1), At(3));
     ASSERT_TRUE(loop.Start().ok());
     loop.Stop();

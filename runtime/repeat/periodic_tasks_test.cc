@@ -38,7 +38,7 @@ class PeriodicTasksTest : public HubTest {
 };
 
 TEST_F(PeriodicTasksTest, FirstRunsOneSpacingAfterTheStartOrAtOnceIfAsked) {
-  (void)Run([this] {
+  Run([this] {
     PeriodicTasks tasks = Tasks();
     ASSERT_TRUE(tasks.Add(Every("later", 10 * kSecond), Noting()).ok());
     EXPECT_EQ(tasks.RunDue(), 10 * kSecond);
@@ -52,7 +52,7 @@ TEST_F(PeriodicTasksTest, FirstRunsOneSpacingAfterTheStartOrAtOnceIfAsked) {
 }
 
 TEST_F(PeriodicTasksTest, TheLoopRunsEachAtItsOwnSpacingWithoutDrift) {
-  (void)Run([this] {
+  Run([this] {
     random_ = 0.5;
     PeriodicTasks tasks = Tasks();
     ASSERT_TRUE(tasks.Add(Every("a", 10 * kSecond), Noting(kSecond)).ok());
@@ -66,7 +66,7 @@ TEST_F(PeriodicTasksTest, TheLoopRunsEachAtItsOwnSpacingWithoutDrift) {
 }
 
 TEST_F(PeriodicTasksTest, AnOverrunLeadsToNoExtraRuns) {
-  (void)Run([this] {
+  Run([this] {
     PeriodicTasks tasks = Tasks();
     ASSERT_TRUE(tasks.Add(Every("slow", 10 * kSecond), Noting(25 * kSecond)).ok());
     ASSERT_TRUE(tasks.Start().ok());
@@ -78,7 +78,7 @@ TEST_F(PeriodicTasksTest, AnOverrunLeadsToNoExtraRuns) {
 }
 
 TEST_F(PeriodicTasksTest, AFailureOrAnExceptionIsReportedAndEndsNothingElse) {
-  (void)Run([this] {
+  Run([this] {
     PeriodicTasks tasks = Tasks();
     ASSERT_TRUE(tasks.Add(Every("fails", kSecond), [] { return absl::NotFoundError("no"); }).ok());
     ASSERT_TRUE(
@@ -101,7 +101,7 @@ TEST_F(PeriodicTasksTest, AFailureOrAnExceptionIsReportedAndEndsNothingElse) {
 }
 
 TEST_F(PeriodicTasksTest, RunDueOrFailStopsAtTheFirstFailure) {
-  (void)Run([this] {
+  Run([this] {
     PeriodicTasks tasks = Tasks();
     ASSERT_TRUE(tasks.Add(Every("fails", kSecond), [] { return absl::NotFoundError("no"); }).ok());
     ASSERT_TRUE(tasks.Add(Every("next", kSecond), Noting()).ok());
@@ -114,7 +114,7 @@ TEST_F(PeriodicTasksTest, RunDueOrFailStopsAtTheFirstFailure) {
 }
 
 TEST_F(PeriodicTasksTest, SpacingDefaultsToAMinuteAndANegativeOneDisables) {
-  (void)Run([this] {
+  Run([this] {
     PeriodicTasks tasks = Tasks();
     ASSERT_TRUE(tasks.Add({.name = "never", .spacing = -kSecond}, Noting()).ok());
     ASSERT_TRUE(tasks.Add({.name = "off", .mode = Options::Mode::kDisabled}, Noting()).ok());
@@ -132,7 +132,7 @@ TEST_F(PeriodicTasksTest, SpacingDefaultsToAMinuteAndANegativeOneDisables) {
 }
 
 TEST_F(PeriodicTasksTest, ACancelledCallerCancelsTheTaskAndWaitsForIt) {
-  (void)Run([this] {
+  Run([this] {
     PeriodicTasks tasks = Tasks();
     bool ended = false;
     ASSERT_TRUE(tasks

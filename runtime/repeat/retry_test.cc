@@ -22,14 +22,14 @@ class RetryTest : public HubTest {
 };
 
 TEST_F(RetryTest, PausesGrowByTheirStepUpToTheirMax) {
-  (void)Run([this] {
+  Run([this] {
     EXPECT_EQ(*Retry({}, Succeeding(9)), 9u);
     EXPECT_EQ(at_, (std::vector<int64_t>{0, 10, 30, 60, 100, 150, 210, 270, 330}));
   });
 }
 
 TEST_F(RetryTest, ReturnsTheLastFailureAfterItsRetries) {
-  (void)Run([this] {
+  Run([this] {
     EXPECT_EQ(Retry({.retries_max = 2}, Succeeding(9)).status(), absl::UnavailableError("down"));
     EXPECT_EQ(at_.size(), 3u);
     at_.clear();
@@ -39,7 +39,7 @@ TEST_F(RetryTest, ReturnsTheLastFailureAfterItsRetries) {
 }
 
 TEST_F(RetryTest, OnlyNamedCodesAreRetried) {
-  (void)Run([this] {
+  Run([this] {
     EXPECT_TRUE(absl::IsNotFound(Retry({}, Succeeding(2, absl::NotFoundError("no"))).status()));
     EXPECT_EQ(at_.size(), 1u);
     at_.clear();
@@ -53,14 +53,14 @@ TEST_F(RetryTest, OnlyNamedCodesAreRetried) {
 }
 
 TEST_F(RetryTest, JitterComesFromTheInjectedNumbers) {
-  (void)Run([this] {
+  Run([this] {
     EXPECT_TRUE(Retry({.jitter = 0.5, .random = [] { return 0.8; }}, Succeeding(3)).ok());
     EXPECT_EQ(at_, (std::vector<int64_t>{0, 14, 42}));
   });
 }
 
 TEST_F(RetryTest, ATimeoutOfTheCallersEndsAPause) {
-  (void)Run([this] {
+  Run([this] {
     Timeout timeout(absl::Seconds(15));
     EXPECT_TRUE(absl::IsDeadlineExceeded(Retry({}, Succeeding(9)).status()));
     EXPECT_EQ(at_.size(), 2u);
@@ -68,7 +68,7 @@ TEST_F(RetryTest, ATimeoutOfTheCallersEndsAPause) {
 }
 
 TEST_F(RetryTest, RefusesOptionsThatCannotBe) {
-  (void)Run([this] {
+  Run([this] {
     EXPECT_TRUE(absl::IsInvalidArgument(Retry({.retries_max = -2}, Succeeding(1)).status()));
     EXPECT_TRUE(absl::IsInvalidArgument(Retry({.jitter = 0.1}, Succeeding(1)).status()));
     EXPECT_TRUE(

@@ -23,7 +23,7 @@ class TimedGroupTest : public HubTest {
 };
 
 TEST_F(TimedGroupTest, AGracefulStopEndsTimersAndWaitsForChildren) {
-  (void)Run([this] {
+  Run([this] {
     TimedGroup group;
     bool ended = false;
     ASSERT_TRUE(group.AddTimer([this] { return Ticking(); }, kSecond).ok());
@@ -45,7 +45,7 @@ TEST_F(TimedGroupTest, AGracefulStopEndsTimersAndWaitsForChildren) {
 }
 
 TEST_F(TimedGroupTest, AStopMayCancelTheChildren) {
-  (void)Run([this] {
+  Run([this] {
     TimedGroup group;
     ASSERT_TRUE(group.AddTimer([this] { return Ticking(); }).ok());
     FiberHandle child = *group.Spawn({}, [] { return Sleep(absl::Hours(1)); });
@@ -58,7 +58,7 @@ TEST_F(TimedGroupTest, AStopMayCancelTheChildren) {
 }
 
 TEST_F(TimedGroupTest, CancelLetsThemEndWithinTheirGrace) {
-  (void)Run([this] {
+  Run([this] {
     TimedGroup group;
     FiberHandle quick = *group.Spawn({}, [] { return Sleep(kSecond); });
     FiberHandle slow = *group.Spawn({}, [] { return Sleep(absl::Hours(1)); });
@@ -70,7 +70,7 @@ TEST_F(TimedGroupTest, CancelLetsThemEndWithinTheirGrace) {
 }
 
 TEST_F(TimedGroupTest, CancelReachesATimerWhoseRunGoesOn) {
-  (void)Run([] {
+  Run([] {
     TimedGroup group;
     absl::Status seen;
     ASSERT_TRUE(group
@@ -89,7 +89,7 @@ TEST_F(TimedGroupTest, CancelReachesATimerWhoseRunGoesOn) {
 }
 
 TEST_F(TimedGroupTest, AMemberThatWaitsForItsGroupLeavesItselfOut) {
-  (void)Run([this] {
+  Run([this] {
     TimedGroup group;
     int waited = 0;
     ASSERT_TRUE(group.Spawn({}, [] { return Sleep(kSecond); }).ok());
@@ -116,7 +116,7 @@ TEST_F(TimedGroupTest, AMemberThatWaitsForItsGroupLeavesItselfOut) {
 }
 
 TEST_F(TimedGroupTest, MembersThatWaitForTheirGroupDoNotWaitForEachOther) {
-  (void)Run([this] {
+  Run([this] {
     TimedGroup group;
     int waited = 0;
     const auto wait = [&] {
@@ -140,7 +140,7 @@ TEST_F(TimedGroupTest, MembersThatWaitForTheirGroupDoNotWaitForEachOther) {
 }
 
 TEST_F(TimedGroupTest, ATimeoutOfTheWaiterLeavesTheMembersRunning) {
-  (void)Run([this] {
+  Run([this] {
     TimedGroup group;
     ASSERT_TRUE(group.AddTimer([this] { return Ticking(); }).ok());
     {
@@ -153,7 +153,7 @@ TEST_F(TimedGroupTest, ATimeoutOfTheWaiterLeavesTheMembersRunning) {
 }
 
 TEST_F(TimedGroupTest, HasNoMoreMembersThanItsMaxAndForgetsThoseThatEnded) {
-  (void)Run([this] {
+  Run([this] {
     TimedGroup group(2);
     ASSERT_TRUE(group.AddTimer([this] { return Ticking(); }).ok());
     ASSERT_TRUE(group.Spawn({}, [] { return absl::OkStatus(); }).ok());

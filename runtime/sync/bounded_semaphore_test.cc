@@ -11,7 +11,7 @@ namespace {
 using BoundedSemaphoreTest = HubTest;
 
 TEST_F(BoundedSemaphoreTest, TakesBackWhatItGaveAndNotOneMore) {
-  (void)Run([] {
+  Run([] {
     BoundedSemaphore semaphore(2);
     EXPECT_TRUE(absl::IsFailedPrecondition(semaphore.Release()));
     EXPECT_TRUE(semaphore.Acquire().ok());
@@ -25,7 +25,7 @@ TEST_F(BoundedSemaphoreTest, TakesBackWhatItGaveAndNotOneMore) {
 }
 
 TEST_F(BoundedSemaphoreTest, WithoutPermitsNothingCanBeReleasedToAWaiter) {
-  (void)Run([] {
+  Run([] {
     BoundedSemaphore semaphore(0);
     auto waiter = *Spawn("waiter", [&] {
       Timeout timeout(absl::Seconds(1));
@@ -39,7 +39,7 @@ TEST_F(BoundedSemaphoreTest, WithoutPermitsNothingCanBeReleasedToAWaiter) {
 
 TEST_F(BoundedSemaphoreTest, ServesFirstComeFirstServedAndSkipsTheCancelled) {
   std::vector<int> order;
-  (void)Run([&] {
+  Run([&] {
     BoundedSemaphore semaphore(1);
     ASSERT_TRUE(semaphore.Acquire().ok());
     std::vector<FiberHandle> waiters;

@@ -11,7 +11,7 @@ namespace {
 using CappedSemaphoreTest = HubTest;
 
 TEST_F(CappedSemaphoreTest, StopsAtZeroAndAtTheLimit) {
-  (void)Run([] {
+  Run([] {
     CappedSemaphore semaphore(1, 2);
     EXPECT_TRUE(semaphore.TryRelease());
     EXPECT_FALSE(semaphore.TryRelease());
@@ -25,7 +25,7 @@ TEST_F(CappedSemaphoreTest, StopsAtZeroAndAtTheLimit) {
 
 TEST_F(CappedSemaphoreTest, AReleaseAtTheLimitWaitsForAnAcquireFirstComeFirstServed) {
   std::vector<int> order;
-  (void)Run([&] {
+  Run([&] {
     CappedSemaphore semaphore(1, 1);
     for (int i = 0; i < 3; ++i) {
       (void)Spawn("releaser", [&, i] {
@@ -47,7 +47,7 @@ TEST_F(CappedSemaphoreTest, AReleaseAtTheLimitWaitsForAnAcquireFirstComeFirstSer
 
 TEST_F(CappedSemaphoreTest, AnAcquireAtZeroWaitsForAReleaseFirstComeFirstServed) {
   std::vector<int> order;
-  (void)Run([&] {
+  Run([&] {
     CappedSemaphore semaphore(0, 1);
     for (int i = 0; i < 3; ++i) {
       (void)Spawn("acquirer", [&, i] {
@@ -66,7 +66,7 @@ TEST_F(CappedSemaphoreTest, AnAcquireAtZeroWaitsForAReleaseFirstComeFirstServed)
 }
 
 TEST_F(CappedSemaphoreTest, ATimedOutOrCancelledCallChangesNothing) {
-  (void)Run([] {
+  Run([] {
     CappedSemaphore full(1, 1);
     CappedSemaphore none(0, 1);
     auto acquirer = *Spawn("acquirer", [&] { EXPECT_TRUE(absl::IsCancelled(none.Acquire())); });

@@ -11,7 +11,7 @@ namespace {
 using ConditionTest = HubTest;
 
 TEST_F(ConditionTest, GivesTheMutexUpWhileItWaitsAndHoldsItAfterwards) {
-  (void)Run([] {
+  Run([] {
     Mutex mutex;
     Condition changed(mutex);
     bool ready = false;
@@ -36,7 +36,7 @@ TEST_F(ConditionTest, GivesTheMutexUpWhileItWaitsAndHoldsItAfterwards) {
 
 TEST_F(ConditionTest, NotifyOneWakesTheLongestWaitingAndNotifyAllTheRestInOrder) {
   std::vector<int> order;
-  (void)Run([&] {
+  Run([&] {
     Mutex mutex;
     Condition changed(mutex);
     for (int i = 0; i < 4; ++i) {
@@ -59,7 +59,7 @@ TEST_F(ConditionTest, NotifyOneWakesTheLongestWaitingAndNotifyAllTheRestInOrder)
 }
 
 TEST_F(ConditionTest, WaitingWithoutTheMutexIsAnError) {
-  (void)Run([] {
+  Run([] {
     Mutex mutex;
     Condition changed(mutex);
     EXPECT_TRUE(absl::IsFailedPrecondition(changed.Wait()));
@@ -67,7 +67,7 @@ TEST_F(ConditionTest, WaitingWithoutTheMutexIsAnError) {
 }
 
 TEST_F(ConditionTest, ATimedOutWaiterHoldsTheMutexThoughItHasToWaitForIt) {
-  (void)Run([] {
+  Run([] {
     Mutex mutex;
     Condition changed(mutex);
     auto waiter = *Spawn("waiter", [&] {
@@ -90,7 +90,7 @@ TEST_F(ConditionTest, ATimedOutWaiterHoldsTheMutexThoughItHasToWaitForIt) {
 }
 
 TEST_F(ConditionTest, ACancelledWaiterUsesNoNotificationUp) {
-  (void)Run([] {
+  Run([] {
     Mutex mutex;
     Condition changed(mutex);
     auto first = *Spawn("first", [&] {
@@ -111,7 +111,7 @@ TEST_F(ConditionTest, ACancelledWaiterUsesNoNotificationUp) {
 }
 
 TEST_F(ConditionTest, ANotifiedWaiterIsNotifiedThoughItIsCancelledInTheSameTurn) {
-  (void)Run([] {
+  Run([] {
     Mutex mutex;
     Condition changed(mutex);
     auto waiter = *Spawn("waiter", [&] {

@@ -11,7 +11,7 @@ namespace {
 using MutexTest = HubTest;
 
 TEST_F(MutexTest, KnowsTheFiberThatHoldsIt) {
-  (void)Run([] {
+  Run([] {
     Mutex mutex;
     EXPECT_EQ(mutex.owner(), nullptr);
     EXPECT_FALSE(mutex.HeldByCaller());
@@ -25,7 +25,7 @@ TEST_F(MutexTest, KnowsTheFiberThatHoldsIt) {
 
 TEST_F(MutexTest, IsHandedOnFirstComeFirstServedAndNobodyOvertakes) {
   std::vector<int> order;
-  (void)Run([&] {
+  Run([&] {
     Mutex mutex;
     ASSERT_TRUE(mutex.Lock().ok());
     for (int i = 0; i < 3; ++i) {
@@ -48,7 +48,7 @@ TEST_F(MutexTest, IsHandedOnFirstComeFirstServedAndNobodyOvertakes) {
 }
 
 TEST_F(MutexTest, LockingItTwiceIsAnErrorThatLeavesItLocked) {
-  (void)Run([] {
+  Run([] {
     Mutex mutex;
     MutexLock lock(mutex);
     EXPECT_TRUE(lock.ok());
@@ -59,7 +59,7 @@ TEST_F(MutexTest, LockingItTwiceIsAnErrorThatLeavesItLocked) {
 }
 
 TEST_F(MutexTest, OnlyItsOwnerUnlocksIt) {
-  (void)Run([] {
+  Run([] {
     Mutex mutex;
     EXPECT_TRUE(absl::IsFailedPrecondition(mutex.Unlock()));
     ASSERT_TRUE(mutex.Lock().ok());
@@ -71,7 +71,7 @@ TEST_F(MutexTest, OnlyItsOwnerUnlocksIt) {
 }
 
 TEST_F(MutexTest, AFiberAtTheAddressOfAnOwnerThatEndedIsNotTheOwner) {
-  (void)Run([] {
+  Run([] {
     Mutex mutex;
     (void)Spawn("forgetful", [&] { EXPECT_TRUE(mutex.Lock().ok()); });
     Yield();
@@ -82,7 +82,7 @@ TEST_F(MutexTest, AFiberAtTheAddressOfAnOwnerThatEndedIsNotTheOwner) {
 }
 
 TEST_F(MutexTest, ATimedOutOrCancelledWaiterDoesNotGetIt) {
-  (void)Run([] {
+  Run([] {
     Mutex mutex;
     ASSERT_TRUE(mutex.Lock().ok());
     auto timed = *Spawn("timed", [&] {
@@ -101,7 +101,7 @@ TEST_F(MutexTest, ATimedOutOrCancelledWaiterDoesNotGetIt) {
 }
 
 TEST_F(MutexTest, AWaiterThatWasServedHoldsItThoughItIsCancelledInTheSameTurn) {
-  (void)Run([] {
+  Run([] {
     Mutex mutex;
     ASSERT_TRUE(mutex.Lock().ok());
     auto waiter = *Spawn("waiter", [&] { EXPECT_TRUE(MutexLock(mutex).ok()); });

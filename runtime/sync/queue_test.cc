@@ -26,7 +26,7 @@ auto Drain(Q& queue) {
 }
 
 TEST_F(QueueTest, TakesItsCapacityAndNotOneMore) {
-  (void)Run([] {
+  Run([] {
     Queue<int> queue(2);
     EXPECT_TRUE(queue.TryPut(1));
     EXPECT_FALSE(queue.full());
@@ -38,7 +38,7 @@ TEST_F(QueueTest, TakesItsCapacityAndNotOneMore) {
 }
 
 TEST_F(QueueTest, WithCapacityZeroItIsEmptyAndFullAtOnce) {
-  (void)Run([] {
+  Run([] {
     Queue<int> queue(0);
     EXPECT_TRUE(queue.empty());
     EXPECT_TRUE(queue.full());
@@ -46,7 +46,7 @@ TEST_F(QueueTest, WithCapacityZeroItIsEmptyAndFullAtOnce) {
 }
 
 TEST_F(QueueTest, ATimedOutPutLeavesNothingAndATimedOutGetTakesNothing) {
-  (void)Run([] {
+  Run([] {
     Queue<int> queue(1);
     {
       Timeout timeout(absl::Seconds(1));
@@ -64,7 +64,7 @@ TEST_F(QueueTest, ATimedOutPutLeavesNothingAndATimedOutGetTakesNothing) {
 }
 
 TEST_F(QueueTest, ACallOutsideAnyFiberHandsItsValueToAWaitingGetter) {
-  (void)Run([] {
+  Run([] {
     Queue<int> queue(0);
     bool put = false;
     (void)ScheduleCall(absl::Seconds(1), [&] { put = queue.TryPut(7) && !queue.TryPut(8); });
@@ -74,7 +74,7 @@ TEST_F(QueueTest, ACallOutsideAnyFiberHandsItsValueToAWaitingGetter) {
 }
 
 TEST_F(QueueTest, DyingWhileFibersWaitIsAProgrammingError) {
-  EXPECT_DEATH((void)Run([] {
+  EXPECT_DEATH(Run([] {
                  auto queue = std::make_unique<Queue<int>>();
                  (void)Spawn("getter", [&q = *queue] { (void)q.Get(); });
                  Yield();
@@ -84,7 +84,7 @@ TEST_F(QueueTest, DyingWhileFibersWaitIsAProgrammingError) {
 }
 
 TEST_F(QueueTest, ACancelledGetterLeavesTheValueToTheNext) {
-  (void)Run([] {
+  Run([] {
     Queue<int> queue;
     auto first = *Spawn("first", [&] { EXPECT_TRUE(absl::IsCancelled(queue.Get().status())); });
     auto second = *Spawn("second", [&] { EXPECT_EQ(*queue.Get(), 7); });
@@ -97,7 +97,7 @@ TEST_F(QueueTest, ACancelledGetterLeavesTheValueToTheNext) {
 }
 
 TEST_F(QueueTest, AGetterThatWasServedKeepsTheValueThoughItIsCancelledInTheSameTurn) {
-  (void)Run([] {
+  Run([] {
     Queue<int> queue;
     auto getter = *Spawn("getter", [&] { EXPECT_EQ(*queue.Get(), 7); });
     Yield();
@@ -110,7 +110,7 @@ TEST_F(QueueTest, AGetterThatWasServedKeepsTheValueThoughItIsCancelledInTheSameT
 TEST_F(QueueTest, ServesGettersAndPuttersFirstComeFirstServed) {
   std::vector<std::pair<int, int>> got;
   std::vector<int> put;
-  (void)Run([&] {
+  Run([&] {
     Queue<int> queue(1);
     for (int i = 0; i < 3; ++i) {
       (void)Spawn("getter", [&, i] { got.emplace_back(i, *queue.Get()); });
@@ -133,7 +133,7 @@ TEST_F(QueueTest, ServesGettersAndPuttersFirstComeFirstServed) {
 }
 
 TEST_F(QueueTest, ClosingItKeepsWhatIsThereForTheGetters) {
-  (void)Run([] {
+  Run([] {
     Queue<int> queue;
     EXPECT_TRUE(queue.Put(1).ok());
     queue.Close();
@@ -145,7 +145,7 @@ TEST_F(QueueTest, ClosingItKeepsWhatIsThereForTheGetters) {
 }
 
 TEST_F(QueueTest, GrowingLetsInAsManyPuttersAsThereIsRoomFor) {
-  (void)Run([] {
+  Run([] {
     Queue<int> queue(0);
     for (int i = 0; i < 3; ++i) (void)Spawn("putter", [&, i] { (void)queue.Put(i); });
     Yield();
@@ -158,7 +158,7 @@ TEST_F(QueueTest, GrowingLetsInAsManyPuttersAsThereIsRoomFor) {
 }
 
 TEST_F(QueueTest, ShrinkingKeepsTheValuesAndAdmitsNobodyUntilThereIsRoom) {
-  (void)Run([] {
+  Run([] {
     Queue<int> queue(3);
     for (int i = 0; i < 3; ++i) EXPECT_TRUE(queue.Put(i).ok());
     auto putter = *Spawn("putter", [&] { EXPECT_TRUE(queue.Put(3).ok()); });
@@ -176,7 +176,7 @@ TEST_F(QueueTest, ShrinkingKeepsTheValuesAndAdmitsNobodyUntilThereIsRoom) {
 }
 
 TEST_F(QueueTest, ShrunkToZeroItBecomesARendezvousOnceItIsEmpty) {
-  (void)Run([] {
+  Run([] {
     Queue<int> queue(1);
     EXPECT_TRUE(queue.Put(1).ok());
     auto putter = *Spawn("putter", [&] { EXPECT_TRUE(queue.Put(2).ok()); });
@@ -190,7 +190,7 @@ TEST_F(QueueTest, ShrunkToZeroItBecomesARendezvousOnceItIsEmpty) {
 }
 
 TEST_F(QueueTest, JoinWaitsForTheLastTaskDoneAndNotForTheLastGet) {
-  (void)Run([] {
+  Run([] {
     Queue<int> queue;
     EXPECT_TRUE(queue.Join().ok());
     EXPECT_TRUE(queue.Put(1).ok());
@@ -212,7 +212,7 @@ TEST_F(QueueTest, JoinWaitsForTheLastTaskDoneAndNotForTheLastGet) {
 }
 
 TEST_F(QueueTest, CountsATaskHoweverItsValueWentThrough) {
-  (void)Run([] {
+  Run([] {
     Queue<int> queue(0);
     auto getter = *Spawn("getter", [&] { (void)queue.Get(); });
     Yield();
@@ -230,7 +230,7 @@ TEST_F(QueueTest, CountsATaskHoweverItsValueWentThrough) {
 }
 
 TEST_F(QueueTest, OneTaskDoneTooManyIsAnError) {
-  (void)Run([] {
+  Run([] {
     Queue<int> queue;
     EXPECT_TRUE(absl::IsFailedPrecondition(queue.TaskDone()));
     EXPECT_TRUE(queue.Put(1).ok());
@@ -240,7 +240,7 @@ TEST_F(QueueTest, OneTaskDoneTooManyIsAnError) {
 }
 
 TEST_F(QueueTest, ATimedOutJoinAndACancelledOneLeaveTheTaskUnfinished) {
-  (void)Run([] {
+  Run([] {
     Queue<int> queue;
     EXPECT_TRUE(queue.Put(1).ok());
     auto joiner = *Spawn("joiner", [&] { EXPECT_TRUE(absl::IsCancelled(queue.Join())); });
@@ -255,7 +255,7 @@ TEST_F(QueueTest, ATimedOutJoinAndACancelledOneLeaveTheTaskUnfinished) {
 }
 
 TEST_F(LifoQueueTest, TheLastInComesOutFirst) {
-  (void)Run([] {
+  Run([] {
     LifoQueue<int> queue(3);
     for (int i = 0; i < 3; ++i) EXPECT_TRUE(queue.TryPut(std::move(i)));
     EXPECT_FALSE(queue.TryPut(3));
@@ -264,7 +264,7 @@ TEST_F(LifoQueueTest, TheLastInComesOutFirst) {
 }
 
 TEST_F(LifoQueueTest, APutterThatWaitedIsTheLastIn) {
-  (void)Run([] {
+  Run([] {
     LifoQueue<int> queue(1);
     EXPECT_TRUE(queue.Put(0).ok());
     for (int i = 1; i < 3; ++i) (void)Spawn("putter", [&, i] { (void)queue.Put(i); });
@@ -274,7 +274,7 @@ TEST_F(LifoQueueTest, APutterThatWaitedIsTheLastIn) {
 }
 
 TEST_F(LifoQueueTest, WithoutCapacityIsARendezvousAndCloseEndsIt) {
-  (void)Run([] {
+  Run([] {
     LifoQueue<std::string> queue(0);
     EXPECT_FALSE(queue.TryPut("no getter"));
     auto getter = *Spawn("getter", [&] {
@@ -289,7 +289,7 @@ TEST_F(LifoQueueTest, WithoutCapacityIsARendezvousAndCloseEndsIt) {
 }
 
 TEST_F(PriorityQueueTest, TheSmallestComesOutFirst) {
-  (void)Run([] {
+  Run([] {
     PriorityQueue<int> queue(5);
     for (int value : {4, 1, 5, 2, 3}) EXPECT_TRUE(queue.TryPut(std::move(value)));
     EXPECT_FALSE(queue.TryPut(0));
@@ -304,7 +304,7 @@ struct Job {
 };
 
 TEST_F(PriorityQueueTest, AmongEqualOnesTheFirstInComesFirst) {
-  (void)Run([] {
+  Run([] {
     PriorityQueue<Job> queue;
     for (int i = 0; i < 20; ++i) EXPECT_TRUE(queue.Put({i % 2, i}).ok());
     for (int i = 0; i < 10; ++i) EXPECT_EQ(queue.Get()->number, 2 * i);
@@ -317,7 +317,7 @@ TEST_F(PriorityQueueTest, TakesMoveOnlyValuesAndItsOwnOrder) {
   struct Larger {
     bool operator()(const Value& a, const Value& b) const { return *a > *b; }
   };
-  (void)Run([] {
+  Run([] {
     PriorityQueue<Value, Larger> queue;
     for (int i : {1, 3, 2}) EXPECT_TRUE(queue.Put(std::make_unique<int>(i)).ok());
     for (int i : {3, 2, 1}) EXPECT_EQ(**queue.Get(), i);
@@ -325,7 +325,7 @@ TEST_F(PriorityQueueTest, TakesMoveOnlyValuesAndItsOwnOrder) {
 }
 
 TEST_F(PriorityQueueTest, ASmallValueDoesNotOvertakeThePuttersThatWait) {
-  (void)Run([] {
+  Run([] {
     PriorityQueue<int> queue(1);
     EXPECT_TRUE(queue.Put(5).ok());
     for (int value : {9, 1}) (void)Spawn("putter", [&, value] { (void)queue.Put(value); });

@@ -13,7 +13,7 @@ using ResultEventTest = HubTest;
 
 TEST_F(ResultEventTest, GivesTheValueToAllWaitersInOrderAndToLaterOnes) {
   std::vector<int> order;
-  (void)Run([&] {
+  Run([&] {
     ResultEvent<std::string> event;
     for (int i = 0; i < 3; ++i) {
       (void)Spawn("waiter", [&, i] {
@@ -33,7 +33,7 @@ TEST_F(ResultEventTest, GivesTheValueToAllWaitersInOrderAndToLaterOnes) {
 }
 
 TEST_F(ResultEventTest, AnErrorReachesTheWaitersAsItIs) {
-  (void)Run([] {
+  Run([] {
     ResultEvent<int> event;
     auto waiter = *Spawn(
         "waiter", [&] { EXPECT_EQ(event.Wait().status(), absl::NotFoundError("no such thing")); });
@@ -44,7 +44,7 @@ TEST_F(ResultEventTest, AnErrorReachesTheWaitersAsItIs) {
 }
 
 TEST_F(ResultEventTest, IsSentOnceAndTheFirstResultStands) {
-  (void)Run([] {
+  Run([] {
     ResultEvent<int> event;
     EXPECT_TRUE(event.Send(1).ok());
     EXPECT_TRUE(absl::IsFailedPrecondition(event.Send(2)));
@@ -54,7 +54,7 @@ TEST_F(ResultEventTest, IsSentOnceAndTheFirstResultStands) {
 }
 
 TEST_F(ResultEventTest, AResetOneIsAsNewAndOnlyASentOneCanBeReset) {
-  (void)Run([] {
+  Run([] {
     ResultEvent<int> event;
     EXPECT_TRUE(absl::IsFailedPrecondition(event.Reset()));
     EXPECT_TRUE(event.Send(1).ok());
@@ -66,7 +66,7 @@ TEST_F(ResultEventTest, AResetOneIsAsNewAndOnlyASentOneCanBeReset) {
 }
 
 TEST_F(ResultEventTest, AWaiterKeepsWhatWasSentThoughTheEventIsResetBeforeItRuns) {
-  (void)Run([] {
+  Run([] {
     ResultEvent<int> event;
     auto waiter = *Spawn("waiter", [&] { EXPECT_EQ(*event.Wait(), 1); });
     Yield();
@@ -79,7 +79,7 @@ TEST_F(ResultEventTest, AWaiterKeepsWhatWasSentThoughTheEventIsResetBeforeItRuns
 }
 
 TEST_F(ResultEventTest, TellsItsOwnTimeOutFromOneThatWasSent) {
-  (void)Run([] {
+  Run([] {
     ResultEvent<int> event;
     bool waited = true;
     {
@@ -95,7 +95,7 @@ TEST_F(ResultEventTest, TellsItsOwnTimeOutFromOneThatWasSent) {
 }
 
 TEST_F(ResultEventTest, ACancelledWaiterLeavesTheOthersWaiting) {
-  (void)Run([] {
+  Run([] {
     ResultEvent<int> event;
     auto first = *Spawn("first", [&] { EXPECT_TRUE(absl::IsCancelled(event.Wait().status())); });
     auto second = *Spawn("second", [&] { EXPECT_EQ(*event.Wait(), 1); });
@@ -108,7 +108,7 @@ TEST_F(ResultEventTest, ACancelledWaiterLeavesTheOthersWaiting) {
 }
 
 TEST_F(ResultEventTest, WithoutAValueItCarriesAStatus) {
-  (void)Run([] {
+  Run([] {
     ResultEvent<void> event;
     auto waiter = *Spawn("waiter", [&] { EXPECT_TRUE(event.Wait().ok()); });
     Yield();

@@ -27,7 +27,7 @@ struct Sources {
 using SelectorTest = HubTest;
 
 TEST_F(SelectorTest, TakesFromTheOneThatIsReadyAlready) {
-  (void)Run([] {
+  Run([] {
     Sources s;
     EXPECT_FALSE(s.selector.TryWait().has_value());
     EXPECT_TRUE(s.words.Put("word").ok());
@@ -40,7 +40,7 @@ TEST_F(SelectorTest, TakesFromTheOneThatIsReadyAlready) {
 }
 
 TEST_F(SelectorTest, IsWokenByTheFirstAndTakesNothingFromTheOthers) {
-  (void)Run([] {
+  Run([] {
     Sources s;
     auto waiter = *Spawn("waiter", [&] {
       EXPECT_EQ(*s.selector.Wait(), 1u);
@@ -59,7 +59,7 @@ TEST_F(SelectorTest, IsWokenByTheFirstAndTakesNothingFromTheOthers) {
 }
 
 TEST_F(SelectorTest, IsWokenByAnEventAndLeavesTheQueues) {
-  (void)Run([] {
+  Run([] {
     Sources s;
     auto waiter = *Spawn("waiter", [&] {
       EXPECT_EQ(*s.selector.Wait(), 2u);
@@ -76,7 +76,7 @@ TEST_F(SelectorTest, IsWokenByAnEventAndLeavesTheQueues) {
 
 TEST_F(SelectorTest, TakesTurnsAmongThoseThatAreReady) {
   std::vector<size_t> chosen;
-  (void)Run([&] {
+  Run([&] {
     Sources s;
     for (int i = 0; i < 3; ++i) {
       EXPECT_TRUE(s.numbers.Put(i).ok());
@@ -93,7 +93,7 @@ TEST_F(SelectorTest, TakesTurnsAmongThoseThatAreReady) {
 }
 
 TEST_F(SelectorTest, StandsInLineWithOtherGettersFirstComeFirstServed) {
-  (void)Run([] {
+  Run([] {
     Sources s;
     int before = 0;
     int selected = 0;
@@ -112,7 +112,7 @@ TEST_F(SelectorTest, StandsInLineWithOtherGettersFirstComeFirstServed) {
 }
 
 TEST_F(SelectorTest, MeetsPuttersOfARendezvousFromBothSides) {
-  (void)Run([] {
+  Run([] {
     Queue<int> queue(0);
     PriorityQueue<int> idle;
     SelectGet number(queue);
@@ -131,7 +131,7 @@ TEST_F(SelectorTest, MeetsPuttersOfARendezvousFromBothSides) {
 }
 
 TEST_F(SelectorTest, AClosedQueueIsReadyWithOutOfRange) {
-  (void)Run([] {
+  Run([] {
     Sources s;
     auto waiter = *Spawn("waiter", [&] {
       EXPECT_EQ(*s.selector.Wait(), 1u);
@@ -147,7 +147,7 @@ TEST_F(SelectorTest, AClosedQueueIsReadyWithOutOfRange) {
 }
 
 TEST_F(SelectorTest, AValueThatWasNotFetchedIsKept) {
-  (void)Run([] {
+  Run([] {
     Sources s;
     EXPECT_TRUE(s.numbers.Put(1).ok());
     EXPECT_TRUE(s.numbers.Put(2).ok());
@@ -159,7 +159,7 @@ TEST_F(SelectorTest, AValueThatWasNotFetchedIsKept) {
 }
 
 TEST_F(SelectorTest, ATimedOutOrCancelledWaitLeavesEveryLine) {
-  (void)Run([] {
+  Run([] {
     Sources s;
     auto waiter = *Spawn("waiter", [&] {
       {
@@ -179,7 +179,7 @@ TEST_F(SelectorTest, ATimedOutOrCancelledWaitLeavesEveryLine) {
 }
 
 TEST_F(SelectorTest, AValueThatWasHandedOverIsNotLostToACancelInTheSameTurn) {
-  (void)Run([] {
+  Run([] {
     Sources s;
     auto waiter = *Spawn("waiter", [&] {
       EXPECT_EQ(*s.selector.Wait(), 0u);
@@ -193,7 +193,7 @@ TEST_F(SelectorTest, AValueThatWasHandedOverIsNotLostToACancelInTheSameTurn) {
 }
 
 TEST_F(SelectorTest, MayNameOneQueueTwice) {
-  (void)Run([] {
+  Run([] {
     Queue<int> queue;
     SelectGet one(queue);
     SelectGet two(queue);
@@ -213,7 +213,7 @@ TEST_F(SelectorTest, MayNameOneQueueTwice) {
 }
 
 TEST_F(SelectorTest, IsReadyForAPlainEventWhileItIsSet) {
-  (void)Run([] {
+  Run([] {
     Event stop;
     Queue<int> queue;
     SelectEvent stopped(stop);
@@ -231,7 +231,7 @@ TEST_F(SelectorTest, IsReadyForAPlainEventWhileItIsSet) {
 }
 
 TEST_F(SelectorTest, PutsItsValueOnlyWhereItIsChosen) {
-  (void)Run([] {
+  Run([] {
     Queue<std::string> full(1);
     Queue<std::string> open(1);
     EXPECT_TRUE(full.Put("first").ok());
@@ -248,7 +248,7 @@ TEST_F(SelectorTest, PutsItsValueOnlyWhereItIsChosen) {
 }
 
 TEST_F(SelectorTest, PutsWhenRoomIsMadeAndNotTwice) {
-  (void)Run([] {
+  Run([] {
     Queue<int> full(1);
     EXPECT_TRUE(full.Put(1).ok());
     Queue<int> idle;
@@ -272,7 +272,7 @@ TEST_F(SelectorTest, PutsWhenRoomIsMadeAndNotTwice) {
 }
 
 TEST_F(SelectorTest, APutThatWasServedCountsThoughTheQueueIsClosedInTheSameTurn) {
-  (void)Run([] {
+  Run([] {
     Queue<int> queue(0);
     SelectPut put(queue, 1);
     Selector selector({&put});
@@ -288,7 +288,7 @@ TEST_F(SelectorTest, APutThatWasServedCountsThoughTheQueueIsClosedInTheSameTurn)
 }
 
 TEST_F(SelectorTest, APutToAClosedQueueKeepsItsValue) {
-  (void)Run([] {
+  Run([] {
     Queue<int> queue(0);
     SelectPut put(queue, 1);
     Selector selector({&put});
@@ -307,7 +307,7 @@ TEST_F(SelectorTest, APutToAClosedQueueKeepsItsValue) {
 }
 
 TEST_F(SelectorTest, ATimedOutPutKeepsItsValueAndLeavesTheLine) {
-  (void)Run([] {
+  Run([] {
     Queue<int> queue(0);
     SelectPut put(queue, 1);
     Selector selector({&put});
@@ -325,7 +325,7 @@ TEST_F(SelectorTest, BothSidesOfARendezvousMaySelectWithoutALostOrDoubledValue) 
   constexpr int kValues = 100;
   std::vector<int> sent;
   std::vector<int> got;
-  (void)Run([&] {
+  Run([&] {
     Queue<int> left(0);
     Queue<int> right(0);
     auto getter = *Spawn("getter", [&] {
@@ -354,7 +354,7 @@ TEST_F(SelectorTest, BothSidesOfARendezvousMaySelectWithoutALostOrDoubledValue) 
 }
 
 TEST_F(SelectorTest, DoesNotMeetItselfButItsLikeOnOneRendezvous) {
-  (void)Run([] {
+  Run([] {
     Queue<int> queue(0);
     const auto put_or_get = [&queue](int value) {
       SelectPut put(queue, value);
@@ -375,7 +375,7 @@ TEST_F(SelectorTest, DoesNotMeetItselfButItsLikeOnOneRendezvous) {
 }
 
 TEST_F(SelectorTest, TakesAPermitInItsTurnAndNoneIfAnotherCaseIsChosen) {
-  (void)Run([] {
+  Run([] {
     Semaphore semaphore(0);
     Event stop;
     SelectAcquire permit(semaphore);
@@ -397,7 +397,7 @@ TEST_F(SelectorTest, TakesAPermitInItsTurnAndNoneIfAnotherCaseIsChosen) {
 }
 
 TEST_F(SelectorTest, ATimerIsReadyFromItsMomentOnUntilItIsRestarted) {
-  (void)Run([] {
+  Run([] {
     Queue<int> queue;
     SelectGet number(queue);
     SelectTimer timer(absl::Seconds(5));
@@ -418,7 +418,7 @@ TEST_F(SelectorTest, ATimerIsReadyFromItsMomentOnUntilItIsRestarted) {
 }
 
 TEST_F(SelectorTest, NoneOfWhoseCasesCanBecomeReadyDies) {
-  EXPECT_DEATH((void)Run([] {
+  EXPECT_DEATH(Run([] {
                  Queue<int> queue(0);
                  SelectPut nothing(queue);
                  Selector selector({&nothing});

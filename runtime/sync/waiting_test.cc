@@ -17,7 +17,7 @@ using QueueTest = HubTest;
 
 TEST_F(EventTest, LetsAllWaitersThroughAndLaterOnesToo) {
   int through = 0;
-  (void)Run([&] {
+  Run([&] {
     Event event;
     for (int i = 0; i < 3; ++i) (void)Spawn("waiter", [&] { through += event.Wait().ok(); });
     Yield();
@@ -30,7 +30,7 @@ TEST_F(EventTest, LetsAllWaitersThroughAndLaterOnesToo) {
 }
 
 TEST_F(EventTest, AResetOneIsWaitedForAgainAndThoseLetThroughStayThrough) {
-  (void)Run([] {
+  Run([] {
     Event event;
     auto waiter = *Spawn("waiter", [&] { EXPECT_TRUE(event.Wait().ok()); });
     Yield();
@@ -45,7 +45,7 @@ TEST_F(EventTest, AResetOneIsWaitedForAgainAndThoseLetThroughStayThrough) {
 
 TEST_F(SemaphoreTest, ServesWaitersFirstComeFirstServedAndLetsNobodyOvertake) {
   std::vector<int> order;
-  (void)Run([&] {
+  Run([&] {
     Semaphore semaphore(1);
     ASSERT_TRUE(semaphore.Acquire().ok());
     for (int i = 0; i < 3; ++i) {
@@ -70,7 +70,7 @@ TEST_F(SemaphoreTest, StartingWithADebtIsAProgrammingError) {
 }
 
 TEST_F(SemaphoreTest, ATimedOutWaiterTakesNoPermit) {
-  (void)Run([] {
+  Run([] {
     Semaphore semaphore(0);
     {
       Timeout timeout(absl::Seconds(1));
@@ -84,7 +84,7 @@ TEST_F(SemaphoreTest, ATimedOutWaiterTakesNoPermit) {
 
 TEST_F(QueueTest, KeepsOrderAndParksPutterWhileFull) {
   std::vector<int> got;
-  (void)Run([&] {
+  Run([&] {
     Queue<int> queue(2);
     auto producer = *Spawn("producer", [&] {
       for (int i = 0; i < 6; ++i) EXPECT_TRUE(queue.Put(i).ok());
@@ -99,7 +99,7 @@ TEST_F(QueueTest, KeepsOrderAndParksPutterWhileFull) {
 }
 
 TEST_F(QueueTest, WithoutCapacityIsARendezvous) {
-  (void)Run([] {
+  Run([] {
     Queue<std::string> queue(0);
     std::string value = "no getter";
     EXPECT_FALSE(queue.TryPut(std::move(value)));
@@ -111,7 +111,7 @@ TEST_F(QueueTest, WithoutCapacityIsARendezvous) {
 }
 
 TEST_F(QueueTest, CloseWakesGettersAndPutters) {
-  (void)Run([] {
+  Run([] {
     Queue<int> empty;
     Queue<int> full(0);
     auto getter = *Spawn("getter", [&] { EXPECT_TRUE(absl::IsOutOfRange(empty.Get().status())); });

@@ -131,7 +131,7 @@ TEST_F(TlsContextTest, TellsACommonNameOnlyIfThereIsOne) {
 }
 
 TEST_F(TlsContextTest, PicksTheCertificateByName) {
-  (void)Run([&] {
+  Run([&] {
     TlsCertificateFiles given = Issue("given", "DNS:unused.org");
     given.names = {"Given.org"};
     const TlsServerContext server = *TlsServerContext::Create(
@@ -149,7 +149,7 @@ TEST_F(TlsContextTest, PicksTheCertificateByName) {
 }
 
 TEST_F(TlsContextTest, OneNameMayHaveKeysOfTwoTypes) {
-  (void)Run([&] {
+  Run([&] {
     const auto rsa = Issue("rsa", "DNS:example.org", TestCertificateOptions::Key::kRsa2048);
     // Clients prefer ECDSA, so only its presence can have decided in both orders.
     for (const auto& both : {std::vector{certificate_, rsa}, std::vector{rsa, certificate_}}) {
@@ -160,7 +160,7 @@ TEST_F(TlsContextTest, OneNameMayHaveKeysOfTwoTypes) {
 }
 
 TEST_F(TlsContextTest, AReloadServesNewConnectionsAndLeavesOldOnesAlone) {
-  (void)Run([&] {
+  Run([&] {
     TlsServerContext server = *TlsServerContext::Create({.certificates = {certificate_}});
     Pair before = Shake(server, Client(), "example.org");
     authority_.Issue("server", {.common_name = "renewed", .names = "DNS:example.org"});
@@ -177,7 +177,7 @@ TEST_F(TlsContextTest, AReloadServesNewConnectionsAndLeavesOldOnesAlone) {
 }
 
 TEST_F(TlsContextTest, ConnectionsOutliveTheirContexts) {
-  (void)Run([&] {
+  Run([&] {
     Pair pair =
         Shake(*TlsServerContext::Create({.certificates = {certificate_}}), Client(), "example.org");
     char byte[1];
@@ -187,7 +187,7 @@ TEST_F(TlsContextTest, ConnectionsOutliveTheirContexts) {
 }
 
 TEST_F(TlsContextTest, SharedTicketKeysResumeAcrossWorkersAndRotate) {
-  (void)Run([&] {
+  Run([&] {
     const std::string old_key = *TlsTicketKeys::Generate();
     const std::string new_key = *TlsTicketKeys::Generate();
     const auto worker = [&](const std::string& keys) {
@@ -206,7 +206,7 @@ TEST_F(TlsContextTest, SharedTicketKeysResumeAcrossWorkersAndRotate) {
 }
 
 TEST_F(TlsContextTest, OtherDemandsOnClientsAreNotMetByAnOldSession) {
-  (void)Run([&] {
+  Run([&] {
     const std::string key = *TlsTicketKeys::Generate();
     const TlsServerContext lax =
         *TlsServerContext::Create({.certificates = {certificate_}, .ticket_keys = key});
@@ -222,7 +222,7 @@ TEST_F(TlsContextTest, OtherDemandsOnClientsAreNotMetByAnOldSession) {
 }
 
 TEST_F(TlsContextTest, Tls13CanBeDemanded) {
-  (void)Run([&] {
+  Run([&] {
     const TlsServerContext server =
         *TlsServerContext::Create({.certificates = {certificate_}, .version_min = TlsVersion::k13});
     EXPECT_EQ(Shake(server, Client(), "example.org").client->version(), "TLSv1.3");
@@ -232,7 +232,7 @@ TEST_F(TlsContextTest, Tls13CanBeDemanded) {
 // Another TLS client and HTTP over it.
 TEST_F(TlsContextTest, CurlSpeaksToIt) {
   OffloadPool pool({.threads = 1});
-  (void)Run([&] {
+  Run([&] {
     SocketAddress address;
     auto& v4 = reinterpret_cast<sockaddr_in&>(address.storage);
     v4.sin_family = AF_INET;

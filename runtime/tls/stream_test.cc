@@ -77,7 +77,7 @@ constexpr auto kUnauthenticated = absl::StatusCode::kUnauthenticated;
 constexpr auto kUnavailable = absl::StatusCode::kUnavailable;
 
 TEST_F(TlsStreamTest, CarriesBytesBothWaysAndTheEnd) {
-  (void)Run([&] {
+  Run([&] {
     Pair pair = Shake();
     ASSERT_TRUE(pair.client.ok()) << pair.client.status();
     EXPECT_TRUE(pair.client->Write("question").ok());
@@ -93,7 +93,7 @@ TEST_F(TlsStreamTest, CarriesBytesBothWaysAndTheEnd) {
 }
 
 TEST_F(TlsStreamTest, TellsWhatWasAgreed) {
-  (void)Run([&] {
+  Run([&] {
     Pair pair = Shake();
     EXPECT_EQ(pair.client->version(), "TLSv1.3");
     EXPECT_EQ(pair.client->cipher(), pair.server->cipher());
@@ -112,7 +112,7 @@ TEST_F(TlsStreamTest, TellsWhatWasAgreed) {
 }
 
 TEST_F(TlsStreamTest, RefusesAnUnknownAuthorityAndTheServerLearnsIt) {
-  (void)Run([&] {
+  Run([&] {
     TestAuthority other("other");
     Pair pair = Shake(server_, Client({.ca_file = other.ca_file()}));
     ExpectMessage(pair.client.status(), kUnauthenticated, "unable to get local issuer");
@@ -122,14 +122,14 @@ TEST_F(TlsStreamTest, RefusesAnUnknownAuthorityAndTheServerLearnsIt) {
 }
 
 TEST_F(TlsStreamTest, TheSystemsAuthoritiesDoNotKnowOurs) {
-  (void)Run([&] {
+  Run([&] {
     Pair pair = Shake(server_, *TlsClientContext::Create());
     EXPECT_TRUE(absl::IsUnauthenticated(pair.client.status()));
   });
 }
 
 TEST_F(TlsStreamTest, RefusesAnotherHostsCertificateByNameAndByAddress) {
-  (void)Run([&] {
+  Run([&] {
     ExpectMessage(Shake(server_, client_, "example.com").client.status(), kUnauthenticated,
                   "ostname mismatch");
     ExpectMessage(Shake(server_, client_, "127.0.0.2").client.status(), kUnauthenticated,
@@ -139,7 +139,7 @@ TEST_F(TlsStreamTest, RefusesAnotherHostsCertificateByNameAndByAddress) {
 }
 
 TEST_F(TlsStreamTest, AcceptsTheHostInAnyCaseAndAddressesWithoutSni) {
-  (void)Run([&] {
+  Run([&] {
     EXPECT_TRUE(Shake(server_, client_, "Example.ORG.").client.ok());
     EXPECT_TRUE(Shake(server_, client_, "[::1]").client.ok());
     Pair pair = Shake(server_, client_, "127.0.0.1");
@@ -149,7 +149,7 @@ TEST_F(TlsStreamTest, AcceptsTheHostInAnyCaseAndAddressesWithoutSni) {
 }
 
 TEST_F(TlsStreamTest, RefusesAnExpiredCertificateUnlessToldToAcceptAnything) {
-  (void)Run([&] {
+  Run([&] {
     const TlsServerContext server =
         Server({.certificates = {authority_.Issue(
                     "old", {.names = "DNS:example.org", .valid_until = -absl::Hours(1)})}});
@@ -162,7 +162,7 @@ TEST_F(TlsStreamTest, RefusesAnExpiredCertificateUnlessToldToAcceptAnything) {
 }
 
 TEST_F(TlsStreamTest, AgreesOnTheServersFavouriteProtocol) {
-  (void)Run([&] {
+  Run([&] {
     const TlsServerContext server = Server({.alpn = {"h2", "http/1.1"}});
     Pair pair = Shake(server, Client({.alpn = {"http/1.1", "h2"}}));
     EXPECT_EQ(pair.client->alpn(), "h2");
@@ -173,7 +173,7 @@ TEST_F(TlsStreamTest, AgreesOnTheServersFavouriteProtocol) {
 }
 
 TEST_F(TlsStreamTest, RefusesAClientThatOffersOnlyOtherProtocols) {
-  (void)Run([&] {
+  Run([&] {
     Pair pair = Shake(Server({.alpn = {"http/1.1"}}), Client({.alpn = {"smtp"}}));
     ExpectMessage(pair.client.status(), kUnavailable, "no application protocol");
     EXPECT_TRUE(absl::IsUnavailable(pair.server.status()));
@@ -181,7 +181,7 @@ TEST_F(TlsStreamTest, RefusesAClientThatOffersOnlyOtherProtocols) {
 }
 
 TEST_F(TlsStreamTest, ResumesASessionOnceAndOnlyForItsHost) {
-  (void)Run([&] {
+  Run([&] {
     Pair first = Shake();
     EXPECT_FALSE(first.client->resumed());
     Exchange(first);
@@ -195,7 +195,7 @@ TEST_F(TlsStreamTest, ResumesASessionOnceAndOnlyForItsHost) {
 }
 
 TEST_F(TlsStreamTest, AnAbortedConnectionsSessionIsStillResumed) {
-  (void)Run([&] {
+  Run([&] {
     Pair first = Shake();
     Exchange(first);
     first.client->Abort();
@@ -205,7 +205,7 @@ TEST_F(TlsStreamTest, AnAbortedConnectionsSessionIsStillResumed) {
 }
 
 TEST_F(TlsStreamTest, KeepsNoSessionsIfToldSo) {
-  (void)Run([&] {
+  Run([&] {
     const TlsClientContext client = Client({.session_hosts_max = 0});
     Pair first = Shake(server_, client);
     Exchange(first);
@@ -215,7 +215,7 @@ TEST_F(TlsStreamTest, KeepsNoSessionsIfToldSo) {
 }
 
 TEST_F(TlsStreamTest, DemandsAClientsCertificateAndChecksIt) {
-  (void)Run([&] {
+  Run([&] {
     TestAuthority other("other");
     const TlsServerContext server = Server({.client_certificate = TlsClientCertificate::kRequired,
                                             .client_ca_file = authority_.ca_file()});
@@ -233,7 +233,7 @@ TEST_F(TlsStreamTest, DemandsAClientsCertificateAndChecksIt) {
 }
 
 TEST_F(TlsStreamTest, TakesNoOrAGoodClientCertificateIfItIsOptional) {
-  (void)Run([&] {
+  Run([&] {
     TestAuthority other("other");
     const TlsServerContext server = Server({.client_certificate = TlsClientCertificate::kOptional,
                                             .client_ca_file = authority_.ca_file()});
@@ -244,7 +244,7 @@ TEST_F(TlsStreamTest, TakesNoOrAGoodClientCertificateIfItIsOptional) {
 }
 
 TEST_F(TlsStreamTest, AnEndWithoutCloseNotifyIsNoEnd) {
-  (void)Run([&] {
+  Run([&] {
     Pair pair = Shake();
     EXPECT_TRUE(pair.server->Write("half").ok());
     shutdown(pair.server->fd(), SHUT_WR);
@@ -258,7 +258,7 @@ TEST_F(TlsStreamTest, AnEndWithoutCloseNotifyIsNoEnd) {
 }
 
 TEST_F(TlsStreamTest, MegabytesFlowBothWaysAtOnce) {
-  (void)Run([&] {
+  Run([&] {
     Pair pair = Shake();
     const std::string sent(5'000'000, 'x');
     const auto echo = [&](TlsStream& stream) {
@@ -273,7 +273,7 @@ TEST_F(TlsStreamTest, MegabytesFlowBothWaysAtOnce) {
 }
 
 TEST_F(TlsStreamTest, WritevSendsSmallPartsTogetherAndLargeOnesInOrder) {
-  (void)Run([&] {
+  Run([&] {
     Pair pair = Shake();
     std::string texts[] = {"head", "", std::string(40'000, 'b'), "tail"};
     std::string all;
@@ -292,7 +292,7 @@ TEST_F(TlsStreamTest, WritevSendsSmallPartsTogetherAndLargeOnesInOrder) {
 }
 
 TEST_F(TlsStreamTest, ABufferedReaderReadsLinesFromIt) {
-  (void)Run([&] {
+  Run([&] {
     Pair pair = Shake();
     EXPECT_TRUE(pair.client->Write("one\r\ntwo\n").ok());
     BufferedReader reader(*pair.server);
@@ -302,7 +302,7 @@ TEST_F(TlsStreamTest, ABufferedReaderReadsLinesFromIt) {
 }
 
 TEST_F(TlsStreamTest, ATimeoutEndsAHandshakeWithASilentPeer) {
-  (void)Run([&] {
+  Run([&] {
     auto [near, far] = Sockets();
     Timeout timeout(absl::Seconds(1));
     EXPECT_TRUE(absl::IsDeadlineExceeded(TlsStream::Accept(std::move(near), server_).status()));
@@ -312,7 +312,7 @@ TEST_F(TlsStreamTest, ATimeoutEndsAHandshakeWithASilentPeer) {
 }
 
 TEST_F(TlsStreamTest, GarbageInsteadOfAHelloIsRefused) {
-  (void)Run([&] {
+  Run([&] {
     for (const std::string_view garbage : {"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
                                            "\x16\x03\x01\xff"
                                            "\xffgarbage"}) {
@@ -325,7 +325,7 @@ TEST_F(TlsStreamTest, GarbageInsteadOfAHelloIsRefused) {
 }
 
 TEST_F(TlsStreamTest, APeerThatLeavesInTheHandshakeIsSeen) {
-  (void)Run([&] {
+  Run([&] {
     auto [near, far] = Sockets();
     EXPECT_TRUE(far.Write("\x16\x03\x01").ok());
     far.Close();
@@ -338,7 +338,7 @@ TEST_F(TlsStreamTest, APeerThatLeavesInTheHandshakeIsSeen) {
 }
 
 TEST_F(TlsStreamTest, CancellationEndsAHandshakeAndARead) {
-  (void)Run([&] {
+  Run([&] {
     auto [near, far] = Sockets();
     Pair pair = Shake();
     auto shaking = *Spawn("shake", [&, socket = &near] {
@@ -358,7 +358,7 @@ TEST_F(TlsStreamTest, CancellationEndsAHandshakeAndARead) {
 }
 
 TEST_F(TlsStreamTest, ClosingOrDestroyingItWakesItsReader) {
-  (void)Run([&] {
+  Run([&] {
     for (const bool destroy : {false, true}) {
       Pair pair = Shake();
       auto stream = std::make_unique<TlsStream>(*std::move(pair.client));
@@ -378,7 +378,7 @@ TEST_F(TlsStreamTest, ClosingOrDestroyingItWakesItsReader) {
 }
 
 TEST_F(TlsStreamTest, ASecondReaderIsToldOfTheFirst) {
-  (void)Run([&] {
+  Run([&] {
     Pair pair = Shake();
     auto reading = *Spawn("first", [&] {
       char byte[1];
@@ -392,7 +392,7 @@ TEST_F(TlsStreamTest, ASecondReaderIsToldOfTheFirst) {
 }
 
 TEST_F(TlsStreamTest, AWriteThatTimesOutIsFinishedByTheNext) {
-  (void)Run([&] {
+  Run([&] {
     Pair pair = Shake();
     const std::string record(TlsStream::kRecordBytes, 'r');
     size_t records = 0;
@@ -416,7 +416,7 @@ TEST_F(TlsStreamTest, AWriteThatTimesOutIsFinishedByTheNext) {
 }
 
 TEST_F(TlsStreamTest, ReadingGoesOnAfterWritingFailed) {
-  (void)Run([&] {
+  Run([&] {
     Pair pair = Shake();
     EXPECT_TRUE(pair.server->Write("last words").ok());
     pair.server->Close();
@@ -427,7 +427,7 @@ TEST_F(TlsStreamTest, ReadingGoesOnAfterWritingFailed) {
 }
 
 TEST_F(TlsStreamTest, ShutdownReadYieldsWhatHasArrivedThenTheEnd) {
-  (void)Run([&] {
+  Run([&] {
     Pair pair = Shake();
     Exchange(pair);
     ASSERT_TRUE(pair.client->Write("last").ok());
@@ -442,7 +442,7 @@ TEST_F(TlsStreamTest, ShutdownReadYieldsWhatHasArrivedThenTheEnd) {
 }
 
 TEST_F(TlsStreamTest, ShutdownReadWakesTheReaderAndLeavesCloseNotifyToBeSaid) {
-  (void)Run([&] {
+  Run([&] {
     Pair pair = Shake();
     Exchange(pair);
     absl::StatusOr<size_t> got = absl::UnknownError("not read");

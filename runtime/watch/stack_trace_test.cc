@@ -36,7 +36,7 @@ TEST_F(StackTraceTest, OfAParkedFiberNamesItsFunctionsInOrderDownToTheEntry) {
     Yield();
     trace = TraceFiber(*fiber);
     event.Set();
-  }).IgnoreError();
+  });
   EXPECT_EQ(trace.end, StackTrace::End::kEntry);
   const std::string text = FormatStackTrace(trace);
   EXPECT_THAT(text, StartsWith("#0 0x"));
@@ -58,7 +58,7 @@ TEST_F(StackTraceTest, FramesHaveNamesAndNoAddresses) {
     Yield();
     trace = TraceFiber(*fiber);
     event.Set();
-  }).IgnoreError();
+  });
   const std::vector<std::string> frames = FormatFrames(trace);
   EXPECT_EQ(frames.size(), trace.size);
   EXPECT_THAT(frames, testing::Contains(HasSubstr("InnerWait()+0x")));
@@ -75,7 +75,7 @@ TEST_F(StackTraceTest, OfAFiberThatHasNotRunIsItsEntryAlone) {
   Run([&] {
     auto fiber = *Spawn("new", [] {});
     trace = TraceFiber(*fiber);
-  }).IgnoreError();
+  });
   EXPECT_EQ(trace.size, 1u);
   EXPECT_EQ(trace.end, StackTrace::End::kEntry);
   EXPECT_THAT(FormatStackTrace(trace), HasSubstr("grove::Context::Start()+0x0\n"));
@@ -83,7 +83,7 @@ TEST_F(StackTraceTest, OfAFiberThatHasNotRunIsItsEntryAlone) {
 
 TEST_F(StackTraceTest, OfTheRunningFiberIsEmpty) {
   StackTrace trace;
-  Run([&] { trace = TraceFiber(*Hub::Current()->running()); }).IgnoreError();
+  Run([&] { trace = TraceFiber(*Hub::Current()->running()); });
   EXPECT_EQ(trace.size, 0u);
   EXPECT_EQ(FormatStackTrace(trace), "");
 }
@@ -105,7 +105,7 @@ TEST_F(StackTraceTest, GoesThroughLibrariesWithoutFramePointers) {
     Yield();
     trace = TraceFiber(*fiber);
     event.Set();
-  }).IgnoreError();
+  });
   EXPECT_EQ(trace.end, StackTrace::End::kEntry);
   EXPECT_THAT(FormatStackTrace(trace), HasSubstr("grove::Fiber::Main()"));
 }
@@ -128,7 +128,7 @@ TEST_F(StackTraceTest, IsCutAtItsLimitAndSaysSo) {
     Yield();
     trace = TraceFiber(*fiber);
     event.Set();
-  }).IgnoreError();
+  });
   EXPECT_EQ(trace.size, StackTrace::kFramesMax);
   EXPECT_THAT(FormatStackTrace(trace), HasSubstr("(more frames follow)\n"));
 }

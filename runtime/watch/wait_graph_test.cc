@@ -67,7 +67,7 @@ class WaitGraphTest : public HubTest {
 };
 
 TEST_F(WaitGraphTest, FindsTwoFibersThatTakeTwoMutexesTheOtherWayRound) {
-  (void)Run([&] {
+  Run([&] {
     Mutex left, right;
     Stuck stuck;
     stuck.Spawn("a", Both(left, right));
@@ -79,7 +79,7 @@ TEST_F(WaitGraphTest, FindsTwoFibersThatTakeTwoMutexesTheOtherWayRound) {
 }
 
 TEST_F(WaitGraphTest, FindsThreeMutexesAndNotThoseThatMerelyWaitForThem) {
-  (void)Run([&] {
+  Run([&] {
     Mutex one, two, three;
     Stuck stuck;
     stuck.Spawn("a", Both(one, two));
@@ -93,7 +93,7 @@ TEST_F(WaitGraphTest, FindsThreeMutexesAndNotThoseThatMerelyWaitForThem) {
 }
 
 TEST_F(WaitGraphTest, FindsFibersThatJoinEachOtherAndOneThatJoinsItself) {
-  (void)Run([&] {
+  Run([&] {
     Stuck stuck;
     FiberHandle a, b, narcissus;
     a = stuck.Spawn("a", [&b] { (void)b.Join(); });
@@ -110,7 +110,7 @@ TEST_F(WaitGraphTest, FindsFibersThatJoinEachOtherAndOneThatJoinsItself) {
 }
 
 TEST_F(WaitGraphTest, FindsAMixOfJoinAndMutexAndSaysWhatIsHeldByWhom) {
-  (void)Run([&] {
+  Run([&] {
     Mutex mutex;
     Stuck stuck;
     auto child = stuck.Spawn("child", [&] {
@@ -132,7 +132,7 @@ TEST_F(WaitGraphTest, FindsAMixOfJoinAndMutexAndSaysWhatIsHeldByWhom) {
 }
 
 TEST_F(WaitGraphTest, FindsChildrenThatWaitForTheScopeThatJoinsTheirGroupOrPool) {
-  (void)Run([&] {
+  Run([&] {
     Stuck stuck;
     FiberPool pool(3);
     FiberHandle grouped, pooled;
@@ -158,7 +158,7 @@ TEST_F(WaitGraphTest, FindsChildrenThatWaitForTheScopeThatJoinsTheirGroupOrPool)
 }
 
 TEST_F(WaitGraphTest, FindsAnExhaustedSemaphoreAllOfWhoseHoldersAreStuck) {
-  (void)Run([&] {
+  Run([&] {
     Semaphore permits(2);
     Mutex mutex;
     Stuck stuck;
@@ -181,7 +181,7 @@ TEST_F(WaitGraphTest, FindsAnExhaustedSemaphoreAllOfWhoseHoldersAreStuck) {
 }
 
 TEST_F(WaitGraphTest, IsNotAlarmedWhereOneHolderOfASemaphoreCanGoOn) {
-  (void)Run([&] {
+  Run([&] {
     Semaphore permits(2);
     Mutex mutex;
     Stuck stuck;
@@ -205,7 +205,7 @@ TEST_F(WaitGraphTest, IsNotAlarmedWhereOneHolderOfASemaphoreCanGoOn) {
 }
 
 TEST_F(WaitGraphTest, SaysNothingOfASemaphoreThatIsUsedToSignal) {
-  (void)Run([&] {
+  Run([&] {
     Semaphore permits(1);
     Mutex mutex;
     Stuck stuck;
@@ -229,7 +229,7 @@ TEST_F(WaitGraphTest, SaysNothingOfASemaphoreThatIsUsedToSignal) {
 }
 
 TEST_F(WaitGraphTest, IsNotAlarmedByAFiberThatWaitsForAPlaceInAPool) {
-  (void)Run([&] {
+  Run([&] {
     FiberPool pool(1);
     Stuck stuck;
     FiberHandle late;
@@ -246,7 +246,7 @@ TEST_F(WaitGraphTest, IsNotAlarmedByAFiberThatWaitsForAPlaceInAPool) {
 }
 
 TEST_F(WaitGraphTest, CallsACycleBoundedThatATimeoutWillEnd) {
-  (void)Run([&] {
+  Run([&] {
     Mutex left, right;
     Stuck stuck;
     stuck.Spawn("patient", Both(left, right));
@@ -263,7 +263,7 @@ TEST_F(WaitGraphTest, CallsACycleBoundedThatATimeoutWillEnd) {
 }
 
 TEST_F(WaitGraphTest, ATimeoutThatWasCancelledBoundsNothing) {
-  (void)Run([&] {
+  Run([&] {
     Mutex left, right;
     Stuck stuck;
     stuck.Spawn("a", Both(left, right));
@@ -278,7 +278,7 @@ TEST_F(WaitGraphTest, ATimeoutThatWasCancelledBoundsNothing) {
 }
 
 TEST_F(WaitGraphTest, FindsADeadlockBesideABoundedCycleThatNeedsTheSameMutex) {
-  (void)Run([&] {
+  Run([&] {
     Mutex left, right;
     Stuck stuck;
     stuck.Spawn("a", Both(left, right));
@@ -293,7 +293,7 @@ TEST_F(WaitGraphTest, FindsADeadlockBesideABoundedCycleThatNeedsTheSameMutex) {
 }
 
 TEST_F(WaitGraphTest, IsNotAlarmedByEventsConditionsAndLongChains) {
-  (void)Run([&] {
+  Run([&] {
     constexpr int kLinks = 5000;
     Event gate;
     Mutex mutex;
@@ -319,7 +319,7 @@ TEST_F(WaitGraphTest, IsNotAlarmedByEventsConditionsAndLongChains) {
 
 // A slice reads the two first; what follows is read while others have their turns.
 TEST_F(WaitGraphTest, LetsOthersRunWhileItLooksAndReportsNoCycleThatTheyUndoMeanwhile) {
-  (void)Run([&] {
+  Run([&] {
     Mutex left, right;
     Stuck stuck;
     stuck.Spawn("a", Both(left, right));

@@ -45,6 +45,48 @@ TEST_F(QueueTest, WithCapacityZeroItIsEmptyAndFullAtOnce) {
   });
 }
 
+TEST_F(QueueTest, KeepsOrderAndParksPutterWhileFull) {
+  std::vector<int> got;
+  Run([&] {
+    Queue<int> queue(2);
+    auto producer = *Spawn("producer", [&] {
+      for (int i = 0; i < 6; ++i) EXPECT_TRUE(queue.Put(i).ok());
+      queue.Close();
+    });
+    Yield();
+    EXPECT_EQ(queue.putting(), 1u);
+    for (auto value = queue.Get(); value.ok(); value = queue.Get()) got.push_back(*value);
+    EXPECT_TRUE(producer.Join().ok());
+  });
+  EXPECT_EQ(got, (std::vector<int>{0, 1, 2, 3, 4, 5}));
+}
+
+TEST_F(QueueTest, WithoutCapacityIsARendezvous) {
+  Run([] {
+    Queue<std::string> queue(0);
+    std::string value = "no getter";
+    EXPECT_FALSE(queue.TryPut(std::move(value)));
+    EXPECT_EQ(value, "no getter");
+    auto getter = *Spawn("getter", [&] { EXPECT_EQ(*queue.Get(), "handed over"); });
+    EXPECT_TRUE(queue.Put("handed over").ok());
+    EXPECT_TRUE(getter.Join().ok());
+  });
+}
+
+TEST_F(QueueTest, CloseWakesGettersAndPutters) {
+  Run([] {
+    Queue<int> empty;
+    Queue<int> full(0);
+    auto getter = *Spawn("getter", [&] { EXPECT_TRUE(absl::IsOutOfRange(empty.Get().status())); });
+    auto putter = *Spawn("putter", [&] { EXPECT_TRUE(absl::IsFailedPrecondition(full.Put(1))); });
+    Yield();
+    empty.Close();
+    full.Close();
+    EXPECT_TRUE(getter.Join().ok());
+    EXPECT_TRUE(putter.Join().ok());
+  });
+}
+
 TEST_F(QueueTest, ATimedOutPutLeavesNothingAndATimedOutGetTakesNothing) {
   Run([] {
     Queue<int> queue(1);

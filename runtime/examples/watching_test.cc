@@ -65,6 +65,7 @@ TEST_F(SleeperTest, FindsADeadlock) {
       left.Cancel();
     }
     // [/deadlock]
+    ASSERT_TRUE(left->cancelled());
     EXPECT_TRUE(left.Join().ok());
     EXPECT_TRUE(right.Join().ok());
   });

@@ -48,6 +48,7 @@ TEST_F(FiberTest, JoinDeliversAnExceptionAsStatusOrAsThrown) {
     EXPECT_EQ(status.message(), "exception in fiber \"thrower\": oops");
     EXPECT_THROW((void)child.JoinOrThrow(), std::runtime_error);
   });
+  EXPECT_EQ(hub_->Stats().uncaught_exceptions, 0u);  // it has been heard
 }
 
 TEST_F(FiberTest, CountsAnExceptionNobodyJoined) {
@@ -229,16 +230,16 @@ TEST_F(FiberTest, VisitShowsEachLiveFiberOnceInSlices) {
     for (int i = 0; i < 9; ++i) (void)Spawn("waiter", [&gate] { (void)gate.Wait(); });
     Yield();
     int seen = 0;
+    int waiters = 0;
     size_t cursor = 0;
     do {
       cursor = hub_->VisitFibers(cursor, 4, [&](const Fiber& fiber) {
         ++seen;
-        if (fiber.name() == "waiter") {
-          EXPECT_EQ(fiber.waiting_for().kind, WaitFor::Kind::kEvent);
-        }
+        waiters += fiber.waiting_for().kind == WaitFor::Kind::kEvent;
       });
     } while (cursor != 0);
     EXPECT_EQ(seen, 10);
+    EXPECT_EQ(waiters, 9);
     gate.Set();
     Yield();
   });

@@ -132,6 +132,27 @@ TEST_F(SymmetricCoroutineTest, TheParentCanBeSetButNotInACycle) {
   });
 }
 
+TEST_F(SymmetricCoroutineTest, AnyFiberCanBeTheRootOfSomeOfItsOwn) {
+  int ended = 0;
+  Run([&ended] {
+    FiberHandle fibers[2];
+    for (FiberHandle& fiber : fibers) {
+      fiber = *Spawn("root", [&ended] {
+        Coro root = Coro::OfThisFiber();
+        Coro child = Coro::Make({}, root, [&root](int in, Coro& self) {
+          Yield();  // the other fiber's turn
+          return self.SwitchTo(root, in + 1);
+        });
+        EXPECT_EQ(*root.SwitchTo(child, 1), 2);
+        EXPECT_EQ(*root.SwitchTo(child, 7), 7);
+        ++ended;
+      });
+    }
+    for (FiberHandle& fiber : fibers) EXPECT_TRUE(fiber.Join().ok());
+  });
+  EXPECT_EQ(ended, 2);
+}
+
 TEST_F(SymmetricCoroutineTest, DroppingTheLastHandleCancelsASuspendedOne) {
   Run([] {
     Coro root = Coro::OfThisFiber();

@@ -34,11 +34,19 @@ TEST_F(FiberPoolTest, RunsAtMostItsSizeAtOnce) {
   });
 }
 
+TEST_F(FiberPoolTest, ANegativeSizeIsAProgrammingError) {
+  EXPECT_DEATH(FiberPool(-1), "can't start with a debt");
+}
+
 TEST_F(FiberPoolTest, AMemberOfAFullPoolRunsTheBodyItself) {
   Run([] {
     FiberPool pool(1);
     bool inner = false;
-    (void)pool.Spawn({}, [&] { (void)pool.Spawn({}, [&] { inner = true; }); });
+    (void)pool.Spawn({}, [&] {
+      const FiberHandle none = *pool.Spawn({}, [&] { inner = true; });
+      EXPECT_TRUE(inner);
+      EXPECT_FALSE(none);
+    });
     EXPECT_TRUE(pool.WaitAll().ok());
     EXPECT_TRUE(inner);
   });

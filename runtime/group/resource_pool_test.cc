@@ -183,6 +183,23 @@ TEST_F(ResourcePoolTest, ADroppedResourceMakesRoomForANewOne) {
   });
 }
 
+TEST_F(ResourcePoolTest, ClearDropsTheIdleOnesAndLeavesTheLentToTheirLeases) {
+  Run([this] {
+    Pool pool(Numbers());
+    auto lent = *pool.Take();
+    { auto idle = *pool.Take(); }
+    EXPECT_EQ(pool.max() - pool.lent(), 1);
+    EXPECT_EQ(pool.idle(), 1);
+    pool.Clear();
+    EXPECT_EQ(pool.idle(), 0);
+    EXPECT_EQ(pool.lent(), 1);
+    EXPECT_EQ(**pool.Take(), 3);  // the cleared one is not lent again
+    lent.Drop();
+    EXPECT_EQ(pool.lent(), 0);
+    EXPECT_EQ(pool.max() - pool.lent(), 2);
+  });
+}
+
 TEST_F(ResourcePoolTest, FillMakesTheMinimum) {
   Run([this] {
     Pool::Options options = Numbers();

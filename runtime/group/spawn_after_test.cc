@@ -82,6 +82,20 @@ TEST_F(SpawnAfterTest, TheLocalFormDoesNotOutliveItsSpawner) {
   });
 }
 
+TEST_F(SpawnAfterTest, TheLocalFormEndsWithItsScopeAlsoOnceStarted) {
+  Run([] {
+    absl::Status slept;
+    {
+      auto delayed =
+          *SpawnAfterLocal(absl::Seconds(1), {}, [&] { return slept = Sleep(absl::Hours(1)); });
+      (void)Sleep(absl::Seconds(2));
+      EXPECT_TRUE(delayed->started());
+    }
+    Yield();
+    EXPECT_TRUE(absl::IsCancelled(slept));
+  });
+}
+
 TEST_F(SpawnAfterTest, TheLocalFormRunsWhileItsScopeLasts) {
   Run([] {
     auto delayed = *SpawnAfterLocal(absl::Seconds(1), {}, [] { return absl::OkStatus(); });

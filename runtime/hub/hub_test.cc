@@ -8,8 +8,12 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <memory>
 #include <stdexcept>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "runtime/hub/hub_fixture.h"
@@ -25,6 +29,19 @@ TEST_F(HubTest, RunReturnsTheMainFibersStatus) {
   EXPECT_TRUE(absl::IsAborted(RunForStatus([] { return absl::AbortedError("no"); })));
   EXPECT_THROW((void)RunForStatus([]() -> absl::Status { throw std::runtime_error("x"); }),
                std::runtime_error);
+}
+
+TEST_F(HubTest, CurrentIsTheHubThatRunsOnThisThreadAndRunningItsFiber) {
+  EXPECT_EQ(Hub::Current(), nullptr);
+  Run([this] {
+    EXPECT_EQ(Hub::Current(), hub_.get());
+    std::thread([] { EXPECT_EQ(Hub::Current(), nullptr); }).join();
+    Fiber* const main = hub_->running();
+    auto other = *Spawn("other", [this] { EXPECT_EQ(hub_->running()->name(), "other"); });
+    EXPECT_TRUE(other.Join().ok());
+    EXPECT_EQ(hub_->running(), main);
+  });
+  EXPECT_EQ(Hub::Current(), nullptr);
 }
 
 TEST_F(HubTest, SleepEndsAtItsDeadlineNotBefore) {
@@ -70,6 +87,27 @@ TEST_F(HubTest, PostRunsOnTheHubFromAnotherThread) {
     std::thread other([&] { hub_->Post([&] { posted.Set(); }); });
     EXPECT_TRUE(posted.Wait().ok());
     other.join();
+  });
+}
+
+TEST_F(HubTest, APostedCallDropsAHandleOnTheHubsThread) {
+  struct Held {
+    FiberHandle fiber;
+    std::thread::id* dropped_on;
+    ~Held() { *dropped_on = std::this_thread::get_id(); }
+  };
+  Run([this] {
+    std::thread::id dropped_on;
+    Event dropped;
+    auto held = std::make_unique<Held>(*Spawn("held", [] {}), &dropped_on);
+    std::thread([&, held = std::move(held)]() mutable {
+      hub_->Post([&dropped, held = std::move(held)]() mutable {
+        held = nullptr;
+        dropped.Set();
+      });
+    }).join();
+    EXPECT_TRUE(dropped.Wait().ok());
+    EXPECT_EQ(dropped_on, std::this_thread::get_id());
   });
 }
 
@@ -188,9 +226,58 @@ TEST_F(HubTest, AbortEndsEveryFiberAndRun) {
   EXPECT_EQ(cancelled, 2);
 }
 
+// Tells of each wait before it begins.
+class TellingPoller final : public Poller {
+ public:
+  explicit TellingPoller(std::function<void(MonotonicNanos deadline)> told)
+      : told_(std::move(told)) {}
+
+  absl::Status Add(int fd, uint64_t token, Mode mode) override {
+    return kernel_->Add(fd, token, mode);
+  }
+  void Remove(int fd) override { kernel_->Remove(fd); }
+  void Wait(MonotonicNanos now, MonotonicNanos deadline, std::vector<Event>& events) override {
+    told_(deadline);
+    kernel_->Wait(now, deadline, events);
+  }
+
+ private:
+  const std::unique_ptr<Poller> kernel_ = *Poller::Epoll();
+  const std::function<void(MonotonicNanos deadline)> told_;
+};
+
+TEST(Hub, AnIdleOneWaitsWithoutEndUntilItIsCalled) {
+  std::unique_ptr<Hub> hub;
+  Event called;
+  std::vector<MonotonicNanos> waits;
+  hub = *Hub::Create({.poller = std::make_unique<TellingPoller>([&](MonotonicNanos deadline) {
+                        if (deadline == 0) return;
+                        waits.push_back(deadline);
+                        hub->Post([&] { called.Set(); });
+                      })});
+  RunOn(*hub, [&] { EXPECT_TRUE(called.Wait().ok()); });
+  EXPECT_EQ(waits, std::vector<MonotonicNanos>{kNever});
+}
+
+size_t OpenEpollDescriptors() {
+  size_t count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;  // the one that reads the directory
+    count += std::filesystem::read_symlink(entry, gone) == "anon_inode:[eventpoll]";
+  }
+  return count;
+}
+
 TEST(Hub, TakesThePollerThatTheEnvironmentNames) {
+  const size_t before = OpenEpollDescriptors();
   setenv("GROVE_HUB", "poll", 1);
-  EXPECT_TRUE(Hub::Create().ok());
+  const auto polls = Hub::Create();
+  EXPECT_TRUE(polls.ok());
+  EXPECT_EQ(OpenEpollDescriptors(), before);
+  setenv("GROVE_HUB", "epoll", 1);
+  const auto epolls = Hub::Create();
+  EXPECT_TRUE(epolls.ok());
+  EXPECT_EQ(OpenEpollDescriptors(), before + 1);
   setenv("GROVE_HUB", "", 1);
   EXPECT_TRUE(absl::IsInvalidArgument(Hub::Create().status()));
   setenv("GROVE_HUB", "kqueue", 1);

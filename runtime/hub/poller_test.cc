@@ -362,6 +362,18 @@ TEST_P(SocketOverPollerTest, ClosingUnderAReaderWakesItAndARecycledNumberDoesNot
   });
 }
 
+TEST_P(SocketOverPollerTest, ClosingUnderAWriterWakesIt) {
+  Run([] {
+    auto [a, b] = Pair();
+    auto writer = *Spawn(
+        "writer", [&a = a] { EXPECT_TRUE(absl::IsAborted(a.Write(std::string(4 << 20, 'w')))); });
+    Yield();
+    ASSERT_EQ(writer->waiting_for().kind, WaitFor::Kind::kWrite);
+    a.Close();
+    EXPECT_TRUE(writer.Join().ok());
+  });
+}
+
 TEST_P(SocketOverPollerTest, ATimeoutEndsAReadAndTheSocketStaysUsable) {
   Run([] {
     auto [a, b] = Pair();

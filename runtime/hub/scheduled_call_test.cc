@@ -1,5 +1,7 @@
 #include "runtime/hub/scheduled_call.h"
 
+#include <gmock/gmock.h>
+
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -83,6 +85,7 @@ TEST_F(ScheduledCallTest, TheLocalFormIsSkippedOnceItsFiberHasEnded) {
 
 TEST_F(ScheduledCallTest, AnExceptionIsCountedAndTheOthersRun) {
   bool ran = false;
+  testing::internal::CaptureStderr();
   Run([&ran] {
     (void)ScheduleCall(kSecond, [] { throw std::runtime_error("broken"); });
     (void)ScheduleCall(kSecond, [] { throw 1; });
@@ -91,6 +94,9 @@ TEST_F(ScheduledCallTest, AnExceptionIsCountedAndTheOthersRun) {
   });
   EXPECT_TRUE(ran);
   EXPECT_EQ(hub_->Stats().uncaught_exceptions, 2u);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              testing::ContainsRegex("exception in a call scheduled at "
+                                     ".*scheduled_call_test.cc:[0-9]+: broken"));
 }
 
 TEST_F(ScheduledCallTest, ThoseThatArePendingCanBeSeenWithTheirPlaceAndTime) {

@@ -107,6 +107,47 @@ TEST_F(TimeoutTest, OneThatFiredOrWasCancelledCanBeRestarted) {
   });
 }
 
+TEST_F(TimeoutTest, ItKnowsAnExpiryOfItsOwnAndTheCallerMakesAStatusOfIt) {
+  Run([] {
+    const absl::Status expiry = absl::DeadlineExceededError("of a scope that has gone");
+    Timeout timeout(absl::Seconds(1));
+    EXPECT_FALSE(timeout.Caused(expiry));  // it has not fired
+    absl::Status status = Sleep(absl::Seconds(2));
+    ASSERT_TRUE(timeout.Caused(status));
+    EXPECT_FALSE(timeout.Caused(absl::NotFoundError("no")));
+    EXPECT_FALSE(timeout.Caused(absl::OkStatus()));
+    if (timeout.Caused(status)) status = absl::UnavailableError("the backend is slow");
+    EXPECT_EQ(status, absl::UnavailableError("the backend is slow"));
+    timeout.Cancel();
+    EXPECT_FALSE(timeout.Caused(expiry));
+  });
+}
+
+TEST_F(TimeoutTest, OfNestedOnesTheOuterThatFiredHasCausedIt) {
+  Run([] {
+    Timeout outer(absl::Seconds(1));
+    Timeout inner(absl::Seconds(1));
+    Timeout later(absl::Seconds(60));
+    const absl::Status status = Sleep(absl::Seconds(2));
+    EXPECT_TRUE(inner.fired());
+    EXPECT_TRUE(outer.Caused(status));
+    EXPECT_FALSE(inner.Caused(status));
+    EXPECT_FALSE(later.Caused(status));
+  });
+}
+
+TEST_F(TimeoutTest, SilenceMakesItsOwnExpiryOkAndPassesTheRestOn) {
+  Run([] {
+    Timeout timeout(absl::Seconds(1));
+    const absl::Status expired = Sleep(absl::Seconds(2));
+    EXPECT_TRUE(absl::IsDeadlineExceeded(expired));
+    EXPECT_TRUE(timeout.Silence(expired).ok());
+    EXPECT_TRUE(absl::IsNotFound(timeout.Silence(absl::NotFoundError("no"))));
+    timeout.Cancel();
+    EXPECT_TRUE(absl::IsDeadlineExceeded(timeout.Silence(expired)));
+  });
+}
+
 TEST_F(TimeoutTest, ASilentOneSwallowsItsOwnExpiryOnly) {
   Run([] {
     const auto late = [] { return Sleep(absl::Seconds(10)); };

@@ -77,6 +77,19 @@ TEST_F(DialTest, ConnectsFromTheBoundAddress) {
   });
 }
 
+TEST_F(DialTest, AConnectWhoseDescriptorIsTakenAwayIsAborted) {
+  Run([this] {
+    Silent silent;
+    absl::Status connected;
+    auto client = *Spawn("client", [&] { connected = Socket::Connect(silent.address).status(); });
+    Yield();
+    ASSERT_EQ(client->waiting_for().kind, WaitFor::Kind::kConnect);
+    hub_->descriptors().Unregister(client->waiting_for().fd);
+    EXPECT_TRUE(client.Join().ok());
+    EXPECT_TRUE(absl::IsAborted(connected)) << connected;
+  });
+}
+
 TEST_F(DialTest, ConnectionsSendAtOnceAndAreProbedUnlessToldOtherwise) {
   Run([] {
     Listener listener = *Listener::Adopt(*BindListener(Loopback()));

@@ -1,13 +1,22 @@
 #include "runtime/io/listener.h"
 
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -147,6 +156,35 @@ TEST_F(ListenTest, APortIsSharedOnlyByThoseThatAllAskForIt) {
   EXPECT_FALSE(Listen(alone).ok());
 }
 
+// From now on this process has the setsockopt(2) of a kernel without SO_REUSEPORT.
+void ForgetReusePort() {
+  const sock_filter filter[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_setsockopt, 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[2])),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SO_REUSEPORT, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOPROTOOPT),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog program{std::size(filter), const_cast<sock_filter*>(filter)};
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) _exit(100);
+  if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) _exit(101);
+}
+
+TEST_F(ListenTest, AKernelThatCantShareAPortIsUnimplemented) {
+  if (prctl(PR_GET_SECCOMP) != 0) GTEST_SKIP() << "no seccomp(2) here to take the option away";
+  const SocketAddress address = Bound(*Listen(Loopback()));
+  CloseAll();
+  EXPECT_EXIT(
+      {
+        ForgetReusePort();
+        const absl::Status refused = Listen(address, {.reuse_port = true}).status();
+        const bool others_work = Listen(address).ok();
+        _exit(absl::IsUnimplemented(refused) && others_work ? 0 : 1);
+      },
+      ::testing::ExitedWithCode(0), "");
+}
+
 TEST_F(ListenTest, OptionsThatContradictTheAddressAreRefused) {
   const absl::Status random_port = Listen(Loopback(), {.reuse_port = true}).status();
   EXPECT_TRUE(absl::IsInvalidArgument(random_port));
@@ -154,6 +192,21 @@ TEST_F(ListenTest, OptionsThatContradictTheAddressAreRefused) {
   EXPECT_TRUE(absl::IsInvalidArgument(Listen(AnyV6(), {.reuse_port = true}).status()));
   EXPECT_TRUE(absl::IsInvalidArgument(Listen(unix_, {.reuse_port = true}).status()));
   EXPECT_TRUE(absl::IsInvalidArgument(Listen(Loopback(), {.unix_mode = 0600}).status()));
+}
+
+// How many may wait to be accepted, as ss(8) shows it.
+unsigned BacklogOf(int fd) {
+  tcp_info info{};
+  socklen_t length = sizeof(info);
+  EXPECT_EQ(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length), 0);
+  return info.tcpi_sacked;
+}
+
+TEST_F(ListenTest, TheBacklogIs4096UnlessToldOtherwiseOrTheSystemsMostIsLess) {
+  unsigned most = 0;
+  std::ifstream("/proc/sys/net/core/somaxconn") >> most;
+  EXPECT_EQ(BacklogOf(*Listen(Loopback())), std::min(4096u, most));
+  EXPECT_EQ(BacklogOf(*Listen(Loopback(), {.backlog = 7})), 7u);
 }
 
 TEST_F(ListenTest, OptionsReachTheSocket) {

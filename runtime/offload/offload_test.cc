@@ -9,9 +9,11 @@
 #include <memory>
 #include <stdexcept>
 #include <thread>
+#include <utility>
 
 #include "absl/functional/function_ref.h"
 #include "absl/synchronization/notification.h"
+#include "runtime/group/resource_pool.h"
 #include "runtime/hub/hub_fixture.h"
 #include "runtime/hub/timeout.h"
 
@@ -29,6 +31,25 @@ TEST_F(OffloadTest, RunsOnAnotherThreadAndDeliversExceptions) {
     EXPECT_NE(there, here);
     EXPECT_THROW((void)pool.Run([] { throw std::runtime_error("from the thread"); }),
                  std::runtime_error);
+  });
+}
+
+TEST_F(OffloadTest, AResourcePoolMakesAndUsesItsResourcesOnAThread) {
+  Run([] {
+    OffloadPool threads({.threads = 1});
+    ResourcePool<std::thread::id>::Options options;
+    options.max = 1;
+    options.create = [&]() -> absl::StatusOr<std::thread::id> {
+      std::thread::id made_on;
+      absl::Status ran = threads.Run([&] { made_on = std::this_thread::get_id(); });
+      if (!ran.ok()) return ran;
+      return made_on;
+    };
+    ResourcePool<std::thread::id> pool(std::move(options));
+    auto lease = *pool.Take();
+    EXPECT_NE(*lease, std::this_thread::get_id());
+    EXPECT_TRUE(threads.Run([&] { EXPECT_EQ(*lease, std::this_thread::get_id()); }).ok());
+    EXPECT_EQ(threads.stats().completed, 2u);
   });
 }
 
@@ -149,8 +170,12 @@ TEST_F(OffloadTest, InAForkedChildItMayDieAndItsOwnServesButTheParentsDoesNot) {
         fclose(stderr);
         alarm(60);  // if it waits for ever after all
         auto hub = Hub::Create();
-        if (hub.ok()) (void)(*hub)->Run(body);
-        _exit(0);
+        bool came_to_its_end = false;
+        const absl::Status ran = (*hub)->Run([&] {
+          body();
+          came_to_its_end = true;
+        });
+        _exit(ran.ok() && came_to_its_end ? 0 : 99);
       }
       int status = 0;
       EXPECT_EQ(waitpid(child, &status, 0), child);

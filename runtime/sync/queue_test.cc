@@ -112,6 +112,24 @@ TEST_F(QueueTest, ACallOutsideAnyFiberHandsItsValueToAWaitingGetter) {
     (void)ScheduleCall(absl::Seconds(1), [&] { put = queue.TryPut(7) && !queue.TryPut(8); });
     EXPECT_EQ(*queue.Get(), 7);
     EXPECT_TRUE(put);
+    put = false;
+    Hub::Current()->Post([&] { put = queue.TryPut(9) && !queue.TryPut(10); });
+    EXPECT_EQ(*queue.Get(), 9);
+    EXPECT_TRUE(put);
+  });
+}
+
+TEST_F(QueueTest, APutThatNeedNotWaitNeverSwitches) {
+  Run([this] {
+    Queue<int> queue(1);
+    auto getter = *Spawn("getter", [&] { EXPECT_EQ(*queue.Get(), 1); });
+    Yield();
+    const uint64_t switches = hub_->Stats().switches;
+    EXPECT_TRUE(queue.Put(1).ok());  // to the getter
+    EXPECT_TRUE(queue.Put(2).ok());  // there is room
+    EXPECT_EQ(hub_->Stats().switches, switches);
+    EXPECT_FALSE(getter.ended());
+    EXPECT_TRUE(getter.Join().ok());
   });
 }
 

@@ -1,5 +1,6 @@
 """Who uses whom: the document says what the BUILD files say, and no two packages use each other."""
 
+import re
 import unittest
 
 import checkout
@@ -29,6 +30,15 @@ class PackagesTest(unittest.TestCase):
                 above = {used for used in package.uses
                          if used.split('/')[0] in ('server', 'client', 'proto')}
                 self.assertEqual(above, set(), package.name)
+
+    def test_what_dev_builds_and_tests_is_there(self):
+        labels = re.findall(r'(?<![\w/])//(\w[\w/-]*):(\w[\w-]*)', checkout.read('dev'))
+        self.assertGreater(len(labels), 20)
+        for package, name in labels:
+            build = checkout.ROOT / package / 'BUILD.bazel'
+            self.assertTrue(build.exists(), f'dev: //{package}')
+            self.assertTrue(name == 'all' or f'"{name}"' in build.read_text(encoding='utf-8')
+                            or (build.parent / f'{name}.cc').exists(), f'dev: //{package}:{name}')
 
 
 class ReadingTest(unittest.TestCase):

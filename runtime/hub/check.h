@@ -1,6 +1,8 @@
 // CHECK: states a programming error. The process dies with the place, the condition and the fiber.
 //
-// Nothing that data, network or operator can cause is a CHECK.
+// Nothing that data, network or operator can cause is a CHECK. A DCHECK is one that a hot path
+// could not afford: it is there in debug builds, under the sanitizers and in the tests that are
+// compiled for it (GROVE_DCHECKS), and costs nothing elsewhere.
 #ifndef GROVE_RUNTIME_HUB_CHECK_H_
 #define GROVE_RUNTIME_HUB_CHECK_H_
 
@@ -18,5 +20,16 @@ namespace grove {
     if (!(condition)) [[unlikely]]                                   \
       ::grove::CheckFailed(__FILE__, __LINE__, #condition, message); \
   } while (false)
+
+#if defined(GROVE_DCHECKS) || !defined(NDEBUG)
+#define GROVE_DCHECKS_ARE_ON 1
+#define GROVE_DCHECK(condition, message) GROVE_CHECK(condition, message)
+#else
+#define GROVE_DCHECKS_ARE_ON 0
+#define GROVE_DCHECK(condition, message)        \
+  do {                                          \
+    if (false) GROVE_CHECK(condition, message); \
+  } while (false)
+#endif
 
 #endif  // GROVE_RUNTIME_HUB_CHECK_H_

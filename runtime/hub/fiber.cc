@@ -43,7 +43,7 @@ struct Fiber::Links {
 Fiber::~Fiber() = default;
 
 MonotonicNanos Fiber::run_time() const {
-  if (state_ != State::kRunning || label_ == nullptr) return run_time_;
+  if (state() != State::kRunning || label_ == nullptr) return run_time_;
   return run_time_ + (hub_.ReadClock() - resumed_at_);
 }
 
@@ -58,7 +58,7 @@ size_t Fiber::StackHighWaterBytes() const {
 }
 
 void Fiber::Cancel() {
-  if (cancelled_ || state_ == State::kEnded) return;
+  if (cancelled_ || state() == State::kEnded) return;
   cancelled_ = true;
   interrupted_ = true;
   hub_.Resume(*this, Wake::kCancelled);

@@ -20,6 +20,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "runtime/hub/fiber_state.h"
 #include "runtime/hub/timer_queue.h"
 #include "runtime/hub/wait_for.h"
 #include "runtime/hub/wait_list.h"
@@ -66,12 +67,12 @@ using FiberLinkId = uint64_t;
 
 class Fiber {
  public:
-  enum class State : uint8_t { kRunnable, kRunning, kParked, kEnded };
+  using State = FiberState;
 
   FiberId id() const { return id_; }
   std::string_view name() const { return name_; }
   std::string_view group() const { return group_; }
-  State state() const { return state_; }
+  State state() const { return state_.state(); }
   const WaitFor& waiting_for() const { return waiting_for_; }
   const SourceLocation& spawn_site() const { return site_; }
   const FiberLabel* label() const { return label_.get(); }
@@ -125,7 +126,7 @@ class Fiber {
   Fiber* next_ = nullptr;          // in the run queue
   MonotonicNanos resumed_at_ = 0;  // 0: this run is not timed
   uint64_t switches_ = 0;
-  State state_ = State::kRunnable;
+  FiberStateMachine state_;
   Wake wake_ = Wake::kReady;
   bool interrupted_ = false;  // cancelled_, or a Timeout in scope has fired
   bool shielded_ = false;     // parked in ParkShielded()

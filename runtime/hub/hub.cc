@@ -179,7 +179,7 @@ void Hub::Poll() {
   if (shuffle_ != 0) [[unlikely]]
     Shuffle();
   Fiber& next = runnable_.Pop([](Fiber& fiber) -> Fiber*& { return fiber.next_; });
-  next.state_ = Fiber::State::kRunning;
+  next.state_.Enter(FiberState::kRunning);
   ++next.switches_;
   pulse_.SetResumes(resumes + 1);
   running_ = &next;
@@ -248,7 +248,7 @@ void Hub::ParkRunning() {
     return;
   }
   CheckMayPark(*self);
-  self->state_ = Fiber::State::kParked;
+  self->state_.Enter(FiberState::kParked);
   SwitchAway(*self);
 }
 
@@ -257,16 +257,16 @@ void Hub::ParkShielded(const WaitFor& waiting_for) {
   if (self == nullptr) DieParkingOutside();
   CheckMayPark(*self);
   self->shielded_ = true;
-  self->state_ = Fiber::State::kParked;
+  self->state_.Enter(FiberState::kParked);
   self->waiting_for_ = waiting_for;
   SwitchAway(*self);
   self->shielded_ = false;
 }
 
 void Hub::Resume(Fiber& fiber, Wake why) {
-  if (fiber.state_ != Fiber::State::kParked) return;
+  if (fiber.state() != FiberState::kParked) return;
   if (fiber.shielded_ && why != Wake::kReady) return;
-  fiber.state_ = Fiber::State::kRunnable;
+  fiber.state_.Enter(FiberState::kRunnable);
   fiber.wake_ = why;
   runnable_.Push(fiber, [](Fiber& f) -> Fiber*& { return f.next_; });
 }
@@ -275,7 +275,7 @@ void Hub::Yield() {
   Fiber* const self = running_;
   GROVE_CHECK(self != nullptr, "yielded outside a fiber");
   CheckMayPark(*self);
-  self->state_ = Fiber::State::kRunnable;
+  self->state_.Enter(FiberState::kRunnable);
   runnable_.Push(*self, [](Fiber& f) -> Fiber*& { return f.next_; });
   SwitchAway(*self);
 }
@@ -313,7 +313,7 @@ absl::StatusOr<FiberHandle> Hub::SpawnFiber(size_t closure_bytes, size_t closure
 
 void Hub::LeaveEnded(Fiber& self) {
   if (self.resumed_at_ != 0) self.CountRunTime();
-  self.state_ = Fiber::State::kEnded;
+  self.state_.Enter(FiberState::kEnded);
   while (Waiter* joiner = self.joiners_.Grant()) Unpark(*joiner->fiber);
   fibers_[self.stack_.index] = nullptr;
   ++stats_.ended;

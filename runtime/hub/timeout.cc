@@ -16,7 +16,7 @@ Fiber& RunningFiber() {
 
 // Here since it needs the whole of Timeout.
 bool Fiber::wait_is_bounded() const {
-  if (state_ != State::kParked || shielded_) return false;
+  if (state() != State::kParked || shielded_) return false;
   for (const Timeout* scope = timeouts_; scope != nullptr; scope = scope->outer()) {
     if (scope->pending()) return true;
   }

@@ -24,17 +24,6 @@ class Clock {
   static Clock& Monotonic();
 };
 
-// Moves only when told. Tests.
-class FakeClock final : public Clock {
- public:
-  MonotonicNanos Now() override { return now_; }
-  void Advance(absl::Duration by) { now_ += absl::ToInt64Nanoseconds(by); }
-  void AdvanceTo(MonotonicNanos now) { now_ = now; }
-
- private:
-  MonotonicNanos now_ = 1'000'000'000;
-};
-
 inline constexpr MonotonicNanos kNever = std::numeric_limits<MonotonicNanos>::max();
 
 // `now + after`, saturating; a negative `after` is `now`.

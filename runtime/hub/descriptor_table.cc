@@ -32,13 +32,13 @@ absl::Status DescriptorTable::Register(int fd, Poller::Mode mode) {
 }
 
 void DescriptorTable::Unregister(int fd) {
-  if (static_cast<size_t>(fd) >= entries_.size() || !entries_[fd].registered) return;
-  Entry& entry = entries_[fd];
+  Entry* const entry = Find(fd);
+  if (entry == nullptr) return;
   poller_.Remove(fd);
-  entry.registered = false;
-  entry.watch = nullptr;
+  entry->registered = false;
+  entry->watch = nullptr;
   --registered_;
-  for (Fiber*& waiter : entry.waiters) {
+  for (Fiber*& waiter : entry->waiters) {
     if (waiter == nullptr) continue;
     hub_.Unpark(*waiter);
     waiter = nullptr;
@@ -47,30 +47,31 @@ void DescriptorTable::Unregister(int fd) {
 
 absl::Status DescriptorTable::Await(int fd, Direction direction, WaitFor::Kind kind) {
   const int side = static_cast<int>(direction);
-  if (fd < 0 || static_cast<size_t>(fd) >= entries_.size() || !entries_[fd].registered) {
+  Entry* entry = Find(fd);
+  if (entry == nullptr) {
     return absl::AbortedError(absl::StrFormat("descriptor %d is closed", fd));
   }
-  if (entries_[fd].ready[side]) {
+  if (entry->ready[side]) {
     ++calls_;
     return absl::OkStatus();
   }
-  const uint32_t generation = entries_[fd].generation;
+  const uint32_t generation = entry->generation;
   Fiber* const self = hub_.running();
-  if (const Fiber* other = entries_[fd].waiters[side]; other != nullptr) {
+  if (const Fiber* other = entry->waiters[side]; other != nullptr) {
     return absl::FailedPreconditionError(
         absl::StrFormat("descriptor %d: %s waits to %s already; %s must not", fd, Named(*other),
                         side == 0 ? "read" : "write", Named(*self)));
   }
-  entries_[fd].waiters[side] = self;
+  entry->waiters[side] = self;
   poller_.Rearm(fd, direction);
   const Wake wake = hub_.Park({.kind = kind, .fd = fd});
-  Entry& entry = entries_[fd];  // the table may have grown meanwhile
-  if (!entry.registered || entry.generation != generation) {
+  entry = Find(fd);  // the table may have grown meanwhile
+  if (entry == nullptr || entry->generation != generation) {
     return absl::AbortedError(absl::StrFormat("descriptor %d was closed while in use", fd));
   }
   // Another fiber may have come to wait since this one was made runnable.
-  if (entry.waiters[side] == self) entry.waiters[side] = nullptr;
-  if (entry.ready[side] || wake == Wake::kReady) {
+  if (entry->waiters[side] == self) entry->waiters[side] = nullptr;
+  if (entry->ready[side] || wake == Wake::kReady) {
     ++calls_;
     return absl::OkStatus();
   }
@@ -78,19 +79,19 @@ absl::Status DescriptorTable::Await(int fd, Direction direction, WaitFor::Kind k
 }
 
 void DescriptorTable::NotReady(int fd, Direction direction) {
-  if (fd < 0 || static_cast<size_t>(fd) >= entries_.size()) return;
-  Entry& entry = entries_[fd];
+  Entry* const entry = Find(fd);
+  if (entry == nullptr) return;
   // After a hang-up reads no longer block, and no edge need follow. A peer that only stopped
   // sending may still be slow to take bytes: writes go on waiting for edges.
-  if (entry.hangup && direction == Direction::kRead) return;
-  entry.ready[static_cast<int>(direction)] = false;
+  if (entry->hangup && direction == Direction::kRead) return;
+  entry->ready[static_cast<int>(direction)] = false;
 }
 
 void DescriptorTable::WatchHangup(int fd, HangupWatch* watch) {
-  if (fd < 0 || static_cast<size_t>(fd) >= entries_.size() || !entries_[fd].registered) return;
-  Entry& entry = entries_[fd];
-  if (watch != nullptr && entry.hangup) return watch->OnHangup();
-  entry.watch = watch;
+  Entry* const entry = Find(fd);
+  if (entry == nullptr) return;
+  if (watch != nullptr && entry->hangup) return watch->OnHangup();
+  entry->watch = watch;
   if (watch != nullptr) poller_.Rearm(fd, Direction::kRead);
 }
 
@@ -104,16 +105,15 @@ void DescriptorTable::MarkReady(Entry& entry, Direction direction) {
 }
 
 void DescriptorTable::Dispatch(const Poller::Event& event) {
-  const uint32_t fd = static_cast<uint32_t>(event.token);
-  if (fd >= entries_.size()) return;  // the hub's own wake-up, too
-  Entry& entry = entries_[fd];
-  if (!entry.registered || entry.generation != static_cast<uint32_t>(event.token >> 32)) return;
+  // The low half of the hub's own wake-up is -1: no entry's either.
+  Entry* const entry = Find(static_cast<int>(static_cast<uint32_t>(event.token)));
+  if (entry == nullptr || entry->generation != static_cast<uint32_t>(event.token >> 32)) return;
   if (event.hangup) {
-    entry.hangup = true;
-    if (entry.watch != nullptr) std::exchange(entry.watch, nullptr)->OnHangup();
+    entry->hangup = true;
+    if (entry->watch != nullptr) std::exchange(entry->watch, nullptr)->OnHangup();
   }
-  if (event.readable) MarkReady(entry, Direction::kRead);
-  if (event.writable) MarkReady(entry, Direction::kWrite);
+  if (event.readable) MarkReady(*entry, Direction::kRead);
+  if (event.writable) MarkReady(*entry, Direction::kWrite);
 }
 
 void DescriptorTable::Visit(

@@ -22,7 +22,7 @@ class Hub;
 class DescriptorTable {
  public:
   // Told once that a descriptor's peer is gone or has ended its stream, whatever is left to read.
-  // Called from the hub's poll, or by WatchHangup(): must not park.
+  // Called from the hub's poll, or by WatchHangup(): must not park, nor register descriptors.
   class HangupWatch {
    public:
     virtual void OnHangup() = 0;
@@ -74,6 +74,11 @@ class DescriptorTable {
   };
   static uint64_t Token(int fd, uint32_t generation) {
     return static_cast<uint64_t>(generation) << 32 | static_cast<uint32_t>(fd);
+  }
+  // Null unless it is registered. Valid until the next Register(): that may move the entries.
+  Entry* Find(int fd) {
+    const bool known = static_cast<size_t>(fd) < entries_.size() && entries_[fd].registered;
+    return known ? &entries_[fd] : nullptr;
   }
   void MarkReady(Entry& entry, Direction direction);
 

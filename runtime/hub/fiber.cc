@@ -60,8 +60,12 @@ size_t Fiber::StackHighWaterBytes() const {
 void Fiber::Cancel() {
   if (cancelled_ || state() == State::kEnded) return;
   cancelled_ = true;
+  Interrupt(Wake::kCancelled);
+}
+
+void Fiber::Interrupt(Wake why) {
   interrupted_ = true;
-  hub_.Resume(*this, Wake::kCancelled);
+  hub_.Resume(*this, why);
 }
 
 void Fiber::Main(void* self) {

@@ -99,6 +99,7 @@ class Fiber {
   friend class Hub;
   friend class FiberHandle;
   friend class FiberLocalMap;
+  friend class RunQueue;
   friend class Timeout;
   friend struct GdbTable;
 
@@ -118,6 +119,8 @@ class Fiber {
   void RunBody();
   void RunLinks();
   void CountRunTime();
+  // This and every later park is ended by `why`.
+  void Interrupt(Wake why);
   void ReportUncaught(std::string_view what);
   void Unref();
 

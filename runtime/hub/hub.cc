@@ -46,7 +46,7 @@ absl::StatusOr<std::unique_ptr<Hub>> Hub::Create(HubOptions options) {
   if (wake_fd < 0) return ErrnoStatus(errno, "eventfd");
   auto hub = std::unique_ptr<Hub>(new Hub(std::move(options), std::move(poller), wake_fd));
   // The table skips tokens of no registration, so an event of the inbox only ends the wait.
-  if (absl::Status added = hub->poller_->Add(wake_fd, UINT64_MAX, Poller::Mode::kEdge);
+  if (absl::Status added = hub->poller_->Add(wake_fd, Poller::kWakeToken, Poller::Mode::kEdge);
       !added.ok()) {
     return added;
   }
@@ -178,7 +178,7 @@ void Hub::Poll() {
   }
   if (shuffle_ != 0) [[unlikely]]
     Shuffle();
-  Fiber& next = runnable_.Pop([](Fiber& fiber) -> Fiber*& { return fiber.next_; });
+  Fiber& next = runnable_.Pop();
   next.state_.Enter(FiberState::kRunning);
   ++next.switches_;
   pulse_.SetResumes(resumes + 1);
@@ -199,9 +199,8 @@ void Hub::Shuffle() {
   shuffle_ ^= shuffle_ << 13;
   shuffle_ ^= shuffle_ >> 7;
   shuffle_ ^= shuffle_ << 17;
-  const auto link = [](Fiber& fiber) -> Fiber*& { return fiber.next_; };
   const uint64_t rotations = shuffle_ % std::min<uint64_t>(run_queue_length(), kShuffleDepth);
-  for (uint64_t i = 0; i < rotations; ++i) runnable_.Rotate(link);
+  for (uint64_t i = 0; i < rotations; ++i) runnable_.Rotate();
 }
 
 [[gnu::always_inline]] inline void Hub::SwitchAway(Fiber& self) {
@@ -221,15 +220,15 @@ Wake Hub::interruption() const {
   const uintptr_t below =
       reinterpret_cast<uintptr_t>(&self) - reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
   const bool elsewhere = below >= stacks_.stack_bytes();
-  const int forbidden =
-      int{exceptions_.InException()} | thread_locks_ | signal_handlers_ | int{elsewhere};
+  const int forbidden = int{exceptions_.InException()} | park_bans_.locks() |
+                        park_bans_.signal_handlers() | int{elsewhere};
   if (forbidden != 0) [[unlikely]]
     DieParking();
 }
 
 void Hub::DieParking() const {
   GROVE_CHECK(!exceptions_.InException(), "parked in a catch block or while unwinding");
-  GROVE_CHECK(thread_locks_ == 0, "parked with a ThreadMutex held: other threads wait for it");
+  GROVE_CHECK(park_bans_.locks() == 0, "parked with a ThreadMutex held: other threads wait for it");
   GROVE_CHECK(false, "parked in a signal handler");
 }
 
@@ -268,7 +267,7 @@ void Hub::Resume(Fiber& fiber, Wake why) {
   if (fiber.shielded_ && why != Wake::kReady) return;
   fiber.state_.Enter(FiberState::kRunnable);
   fiber.wake_ = why;
-  runnable_.Push(fiber, [](Fiber& f) -> Fiber*& { return f.next_; });
+  runnable_.Push(fiber);
 }
 
 void Hub::Yield() {
@@ -276,7 +275,7 @@ void Hub::Yield() {
   GROVE_CHECK(self != nullptr, "yielded outside a fiber");
   CheckMayPark(*self);
   self->state_.Enter(FiberState::kRunnable);
-  runnable_.Push(*self, [](Fiber& f) -> Fiber*& { return f.next_; });
+  runnable_.Push(*self);
   SwitchAway(*self);
 }
 
@@ -307,7 +306,7 @@ absl::StatusOr<FiberHandle> Hub::SpawnFiber(size_t closure_bytes, size_t closure
   fibers_[stack->index] = fiber;
   ++stats_.spawned;
   ++stats_.fibers_live;
-  runnable_.Push(*fiber, [](Fiber& f) -> Fiber*& { return f.next_; });
+  runnable_.Push(*fiber);
   return FiberHandle(fiber);
 }
 

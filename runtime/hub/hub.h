@@ -28,6 +28,7 @@
 #include "runtime/hub/hub_options.h"
 #include "runtime/hub/hub_pulse.h"
 #include "runtime/hub/hub_stats.h"
+#include "runtime/hub/park_bans.h"
 #include "runtime/hub/poller.h"
 #include "runtime/hub/run_queue.h"
 #include "runtime/hub/scheduled_call.h"
@@ -110,6 +111,7 @@ class Hub {
 
   TimerQueue& timers() { return timers_; }
   DescriptorTable& descriptors() { return descriptors_; }
+  ParkBans& park_bans() { return park_bans_; }
 
   absl::StatusOr<FiberHandle> SpawnFiber(size_t closure_bytes, size_t closure_align, Fiber::Run run,
                                          Fiber::Destroy destroy,
@@ -139,13 +141,9 @@ class Hub {
   void Post(absl::AnyInvocable<void()> call);
 
  private:
-  friend class Fiber;
-  friend class FiberHandle;
-  friend class ScheduledCall;
-  friend class Timeout;
-  friend class ThreadMutex;
-  friend class SignalHandlerScope;
-  friend struct GdbTable;
+  friend class Fiber;          // ends and wakes itself, and gives its stack back
+  friend class ScheduledCall;  // hangs on the hub's list of them
+  friend struct GdbTable;      // tells debuggers where members lie
 
   Hub(HubOptions options, std::unique_ptr<Poller> poller, int wake_fd);
 
@@ -196,9 +194,8 @@ class Hub {
   uint64_t turn_ends_at_ = 0;  // in resumes, as pulse_ counts them
   uint64_t sample_at_ = Fiber::kRunTimeSample;
   ExceptionState exceptions_;
-  int thread_locks_ = 0;              // ThreadMutexes that this thread holds
-  volatile int signal_handlers_ = 0;  // SignalHandlerScopes
-  uint64_t shuffle_ = 0;              // the last number drawn; 0: first in, first out
+  ParkBans park_bans_;
+  uint64_t shuffle_ = 0;  // the last number drawn; 0: first in, first out
   MonotonicNanos now_ = 0;
   MonotonicNanos last_turn_ = 0;
   Context native_;

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/hub/fake_clock.h"
 #include "runtime/hub/hub.h"
 
 namespace grove {

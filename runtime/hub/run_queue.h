@@ -6,9 +6,9 @@
 
 #include <cstdint>
 
-namespace grove {
+#include "runtime/hub/fiber.h"
 
-class Fiber;
+namespace grove {
 
 class RunQueue {
  public:
@@ -16,30 +16,30 @@ class RunQueue {
   // Pushed so far.
   uint64_t pushed() const { return pushed_; }
 
-  // Requires: not on a queue. `Next` names the link: Fiber's is private to its hub.
-  template <typename Link>
-  void Push(Fiber& fiber, Link&& next) {
-    next(fiber) = nullptr;
-    (tail_ != nullptr ? next(*tail_) : head_) = &fiber;
+  // Requires: not on a queue.
+  void Push(Fiber& fiber) {
+    Next(fiber) = nullptr;
+    (tail_ != nullptr ? Next(*tail_) : head_) = &fiber;
     tail_ = &fiber;
     ++pushed_;
   }
   // Requires: not empty.
-  template <typename Link>
-  Fiber& Pop(Link&& next) {
+  Fiber& Pop() {
     Fiber& fiber = *head_;
-    head_ = next(fiber);
+    head_ = Next(fiber);
     if (head_ == nullptr) tail_ = nullptr;
     return fiber;
   }
   // The first becomes the last. Requires: not empty.
-  template <typename Link>
-  void Rotate(Link&& next) {
-    Push(Pop(next), next);
+  void Rotate() {
+    Push(Pop());
     --pushed_;
   }
 
  private:
+  // All that a queue sees of a fiber.
+  static Fiber*& Next(Fiber& fiber) { return fiber.next_; }
+
   Fiber* head_ = nullptr;
   Fiber* tail_ = nullptr;
   uint64_t pushed_ = 0;

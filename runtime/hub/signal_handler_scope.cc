@@ -5,11 +5,11 @@
 namespace grove {
 
 SignalHandlerScope::SignalHandlerScope() : hub_(Hub::Current()) {
-  if (hub_ != nullptr) hub_->signal_handlers_ = hub_->signal_handlers_ + 1;
+  if (hub_ != nullptr) hub_->park_bans().EnterSignalHandler();
 }
 
 SignalHandlerScope::~SignalHandlerScope() {
-  if (hub_ != nullptr) hub_->signal_handlers_ = hub_->signal_handlers_ - 1;
+  if (hub_ != nullptr) hub_->park_bans().LeaveSignalHandler();
 }
 
 }  // namespace grove

@@ -8,7 +8,7 @@ namespace grove {
 
 void ThreadMutex::Count() {
   counted_by_ = Hub::Current();
-  if (counted_by_ != nullptr) ++counted_by_->thread_locks_;
+  if (counted_by_ != nullptr) counted_by_->park_bans().TakeLock();
 }
 
 void ThreadMutex::lock() {
@@ -23,7 +23,7 @@ bool ThreadMutex::try_lock() {
 }
 
 void ThreadMutex::unlock() {
-  if (Hub* const hub = std::exchange(counted_by_, nullptr)) --hub->thread_locks_;
+  if (Hub* const hub = std::exchange(counted_by_, nullptr)) hub->park_bans().DropLock();
   mutex_.unlock();
 }
 

@@ -82,8 +82,7 @@ void Timeout::Ring(Timer& timer) {
     return;
   }
   self.fired_ = true;
-  self.fiber_.interrupted_ = true;
-  self.fiber_.hub_.Resume(self.fiber_, Wake::kTimedOut);
+  self.fiber_.Interrupt(Wake::kTimedOut);
 }
 
 }  // namespace grove

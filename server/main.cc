@@ -19,7 +19,9 @@
 #include "server/config/near_match.h"
 #include "server/config/resolve.h"
 #include "server/config/schema.h"
-#include "server/log.h"
+#include "server/process/exit_code.h"
+#include "server/process/log_setup.h"
+#include "server/process/process_title.h"
 #include "server/supervisor/control_binary.h"
 #include "server/supervisor/supervisor.h"
 #include "server/version.h"
@@ -35,7 +37,7 @@ constexpr rlim_t kDescriptorsMax = 1 << 20;
 
 int BadConfig(const std::string& program, const absl::Status& status) {
   absl::FPrintF(stderr, "%s: %s\n", program, status.message());
-  return supervisor::kExitBadConfig;
+  return process::kExitBadConfig;
 }
 
 absl::Status CheckFolder(const config::v1::Route& route, bool wanted) {
@@ -145,16 +147,6 @@ absl::StatusOr<config::v1::Config> ReadConfig(const config::DaemonFlags& flags,
   return config;
 }
 
-void StartLog(const std::string& program, const config::v1::Log& config) {
-  const std::string& level = config.level();
-  SetUpLog(program,
-           config.format() == config::v1::Log::FORMAT_JSON ? LogFormat::kJson : LogFormat::kText,
-           level == "debug"     ? LogLevel::kDebug
-           : level == "warning" ? LogLevel::kWarning
-           : level == "error"   ? LogLevel::kError
-                                : LogLevel::kInfo);
-}
-
 // The usual soft limit of 1024 is for select(2), which nothing here uses; a worker's connections
 // need more.
 void RaiseDescriptorLimit() {
@@ -172,8 +164,8 @@ std::string OwnPath() {
 }
 
 int Print(const std::string& text) {
-  return fputs(text.c_str(), stdout) >= 0 && fflush(stdout) == 0 ? supervisor::kExitStopped
-                                                                 : supervisor::kExitCrash;
+  return fputs(text.c_str(), stdout) >= 0 && fflush(stdout) == 0 ? process::kExitStopped
+                                                                 : process::kExitCrash;
 }
 
 }  // namespace
@@ -193,7 +185,7 @@ int Main(int argc, char** argv, Application& application) {
       flags->control_binary, OwnPath(), search_path != nullptr ? search_path : "");
   if (!control.ok()) return BadConfig(program, control.status());
 
-  StartLog(program, config->log());
+  process::SetUpLogAs(program, config->log());
   RaiseDescriptorLimit();
   process::ProcessTitle title(argc, argv);
   return supervisor::Supervisor::Run(

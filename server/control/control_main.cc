@@ -1,20 +1,14 @@
 #include "server/control/control_main.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <cstdio>
-#include <cstring>
 #include <memory>
 #include <string>
 
-#include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "runtime/hub/fiber.h"
 #include "runtime/hub/hub.h"
 #include "runtime/io/socket.h"
@@ -22,56 +16,15 @@
 #include "server/log.h"
 #include "server/metrics/scoreboard.h"
 #include "server/process/config_handover.h"
+#include "server/process/control_arguments.h"
+#include "server/process/exit_code.h"
+#include "server/process/lifeline.h"
+#include "server/process/log_setup.h"
+#include "server/process/ready_line.h"
 #include "server/tasks/sqlite_store.h"
 
 namespace grove::control {
 namespace {
-
-constexpr int kExitCrash = 1;
-constexpr int kExitConfig = 2;
-constexpr int kExitBind = 3;
-
-struct Descriptors {
-  int config = -1;
-  int scoreboard = -1;
-  int lifeline = -1;
-  int ready = -1;
-};
-
-// All four, or an error that says what this program is.
-absl::StatusOr<Descriptors> ParseArguments(int argc, char** argv) {
-  Descriptors descriptors;
-  const struct {
-    absl::string_view prefix;
-    int* fd;
-  } flags[] = {{"--config_fd=", &descriptors.config},
-               {"--scoreboard_fd=", &descriptors.scoreboard},
-               {"--lifeline_fd=", &descriptors.lifeline},
-               {"--ready_fd=", &descriptors.ready}};
-  for (int i = 1; i < argc; ++i) {
-    bool known = false;
-    for (const auto& flag : flags) {
-      absl::string_view value = argv[i];
-      if (!absl::ConsumePrefix(&value, flag.prefix)) continue;
-      known = absl::SimpleAtoi(value, flag.fd) && *flag.fd >= 0 && fcntl(*flag.fd, F_GETFD) != -1;
-    }
-    if (!known) {
-      return absl::InvalidArgumentError(absl::StrCat("bad argument '", argv[i], "'"));
-    }
-  }
-  for (const auto& flag : flags) {
-    if (*flag.fd < 0) return absl::InvalidArgumentError(absl::StrCat(flag.prefix, "N is missing"));
-    fcntl(*flag.fd, F_SETFD, FD_CLOEXEC);
-  }
-  return descriptors;
-}
-
-LogLevel ToLogLevel(const std::string& name) {
-  if (name == "debug") return LogLevel::kDebug;
-  if (name == "warning") return LogLevel::kWarning;
-  if (name == "error") return LogLevel::kError;
-  return LogLevel::kInfo;
-}
 
 // SIGTERM comes through the returned descriptor; blocked before gRPC starts its threads.
 absl::StatusOr<int> SetUpSignals() {
@@ -109,58 +62,23 @@ absl::Status AwaitSignal(int signal_fd) {
   return status;
 }
 
-// The supervisor is gone: nobody would restart what fails here, nor answer for it. What clients
-// were told is on disk.
-absl::Status WatchLifeline(int fd) {
-  absl::StatusOr<Socket> lifeline = Socket::Adopt(fd);
-  if (!lifeline.ok()) return lifeline.status();
-  char byte;
-  for (;;) {
-    absl::StatusOr<size_t> got = lifeline->Read(std::span(&byte, 1));
-    if (got.ok() && *got > 0) continue;
-    if (!got.ok() && absl::IsCancelled(got.status())) return got.status();
-    Log(LogLevel::kError, "the supervisor is gone");
-    _exit(kExitCrash);
-  }
-}
-
-// Where both ports are, for whoever cannot read the log. Atomic: readers see all of it or nothing.
-absl::Status WriteAddresses(const std::string& run_dir, const Control& control) {
-  const std::string path = absl::StrCat(run_dir, "/control.addresses");
-  const std::string next = absl::StrCat(path, ".", getpid());
-  const std::string text =
-      absl::StrCat("grpc ", control.grpc_address(), "\nadmin ", control.admin_address(), "\n");
-  std::unique_ptr<FILE, int (*)(FILE*)> file(fopen(next.c_str(), "we"), &fclose);
-  if (file == nullptr || fwrite(text.data(), 1, text.size(), file.get()) != text.size() ||
-      fflush(file.get()) != 0 || rename(next.c_str(), path.c_str()) != 0) {
-    return absl::ErrnoToStatus(errno, absl::StrCat("writing ", path));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status AnnounceReady(int ready_fd, const config::v1::Config& config, const Control& control) {
-  if (absl::Status written = WriteAddresses(config.run_dir(), control); !written.ok()) {
-    return written;
-  }
+absl::Status AnnounceReady(int ready_fd, const Control& control) {
   Log(LogLevel::kInfo, "serving",
       {{"grpc", control.grpc_address()}, {"admin", control.admin_address()}});
-  const std::string line =
-      absl::StrCat("control=", control.grpc_address(), " admin=", control.admin_address(), "\n");
-  const ssize_t written = write(ready_fd, line.data(), line.size());
-  close(ready_fd);
-  if (written == static_cast<ssize_t>(line.size())) return absl::OkStatus();
-  return absl::UnavailableError("the supervisor does not take the ready line");
+  return process::SendReadyLine(
+      ready_fd, process::FormatControlReady(
+                    {.grpc = control.grpc_address(), .admin = control.admin_address()}));
 }
 
 // The main fiber: serves until SIGTERM.
-absl::Status Serve(Control& control, const config::v1::Config& config, const Descriptors& fds,
-                   int signal_fd) {
+absl::Status Serve(Control& control, const config::v1::Config& config,
+                   const process::ControlDescriptors& fds, int signal_fd) {
   absl::StatusOr<FiberHandle> lifeline =
-      Spawn("lifeline", [&fds] { return WatchLifeline(fds.lifeline); });
+      Spawn("lifeline", [&fds] { return process::WatchLifeline(fds.lifeline_fd); });
   if (!lifeline.ok()) return lifeline.status();
   if (absl::Status started = control.Start(); !started.ok()) return started;
   control.AwaitLinks();
-  if (absl::Status ready = AnnounceReady(fds.ready, config, control); !ready.ok()) {
+  if (absl::Status ready = AnnounceReady(fds.ready_fd, control); !ready.ok()) {
     control.Stop().IgnoreError();
     return ready;
   }
@@ -177,29 +95,27 @@ int Fail(int code, const absl::Status& status) {
   return code;
 }
 
-int Run(const Descriptors& fds) {
-  absl::StatusOr<config::v1::Config> config = process::ConfigFromFd(fds.config);
-  if (!config.ok()) return Fail(kExitConfig, config.status());
-  SetUpLog(
-      "grove-control",
-      config->log().format() == config::v1::Log::FORMAT_JSON ? LogFormat::kJson : LogFormat::kText,
-      ToLogLevel(config->log().level()));
-  absl::StatusOr<metrics::Scoreboard> scoreboard = metrics::Scoreboard::Open(fds.scoreboard);
-  if (!scoreboard.ok()) return Fail(kExitConfig, scoreboard.status());
+int Run(const process::ControlDescriptors& fds) {
+  absl::StatusOr<config::v1::Config> config = process::ConfigFromFd(fds.config_fd);
+  if (!config.ok()) return Fail(process::kExitBadConfig, config.status());
+  process::SetUpLogAs("grove-control", config->log());
+  absl::StatusOr<metrics::Scoreboard> scoreboard = metrics::Scoreboard::Open(fds.scoreboard_fd);
+  if (!scoreboard.ok()) return Fail(process::kExitBadConfig, scoreboard.status());
   absl::StatusOr<int> signal_fd = SetUpSignals();
-  if (!signal_fd.ok()) return Fail(kExitCrash, signal_fd.status());
+  if (!signal_fd.ok()) return Fail(process::kExitCrash, signal_fd.status());
 
   absl::StatusOr<std::unique_ptr<tasks::SqliteStore>> store =
       tasks::SqliteStore::Open(config->state_dir());
-  if (!store.ok()) return Fail(kExitCrash, store.status());
+  if (!store.ok()) return Fail(process::kExitCrash, store.status());
   // Handlers render whole pages, and protobuf's parser recurses.
   absl::StatusOr<std::unique_ptr<Hub>> hub = Hub::Create({.stack_bytes = 256 * 1024});
-  if (!hub.ok()) return Fail(kExitCrash, hub.status());
+  if (!hub.ok()) return Fail(process::kExitCrash, hub.status());
   absl::StatusOr<std::unique_ptr<Control>> control =
       Control::Create(**hub, *config, *scoreboard, **store);
   if (!control.ok()) {
-    return Fail(absl::IsInvalidArgument(control.status()) ? kExitConfig : kExitCrash,
-                control.status());
+    return Fail(
+        absl::IsInvalidArgument(control.status()) ? process::kExitBadConfig : process::kExitCrash,
+        control.status());
   }
   bool started = false;
   absl::Status served = (*hub)->Run([&]() -> absl::Status {
@@ -207,9 +123,10 @@ int Run(const Descriptors& fds) {
     started = status.ok();
     return status;
   });
-  if (started) return 0;
-  if (absl::IsUnavailable(served)) return Fail(kExitBind, served);
-  return Fail(absl::IsInvalidArgument(served) ? kExitConfig : kExitCrash, served);
+  if (started) return process::kExitStopped;
+  if (absl::IsUnavailable(served)) return Fail(process::kExitCannotBind, served);
+  return Fail(absl::IsInvalidArgument(served) ? process::kExitBadConfig : process::kExitCrash,
+              served);
 }
 
 }  // namespace
@@ -217,11 +134,11 @@ int Run(const Descriptors& fds) {
 int ControlMain(int argc, char** argv) {
   prctl(PR_SET_NAME, "grove-control");
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  absl::StatusOr<Descriptors> fds = ParseArguments(argc, argv);
+  absl::StatusOr<process::ControlDescriptors> fds = process::ParseControlArguments(argc, argv);
   if (!fds.ok()) {
     fprintf(stderr, "grove-control: %s; it is started by groved, not by hand: run groved instead\n",
             std::string(fds.status().message()).c_str());
-    return kExitConfig;
+    return process::kExitBadConfig;
   }
   return Run(*fds);
 }

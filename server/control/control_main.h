@@ -4,8 +4,8 @@
 
 namespace grove::control {
 
-// Started by the supervisor alone (server/process/control_arguments.h). Exit codes: 0 stopped as
-// asked, 1 crash, 2 bad flags or config, 3 cannot bind.
+// Started by the supervisor alone (server/process/control_arguments.h). Returns its exit code
+// (server/process/exit_code.h).
 int ControlMain(int argc, char** argv);
 
 }  // namespace grove::control

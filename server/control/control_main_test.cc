@@ -9,13 +9,15 @@
 
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "server/metrics/scoreboard.h"
 #include "server/process/config_handover.h"
+#include "server/process/control_arguments.h"
+#include "server/process/exit_code.h"
+#include "server/process/ready_line.h"
 
 namespace grove::control {
 namespace {
@@ -42,10 +44,12 @@ class ControlMainTest : public testing::Test {
     child_ = fork();
     if (child_ == 0) {
       close(lifeline_[1]);
-      std::vector<std::string> arguments = {
-          "grove-control", absl::StrCat("--config_fd=", config_fd_),
-          absl::StrCat("--scoreboard_fd=", scoreboard_.fd()),
-          absl::StrCat("--lifeline_fd=", lifeline_[0]), absl::StrCat("--ready_fd=", ready_[1])};
+      std::vector<std::string> arguments =
+          process::FormatControlArguments({.config_fd = config_fd_,
+                                           .scoreboard_fd = scoreboard_.fd(),
+                                           .lifeline_fd = lifeline_[0],
+                                           .ready_fd = ready_[1]});
+      arguments.insert(arguments.begin(), "grove-control");
       std::vector<char*> argv;
       for (std::string& argument : arguments) argv.push_back(argument.data());
       _exit(ControlMain(static_cast<int>(argv.size()), argv.data()));
@@ -54,11 +58,16 @@ class ControlMainTest : public testing::Test {
     close(lifeline_[0]);
   }
 
-  // The line that says that it serves; empty if it ended before.
-  std::string ReadyLine() {
-    std::string line;
-    for (char c; read(ready_[0], &c, 1) == 1 && c != '\n';) line.push_back(c);
-    return line;
+  // Where it says that it serves; empty if it ended before.
+  process::ControlAddresses Ready() {
+    process::ReadyLineReader reader(ready_[0]);
+    process::ReadyLineReader::Outcome outcome;
+    while ((outcome = reader.Read()) == process::ReadyLineReader::Outcome::kMore) {
+    }
+    if (outcome == process::ReadyLineReader::Outcome::kNone) return {};
+    const auto addresses = process::ParseControlReady(reader.line());
+    EXPECT_TRUE(addresses.ok()) << addresses.status();
+    return addresses.value_or(process::ControlAddresses());
   }
 
   int ExitCode() {
@@ -79,65 +88,58 @@ class ControlMainTest : public testing::Test {
 
 TEST_F(ControlMainTest, SaysWhereItServesAndStopsWhenAsked) {
   Start();
-  const std::string line = ReadyLine();
-  ASSERT_TRUE(absl::StartsWith(line, "control=127.0.0.1:")) << line;
-  const size_t space = line.find(" admin=127.0.0.1:");
-  ASSERT_NE(space, line.npos) << line;
-  std::ostringstream file;
-  file << std::ifstream(directory_ + "/control.addresses").rdbuf();
-  EXPECT_EQ(file.str(), absl::StrCat("grpc ", line.substr(8, space - 8), "\nadmin ",
-                                     line.substr(space + 7), "\n"));
+  const process::ControlAddresses addresses = Ready();
+  EXPECT_TRUE(absl::StartsWith(addresses.grpc, "127.0.0.1:")) << addresses.grpc;
+  EXPECT_TRUE(absl::StartsWith(addresses.admin, "127.0.0.1:")) << addresses.admin;
   std::string name;
   std::getline(std::ifstream(absl::StrCat("/proc/", child_, "/comm")), name);
   EXPECT_EQ(name, "grove-control");
   kill(child_, SIGTERM);
-  EXPECT_EQ(ExitCode(), 0);
+  EXPECT_EQ(ExitCode(), process::kExitStopped);
 }
 
 TEST_F(ControlMainTest, EndsWhenTheSupervisorIsGone) {
   Start();
-  ASSERT_NE(ReadyLine(), "");
+  ASSERT_NE(Ready().grpc, "");
   close(lifeline_[1]);
-  EXPECT_EQ(ExitCode(), 1);
+  EXPECT_EQ(ExitCode(), process::kExitCrash);
 }
 
 TEST_F(ControlMainTest, ExitsWith3WhenAPortIsTaken) {
   Start();
-  const std::string line = ReadyLine();
-  const std::string grpc = line.substr(8, line.find(' ') - 8);
-  const std::string admin = line.substr(line.rfind('=') + 1);
+  const process::ControlAddresses taken = Ready();
   const pid_t first = child_;
   const int first_lifeline = lifeline_[1];
   const std::string other = directory_ + "/other";
   std::filesystem::create_directory(other);
   config_.set_run_dir(other);
   config_.set_state_dir(other);
-  config_.mutable_control()->set_listen(grpc);
+  config_.mutable_control()->set_listen(taken.grpc);
   Start();
-  EXPECT_EQ(ReadyLine(), "");
-  EXPECT_EQ(ExitCode(), 3);
+  EXPECT_EQ(Ready().grpc, "");
+  EXPECT_EQ(ExitCode(), process::kExitCannotBind);
   config_.mutable_control()->set_listen("127.0.0.1:0");
-  config_.mutable_admin()->set_listen(admin);
+  config_.mutable_admin()->set_listen(taken.admin);
   Start();
-  EXPECT_EQ(ExitCode(), 3);
+  EXPECT_EQ(ExitCode(), process::kExitCannotBind);
   kill(first, SIGTERM);
   child_ = first;
-  EXPECT_EQ(ExitCode(), 0);
+  EXPECT_EQ(ExitCode(), process::kExitStopped);
   close(first_lifeline);
 }
 
 TEST_F(ControlMainTest, ExitsWith2ForAConfigThatDoesNotHold) {
   config_.mutable_control()->add_tokens()->set_name("a");
   Start();
-  EXPECT_EQ(ReadyLine(), "");
-  EXPECT_EQ(ExitCode(), 2);
+  EXPECT_EQ(Ready().grpc, "");
+  EXPECT_EQ(ExitCode(), process::kExitBadConfig);
 }
 
 TEST(ControlMain, RunByHandSaysWhatItIs) {
   char name[] = "grove-control";
   char* argv[] = {name};
   testing::internal::CaptureStderr();
-  EXPECT_EQ(ControlMain(1, argv), 2);
+  EXPECT_EQ(ControlMain(1, argv), process::kExitBadConfig);
   EXPECT_TRUE(absl::StrContains(testing::internal::GetCapturedStderr(), "started by groved"));
 }
 

@@ -1,7 +1,6 @@
 #include "server/control/link.h"
 
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <utility>
@@ -11,22 +10,10 @@
 #include "runtime/hub/hub.h"
 #include "server/link/frame.h"
 #include "server/log.h"
+#include "server/process/peer_credentials.h"
 
 namespace grove::control {
 namespace {
-
-// The run directory is 0700, but a path is only as good as who set it up: the listener must have
-// been made by our own user.
-absl::Status CheckPeer(const Socket& socket) {
-  ucred peer{};
-  socklen_t size = sizeof(peer);
-  if (getsockopt(socket.fd(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
-    return absl::ErrnoToStatus(errno, "getsockopt SO_PEERCRED");
-  }
-  if (peer.uid == geteuid()) return absl::OkStatus();
-  return absl::PermissionDeniedError(
-      absl::StrCat("the socket belongs to user ", peer.uid, ", not to ", geteuid()));
-}
 
 // The stream's end, as the kernel closes a dead process's sockets.
 bool EndedByPeer(const absl::Status& status) {
@@ -53,7 +40,9 @@ absl::Status Link::Run() {
 absl::StatusOr<Socket> Link::Connect() {
   absl::StatusOr<Socket> socket = Socket::ConnectUnix(path_);
   if (!socket.ok()) return socket.status();
-  if (absl::Status checked = CheckPeer(*socket); !checked.ok()) {
+  // The run directory is 0700, but a path is only as good as who set it up: the listener must have
+  // been made by our own user.
+  if (absl::Status checked = process::CheckPeer(*socket); !checked.ok()) {
     Log(LogLevel::kError, "link refused",
         {{"worker", worker_}, {"path", path_}, {"error", checked.message()}});
     return checked;

@@ -1,14 +1,62 @@
 #include "server/process/control_arguments.h"
 
+#include <fcntl.h>
+
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 
 namespace grove::process {
+namespace {
 
-std::vector<std::string> ControlArguments(const ControlDescriptors& descriptors) {
-  return {absl::StrCat("--config_fd=", descriptors.config_fd),
-          absl::StrCat("--scoreboard_fd=", descriptors.scoreboard_fd),
-          absl::StrCat("--lifeline_fd=", descriptors.lifeline_fd),
-          absl::StrCat("--ready_fd=", descriptors.ready_fd)};
+// The one list that both directions walk.
+constexpr struct {
+  absl::string_view prefix;
+  int ControlDescriptors::*fd;
+} kArguments[] = {{"--config_fd=", &ControlDescriptors::config_fd},
+                  {"--scoreboard_fd=", &ControlDescriptors::scoreboard_fd},
+                  {"--lifeline_fd=", &ControlDescriptors::lifeline_fd},
+                  {"--ready_fd=", &ControlDescriptors::ready_fd}};
+
+bool IsOpen(int fd) {
+  return fd >= 0 && fcntl(fd, F_GETFD) != -1;
+}
+
+// Whether `text` is one of kArguments with an open descriptor.
+bool ParseOne(absl::string_view text, ControlDescriptors& descriptors) {
+  for (const auto& argument : kArguments) {
+    absl::string_view value = text;
+    if (!absl::ConsumePrefix(&value, argument.prefix)) continue;
+    int& fd = descriptors.*argument.fd;
+    return absl::SimpleAtoi(value, &fd) && IsOpen(fd);
+  }
+  return false;
+}
+
+}  // namespace
+
+std::vector<std::string> FormatControlArguments(const ControlDescriptors& descriptors) {
+  std::vector<std::string> formatted;
+  for (const auto& argument : kArguments) {
+    formatted.push_back(absl::StrCat(argument.prefix, descriptors.*argument.fd));
+  }
+  return formatted;
+}
+
+absl::StatusOr<ControlDescriptors> ParseControlArguments(int argc, const char* const* argv) {
+  ControlDescriptors descriptors;
+  for (int i = 1; i < argc; ++i) {
+    if (!ParseOne(argv[i], descriptors)) {
+      return absl::InvalidArgumentError(absl::StrCat("bad argument '", argv[i], "'"));
+    }
+  }
+  for (const auto& argument : kArguments) {
+    const int fd = descriptors.*argument.fd;
+    if (fd < 0) return absl::InvalidArgumentError(absl::StrCat(argument.prefix, "N is missing"));
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+  }
+  return descriptors;
 }
 
 }  // namespace grove::process

@@ -12,17 +12,15 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "server/log.h"
+#include "server/process/exit_code.h"
 
 namespace grove::supervisor {
 namespace {
 
-// As a shell reports a program that cannot be run.
-constexpr int kCannotExec = 127;
-
 // In the child. A parent that died before the call is seen by its successor's pid.
 void DieWithParent(pid_t parent) {
   prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-  if (getppid() != parent) _exit(1);
+  if (getppid() != parent) _exit(process::kExitCrash);
 }
 
 [[noreturn]] void ExecControl(const std::string& program, const std::vector<std::string>& arguments,
@@ -39,7 +37,7 @@ void DieWithParent(pid_t parent) {
   execv(program.c_str(), argv.data());
   Log(LogLevel::kError, "cannot run grove-control",
       {{"program", program}, {"error", strerror(errno)}});
-  _exit(kCannotExec);
+  _exit(process::kExitCannotRun);
 }
 
 }  // namespace

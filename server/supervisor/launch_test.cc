@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "gtest/gtest.h"
+#include "server/process/exit_code.h"
 
 namespace grove::supervisor {
 namespace {
@@ -56,7 +57,7 @@ TEST(Launch, ControlInheritsWhatIsNamedAndNothingElse) {
 TEST(Launch, ControlThatCannotRunEndsWith127) {
   auto pid = StartControl("/absent/grove-control", {}, {}, EmptyMask());
   ASSERT_TRUE(pid.ok());
-  EXPECT_EQ(ExitCodeOf(*pid), 127);
+  EXPECT_EQ(ExitCodeOf(*pid), process::kExitCannotRun);
 }
 
 }  // namespace

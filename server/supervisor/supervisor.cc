@@ -13,8 +13,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
-#include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "runtime/tls/ticket_keys.h"
 #include "server/log.h"
@@ -29,8 +27,6 @@ namespace {
 // Between the end of the drain, which every child observes itself, and SIGKILL: for control's last
 // words with the workers, its store and its clients, one after the other, on a busy machine.
 constexpr absl::Duration kKillGrace = absl::Seconds(5);
-// A child's ready line; whatever is longer is not one.
-constexpr size_t kReadyLineBytesMax = 1024;
 // TLS ticket keys of generations before, so that a SIGHUP costs no client its session; with daily
 // ones a key lives for some days.
 constexpr size_t kTicketKeysKept = 4;
@@ -54,7 +50,7 @@ bool EndedAsTold(int wait_status) {
 
 int ExitCodeOf(const absl::Status& status) {
   Log(LogLevel::kError, status.message());
-  return kExitCrash;
+  return process::kExitCrash;
 }
 
 void CloseIfOpen(int& fd) {
@@ -68,18 +64,18 @@ int Supervisor::Run(const Options& options) {
   absl::StatusOr<RunFiles> files = RunFiles::Open(config.state_dir(), config.run_dir());
   if (!files.ok()) {
     Log(LogLevel::kError, files.status().message());
-    return kExitBadConfig;
+    return process::kExitBadConfig;
   }
   absl::StatusOr<InheritedSockets> inherited = InheritedSockets::TakeFromEnvironment();
   if (!inherited.ok()) {
     Log(LogLevel::kError, inherited.status().message());
-    return kExitCannotBind;
+    return process::kExitCannotBind;
   }
   absl::StatusOr<Endpoints> endpoints =
       Endpoints::Bind(config.http(), config.run_dir(), config.workers(), *std::move(inherited));
   if (!endpoints.ok()) {
     Log(LogLevel::kError, endpoints.status().message());
-    return kExitCannotBind;
+    return process::kExitCannotBind;
   }
   for (const std::string& path : endpoints->paths()) files->RemoveAtEnd(path);
   absl::StatusOr<metrics::Scoreboard> scoreboard = metrics::Scoreboard::Create(config.workers());
@@ -102,7 +98,6 @@ Supervisor::Supervisor(const Options& options, RunFiles files, Endpoints endpoin
 }
 
 Supervisor::~Supervisor() {
-  for (Child& child : children_) CloseIfOpen(child.ready_fd);
   for (int* fd : {&signal_fd_, &config_fd_, &lifeline_[0], &lifeline_[1]}) CloseIfOpen(*fd);
   sigprocmask(SIG_SETMASK, &original_mask_, nullptr);
 }
@@ -120,8 +115,6 @@ absl::Status Supervisor::Open() {
   absl::StatusOr<int> config_fd = process::ConfigToMemfd(options_.config);
   if (!config_fd.ok()) return config_fd.status();
   config_fd_ = *config_fd;
-  // Control's own, which may not live to remove it.
-  files_.RemoveAtEnd(absl::StrCat(files_.run_dir(), "/control.addresses"));
   if (absl::Status keys = RenewTicketKeys(); !keys.ok()) return keys;
   return files_.Write("http.address", absl::StrJoin(endpoints_.http_addresses(), "\n"));
 }
@@ -151,7 +144,7 @@ int Supervisor::Loop() {
     }
     Wait(Now());
   }
-  Log(exit_code_ == kExitStopped ? LogLevel::kInfo : LogLevel::kError, "stopped",
+  Log(exit_code_ == process::kExitStopped ? LogLevel::kInfo : LogLevel::kError, "stopped",
       {{"exit_code", exit_code_}});
   return exit_code_;
 }
@@ -165,7 +158,7 @@ void Supervisor::StartDue(MonotonicNanos now) {
     if (absl::Status status = Start(child, now); !status.ok()) {
       Log(LogLevel::kError, "cannot start a process",
           {{"name", child.title}, {"error", status.message()}});
-      if (absl::IsFailedPrecondition(status)) return Stop(kExitCrash, now);
+      if (absl::IsFailedPrecondition(status)) return Stop(process::kExitCrash, now);
       child.due = DeadlineAfter(now, kBackoffMax);
     }
   }
@@ -174,18 +167,17 @@ void Supervisor::StartDue(MonotonicNanos now) {
 absl::Status Supervisor::Start(Child& child, MonotonicNanos now) {
   int ready[2];
   if (pipe2(ready, O_CLOEXEC | O_NONBLOCK) != 0) return absl::ErrnoToStatus(errno, "pipe2");
-  child.ready_fd = ready[0];
+  child.ready_line = process::ReadyLineReader(ready[0]);
   const bool worker = child.slot != kNobody;
   absl::StatusOr<pid_t> pid = worker ? StartWorker(child, ready[1]) : StartControlProcess(ready[1]);
   close(ready[1]);
   if (!pid.ok()) {
-    CloseIfOpen(child.ready_fd);
+    child.ready_line.Close();
     return pid.status();
   }
   child.pid = *pid;
   child.ready = child.told_to_end = false;
   child.kill_at = kNever;
-  child.ready_line.clear();
   child.policy.Started(now);
   if (worker) scoreboard_.slot(child.slot).pid.store(*pid, std::memory_order_relaxed);
   Log(LogLevel::kInfo, "started", {{"name", child.title}, {"pid", *pid}});
@@ -206,7 +198,7 @@ int Supervisor::WorkerMain(Child& child, int ready_fd) {
   options_.title.Set(child.title);
   files_.CloseLocks();
   endpoints_.KeepOnly(child.slot);
-  for (Child& other : children_) CloseIfOpen(other.ready_fd);
+  for (Child& other : children_) other.ready_line.Close();
   for (int* fd : {&signal_fd_, &config_fd_, &lifeline_[1]}) CloseIfOpen(*fd);
   return options_.run_worker({.slot = child.slot,
                               .http_fds = endpoints_.http_fds(child.slot),
@@ -223,26 +215,18 @@ absl::StatusOr<pid_t> Supervisor::StartControlProcess(int ready_fd) {
                                                 .scoreboard_fd = scoreboard_.fd(),
                                                 .lifeline_fd = lifeline_[0],
                                                 .ready_fd = ready_fd};
-  return StartControl(options_.control_binary, process::ControlArguments(descriptors),
+  return StartControl(options_.control_binary, process::FormatControlArguments(descriptors),
                       {config_fd_, scoreboard_.fd(), lifeline_[0], ready_fd}, original_mask_);
 }
 
 void Supervisor::ReadReadyLine(Child& child) {
-  char buffer[256];
-  const ssize_t got = read(child.ready_fd, buffer, sizeof(buffer));
-  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (got <= 0) return CloseIfOpen(child.ready_fd);  // died, or closed it: reaping tells which
-  child.ready_line.append(buffer, got);
-  if (child.ready_line.size() > kReadyLineBytesMax) return CloseIfOpen(child.ready_fd);
-  if (child.ready_line.back() != '\n') return;
-  child.ready_line.pop_back();
-  CloseIfOpen(child.ready_fd);
-  BecameReady(child);
+  // Where there is none, reaping tells why.
+  if (child.ready_line.Read() == process::ReadyLineReader::Outcome::kComplete) BecameReady(child);
 }
 
 void Supervisor::BecameReady(Child& child) {
   child.ready = true;
-  if (child.slot == kNobody) TakeControlAddresses(child.ready_line);
+  if (child.slot == kNobody) TakeControlAddresses(child.ready_line.line());
   if (child.slot == rolling_) rolling_ = kNobody;
   Log(LogLevel::kDebug, "ready", {{"name", child.title}, {"pid", child.pid}});
   const bool all =
@@ -278,7 +262,7 @@ void Supervisor::Reap(MonotonicNanos now) {
       continue;
     }
     // Its last words may still be in the pipe.
-    if (child->ready_fd >= 0) ReadReadyLine(*child);
+    if (child->ready_line.open()) ReadReadyLine(*child);
     Died(*child, wait_status, now);
   }
 }
@@ -289,7 +273,7 @@ void Supervisor::Died(Child& child, int wait_status, MonotonicNanos now) {
       {{"name", child.title}, {"pid", child.pid}, {"with", DescribeEnd(wait_status)}});
   child.pid = 0;
   child.kill_at = kNever;
-  CloseIfOpen(child.ready_fd);
+  child.ready_line.Close();
   if (child.slot != kNobody) {
     scoreboard_.Fold(child.slot);
     metrics::WorkerSlot& slot = scoreboard_.slot(child.slot);
@@ -298,7 +282,7 @@ void Supervisor::Died(Child& child, int wait_status, MonotonicNanos now) {
     if (!as_told) slot.restarts.fetch_add(1, std::memory_order_relaxed);
   }
   if (stopping_) {
-    if (!as_told && exit_code_ == kExitStopped) exit_code_ = kExitCrash;
+    if (!as_told && exit_code_ == process::kExitStopped) exit_code_ = process::kExitCrash;
     return;
   }
   if (!child.ready && !child.told_to_end && EndsBoot(child, wait_status, now)) return;
@@ -312,14 +296,15 @@ void Supervisor::Died(Child& child, int wait_status, MonotonicNanos now) {
 
 bool Supervisor::EndsBoot(const Child& child, int wait_status, MonotonicNanos now) {
   const int code = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 0;
-  if (child.slot == kNobody && !announced_ && (code == kExitBadConfig || code == kExitCannotBind)) {
+  if (child.slot == kNobody && !announced_ &&
+      (code == process::kExitBadConfig || code == process::kExitCannotBind)) {
     Stop(code, now);  // it has said why
     return true;
   }
   if (!boot_.DiedBeforeReady()) return false;
   Log(LogLevel::kError, "giving up: processes die before they are ready",
       {{"times", kBootFailuresMax}});
-  Stop(kExitCannotBoot, now);
+  Stop(process::kExitCannotBoot, now);
   return true;
 }
 
@@ -334,7 +319,7 @@ void Supervisor::HandleSignals(MonotonicNanos now) {
       case SIGINT:
         Log(LogLevel::kInfo, stopping_ ? "told to stop again: stopping at once" : "told to stop",
             {{"signal", strsignal(info.ssi_signo)}, {"from_pid", info.ssi_pid}});
-        stopping_ ? KillAll() : Stop(kExitStopped, now);
+        stopping_ ? KillAll() : Stop(process::kExitStopped, now);
         break;
       case SIGHUP:
         if (!stopping_) BeginRoll();
@@ -393,18 +378,14 @@ void Supervisor::ContinueRoll(MonotonicNanos now) {
 }
 
 // After every start of control: a port that the kernel chose is another one each time.
-void Supervisor::TakeControlAddresses(absl::string_view ready_line) {
-  for (absl::string_view word : absl::StrSplit(ready_line, ' ')) {
-    if (absl::ConsumePrefix(&word, "control=")) control_address_ = std::string(word);
-    if (absl::ConsumePrefix(&word, "admin=")) admin_address_ = std::string(word);
-  }
-  const std::pair<absl::string_view, absl::string_view> addresses[] = {
-      {"control.address", control_address_}, {"admin.address", admin_address_}};
-  for (const auto& [name, address] : addresses) {
-    if (absl::Status status = files_.Write(name, address); !status.ok()) {
-      Log(LogLevel::kWarning, status.message());
-    }
-  }
+void Supervisor::TakeControlAddresses(const std::string& ready_line) {
+  absl::StatusOr<process::ControlAddresses> addresses = process::ParseControlReady(ready_line);
+  if (!addresses.ok()) return Log(LogLevel::kWarning, addresses.status().message());
+  control_addresses_ = *std::move(addresses);
+  absl::Status written = files_.Write(
+      "control.addresses",
+      absl::StrCat("grpc ", control_addresses_.grpc, "\nadmin ", control_addresses_.admin));
+  if (!written.ok()) Log(LogLevel::kWarning, written.message());
 }
 
 void Supervisor::AnnounceServing() {
@@ -412,8 +393,8 @@ void Supervisor::AnnounceServing() {
   boot_.Served();
   Log(LogLevel::kInfo, "serving",
       {{"http", absl::StrJoin(endpoints_.http_addresses(), ",")},
-       {"control", control_address_},
-       {"admin", admin_address_},
+       {"control", control_addresses_.grpc},
+       {"admin", control_addresses_.admin},
        {"workers", options_.config.workers()},
        {"run_dir", files_.run_dir()}});
   NotifyServiceManager("READY=1");
@@ -426,8 +407,8 @@ void Supervisor::Wait(MonotonicNanos now) {
   for (Child& child : children_) {
     if (child.pid == 0 && !stopping_) deadline = std::min(deadline, child.due);
     if (child.pid != 0) deadline = std::min(deadline, child.kill_at);
-    if (child.ready_fd < 0) continue;
-    polled.push_back({.fd = child.ready_fd, .events = POLLIN, .revents = 0});
+    if (!child.ready_line.open()) continue;
+    polled.push_back({.fd = child.ready_line.fd(), .events = POLLIN, .revents = 0});
     owners.push_back(&child);
   }
   const timespec wait = absl::ToTimespec(absl::Nanoseconds(std::max<int64_t>(deadline - now, 0)));

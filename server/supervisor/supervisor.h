@@ -20,22 +20,15 @@
 #include "runtime/hub/clock.h"
 #include "server/metrics/scoreboard.h"
 #include "server/process/control_arguments.h"
+#include "server/process/exit_code.h"
 #include "server/process/inheritance.h"
 #include "server/process/process_title.h"
+#include "server/process/ready_line.h"
 #include "server/supervisor/endpoints.h"
 #include "server/supervisor/policy.h"
 #include "server/supervisor/run_files.h"
 
 namespace grove::supervisor {
-
-// What main() returns; docs/operations.md explains them.
-enum ExitCode {
-  kExitStopped = 0,
-  kExitCrash = 1,
-  kExitBadConfig = 2,
-  kExitCannotBind = 3,
-  kExitCannotBoot = 4,
-};
 
 class Supervisor {
  public:
@@ -59,8 +52,7 @@ class Supervisor {
     std::string title;
     int slot = kNobody;  // kNobody: control
     pid_t pid = 0;       // 0: none runs
-    int ready_fd = -1;
-    std::string ready_line;
+    process::ReadyLineReader ready_line;
     bool ready = false;
     bool told_to_end = false;
     RestartPolicy policy;
@@ -98,7 +90,7 @@ class Supervisor {
   void Stop(int exit_code, MonotonicNanos now);
   void KillAll();
   void ContinueRoll(MonotonicNanos now);
-  void TakeControlAddresses(absl::string_view ready_line);
+  void TakeControlAddresses(const std::string& ready_line);
   void AnnounceServing();
   void Wait(MonotonicNanos now);
   bool AnyAlive() const;
@@ -116,11 +108,10 @@ class Supervisor {
   std::vector<Child> children_;  // workers by slot, then control
   BootPolicy boot_;
   std::string ticket_keys_;  // workers have them by fork(2) alone
-  std::string control_address_;
-  std::string admin_address_;
+  process::ControlAddresses control_addresses_;
   bool announced_ = false;
   bool stopping_ = false;
-  int exit_code_ = kExitStopped;
+  int exit_code_ = process::kExitStopped;
   std::deque<int> to_roll_;  // slots that SIGHUP asked to replace
   int rolling_ = kNobody;
 };

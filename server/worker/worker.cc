@@ -24,6 +24,9 @@
 #include "server/http/handler/status.h"
 #include "server/http/serving/server.h"
 #include "server/log.h"
+#include "server/process/exit_code.h"
+#include "server/process/lifeline.h"
+#include "server/process/ready_line.h"
 #include "server/worker/attempts.h"
 #include "server/worker/backdoor_listener.h"
 #include "server/worker/crash_report.h"
@@ -123,7 +126,6 @@ class Worker {
  private:
   backdoor::BackdoorEnvironment BackdoorEnvironmentOf();
   absl::Status WatchSignals(int signal_fd);
-  absl::Status WatchLifeline();
   HandlerSource Handlers();
   absl::Status Serve();
   absl::Status ServeListeners();
@@ -224,21 +226,6 @@ absl::Status Worker::WatchSignals(int signal_fd) {
   });
 }
 
-// Beside PR_SET_PDEATHSIG, which a setuid or capability change would clear.
-absl::Status Worker::WatchLifeline() {
-  absl::StatusOr<Socket> lifeline = Socket::Adopt(inheritance_.lifeline_fd);
-  if (!lifeline.ok()) return lifeline.status();
-  return Keep("lifeline", [lifeline = *std::move(lifeline)]() mutable {
-    char byte;
-    absl::StatusOr<size_t> got = lifeline.Read({&byte, 1});
-    if (got.ok() && *got == 0) {
-      Log(LogLevel::kError, "the supervisor is gone: ending at once");
-      _exit(1);
-    }
-    return got.status();
-  });
-}
-
 HandlerSource Worker::Handlers() {
   return {.handler =
               [this](const std::string& name, const Application::RouteSettings& route) {
@@ -300,8 +287,8 @@ absl::Status Worker::ServeListeners() {
 
 absl::Status Worker::AnnounceReady() {
   slot_.state.store(metrics::SlotState::kReady, std::memory_order_relaxed);
-  if (write(inheritance_.ready_fd, "ready\n", 6) != 6) return ErrnoStatus(errno, "write(ready_fd)");
-  close(inheritance_.ready_fd);
+  absl::Status sent = process::SendReadyLine(inheritance_.ready_fd, process::FormatWorkerReady());
+  if (!sent.ok()) return sent;
   Log(LogLevel::kDebug, "worker ready", {{"pid", getpid()}});
   return absl::OkStatus();
 }
@@ -316,7 +303,9 @@ absl::Status Worker::Run(int signal_fd) {
     return slept;
   };
   absl::Status status = WatchSignals(signal_fd);
-  if (status.ok()) status = WatchLifeline();
+  if (status.ok()) {
+    status = Keep("lifeline", [this] { return process::WatchLifeline(inheritance_.lifeline_fd); });
+  }
   if (status.ok()) status = Keep("heartbeat", heartbeat);
   if (status.ok()) status = Serve();
   if (status.ok()) status = periodic_.Start();
@@ -402,9 +391,9 @@ int RunWorker(const process::WorkerInheritance& inheritance, const config::v1::C
   InstallCrashReport();
   const absl::Status status =
       Boot(inheritance, config, application, scoreboard.slot(inheritance.slot));
-  if (status.ok()) return 0;
+  if (status.ok()) return process::kExitStopped;
   Log(LogLevel::kError, "the worker fails", {{"error", status.ToString()}});
-  return 1;
+  return process::kExitCrash;
 }
 
 }  // namespace grove::worker

@@ -1,0 +1,64 @@
+#include "server/process/ready_line.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+
+namespace grove::process {
+
+std::string FormatWorkerReady() {
+  return "ready";
+}
+
+std::string FormatControlReady(const ControlAddresses& addresses) {
+  return absl::StrCat("control=", addresses.grpc, " admin=", addresses.admin);
+}
+
+absl::StatusOr<ControlAddresses> ParseControlReady(absl::string_view line) {
+  const std::pair<absl::string_view, absl::string_view> words = absl::StrSplit(line, ' ');
+  absl::string_view grpc = words.first;
+  absl::string_view admin = words.second;
+  if (!absl::ConsumePrefix(&grpc, "control=") || !absl::ConsumePrefix(&admin, "admin=") ||
+      grpc.empty() || admin.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat("'", line, "' is no ready line of control's"));
+  }
+  return ControlAddresses{.grpc = std::string(grpc), .admin = std::string(admin)};
+}
+
+absl::Status SendReadyLine(int ready_fd, absl::string_view line) {
+  const std::string bytes = absl::StrCat(line, "\n");
+  // Far below PIPE_BUF: all of it or nothing.
+  const ssize_t written = write(ready_fd, bytes.data(), bytes.size());
+  close(ready_fd);
+  if (written == static_cast<ssize_t>(bytes.size())) return absl::OkStatus();
+  return absl::UnavailableError("the supervisor does not take the ready line");
+}
+
+ReadyLineReader& ReadyLineReader::operator=(ReadyLineReader&& other) noexcept {
+  std::swap(fd_, other.fd_);
+  std::swap(line_, other.line_);
+  return *this;
+}
+
+void ReadyLineReader::Close() {
+  if (fd_ >= 0) close(std::exchange(fd_, -1));
+}
+
+ReadyLineReader::Outcome ReadyLineReader::Read() {
+  char buffer[256];
+  const ssize_t got = read(fd_, buffer, sizeof(buffer));
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return Outcome::kMore;
+  if (got > 0) line_.append(buffer, static_cast<size_t>(got));
+  const bool complete = got > 0 && line_.back() == '\n';
+  if (got > 0 && !complete && line_.size() <= kBytesMax) return Outcome::kMore;
+  Close();
+  if (!complete || line_.size() > kBytesMax) return Outcome::kNone;
+  line_.pop_back();
+  return Outcome::kComplete;
+}
+
+}  // namespace grove::process

@@ -1,6 +1,6 @@
 #include "server/supervisor/policy.h"
 
-#include <algorithm>
+#include "runtime/repeat/backoff.h"
 
 namespace grove::supervisor {
 
@@ -10,9 +10,8 @@ MonotonicNanos RestartPolicy::Died(MonotonicNanos now) {
     return now;
   }
   if (++quick_deaths_ == 1) return now;
-  // 2^20 * kBackoffMin is far beyond kBackoffMax and far from overflow.
-  const int doublings = std::min(quick_deaths_ - 2, 20);
-  return DeadlineAfter(now, std::min(kBackoffMin * (1 << doublings), kBackoffMax));
+  return DeadlineAfter(now,
+                       Backoff::Doubling(kBackoffMin, kBackoffMax).PauseAfter(quick_deaths_ - 2));
 }
 
 }  // namespace grove::supervisor

@@ -1,3 +1,22 @@
+// The supervisor forks, and everything in the order of things here follows from that.
+//
+// One thread (invariant 1). A fork copies the locks that other threads hold, and nobody in the
+// child would release them: so there is no hub, no gRPC and no library with threads in this
+// process, and launch.h refuses to fork beside a thread. A forked worker inherits all memory and
+// all descriptors: it lets go of what is not its own before anything else (WorkerMain), while
+// control, which is executed, has all closed for it but the four that its arguments name.
+//
+// Before the first fork, in this order: the directories are locked, so that a second daemon changes
+// nothing of the first; sockets are bound, so that whoever cannot be bound ends the start before
+// anything runs; signals are blocked, so that one that comes between two steps waits for the loop;
+// the lifeline is opened, so that no child lives without one.
+//
+// What lives longer than a worker lives here: listeners (no connection is refused while a worker is
+// replaced), slots of the scoreboard (totals never fall, invariant 10), TLS ticket keys.
+//
+// The loop: signals first, since they are the operator's and SIGCHLD among them says who died;
+// then what time asks for, until it asks for nothing more; then ppoll(2) until the next of either.
+// All decisions are Decide()'s; the scoreboard, files, logs and system calls are this file's.
 #include "server/supervisor/supervisor.h"
 
 #include <fcntl.h>
@@ -14,22 +33,17 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
-#include "runtime/tls/ticket_keys.h"
+#include "runtime/switch/errno_status.h"
 #include "server/log.h"
 #include "server/process/config_handover.h"
+#include "server/process/control_arguments.h"
+#include "server/process/exit_code.h"
 #include "server/supervisor/inherited_sockets.h"
 #include "server/supervisor/launch.h"
 #include "server/supervisor/service_notice.h"
 
 namespace grove::supervisor {
 namespace {
-
-// Between the end of the drain, which every child observes itself, and SIGKILL: for control's last
-// words with the workers, its store and its clients, one after the other, on a busy machine.
-constexpr absl::Duration kKillGrace = absl::Seconds(5);
-// TLS ticket keys of generations before, so that a SIGHUP costs no client its session; with daily
-// ones a key lives for some days.
-constexpr size_t kTicketKeysKept = 4;
 
 MonotonicNanos Now() {
   return Clock::Monotonic().Now();
@@ -42,10 +56,9 @@ std::string DescribeEnd(int wait_status) {
                       ")");
 }
 
-// A SIGTERM that comes before a child can handle it ends it just as well.
-bool EndedAsTold(int wait_status) {
-  return (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0) ||
-         (WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGTERM);
+bool AnyTls(const config::v1::Http& http) {
+  return std::any_of(http.listeners().begin(), http.listeners().end(),
+                     [](const config::v1::HttpListener& each) { return each.has_tls(); });
 }
 
 int ExitCodeOf(const absl::Status& status) {
@@ -90,11 +103,13 @@ Supervisor::Supervisor(const Options& options, RunFiles files, Endpoints endpoin
     : options_(options),
       files_(std::move(files)),
       endpoints_(std::move(endpoints)),
-      scoreboard_(std::move(scoreboard)) {
-  for (int slot = 0; slot < options.config.workers(); ++slot) {
-    children_.push_back({.title = absl::StrCat("grove-w", slot), .slot = slot});
+      scoreboard_(std::move(scoreboard)),
+      state_(options.config.workers(), absl::Milliseconds(options.config.drain_timeout_ms())),
+      children_(state_.children.size()) {
+  for (int slot = 0; slot < state_.workers(); ++slot) {
+    children_[slot].title = absl::StrCat("grove-w", slot);
   }
-  children_.push_back({.title = "grove-control"});
+  children_.back().title = "grove-control";
 }
 
 Supervisor::~Supervisor() {
@@ -103,6 +118,9 @@ Supervisor::~Supervisor() {
 }
 
 absl::Status Supervisor::Open() {
+  // First of all: a child that died before its SIGCHLD was blocked would never be reaped, and a
+  // SIGTERM would end this process and leave files behind. Workers inherit the mask, so that none
+  // is lost until they read signals themselves; control gets the original one.
   sigset_t handled;
   sigemptyset(&handled);
   for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD}) sigaddset(&handled, number);
@@ -110,107 +128,217 @@ absl::Status Supervisor::Open() {
   // Writing to a client or child that is gone is an error of that call, in all our processes.
   signal(SIGPIPE, SIG_IGN);
   signal_fd_ = signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK);
-  if (signal_fd_ < 0) return absl::ErrnoToStatus(errno, "signalfd");
-  if (pipe2(lifeline_, O_CLOEXEC) != 0) return absl::ErrnoToStatus(errno, "pipe2");
+  if (signal_fd_ < 0) return ErrnoStatus(errno, "signalfd");
+  if (pipe2(lifeline_, O_CLOEXEC) != 0) return ErrnoStatus(errno, "pipe2");
   absl::StatusOr<int> config_fd = process::ConfigToMemfd(options_.config);
   if (!config_fd.ok()) return config_fd.status();
   config_fd_ = *config_fd;
-  if (absl::Status keys = RenewTicketKeys(); !keys.ok()) return keys;
+  if (AnyTls(options_.config.http())) {
+    if (absl::Status keys = ticket_keys_.Renew(); !keys.ok()) return keys;
+  }
   return files_.Write("http.address", absl::StrJoin(endpoints_.http_addresses(), "\n"));
 }
 
-absl::Status Supervisor::RenewTicketKeys() {
-  const auto& listeners = options_.config.http().listeners();
-  if (std::none_of(listeners.begin(), listeners.end(),
-                   [](const config::v1::HttpListener& each) { return each.has_tls(); })) {
-    return absl::OkStatus();
-  }
-  absl::StatusOr<std::string> key = TlsTicketKeys::Generate();
-  if (!key.ok()) return key.status();
-  ticket_keys_ = (*key + ticket_keys_).substr(0, kTicketKeysKept * TlsTicketKeys::kKeyBytes);
-  return absl::OkStatus();
-}
-
 int Supervisor::Loop() {
-  Log(LogLevel::kInfo, "starting", {{"pid", getpid()}, {"workers", options_.config.workers()}});
+  Log(LogLevel::kInfo, "starting", {{"pid", getpid()}, {"workers", state_.workers()}});
   for (;;) {
     const MonotonicNanos now = Now();
-    HandleSignals(now);
-    KillOverdue(now);
-    if (stopping_ && !AnyAlive()) break;
-    if (!stopping_) {
-      StartDue(now);
-      ContinueRoll(now);
-    }
+    TakeSignals(now);
+    // In any case: several SIGCHLD become one.
+    Reap(now);
+    PassTime(now);
+    if (state_.Over()) break;
     Wait(Now());
   }
-  Log(exit_code_ == process::kExitStopped ? LogLevel::kInfo : LogLevel::kError, "stopped",
-      {{"exit_code", exit_code_}});
-  return exit_code_;
+  Log(state_.exit_code == process::kExitStopped ? LogLevel::kInfo : LogLevel::kError, "stopped",
+      {{"exit_code", state_.exit_code}});
+  return state_.exit_code;
 }
 
-// --- Children
+void Supervisor::Handle(const SupervisorEvent& event, MonotonicNanos now) {
+  for (const Action& action : Decide(state_, event)) Do(action, now);
+}
 
-void Supervisor::StartDue(MonotonicNanos now) {
-  for (Child& child : children_) {
-    if (stopping_) return;
-    if (child.pid != 0 || child.due > now) continue;
-    if (absl::Status status = Start(child, now); !status.ok()) {
-      Log(LogLevel::kError, "cannot start a process",
-          {{"name", child.title}, {"error", status.message()}});
-      if (absl::IsFailedPrecondition(status)) return Stop(process::kExitCrash, now);
-      child.due = DeadlineAfter(now, kBackoffMax);
+void Supervisor::PassTime(MonotonicNanos now) {
+  for (std::vector<Action> actions; !(actions = Decide(state_, TimePassed{now})).empty();) {
+    for (const Action& action : actions) Do(action, now);
+  }
+}
+
+// --- What happens
+
+void Supervisor::TakeSignals(MonotonicNanos now) {
+  signalfd_siginfo info;
+  while (read(signal_fd_, &info, sizeof(info)) == sizeof(info)) {
+    if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT) {
+      Log(LogLevel::kInfo,
+          state_.stopping ? "told to stop again: stopping at once" : "told to stop",
+          {{"signal", strsignal(info.ssi_signo)}, {"from_pid", info.ssi_pid}});
     }
+    Handle(SignalCame{static_cast<int>(info.ssi_signo), now}, now);
   }
 }
 
-absl::Status Supervisor::Start(Child& child, MonotonicNanos now) {
-  int ready[2];
-  if (pipe2(ready, O_CLOEXEC | O_NONBLOCK) != 0) return absl::ErrnoToStatus(errno, "pipe2");
-  child.ready_line = process::ReadyLineReader(ready[0]);
-  const bool worker = child.slot != kNobody;
-  absl::StatusOr<pid_t> pid = worker ? StartWorker(child, ready[1]) : StartControlProcess(ready[1]);
-  close(ready[1]);
+void Supervisor::Reap(MonotonicNanos now) {
+  int wait_status = 0;
+  for (pid_t pid; (pid = waitpid(-1, &wait_status, WNOHANG)) > 0;) {
+    const auto found = std::find_if(state_.children.begin(), state_.children.end(),
+                                    [&](const ChildState& each) { return each.pid == pid; });
+    if (found == state_.children.end()) {
+      Log(LogLevel::kDebug, "reaped a process of somebody else", {{"pid", pid}});
+      continue;
+    }
+    const int child = static_cast<int>(found - state_.children.begin());
+    // Its last words may still be in the pipe: one that served and died at once did not fail to
+    // boot.
+    if (children_[child].ready_line.open()) TakeReadyLine(child);
+    TakeDeath(child, pid, wait_status, now);
+  }
+}
+
+void Supervisor::TakeDeath(int child, pid_t pid, int wait_status, MonotonicNanos now) {
+  const bool as_told = EndedAsTold(state_.children[child], wait_status);
+  Log(as_told ? LogLevel::kInfo : LogLevel::kError, as_told ? "ended" : "died",
+      {{"name", children_[child].title}, {"pid", pid}, {"with", DescribeEnd(wait_status)}});
+  children_[child].ready_line.Close();
+  if (!state_.IsControl(child)) {
+    // Into the slot's base before a successor counts from 0 again (invariant 10).
+    scoreboard_.Fold(child);
+    metrics::WorkerSlot& slot = scoreboard_.slot(child);
+    slot.pid.store(0, std::memory_order_relaxed);
+    slot.state.store(metrics::SlotState::kDown, std::memory_order_relaxed);
+    if (!as_told) slot.restarts.fetch_add(1, std::memory_order_relaxed);
+  }
+  Handle(ChildDied{child, wait_status, now}, now);
+}
+
+void Supervisor::TakeReadyLine(int child) {
+  process::ReadyLineReader& reader = children_[child].ready_line;
+  // Where there is none, reaping tells why.
+  if (reader.Read() != process::ReadyLineReader::Outcome::kComplete) return;
+  // Before anybody hears that the daemon serves: who does reads the file.
+  if (state_.IsControl(child)) TakeControlAddresses(reader.line());
+  Log(LogLevel::kDebug, "ready",
+      {{"name", children_[child].title}, {"pid", state_.children[child].pid}});
+  Handle(ChildReady{child}, Now());
+}
+
+void Supervisor::Wait(MonotonicNanos now) {
+  std::vector<pollfd> polled = {{.fd = signal_fd_, .events = POLLIN, .revents = 0}};
+  std::vector<int> owners;
+  for (int child = 0; child <= state_.workers(); ++child) {
+    if (!children_[child].ready_line.open()) continue;
+    polled.push_back({.fd = children_[child].ready_line.fd(), .events = POLLIN, .revents = 0});
+    owners.push_back(child);
+  }
+  const MonotonicNanos due = state_.NextDue();
+  const timespec wait = absl::ToTimespec(absl::Nanoseconds(std::max<int64_t>(due - now, 0)));
+  if (ppoll(polled.data(), polled.size(), due == kNever ? nullptr : &wait, nullptr) <= 0) return;
+  for (size_t index = 0; index < owners.size(); ++index) {
+    if (polled[index + 1].revents != 0) TakeReadyLine(owners[index]);
+  }
+}
+
+// --- What is to be done
+
+void Supervisor::Do(const Action& action, MonotonicNanos now) {
+  const std::string title = action.child == kNobody ? "" : children_[action.child].title;
+  const pid_t pid = action.child == kNobody ? 0 : state_.children[action.child].pid;
+  switch (action.kind) {
+    case ActionKind::kStart:
+      return Start(action.child, now);
+    case ActionKind::kTellToEnd:
+      kill(pid, SIGTERM);
+      return;
+    case ActionKind::kKill:
+      kill(pid, SIGKILL);
+      return;
+    case ActionKind::kKillOverdue:
+      Log(LogLevel::kError, "still running after the drain time-out: killed",
+          {{"name", title}, {"pid", pid}});
+      kill(pid, SIGKILL);
+      return;
+    case ActionKind::kReopenLogs:
+      kill(pid, SIGUSR1);
+      return;
+    case ActionKind::kPrepareReload:
+      return PrepareReload(now);
+    case ActionKind::kSayReplacing:
+      return Log(LogLevel::kInfo, "replacing the workers, one after the other");
+    case ActionKind::kStopServing:
+      NotifyServiceManager("STOPPING=1");
+      return endpoints_.CloseHttp();
+    case ActionKind::kAnnounceServing:
+      return AnnounceServing();
+    case ActionKind::kSayGivingUp:
+      return Log(LogLevel::kError, "giving up: processes die before they are ready",
+                 {{"times", kBootFailuresMax}});
+    case ActionKind::kSayRestartsLater:
+      return Log(LogLevel::kWarning, "restarts later, since it keeps dying",
+                 {{"name", title}, {"in", absl::FormatDuration(action.pause)}});
+  }
+}
+
+void Supervisor::Start(int child, MonotonicNanos now) {
+  const std::string& title = children_[child].title;
+  const absl::StatusOr<pid_t> pid = Launch(child);
   if (!pid.ok()) {
-    child.ready_line.Close();
-    return pid.status();
+    Log(LogLevel::kError, "cannot start a process",
+        {{"name", title}, {"error", pid.status().message()}});
+    return Handle(StartFailed{child, absl::IsFailedPrecondition(pid.status()), now}, now);
   }
-  child.pid = *pid;
-  child.ready = child.told_to_end = false;
-  child.kill_at = kNever;
-  child.policy.Started(now);
-  if (worker) scoreboard_.slot(child.slot).pid.store(*pid, std::memory_order_relaxed);
-  Log(LogLevel::kInfo, "started", {{"name", child.title}, {"pid", *pid}});
-  return absl::OkStatus();
+  if (!state_.IsControl(child)) {
+    scoreboard_.slot(child).pid.store(*pid, std::memory_order_relaxed);
+  }
+  Log(LogLevel::kInfo, "started", {{"name", title}, {"pid", *pid}});
+  Handle(ChildStarted{child, *pid, now}, now);
 }
 
-absl::StatusOr<pid_t> Supervisor::StartWorker(Child& child, int ready_fd) {
-  metrics::WorkerSlot& slot = scoreboard_.slot(child.slot);
-  slot.generation.fetch_add(1, std::memory_order_relaxed);
-  slot.start_time_us.store(absl::ToUnixMicros(absl::Now()), std::memory_order_relaxed);
-  slot.last_turn_ns.store(Now(), std::memory_order_relaxed);
-  slot.state.store(metrics::SlotState::kStarting, std::memory_order_relaxed);
-  return ForkWorker([&] { return WorkerMain(child, ready_fd); });
+absl::StatusOr<pid_t> Supervisor::Launch(int child) {
+  int ready[2];
+  if (pipe2(ready, O_CLOEXEC | O_NONBLOCK) != 0) return ErrnoStatus(errno, "pipe2");
+  // Before the fork, so that the child can close the reading end with all the others.
+  children_[child].ready_line = process::ReadyLineReader(ready[0]);
+  absl::StatusOr<pid_t> pid =
+      state_.IsControl(child) ? LaunchControl(ready[1]) : LaunchWorker(child, ready[1]);
+  // The child's alone from here on: else its death would not end the pipe.
+  close(ready[1]);
+  if (!pid.ok()) children_[child].ready_line.Close();
+  return pid;
 }
 
-// In the child: lets go of what is the supervisor's or other workers'.
-int Supervisor::WorkerMain(Child& child, int ready_fd) {
-  options_.title.Set(child.title);
+absl::StatusOr<pid_t> Supervisor::LaunchWorker(int slot, int ready_fd) {
+  // Before the fork: the worker counts up from here, and who reads the slot meanwhile must not see
+  // its predecessor.
+  metrics::WorkerSlot& row = scoreboard_.slot(slot);
+  row.generation.fetch_add(1, std::memory_order_relaxed);
+  row.start_time_us.store(absl::ToUnixMicros(absl::Now()), std::memory_order_relaxed);
+  row.last_turn_ns.store(Now(), std::memory_order_relaxed);
+  row.state.store(metrics::SlotState::kStarting, std::memory_order_relaxed);
+  return ForkWorker([&] { return WorkerMain(slot, ready_fd); });
+}
+
+// In the child: lets go of what is the supervisor's or other workers'. The locks, so that a daemon
+// whose supervisor was killed can be started again while its workers end; others' sockets, so that
+// a connection never waits with a worker that does not accept there; the lifeline's writing end,
+// since its last holder is the one whose death it tells.
+int Supervisor::WorkerMain(int slot, int ready_fd) {
+  options_.title.Set(children_[slot].title);
   files_.CloseLocks();
-  endpoints_.KeepOnly(child.slot);
-  for (Child& other : children_) other.ready_line.Close();
+  endpoints_.KeepOnly(slot);
+  for (Child& each : children_) each.ready_line.Close();
   for (int* fd : {&signal_fd_, &config_fd_, &lifeline_[1]}) CloseIfOpen(*fd);
-  return options_.run_worker({.slot = child.slot,
-                              .http_fds = endpoints_.http_fds(child.slot),
-                              .link_fd = endpoints_.link_fd(child.slot),
-                              .backdoor_fd = endpoints_.backdoor_fd(child.slot),
+  return options_.run_worker({.slot = slot,
+                              .http_fds = endpoints_.http_fds(slot),
+                              .link_fd = endpoints_.link_fd(slot),
+                              .backdoor_fd = endpoints_.backdoor_fd(slot),
                               .lifeline_fd = lifeline_[0],
                               .ready_fd = ready_fd,
-                              .ticket_keys = ticket_keys_},
+                              .ticket_keys = ticket_keys_.keys()},
                              scoreboard_);
 }
 
-absl::StatusOr<pid_t> Supervisor::StartControlProcess(int ready_fd) {
+absl::StatusOr<pid_t> Supervisor::LaunchControl(int ready_fd) {
   const process::ControlDescriptors descriptors{.config_fd = config_fd_,
                                                 .scoreboard_fd = scoreboard_.fd(),
                                                 .lifeline_fd = lifeline_[0],
@@ -219,162 +347,18 @@ absl::StatusOr<pid_t> Supervisor::StartControlProcess(int ready_fd) {
                       {config_fd_, scoreboard_.fd(), lifeline_[0], ready_fd}, original_mask_);
 }
 
-void Supervisor::ReadReadyLine(Child& child) {
-  // Where there is none, reaping tells why.
-  if (child.ready_line.Read() == process::ReadyLineReader::Outcome::kComplete) BecameReady(child);
-}
-
-void Supervisor::BecameReady(Child& child) {
-  child.ready = true;
-  if (child.slot == kNobody) TakeControlAddresses(child.ready_line.line());
-  if (child.slot == rolling_) rolling_ = kNobody;
-  Log(LogLevel::kDebug, "ready", {{"name", child.title}, {"pid", child.pid}});
-  const bool all =
-      std::all_of(children_.begin(), children_.end(), [](const Child& each) { return each.ready; });
-  if (all && !announced_ && !stopping_) AnnounceServing();
-}
-
-void Supervisor::TellToEnd(Child& child, MonotonicNanos now) {
-  if (child.pid == 0 || child.told_to_end) return;
-  child.told_to_end = true;
-  child.kill_at =
-      DeadlineAfter(now, absl::Milliseconds(options_.config.drain_timeout_ms()) + kKillGrace);
-  kill(child.pid, SIGTERM);
-}
-
-void Supervisor::KillOverdue(MonotonicNanos now) {
-  for (Child& child : children_) {
-    if (child.pid == 0 || child.kill_at > now) continue;
-    Log(LogLevel::kError, "still running after the drain time-out: killed",
-        {{"name", child.title}, {"pid", child.pid}});
-    child.kill_at = kNever;
-    kill(child.pid, SIGKILL);
-  }
-}
-
-void Supervisor::Reap(MonotonicNanos now) {
-  int wait_status = 0;
-  for (pid_t pid; (pid = waitpid(-1, &wait_status, WNOHANG)) > 0;) {
-    const auto child = std::find_if(children_.begin(), children_.end(),
-                                    [&](const Child& each) { return each.pid == pid; });
-    if (child == children_.end()) {
-      Log(LogLevel::kDebug, "reaped a process of somebody else", {{"pid", pid}});
-      continue;
-    }
-    // Its last words may still be in the pipe.
-    if (child->ready_line.open()) ReadReadyLine(*child);
-    Died(*child, wait_status, now);
-  }
-}
-
-void Supervisor::Died(Child& child, int wait_status, MonotonicNanos now) {
-  const bool as_told = child.told_to_end && EndedAsTold(wait_status);
-  Log(as_told ? LogLevel::kInfo : LogLevel::kError, as_told ? "ended" : "died",
-      {{"name", child.title}, {"pid", child.pid}, {"with", DescribeEnd(wait_status)}});
-  child.pid = 0;
-  child.kill_at = kNever;
-  child.ready_line.Close();
-  if (child.slot != kNobody) {
-    scoreboard_.Fold(child.slot);
-    metrics::WorkerSlot& slot = scoreboard_.slot(child.slot);
-    slot.pid.store(0, std::memory_order_relaxed);
-    slot.state.store(metrics::SlotState::kDown, std::memory_order_relaxed);
-    if (!as_told) slot.restarts.fetch_add(1, std::memory_order_relaxed);
-  }
-  if (stopping_) {
-    if (!as_told && exit_code_ == process::kExitStopped) exit_code_ = process::kExitCrash;
-    return;
-  }
-  if (!child.ready && !child.told_to_end && EndsBoot(child, wait_status, now)) return;
-  child.due = child.told_to_end ? now : child.policy.Died(now);
-  child.ready = false;
-  if (child.due > now) {
-    Log(LogLevel::kWarning, "restarts later, since it keeps dying",
-        {{"name", child.title}, {"in", absl::FormatDuration(absl::Nanoseconds(child.due - now))}});
-  }
-}
-
-bool Supervisor::EndsBoot(const Child& child, int wait_status, MonotonicNanos now) {
-  const int code = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 0;
-  if (child.slot == kNobody && !announced_ &&
-      (code == process::kExitBadConfig || code == process::kExitCannotBind)) {
-    Stop(code, now);  // it has said why
-    return true;
-  }
-  if (!boot_.DiedBeforeReady()) return false;
-  Log(LogLevel::kError, "giving up: processes die before they are ready",
-      {{"times", kBootFailuresMax}});
-  Stop(process::kExitCannotBoot, now);
-  return true;
-}
-
-// --- The daemon
-// ------------------------------------------------------------------------------------
-
-void Supervisor::HandleSignals(MonotonicNanos now) {
-  signalfd_siginfo info;
-  while (read(signal_fd_, &info, sizeof(info)) == sizeof(info)) {
-    switch (info.ssi_signo) {
-      case SIGTERM:
-      case SIGINT:
-        Log(LogLevel::kInfo, stopping_ ? "told to stop again: stopping at once" : "told to stop",
-            {{"signal", strsignal(info.ssi_signo)}, {"from_pid", info.ssi_pid}});
-        stopping_ ? KillAll() : Stop(process::kExitStopped, now);
-        break;
-      case SIGHUP:
-        if (!stopping_) BeginRoll();
-        break;
-      case SIGUSR1:
-        // Workers that have yet to boot keep it until they read signals.
-        for (const Child& child : children_) {
-          if (child.slot != kNobody && child.pid != 0) kill(child.pid, SIGUSR1);
-        }
-        break;
-      default:
-        break;
-    }
-  }
-  // In any case: several SIGCHLD become one.
-  Reap(now);
-}
-
-void Supervisor::BeginRoll() {
+void Supervisor::PrepareReload(MonotonicNanos now) {
   // A certificate that is wrong now must not end workers that have a good one.
   if (absl::Status files = options_.check_files(); !files.ok()) {
     Log(LogLevel::kError, "not replacing the workers: new ones could not serve",
         {{"error", files.message()}});
     return;
   }
-  if (absl::Status keys = RenewTicketKeys(); !keys.ok()) Log(LogLevel::kWarning, keys.message());
-  Log(LogLevel::kInfo, "replacing the workers, one after the other");
-  to_roll_.clear();
-  for (int slot = 0; slot < options_.config.workers(); ++slot) to_roll_.push_back(slot);
-}
-
-void Supervisor::Stop(int exit_code, MonotonicNanos now) {
-  if (stopping_) return;
-  stopping_ = true;
-  exit_code_ = exit_code;
-  NotifyServiceManager("STOPPING=1");
-  endpoints_.CloseHttp();
-  for (Child& child : children_) TellToEnd(child, now);
-}
-
-void Supervisor::KillAll() {
-  for (Child& child : children_) {
-    if (child.pid != 0) kill(child.pid, SIGKILL);
+  if (AnyTls(options_.config.http())) {
+    absl::Status keys = ticket_keys_.Renew();
+    if (!keys.ok()) Log(LogLevel::kWarning, keys.message());
   }
-}
-
-// One worker is away at a time, so that the others carry the load.
-void Supervisor::ContinueRoll(MonotonicNanos now) {
-  while (rolling_ == kNobody && !to_roll_.empty()) {
-    Child& child = children_[to_roll_.front()];
-    to_roll_.pop_front();
-    if (child.pid == 0) continue;  // about to be a new one anyway
-    rolling_ = child.slot;
-    TellToEnd(child, now);
-  }
+  Handle(ReloadPrepared{}, now);
 }
 
 // After every start of control: a port that the kernel chose is another one each time.
@@ -389,40 +373,13 @@ void Supervisor::TakeControlAddresses(const std::string& ready_line) {
 }
 
 void Supervisor::AnnounceServing() {
-  announced_ = true;
-  boot_.Served();
   Log(LogLevel::kInfo, "serving",
       {{"http", absl::StrJoin(endpoints_.http_addresses(), ",")},
        {"control", control_addresses_.grpc},
        {"admin", control_addresses_.admin},
-       {"workers", options_.config.workers()},
+       {"workers", state_.workers()},
        {"run_dir", files_.run_dir()}});
   NotifyServiceManager("READY=1");
-}
-
-void Supervisor::Wait(MonotonicNanos now) {
-  std::vector<pollfd> polled = {{.fd = signal_fd_, .events = POLLIN, .revents = 0}};
-  std::vector<Child*> owners;
-  MonotonicNanos deadline = kNever;
-  for (Child& child : children_) {
-    if (child.pid == 0 && !stopping_) deadline = std::min(deadline, child.due);
-    if (child.pid != 0) deadline = std::min(deadline, child.kill_at);
-    if (!child.ready_line.open()) continue;
-    polled.push_back({.fd = child.ready_line.fd(), .events = POLLIN, .revents = 0});
-    owners.push_back(&child);
-  }
-  const timespec wait = absl::ToTimespec(absl::Nanoseconds(std::max<int64_t>(deadline - now, 0)));
-  if (ppoll(polled.data(), polled.size(), deadline == kNever ? nullptr : &wait, nullptr) <= 0) {
-    return;
-  }
-  for (size_t index = 0; index < owners.size(); ++index) {
-    if (polled[index + 1].revents != 0) ReadReadyLine(*owners[index]);
-  }
-}
-
-bool Supervisor::AnyAlive() const {
-  return std::any_of(children_.begin(), children_.end(),
-                     [](const Child& child) { return child.pid != 0; });
 }
 
 }  // namespace grove::supervisor

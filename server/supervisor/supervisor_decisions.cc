@@ -1,0 +1,235 @@
+// The daemon's life, as decided here:
+//
+//   boot ── all children ready ──> serving <──> replacing the workers (SIGHUP)
+//     │                               │
+//     └── hopeless, given up ─────────┴── SIGTERM, SIGINT ──> stopping ── none alive ──> over
+//
+// A child that dies is due again at once, or later if it keeps dying (RestartPolicy), in all states
+// but the last two. Once stopping, nothing is started; a second signal kills. The first exit code
+// that is not 0 stays.
+#include "server/supervisor/supervisor_decisions.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+
+namespace grove::supervisor {
+namespace {
+
+// One call of Decide().
+class Decision {
+ public:
+  explicit Decision(SupervisorState& state) : state_(state) {}
+
+  void operator()(const SignalCame& came);
+  void operator()(const ReloadPrepared&);
+  void operator()(const ChildStarted& started);
+  void operator()(const StartFailed& failed);
+  void operator()(const ChildReady& ready);
+  void operator()(const ChildDied& died);
+  void operator()(const TimePassed& passed);
+
+  std::vector<Action> actions() && { return std::move(actions_); }
+
+ private:
+  void Do(ActionKind kind, int child = kNobody, absl::Duration pause = absl::ZeroDuration()) {
+    actions_.push_back({kind, child, pause});
+  }
+  // Calls `body` with the index of each child that runs.
+  template <typename F>
+  void ForEachAlive(F body);
+  void Stop(int exit_code, MonotonicNanos now);
+  void TellToEnd(int child, MonotonicNanos now);
+  bool EndsBoot(const ChildDied& died);
+  void KillOverdue(MonotonicNanos now);
+  bool StartOneDue(MonotonicNanos now);
+  void ContinueRoll(MonotonicNanos now);
+
+  SupervisorState& state_;
+  std::vector<Action> actions_;
+};
+
+template <typename F>
+void Decision::ForEachAlive(F body) {
+  for (int child = 0; child <= state_.workers(); ++child) {
+    if (state_.children[child].pid != 0) body(child);
+  }
+}
+
+// --- Signals
+
+void Decision::operator()(const SignalCame& came) {
+  switch (came.number) {
+    case SIGTERM:
+    case SIGINT:
+      if (!state_.stopping) return Stop(process::kExitStopped, came.now);
+      return ForEachAlive([&](int child) { Do(ActionKind::kKill, child); });
+    case SIGHUP:
+      if (!state_.stopping) Do(ActionKind::kPrepareReload);
+      return;
+    case SIGUSR1:
+      // Workers that have yet to boot keep it until they read signals.
+      return ForEachAlive([&](int child) {
+        if (!state_.IsControl(child)) Do(ActionKind::kReopenLogs, child);
+      });
+    default:
+      return;
+  }
+}
+
+void Decision::Stop(int exit_code, MonotonicNanos now) {
+  if (state_.stopping) return;
+  state_.stopping = true;
+  state_.exit_code = exit_code;
+  // Before the workers hear of it: a connection that comes after their last accept would hang.
+  Do(ActionKind::kStopServing);
+  ForEachAlive([&](int child) { TellToEnd(child, now); });
+}
+
+void Decision::TellToEnd(int child, MonotonicNanos now) {
+  ChildState& told = state_.children[child];
+  if (told.told_to_end) return;
+  told.told_to_end = true;
+  told.kill_at = DeadlineAfter(now, state_.drain_timeout + kKillGrace);
+  Do(ActionKind::kTellToEnd, child);
+}
+
+// --- Reload
+
+// A second SIGHUP while one is under way starts anew: those already replaced may be older than the
+// files that it is about.
+void Decision::operator()(const ReloadPrepared&) {
+  if (state_.stopping) return;
+  Do(ActionKind::kSayReplacing);
+  state_.to_roll.clear();
+  for (int slot = 0; slot < state_.workers(); ++slot) state_.to_roll.push_back(slot);
+}
+
+// One worker is away at a time, so that the others carry the load.
+void Decision::ContinueRoll(MonotonicNanos now) {
+  while (state_.rolling == kNobody && !state_.to_roll.empty()) {
+    const int slot = state_.to_roll.front();
+    state_.to_roll.pop_front();
+    if (state_.children[slot].pid == 0) continue;  // about to be a new one anyway
+    state_.rolling = slot;
+    TellToEnd(slot, now);
+  }
+}
+
+// --- Children
+
+void Decision::operator()(const ChildStarted& started) {
+  ChildState& child = state_.children[started.child];
+  child.pid = started.pid;
+  child.ready = child.told_to_end = false;
+  child.kill_at = kNever;
+  child.policy.Started(started.now);
+}
+
+void Decision::operator()(const StartFailed& failed) {
+  if (failed.hopeless) return Stop(process::kExitCrash, failed.now);
+  state_.children[failed.child].due = DeadlineAfter(failed.now, kBackoffMax);
+}
+
+void Decision::operator()(const ChildReady& ready) {
+  state_.children[ready.child].ready = true;
+  if (ready.child == state_.rolling) state_.rolling = kNobody;
+  const bool all = std::all_of(state_.children.begin(), state_.children.end(),
+                               [](const ChildState& each) { return each.ready; });
+  if (!all || state_.announced || state_.stopping) return;
+  state_.announced = true;
+  state_.boot.Served();
+  Do(ActionKind::kAnnounceServing);
+}
+
+void Decision::operator()(const ChildDied& died) {
+  ChildState& child = state_.children[died.child];
+  const bool as_told = EndedAsTold(child, died.wait_status);
+  child.pid = 0;
+  child.kill_at = kNever;
+  if (state_.stopping) {
+    if (!as_told && state_.exit_code == process::kExitStopped) {
+      state_.exit_code = process::kExitCrash;
+    }
+    return;
+  }
+  if (!child.ready && !child.told_to_end && EndsBoot(died)) return;
+  child.due = child.told_to_end ? died.now : child.policy.Died(died.now);
+  child.ready = false;
+  if (child.due > died.now) {
+    Do(ActionKind::kSayRestartsLater, died.child, absl::Nanoseconds(child.due - died.now));
+  }
+}
+
+// Whether the daemon ends with this death before readiness.
+bool Decision::EndsBoot(const ChildDied& died) {
+  const int code = WIFEXITED(died.wait_status) ? WEXITSTATUS(died.wait_status) : 0;
+  const bool said_why = code == process::kExitBadConfig || code == process::kExitCannotBind;
+  if (state_.IsControl(died.child) && !state_.announced && said_why) {
+    Stop(code, died.now);
+    return true;
+  }
+  if (!state_.boot.DiedBeforeReady()) return false;
+  Do(ActionKind::kSayGivingUp);
+  Stop(process::kExitCannotBoot, died.now);
+  return true;
+}
+
+// --- Time
+
+void Decision::operator()(const TimePassed& passed) {
+  KillOverdue(passed.now);
+  if (state_.stopping || StartOneDue(passed.now)) return;
+  // After the starts: a worker that is about to be a new one need not be replaced.
+  ContinueRoll(passed.now);
+}
+
+void Decision::KillOverdue(MonotonicNanos now) {
+  ForEachAlive([&](int child) {
+    if (state_.children[child].kill_at > now) return;
+    state_.children[child].kill_at = kNever;
+    Do(ActionKind::kKillOverdue, child);
+  });
+}
+
+bool Decision::StartOneDue(MonotonicNanos now) {
+  for (int child = 0; child <= state_.workers(); ++child) {
+    if (state_.children[child].pid != 0 || state_.children[child].due > now) continue;
+    Do(ActionKind::kStart, child);
+    return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+bool SupervisorState::AnyAlive() const {
+  return std::any_of(children.begin(), children.end(),
+                     [](const ChildState& child) { return child.pid != 0; });
+}
+
+MonotonicNanos SupervisorState::NextDue() const {
+  MonotonicNanos next = kNever;
+  for (const ChildState& child : children) {
+    if (child.pid != 0) {
+      next = std::min(next, child.kill_at);
+    } else if (!stopping) {
+      next = std::min(next, child.due);
+    }
+  }
+  return next;
+}
+
+bool EndedAsTold(const ChildState& child, int wait_status) {
+  return child.told_to_end && ((WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0) ||
+                               (WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGTERM));
+}
+
+std::vector<Action> Decide(SupervisorState& state, const SupervisorEvent& event) {
+  Decision decision(state);
+  std::visit(decision, event);
+  return std::move(decision).actions();
+}
+
+}  // namespace grove::supervisor

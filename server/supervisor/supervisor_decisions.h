@@ -1,0 +1,131 @@
+// Decide: what the supervisor does about a signal, a child's start, readiness or death, and time.
+//
+// The whole policy of the daemon as one function of what is and what happens: it starts what is
+// due, drains and stops, replaces the workers one after the other, kills what overstays, and gives
+// up a boot that cannot succeed. It reads no clock, sends nothing and logs nothing: what is to be
+// done comes back as actions, in their order, which Supervisor carries out.
+#ifndef GROVE_SERVER_SUPERVISOR_SUPERVISOR_DECISIONS_H_
+#define GROVE_SERVER_SUPERVISOR_SUPERVISOR_DECISIONS_H_
+
+#include <sys/types.h>
+
+#include <deque>
+#include <variant>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "runtime/hub/clock.h"
+#include "server/process/exit_code.h"
+#include "server/supervisor/policy.h"
+
+namespace grove::supervisor {
+
+// Between the end of the drain, which every child observes itself, and SIGKILL: for control's last
+// words with the workers, its store and its clients, one after the other, on a busy machine.
+inline constexpr absl::Duration kKillGrace = absl::Seconds(5);
+
+// Children are known by their index: workers by slot, then control.
+inline constexpr int kNobody = -1;
+
+struct ChildState {
+  pid_t pid = 0;  // 0: none runs
+  bool ready = false;
+  bool told_to_end = false;
+  RestartPolicy policy;
+  MonotonicNanos due = 0;           // of the next process, while none runs
+  MonotonicNanos kill_at = kNever;  // once told to end
+};
+
+struct SupervisorState {
+  SupervisorState(int workers, absl::Duration drain)
+      : drain_timeout(drain), children(static_cast<size_t>(workers) + 1) {}
+
+  int workers() const { return static_cast<int>(children.size()) - 1; }
+  bool IsControl(int child) const { return child == workers(); }
+  bool AnyAlive() const;
+  // The daemon is at its end: it stops, and no child is left.
+  bool Over() const { return stopping && !AnyAlive(); }
+  // When time alone will ask for something; kNever: at no time.
+  MonotonicNanos NextDue() const;
+
+  // Constant after construction.
+  absl::Duration drain_timeout;
+
+  std::vector<ChildState> children;
+  BootPolicy boot;
+  bool announced = false;  // has served once
+  bool stopping = false;
+  int exit_code = process::kExitStopped;
+  std::deque<int> to_roll;  // slots that a reload asked to replace
+  int rolling = kNobody;    // the one that is away for it
+};
+
+// --- What happens
+
+struct SignalCame {
+  int number;
+  MonotonicNanos now;
+};
+// What kPrepareReload asked for went well.
+struct ReloadPrepared {};
+// What became of kStart. `hopeless`: no other start will go better.
+struct ChildStarted {
+  int child;
+  pid_t pid;
+  MonotonicNanos now;
+};
+struct StartFailed {
+  int child;
+  bool hopeless;
+  MonotonicNanos now;
+};
+struct ChildReady {
+  int child;
+};
+struct ChildDied {
+  int child;
+  int wait_status;
+  MonotonicNanos now;
+};
+// To be told until it asks for nothing more: it starts one child at a time, since how that goes
+// decides whether there is a next one.
+struct TimePassed {
+  MonotonicNanos now;
+};
+using SupervisorEvent = std::variant<SignalCame, ReloadPrepared, ChildStarted, StartFailed,
+                                     ChildReady, ChildDied, TimePassed>;
+
+// --- What is to be done
+
+enum class ActionKind {
+  kStart,             // `child`; its outcome is an event
+  kTellToEnd,         // `child`: SIGTERM
+  kKill,              // `child`: SIGKILL, by a second signal
+  kKillOverdue,       // `child`: SIGKILL, as it overstays
+  kReopenLogs,        // `child`: SIGUSR1 goes on to it
+  kPrepareReload,     // see whether new workers could serve; if so, ReloadPrepared
+  kSayReplacing,      // the workers will be
+  kStopServing,       // no connection is accepted any more
+  kAnnounceServing,   // all are ready for the first time
+  kSayGivingUp,       // the boot cannot succeed
+  kSayRestartsLater,  // `child`, `pause` from now
+};
+
+struct Action {
+  ActionKind kind;
+  int child = kNobody;
+  absl::Duration pause = absl::ZeroDuration();
+
+  friend bool operator==(const Action&, const Action&) = default;
+};
+
+// Moves `state` on.
+std::vector<Action> Decide(SupervisorState& state, const SupervisorEvent& event);
+
+// Whether a child that was told to end ended so: with 0, or by a SIGTERM that came before it could
+// handle it. Requires: `child` has not heard of its death.
+bool EndedAsTold(const ChildState& child, int wait_status);
+
+}  // namespace grove::supervisor
+
+#endif  // GROVE_SERVER_SUPERVISOR_SUPERVISOR_DECISIONS_H_

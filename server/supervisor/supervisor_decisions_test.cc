@@ -1,0 +1,409 @@
+#include "server/supervisor/supervisor_decisions.h"
+
+#include <signal.h>
+
+#include <functional>
+#include <ostream>
+#include <string>
+
+#include "gmock/gmock.h"
+
+namespace grove::supervisor {
+
+// For failures of the tables.
+void PrintTo(const Action& action, std::ostream* out) {
+  *out << "action " << static_cast<int>(action.kind) << " on " << action.child << " after "
+       << absl::FormatDuration(action.pause);
+}
+
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using enum ActionKind;
+using Actions = std::vector<Action>;
+
+// Two workers, 0 and 1, and control, 2.
+constexpr int kWorkers = 2;
+constexpr int kControl = 2;
+constexpr MonotonicNanos kSecond = 1'000'000'000;
+constexpr MonotonicNanos kBegin = 1000 * kSecond;
+constexpr absl::Duration kDrain = absl::Seconds(30);
+
+// As waitpid(2) has them.
+constexpr int Exited(int code) {
+  return code << 8;
+}
+constexpr int Killed(int signal) {
+  return signal;
+}
+
+// A daemon, brought into a state step by step.
+struct Daemon {
+  Actions Do(const SupervisorEvent& event) { return Decide(state, event); }
+  Actions Signal(int number) { return Do(SignalCame{number, now}); }
+  Actions Die(int child, int wait_status) { return Do(ChildDied{child, wait_status, now}); }
+  Actions PassTime(absl::Duration duration = absl::ZeroDuration()) {
+    now += absl::ToInt64Nanoseconds(duration);
+    return Do(TimePassed{now});
+  }
+  // What time asks for, with every start succeeding.
+  Actions Settle() {
+    Actions all;
+    for (Actions some; !(some = Do(TimePassed{now})).empty();) {
+      for (const Action& action : some) {
+        all.push_back(action);
+        if (action.kind == kStart) Do(ChildStarted{action.child, ++last_pid, now});
+      }
+    }
+    return all;
+  }
+
+  SupervisorState state{kWorkers, kDrain};
+  MonotonicNanos now = kBegin;
+  pid_t last_pid = 100;
+};
+
+Daemon Booting() {
+  Daemon daemon;
+  daemon.Settle();
+  return daemon;
+}
+
+Daemon Serving() {
+  Daemon daemon = Booting();
+  for (int child = 0; child <= kWorkers; ++child) daemon.Do(ChildReady{child});
+  daemon.PassTime(absl::Hours(1));
+  return daemon;
+}
+
+// Worker 0 is told to end, 1 waits.
+Daemon Replacing() {
+  Daemon daemon = Serving();
+  daemon.Do(ReloadPrepared{});
+  daemon.PassTime();
+  return daemon;
+}
+
+Daemon Stopping() {
+  Daemon daemon = Serving();
+  daemon.Signal(SIGTERM);
+  return daemon;
+}
+
+// --- Every signal in every state
+
+const Actions kNothing;
+const Actions kDrainAll = {{kStopServing}, {kTellToEnd, 0}, {kTellToEnd, 1}, {kTellToEnd, 2}};
+const Actions kReopenBoth = {{kReopenLogs, 0}, {kReopenLogs, 1}};
+
+TEST(Decide, AnswersEverySignalInEveryState) {
+  const struct {
+    const char* what;
+    Daemon (*state)();
+    int signal;
+    Actions expected;
+  } table[] = {
+      {"booting", &Booting, SIGTERM, kDrainAll},
+      {"booting", &Booting, SIGINT, kDrainAll},
+      {"booting", &Booting, SIGHUP, {{kPrepareReload}}},
+      {"booting", &Booting, SIGUSR1, kReopenBoth},
+      {"booting", &Booting, SIGCHLD, kNothing},
+      {"serving", &Serving, SIGTERM, kDrainAll},
+      {"serving", &Serving, SIGINT, kDrainAll},
+      {"serving", &Serving, SIGHUP, {{kPrepareReload}}},
+      {"serving", &Serving, SIGUSR1, kReopenBoth},
+      {"serving", &Serving, SIGCHLD, kNothing},
+      // Worker 0 has been told already.
+      {"replacing", &Replacing, SIGTERM, {{kStopServing}, {kTellToEnd, 1}, {kTellToEnd, 2}}},
+      {"replacing", &Replacing, SIGINT, {{kStopServing}, {kTellToEnd, 1}, {kTellToEnd, 2}}},
+      {"replacing", &Replacing, SIGHUP, {{kPrepareReload}}},
+      {"replacing", &Replacing, SIGUSR1, kReopenBoth},
+      {"replacing", &Replacing, SIGCHLD, kNothing},
+      {"stopping", &Stopping, SIGTERM, {{kKill, 0}, {kKill, 1}, {kKill, 2}}},
+      {"stopping", &Stopping, SIGINT, {{kKill, 0}, {kKill, 1}, {kKill, 2}}},
+      {"stopping", &Stopping, SIGHUP, kNothing},
+      {"stopping", &Stopping, SIGUSR1, kReopenBoth},
+      {"stopping", &Stopping, SIGCHLD, kNothing},
+  };
+  for (const auto& row : table) {
+    Daemon daemon = row.state();
+    EXPECT_EQ(daemon.Signal(row.signal), row.expected) << row.what << ", signal " << row.signal;
+  }
+}
+
+TEST(Decide, SendsNoSignalToChildrenThatDoNotRun) {
+  Daemon daemon = Serving();
+  daemon.Die(1, Exited(0));
+  EXPECT_THAT(daemon.Signal(SIGUSR1), ElementsAre(Action{kReopenLogs, 0}));
+  EXPECT_THAT(daemon.Signal(SIGTERM),
+              ElementsAre(Action{kStopServing}, Action{kTellToEnd, 0}, Action{kTellToEnd, 2}));
+  EXPECT_THAT(daemon.Signal(SIGTERM), ElementsAre(Action{kKill, 0}, Action{kKill, 2}));
+}
+
+// --- A worker's death in every state
+
+TEST(Decide, AWorkersDeathIsFollowedByItsSuccessorUnlessTheDaemonStops) {
+  const struct {
+    const char* what;
+    Daemon (*state)();
+    int worker;
+    int wait_status;
+    Actions then;  // once time passes
+    int exit_code;
+  } table[] = {
+      {"booting", &Booting, 0, Killed(SIGSEGV), {{kStart, 0}}, 0},
+      {"booting", &Booting, 0, Exited(1), {{kStart, 0}}, 0},
+      // Its exit codes mean nothing to the boot: only control's do.
+      {"booting", &Booting, 0, Exited(process::kExitBadConfig), {{kStart, 0}}, 0},
+      {"serving", &Serving, 1, Killed(SIGKILL), {{kStart, 1}}, 0},
+      {"serving", &Serving, 1, Exited(0), {{kStart, 1}}, 0},
+      {"replacing", &Replacing, 0, Exited(0), {{kStart, 0}}, 0},
+      {"replacing", &Replacing, 0, Exited(1), {{kStart, 0}}, 0},
+      {"replacing", &Replacing, 1, Exited(1), {{kStart, 1}}, 0},
+      {"stopping", &Stopping, 0, Exited(0), {}, process::kExitStopped},
+      {"stopping", &Stopping, 0, Killed(SIGTERM), {}, process::kExitStopped},
+      {"stopping", &Stopping, 0, Exited(1), {}, process::kExitCrash},
+      {"stopping", &Stopping, 0, Killed(SIGKILL), {}, process::kExitCrash},
+  };
+  for (const auto& row : table) {
+    Daemon daemon = row.state();
+    EXPECT_THAT(daemon.Die(row.worker, row.wait_status), IsEmpty()) << row.what;
+    EXPECT_EQ(daemon.PassTime(), row.then) << row.what << ", wait status " << row.wait_status;
+    EXPECT_EQ(daemon.state.exit_code, row.exit_code) << row.what;
+  }
+}
+
+TEST(Decide, OnesThatKeepDyingStartLaterAndLater) {
+  Daemon daemon = Serving();
+  daemon.Die(0, Exited(1));
+  daemon.Settle();
+  EXPECT_THAT(daemon.Die(0, Exited(1)), IsEmpty());  // the first quick death is forgiven
+  daemon.Settle();
+  for (const int pause_ms : {100, 200, 400}) {
+    EXPECT_THAT(daemon.Die(0, Exited(1)),
+                ElementsAre(Action{kSayRestartsLater, 0, absl::Milliseconds(pause_ms)}));
+    EXPECT_EQ(daemon.state.NextDue(), daemon.now + pause_ms * kSecond / 1000);
+    EXPECT_THAT(daemon.PassTime(absl::Milliseconds(pause_ms) - absl::Nanoseconds(1)), IsEmpty());
+    EXPECT_THAT(daemon.PassTime(absl::Nanoseconds(1)), ElementsAre(Action{kStart, 0}));
+    daemon.Settle();
+  }
+}
+
+// --- Control's death
+
+TEST(Decide, ControlThatSaidWhyItCannotStartEndsTheBootWithItsCode) {
+  for (const int code : {process::kExitBadConfig, process::kExitCannotBind}) {
+    Daemon daemon = Booting();
+    EXPECT_THAT(daemon.Die(kControl, Exited(code)),
+                ElementsAre(Action{kStopServing}, Action{kTellToEnd, 0}, Action{kTellToEnd, 1}));
+    EXPECT_EQ(daemon.state.exit_code, code);
+  }
+}
+
+TEST(Decide, OnceTheDaemonHasServedControlIsStartedAgainWhateverItsCode) {
+  for (const int code : {process::kExitCrash, process::kExitBadConfig, process::kExitCannotBind}) {
+    Daemon daemon = Serving();
+    EXPECT_THAT(daemon.Die(kControl, Exited(code)), IsEmpty());
+    EXPECT_THAT(daemon.PassTime(), ElementsAre(Action{kStart, kControl}));
+  }
+}
+
+TEST(Decide, ItIsNotTheBootThatEndsWhenControlCannotStartAgain) {
+  Daemon daemon = Serving();
+  daemon.Die(kControl, Killed(SIGKILL));
+  daemon.Settle();
+  EXPECT_THAT(daemon.Die(kControl, Exited(process::kExitCannotBind)), IsEmpty());
+  EXPECT_FALSE(daemon.state.stopping);
+}
+
+TEST(Decide, ControlsDeathWhileStoppingIsACrashUnlessItEndedAsTold) {
+  for (const auto& [status, code] : {std::pair(Exited(0), 0), {Exited(1), 1}, {Killed(9), 1}}) {
+    Daemon daemon = Stopping();
+    EXPECT_THAT(daemon.Die(kControl, status), IsEmpty());
+    EXPECT_EQ(daemon.state.exit_code, code);
+  }
+}
+
+// --- The boot
+
+TEST(Decide, TheDaemonServesOnceAllAreReadyAndSaysSoOnce) {
+  Daemon daemon = Booting();
+  EXPECT_THAT(daemon.Do(ChildReady{0}), IsEmpty());
+  EXPECT_THAT(daemon.Do(ChildReady{kControl}), IsEmpty());
+  EXPECT_THAT(daemon.Do(ChildReady{1}), ElementsAre(Action{kAnnounceServing}));
+  daemon.Die(1, Exited(1));
+  daemon.Settle();
+  EXPECT_THAT(daemon.Do(ChildReady{1}), IsEmpty());
+}
+
+TEST(Decide, ABootThatStopsIsNotAnnounced) {
+  Daemon daemon = Booting();
+  daemon.Do(ChildReady{0});
+  daemon.Do(ChildReady{1});
+  daemon.Signal(SIGTERM);
+  EXPECT_THAT(daemon.Do(ChildReady{kControl}), IsEmpty());
+}
+
+TEST(Decide, GivesUpWhenChildrenDieBeforeTheyAreReady) {
+  Daemon daemon = Booting();
+  for (int death = 1; death < kBootFailuresMax; ++death) {
+    daemon.Die(death % 3, Exited(1));
+    daemon.PassTime(absl::Seconds(10));
+    daemon.Settle();
+    EXPECT_FALSE(daemon.state.stopping) << death;
+  }
+  EXPECT_THAT(daemon.Die(0, Exited(1)), ElementsAre(Action{kSayGivingUp}, Action{kStopServing},
+                                                    Action{kTellToEnd, 1}, Action{kTellToEnd, 2}));
+  EXPECT_EQ(daemon.state.exit_code, process::kExitCannotBoot);
+}
+
+TEST(Decide, ADeathAfterReadinessIsNoFailedBoot) {
+  Daemon daemon = Booting();
+  for (int death = 0; death < 2 * kBootFailuresMax; ++death) {
+    daemon.Do(ChildReady{0});
+    daemon.Die(0, Exited(1));
+    daemon.PassTime(absl::Seconds(10));
+    daemon.Settle();
+  }
+  EXPECT_FALSE(daemon.state.stopping);
+}
+
+TEST(Decide, AStartThatFailsIsTriedAgainAfterTheLongestPause) {
+  Daemon daemon;
+  EXPECT_THAT(daemon.Do(StartFailed{0, false, daemon.now}), IsEmpty());
+  EXPECT_EQ(daemon.Settle(), (Actions{{kStart, 1}, {kStart, 2}}));
+  EXPECT_THAT(daemon.PassTime(kBackoffMax - absl::Nanoseconds(1)), IsEmpty());
+  EXPECT_THAT(daemon.PassTime(absl::Nanoseconds(1)), ElementsAre(Action{kStart, 0}));
+}
+
+TEST(Decide, AHopelessStartEndsTheDaemon) {
+  Daemon daemon;
+  daemon.PassTime();
+  daemon.Do(ChildStarted{0, 101, daemon.now});
+  EXPECT_THAT(daemon.Do(StartFailed{1, true, daemon.now}),
+              ElementsAre(Action{kStopServing}, Action{kTellToEnd, 0}));
+  EXPECT_EQ(daemon.state.exit_code, process::kExitCrash);
+  EXPECT_THAT(daemon.PassTime(), IsEmpty());
+}
+
+// --- Reload
+
+TEST(Decide, ReplacesOneWorkerAfterTheOther) {
+  Daemon daemon = Serving();
+  EXPECT_THAT(daemon.Do(ReloadPrepared{}), ElementsAre(Action{kSayReplacing}));
+  EXPECT_THAT(daemon.PassTime(), ElementsAre(Action{kTellToEnd, 0}));
+  EXPECT_THAT(daemon.PassTime(), IsEmpty());
+  EXPECT_THAT(daemon.Die(0, Exited(0)), IsEmpty());
+  EXPECT_EQ(daemon.Settle(), (Actions{{kStart, 0}}));
+  daemon.Do(ChildReady{0});
+  EXPECT_EQ(daemon.Settle(), (Actions{{kTellToEnd, 1}}));
+  daemon.Die(1, Exited(0));
+  EXPECT_EQ(daemon.Settle(), (Actions{{kStart, 1}}));
+  daemon.Do(ChildReady{1});
+  EXPECT_THAT(daemon.Settle(), IsEmpty());
+}
+
+TEST(Decide, AReplacedWorkersSuccessorIsDueAtOnceHoweverShortItsLifeWas) {
+  Daemon daemon = Serving();
+  for (int reload = 0; reload < 5; ++reload) {
+    daemon.Do(ReloadPrepared{});
+    for (const int slot : {0, 1}) {
+      EXPECT_EQ(daemon.Settle(), (Actions{{kTellToEnd, slot}}));
+      EXPECT_THAT(daemon.Die(slot, Exited(0)), IsEmpty());
+      EXPECT_EQ(daemon.Settle(), (Actions{{kStart, slot}}));
+      daemon.Do(ChildReady{slot});
+    }
+  }
+}
+
+TEST(Decide, DoesNotReplaceAWorkerThatIsAboutToBeANewOne) {
+  Daemon daemon = Serving();
+  for (int death = 0; death < 3; ++death) {
+    daemon.Settle();
+    daemon.Die(0, Exited(1));
+  }
+  ASSERT_GT(daemon.state.children[0].due, daemon.now);
+  daemon.Do(ReloadPrepared{});
+  EXPECT_EQ(daemon.Settle(), (Actions{{kTellToEnd, 1}}));
+}
+
+TEST(Decide, AnotherReloadStartsAnew) {
+  Daemon daemon = Replacing();
+  daemon.Do(ReloadPrepared{});
+  daemon.Die(0, Exited(0));
+  daemon.Settle();
+  daemon.Do(ChildReady{0});
+  EXPECT_EQ(daemon.Settle(), (Actions{{kTellToEnd, 0}}));
+}
+
+TEST(Decide, AReloadPreparedTooLateReplacesNothing) {
+  Daemon daemon = Stopping();
+  EXPECT_THAT(daemon.Do(ReloadPrepared{}), IsEmpty());
+  EXPECT_THAT(daemon.PassTime(), IsEmpty());
+}
+
+// --- Time
+
+TEST(Decide, StartsAllChildrenOneAtATime) {
+  Daemon daemon;
+  EXPECT_EQ(daemon.state.NextDue(), 0);
+  EXPECT_THAT(daemon.PassTime(), ElementsAre(Action{kStart, 0}));
+  daemon.Do(ChildStarted{0, 101, daemon.now});
+  EXPECT_THAT(daemon.PassTime(), ElementsAre(Action{kStart, 1}));
+  daemon.Do(ChildStarted{1, 102, daemon.now});
+  EXPECT_THAT(daemon.PassTime(), ElementsAre(Action{kStart, kControl}));
+  daemon.Do(ChildStarted{kControl, 103, daemon.now});
+  EXPECT_THAT(daemon.PassTime(), IsEmpty());
+  EXPECT_EQ(daemon.state.NextDue(), kNever);
+}
+
+TEST(Decide, KillsWhoOverstaysTheDrainOnce) {
+  Daemon daemon = Stopping();
+  daemon.Die(1, Exited(0));
+  EXPECT_EQ(daemon.state.NextDue(), daemon.now + 35 * kSecond);
+  EXPECT_THAT(daemon.PassTime(kDrain + kKillGrace - absl::Nanoseconds(1)), IsEmpty());
+  EXPECT_THAT(daemon.PassTime(absl::Nanoseconds(1)),
+              ElementsAre(Action{kKillOverdue, 0}, Action{kKillOverdue, 2}));
+  EXPECT_THAT(daemon.PassTime(), IsEmpty());
+  EXPECT_EQ(daemon.state.NextDue(), kNever);
+}
+
+TEST(Decide, KillsAReplacedWorkerThatOverstays) {
+  Daemon daemon = Replacing();
+  EXPECT_THAT(daemon.PassTime(kDrain + kKillGrace), ElementsAre(Action{kKillOverdue, 0}));
+  daemon.Die(0, Killed(SIGKILL));
+  EXPECT_THAT(daemon.PassTime(), ElementsAre(Action{kStart, 0}));
+}
+
+TEST(Decide, IsOverOnceItStopsAndNobodyIsLeft) {
+  Daemon daemon = Serving();
+  for (int child = 0; child <= kWorkers; ++child) daemon.Die(child, Exited(0));
+  EXPECT_FALSE(daemon.state.Over());
+  daemon = Stopping();
+  for (int child = 0; child <= kWorkers; ++child) {
+    EXPECT_FALSE(daemon.state.Over());
+    daemon.Die(child, Exited(0));
+  }
+  EXPECT_TRUE(daemon.state.Over());
+}
+
+TEST(Decide, ChildrenThatAreStoppedAreNotStartedAgain) {
+  Daemon daemon = Stopping();
+  daemon.Die(0, Exited(1));
+  EXPECT_THAT(daemon.PassTime(absl::Hours(1)),
+              ElementsAre(Action{kKillOverdue, 1}, Action{kKillOverdue, 2}));
+}
+
+TEST(EndedAsTold, WantsToHaveBeenTold) {
+  ChildState child;
+  EXPECT_FALSE(EndedAsTold(child, Exited(0)));
+  child.told_to_end = true;
+  EXPECT_TRUE(EndedAsTold(child, Exited(0)));
+  EXPECT_TRUE(EndedAsTold(child, Killed(SIGTERM)));
+  EXPECT_FALSE(EndedAsTold(child, Exited(1)));
+  EXPECT_FALSE(EndedAsTold(child, Killed(SIGKILL)));
+}
+
+}  // namespace
+}  // namespace grove::supervisor

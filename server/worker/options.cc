@@ -1,0 +1,52 @@
+#include "server/worker/options.h"
+
+#include <utility>
+
+#include "server/http/handler/status.h"
+#include "server/log.h"
+
+namespace grove::worker {
+namespace {
+
+// Handlers and functions parse, format and call libraries: more than the runtime's own default.
+constexpr size_t kStackBytes = 256 * 1024;
+
+}  // namespace
+
+AttemptLimits AttemptLimitsOf(const config::v1::Tasks& tasks) {
+  return {.running_max = tasks.running_max_per_worker(),
+          .output_max_bytes = static_cast<size_t>(tasks.output_max_bytes()),
+          .default_timeout = absl::Milliseconds(tasks.default_timeout_ms())};
+}
+
+HubOptions HubOptionsOf(const config::v1::Runtime& config) {
+  HubOptions options;
+  options.stack_bytes = config.stack_bytes() > 0 ? config.stack_bytes() : kStackBytes;
+  options.fibers_max = config.fibers_max();
+  return options;
+}
+
+http::ServerOptions HttpOptionsOf(const config::v1::Http& config) {
+  http::ServerOptions options;
+  options.connections_max = config.connections_max();
+  options.idle_timeout = absl::Milliseconds(config.idle_timeout_ms());
+  options.header_timeout = absl::Milliseconds(config.header_timeout_ms());
+  options.io_timeout = absl::Milliseconds(config.io_timeout_ms());
+  options.body_max_bytes = config.body_max_bytes();
+  options.body_rate_min_bytes_per_s = config.body_rate_min_bytes_per_s();
+  options.requests_per_connection_max = config.requests_per_connection_max();
+  options.on_failure = [](const http::Request& request, const absl::Status& status) {
+    // What clients can cause at will must not fill the log.
+    const bool ours = http::StatusToHttp(status.code()) >= 500;
+    Log(ours ? LogLevel::kError : LogLevel::kDebug, "a handler failed",
+        {{"method", request.method}, {"path", request.path}, {"error", status.ToString()}});
+  };
+  // Anybody can cause these, so only who looks for them sees them; all are counted.
+  options.on_failed_ingress = [](std::string_view peer, const absl::Status& status) {
+    Log(LogLevel::kDebug, "a connection failed before its first request",
+        {{"peer", peer}, {"error", status.ToString()}});
+  };
+  return options;
+}
+
+}  // namespace grove::worker

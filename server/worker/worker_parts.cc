@@ -1,0 +1,253 @@
+// The order in which a worker comes up and goes down.
+//
+// Up: what can end it (signals, lifeline) before anything that takes time; the heartbeat, so that
+// the scoreboard tells a slow start from a dead one; the link and the backdoor before HTTP, so that
+// a worker that cannot serve can be looked into; last of all the ready line. Every fiber so far has
+// only been spawned: the first of them runs when the main one parks, after the line. That is in
+// order, since the listeners were bound by the supervisor: a client that comes as soon as the
+// daemon says that it serves waits in the backlog for a turn of the hub, not in vain.
+//
+// Down: control first hears of it and starts no more attempts here; the listeners close, so that
+// the kernel gives new connections to the other workers; then everything that runs has until the
+// drain time-out, which all parts share as one deadline. Control's acknowledgements come last, as
+// the attempts that end in the drain have results too (invariant 9). What is left then is cut off
+// by the hub's end, when all fibers are cancelled.
+#include "server/worker/worker_parts.h"
+
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "runtime/hub/hub.h"
+#include "runtime/hub/timeout.h"
+#include "runtime/io/socket.h"
+#include "server/log.h"
+#include "server/process/lifeline.h"
+#include "server/process/ready_line.h"
+#include "server/worker/options.h"
+
+namespace grove::worker {
+namespace {
+
+// An idle hub turns this often, so that a stuck one is told from an idle one: well within the 5 s
+// of the alert, and with the watchdog's look after each turn one wake-up a second.
+constexpr absl::Duration kHeartbeat = absl::Seconds(2);
+// For control to acknowledge what ended, once the drain is over; below the supervisor's grace.
+constexpr absl::Duration kFarewell = absl::Seconds(1);
+
+}  // namespace
+
+WorkerParts::WorkerParts(const process::WorkerInheritance& inheritance,
+                         const config::v1::Config& config, const Application& application,
+                         metrics::WorkerSlot& slot, std::unique_ptr<functions::FetchClient> fetch,
+                         access_log::AccessLogFile* access_log, const Watchdog& watchdog)
+    : inheritance_(inheritance),
+      config_(config),
+      application_(application),
+      slot_(slot),
+      fetch_(std::move(fetch)),
+      access_log_(access_log),
+      offload_({.threads = config.runtime().offload_threads()}),
+      services_{.worker = inheritance.slot, .fetch = *fetch_, .offload = offload_},
+      attempts_(application.functions(), services_, AttemptLimitsOf(config.tasks())),
+      link_(inheritance.slot, application.functions(), attempts_, offload_),
+      periodic_(application.periodic(), services_),
+      watchdog_(watchdog),
+      publisher_(slot, http_stats_, attempts_, *fetch_, offload_, watchdog),
+      backdoor_(config.backdoor(), BackdoorEnvironmentOf(), publisher_) {
+  if (access_log != nullptr) publisher_.set_access_log(access_log->writer().stats());
+}
+
+backdoor::BackdoorEnvironment WorkerParts::BackdoorEnvironmentOf() {
+  backdoor::BackdoorEnvironment environment;
+  environment.worker = inheritance_.slot;
+  environment.worker_facts = [this]() -> backdoor::BackdoorRow {
+    return {{"worker", int64_t{inheritance_.slot}},
+            {"pid", int64_t{getpid()}},
+            {"attempts_running", attempts_.running()},
+            {"attempts_ended", static_cast<int64_t>(attempts_.stats().ended)},
+            {"attempts_unacknowledged", static_cast<int64_t>(attempts_.unacknowledged())},
+            {"http_connections", static_cast<int64_t>(http_stats_.open)},
+            {"http_requests", static_cast<int64_t>(http_stats_.requests)},
+            {"hub_stalls", static_cast<int64_t>(watchdog_.stats().stalls)},
+            {"hub_stall_longest_seconds",
+             absl::ToDoubleSeconds(absl::Nanoseconds(watchdog_.stats().longest))},
+            {"linked", link_.connected()},
+            {"draining", stop_.ready()}};
+  };
+  environment.pools = [this]() -> backdoor::BackdoorTable {
+    return {{{"name", std::string("offload")},
+             {"size", int64_t{config_.runtime().offload_threads()}},
+             {"running", int64_t{offload_.running()}},
+             {"waiting", static_cast<int64_t>(offload_.queued())}},
+            {{"name", std::string("fetch")},
+             {"size", int64_t{config_.fetch().concurrency_max()}},
+             {"running", fetch_->stats().running},
+             {"waiting", fetch_->stats().waiting}},
+            {{"name", std::string("attempts")},
+             {"size", config_.tasks().running_max_per_worker()},
+             {"running", attempts_.running()},
+             {"waiting", int64_t{0}}}};
+  };
+  environment.audit = [](std::string_view line) {
+    Log(LogLevel::kInfo, "backdoor", {{"line", line}});
+  };
+  return environment;
+}
+
+template <typename F>
+absl::Status WorkerParts::Keep(std::string_view name, F body) {
+  return Spawn(name,
+               [this, name, body = std::move(body)]() mutable {
+                 absl::Status status = body();
+                 if (Hub::Current()->running()->cancelled() || stop_.ready()) return;
+                 why_ =
+                     absl::InternalError(absl::StrCat(std::string(name), ": ", status.ToString()));
+                 stop_.Set();
+               })
+      .status();
+}
+
+absl::Status WorkerParts::WatchSignals(int signal_fd) {
+  absl::StatusOr<Socket> signals = Socket::Adopt(signal_fd);
+  if (!signals.ok()) return signals.status();
+  return Keep("signals", [this, signals = *std::move(signals)]() mutable {
+    signalfd_siginfo info;
+    for (;;) {
+      absl::StatusOr<size_t> got = signals.Read({reinterpret_cast<char*>(&info), sizeof(info)});
+      if (!got.ok()) return got.status();
+      if (info.ssi_signo != SIGUSR1) {
+        if (!stop_.ready()) stop_.Set();
+      } else if (access_log_ != nullptr) {
+        access_log_->writer().Reopen();
+      }
+    }
+  });
+}
+
+HandlerSource WorkerParts::Handlers() {
+  return {.handler =
+              [this](const std::string& name, const Application::RouteSettings& route) {
+                const auto of_folder = application_.folder_handlers().find(name);
+                return of_folder != application_.folder_handlers().end()
+                           ? of_folder->second(services_, route)
+                           : application_.handlers().at(name)(services_);
+              },
+          .websocket =
+              [this](const std::string& name, http::WebSocketOptions options) {
+                return http::WebSocketHandler(
+                    std::move(options), application_.websockets().at(name).factory(services_));
+              }};
+}
+
+absl::Status WorkerParts::Serve() {
+  absl::StatusOr<Listener> link = Listener::Adopt(inheritance_.link_fd);
+  if (!link.ok()) return link.status();
+  link_listener_.emplace(*std::move(link));
+  absl::Status status = Keep("link.accept", [this] { return link_.Run(*link_listener_); });
+  if (!status.ok()) return status;
+  absl::StatusOr<Listener> backdoor = Listener::Adopt(inheritance_.backdoor_fd);
+  if (!backdoor.ok()) return backdoor.status();
+  backdoor_listener_.emplace(*std::move(backdoor));
+  status = Keep("backdoor.accept", [this] { return backdoor_.Run(*backdoor_listener_); });
+  if (!status.ok()) return status;
+  absl::StatusOr<http::Router> router = BuildRouter(config_, application_, Handlers());
+  if (!router.ok()) return router.status();
+  http::ServerOptions options = HttpOptionsOf(config_.http());
+  options.access_log = access_log_;
+  http_.emplace(std::move(options), *std::move(router), http_stats_);
+  return ServeListeners();
+}
+
+absl::Status WorkerParts::ServeListeners() {
+  absl::StatusOr<Ingresses> ingresses = Ingresses::Build(config_.http(), inheritance_.ticket_keys);
+  if (!ingresses.ok()) return ingresses.status();
+  ingresses_.emplace(*std::move(ingresses));
+  ingresses_->LogWarnings();
+  for (size_t index = 0; index < inheritance_.http_fds.size(); ++index) {
+    absl::StatusOr<Listener> listener = Listener::Adopt(inheritance_.http_fds[index]);
+    if (!listener.ok()) return listener.status();
+    const http::Ingress* ingress = ingresses_->at(static_cast<int>(index));
+    absl::Status kept =
+        Keep("http.accept", [this, ingress, listener = *std::move(listener)]() mutable {
+          return http_->Serve(std::move(listener), ingress);
+        });
+    if (!kept.ok()) return kept;
+  }
+  if (!ingresses_->any_tls()) return absl::OkStatus();
+  return Keep("http.certificates", [this] {
+    absl::Status status;
+    while ((status = Sleep(kCertificateCheckPeriod)).ok() &&
+           (status = ingresses_->Renew(offload_)).ok()) {
+    }
+    return status;
+  });
+}
+
+absl::Status WorkerParts::AnnounceReady() {
+  slot_.state.store(metrics::SlotState::kReady, std::memory_order_relaxed);
+  absl::Status sent = process::SendReadyLine(inheritance_.ready_fd, process::FormatWorkerReady());
+  if (!sent.ok()) return sent;
+  Log(LogLevel::kDebug, "worker ready", {{"pid", getpid()}});
+  return absl::OkStatus();
+}
+
+absl::Status WorkerParts::Run(int signal_fd) {
+  Hub& hub = *Hub::Current();
+  hub.set_turn_hook([this](Hub& turning) { publisher_.Publish(turning); });
+  const auto heartbeat = [] {
+    absl::Status slept;
+    while ((slept = Sleep(kHeartbeat)).ok()) {
+    }
+    return slept;
+  };
+  absl::Status status = WatchSignals(signal_fd);
+  if (status.ok()) {
+    status = Keep("lifeline", [this] { return process::WatchLifeline(inheritance_.lifeline_fd); });
+  }
+  if (status.ok()) status = Keep("heartbeat", heartbeat);
+  if (status.ok()) status = Serve();
+  if (status.ok()) status = periodic_.Start();
+  if (status.ok()) status = AnnounceReady();
+  if (status.ok()) status = stop_.Wait();
+  if (!status.ok() || !why_.ok()) return status.ok() ? why_ : status;
+  Drain();
+  return absl::OkStatus();
+}
+
+void WorkerParts::Drain() {
+  Hub& hub = *Hub::Current();
+  const MonotonicNanos deadline =
+      DeadlineAfter(hub.now(), absl::Milliseconds(config_.drain_timeout_ms()));
+  const auto left = [&] { return absl::Nanoseconds(deadline - hub.now()); };
+  slot_.state.store(metrics::SlotState::kDraining, std::memory_order_relaxed);
+  Log(LogLevel::kInfo, "draining",
+      {{"attempts", attempts_.running()}, {"http_requests", http_stats_.running}});
+  link_.AnnounceDrain();
+  http_->Drain();
+  // What fails to end in time is cut off by the hub's end; each says so itself.
+  {
+    Timeout timeout(left());
+    if (!periodic_.Stop().ok()) Log(LogLevel::kWarning, "periodic work did not end in time");
+  }
+  attempts_.Drain(deadline).IgnoreError();
+  {
+    Timeout timeout(left());
+    if (!http_->AwaitIdle().ok()) {
+      Log(LogLevel::kWarning, "HTTP requests did not end in time",
+          {{"running", http_stats_.running}});
+    }
+  }
+  if (!link_.connected()) return;
+  Timeout timeout(kFarewell);
+  if (!attempts_.AwaitAcknowledged().ok()) {
+    Log(LogLevel::kWarning, "control did not acknowledge all results",
+        {{"attempts", attempts_.unacknowledged()}});
+  }
+}
+
+}  // namespace grove::worker

@@ -1,0 +1,87 @@
+// WorkerParts: everything that a worker consists of, from the first fiber to the end of the drain.
+//
+// Puts HTTP server, attempts, link, backdoor and periodic work together and joins their lives: all
+// serve until SIGTERM, or until one that the worker cannot do without has failed; then each drains.
+// Outlives the hub's run, since fibers of any part may end last. Hub thread only.
+#ifndef GROVE_SERVER_WORKER_WORKER_PARTS_H_
+#define GROVE_SERVER_WORKER_WORKER_PARTS_H_
+
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "grove/config/v1/config.pb.h"
+#include "runtime/io/listener.h"
+#include "runtime/offload/offload.h"
+#include "runtime/sync/event.h"
+#include "runtime/watch/watchdog.h"
+#include "server/access_log/access_log_file.h"
+#include "server/application.h"
+#include "server/backdoor/backdoor.h"
+#include "server/functions/fetch.h"
+#include "server/http/serving/server.h"
+#include "server/metrics/scoreboard.h"
+#include "server/process/inheritance.h"
+#include "server/worker/attempts.h"
+#include "server/worker/backdoor_listener.h"
+#include "server/worker/ingresses.h"
+#include "server/worker/link.h"
+#include "server/worker/periodic.h"
+#include "server/worker/publisher.h"
+#include "server/worker/routes.h"
+
+namespace grove::worker {
+
+class WorkerParts {
+ public:
+  WorkerParts(const process::WorkerInheritance& inheritance, const config::v1::Config& config,
+              const Application& application, metrics::WorkerSlot& slot,
+              std::unique_ptr<functions::FetchClient> fetch, access_log::AccessLogFile* access_log,
+              const Watchdog& watchdog);
+
+  // The main fiber: serves until told to stop, then drains. An error: what the worker cannot do
+  // without, at the start or later. **Parks.**
+  absl::Status Run(int signal_fd);
+  // Once the hub has ended.
+  void StopThreads() { offload_.Stop(); }
+
+ private:
+  backdoor::BackdoorEnvironment BackdoorEnvironmentOf();
+  absl::Status WatchSignals(int signal_fd);
+  HandlerSource Handlers();
+  absl::Status Serve();
+  absl::Status ServeListeners();
+  absl::Status AnnounceReady();
+  void Drain();
+  // Runs `body` on a fiber that the worker cannot do without.
+  template <typename F>
+  absl::Status Keep(std::string_view name, F body);
+
+  const process::WorkerInheritance inheritance_;
+  const config::v1::Config& config_;
+  const Application& application_;
+  metrics::WorkerSlot& slot_;
+  const std::unique_ptr<functions::FetchClient> fetch_;
+  access_log::AccessLogFile* const access_log_;  // null: none
+  OffloadPool offload_;
+  WorkerServices services_;
+  http::ServerStats http_stats_;
+  std::optional<Ingresses> ingresses_;  // outlives the server
+  std::optional<http::Server> http_;
+  std::optional<Listener> link_listener_;
+  std::optional<Listener> backdoor_listener_;
+  Attempts attempts_;
+  LinkServer link_;
+  PeriodicWork periodic_;
+  const Watchdog& watchdog_;
+  Publisher publisher_;
+  BackdoorListener backdoor_;
+  // Why it stops: OK when told to.
+  absl::Status why_;
+  Event stop_;
+};
+
+}  // namespace grove::worker
+
+#endif  // GROVE_SERVER_WORKER_WORKER_PARTS_H_

@@ -3,53 +3,50 @@
 #include <utility>
 
 #include "runtime/hub/hub.h"
-#include "runtime/hub/timeout.h"
 #include "server/log.h"
 
 namespace grove::worker {
+namespace {
 
-MonotonicNanos NextDue(MonotonicNanos due, MonotonicNanos now, absl::Duration interval) {
-  if (due > now) return due;
-  const int64_t step = absl::ToInt64Nanoseconds(interval);
-  return due + ((now - due) / step + 1) * step;
+LoopOptions OptionsOf(const Application::Periodic& entry) {
+  LoopOptions options{.name = entry.name, .failure = LoopOptions::Failure::kIsReported};
+  options.report_failure = [&entry](const absl::Status& failure) {
+    // The worker's end, not the work's failure.
+    if (Hub::Current()->interruption() != Wake::kReady) return;
+    Log(LogLevel::kError, "periodic work failed",
+        {{"name", entry.name}, {"error", failure.ToString()}});
+  };
+  // A run may take longer than its interval: that costs beats and is no news.
+  options.report_overrun = [](absl::Duration, int64_t) {};
+  return options;
 }
+
+}  // namespace
 
 absl::Status PeriodicWork::Start() {
   for (const Application::Periodic& entry : entries_) {
     if (entry.scope == Application::PeriodicScope::kOneWorker && services_.worker != 0) continue;
-    auto fiber = Spawn(entry.name, [this, &entry] { return Repeat(entry); });
-    if (!fiber.ok()) return fiber.status();
-    fibers_.push_back(*std::move(fiber));
+    const absl::Duration interval = entry.interval();
+    std::unique_ptr<LoopingCall> loop(new LoopingCall(LoopingCall::FixedInterval(
+        interval, [this, &entry] { return RunOnce(entry); }, OptionsOf(entry))));
+    if (absl::Status started = loop->Start(interval); !started.ok()) return started;
+    loops_.push_back(std::move(loop));
   }
   return absl::OkStatus();
 }
 
-absl::Status PeriodicWork::Repeat(const Application::Periodic& entry) {
-  Hub& hub = *Hub::Current();
-  const absl::Duration interval = entry.interval();
-  MonotonicNanos due = NextDue(hub.now(), hub.now(), interval);
-  for (;;) {
-    {
-      Timeout timeout(absl::Nanoseconds(due - hub.now()));
-      const absl::Status stopped = stopping_.Wait();
-      if (!timeout.fired()) return stopped;
-    }
-    auto run = Spawn(entry.name, [this, &entry] { return entry.body(services_); });
-    const absl::Status status = run.ok() ? run->Join() : run.status();
-    if (hub.running()->cancelled()) return status;
-    if (!status.ok()) {
-      Log(LogLevel::kError, "periodic work failed",
-          {{"name", entry.name}, {"error", status.ToString()}});
-    }
-    due = NextDue(due, hub.now(), interval);
-  }
+absl::StatusOr<LoopStep> PeriodicWork::RunOnce(const Application::Periodic& entry) {
+  auto run = Spawn(entry.name, [this, &entry] { return entry.body(services_); });
+  absl::Status status = run.ok() ? run->Join() : run.status();
+  if (!status.ok()) return status;
+  return LoopStep::kContinue;
 }
 
 absl::Status PeriodicWork::Stop() {
-  stopping_.Set();
-  for (FiberHandle& fiber : std::exchange(fibers_, {})) {
-    absl::Status status = fiber.Join();
-    if (!fiber.ended()) return status;
+  for (const auto& loop : loops_) loop->Stop();
+  for (const auto& loop : loops_) {
+    absl::Status status = loop->Wait();
+    if (loop->running()) return status;
   }
   return absl::OkStatus();
 }

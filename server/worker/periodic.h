@@ -1,22 +1,19 @@
 // PeriodicWork: runs what the application registered to be done every so often.
 //
-// One fiber per entry waits for the next deadline; each run is a fiber of its own, so that an
-// exception ends that run alone. Runs of one entry never overlap; deadlines that pass while one
-// runs are skipped. Hub thread only.
+// Each entry has a LoopingCall, and each run a fiber of its own, so that an exception ends that run
+// alone. Runs of one entry never overlap; deadlines that pass while one runs are skipped. Hub
+// thread only.
 #ifndef GROVE_SERVER_WORKER_PERIODIC_H_
 #define GROVE_SERVER_WORKER_PERIODIC_H_
 
+#include <memory>
 #include <vector>
 
 #include "absl/status/status.h"
-#include "runtime/hub/fiber.h"
-#include "runtime/sync/event.h"
+#include "runtime/repeat/looping_call.h"
 #include "server/application.h"
 
 namespace grove::worker {
-
-// The first deadline after `now` on the grid that `due` and `interval` span. Pure.
-MonotonicNanos NextDue(MonotonicNanos due, MonotonicNanos now, absl::Duration interval);
 
 class PeriodicWork {
  public:
@@ -32,12 +29,11 @@ class PeriodicWork {
   absl::Status Stop();
 
  private:
-  absl::Status Repeat(const Application::Periodic& entry);
+  absl::StatusOr<LoopStep> RunOnce(const Application::Periodic& entry);
 
   const std::vector<Application::Periodic>& entries_;
   WorkerServices& services_;
-  Event stopping_;
-  std::vector<FiberHandle> fibers_;
+  std::vector<std::unique_ptr<LoopingCall>> loops_;
 };
 
 }  // namespace grove::worker

@@ -2,8 +2,7 @@
 
 #include <stdexcept>
 
-#include "gtest/gtest.h"
-#include "runtime/hub/hub.h"
+#include "runtime/hub/hub_fixture.h"
 #include "runtime/offload/offload.h"
 #include "server/functions/fetch.h"
 
@@ -12,55 +11,19 @@ namespace {
 
 constexpr MonotonicNanos kSecond = 1'000'000'000;
 
-TEST(NextDue, IsTheDeadlineItselfWhileItIsAhead) {
-  EXPECT_EQ(NextDue(5 * kSecond, 4 * kSecond, absl::Seconds(10)), 5 * kSecond);
-}
-
-TEST(NextDue, IsOneIntervalAfterADeadlineThatWasMet) {
-  EXPECT_EQ(NextDue(5 * kSecond, 5 * kSecond, absl::Seconds(10)), 15 * kSecond);
-  EXPECT_EQ(NextDue(5 * kSecond, 5 * kSecond + 1, absl::Seconds(10)), 15 * kSecond);
-}
-
-TEST(NextDue, SkipsDeadlinesThatHavePassedAndStaysOnTheGrid) {
-  EXPECT_EQ(NextDue(5 * kSecond, 34 * kSecond, absl::Seconds(10)), 35 * kSecond);
-  EXPECT_EQ(NextDue(5 * kSecond, 35 * kSecond, absl::Seconds(10)), 45 * kSecond);
-}
-
-// Time moves only when every fiber sleeps: then to the next deadline.
-class SkippingPoller final : public Poller {
- public:
-  explicit SkippingPoller(FakeClock& clock) : clock_(clock) {}
-  absl::Status Add(int, uint64_t, Mode) override { return absl::OkStatus(); }
-  void Remove(int) override {}
-  void Wait(MonotonicNanos now, MonotonicNanos deadline, std::vector<Event>&) override {
-    if (deadline > now && deadline != kNever) clock_.AdvanceTo(deadline);
-  }
-
- private:
-  FakeClock& clock_;
-};
-
-class PeriodicTest : public ::testing::Test {
+class PeriodicTest : public HubTest {
  protected:
-  void Run(const std::vector<Application::Periodic>& entries, absl::Duration length) {
-    HubOptions options;
-    options.clock = &clock_;
-    options.poller = std::make_unique<SkippingPoller>(clock_);
-    auto hub = Hub::Create(std::move(options));
-    ASSERT_TRUE(hub.ok());
+  void RunWork(const std::vector<Application::Periodic>& entries, absl::Duration length) {
     PeriodicWork work(entries, services_);
-    (*hub)
-        ->Run([&] {
-          start_ = Hub::Current()->now();
-          EXPECT_TRUE(work.Start().ok());
-          EXPECT_TRUE(Sleep(length).ok());
-          EXPECT_TRUE(work.Stop().ok());
-        })
-        .IgnoreError();
+    Run([&] {
+      start_ = Hub::Current()->now();
+      ASSERT_TRUE(work.Start().ok());
+      ASSERT_TRUE(Sleep(length).ok());
+      ASSERT_TRUE(work.Stop().ok());
+    });
   }
   int64_t SecondsSinceStart() { return (Hub::Current()->now() - start_) / kSecond; }
 
-  FakeClock clock_;
   MonotonicNanos start_ = 0;
   std::unique_ptr<functions::FetchClient> fetch_ =
       *functions::FetchClient::Create(functions::FetchPolicy{});
@@ -70,25 +33,25 @@ class PeriodicTest : public ::testing::Test {
 
 TEST_F(PeriodicTest, RunsAtFixedIntervalsAlsoAfterFailuresAndExceptions) {
   std::vector<int64_t> times;
-  Run({{"tick", [] { return absl::Seconds(10); }, Application::PeriodicScope::kEachWorker,
-        [&](WorkerServices&) -> absl::Status {
-          times.push_back(SecondsSinceStart());
-          if (times.size() == 1) return absl::UnavailableError("once");
-          if (times.size() == 2) throw std::runtime_error("twice");
-          return Sleep(absl::Seconds(3));
-        }}},
-      absl::Seconds(41));
+  RunWork({{"tick", [] { return absl::Seconds(10); }, Application::PeriodicScope::kEachWorker,
+            [&](WorkerServices&) -> absl::Status {
+              times.push_back(SecondsSinceStart());
+              if (times.size() == 1) return absl::UnavailableError("once");
+              if (times.size() == 2) throw std::runtime_error("twice");
+              return Sleep(absl::Seconds(3));
+            }}},
+          absl::Seconds(41));
   EXPECT_EQ(times, (std::vector<int64_t>{10, 20, 30, 40}));
 }
 
 TEST_F(PeriodicTest, ALongRunSkipsDeadlinesAndNeverOverlaps) {
   std::vector<int64_t> times;
-  Run({{"slow", [] { return absl::Seconds(10); }, Application::PeriodicScope::kEachWorker,
-        [&](WorkerServices&) {
-          times.push_back(SecondsSinceStart());
-          return Sleep(absl::Seconds(25));
-        }}},
-      absl::Seconds(75));
+  RunWork({{"slow", [] { return absl::Seconds(10); }, Application::PeriodicScope::kEachWorker,
+            [&](WorkerServices&) {
+              times.push_back(SecondsSinceStart());
+              return Sleep(absl::Seconds(25));
+            }}},
+          absl::Seconds(75));
   EXPECT_EQ(times, (std::vector<int64_t>{10, 40, 70}));
 }
 
@@ -100,10 +63,10 @@ TEST_F(PeriodicTest, WorkOfOneWorkerRunsInWorkerZeroAlone) {
                                                          ++runs;
                                                          return absl::OkStatus();
                                                        }}};
-  Run(entries, absl::Seconds(5));
+  RunWork(entries, absl::Seconds(5));
   EXPECT_EQ(runs, 0);
   services_.worker = 0;
-  Run(entries, absl::Milliseconds(3500));
+  RunWork(entries, absl::Milliseconds(3500));
   EXPECT_EQ(runs, 3);
 }
 

@@ -44,6 +44,7 @@ const FlagSpec* FindByLetter(const std::vector<FlagSpec>& flags, char letter) {
 absl::Status UnknownFlag(absl::string_view shown, absl::string_view name,
                          const std::vector<FlagSpec>& flags) {
   std::vector<std::string> names;
+  names.reserve(flags.size());
   for (const FlagSpec& flag : flags) names.push_back(flag.name);
   const std::string near = NearestName(name, names);
   if (!near.empty()) {

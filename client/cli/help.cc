@@ -33,6 +33,7 @@ std::string TwoColumns(const std::vector<std::pair<std::string, std::string>>& l
 
 std::string FlagLines(const std::vector<FlagSpec>& flags) {
   std::vector<std::pair<std::string, std::string>> lines;
+  lines.reserve(flags.size());
   for (const FlagSpec& flag : flags) lines.emplace_back(FlagText(flag), flag.help);
   return TwoColumns(lines);
 }

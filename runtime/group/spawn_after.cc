@@ -10,13 +10,13 @@ bool DelayedFiber::CancelBeforeStart() {
   return true;
 }
 
-absl::StatusOr<DelayedFiber> SpawnAfter(absl::Duration after, SpawnOptions options,
+absl::StatusOr<DelayedFiber> SpawnAfter(absl::Duration after, const SpawnOptions& options,
                                         absl::AnyInvocable<absl::Status()> body,
                                         SourceLocation site) {
   auto started = std::make_shared<bool>(false);
   const MonotonicNanos start_at = DeadlineAfter(Hub::Current()->now(), after);
   absl::StatusOr<FiberHandle> fiber = Spawn(
-      std::move(options),
+      options,
       [started, start_at, body = std::move(body)]() mutable -> absl::Status {
         Hub& hub = *Hub::Current();
         if (start_at > hub.now()) {
@@ -34,10 +34,10 @@ absl::StatusOr<DelayedFiber> SpawnAfter(absl::Duration after, SpawnOptions optio
   return DelayedFiber(*std::move(fiber), std::move(started));
 }
 
-absl::StatusOr<LocalDelayedFiber> SpawnAfterLocal(absl::Duration after, SpawnOptions options,
+absl::StatusOr<LocalDelayedFiber> SpawnAfterLocal(absl::Duration after, const SpawnOptions& options,
                                                   absl::AnyInvocable<absl::Status()> body,
                                                   SourceLocation site) {
-  absl::StatusOr<DelayedFiber> fiber = SpawnAfter(after, std::move(options), std::move(body), site);
+  absl::StatusOr<DelayedFiber> fiber = SpawnAfter(after, options, std::move(body), site);
   if (!fiber.ok()) return fiber.status();
   return LocalDelayedFiber(*std::move(fiber));
 }

@@ -61,12 +61,12 @@ class [[nodiscard]] LocalDelayedFiber {
 
 // `after` is counted from the call; zero or less starts at once, yet not before the caller parks.
 // kResourceExhausted as Spawn: then nothing runs.
-absl::StatusOr<DelayedFiber> SpawnAfter(absl::Duration after, SpawnOptions options,
+absl::StatusOr<DelayedFiber> SpawnAfter(absl::Duration after, const SpawnOptions& options,
                                         absl::AnyInvocable<absl::Status()> body,
                                         SourceLocation site = SourceLocation::Current());
 
 // As SpawnAfter. The result belongs on the spawner's stack.
-absl::StatusOr<LocalDelayedFiber> SpawnAfterLocal(absl::Duration after, SpawnOptions options,
+absl::StatusOr<LocalDelayedFiber> SpawnAfterLocal(absl::Duration after, const SpawnOptions& options,
                                                   absl::AnyInvocable<absl::Status()> body,
                                                   SourceLocation site = SourceLocation::Current());
 

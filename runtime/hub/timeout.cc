@@ -1,5 +1,7 @@
 #include "runtime/hub/timeout.h"
 
+#include <utility>
+
 #include "runtime/hub/check.h"
 #include "runtime/hub/hub.h"
 
@@ -72,7 +74,7 @@ bool Timeout::Caused(const absl::Status& status) const {
 }
 
 absl::Status Timeout::Silence(absl::Status status) const {
-  return Caused(status) ? absl::OkStatus() : status;
+  return Caused(status) ? absl::OkStatus() : std::move(status);
 }
 
 void Timeout::Ring(Timer& timer) {

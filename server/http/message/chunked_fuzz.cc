@@ -1,8 +1,7 @@
 // libFuzzer target: a chunked body comes out the same however it is split and however small the
 // reader's buffer is.
 //
-//   CC=clang-14 CXX=clang++-14 bazel build //server/http/message:chunked_fuzz
-//   bazel-bin/server/http/message/chunked_fuzz NEW_CORPUS server/http/message/testdata/fuzz/chunked
+// `./dev fuzz` builds it, and runs it from the corpus in testdata/fuzz on.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>

@@ -1,8 +1,6 @@
 // libFuzzer target: whatever the bytes and the splits, the outcome is that of the whole.
 //
-//   clang++-14 -std=c++20 -g -O1 -fsanitize=fuzzer,address -I. server/http/{parser_fuzz,
-//     parser_transcript,parser,chunked,framing,target,handler}.cc $(pkg-config --libs absl_status
-//     absl_statusor absl_strings) -o parser_fuzz
+// `./dev fuzz` builds it, and runs it from the corpus in testdata/fuzz on.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>

@@ -1,8 +1,7 @@
 // libFuzzer target: a path has one canonical form, which a plainer way finds too, and which no dot
 // segment survives.
 //
-//   CC=clang-14 CXX=clang++-14 bazel build //server/http/message:path_fuzz
-//   bazel-bin/server/http/message/path_fuzz NEW_CORPUS server/http/message/testdata/fuzz/path
+// `./dev fuzz` builds it, and runs it from the corpus in testdata/fuzz on.
 #include <cctype>
 #include <cstdint>
 #include <cstdio>

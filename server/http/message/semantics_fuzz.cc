@@ -1,8 +1,7 @@
 // libFuzzer target: whatever Range, If-* and dates say, ranges lie within the file, dates survive
 // being written and read, and conditions judge alike whatever else stands among the fields.
 //
-//   CC=clang-14 CXX=clang++-14 bazel build //server/http/message:semantics_fuzz
-//   bazel-bin/server/http/message/semantics_fuzz NEW_CORPUS server/http/message/testdata/fuzz/semantics
+// `./dev fuzz` builds it, and runs it from the corpus in testdata/fuzz on.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>

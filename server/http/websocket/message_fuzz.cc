@@ -1,7 +1,6 @@
 // libFuzzer target: whatever the bytes and the splits, the outcome is that of the whole.
 //
-//   CC=clang-14 CXX=clang++-14 bazel build //server/http/websocket:message_fuzz
-//   bazel-bin/server/http/websocket/message_fuzz NEW_CORPUS server/http/websocket/testdata/fuzz
+// `./dev fuzz` builds it, and runs it from the corpus in testdata/fuzz on.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>

@@ -1,6 +1,5 @@
 #include "runtime/dns/hosts_file.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -50,19 +49,12 @@ std::optional<std::string> ReadStart(const std::string& path) {
 
 bool ParseAddress(std::string_view text, SocketAddress& address) {
   const size_t percent = text.find('%');
-  const std::string digits(text.substr(0, percent));
-  address = SocketAddress();
-  auto& v4 = reinterpret_cast<sockaddr_in&>(address.storage);
-  if (percent == text.npos && inet_pton(AF_INET, digits.c_str(), &v4.sin_addr) == 1) {
-    v4.sin_family = AF_INET;
-    address.length = sizeof(v4);
-    return true;
-  }
-  auto& v6 = reinterpret_cast<sockaddr_in6&>(address.storage);
-  if (inet_pton(AF_INET6, digits.c_str(), &v6.sin6_addr) != 1) return false;
-  v6.sin6_family = AF_INET6;
-  address.length = sizeof(v6);
+  const std::optional<IpAddress> host = IpAddress::Parse(text.substr(0, percent));
+  if (!host.has_value()) return false;
+  address = SocketAddress::Of(*host, 0);
   if (percent == text.npos) return true;
+  if (host->family() != AF_INET6) return false;
+  auto& v6 = reinterpret_cast<sockaddr_in6&>(address.storage);
   // RFC 4007 section 11: the zone is a name or a number of an interface.
   const std::string zone(text.substr(percent + 1));
   v6.sin6_scope_id = if_nametoindex(zone.c_str());

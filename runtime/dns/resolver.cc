@@ -83,14 +83,6 @@ std::vector<SocketAddress> LoopbackAddresses(int family) {
   return addresses;
 }
 
-void SetPort(SocketAddress& address, uint16_t port) {
-  if (address.storage.ss_family == AF_INET) {
-    reinterpret_cast<sockaddr_in&>(address.storage).sin_port = htons(port);
-  } else {
-    reinterpret_cast<sockaddr_in6&>(address.storage).sin6_port = htons(port);
-  }
-}
-
 absl::Status ValidateOptions(const ResolverOptions& options) {
   const absl::Duration zero = absl::ZeroDuration();
   if (options.lookup_timeout <= zero) {
@@ -147,7 +139,7 @@ absl::StatusOr<std::vector<SocketAddress>> Resolver::Resolve(std::string_view ho
   ++stats_.resolved;
   Result result = Find(host, options.family);
   if (!result.ok()) return result;
-  for (SocketAddress& address : *result) SetPort(address, port);
+  for (SocketAddress& address : *result) address.set_port(port);
   return result;
 }
 

@@ -21,6 +21,8 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "runtime/hub/hub_fixture.h"
+#include "runtime/io/socket.h"
 
 namespace grove {
 namespace {
@@ -223,6 +225,18 @@ TEST_F(ListenTest, AnIpv6SocketTakesIpv4OnlyWhenAskedTo) {
   if (!Listen(AnyV6()).ok()) GTEST_SKIP() << "this machine has no IPv6";
   EXPECT_EQ(Option(*Listen(AnyV6()), IPPROTO_IPV6, IPV6_V6ONLY), 1);
   EXPECT_EQ(Option(*Listen(AnyV6(), {.v6_only = false}), IPPROTO_IPV6, IPV6_V6ONLY), 0);
+}
+
+class LocalAddressTest : public HubTest {};
+
+TEST_F(LocalAddressTest, TellsThePortThatTheKernelChose) {
+  Run([] {
+    Listener listener = *Listener::Adopt(*BindListener(*SocketAddress::Parse("127.0.0.1:0")));
+    const std::string address = listener.LocalAddress().ToString();
+    EXPECT_NE(address, "127.0.0.1:0");
+    Socket client = *Socket::Connect(listener.LocalAddress());
+    EXPECT_EQ(client.PeerAddress().ToString(), address);
+  });
 }
 
 }  // namespace

@@ -2,11 +2,9 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <sys/un.h>
 
 #include <cstddef>
 #include <cstring>
-#include <string>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -17,27 +15,37 @@ namespace {
 
 constexpr std::string_view kUnix = "unix:";
 
-absl::Status NoAddress(std::string_view text) {
+// A text, and what it was to be.
+struct Source {
+  std::string_view text;
+  std::string_view what;
+};
+
+absl::Status Bad(const Source& source, std::string_view why) {
   return absl::InvalidArgumentError(absl::StrFormat(
-      "\"%s\" is no address: 127.0.0.1:80, [::1]:80 and unix:/path are of the forms there are",
-      text));
+      "'%s' is no %s: %s (want HOST:PORT, [IPV6]:PORT or unix:PATH, as in 127.0.0.1:8090)",
+      source.text, source.what, why));
 }
 
-bool ParsePort(std::string_view text, uint16_t& port) {
+// Digits alone: SimpleAtoi takes signs and blanks.
+std::optional<uint16_t> ParsePort(std::string_view text) {
   uint32_t number = 0;
-  if (text.find_first_not_of("0123456789") != text.npos) return false;  // SimpleAtoi takes " +80"
-  if (!absl::SimpleAtoi(std::string(text), &number) || number > UINT16_MAX) return false;
-  port = static_cast<uint16_t>(number);
-  return true;
+  if (text.size() > 5 || text.find_first_not_of("0123456789") != text.npos) return std::nullopt;
+  if (!absl::SimpleAtoi(std::string(text), &number) || number > UINT16_MAX) return std::nullopt;
+  return static_cast<uint16_t>(number);
 }
 
-absl::StatusOr<SocketAddress> ParseUnix(std::string_view path) {
+absl::StatusOr<SocketAddress> ParseUnix(const Source& source) {
+  const std::string_view path = source.text.substr(kUnix.size());
+  if (path.empty()) return Bad(source, "the path is empty");
+  if (path.find('\0') != path.npos) return Bad(source, "NUL in the path");
+  if (path.size() > SocketAddress::kUnixPathMax) {
+    return Bad(source, absl::StrFormat("the path has %d bytes, and at most %d fit into a UNIX "
+                                       "socket's address",
+                                       path.size(), SocketAddress::kUnixPathMax));
+  }
   SocketAddress address;
   auto& local = reinterpret_cast<sockaddr_un&>(address.storage);
-  if (path.empty() || path.size() >= sizeof(local.sun_path)) {
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "\"unix:%s\": a UNIX path has 1 to %d bytes (unix(7))", path, sizeof(local.sun_path) - 1));
-  }
   local.sun_family = AF_UNIX;
   path.copy(local.sun_path, path.size());
   address.length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1);
@@ -47,44 +55,49 @@ absl::StatusOr<SocketAddress> ParseUnix(std::string_view path) {
 }  // namespace
 
 std::string SocketAddress::ToString() const {
-  char text[INET6_ADDRSTRLEN] = "";
-  if (storage.ss_family == AF_INET) {
-    const auto& v4 = reinterpret_cast<const sockaddr_in&>(storage);
-    inet_ntop(AF_INET, &v4.sin_addr, text, sizeof(text));
-    return absl::StrCat(text, ":", ntohs(v4.sin_port));
+  if (const std::optional<IpAddress> ip = host(); ip.has_value()) {
+    if (family() == AF_INET) return absl::StrCat(ip->ToString(), ":", port());
+    return absl::StrCat("[", ip->ToString(), "]:", port());
   }
-  if (storage.ss_family == AF_INET6) {
-    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(storage);
-    inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof(text));
-    return absl::StrCat("[", text, "]:", ntohs(v6.sin6_port));
-  }
-  const auto& local = reinterpret_cast<const sockaddr_un&>(storage);
-  if (length <= offsetof(sockaddr_un, sun_path)) return "unix:";
-  return absl::StrCat("unix:",
-                      std::string(local.sun_path, strnlen(local.sun_path, sizeof(local.sun_path))));
+  return absl::StrFormat("unix:%s", path());
 }
 
-absl::StatusOr<SocketAddress> SocketAddress::Parse(std::string_view text) {
-  if (text.substr(0, kUnix.size()) == kUnix) return ParseUnix(text.substr(kUnix.size()));
+absl::StatusOr<SocketAddress> SocketAddress::Parse(std::string_view text, std::string_view what) {
+  const Source source{text, what};
+  if (text.starts_with(kUnix)) return ParseUnix(source);
   const size_t colon = text.rfind(':');
-  uint16_t port = 0;
-  if (colon == text.npos || !ParsePort(text.substr(colon + 1), port)) return NoAddress(text);
-  std::string host(text.substr(0, colon));
-  SocketAddress address;
-  auto& v4 = reinterpret_cast<sockaddr_in&>(address.storage);
-  if (inet_pton(AF_INET, host.c_str(), &v4.sin_addr) == 1) {
-    v4.sin_family = AF_INET;
-    v4.sin_port = htons(port);
-    address.length = sizeof(v4);
-    return address;
+  if (colon == text.npos) return Bad(source, "it has no port");
+  const std::string_view port_text = text.substr(colon + 1);
+  const std::optional<uint16_t> port = ParsePort(port_text);
+  if (!port.has_value()) {
+    return Bad(source, absl::StrFormat("port '%s' is no number from 0 to 65535", port_text));
   }
-  if (host.size() < 2 || host.front() != '[' || host.back() != ']') return NoAddress(text);
-  host = host.substr(1, host.size() - 2);
+  std::string_view name = text.substr(0, colon);
+  const bool bracketed = name.starts_with('[') && name.ends_with(']');
+  if (bracketed) name = name.substr(1, name.size() - 2);
+  const std::optional<IpAddress> host = IpAddress::Parse(name == "localhost" ? "127.0.0.1" : name);
+  if (!host.has_value()) {
+    return Bad(source, absl::StrFormat("host '%s' is neither an IP address nor localhost", name));
+  }
+  if (bracketed != (host->family() == AF_INET6)) {
+    return Bad(source, "brackets belong around an IPv6 address, and only there");
+  }
+  return Of(*host, *port);
+}
+
+SocketAddress SocketAddress::Of(const IpAddress& host, uint16_t port) {
+  SocketAddress address;
+  address.storage.ss_family = static_cast<sa_family_t>(host.family());
+  auto& v4 = reinterpret_cast<sockaddr_in&>(address.storage);
   auto& v6 = reinterpret_cast<sockaddr_in6&>(address.storage);
-  if (inet_pton(AF_INET6, host.c_str(), &v6.sin6_addr) != 1) return NoAddress(text);
-  v6.sin6_family = AF_INET6;
-  v6.sin6_port = htons(port);
-  address.length = sizeof(v6);
+  if (host.family() == AF_INET) {
+    std::memcpy(&v4.sin_addr, host.bytes().data(), sizeof(v4.sin_addr));
+    address.length = sizeof(v4);
+  } else {
+    std::memcpy(&v6.sin6_addr, host.bytes().data(), sizeof(v6.sin6_addr));
+    address.length = sizeof(v6);
+  }
+  address.set_port(port);
   return address;
 }
 
@@ -97,15 +110,27 @@ SocketAddress SocketAddress::OfLocal(int fd) {
   return address;
 }
 
+// The port stands at the same place in both families.
+static_assert(offsetof(sockaddr_in, sin_port) == offsetof(sockaddr_in6, sin6_port));
+
+uint16_t SocketAddress::port() const {
+  if (family() != AF_INET && family() != AF_INET6) return 0;
+  return ntohs(reinterpret_cast<const sockaddr_in&>(storage).sin_port);
+}
+
+void SocketAddress::set_port(uint16_t port) {
+  reinterpret_cast<sockaddr_in&>(storage).sin_port = htons(port);
+}
+
+std::string_view SocketAddress::path() const {
+  if (family() != AF_UNIX || length <= offsetof(sockaddr_un, sun_path)) return {};
+  const auto& local = reinterpret_cast<const sockaddr_un&>(storage);
+  return {local.sun_path, strnlen(local.sun_path, sizeof(local.sun_path))};
+}
+
 bool SocketAddress::IsLoopback() const {
-  if (storage.ss_family == AF_INET) {
-    const auto& v4 = reinterpret_cast<const sockaddr_in&>(storage);
-    return ntohl(v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-  }
-  if (storage.ss_family != AF_INET6) return false;
-  const in6_addr& v6 = reinterpret_cast<const sockaddr_in6&>(storage).sin6_addr;
-  return IN6_IS_ADDR_LOOPBACK(&v6) ||
-         (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == IN_LOOPBACKNET);
+  const std::optional<IpAddress> ip = host();
+  return ip.has_value() && ip->IsLoopback();
 }
 
 }  // namespace grove

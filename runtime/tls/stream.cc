@@ -1,6 +1,5 @@
 #include "runtime/tls/stream.h"
 
-#include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -36,12 +35,6 @@ bool RefusesCertificate(unsigned long error) {
     default:
       return false;
   }
-}
-
-bool IsAddress(const std::string& host) {
-  unsigned char bytes[sizeof(in6_addr)];
-  return inet_pton(AF_INET, host.c_str(), bytes) == 1 ||
-         inet_pton(AF_INET6, host.c_str(), bytes) == 1;
 }
 
 // As SNI and the certificate's names have it.
@@ -113,7 +106,7 @@ absl::Status TlsStream::Connection::Prepare(SSL_CTX* context) {
 }
 
 absl::Status TlsStream::Connection::Expect(const std::string& host, bool verify) {
-  const bool address = IsAddress(host);
+  const bool address = IpAddress::Parse(host).has_value();
   bool accepted = address || SSL_set_tlsext_host_name(ssl(), host.c_str()) == 1;
   if (verify && address) {
     accepted &= X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl()), host.c_str()) == 1;

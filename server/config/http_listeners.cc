@@ -6,6 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "runtime/io/address_range.h"
 #include "server/config/secret.h"
 
 namespace grove::config {
@@ -90,9 +91,9 @@ absl::Status CheckProxies(const std::string& where, const config::v1::ProxyProto
 }
 
 absl::Status CheckListener(const Http& http, const std::string& where, const HttpListener& listener,
-                           const ListenAddress& address) {
+                           const SocketAddress& address) {
   if (!listener.unix_mode().empty()) {
-    if (address.kind() != ListenAddress::Kind::kUnix) {
+    if (address.family() != AF_UNIX) {
       return Wrong(where + ".unix_mode", "is for unix: addresses");
     }
     if (!ParseUnixMode(listener.unix_mode()).has_value()) {
@@ -100,7 +101,7 @@ absl::Status CheckListener(const Http& http, const std::string& where, const Htt
                                                       "': want octal permission bits, as 0660"));
     }
   }
-  if (listener.reuse_port() && address.kind() == ListenAddress::Kind::kUnix) {
+  if (listener.reuse_port() && address.family() == AF_UNIX) {
     return Wrong(where + ".reuse_port", "is for TCP: a unix: path is one socket's");
   }
   if (listener.has_tls()) {
@@ -112,7 +113,7 @@ absl::Status CheckListener(const Http& http, const std::string& where, const Htt
   }
   if (MayServeAt(http, listener, address)) return absl::OkStatus();
   return Wrong(where + ".address",
-               absl::StrCat(address.Format(), " is reachable beyond this machine without ", where,
+               absl::StrCat(address.ToString(), " is reachable beyond this machine without ", where,
                             ".tls; set it, listen on 127.0.0.1, ::1 or unix:, or accept it with ",
                             where, ".insecure: true or --insecure"));
 }
@@ -126,7 +127,8 @@ absl::Status CheckHttpListeners(const Http& http) {
     const std::string where = absl::StrCat("http.listeners[", i, "]");
     absl::Status s = CheckName(where + ".name", listener.name(), &names);
     if (!s.ok()) return s;
-    const absl::StatusOr<ListenAddress> address = ListenAddress::Parse(listener.address());
+    const absl::StatusOr<SocketAddress> address =
+        SocketAddress::Parse(listener.address(), "listen address");
     if (!address.ok()) return Wrong(where + ".address", address.status().message());
     if (s = CheckListener(http, where, listener, *address); !s.ok()) return s;
   }
@@ -161,8 +163,9 @@ std::string HttpListenerKey(const Http& http, int index) {
   return absl::StrCat("http.listeners[", short_form ? index - 1 : index, "]");
 }
 
-bool MayServeAt(const Http& http, const HttpListener& listener, const ListenAddress& address) {
-  return http.insecure() || listener.insecure() || listener.has_tls() || address.IsLoopback();
+bool MayServeAt(const Http& http, const HttpListener& listener, const SocketAddress& address) {
+  return http.insecure() || listener.insecure() || listener.has_tls() ||
+         address.IsOfThisMachineAlone();
 }
 
 std::optional<unsigned> ParseUnixMode(absl::string_view text) {

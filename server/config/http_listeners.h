@@ -11,7 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "grove/config/v1/config.pb.h"
-#include "server/config/address.h"
+#include "runtime/io/socket_address.h"
 
 namespace grove::config {
 
@@ -33,7 +33,7 @@ std::string HttpListenerKey(const config::v1::Http& http, int index);
 // Whether a listener may serve at `address`: it has TLS, is only for this machine, or the config
 // accepts it to be insecure.
 bool MayServeAt(const config::v1::Http& http, const config::v1::HttpListener& listener,
-                const ListenAddress& address);
+                const SocketAddress& address);
 
 // "0660" as permission bits; nothing if it is malformed or goes beyond 0777.
 std::optional<unsigned> ParseUnixMode(absl::string_view text);

@@ -16,7 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
-#include "server/config/address.h"
+#include "runtime/io/socket_address.h"
 #include "server/config/http_listeners.h"
 #include "server/config/schema.h"
 #include "server/config/validate.h"
@@ -228,7 +228,7 @@ absl::Status FillDirectories(const Environment& environment, const FlagOfKey& or
                             : absl::StrCat(config->state_dir(), "/run"));
   }
   config->set_run_dir(Absolute(config->run_dir(), environment));
-  const size_t room = kUnixPathMax - kLongestSocketName.size();
+  const size_t room = SocketAddress::kUnixPathMax - kLongestSocketName.size();
   if (config->run_dir().size() <= room) return absl::OkStatus();
   return Wrong(origin.count("run_dir") > 0 ? "--run_dir" : "run_dir",
                absl::StrCat("'", config->run_dir(), "' has ", config->run_dir().size(),

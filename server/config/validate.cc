@@ -12,7 +12,8 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "server/config/address.h"
+#include "runtime/io/address_range.h"
+#include "runtime/io/socket_address.h"
 #include "server/config/http_listeners.h"
 #include "server/config/secret.h"
 #include "server/http/handler/route_pattern.h"
@@ -79,11 +80,11 @@ class Validator {
     return flag == flag_of_key_.end() ? key : flag->second;
   }
 
-  absl::StatusOr<ListenAddress> Listen(const std::string& key, std::string* text);
+  absl::StatusOr<SocketAddress> Listen(const std::string& key, std::string* text);
   absl::Status CheckListeners();
-  absl::Status CheckClashes(const std::vector<std::pair<std::string, ListenAddress>>& all) const;
-  absl::Status CheckPlain(const std::string& section, bool insecure, const ListenAddress& address);
-  absl::Status CheckControl(const ListenAddress& address);
+  absl::Status CheckClashes(const std::vector<std::pair<std::string, SocketAddress>>& all) const;
+  absl::Status CheckPlain(const std::string& section, bool insecure, const SocketAddress& address);
+  absl::Status CheckControl(const SocketAddress& address);
   absl::Status CheckTls();
   absl::Status CheckTokens();
   absl::Status CheckRoutes();
@@ -95,18 +96,18 @@ class Validator {
   Config& config_;
 };
 
-absl::StatusOr<ListenAddress> Validator::Listen(const std::string& key, std::string* text) {
-  absl::StatusOr<ListenAddress> address = ListenAddress::Parse(*text);
+absl::StatusOr<SocketAddress> Validator::Listen(const std::string& key, std::string* text) {
+  absl::StatusOr<SocketAddress> address = SocketAddress::Parse(*text, "listen address");
   if (!address.ok()) return Wrong(Label(key), address.status().message());
-  *text = address->Format();
+  *text = address->ToString();
   return address;
 }
 
 absl::Status Validator::CheckListeners() {
   // By key.
-  std::vector<std::pair<std::string, ListenAddress>> all;
+  std::vector<std::pair<std::string, SocketAddress>> all;
   const auto listen = [&](const std::string& key, std::string* text) -> absl::Status {
-    absl::StatusOr<ListenAddress> address = Listen(key, text);
+    absl::StatusOr<SocketAddress> address = Listen(key, text);
     if (address.ok()) all.emplace_back(key, *address);
     return address.status();
   };
@@ -137,37 +138,38 @@ absl::Status Validator::CheckListeners() {
 }
 
 absl::Status Validator::CheckClashes(
-    const std::vector<std::pair<std::string, ListenAddress>>& all) const {
+    const std::vector<std::pair<std::string, SocketAddress>>& all) const {
   std::map<std::string, std::string> taken;
   for (const auto& [key, address] : all) {
-    if (address.kind() != ListenAddress::Kind::kUnix && address.port() == 0) continue;
-    const auto [other, added] = taken.try_emplace(address.Format(), key);
+    if (address.family() != AF_UNIX && address.port() == 0) continue;
+    const auto [other, added] = taken.try_emplace(address.ToString(), key);
     if (added) continue;
-    return Wrong(Label(key), absl::StrCat(address.Format(), " is taken by ", Label(other->second)));
+    return Wrong(Label(key),
+                 absl::StrCat(address.ToString(), " is taken by ", Label(other->second)));
   }
   return absl::OkStatus();
 }
 
 absl::Status Validator::CheckPlain(const std::string& section, bool insecure,
-                                   const ListenAddress& address) {
-  if (insecure || address.IsLoopback()) return absl::OkStatus();
+                                   const SocketAddress& address) {
+  if (insecure || address.IsOfThisMachineAlone()) return absl::OkStatus();
   return Wrong(Label(section + ".listen"),
-               absl::StrCat(address.Format(), " is reachable beyond this machine, and ", section,
+               absl::StrCat(address.ToString(), " is reachable beyond this machine, and ", section,
                             " has neither TLS nor tokens; listen on 127.0.0.1, ::1 or unix:, or "
                             "accept it with ",
                             section, ".insecure: true or --insecure"));
 }
 
-absl::Status Validator::CheckControl(const ListenAddress& address) {
+absl::Status Validator::CheckControl(const SocketAddress& address) {
   const Control& control = config_.control();
-  if (control.insecure() || address.IsLoopback()) return absl::OkStatus();
+  if (control.insecure() || address.IsOfThisMachineAlone()) return absl::OkStatus();
   std::vector<std::string> missing;
   if (!control.has_tls()) missing.push_back("control.tls");
   if (control.tokens().empty()) missing.push_back("control.tokens");
   if (missing.empty()) return absl::OkStatus();
   return Wrong(
       Label("control.listen"),
-      absl::StrCat(address.Format(), " is reachable beyond this machine without ", missing[0],
+      absl::StrCat(address.ToString(), " is reachable beyond this machine without ", missing[0],
                    missing.size() > 1 ? " and " : "", missing.size() > 1 ? missing[1] : "",
                    "; set both, listen on 127.0.0.1, ::1 or unix:, or accept it with "
                    "control.insecure: true or --insecure"));

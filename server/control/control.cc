@@ -11,7 +11,6 @@
 #include "runtime/io/listener.h"
 #include "server/admin/health.h"
 #include "server/admin/pages.h"
-#include "server/config/address.h"
 #include "server/log.h"
 #include "server/metrics/prometheus.h"
 #include "server/version.h"
@@ -28,24 +27,14 @@ uint64_t SystemEntropy() {
 
 // Binds admin.listen; the descriptor and the real address.
 absl::StatusOr<std::pair<int, std::string>> BindAdmin(const std::string& listen) {
-  absl::StatusOr<config::ListenAddress> address = config::ListenAddress::Parse(listen);
+  absl::StatusOr<SocketAddress> address = SocketAddress::Parse(listen);
   if (!address.ok()) return address.status();
-  SocketAddress raw;
-  raw.length = address->ToSockaddr(&raw.storage);
-  absl::StatusOr<int> fd = BindListener(raw);
+  absl::StatusOr<int> fd = BindListener(*address);
   if (!fd.ok()) {
     return absl::UnavailableError(
         absl::StrCat("admin.listen: cannot bind ", listen, ": ", fd.status().message()));
   }
-  SocketAddress bound;
-  bound.length = sizeof(bound.storage);
-  if (getsockname(*fd, reinterpret_cast<sockaddr*>(&bound.storage), &bound.length) != 0) {
-    return absl::ErrnoToStatus(errno, "admin.listen: getsockname");
-  }
-  absl::StatusOr<config::ListenAddress> real = config::ListenAddress::FromSockaddr(
-      reinterpret_cast<sockaddr*>(&bound.storage), bound.length);
-  if (!real.ok()) return real.status();
-  return std::pair(*fd, real->Format());
+  return std::pair(*fd, SocketAddress::OfLocal(*fd).ToString());
 }
 
 }  // namespace

@@ -19,7 +19,6 @@
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "runtime/io/listener.h"
-#include "server/config/address.h"
 #include "server/control/backdoor_service.h"
 #include "server/control/grpc_services.h"
 #include "server/log.h"
@@ -100,11 +99,9 @@ absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> Credentials(
 
 // gRPC only says that it could not: asks the kernel again to learn why.
 absl::Status WhyNotBound(const config::v1::Control& config) {
-  absl::StatusOr<config::ListenAddress> address = config::ListenAddress::Parse(config.listen());
+  absl::StatusOr<SocketAddress> address = SocketAddress::Parse(config.listen());
   if (!address.ok()) return address.status();
-  SocketAddress raw;
-  raw.length = address->ToSockaddr(&raw.storage);
-  absl::StatusOr<int> fd = BindListener(raw);
+  absl::StatusOr<int> fd = BindListener(*address);
   if (!fd.ok()) {
     return absl::UnavailableError(
         absl::StrCat("control.listen: cannot bind ", config.listen(), ": ", fd.status().message()));

@@ -1,24 +1,23 @@
 #include "server/functions/fetch_policy.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-
 #include <algorithm>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
+#include "absl/strings/str_format.h"
 
 namespace grove::functions {
 namespace {
 
 struct SpecialRange {
-  absl::string_view range;
-  absl::string_view name;
+  std::string_view range;
+  std::string_view name;
 };
 
-// Names for people; IsPublicAddress() alone decides.
+// Names for people; IpAddress::IsPublic() alone decides.
 constexpr SpecialRange kSpecialRanges[] = {
     {"127.0.0.0/8", "loopback"},
     {"::1/128", "loopback"},
@@ -35,26 +34,17 @@ constexpr SpecialRange kSpecialRanges[] = {
     {"ff00::/8", "multicast"},
 };
 
-absl::string_view KindOf(const sockaddr* address) {
+std::string_view KindOf(const IpAddress& address) {
   for (const SpecialRange& special : kSpecialRanges) {
-    const absl::StatusOr<config::AddressRange> range = config::AddressRange::Parse(special.range);
+    const absl::StatusOr<AddressRange> range = AddressRange::Parse(special.range);
     if (range.ok() && range->Contains(address)) return special.name;
   }
   return "not a public address";
 }
 
-std::string HostText(const sockaddr* address) {
-  char text[INET6_ADDRSTRLEN] = "";
-  if (address->sa_family == AF_INET) {
-    inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(address)->sin_addr, text,
-              sizeof(text));
-  } else if (address->sa_family == AF_INET6) {
-    inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6*>(address)->sin6_addr, text,
-              sizeof(text));
-  } else {
-    return absl::StrCat("address family ", address->sa_family);
-  }
-  return text;
+absl::Status Refusal(std::string_view host, std::string_view kind) {
+  return absl::PermissionDeniedError(
+      absl::StrFormat("refuses to connect to %s (%s); allow it with fetch.allow", host, kind));
 }
 
 }  // namespace
@@ -62,7 +52,7 @@ std::string HostText(const sockaddr* address) {
 absl::StatusOr<FetchPolicy> FetchPolicy::FromConfig(const config::v1::Fetch& config) {
   FetchPolicy policy;
   for (const std::string& text : config.allow()) {
-    absl::StatusOr<config::AddressRange> range = config::AddressRange::Parse(text);
+    absl::StatusOr<AddressRange> range = AddressRange::Parse(text);
     if (!range.ok()) {
       return absl::InvalidArgumentError(absl::StrCat("fetch.allow: ", range.status().message()));
     }
@@ -76,13 +66,14 @@ absl::StatusOr<FetchPolicy> FetchPolicy::FromConfig(const config::v1::Fetch& con
 }
 
 absl::Status FetchPolicy::Check(const sockaddr* address) const {
-  if (config::IsPublicAddress(address)) return absl::OkStatus();
-  const auto contains = [address](const config::AddressRange& range) {
-    return range.Contains(address);
-  };
+  const std::optional<IpAddress> host = IpAddress::Of(address);
+  if (!host.has_value()) {
+    return Refusal(absl::StrCat("address family ", address->sa_family), "not a public address");
+  }
+  if (host->IsPublic()) return absl::OkStatus();
+  const auto contains = [&](const AddressRange& range) { return range.Contains(*host); };
   if (std::any_of(allow.begin(), allow.end(), contains)) return absl::OkStatus();
-  return absl::PermissionDeniedError(absl::StrCat("refuses to connect to ", HostText(address), " (",
-                                                  KindOf(address), "); allow it with fetch.allow"));
+  return Refusal(host->ToString(), KindOf(*host));
 }
 
 }  // namespace grove::functions

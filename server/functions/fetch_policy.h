@@ -14,7 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "grove/config/v1/config.pb.h"
-#include "server/config/address.h"
+#include "runtime/io/address_range.h"
 
 namespace grove::functions {
 
@@ -26,7 +26,7 @@ struct FetchLimits {
 };
 
 struct FetchPolicy {
-  std::vector<config::AddressRange> allow;
+  std::vector<AddressRange> allow;
   FetchLimits limits;
   int concurrency_max = 256;
 

@@ -9,17 +9,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "runtime/io/listener.h"
-#include "server/config/address.h"
 #include "server/config/http_listeners.h"
 
 namespace grove::supervisor {
 namespace {
-
-SocketAddress ToSocketAddress(const config::ListenAddress& address) {
-  SocketAddress result;
-  result.length = address.ToSockaddr(&result.storage);
-  return result;
-}
 
 // `status` names the call and the address.
 absl::Status CannotBind(absl::string_view key, const absl::Status& status) {
@@ -35,12 +28,6 @@ ListenOptions ListenOptionsOf(const config::v1::HttpListener& listener) {
   if (listener.backlog() > 0) options.backlog = listener.backlog();
   options.unix_mode = config::ParseUnixMode(listener.unix_mode());
   return options;
-}
-
-absl::StatusOr<config::ListenAddress> BoundAddress(int fd) {
-  const SocketAddress bound = SocketAddress::OfLocal(fd);
-  return config::ListenAddress::FromSockaddr(reinterpret_cast<const sockaddr*>(&bound.storage),
-                                             bound.length);
 }
 
 // Puts a port that the kernel chooses into `address`, for several sockets to share. Asked for port
@@ -83,11 +70,11 @@ absl::Status Endpoints::AddHttp(const config::v1::Http& http, int index, int wor
                                 InheritedSockets& inherited) {
   const config::v1::HttpListener& listener = http.listeners(index);
   const std::string key = config::HttpListenerKey(http, index);
-  absl::StatusOr<config::ListenAddress> wanted = config::ListenAddress::Parse(listener.address());
+  absl::StatusOr<SocketAddress> wanted = SocketAddress::Parse(listener.address());
   if (!wanted.ok()) return wanted.status();
-  config::ListenAddress real = *wanted;
+  SocketAddress real = *wanted;
   if (const int fd = inherited.Take(listener.name(), *wanted, &real); fd >= 0) {
-    http_.push_back({{fd}, real.Format()});
+    http_.push_back({{fd}, real.ToString()});
     if (listener.reuse_port()) {
       return absl::InvalidArgumentError(absl::StrCat(
           key, ".reuse_port: its socket is inherited (LISTEN_FDS), and there is but one of it"));
@@ -95,22 +82,21 @@ absl::Status Endpoints::AddHttp(const config::v1::Http& http, int index, int wor
     // Found by its name, it may be bound to what the config did not foresee.
     if (config::MayServeAt(http, listener, real)) return absl::OkStatus();
     return absl::InvalidArgumentError(absl::StrCat(
-        key, ": its inherited socket is bound to ", real.Format(),
+        key, ": its inherited socket is bound to ", real.ToString(),
         ", which is reachable beyond this machine without TLS; accept it with insecure: true"));
   }
   http_.emplace_back();
   absl::Status bound = BindHttp(listener, *wanted, workers);
   if (!bound.ok()) return CannotBind(key == "http.listen" ? "--http, http.listen" : key, bound);
-  if (wanted->kind() == config::ListenAddress::Kind::kUnix) paths_.push_back(wanted->path());
-  absl::StatusOr<config::ListenAddress> address = BoundAddress(http_.back().fds[0]);
-  if (address.ok()) http_.back().address = address->Format();
-  return address.status();
+  if (wanted->family() == AF_UNIX) paths_.emplace_back(wanted->path());
+  http_.back().address = SocketAddress::OfLocal(http_.back().fds[0]).ToString();
+  return absl::OkStatus();
 }
 
 absl::Status Endpoints::BindHttp(const config::v1::HttpListener& listener,
-                                 const config::ListenAddress& wanted, int workers) {
+                                 const SocketAddress& wanted, int workers) {
   std::vector<int>& fds = http_.back().fds;
-  SocketAddress address = ToSocketAddress(wanted);
+  SocketAddress address = wanted;
   ListenOptions options = ListenOptionsOf(listener);
   options.reuse_port = listener.reuse_port();
   int probe = -1;
@@ -144,13 +130,13 @@ std::vector<std::string> Endpoints::http_addresses() const {
 
 absl::StatusOr<int> Endpoints::BindPrivate(const std::string& path) {
   const std::string address = absl::StrCat("unix:", path);
-  absl::StatusOr<config::ListenAddress> parsed = config::ListenAddress::Parse(address);
+  absl::StatusOr<SocketAddress> parsed = SocketAddress::Parse(address);
   if (!parsed.ok()) {
     return absl::Status(parsed.status().code(),
                         absl::StrCat("run_dir: ", parsed.status().message()));
   }
   const mode_t before = umask(0177);
-  absl::StatusOr<int> fd = BindListener(ToSocketAddress(*parsed));
+  absl::StatusOr<int> fd = BindListener(*parsed);
   umask(before);
   if (!fd.ok()) return CannotBind("--run_dir, run_dir", fd.status());
   paths_.push_back(path);

@@ -11,7 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "grove/config/v1/config.pb.h"
-#include "server/config/address.h"
+#include "runtime/io/socket_address.h"
 #include "server/supervisor/inherited_sockets.h"
 
 namespace grove::supervisor {
@@ -59,8 +59,8 @@ class Endpoints {
   absl::Status AddHttp(const config::v1::Http& http, int index, int workers,
                        InheritedSockets& inherited);
   // Binds what `listener` wants at `wanted`, into the last of `http_`.
-  absl::Status BindHttp(const config::v1::HttpListener& listener,
-                        const config::ListenAddress& wanted, int workers);
+  absl::Status BindHttp(const config::v1::HttpListener& listener, const SocketAddress& wanted,
+                        int workers);
   absl::StatusOr<int> BindPrivate(const std::string& path);
 
   std::vector<Http> http_;

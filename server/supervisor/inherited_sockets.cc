@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdlib>
 
 #include "absl/strings/numbers.h"
@@ -29,15 +28,13 @@ int OptionOf(int fd, int option) {
   return getsockopt(fd, SOL_SOCKET, option, &value, &length) == 0 ? value : -1;
 }
 
-absl::StatusOr<config::ListenAddress> ListeningAddress(int fd) {
+absl::StatusOr<SocketAddress> ListeningAddress(int fd) {
   if (OptionOf(fd, SO_TYPE) != SOCK_STREAM || OptionOf(fd, SO_ACCEPTCONN) != 1) {
     return absl::InvalidArgumentError("it is no listening stream socket (Accept=no is needed)");
   }
-  sockaddr_storage bound{};
-  socklen_t length = sizeof(bound);
-  auto* address = reinterpret_cast<sockaddr*>(&bound);
-  if (getsockname(fd, address, &length) != 0) return absl::ErrnoToStatus(errno, "getsockname");
-  return config::ListenAddress::FromSockaddr(address, length);
+  const SocketAddress bound = SocketAddress::OfLocal(fd);
+  if (bound.host().has_value() || !bound.path().empty()) return bound;
+  return absl::InvalidArgumentError("not an address of IPv4, IPv6 or a UNIX path");
 }
 
 }  // namespace
@@ -67,7 +64,7 @@ absl::StatusOr<InheritedSockets> InheritedSockets::Adopt(int first, int count,
   InheritedSockets inherited;
   for (int i = 0; i < count; ++i) {
     const int fd = first + i;
-    absl::StatusOr<config::ListenAddress> address = ListeningAddress(fd);
+    absl::StatusOr<SocketAddress> address = ListeningAddress(fd);
     if (!address.ok()) {
       return absl::InvalidArgumentError(absl::StrCat(
           "the inherited descriptor ", fd, " (LISTEN_FDS): ", address.status().message()));
@@ -87,8 +84,8 @@ InheritedSockets::~InheritedSockets() {
   for (const Socket& socket : sockets_) close(socket.fd);
 }
 
-int InheritedSockets::Take(absl::string_view name, const config::ListenAddress& wanted,
-                           config::ListenAddress* address) {
+int InheritedSockets::Take(absl::string_view name, const SocketAddress& wanted,
+                           SocketAddress* address) {
   const auto named = [&](const Socket& socket) { return !name.empty() && socket.name == name; };
   const auto bound = [&](const Socket& socket) { return socket.address == wanted; };
   auto found = std::find_if(sockets_.begin(), sockets_.end(), named);
@@ -105,7 +102,7 @@ absl::Status InheritedSockets::CheckAllTaken() const {
   std::vector<std::string> left;
   for (const Socket& socket : sockets_) {
     const std::string name = socket.name.empty() ? "without a name" : socket.name;
-    left.push_back(absl::StrCat(socket.address.Format(), " (", name, ")"));
+    left.push_back(absl::StrCat(socket.address.ToString(), " (", name, ")"));
   }
   return absl::InvalidArgumentError(absl::StrCat(
       "inherited sockets (LISTEN_FDS) that no listener is for: ", absl::StrJoin(left, ", "),

@@ -13,7 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "server/config/address.h"
+#include "runtime/io/socket_address.h"
 
 namespace grove::supervisor {
 
@@ -27,7 +27,7 @@ class InheritedSockets {
   struct Socket {
     int fd;
     std::string name;  // empty: none
-    config::ListenAddress address;
+    SocketAddress address;
   };
 
   InheritedSockets() = default;
@@ -45,8 +45,7 @@ class InheritedSockets {
 
   // Moves the socket named `name`, else the one bound to `wanted`, out: its descriptor is the
   // caller's. Null descriptor (-1) if there is none.
-  int Take(absl::string_view name, const config::ListenAddress& wanted,
-           config::ListenAddress* address);
+  int Take(absl::string_view name, const SocketAddress& wanted, SocketAddress* address);
   // kInvalidArgument names those that nobody took.
   absl::Status CheckAllTaken() const;
 

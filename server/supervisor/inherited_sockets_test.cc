@@ -17,28 +17,26 @@ class InheritedSocketsTest : public ::testing::Test {
  protected:
   static constexpr int kAt = 700;
 
-  config::ListenAddress Bound(int index, int type = SOCK_STREAM, bool listening = true) {
+  SocketAddress Bound(int index, int type = SOCK_STREAM, bool listening = true) {
     const int fd = socket(AF_INET, type, 0);
-    sockaddr_storage address{};
-    socklen_t length = config::ListenAddress::Parse("127.0.0.1:0")->ToSockaddr(&address);
-    EXPECT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&address), length), 0);
+    const SocketAddress any = *SocketAddress::Parse("127.0.0.1:0");
+    EXPECT_EQ(bind(fd, any.raw(), any.length), 0);
     EXPECT_EQ(listening ? listen(fd, 1) : 0, 0);
-    getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length);
     EXPECT_EQ(dup2(fd, kAt + index), kAt + index);
     close(fd);
-    return *config::ListenAddress::FromSockaddr(reinterpret_cast<sockaddr*>(&address), length);
+    return SocketAddress::OfLocal(kAt + index);
   }
   static std::string ErrorOf(const absl::StatusOr<InheritedSockets>& sockets) {
     return sockets.ok() ? "no error" : std::string(sockets.status().message());
   }
 
-  const config::ListenAddress elsewhere_ = *config::ListenAddress::Parse("127.0.0.1:1");
-  config::ListenAddress told_ = elsewhere_;
+  const SocketAddress elsewhere_ = *SocketAddress::Parse("127.0.0.1:1");
+  SocketAddress told_ = elsewhere_;
 };
 
 TEST_F(InheritedSocketsTest, AreFoundByNameAndElseByAddress) {
-  const config::ListenAddress first = Bound(0);
-  const config::ListenAddress second = Bound(1);
+  const SocketAddress first = Bound(0);
+  const SocketAddress second = Bound(1);
   auto sockets = InheritedSockets::Adopt(kAt, 2, "http:groved.socket");
   ASSERT_TRUE(sockets.ok()) << sockets.status();
   EXPECT_EQ(sockets->Take("https", elsewhere_, &told_), -1);
@@ -54,7 +52,7 @@ TEST_F(InheritedSocketsTest, AreFoundByNameAndElseByAddress) {
 }
 
 TEST_F(InheritedSocketsTest, AreTakenOnce) {
-  const config::ListenAddress only = Bound(0);
+  const SocketAddress only = Bound(0);
   auto sockets = InheritedSockets::Adopt(kAt, 1, "");
   ASSERT_TRUE(sockets.ok()) << sockets.status();
   EXPECT_EQ(sockets->Take("", only, &told_), kAt);
@@ -63,12 +61,12 @@ TEST_F(InheritedSocketsTest, AreTakenOnce) {
 }
 
 TEST_F(InheritedSocketsTest, ThoseThatNobodyTakesAreNamedAndClosed) {
-  const config::ListenAddress first = Bound(0);
+  const SocketAddress first = Bound(0);
   {
     auto sockets = InheritedSockets::Adopt(kAt, 1, "control");
     ASSERT_TRUE(sockets.ok()) << sockets.status();
     const std::string message(sockets->CheckAllTaken().message());
-    EXPECT_NE(message.find(first.Format() + " (control)"), std::string::npos) << message;
+    EXPECT_NE(message.find(first.ToString() + " (control)"), std::string::npos) << message;
   }
   EXPECT_EQ(fcntl(kAt, F_GETFD), -1);
 }

@@ -1,13 +1,12 @@
 #include "server/http/middleware/rate_limit.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "runtime/hub/hub.h"
+#include "runtime/io/ip_address.h"
 
 namespace grove::http {
 namespace {
@@ -26,12 +25,11 @@ int64_t CeilSeconds(absl::Duration duration) {
 }
 
 std::string ClientKey(std::string_view client) {
-  in6_addr address;
-  if (inet_pton(AF_INET6, std::string(client).c_str(), &address) != 1) return std::string(client);
-  if (IN6_IS_ADDR_V4MAPPED(&address)) {
-    return std::string(client.substr(client.rfind(':') + 1));
-  }
-  return std::string(reinterpret_cast<const char*>(&address), 8);
+  const std::optional<IpAddress> address = IpAddress::Parse(client);
+  if (!address.has_value() || address->family() == AF_INET) return std::string(client);
+  const IpAddress unmapped = address->Unmapped();
+  if (unmapped.family() == AF_INET) return unmapped.ToString();
+  return std::string(unmapped.bytes().begin(), unmapped.bytes().begin() + 8);
 }
 
 }  // namespace

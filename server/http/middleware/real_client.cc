@@ -24,7 +24,7 @@ std::string AddressOfNode(std::string_view node) {
   } else if (std::count(node.begin(), node.end(), ':') == 1) {
     address = node.substr(0, node.find(':'));
   }
-  return IsIpAddress(address) ? std::string(address) : std::string();
+  return IpAddress::Parse(address).has_value() ? std::string(address) : std::string();
 }
 
 bool IsScheme(std::string_view text) {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "server/config/address.h"
+#include "runtime/io/address_range.h"
 
 namespace grove::http {
 
@@ -23,12 +23,9 @@ class TrustedAddresses {
   bool Contains(std::string_view address) const;
 
  private:
-  std::vector<config::AddressRange> ranges_;
+  std::vector<AddressRange> ranges_;
   bool unix_ = false;
 };
-
-// An IP address of either family, as inet_pton(3) takes it.
-bool IsIpAddress(std::string_view text);
 
 }  // namespace grove::http
 

@@ -15,18 +15,20 @@
 namespace grove::client::cli {
 
 struct Verb {
+  enum class Needs { kNothing, kDaemon };
+
   // One word, or two ("pools resize").
   std::string name;
-  // "FUNCTION [INPUT]".
-  std::string arguments;
+  // "FUNCTION [INPUT]"; empty for none.
+  std::string arguments = {};
   // One line.
   std::string summary;
   // What the summary leaves open; may be empty.
-  std::string description;
-  size_t arguments_min;
-  size_t arguments_max;
-  std::vector<FlagSpec> flags;
-  enum class Needs { kNothing, kDaemon } needs;
+  std::string description = {};
+  size_t arguments_min = 0;
+  size_t arguments_max = 0;
+  std::vector<FlagSpec> flags = {};
+  Needs needs = Needs::kDaemon;
   absl::Status (*run)(Command& command);
 };
 

@@ -10,6 +10,17 @@ import unittest
 import checkout
 
 GROVED = os.path.abspath('server/groved')
+PROSE_COLUMNS_MAX = 100
+
+
+def documents():
+    return [checkout.ROOT / 'README.md', checkout.ROOT / 'CONTRIBUTING.md',
+            *sorted((checkout.ROOT / 'docs').glob('*.md'))]
+
+
+def prose_of(document):
+    """A document without its code, whose lambdas look like links."""
+    return re.sub(r'^```.*?^```$', '', document.read_text(encoding='utf-8'), flags=re.M | re.S)
 
 
 def told(flag):
@@ -136,13 +147,17 @@ class DocumentsTest(unittest.TestCase):
                     checked += 1
             self.assertGreater(checked, 10)
 
+    def test_prose_can_be_read_in_a_terminal(self):
+        # Rows of tables and commands can't be broken.
+        for document in documents():
+            for line in prose_of(document).splitlines():
+                if not line.startswith(('|', '    ')):
+                    self.assertLessEqual(len(line), PROSE_COLUMNS_MAX,
+                                         f'{checkout.name(document)}: {line}')
+
     def test_links_between_documents_lead_somewhere(self):
-        documents = [checkout.ROOT / 'README.md', checkout.ROOT / 'CONTRIBUTING.md',
-                     *sorted((checkout.ROOT / 'docs').glob('*.md'))]
-        for document in documents:
-            # Lambdas look like links.
-            prose = re.sub(r'^```.*?^```$', '', document.read_text(), flags=re.M | re.S)
-            for target in re.findall(r'\]\(([^)#:]+)(?:#[^)]*)?\)', prose):
+        for document in documents():
+            for target in re.findall(r'\]\(([^)#:]+)(?:#[^)]*)?\)', prose_of(document)):
                 self.assertTrue((document.parent / target).exists(),
                                 f'{checkout.name(document)}: {target}')
 

@@ -1,38 +1,41 @@
 #include "runtime/hub/run_queue.h"
 
 #include <functional>
-#include <map>
 #include <string>
 #include <vector>
 
 #include "runtime/hub/hub_fixture.h"
+#include "runtime/sync/event.h"
 
 namespace grove {
 namespace {
 
-// Fibers "a" to "d" on a queue of the test's own; their links stand beside them.
+// Parked fibers "a" to "d", which are on no queue of the hub's, and a queue of the test's own.
 class RunQueueTest : public HubTest {
  protected:
-  auto Next() {
-    return [this](Fiber& fiber) -> Fiber*& { return links_[&fiber]; };
-  }
   void WithFibers(const std::function<void()>& body) {
     Run([&] {
-      for (const char* name : {"a", "b", "c", "d"}) fibers_.push_back(*Spawn(name, [] {}));
+      Event gate;
+      for (const char* name : {"a", "b", "c", "d"}) {
+        fibers_.push_back(*Spawn(name, [&gate] { EXPECT_TRUE(gate.Wait().ok()); }));
+      }
+      Yield();
       body();
+      ASSERT_TRUE(queue_.empty());
+      gate.Set();
+      for (FiberHandle& fiber : fibers_) EXPECT_TRUE(fiber.Join().ok());
       fibers_.clear();
     });
   }
-  void Push(int place) { queue_.Push(*fibers_[place], Next()); }
+  void Push(int place) { queue_.Push(*fibers_[place]); }
   // The names of those that are left, by popping them all.
   std::string Drain() {
     std::string names;
-    while (!queue_.empty()) names += queue_.Pop(Next()).name();
+    while (!queue_.empty()) names += queue_.Pop().name();
     return names;
   }
 
   std::vector<FiberHandle> fibers_;
-  std::map<Fiber*, Fiber*> links_;
   RunQueue queue_;
 };
 
@@ -40,7 +43,7 @@ TEST_F(RunQueueTest, TheFirstInIsTheFirstOut) {
   WithFibers([this] {
     EXPECT_TRUE(queue_.empty());
     for (const int place : {2, 0, 1}) Push(place);
-    EXPECT_EQ(queue_.Pop(Next()).name(), "c");
+    EXPECT_EQ(queue_.Pop().name(), "c");
     Push(3);
     EXPECT_EQ(Drain(), "abd");
     EXPECT_TRUE(queue_.empty());
@@ -60,10 +63,10 @@ TEST_F(RunQueueTest, OneThatWasEmptiedTakesFibersAgain) {
 TEST_F(RunQueueTest, RotatingMakesTheFirstTheLast) {
   WithFibers([this] {
     Push(0);
-    queue_.Rotate(Next());  // alone, it stays
+    queue_.Rotate();  // alone, it stays
     Push(1);
     Push(2);
-    queue_.Rotate(Next());
+    queue_.Rotate();
     EXPECT_EQ(Drain(), "bca");
   });
 }
@@ -72,7 +75,7 @@ TEST_F(RunQueueTest, CountsWhatWasPushedAndNotWhatWasRotated) {
   WithFibers([this] {
     Push(0);
     Push(1);
-    queue_.Rotate(Next());
+    queue_.Rotate();
     EXPECT_EQ(Drain(), "ba");
     Push(2);
     EXPECT_EQ(queue_.pushed(), 3u);

@@ -66,7 +66,7 @@ void AppendByte(LogFormat format, unsigned char byte, std::string& line) {
   } else if (byte >= 0x20 && byte < 0x7f) {
     line += static_cast<char>(byte);
   } else {
-    absl::StrAppendFormat(&line, format == LogFormat::kJson ? "\\u%04x" : "\\x%02x", byte);
+    absl::StrAppendFormat(&line, "%s%02x", format == LogFormat::kJson ? "\\u00" : "\\x", byte);
   }
 }
 

@@ -99,7 +99,7 @@ TEST_F(HubTest, APostedCallDropsAHandleOnTheHubsThread) {
   Run([this] {
     std::thread::id dropped_on;
     Event dropped;
-    auto held = std::make_unique<Held>(*Spawn("held", [] {}), &dropped_on);
+    std::unique_ptr<Held> held(new Held{*Spawn("held", [] {}), &dropped_on});
     std::thread([&, held = std::move(held)]() mutable {
       hub_->Post([&dropped, held = std::move(held)]() mutable {
         held = nullptr;

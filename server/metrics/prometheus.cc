@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "runtime/hub/hub.h"
-#include "server/http/serving/counting.h"
+#include "server/http/serving/stats.h"
 #include "server/metrics/families.h"
 
 namespace grove::metrics {

@@ -10,7 +10,7 @@
 #include "runtime/watch/watchdog.h"
 #include "server/access_log/line_writer.h"
 #include "server/functions/fetch.h"
-#include "server/http/serving/options.h"
+#include "server/http/serving/stats.h"
 #include "server/metrics/scoreboard.h"
 #include "server/worker/attempts.h"
 

@@ -10,54 +10,37 @@
 // client asked for the end, and left nothing, we close at once, as nginx does: it must send nothing
 // more, and to wait for its FIN would hold a fiber and a descriptor for every connection of a
 // client that uses one for each request.
+//
+// Where the connection stands, and what may follow, is ConnectionState's to say. What lies beside
+// its phases is there or where it belongs: `draining` is the server's wish and comes in any phase;
+// a client that is watched or gone, an outcome of one request; that our reading was stopped, the
+// Wire's, since what the kernel held by then is served still. RequestAccount counts and logs, Peer
+// knows who asks, FailureAnswer what a failed handler's client is told.
 #include "server/http/serving/connection.h"
 
-#include <exception>
 #include <utility>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/str_cat.h"
+#include "runtime/hub/exception_text.h"
 #include "runtime/hub/hub.h"
-#include "server/http/handler/retry_delay.h"
 #include "server/http/handler/status.h"
 #include "server/http/message/chunked.h"
+#include "server/http/serving/failure_answer.h"
+#include "server/http/serving/refused_head.h"
 
 namespace grove::http {
 namespace {
 
-constexpr char kPlainOnTls[] = "this port speaks HTTPS, and plain HTTP came";
-
-// "127.0.0.1" of "127.0.0.1:51724", "::1" of "[::1]:51724"; "unix:" is its own.
-std::string_view AddressOf(std::string_view peer) {
-  if (peer.starts_with('[')) return peer.substr(1, peer.find(']') - 1);
-  return peer.starts_with("unix:") ? peer : peer.substr(0, peer.rfind(':'));
-}
-
-// Runs what somebody else wrote. The one place besides a fiber's entry that catches: an exception
-// ends a request, not its connection's bookkeeping.
+// Runs what somebody else wrote: an exception ends a request, not its connection's bookkeeping.
+// Caught here and not at the fiber's entry, where the connection would be gone.
 template <typename F>
 absl::Status Guarded(const F& call) {
   absl::Status result;
   try {
     result = call();
-  } catch (const std::exception& thrown) {
-    result = absl::InternalError(absl::StrCat("exception: ", thrown.what()));
   } catch (...) {
-    result = absl::InternalError("exception of a type that std::exception does not know");
+    result = absl::InternalError(DescribeCurrentException());
   }
   return result;
-}
-
-// Whole seconds, upwards: a client that comes too early is refused again (RFC 9110, 10.2.3).
-std::string RetryAfter(absl::Duration delay) {
-  return absl::StrCat(absl::ToInt64Seconds(absl::Ceil(delay, absl::Seconds(1))));
-}
-
-// Of what was read of a head; as far as it came.
-std::string_view RequestLineOf(std::string_view unread) {
-  std::string_view line = unread.substr(0, kRequestLineBytesMax);
-  while (line.starts_with("\r\n")) line.remove_prefix(2);
-  return line.substr(0, line.find_first_of("\r\n"));
 }
 
 }  // namespace
@@ -71,9 +54,9 @@ Connection::Connection(Socket socket, const Ingress* ingress, const ServerOption
       stats_(stats),
       wire_(std::move(socket), options, stats, blocks),
       body_(wire_, options),
-      writer_(wire_.output(), standing, stats, *this, *this),
-      peer_(wire_.socket().PeerAddress().ToString()),
-      client_(AddressOf(peer_)) {}
+      writer_(wire_.output(), standing, stats, *this),
+      account_(options, stats, wire_, body_, writer_),
+      peer_(wire_.socket()) {}
 
 Request Connection::MakeRequest(const RequestHead& head, BodySource* body, Exchange* exchange) {
   Request request{.method = head.method,
@@ -84,11 +67,11 @@ Request Connection::MakeRequest(const RequestHead& head, BodySource* body, Excha
                   .version_minor = head.version_minor,
                   .fields = head.fields,
                   .trailers = {},
-                  .peer = peer_,
-                  .client_certificate = client_certificate_.get(),
+                  .peer = peer_.address(),
+                  .client_certificate = peer_.certificate(),
                   .body = body,
                   .exchange = exchange,
-                  .client = client_};
+                  .client = peer_.client()};
   if (wire_.secure()) request.scheme = "https";
   return request;
 }
@@ -102,7 +85,10 @@ void Connection::Run() {
     while (AwaitHead() && Serve()) {
     }
   }
-  if (staged_close_) Linger();
+  if (state_.phase() == Phase::kLingering) {
+    Linger();
+    state_.Move<Phase::kLingering, Phase::kClosing>();
+  }
   Hub::Current()->timers().Cancel(last_call_);
   if (absl::IsDeadlineExceeded(wire_.output().Flush())) ++stats_.response_timeouts;
   wire_.output().Settle();
@@ -110,103 +96,72 @@ void Connection::Run() {
 }
 
 bool Connection::Begin(const Ingress& ingress) {
-  began_ = Hub::Current()->now();
+  account_.Open(Hub::Current()->now());
+  state_.Move<Phase::kAccepted, Phase::kOpening>();
   absl::Status begun;
   {
     // As while it waits for a first request: Drain() gives it request_grace.
-    idle_ = true;
-    Timeout timeout(draining_ ? options_.request_grace : options_.header_timeout);
-    if (ingress.proxies.has_value() && ingress.proxies->Contains(client_)) {
-      begun = TakeProxyHeader();
-    }
-    if (begun.ok() && ingress.tls.has_value()) begun = StartTls(*ingress.tls);
-    idle_ = false;
+    Timeout timeout(state_.draining() ? options_.request_grace : options_.header_timeout);
+    begun = peer_.Begin(ingress, wire_, stats_);
   }
   if (begun.ok()) return true;
-  if (options_.on_failed_ingress) options_.on_failed_ingress(peer_, begun);
-  // To somebody who speaks HTTP, not TLS: outside the scope, in which nothing could be sent.
-  if (absl::IsFailedPrecondition(begun)) Refuse({400, kPlainOnTls}, nullptr);
+  if (options_.on_failed_ingress) options_.on_failed_ingress(peer_.address(), begun);
+  if (absl::IsFailedPrecondition(begun)) {
+    // To somebody who speaks HTTP, not TLS: outside the scope, in which nothing could be sent.
+    Refuse({400, kPlainOnTls}, nullptr);
+  } else {
+    state_.Enter(Phase::kClosing);
+  }
   return false;
 }
 
-absl::Status Connection::TakeProxyHeader() {
-  absl::StatusOr<std::string> told = ReadProxyHeader(wire_.socket());
-  if (!told.ok()) {
-    if (!absl::IsUnavailable(told.status())) ++stats_.proxy_header_failures;
-    return told.status();
-  }
-  if (told->empty()) return absl::OkStatus();
-  proxied_ = *std::move(told);
-  client_ = AddressOf(proxied_);
-  return absl::OkStatus();
-}
-
-absl::Status Connection::StartTls(const TlsServerContext& context) {
-  const absl::StatusOr<char> first = PeekByte(wire_.socket());
-  if (!first.ok()) return first.status();
-  absl::Status started;
-  // A handshake's record begins with 22 (RFC 8446 5.1), a method with a letter.
-  if (absl::ascii_isalpha(static_cast<unsigned char>(*first))) {
-    started = absl::FailedPreconditionError(kPlainOnTls);
-  } else {
-    started = wire_.StartTls(context);
-  }
-  ++(started.ok() ? stats_.tls_handshakes : stats_.tls_handshake_failures);
-  if (started.ok() && wire_.tls().peer_verified()) {
-    client_certificate_ = std::make_unique<const TlsCertificate>(*wire_.tls().peer_certificate());
-  }
-  return started;
-}
-
 void Connection::Drain() {
-  if (std::exchange(draining_, true)) return;
-  if (switched_.has_value()) switched_->Drain();
-  if (!idle_) return;
+  if (!state_.BeginDrain()) return;
+  if (state_.phase() == Phase::kSwitched) switched_->Drain();
+  if (!state_.AwaitsRequest()) return;
   // A request may be on the way: closing would reset it, and the client could not tell a daemon
   // that is being replaced from a broken one.
   Hub& hub = *Hub::Current();
-  const MonotonicNanos since = used_ ? idle_since_ : hub.now();
+  const MonotonicNanos since = state_.phase() == Phase::kIdle ? idle_since_ : hub.now();
   const MonotonicNanos deadline = DeadlineAfter(since, options_.request_grace);
-  if (deadline <= hub.now()) return StopWaiting();
+  // Ends our reading, not the connection: what the kernel holds already is served.
+  if (deadline <= hub.now()) return wire_.StopReading();
   hub.timers().Arm(last_call_, deadline);
 }
 
 void Connection::LastCall::Fire(Timer& timer) {
   Connection& connection = static_cast<LastCall&>(timer).connection;
-  if (connection.idle_) connection.StopWaiting();
+  if (connection.state_.AwaitsRequest()) connection.wire_.StopReading();
 }
 
-void Connection::StopWaiting() {
-  reading_stopped_ = true;
-  wire_.StopReading();
+// As Handle().
+[[gnu::always_inline]] inline bool Connection::AwaitFirstByte() {
+  if (!wire_.output().pending().empty()) LetOthersAnswer();
+  idle_since_ = Hub::Current()->now();
+  account_.NoteIdle();
+  // Entered only now, since a drain while others answer must not count as one while it waits.
+  state_.Enter(state_.phase() == Phase::kAnswered ? Phase::kIdle : Phase::kFresh);
+  // Draining, it comes here with a client that was promised an answer to one request more.
+  idle_timeout_->Restart(state_.draining() ? options_.request_grace : options_.idle_timeout);
+  const absl::StatusOr<size_t> got = wire_.FillIdle();
+  idle_timeout_->Cancel();
+  account_.NoteBusy();
+  return got.ok() && *got > 0;
 }
 
 bool Connection::AwaitHead() {
   using Result = RequestParser::Result;
   parser_.Reset();
-  Result result = Result::kNeedMore;
-  if (wire_.input().empty()) {
-    if (!wire_.output().pending().empty()) LetOthersAnswer();
-    idle_ = true;
-    idle_since_ = Hub::Current()->now();
-    ++stats_.idle;
-    // Draining, it comes here with a client that was promised an answer to one request more.
-    idle_timeout_->Restart(draining_ ? options_.request_grace : options_.idle_timeout);
-    const absl::StatusOr<size_t> got = wire_.FillIdle();
-    idle_timeout_->Cancel();
-    idle_ = false;
-    --stats_.idle;
-    if (!got.ok() || *got == 0) return false;
+  if (wire_.input().empty() && !AwaitFirstByte()) {
+    state_.Enter(Phase::kClosing);
+    return false;
   }
-  used_ = true;
-  began_ = Hub::Current()->now();
-  read_before_ = wire_.used_bytes();
-  sent_before_ = wire_.output().position();
-  result = parser_.Parse(wire_.input().unread());
+  state_.Enter(Phase::kHead);
+  account_.Open(Hub::Current()->now());
+  Result result = parser_.Parse(wire_.input().unread());
   if (result == Result::kNeedMore) result = AwaitRestOfHead();
-  if (result == Result::kDone) return true;
   if (result == Result::kRefused) Refuse(parser_.refusal(), nullptr);
-  return false;
+  return result == Result::kDone;
 }
 
 void Connection::LetOthersAnswer() {
@@ -230,17 +185,18 @@ RequestParser::Result Connection::AwaitRestOfHead() {
   }
   // Outside the scope, in which nothing more could be sent.
   if (late && result == Result::kNeedMore) {
-    ++stats_.head_timeouts;
+    account_.NoteLateHead();
     Refuse({408, "the request's head took too long"}, nullptr);
   } else if (result == Result::kNeedMore) {
     writer_.Start(/*head_request=*/false, /*version_minor=*/1);
-    NoteUnparsed(/*complete=*/false);
+    CloseUnparsed(RequestAccount::End::kCutShort);
+    state_.Enter(Phase::kClosing);
   }
   return result;
 }
 
 bool Connection::MayKeepAlive() const {
-  return parser_.framing().keep_alive() && (!draining_ || ServesOnWhileDraining()) &&
+  return parser_.framing().keep_alive() && (!state_.draining() || ServesOnWhileDraining()) &&
          served_ < options_.requests_per_connection_max && !body_.failed() &&
          !body_.continue_withheld() && body_.known_left() <= kDiscardBytesMax;
 }
@@ -252,27 +208,25 @@ bool Connection::ServesOnWhileDraining() const {
 }
 
 absl::StatusOr<Transport*> Connection::HandOver() {
-  if (draining_) return absl::UnavailableError("the server is draining");
+  if (state_.draining()) return absl::UnavailableError("the server is draining");
   if (!body_.ended()) return absl::FailedPreconditionError("the request's body is not read");
-  switched_.emplace(wire_);
-  --stats_.running;
-  ++stats_.switched;
-  return &*switched_;
+  state_.Move<Phase::kHandler, Phase::kSwitched>();
+  account_.NoteSwitch();
+  return &switched_.emplace(wire_);
 }
 
 void Connection::CancelOnDisconnect() {
-  if (reading_stopped_ || client_gone_) return;
-  watching_ = true;
+  if (wire_.reading_stopped() || !state_.BeginWatch()) return;
   Hub::Current()->descriptors().WatchHangup(wire_.stream().fd(), this);
 }
 
 void Connection::OnHangup() {
-  client_gone_ = true;
+  state_.NoteClientGone();
   fiber_->Cancel();
 }
 
-bool Connection::Serve() {
-  const RequestHead& head = parser_.head();
+// As Handle().
+[[gnu::always_inline]] inline bool Connection::Admit(const RequestHead& head) {
   if (head.method == "CONNECT") {
     Refuse({501, "this server is no proxy"}, &head);
     return false;
@@ -287,29 +241,47 @@ bool Connection::Serve() {
     Refuse({400, "malformed chunked body"}, &head);
     return false;
   }
-  ++stats_.requests;
-  ++stats_.running;
+  return true;
+}
+
+// Part of Serve() in all but name: a call would cost each request what it saves and restores.
+[[gnu::always_inline]] inline ConnectionState::Phase Connection::Handle(const RequestHead& head) {
+  wire_.input().Consume(parser_.head_bytes());
+  // The request's views are into the bytes that were consumed: they stand until it has ended.
+  wire_.Pin();
+  Request request = MakeRequest(head, &body_, this);
+  body_.Start(parser_.framing(), request.trailers);
+  writer_.Start(head.method == "HEAD", head.version_minor);
+  Response response(writer_);
+  const absl::Status result = RunHandler(request, response);
+  const bool answered = result.ok() || AnswerFailure(request, response, result);
+  // Before the account is closed: a hook may wait for the response to be sent, and then what
+  // became of that is known.
+  RunPostHooks(request, response);
+  using End = RequestAccount::End;
+  account_.Close(request, answered && writer_.complete() ? End::kWhole
+                          : state_.client_gone()         ? End::kLeft
+                                                         : End::kCutShort);
+  Phase next = answered ? Conclude() : Phase::kClosing;
+  // The fiber is cancelled: nothing more can be waited for.
+  if (next == Phase::kAnswered && state_.client_gone()) next = Phase::kClosing;
+  wire_.Unpin();
+  return next;
+}
+
+bool Connection::Serve() {
+  const RequestHead& head = parser_.head();
+  if (!Admit(head)) return false;
+  state_.Move<Phase::kHead, Phase::kHandler>();
+  account_.NoteHandler();
   ++served_;
-  if (draining_) ++served_while_draining_;
+  if (state_.draining()) ++served_while_draining_;
   // Earlier responses of the batch must not wait for a handler that parks.
-  bool alive = wire_.output().FlushSoon().ok();
-  if (alive) {
-    wire_.input().Consume(parser_.head_bytes());
-    wire_.Pin();
-    Request request = MakeRequest(head, &body_, this);
-    body_.Start(parser_.framing(), request.trailers);
-    writer_.Start(head.method == "HEAD", head.version_minor);
-    Response response(writer_);
-    const absl::Status result = RunHandler(request, response);
-    const bool answered = result.ok() || AnswerFailure(request, response, result);
-    RunPostHooks(request, response);
-    if (body_.failure_status() == 408) ++stats_.body_timeouts;
-    Note(request, {}, answered && writer_.complete());
-    alive = answered && Conclude() && !client_gone_;
-    wire_.Unpin();
-  }
-  --(switched_.has_value() ? stats_.switched : stats_.running);
-  return alive;
+  const bool sends = wire_.output().FlushSoon().ok();
+  const Phase next = sends ? Handle(head) : Phase::kClosing;
+  account_.NoteHandled();
+  state_.Enter(next);
+  return next == Phase::kAnswered;
 }
 
 absl::Status Connection::RunHandler(Request& request, Response& response) {
@@ -317,7 +289,7 @@ absl::Status Connection::RunHandler(Request& request, Response& response) {
     absl::Status handled = router_.Dispatch(request, response);
     return handled.ok() ? response.Finish() : handled;
   });
-  if (std::exchange(watching_, false)) {
+  if (state_.EndWatch()) {
     Hub::Current()->descriptors().WatchHangup(wire_.stream().fd(), nullptr);
   }
   return result;
@@ -335,116 +307,73 @@ void Connection::RunPostHooks(const Request& request, Response& response) {
       hook(outcome);
       return absl::OkStatus();
     });
-    if (!ran.ok() && options_.on_failure) options_.on_failure(request, ran);
+    if (!ran.ok()) account_.NoteHookFailure(request, ran);
   }
 }
 
 bool Connection::AnswerFailure(const Request& request, const Response& response,
                                const absl::Status& failure) {
   // As it asked for: no failure of the handler's.
-  if (client_gone_ && absl::IsCancelled(failure)) {
+  if (state_.client_gone() && absl::IsCancelled(failure)) {
     if (writer_.begun()) Abort();
     return false;
   }
   // Nor is what a client did that left amid its body.
-  if (!body_.failed() || body_.failure_status() != 0) {
-    ++stats_.handler_failures;
-    if (options_.on_failure) options_.on_failure(request, failure);
-  }
+  if (!body_.failed() || body_.failure_status() != 0) account_.NoteFailure(request, failure);
   if (writer_.complete()) return true;
   if (writer_.begun()) {
     Abort();
     return false;
   }
-  int status = body_.failure_status();
-  if (status == 0) {
-    // The client is gone: whatever the handler made of that, nobody hears it.
-    if (body_.failed()) return false;
-    status = failure.ok() ? 500 : StatusToHttp(failure.code());
-  }
-  // What failed inside is for the log; what the client did wrong, for the client.
-  const bool tell = status < 500 && !failure.message().empty();
-  std::string text(tell ? std::string(failure.message()) : std::string(ReasonPhrase(status)));
-  text += "\r\n";
+  // The client is gone: whatever the handler made of that, nobody hears it.
+  if (body_.failed() && body_.failure_status() == 0) return false;
+  const FailureAnswer answer = AnswerOf(failure, body_.failure_status());
   const Fields always = response.always();
   std::vector<std::pair<std::string, std::string>> fields(always.begin(), always.end());
-  if (const auto delay = RetryDelayOf(failure); delay && (status == 429 || status == 503)) {
-    fields.emplace_back("Retry-After", RetryAfter(*delay));
-  }
-  return writer_.Send(status, fields, "text/plain", text).ok();
+  if (!answer.retry_after.empty()) fields.emplace_back("Retry-After", answer.retry_after);
+  return writer_.Send(answer.status, fields, "text/plain", answer.text).ok();
 }
 
-bool Connection::Conclude() {
+ConnectionState::Phase Connection::Conclude() {
   if (!writer_.complete()) {
     Abort();
-    return false;
+    return Phase::kClosing;
   }
   if (writer_.keeps_alive()) {
-    if (body_.ended() || body_.Discard(kDiscardBytesMax)) return true;
-    staged_close_ = true;
-    return false;
+    const bool clear = body_.ended() || body_.Discard(kDiscardBytesMax);
+    return clear ? Phase::kAnswered : Phase::kLingering;
   }
-  staged_close_ = MayHaveMore();
-  return false;
+  return MayHaveMore() ? Phase::kLingering : Phase::kClosing;
 }
 
 bool Connection::MayHaveMore() const {
   return parser_.framing().keep_alive() || !body_.ended() || !wire_.input().empty() ||
-         switched_.has_value();
+         state_.phase() == Phase::kSwitched;
 }
 
+// Whoever is refused learns why (invariant 11), so far as its bytes let us find an answer's form.
 void Connection::Refuse(const Refusal& refusal, const RequestHead* head) {
-  ++stats_.refused;
+  account_.NoteRefusal();
   const std::string_view line = RequestLineOf(wire_.input().unread());
   writer_.Start(/*head_request=*/line.starts_with("HEAD "), /*version_minor=*/1);
   const std::pair<std::string, std::string> close[] = {{"Connection", "close"}};
   std::string body(ReasonPhrase(refusal.status));
   body.append(": ").append(refusal.reason).append("\r\n");
   const bool sent = writer_.Send(refusal.status, close, "text/plain", body).ok();
+  using End = RequestAccount::End;
+  const End end = sent ? End::kWhole : End::kCutShort;
   if (head == nullptr) {
-    NoteUnparsed(sent);
+    CloseUnparsed(end);
   } else {
-    Note(MakeRequest(*head, nullptr, nullptr), {}, sent);
+    account_.Close(MakeRequest(*head, nullptr, nullptr), end);
   }
-  staged_close_ = sent;
+  state_.Enter(sent ? Phase::kLingering : Phase::kClosing);
 }
 
-void Connection::Note(const Request& request, std::string_view refused_line, bool complete) {
-  const int64_t wall = Hub::Current()->ReadClock() - began_;
-  if (!switched_.has_value()) stats_.CountDuration(wall);
-  if (!complete && (client_gone_ || request.body == nullptr || !wire_.output().failure().ok() ||
-                    (body_.failed() && body_.failure_status() == 0))) {
-    ++stats_.clients_gone;
-  }
-  stats_.CountMethod(request.method);
-  if (options_.access_log == nullptr) return;
-  // What a refused request had sent was never used.
-  const uint64_t read = refused_line.empty() ? wire_.used_bytes() : wire_.read_bytes();
-  options_.access_log->Note({.request = request,
-                             .refused_line = refused_line,
-                             .status = writer_.status(),
-                             .complete = complete,
-                             .body_bytes = writer_.body_bytes(),
-                             .request_bytes = read - read_before_,
-                             .response_bytes = wire_.output().position() - sent_before_,
-                             .wall = absl::Nanoseconds(wall)});
-}
-
-// The parser's views may be of another request, so the line is looked for anew. Some clients end a
-// body with a line end too many and leave: that is no request.
-void Connection::NoteUnparsed(bool complete) {
+void Connection::CloseUnparsed(RequestAccount::End end) {
   const std::string_view line = RequestLineOf(wire_.input().unread());
-  if (line.empty() && writer_.status() == 0) return;
-  const std::string_view method = line.substr(0, line.find(' '));
-  RequestHead head{.method = method};
-  if (method.size() < line.size()) {
-    const std::string_view rest = line.substr(method.size() + 1);
-    head.target = rest.substr(0, rest.find(' '));
-    const size_t query = head.target.find('?');
-    head.path = head.target.substr(0, query);
-    if (query != std::string_view::npos) head.query = head.target.substr(query + 1);
-  }
-  Note(MakeRequest(head, nullptr, nullptr), line.empty() ? "-" : line, complete);
+  const RequestHead head = HeadOf(line);
+  account_.CloseUnparsed(MakeRequest(head, nullptr, nullptr), line, end);
 }
 
 void Connection::Linger() {

@@ -5,8 +5,8 @@
 #ifndef GROVE_SERVER_HTTP_SERVING_CONNECTION_H_
 #define GROVE_SERVER_HTTP_SERVING_CONNECTION_H_
 
+#include <cstdint>
 #include <optional>
-#include <string>
 
 #include "runtime/hub/clock.h"
 #include "runtime/hub/descriptor_table.h"
@@ -18,10 +18,14 @@
 #include "server/http/handler/router.h"
 #include "server/http/message/parser.h"
 #include "server/http/serving/body_reader.h"
+#include "server/http/serving/connection_state.h"
 #include "server/http/serving/ingress.h"
 #include "server/http/serving/options.h"
+#include "server/http/serving/peer.h"
+#include "server/http/serving/request_account.h"
 #include "server/http/serving/response_writer.h"
 #include "server/http/serving/standing_fields.h"
+#include "server/http/serving/stats.h"
 #include "server/http/serving/switched_transport.h"
 #include "server/http/serving/wire.h"
 
@@ -41,8 +45,7 @@ inline constexpr uint64_t kLingerBytesMax = 8 << 20;
 // Of one batch, answered after Drain(): more than fit the read buffer, fewer than for ever.
 inline constexpr int kDrainRequestsMax = 256;
 
-class Connection final : private ResponseWriter::KeepAlive,
-                         private ResponseWriter::TakeOver,
+class Connection final : private ResponseWriter::Owner,
                          private Exchange,
                          private DescriptorTable::HangupWatch {
  public:
@@ -59,6 +62,8 @@ class Connection final : private ResponseWriter::KeepAlive,
   void Drain();
 
  private:
+  using Phase = ConnectionState::Phase;
+
   // Ends the wait for a first request.
   struct LastCall : Timer {
     explicit LastCall(Connection& connection) : Timer(&Fire), connection(connection) {}
@@ -68,12 +73,10 @@ class Connection final : private ResponseWriter::KeepAlive,
 
   // What comes before HTTP: a PROXY header, TLS. False if it failed.
   bool Begin(const Ingress& ingress);
-  absl::Status TakeProxyHeader();
-  absl::Status StartTls(const TlsServerContext& context);
-  // Ends the wait for a request, but leaves what the kernel holds already to be served.
-  void StopWaiting();
   // Waits for a request's head; false if there is none to serve any more.
   bool AwaitHead();
+  // Waits for a request's first byte; false if none comes.
+  bool AwaitFirstByte();
   // Lets the requests that have come on other connections be answered before this one's answer is
   // sent: then answers leave one after the other, which costs the processor's caches less than a
   // send after each request. Not if that may take long: there are many, or the last turn was long.
@@ -82,29 +85,32 @@ class Connection final : private ResponseWriter::KeepAlive,
   RequestParser::Result AwaitRestOfHead();
   // Answers the request whose head was parsed; false if the connection ends with it.
   bool Serve();
+  // False if it was refused.
+  bool Admit(const RequestHead& head);
+  // Runs the handler and what belongs to its end; the phase that follows.
+  Phase Handle(const RequestHead& head);
   absl::Status RunHandler(Request& request, Response& response);
   void RunPostHooks(const Request& request, Response& response);
   // Answers for a handler that failed before it began. False if there is nobody to answer.
   bool AnswerFailure(const Request& request, const Response& response, const absl::Status& failure);
-  // After the handler: whether the next request may follow.
-  bool Conclude();
+  // After the handler: whether the next request may follow, or how the connection ends.
+  Phase Conclude();
   // Whether the client may be about to send, or has sent, what we don't want.
   bool MayHaveMore() const;
-  // `head`: of the request, if it was whole.
+  // `head`: of the request, if it was whole. Then the connection ends.
   void Refuse(const Refusal& refusal, const RequestHead* head);
+  // For one whose head was refused, came too slowly, or not to its end.
+  void CloseUnparsed(RequestAccount::End end);
   // The rest of a staged close, after our last byte.
   void Linger();
   // `body` and `exchange`: null for a refused one.
   Request MakeRequest(const RequestHead& head, BodySource* body, Exchange* exchange);
-  // Once for each request, at its end.
-  void Note(const Request& request, std::string_view refused_line, bool complete);
-  // The same for one whose head was refused, came too slowly, or not to its end.
-  void NoteUnparsed(bool complete);
   void Abort();
-  bool MayKeepAlive() const override;
   bool ServesOnWhileDraining() const;
-  absl::StatusOr<Transport*> HandOver() override;
+
+  bool MayKeepAlive() const override;
   void NoteContinue() override { body_.NoteContinue(); }
+  absl::StatusOr<Transport*> HandOver() override;
   void CancelOnDisconnect() override;
   void OnHangup() override;
 
@@ -112,32 +118,17 @@ class Connection final : private ResponseWriter::KeepAlive,
   const ServerOptions& options_;
   const Router& router_;
   ServerStats& stats_;
+  ConnectionState state_;
   Wire wire_;
   RequestParser parser_;
   BodyReader body_;
   ResponseWriter writer_;
-  const std::string peer_;
-  std::string proxied_;      // the client as a PROXY header tells it
-  std::string_view client_;  // within one of the two
-  std::unique_ptr<const TlsCertificate> client_certificate_;
-  std::optional<SwitchedTransport> switched_;
-  bool idle_ = false;
+  RequestAccount account_;
+  Peer peer_;
+  std::optional<SwitchedTransport> switched_;  // from kSwitched on
   MonotonicNanos idle_since_ = 0;
-  // Whether a request came.
-  bool used_ = false;
-  bool draining_ = false;
-  bool staged_close_ = false;
   uint64_t served_ = 0;
   int served_while_draining_ = 0;
-  // Of the request under way: when its first byte came, and where both directions stood.
-  MonotonicNanos began_ = 0;
-  uint64_t read_before_ = 0;
-  uint64_t sent_before_ = 0;
-  // StopWaiting() has ended our reading: a hang-up is our own.
-  bool reading_stopped_ = false;
-  // The request under way asked for its end when the client goes away; then, that it has.
-  bool watching_ = false;
-  bool client_gone_ = false;
   Fiber* fiber_ = nullptr;           // that runs Run()
   Timeout* idle_timeout_ = nullptr;  // of its wait for a request; around all that it does
   LastCall last_call_{*this};

@@ -1,8 +1,7 @@
-// ServerOptions and ServerStats: what bounds an HTTP server, and what it counts.
+// ServerOptions: what bounds an HTTP server, and whom it tells.
 #ifndef GROVE_SERVER_HTTP_SERVING_OPTIONS_H_
 #define GROVE_SERVER_HTTP_SERVING_OPTIONS_H_
 
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <string_view>
@@ -11,7 +10,6 @@
 #include "absl/time/time.h"
 #include "server/http/handler/access_log.h"
 #include "server/http/handler/handler.h"
-#include "server/http/serving/counting.h"
 
 namespace grove::http {
 
@@ -49,70 +47,6 @@ struct ServerOptions {
   // be empty; must not park.
   std::function<void(std::string_view peer, const absl::Status&)> on_failed_ingress;
 };
-
-// Counters but for `open`, `idle`, `running` and `switched`, which are levels. Hub thread only; who
-// publishes them reads them there.
-struct ServerStats {
-  uint64_t connections = 0;
-  uint64_t open = 0;
-  // Of the open ones, those that wait for a request's first byte.
-  uint64_t idle = 0;
-  uint64_t requests = 0;
-  uint64_t running = 0;
-  // Connections that speak another protocol now; their requests do not count as running.
-  uint64_t switched = 0;
-  // By status code, from 100 on.
-  std::array<uint64_t, 500> responses{};
-  // A bit for each of them that is not 0: few ever are.
-  std::array<uint64_t, 8> statuses_seen{};
-  // Requests refused before a handler saw them.
-  uint64_t refused = 0;
-  uint64_t handler_failures = 0;
-  uint64_t bytes_in = 0;
-  uint64_t bytes_out = 0;
-  uint64_t accept_failures = 0;
-  // Clients that took too long with a head (408), with a body (408), or to take a response.
-  uint64_t head_timeouts = 0;
-  uint64_t body_timeouts = 0;
-  uint64_t response_timeouts = 0;
-  // Requests whose client went away before the answer was whole.
-  uint64_t clients_gone = 0;
-  // By kCountedMethods.
-  std::array<uint64_t, kCountedMethods.size()> methods{};
-  // By kDurationBounds, and above; without WebSockets, whose length says nothing of the server.
-  std::array<uint64_t, kDurationBounds.size() + 1> durations{};
-  uint64_t duration_nanos = 0;
-  uint64_t tls_handshakes = 0;
-  // Begun, and not for want of a byte: connections that say nothing at all are no failures.
-  uint64_t tls_handshake_failures = 0;
-  uint64_t proxy_header_failures = 0;
-
-  void CountResponse(int status) {
-    if (status < 100 || status >= 600) return;
-    const size_t index = static_cast<size_t>(status) - 100;
-    ++responses[index];
-    statuses_seen[index / 64] |= uint64_t{1} << index % 64;
-  }
-  void CountMethod(std::string_view method);
-  void CountDuration(int64_t nanos);
-  uint64_t ResponsesWith(int status) const { return responses[status - 100]; }
-};
-
-inline void ServerStats::CountMethod(std::string_view method) {
-  size_t index = 0;
-  while (index + 1 < kCountedMethods.size() && kCountedMethods[index] != method) ++index;
-  ++methods[index];
-}
-
-inline void ServerStats::CountDuration(int64_t nanos) {
-  size_t bucket = 0;
-  while (bucket < kDurationBounds.size() &&
-         static_cast<double>(nanos) > kDurationBounds[bucket] * 1e9) {
-    ++bucket;
-  }
-  ++durations[bucket];
-  duration_nanos += static_cast<uint64_t>(nanos);
-}
 
 }  // namespace grove::http
 

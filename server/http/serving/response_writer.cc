@@ -85,7 +85,7 @@ void ResponseWriter::Decide(int status, const Said& said,
                             const std::optional<uint64_t>& body_bytes) {
   bodiless_ = head_request_ || HasNoBody(status) || IsEmpty(status);
   left_ = body_bytes.value_or(0);
-  keep_alive_ = !said.close && connection_.MayKeepAlive();
+  keep_alive_ = !said.close && owner_.MayKeepAlive();
   if (HasNoBody(status)) {
     delimiter_ = Delimiter::kNone;
   } else if (body_bytes.has_value()) {
@@ -183,7 +183,7 @@ absl::Status ResponseWriter::SendInterim(int status, Fields fields) {
     block.Commit(PutField(p, name, value));
   }
   block.Append("\r\n");
-  if (status == 100) connection_.NoteContinue();
+  if (status == 100) owner_.NoteContinue();
   return output_.FlushSoon();
 }
 
@@ -250,7 +250,7 @@ absl::StatusOr<Transport*> ResponseWriter::Switch(std::string_view protocol, Fie
   if (version_minor_ == 0) {
     return absl::FailedPreconditionError("HTTP/1.0 knows no switch of protocols");
   }
-  absl::StatusOr<Transport*> transport = take_over_.HandOver();
+  absl::StatusOr<Transport*> transport = owner_.HandOver();
   if (!transport.ok()) return transport;
   ByteBlock& block = output_.pending();
   block.Append(StatusLine(101));

@@ -15,39 +15,30 @@
 #include <string>
 
 #include "server/http/handler/handler.h"
-#include "server/http/serving/options.h"
 #include "server/http/serving/output.h"
 #include "server/http/serving/standing_fields.h"
+#include "server/http/serving/stats.h"
 
 namespace grove::http {
 
 class ResponseWriter final : public ResponseSink {
  public:
-  // Asked when a head is sent.
-  class KeepAlive {
+  // The connection, as far as a response concerns it. A seam: a test stands for it without a
+  // socket.
+  class Owner {
    public:
-    virtual ~KeepAlive() = default;
-    // Whether the connection can go on after this response.
+    virtual ~Owner() = default;
+    // Asked when a head is sent: whether the connection can go on after this response.
     virtual bool MayKeepAlive() const = 0;
     // The client has been told to send its body.
     virtual void NoteContinue() = 0;
-  };
-
-  // Asked when a response switches protocols: the connection's bytes, or why it can't be.
-  class TakeOver {
-   public:
-    virtual ~TakeOver() = default;
+    // A response switches protocols: the connection's bytes, or why it can't be.
     virtual absl::StatusOr<Transport*> HandOver() = 0;
   };
 
   // All must outlive it.
-  ResponseWriter(Output& output, StandingFields& standing, ServerStats& stats,
-                 KeepAlive& connection, TakeOver& take_over)
-      : output_(output),
-        standing_(standing),
-        stats_(stats),
-        connection_(connection),
-        take_over_(take_over) {}
+  ResponseWriter(Output& output, StandingFields& standing, ServerStats& stats, Owner& owner)
+      : output_(output), standing_(standing), stats_(stats), owner_(owner) {}
 
   // For the next request.
   void Start(bool head_request, int version_minor);
@@ -101,8 +92,7 @@ class ResponseWriter final : public ResponseSink {
   Output& output_;
   StandingFields& standing_;
   ServerStats& stats_;
-  KeepAlive& connection_;
-  TakeOver& take_over_;
+  Owner& owner_;
 
   bool head_request_ = false;
   int version_minor_ = 1;

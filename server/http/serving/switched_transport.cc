@@ -5,13 +5,13 @@
 namespace grove::http {
 
 absl::StatusOr<size_t> SwitchedTransport::Fill(size_t room) {
-  if (stopped_) return size_t{0};
+  if (wire_.reading_stopped()) return size_t{0};
   if (wire_.input().empty()) {
     // What a message needed is not kept for the pause after it.
     wire_.Trim();
   }
   absl::StatusOr<size_t> got = wire_.FillUnflushed(room);
-  if (stopped_) return size_t{0};
+  if (wire_.reading_stopped()) return size_t{0};
   return got;
 }
 
@@ -29,8 +29,8 @@ absl::Status SwitchedTransport::Write(std::string_view head, std::string_view bo
 }
 
 void SwitchedTransport::StopReading() {
-  // The kernel still yields what it has, and what a client goes on sending: hence the flag.
-  stopped_ = true;
+  // The kernel still yields what it has, and what a client goes on sending: hence Fill() asks
+  // first.
   wire_.StopReading();
 }
 

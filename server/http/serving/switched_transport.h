@@ -32,7 +32,6 @@ class SwitchedTransport final : public Transport {
 
  private:
   Wire& wire_;
-  bool stopped_ = false;
   absl::Status broken_;
   std::function<void()> on_drain_;
 };

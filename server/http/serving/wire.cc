@@ -69,6 +69,7 @@ absl::Status Wire::StartTls(const TlsServerContext& context) {
 }
 
 void Wire::StopReading() {
+  reading_stopped_ = true;
   // What TLS does not know of would look to it as if somebody had cut the connection.
   if (tls_.has_value()) return tls_->ShutdownRead();
   shutdown(handshake_fd_ >= 0 ? handshake_fd_ : socket_.fd(), SHUT_RD);

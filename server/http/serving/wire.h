@@ -18,6 +18,7 @@
 #include "server/http/serving/block_pool.h"
 #include "server/http/serving/options.h"
 #include "server/http/serving/output.h"
+#include "server/http/serving/stats.h"
 
 namespace grove::http {
 
@@ -73,7 +74,10 @@ class Wire {
   // Reading yields what the kernel holds already, then the end. From any fiber, also during
   // StartTls(). Never parks.
   void StopReading();
+  // So: a hang-up is our own.
+  bool reading_stopped() const { return reading_stopped_; }
   Output& output() { return output_; }
+  const Output& output() const { return output_; }
   InputBuffer& input() { return input_; }
   const InputBuffer& input() const { return input_; }
   // Of the stream, up to the first one that is not used yet.
@@ -107,6 +111,7 @@ class Wire {
   InputBuffer input_;
   InputBuffer pinned_;
   bool pinned_used_ = false;
+  bool reading_stopped_ = false;
   uint64_t read_bytes_ = 0;
 };
 

@@ -1,0 +1,89 @@
+// ServerStats: what an HTTP server counts, and by what: kDurationBounds and kCountedMethods.
+//
+// Hub thread only; who publishes the numbers reads them there.
+#ifndef GROVE_SERVER_HTTP_SERVING_STATS_H_
+#define GROVE_SERVER_HTTP_SERVING_STATS_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace grove::http {
+
+// How long requests took: upper bounds in seconds, those that Prometheus' clients start with and
+// one below, as an answer out of memory takes well under a millisecond.
+inline constexpr std::array<double, 13> kDurationBounds = {
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10};
+
+// Methods that are counted one by one; the last stands for all others.
+inline constexpr std::array<std::string_view, 8> kCountedMethods = {
+    "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "other"};
+
+// Counters but for `open`, `idle`, `running` and `switched`, which are levels. Hub thread only; who
+// publishes them reads them there.
+struct ServerStats {
+  uint64_t connections = 0;
+  uint64_t open = 0;
+  // Of the open ones, those that wait for a request's first byte.
+  uint64_t idle = 0;
+  uint64_t requests = 0;
+  uint64_t running = 0;
+  // Connections that speak another protocol now; their requests do not count as running.
+  uint64_t switched = 0;
+  // By status code, from 100 on.
+  std::array<uint64_t, 500> responses{};
+  // A bit for each of them that is not 0: few ever are.
+  std::array<uint64_t, 8> statuses_seen{};
+  // Requests refused before a handler saw them.
+  uint64_t refused = 0;
+  uint64_t handler_failures = 0;
+  uint64_t bytes_in = 0;
+  uint64_t bytes_out = 0;
+  uint64_t accept_failures = 0;
+  // Clients that took too long with a head (408), with a body (408), or to take a response.
+  uint64_t head_timeouts = 0;
+  uint64_t body_timeouts = 0;
+  uint64_t response_timeouts = 0;
+  // Requests whose client went away before the answer was whole.
+  uint64_t clients_gone = 0;
+  // By kCountedMethods.
+  std::array<uint64_t, kCountedMethods.size()> methods{};
+  // By kDurationBounds, and above; without WebSockets, whose length says nothing of the server.
+  std::array<uint64_t, kDurationBounds.size() + 1> durations{};
+  uint64_t duration_nanos = 0;
+  uint64_t tls_handshakes = 0;
+  // Begun, and not for want of a byte: connections that say nothing at all are no failures.
+  uint64_t tls_handshake_failures = 0;
+  uint64_t proxy_header_failures = 0;
+
+  void CountResponse(int status) {
+    if (status < 100 || status >= 600) return;
+    const size_t index = static_cast<size_t>(status) - 100;
+    ++responses[index];
+    statuses_seen[index / 64] |= uint64_t{1} << index % 64;
+  }
+  void CountMethod(std::string_view method);
+  void CountDuration(int64_t nanos);
+  uint64_t ResponsesWith(int status) const { return responses[status - 100]; }
+};
+
+inline void ServerStats::CountMethod(std::string_view method) {
+  size_t index = 0;
+  while (index + 1 < kCountedMethods.size() && kCountedMethods[index] != method) ++index;
+  ++methods[index];
+}
+
+inline void ServerStats::CountDuration(int64_t nanos) {
+  size_t bucket = 0;
+  while (bucket < kDurationBounds.size() &&
+         static_cast<double>(nanos) > kDurationBounds[bucket] * 1e9) {
+    ++bucket;
+  }
+  ++durations[bucket];
+  duration_nanos += static_cast<uint64_t>(nanos);
+}
+
+}  // namespace grove::http
+
+#endif  // GROVE_SERVER_HTTP_SERVING_STATS_H_

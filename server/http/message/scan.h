@@ -72,18 +72,34 @@ inline bool IsToken(std::string_view text) {
          SkipToken(text.data(), text.data() + text.size()) == text.data() + text.size();
 }
 
+#if defined(__SSE2__)
+namespace scan_internal {
+// A bit for each byte that no field value may hold.
+inline int NoValueChars(__m128i bytes) {
+  const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
+  const __m128i tab = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\t'));
+  const __m128i del = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f));
+  return _mm_movemask_epi8(_mm_or_si128(_mm_andnot_si128(tab, control), del));
+}
+}  // namespace scan_internal
+#endif
+
 // The first byte that no field value may hold: a control character other than HTAB.
 inline const char* SkipValue(const char* p, const char* end) {
 #if defined(__SSE2__)
-  const __m128i last_control = _mm_set1_epi8(0x1f);
-  const __m128i tab = _mm_set1_epi8('\t');
-  const __m128i del = _mm_set1_epi8(0x7f);
   for (; end - p >= 16; p += 16) {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, last_control), bytes);
-    const __m128i bad = _mm_or_si128(_mm_andnot_si128(_mm_cmpeq_epi8(bytes, tab), control),
-                                     _mm_cmpeq_epi8(bytes, del));
-    if (const int mask = _mm_movemask_epi8(bad); mask != 0) return p + __builtin_ctz(mask);
+    if (const int mask = scan_internal::NoValueChars(bytes); mask != 0) {
+      return p + __builtin_ctz(mask);
+    }
+  }
+  // Most values are shorter than that.
+  if (end - p >= 8) {
+    const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
+    if (const int mask = scan_internal::NoValueChars(bytes) & 0xff; mask != 0) {
+      return p + __builtin_ctz(mask);
+    }
+    p += 8;
   }
 #endif
   while (p != end && IsValueChar(*p)) ++p;

@@ -265,8 +265,7 @@ absl::Status Output::FlushSoon() {
 void Output::Settle() {
   if (!flusher_) return;
   if (writing_) flusher_.Cancel();
-  // Not Join(): it returns at once on a fiber that is being cancelled itself.
-  while (!flusher_.ended()) Yield();
+  flusher_.AwaitEnd();
   flusher_ = FiberHandle();
 }
 

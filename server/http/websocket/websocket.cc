@@ -1,6 +1,19 @@
 // Three fibers may be at work: the connection's own reads, the function's receives and sends, and a
 // closer, if there is one, sends a close frame for somebody who must not park. Whoever sends holds
 // `sending_`; after a close frame nothing more is sent, and the timer bounds what is still read.
+//
+// They meet in SessionState (how far the closing is, what the function does) and in the queue, and
+// wake each other by three events: `arrived_` for the function, `taken_` for the reader that waits
+// for room, `settled_` for the reader that waits with its close frame until the function has
+// answered what came before it. Each is set where its condition may have become true, and looked at
+// anew by who wakes.
+//
+// Two orders matter. A close frame counts as sent before it is written: whoever holds a message
+// must not send it behind one that is on its way. And why the session failed stands before our
+// close frame, as the function is woken by that and must hear the reason.
+//
+// Neither the function's fiber nor the closer outlives Serve(): they use what lies on the stack of
+// the connection's fiber, so they are waited for however that is interrupted.
 #include "server/http/websocket/websocket.h"
 
 #include <algorithm>
@@ -15,6 +28,7 @@
 
 namespace grove::http {
 
+using websocket::FunctionPhase;
 using websocket::kCloseGoingAway;
 using websocket::kCloseInternalError;
 using websocket::kCloseNormal;
@@ -59,10 +73,10 @@ WebSocket::~WebSocket() {
 }
 
 absl::StatusOr<std::optional<Message>> WebSocket::Receive() {
-  busy_ = false;
+  state_.Enter(FunctionPhase::kReady);
   while (queue_.empty()) {
     settled_.Set();
-    if (ended_ || close_sent_) {
+    if (closing()) {
       if (!end_status_.ok()) return end_status_;
       return std::optional<Message>();
     }
@@ -72,7 +86,7 @@ absl::StatusOr<std::optional<Message>> WebSocket::Receive() {
   std::optional<Message> message(std::move(queue_.front()));
   queue_.pop_front();
   queued_bytes_ -= message->payload.size();
-  busy_ = true;
+  state_.Enter(FunctionPhase::kBusy);
   taken_.Set();
   return message;
 }
@@ -147,12 +161,14 @@ absl::Status WebSocket::Close(uint16_t code, std::string_view reason) {
 }
 
 absl::Status WebSocket::SendClose(uint16_t code, std::string_view reason) {
-  if (close_sent_) return absl::OkStatus();
+  if (state_.close_sent()) return absl::OkStatus();
   MutexLock lock(sending_);
   if (!lock.ok()) return lock.status();
-  if (std::exchange(close_sent_, true)) return absl::OkStatus();
+  if (state_.close_sent()) return absl::OkStatus();
+  state_.SendClose();
   Hub& hub = *Hub::Current();
-  if (!ended_) hub.timers().Arm(close_timer_, DeadlineAfter(hub.now(), options_.close_timeout));
+  if (!state_.read_ended())
+    hub.timers().Arm(close_timer_, DeadlineAfter(hub.now(), options_.close_timeout));
   taken_.Set();
   arrived_.Set();
   settled_.Set();
@@ -175,13 +191,13 @@ void WebSocket::CloseSoon(uint16_t code) {
 }
 
 WebSocket::FunctionEnd::~FunctionEnd() {
-  socket.function_ended_ = true;
+  socket.state_.Enter(FunctionPhase::kEnded);
   socket.settled_.Set();
   socket.CloseSoon(status.ok() ? kCloseNormal : kCloseInternalError);
 }
 
 void WebSocket::End(absl::Status status) {
-  ended_ = true;
+  state_.EndRead();
   end_status_ = std::move(status);
   Hub::Current()->timers().Cancel(close_timer_);
   arrived_.Set();
@@ -190,24 +206,30 @@ void WebSocket::End(absl::Status status) {
 bool WebSocket::TakeMessage() {
   Message message = reader_.TakeMessage();
   // After our close frame the client's messages are not for anybody.
-  while (!close_sent_ && (queue_.size() >= options_.queued_messages_max ||
-                          queued_bytes_ >= options_.queued_bytes_max)) {
+  while (!state_.close_sent() && (queue_.size() >= options_.queued_messages_max ||
+                                  queued_bytes_ >= options_.queued_bytes_max)) {
     taken_.Reset();
     if (absl::Status taken = taken_.Wait(); !taken.ok()) {
       End(taken);
       return false;
     }
   }
-  if (close_sent_) return true;
+  if (state_.close_sent()) return true;
   queued_bytes_ += message.payload.size();
   queue_.push_back(std::move(message));
   arrived_.Set();
   return true;
 }
 
+// The function has answered all that was received, or will answer no more.
+bool WebSocket::IsSettled() const {
+  if (state_.function() == FunctionPhase::kEnded || state_.close_sent()) return true;
+  return state_.function() == FunctionPhase::kReady && queue_.empty();
+}
+
 void WebSocket::AwaitAnswers() {
   Timeout timeout(kAnswerGrace);
-  while (!function_ended_ && !close_sent_ && (busy_ || !queue_.empty())) {
+  while (!IsSettled()) {
     settled_.Reset();
     if (!settled_.Wait().ok()) return;
   }
@@ -249,14 +271,17 @@ bool WebSocket::TakeInput() {
   }
 }
 
+absl::Duration WebSocket::SilenceMax() const {
+  if (state_.close_sent()) return absl::InfiniteDuration();  // close_timer_ bounds it
+  return ping_unanswered_ ? options_.pong_timeout : options_.ping_interval;
+}
+
 bool WebSocket::AwaitMore() {
   const size_t room = std::clamp<uint64_t>(reader_.payload_left(), kReadBytesMin, kReadBytesMax);
   absl::StatusOr<size_t> got;
   bool silent = false;
   {
-    Timeout timeout(close_sent_        ? absl::InfiniteDuration()
-                    : ping_unanswered_ ? options_.pong_timeout
-                                       : options_.ping_interval);
+    Timeout timeout(SilenceMax());
     got = transport_.Fill(room);
     silent = timeout.fired() && !got.ok();
   }
@@ -264,7 +289,7 @@ bool WebSocket::AwaitMore() {
     ping_unanswered_ = false;
     return true;
   }
-  if (silent && close_sent_) return true;
+  if (silent && state_.close_sent()) return true;
   if (silent && !std::exchange(ping_unanswered_, true)) {
     SendControl(Opcode::kPing, {}).IgnoreError();
     return true;
@@ -276,8 +301,8 @@ bool WebSocket::AwaitMore() {
     End(got.status());
   } else {
     // Also where close_timeout ended the wait: then it was we who left.
-    End(close_sent_ ? absl::OkStatus()
-                    : absl::UnavailableError("the client left without a close frame"));
+    End(state_.close_sent() ? absl::OkStatus()
+                            : absl::UnavailableError("the client left without a close frame"));
   }
   return false;
 }
@@ -289,12 +314,11 @@ void WebSocket::Read() {
 
 // The function's fiber uses this one's memory: whatever happens to this fiber, it is waited for.
 void WebSocket::AwaitFunction(FiberHandle& function) {
-  while (!function.ended()) {
-    function.Join().IgnoreError();
-    if (function.ended()) break;
-    function.Cancel();
-    Yield();
-  }
+  function.Join().IgnoreError();
+  if (function.ended()) return;
+  // This fiber was interrupted: so is the function.
+  function.Cancel();
+  function.AwaitEnd();
 }
 
 absl::Status WebSocket::Serve(const std::function<absl::Status()>& function) {
@@ -312,12 +336,7 @@ absl::Status WebSocket::Serve(const std::function<absl::Status()>& function) {
   Read();
   AwaitFunction(*spawned);
   transport_.set_on_drain(nullptr);
-  if (closer_) {
-    while (!closer_.ended()) {
-      closer_.Join().IgnoreError();
-      if (!closer_.ended()) Yield();
-    }
-  }
+  if (closer_) closer_.AwaitEnd();
   Hub::Current()->timers().Cancel(close_timer_);
   absl::Status result = spawned->Join();
   // How the connection ended is no failure of the function that passes it on.

@@ -29,6 +29,7 @@
 #include "server/http/websocket/deflate_codec.h"
 #include "server/http/websocket/handshake.h"
 #include "server/http/websocket/message_reader.h"
+#include "server/http/websocket/session_state.h"
 
 namespace grove::http {
 
@@ -89,7 +90,7 @@ class WebSocket {
   // **Parks** as Send().
   absl::Status Close(uint16_t code = websocket::kCloseNormal, std::string_view reason = {});
 
-  bool closing() const { return close_sent_ || ended_; }
+  bool closing() const { return state_.closing(); }
   // What the client's close frame said; kCloseAbnormal if there was none (yet).
   const websocket::CloseStatus& peer_close() const { return peer_close_; }
   const std::string& subprotocol() const { return handshake_.subprotocol; }
@@ -122,8 +123,11 @@ class WebSocket {
   // Lets the function answer what came before the end; bounded.
   void AwaitAnswers();
   bool AwaitMore();
+  // How long the client may be silent now.
+  absl::Duration SilenceMax() const;
   void End(absl::Status status);
   void AwaitFunction(FiberHandle& function);
+  bool IsSettled() const;
   absl::Status SendControl(websocket::Opcode opcode, std::string_view payload);
   absl::Status SendClose(uint16_t code, std::string_view reason);
   // From where one must not park: a fiber of its own closes.
@@ -138,22 +142,21 @@ class WebSocket {
   websocket::MessageReader reader_;
   std::optional<websocket::Deflater> deflater_;
 
+  websocket::SessionState state_;
+
   // Received.
   std::deque<Message> queue_;
   size_t queued_bytes_ = 0;
-  Event arrived_;      // or ended
-  Event taken_;        // or closing
-  Event settled_;      // the function has dealt with all that was received, or ended
-  bool busy_ = false;  // with a message that it took
-  bool function_ended_ = false;
+  Event arrived_;  // or ended
+  Event taken_;    // or closing
+  Event settled_;  // the function has dealt with all that was received, or ended
+  // Beside the phases: in each that reads, the client may owe a sign of life.
   bool ping_unanswered_ = false;
-  bool ended_ = false;  // nothing more is read
   absl::Status end_status_;
   websocket::CloseStatus peer_close_{websocket::kCloseAbnormal, {}};
 
   // Held while a frame is sent.
   Mutex sending_;
-  bool close_sent_ = false;
   CloseTimer close_timer_{*this};
   FiberHandle closer_;
 };

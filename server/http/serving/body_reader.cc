@@ -75,6 +75,8 @@ absl::StatusOr<size_t> BodyReader::Fill(std::span<char> direct) {
   Hub& hub = *Hub::Current();
   const MonotonicNanos began = hub.now();
   Timeout timeout(options_.io_timeout - waited_);
+  // What was answered so far, "100 Continue" too: the client may wait for it before it sends more.
+  if (absl::Status flushed = wire_.Flush(); !flushed.ok()) return FailRead(flushed);
   absl::StatusOr<size_t> got = direct.empty() ? wire_.Fill() : wire_.ReadDirect(direct);
   if (!got.ok()) return FailRead(got.status());
   if (*got == 0) return Fail(0, absl::UnavailableError("the client left amid the body"));

@@ -90,7 +90,7 @@ void Connection::Run() {
     state_.Move<Phase::kLingering, Phase::kClosing>();
   }
   Hub::Current()->timers().Cancel(last_call_);
-  if (absl::IsDeadlineExceeded(wire_.output().Flush())) ++stats_.response_timeouts;
+  if (absl::IsDeadlineExceeded(wire_.Flush())) ++stats_.response_timeouts;
   wire_.output().Settle();
   wire_.stream().Close();
 }
@@ -143,10 +143,15 @@ void Connection::LastCall::Fire(Timer& timer) {
   state_.Enter(state_.phase() == Phase::kAnswered ? Phase::kIdle : Phase::kFresh);
   // Draining, it comes here with a client that was promised an answer to one request more.
   idle_timeout_->Restart(state_.draining() ? options_.request_grace : options_.idle_timeout);
-  const absl::StatusOr<size_t> got = wire_.FillIdle();
+  bool came = false;
+  // The batch ends here: its answers leave together.
+  if (wire_.Flush().ok()) {
+    const absl::StatusOr<size_t> got = wire_.FillIdle();
+    came = got.ok() && *got > 0;
+  }
   idle_timeout_->Cancel();
   account_.NoteBusy();
-  return got.ok() && *got > 0;
+  return came;
 }
 
 bool Connection::AwaitHead() {
@@ -176,10 +181,11 @@ RequestParser::Result Connection::AwaitRestOfHead() {
   bool late = false;
   {
     Timeout timeout(options_.header_timeout);
-    while (result == Result::kNeedMore) {
+    bool open = wire_.Flush().ok();
+    while (open && result == Result::kNeedMore) {
       const absl::StatusOr<size_t> got = wire_.Fill();
-      if (!got.ok() || *got == 0) break;
-      result = parser_.Parse(wire_.input().unread());
+      open = got.ok() && *got > 0;
+      if (open) result = parser_.Parse(wire_.input().unread());
     }
     late = timeout.fired();
   }
@@ -298,7 +304,7 @@ absl::Status Connection::RunHandler(Request& request, Response& response) {
 void Connection::RunPostHooks(const Request& request, Response& response) {
   const std::vector<PostHook> hooks = response.TakePostHooks();
   if (hooks.empty()) return;
-  const bool sent = wire_.output().Flush().ok();
+  const bool sent = wire_.Flush().ok();
   const ResponseOutcome outcome{.status = writer_.status(),
                                 .body_bytes = writer_.body_bytes(),
                                 .complete = sent && writer_.complete()};
@@ -377,7 +383,7 @@ void Connection::CloseUnparsed(RequestAccount::End end) {
 }
 
 void Connection::Linger() {
-  if (!wire_.output().Flush().ok() || !wire_.stream().ShutdownWrite().ok()) return;
+  if (!wire_.Flush().ok() || !wire_.stream().ShutdownWrite().ok()) return;
   wire_.input().Consume(wire_.input().unread().size());
   wire_.Trim();
   Timeout timeout(options_.linger_timeout);
@@ -391,7 +397,7 @@ void Connection::Linger() {
 }
 
 void Connection::Abort() {
-  if (!wire_.output().Flush().ok()) return;
+  if (!wire_.Flush().ok()) return;
   if (!writer_.close_delimited()) return;
   // Only a reset tells such a client that the body is cut short.
   wire_.stream().Abort();

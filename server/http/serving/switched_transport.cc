@@ -10,7 +10,7 @@ absl::StatusOr<size_t> SwitchedTransport::Fill(size_t room) {
     // What a message needed is not kept for the pause after it.
     wire_.Trim();
   }
-  absl::StatusOr<size_t> got = wire_.FillUnflushed(room);
+  absl::StatusOr<size_t> got = wire_.Fill(room);
   if (wire_.reading_stopped()) return size_t{0};
   return got;
 }

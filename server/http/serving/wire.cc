@@ -1,3 +1,7 @@
+// Memory follows the bytes. A connection that waits for a request holds no buffer: FillIdle() takes
+// one only when the kernel has something. While a handler runs, the request's views point into the
+// bytes that were used up, so these are pinned: what is read then goes to another buffer, and the
+// bytes not used yet follow into it.
 #include "server/http/serving/wire.h"
 
 #include <sys/socket.h>
@@ -6,13 +10,6 @@
 #include <cstring>
 
 namespace grove::http {
-namespace {
-
-// A read is worth a system call from this much room on.
-constexpr size_t kRoomBytesMin = 1024;
-
-}  // namespace
-
 std::span<char> InputBuffer::Room(size_t bytes) {
   if (begin_ == end_) begin_ = end_ = 0;
   if (capacity_ - end_ < bytes) {
@@ -75,23 +72,17 @@ void Wire::StopReading() {
   shutdown(handshake_fd_ >= 0 ? handshake_fd_ : socket_.fd(), SHUT_RD);
 }
 
-absl::StatusOr<size_t> Wire::Fill() {
-  if (absl::Status flushed = output_.Flush(); !flushed.ok()) return flushed;
-  return FillUnflushed(kRoomBytesMin);
-}
-
 absl::StatusOr<size_t> Wire::FillIdle() {
-  if (absl::Status flushed = output_.Flush(); !flushed.ok()) return flushed;
   Trim();
   pinned_.Release();
-  return FillUnflushed(kRoomBytesMin);
+  return Fill();
 }
 
-absl::StatusOr<size_t> Wire::FillUnflushed(size_t room_bytes) {
+absl::StatusOr<size_t> Wire::Fill(size_t room_bytes) {
   if (pinned_used_) {
     // The bytes not used yet, if any, follow into the other buffer.
     const std::string_view unread = input_.unread();
-    std::span<char> room = pinned_.Room(std::max(unread.size(), kRoomBytesMin));
+    std::span<char> room = pinned_.Room(std::max(unread.size(), kFillRoomBytes));
     if (!unread.empty()) std::memcpy(room.data(), unread.data(), unread.size());
     pinned_.Filled(unread.size());
     input_.Consume(unread.size());
@@ -113,7 +104,6 @@ absl::StatusOr<size_t> Wire::FillUnflushed(size_t room_bytes) {
 }
 
 absl::StatusOr<size_t> Wire::ReadDirect(std::span<char> buffer) {
-  if (absl::Status flushed = output_.Flush(); !flushed.ok()) return flushed;
   absl::StatusOr<size_t> got = stream_->Read(buffer);
   if (!got.ok()) return got;
   stats_.bytes_in += *got;

@@ -1,6 +1,7 @@
 // Wire: both directions of a connection: its stream, what was read and not yet used, and Output.
 //
-// The stream is the socket itself, or TLS over it. Hub thread only.
+// The stream is the socket itself, or TLS over it. The directions do not act on each other: what is
+// gathered leaves when somebody says Flush(), not because somebody reads. Hub thread only.
 #ifndef GROVE_SERVER_HTTP_SERVING_WIRE_H_
 #define GROVE_SERVER_HTTP_SERVING_WIRE_H_
 
@@ -51,6 +52,9 @@ class InputBuffer {
   size_t end_ = 0;
 };
 
+// A read is worth a system call from this much room on.
+inline constexpr size_t kFillRoomBytes = 1024;
+
 class Wire {
  public:
   // All but `socket` must outlive it.
@@ -90,15 +94,17 @@ class Wire {
   // Gives memory back that holds no bytes.
   void Trim();
 
-  // Flushes, then reads more behind the unread bytes; 0 at the end of the stream. **Parks.**
-  absl::StatusOr<size_t> Fill();
+  // Sends what is gathered. Due before each wait for the client, which may itself wait for what we
+  // have to say; reading does not do it unasked. As Output::Flush(). **Parks.**
+  absl::Status Flush() { return output_.Flush(); }
+
+  // Each reads and leaves Output alone; 0 at the end of the stream. **Park.**
+  // More behind the unread bytes, with room for `room` at least.
+  absl::StatusOr<size_t> Fill(size_t room = kFillRoomBytes);
   // As Fill(), for a wait that may be long: without memory until there is something to read.
-  // Requires: input().empty(), not pinned. **Parks.**
+  // Requires: input().empty(), not pinned.
   absl::StatusOr<size_t> FillIdle();
-  // Reads more behind the unread bytes, with room for `room` at least, and leaves Output alone.
-  // **Parks.**
-  absl::StatusOr<size_t> FillUnflushed(size_t room);
-  // Flushes, then reads past the buffer. Requires: input().empty(). **Parks.**
+  // Past the buffer. Requires: input().empty().
   absl::StatusOr<size_t> ReadDirect(std::span<char> buffer);
 
  private:

@@ -6,6 +6,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "runtime/hub/hub.h"
+#include "runtime/hub/hub_fixture.h"
 #include "runtime/offload/offload.h"
 #include "server/application.h"
 #include "server/functions/fetch.h"
@@ -83,12 +84,11 @@ class Builtins : public ::testing::Test {
     fetch_ = *functions::FetchClient::Create(*functions::FetchPolicy::FromConfig(config));
     services_.emplace(WorkerServices{.worker = 0, .fetch = *fetch_, .offload = offload_});
     std::unique_ptr<Hub> hub = *Hub::Create({.stack_bytes = 256 * 1024});
-    ASSERT_TRUE(hub->Run([&] {
-                     server_.emplace();
-                     body();
-                     server_.reset();
-                   })
-                    .ok());
+    RunOn(*hub, [&] {
+      server_.emplace();
+      body();
+      server_.reset();
+    });
     EXPECT_EQ(hub->Stats().fibers_live, 0);
   }
   absl::StatusOr<Output> Call(absl::StatusOr<Output> (*function)(TaskContext&), std::string input) {

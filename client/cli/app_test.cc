@@ -21,7 +21,7 @@ namespace {
 // Runs grovectl against a server of its own.
 class App : public testing::Test {
  protected:
-  int Run(std::vector<std::string> line, const std::string& input = "") {
+  [[nodiscard]] int Run(std::vector<std::string> line, const std::string& input = "") {
     int ends[2];
     EXPECT_EQ(pipe(ends), 0);
     EXPECT_EQ(write(ends[1], input.data(), input.size()), static_cast<ssize_t>(input.size()));
@@ -112,8 +112,8 @@ TEST_F(App, SpawnCountSummarizes) {
 }
 
 TEST_F(App, TasksFilterByState) {
-  Run({"spawn", "echo"});
-  Run({"spawn", "stuck"});
+  EXPECT_EQ(Run({"spawn", "echo"}), 0);
+  EXPECT_EQ(Run({"spawn", "stuck"}), 0);
   EXPECT_EQ(Run({"tasks", "--state", "queued,RUNNING", "-o", "json"}), 0);
   ASSERT_EQ(Json()["tasks"].size(), 1);
   EXPECT_EQ(Json()["tasks"][0]["state"], "RUNNING");
@@ -122,8 +122,8 @@ TEST_F(App, TasksFilterByState) {
 }
 
 TEST_F(App, WaitSucceedsOnlyIfAllTasksDid) {
-  Run({"spawn", "echo"});
-  Run({"spawn", "fail"});
+  EXPECT_EQ(Run({"spawn", "echo"}), 0);
+  EXPECT_EQ(Run({"spawn", "fail"}), 0);
   EXPECT_EQ(Run({"wait", "T1"}), 0);
   EXPECT_EQ(Run({"wait", "T1", "T2", "-o", "json"}), 1);
   EXPECT_EQ(Json()["tasks"].size(), 2);
@@ -131,8 +131,8 @@ TEST_F(App, WaitSucceedsOnlyIfAllTasksDid) {
 }
 
 TEST_F(App, CancelFailsForATaskThatHadEnded) {
-  Run({"spawn", "echo"});
-  Run({"spawn", "stuck"});
+  EXPECT_EQ(Run({"spawn", "echo"}), 0);
+  EXPECT_EQ(Run({"spawn", "stuck"}), 0);
   EXPECT_EQ(Run({"cancel", "T2", "--reason", "enough", "-o", "json"}), 0);
   EXPECT_EQ(Json()["error"]["message"], "enough");
   EXPECT_EQ(Run({"cancel", "T1"}), 1);

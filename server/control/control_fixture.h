@@ -17,6 +17,7 @@
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "gtest/gtest.h"
+#include "runtime/hub/hub_fixture.h"
 #include "runtime/sync/event.h"
 #include "server/control/control.h"
 #include "server/control/fake_worker.h"
@@ -81,16 +82,15 @@ class ControlFixture : public testing::Test {
     control_ = *std::move(control);
     absl::Notification started;
     thread_ = std::thread([this, &started] {
-      hub_->Run([this, &started]() -> absl::Status {
-            start_status_ = control_->Start();
-            started.Notify();
-            if (!start_status_.ok()) return start_status_;
-            stop_.Wait().IgnoreError();
-            control_->Drain();
-            drained_.Notify();
-            return control_->Stop();
-          })
-          .IgnoreError();
+      RunOn(*hub_, [this, &started]() -> absl::Status {
+        start_status_ = control_->Start();
+        started.Notify();
+        if (!start_status_.ok()) return start_status_;
+        stop_.Wait().IgnoreError();
+        control_->Drain();
+        drained_.Notify();
+        return control_->Stop();
+      });
     });
     started.WaitForNotification();
     ASSERT_TRUE(start_status_.ok()) << start_status_;

@@ -12,6 +12,7 @@
 #include "grove/v1/queue_service.grpc.pb.h"
 #include "grove/v1/task_service.grpc.pb.h"
 #include "grove/v1/worker_service.grpc.pb.h"
+#include "runtime/hub/hub_fixture.h"
 #include "server/control/control_fixture.h"
 
 namespace grove::control {
@@ -415,7 +416,7 @@ TEST_F(ControlTest, APortInUseIsAnErrorThatNamesIt) {
   auto hub = *Hub::Create();
   auto second = Control::Create(*hub, config, scoreboard_, *store);
   ASSERT_TRUE(second.ok()) << second.status();
-  const absl::Status status = hub->Run([&] { return (*second)->Start(); });
+  const absl::Status status = RunForStatus(*hub, [&] { return (*second)->Start(); });
   EXPECT_TRUE(absl::IsUnavailable(status));
   EXPECT_TRUE(absl::StrContains(status.message(), control_->grpc_address())) << status;
 }

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "gtest/gtest.h"
+#include "runtime/hub/hub_fixture.h"
 #include "runtime/sync/event.h"
 #include "server/link/frame.h"
 
@@ -57,13 +58,11 @@ FakeWorker::FakeWorker(int worker, const std::string& path)
     : worker_(worker), listen_fd_(Listen(path)) {
   hub_ = *Hub::Create({.stack_bytes = 256 * 1024});
   thread_ = std::thread([this] {
-    hub_->Run([this]() -> absl::Status {
-          serving_ = *Spawn("serve", [this] { Serve(); });
-          serving_.Join().IgnoreError();
-          serving_ = FiberHandle();
-          return absl::OkStatus();
-        })
-        .IgnoreError();
+    RunOn(*hub_, [this] {
+      serving_ = *Spawn("serve", [this] { Serve(); });
+      serving_.Join().IgnoreError();
+      serving_ = FiberHandle();
+    });
   });
 }
 

@@ -6,6 +6,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "runtime/hub/hub.h"
+#include "runtime/hub/hub_fixture.h"
 #include "server/functions/test_server.h"
 
 namespace grove::functions {
@@ -30,13 +31,11 @@ void WithServer(const config::v1::Fetch& config,
   absl::StatusOr<std::unique_ptr<FetchClient>> client = FetchClient::Create(*std::move(policy));
   ASSERT_TRUE(client.ok()) << client.status();
   std::unique_ptr<Hub> hub = *Hub::Create({.stack_bytes = 256 * 1024});
-  const absl::Status ran = hub->Run([&]() -> absl::Status {
+  RunOn(*hub, [&] {
     TestServer server;
     body(server, **client);
     server.Stop();
-    return absl::OkStatus();
   });
-  EXPECT_TRUE(ran.ok()) << ran;
   EXPECT_EQ((*client)->stats().running, 0);
   EXPECT_EQ(hub->Stats().fibers_live, 0);
 }

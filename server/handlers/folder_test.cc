@@ -8,6 +8,7 @@
 
 #include "gtest/gtest.h"
 #include "runtime/hub/hub.h"
+#include "runtime/hub/hub_fixture.h"
 
 namespace grove::handlers {
 namespace {
@@ -36,17 +37,14 @@ class FolderTest : public testing::TestWithParam<Folder::Lookup> {
   std::string Open(std::string_view name) {
     std::string found;
     auto hub = Hub::Create();
-    EXPECT_TRUE((*hub)
-                    ->Run([&] {
-                      const auto file =
-                          Folder((top_ / "root").string(), offload_, GetParam()).Open(name);
-                      if (!file.ok()) {
-                        found = absl::StatusCodeToString(file.status().code());
-                      } else {
-                        found = file->regular() ? "file" : file->directory() ? "folder" : "other";
-                      }
-                    })
-                    .ok());
+    RunOn(**hub, [&] {
+      const auto file = Folder((top_ / "root").string(), offload_, GetParam()).Open(name);
+      if (!file.ok()) {
+        found = absl::StatusCodeToString(file.status().code());
+      } else {
+        found = file->regular() ? "file" : file->directory() ? "folder" : "other";
+      }
+    });
     return found;
   }
 

@@ -4,6 +4,7 @@
 
 #include "gtest/gtest.h"
 #include "runtime/hub/hub.h"
+#include "runtime/hub/hub_fixture.h"
 
 namespace grove::link {
 namespace {
@@ -14,14 +15,12 @@ void WithPair(absl::AnyInvocable<void(Socket&, Socket&)> body) {
   ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
   auto hub = Hub::Create();
   ASSERT_TRUE(hub.ok()) << hub.status();
-  ASSERT_TRUE((*hub)
-                  ->Run([&]() -> void {
-                    auto a = Socket::Adopt(fds[0]);
-                    auto b = Socket::Adopt(fds[1]);
-                    ASSERT_TRUE(a.ok() && b.ok());
-                    body(*a, *b);
-                  })
-                  .ok());
+  RunOn(**hub, [&] {
+    auto a = Socket::Adopt(fds[0]);
+    auto b = Socket::Adopt(fds[1]);
+    ASSERT_TRUE(a.ok() && b.ok());
+    body(*a, *b);
+  });
 }
 
 TEST(Frame, ReadsBackWhatWasWritten) {

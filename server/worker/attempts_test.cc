@@ -4,6 +4,7 @@
 
 #include "gtest/gtest.h"
 #include "runtime/hub/hub.h"
+#include "runtime/hub/hub_fixture.h"
 #include "runtime/offload/offload.h"
 #include "server/functions/fetch.h"
 
@@ -22,13 +23,11 @@ class AttemptsTest : public ::testing::Test {
     auto hub = Hub::Create();
     ASSERT_TRUE(hub.ok());
     Attempts attempts(functions_, services_, limits_);
-    (*hub)
-        ->Run([&] {
-          body(attempts);
-          EXPECT_TRUE(attempts.Drain(Hub::Current()->now()).ok());
-          Yield();
-        })
-        .IgnoreError();
+    RunOn(**hub, [&] {
+      body(attempts);
+      EXPECT_TRUE(attempts.Drain(Hub::Current()->now()).ok());
+      Yield();
+    });
     EXPECT_EQ(attempts.running(), 0);
   }
   static internal::v1::StartAttempt Order(uint64_t id, std::string function) {

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_join.h"
 #include "gtest/gtest.h"
+#include "runtime/hub/hub_fixture.h"
 #include "runtime/sync/event.h"
 
 namespace grove::worker {
@@ -19,19 +20,17 @@ class FiberListTest : public ::testing::Test {
   void WithParkedFibers(Body body) {
     auto hub = Hub::Create({.stack_bytes = 16 * 1024});
     ASSERT_TRUE(hub.ok());
-    (*hub)
-        ->Run([&] {
-          Event gate;
-          std::vector<FiberHandle> fibers;
-          for (int i = 0; i < kFibers; ++i) {
-            fibers.push_back(*Spawn("parked", [&] { gate.Wait().IgnoreError(); }));
-          }
-          while ((*hub)->Stats().run_queue_length > 0) Yield();
-          body();
-          gate.Set();
-          for (FiberHandle& fiber : fibers) fiber.Join().IgnoreError();
-        })
-        .IgnoreError();
+    RunOn(**hub, [&] {
+      Event gate;
+      std::vector<FiberHandle> fibers;
+      for (int i = 0; i < kFibers; ++i) {
+        fibers.push_back(*Spawn("parked", [&] { gate.Wait().IgnoreError(); }));
+      }
+      while ((*hub)->Stats().run_queue_length > 0) Yield();
+      body();
+      gate.Set();
+      for (FiberHandle& fiber : fibers) fiber.Join().IgnoreError();
+    });
   }
 
   OffloadPool offload_{{.threads = 1}};

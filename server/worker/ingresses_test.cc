@@ -6,6 +6,7 @@
 
 #include "gtest/gtest.h"
 #include "runtime/hub/hub.h"
+#include "runtime/hub/hub_fixture.h"
 #include "runtime/tls/fixture.h"
 
 namespace grove::worker {
@@ -30,8 +31,7 @@ class IngressesTest : public ::testing::Test {
     auto hub = Hub::Create();
     ASSERT_TRUE(hub.ok());
     OffloadPool offload({.threads = 1});
-    const absl::Status status = (*hub)->Run([&] { return ingresses.Renew(offload); });
-    EXPECT_TRUE(status.ok()) << status;
+    RunOn(**hub, [&] { return ingresses.Renew(offload); });
     offload.Stop();
   }
 

@@ -7,6 +7,7 @@
 
 #include "gtest/gtest.h"
 #include "runtime/hub/hub.h"
+#include "runtime/hub/hub_fixture.h"
 #include "runtime/offload/offload.h"
 #include "server/functions/fetch.h"
 #include "server/link/frame.h"
@@ -82,12 +83,10 @@ class LinkTest : public ::testing::Test {
   void Run(std::function<void()> body) {
     auto hub = Hub::Create();
     ASSERT_TRUE(hub.ok());
-    (*hub)
-        ->Run([&] {
-          body();
-          EXPECT_TRUE(attempts_.Drain(Hub::Current()->now()).ok());
-        })
-        .IgnoreError();
+    RunOn(**hub, [&] {
+      body();
+      EXPECT_TRUE(attempts_.Drain(Hub::Current()->now()).ok());
+    });
   }
 
   Event gate_;

@@ -14,11 +14,7 @@ class RateLimitTest : public MiddlewareFixture {
   void OnHub(const std::function<void()>& body) {
     FakeClock clock;
     auto hub = *Hub::Create({.clock = &clock, .poller = std::make_unique<FakePoller>(clock)});
-    EXPECT_TRUE(hub->Run([&]() -> absl::Status {
-                     body();
-                     return absl::OkStatus();
-                   })
-                    .ok());
+    RunOn(*hub, body);
   }
   static RateLimitOptions Options(int64_t burst, absl::Duration interval) {
     RateLimitOptions options;

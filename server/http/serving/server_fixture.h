@@ -10,6 +10,7 @@
 
 #include "gtest/gtest.h"
 #include "runtime/hub/hub.h"
+#include "runtime/hub/hub_fixture.h"
 #include "runtime/hub/timeout.h"
 #include "runtime/io/socket.h"
 #include "runtime/sync/event.h"
@@ -69,7 +70,7 @@ class ServerFixture : public testing::Test {
   void Run(const std::function<void()>& body) {
     auto hub = Hub::Create({.clock = clock_});
     ASSERT_TRUE(hub.ok());
-    const absl::Status status = (*hub)->Run([&]() -> absl::Status {
+    RunOn(**hub, [&]() -> absl::Status {
       Timeout timeout(kTestTimeout);
       server_ = std::make_unique<Server>(options_, std::move(router_), stats_);
       body();
@@ -80,7 +81,6 @@ class ServerFixture : public testing::Test {
       if (idle.ok()) server_.reset();
       return idle;
     });
-    EXPECT_TRUE(status.ok()) << status;
     EXPECT_EQ((*hub)->Stats().timers_armed, 0);
     EXPECT_EQ(stats_.open, 0);
     EXPECT_EQ(stats_.running, 0);

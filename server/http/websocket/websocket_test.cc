@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
+#include "runtime/hub/hub_fixture.h"
 #include "server/http/serving/server_fixture.h"
 #include "server/http/websocket/frame_writer.h"
 #include "server/http/websocket/message_transcript.h"
@@ -490,12 +491,10 @@ TEST_F(WebSocketTest, EndsWithTheHub) {
   auto hub = Hub::Create();
   ASSERT_TRUE(hub.ok());
   std::optional<Client> client;
-  const absl::Status status = (*hub)->Run([&]() -> absl::Status {
+  RunOn(**hub, [&] {
     server_ = std::make_unique<Server>(options_, std::move(router_), stats_);
-    client.emplace(Open());
-    return absl::OkStatus();  // with the WebSocket open
+    client.emplace(Open());  // and it stays open
   });
-  EXPECT_TRUE(status.ok());
   EXPECT_EQ(stats_.open, 0u);
   EXPECT_EQ(stats_.switched, 0u);
   EXPECT_EQ((*hub)->Stats().fibers_live, 0u);

@@ -9,7 +9,6 @@
 #include "runtime/sync/queue.h"
 #include "runtime/sync/result_event.h"
 #include "runtime/sync/select.h"
-#include "runtime/sync/select_timer.h"
 #include "runtime/sync/semaphore.h"
 
 namespace grove {

@@ -17,6 +17,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "runtime/hub/check.h"
 #include "runtime/hub/fiber.h"
 #include "runtime/hub/wait_list.h"
 
@@ -36,6 +37,38 @@ struct DagFailure {
 struct DagInput {
   const std::string* key;  // lives as long as the graph
   DagValue value;
+};
+
+// What a body gets of the nodes it depends on: the values as of its start, valid while it runs.
+template <typename Value>
+class DagInputs {
+ public:
+  DagInputs(const std::string& key, const std::vector<DagInput>& inputs)
+      : key_(key), inputs_(inputs) {}
+
+  // The key of the node whose body this is.
+  std::string_view key() const { return key_; }
+  size_t size() const { return inputs_.size(); }
+  // Requires: the node depends on `key`.
+  const Value& operator[](std::string_view key) const {
+    for (const DagInput& input : inputs_) {
+      if (*input.key == key) return ValueOf(input);
+    }
+    CheckFailed(__FILE__, __LINE__, "the node depends on the key", key);
+  }
+  // `visit(key, value)` for each dependency, in the order of their keys.
+  template <typename Visit>
+  void ForEach(Visit&& visit) const {
+    for (const DagInput& input : inputs_) visit(std::string_view(*input.key), ValueOf(input));
+  }
+
+ private:
+  static const Value& ValueOf(const DagInput& input) {
+    return *static_cast<const Value*>(input.value.get());
+  }
+
+  const std::string& key_;
+  const std::vector<DagInput>& inputs_;
 };
 
 struct DagNode {

@@ -27,7 +27,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "runtime/group/dag_inputs.h"
+#include "runtime/group/dag_graph.h"
 #include "runtime/group/dag_runner.h"
 #include "runtime/hub/check.h"
 

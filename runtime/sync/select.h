@@ -1,9 +1,8 @@
 // Selector: waits for one of several: a value or room in a queue, an event, a permit, a time.
 //
 // From those not chosen nothing is taken, and nothing is put. A wait is bounded by a Timeout around
-// it, or by a SelectTimer among the cases (select_timer.h; permits: select_acquire.h). While it
-// waits it stands in line at each like any other fiber; among several that are ready already they
-// take turns, from one Wait() to the next.
+// it, or by a SelectTimer among the cases. While it waits it stands in line at each like any other
+// fiber; among several that are ready already they take turns, from one Wait() to the next.
 //
 //   SelectGet job(jobs);
 //   SelectEvent stop(stopped);
@@ -21,11 +20,14 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "runtime/hub/alternative_waiter.h"
 #include "runtime/hub/check.h"
+#include "runtime/hub/timer_queue.h"
 #include "runtime/sync/event.h"
 #include "runtime/sync/queue.h"
 #include "runtime/sync/result_event.h"
+#include "runtime/sync/semaphore.h"
 
 namespace grove {
 
@@ -162,6 +164,42 @@ class SelectEvent<Event> final : public SelectCase {
   Event& event_;
 };
 SelectEvent(Event&)->SelectEvent<Event>;
+
+// Ready when there is a permit and nobody waits for it longer. Chosen, the caller has taken one.
+class SelectAcquire final : public SelectCase {
+ public:
+  // `semaphore` must outlive it.
+  explicit SelectAcquire(Semaphore& semaphore)
+      : SelectCase(semaphore.waiters_), semaphore_(semaphore) {}
+
+ private:
+  bool Try() override { return semaphore_.TryAcquire(); }
+
+  Semaphore& semaphore_;
+};
+
+// The base that is constructed first: a case keeps a reference to its line.
+class SelectTimerLine {
+ protected:
+  WaitList waiters_;
+};
+
+// A moment: ready from it on, until Restart(). Unlike a Timeout it interrupts nothing.
+class SelectTimer final : private SelectTimerLine, private Timer, public SelectCase {
+ public:
+  // absl::InfiniteDuration() is never ready.
+  explicit SelectTimer(absl::Duration after);
+  ~SelectTimer() override;
+
+  // Ready `after` from now instead, not before.
+  void Restart(absl::Duration after);
+
+ private:
+  static void Ring(Timer& timer);
+  bool Try() override { return rung_; }
+
+  bool rung_ = false;
+};
 
 class Selector {
  public:

@@ -6,9 +6,7 @@
 
 #include "runtime/hub/hub_fixture.h"
 #include "runtime/hub/timeout.h"
-#include "runtime/sync/priority_queue.h"
-#include "runtime/sync/select_acquire.h"
-#include "runtime/sync/select_timer.h"
+#include "runtime/sync/queue_order.h"
 
 namespace grove {
 namespace {

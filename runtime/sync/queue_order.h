@@ -1,11 +1,14 @@
-// PriorityQueue: a Queue out of which the smallest value by `Less` comes first.
+// LifoQueue and PriorityQueue: a Queue out of which the values come in another order.
 //
-// Among equal ones the first in comes first. All else is as in Queue: a putter that waits for room
-// is let in first come, first served, however small its value. Hub thread only.
-#ifndef GROVE_RUNTIME_SYNC_PRIORITY_QUEUE_H_
-#define GROVE_RUNTIME_SYNC_PRIORITY_QUEUE_H_
+// Of a LifoQueue the value that was put last comes first; of a PriorityQueue the smallest by
+// `Less`, and among equal ones the first in. All else is as in Queue: a putter that waits for room
+// is let in first come, first served, however small its value, which counts as put when it is let
+// in. Hub thread only.
+#ifndef GROVE_RUNTIME_SYNC_QUEUE_ORDER_H_
+#define GROVE_RUNTIME_SYNC_QUEUE_ORDER_H_
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <utility>
@@ -14,6 +17,24 @@
 #include "runtime/sync/queue.h"
 
 namespace grove {
+
+template <typename T>
+class LastInFirstOut {
+ public:
+  void Push(T&& value) { values_.push_back(std::move(value)); }
+  T Pop() {
+    T value = std::move(values_.back());
+    values_.pop_back();
+    return value;
+  }
+  size_t size() const { return values_.size(); }
+
+ private:
+  std::vector<T> values_;
+};
+
+template <typename T>
+using LifoQueue = Queue<T, LastInFirstOut<T>>;
 
 template <typename T, typename Less = std::less<T>>
 class SmallestFirst {
@@ -50,4 +71,4 @@ using PriorityQueue = Queue<T, SmallestFirst<T, Less>>;
 
 }  // namespace grove
 
-#endif  // GROVE_RUNTIME_SYNC_PRIORITY_QUEUE_H_
+#endif  // GROVE_RUNTIME_SYNC_QUEUE_ORDER_H_

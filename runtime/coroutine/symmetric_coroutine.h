@@ -55,7 +55,6 @@ class SymmetricCoroutine {
   // kInvalidArgument: the chain of parents would be a cycle, which the message says.
   // kFailedPrecondition: this stands for a fiber, or `parent` belongs to another hub.
   absl::Status SetParent(const SymmetricCoroutine& parent);
-  bool has_parent() const { return node_->parent != nullptr; }
   bool IsParentOf(const SymmetricCoroutine& other) const { return other.node_->parent == node_; }
   // Started and not ended.
   bool active() const { return node_->state == State::kActive; }

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import unittest
 
+from feed_server import FETCH_HERE, serve_feeds
 from grove_api import RUNNING
 from grove_harness import GroveTest, OwnDaemonTest, curl, eventually
 
@@ -138,20 +139,29 @@ class TotalsTest(OwnDaemonTest):
         daemon.stop()
 
     def test_readiness_is_lost_while_draining_and_liveness_is_not(self):
-        daemon = self.start()
+        feeds = serve_feeds(self)
+        daemon = self.start(config=FETCH_HERE)
         api = daemon.api()
-        name = api.spawn('sleep', {'seconds': 1}).name
+        name = api.spawn('http.fetch', {'url': feeds.url('held/page.html')}).name
         eventually('it runs', lambda: api.get(name).state == RUNNING)
         daemon.terminate()
         eventually('it is not ready', lambda: daemon.admin('/readyz') == (503, 'draining\n'))
         self.assertEqual(daemon.admin('/livez'), (200, 'ok\n'))
         self.assertEqual(daemon.metrics()['grove_control_draining'], 1)
+        feeds.release()
         daemon.ended()
 
     def test_readiness_needs_a_worker(self):
         daemon = self.start(workers=1)
         pid = daemon.pid_of('grove-w0')
-        os.kill(pid, signal.SIGKILL)
+        # Stopped, so that there is no other worker before the answer is seen.
+        daemon.process.send_signal(signal.SIGSTOP)
+        try:
+            os.kill(pid, signal.SIGKILL)
+            eventually('it is not ready', lambda: daemon.admin('/readyz') == (
+                503, 'no ready worker is linked to control\n'))
+        finally:
+            daemon.process.send_signal(signal.SIGCONT)
         eventually('it is ready again with another worker', lambda: daemon.pid_of('grove-w0')
                    not in (None, pid) and daemon.admin('/readyz')[0] == 200)
         daemon.stop()

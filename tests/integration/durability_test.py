@@ -7,6 +7,7 @@ import unittest
 
 import grpc
 
+from feed_server import FETCH_HERE, serve_feeds
 from grove_api import QUEUED, RUNNING, SCHEDULED, SUCCEEDED, spec, tasks
 from grove_harness import OwnDaemonTest, eventually
 
@@ -70,9 +71,10 @@ class DurabilityTest(OwnDaemonTest):
         daemon.stop()
 
     def test_a_task_goes_on_while_control_is_killed_and_its_result_arrives(self):
-        daemon = self.start()
+        feeds = serve_feeds(self)
+        daemon = self.start(config=FETCH_HERE)
         api = daemon.api()
-        name = api.spawn('sleep', {'seconds': 2}).name
+        name = api.spawn('http.fetch', {'url': feeds.url('held/page.html')}).name
         before = self.running(api, name)
         volatile = api.spawn('sleep', {'seconds': 600}, durability=VOLATILE)
         self.running(api, volatile.name)
@@ -87,6 +89,8 @@ class DurabilityTest(OwnDaemonTest):
         self.assertEqual(self.workers(daemon), workers)
 
         api = daemon.api()
+        self.running(api, name)
+        feeds.release()
         task = api.wait(name)
         self.assertEqual(task.state, SUCCEEDED)
         [attempt] = task.attempts

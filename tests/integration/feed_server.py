@@ -1,7 +1,8 @@
 """A web server with the feeds of feeds/, and with answers that tests need.
 
-/slow/FILE is answered only after `others` requests for other feeds were answered: a client that
-fetches one after the other would get 503 for it.
+/slow/FILE is answered only after `others` requests for other feeds, which came after it was said
+how many, were answered: a client that fetches one after the other would get 503 for it. /held/FILE
+is answered only after release().
 """
 
 import http.server
@@ -13,6 +14,9 @@ _FEEDS = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'feeds')
 _TYPES = {'.xml': 'application/xml', '.rss': 'application/rss+xml', '.atom': 'application/atom+xml',
           '.rdf': 'application/rdf+xml'}
 _SLOW_DEADLINE_S = 20
+# The config with which the daemon fetches from it. A task that fetches from /held/ runs until it is
+# let go: a sleep of some seconds would be over before a busy machine has looked at it.
+FETCH_HERE = 'fetch: {allow: ["127.0.0.0/8"]}\n'
 
 
 class _Server(http.server.ThreadingHTTPServer):
@@ -50,7 +54,9 @@ class FeedServer:
         self._thread.start()
         self._changed = threading.Condition()
         self._others = 0
+        self._round = 0
         self.others_before_slow = 0
+        self._released = threading.Event()
         self.requests = []
 
     @property
@@ -61,6 +67,7 @@ class FeedServer:
         return f'http://{self.address}/{path}'
 
     def close(self):
+        self.release()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -76,13 +83,23 @@ class FeedServer:
     def expect_others_before_slow(self, count):
         with self._changed:
             self._others = 0
+            # An answer that a client no longer waits for may still be on its way.
+            self._round += 1
             self.others_before_slow = count
+
+    def release(self):
+        """Lets what asks for /held/ have its answer, from now on."""
+        self._released.set()
 
     def answer(self, request):
         path = request.path.lstrip('/')
         with self._changed:
             self.requests.append(path)
-        if path.startswith('slow/'):
+            asked_in = self._round
+        if path.startswith('held/'):
+            self._released.wait()
+            path = path.removeprefix('held/')
+        elif path.startswith('slow/'):
             with self._changed:
                 if not self._changed.wait_for(lambda: self._others >= self.others_before_slow,
                                               _SLOW_DEADLINE_S):
@@ -99,8 +116,9 @@ class FeedServer:
                 body = file.read()
             self.send(request, 200, _TYPES.get(os.path.splitext(name)[1], 'text/plain'), body)
         with self._changed:
-            self._others += 1
-            self._changed.notify_all()
+            if self._round == asked_in:
+                self._others += 1
+                self._changed.notify_all()
         return None
 
     @staticmethod
@@ -112,3 +130,10 @@ class FeedServer:
             request.send_header('Location', location)
         request.end_headers()
         request.wfile.write(body)
+
+
+def serve_feeds(test):
+    """A FeedServer for as long as a test."""
+    feeds = FeedServer()
+    test.addCleanup(feeds.close)
+    return feeds

@@ -1,18 +1,19 @@
 """Processes: killed workers, drains, and what is left when the supervisor dies."""
 
 import os
-import re
 import signal
 import subprocess
 import threading
 import time
 import unittest
-from datetime import datetime
 
+from feed_server import FETCH_HERE, serve_feeds
 from grove_api import RUNNING, SUCCEEDED, tasks
 from grove_harness import DEADLINE_S, OwnDaemonTest, eventually, free_port
 
 Attempt = tasks.Attempt
+# Longer than any test waits: what ends before was not held up.
+LONG_DRAIN = '--drain_timeout_ms=3600000'
 
 
 def running(api, name):
@@ -62,9 +63,10 @@ class Visitor:
 class WorkerDeathTest(OwnDaemonTest):
 
     def test_its_task_is_requeued_once_and_http_goes_on(self):
-        daemon = self.start()
+        feeds = serve_feeds(self)
+        daemon = self.start(config=FETCH_HERE)
         api = daemon.api()
-        name = api.spawn('sleep', {'seconds': 1.5}).name
+        name = api.spawn('http.fetch', {'url': feeds.url('held/page.html')}).name
         first = running(api, name).attempts[0]
         slot = int(first.worker.removeprefix('workers/'))
         with Visitor(daemon) as visitor:
@@ -73,6 +75,7 @@ class WorkerDeathTest(OwnDaemonTest):
             eventually('the worker is back', lambda: self.is_back(api, slot, first.worker_pid))
             so_far = visitor.answered
             eventually('HTTP goes on', lambda: visitor.answered > so_far + 20)
+            feeds.release()
             task = api.wait(name)
         self.assertEqual(visitor.refused, [])
         # At most what the dead worker was just serving.
@@ -83,7 +86,7 @@ class WorkerDeathTest(OwnDaemonTest):
                          [Attempt.STATE_INTERRUPTED, Attempt.STATE_SUCCEEDED])
         self.assertNotEqual(task.attempts[1].worker_pid, first.worker_pid)
         self.assertTrue(task.attempts[0].error.message)
-        self.assertLess(self.seconds_down(daemon, slot), 1.0)
+        self.assertNotIn('restarts later', daemon.log(), 'its successor was not due at once')
         daemon.stop()
 
     @staticmethod
@@ -92,18 +95,12 @@ class WorkerDeathTest(OwnDaemonTest):
         return (worker.generation == 2 and worker.linked and worker.pid not in (0, old_pid)
                 and worker.state == 2)
 
-    def seconds_down(self, daemon, slot):
-        """Between the supervisor's words "died" and "started" about a worker."""
-        times = {}
-        pattern = rf'^(\S+)Z \w+ groved "(died|started)" name=grove-w{slot} '
-        for stamp, what in re.findall(pattern, daemon.log(), re.MULTILINE):
-            times[what] = datetime.fromisoformat(stamp)
-        return (times['started'] - times['died']).total_seconds()
-
     def test_every_worker_may_die_at_once(self):
-        daemon = self.start()
+        feeds = serve_feeds(self)
+        daemon = self.start(config=FETCH_HERE)
         api = daemon.api()
-        names = [api.spawn('sleep', {'seconds': 1}).name for _ in range(6)]
+        names = [api.spawn('http.fetch', {'url': feeds.url('held/page.html')}).name
+                 for _ in range(6)]
         for name in names:
             running(api, name)
         pids = [worker.pid for worker in api.list_workers()]
@@ -111,6 +108,7 @@ class WorkerDeathTest(OwnDaemonTest):
             os.kill(pid, signal.SIGKILL)
         # Connections made while nobody is there wait in the listener.
         self.assertEqual(daemon.get('/'), (200, 'Hello, World!\n'))
+        feeds.release()
         for name in names:
             task = api.wait(name)
             *interrupted, last = [each.state for each in task.attempts]
@@ -170,9 +168,10 @@ class NamesTest(OwnDaemonTest):
 class DrainTest(OwnDaemonTest):
 
     def test_sigterm_finishes_requests_and_tasks_in_flight(self):
-        daemon = self.start()
+        feeds = serve_feeds(self)
+        daemon = self.start(config=FETCH_HERE)
         api = daemon.api()
-        name = api.spawn('sleep', {'seconds': 1}).name
+        name = api.spawn('http.fetch', {'url': feeds.url('held/page.html')}).name
         running(api, name)
         waiting = api.tasks.WaitTask.future(tasks.WaitTaskRequest(name=name), timeout=DEADLINE_S)
         with daemon.connect() as connection:
@@ -182,7 +181,9 @@ class DrainTest(OwnDaemonTest):
                        lambda: daemon.metrics_sum('grove_http_requests_running') == 1)
             daemon.terminate()
             eventually('it drains', lambda: '"draining"' in daemon.log())
-            self.assertEqual(daemon.admin('/readyz'), (503, 'draining\n'))
+            # A worker may say so before control does.
+            eventually('it is not ready', lambda: daemon.admin('/readyz') == (503, 'draining\n'))
+            feeds.release()
             connection.sendall(b'not a url!\r\n')
             answer = b''
             while chunk := connection.recv(65536):
@@ -200,7 +201,6 @@ class DrainTest(OwnDaemonTest):
         asked = time.monotonic()
         daemon.stop()
         self.assertGreaterEqual(time.monotonic() - asked, 0.4)
-        self.assertLess(time.monotonic() - asked, 10)
         # A durable task is not lost: it starts anew.
         daemon.start()
         task = running(daemon.api(), name)
@@ -216,13 +216,13 @@ class DrainTest(OwnDaemonTest):
         daemon.ended()
 
     def test_a_second_sigterm_stops_at_once(self):
-        daemon = self.start()
+        daemon = self.start(flags=[LONG_DRAIN])
         api = daemon.api()
         running(api, api.spawn('sleep', {'seconds': 600}).name)
         daemon.terminate()
         eventually('it drains', lambda: '"draining"' in daemon.log())
         daemon.terminate()
-        daemon.process.wait(5)
+        daemon.process.wait(DEADLINE_S)
         self.assertEqual(daemon.processes(), {})
 
     def test_sighup_replaces_every_worker_and_refuses_nothing(self):
@@ -250,14 +250,14 @@ class SupervisorDeathTest(OwnDaemonTest):
                          ['grove-control', 'grove-w0', 'grove-w1', 'groved'])
         daemon.process.kill()
         daemon.process.wait()
-        eventually('no process is left', lambda: not daemon.processes(), 5)
+        eventually('no process is left', lambda: not daemon.processes())
 
     def test_a_new_daemon_starts_on_the_same_folders_and_port(self):
         port = free_port()
         daemon = self.start(flags=[f'--http=127.0.0.1:{port}'])
         daemon.process.kill()
         daemon.process.wait()
-        eventually('no process is left', lambda: not daemon.processes(), 5)
+        eventually('no process is left', lambda: not daemon.processes())
         daemon.start()
         self.assertEqual(daemon.get('/'), (200, 'Hello, World!\n'))
         daemon.stop()
@@ -266,15 +266,13 @@ class SupervisorDeathTest(OwnDaemonTest):
 class StopUnderLoadTest(OwnDaemonTest):
 
     def test_open_idle_connections_do_not_hold_the_drain_up(self):
-        daemon = self.start()
+        daemon = self.start(flags=[LONG_DRAIN])
         connections = [daemon.connect() for _ in range(20)]
         for connection in connections:
             self.addCleanup(connection.close)
         connections[0].sendall(b'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
         self.assertTrue(connections[0].recv(9).startswith(b'HTTP/1.1'))
-        asked = time.monotonic()
         daemon.stop()
-        self.assertLess(time.monotonic() - asked, 10)
         with self.assertRaises(ConnectionRefusedError):
             daemon.connect()
 

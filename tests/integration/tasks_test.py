@@ -130,14 +130,11 @@ class TasksTest(GroveTest):
                          (4, Attempt.STATE_TIMED_OUT))
         took = seconds(task.attempts[0].end_time) - seconds(task.attempts[0].start_time)
         self.assertGreaterEqual(took, 0.19)
-        self.assertLess(took, 10)
 
     def test_cancelling_a_running_task_ends_it_at_once(self):
         task = self.running(self.api.spawn('sleep', {'seconds': 600}))
-        asked = time.monotonic()
         self.assertEqual(self.api.cancel(task.name, 'changed my mind').state, CANCELLED)
         ended = self.api.wait(task.name)
-        self.assertLess(time.monotonic() - asked, 5)
         self.assertEqual(ended.state, CANCELLED)
         self.assertIn('changed my mind', ended.error.message)
         eventually('its fiber is gone', lambda: task.attempts[0].fiber not in

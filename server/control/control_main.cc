@@ -2,7 +2,6 @@
 
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -11,7 +10,7 @@
 
 #include "runtime/hub/fiber.h"
 #include "runtime/hub/hub.h"
-#include "runtime/io/socket.h"
+#include "runtime/io/signals.h"
 #include "server/control/control.h"
 #include "server/log.h"
 #include "server/metrics/scoreboard.h"
@@ -26,8 +25,8 @@
 namespace grove::control {
 namespace {
 
-// SIGTERM comes through the returned descriptor; blocked before gRPC starts its threads.
-absl::StatusOr<int> SetUpSignals() {
+// SIGTERM is a fiber's to take; blocked before gRPC starts its threads, which inherit that.
+void SetUpSignals() {
   signal(SIGPIPE, SIG_IGN);
   // A terminal's Ctrl-C and hang-up reach the whole group; the supervisor decides what they mean.
   signal(SIGINT, SIG_IGN);
@@ -36,30 +35,6 @@ absl::StatusOr<int> SetUpSignals() {
   sigemptyset(&term);
   sigaddset(&term, SIGTERM);
   sigprocmask(SIG_BLOCK, &term, nullptr);
-  const int fd = signalfd(-1, &term, SFD_NONBLOCK | SFD_CLOEXEC);
-  if (fd < 0) return absl::ErrnoToStatus(errno, "signalfd");
-  return fd;
-}
-
-// Until a signal has come. **Parks.**
-absl::Status AwaitSignal(int signal_fd) {
-  DescriptorTable& table = Hub::Current()->descriptors();
-  absl::Status status = table.Register(signal_fd, Poller::Mode::kEdge);
-  // A new descriptor counts as ready until a read finds nothing.
-  while (status.ok()) {
-    status = AwaitReadable(signal_fd);
-    if (!status.ok()) break;
-    signalfd_siginfo info;
-    const ssize_t got = read(signal_fd, &info, sizeof(info));
-    if (got == static_cast<ssize_t>(sizeof(info))) break;
-    if (got < 0 && errno == EAGAIN) {
-      table.NotReady(signal_fd, Direction::kRead);
-    } else if (got >= 0 || errno != EINTR) {
-      status = absl::ErrnoToStatus(errno, "read signalfd");
-    }
-  }
-  table.Unregister(signal_fd);
-  return status;
 }
 
 absl::Status AnnounceReady(int ready_fd, const Control& control) {
@@ -72,7 +47,9 @@ absl::Status AnnounceReady(int ready_fd, const Control& control) {
 
 // The main fiber: serves until SIGTERM.
 absl::Status Serve(Control& control, const config::v1::Config& config,
-                   const process::ControlDescriptors& fds, int signal_fd) {
+                   const process::ControlDescriptors& fds) {
+  absl::StatusOr<SignalSet> signals = SignalSet::Create({SIGTERM});
+  if (!signals.ok()) return signals.status();
   absl::StatusOr<FiberHandle> lifeline =
       Spawn("lifeline", [&fds] { return process::WatchLifeline(fds.lifeline_fd); });
   if (!lifeline.ok()) return lifeline.status();
@@ -82,7 +59,7 @@ absl::Status Serve(Control& control, const config::v1::Config& config,
     control.Stop().IgnoreError();
     return ready;
   }
-  const absl::Status watched = AwaitSignal(signal_fd);
+  const absl::Status watched = signals->Await().status();
   Log(LogLevel::kInfo, "draining", {{"timeout_ms", config.drain_timeout_ms()}});
   control.Drain();
   absl::Status stopped = control.Stop();
@@ -101,8 +78,7 @@ int Run(const process::ControlDescriptors& fds) {
   process::SetUpLogAs("grove-control", config->log());
   absl::StatusOr<metrics::Scoreboard> scoreboard = metrics::Scoreboard::Open(fds.scoreboard_fd);
   if (!scoreboard.ok()) return Fail(process::kExitBadConfig, scoreboard.status());
-  absl::StatusOr<int> signal_fd = SetUpSignals();
-  if (!signal_fd.ok()) return Fail(process::kExitCrash, signal_fd.status());
+  SetUpSignals();
 
   absl::StatusOr<std::unique_ptr<tasks::SqliteStore>> store =
       tasks::SqliteStore::Open(config->state_dir());
@@ -119,7 +95,7 @@ int Run(const process::ControlDescriptors& fds) {
   }
   bool started = false;
   absl::Status served = (*hub)->Run([&]() -> absl::Status {
-    absl::Status status = Serve(**control, *config, fds, *signal_fd);
+    absl::Status status = Serve(**control, *config, fds);
     started = status.ok();
     return status;
   });

@@ -1,14 +1,12 @@
 #include "server/worker/worker.h"
 
 #include <signal.h>
-#include <sys/signalfd.h>
 
 #include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "runtime/hub/hub.h"
-#include "runtime/switch/errno_status.h"
 #include "runtime/watch/watchdog.h"
 #include "server/access_log/access_log_file.h"
 #include "server/functions/fetch.h"
@@ -25,26 +23,19 @@ namespace {
 // For the last lines of the access log, once the drain is over; below the supervisor's grace.
 constexpr absl::Duration kLastLines = absl::Seconds(1);
 
-// Blocks what the hub reads from a signalfd, and what only the supervisor acts on. Threads started
-// later inherit it.
-absl::StatusOr<int> OpenSignals() {
+// Blocks what a fiber waits for, and what only the supervisor acts on. First of all: threads
+// started later inherit it, and a signal that came to one of them would end the worker. The
+// supervisor's SIGCHLD, on the other hand, is not the worker's.
+void BlockSignals() {
   sigset_t blocked;
   sigemptyset(&blocked);
   for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&blocked, number);
   sigprocmask(SIG_SETMASK, &blocked, nullptr);
-  sigset_t read;
-  sigemptyset(&read);
-  sigaddset(&read, SIGTERM);
-  sigaddset(&read, SIGUSR1);
-  const int fd = signalfd(-1, &read, SFD_CLOEXEC | SFD_NONBLOCK);
-  if (fd < 0) return ErrnoStatus(errno, "signalfd");
-  return fd;
 }
 
 absl::Status Boot(const process::WorkerInheritance& inheritance, const config::v1::Config& config,
                   const Application& application, metrics::WorkerSlot& slot) {
-  absl::StatusOr<int> signals = OpenSignals();
-  if (!signals.ok()) return signals.status();
+  BlockSignals();
   absl::StatusOr<functions::FetchPolicy> policy =
       functions::FetchPolicy::FromConfig(config.fetch());
   if (!policy.ok()) return policy.status();
@@ -66,7 +57,7 @@ absl::Status Boot(const process::WorkerInheritance& inheritance, const config::v
   WorkerParts worker(inheritance, config, application, slot, *std::move(fetch), access_log->get(),
                      watchdog);
   absl::Status status = watchdog.Start();
-  if (status.ok()) status = (*hub)->Run([&]() -> absl::Status { return worker.Run(*signals); });
+  if (status.ok()) status = (*hub)->Run([&]() -> absl::Status { return worker.Run(); });
   watchdog.Stop();
   worker.StopThreads();
   if (*access_log != nullptr) (*access_log)->writer().Stop(kLastLines);

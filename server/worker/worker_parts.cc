@@ -15,7 +15,6 @@
 #include "server/worker/worker_parts.h"
 
 #include <signal.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <string>
@@ -24,7 +23,7 @@
 #include "absl/strings/str_cat.h"
 #include "runtime/hub/hub.h"
 #include "runtime/hub/timeout.h"
-#include "runtime/io/socket.h"
+#include "runtime/io/signals.h"
 #include "server/log.h"
 #include "server/process/lifeline.h"
 #include "server/process/ready_line.h"
@@ -112,15 +111,15 @@ absl::Status WorkerParts::Keep(std::string_view name, F body) {
       .status();
 }
 
-absl::Status WorkerParts::WatchSignals(int signal_fd) {
-  absl::StatusOr<Socket> signals = Socket::Adopt(signal_fd);
+// They have been blocked since the worker began; what came meanwhile is taken now.
+absl::Status WorkerParts::WatchSignals() {
+  absl::StatusOr<SignalSet> signals = SignalSet::Create({SIGTERM, SIGUSR1});
   if (!signals.ok()) return signals.status();
   return Keep("signals", [this, signals = *std::move(signals)]() mutable {
-    signalfd_siginfo info;
     for (;;) {
-      absl::StatusOr<size_t> got = signals.Read({reinterpret_cast<char*>(&info), sizeof(info)});
-      if (!got.ok()) return got.status();
-      if (info.ssi_signo != SIGUSR1) {
+      absl::StatusOr<SignalReceived> signal = signals.Await();
+      if (!signal.ok()) return signal.status();
+      if (signal->number == SIGTERM) {
         if (!stop_.ready()) stop_.Set();
       } else if (access_log_ != nullptr) {
         access_log_->writer().Reopen();
@@ -196,7 +195,7 @@ absl::Status WorkerParts::AnnounceReady() {
   return absl::OkStatus();
 }
 
-absl::Status WorkerParts::Run(int signal_fd) {
+absl::Status WorkerParts::Run() {
   Hub& hub = *Hub::Current();
   hub.set_turn_hook([this](Hub& turning) { publisher_.Publish(turning); });
   const auto heartbeat = [] {
@@ -205,7 +204,7 @@ absl::Status WorkerParts::Run(int signal_fd) {
     }
     return slept;
   };
-  absl::Status status = WatchSignals(signal_fd);
+  absl::Status status = WatchSignals();
   if (status.ok()) {
     status = Keep("lifeline", [this] { return process::WatchLifeline(inheritance_.lifeline_fd); });
   }

@@ -42,13 +42,13 @@ class WorkerParts {
 
   // The main fiber: serves until told to stop, then drains. An error: what the worker cannot do
   // without, at the start or later. **Parks.**
-  absl::Status Run(int signal_fd);
+  absl::Status Run();
   // Once the hub has ended.
   void StopThreads() { offload_.Stop(); }
 
  private:
   backdoor::BackdoorEnvironment BackdoorEnvironmentOf();
-  absl::Status WatchSignals(int signal_fd);
+  absl::Status WatchSignals();
   HandlerSource Handlers();
   absl::Status Serve();
   absl::Status ServeListeners();

@@ -1,23 +1,25 @@
 #include "server/worker/backdoor_listener.h"
 
+#include <string>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
-#include "runtime/hub/hub.h"
 #include "runtime/hub/timeout.h"
+#include "runtime/io/serve.h"
 #include "server/process/peer_credentials.h"
 
 namespace grove::worker {
 namespace {
 
-// After an accept that failed for want of descriptors or memory.
-constexpr absl::Duration kAcceptPause = absl::Milliseconds(100);
+// Connections beyond the sessions that are told at once why they are refused; more wait for that.
+constexpr int64_t kRefusalsAtOnce = 16;
 // For the one line that a refused session gets.
 constexpr absl::Duration kRefusalTimeout = absl::Seconds(1);
 
-void Refuse(Socket& socket, const std::string& line) {
+absl::Status Refuse(Socket& socket, const std::string& why) {
   Timeout timeout(kRefusalTimeout);
-  socket.Write(line).IgnoreError();
+  return socket.Write(absl::StrCat("refused: ", why, "\n"));
 }
 
 }  // namespace
@@ -30,29 +32,21 @@ BackdoorListener::BackdoorListener(const config::v1::Backdoor& config,
       publisher_(publisher) {}
 
 absl::Status BackdoorListener::Run(Listener& listener) {
-  for (;;) {
-    absl::StatusOr<Socket> socket = listener.Accept();
-    if (absl::IsResourceExhausted(socket.status())) {
-      if (absl::Status status = Sleep(kAcceptPause); !status.ok()) return status;
-      continue;
-    }
-    if (!socket.ok()) return socket.status();
-    if (absl::Status status = process::CheckPeer(*socket); !status.ok()) {
-      Refuse(*socket, absl::StrCat("refused: ", status.message(), "\n"));
-      continue;
-    }
-    if (sessions_ >= sessions_max_) {
-      Refuse(*socket,
-             absl::StrCat("refused: ", sessions_, " sessions are open (backdoor.sessions_max)\n"));
-      continue;
-    }
-    auto fiber = Spawn("backdoor", [this, socket = *std::move(socket)]() mutable {
-      publisher_.set_backdoor_sessions(++sessions_);
-      backdoor::ServeBackdoor(std::move(socket), limits_, environment_);
-      publisher_.set_backdoor_sessions(--sessions_);
-    });
-    if (!fiber.ok()) return fiber.status();
+  StreamServer server({.concurrency = sessions_max_ + kRefusalsAtOnce, .name = "backdoor"});
+  return server.Serve(listener, [this](Socket& socket) { return Serve(socket); });
+}
+
+absl::Status BackdoorListener::Serve(Socket& socket) {
+  if (absl::Status peer = process::CheckPeer(socket); !peer.ok()) {
+    return Refuse(socket, std::string(peer.message()));
   }
+  if (sessions_ >= sessions_max_) {
+    return Refuse(socket, absl::StrCat(sessions_, " sessions are open (backdoor.sessions_max)"));
+  }
+  publisher_.set_backdoor_sessions(++sessions_);
+  const absl::Cleanup ended = [this] { publisher_.set_backdoor_sessions(--sessions_); };
+  backdoor::ServeBackdoor(std::move(socket), limits_, environment_);
+  return absl::OkStatus();
 }
 
 }  // namespace grove::worker

@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "grove/config/v1/config.pb.h"
 #include "runtime/io/listener.h"
+#include "runtime/io/socket.h"
 #include "server/backdoor/backdoor.h"
 #include "server/worker/publisher.h"
 
@@ -18,11 +19,13 @@ class BackdoorListener {
   BackdoorListener(const config::v1::Backdoor& config, backdoor::BackdoorEnvironment environment,
                    Publisher& publisher);
 
-  // The body of a fiber: until cancelled. Sessions outlive it, so this must outlive the hub's run.
-  // **Parks.**
+  // The body of a fiber: until cancelled, which ends the sessions too. **Parks.**
   absl::Status Run(Listener& listener);
 
  private:
+  // One connection: a session, or why it gets none.
+  absl::Status Serve(Socket& socket);
+
   const backdoor::BackdoorLimits limits_;
   const int sessions_max_;
   const backdoor::BackdoorEnvironment environment_;

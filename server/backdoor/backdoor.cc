@@ -2,12 +2,12 @@
 
 #include <unistd.h>
 
-#include <array>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "runtime/hub/timeout.h"
+#include "runtime/io/buffered_reader.h"
 #include "server/backdoor/lua_session.h"
 
 namespace grove::backdoor {
@@ -15,39 +15,19 @@ namespace {
 
 constexpr absl::Duration kWriteTimeout = absl::Seconds(30);
 
-// The lines of a stream. A line without end at the end of the stream counts.
-class LineReader {
- public:
-  LineReader(Socket& socket, absl::Duration timeout) : socket_(socket), timeout_(timeout) {}
-
-  // Without its end (LF or CRLF). kOutOfRange: the stream has ended; kResourceExhausted: the line
-  // is longer than kBackdoorChunkMaxBytes. **Parks.**
-  absl::StatusOr<std::string> Next() {
-    Timeout idle(timeout_);
-    size_t end;
-    while ((end = unread_.find('\n')) == std::string::npos) {
-      if (unread_.size() > kBackdoorChunkMaxBytes) {
-        return absl::ResourceExhaustedError(
-            absl::StrFormat("the line is longer than %d bytes", kBackdoorChunkMaxBytes));
-      }
-      std::array<char, 4096> buffer;
-      const absl::StatusOr<size_t> got = socket_.Read(buffer);
-      if (!got.ok()) return got.status();
-      if (*got == 0 && unread_.empty()) return absl::OutOfRangeError("end of stream");
-      if (*got == 0) unread_ += '\n';
-      unread_.append(buffer.data(), *got);
-    }
-    std::string line = unread_.substr(0, end);
-    unread_.erase(0, end + 1);
-    if (!line.empty() && line.back() == '\r') line.pop_back();
-    return line;
+// The next line, without its end (LF or CRLF); a line without end at the end of the stream counts.
+// kOutOfRange: the stream has ended; kResourceExhausted: the line is longer than
+// kBackdoorChunkMaxBytes. **Parks.**
+absl::StatusOr<std::string> NextLine(BufferedReader& reader, absl::Duration idle_timeout) {
+  Timeout idle(idle_timeout);
+  absl::StatusOr<std::string> line = reader.ReadLine(kBackdoorChunkMaxBytes + 1);
+  if (absl::IsResourceExhausted(line.status())) {
+    return absl::ResourceExhaustedError(
+        absl::StrFormat("the line is longer than %d bytes", kBackdoorChunkMaxBytes));
   }
-
- private:
-  Socket& socket_;
-  const absl::Duration timeout_;
-  std::string unread_;
-};
+  const bool without_end = absl::IsUnavailable(line.status()) && reader.buffered() > 0;
+  return without_end ? reader.ReadExactly(reader.buffered()) : line;
+}
 
 absl::Status Write(Socket& socket, std::string_view text) {
   Timeout timeout(kWriteTimeout);
@@ -101,11 +81,11 @@ void ServeBackdoor(Socket socket, const BackdoorLimits& limits,
     Write(socket, absl::StrCat("error: ", session.status().message(), "\n")).IgnoreError();
     return;
   }
-  LineReader lines(socket, limits.idle_timeout);
+  BufferedReader reader(socket);
   Prompt prompt(**session);
   absl::Status written = Write(socket, Banner(environment) + "> ");
   while (written.ok() && !(*session)->quit()) {
-    const absl::StatusOr<std::string> line = lines.Next();
+    const absl::StatusOr<std::string> line = NextLine(reader, limits.idle_timeout);
     if (!line.ok()) {
       const bool ended = line.status().code() == absl::StatusCode::kOutOfRange;
       const bool idle = line.status().code() == absl::StatusCode::kDeadlineExceeded;

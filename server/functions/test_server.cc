@@ -3,26 +3,29 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
-#include <array>
 #include <cstdlib>
 #include <utility>
 
 #include "runtime/hub/check.h"
 #include "runtime/hub/hub.h"
+#include "runtime/io/buffered_reader.h"
 
 namespace grove::functions {
 namespace {
 
-// Of a whole request at the front of `bytes`; 0 if it is not complete.
-size_t RequestBytes(std::string_view bytes) {
-  const size_t head = bytes.find("\r\n\r\n");
-  if (head == std::string_view::npos) return 0;
+// Of a head or a body that a test sends.
+constexpr size_t kRequestBytesMax = size_t{1} << 20;
+
+// The next request, head and body; an error at the end of the connection. **Parks.**
+absl::StatusOr<std::string> ReadRequest(BufferedReader& reader) {
+  absl::StatusOr<std::string> head = reader.ReadUntil("\r\n\r\n", kRequestBytesMax);
   constexpr std::string_view kLength = "\r\nContent-Length: ";
-  const size_t at = bytes.substr(0, head).find(kLength);
-  const size_t body = at == std::string_view::npos
-                          ? 0
-                          : strtoul(bytes.substr(at + kLength.size()).data(), nullptr, 10);
-  return bytes.size() >= head + 4 + body ? head + 4 + body : 0;
+  const size_t at = head.ok() ? head->find(kLength) : std::string::npos;
+  if (at == std::string::npos) return head;
+  const size_t bytes = strtoul(head->c_str() + at + kLength.size(), nullptr, 10);
+  absl::StatusOr<std::string> body = reader.ReadExactly(bytes);
+  if (!body.ok()) return body;
+  return *head + *body;
 }
 
 Listener ListenOnLoopback(int& port) {
@@ -40,7 +43,13 @@ Listener ListenOnLoopback(int& port) {
 }  // namespace
 
 TestServer::TestServer() : listener_(ListenOnLoopback(port_)) {
-  const bool spawned = fibers_.TrySpawn({.name = "test-server"}, [this] { Accept(); });
+  const bool spawned =
+      group_
+          .Spawn("test-server",
+                 [this] {
+                   return server_.Serve(listener_, [this](Socket& each) { return Serve(each); });
+                 })
+          .ok();
   GROVE_CHECK(spawned, "the test server does not start");
 }
 
@@ -54,46 +63,32 @@ std::string TestServer::Url(std::string_view path) const {
 
 void TestServer::Stop() {
   if (std::exchange(stopped_, true)) return;
-  while (fibers_.running() > 0) {
-    fibers_.CancelAll();
-    Yield();
-  }
+  group_.Cancel();
+  group_.Join().IgnoreError();
   listener_.Close();
 }
 
-void TestServer::Accept() {
-  for (;;) {
-    absl::StatusOr<Socket> socket = listener_.Accept();
-    if (!socket.ok()) return;
-    fibers_.TrySpawn({.name = "test-connection"},
-                     [this, socket = *std::move(socket)]() mutable { Serve(std::move(socket)); });
-  }
-}
-
-void TestServer::Serve(Socket socket) {
-  std::string unread;
-  while (ServeRequest(socket, unread)) {
-  }
+absl::Status TestServer::Serve(Socket& connection) {
+  BufferedReader reader(connection);
+  absl::Status served;
+  while (served.ok()) served = ServeRequest(connection, reader);
   ++closed_;
   changed_.Set();
+  return served;
 }
 
-bool TestServer::ServeRequest(Socket& socket, std::string& unread) {
-  std::array<char, 4096> buffer;
-  while (RequestBytes(unread) == 0) {
-    const absl::StatusOr<size_t> got = socket.Read(buffer);
-    if (!got.ok() || *got == 0) return false;
-    unread.append(buffer.data(), *got);
-  }
-  requests_.push_back(unread.substr(0, RequestBytes(unread)));
-  unread.erase(0, requests_.back().size());
+absl::Status TestServer::ServeRequest(Socket& connection, BufferedReader& reader) {
+  absl::StatusOr<std::string> request = ReadRequest(reader);
+  if (!request.ok()) return request.status();
+  const size_t start = request->find(' ') + 1;
+  const std::string path = request->substr(start, request->find(' ', start) - start);
+  requests_.push_back(*std::move(request));
   changed_.Set();
-  const std::string& request = requests_.back();
-  const size_t start = request.find(' ') + 1;
-  const std::string path = request.substr(start, request.find(' ', start) - start);
-  if (path == "/held" && !released_.Wait().ok()) return false;
+  if (path == "/held") {
+    if (absl::Status released = released_.Wait(); !released.ok()) return released;
+  }
   const auto answer = answers_.find(path);
-  return answer == answers_.end() || socket.Write(answer->second).ok();
+  return answer == answers_.end() ? absl::OkStatus() : connection.Write(answer->second);
 }
 
 void TestServer::AwaitRequests(size_t count) {

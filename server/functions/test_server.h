@@ -10,8 +10,11 @@
 #include <string_view>
 #include <vector>
 
-#include "runtime/group/fiber_pool.h"
+#include "absl/status/status.h"
+#include "runtime/group/fiber_group.h"
+#include "runtime/io/buffered_reader.h"
 #include "runtime/io/listener.h"
+#include "runtime/io/serve.h"
 #include "runtime/sync/event.h"
 
 namespace grove::functions {
@@ -38,14 +41,14 @@ class TestServer {
   void Release(std::string response);
 
  private:
-  void Accept();
-  void Serve(Socket socket);
-  // False at the end of the connection.
-  bool ServeRequest(Socket& socket, std::string& unread);
+  // Until the connection ends.
+  absl::Status Serve(Socket& connection);
+  absl::Status ServeRequest(Socket& connection, BufferedReader& reader);
 
   int port_ = 0;  // set while listener_ is made
   Listener listener_;
-  FiberPool fibers_{1000};
+  StreamServer server_{{.name = "test-connection"}};
+  FiberGroup group_;
   std::map<std::string, std::string> answers_;
   std::vector<std::string> requests_;
   size_t closed_ = 0;

@@ -186,10 +186,8 @@ absl::Status FetchTransfer::SetOptions() {
   curl_easy_setopt(easy_, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
   curl_easy_setopt(easy_, CURLOPT_USERAGENT, "grove");
   curl_easy_setopt(easy_, CURLOPT_HTTPHEADER, headers_);
-  // The driver's time-out is the hub's; this one only ends what libcurl would retry for minutes.
-  curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS,
-                   static_cast<long>(std::clamp<int64_t>(absl::ToInt64Milliseconds(limits_.timeout),
-                                                         1, 300'000)));
+  // The time-out is the driver's, by the hub's clock. libcurl's own for connecting stays at its 300
+  // s: one of the same length would race it, and end a fetch on a busy machine with other words.
   curl_easy_setopt(easy_, CURLOPT_OPENSOCKETFUNCTION, &OnOpenSocket);
   curl_easy_setopt(easy_, CURLOPT_OPENSOCKETDATA, this);
   curl_easy_setopt(easy_, CURLOPT_HEADERFUNCTION, &OnHeader);

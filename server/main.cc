@@ -1,3 +1,12 @@
+// The order of a start, and why it is that one.
+//
+// Flags that only print come first: they need no config. Then the config is read, resolved and held
+// against the application whole, and what every worker would make of it (routes, certificates) is
+// made once and dropped: what could not serve ends here with exit code 2 and one line for whoever
+// typed the command, and --check is the same road to its end. Only then does the log begin, and the
+// process change: the limit of descriptors and the room for titles are inherited by every worker,
+// so both come before the first fork. No thread may be started on the way, for the supervisor forks
+// (invariant 1).
 #include "server/main.h"
 
 #include <sys/resource.h>

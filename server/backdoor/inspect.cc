@@ -141,8 +141,9 @@ BackdoorRow WorkerRow(const BackdoorEnvironment& environment) {
   return row;
 }
 
-// --- Called by Lua: nothing with a destructor is alive in these frames
-// -----------------------------
+// --- Called by Lua
+
+// Nothing with a destructor is alive in these frames: an error of Lua's is a longjmp(3).
 
 void PushString(lua_State* lua, const std::string& text) {
   lua_pushlstring(lua, text.data(), text.size());

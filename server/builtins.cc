@@ -15,6 +15,7 @@
 #include "server/functions/feed_titles.h"
 #include "server/functions/fetch.h"
 #include "server/functions/json_input.h"
+#include "server/functions/one_line.h"
 #include "server/handlers/file.h"
 #include "server/handlers/reflect.h"
 #include "server/handlers/try_out.h"

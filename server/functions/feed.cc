@@ -1,4 +1,5 @@
 #include "server/functions/feed.h"
+#include "server/functions/one_line.h"
 
 // The header hides the limits on entities from programs that do not say how expat was built.
 #define XML_DTD 1

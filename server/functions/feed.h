@@ -24,14 +24,6 @@ inline constexpr size_t kFeedTitleMaxBytes = 1024;
 // "the feed has no title". What follows the title is not looked at.
 absl::StatusOr<std::string> FeedTitle(std::string_view bytes);
 
-// `text` (UTF-8) on one line: runs of white space and control characters become one space, none
-// stands at the ends.
-std::string OneLine(std::string_view text);
-
-// The text of an HTML fragment: tags gone, character references resolved (numeric ones and the
-// commonest names; others stay as they are).
-std::string HtmlText(std::string_view html);
-
 }  // namespace grove::functions
 
 #endif  // GROVE_SERVER_FUNCTIONS_FEED_H_

@@ -1,8 +1,8 @@
+#include "server/functions/one_line.h"
+
 #include <algorithm>
 #include <cstdint>
 #include <optional>
-
-#include "server/functions/feed.h"
 
 namespace grove::functions {
 namespace {

@@ -12,6 +12,7 @@
 #include "client/cli/command.h"
 #include "client/cli/names.h"
 #include "client/cli/text.h"
+#include "runtime/switch/errno_status.h"
 
 namespace grove::client::cli {
 namespace {
@@ -79,13 +80,13 @@ class Typist {
       pollfd fds[2] = {{in_fd_, POLLIN, 0}, {ended_fd_, POLLIN, 0}};
       if (poll(fds, 2, -1) < 0) {
         if (errno == EINTR) continue;
-        return absl::ErrnoToStatus(errno, "poll");
+        return ErrnoStatus(errno, "poll");
       }
       if (fds[1].revents != 0) return absl::OkStatus();
       char buffer[kReadBytes];
       const ssize_t count = read(in_fd_, buffer, sizeof(buffer));
       if (count < 0 && errno == EINTR) continue;
-      if (count < 0) return absl::ErrnoToStatus(errno, "read");
+      if (count < 0) return ErrnoStatus(errno, "read");
       if (count == 0) {
         if (!pending_.empty() && pending_ != "quit") session_.Send(pending_ + "\n");
         return absl::OkStatus();

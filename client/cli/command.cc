@@ -10,6 +10,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "client/cli/json_view.h"
+#include "runtime/switch/errno_status.h"
 
 namespace grove::client::cli {
 
@@ -63,7 +64,7 @@ absl::StatusOr<std::string> ReadAll(int fd, size_t bytes_max) {
     const ssize_t count = read(fd, buffer, sizeof(buffer));
     if (count == 0) return text;
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return absl::ErrnoToStatus(errno, "read");
+    if (count < 0) return ErrnoStatus(errno, "read");
     text.append(buffer, static_cast<size_t>(count));
     if (text.size() > bytes_max) {
       return absl::ResourceExhaustedError(absl::StrCat("larger than ", bytes_max, " bytes"));
@@ -73,7 +74,7 @@ absl::StatusOr<std::string> ReadAll(int fd, size_t bytes_max) {
 
 absl::StatusOr<std::string> ReadWholeFile(const std::string& path, size_t bytes_max) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return absl::ErrnoToStatus(errno, absl::StrCat("open ", path));
+  if (fd < 0) return ErrnoStatus(errno, absl::StrCat("open ", path));
   absl::StatusOr<std::string> text = ReadAll(fd, bytes_max);
   close(fd);
   if (text.ok()) return text;

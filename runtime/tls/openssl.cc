@@ -12,6 +12,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "runtime/switch/errno_status.h"
 
 namespace grove {
 namespace {
@@ -164,10 +165,7 @@ std::string TakeTlsErrors(std::string_view otherwise) {
 
 absl::StatusOr<std::string> ReadTlsFile(const std::string& path) {
   const FilePtr file(fopen(path.c_str(), "re"));
-  if (file == nullptr) {
-    return absl::Status(absl::ErrnoToStatusCode(errno),
-                        absl::StrFormat("%s: %s", path, strerror(errno)));
-  }
+  if (file == nullptr) return ErrnoStatus(errno, path);
   std::string bytes;
   char buffer[4096];
   while (const size_t got = fread(buffer, 1, sizeof(buffer), file.get())) {
@@ -177,10 +175,7 @@ absl::StatusOr<std::string> ReadTlsFile(const std::string& path) {
     }
   }
   OPENSSL_cleanse(buffer, sizeof(buffer));
-  if (ferror(file.get()) != 0) {
-    return absl::Status(absl::ErrnoToStatusCode(errno),
-                        absl::StrFormat("%s: %s", path, strerror(errno)));
-  }
+  if (ferror(file.get()) != 0) return ErrnoStatus(errno, path);
   return bytes;
 }
 

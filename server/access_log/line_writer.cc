@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/switch/errno_status.h"
 #include "server/log.h"
 
 namespace grove::access_log {
@@ -30,7 +31,7 @@ absl::StatusOr<int> OpenTarget(const std::string& path) {
       path == "-" ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0)
                   : open(path.c_str(),
                          O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, kMode);
-  if (fd < 0) return absl::ErrnoToStatus(errno, absl::StrCat("open ", path));
+  if (fd < 0) return ErrnoStatus(errno, absl::StrCat("open ", path));
   return fd;
 }
 
@@ -151,7 +152,7 @@ void LineWriter::Shared::WriteBatch() {
   const bool was_failing = std::exchange(failing, failed > 0);
   if (failing && !was_failing && !given_up()) {
     Log(LogLevel::kError, "cannot write the access log: lines are dropped until it works again",
-        {{"file", path}, {"error", absl::ErrnoToStatus(errno, "write").message()}});
+        {{"file", path}, {"error", ErrnoStatus(errno, "write").message()}});
   }
 }
 

@@ -20,6 +20,7 @@
 #include "absl/strings/str_join.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
+#include "runtime/switch/errno_status.h"
 #include "server/config/near_match.h"
 #include "server/config/schema.h"
 #include "yaml-cpp/yaml.h"
@@ -299,7 +300,7 @@ absl::Status Converter::SetText(const YAML::Node& node, const FieldDescriptor& f
 }
 
 absl::Status FileError(const std::string& path, int error) {
-  return absl::ErrnoToStatus(error, absl::StrCat("config file ", path));
+  return ErrnoStatus(error, absl::StrCat("config file ", path));
 }
 
 }  // namespace

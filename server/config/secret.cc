@@ -10,6 +10,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "runtime/switch/errno_status.h"
 
 namespace grove::config {
 namespace {
@@ -18,12 +19,12 @@ namespace {
 absl::StatusOr<int> OpenRegular(const std::string& path, mode_t* mode) {
   // O_NONBLOCK: a FIFO would hold the open.
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) return absl::ErrnoToStatus(errno, path);
+  if (fd < 0) return ErrnoStatus(errno, path);
   struct stat info;
   if (fstat(fd, &info) != 0) {
     const int error = errno;
     close(fd);
-    return absl::ErrnoToStatus(error, path);
+    return ErrnoStatus(error, path);
   }
   if (!S_ISREG(info.st_mode)) {
     close(fd);
@@ -55,7 +56,7 @@ absl::StatusOr<std::string> ReadSecretFile(const std::string& path) {
   while (used < text.size()) {
     const ssize_t got = read(*fd, text.data() + used, text.size() - used);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return absl::ErrnoToStatus(errno, path);
+    if (got < 0) return ErrnoStatus(errno, path);
     if (got == 0) break;
     used += static_cast<size_t>(got);
   }

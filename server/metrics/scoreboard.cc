@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "runtime/switch/errno_status.h"
 
 namespace grove::metrics {
 
@@ -59,16 +60,16 @@ absl::StatusOr<Scoreboard> Scoreboard::Create(int workers) {
   }
   const size_t bytes = sizeof(Header) + static_cast<size_t>(workers) * sizeof(WorkerSlot);
   const int fd = memfd_create("grove-scoreboard", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-  if (fd < 0) return absl::ErrnoToStatus(errno, "scoreboard: memfd_create");
+  if (fd < 0) return ErrnoStatus(errno, "scoreboard: memfd_create");
   if (ftruncate(fd, static_cast<off_t>(bytes)) != 0 ||
       fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
-    absl::Status status = absl::ErrnoToStatus(errno, "scoreboard: sizing the memory file");
+    absl::Status status = ErrnoStatus(errno, "scoreboard: sizing the memory file");
     close(fd);
     return status;
   }
   void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (memory == MAP_FAILED) {
-    absl::Status status = absl::ErrnoToStatus(errno, "scoreboard: mmap");
+    absl::Status status = ErrnoStatus(errno, "scoreboard: mmap");
     close(fd);
     return status;
   }
@@ -82,14 +83,14 @@ absl::StatusOr<Scoreboard> Scoreboard::Create(int workers) {
 
 absl::StatusOr<Scoreboard> Scoreboard::Open(int fd) {
   struct stat status;
-  if (fstat(fd, &status) != 0) return absl::ErrnoToStatus(errno, "scoreboard: fstat");
+  if (fstat(fd, &status) != 0) return ErrnoStatus(errno, "scoreboard: fstat");
   const auto bytes = static_cast<size_t>(status.st_size);
   if (bytes < sizeof(Header)) return NotAScoreboard(absl::StrCat(bytes, " bytes"));
   const int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-  if (own < 0) return absl::ErrnoToStatus(errno, "scoreboard: dup");
+  if (own < 0) return ErrnoStatus(errno, "scoreboard: dup");
   void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, own, 0);
   if (memory == MAP_FAILED) {
-    absl::Status mapped = absl::ErrnoToStatus(errno, "scoreboard: mmap");
+    absl::Status mapped = ErrnoStatus(errno, "scoreboard: mmap");
     close(own);
     return mapped;
   }

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "runtime/io/listener.h"
+#include "runtime/switch/errno_status.h"
 #include "server/config/http_listeners.h"
 
 namespace grove::supervisor {
@@ -39,7 +40,7 @@ absl::StatusOr<int> FindSharedPort(SocketAddress* address) {
   *address = SocketAddress::OfLocal(*fd);
   const int on = 1;
   if (setsockopt(*fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0) return fd;
-  absl::Status failed = absl::ErrnoToStatus(errno, "setsockopt(SO_REUSEPORT)");
+  absl::Status failed = ErrnoStatus(errno, "setsockopt(SO_REUSEPORT)");
   close(*fd);
   return failed;
 }

@@ -11,6 +11,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "runtime/switch/errno_status.h"
 #include "server/log.h"
 #include "server/process/exit_code.h"
 
@@ -61,7 +62,7 @@ absl::StatusOr<pid_t> ForkWorker(absl::FunctionRef<int()> body) {
   if (absl::Status status = CheckSingleThreaded(); !status.ok()) return status;
   const pid_t parent = getpid();
   const pid_t pid = fork();
-  if (pid < 0) return absl::ErrnoToStatus(errno, "fork");
+  if (pid < 0) return ErrnoStatus(errno, "fork");
   if (pid > 0) return pid;
   DieWithParent(parent);
   // Not exit(): what the parent registered to run at its end is the parent's.
@@ -74,7 +75,7 @@ absl::StatusOr<pid_t> StartControl(const std::string& program,
   if (absl::Status status = CheckSingleThreaded(); !status.ok()) return status;
   const pid_t parent = getpid();
   const pid_t pid = fork();
-  if (pid < 0) return absl::ErrnoToStatus(errno, "fork");
+  if (pid < 0) return ErrnoStatus(errno, "fork");
   if (pid > 0) return pid;
   DieWithParent(parent);
   ExecControl(program, arguments, inherited, mask);

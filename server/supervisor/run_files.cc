@@ -11,12 +11,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "runtime/switch/errno_status.h"
 
 namespace grove::supervisor {
 namespace {
 
 absl::Status FileError(absl::string_view what, const std::string& path) {
-  return absl::ErrnoToStatus(errno, absl::StrCat(what, " ", path));
+  return ErrnoStatus(errno, absl::StrCat(what, " ", path));
 }
 
 // With its parents; those that exist are left as they are.

@@ -11,6 +11,8 @@ FOLDERS = ('runtime', 'server', 'client')
 BANNED = [
     (r'\b(usleep|sleep_for|std::this_thread::sleep|gethostbyname)\s*\(',
      'blocks a hub; the runtime has a form that parks', ()),
+    (r'\babsl::ErrnoToStatus', 'ErrnoStatus() is the one mapping',
+     ('runtime/switch/errno_status.cc',)),
 ]
 
 MAY_CATCH_ALL = {

@@ -9,9 +9,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 
 namespace grove::client {
 
@@ -23,7 +23,7 @@ class BackdoorSession {
   BackdoorSession& operator=(const BackdoorSession&) = delete;
 
   // One thread: text typed, with its line ends. False: the session is over; Receive says why.
-  bool Send(absl::string_view text);
+  bool Send(std::string_view text);
   // No more text will be sent. The worker finishes what it got, then ends the session.
   void CloseInput();
 

@@ -4,13 +4,12 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
+#include "runtime/switch/abseil_text.h"
 
 namespace grove::client {
 namespace {
@@ -20,26 +19,26 @@ constexpr int kResponseBytesMax = 512 * 1024 * 1024;
 
 constexpr int64_t kCaCertBytesMax = 16 * 1024 * 1024;
 
-absl::Status CheckAddress(absl::string_view address) {
-  if (absl::ConsumePrefix(&address, "unix:")) {
+absl::Status CheckAddress(std::string_view address) {
+  if (ConsumePrefix(&address, "unix:")) {
     return address.empty() ? absl::InvalidArgumentError("address: unix: needs a path")
                            : absl::OkStatus();
   }
   const size_t colon = address.rfind(':');
-  const absl::string_view host = address.substr(0, colon);
-  const bool bare_host = host.find_first_of(":/ \t") == absl::string_view::npos;
+  const std::string_view host = address.substr(0, colon);
+  const bool bare_host = host.find_first_of(":/ \t") == std::string_view::npos;
   const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
   int port = 0;
-  if (colon == absl::string_view::npos || host.empty() || !(bare_host || bracketed) ||
-      !absl::SimpleAtoi(address.substr(colon + 1), &port) || port < 1 || port > 65535) {
+  if (colon == std::string_view::npos || host.empty() || !(bare_host || bracketed) ||
+      !SimpleAtoi(address.substr(colon + 1), &port) || port < 1 || port > 65535) {
     return absl::InvalidArgumentError(
-        absl::StrCat("address: \"", address, "\" is not HOST:PORT, [IPV6]:PORT or unix:PATH"));
+        StrCat("address: \"", address, "\" is not HOST:PORT, [IPV6]:PORT or unix:PATH"));
   }
   return absl::OkStatus();
 }
 
 // gRPC aborts a call with an unreadable message when metadata holds anything else.
-absl::Status CheckToken(absl::string_view token) {
+absl::Status CheckToken(std::string_view token) {
   for (const char c : token) {
     if (!absl::ascii_isgraph(static_cast<unsigned char>(c))) {
       return absl::InvalidArgumentError(
@@ -51,15 +50,15 @@ absl::Status CheckToken(absl::string_view token) {
 
 absl::StatusOr<std::string> ReadCaCert(const std::string& path) {
   std::ifstream file(path, std::ios::binary | std::ios::ate);
-  if (!file) return absl::NotFoundError(absl::StrCat("ca_cert: cannot open ", path));
+  if (!file) return absl::NotFoundError(StrCat("ca_cert: cannot open ", path));
   if (file.tellg() > kCaCertBytesMax) {
-    return absl::InvalidArgumentError(absl::StrCat("ca_cert: ", path, " is larger than 16 MiB"));
+    return absl::InvalidArgumentError(StrCat("ca_cert: ", path, " is larger than 16 MiB"));
   }
   file.seekg(0);
   std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   if (text.find("-----BEGIN CERTIFICATE-----") == std::string::npos) {
     return absl::InvalidArgumentError(
-        absl::StrCat("ca_cert: ", path, " holds no certificate in PEM form"));
+        StrCat("ca_cert: ", path, " holds no certificate in PEM form"));
   }
   return text;
 }

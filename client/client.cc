@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <chrono>
 #include <set>
+#include <string_view>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "client/channel.h"
 #include "client/status_details.h"
@@ -17,6 +17,7 @@
 #include "grove/v1/queue_service.grpc.pb.h"
 #include "grove/v1/task_service.grpc.pb.h"
 #include "grove/v1/worker_service.grpc.pb.h"
+#include "runtime/switch/abseil_text.h"
 
 namespace grove::client {
 namespace {
@@ -80,7 +81,7 @@ struct Client::Stubs {
         backdoor(channel) {}
 
   void Authorize(grpc::ClientContext& context) const {
-    if (!token.empty()) context.AddMetadata("authorization", absl::StrCat("Bearer ", token));
+    if (!token.empty()) context.AddMetadata("authorization", StrCat("Bearer ", token));
   }
 
   template <typename Stub, typename Request, typename Response>
@@ -161,13 +162,13 @@ absl::StatusOr<v1::BatchSpawnTasksResponse> Client::SpawnBatch(
     const v1::BatchSpawnTasksRequest& request) {
   auto response = stubs_->Call(stubs_->tasks, &v1::TaskService::Stub::BatchSpawnTasks, request);
   if (response.ok() && response->results_size() != request.specs_size()) {
-    return absl::InternalError(absl::StrCat("the server answered ", response->results_size(),
-                                            " of ", request.specs_size(), " tasks of a batch"));
+    return absl::InternalError(StrCat("the server answered ", response->results_size(), " of ",
+                                      request.specs_size(), " tasks of a batch"));
   }
   return response;
 }
 
-absl::StatusOr<v1::Task> Client::Get(absl::string_view name) {
+absl::StatusOr<v1::Task> Client::Get(std::string_view name) {
   v1::GetTaskRequest request;
   request.set_name(std::string(name));
   auto response = stubs_->Call(stubs_->tasks, &v1::TaskService::Stub::GetTask, request);
@@ -175,7 +176,7 @@ absl::StatusOr<v1::Task> Client::Get(absl::string_view name) {
   return std::move(*response->mutable_task());
 }
 
-absl::StatusOr<v1::Task> Client::Wait(absl::string_view name, absl::Duration timeout) {
+absl::StatusOr<v1::Task> Client::Wait(std::string_view name, absl::Duration timeout) {
   const absl::Time end = absl::Now() + timeout;
   v1::WaitTaskRequest request;
   request.set_name(std::string(name));
@@ -221,7 +222,7 @@ absl::StatusOr<v1::BatchWaitTasksResponse> Client::WaitBatch(const std::vector<s
   return all;
 }
 
-absl::StatusOr<v1::Task> Client::Cancel(absl::string_view name, absl::string_view reason) {
+absl::StatusOr<v1::Task> Client::Cancel(std::string_view name, std::string_view reason) {
   v1::CancelTaskRequest request;
   request.set_name(std::string(name));
   request.set_reason(std::string(reason));
@@ -277,7 +278,7 @@ absl::StatusOr<v1::ListFibersResponse> Client::ListFibers(v1::ListFibersRequest 
   return all;
 }
 
-absl::StatusOr<v1::Fiber> Client::GetFiber(absl::string_view name) {
+absl::StatusOr<v1::Fiber> Client::GetFiber(std::string_view name) {
   v1::GetFiberRequest request;
   request.set_name(std::string(name));
   return stubs_->Call(stubs_->inspect, &v1::InspectService::Stub::GetFiber, request);
@@ -292,7 +293,7 @@ absl::StatusOr<v1::ListFunctionsResponse> Client::ListFunctions(v1::ListFunction
   return all;
 }
 
-absl::StatusOr<v1::Queue> Client::GetQueue(absl::string_view name) {
+absl::StatusOr<v1::Queue> Client::GetQueue(std::string_view name) {
   v1::GetQueueRequest request;
   request.set_name(std::string(name));
   auto response = stubs_->Call(stubs_->queues, &v1::QueueService::Stub::GetQueue, request);
@@ -300,7 +301,7 @@ absl::StatusOr<v1::Queue> Client::GetQueue(absl::string_view name) {
   return std::move(*response->mutable_queue());
 }
 
-absl::StatusOr<v1::Pool> Client::GetPool(absl::string_view name) {
+absl::StatusOr<v1::Pool> Client::GetPool(std::string_view name) {
   v1::GetPoolRequest request;
   request.set_name(std::string(name));
   auto response = stubs_->Call(stubs_->pools, &v1::PoolService::Stub::GetPool, request);
@@ -308,7 +309,7 @@ absl::StatusOr<v1::Pool> Client::GetPool(absl::string_view name) {
   return std::move(*response->mutable_pool());
 }
 
-absl::StatusOr<v1::Pool> Client::ResizePool(absl::string_view name, int64_t size) {
+absl::StatusOr<v1::Pool> Client::ResizePool(std::string_view name, int64_t size) {
   v1::ResizePoolRequest request;
   request.set_name(std::string(name));
   request.set_size(size);
@@ -329,7 +330,7 @@ BackdoorSession::~BackdoorSession() {
   stream_->context.TryCancel();
 }
 
-bool BackdoorSession::Send(absl::string_view text) {
+bool BackdoorSession::Send(std::string_view text) {
   v1::OpenSessionRequest request;
   request.set_input(std::string(text));
   return stream_->calls->Write(request);
@@ -353,7 +354,7 @@ void BackdoorSession::Cancel() {
   stream_->context.TryCancel();
 }
 
-std::unique_ptr<BackdoorSession> Client::OpenBackdoor(absl::string_view worker) {
+std::unique_ptr<BackdoorSession> Client::OpenBackdoor(std::string_view worker) {
   auto stream = std::make_unique<BackdoorSession::Stream>();
   stubs_->Authorize(stream->context);
   stream->calls = stubs_->backdoor.OpenSession(&stream->context);

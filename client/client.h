@@ -12,11 +12,11 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "client/backdoor_session.h"
 #include "grove/v1/inspect_service.pb.h"
@@ -54,14 +54,14 @@ class Client {
   // Tasks.
   absl::StatusOr<v1::Task> Spawn(const v1::SpawnTaskRequest& request);
   absl::StatusOr<v1::BatchSpawnTasksResponse> SpawnBatch(const v1::BatchSpawnTasksRequest& request);
-  absl::StatusOr<v1::Task> Get(absl::string_view name);
+  absl::StatusOr<v1::Task> Get(std::string_view name);
   // Returns when the task has ended, or with the task as it is once `timeout` (which may be
   // infinite) is over.
-  absl::StatusOr<v1::Task> Wait(absl::string_view name, absl::Duration timeout);
+  absl::StatusOr<v1::Task> Wait(std::string_view name, absl::Duration timeout);
   // The same for up to 10,000 tasks; results stand in the order of `names`.
   absl::StatusOr<v1::BatchWaitTasksResponse> WaitBatch(const std::vector<std::string>& names,
                                                        absl::Duration timeout);
-  absl::StatusOr<v1::Task> Cancel(absl::string_view name, absl::string_view reason);
+  absl::StatusOr<v1::Task> Cancel(std::string_view name, std::string_view reason);
 
   // Lists gather pages from `request.page_token` on, until `limit` items or the end;
   // next_page_token is set if there is more. A page_size of 0 leaves the size of the pages to the
@@ -73,17 +73,17 @@ class Client {
                                                       int64_t limit);
   absl::StatusOr<v1::ListFibersResponse> ListFibers(v1::ListFibersRequest request, int64_t limit);
   // "workers/0/fibers/17", with its stack.
-  absl::StatusOr<v1::Fiber> GetFiber(absl::string_view name);
+  absl::StatusOr<v1::Fiber> GetFiber(std::string_view name);
   absl::StatusOr<v1::ListFunctionsResponse> ListFunctions(v1::ListFunctionsRequest request,
                                                           int64_t limit);
 
-  absl::StatusOr<v1::Queue> GetQueue(absl::string_view name);
-  absl::StatusOr<v1::Pool> GetPool(absl::string_view name);
-  absl::StatusOr<v1::Pool> ResizePool(absl::string_view name, int64_t size);
+  absl::StatusOr<v1::Queue> GetQueue(std::string_view name);
+  absl::StatusOr<v1::Pool> GetPool(std::string_view name);
+  absl::StatusOr<v1::Pool> ResizePool(std::string_view name, int64_t size);
 
   // A terminal into `worker` ("workers/0"). Not bound by ClientOptions::timeout. The session
   // outlives the client. Errors of opening it (no such worker) come from the session's Receive.
-  std::unique_ptr<BackdoorSession> OpenBackdoor(absl::string_view worker);
+  std::unique_ptr<BackdoorSession> OpenBackdoor(std::string_view worker);
 
  private:
   struct Stubs;

@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <memory>
+#include <string_view>
 #include <utility>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/str_cat.h"
 #include "client/cli/error_line.h"
 #include "client/cli/verbs.h"
+#include "runtime/switch/abseil_text.h"
 
 namespace grove::client::cli {
 namespace {
@@ -26,13 +27,13 @@ absl::Status UnknownVerb(const std::string& typed) {
   std::vector<std::string> names;
   for (const Verb& verb : Verbs()) names.push_back(verb.name);
   const std::string near = NearestName(typed, names);
-  return UsageError(absl::StrCat("unknown verb \"", typed, "\"",
-                                 near.empty() ? "" : absl::StrCat("; did you mean ", near, "?")));
+  return UsageError(StrCat("unknown verb \"", typed, "\"",
+                           near.empty() ? "" : StrCat("; did you mean ", near, "?")));
 }
 
 // Two words if they name a verb, else one. Takes them from the front of `words`.
 absl::StatusOr<const Verb*> TakeVerb(std::vector<std::string>& words) {
-  const Verb* verb = words.size() < 2 ? nullptr : FindVerb(absl::StrCat(words[0], " ", words[1]));
+  const Verb* verb = words.size() < 2 ? nullptr : FindVerb(StrCat(words[0], " ", words[1]));
   const std::ptrdiff_t taken = verb == nullptr ? 1 : 2;
   if (verb == nullptr) verb = FindVerb(words[0]);
   if (verb == nullptr) return UnknownVerb(words[0]);
@@ -42,10 +43,10 @@ absl::StatusOr<const Verb*> TakeVerb(std::vector<std::string>& words) {
 
 absl::Status CheckCount(const Verb& verb, const std::vector<std::string>& positional) {
   if (positional.size() < verb.arguments_min) {
-    return UsageError(absl::StrCat("needs ", verb.arguments));
+    return UsageError(StrCat("needs ", verb.arguments));
   }
   if (positional.size() > verb.arguments_max) {
-    return UsageError(absl::StrCat("unexpected argument \"", positional[verb.arguments_max], "\""));
+    return UsageError(StrCat("unexpected argument \"", positional[verb.arguments_max], "\""));
   }
   return absl::OkStatus();
 }
@@ -75,7 +76,7 @@ absl::StatusOr<OutputFormat> ParseFormat(const std::string& text) {
   if (text == "table") return OutputFormat::kTable;
   if (text == "json") return OutputFormat::kJson;
   if (text == "yaml") return OutputFormat::kYaml;
-  return UsageError(absl::StrCat("--output: \"", text, "\" is not table, json or yaml"));
+  return UsageError(StrCat("--output: \"", text, "\" is not table, json or yaml"));
 }
 
 absl::StatusOr<std::string> FindToken(const Arguments& arguments, const Shell& shell) {
@@ -129,7 +130,7 @@ absl::Status RunVerb(const Request& request, Command& command) {
     absl::StatusOr<ClientOptions> options = MakeOptions(request, command);
     if (!options.ok()) return options.status();
     auto created = Client::Create(*options);
-    if (!created.ok()) return UsageError(created.status().message());
+    if (!created.ok()) return UsageError(Std(created.status().message()));
     client = *std::move(created);
     command.client = client.get();
   }
@@ -139,7 +140,7 @@ absl::Status RunVerb(const Request& request, Command& command) {
   return status;
 }
 
-int Report(absl::string_view verb, const absl::Status& status, absl::string_view address,
+int Report(std::string_view verb, const absl::Status& status, std::string_view address,
            Shell& shell) {
   if (status.ok()) return kExitSuccess;
   shell.err << ErrorLine(verb, status, address) << std::endl;

@@ -1,18 +1,18 @@
 #include "client/cli/arguments.h"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include "absl/strings/cord.h"
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
+#include "runtime/switch/abseil_text.h"
 
 namespace grove::client::cli {
 namespace {
 
 constexpr char kUsagePayload[] = "grove.cli/usage";
 
-size_t EditDistance(absl::string_view a, absl::string_view b) {
+size_t EditDistance(std::string_view a, std::string_view b) {
   std::vector<size_t> row(b.size() + 1);
   for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
   for (size_t i = 1; i <= a.size(); ++i) {
@@ -27,7 +27,7 @@ size_t EditDistance(absl::string_view a, absl::string_view b) {
   return row[b.size()];
 }
 
-const FlagSpec* FindByName(const std::vector<FlagSpec>& flags, absl::string_view name) {
+const FlagSpec* FindByName(const std::vector<FlagSpec>& flags, std::string_view name) {
   for (const FlagSpec& flag : flags) {
     if (flag.name == name) return &flag;
   }
@@ -41,17 +41,17 @@ const FlagSpec* FindByLetter(const std::vector<FlagSpec>& flags, char letter) {
   return nullptr;
 }
 
-absl::Status UnknownFlag(absl::string_view shown, absl::string_view name,
+absl::Status UnknownFlag(std::string_view shown, std::string_view name,
                          const std::vector<FlagSpec>& flags) {
   std::vector<std::string> names;
   names.reserve(flags.size());
   for (const FlagSpec& flag : flags) names.push_back(flag.name);
   const std::string near = NearestName(name, names);
   if (!near.empty()) {
-    return UsageError(absl::StrCat("unknown flag ", shown, "; did you mean --", near, "?"));
+    return UsageError(StrCat("unknown flag ", shown, "; did you mean --", near, "?"));
   }
   return UsageError(
-      absl::StrCat("unknown flag ", shown, "; an argument that begins with - goes behind --"));
+      StrCat("unknown flag ", shown, "; an argument that begins with - goes behind --"));
 }
 
 // One flag as typed: which one, and the value that came in the same word.
@@ -63,7 +63,7 @@ struct Typed {
 
 absl::StatusOr<Typed> ReadFlag(const std::string& word, const std::vector<FlagSpec>& flags) {
   Typed typed;
-  if (absl::StartsWith(word, "--")) {
+  if (word.starts_with("--")) {
     const size_t equals = word.find('=');
     typed.shown = word.substr(0, equals);
     if (equals != std::string::npos) typed.value = word.substr(equals + 1);
@@ -82,7 +82,7 @@ absl::StatusOr<Typed> ReadFlag(const std::string& word, const std::vector<FlagSp
 absl::StatusOr<std::string> SwitchValue(const Typed& typed) {
   if (!typed.value || *typed.value == "true") return std::string("true");
   if (*typed.value == "false") return std::string("false");
-  return UsageError(absl::StrCat(typed.shown, " takes no value"));
+  return UsageError(StrCat(typed.shown, " takes no value"));
 }
 
 }  // namespace
@@ -112,7 +112,7 @@ absl::StatusOr<Arguments> Arguments::Parse(const std::vector<std::string>& line,
       typed->value = *value;
     } else if (!typed->value) {
       if (i + 1 == line.size()) {
-        return UsageError(absl::StrCat(typed->shown, " needs a value: ", typed->flag->value));
+        return UsageError(StrCat(typed->shown, " needs a value: ", typed->flag->value));
       }
       typed->value = line[++i];
     }
@@ -132,7 +132,7 @@ std::optional<std::string> Arguments::Value(const std::string& flag) const {
   return found->second.back();
 }
 
-std::string Arguments::ValueOr(const std::string& flag, absl::string_view fallback) const {
+std::string Arguments::ValueOr(const std::string& flag, std::string_view fallback) const {
   return Value(flag).value_or(std::string(fallback));
 }
 
@@ -149,11 +149,11 @@ void Arguments::Append(const Arguments& later) {
   positional_.insert(positional_.end(), later.positional_.begin(), later.positional_.end());
 }
 
-std::string NearestName(absl::string_view typed, const std::vector<std::string>& names) {
+std::string NearestName(std::string_view typed, const std::vector<std::string>& names) {
   std::string best;
   size_t best_distance = std::string::npos;
   for (const std::string& name : names) {
-    const bool begins = typed.size() >= 2 && absl::StartsWith(name, typed);
+    const bool begins = typed.size() >= 2 && name.starts_with(typed);
     const size_t distance = begins ? 0 : EditDistance(typed, name);
     if (distance > std::max<size_t>(1, (name.size() + 1) / 3) || distance >= best_distance)
       continue;
@@ -163,8 +163,8 @@ std::string NearestName(absl::string_view typed, const std::vector<std::string>&
   return best;
 }
 
-absl::Status UsageError(absl::string_view message) {
-  absl::Status status = absl::InvalidArgumentError(message);
+absl::Status UsageError(std::string_view message) {
+  absl::Status status = absl::InvalidArgumentError(Abseil(message));
   status.SetPayload(kUsagePayload, absl::Cord());
   return status;
 }

@@ -9,11 +9,11 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 
 namespace grove::client::cli {
 
@@ -42,7 +42,7 @@ class Arguments {
   bool Has(const std::string& flag) const;
   // The last one given.
   std::optional<std::string> Value(const std::string& flag) const;
-  std::string ValueOr(const std::string& flag, absl::string_view fallback) const;
+  std::string ValueOr(const std::string& flag, std::string_view fallback) const;
   // All given, in order.
   std::vector<std::string> Values(const std::string& flag) const;
 
@@ -61,10 +61,10 @@ class Arguments {
 
 // The nearest of `names` within a third of its length (rounded up) in edits, or that `typed`
 // begins; empty if there is none.
-std::string NearestName(absl::string_view typed, const std::vector<std::string>& names);
+std::string NearestName(std::string_view typed, const std::vector<std::string>& names);
 
 // A status that says the command line is wrong, as opposed to an operation that failed.
-absl::Status UsageError(absl::string_view message);
+absl::Status UsageError(std::string_view message);
 bool IsUsageError(const absl::Status& status);
 
 }  // namespace grove::client::cli

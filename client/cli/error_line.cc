@@ -1,20 +1,22 @@
 #include "client/cli/error_line.h"
 
+#include <string_view>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "client/cli/arguments.h"
 #include "client/cli/text.h"
 #include "client/status_details.h"
+#include "runtime/switch/abseil_text.h"
 
 namespace grove::client::cli {
 namespace {
 
 // What the server adds in BadRequest and QuotaFailure, unless the message says it already.
 void AppendDetails(const absl::Status& status, std::string& out) {
-  const auto add = [&](absl::string_view subject, absl::string_view description) {
-    if (absl::StrContains(out, description)) return;
-    absl::StrAppend(&out, "; ", subject, subject.empty() ? "" : ": ", description);
+  const auto add = [&](std::string_view subject, std::string_view description) {
+    if (absl::StrContains(out, Abseil(description))) return;
+    StrAppend(&out, "; ", subject, subject.empty() ? "" : ": ", description);
   };
   if (const auto request = BadRequestOf(status)) {
     for (const auto& violation : request->field_violations()) {
@@ -27,7 +29,7 @@ void AppendDetails(const absl::Status& status, std::string& out) {
     }
   }
   if (const auto delay = RetryDelayOf(status)) {
-    absl::StrAppend(&out, "; try again in ", DurationText(*delay));
+    StrAppend(&out, "; try again in ", DurationText(*delay));
   }
 }
 
@@ -35,16 +37,16 @@ void AppendDetails(const absl::Status& status, std::string& out) {
 // ErrorInfo.
 bool IsUnreachable(const absl::Status& status) {
   if (status.code() != absl::StatusCode::kUnavailable || ErrorInfoOf(status)) return false;
-  for (const absl::string_view beginning : {"failed to connect", "DNS resolution failed",
-                                            "Socket closed", "recvmsg:", "Ssl handshake"}) {
-    if (absl::StartsWithIgnoreCase(status.message(), beginning)) return true;
+  for (const std::string_view beginning : {"failed to connect", "DNS resolution failed",
+                                           "Socket closed", "recvmsg:", "Ssl handshake"}) {
+    if (absl::StartsWithIgnoreCase(status.message(), Abseil(beginning))) return true;
   }
   return false;
 }
 
-std::string Unreachable(const absl::Status& status, absl::string_view address) {
+std::string Unreachable(const absl::Status& status, std::string_view address) {
   const std::string message = absl::AsciiStrToLower(status.message());
-  const auto contains = [&](absl::string_view part) { return absl::StrContains(message, part); };
+  const auto contains = [&](const char* part) { return absl::StrContains(message, part); };
   std::string cause;
   std::string advice = "is groved running?";
   if (contains("connection refused")) {
@@ -64,7 +66,7 @@ std::string Unreachable(const absl::Status& status, absl::string_view address) {
     const size_t colon = message.rfind(": ");
     cause = Escape(colon == std::string::npos ? message : message.substr(colon + 2));
   }
-  return absl::StrCat("cannot reach ", address, ": ", cause, "; ", advice);
+  return StrCat("cannot reach ", address, ": ", cause, "; ", advice);
 }
 
 }  // namespace
@@ -72,21 +74,20 @@ std::string Unreachable(const absl::Status& status, absl::string_view address) {
 std::string DescribeError(const absl::Status& status) {
   std::string out(status.message());
   if (out.empty()) out = "no message";
-  absl::StrAppend(&out, " (", absl::StatusCodeToString(status.code()));
-  if (const auto info = ErrorInfoOf(status)) absl::StrAppend(&out, ", ", info->reason());
+  StrAppend(&out, " (", absl::StatusCodeToString(status.code()));
+  if (const auto info = ErrorInfoOf(status)) StrAppend(&out, ", ", info->reason());
   out += ")";
   AppendDetails(status, out);
   return Escape(out);
 }
 
-std::string ErrorLine(absl::string_view verb, const absl::Status& status,
-                      absl::string_view address) {
-  if (IsUnreachable(status)) return absl::StrCat("grovectl: ", Unreachable(status, address));
+std::string ErrorLine(std::string_view verb, const absl::Status& status, std::string_view address) {
+  if (IsUnreachable(status)) return StrCat("grovectl: ", Unreachable(status, address));
   std::string line = "grovectl: ";
-  if (!verb.empty()) absl::StrAppend(&line, verb, ": ");
+  if (!verb.empty()) StrAppend(&line, verb, ": ");
   if (IsUsageError(status)) {
-    return absl::StrCat(line, Escape(status.message()), "; see grovectl help",
-                        verb.empty() ? "" : " ", verb);
+    return StrCat(line, Escape(Std(status.message())), "; see grovectl help",
+                  verb.empty() ? "" : " ", verb);
   }
   return line + DescribeError(status);
 }

@@ -4,9 +4,9 @@
 #define GROVE_CLIENT_CLI_ERROR_LINE_H_
 
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
-#include "absl/strings/string_view.h"
 
 namespace grove::client::cli {
 
@@ -16,8 +16,7 @@ std::string DescribeError(const absl::Status& status);
 
 // "grovectl: VERB: …" without a line end. A daemon that cannot be reached is named by its
 // `address`.
-std::string ErrorLine(absl::string_view verb, const absl::Status& status,
-                      absl::string_view address);
+std::string ErrorLine(std::string_view verb, const absl::Status& status, std::string_view address);
 
 }  // namespace grove::client::cli
 

@@ -1,12 +1,13 @@
 #include <algorithm>
 #include <string>
+#include <string_view>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "client/cli/text.h"
 #include "client/cli/verbs.h"
+#include "runtime/switch/abseil_text.h"
 
 namespace grove::client::cli {
 namespace {
@@ -14,9 +15,9 @@ namespace {
 constexpr char kVersion[] = "0.1.0";
 
 std::string FlagText(const FlagSpec& flag) {
-  std::string text = flag.letter == 0 ? "" : absl::StrCat("-", std::string(1, flag.letter), ", ");
-  absl::StrAppend(&text, "--", flag.name);
-  if (!flag.value.empty()) absl::StrAppend(&text, "=", flag.value);
+  std::string text = flag.letter == 0 ? "" : StrCat("-", std::string(1, flag.letter), ", ");
+  StrAppend(&text, "--", flag.name);
+  if (!flag.value.empty()) StrAppend(&text, "=", flag.value);
   return text;
 }
 
@@ -26,7 +27,7 @@ std::string TwoColumns(const std::vector<std::pair<std::string, std::string>>& l
   for (const auto& [left, right] : lines) widest = std::max(widest, left.size());
   std::string out;
   for (const auto& [left, right] : lines) {
-    absl::StrAppend(&out, "  ", left, std::string(widest - left.size() + 2, ' '), right, "\n");
+    StrAppend(&out, "  ", left, std::string(widest - left.size() + 2, ' '), right, "\n");
   }
   return out;
 }
@@ -39,13 +40,12 @@ std::string FlagLines(const std::vector<FlagSpec>& flags) {
 }
 
 std::string UsageText(const Verb& verb) {
-  return absl::StrCat(verb.name, verb.arguments.empty() ? "" : " ", verb.arguments);
+  return StrCat(verb.name, verb.arguments.empty() ? "" : " ", verb.arguments);
 }
 
 std::string FlagWords(const std::vector<FlagSpec>& flags) {
-  return absl::StrJoin(flags, " ", [](std::string* out, const FlagSpec& flag) {
-    absl::StrAppend(out, "--", flag.name);
-  });
+  return absl::StrJoin(
+      flags, " ", [](std::string* out, const FlagSpec& flag) { StrAppend(out, "--", flag.name); });
 }
 
 }  // namespace
@@ -53,18 +53,18 @@ std::string FlagWords(const std::vector<FlagSpec>& flags) {
 std::string HelpText() {
   std::vector<std::pair<std::string, std::string>> lines;
   for (const Verb& verb : Verbs()) lines.emplace_back(UsageText(verb), verb.summary);
-  return absl::StrCat("Usage: grovectl [FLAGS] VERB [ARGUMENTS]\n\nVerbs:\n", TwoColumns(lines),
-                      "\nFlags of every verb:\n", FlagLines(GlobalFlags()),
-                      "\n\"grovectl help VERB\" explains a verb and its flags.\n"
-                      "Exit codes: 0 success, 1 the operation failed, 2 wrong usage.\n");
+  return StrCat("Usage: grovectl [FLAGS] VERB [ARGUMENTS]\n\nVerbs:\n", TwoColumns(lines),
+                "\nFlags of every verb:\n", FlagLines(GlobalFlags()),
+                "\n\"grovectl help VERB\" explains a verb and its flags.\n"
+                "Exit codes: 0 success, 1 the operation failed, 2 wrong usage.\n");
 }
 
 std::string HelpText(const Verb& verb) {
-  std::string out = absl::StrCat("Usage: grovectl ", UsageText(verb),
-                                 verb.flags.empty() ? "" : " [FLAGS]", "\n\n", verb.summary, "\n");
-  if (!verb.description.empty()) absl::StrAppend(&out, verb.description, "\n");
-  if (!verb.flags.empty()) absl::StrAppend(&out, "\nFlags:\n", FlagLines(verb.flags));
-  absl::StrAppend(&out, "\nFlags of every verb:\n", FlagLines(GlobalFlags()));
+  std::string out = StrCat("Usage: grovectl ", UsageText(verb),
+                           verb.flags.empty() ? "" : " [FLAGS]", "\n\n", verb.summary, "\n");
+  if (!verb.description.empty()) StrAppend(&out, verb.description, "\n");
+  if (!verb.flags.empty()) StrAppend(&out, "\nFlags:\n", FlagLines(verb.flags));
+  StrAppend(&out, "\nFlags of every verb:\n", FlagLines(GlobalFlags()));
   return out;
 }
 
@@ -73,16 +73,16 @@ std::string BashCompletion() {
   std::string cases;
   for (const Verb& verb : Verbs()) {
     const size_t space = verb.name.find(' ');
-    if (space == std::string::npos) absl::StrAppend(&words, words.empty() ? "" : " ", verb.name);
+    if (space == std::string::npos) StrAppend(&words, words.empty() ? "" : " ", verb.name);
     if (verb.name == "pools resize") continue;
     const std::string extra = verb.name == "pools"        ? " resize"
                               : verb.name == "completion" ? " bash"
                               : verb.name == "help"       ? " $verbs"
                                                           : "";
-    absl::StrAppend(&cases, "    ", verb.name, ") words=\"", FlagWords(verb.flags), extra,
-                    " $global\" ;;\n");
+    StrAppend(&cases, "    ", verb.name, ") words=\"", FlagWords(verb.flags), extra,
+              " $global\" ;;\n");
   }
-  constexpr absl::string_view kScript =
+  constexpr std::string_view kScript =
       R"(# bash completion of grovectl: source <(grovectl completion)
 _grovectl() {
   local cur=${COMP_WORDS[COMP_CWORD]} verb= word words
@@ -99,11 +99,12 @@ _grovectl() {
 complete -o default -F _grovectl grovectl
 )";
   return absl::StrReplaceAll(
-      kScript, {{"@VERBS@", words}, {"@GLOBAL@", FlagWords(GlobalFlags())}, {"@CASES@", cases}});
+      Abseil(kScript),
+      {{"@VERBS@", words}, {"@GLOBAL@", FlagWords(GlobalFlags())}, {"@CASES@", cases}});
 }
 
 absl::Status RunVersion(Command& command) {
-  Print(command, {{"version", kVersion}}, [] { return absl::StrCat("grovectl ", kVersion, "\n"); });
+  Print(command, {{"version", kVersion}}, [] { return StrCat("grovectl ", kVersion, "\n"); });
   return absl::OkStatus();
 }
 
@@ -114,7 +115,7 @@ absl::Status RunHelp(Command& command) {
     return absl::OkStatus();
   }
   const Verb* verb = FindVerb(name);
-  if (verb == nullptr) return UsageError(absl::StrCat("there is no verb \"", name, "\""));
+  if (verb == nullptr) return UsageError(StrCat("there is no verb \"", name, "\""));
   command.shell.out << HelpText(*verb);
   return absl::OkStatus();
 }
@@ -122,7 +123,7 @@ absl::Status RunHelp(Command& command) {
 absl::Status RunCompletion(Command& command) {
   const auto& shells = command.arguments.positional();
   if (!shells.empty() && shells[0] != "bash") {
-    return UsageError(absl::StrCat("completes bash only, not \"", shells[0], "\""));
+    return UsageError(StrCat("completes bash only, not \"", shells[0], "\""));
   }
   command.shell.out << BashCompletion();
   return absl::OkStatus();

@@ -4,14 +4,15 @@
 
 #include <algorithm>
 #include <memory>
+#include <string_view>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "client/cli/text.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "grove/v1/task_service.pb.h"
+#include "runtime/switch/abseil_text.h"
 
 namespace grove::client::cli {
 namespace {
@@ -24,7 +25,7 @@ using google::protobuf::Message;
 // Deeper documents stay base64: printing them would recurse that deep.
 constexpr int kParsedDepthMax = 100;
 
-bool IsTooDeep(absl::string_view text) {
+bool IsTooDeep(std::string_view text) {
   int depth = 0;
   bool quoted = false;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -92,7 +93,7 @@ void TidyField(const Message& message, const FieldDescriptor& field, Json& json)
 void Tidy(const Message& message, Json& json) {
   if (!json.is_object()) return;
   const Descriptor& type = *message.GetDescriptor();
-  if (!absl::StartsWith(type.full_name(), "grove.")) return;
+  if (!type.full_name().starts_with("grove.")) return;
   for (int i = 0; i < type.field_count(); ++i) {
     const FieldDescriptor& field = *type.field(i);
     const auto found = json.find(field.name());
@@ -129,14 +130,15 @@ void DropUnknownDetailsIn(Message& message) {
 // Plain where no reader of YAML can take it for anything but this string; otherwise JSON's form,
 // which YAML shares.
 std::string YamlString(const std::string& text) {
-  static constexpr absl::string_view kWords[] = {"true", "false", "null", "yes", "no",
-                                                 "on",   "off",   "y",    "n"};
+  static constexpr std::string_view kWords[] = {"true", "false", "null", "yes", "no",
+                                                "on",   "off",   "y",    "n"};
   bool plain = !text.empty() && absl::ascii_isalpha(static_cast<unsigned char>(text[0]));
   for (const char c : text) {
     plain = plain && (absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-' ||
                       c == '/' || c == '.');
   }
-  for (const absl::string_view word : kWords) plain = plain && !absl::EqualsIgnoreCase(text, word);
+  for (const std::string_view word : kWords)
+    plain = plain && !absl::EqualsIgnoreCase(text, Abseil(word));
   return plain ? text : Json(text).dump(-1, ' ', /*ensure_ascii=*/true);
 }
 
@@ -145,7 +147,7 @@ void AppendYaml(const Json& json, size_t indent, std::string& out) {
   if (json.is_object() && !json.empty()) {
     for (const auto& [key, value] : json.items()) {
       const bool nested = value.is_structured() && !value.empty();
-      absl::StrAppend(&out, margin, YamlString(key), nested ? ":\n" : ": ");
+      StrAppend(&out, margin, YamlString(key), nested ? ":\n" : ": ");
       // A list may stand as deep as its key.
       AppendYaml(value, nested && value.is_array() ? indent : indent + 2, out);
     }
@@ -155,12 +157,12 @@ void AppendYaml(const Json& json, size_t indent, std::string& out) {
       AppendYaml(value, indent + 2, item);
       const bool nested = value.is_structured() && !value.empty();
       // The first line of a nested item moves up behind its dash.
-      absl::StrAppend(&out, margin, "- ", nested ? item.substr(indent + 2) : item);
+      StrAppend(&out, margin, "- ", nested ? item.substr(indent + 2) : item);
     }
   } else if (json.is_string()) {
-    absl::StrAppend(&out, YamlString(json.get_ref<const std::string&>()), "\n");
+    StrAppend(&out, YamlString(json.get_ref<const std::string&>()), "\n");
   } else {
-    absl::StrAppend(&out, json.dump(), "\n");
+    StrAppend(&out, json.dump(), "\n");
   }
 }
 

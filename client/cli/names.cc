@@ -1,26 +1,25 @@
 #include "client/cli/names.h"
 
+#include <string_view>
 #include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "absl/strings/strip.h"
 #include "client/cli/arguments.h"
+#include "runtime/switch/abseil_text.h"
 
 namespace grove::client::cli {
 namespace {
 
 using Segments = std::vector<std::string>;
 
-absl::Status Malformed(absl::string_view what, absl::string_view typed, absl::string_view forms) {
-  return UsageError(absl::StrCat("\"", typed, "\" is no ", what, ": write ", forms));
+absl::Status Malformed(std::string_view what, std::string_view typed, std::string_view forms) {
+  return UsageError(StrCat("\"", typed, "\" is no ", what, ": write ", forms));
 }
 
-Segments Split(absl::string_view typed) {
-  return absl::StrSplit(typed, '/');
+Segments Split(std::string_view typed) {
+  return absl::StrSplit(Abseil(typed), '/');
 }
 
 bool AllFilled(const Segments& segments) {
@@ -31,10 +30,10 @@ bool AllFilled(const Segments& segments) {
 }
 
 // Names of one kind below a tenant: queues and pools.
-absl::StatusOr<std::string> BelowTenant(absl::string_view kind, absl::string_view what,
-                                        absl::string_view typed, absl::string_view tenant) {
+absl::StatusOr<std::string> BelowTenant(std::string_view kind, std::string_view what,
+                                        std::string_view typed, std::string_view tenant) {
   const Segments segments = Split(typed);
-  const std::string forms = absl::StrCat("NAME, ", kind, "/NAME or tenants/TENANT/", kind, "/NAME");
+  const std::string forms = StrCat("NAME, ", kind, "/NAME or tenants/TENANT/", kind, "/NAME");
   if (!AllFilled(segments)) return Malformed(what, typed, forms);
   if (segments[0] == "tenants" && segments.size() == 4 && segments[2] == kind) {
     return std::string(typed);
@@ -43,29 +42,29 @@ absl::StatusOr<std::string> BelowTenant(absl::string_view kind, absl::string_vie
   const bool of_tenant = segments.size() == 2 && segments[0] != kind;
   absl::StatusOr<std::string> parent = TenantName(of_tenant ? segments[0] : tenant);
   if (!parent.ok()) return parent.status();
-  return absl::StrCat(*parent, "/", kind, "/", segments.back());
+  return StrCat(*parent, "/", kind, "/", segments.back());
 }
 
 }  // namespace
 
-absl::StatusOr<std::string> TenantName(absl::string_view typed) {
-  absl::string_view name = typed;
-  absl::ConsumePrefix(&name, "tenants/");
-  if (name.empty() || absl::StrContains(name, '/')) {
+absl::StatusOr<std::string> TenantName(std::string_view typed) {
+  std::string_view name = typed;
+  ConsumePrefix(&name, "tenants/");
+  if (name.empty() || name.find('/') != name.npos) {
     return Malformed("tenant", typed, "NAME or tenants/NAME");
   }
-  return absl::StrCat("tenants/", name);
+  return StrCat("tenants/", name);
 }
 
-absl::StatusOr<std::string> QueueName(absl::string_view typed, absl::string_view tenant) {
+absl::StatusOr<std::string> QueueName(std::string_view typed, std::string_view tenant) {
   return BelowTenant("queues", "queue", typed, tenant);
 }
 
-absl::StatusOr<std::string> PoolName(absl::string_view typed, absl::string_view tenant) {
+absl::StatusOr<std::string> PoolName(std::string_view typed, std::string_view tenant) {
   return BelowTenant("pools", "pool", typed, tenant);
 }
 
-absl::StatusOr<std::string> TaskName(absl::string_view typed, absl::string_view tenant) {
+absl::StatusOr<std::string> TaskName(std::string_view typed, std::string_view tenant) {
   const Segments s = Split(typed);
   constexpr char kForms[] = "ID, QUEUE/ID or tenants/TENANT/queues/QUEUE/tasks/ID";
   if (!AllFilled(s)) return Malformed("task", typed, kForms);
@@ -84,47 +83,47 @@ absl::StatusOr<std::string> TaskName(absl::string_view typed, absl::string_view 
   }
   absl::StatusOr<std::string> parent = TenantName(tenant);
   if (!parent.ok()) return parent.status();
-  return absl::StrCat(*parent, "/queues/", queue, "/tasks/", s.back());
+  return StrCat(*parent, "/queues/", queue, "/tasks/", s.back());
 }
 
-absl::StatusOr<std::string> WorkerName(absl::string_view typed) {
-  absl::string_view number = typed;
-  absl::ConsumePrefix(&number, "workers/");
+absl::StatusOr<std::string> WorkerName(std::string_view typed) {
+  std::string_view number = typed;
+  ConsumePrefix(&number, "workers/");
   int value = 0;
   if (number.empty() || !absl::ascii_isdigit(static_cast<unsigned char>(number[0])) ||
-      !absl::SimpleAtoi(number, &value)) {
+      !SimpleAtoi(number, &value)) {
     return Malformed("worker", typed, "its number or workers/NUMBER");
   }
-  return absl::StrCat("workers/", value);
+  return StrCat("workers/", value);
 }
 
-absl::StatusOr<std::string> FiberName(absl::string_view typed) {
+absl::StatusOr<std::string> FiberName(std::string_view typed) {
   const Segments s = Split(typed);
   uint64_t id = 0;
   const bool short_form = s.size() == 2;
   if (!(short_form || (s.size() == 4 && s[0] == "workers" && s[2] == "fibers")) ||
-      !absl::SimpleAtoi(s.back(), &id)) {
+      !SimpleAtoi(s.back(), &id)) {
     return Malformed("fiber", typed, "WORKER/ID or workers/WORKER/fibers/ID");
   }
   absl::StatusOr<std::string> worker = WorkerName(short_form ? s[0] : s[1]);
   if (!worker.ok()) return worker.status();
-  return absl::StrCat(*worker, "/fibers/", id);
+  return StrCat(*worker, "/fibers/", id);
 }
 
-std::string FunctionName(absl::string_view typed) {
-  absl::ConsumePrefix(&typed, "functions/");
+std::string FunctionName(std::string_view typed) {
+  ConsumePrefix(&typed, "functions/");
   return std::string(typed);
 }
 
-std::string ShortName(absl::string_view name) {
+std::string ShortName(std::string_view name) {
   const size_t slash = name.rfind('/');
-  return std::string(slash == absl::string_view::npos ? name : name.substr(slash + 1));
+  return std::string(slash == std::string_view::npos ? name : name.substr(slash + 1));
 }
 
-std::string ShortTaskName(absl::string_view name) {
+std::string ShortTaskName(std::string_view name) {
   const Segments segments = Split(name);
   if (segments.size() != 6) return std::string(name);
-  return absl::StrCat(segments[3], "/", segments[5]);
+  return StrCat(segments[3], "/", segments[5]);
 }
 
 }  // namespace grove::client::cli

@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <map>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
@@ -16,6 +16,7 @@
 #include "client/cli/task_commands.h"
 #include "client/cli/text.h"
 #include "client/status_details.h"
+#include "runtime/switch/abseil_text.h"
 
 namespace grove::client::cli {
 namespace {
@@ -59,7 +60,7 @@ absl::Status SetLabels(const Command& command, v1::TaskSpec& spec) {
   for (const std::string& label : command.arguments.Values("label")) {
     const size_t equals = label.find('=');
     if (equals == std::string::npos || equals == 0) {
-      return UsageError(absl::StrCat("--label: \"", label, "\" is not KEY=VALUE"));
+      return UsageError(StrCat("--label: \"", label, "\" is not KEY=VALUE"));
     }
     (*spec.mutable_labels())[label.substr(0, equals)] = label.substr(equals + 1);
   }
@@ -123,7 +124,7 @@ class Progress {
     if (shell_.err_is_terminal) shell_.err << "\r\033[K" << std::flush;
   }
 
-  void Show(absl::string_view what, size_t done) {
+  void Show(std::string_view what, size_t done) {
     if (shell_.err_is_terminal) {
       shell_.err << "\r\033[K" << what << " " << done << " of " << total_ << std::flush;
     }
@@ -162,8 +163,7 @@ absl::Status SpawnCrowd(Command& command, const v1::SpawnTaskRequest& one, size_
     for (size_t i = 0; i < batch; ++i) *request.add_specs() = one.spec();
     auto response = command.client->SpawnBatch(request);
     if (!response.ok()) {
-      return PrefixedStatus(response.status(),
-                            done == 0 ? "" : absl::StrCat("after ", done, " tasks: "));
+      return PrefixedStatus(response.status(), done == 0 ? "" : StrCat("after ", done, " tasks: "));
     }
     for (auto& result : *response->mutable_results()) {
       if (result.has_error()) {
@@ -209,9 +209,9 @@ void PrintSummary(Command& command, const Crowd& crowd, size_t count, absl::Dura
   std::vector<std::string> parts;
   for (const auto& [state, number] : crowd.states) {
     states[StateName(state)] = number;
-    parts.push_back(absl::StrCat(number, " ", StateName(state)));
+    parts.push_back(StrCat(number, " ", StateName(state)));
   }
-  if (crowd.refused > 0) parts.push_back(absl::StrCat(crowd.refused, " refused"));
+  if (crowd.refused > 0) parts.push_back(StrCat(crowd.refused, " refused"));
   const Json json = {{"count", count},
                      {"states", states},
                      {"refused", crowd.refused},
@@ -226,7 +226,7 @@ void PrintSummary(Command& command, const Crowd& crowd, size_t count, absl::Dura
 void PrintNames(Command& command, const Crowd& crowd) {
   Print(command, Json{{"names", crowd.names}, {"refused", crowd.refused}}, [&] {
     std::string out;
-    for (const std::string& name : crowd.names) absl::StrAppend(&out, Escape(name), "\n");
+    for (const std::string& name : crowd.names) StrAppend(&out, Escape(name), "\n");
     return out;
   });
 }
@@ -248,9 +248,9 @@ absl::Status SpawnMany(Command& command, const v1::SpawnTaskRequest& one, size_t
   }
   const size_t good = wait ? crowd.Succeeded() : crowd.names.size();
   if (good == count) return absl::OkStatus();
-  return PrefixedStatus(crowd.error,
-                        absl::StrCat(count - good, " of ", count,
-                                     wait ? " did not succeed" : " were refused", "; the first: "));
+  return PrefixedStatus(
+      crowd.error, StrCat(count - good, " of ", count, wait ? " did not succeed" : " were refused",
+                          "; the first: "));
 }
 
 }  // namespace

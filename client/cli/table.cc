@@ -4,8 +4,8 @@
 #include <numeric>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "client/cli/text.h"
+#include "runtime/switch/abseil_text.h"
 
 namespace grove::client::cli {
 namespace {
@@ -68,8 +68,7 @@ std::string RenderFields(const std::vector<std::pair<std::string, std::string>>&
   std::string out;
   for (const auto& [name, value] : fields) {
     if (value.empty()) continue;
-    absl::StrAppend(&out, name, ":", std::string(widest - name.size() + 1, ' '), Escape(value),
-                    "\n");
+    StrAppend(&out, name, ":", std::string(widest - name.size() + 1, ' '), Escape(value), "\n");
   }
   return out;
 }

@@ -1,10 +1,10 @@
 #include "client/cli/task_commands.h"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
@@ -15,6 +15,7 @@
 #include "client/cli/render.h"
 #include "client/cli/text.h"
 #include "client/status_details.h"
+#include "runtime/switch/abseil_text.h"
 
 namespace grove::client::cli {
 namespace {
@@ -22,18 +23,18 @@ namespace {
 constexpr int64_t kListedTasks = 100;
 constexpr int64_t kListedTasksMax = 100000;
 
-absl::StatusOr<v1::TaskState> ParseState(absl::string_view typed) {
+absl::StatusOr<v1::TaskState> ParseState(std::string_view typed) {
   std::vector<std::string> names;
-  const std::string wanted = absl::AsciiStrToUpper(typed);
+  const std::string wanted = absl::AsciiStrToUpper(Abseil(typed));
   for (int number = 1; number < v1::TaskState_ARRAYSIZE; ++number) {
     const auto state = static_cast<v1::TaskState>(number);
     names.push_back(StateName(state));
     if (names.back() == wanted) return state;
   }
   const std::string near = NearestName(wanted, names);
-  return UsageError(absl::StrCat("--state: \"", typed, "\" is no state; ",
-                                 near.empty() ? "there are " + absl::StrJoin(names, ", ")
-                                              : absl::StrCat("did you mean ", near, "?")));
+  return UsageError(StrCat("--state: \"", typed, "\" is no state; ",
+                           near.empty() ? "there are " + absl::StrJoin(names, ", ")
+                                        : StrCat("did you mean ", near, "?")));
 }
 
 absl::StatusOr<std::vector<std::string>> TaskNames(const Command& command) {
@@ -61,7 +62,7 @@ void PrintTasks(Command& command, const v1::ListTasksResponse& tasks) {
 absl::Status Summarize(const std::vector<absl::Status>& failures, size_t total) {
   if (failures.empty() || total == 1) return failures.empty() ? absl::OkStatus() : failures[0];
   return PrefixedStatus(failures[0],
-                        absl::StrCat(failures.size(), " of ", total, " failed; the first: "));
+                        StrCat(failures.size(), " of ", total, " failed; the first: "));
 }
 
 absl::StatusOr<v1::ListTasksRequest> ListRequest(const Command& command) {
@@ -74,8 +75,8 @@ absl::StatusOr<v1::ListTasksRequest> ListRequest(const Command& command) {
   request.set_parent(*parent);
   request.set_function(FunctionName(arguments.ValueOr("function", "")));
   for (const std::string& list : arguments.Values("state")) {
-    for (const absl::string_view typed : absl::StrSplit(list, ',', absl::SkipWhitespace())) {
-      absl::StatusOr<v1::TaskState> state = ParseState(typed);
+    for (const auto typed : absl::StrSplit(list, ',', absl::SkipWhitespace())) {
+      absl::StatusOr<v1::TaskState> state = ParseState(Std(typed));
       if (!state.ok()) return state.status();
       request.add_states(*state);
     }
@@ -85,24 +86,22 @@ absl::StatusOr<v1::ListTasksRequest> ListRequest(const Command& command) {
 
 }  // namespace
 
-absl::Status PrefixedStatus(const absl::Status& status, absl::string_view prefix) {
-  absl::Status result(status.code(), absl::StrCat(prefix, status.message()));
-  status.ForEachPayload([&](absl::string_view type_url, const absl::Cord& payload) {
-    result.SetPayload(type_url, payload);
-  });
+absl::Status PrefixedStatus(const absl::Status& status, std::string_view prefix) {
+  absl::Status result(status.code(), StrCat(prefix, status.message()));
+  status.ForEachPayload(
+      [&](auto type_url, const absl::Cord& payload) { result.SetPayload(type_url, payload); });
   return result;
 }
 
 absl::Status OutcomeOf(const v1::Task& task, absl::Duration waited) {
-  const std::string who =
-      absl::StrCat("task ", ShortTaskName(task.name()), " ", StateName(task.state()));
+  const std::string who = StrCat("task ", ShortTaskName(task.name()), " ", StateName(task.state()));
   if (task.state() == v1::TASK_STATE_SUCCEEDED) return absl::OkStatus();
   if (!HasEnded(task.state())) {
     return absl::DeadlineExceededError(
-        absl::StrCat(who, ": it has not ended within ", DurationText(waited)));
+        StrCat(who, ": it has not ended within ", DurationText(waited)));
   }
   absl::Status error = ToAbslStatus(task.error());
-  if (error.ok()) return absl::UnknownError(absl::StrCat(who, ": the server gave no reason"));
+  if (error.ok()) return absl::UnknownError(StrCat(who, ": the server gave no reason"));
   return PrefixedStatus(error, who + ": ");
 }
 
@@ -164,8 +163,8 @@ absl::Status RunCancel(Command& command) {
       continue;
     }
     if (HasEnded(task->state()) && task->state() != v1::TASK_STATE_CANCELLED) {
-      failures.push_back(absl::FailedPreconditionError(absl::StrCat(
-          "task ", ShortTaskName(name), " had already ended: ", StateName(task->state()))));
+      failures.push_back(absl::FailedPreconditionError(
+          StrCat("task ", ShortTaskName(name), " had already ended: ", StateName(task->state()))));
     }
     *tasks.add_tasks() = *std::move(task);
   }

@@ -3,8 +3,9 @@
 #ifndef GROVE_CLIENT_CLI_TASK_COMMANDS_H_
 #define GROVE_CLIENT_CLI_TASK_COMMANDS_H_
 
+#include <string_view>
+
 #include "absl/status/status.h"
-#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "grove/v1/task_service.pb.h"
 
@@ -15,7 +16,7 @@ namespace grove::client::cli {
 absl::Status OutcomeOf(const v1::Task& task, absl::Duration waited);
 
 // The same code and details, with `prefix` before the message.
-absl::Status PrefixedStatus(const absl::Status& status, absl::string_view prefix);
+absl::Status PrefixedStatus(const absl::Status& status, std::string_view prefix);
 
 }  // namespace grove::client::cli
 

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cctype>
+#include <string_view>
 
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "runtime/switch/abseil_text.h"
 
 namespace grove::client::cli {
 namespace {
@@ -16,7 +16,7 @@ struct Character {
   size_t bytes = 0;
 };
 
-Character Decode(absl::string_view text) {
+Character Decode(std::string_view text) {
   const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
   const uint8_t first = byte(0);
   if (first < 0x80) return {first, 1};
@@ -58,7 +58,7 @@ void AppendEscaped(uint32_t code, std::string& out) {
 
 }  // namespace
 
-std::string Escape(absl::string_view text) {
+std::string Escape(std::string_view text) {
   std::string out;
   while (!text.empty()) {
     const Character character = Decode(text);
@@ -67,14 +67,14 @@ std::string Escape(absl::string_view text) {
     } else if (IsHarmful(character.code)) {
       AppendEscaped(character.code, out);
     } else {
-      absl::StrAppend(&out, text.substr(0, character.bytes));
+      StrAppend(&out, text.substr(0, character.bytes));
     }
     text.remove_prefix(std::max<size_t>(1, character.bytes));
   }
   return out;
 }
 
-bool IsUtf8(absl::string_view text) {
+bool IsUtf8(std::string_view text) {
   while (!text.empty()) {
     const size_t bytes = Decode(text).bytes;
     if (bytes == 0) return false;
@@ -83,37 +83,37 @@ bool IsUtf8(absl::string_view text) {
   return true;
 }
 
-size_t Width(absl::string_view text) {
+size_t Width(std::string_view text) {
   return static_cast<size_t>(
       std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
-std::string Cut(absl::string_view text, size_t width) {
+std::string Cut(std::string_view text, size_t width) {
   if (Width(text) <= width) return std::string(text);
   std::string out;
   for (size_t taken = 0; taken + 1 < width; ++taken) {
     const size_t bytes = std::max<size_t>(1, Decode(text).bytes);
-    absl::StrAppend(&out, text.substr(0, bytes));
+    StrAppend(&out, text.substr(0, bytes));
     text.remove_prefix(bytes);
   }
   return out + "…";
 }
 
 std::string DurationText(absl::Duration duration) {
-  if (duration < absl::ZeroDuration()) return absl::StrCat("-", DurationText(-duration));
+  if (duration < absl::ZeroDuration()) return StrCat("-", DurationText(-duration));
   if (duration < absl::Milliseconds(1)) {
-    return absl::StrCat(absl::ToInt64Microseconds(duration), "us");
+    return StrCat(absl::ToInt64Microseconds(duration), "us");
   }
-  if (duration < absl::Seconds(1)) return absl::StrCat(absl::ToInt64Milliseconds(duration), "ms");
+  if (duration < absl::Seconds(1)) return StrCat(absl::ToInt64Milliseconds(duration), "ms");
   if (duration < absl::Seconds(10)) {
     return absl::StrFormat(
         "%.2fs", absl::ToDoubleMilliseconds(absl::Trunc(duration, absl::Milliseconds(10))) / 1000);
   }
   const int64_t seconds = absl::ToInt64Seconds(duration);
-  if (seconds < 60) return absl::StrCat(seconds, "s");
-  if (seconds < 3600) return absl::StrCat(seconds / 60, "m", seconds % 60, "s");
-  if (seconds < 86400) return absl::StrCat(seconds / 3600, "h", seconds / 60 % 60, "m");
-  return absl::StrCat(seconds / 86400, "d", seconds / 3600 % 24, "h");
+  if (seconds < 60) return StrCat(seconds, "s");
+  if (seconds < 3600) return StrCat(seconds / 60, "m", seconds % 60, "s");
+  if (seconds < 86400) return StrCat(seconds / 3600, "h", seconds / 60 % 60, "m");
+  return StrCat(seconds / 86400, "d", seconds / 3600 % 24, "h");
 }
 
 std::string AgeText(const google::protobuf::Timestamp& time, absl::Time now) {
@@ -122,14 +122,13 @@ std::string AgeText(const google::protobuf::Timestamp& time, absl::Time now) {
   // A fraction of a second says nothing in an age, and clocks of two machines differ by that.
   if (absl::AbsDuration(age) < absl::Seconds(1)) return "now";
   const absl::Duration whole = absl::Trunc(absl::AbsDuration(age), absl::Seconds(1));
-  const std::string text = whole < absl::Seconds(60)
-                               ? absl::StrCat(absl::ToInt64Seconds(whole), "s")
-                               : DurationText(whole);
-  return age > absl::ZeroDuration() ? absl::StrCat(text, " ago") : absl::StrCat("in ", text);
+  const std::string text =
+      whole < absl::Seconds(60) ? StrCat(absl::ToInt64Seconds(whole), "s") : DurationText(whole);
+  return age > absl::ZeroDuration() ? StrCat(text, " ago") : StrCat("in ", text);
 }
 
 std::string BytesText(int64_t bytes) {
-  if (bytes < 1024) return absl::StrCat(bytes, " B");
+  if (bytes < 1024) return StrCat(bytes, " B");
   constexpr const char* kUnits[] = {"KiB", "MiB", "GiB", "TiB"};
   double value = static_cast<double>(bytes) / 1024;
   size_t unit = 0;
@@ -147,15 +146,14 @@ absl::Time ToTime(const google::protobuf::Timestamp& time) {
 
 std::string ShortEnumName(const google::protobuf::EnumDescriptor& type, int number) {
   const auto* value = type.FindValueByNumber(number);
-  if (value == nullptr) return absl::StrCat(number);
+  if (value == nullptr) return StrCat(number);
   std::string prefix;
   for (const char c : type.name()) {
     if (std::isupper(static_cast<unsigned char>(c)) && !prefix.empty()) prefix += '_';
     prefix += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   }
   prefix += '_';
-  return absl::StartsWith(value->name(), prefix) ? value->name().substr(prefix.size())
-                                                 : value->name();
+  return value->name().starts_with(prefix) ? value->name().substr(prefix.size()) : value->name();
 }
 
 }  // namespace grove::client::cli

@@ -8,8 +8,8 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
-#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/duration.pb.h"
@@ -19,15 +19,15 @@ namespace grove::client::cli {
 
 // On one line and harmless to a terminal: control and direction characters and bytes that are not
 // UTF-8 are escaped.
-std::string Escape(absl::string_view text);
+std::string Escape(std::string_view text);
 
-bool IsUtf8(absl::string_view text);
+bool IsUtf8(std::string_view text);
 
 // Characters of valid UTF-8.
-size_t Width(absl::string_view text);
+size_t Width(std::string_view text);
 
 // At most `width` characters, "…" in place of what was cut.
-std::string Cut(absl::string_view text, size_t width);
+std::string Cut(std::string_view text, size_t width);
 
 // Two units at most: "850ms", "1.50s", "3m20s", "2d4h".
 std::string DurationText(absl::Duration duration);

@@ -1,5 +1,7 @@
 #include "client/cli/verbs.h"
 
+#include <string_view>
+
 namespace grove::client::cli {
 namespace {
 
@@ -207,7 +209,7 @@ const std::vector<FlagSpec>& GlobalFlags() {
   return *kFlags;
 }
 
-const Verb* FindVerb(absl::string_view name) {
+const Verb* FindVerb(std::string_view name) {
   for (const Verb& verb : Verbs()) {
     if (verb.name == name) return &verb;
   }

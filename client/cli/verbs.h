@@ -6,9 +6,9 @@
 #define GROVE_CLIENT_CLI_VERBS_H_
 
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "absl/strings/string_view.h"
 #include "client/cli/arguments.h"
 #include "client/cli/command.h"
 
@@ -37,7 +37,7 @@ const std::vector<Verb>& Verbs();
 // Accepted before and after every verb.
 const std::vector<FlagSpec>& GlobalFlags();
 
-const Verb* FindVerb(absl::string_view name);
+const Verb* FindVerb(std::string_view name);
 
 std::string HelpText();
 std::string HelpText(const Verb& verb);

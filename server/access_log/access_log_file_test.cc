@@ -7,9 +7,9 @@
 
 #include <fstream>
 
-#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "nlohmann/json.hpp"
+#include "runtime/switch/abseil_text.h"
 #include "server/http/serving/server_fixture.h"
 
 namespace grove::access_log {
@@ -76,14 +76,14 @@ TEST_F(AccessLogFileTest, WhatTheParserRefusesIsThere) {
 
 TEST_F(AccessLogFileTest, SoAreTooLongLinesAndFields) {
   const std::string path(9000, 'a');
-  EXPECT_THAT(LinesOf(absl::StrCat("GET /", path, " HTTP/1.1\r\n\r\n")),
+  EXPECT_THAT(LinesOf(StrCat("GET /", path, " HTTP/1.1\r\n\r\n")),
               ElementsAre(StartsWith("GET /aaa")));
   EXPECT_EQ(stats_.ResponsesWith(414), 1);
 }
 
 TEST_F(AccessLogFileTest, SoIsAHeadWithTooMuchInIt) {
-  const std::string field = absl::StrCat("X: ", std::string(9000, 'a'), "\r\n");
-  EXPECT_THAT(LinesOf(absl::StrCat("GET /p?q HTTP/1.1\r\nHost: a\r\n", field)),
+  const std::string field = StrCat("X: ", std::string(9000, 'a'), "\r\n");
+  EXPECT_THAT(LinesOf(StrCat("GET /p?q HTTP/1.1\r\nHost: a\r\n", field)),
               ElementsAre(AllOf(StartsWith("GET /p 431 "), HasSubstr(R"("GET /p?q HTTP/1.1")"))));
 }
 
@@ -154,7 +154,7 @@ TEST_F(AccessLogFileTest, ASwitchedConnectionHasItsLineAtItsEnd) {
     shutdown(client.socket().fd(), SHUT_WR);
     const std::string rest = client.ReadAll();
     EXPECT_EQ(rest, "bye");
-    expected_ = absl::StrCat("101 /ws/{name} ", request.size() + 3, " ", head.size() + 3);
+    expected_ = StrCat("101 /ws/{name} ", request.size() + 3, " ", head.size() + 3);
   });
   EXPECT_THAT(Lines(), ElementsAre(expected_));
 }
@@ -173,7 +173,7 @@ TEST_F(AccessLogFileTest, BytesAreThoseOfTheWire) {
         "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
     client.Send(request);
     const std::string response = client.ReadUntil("0\r\n\r\n");
-    expected_ = absl::StrCat(request.size(), " ", response.size());
+    expected_ = StrCat(request.size(), " ", response.size());
   });
   EXPECT_THAT(Lines(), ElementsAre(expected_));
 }

@@ -2,8 +2,8 @@
 
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "runtime/hub/check.h"
+#include "runtime/switch/abseil_text.h"
 #include "server/version.h"
 
 namespace grove::admin {
@@ -15,12 +15,12 @@ http::Handler Probe(std::function<absl::Status()> check) {
   return [check = std::move(check)](http::Request&, http::Response& response) {
     const absl::Status status = check();
     if (status.ok()) return response.Send(200, kPlain, "ok\n");
-    return response.Send(503, kPlain, absl::StrCat(std::string(status.message()), "\n"));
+    return response.Send(503, kPlain, StrCat(std::string(status.message()), "\n"));
   };
 }
 
 std::string IndexPage() {
-  return absl::StrCat(
+  return StrCat(
       "<!doctype html>\n<html lang=\"en\">\n<head><meta "
       "charset=\"utf-8\"><title>Grove</title><link rel=\"icon\" href=\"data:,\"></head>\n"
       "<body>\n<h1>Grove ",

@@ -4,10 +4,10 @@
 
 #include <memory>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "runtime/hub/timeout.h"
 #include "runtime/io/buffered_reader.h"
+#include "runtime/switch/abseil_text.h"
 #include "server/backdoor/lua_session.h"
 
 namespace grove::backdoor {
@@ -46,7 +46,7 @@ class Prompt {
   explicit Prompt(LuaSession& session) : session_(session) {}
 
   std::string Answer(const std::string& line) {
-    absl::StrAppend(&chunk_, chunk_.empty() ? "" : "\n", line);
+    StrAppend(&chunk_, chunk_.empty() ? "" : "\n", line);
     if (chunk_.size() > kBackdoorChunkMaxBytes) {
       chunk_.clear();
       return absl::StrFormat("error: more than %d bytes in one statement\n> ",
@@ -54,7 +54,7 @@ class Prompt {
     }
     if (session_.Evaluate(chunk_) == LuaSession::Outcome::kIncomplete) return ">> ";
     chunk_.clear();
-    return absl::StrCat(session_.output(), session_.quit() ? "" : "> ");
+    return StrCat(session_.output(), session_.quit() ? "" : "> ");
   }
 
  private:
@@ -78,7 +78,7 @@ void ServeBackdoor(Socket socket, const BackdoorLimits& limits,
   const absl::StatusOr<std::unique_ptr<LuaSession>> session =
       LuaSession::Create(limits, environment);
   if (!session.ok()) {
-    Write(socket, absl::StrCat("error: ", session.status().message(), "\n")).IgnoreError();
+    Write(socket, StrCat("error: ", session.status().message(), "\n")).IgnoreError();
     return;
   }
   BufferedReader reader(socket);
@@ -89,10 +89,9 @@ void ServeBackdoor(Socket socket, const BackdoorLimits& limits,
     if (!line.ok()) {
       const bool ended = line.status().code() == absl::StatusCode::kOutOfRange;
       const bool idle = line.status().code() == absl::StatusCode::kDeadlineExceeded;
-      const std::string why =
-          idle ? absl::StrCat("idle for ", absl::FormatDuration(limits.idle_timeout))
-               : std::string(line.status().message());
-      Write(socket, ended ? "\n" : absl::StrCat("\nerror: ", why, "\n")).IgnoreError();
+      const std::string why = idle ? StrCat("idle for ", absl::FormatDuration(limits.idle_timeout))
+                                   : std::string(line.status().message());
+      Write(socket, ended ? "\n" : StrCat("\nerror: ", why, "\n")).IgnoreError();
       return;
     }
     if (environment.audit) environment.audit(*line);

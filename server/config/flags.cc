@@ -1,16 +1,16 @@
 #include "server/config/flags.h"
 
 #include <algorithm>
+#include <string_view>
 #include <vector>
 
 #include "absl/flags/flag.h"
 #include "absl/flags/reflection.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/strip.h"
 #include "absl/types/optional.h"
+#include "runtime/switch/abseil_text.h"
 #include "server/config/near_match.h"
 
 ABSL_FLAG(absl::optional<std::string>, http, absl::nullopt, "HTTP listener");
@@ -60,7 +60,7 @@ constexpr FlagRow kRows[] = {
     {"help_config", nullptr, "off"},
 };
 
-bool IsOurs(absl::string_view name) {
+bool IsOurs(std::string_view name) {
   return std::any_of(std::begin(kRows), std::end(kRows),
                      [name](const FlagRow& row) { return name == row.name; });
 }
@@ -71,8 +71,8 @@ bool IsAbseils(const absl::CommandLineFlag& flag) {
   return absl::StrContains(flag.Filename(), "absl/flags/");
 }
 
-absl::CommandLineFlag* Find(absl::string_view name) {
-  absl::CommandLineFlag* flag = absl::FindCommandLineFlag(name);
+absl::CommandLineFlag* Find(std::string_view name) {
+  absl::CommandLineFlag* flag = absl::FindCommandLineFlag(Abseil(name));
   return flag == nullptr || flag->IsRetired() || IsAbseils(*flag) ? nullptr : flag;
 }
 
@@ -85,29 +85,29 @@ std::vector<std::string> KnownNames() {
   return names;
 }
 
-std::string Shown(absl::string_view text) {
-  return absl::CHexEscape(text);
+std::string Shown(std::string_view text) {
+  return absl::CHexEscape(Abseil(text));
 }
 
-absl::Status UnknownFlag(absl::string_view name) {
+absl::Status UnknownFlag(std::string_view name) {
   const std::string near = NearMatch(name, KnownNames());
-  return absl::InvalidArgumentError(absl::StrCat(
-      "unknown flag --", Shown(name), "; ",
-      near.empty() ? "" : absl::StrCat("did you mean --", near, "? "), "--help lists them"));
+  return absl::InvalidArgumentError(
+      StrCat("unknown flag --", Shown(name), "; ",
+             near.empty() ? "" : StrCat("did you mean --", near, "? "), "--help lists them"));
 }
 
 // One argument as a flag; takes the next argument too where that is its value.
-absl::Status ParseOne(absl::string_view argument, const char* next, bool* took_next) {
+absl::Status ParseOne(std::string_view argument, const char* next, bool* took_next) {
   *took_next = false;
-  absl::string_view name = argument;
-  if (!absl::ConsumePrefix(&name, "--")) absl::ConsumePrefix(&name, "-");
+  std::string_view name = argument;
+  if (!ConsumePrefix(&name, "--")) ConsumePrefix(&name, "-");
   const size_t equals = name.find('=');
-  const bool has_value = equals != absl::string_view::npos;
+  const bool has_value = equals != std::string_view::npos;
   std::string value(has_value ? name.substr(equals + 1) : "");
   name = name.substr(0, equals);
 
   absl::CommandLineFlag* flag = Find(name);
-  if (flag == nullptr && !has_value && absl::StartsWith(name, "no")) {
+  if (flag == nullptr && !has_value && name.starts_with("no")) {
     flag = Find(name.substr(2));
     if (flag == nullptr || !flag->IsOfType<bool>()) return UnknownFlag(name);
     value = "false";
@@ -119,38 +119,38 @@ absl::Status ParseOne(absl::string_view argument, const char* next, bool* took_n
     value = next;
     *took_next = true;
   } else if (!has_value) {
-    return absl::InvalidArgumentError(absl::StrCat("--", name, " needs a value"));
+    return absl::InvalidArgumentError(StrCat("--", name, " needs a value"));
   }
   if (value.empty() && IsOurs(name)) {
     return absl::InvalidArgumentError(
-        absl::StrCat("--", name, " has an empty value; leave it out for its default"));
+        StrCat("--", name, " has an empty value; leave it out for its default"));
   }
   std::string error;
   if (flag->ParseFrom(value, &error)) return absl::OkStatus();
   // Abseil's text repeats flag and value in three lines; only a reason of the type's own is news.
-  return absl::InvalidArgumentError(absl::StrCat(
-      "--", name, "=", Shown(value), ": no such value for this flag (", flag->Help(), ")"));
+  return absl::InvalidArgumentError(
+      StrCat("--", name, "=", Shown(value), ": no such value for this flag (", flag->Help(), ")"));
 }
 
-std::optional<std::string> Std(const absl::optional<std::string>& value) {
+std::optional<std::string> StdOptional(const absl::optional<std::string>& value) {
   return value.has_value() ? std::optional<std::string>(*value) : std::nullopt;
 }
 
-std::optional<int64_t> Std(const absl::optional<int64_t>& value) {
+std::optional<int64_t> StdOptional(const absl::optional<int64_t>& value) {
   return value.has_value() ? std::optional<int64_t>(*value) : std::nullopt;
 }
 
 DaemonFlags Collected() {
   DaemonFlags flags;
-  flags.http = Std(absl::GetFlag(FLAGS_http));
-  flags.control = Std(absl::GetFlag(FLAGS_control));
-  flags.admin = Std(absl::GetFlag(FLAGS_admin));
-  flags.workers = Std(absl::GetFlag(FLAGS_workers));
-  flags.state_dir = Std(absl::GetFlag(FLAGS_state_dir));
-  flags.run_dir = Std(absl::GetFlag(FLAGS_run_dir));
-  flags.log_format = Std(absl::GetFlag(FLAGS_log_format));
-  flags.log_level = Std(absl::GetFlag(FLAGS_log_level));
-  flags.drain_timeout_ms = Std(absl::GetFlag(FLAGS_drain_timeout_ms));
+  flags.http = StdOptional(absl::GetFlag(FLAGS_http));
+  flags.control = StdOptional(absl::GetFlag(FLAGS_control));
+  flags.admin = StdOptional(absl::GetFlag(FLAGS_admin));
+  flags.workers = StdOptional(absl::GetFlag(FLAGS_workers));
+  flags.state_dir = StdOptional(absl::GetFlag(FLAGS_state_dir));
+  flags.run_dir = StdOptional(absl::GetFlag(FLAGS_run_dir));
+  flags.log_format = StdOptional(absl::GetFlag(FLAGS_log_format));
+  flags.log_level = StdOptional(absl::GetFlag(FLAGS_log_level));
+  flags.drain_timeout_ms = StdOptional(absl::GetFlag(FLAGS_drain_timeout_ms));
   flags.insecure = absl::GetFlag(FLAGS_insecure);
   flags.config = absl::GetFlag(FLAGS_config);
   flags.control_binary = absl::GetFlag(FLAGS_control_binary);
@@ -159,30 +159,30 @@ DaemonFlags Collected() {
   return flags;
 }
 
-void AppendFlag(std::string* out, absl::string_view name, const char* value, absl::string_view help,
-                absl::string_view default_text) {
-  absl::StrAppend(out, "  --", name, value == nullptr ? "" : "=", value == nullptr ? "" : value,
-                  "\n      ", help, "\n      default: ", default_text, "\n");
+void AppendFlag(std::string* out, std::string_view name, const char* value, std::string_view help,
+                std::string_view default_text) {
+  StrAppend(out, "  --", name, value == nullptr ? "" : "=", value == nullptr ? "" : value,
+            "\n      ", help, "\n      default: ", default_text, "\n");
 }
 
 }  // namespace
 
 absl::StatusOr<DaemonFlags> ParseFlags(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
-    const absl::string_view argument = argv[i];
+    const std::string_view argument = argv[i];
     // Not ABSL_FLAGs: Abseil's parser defines these names, and an application may link it.
     if (argument == "--help" || argument == "-help" || argument == "-h" ||
         argument == "--version" || argument == "-version") {
       DaemonFlags flags = Collected();
-      flags.version = absl::EndsWith(argument, "version");
+      flags.version = argument.ends_with("version");
       flags.help = !flags.version;
       return flags;
     }
     if (argument == "--" && i + 1 == argc) break;
     if (argument == "--" || argument.size() < 2 || argument[0] != '-') {
-      return absl::InvalidArgumentError(
-          absl::StrCat("unexpected argument '", Shown(argument == "--" ? argv[i + 1] : argument),
-                       "'; only flags are taken, --help lists them"));
+      return absl::InvalidArgumentError(StrCat("unexpected argument '",
+                                               Shown(argument == "--" ? argv[i + 1] : argument),
+                                               "'; only flags are taken, --help lists them"));
     }
     bool took_next = false;
     absl::Status s = ParseOne(argument, i + 1 < argc ? argv[i + 1] : nullptr, &took_next);
@@ -192,10 +192,10 @@ absl::StatusOr<DaemonFlags> ParseFlags(int argc, char** argv) {
   return Collected();
 }
 
-std::string FlagsUsage(absl::string_view program) {
-  std::string out = absl::StrCat("Usage: ", program, " [--FLAG=VALUE]...\n\n",
-                                 "Serves HTTP and runs tasks on green threads. "
-                                 "A flag beats the config file.\n\nFlags:\n");
+std::string FlagsUsage(std::string_view program) {
+  std::string out = StrCat("Usage: ", program, " [--FLAG=VALUE]...\n\n",
+                           "Serves HTTP and runs tasks on green threads. "
+                           "A flag beats the config file.\n\nFlags:\n");
   for (const FlagRow& row : kRows) {
     AppendFlag(&out, row.name, row.value, absl::FindCommandLineFlag(row.name)->Help(),
                row.default_text);
@@ -210,10 +210,10 @@ std::string FlagsUsage(absl::string_view program) {
     AppendFlag(&theirs, name, flag.IsOfType<bool>() ? nullptr : "VALUE", flag.Help(),
                flag.DefaultValue());
   }
-  if (!theirs.empty()) absl::StrAppend(&out, "\nFlags of the application:\n", theirs);
-  absl::StrAppend(&out,
-                  "\nExit codes: 0 stopped as asked, 1 crash, 2 bad flags or config, "
-                  "3 cannot bind, 4 workers fail to boot.\n");
+  if (!theirs.empty()) StrAppend(&out, "\nFlags of the application:\n", theirs);
+  StrAppend(&out,
+            "\nExit codes: 0 stopped as asked, 1 crash, 2 bad flags or config, "
+            "3 cannot bind, 4 workers fail to boot.\n");
   return out;
 }
 

@@ -10,9 +10,9 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 
 namespace grove::config {
 
@@ -44,7 +44,7 @@ struct DaemonFlags {
 absl::StatusOr<DaemonFlags> ParseFlags(int argc, char** argv);
 
 // What --help prints: each flag with its default, then the flags that the application defined.
-std::string FlagsUsage(absl::string_view program);
+std::string FlagsUsage(std::string_view program);
 
 }  // namespace grove::config
 

@@ -1,12 +1,12 @@
 #include "server/config/http_listeners.h"
 
 #include <set>
+#include <string_view>
 #include <utility>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "runtime/io/address_range.h"
+#include "runtime/switch/abseil_text.h"
 #include "server/config/secret.h"
 
 namespace grove::config {
@@ -19,8 +19,8 @@ using config::v1::HttpTls;
 // systemd's own bound on a descriptor's name (sd_listen_fds(3)).
 constexpr size_t kNameBytesMax = 255;
 
-absl::Status Wrong(absl::string_view where, absl::string_view what) {
-  return absl::InvalidArgumentError(absl::StrCat(where, ": ", what));
+absl::Status Wrong(std::string_view where, std::string_view what) {
+  return absl::InvalidArgumentError(StrCat(where, ": ", what));
 }
 
 // As LISTEN_FDNAMES can carry it, whose separator is the colon.
@@ -31,25 +31,25 @@ absl::Status CheckName(const std::string& where, const std::string& name,
   for (const char c : name) good = good && absl::ascii_isgraph(c) && c != ':';
   if (!good) return Wrong(where, "want up to 255 printable characters without space and colon");
   if (name == kHttpListenName || name == "control" || name == "admin") {
-    return Wrong(where, absl::StrCat("'", name, "' is the name of another socket of the daemon's"));
+    return Wrong(where, StrCat("'", name, "' is the name of another socket of the daemon's"));
   }
   if (taken->insert(name).second) return absl::OkStatus();
-  return Wrong(where, absl::StrCat("'", name, "' stands twice"));
+  return Wrong(where, StrCat("'", name, "' stands twice"));
 }
 
 absl::Status CheckCertificates(const std::string& where, const HttpTls& tls) {
   if (tls.certificates().empty()) return Wrong(where + ".certificates", "want at least one");
   for (int i = 0; i < tls.certificates_size(); ++i) {
     const config::v1::HttpCertificate& certificate = tls.certificates(i);
-    const std::string at = absl::StrCat(where, ".certificates[", i, "]");
+    const std::string at = StrCat(where, ".certificates[", i, "]");
     if (certificate.certificate_file().empty() || certificate.key_file().empty()) {
       return Wrong(at, "needs both certificate_file and key_file");
     }
     if (absl::Status s = CheckReadableFile(certificate.certificate_file()); !s.ok()) {
-      return Wrong(at + ".certificate_file", s.message());
+      return Wrong(at + ".certificate_file", Std(s.message()));
     }
     if (absl::Status s = CheckPrivateFile(certificate.key_file()); !s.ok()) {
-      return Wrong(at + ".key_file", s.message());
+      return Wrong(at + ".key_file", Std(s.message()));
     }
   }
   return absl::OkStatus();
@@ -68,12 +68,12 @@ absl::Status CheckTls(const std::string& where, const HttpTls& tls) {
   }
   if (asks) {
     if (absl::Status s = CheckReadableFile(tls.client_ca_file()); !s.ok()) {
-      return Wrong(where + ".client_ca_file", s.message());
+      return Wrong(where + ".client_ca_file", Std(s.message()));
     }
   }
   const std::string& version = tls.version_min();
   if (version.empty() || version == "1.2" || version == "1.3") return absl::OkStatus();
-  return Wrong(where + ".version_min", absl::StrCat("'", version, "': want 1.2 or 1.3"));
+  return Wrong(where + ".version_min", StrCat("'", version, "': want 1.2 or 1.3"));
 }
 
 absl::Status CheckProxies(const std::string& where, const config::v1::ProxyProtocol& proxies) {
@@ -84,7 +84,7 @@ absl::Status CheckProxies(const std::string& where, const config::v1::ProxyProto
     if (proxies.trusted(i) == "unix:") continue;
     const absl::StatusOr<AddressRange> range = AddressRange::Parse(proxies.trusted(i));
     if (!range.ok()) {
-      return Wrong(absl::StrCat(where, ".trusted[", i, "]"), range.status().message());
+      return Wrong(StrCat(where, ".trusted[", i, "]"), Std(range.status().message()));
     }
   }
   return absl::OkStatus();
@@ -97,8 +97,8 @@ absl::Status CheckListener(const Http& http, const std::string& where, const Htt
       return Wrong(where + ".unix_mode", "is for unix: addresses");
     }
     if (!ParseUnixMode(listener.unix_mode()).has_value()) {
-      return Wrong(where + ".unix_mode", absl::StrCat("'", listener.unix_mode(),
-                                                      "': want octal permission bits, as 0660"));
+      return Wrong(where + ".unix_mode",
+                   StrCat("'", listener.unix_mode(), "': want octal permission bits, as 0660"));
     }
   }
   if (listener.reuse_port() && address.family() == AF_UNIX) {
@@ -113,9 +113,9 @@ absl::Status CheckListener(const Http& http, const std::string& where, const Htt
   }
   if (MayServeAt(http, listener, address)) return absl::OkStatus();
   return Wrong(where + ".address",
-               absl::StrCat(address.ToString(), " is reachable beyond this machine without ", where,
-                            ".tls; set it, listen on 127.0.0.1, ::1 or unix:, or accept it with ",
-                            where, ".insecure: true or --insecure"));
+               StrCat(address.ToString(), " is reachable beyond this machine without ", where,
+                      ".tls; set it, listen on 127.0.0.1, ::1 or unix:, or accept it with ", where,
+                      ".insecure: true or --insecure"));
 }
 
 }  // namespace
@@ -124,12 +124,12 @@ absl::Status CheckHttpListeners(const Http& http) {
   std::set<std::string> names;
   for (int i = 0; i < http.listeners_size(); ++i) {
     const HttpListener& listener = http.listeners(i);
-    const std::string where = absl::StrCat("http.listeners[", i, "]");
+    const std::string where = StrCat("http.listeners[", i, "]");
     absl::Status s = CheckName(where + ".name", listener.name(), &names);
     if (!s.ok()) return s;
     const absl::StatusOr<SocketAddress> address =
         SocketAddress::Parse(listener.address(), "listen address");
-    if (!address.ok()) return Wrong(where + ".address", address.status().message());
+    if (!address.ok()) return Wrong(where + ".address", Std(address.status().message()));
     if (s = CheckListener(http, where, listener, *address); !s.ok()) return s;
   }
   const int listeners = http.listeners_size() + (http.listen().empty() ? 0 : 1);
@@ -137,7 +137,7 @@ absl::Status CheckHttpListeners(const Http& http) {
   if (http.connections_max() >= listeners) return absl::OkStatus();
   return Wrong(
       "http.connections_max",
-      absl::StrCat(http.connections_max(), " is less than the listeners, which are ", listeners));
+      StrCat(http.connections_max(), " is less than the listeners, which are ", listeners));
 }
 
 void GatherHttpListeners(Http* http) {
@@ -160,7 +160,7 @@ void UngatherHttpListeners(Http* http) {
 std::string HttpListenerKey(const Http& http, int index) {
   const bool short_form = http.listeners(0).name() == kHttpListenName;
   if (short_form && index == 0) return "http.listen";
-  return absl::StrCat("http.listeners[", short_form ? index - 1 : index, "]");
+  return StrCat("http.listeners[", short_form ? index - 1 : index, "]");
 }
 
 bool MayServeAt(const Http& http, const HttpListener& listener, const SocketAddress& address) {
@@ -168,8 +168,8 @@ bool MayServeAt(const Http& http, const HttpListener& listener, const SocketAddr
          address.IsOfThisMachineAlone();
 }
 
-std::optional<unsigned> ParseUnixMode(absl::string_view text) {
-  absl::ConsumePrefix(&text, "0o");
+std::optional<unsigned> ParseUnixMode(std::string_view text) {
+  ConsumePrefix(&text, "0o");
   unsigned mode = 0;
   for (const char c : text) {
     if (c < '0' || c > '7') return std::nullopt;

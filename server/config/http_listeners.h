@@ -7,9 +7,9 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
-#include "absl/strings/string_view.h"
 #include "grove/config/v1/config.pb.h"
 #include "runtime/io/socket_address.h"
 
@@ -36,7 +36,7 @@ bool MayServeAt(const config::v1::Http& http, const config::v1::HttpListener& li
                 const SocketAddress& address);
 
 // "0660" as permission bits; nothing if it is malformed or goes beyond 0777.
-std::optional<unsigned> ParseUnixMode(absl::string_view text);
+std::optional<unsigned> ParseUnixMode(std::string_view text);
 
 }  // namespace grove::config
 

@@ -8,18 +8,17 @@
 #include <limits>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
-#include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
+#include "runtime/switch/abseil_text.h"
 #include "runtime/switch/errno_status.h"
 #include "server/config/near_match.h"
 #include "server/config/schema.h"
@@ -53,7 +52,7 @@ Place PlaceOf(const YAML::Node& node, const Place& otherwise) {
 std::string Quoted(const std::string& text) {
   constexpr size_t kShown = 60;
   const bool cut = text.size() > kShown;
-  return absl::StrCat("'", absl::CHexEscape(text.substr(0, kShown)), cut ? "…'" : "'");
+  return StrCat("'", absl::CHexEscape(text.substr(0, kShown)), cut ? "…'" : "'");
 }
 
 std::string KindOf(const YAML::Node& node) {
@@ -88,12 +87,12 @@ bool IsQuoted(const YAML::Node& node) {
 // Carries a document onto a message, and counts what it has cost.
 class Converter {
  public:
-  explicit Converter(absl::string_view origin) : origin_(origin) {}
+  explicit Converter(std::string_view origin) : origin_(origin) {}
 
-  absl::Status Error(const Place& place, absl::string_view what) const {
-    if (place.line < 0) return absl::InvalidArgumentError(absl::StrCat(origin_, ": ", what));
+  absl::Status Error(const Place& place, std::string_view what) const {
+    if (place.line < 0) return absl::InvalidArgumentError(StrCat(origin_, ": ", what));
     return absl::InvalidArgumentError(
-        absl::StrCat(origin_, ":", place.line + 1, ":", place.column + 1, ": ", what));
+        StrCat(origin_, ":", place.line + 1, ":", place.column + 1, ": ", what));
   }
 
   // `path` is empty for the document, else "tenants[0].queues[1]".
@@ -105,7 +104,7 @@ class Converter {
   absl::Status UnknownKey(const std::string& key, const std::string& path, const Place& place,
                           const Descriptor& type) const;
   absl::Status WrongType(const YAML::Node& node, const std::string& path, const Place& place,
-                         absl::string_view expected) const;
+                         std::string_view expected) const;
   absl::Status SetField(const YAML::Node& node, const FieldDescriptor& field,
                         const std::string& path, const Place& key_place, int depth, Message* out);
   absl::Status SetValue(const YAML::Node& node, const FieldDescriptor& field,
@@ -125,12 +124,12 @@ class Converter {
 
 absl::Status Converter::Charge(const YAML::Node& node, const Place& place, int depth) {
   if (depth > kConfigDepthMax) {
-    return Error(place, absl::StrCat("nested deeper than ", kConfigDepthMax, " levels"));
+    return Error(place, StrCat("nested deeper than ", kConfigDepthMax, " levels"));
   }
   cost_bytes_ += 1 + (node.IsScalar() ? node.Scalar().size() : 0);
   if (cost_bytes_ > kConfigExpandedBytesMax) {
-    return Error(place, absl::StrCat("with its aliases expanded the file has more than ",
-                                     kConfigExpandedBytesMax, " bytes"));
+    return Error(place, StrCat("with its aliases expanded the file has more than ",
+                               kConfigExpandedBytesMax, " bytes"));
   }
   return absl::OkStatus();
 }
@@ -138,17 +137,17 @@ absl::Status Converter::Charge(const YAML::Node& node, const Place& place, int d
 absl::Status Converter::UnknownKey(const std::string& key, const std::string& path,
                                    const Place& place, const Descriptor& type) const {
   const std::vector<std::string> keys = KeysOf(type);
-  const std::string full = path.empty() ? key : absl::StrCat(path, ".", key);
+  const std::string full = path.empty() ? key : StrCat(path, ".", key);
   const std::string near = NearMatch(key, keys);
-  const std::string hint = near.empty() ? absl::StrCat("known here: ", absl::StrJoin(keys, ", "))
-                                        : absl::StrCat("did you mean '", near, "'?");
-  return Error(place, absl::StrCat("unknown key ", Quoted(full), "; ", hint));
+  const std::string hint = near.empty() ? StrCat("known here: ", absl::StrJoin(keys, ", "))
+                                        : StrCat("did you mean '", near, "'?");
+  return Error(place, StrCat("unknown key ", Quoted(full), "; ", hint));
 }
 
 absl::Status Converter::WrongType(const YAML::Node& node, const std::string& path,
-                                  const Place& place, absl::string_view expected) const {
-  const std::string where = path.empty() ? "" : absl::StrCat("'", path, "': ");
-  return Error(place, absl::StrCat(where, "expected ", expected, ", found ", KindOf(node)));
+                                  const Place& place, std::string_view expected) const {
+  const std::string where = path.empty() ? "" : StrCat("'", path, "': ");
+  return Error(place, StrCat(where, "expected ", expected, ", found ", KindOf(node)));
 }
 
 absl::Status Converter::Convert(const YAML::Node& node, const std::string& path,
@@ -167,15 +166,15 @@ absl::Status Converter::Convert(const YAML::Node& node, const std::string& path,
     const std::string& key = entry.first.Scalar();
     const FieldDescriptor* field = type.FindFieldByName(key);
     if (field == nullptr) return UnknownKey(key, path, key_place, type);
-    const std::string full = path.empty() ? key : absl::StrCat(path, ".", key);
+    const std::string full = path.empty() ? key : StrCat(path, ".", key);
     const auto [first, is_new] = seen.emplace(field, key_place);
     if (!is_new) {
-      return Error(key_place, absl::StrCat("key '", full, "' stands twice, first in line ",
-                                           first->second.line + 1));
+      return Error(key_place,
+                   StrCat("key '", full, "' stands twice, first in line ", first->second.line + 1));
     }
     if (const FieldDescriptor* other = SetOfSameOneof(*field, *out); other != nullptr) {
-      return Error(key_place, absl::StrCat("keys '", other->name(), "' and '", key, "' of '", path,
-                                           "' exclude each other; make them two entries"));
+      return Error(key_place, StrCat("keys '", other->name(), "' and '", key, "' of '", path,
+                                     "' exclude each other; make them two entries"));
     }
     if (absl::Status s = SetField(entry.second, *field, full, key_place, depth + 1, out); !s.ok()) {
       return s;
@@ -194,9 +193,9 @@ absl::Status Converter::SetField(const YAML::Node& node, const FieldDescriptor& 
   if (!node.IsSequence()) return WrongType(node, path, place, "a list");
   int index = 0;
   for (const YAML::Node& element : node) {
-    const std::string full = absl::StrCat(path, "[", index++, "]");
+    const std::string full = StrCat(path, "[", index++, "]");
     const Place element_place = PlaceOf(element, place);
-    if (element.IsNull()) return Error(element_place, absl::StrCat("'", full, "' is empty"));
+    if (element.IsNull()) return Error(element_place, StrCat("'", full, "' is empty"));
     absl::Status s = SetValue(element, field, full, element_place, depth + 1, out);
     if (!s.ok()) return s;
   }
@@ -238,19 +237,19 @@ absl::Status Converter::SetScalar(const YAML::Node& node, const FieldDescriptor&
     }
     default:
       return absl::InternalError(
-          absl::StrCat("field ", field.full_name(), " has a type that config files cannot hold"));
+          StrCat("field ", field.full_name(), " has a type that config files cannot hold"));
   }
 }
 
 absl::Status Converter::SetInteger(const YAML::Node& node, const FieldDescriptor& field,
                                    const std::string& path, const Place& place, Message* out) {
   const SchemaRow* row = FindSchemaRow(path);
-  if (row == nullptr) return absl::InternalError(absl::StrCat("no schema row for ", path));
-  const std::string expected = absl::StrCat("an integer from ", row->min, " to ", row->max);
+  if (row == nullptr) return absl::InternalError(StrCat("no schema row for ", path));
+  const std::string expected = StrCat("an integer from ", row->min, " to ", row->max);
   int64_t number = 0;
   const bool is_plain = node.IsScalar() && !IsQuoted(node) && !node.Scalar().empty() &&
                         node.Scalar().find_first_not_of("-0123456789") == std::string::npos;
-  if (!is_plain || !absl::SimpleAtoi(node.Scalar(), &number)) {
+  if (!is_plain || !SimpleAtoi(node.Scalar(), &number)) {
     return WrongType(node, path, place, expected);
   }
   // Zero means the default, as proto3 cannot tell it from absence.
@@ -279,7 +278,7 @@ absl::Status Converter::SetEnum(const YAML::Node& node, const FieldDescriptor& f
       return absl::OkStatus();
     }
   }
-  return WrongType(node, path, place, absl::StrCat("one of ", absl::StrJoin(names, ", ")));
+  return WrongType(node, path, place, StrCat("one of ", absl::StrJoin(names, ", ")));
 }
 
 absl::Status Converter::SetText(const YAML::Node& node, const FieldDescriptor& field,
@@ -300,16 +299,15 @@ absl::Status Converter::SetText(const YAML::Node& node, const FieldDescriptor& f
 }
 
 absl::Status FileError(const std::string& path, int error) {
-  return ErrnoStatus(error, absl::StrCat("config file ", path));
+  return ErrnoStatus(error, StrCat("config file ", path));
 }
 
 }  // namespace
 
-absl::StatusOr<config::v1::Config> ParseConfig(absl::string_view text, absl::string_view origin) {
+absl::StatusOr<config::v1::Config> ParseConfig(std::string_view text, std::string_view origin) {
   Converter converter(origin);
   if (text.size() > kConfigFileBytesMax) {
-    return converter.Error(
-        {}, absl::StrCat("a config file has at most ", kConfigFileBytesMax, " bytes"));
+    return converter.Error({}, StrCat("a config file has at most ", kConfigFileBytesMax, " bytes"));
   }
   config::v1::Config config;
   try {
@@ -334,7 +332,7 @@ absl::StatusOr<config::v1::Config> LoadConfigFile(const std::string& path) {
   struct stat info;
   if (fstat(fd, &info) != 0) return FileError(path, errno);
   if (!S_ISREG(info.st_mode)) {
-    return absl::InvalidArgumentError(absl::StrCat("config file ", path, ": no regular file"));
+    return absl::InvalidArgumentError(StrCat("config file ", path, ": no regular file"));
   }
   std::string text(kConfigFileBytesMax + 1, '\0');
   size_t used = 0;

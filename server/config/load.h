@@ -10,9 +10,9 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "grove/config/v1/config.pb.h"
 
 namespace grove::config {
@@ -29,7 +29,7 @@ inline constexpr size_t kConfigExpandedBytesMax = size_t{4} << 20;
 absl::StatusOr<config::v1::Config> LoadConfigFile(const std::string& path);
 
 // `origin` names the text in errors.
-absl::StatusOr<config::v1::Config> ParseConfig(absl::string_view text, absl::string_view origin);
+absl::StatusOr<config::v1::Config> ParseConfig(std::string_view text, std::string_view origin);
 
 }  // namespace grove::config
 

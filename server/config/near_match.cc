@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <numeric>
+#include <string_view>
 
 #include "absl/strings/ascii.h"
 
@@ -12,7 +13,7 @@ namespace {
 // Longer than any name here; it bounds the quadratic work on hostile input.
 constexpr size_t kTypedMax = 64;
 
-std::string Folded(absl::string_view name) {
+std::string Folded(std::string_view name) {
   std::string folded;
   for (const char c : name) {
     if (c != '_' && c != '-') folded.push_back(absl::ascii_tolower(c));
@@ -42,7 +43,7 @@ size_t Distance(const std::string& a, const std::string& b) {
 
 }  // namespace
 
-std::string NearMatch(absl::string_view typed, const std::vector<std::string>& names) {
+std::string NearMatch(std::string_view typed, const std::vector<std::string>& names) {
   if (typed.empty() || typed.size() > kTypedMax) return "";
   const std::string folded = Folded(typed);
   std::string nearest;

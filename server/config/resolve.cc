@@ -8,15 +8,15 @@
 #include <climits>
 #include <cstdlib>
 #include <filesystem>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
 #include "runtime/io/socket_address.h"
+#include "runtime/switch/abseil_text.h"
 #include "server/config/http_listeners.h"
 #include "server/config/schema.h"
 #include "server/config/validate.h"
@@ -33,15 +33,15 @@ constexpr char kDefaultName[] = "default";
 constexpr char kLevels[][8] = {"debug", "info", "warning", "error"};
 
 // The longest name below run_dir, at the largest number of workers.
-constexpr absl::string_view kLongestSocketName = "/worker-255.backdoor";
+constexpr std::string_view kLongestSocketName = "/worker-255.backdoor";
 
-absl::Status Wrong(absl::string_view where, absl::string_view what) {
-  return absl::InvalidArgumentError(absl::StrCat(where, ": ", what));
+absl::Status Wrong(std::string_view where, std::string_view what) {
+  return absl::InvalidArgumentError(StrCat(where, ": ", what));
 }
 
-absl::Status CheckRange(absl::string_view where, int64_t number, const SchemaRow& row) {
+absl::Status CheckRange(std::string_view where, int64_t number, const SchemaRow& row) {
   if (number >= row.min && number <= row.max) return absl::OkStatus();
-  return Wrong(where, absl::StrCat(number, " is not within ", row.min, " to ", row.max));
+  return Wrong(where, StrCat(number, " is not within ", row.min, " to ", row.max));
 }
 
 // The flags that replace a text of the file.
@@ -76,7 +76,7 @@ absl::Status ApplyFlags(const DaemonFlags& flags, FlagOfKey* origin, Config* con
   if (flags.log_format.has_value()) {
     const std::string format = absl::AsciiStrToLower(*flags.log_format);
     if (format != "text" && format != "json") {
-      return Wrong("--log_format", absl::StrCat("'", *flags.log_format, "': want text or json"));
+      return Wrong("--log_format", StrCat("'", *flags.log_format, "': want text or json"));
     }
     config->mutable_log()->set_format(format == "json" ? config::v1::Log::FORMAT_JSON
                                                        : config::v1::Log::FORMAT_TEXT);
@@ -104,7 +104,7 @@ absl::Status CheckTexts(const Message& message, const FieldDescriptor& field,
 absl::Status FillInteger(const FieldDescriptor& field, const std::string& key, Message* message) {
   const auto& reflection = *message->GetReflection();
   const SchemaRow* row = FindSchemaRow(key);
-  if (row == nullptr) return absl::InternalError(absl::StrCat("no schema row for ", key));
+  if (row == nullptr) return absl::InternalError(StrCat("no schema row for ", key));
   const bool is_32 = field.cpp_type() == FieldDescriptor::CPPTYPE_INT32;
   const int64_t number =
       is_32 ? reflection.GetInt32(*message, &field) : reflection.GetInt64(*message, &field);
@@ -123,7 +123,7 @@ absl::Status FillFields(const std::string& prefix, Message* message) {
   const auto& reflection = *message->GetReflection();
   for (int i = 0; i < message->GetDescriptor()->field_count(); ++i) {
     const FieldDescriptor& field = *message->GetDescriptor()->field(i);
-    const std::string key = absl::StrCat(prefix, field.name());
+    const std::string key = StrCat(prefix, field.name());
     // Filling in one would drop the other.
     if (field.containing_oneof() != nullptr && !reflection.HasField(*message, &field)) continue;
     absl::Status s;
@@ -134,7 +134,7 @@ absl::Status FillFields(const std::string& prefix, Message* message) {
       s = FillInteger(field, key, message);
     } else if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE && field.is_repeated()) {
       for (int j = 0; j < reflection.FieldSize(*message, &field) && s.ok(); ++j) {
-        s = FillFields(absl::StrCat(key, "[", j, "]."),
+        s = FillFields(StrCat(key, "[", j, "]."),
                        reflection.MutableRepeatedMessage(message, &field, j));
       }
     } else if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
@@ -152,12 +152,12 @@ absl::Status FillFields(const std::string& prefix, Message* message) {
   return absl::OkStatus();
 }
 
-void FillText(absl::string_view key, std::string* field) {
+void FillText(std::string_view key, std::string* field) {
   if (field->empty()) *field = std::string(FindSchemaRow(key)->default_text);
 }
 
 template <typename List>
-auto* FindOrAdd(absl::string_view name, List* list) {
+auto* FindOrAdd(std::string_view name, List* list) {
   for (auto& entry : *list) {
     if (entry.name() == name) return &entry;
   }
@@ -190,7 +190,7 @@ absl::Status FillLog(const FlagOfKey& origin, config::v1::Log* log) {
   if (std::find(std::begin(kLevels), std::end(kLevels), level) == std::end(kLevels)) {
     const bool by_flag = origin.count("log.level") > 0;
     return Wrong(by_flag ? "--log_level" : "log.level",
-                 absl::StrCat("'", log->level(), "': want debug, info, warning or error"));
+                 StrCat("'", log->level(), "': want debug, info, warning or error"));
   }
   log->set_level(level);
   return absl::OkStatus();
@@ -206,16 +206,16 @@ std::string Absolute(const std::string& directory, const Environment& environmen
 
 // The XDG base directory specification has relative values ignored.
 bool IsSet(const std::string& directory) {
-  return absl::StartsWith(directory, "/");
+  return directory.starts_with("/");
 }
 
 absl::Status FillDirectories(const Environment& environment, const FlagOfKey& origin,
                              Config* config) {
   if (config->state_dir().empty()) {
     if (IsSet(environment.state_home)) {
-      config->set_state_dir(absl::StrCat(environment.state_home, "/grove"));
+      config->set_state_dir(StrCat(environment.state_home, "/grove"));
     } else if (IsSet(environment.home)) {
-      config->set_state_dir(absl::StrCat(environment.home, "/.local/state/grove"));
+      config->set_state_dir(StrCat(environment.home, "/.local/state/grove"));
     } else {
       return Wrong("state_dir",
                    "no default, since neither XDG_STATE_HOME nor HOME is set; give --state_dir");
@@ -223,17 +223,16 @@ absl::Status FillDirectories(const Environment& environment, const FlagOfKey& or
   }
   config->set_state_dir(Absolute(config->state_dir(), environment));
   if (config->run_dir().empty()) {
-    config->set_run_dir(IsSet(environment.runtime_dir)
-                            ? absl::StrCat(environment.runtime_dir, "/grove")
-                            : absl::StrCat(config->state_dir(), "/run"));
+    config->set_run_dir(IsSet(environment.runtime_dir) ? StrCat(environment.runtime_dir, "/grove")
+                                                       : StrCat(config->state_dir(), "/run"));
   }
   config->set_run_dir(Absolute(config->run_dir(), environment));
   const size_t room = SocketAddress::kUnixPathMax - kLongestSocketName.size();
   if (config->run_dir().size() <= room) return absl::OkStatus();
-  return Wrong(origin.count("run_dir") > 0 ? "--run_dir" : "run_dir",
-               absl::StrCat("'", config->run_dir(), "' has ", config->run_dir().size(),
-                            " bytes, and at most ", room,
-                            " leave room for the workers' UNIX sockets; give a shorter --run_dir"));
+  return Wrong(
+      origin.count("run_dir") > 0 ? "--run_dir" : "run_dir",
+      StrCat("'", config->run_dir(), "' has ", config->run_dir().size(), " bytes, and at most ",
+             room, " leave room for the workers' UNIX sockets; give a shorter --run_dir"));
 }
 
 std::string Variable(const char* name) {

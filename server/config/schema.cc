@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <iterator>
+#include <string_view>
 #include <utility>
 
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "runtime/switch/abseil_text.h"
 
 namespace grove::config {
 namespace {
@@ -15,23 +15,23 @@ constexpr int64_t kDayMs = 24 * 60 * 60 * 1000;
 constexpr int64_t kMib = int64_t{1} << 20;
 constexpr int64_t kGib = int64_t{1} << 30;
 
-constexpr SchemaRow Text(absl::string_view key, absl::string_view default_text,
-                         absl::string_view meaning) {
+constexpr SchemaRow Text(std::string_view key, std::string_view default_text,
+                         std::string_view meaning) {
   return {key, "string", default_text, meaning};
 }
 
-constexpr SchemaRow Flag(absl::string_view key, absl::string_view meaning) {
+constexpr SchemaRow Flag(std::string_view key, std::string_view meaning) {
   return {key, "boolean", "false", meaning};
 }
 
-constexpr SchemaRow Choice(absl::string_view key, absl::string_view choices,
-                           absl::string_view default_text, absl::string_view meaning) {
+constexpr SchemaRow Choice(std::string_view key, std::string_view choices,
+                           std::string_view default_text, std::string_view meaning) {
   return {key, choices, default_text, meaning};
 }
 
 // Upper ends are where a larger number is more likely a slip than a wish.
-constexpr SchemaRow Number(absl::string_view key, int64_t default_value, int64_t min, int64_t max,
-                           absl::string_view meaning) {
+constexpr SchemaRow Number(std::string_view key, int64_t default_value, int64_t min, int64_t max,
+                           std::string_view meaning) {
   return {key, "integer", "", meaning, default_value, min, max};
 }
 
@@ -221,13 +221,13 @@ constexpr SchemaRow kRows[] = {
 };
 
 // What a route says for itself has the keys of what is said for all.
-constexpr std::pair<absl::string_view, absl::string_view> kSharedRows[] = {
+constexpr std::pair<std::string_view, std::string_view> kSharedRows[] = {
     {"http.routes[].middleware[].", "http.middleware[]."},
     {"http.routes[].websocket.", "http.websocket."},
 };
 
 // "tenants[3].name" as "tenants[].name".
-std::string WithoutIndices(absl::string_view key) {
+std::string WithoutIndices(std::string_view key) {
   std::string plain;
   bool inside = false;
   for (const char c : key) {
@@ -244,10 +244,10 @@ absl::Span<const SchemaRow> DescribeSchema() {
   return kRows;
 }
 
-const SchemaRow* FindSchemaRow(absl::string_view key) {
+const SchemaRow* FindSchemaRow(std::string_view key) {
   std::string plain = WithoutIndices(key);
   for (const auto& [own, all] : kSharedRows) {
-    if (absl::StartsWith(plain, own)) plain = absl::StrCat(all, plain.substr(own.size()));
+    if (plain.starts_with(own)) plain = StrCat(all, plain.substr(own.size()));
   }
   const auto* row = std::find_if(std::begin(kRows), std::end(kRows),
                                  [&plain](const SchemaRow& r) { return r.key == plain; });
@@ -255,7 +255,7 @@ const SchemaRow* FindSchemaRow(absl::string_view key) {
 }
 
 std::string FormatDefault(const SchemaRow& row) {
-  return row.default_text.empty() ? absl::StrCat(row.default_value) : std::string(row.default_text);
+  return row.default_text.empty() ? StrCat(row.default_value) : std::string(row.default_text);
 }
 
 std::string FormatSchema() {

@@ -8,17 +8,17 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
-#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
 namespace grove::config {
 
 struct SchemaRow {
-  absl::string_view key;           // "tenants[].queues[].depth_max"
-  absl::string_view type;          // "string", "boolean", "integer", "fifo | lifo | priority", …
-  absl::string_view default_text;  // Where it is not a plain number; else empty.
-  absl::string_view meaning;       // One line.
+  std::string_view key;           // "tenants[].queues[].depth_max"
+  std::string_view type;          // "string", "boolean", "integer", "fifo | lifo | priority", …
+  std::string_view default_text;  // Where it is not a plain number; else empty.
+  std::string_view meaning;       // One line.
   // Integers only. A default of 0 is computed (default_text says how).
   int64_t default_value = 0;
   int64_t min = 0;
@@ -30,7 +30,7 @@ absl::Span<const SchemaRow> DescribeSchema();
 
 // nullptr where there is none. List indices do not matter: "tenants[3].name" finds
 // "tenants[].name".
-const SchemaRow* FindSchemaRow(absl::string_view key);
+const SchemaRow* FindSchemaRow(std::string_view key);
 
 // The default as a reader should see it: "10000", "number of CPUs".
 std::string FormatDefault(const SchemaRow& row);

@@ -2,6 +2,7 @@
 
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -106,7 +107,7 @@ TEST(Schema, StatesADefaultAndAMeaningForEveryKey) {
   for (const SchemaRow& row : DescribeSchema()) {
     EXPECT_NE(FormatDefault(row), "") << row.key;
     EXPECT_NE(row.meaning, "") << row.key;
-    EXPECT_EQ(row.meaning.find('\n'), absl::string_view::npos) << row.key;
+    EXPECT_EQ(row.meaning.find('\n'), std::string_view::npos) << row.key;
   }
 }
 

@@ -4,16 +4,16 @@
 #include <cstdint>
 #include <map>
 #include <set>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "runtime/io/address_range.h"
 #include "runtime/io/socket_address.h"
+#include "runtime/switch/abseil_text.h"
 #include "server/config/http_listeners.h"
 #include "server/config/secret.h"
 #include "server/http/handler/route_pattern.h"
@@ -29,19 +29,19 @@ using config::v1::Tenant;
 // A DNS label's length (RFC 1035 2.3.4): names become labels of metrics and paths.
 constexpr size_t kNameBytesMax = 63;
 
-absl::Status Wrong(absl::string_view where, absl::string_view what) {
-  return absl::InvalidArgumentError(absl::StrCat(where, ": ", what));
+absl::Status Wrong(std::string_view where, std::string_view what) {
+  return absl::InvalidArgumentError(StrCat(where, ": ", what));
 }
 
-std::string Indexed(absl::string_view list, int index, absl::string_view field) {
-  return absl::StrCat(list, "[", index, "]", field.empty() ? "" : ".", field);
+std::string Indexed(std::string_view list, int index, std::string_view field) {
+  return StrCat(list, "[", index, "]", field.empty() ? "" : ".", field);
 }
 
 bool IsNameEnd(char c) {
   return absl::ascii_islower(c) || absl::ascii_isdigit(c);
 }
 
-bool IsName(absl::string_view name) {
+bool IsName(std::string_view name) {
   if (name.empty() || name.size() > kNameBytesMax) return false;
   if (!IsNameEnd(name.front()) || !IsNameEnd(name.back())) return false;
   return std::all_of(name.begin(), name.end(),
@@ -52,12 +52,12 @@ bool IsName(absl::string_view name) {
 absl::Status TakeName(const std::string& where, const std::string& name,
                       std::set<std::string>* taken) {
   if (!IsName(name)) {
-    return Wrong(where, absl::StrCat("'", absl::CHexEscape(name),
-                                     "' is no name: want 1 to 63 of a-z 0-9 - _ . with a letter or "
-                                     "digit at both ends"));
+    return Wrong(where, StrCat("'", absl::CHexEscape(name),
+                               "' is no name: want 1 to 63 of a-z 0-9 - _ . with a letter or "
+                               "digit at both ends"));
   }
   if (taken->insert(name).second) return absl::OkStatus();
-  return Wrong(where, absl::StrCat("'", name, "' stands twice"));
+  return Wrong(where, StrCat("'", name, "' stands twice"));
 }
 
 class Validator {
@@ -98,7 +98,7 @@ class Validator {
 
 absl::StatusOr<SocketAddress> Validator::Listen(const std::string& key, std::string* text) {
   absl::StatusOr<SocketAddress> address = SocketAddress::Parse(*text, "listen address");
-  if (!address.ok()) return Wrong(Label(key), address.status().message());
+  if (!address.ok()) return Wrong(Label(key), Std(address.status().message()));
   *text = address->ToString();
   return address;
 }
@@ -144,8 +144,7 @@ absl::Status Validator::CheckClashes(
     if (address.family() != AF_UNIX && address.port() == 0) continue;
     const auto [other, added] = taken.try_emplace(address.ToString(), key);
     if (added) continue;
-    return Wrong(Label(key),
-                 absl::StrCat(address.ToString(), " is taken by ", Label(other->second)));
+    return Wrong(Label(key), StrCat(address.ToString(), " is taken by ", Label(other->second)));
   }
   return absl::OkStatus();
 }
@@ -154,10 +153,10 @@ absl::Status Validator::CheckPlain(const std::string& section, bool insecure,
                                    const SocketAddress& address) {
   if (insecure || address.IsOfThisMachineAlone()) return absl::OkStatus();
   return Wrong(Label(section + ".listen"),
-               absl::StrCat(address.ToString(), " is reachable beyond this machine, and ", section,
-                            " has neither TLS nor tokens; listen on 127.0.0.1, ::1 or unix:, or "
-                            "accept it with ",
-                            section, ".insecure: true or --insecure"));
+               StrCat(address.ToString(), " is reachable beyond this machine, and ", section,
+                      " has neither TLS nor tokens; listen on 127.0.0.1, ::1 or unix:, or "
+                      "accept it with ",
+                      section, ".insecure: true or --insecure"));
 }
 
 absl::Status Validator::CheckControl(const SocketAddress& address) {
@@ -167,12 +166,11 @@ absl::Status Validator::CheckControl(const SocketAddress& address) {
   if (!control.has_tls()) missing.push_back("control.tls");
   if (control.tokens().empty()) missing.push_back("control.tokens");
   if (missing.empty()) return absl::OkStatus();
-  return Wrong(
-      Label("control.listen"),
-      absl::StrCat(address.ToString(), " is reachable beyond this machine without ", missing[0],
-                   missing.size() > 1 ? " and " : "", missing.size() > 1 ? missing[1] : "",
-                   "; set both, listen on 127.0.0.1, ::1 or unix:, or accept it with "
-                   "control.insecure: true or --insecure"));
+  return Wrong(Label("control.listen"),
+               StrCat(address.ToString(), " is reachable beyond this machine without ", missing[0],
+                      missing.size() > 1 ? " and " : "", missing.size() > 1 ? missing[1] : "",
+                      "; set both, listen on 127.0.0.1, ::1 or unix:, or accept it with "
+                      "control.insecure: true or --insecure"));
 }
 
 absl::Status Validator::CheckTls() {
@@ -182,10 +180,10 @@ absl::Status Validator::CheckTls() {
     return Wrong("control.tls", "needs both certificate_file and key_file");
   }
   if (absl::Status s = CheckReadableFile(tls.certificate_file()); !s.ok()) {
-    return Wrong("control.tls.certificate_file", s.message());
+    return Wrong("control.tls.certificate_file", Std(s.message()));
   }
   if (absl::Status s = CheckPrivateFile(tls.key_file()); !s.ok()) {
-    return Wrong("control.tls.key_file", s.message());
+    return Wrong("control.tls.key_file", Std(s.message()));
   }
   return absl::OkStatus();
 }
@@ -203,7 +201,7 @@ absl::Status Validator::CheckTokens() {
     const std::string where = Indexed("control.tokens", i, "secret_file");
     if (token.secret_file().empty()) return Wrong(where, "want a file with the token's secret");
     const absl::StatusOr<std::string> secret = ReadSecretFile(token.secret_file());
-    if (!secret.ok()) return Wrong(where, secret.status().message());
+    if (!secret.ok()) return Wrong(where, Std(secret.status().message()));
     // The audit log could not tell the two apart.
     if (!secrets.insert(*secret).second) return Wrong(where, "another token has the same secret");
   }
@@ -217,24 +215,23 @@ absl::Status Validator::CheckRoutes() {
     const std::string& method = route.method();
     if (!std::all_of(method.begin(), method.end(), absl::ascii_isupper)) {
       return Wrong(Indexed("http.routes", i, "method"),
-                   absl::StrCat("'", method, "' is no method: want capitals, as in GET"));
+                   StrCat("'", method, "' is no method: want capitals, as in GET"));
     }
     const absl::StatusOr<http::RoutePattern> pattern = http::RoutePattern::Parse(route.path());
     if (!pattern.ok()) {
-      return Wrong(Indexed("http.routes", i, "path"), pattern.status().message());
+      return Wrong(Indexed("http.routes", i, "path"), Std(pattern.status().message()));
     }
     if (!route.host().empty()) {
       const absl::StatusOr<std::string> host = http::ParseHostPattern(route.host());
-      if (!host.ok()) return Wrong(Indexed("http.routes", i, "host"), host.status().message());
+      if (!host.ok()) return Wrong(Indexed("http.routes", i, "host"), Std(host.status().message()));
     }
     if (route.function().empty()) {
       return Wrong(Indexed("http.routes", i, "function"), "want the name of an HTTP handler");
     }
     // What else matches the same requests, the router finds.
-    const std::string text =
-        absl::StrCat(method, method.empty() ? "" : " ", route.host(), route.path());
+    const std::string text = StrCat(method, method.empty() ? "" : " ", route.host(), route.path());
     if (!taken.insert(text).second) {
-      return Wrong(Indexed("http.routes", i, ""), absl::StrCat(text, " stands twice"));
+      return Wrong(Indexed("http.routes", i, ""), StrCat(text, " stands twice"));
     }
   }
   return absl::OkStatus();
@@ -243,7 +240,7 @@ absl::Status Validator::CheckRoutes() {
 absl::Status Validator::CheckFetch() {
   for (int i = 0; i < config_.fetch().allow_size(); ++i) {
     const absl::StatusOr<AddressRange> range = AddressRange::Parse(config_.fetch().allow(i));
-    if (!range.ok()) return Wrong(Indexed("fetch.allow", i, ""), range.status().message());
+    if (!range.ok()) return Wrong(Indexed("fetch.allow", i, ""), Std(range.status().message()));
   }
   return absl::OkStatus();
 }
@@ -273,15 +270,15 @@ absl::Status Validator::CheckTenant(const std::string& where, const Tenant& tena
     if (!s.ok()) return s;
     if (pools.count(queue.pool()) == 0) {
       return Wrong(Indexed(where + ".queues", i, "pool"),
-                   absl::StrCat("tenant '", tenant.name(), "' has no pool '",
-                                absl::CHexEscape(queue.pool()), "'; add it to ", where, ".pools"));
+                   StrCat("tenant '", tenant.name(), "' has no pool '",
+                          absl::CHexEscape(queue.pool()), "'; add it to ", where, ".pools"));
     }
   }
   return absl::OkStatus();
 }
 
 // The length of the UTF-8 character at the front (RFC 3629 4), or 0.
-size_t Utf8Length(absl::string_view text) {
+size_t Utf8Length(std::string_view text) {
   const auto byte = [text](size_t i) { return static_cast<uint8_t>(text[i]); };
   const uint8_t lead = byte(0);
   const size_t length = lead < 0x80   ? 1
@@ -306,7 +303,7 @@ absl::Status ValidateConfig(const FlagOfKey& flag_of_key, Config* config) {
   return Validator(flag_of_key, config).Run();
 }
 
-bool IsPlainText(absl::string_view text) {
+bool IsPlainText(std::string_view text) {
   while (!text.empty()) {
     const size_t length = Utf8Length(text);
     if (length == 0 || absl::ascii_iscntrl(text[0])) return false;

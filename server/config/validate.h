@@ -7,9 +7,9 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
-#include "absl/strings/string_view.h"
 #include "grove/config/v1/config.pb.h"
 
 namespace grove::config {
@@ -21,7 +21,7 @@ using FlagOfKey = std::map<std::string, std::string>;
 absl::Status ValidateConfig(const FlagOfKey& flag_of_key, config::v1::Config* config);
 
 // UTF-8 without control characters: anything else ends in a log line, a path or a label.
-bool IsPlainText(absl::string_view text);
+bool IsPlainText(std::string_view text);
 
 }  // namespace grove::config
 

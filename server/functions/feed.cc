@@ -8,12 +8,14 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <string_view>
 #include <type_traits>
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_format.h"
+#include "runtime/switch/abseil_text.h"
 
 namespace grove::functions {
 namespace {
@@ -172,8 +174,8 @@ absl::Status XmlFailure(XML_Parser parser, std::string_view bytes) {
   if (error == XML_ERROR_NO_ELEMENTS) {
     return absl::InvalidArgumentError("not a feed: the document has no element");
   }
-  const absl::string_view start(bytes.data(), std::min<size_t>(bytes.size(), 256));
-  if (absl::StrContains(absl::AsciiStrToLower(start), "<!doctype html")) {
+  const std::string_view start(bytes.data(), std::min<size_t>(bytes.size(), 256));
+  if (absl::StrContains(absl::AsciiStrToLower(Abseil(start)), "<!doctype html")) {
     return absl::InvalidArgumentError("not a feed: it is an HTML page");
   }
   return absl::InvalidArgumentError(absl::StrFormat("not well-formed XML in line %d: %s",

@@ -2,11 +2,11 @@
 
 #include <functional>
 
-#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "runtime/hub/hub.h"
 #include "runtime/hub/hub_fixture.h"
+#include "runtime/switch/abseil_text.h"
 #include "server/functions/test_server.h"
 
 namespace grove::functions {
@@ -70,7 +70,7 @@ TEST(FetchClient, RefusesLoopbackByDefault) {
 
 TEST(FetchClient, ChecksTheAddressThatANameResolvesTo) {
   WithServer({}, [](TestServer& server, FetchClient& client) {
-    const std::string url = absl::StrCat("http://localhost:", server.port(), "/");
+    const std::string url = StrCat("http://localhost:", server.port(), "/");
     EXPECT_EQ(client.Fetch({.url = url}).status().code(), absl::StatusCode::kPermissionDenied);
   });
 }
@@ -79,8 +79,8 @@ TEST(FetchClient, ChecksTheAddressOfARedirect) {
   config::v1::Fetch config;
   config.add_allow("127.0.0.1");
   WithServer(config, [](TestServer& server, FetchClient& client) {
-    server.Answer("/r", absl::StrCat("HTTP/1.1 302 Found\r\nLocation: http://127.0.0.2:",
-                                     server.port(), "/\r\nContent-Length: 0\r\n\r\n"));
+    server.Answer("/r", StrCat("HTTP/1.1 302 Found\r\nLocation: http://127.0.0.2:", server.port(),
+                               "/\r\nContent-Length: 0\r\n\r\n"));
     const auto result = client.Fetch({.url = server.Url("/r")});
     EXPECT_EQ(result.status().code(), absl::StatusCode::kPermissionDenied);
     EXPECT_THAT(std::string(result.status().message()), HasSubstr("127.0.0.2"));
@@ -92,8 +92,8 @@ TEST(FetchClient, FollowsRedirectsUpToTheLimit) {
   config.set_redirects_max(2);
   WithServer(config, [](TestServer& server, FetchClient& client) {
     const auto redirect = [](std::string to) {
-      return absl::StrCat("HTTP/1.1 302 Found\r\nX-Hop: 1\r\nLocation: ", to,
-                          "\r\nContent-Length: 4\r\n\r\nskip");
+      return StrCat("HTTP/1.1 302 Found\r\nX-Hop: 1\r\nLocation: ", to,
+                    "\r\nContent-Length: 4\r\n\r\nskip");
     };
     server.Answer("/2", redirect("/1"));
     server.Answer("/1", redirect("/0"));
@@ -153,7 +153,7 @@ TEST(FetchClient, FailsABodyOverTheLimitAndTakesOneAtIt) {
 TEST(FetchClient, BoundsResponseHeaders) {
   WithServer(LoopbackConfig(), [](TestServer& server, FetchClient& client) {
     std::string response = "HTTP/1.1 200 OK\r\n";
-    for (int i = 0; i < 100; ++i) absl::StrAppend(&response, "X: ", std::string(1000, 'x'), "\r\n");
+    for (int i = 0; i < 100; ++i) StrAppend(&response, "X: ", std::string(1000, 'x'), "\r\n");
     server.Answer("/", response + "Content-Length: 0\r\n\r\n");
     const auto result = client.Fetch({.url = server.Url("/")});
     EXPECT_EQ(result.status().code(), absl::StatusCode::kResourceExhausted);
@@ -247,7 +247,7 @@ TEST(FetchClient, RefusesFieldsThatWouldFrameTheRequestAnew) {
 
 TEST(FetchClient, ShowsNoCredentialsInErrors) {
   WithServer({}, [](TestServer& server, FetchClient& client) {
-    const std::string url = absl::StrCat("http://user:secret@127.0.0.1:", server.port(), "/");
+    const std::string url = StrCat("http://user:secret@127.0.0.1:", server.port(), "/");
     const std::string text(client.Fetch({.url = url}).status().message());
     EXPECT_THAT(text, HasSubstr("fetch http://127.0.0.1:"));
     EXPECT_THAT(text, Not(HasSubstr("secret")));

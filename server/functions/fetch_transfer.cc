@@ -3,13 +3,14 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "runtime/switch/abseil_text.h"
 
 namespace grove::functions {
 namespace {
@@ -54,15 +55,15 @@ bool IsReserved(const std::string& name) {
 absl::Status CheckField(const std::string& name, const std::string& value) {
   if (!IsToken(name)) {
     return absl::InvalidArgumentError(
-        absl::StrCat("headers: \"", absl::CHexEscape(name), "\" is not a field name"));
+        StrCat("headers: \"", absl::CHexEscape(name), "\" is not a field name"));
   }
   if (IsReserved(name)) {
     return absl::InvalidArgumentError(
-        absl::StrCat("headers: ", name, " is set by the client itself; leave it out"));
+        StrCat("headers: ", name, " is set by the client itself; leave it out"));
   }
   if (!IsFieldValue(value)) {
     return absl::InvalidArgumentError(
-        absl::StrCat("headers: the value of ", name, " has control characters"));
+        StrCat("headers: the value of ", name, " has control characters"));
   }
   return absl::OkStatus();
 }
@@ -133,7 +134,7 @@ absl::Status FetchTransfer::SetHeaders() {
     if (absl::Status checked = CheckField(name, value); !checked.ok()) return checked;
     bytes += name.size() + value.size();
     content_type = content_type || absl::EqualsIgnoreCase(name, "content-type");
-    lines.push_back(value.empty() ? absl::StrCat(name, ";") : absl::StrCat(name, ": ", value));
+    lines.push_back(value.empty() ? StrCat(name, ";") : StrCat(name, ": ", value));
   }
   if (request_.headers.size() > kFetchRequestHeadersMax || bytes > kFetchRequestHeadersMaxBytes) {
     return absl::InvalidArgumentError(absl::StrFormat("headers: more than %d fields or %d bytes",
@@ -225,9 +226,9 @@ bool FetchTransfer::AddHeaderLine(std::string_view line) {
   const size_t colon = line.find(':');
   // No field: the empty line at the end. After the body: trailers, which nobody asked for.
   if (colon == std::string_view::npos || !result_.body.empty()) return true;
-  const absl::string_view value(line.data() + colon + 1, line.size() - colon - 1);
+  const std::string_view value(line.data() + colon + 1, line.size() - colon - 1);
   result_.headers.emplace_back(line.substr(0, colon),
-                               std::string(absl::StripAsciiWhitespace(value)));
+                               std::string(absl::StripAsciiWhitespace(Abseil(value))));
   return true;
 }
 
@@ -292,7 +293,7 @@ absl::Status FetchTransfer::Failure() const {
     case CURLE_SSL_ISSUER_ERROR:
       return absl::FailedPreconditionError(text);
     case CURLE_URL_MALFORMAT:
-      return absl::FailedPreconditionError(absl::StrCat("a redirect is malformed: ", text));
+      return absl::FailedPreconditionError(StrCat("a redirect is malformed: ", text));
     case CURLE_OUT_OF_MEMORY:
       return absl::ResourceExhaustedError(text);
     default:
@@ -301,7 +302,7 @@ absl::Status FetchTransfer::Failure() const {
 }
 
 absl::Status FetchTransfer::Annotate(const absl::Status& status) const {
-  return absl::Status(status.code(), absl::StrCat("fetch ", shown_url_, ": ", status.message()));
+  return absl::Status(status.code(), StrCat("fetch ", shown_url_, ": ", status.message()));
 }
 
 absl::StatusOr<FetchResult> FetchTransfer::TakeResult() {

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "absl/random/random.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "runtime/switch/abseil_text.h"
 #include "server/handlers/media_type.h"
 #include "server/handlers/query_input.h"
 #include "server/http/handler/status.h"
@@ -20,8 +20,7 @@ constexpr char kIndex[] = "index.html";
 constexpr char kText[] = "text/plain";
 
 absl::Status Answer(http::Response& response, int status) {
-  return response.Send(status, kText,
-                       absl::StrCat(std::string(http::ReasonPhrase(status)), "\r\n"));
+  return response.Send(status, kText, StrCat(std::string(http::ReasonPhrase(status)), "\r\n"));
 }
 
 bool MayBeServed(std::string_view name, std::string_view before) {
@@ -54,7 +53,7 @@ absl::Status SendParts(const OpenedFile& file, std::string_view type,
                                                absl::Uniform<uint64_t>(random));
   const uint64_t size = static_cast<uint64_t>(file.about().st_size);
   std::vector<std::string> heads;
-  const std::string end = absl::StrCat("\r\n--", boundary, "--\r\n");
+  const std::string end = StrCat("\r\n--", boundary, "--\r\n");
   uint64_t length = end.size();
   for (const http::ByteRange& range : ranges) {
     heads.push_back(absl::StrFormat("%s--%s\r\nContent-Type: %s\r\nContent-Range: %s\r\n\r\n",

@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <fstream>
 
-#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
+#include "runtime/switch/abseil_text.h"
 #include "server/handlers/media_type.h"
 #include "server/http/serving/server_fixture.h"
 
@@ -71,9 +71,9 @@ class FileTest : public http::ServerFixture {
   }
   std::string Ask(std::string_view method, std::string_view name, std::string_view fields = "") {
     Client client = Connect();
-    client.Send(absl::StrCat(std::string(method), " /files/", std::string(name),
-                             " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n", std::string(fields),
-                             "\r\n"));
+    client.Send(StrCat(std::string(method), " /files/", std::string(name),
+                       " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n", std::string(fields),
+                       "\r\n"));
     return client.ReadAll();
   }
   static std::string FieldOf(const std::string& response, const std::string& name) {
@@ -123,7 +123,7 @@ TEST_F(FileTest, ConditionsAreAnswered) {
     EXPECT_THAT(same, StartsWith("HTTP/1.1 304 Not Modified\r\n"));
     EXPECT_EQ(FieldOf(same, "ETag"), etag);
     EXPECT_EQ(BodyOf(same), "");
-    EXPECT_THAT(Ask("GET", "a.txt", absl::StrCat("If-Modified-Since: ", kModifiedText, "\r\n")),
+    EXPECT_THAT(Ask("GET", "a.txt", StrCat("If-Modified-Since: ", kModifiedText, "\r\n")),
                 StartsWith("HTTP/1.1 304 "));
     EXPECT_THAT(Ask("GET", "a.txt", "If-Match: \"x\"\r\n"), StartsWith("HTTP/1.1 412 "));
     Write("a.txt", "01234567890");
@@ -151,13 +151,12 @@ TEST_F(FileTest, SeveralRangesComeAsMultipart) {
     ASSERT_THAT(type, StartsWith("multipart/byteranges; boundary="));
     const std::string line = "--" + type.substr(type.find('=') + 1);
     const auto part = [&](std::string_view range, std::string_view bytes) {
-      return absl::StrCat(line,
-                          "\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Range: bytes ",
-                          std::string(range), "/10\r\n\r\n", std::string(bytes), "\r\n");
+      return StrCat(line, "\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Range: bytes ",
+                    std::string(range), "/10\r\n\r\n", std::string(bytes), "\r\n");
     };
     const std::string body = BodyOf(response);
     EXPECT_EQ(body, part("0-1", "01") + part("8-9", "89") + line + "--\r\n");
-    EXPECT_EQ(FieldOf(response, "Content-Length"), absl::StrCat(body.size()));
+    EXPECT_EQ(FieldOf(response, "Content-Length"), StrCat(body.size()));
     EXPECT_EQ(FieldOf(response.substr(0, response.find("\r\n\r\n")), "Content-Range"), "");
   });
 }

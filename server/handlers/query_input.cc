@@ -1,6 +1,7 @@
 #include "server/handlers/query_input.h"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "runtime/switch/abseil_text.h"
 
 namespace grove::handlers {
 namespace {
@@ -55,16 +57,13 @@ std::optional<std::string> PercentDecode(std::string_view text) {
 absl::StatusOr<QueryInput> QueryInput::Parse(std::string_view query,
                                              std::initializer_list<std::string_view> names) {
   QueryInput input;
-  const absl::string_view text(query.data(), query.size());
-  for (const absl::string_view pair : absl::StrSplit(text, '&', absl::SkipEmpty())) {
+  for (const std::string_view pair : StrSplit(query, '&', absl::SkipEmpty())) {
     const size_t equals = std::min(pair.find('='), pair.size());
-    const std::optional<std::string> name = PercentDecode({pair.data(), equals});
+    const std::optional<std::string> name = PercentDecode(pair.substr(0, equals));
     const size_t value_at = std::min(equals + 1, pair.size());
-    std::optional<std::string> value =
-        PercentDecode({pair.data() + value_at, pair.size() - value_at});
+    std::optional<std::string> value = PercentDecode(pair.substr(value_at));
     if (!name || !value) {
-      return BadParameter(Printable({pair.data(), pair.size()}),
-                          "'%' without two hexadecimal digits");
+      return BadParameter(Printable(pair), "'%' without two hexadecimal digits");
     }
     if (std::find(names.begin(), names.end(), *name) == names.end()) {
       std::vector<std::string> known(names.begin(), names.end());
@@ -82,7 +81,7 @@ absl::StatusOr<int64_t> QueryInput::Integer(std::string_view name, int64_t low, 
   const auto found = values_.find(name);
   if (found == values_.end()) return fallback;
   int64_t value = 0;
-  if (!absl::SimpleAtoi(found->second, &value) || value < low || value > high) {
+  if (!SimpleAtoi(found->second, &value) || value < low || value > high) {
     return BadParameter(name, absl::StrFormat("'%s' is no integer from %d to %d",
                                               Printable(found->second), low, high));
   }

@@ -2,10 +2,12 @@
 
 #include <limits>
 #include <sstream>
+#include <string_view>
 
 #include "absl/strings/str_split.h"
 #include "prometheus/text_serializer.h"
 #include "runtime/hub/check.h"
+#include "runtime/switch/abseil_text.h"
 #include "server/metrics/metric_table.h"
 
 namespace grove::metrics {
@@ -32,11 +34,11 @@ MetricFamilies::MetricFamilies() {
     family.name = std::string(row.name);
     family.help = std::string(row.help);
     family.type = TypeOf(row.kind);
-    labels_.push_back(absl::StrSplit(row.labels, ',', absl::SkipEmpty()));
+    labels_.push_back(absl::StrSplit(Abseil(row.labels), ',', absl::SkipEmpty()));
   }
 }
 
-prometheus::ClientMetric& MetricFamilies::NewSample(absl::string_view name,
+prometheus::ClientMetric& MetricFamilies::NewSample(std::string_view name,
                                                     const std::vector<std::string>& values,
                                                     bool histogram) {
   auto found = by_name_.find(name);
@@ -51,14 +53,14 @@ prometheus::ClientMetric& MetricFamilies::NewSample(absl::string_view name,
   return sample;
 }
 
-void MetricFamilies::Add(absl::string_view name, const std::vector<std::string>& values,
+void MetricFamilies::Add(std::string_view name, const std::vector<std::string>& values,
                          double value) {
   prometheus::ClientMetric& sample = NewSample(name, values, /*histogram=*/false);
   sample.counter.value = value;  // The family's type decides which of the two is rendered.
   sample.gauge.value = value;
 }
 
-void MetricFamilies::AddHistogram(absl::string_view name, const std::vector<std::string>& values,
+void MetricFamilies::AddHistogram(std::string_view name, const std::vector<std::string>& values,
                                   absl::Span<const double> bounds,
                                   absl::Span<const uint64_t> counts, double sum) {
   prometheus::ClientMetric& sample = NewSample(name, values, /*histogram=*/true);

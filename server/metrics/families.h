@@ -7,10 +7,10 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "prometheus/metric_family.h"
 
@@ -21,20 +21,20 @@ class MetricFamilies {
   MetricFamilies();
 
   // `values`: of the row's labels, in their order.
-  void Add(absl::string_view name, const std::vector<std::string>& values, double value);
+  void Add(std::string_view name, const std::vector<std::string>& values, double value);
   // `counts` has one entry per bound and one for everything above; not cumulative.
-  void AddHistogram(absl::string_view name, const std::vector<std::string>& values,
+  void AddHistogram(std::string_view name, const std::vector<std::string>& values,
                     absl::Span<const double> bounds, absl::Span<const uint64_t> counts, double sum);
 
   std::string Render() const;
 
  private:
-  prometheus::ClientMetric& NewSample(absl::string_view name,
-                                      const std::vector<std::string>& values, bool histogram);
+  prometheus::ClientMetric& NewSample(std::string_view name, const std::vector<std::string>& values,
+                                      bool histogram);
 
   std::vector<prometheus::MetricFamily> families_;
   std::vector<std::vector<std::string>> labels_;
-  absl::flat_hash_map<absl::string_view, size_t> by_name_;
+  absl::flat_hash_map<std::string_view, size_t> by_name_;
 };
 
 }  // namespace grove::metrics

@@ -5,7 +5,8 @@
 #ifndef GROVE_SERVER_METRICS_METRIC_TABLE_H_
 #define GROVE_SERVER_METRICS_METRIC_TABLE_H_
 
-#include "absl/strings/string_view.h"
+#include <string_view>
+
 #include "absl/types/span.h"
 
 namespace grove::metrics {
@@ -13,11 +14,11 @@ namespace grove::metrics {
 enum class MetricKind { kCounter, kGauge, kHistogram };
 
 struct MetricRow {
-  absl::string_view name;
+  std::string_view name;
   MetricKind kind;
   // Comma-separated; empty if there are none.
-  absl::string_view labels;
-  absl::string_view help;
+  std::string_view labels;
+  std::string_view help;
 };
 
 absl::Span<const MetricRow> MetricTable();

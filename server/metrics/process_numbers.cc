@@ -10,11 +10,11 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "runtime/switch/abseil_text.h"
 
 namespace grove::metrics {
 namespace {
@@ -27,9 +27,9 @@ std::string ReadProcFile(const std::string& path) {
   return std::string(buffer.data(), fread(buffer.data(), 1, buffer.size(), file.get()));
 }
 
-int64_t Number(absl::string_view text) {
+int64_t Number(std::string_view text) {
   int64_t value = 0;
-  return absl::SimpleAtoi(text, &value) ? value : 0;
+  return SimpleAtoi(text, &value) ? value : 0;
 }
 
 int64_t CountOpenDescriptors() {
@@ -65,8 +65,8 @@ ProcessNumbers ProcessNumbers::Read() {
   // The command's name, in parentheses, may hold anything: count from behind it.
   const size_t name_end = stat.rfind(')');
   if (name_end != std::string::npos) {
-    const std::vector<absl::string_view> fields =
-        absl::StrSplit(absl::string_view(stat).substr(name_end + 1), ' ', absl::SkipEmpty());
+    const std::vector<std::string_view> fields =
+        StrSplit(std::string_view(stat).substr(name_end + 1), ' ', absl::SkipEmpty());
     if (fields.size() > 21) {  // proc(5) counts from 1, and these begin with field 3.
       numbers.threads = Number(fields[17]);
       numbers.start_time_seconds = StartTime(Number(fields[19]));
@@ -82,8 +82,9 @@ ProcessNumbers ProcessNumbers::Read() {
 
 int64_t ResidentBytes(int64_t pid) {
   if (pid <= 0) return 0;
-  const std::string statm = ReadProcFile(absl::StrCat("/proc/", pid, "/statm"));
-  const std::vector<absl::string_view> fields = absl::StrSplit(statm, ' ', absl::SkipEmpty());
+  const std::string statm = ReadProcFile(StrCat("/proc/", pid, "/statm"));
+  const std::vector<std::string_view> fields =
+      StrSplit(std::string_view(statm), ' ', absl::SkipEmpty());
   return fields.size() > 1 ? Number(fields[1]) * sysconf(_SC_PAGESIZE) : 0;
 }
 

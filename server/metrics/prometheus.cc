@@ -2,11 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <string_view>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "runtime/hub/hub.h"
+#include "runtime/switch/abseil_text.h"
 #include "server/http/serving/stats.h"
 #include "server/metrics/families.h"
 
@@ -26,8 +27,9 @@ uint64_t Load(const WorkerCounters::Counter& counter) {
 }
 
 // "TASK_STATE_QUEUED" as "queued".
-std::string ShortName(absl::string_view enum_name, absl::string_view prefix) {
-  return absl::AsciiStrToLower(absl::StripPrefix(enum_name, prefix));
+std::string ShortName(std::string_view enum_name, std::string_view prefix) {
+  ConsumePrefix(&enum_name, prefix);
+  return absl::AsciiStrToLower(Abseil(enum_name));
 }
 
 std::string TaskStateLabel(int state) {
@@ -49,7 +51,7 @@ void AddHttpRequests(const Scoreboard& board, MetricFamilies& families) {
     }
     // 200 stands from the start, so that rates have a first sample.
     if (total > 0 || code == 200) {
-      families.Add("grove_http_requests_total", {absl::StrCat(code)}, total);
+      families.Add("grove_http_requests_total", {StrCat(code)}, total);
     }
   }
 }
@@ -161,7 +163,7 @@ void AddHubLag(const WorkerSlot& slot, const Labels& labels, MetricFamilies& fam
 void AddWorkers(const MetricsInput& input, MetricFamilies& families) {
   for (int worker = 0; worker < input.scoreboard.workers(); ++worker) {
     const WorkerSlot& slot = input.scoreboard.slot(worker);
-    const Labels labels = {absl::StrCat(worker)};
+    const Labels labels = {StrCat(worker)};
     AddWorkerCounters(slot, labels, families);
     AddWorkerLevels(slot, labels, families);
     AddHubLag(slot, labels, families);

@@ -6,17 +6,18 @@
 #include <cstdlib>
 #include <fstream>
 #include <set>
+#include <string_view>
 
 #include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "gtest/gtest.h"
+#include "runtime/switch/abseil_text.h"
 #include "server/metrics/metric_table.h"
 
 namespace grove::metrics {
 namespace {
 
-absl::string_view KindName(MetricKind kind) {
+std::string_view KindName(MetricKind kind) {
   switch (kind) {
     case MetricKind::kCounter:
       return "counter";
@@ -47,7 +48,7 @@ class PrometheusTest : public testing::Test {
 
   std::string Render() const { return RenderMetrics(input_); }
   bool Shows(const std::string& line) const {
-    return absl::StrContains(absl::StrCat("\n", Render()), absl::StrCat("\n", line, "\n"));
+    return absl::StrContains(StrCat("\n", Render()), StrCat("\n", line, "\n"));
   }
 
   Scoreboard board_;
@@ -57,21 +58,20 @@ class PrometheusTest : public testing::Test {
 TEST_F(PrometheusTest, EveryRowOfTheTableIsRenderedWithItsTypeAndHelp) {
   const std::string text = Render();
   for (const MetricRow& row : MetricTable()) {
-    EXPECT_TRUE(absl::StrContains(text, absl::StrCat("# HELP ", row.name, " ", row.help, "\n")))
+    EXPECT_TRUE(absl::StrContains(text, StrCat("# HELP ", row.name, " ", row.help, "\n")))
         << row.name;
-    EXPECT_TRUE(
-        absl::StrContains(text, absl::StrCat("# TYPE ", row.name, " ", KindName(row.kind), "\n")))
+    EXPECT_TRUE(absl::StrContains(text, StrCat("# TYPE ", row.name, " ", KindName(row.kind), "\n")))
         << row.name;
   }
 }
 
 TEST_F(PrometheusTest, TheTableFollowsTheNamingRules) {
-  std::set<absl::string_view> names;
+  std::set<std::string_view> names;
   for (const MetricRow& row : MetricTable()) {
     EXPECT_TRUE(names.insert(row.name).second) << row.name << " stands twice";
-    EXPECT_EQ(row.kind == MetricKind::kCounter, absl::EndsWith(row.name, "_total")) << row.name;
-    EXPECT_TRUE(absl::StartsWith(row.name, "grove_") || absl::StartsWith(row.name, "process_"));
-    EXPECT_TRUE(absl::EndsWith(row.help, ".")) << row.name;
+    EXPECT_EQ(row.kind == MetricKind::kCounter, row.name.ends_with("_total")) << row.name;
+    EXPECT_TRUE(row.name.starts_with("grove_") || row.name.starts_with("process_"));
+    EXPECT_TRUE(row.help.ends_with(".")) << row.name;
   }
 }
 
@@ -110,7 +110,7 @@ TEST_F(PrometheusTest, BucketsAreCumulative) {
 TEST_F(PrometheusTest, SeriesBeyondTheLimitAreAddedUp) {
   input_.tasks.queues.clear();
   for (size_t i = 0; i < kSeriesMax + 3; ++i) {
-    input_.tasks.queues.push_back({.tenant = absl::StrCat("t", i), .name = "default", .queued = 2});
+    input_.tasks.queues.push_back({.tenant = StrCat("t", i), .name = "default", .queued = 2});
   }
   EXPECT_TRUE(Shows("grove_queue_depth{tenant=\"_other\",queue=\"_other\"} 6"));
   EXPECT_TRUE(Shows("grove_queue_depth{tenant=\"t199\",queue=\"default\"} 2"));
@@ -122,7 +122,7 @@ TEST_F(PrometheusTest, PromtoolAcceptsTheTextWithoutComplaints) {
   if (std::system("command -v promtool >/dev/null") != 0) GTEST_SKIP() << "no promtool here";
   const std::string path = testing::TempDir() + "/metrics.txt";
   std::ofstream(path) << Render();
-  FILE* promtool = popen(absl::StrCat("promtool check metrics <", path, " 2>&1").c_str(), "r");
+  FILE* promtool = popen(StrCat("promtool check metrics <", path, " 2>&1").c_str(), "r");
   ASSERT_NE(promtool, nullptr);
   std::string said;
   for (int c; (c = fgetc(promtool)) != EOF;) said.push_back(static_cast<char>(c));

@@ -9,10 +9,11 @@
 #include <cstddef>
 #include <new>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
+#include "runtime/switch/abseil_text.h"
 #include "runtime/switch/errno_status.h"
 
 namespace grove::metrics {
@@ -46,9 +47,9 @@ void AddAndClear(WorkerCounters& from, WorkerCounters& to) {
   }
 }
 
-absl::Status NotAScoreboard(absl::string_view why) {
+absl::Status NotAScoreboard(std::string_view why) {
   return absl::FailedPreconditionError(
-      absl::StrCat("not a scoreboard of version ", Scoreboard::kVersion, ": ", why));
+      StrCat("not a scoreboard of version ", Scoreboard::kVersion, ": ", why));
 }
 
 }  // namespace
@@ -56,7 +57,7 @@ absl::Status NotAScoreboard(absl::string_view why) {
 absl::StatusOr<Scoreboard> Scoreboard::Create(int workers) {
   if (workers < 1 || workers > kSlotsMax) {
     return absl::InvalidArgumentError(
-        absl::StrCat("scoreboard of ", workers, " workers; 1 to ", kSlotsMax, " are allowed"));
+        StrCat("scoreboard of ", workers, " workers; 1 to ", kSlotsMax, " are allowed"));
   }
   const size_t bytes = sizeof(Header) + static_cast<size_t>(workers) * sizeof(WorkerSlot);
   const int fd = memfd_create("grove-scoreboard", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -85,7 +86,7 @@ absl::StatusOr<Scoreboard> Scoreboard::Open(int fd) {
   struct stat status;
   if (fstat(fd, &status) != 0) return ErrnoStatus(errno, "scoreboard: fstat");
   const auto bytes = static_cast<size_t>(status.st_size);
-  if (bytes < sizeof(Header)) return NotAScoreboard(absl::StrCat(bytes, " bytes"));
+  if (bytes < sizeof(Header)) return NotAScoreboard(StrCat(bytes, " bytes"));
   const int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
   if (own < 0) return ErrnoStatus(errno, "scoreboard: dup");
   void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, own, 0);
@@ -98,12 +99,12 @@ absl::StatusOr<Scoreboard> Scoreboard::Open(int fd) {
   const Header& header = *board.header_;
   if (header.magic != kMagic) return NotAScoreboard("no magic number");
   if (header.version != kVersion || header.slot_bytes != sizeof(WorkerSlot)) {
-    return NotAScoreboard(absl::StrCat("version ", header.version, ", slots of ", header.slot_bytes,
-                                       " bytes; are the binaries of one build?"));
+    return NotAScoreboard(StrCat("version ", header.version, ", slots of ", header.slot_bytes,
+                                 " bytes; are the binaries of one build?"));
   }
   if (header.workers < 1 || header.workers > kSlotsMax ||
       bytes != sizeof(Header) + static_cast<size_t>(header.workers) * sizeof(WorkerSlot)) {
-    return NotAScoreboard(absl::StrCat(header.workers, " workers in ", bytes, " bytes"));
+    return NotAScoreboard(StrCat(header.workers, " workers in ", bytes, " bytes"));
   }
   return board;
 }

@@ -12,6 +12,11 @@
 #include "server/http/message/target.h"
 
 namespace grove::http {
+namespace {
+
+constexpr Refusal kLongRequestLine{414, "request line too long"};
+
+}  // namespace
 
 void RequestParser::Reset() {
   stage_ = Stage::kRequestLine;
@@ -28,6 +33,10 @@ RequestParser::Result RequestParser::Refuse(Refusal refusal) {
   stage_ = Stage::kRefused;
   refusal_ = refusal;
   return Result::kRefused;
+}
+
+RequestParser::Result RequestParser::Incomplete(Window window, Refusal too_long) {
+  return window == Window::kFull ? Refuse(too_long) : Result::kNeedMore;
 }
 
 // The buffer was moved to grow: the views follow.
@@ -64,25 +73,26 @@ RequestParser::Result RequestParser::ParseRequestLine(std::string_view bytes) {
     if (line + 1 == end) return Result::kNeedMore;
     if (line[1] != '\n' || ++empty_lines_ > kEmptyLinesMax) return Refuse({400, "no request line"});
   }
-  const bool full = static_cast<size_t>(end - line) >= kRequestLineBytesMax + 2;
-  if (full) end = line + kRequestLineBytesMax + 2;
-  auto incomplete = [&] {
-    return full ? Refuse({414, "request line too long"}) : Result::kNeedMore;
-  };
+  Window window = Window::kOpen;
+  if (static_cast<size_t>(end - line) >= kRequestLineBytesMax + 2) {
+    window = Window::kFull;
+    end = line + kRequestLineBytesMax + 2;
+  }
 
   const char* p = SkipToken(line, end);
-  if (p == end) return incomplete();
+  if (p == end) return Incomplete(window, kLongRequestLine);
   if (*p != ' ' || p == line) return Refuse({400, "malformed method"});
   head_.method = std::string_view(line, p - line);
   const char* target = ++p;
   p = SkipTarget(p, end);
-  if (p == end) return incomplete();
+  if (p == end) return Incomplete(window, kLongRequestLine);
   if (*p != ' ' || p == target) return Refuse({400, "malformed request line"});
   head_.target = std::string_view(target, p - target);
-  return ParseVersion(p + 1, end, full);
+  return ParseVersion(p + 1, end, window);
 }
 
-RequestParser::Result RequestParser::ParseVersion(const char* version, const char* end, bool full) {
+RequestParser::Result RequestParser::ParseVersion(const char* version, const char* end,
+                                                  Window window) {
   constexpr std::string_view kPattern = "HTTP/1.1\r\n";
   const size_t got = std::min(kPattern.size(), static_cast<size_t>(end - version));
   if (got < kPattern.size() || std::memcmp(version, kPattern.data(), kPattern.size()) != 0) {
@@ -92,9 +102,7 @@ RequestParser::Result RequestParser::ParseVersion(const char* version, const cha
         return Refuse({400, "malformed version or line end"});
       }
     }
-    if (got < kPattern.size()) {
-      return full ? Refuse({414, "request line too long"}) : Result::kNeedMore;
-    }
+    if (got < kPattern.size()) return Incomplete(window, kLongRequestLine);
     if (version[5] != '1') return Refuse({505, "HTTP version other than 1.x"});
   }
   // A higher minor version is served as the highest one known (RFC 9110, 6.2).
@@ -108,15 +116,15 @@ RequestParser::Result RequestParser::ParseFields(std::string_view bytes) {
   const char* end = bytes.data() + bytes.size();
   while (true) {
     const char* line = base_ + line_start_;
-    const size_t window =
+    const size_t bytes_max =
         std::min(kFieldLineBytesMax + 2, fields_start_ + kFieldsBytesMax - line_start_);
-    const bool full = static_cast<size_t>(end - line) >= window;
+    const bool full = static_cast<size_t>(end - line) >= bytes_max;
     // Straight into its place.
     Field& field = head_.fields.emplace_back();
-    const FieldLine parsed = ParseFieldLine(line, full ? line + window : end, field);
+    const FieldLine parsed = ParseFieldLine(line, full ? line + bytes_max : end, field);
     if (parsed.kind != FieldLine::Kind::kField) [[unlikely]] {
       head_.fields.pop_back();
-      return EndFields(parsed, full);
+      return EndFields(parsed, full ? Window::kFull : Window::kOpen);
     }
     const size_t count = head_.fields.size();
     if (count > kFieldsMax) return Refuse({431, "too many header fields"});
@@ -125,10 +133,10 @@ RequestParser::Result RequestParser::ParseFields(std::string_view bytes) {
   }
 }
 
-RequestParser::Result RequestParser::EndFields(const FieldLine& last, bool full) {
+RequestParser::Result RequestParser::EndFields(const FieldLine& last, Window window) {
   switch (last.kind) {
     case FieldLine::Kind::kNeedMore:
-      return full ? Refuse({431, "header fields too large"}) : Result::kNeedMore;
+      return Incomplete(window, {431, "header fields too large"});
     case FieldLine::Kind::kEnd:
       line_start_ = last.next - base_;
       return Complete();

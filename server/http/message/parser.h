@@ -57,13 +57,19 @@ class RequestParser {
  private:
   enum class Stage { kRequestLine, kFields, kDone, kRefused };
 
+  // Of the bytes that a line is looked for in: whether its limit bounds them, so that no more of
+  // them can make it whole.
+  enum class Window { kOpen, kFull };
+
   Result Refuse(Refusal refusal);
+  // The line has not ended: too long in a full window.
+  Result Incomplete(Window window, Refusal too_long);
   void Rebase(const char* base);
   Result ParseRequestLine(std::string_view bytes);
-  Result ParseVersion(const char* version, const char* end, bool full);
+  Result ParseVersion(const char* version, const char* end, Window window);
   Result ParseFields(std::string_view bytes);
   // At a line that is no field.
-  Result EndFields(const FieldLine& last, bool full);
+  Result EndFields(const FieldLine& last, Window window);
   Result Complete();
 
   Stage stage_ = Stage::kRequestLine;

@@ -58,17 +58,17 @@ class TextBody final : public http::BodySource {
 
 class RecordingSink final : public http::ResponseSink {
  public:
-  using Pairs = std::span<const std::pair<std::string, std::string>>;
-  absl::Status Begin(int code, Pairs fields, std::optional<size_t>) override {
+  absl::Status Begin(int code, http::FieldSpan fields, std::optional<size_t>) override {
     status = code;
-    for (const auto& [name, value] : fields) head += name + ": " + value + "\n";
+    for (const auto& [name, value] : fields)
+      head.append(name).append(": ").append(value).append("\n");
     return absl::OkStatus();
   }
   absl::Status Write(std::string_view bytes) override {
     pieces.emplace_back(bytes);
     return absl::OkStatus();
   }
-  absl::Status Finish(Pairs) override { return absl::OkStatus(); }
+  absl::Status Finish(http::FieldSpan) override { return absl::OkStatus(); }
 
   int status = 0;
   std::string head;

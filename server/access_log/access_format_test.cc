@@ -18,7 +18,7 @@ class AccessFormatTest : public testing::Test {
     request_.path = "/a";
     request_.query = "b=c";
     request_.peer = "10.0.0.1:51724";
-    request_.client = "192.0.2.7";
+    request_.context.client = "192.0.2.7";
     request_.fields = fields_;
     entry_.status = 200;
     entry_.complete = true;
@@ -122,7 +122,7 @@ TEST_F(AccessFormatTest, ARequestThatNobodyAnsweredHas499) {
 }
 
 TEST_F(AccessFormatTest, AUnixSocketsClientIsUnixWithoutAPort) {
-  request_.peer = request_.client = "unix:";
+  request_.peer = request_.context.client = "unix:";
   EXPECT_EQ(Line("%(client_ip)s %(client_port)s"), "unix -");
   request_.peer = "[::1]:80";
   EXPECT_EQ(Line("%(client_port)s"), "80");

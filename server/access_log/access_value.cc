@@ -58,7 +58,7 @@ constexpr AccessKey kKeys[] = {
     {"client_ip", kText,
      [](const Line& line) -> AccessValue {
        // Eventlet's word for a UNIX socket's client.
-       const std::string_view client = line.entry.request.client;
+       const std::string_view client = line.entry.request.context.client;
        return client.starts_with("unix:") ? std::string_view("unix") : client;
      }},
     {"client_port", kText,
@@ -74,20 +74,25 @@ constexpr AccessKey kKeys[] = {
        const TlsCertificate* certificate = line.entry.request.client_certificate;
        return certificate == nullptr ? std::string_view() : certificate->fingerprint;
      }},
-    {"scheme", kText, [](const Line& line) -> AccessValue { return line.entry.request.scheme; }},
+    {"scheme", kText,
+     [](const Line& line) -> AccessValue { return line.entry.request.context.scheme; }},
     {"request_line", kText, [](const Line& line) -> AccessValue { return RequestLine(line); }},
     {"method", kText, [](const Line& line) -> AccessValue { return line.entry.request.method; }},
     {"path", kText, [](const Line& line) -> AccessValue { return line.entry.request.path; }},
     {"query", kText, [](const Line& line) -> AccessValue { return line.entry.request.query; }},
     {"protocol", kText, [](const Line& line) -> AccessValue { return Protocol(line); }},
     {"host", kText, [](const Line& line) -> AccessValue { return line.entry.request.host; }},
-    {"route", kText, [](const Line& line) -> AccessValue { return line.entry.request.route; }},
+    {"route", kText,
+     [](const Line& line) -> AccessValue { return line.entry.request.context.route; }},
     {"referer", kText, [](const Line& line) -> AccessValue { return HeaderOf(line, "referer"); }},
     {"user_agent", kText,
      [](const Line& line) -> AccessValue { return HeaderOf(line, "user-agent"); }},
-    {"request_id", kText, [](const Line& line) -> AccessValue { return line.entry.request.id; }},
-    {"tenant", kText, [](const Line& line) -> AccessValue { return line.entry.request.tenant; }},
-    {"token", kText, [](const Line& line) -> AccessValue { return line.entry.request.token; }},
+    {"request_id", kText,
+     [](const Line& line) -> AccessValue { return line.entry.request.context.id; }},
+    {"tenant", kText,
+     [](const Line& line) -> AccessValue { return line.entry.request.context.tenant; }},
+    {"token", kText,
+     [](const Line& line) -> AccessValue { return line.entry.request.context.token; }},
     {"status_code", kWhole,
      [](const Line& line) -> AccessValue {
        return line.entry.status == 0 ? kClientGone : static_cast<uint64_t>(line.entry.status);

@@ -8,11 +8,10 @@ namespace {
 
 class RecordingSink final : public http::ResponseSink {
  public:
-  absl::Status Begin(int code, std::span<const std::pair<std::string, std::string>> fields,
-                     std::optional<size_t>) override {
+  absl::Status Begin(int code, http::FieldSpan fields, std::optional<size_t>) override {
     status = code;
     for (const auto& [name, value] : fields) {
-      if (absl::EqualsIgnoreCase(name, "content-type")) content_type = value;
+      if (http::EqualsIgnoreCase(name, "content-type")) content_type = value;
     }
     return absl::OkStatus();
   }
@@ -20,9 +19,7 @@ class RecordingSink final : public http::ResponseSink {
     body.append(bytes);
     return absl::OkStatus();
   }
-  absl::Status Finish(std::span<const std::pair<std::string, std::string>>) override {
-    return absl::OkStatus();
-  }
+  absl::Status Finish(http::FieldSpan) override { return absl::OkStatus(); }
 
   int status = 0;
   std::string content_type;

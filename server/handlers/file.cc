@@ -138,8 +138,8 @@ absl::Status FileHandler::Serve(http::Request& request, http::Response& response
   }
   // The router's form has the dot segments resolved, and its escapes decoded but for those that
   // would be taken for something else.
-  absl::StatusOr<std::string> name =
-      FileNameOf(request.route_path.empty() ? request.path : request.route_path, base_);
+  absl::StatusOr<std::string> name = FileNameOf(
+      request.context.route_path.empty() ? request.path : request.context.route_path, base_);
   if (absl::IsNotFound(name.status())) return Answer(response, 404);
   if (!name.ok()) return name.status();
   if (name->empty() || name->ends_with('/')) name->append(kIndex);

@@ -70,7 +70,7 @@ absl::Status Reflect(http::Request& request, http::Response& response) {
   answer["trailers"] = Pairs(request.trailers);
   answer["body"] = absl::Base64Escape(*body);
   answer["peer"] = request.peer;
-  answer["tenant"] = request.tenant;
+  answer["tenant"] = request.context.tenant;
   if (request.client_certificate != nullptr) {
     answer["client_certificate"] = Certificate(*request.client_certificate);
   }

@@ -40,10 +40,10 @@ class RoutesTest : public http::ServerFixture {
       return [](http::Request&, http::Response&) { return Sleep(absl::Hours(1)); };
     }
     return [](http::Request& request, http::Response& response) {
-      std::string answer = absl::StrCat("client=", std::string(request.client),
-                                        " tenant=", std::string(request.tenant),
-                                        " token=", std::string(request.token));
-      for (const auto& [key, value] : request.params) {
+      std::string answer = absl::StrCat("client=", std::string(request.context.client),
+                                        " tenant=", std::string(request.context.tenant),
+                                        " token=", std::string(request.context.token));
+      for (const auto& [key, value] : request.context.params) {
         absl::StrAppend(&answer, " ", std::string(key), "=", std::string(value));
       }
       return response.Send(200, "text/plain", answer);

@@ -43,7 +43,7 @@ TEST(ReasonPhrase, IsEmptyForAnUnknownStatus) {
 
 class FakeSink : public ResponseSink {
  public:
-  absl::Status Begin(int status, Fields fields, std::optional<size_t> body_bytes) override {
+  absl::Status Begin(int status, FieldSpan fields, std::optional<size_t> body_bytes) override {
     log.push_back("begin " + std::to_string(status) + " fields=" + std::to_string(fields.size()) +
                   (body_bytes ? " bytes=" + std::to_string(*body_bytes) : ""));
     return absl::OkStatus();
@@ -52,7 +52,7 @@ class FakeSink : public ResponseSink {
     log.push_back("write " + std::string(bytes));
     return absl::OkStatus();
   }
-  absl::Status Finish(Fields trailers) override {
+  absl::Status Finish(FieldSpan trailers) override {
     log.push_back("finish " + std::to_string(trailers.size()));
     return absl::OkStatus();
   }
@@ -98,8 +98,8 @@ TEST(Response, KeepsTheFieldsThatStandOnFailuresTooInFront) {
   response.AddAlways("C", "3");
   response.AddAlways("D", "\n");
   ASSERT_EQ(response.always().size(), 2);
-  EXPECT_EQ(response.always()[0].first, "B");
-  EXPECT_EQ(response.always()[1].first, "C");
+  EXPECT_EQ(response.always()[0].name, "B");
+  EXPECT_EQ(response.always()[1].name, "C");
 }
 
 TEST(Response, GoesThroughAFilter) {

@@ -20,7 +20,7 @@ std::optional<std::string_view> Request::Get(std::string_view name) const {
 }
 
 std::optional<std::string_view> Request::Param(std::string_view name) const {
-  for (const PathParam& param : params) {
+  for (const PathParam& param : context.params) {
     if (param.name == name) return param.value;
   }
   return std::nullopt;
@@ -29,7 +29,7 @@ std::optional<std::string_view> Request::Param(std::string_view name) const {
 void Request::AddParam(std::string_view name, std::string_view value) {
   if (!storage) storage = std::make_unique<Storage>();
   storage->params.push_back({name, value});
-  params = storage->params;
+  context.params = storage->params;
 }
 
 std::string_view Request::Keep(std::string text) {

@@ -43,28 +43,31 @@ class Exchange {
 };
 
 struct Request {
-  std::string_view method;          // as sent: methods are case-sensitive (RFC 9110, 9.1)
-  std::string_view target;          // as sent
-  std::string_view path;            // of the target, percent-encoded as sent
-  std::string_view query;           // without '?'
-  std::string_view host;            // authority: Host, or that of an absolute target
-  int version_minor = 1;            // of HTTP/1
-  std::span<const Field> fields;    // in order
-  std::span<const Field> trailers;  // once the body has been read to its end
-  std::string_view peer;            // "127.0.0.1:51724", "unix:"
+  std::string_view method;  // as sent: methods are case-sensitive (RFC 9110, 9.1)
+  std::string_view target;  // as sent
+  std::string_view path;    // of the target, percent-encoded as sent
+  std::string_view query;   // without '?'
+  std::string_view host;    // authority: Host, or that of an absolute target
+  int version_minor = 1;    // of HTTP/1
+  FieldSpan fields;         // in order
+  FieldSpan trailers;       // once the body has been read to its end
+  std::string_view peer;    // "127.0.0.1:51724", "unix:"
   // Verified by the listener's client_ca_file; null: the client presented none.
   const TlsCertificate* client_certificate = nullptr;
   BodySource* body = nullptr;
   Exchange* exchange = nullptr;
   // What routing and middleware find out.
-  std::string_view route;            // the pattern that matched, "/users/{id}"; empty: none
-  std::string_view route_path;       // the path in the form of server/http/message/path.h
-  std::string_view scheme = "http";  // "https" behind TLS, also that of a trusted proxy
-  std::string_view client;           // the address of `peer`, or what trusted proxies say
-  std::string_view id;               // of this request; empty without that middleware
-  std::string_view token;            // the name of the bearer token that was accepted
-  std::string_view tenant;           // whose request this is; empty: nobody said
-  std::span<const PathParam> params;
+  struct Context {
+    std::string_view route;            // the pattern that matched, "/users/{id}"; empty: none
+    std::string_view route_path;       // the path in the form of server/http/message/path.h
+    std::string_view scheme = "http";  // "https" behind TLS, also that of a trusted proxy
+    std::string_view client;           // the address of `peer`, or what trusted proxies say
+    std::string_view id;               // of this request; empty without that middleware
+    std::string_view token;            // the name of the bearer token that was accepted
+    std::string_view tenant;           // whose request this is; empty: nobody said
+    std::span<const PathParam> params;
+  };
+  Context context;
   // What the views above need; most requests need nothing.
   struct Storage {
     std::vector<PathParam> params;

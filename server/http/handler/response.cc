@@ -1,7 +1,5 @@
 #include "server/http/handler/response.h"
 
-#include <algorithm>
-
 #include "absl/strings/str_cat.h"
 #include "server/http/message/field.h"
 #include "server/http/message/scan.h"
@@ -14,24 +12,28 @@ bool IsFramingField(std::string_view name) {
          EqualsIgnoreCase(name, "trailer");
 }
 
+bool MayAdd(std::string_view name, std::string_view value) {
+  const bool connection = EqualsIgnoreCase(name, "connection");
+  return IsToken(name) && IsValue(value) && !IsFramingField(name) &&
+         (!connection || EqualsIgnoreCase(value, "close"));
+}
+
 }  // namespace
 
 void Response::Add(std::string_view name, std::string_view value) {
-  const bool connection = EqualsIgnoreCase(name, "connection");
-  if (!IsToken(name) || !IsValue(value) || IsFramingField(name) ||
-      (connection && !EqualsIgnoreCase(value, "close"))) {
+  if (!MayAdd(name, value)) {
     malformed_ = true;
     return;
   }
-  fields_.emplace_back(name, value);
+  fields_.Add(name, value);
 }
 
 void Response::AddAlways(std::string_view name, std::string_view value) {
-  const size_t before = fields_.size();
-  Add(name, value);
-  if (fields_.size() == before) return;
-  std::rotate(fields_.begin() + always_, fields_.end() - 1, fields_.end());
-  ++always_;
+  if (!MayAdd(name, value)) {
+    malformed_ = true;
+    return;
+  }
+  fields_.Insert(always_++, name, value);
 }
 
 void Response::AddTrailer(std::string_view name, std::string_view value) {
@@ -39,7 +41,7 @@ void Response::AddTrailer(std::string_view name, std::string_view value) {
     malformed_ = true;
     return;
   }
-  trailers_.emplace_back(name, value);
+  trailers_.Add(name, value);
 }
 
 absl::Status Response::Check() const {
@@ -53,7 +55,7 @@ absl::Status Response::Check() const {
 
 absl::Status Response::Begin(std::optional<size_t> body_bytes) {
   if (absl::Status status = Check(); !status.ok()) return status;
-  absl::Status begun = sink_->Begin(status_, fields_, body_bytes);
+  absl::Status begun = sink_->Begin(status_, fields_.span(), body_bytes);
   begun_ = begun.ok();
   return begun;
 }
@@ -75,13 +77,13 @@ absl::Status Response::Send(int status, std::string_view content_type, std::stri
   begun_ = true;
   finished_ = true;
   body_bytes_ = body.size();
-  return sink_->Send(status, fields_, content_type, body);
+  return sink_->Send(status, fields_.span(), content_type, body);
 }
 
 absl::StatusOr<Transport*> Response::SwitchProtocols(std::string_view protocol) {
   if (!IsToken(protocol)) malformed_ = true;
   if (absl::Status checked = Check(); !checked.ok()) return checked;
-  absl::StatusOr<Transport*> transport = sink_->Switch(protocol, fields_);
+  absl::StatusOr<Transport*> transport = sink_->Switch(protocol, fields_.span());
   if (!transport.ok()) return transport;
   status_ = 101;
   begun_ = true;
@@ -96,7 +98,7 @@ absl::Status Response::Flush() {
   return sink_->Flush();
 }
 
-absl::Status Response::SendInterim(int status, Fields fields) {
+absl::Status Response::SendInterim(int status, FieldSpan fields) {
   if (begun_) return absl::FailedPreconditionError("the response has begun already");
   // 101 ends HTTP on the connection: no handler's to send.
   if (status < 100 || status > 199 || status == 101) {
@@ -105,7 +107,8 @@ absl::Status Response::SendInterim(int status, Fields fields) {
   for (const auto& [name, value] : fields) {
     if (!IsToken(name) || !IsValue(value) || IsFramingField(name) ||
         EqualsIgnoreCase(name, "connection") || EqualsIgnoreCase(name, "content-length")) {
-      return absl::InternalError(absl::StrCat("an interim response has no field ", name));
+      return absl::InternalError(
+          absl::StrCat("an interim response has no field ", std::string(name)));
     }
   }
   return sink_->SendInterim(status, fields);
@@ -118,7 +121,7 @@ absl::Status Response::Finish() {
   }
   if (malformed_) return absl::InternalError("the handler added a malformed trailer");
   finished_ = true;
-  return sink_->Finish(trailers_);
+  return sink_->Finish(trailers_.span());
 }
 
 absl::Status Response::WriteFile(int file, uint64_t offset, uint64_t length) {

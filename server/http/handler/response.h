@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "server/http/handler/response_sink.h"
 #include "server/http/handler/transport.h"
+#include "server/http/message/field.h"
 
 namespace grove::http {
 
@@ -46,7 +47,7 @@ class Response {
 
   // As Add, for middleware: the field also stands on the answer to a handler that fails.
   void AddAlways(std::string_view name, std::string_view value);
-  Fields always() const { return Fields(fields_).first(always_); }
+  FieldSpan always() const { return fields_.span().first(always_); }
   // Where it goes, and another place instead: a filter in front of the old one (gzip). Whoever sets
   // one does so before the head, finishes the response and puts the old one back.
   ResponseSink& sink() { return *sink_; }
@@ -64,7 +65,7 @@ class Response {
   absl::Status Flush();
   // An interim response before the final one: 100, or 102 to 199, such as 103 Early Hints (RFC
   // 8297). Left out where the client knows none (HTTP/1.0). **Parks.**
-  absl::Status SendInterim(int status, Fields fields);
+  absl::Status SendInterim(int status, FieldSpan fields);
   // The whole answer at once, with Content-Length. No Content-Type if that is empty.
   absl::Status Send(int status, std::string_view content_type, std::string_view body);
   // Answers that the connection speaks `protocol` from now on (101 in HTTP/1.1), with the fields
@@ -100,8 +101,8 @@ class Response {
   bool finished_ = false;
   uint64_t body_bytes_ = 0;
   size_t always_ = 0;  // so many of the first fields
-  std::vector<std::pair<std::string, std::string>> fields_;
-  std::vector<std::pair<std::string, std::string>> trailers_;
+  FieldList fields_;
+  FieldList trailers_;
   std::vector<PostHook> post_hooks_;
 };
 

@@ -19,16 +19,16 @@ constexpr size_t kFilePieceBytes = 64 * 1024;
 
 }  // namespace
 
-absl::Status ResponseSink::Send(int status, Fields fields, std::string_view content_type,
+absl::Status ResponseSink::Send(int status, FieldSpan fields, std::string_view content_type,
                                 std::string_view body) {
-  std::vector<std::pair<std::string, std::string>> all(fields.begin(), fields.end());
-  if (!content_type.empty()) all.emplace_back("Content-Type", content_type);
+  std::vector<Field> all(fields.begin(), fields.end());
+  if (!content_type.empty()) all.push_back({"Content-Type", content_type});
   absl::Status sent = Begin(status, all, body.size());
   if (sent.ok() && !body.empty()) sent = Write(body);
   return sent.ok() ? Finish({}) : sent;
 }
 
-absl::StatusOr<Transport*> ResponseSink::Switch(std::string_view protocol, Fields) {
+absl::StatusOr<Transport*> ResponseSink::Switch(std::string_view protocol, FieldSpan) {
   return absl::UnimplementedError(
       absl::StrCat("no switch to ", std::string(protocol), " on this connection"));
 }

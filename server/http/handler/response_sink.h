@@ -15,11 +15,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/http/handler/transport.h"
+#include "server/http/message/field.h"
 
 namespace grove::http {
-
-// Response fields and trailers, in order.
-using Fields = std::span<const std::pair<std::string, std::string>>;
 
 // Where a response goes. One that wraps another (compression, counting) passes on SendInterim and
 // Flush too.
@@ -27,19 +25,21 @@ class ResponseSink {
  public:
   virtual ~ResponseSink() = default;
   // Sends the head. `body_bytes`: the body's exact length if known.
-  virtual absl::Status Begin(int status, Fields fields, std::optional<size_t> body_bytes) = 0;
+  virtual absl::Status Begin(int status, FieldSpan fields, std::optional<size_t> body_bytes) = 0;
   virtual absl::Status Write(std::string_view bytes) = 0;
-  virtual absl::Status Finish(Fields trailers) = 0;
+  virtual absl::Status Finish(FieldSpan trailers) = 0;
   // A whole response at once. By default Begin, Write and Finish; a wire form does better.
-  virtual absl::Status Send(int status, Fields fields, std::string_view content_type,
+  virtual absl::Status Send(int status, FieldSpan fields, std::string_view content_type,
                             std::string_view body);
   // Switches the connection to `protocol`. By default kUnimplemented.
-  virtual absl::StatusOr<Transport*> Switch(std::string_view protocol, Fields fields);
+  virtual absl::StatusOr<Transport*> Switch(std::string_view protocol, FieldSpan fields);
   // As Write, with `length` bytes of `file` from `offset` on. By default reads and Writes them in
   // pieces; a wire form that can spares the copy.
   virtual absl::Status WriteFile(int file, uint64_t offset, uint64_t length);
   // An interim response (1xx). By default dropped, as a recipient may.
-  virtual absl::Status SendInterim(int /*status*/, Fields /*fields*/) { return absl::OkStatus(); }
+  virtual absl::Status SendInterim(int /*status*/, FieldSpan /*fields*/) {
+    return absl::OkStatus();
+  }
   // Hands what is gathered to the kernel. By default there is nothing.
   virtual absl::Status Flush() { return absl::OkStatus(); }
 };

@@ -198,8 +198,8 @@ absl::Status Router::Dispatch(Request& request, Response& response) const {
     const auto found = anywhere_.literals.find(request.path);
     if (found != anywhere_.literals.end()) {
       if (const Target* target = found->second.Find(request.method); target != nullptr) {
-        request.route = target->pattern;
-        request.route_path = request.path;
+        request.context.route = target->pattern;
+        request.context.route_path = request.path;
         return target->handler(request, response);
       }
     }
@@ -208,15 +208,15 @@ absl::Status Router::Dispatch(Request& request, Response& response) const {
 }
 
 absl::Status Router::DispatchSlowly(Request& request, Response& response) const {
-  request.route_path = request.path;
+  request.context.route_path = request.path;
   if (request.path == "*") return Answer(204, methods_, request, response);
   if (!request.path.starts_with('/')) return Answer(404, {}, request, response);
   if (!IsCanonicalPath(request.path)) {
     absl::StatusOr<std::string> canonical = CanonicalPath(request.path);
     if (!canonical.ok()) return Answer(400, {}, request, response);
-    request.route_path = request.Keep(*std::move(canonical));
+    request.context.route_path = request.Keep(*std::move(canonical));
   }
-  Search search(request.route_path, request.method);
+  Search search(request.context.route_path, request.method);
   for (const Site* site : SitesOf(request.host)) {
     const Target* target = search.In(*site);
     if (target != nullptr) return Run(*target, search, request, response);
@@ -226,7 +226,7 @@ absl::Status Router::DispatchSlowly(Request& request, Response& response) const 
 
 absl::Status Router::Run(const Target& target, const Search& search, Request& request,
                          Response& response) const {
-  request.route = target.pattern;
+  request.context.route = target.pattern;
   for (size_t i = 0; i < target.names.size(); ++i) {
     std::string_view value = search.values()[i];
     if (value.find('%') != std::string_view::npos) {
@@ -243,7 +243,7 @@ absl::Status Router::AnswerUnmatched(const Search& search, Request& request,
   if (search.without_method().empty()) return Answer(404, {}, request, response);
   if (request.method == "OPTIONS" && request.Get("origin").has_value()) {
     const auto wanted = request.Get("access-control-request-method");
-    Search again(request.route_path, wanted.value_or(""));
+    Search again(request.context.route_path, wanted.value_or(""));
     for (const Site* site : SitesOf(request.host)) {
       const Target* target = wanted.has_value() ? again.In(*site) : nullptr;
       if (target == nullptr) continue;

@@ -41,10 +41,10 @@ class Router {
   // Puts `middleware` around the answers that the router gives itself: 400, 404, 405, OPTIONS.
   void Wrap(Middleware middleware) { wrap_ = std::move(middleware); }
 
-  // Sets request.route, .route_path and .params, and runs the handler. Without one it answers 404,
-  // or 405 with Allow if the path has other methods, or OPTIONS with Allow; `OPTIONS *` with the
-  // methods of all routes; 400 for a path that CanonicalPath refuses. **Parks** if the handler
-  // does.
+  // Sets request.context.route, .route_path and .params, and runs the handler. Without one it
+  // answers 404, or 405 with Allow if the path has other methods, or OPTIONS with Allow; `OPTIONS
+  // *` with the methods of all routes; 400 for a path that CanonicalPath refuses. **Parks** if the
+  // handler does.
   absl::Status Dispatch(Request& request, Response& response) const;
 
   size_t routes() const { return routes_; }

@@ -11,16 +11,17 @@ using ::testing::ElementsAre;
 // Keeps what was answered.
 class FakeSink : public ResponseSink {
  public:
-  absl::Status Begin(int status, Fields fields, std::optional<size_t>) override {
+  absl::Status Begin(int status, FieldSpan fields, std::optional<size_t>) override {
     lines.push_back(std::to_string(status));
-    for (const auto& [name, value] : fields) lines.push_back(name + ": " + value);
+    for (const auto& [name, value] : fields)
+      lines.emplace_back().append(name).append(": ").append(value);
     return absl::OkStatus();
   }
   absl::Status Write(std::string_view bytes) override {
     lines.emplace_back(bytes);
     return absl::OkStatus();
   }
-  absl::Status Finish(Fields) override { return absl::OkStatus(); }
+  absl::Status Finish(FieldSpan) override { return absl::OkStatus(); }
   std::vector<std::string> lines;
 };
 
@@ -38,7 +39,7 @@ std::vector<std::string> Answer(const Router& router, std::string_view method,
 Handler Saying(std::string text) {
   return [text](Request& request, Response& response) {
     std::string answer = text;
-    for (const auto& [name, value] : request.params) {
+    for (const auto& [name, value] : request.context.params) {
       answer.append(" ").append(name).append("=").append(value);
     }
     return response.Send(200, "", answer);

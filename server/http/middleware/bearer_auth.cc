@@ -58,7 +58,7 @@ Middleware BearerAuth(BearerTokens tokens, std::string realm) {
     const std::string_view secret = SecretOf(*authorization);
     const std::string* name = secret.empty() ? nullptr : state->tokens.Find(secret);
     if (name == nullptr) return Refuse(state->challenge + ", error=\"invalid_token\"", response);
-    request.token = *name;
+    request.context.token = *name;
     return next(request, response);
   };
 }

@@ -1,6 +1,6 @@
 // BearerAuth: answers 401 unless the request carries one of the known tokens (RFC 6750).
 //
-// The name of the token it carries becomes request.token.
+// The name of the token it carries becomes request.context.token.
 #ifndef GROVE_SERVER_HTTP_MIDDLEWARE_BEARER_AUTH_H_
 #define GROVE_SERVER_HTTP_MIDDLEWARE_BEARER_AUTH_H_
 

@@ -17,7 +17,7 @@ class BearerAuthTest : public MiddlewareFixture {
     fields_ = {{"authorization", authorization}};
     return Ask(middleware_, [this](Request& request, Response& response) {
       ++handled_;
-      return response.Send(200, "", request.token);
+      return response.Send(200, "", request.context.token);
     });
   }
   Middleware middleware_;

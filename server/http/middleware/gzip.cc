@@ -3,13 +3,17 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <forward_list>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "runtime/hub/hub.h"
 #include "server/http/middleware/accept_encoding.h"
 
@@ -25,18 +29,16 @@ constexpr int kWindowBitsMin = 9;
 constexpr int kWindowBitsMax = 15;
 constexpr int kGzipFraming = 16;
 
-using OwnedFields = std::vector<std::pair<std::string, std::string>>;
-
-std::string_view ValueOf(Fields fields, std::string_view name) {
+std::string_view ValueOf(FieldSpan fields, std::string_view name) {
   for (const auto& [key, value] : fields) {
     if (EqualsIgnoreCase(key, name)) return value;
   }
   return {};
 }
 
-bool Has(Fields fields, std::string_view name) {
+bool Has(FieldSpan fields, std::string_view name) {
   return std::any_of(fields.begin(), fields.end(),
-                     [name](const auto& field) { return EqualsIgnoreCase(field.first, name); });
+                     [name](const auto& field) { return EqualsIgnoreCase(field.name, name); });
 }
 
 class Deflater {
@@ -81,7 +83,7 @@ class GzipSink final : public ResponseSink {
   GzipSink(const GzipOptions& options, ResponseSink& sink, bool wanted)
       : options_(options), sink_(sink), wanted_(wanted) {}
 
-  absl::Status Begin(int status, Fields fields, std::optional<size_t> body_bytes) override {
+  absl::Status Begin(int status, FieldSpan fields, std::optional<size_t> body_bytes) override {
     std::optional<size_t> length = body_bytes;
     uint64_t declared = 0;
     const std::string_view text = ValueOf(fields, "content-length");
@@ -90,7 +92,7 @@ class GzipSink final : public ResponseSink {
     streamed_ = !length.has_value();
     const std::string_view type = ValueOf(fields, "content-type");
     if (!IsEligible(status, fields, type, length)) return sink_.Begin(status, fields, body_bytes);
-    OwnedFields changed = Change(fields);
+    std::vector<Field> changed = Change(fields);
     if (!Starts(status, length)) return sink_.Begin(status, changed, body_bytes);
     Encode(changed);
     return sink_.Begin(status, changed, std::nullopt);
@@ -118,15 +120,15 @@ class GzipSink final : public ResponseSink {
     return encoding_ ? ResponseSink::WriteFile(file, offset, length)
                      : sink_.WriteFile(file, offset, length);
   }
-  absl::Status SendInterim(int status, Fields fields) override {
+  absl::Status SendInterim(int status, FieldSpan fields) override {
     return sink_.SendInterim(status, fields);
   }
   absl::Status Flush() override { return sink_.Flush(); }
-  absl::StatusOr<Transport*> Switch(std::string_view protocol, Fields fields) override {
+  absl::StatusOr<Transport*> Switch(std::string_view protocol, FieldSpan fields) override {
     return sink_.Switch(protocol, fields);
   }
 
-  absl::Status Finish(Fields trailers) override {
+  absl::Status Finish(FieldSpan trailers) override {
     if (encoding_) {
       std::string out;
       deflater_.Add({}, Z_FINISH, out);
@@ -135,14 +137,14 @@ class GzipSink final : public ResponseSink {
     return sink_.Finish(trailers);
   }
 
-  absl::Status Send(int status, Fields fields, std::string_view content_type,
+  absl::Status Send(int status, FieldSpan fields, std::string_view content_type,
                     std::string_view body) override {
     const std::string_view type =
         content_type.empty() ? ValueOf(fields, "content-type") : content_type;
     if (!IsEligible(status, fields, type, body.size())) {
       return sink_.Send(status, fields, content_type, body);
     }
-    OwnedFields changed = Change(fields);
+    std::vector<Field> changed = Change(fields);
     if (!Starts(status, body.size())) return sink_.Send(status, changed, content_type, body);
     Encode(changed);
     std::string out;
@@ -157,7 +159,7 @@ class GzipSink final : public ResponseSink {
 
  private:
   // Whether it would be compressed for a client that takes it.
-  bool IsEligible(int status, Fields fields, std::string_view type,
+  bool IsEligible(int status, FieldSpan fields, std::string_view type,
                   std::optional<size_t> length) const {
     if (status == 204 || status == 206 || status == 304) return false;
     if (length.has_value() && (*length < options_.bytes_min || *length == 0)) return false;
@@ -175,22 +177,24 @@ class GzipSink final : public ResponseSink {
   }
 
   // Both forms say that there are two.
-  static OwnedFields Change(Fields fields) {
-    OwnedFields changed(fields.begin(), fields.end());
-    changed.emplace_back("Vary", "Accept-Encoding");
+  static std::vector<Field> Change(FieldSpan fields) {
+    std::vector<Field> changed(fields.begin(), fields.end());
+    changed.push_back({"Vary", "Accept-Encoding"});
     return changed;
   }
 
-  static void Encode(OwnedFields& fields) {
+  void Encode(std::vector<Field>& fields) {
     std::erase_if(
-        fields, [](const auto& field) { return EqualsIgnoreCase(field.first, "content-length"); });
-    for (auto& [name, value] : fields) {
+        fields, [](const Field& field) { return EqualsIgnoreCase(field.name, "content-length"); });
+    for (Field& field : fields) {
       // A strong one promises the same bytes (RFC 9110, 8.8.1).
-      if (EqualsIgnoreCase(name, "etag") && !value.starts_with("W/")) value.insert(0, "W/");
+      if (EqualsIgnoreCase(field.name, "etag") && !field.value.starts_with("W/")) {
+        field.value = weak_etags_.emplace_front(absl::StrCat("W/", std::string(field.value)));
+      }
       // Ranges are of the plain bytes.
-      if (EqualsIgnoreCase(name, "accept-ranges")) value = "none";
+      if (EqualsIgnoreCase(field.name, "accept-ranges")) field.value = "none";
     }
-    fields.emplace_back("Content-Encoding", "gzip");
+    fields.push_back({"Content-Encoding", "gzip"});
   }
 
   const GzipOptions& options_;
@@ -199,6 +203,7 @@ class GzipSink final : public ResponseSink {
   bool encoding_ = false;
   bool streamed_ = false;
   Deflater deflater_;
+  std::forward_list<std::string> weak_etags_;  // what changed fields are views of
 };
 
 // All fields of that name as one list (RFC 9110, 5.3).

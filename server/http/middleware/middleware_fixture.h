@@ -42,10 +42,10 @@ struct Answered {
 class KeepingSink final : public ResponseSink {
  public:
   explicit KeepingSink(Answered& kept) : kept_(kept) {}
-  absl::Status Begin(int status, Fields fields, std::optional<size_t> body_bytes) override {
+  absl::Status Begin(int status, FieldSpan fields, std::optional<size_t> body_bytes) override {
     EXPECT_EQ(kept_.status, 0) << "begun twice";
     kept_.status = status;
-    kept_.fields.assign(fields.begin(), fields.end());
+    for (const Field& field : fields) kept_.fields.emplace_back(field.name, field.value);
     kept_.length = body_bytes;
     return absl::OkStatus();
   }
@@ -53,7 +53,7 @@ class KeepingSink final : public ResponseSink {
     kept_.pieces.emplace_back(bytes);
     return absl::OkStatus();
   }
-  absl::Status Finish(Fields) override {
+  absl::Status Finish(FieldSpan) override {
     kept_.finished = true;
     return absl::OkStatus();
   }
@@ -84,10 +84,10 @@ class MiddlewareFixture : public testing::Test {
     TextBody body(body_);
     Request request{.method = method_, .path = path_, .host = host_, .fields = fields_};
     request.body = &body;
-    request.client = client_;
-    request.route_path = path_;
-    request.token = token_;
-    request.tenant = tenant_;
+    request.context.client = client_;
+    request.context.route_path = path_;
+    request.context.token = token_;
+    request.context.tenant = tenant_;
     Response response(sink);
     answered.result = middleware(request, response, handler);
     EXPECT_EQ(request.body, &body) << "the body was not put back";

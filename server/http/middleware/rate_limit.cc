@@ -37,11 +37,11 @@ std::string ClientKey(std::string_view client) {
 std::string RateLimitKey(const RateLimitOptions& options, const Request& request) {
   switch (options.key) {
     case RateLimitOptions::Key::kClient:
-      return ClientKey(request.client);
+      return ClientKey(request.context.client);
     case RateLimitOptions::Key::kTenant:
-      return std::string(request.tenant);
+      return std::string(request.context.tenant);
     case RateLimitOptions::Key::kToken:
-      return std::string(request.token);
+      return std::string(request.context.token);
     case RateLimitOptions::Key::kHeader:
       return std::string(request.Get(options.header).value_or("").substr(0, kKeyBytesMax));
     case RateLimitOptions::Key::kRoute:

@@ -26,9 +26,9 @@ class RateLimitTest : public MiddlewareFixture {
     options.key = key;
     options.header = "X-Key";
     Request request{.fields = fields_};
-    request.client = client_;
-    request.tenant = "acme";
-    request.token = "ci";
+    request.context.client = client_;
+    request.context.tenant = "acme";
+    request.context.token = "ci";
     return RateLimitKey(options, request);
   }
 };

@@ -155,15 +155,17 @@ Middleware RealClient(RealClientOptions options) {
   // Shared, since a std::function must be copyable.
   const auto shared = std::make_shared<const RealClientOptions>(std::move(options));
   return [shared](Request& request, Response& response, const Handler& next) {
-    if (!shared->trusted.Contains(request.client)) return next(request, response);
+    if (!shared->trusted.Contains(request.context.client)) return next(request, response);
     const bool forwarded = shared->source == RealClientOptions::Source::kForwarded;
     const std::vector<Hop> hops = forwarded
                                       ? ParseForwarded(Joined(request, "forwarded"))
                                       : ParseXForwardedFor(Joined(request, "x-forwarded-for"));
-    Hop client = FindClient(request.client, hops, shared->trusted);
+    Hop client = FindClient(request.context.client, hops, shared->trusted);
     if (!forwarded) client.scheme = ForwardedScheme(request);
-    if (client.address != request.client) request.client = request.Keep(std::move(client.address));
-    if (!client.scheme.empty()) request.scheme = client.scheme == "https" ? "https" : "http";
+    if (client.address != request.context.client)
+      request.context.client = request.Keep(std::move(client.address));
+    if (!client.scheme.empty())
+      request.context.scheme = client.scheme == "https" ? "https" : "http";
     return next(request, response);
   };
 }

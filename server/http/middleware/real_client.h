@@ -1,4 +1,5 @@
-// RealClient: whose request it is when proxies stand between: sets request.client and .scheme.
+// RealClient: whose request it is when proxies stand between: sets request.context.client and
+// .scheme.
 //
 // The chain of addresses is walked from the right, which the nearest proxy wrote, as long as
 // trusted proxies vouch for it: the first address that is none of them is the client. What stands

@@ -101,7 +101,7 @@ class RealClientTest : public MiddlewareFixture {
   std::string ClientAndScheme(RealClientOptions::Source source) {
     std::string seen;
     Ask(RealClient({source, Trusted()}), [&](Request& request, Response&) {
-      seen = std::string(request.client).append(" ").append(request.scheme);
+      seen = std::string(request.context.client).append(" ").append(request.context.scheme);
       return absl::OkStatus();
     });
     return seen;

@@ -33,14 +33,14 @@ Middleware RequestId(TrustedAddresses trusted) {
   const auto state = std::make_shared<State>(State{std::move(trusted), {}});
   return [state](Request& request, Response& response, const Handler& next) {
     const std::string_view given = request.Get(kField).value_or("");
-    if (IsSaneRequestId(given) && state->trusted.Contains(request.client)) {
-      request.id = given;
+    if (IsSaneRequestId(given) && state->trusted.Contains(request.context.client)) {
+      request.context.id = given;
     } else {
-      request.id =
+      request.context.id =
           request.Keep(absl::StrFormat("%016x%016x", absl::Uniform<uint64_t>(state->random),
                                        absl::Uniform<uint64_t>(state->random)));
     }
-    response.AddAlways(kField, request.id);
+    response.AddAlways(kField, request.context.id);
     return next(request, response);
   };
 }

@@ -1,4 +1,4 @@
-// RequestId: names every request: request.id, and X-Request-Id of the response.
+// RequestId: names every request: request.context.id, and X-Request-Id of the response.
 //
 // The id of a trusted peer (a proxy in front) is taken over if it is sane, so that one name goes
 // through all logs; else 128 random bits in hexadecimal.

@@ -34,7 +34,7 @@ TEST_F(RequestIdTest, TakesASaneIdOfATrustedPeerOnly) {
 TEST_F(RequestIdTest, ShowsItToTheHandler) {
   std::string seen;
   const Answered answered = Ask(middleware_, [&](Request& request, Response&) {
-    seen = request.id;
+    seen = request.context.id;
     return absl::OkStatus();
   });
   EXPECT_EQ(answered.Field("X-Request-Id"), seen);

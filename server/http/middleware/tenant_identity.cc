@@ -28,7 +28,7 @@ std::optional<std::string_view> ByHost(const TenantRule& rule, const Request& re
 }
 
 std::optional<std::string_view> ByPathPrefix(const TenantRule& rule, const Request& request) {
-  std::string_view rest = request.route_path;
+  std::string_view rest = request.context.route_path;
   if (!rest.starts_with(rule.value)) return std::nullopt;
   rest.remove_prefix(rule.value.size());
   if (rule.value.ends_with('/')) {
@@ -155,7 +155,7 @@ std::optional<std::string_view> FindTenant(const TenantRule& rule, const Request
     case TenantRule::By::kHeader:
       return ByHeader(rule, request);
     case TenantRule::By::kToken:
-      if (request.token != rule.value) return std::nullopt;
+      if (request.context.token != rule.value) return std::nullopt;
       return rule.tenant;
     case TenantRule::By::kCertificate:
       return ByCertificate(rule, request);
@@ -173,7 +173,7 @@ Middleware TenantIdentity(TenantIdentityOptions options) {
       if (tenant == shared->tenants.end()) {
         return response.Send(403, "text/plain", "Forbidden: no such tenant\r\n");
       }
-      request.tenant = *tenant;
+      request.context.tenant = *tenant;
       return next(request, response);
     }
     if (!shared->required) return next(request, response);

@@ -1,5 +1,5 @@
-// TenantIdentity: whose request it is: sets request.tenant by host, path prefix, field, token or
-// the client's certificate.
+// TenantIdentity: whose request it is: sets request.context.tenant by host, path prefix, field,
+// token or the client's certificate.
 //
 // Rules are tried in order; the first that applies decides. It names its tenant, or the request
 // does: by the labels that "*." stands for, the segment behind the prefix, the field's value, or

@@ -12,8 +12,8 @@ class TenantIdentityTest : public MiddlewareFixture {
   // What `rule` says of the request; "-" where it doesn't apply.
   std::string Find(const TenantRule& rule) {
     Request request{.host = host_, .fields = fields_};
-    request.route_path = path_;
-    request.token = token_;
+    request.context.route_path = path_;
+    request.context.token = token_;
     request.client_certificate = certificate_;
     return std::string(FindTenant(rule, request).value_or("-"));
   }
@@ -22,7 +22,7 @@ class TenantIdentityTest : public MiddlewareFixture {
     TenantIdentityOptions options{
         .rules = std::move(rules), .tenants = {"acme", "umbrella"}, .required = required};
     return Ask(TenantIdentity(std::move(options)), [](Request& request, Response& response) {
-      return response.Send(200, "", request.tenant);
+      return response.Send(200, "", request.context.tenant);
     });
   }
 };

@@ -71,8 +71,9 @@ Request Connection::MakeRequest(const RequestHead& head, BodySource* body, Excha
                   .client_certificate = peer_.certificate(),
                   .body = body,
                   .exchange = exchange,
-                  .client = peer_.client()};
-  if (wire_.secure()) request.scheme = "https";
+                  .context = {}};
+  request.context.client = peer_.client();
+  if (wire_.secure()) request.context.scheme = "https";
   return request;
 }
 
@@ -194,7 +195,7 @@ RequestParser::Result Connection::AwaitRestOfHead() {
     account_.NoteLateHead();
     Refuse({408, "the request's head took too long"}, nullptr);
   } else if (result == Result::kNeedMore) {
-    writer_.Start(/*head_request=*/false, /*version_minor=*/1);
+    writer_.Start({});
     CloseUnparsed(RequestAccount::End::kCutShort);
     state_.Enter(Phase::kClosing);
   }
@@ -257,7 +258,7 @@ void Connection::OnHangup() {
   wire_.Pin();
   Request request = MakeRequest(head, &body_, this);
   body_.Start(parser_.framing(), request.trailers);
-  writer_.Start(head.method == "HEAD", head.version_minor);
+  writer_.Start({.head = head.method == "HEAD", .version_minor = head.version_minor});
   Response response(writer_);
   const absl::Status result = RunHandler(request, response);
   const bool answered = result.ok() || AnswerFailure(request, response, result);
@@ -334,9 +335,9 @@ bool Connection::AnswerFailure(const Request& request, const Response& response,
   // The client is gone: whatever the handler made of that, nobody hears it.
   if (body_.failed() && body_.failure_status() == 0) return false;
   const FailureAnswer answer = AnswerOf(failure, body_.failure_status());
-  const Fields always = response.always();
-  std::vector<std::pair<std::string, std::string>> fields(always.begin(), always.end());
-  if (!answer.retry_after.empty()) fields.emplace_back("Retry-After", answer.retry_after);
+  const FieldSpan always = response.always();
+  std::vector<Field> fields(always.begin(), always.end());
+  if (!answer.retry_after.empty()) fields.push_back({"Retry-After", answer.retry_after});
   return writer_.Send(answer.status, fields, "text/plain", answer.text).ok();
 }
 
@@ -361,11 +362,11 @@ bool Connection::MayHaveMore() const {
 void Connection::Refuse(const Refusal& refusal, const RequestHead* head) {
   account_.NoteRefusal();
   const std::string_view line = RequestLineOf(wire_.input().unread());
-  writer_.Start(/*head_request=*/line.starts_with("HEAD "), /*version_minor=*/1);
-  const std::pair<std::string, std::string> close[] = {{"Connection", "close"}};
+  writer_.Start({.head = line.starts_with("HEAD ")});
+  constexpr Field kClose[] = {{"Connection", "close"}};
   std::string body(ReasonPhrase(refusal.status));
   body.append(": ").append(refusal.reason).append("\r\n");
-  const bool sent = writer_.Send(refusal.status, close, "text/plain", body).ok();
+  const bool sent = writer_.Send(refusal.status, kClose, "text/plain", body).ok();
   using End = RequestAccount::End;
   const End end = sent ? End::kWhole : End::kCutShort;
   if (head == nullptr) {

@@ -202,7 +202,8 @@ TEST_F(ConnectionTest, AnswersAFailureWithTheFieldsThatStandAlways) {
 
 TEST_F(ConnectionTest, TakesThePeerForTheClient) {
   Handle("GET", "/client", [](Request& request, Response& response) {
-    return response.Send(200, "", std::string(request.client).append(" ").append(request.scheme));
+    return response.Send(
+        200, "", std::string(request.context.client).append(" ").append(request.context.scheme));
   });
   Run([&] {
     Client client = Connect();

@@ -298,7 +298,7 @@ TEST_F(ExchangeTest, FlushSendsWhatIsThereWithItsHead) {
 
 TEST_F(ExchangeTest, SendsEarlyHintsToThoseWhoKnowThem) {
   HandleGet([](Request&, Response& response) -> absl::Status {
-    const std::pair<std::string, std::string> link[] = {{"Link", "</a.css>; rel=preload"}};
+    const Field link[] = {{"Link", "</a.css>; rel=preload"}};
     EXPECT_TRUE(response.SendInterim(103, link).ok());
     return response.Send(200, "", "hello");
   });
@@ -330,7 +330,7 @@ TEST_F(ExchangeTest, AnExplicitContinueIsTheOnlyOne) {
 TEST_F(ExchangeTest, RefusesInterimResponsesThatAreNone) {
   HandleGet([](Request&, Response& response) {
     for (const int status : {99, 101, 200}) EXPECT_FALSE(response.SendInterim(status, {}).ok());
-    const std::pair<std::string, std::string> bad[] = {{"Content-Length", "1"}};
+    const Field bad[] = {{"Content-Length", "1"}};
     EXPECT_FALSE(response.SendInterim(103, bad).ok());
     return response.Send(200, "", "hello");
   });

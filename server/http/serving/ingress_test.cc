@@ -30,8 +30,9 @@ class IngressTest : public ServerFixture {
   void HandleWho() {
     Handle("GET", "/", [](Request& request, Response& response) {
       return response.Send(200, "text/plain",
-                           std::string(request.client) + " by " + std::string(request.peer) +
-                               " over " + std::string(request.scheme) + "\n");
+                           std::string(request.context.client) + " by " +
+                               std::string(request.peer) + " over " +
+                               std::string(request.context.scheme) + "\n");
     });
   }
   TlsServerOptions Certificates(std::vector<TlsCertificateFiles> files) {

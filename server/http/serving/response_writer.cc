@@ -45,9 +45,9 @@ bool IsOurs(std::string_view name) {
 
 }  // namespace
 
-void ResponseWriter::Start(bool head_request, int version_minor) {
-  head_request_ = head_request;
-  version_minor_ = version_minor;
+void ResponseWriter::Start(const Asked& asked) {
+  head_request_ = asked.head;
+  version_minor_ = asked.version_minor;
   begun_ = false;
   complete_ = false;
   keep_alive_ = true;
@@ -59,13 +59,15 @@ void ResponseWriter::Start(bool head_request, int version_minor) {
   last_chunk_ = {};
 }
 
-absl::Status ResponseWriter::Read(Fields fields, Said& said) {
+absl::Status ResponseWriter::Read(FieldSpan fields, Said& said) {
   for (const auto& [name, value] : fields) {
     said.bytes += name.size() + value.size() + 4;
     if (EqualsIgnoreCase(name, "content-length")) {
       uint64_t length = 0;
-      if (said.content_length.has_value() || !absl::SimpleAtoi(value, &length)) {
-        return absl::InternalError(absl::StrCat("the handler added Content-Length ", value));
+      if (said.content_length.has_value() ||
+          !absl::SimpleAtoi({value.data(), value.size()}, &length)) {
+        return absl::InternalError(
+            absl::StrCat("the handler added Content-Length ", std::string(value)));
       }
       said.content_length = length;
     } else if (EqualsIgnoreCase(name, "connection")) {
@@ -98,7 +100,7 @@ void ResponseWriter::Decide(int status, const Said& said,
   }
 }
 
-void ResponseWriter::WriteHead(int status, Fields fields, const Said& said,
+void ResponseWriter::WriteHead(int status, FieldSpan fields, const Said& said,
                                std::string_view content_type,
                                const std::optional<uint64_t>& body_bytes) {
   ByteBlock& block = output_.pending();
@@ -133,7 +135,7 @@ void ResponseWriter::WriteHead(int status, Fields fields, const Said& said,
   stats_.CountResponse(status);
 }
 
-absl::Status ResponseWriter::Begin(int status, Fields fields, std::optional<size_t> body_bytes) {
+absl::Status ResponseWriter::Begin(int status, FieldSpan fields, std::optional<size_t> body_bytes) {
   Said said;
   if (absl::Status read = Read(fields, said); !read.ok()) return read;
   std::optional<uint64_t> length = said.content_length;
@@ -174,7 +176,7 @@ absl::Status ResponseWriter::WriteFile(int file, uint64_t offset, uint64_t lengt
   return output_.FlushSoon();
 }
 
-absl::Status ResponseWriter::SendInterim(int status, Fields fields) {
+absl::Status ResponseWriter::SendInterim(int status, FieldSpan fields) {
   if (version_minor_ == 0) return absl::OkStatus();  // RFC 9110, 15.2
   ByteBlock& block = output_.pending();
   block.Append(StatusLine(status));
@@ -228,7 +230,7 @@ absl::Status ResponseWriter::WriteChunk(std::string_view bytes) {
   return output_.FlushSoon();
 }
 
-absl::Status ResponseWriter::Finish(Fields trailers) {
+absl::Status ResponseWriter::Finish(FieldSpan trailers) {
   if (!bodiless_ && delimiter_ == Delimiter::kLength && left_ > 0) {
     return absl::InternalError(
         absl::StrCat("the handler wrote ", left_, " bytes less than its Content-Length"));
@@ -246,7 +248,7 @@ absl::Status ResponseWriter::Finish(Fields trailers) {
 }
 
 // RFC 9110, 7.8 and 15.2.2. Without the standing fields, as it is no final response.
-absl::StatusOr<Transport*> ResponseWriter::Switch(std::string_view protocol, Fields fields) {
+absl::StatusOr<Transport*> ResponseWriter::Switch(std::string_view protocol, FieldSpan fields) {
   if (version_minor_ == 0) {
     return absl::FailedPreconditionError("HTTP/1.0 knows no switch of protocols");
   }
@@ -272,7 +274,7 @@ absl::StatusOr<Transport*> ResponseWriter::Switch(std::string_view protocol, Fie
   return transport;
 }
 
-absl::Status ResponseWriter::Send(int status, Fields fields, std::string_view content_type,
+absl::Status ResponseWriter::Send(int status, FieldSpan fields, std::string_view content_type,
                                   std::string_view body) {
   Said said;
   if (!fields.empty()) {

@@ -40,17 +40,23 @@ class ResponseWriter final : public ResponseSink {
   ResponseWriter(Output& output, StandingFields& standing, ServerStats& stats, Owner& owner)
       : output_(output), standing_(standing), stats_(stats), owner_(owner) {}
 
-  // For the next request.
-  void Start(bool head_request, int version_minor);
+  // What a request says of the form of its answer.
+  struct Asked {
+    bool head = false;  // by HEAD: no body, whatever the fields say
+    int version_minor = 1;
+  };
 
-  absl::Status Begin(int status, Fields fields, std::optional<size_t> body_bytes) override;
+  // For the next request.
+  void Start(const Asked& asked);
+
+  absl::Status Begin(int status, FieldSpan fields, std::optional<size_t> body_bytes) override;
   absl::Status Write(std::string_view bytes) override;
-  absl::Status Finish(Fields trailers) override;
-  absl::Status Send(int status, Fields fields, std::string_view content_type,
+  absl::Status Finish(FieldSpan trailers) override;
+  absl::Status Send(int status, FieldSpan fields, std::string_view content_type,
                     std::string_view body) override;
-  absl::StatusOr<Transport*> Switch(std::string_view protocol, Fields fields) override;
+  absl::StatusOr<Transport*> Switch(std::string_view protocol, FieldSpan fields) override;
   absl::Status WriteFile(int file, uint64_t offset, uint64_t length) override;
-  absl::Status SendInterim(int status, Fields fields) override;
+  absl::Status SendInterim(int status, FieldSpan fields) override;
   absl::Status Flush() override { return output_.Flush(); }
 
   // A head was sent.
@@ -78,11 +84,11 @@ class ResponseWriter final : public ResponseSink {
     size_t bytes = 0;
   };
 
-  static absl::Status Read(Fields fields, Said& said);
+  static absl::Status Read(FieldSpan fields, Said& said);
   // By reference, as Said: passed on in registers they would be read in other sizes than they were
   // written, for which the processor waits.
   void Decide(int status, const Said& said, const std::optional<uint64_t>& body_bytes);
-  void WriteHead(int status, Fields fields, const Said& said, std::string_view content_type,
+  void WriteHead(int status, FieldSpan fields, const Said& said, std::string_view content_type,
                  const std::optional<uint64_t>& body_bytes);
   absl::Status TakeFromLength(uint64_t bytes);
   void PutChunkHead(uint64_t bytes);

@@ -10,6 +10,7 @@
 #include "runtime/switch/abseil_text.h"
 #include "server/http/serving/stats.h"
 #include "server/metrics/families.h"
+#include "server/metrics/published.h"
 
 namespace grove::metrics {
 namespace {
@@ -72,17 +73,14 @@ std::array<uint64_t, kCount> Sums(
 }
 
 void AddHttpTotals(const Scoreboard& board, MetricFamilies& families) {
-  static_assert(http::kCountedMethods.size() == WorkerCounters::kHttpMethods);
-  static_assert(http::kDurationBounds.size() + 1 == WorkerCounters::kHttpDurations);
   const auto methods = Sums(board, &WorkerCounters::http_methods);
   for (size_t i = 0; i < methods.size(); ++i) {
     families.Add("grove_http_requests_by_method_total", {std::string(http::kCountedMethods[i])},
                  methods[i]);
   }
   const auto timeouts = Sums(board, &WorkerCounters::http_timeouts);
-  constexpr const char* kPhases[] = {"head", "body", "response"};
   for (size_t i = 0; i < timeouts.size(); ++i) {
-    families.Add("grove_http_timeouts_total", {kPhases[i]}, timeouts[i]);
+    families.Add("grove_http_timeouts_total", {std::string(http::kTimedOut[i])}, timeouts[i]);
   }
   uint64_t microseconds = 0;
   for (int worker = 0; worker < board.workers(); ++worker) {
@@ -94,29 +92,33 @@ void AddHttpTotals(const Scoreboard& board, MetricFamilies& families) {
                         static_cast<double>(microseconds) / 1e6);
 }
 
+template <typename Rows>
+void AddCounters(const Rows& rows, const WorkerSlot& slot, const Labels& labels,
+                 MetricFamilies& families) {
+  for (const auto& row : rows) {
+    if (row.metric == nullptr) continue;
+    families.Add(row.metric, labels, Scoreboard::Total(slot, row.published));
+  }
+}
+
+template <typename Rows>
+void AddLevels(const Rows& rows, const WorkerSlot& slot, const Labels& labels,
+               MetricFamilies& families) {
+  for (const auto& row : rows) families.Add(row.metric, labels, Load(slot.*row.published));
+}
+
 void AddWorkerCounters(const WorkerSlot& slot, const Labels& labels, MetricFamilies& families) {
+  AddCounters(kHttpCounters, slot, labels, families);
+  AddCounters(kHubCounters, slot, labels, families);
   struct Row {
     const char* name;
     WorkerCounters::Counter WorkerCounters::*counter;
   };
   static constexpr Row kRows[] = {
-      {"grove_http_connections_total", &WorkerCounters::http_connections},
-      {"grove_http_accept_failures_total", &WorkerCounters::http_accept_failures},
-      {"grove_http_parse_errors_total", &WorkerCounters::http_parse_errors},
-      {"grove_http_clients_gone_total", &WorkerCounters::http_clients_gone},
       {"grove_http_access_log_lines_total", &WorkerCounters::access_log_lines},
       {"grove_http_access_log_dropped_total", &WorkerCounters::access_log_dropped},
-      {"grove_http_tls_handshakes_total", &WorkerCounters::http_tls_handshakes},
-      {"grove_http_tls_handshake_failures_total", &WorkerCounters::http_tls_handshake_failures},
-      {"grove_http_proxy_header_failures_total", &WorkerCounters::http_proxy_header_failures},
-      {"grove_http_received_bytes_total", &WorkerCounters::http_bytes_in},
-      {"grove_http_sent_bytes_total", &WorkerCounters::http_bytes_out},
-      {"grove_worker_fibers_spawned_total", &WorkerCounters::fibers_spawned},
-      {"grove_worker_uncaught_exceptions_total", &WorkerCounters::uncaught_exceptions},
       {"grove_worker_fetches_total", &WorkerCounters::fetches},
       {"grove_worker_fetch_failures_total", &WorkerCounters::fetch_failures},
-      {"grove_hub_turns_total", &WorkerCounters::hub_turns},
-      {"grove_hub_switches_total", &WorkerCounters::switches},
       {"grove_hub_stalls_total", &WorkerCounters::hub_stalls},
   };
   for (const Row& row : kRows) {
@@ -129,22 +131,17 @@ void AddWorkerCounters(const WorkerSlot& slot, const Labels& labels, MetricFamil
 }
 
 void AddWorkerLevels(const WorkerSlot& slot, const Labels& labels, MetricFamilies& families) {
+  AddLevels(kHttpLevels, slot, labels, families);
+  AddLevels(kHubLevels, slot, labels, families);
   struct Row {
     const char* name;
     const std::atomic<int64_t> WorkerSlot::*level;
   };
   static constexpr Row kRows[] = {
-      {"grove_http_connections", &WorkerSlot::http_connections_open},
-      {"grove_http_connections_idle", &WorkerSlot::http_connections_idle},
-      {"grove_http_requests_running", &WorkerSlot::http_requests_running},
-      {"grove_http_websockets", &WorkerSlot::http_websockets},
-      {"grove_worker_fibers", &WorkerSlot::fibers},
       {"grove_worker_attempts_running", &WorkerSlot::attempts_running},
       {"grove_worker_offload_queued", &WorkerSlot::offload_queued},
       {"grove_worker_offload_running", &WorkerSlot::offload_running},
       {"grove_worker_backdoor_sessions", &WorkerSlot::backdoor_sessions},
-      {"grove_hub_run_queue_length", &WorkerSlot::run_queue_length},
-      {"grove_hub_timers", &WorkerSlot::timers},
   };
   for (const Row& row : kRows) families.Add(row.name, labels, Load(slot.*row.level));
   families.Add("grove_worker_start_time_seconds", labels, Load(slot.start_time_us) / 1e6);

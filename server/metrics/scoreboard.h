@@ -12,6 +12,7 @@
 #include <cstdint>
 
 #include "absl/status/statusor.h"
+#include "server/http/serving/stats.h"
 
 namespace grove::metrics {
 
@@ -21,10 +22,6 @@ enum class SlotState : uint32_t { kEmpty, kStarting, kReady, kDraining, kDown };
 struct WorkerCounters {
   static constexpr int kHttpCodes = 600;  // http_responses[code]
   static constexpr int kLagBuckets = 9;   // HubStats::kLagBounds and above
-  // As http::kDurationBounds and above, and http::kCountedMethods.
-  static constexpr int kHttpDurations = 14;
-  static constexpr int kHttpMethods = 8;
-  static constexpr int kHttpTimeouts = 3;  // head, body, response
   using Counter = std::atomic<uint64_t>;
 
   Counter hub_turns;
@@ -46,10 +43,10 @@ struct WorkerCounters {
   Counter http_bytes_in;
   Counter http_bytes_out;
   std::array<Counter, kHttpCodes> http_responses;
-  std::array<Counter, kHttpDurations> http_durations;
+  std::array<Counter, http::kDurationBounds.size() + 1> http_durations;
   Counter http_duration_microseconds;
-  std::array<Counter, kHttpMethods> http_methods;
-  std::array<Counter, kHttpTimeouts> http_timeouts;
+  std::array<Counter, http::kCountedMethods.size()> http_methods;
+  std::array<Counter, http::kTimedOut.size()> http_timeouts;  // by http::TimedOut
   Counter http_clients_gone;
   Counter access_log_lines;
   Counter access_log_dropped;

@@ -3,12 +3,19 @@
 #include <atomic>
 #include <bit>
 
+#include "server/metrics/published.h"
+
 namespace grove::worker {
 namespace {
 
 template <typename T, typename V>
 void Store(std::atomic<T>& place, V value) {
   place.store(static_cast<T>(value), std::memory_order_relaxed);
+}
+
+template <typename Rows, typename Stats, typename Place>
+void StoreRows(const Rows& rows, const Stats& stats, Place& place) {
+  for (const auto& row : rows) Store(place.*row.published, stats.*row.counted);
 }
 
 }  // namespace
@@ -38,39 +45,21 @@ void Publisher::Publish(Hub& hub) {
 
 void Publisher::PublishHub(const HubStats& stats) {
   metrics::WorkerCounters& live = slot_.live;
-  Store(live.hub_turns, stats.turns);
-  Store(live.hub_polls, stats.polls);
-  Store(live.switches, stats.switches);
-  Store(live.fibers_spawned, stats.spawned);
-  Store(live.uncaught_exceptions, stats.uncaught_exceptions);
-  Store(live.timers_fired, stats.timers_fired);
+  StoreRows(metrics::kHubCounters, stats, live);
+  StoreRows(metrics::kHubLevels, stats, slot_);
   for (size_t bucket = 0; bucket < stats.lag_counts.size(); ++bucket) {
     Store(live.lag_counts[bucket], stats.lag_counts[bucket]);
   }
   Store(live.lag_microseconds_sum, stats.lag_seconds_sum * 1e6);
-  Store(slot_.fibers, stats.fibers_live);
-  Store(slot_.run_queue_length, stats.run_queue_length);
-  Store(slot_.timers, stats.timers_armed);
 }
 
 void Publisher::PublishHttp() {
   metrics::WorkerCounters& live = slot_.live;
-  Store(live.http_connections, http_.connections);
-  Store(live.http_accept_failures, http_.accept_failures);
-  Store(live.http_parse_errors, http_.refused);
-  Store(live.http_tls_handshakes, http_.tls_handshakes);
-  Store(live.http_tls_handshake_failures, http_.tls_handshake_failures);
-  Store(live.http_proxy_header_failures, http_.proxy_header_failures);
-  Store(live.http_bytes_in, http_.bytes_in);
-  Store(live.http_bytes_out, http_.bytes_out);
-  Store(slot_.http_connections_open, http_.open);
-  Store(slot_.http_connections_idle, http_.idle);
-  Store(slot_.http_requests_running, http_.running);
-  Store(slot_.http_websockets, http_.switched);
-  Store(live.http_timeouts[0], http_.head_timeouts);
-  Store(live.http_timeouts[1], http_.body_timeouts);
-  Store(live.http_timeouts[2], http_.response_timeouts);
-  Store(live.http_clients_gone, http_.clients_gone);
+  StoreRows(metrics::kHttpCounters, http_, live);
+  StoreRows(metrics::kHttpLevels, http_, slot_);
+  for (size_t where = 0; where < http_.timeouts.size(); ++where) {
+    Store(live.http_timeouts[where], http_.timeouts[where]);
+  }
   if (access_log_ != nullptr) {
     Store(live.access_log_lines, access_log_->lines.load(std::memory_order_relaxed));
     Store(live.access_log_dropped, access_log_->dropped.load(std::memory_order_relaxed));

@@ -91,7 +91,7 @@ void Connection::Run() {
     state_.Move<Phase::kLingering, Phase::kClosing>();
   }
   Hub::Current()->timers().Cancel(last_call_);
-  if (absl::IsDeadlineExceeded(wire_.Flush())) ++stats_.response_timeouts;
+  if (absl::IsDeadlineExceeded(wire_.Flush())) stats_.CountTimeout(TimedOut::kResponse);
   wire_.output().Settle();
   wire_.stream().Close();
 }

@@ -24,7 +24,8 @@ void RequestAccount::Close(const Request& request, std::string_view refused_line
   // How long a WebSocket was open says nothing of the server.
   if (protocol_ == Protocol::kHttp) stats_.CountDuration(wall);
   if (end != End::kWhole && IsClientsDoing(request, end)) ++stats_.clients_gone;
-  if (body_.failure_status() == 408 && request.body != nullptr) ++stats_.body_timeouts;
+  if (body_.failure_status() == 408 && request.body != nullptr)
+    stats_.CountTimeout(TimedOut::kBody);
   stats_.CountMethod(request.method);
   if (options_.access_log != nullptr) Log(request, refused_line, end, wall);
 }

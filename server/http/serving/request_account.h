@@ -55,7 +55,7 @@ class RequestAccount {
   }
   void NoteHandled() { --(protocol_ == Protocol::kOther ? stats_.switched : stats_.running); }
   void NoteRefusal() { ++stats_.refused; }
-  void NoteLateHead() { ++stats_.head_timeouts; }
+  void NoteLateHead() { stats_.CountTimeout(TimedOut::kHead); }
   // `request`'s handler failed, or a hook of its response.
   void NoteFailure(const Request& request, const absl::Status& failure);
   void NoteHookFailure(const Request& request, const absl::Status& failure);

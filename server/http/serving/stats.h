@@ -20,6 +20,10 @@ inline constexpr std::array<double, 13> kDurationBounds = {
 inline constexpr std::array<std::string_view, 8> kCountedMethods = {
     "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "other"};
 
+// Where a client can take too long: with a head (408), with a body (408), to take a response.
+enum class TimedOut : uint8_t { kHead, kBody, kResponse };
+inline constexpr std::array<std::string_view, 3> kTimedOut = {"head", "body", "response"};
+
 // Counters but for `open`, `idle`, `running` and `switched`, which are levels. Hub thread only; who
 // publishes them reads them there.
 struct ServerStats {
@@ -41,10 +45,8 @@ struct ServerStats {
   uint64_t bytes_in = 0;
   uint64_t bytes_out = 0;
   uint64_t accept_failures = 0;
-  // Clients that took too long with a head (408), with a body (408), or to take a response.
-  uint64_t head_timeouts = 0;
-  uint64_t body_timeouts = 0;
-  uint64_t response_timeouts = 0;
+  // Clients that took too long, by TimedOut.
+  std::array<uint64_t, kTimedOut.size()> timeouts{};
   // Requests whose client went away before the answer was whole.
   uint64_t clients_gone = 0;
   // By kCountedMethods.
@@ -63,8 +65,10 @@ struct ServerStats {
     ++responses[index];
     statuses_seen[index / 64] |= uint64_t{1} << index % 64;
   }
+  void CountTimeout(TimedOut where) { ++timeouts[static_cast<size_t>(where)]; }
   void CountMethod(std::string_view method);
   void CountDuration(int64_t nanos);
+  uint64_t TimeoutsOf(TimedOut where) const { return timeouts[static_cast<size_t>(where)]; }
   uint64_t ResponsesWith(int status) const { return responses[status - 100]; }
 };
 

@@ -1,0 +1,82 @@
+// The numbers that a worker publishes as they are: one row from where they are counted, by way of
+// the scoreboard, to their metric.
+//
+// The worker copies every row into its slot, the exporter sums every row up: who adds a number adds
+// a row here, its place in the slot, and its help in metric_table.cc. What is published in another
+// form (histograms, by code, in other units) stands in publisher.cc and prometheus.cc.
+#ifndef GROVE_SERVER_METRICS_PUBLISHED_H_
+#define GROVE_SERVER_METRICS_PUBLISHED_H_
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include "runtime/hub/hub_stats.h"
+#include "server/http/serving/stats.h"
+#include "server/metrics/scoreboard.h"
+
+namespace grove::metrics {
+
+// Grows while a worker lives; summed over all that had the slot.
+template <typename Stats>
+struct CounterRow {
+  const char* metric;  // null: on the scoreboard alone
+  uint64_t Stats::*counted;
+  WorkerCounters::Counter WorkerCounters::*published;
+};
+
+// Of the worker that has the slot now.
+template <typename Stats, typename Level>
+struct LevelRow {
+  const char* metric;
+  Level Stats::*counted;
+  std::atomic<int64_t> WorkerSlot::*published;
+};
+
+inline constexpr auto kHttpCounters = std::to_array<CounterRow<http::ServerStats>>({
+    {"grove_http_connections_total", &http::ServerStats::connections,
+     &WorkerCounters::http_connections},
+    {"grove_http_accept_failures_total", &http::ServerStats::accept_failures,
+     &WorkerCounters::http_accept_failures},
+    {"grove_http_parse_errors_total", &http::ServerStats::refused,
+     &WorkerCounters::http_parse_errors},
+    {"grove_http_clients_gone_total", &http::ServerStats::clients_gone,
+     &WorkerCounters::http_clients_gone},
+    {"grove_http_tls_handshakes_total", &http::ServerStats::tls_handshakes,
+     &WorkerCounters::http_tls_handshakes},
+    {"grove_http_tls_handshake_failures_total", &http::ServerStats::tls_handshake_failures,
+     &WorkerCounters::http_tls_handshake_failures},
+    {"grove_http_proxy_header_failures_total", &http::ServerStats::proxy_header_failures,
+     &WorkerCounters::http_proxy_header_failures},
+    {"grove_http_received_bytes_total", &http::ServerStats::bytes_in,
+     &WorkerCounters::http_bytes_in},
+    {"grove_http_sent_bytes_total", &http::ServerStats::bytes_out, &WorkerCounters::http_bytes_out},
+});
+
+inline constexpr auto kHttpLevels = std::to_array<LevelRow<http::ServerStats, uint64_t>>({
+    {"grove_http_connections", &http::ServerStats::open, &WorkerSlot::http_connections_open},
+    {"grove_http_connections_idle", &http::ServerStats::idle, &WorkerSlot::http_connections_idle},
+    {"grove_http_requests_running", &http::ServerStats::running,
+     &WorkerSlot::http_requests_running},
+    {"grove_http_websockets", &http::ServerStats::switched, &WorkerSlot::http_websockets},
+});
+
+inline constexpr auto kHubCounters = std::to_array<CounterRow<HubStats>>({
+    {"grove_hub_turns_total", &HubStats::turns, &WorkerCounters::hub_turns},
+    {nullptr, &HubStats::polls, &WorkerCounters::hub_polls},
+    {"grove_hub_switches_total", &HubStats::switches, &WorkerCounters::switches},
+    {"grove_worker_fibers_spawned_total", &HubStats::spawned, &WorkerCounters::fibers_spawned},
+    {"grove_worker_uncaught_exceptions_total", &HubStats::uncaught_exceptions,
+     &WorkerCounters::uncaught_exceptions},
+    {nullptr, &HubStats::timers_fired, &WorkerCounters::timers_fired},
+});
+
+inline constexpr auto kHubLevels = std::to_array<LevelRow<HubStats, size_t>>({
+    {"grove_worker_fibers", &HubStats::fibers_live, &WorkerSlot::fibers},
+    {"grove_hub_run_queue_length", &HubStats::run_queue_length, &WorkerSlot::run_queue_length},
+    {"grove_hub_timers", &HubStats::timers_armed, &WorkerSlot::timers},
+});
+
+}  // namespace grove::metrics
+
+#endif  // GROVE_SERVER_METRICS_PUBLISHED_H_

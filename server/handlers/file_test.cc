@@ -50,7 +50,7 @@ TEST(MediaTypes, GoByTheLastExtensionInAnyCase) {
 
 class FileTest : public http::ServerFixture {
  protected:
-  FileTest() {
+  FileTest() : ServerFixture(Time::kReal) {  // files are opened on the offload pool's thread
     std::string name = testing::TempDir() + "file_XXXXXX";
     root_ = mkdtemp(name.data());
     fs::create_directories(root_ / "sub");

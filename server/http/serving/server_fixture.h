@@ -1,10 +1,15 @@
 // ServerFixture: a server on a hub of its own, with clients in the same hub; for tests.
+//
+// On invented time (runtime/hub/hub_fixture.h): a time-out takes none, and nothing depends on how
+// fast the machine is. Only tests with threads beside the hub need kReal, since time that is
+// invented does not wait for them.
 #ifndef GROVE_SERVER_HTTP_SERVING_SERVER_FIXTURE_H_
 #define GROVE_SERVER_HTTP_SERVING_SERVER_FIXTURE_H_
 
 #include <sys/socket.h>
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -66,9 +71,17 @@ class Client {
 
 class ServerFixture : public testing::Test {
  protected:
+  enum class Time { kInvented, kReal };
+  explicit ServerFixture(Time time = Time::kInvented) : time_(time) {}
+
   // Runs `body` on a fiber beside the server; then all must be gone.
   void Run(const std::function<void()>& body) {
-    auto hub = Hub::Create({.clock = clock_});
+    HubOptions hub_options;
+    if (time_ == Time::kInvented) {
+      hub_options.clock = &clock_;
+      hub_options.poller = std::make_unique<FakePoller>(clock_);
+    }
+    auto hub = Hub::Create(std::move(hub_options));
     ASSERT_TRUE(hub.ok());
     RunOn(**hub, [&]() -> absl::Status {
       Timeout timeout(kTestTimeout);
@@ -97,7 +110,8 @@ class ServerFixture : public testing::Test {
     EXPECT_TRUE(added.ok()) << added;
   }
 
-  Clock* clock_ = nullptr;  // the real one
+  const Time time_;
+  FakeClock clock_;
   ServerOptions options_;
   ServerStats stats_;
   Router router_;

@@ -75,7 +75,6 @@ TEST_F(ServerTest, ServesManyConnectionsAtOnce) {
 class TogetherTest : public ServerTest {
  protected:
   TogetherTest() {
-    clock_ = &fake_clock_;
     Handle("GET", "/look", [this](Request&, Response& response) {
       sent_.push_back(std::any_of(clients_.begin(), clients_.end(), [](Client& client) {
         char byte;
@@ -93,12 +92,11 @@ class TogetherTest : public ServerTest {
   std::vector<bool> Ask(absl::Duration turn) {
     sent_.clear();
     for (Client& client : clients_) client.Send("GET /look HTTP/1.1\r\nHost: a\r\n\r\n");
-    fake_clock_.Advance(turn);
+    clock_.Advance(turn);
     for (Client& client : clients_) EXPECT_THAT(client.ReadOnce(), EndsWith("seen"));
     return sent_;
   }
 
-  FakeClock fake_clock_;
   std::vector<Client> clients_;
   std::vector<bool> sent_;
 };

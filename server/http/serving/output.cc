@@ -1,3 +1,16 @@
+// Two buffers: `pending_`, to which everybody appends, and `taken_`, which is being written. As long
+// as the kernel takes all at once there is no more to it: one send(2), no timer, no second buffer.
+// Only when it does not, the two change places and the rest is written in slices, each under a
+// time-out of its own, so that a slow client is measured by its pace and not by the length of what
+// it asked for. A client that does not take a slice in time is given up for good (invariant 12):
+// `failure_` stays, since half of what was promised may be on its way and nothing may follow it.
+//
+// Two fibers may write, never both: the connection's own, and the flusher, which FlushSoon() spawns
+// so that what a handler has written leaves as soon as it parks. `writing_` says that one of them is
+// inside a write that parks. Whoever appends meanwhile appends to `pending_`; the writer goes on
+// until that is empty, so order is kept without a lock, and nothing that was appended is forgotten.
+//
+// batch() is how others know whether what they appended can still be changed (a growing chunk).
 #include "server/http/serving/output.h"
 
 #include <sys/sendfile.h>
@@ -61,7 +74,8 @@ absl::Status Output::WritePending() {
       pending_.Clear();
       break;
     }
-    // From here on it parks, and others append meanwhile.
+    // From here on it parks, and others append meanwhile: `writing_` stands before the buffers
+    // change places, so that none of them begins to write.
     writing_ = true;
     std::swap(pending_, taken_);
     failure_ = sent.ok() ? WriteSlowly(taken_.view().substr(*sent)) : sent.status();
@@ -264,6 +278,8 @@ absl::Status Output::FlushSoon() {
 
 void Output::Settle() {
   if (!flusher_) return;
+  // Cancelled only amid a write, which may last io_timeout: else it has yet to begin, and ends by
+  // itself once it runs.
   if (writing_) flusher_.Cancel();
   flusher_.AwaitEnd();
   flusher_ = FiberHandle();

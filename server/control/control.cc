@@ -71,22 +71,22 @@ absl::Status Control::Recover(tasks::TaskStore& store) {
       &directory_,
       tasks::EngineOptions{
           .tasks = config_.tasks(), .start_number = store.start_number(), .seed = SystemEntropy()});
-  const tasks::RecoveryReport report = engine_->Recover(*std::move(tasks), Dispatcher::NowUs());
+  const tasks::RecoveryReport report = engine_->Recover(*std::move(tasks), EngineDriver::NowUs());
   Log(LogLevel::kInfo, "tasks restored",
       {{"restored", report.restored}, {"unreadable", report.unreadable}});
   for (const auto& [queue, count] : report.left_in_store) {
     Log(LogLevel::kWarning, "tasks of a queue that the config lacks stay in the store",
         {{"queue", queue}, {"tasks", count}});
   }
-  dispatcher_ = std::make_unique<Dispatcher>(hub_, *engine_, store);
+  driver_ = std::make_unique<EngineDriver>(hub_, *engine_, store);
   for (int worker = 0; worker < config_.workers(); ++worker) {
-    links_.push_back(std::make_unique<Link>(
-        worker, absl::StrCat(config_.run_dir(), "/worker-", worker, ".link"), *dispatcher_));
+    links_.push_back(std::make_unique<WorkerLink>(
+        worker, absl::StrCat(config_.run_dir(), "/worker-", worker, ".link"), *driver_));
   }
-  dispatcher_->set_sender([this](int32_t worker, internal::v1::ControlFrame frame) {
+  driver_->set_sender([this](int32_t worker, internal::v1::ControlFrame frame) {
     links_[static_cast<size_t>(worker)]->Send(std::move(frame));
   });
-  task_calls_ = std::make_unique<TaskCalls>(hub_, *dispatcher_);
+  task_calls_ = std::make_unique<TaskCalls>(hub_, *driver_);
   worker_calls_ = std::make_unique<WorkerCalls>(hub_, scoreboard_, links_);
   return absl::OkStatus();
 }
@@ -95,7 +95,7 @@ absl::Status Control::Start() {
   // Ports first: if they cannot be bound, nothing has happened yet.
   if (absl::Status admin = StartAdmin(); !admin.ok()) return admin;
   absl::StatusOr<std::unique_ptr<GrpcServer>> grpc =
-      GrpcServer::Start({config_, hub_, authorizer_, *dispatcher_, *task_calls_, *worker_calls_});
+      GrpcServer::Start({config_, hub_, authorizer_, *driver_, *task_calls_, *worker_calls_});
   if (!grpc.ok()) return grpc.status();
   grpc_ = *std::move(grpc);
   if (absl::Status fibers = StartFibers(); !fibers.ok()) return fibers;
@@ -105,16 +105,16 @@ absl::Status Control::Start() {
 
 void Control::AwaitLinks() {
   Timeout timeout(kFirstLinksMax);
-  const auto linked = [](const std::unique_ptr<Link>& link) { return link->linked(); };
+  const auto linked = [](const std::unique_ptr<WorkerLink>& link) { return link->linked(); };
   while (!std::all_of(links_.begin(), links_.end(), linked)) {
     if (!Sleep(kFirstLinksPoll).ok()) return;
   }
 }
 
 absl::Status Control::StartFibers() {
-  absl::StatusOr<FiberHandle> fiber = Spawn("dispatcher", [this] { return dispatcher_->Run(); });
+  absl::StatusOr<FiberHandle> fiber = Spawn("engine-driver", [this] { return driver_->Run(); });
   if (!fiber.ok()) return fiber.status();
-  for (const std::unique_ptr<Link>& link : links_) {
+  for (const std::unique_ptr<WorkerLink>& link : links_) {
     fiber = Spawn("link", [&link] { return link->Run(); });
     if (!fiber.ok()) return fiber.status();
   }
@@ -135,7 +135,7 @@ absl::Status Control::StartAdmin() {
           [this] {
             return admin::CheckReady(
                 scoreboard_,
-                {.serving = serving_, .draining = dispatcher_->draining(), .linked = Linked()});
+                {.serving = serving_, .draining = driver_->draining(), .linked = Linked()});
           },
   });
   http::ServerOptions options;
@@ -149,11 +149,11 @@ absl::Status Control::StartAdmin() {
 }
 
 void Control::Drain() {
-  dispatcher_->Drain(config_.workers());
+  driver_->Drain(config_.workers());
   grpc_->StopServing();
   Timeout timeout(absl::Milliseconds(config_.drain_timeout_ms()) + kWorkersLastWords);
   MonotonicNanos last_linked = hub_.now();
-  while (engine_->Counters(Dispatcher::NowUs()).attempts_running > 0) {
+  while (engine_->Counters(EngineDriver::NowUs()).attempts_running > 0) {
     if (AnyLinked()) last_linked = hub_.now();
     if (absl::Nanoseconds(hub_.now() - last_linked) >= kWorkersGoneAfter) return;
     if (!Sleep(kDrainPoll).ok()) return;
@@ -161,7 +161,7 @@ void Control::Drain() {
 }
 
 absl::Status Control::Stop() {
-  absl::Status flushed = dispatcher_->Flush(offload_);
+  absl::Status flushed = driver_->Flush(offload_);
   // Lets the links send the last acknowledgements.
   Sleep(kDrainPoll).IgnoreError();
   absl::Status stopped = offload_.Run([this] { grpc_->Shutdown(kCallsGrace); });
@@ -170,7 +170,7 @@ absl::Status Control::Stop() {
 }
 
 bool Control::AnyLinked() const {
-  for (const std::unique_ptr<Link>& link : links_) {
+  for (const std::unique_ptr<WorkerLink>& link : links_) {
     if (link->linked()) return true;
   }
   return false;
@@ -178,7 +178,7 @@ bool Control::AnyLinked() const {
 
 std::vector<bool> Control::Linked() const {
   std::vector<bool> linked;
-  for (const std::unique_ptr<Link>& link : links_) linked.push_back(link->linked());
+  for (const std::unique_ptr<WorkerLink>& link : links_) linked.push_back(link->linked());
   return linked;
 }
 
@@ -186,15 +186,15 @@ std::string Control::Metrics() const {
   metrics::MetricsInput input{.scoreboard = scoreboard_};
   input.version = std::string(kVersion);
   input.now_monotonic_ns = hub_.ReadClock();
-  input.draining = dispatcher_->draining();
+  input.draining = driver_->draining();
   input.linked = Linked();
   for (int worker = 0; worker < scoreboard_.workers(); ++worker) {
     input.resident_bytes.push_back(metrics::ResidentBytes(scoreboard_.slot(worker).pid.load()));
   }
-  input.tasks = engine_->Counters(Dispatcher::NowUs());
-  input.rejected = dispatcher_->rejected();
-  input.queue_wait = dispatcher_->queue_wait();
-  input.waiters = static_cast<int64_t>(dispatcher_->ends().waits());
+  input.tasks = engine_->Counters(EngineDriver::NowUs());
+  input.rejected = driver_->rejected();
+  input.queue_wait = driver_->queue_wait();
+  input.waiters = static_cast<int64_t>(driver_->ends().waits());
   input.process = metrics::ProcessNumbers::Read();
   return metrics::RenderMetrics(input);
 }

@@ -15,11 +15,11 @@
 #include "runtime/hub/hub.h"
 #include "runtime/offload/offload.h"
 #include "server/control/authorizer.h"
-#include "server/control/dispatcher.h"
+#include "server/control/engine_driver.h"
 #include "server/control/grpc_server.h"
-#include "server/control/link.h"
 #include "server/control/task_calls.h"
 #include "server/control/worker_calls.h"
+#include "server/control/worker_link.h"
 #include "server/http/serving/server.h"
 #include "server/metrics/scoreboard.h"
 #include "server/tenancy/directory.h"
@@ -84,8 +84,8 @@ class Control {
 
   bool serving_ = false;
   std::unique_ptr<tasks::TaskEngine> engine_;
-  std::unique_ptr<Dispatcher> dispatcher_;
-  Links links_;
+  std::unique_ptr<EngineDriver> driver_;
+  WorkerLinks links_;
   std::unique_ptr<TaskCalls> task_calls_;
   std::unique_ptr<WorkerCalls> worker_calls_;
   std::unique_ptr<GrpcServer> grpc_;

@@ -172,7 +172,7 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Parts& parts
 
   auto server = std::make_unique<Server>();
   const GrpcContext context = {parts.hub, parts.authorizer};
-  server->services = MakeUnaryServices(context, {parts.dispatcher, parts.tasks, parts.workers});
+  server->services = MakeUnaryServices(context, {parts.driver, parts.tasks, parts.workers});
   server->services.push_back(
       MakeBackdoorService(context, parts.config.run_dir(), parts.config.workers()));
 

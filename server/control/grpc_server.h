@@ -13,7 +13,7 @@
 #include "grove/config/v1/config.pb.h"
 #include "runtime/hub/hub.h"
 #include "server/control/authorizer.h"
-#include "server/control/dispatcher.h"
+#include "server/control/engine_driver.h"
 #include "server/control/task_calls.h"
 #include "server/control/worker_calls.h"
 
@@ -35,7 +35,7 @@ class GrpcServer {
     const config::v1::Config& config;
     Hub& hub;
     const Authorizer& authorizer;
-    Dispatcher& dispatcher;
+    EngineDriver& driver;
     TaskCalls& tasks;
     const WorkerCalls& workers;
   };

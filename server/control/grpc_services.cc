@@ -95,13 +95,13 @@ class QueueServiceImpl final : public v1::QueueService::CallbackService {
                       v1::ListQueuesResponse* response) override {
     return AtOnce(
         grpc_, "/grove.v1.QueueService/ListQueues", context, request, response,
-        [this](auto& q, auto& r) { return Take(engine_.ListQueues(q, Dispatcher::NowUs()), r); });
+        [this](auto& q, auto& r) { return Take(engine_.ListQueues(q, EngineDriver::NowUs()), r); });
   }
   Reactor* GetQueue(Context* context, const v1::GetQueueRequest* request,
                     v1::GetQueueResponse* response) override {
     return AtOnce(grpc_, "/grove.v1.QueueService/GetQueue", context, request, response,
                   [this](auto& q, auto& r) {
-                    return Take(engine_.GetQueue(q.name(), Dispatcher::NowUs()),
+                    return Take(engine_.GetQueue(q.name(), EngineDriver::NowUs()),
                                 *r.mutable_queue());
                   });
   }
@@ -113,34 +113,33 @@ class QueueServiceImpl final : public v1::QueueService::CallbackService {
 
 class PoolServiceImpl final : public v1::PoolService::CallbackService {
  public:
-  PoolServiceImpl(const GrpcContext& grpc, Dispatcher& dispatcher)
-      : grpc_(grpc), dispatcher_(dispatcher) {}
+  PoolServiceImpl(const GrpcContext& grpc, EngineDriver& driver) : grpc_(grpc), driver_(driver) {}
 
   Reactor* ListPools(Context* context, const v1::ListPoolsRequest* request,
                      v1::ListPoolsResponse* response) override {
     return AtOnce(grpc_, "/grove.v1.PoolService/ListPools", context, request, response,
-                  [this](auto& q, auto& r) { return Take(dispatcher_.engine().ListPools(q), r); });
+                  [this](auto& q, auto& r) { return Take(driver_.engine().ListPools(q), r); });
   }
   Reactor* GetPool(Context* context, const v1::GetPoolRequest* request,
                    v1::GetPoolResponse* response) override {
     return AtOnce(grpc_, "/grove.v1.PoolService/GetPool", context, request, response,
                   [this](auto& q, auto& r) {
-                    return Take(dispatcher_.engine().GetPool(q.name()), *r.mutable_pool());
+                    return Take(driver_.engine().GetPool(q.name()), *r.mutable_pool());
                   });
   }
   Reactor* ResizePool(Context* context, const v1::ResizePoolRequest* request,
                       v1::ResizePoolResponse* response) override {
     return AtOnce(grpc_, "/grove.v1.PoolService/ResizePool", context, request, response,
                   [this](auto& q, auto& r) -> absl::Status {
-                    absl::Status resized = dispatcher_.ResizePool(q.name(), q.size());
+                    absl::Status resized = driver_.ResizePool(q.name(), q.size());
                     if (!resized.ok()) return resized;
-                    return Take(dispatcher_.engine().GetPool(q.name()), *r.mutable_pool());
+                    return Take(driver_.engine().GetPool(q.name()), *r.mutable_pool());
                   });
   }
 
  private:
   const GrpcContext grpc_;
-  Dispatcher& dispatcher_;
+  EngineDriver& driver_;
 };
 
 class WorkerServiceImpl final : public v1::WorkerService::CallbackService {
@@ -191,11 +190,11 @@ class InspectServiceImpl final : public v1::InspectService::CallbackService {
 
 std::vector<std::unique_ptr<grpc::Service>> MakeUnaryServices(const GrpcContext& grpc,
                                                               const GrpcHandlers& handlers) {
-  const tasks::TaskEngine& engine = handlers.dispatcher.engine();
+  const tasks::TaskEngine& engine = handlers.driver.engine();
   std::vector<std::unique_ptr<grpc::Service>> services;
   services.push_back(std::make_unique<TaskServiceImpl>(grpc, handlers.tasks));
   services.push_back(std::make_unique<QueueServiceImpl>(grpc, engine));
-  services.push_back(std::make_unique<PoolServiceImpl>(grpc, handlers.dispatcher));
+  services.push_back(std::make_unique<PoolServiceImpl>(grpc, handlers.driver));
   services.push_back(std::make_unique<WorkerServiceImpl>(grpc, handlers.workers));
   services.push_back(std::make_unique<InspectServiceImpl>(grpc, handlers.workers, engine));
   return services;

@@ -5,7 +5,7 @@
 #include <memory>
 #include <vector>
 
-#include "server/control/dispatcher.h"
+#include "server/control/engine_driver.h"
 #include "server/control/grpc_call.h"
 #include "server/control/task_calls.h"
 #include "server/control/worker_calls.h"
@@ -14,7 +14,7 @@ namespace grove::control {
 
 // What the services call; all outlive the gRPC server.
 struct GrpcHandlers {
-  Dispatcher& dispatcher;
+  EngineDriver& driver;
   TaskCalls& tasks;
   const WorkerCalls& workers;
 };

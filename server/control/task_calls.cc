@@ -39,7 +39,7 @@ absl::StatusOr<absl::Duration> WaitTimeout(const google::protobuf::Duration& ask
 }
 
 absl::Status TaskCalls::FillTask(tasks::TaskId id, v1::Task& task) {
-  absl::StatusOr<v1::Task> found = dispatcher_.engine().Get(id, Dispatcher::NowUs());
+  absl::StatusOr<v1::Task> found = driver_.engine().Get(id, EngineDriver::NowUs());
   if (!found.ok()) return found.status();
   task = *std::move(found);
   return absl::OkStatus();
@@ -50,7 +50,7 @@ void TaskCalls::FinishAfter(TaskWaits& waits, std::vector<tasks::TaskId> tasks,
                             absl::AnyInvocable<absl::Status(TaskWaits::End)> fill) {
   if (tasks.empty()) return call->Finish(fill(TaskWaits::End::kAllNotified));
   auto finish = [call, fill = std::move(fill)](TaskWaits::End end) mutable {
-    call->Finish(end == TaskWaits::End::kStopped ? Dispatcher::DrainingStatus() : fill(end));
+    call->Finish(end == TaskWaits::End::kStopped ? EngineDriver::DrainingStatus() : fill(end));
   };
   absl::StatusOr<TaskWaits::WaitId> wait =
       waits.Add(std::move(tasks), DeadlineAfter(hub_.ReadClock(), timeout), std::move(finish));
@@ -60,11 +60,11 @@ void TaskCalls::FinishAfter(TaskWaits& waits, std::vector<tasks::TaskId> tasks,
 
 void TaskCalls::Spawn(const CallPtr& call, const v1::SpawnTaskRequest& request,
                       v1::SpawnTaskResponse& response) {
-  absl::StatusOr<tasks::Spawned> spawned = dispatcher_.Spawn(request.parent(), request.spec());
+  absl::StatusOr<tasks::Spawned> spawned = driver_.Spawn(request.parent(), request.spec());
   if (!spawned.ok()) return call->Finish(spawned.status());
   std::vector<tasks::TaskId> unsafe;
   if (!spawned->acknowledged) unsafe.push_back(spawned->id);
-  FinishAfter(dispatcher_.acknowledgements(), std::move(unsafe), kStoreWaitMax, call,
+  FinishAfter(driver_.acknowledgements(), std::move(unsafe), kStoreWaitMax, call,
               [this, id = spawned->id, &response](TaskWaits::End end) {
                 if (end == TaskWaits::End::kTimedOut) return NotOnDisk();
                 return FillTask(id, *response.mutable_task());
@@ -77,12 +77,12 @@ void TaskCalls::BatchSpawn(const CallPtr& call, const v1::BatchSpawnTasksRequest
     return call->Finish(size);
   }
   // Refused as a whole: the client is to send all of it to the next control.
-  if (dispatcher_.draining()) return call->Finish(Dispatcher::DrainingStatus());
+  if (driver_.draining()) return call->Finish(EngineDriver::DrainingStatus());
   std::vector<tasks::TaskId> unsafe;
   response.mutable_results()->Reserve(request.specs_size());
   for (const v1::TaskSpec& spec : request.specs()) {
     v1::BatchSpawnTasksResponse::Result& result = *response.add_results();
-    absl::StatusOr<tasks::Spawned> spawned = dispatcher_.Spawn(request.parent(), spec);
+    absl::StatusOr<tasks::Spawned> spawned = driver_.Spawn(request.parent(), spec);
     if (!spawned.ok()) {
       *result.mutable_error() = ToRpcStatus(spawned.status());
       continue;
@@ -90,14 +90,14 @@ void TaskCalls::BatchSpawn(const CallPtr& call, const v1::BatchSpawnTasksRequest
     result.set_name(std::move(spawned->name));
     if (!spawned->acknowledged) unsafe.push_back(spawned->id);
   }
-  FinishAfter(dispatcher_.acknowledgements(), std::move(unsafe), kStoreWaitMax, call,
+  FinishAfter(driver_.acknowledgements(), std::move(unsafe), kStoreWaitMax, call,
               [](TaskWaits::End end) {
                 return end == TaskWaits::End::kTimedOut ? NotOnDisk() : absl::OkStatus();
               });
 }
 
 absl::Status TaskCalls::Get(const v1::GetTaskRequest& request, v1::GetTaskResponse& response) {
-  absl::StatusOr<tasks::TaskId> id = dispatcher_.engine().Find(request.name());
+  absl::StatusOr<tasks::TaskId> id = driver_.engine().Find(request.name());
   if (!id.ok()) return id.status();
   return FillTask(*id, *response.mutable_task());
 }
@@ -107,11 +107,11 @@ void TaskCalls::Wait(const CallPtr& call, const v1::WaitTaskRequest& request,
   absl::StatusOr<absl::Duration> timeout =
       WaitTimeout(request.timeout(), call->deadline() - absl::Now());
   if (!timeout.ok()) return call->Finish(timeout.status());
-  absl::StatusOr<tasks::TaskId> id = dispatcher_.engine().Find(request.name());
+  absl::StatusOr<tasks::TaskId> id = driver_.engine().Find(request.name());
   if (!id.ok()) return call->Finish(id.status());
   std::vector<tasks::TaskId> running;
-  if (!dispatcher_.engine().IsSettled(*id)) running.push_back(*id);
-  FinishAfter(dispatcher_.ends(), std::move(running), *timeout, call,
+  if (!driver_.engine().IsSettled(*id)) running.push_back(*id);
+  FinishAfter(driver_.ends(), std::move(running), *timeout, call,
               [this, id = *id, &response](TaskWaits::End) {
                 return FillTask(id, *response.mutable_task());
               });
@@ -129,12 +129,12 @@ void TaskCalls::BatchWait(const CallPtr& call, const v1::BatchWaitTasksRequest& 
   std::vector<tasks::TaskId> running;
   ids.reserve(static_cast<size_t>(request.names_size()));
   for (const std::string& name : request.names()) {
-    ids.push_back(dispatcher_.engine().Find(name));
-    if (ids.back().ok() && !dispatcher_.engine().IsSettled(*ids.back())) {
+    ids.push_back(driver_.engine().Find(name));
+    if (ids.back().ok() && !driver_.engine().IsSettled(*ids.back())) {
       running.push_back(*ids.back());
     }
   }
-  FinishAfter(dispatcher_.ends(), std::move(running), *timeout, call,
+  FinishAfter(driver_.ends(), std::move(running), *timeout, call,
               [this, ids = std::move(ids), &response](TaskWaits::End) {
                 response.mutable_results()->Reserve(static_cast<int>(ids.size()));
                 for (const absl::StatusOr<tasks::TaskId>& id : ids) {
@@ -149,7 +149,7 @@ void TaskCalls::BatchWait(const CallPtr& call, const v1::BatchWaitTasksRequest& 
 
 absl::Status TaskCalls::List(const v1::ListTasksRequest& request, v1::ListTasksResponse& response) {
   absl::StatusOr<v1::ListTasksResponse> listed =
-      dispatcher_.engine().ListTasks(request, Dispatcher::NowUs());
+      driver_.engine().ListTasks(request, EngineDriver::NowUs());
   if (!listed.ok()) return listed.status();
   response = *std::move(listed);
   return absl::OkStatus();
@@ -157,9 +157,9 @@ absl::Status TaskCalls::List(const v1::ListTasksRequest& request, v1::ListTasksR
 
 absl::Status TaskCalls::Cancel(const v1::CancelTaskRequest& request,
                                v1::CancelTaskResponse& response) {
-  absl::Status cancelled = dispatcher_.Cancel(request.name(), request.reason());
+  absl::Status cancelled = driver_.Cancel(request.name(), request.reason());
   if (!cancelled.ok()) return cancelled;
-  absl::StatusOr<tasks::TaskId> id = dispatcher_.engine().Find(request.name());
+  absl::StatusOr<tasks::TaskId> id = driver_.engine().Find(request.name());
   if (!id.ok()) return id.status();
   return FillTask(*id, *response.mutable_task());
 }

@@ -13,7 +13,7 @@
 #include "grove/v1/task_service.pb.h"
 #include "runtime/hub/hub.h"
 #include "server/control/call.h"
-#include "server/control/dispatcher.h"
+#include "server/control/engine_driver.h"
 
 namespace grove::control {
 
@@ -32,7 +32,7 @@ absl::StatusOr<absl::Duration> WaitTimeout(const google::protobuf::Duration& ask
 
 class TaskCalls {
  public:
-  TaskCalls(Hub& hub, Dispatcher& dispatcher) : hub_(hub), dispatcher_(dispatcher) {}
+  TaskCalls(Hub& hub, EngineDriver& driver) : hub_(hub), driver_(driver) {}
 
   void Spawn(const CallPtr& call, const v1::SpawnTaskRequest& request,
              v1::SpawnTaskResponse& response);
@@ -54,7 +54,7 @@ class TaskCalls {
                    const CallPtr& call, absl::AnyInvocable<absl::Status(TaskWaits::End)> fill);
 
   Hub& hub_;
-  Dispatcher& dispatcher_;
+  EngineDriver& driver_;
 };
 
 }  // namespace grove::control

@@ -187,8 +187,9 @@ void WorkerCalls::GetFiber(const CallPtr& call, const v1::GetFiberRequest& reque
 absl::Status WorkerCalls::FindFiber(const v1::GetFiberRequest& request, v1::Fiber& response) const {
   absl::StatusOr<FiberName> name = ParseFiberName(request.name(), scoreboard_.workers());
   if (!name.ok()) return name.status();
-  Link& link = *links_[static_cast<size_t>(name->worker)];
-  const std::shared_ptr<FiberQuery> query = link.QueryFibers(name->id - 1, 1, Link::Stacks::kYes);
+  WorkerLink& link = *links_[static_cast<size_t>(name->worker)];
+  const std::shared_ptr<FiberQuery> query =
+      link.QueryFibers(name->id - 1, 1, WorkerLink::Stacks::kYes);
   if (query != nullptr) {
     Timeout timeout(kFibersTimeout);
     query->done.Wait().IgnoreError();
@@ -229,10 +230,11 @@ absl::Status WorkerCalls::CollectFibers(const v1::ListFibersRequest& request,
 
   std::vector<Asked> asked;
   for (int worker = first; worker < end; ++worker) {
-    Link* link = links_[static_cast<size_t>(worker)].get();
+    WorkerLink* link = links_[static_cast<size_t>(worker)].get();
     const uint64_t after = worker == static_cast<int>(start->worker) ? start->after : 0;
     asked.push_back(
-        {link, link->QueryFibers(after, *size, full ? Link::Stacks::kYes : Link::Stacks::kNo)});
+        {link, link->QueryFibers(after, *size,
+                                 full ? WorkerLink::Stacks::kYes : WorkerLink::Stacks::kNo)});
   }
   Timeout timeout(kFibersTimeout);
   for (Asked& ask : asked) {

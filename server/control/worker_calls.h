@@ -14,7 +14,7 @@
 #include "grove/v1/worker_service.pb.h"
 #include "runtime/hub/hub.h"
 #include "server/control/call.h"
-#include "server/control/link.h"
+#include "server/control/worker_link.h"
 #include "server/metrics/scoreboard.h"
 
 namespace grove::control {
@@ -28,7 +28,7 @@ inline constexpr int32_t kStacksPageMax = 100;
 // A worker that has not answered by then is named as unreachable.
 inline constexpr absl::Duration kFibersTimeout = absl::Seconds(2);
 
-using Links = std::vector<std::unique_ptr<Link>>;
+using WorkerLinks = std::vector<std::unique_ptr<WorkerLink>>;
 
 // Index of "workers/N" among `workers`. INVALID_ARGUMENT: of another form; NOT_FOUND: too high.
 absl::StatusOr<int> ParseWorkerName(absl::string_view field, absl::string_view name, int workers);
@@ -36,7 +36,7 @@ absl::StatusOr<int> ParseWorkerName(absl::string_view field, absl::string_view n
 class WorkerCalls {
  public:
   // `links` has one per slot of `scoreboard`.
-  WorkerCalls(Hub& hub, const metrics::Scoreboard& scoreboard, const Links& links)
+  WorkerCalls(Hub& hub, const metrics::Scoreboard& scoreboard, const WorkerLinks& links)
       : hub_(hub), scoreboard_(scoreboard), links_(links) {}
 
   absl::Status ListWorkers(const v1::ListWorkersRequest& request,
@@ -48,7 +48,7 @@ class WorkerCalls {
 
  private:
   struct Asked {
-    Link* link;
+    WorkerLink* link;
     std::shared_ptr<FiberQuery> query;
   };
   v1::Worker Describe(int worker) const;
@@ -58,7 +58,7 @@ class WorkerCalls {
 
   Hub& hub_;
   const metrics::Scoreboard& scoreboard_;
-  const Links& links_;
+  const WorkerLinks& links_;
 };
 
 }  // namespace grove::control

@@ -8,9 +8,9 @@
 #include "server/tasks/dispatch.h"
 #include "server/tasks/engine_state.h"
 #include "server/tasks/lifecycle.h"
-#include "server/tasks/links.h"
 #include "server/tasks/refusal.h"
 #include "server/tasks/views.h"
+#include "server/tasks/workers.h"
 #include "server/tenancy/resource_name.h"
 
 namespace grove::tasks {

@@ -1,7 +1,7 @@
 // EngineState: everything the task engine knows.
 //
 // Records and the indices over them, without behaviour of its own: lifecycle.h changes a task's
-// state, dispatch.h starts tasks, links.h follows the workers, views.h answers questions. Only
+// state, dispatch.h starts tasks, workers.h follows the workers, views.h answers questions. Only
 // these and the engine see it.
 #ifndef GROVE_SERVER_TASKS_ENGINE_STATE_H_
 #define GROVE_SERVER_TASKS_ENGINE_STATE_H_

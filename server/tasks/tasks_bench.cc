@@ -11,7 +11,7 @@ namespace {
 constexpr int kBatch = 1000;
 constexpr int kRounds = 500;
 
-void RunRound(grove::TaskEngine& engine, grove::Effects& effects, int64_t now_us) {
+void RunRound(grove::tasks::TaskEngine& engine, grove::tasks::Effects& effects, int64_t now_us) {
   for (int i = 0; i < kBatch; ++i) {
     grove::v1::TaskSpec spec;
     spec.set_function("echo");
@@ -42,8 +42,8 @@ void RunRound(grove::TaskEngine& engine, grove::Effects& effects, int64_t now_us
 
 int main() {
   const grove::tenancy::Directory directory = *grove::tenancy::Directory::Create({});
-  grove::TaskEngine engine(&directory, {});
-  grove::Effects effects;
+  grove::tasks::TaskEngine engine(&directory, {});
+  grove::tasks::Effects effects;
   for (int worker = 0; worker < 2; ++worker) {
     grove::internal::v1::Hello hello;
     hello.set_worker(worker);

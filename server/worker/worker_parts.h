@@ -26,7 +26,7 @@
 #include "server/worker/attempts.h"
 #include "server/worker/backdoor_listener.h"
 #include "server/worker/ingresses.h"
-#include "server/worker/link.h"
+#include "server/worker/control_link.h"
 #include "server/worker/periodic.h"
 #include "server/worker/publisher.h"
 #include "server/worker/routes.h"
@@ -72,7 +72,7 @@ class WorkerParts {
   std::optional<Listener> link_listener_;
   std::optional<Listener> backdoor_listener_;
   Attempts attempts_;
-  LinkServer link_;
+  ControlLink link_;
   PeriodicWork periodic_;
   const Watchdog& watchdog_;
   Publisher publisher_;

@@ -1,4 +1,4 @@
-#include "server/tasks/links.h"
+#include "server/tasks/workers.h"
 
 #include <algorithm>
 #include <utility>

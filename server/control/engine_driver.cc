@@ -1,4 +1,4 @@
-#include "server/control/dispatcher.h"
+#include "server/control/engine_driver.h"
 
 #include <limits>
 #include <memory>
@@ -31,7 +31,7 @@ absl::Duration Until(int64_t deadline_us, int64_t now_us) {
 
 }  // namespace
 
-Dispatcher::Dispatcher(Hub& hub, tasks::TaskEngine& engine, tasks::TaskStore& store)
+EngineDriver::EngineDriver(Hub& hub, tasks::TaskEngine& engine, tasks::TaskStore& store)
     : hub_(hub),
       engine_(engine),
       store_(store),
@@ -46,11 +46,11 @@ Dispatcher::Dispatcher(Hub& hub, tasks::TaskEngine& engine, tasks::TaskStore& st
   });
 }
 
-int64_t Dispatcher::NowUs() {
+int64_t EngineDriver::NowUs() {
   return absl::GetCurrentTimeNanos() / 1000;
 }
 
-absl::Status Dispatcher::Run() {
+absl::Status EngineDriver::Run() {
   for (;;) {
     engine_.Tick(NowUs(), effects_);
     CarryOut();
@@ -62,7 +62,7 @@ absl::Status Dispatcher::Run() {
   }
 }
 
-void Dispatcher::CarryOut() {
+void EngineDriver::CarryOut() {
   // Callbacks below may cause further effects; those are carried out in the next round.
   tasks::Effects effects = std::exchange(effects_, tasks::Effects());
   const int64_t now_us = NowUs();
@@ -80,7 +80,7 @@ void Dispatcher::CarryOut() {
   }
 }
 
-void Dispatcher::ObserveStarts(const internal::v1::ControlFrame& frame, int64_t now_us) {
+void EngineDriver::ObserveStarts(const internal::v1::ControlFrame& frame, int64_t now_us) {
   for (const internal::v1::StartAttempt& start : frame.start()) {
     if (start.number() != 1) continue;
     const std::optional<tasks::TaskId> id = tasks::TaskId::Parse(TaskIdText(start.task()));
@@ -96,8 +96,8 @@ void Dispatcher::ObserveStarts(const internal::v1::ControlFrame& frame, int64_t 
   }
 }
 
-absl::StatusOr<tasks::Spawned> Dispatcher::Spawn(absl::string_view parent,
-                                                 const v1::TaskSpec& spec) {
+absl::StatusOr<tasks::Spawned> EngineDriver::Spawn(absl::string_view parent,
+                                                   const v1::TaskSpec& spec) {
   if (draining_) {
     ++rejected_["DRAINING"];
     return DrainingStatus();
@@ -112,19 +112,19 @@ absl::StatusOr<tasks::Spawned> Dispatcher::Spawn(absl::string_view parent,
   return spawned;
 }
 
-absl::Status Dispatcher::Cancel(absl::string_view name, absl::string_view reason) {
+absl::Status EngineDriver::Cancel(absl::string_view name, absl::string_view reason) {
   absl::Status status = engine_.Cancel(name, reason, NowUs(), effects_);
   Changed();
   return status;
 }
 
-absl::Status Dispatcher::ResizePool(absl::string_view name, int64_t size) {
+absl::Status EngineDriver::ResizePool(absl::string_view name, int64_t size) {
   absl::Status status = engine_.ResizePool(name, size);
   Changed();
   return status;
 }
 
-absl::Status Dispatcher::WorkerUp(internal::v1::Hello hello) {
+absl::Status EngineDriver::WorkerUp(internal::v1::Hello hello) {
   const int32_t worker = hello.worker();
   absl::Status status = engine_.WorkerUp(std::move(hello), NowUs(), effects_);
   if (status.ok() && draining_) engine_.WorkerDraining(worker);
@@ -132,17 +132,17 @@ absl::Status Dispatcher::WorkerUp(internal::v1::Hello hello) {
   return status;
 }
 
-void Dispatcher::WorkerUnlinked(int32_t worker) {
+void EngineDriver::WorkerUnlinked(int32_t worker) {
   engine_.WorkerUnlinked(worker, NowUs());
   Changed();
 }
 
-void Dispatcher::WorkerDown(int32_t worker) {
+void EngineDriver::WorkerDown(int32_t worker) {
   engine_.WorkerDown(worker, NowUs(), effects_);
   Changed();
 }
 
-void Dispatcher::FromWorker(int32_t worker, internal::v1::WorkerFrame& frame) {
+void EngineDriver::FromWorker(int32_t worker, internal::v1::WorkerFrame& frame) {
   const int64_t now_us = NowUs();
   if (frame.draining()) engine_.WorkerDraining(worker);
   for (const internal::v1::AttemptStarted& started : frame.started()) {
@@ -157,13 +157,13 @@ void Dispatcher::FromWorker(int32_t worker, internal::v1::WorkerFrame& frame) {
   Changed();
 }
 
-void Dispatcher::Drain(int workers) {
+void EngineDriver::Drain(int workers) {
   draining_ = true;
   for (int32_t worker = 0; worker < workers; ++worker) engine_.WorkerDraining(worker);
   Changed();
 }
 
-absl::Status Dispatcher::Flush(OffloadPool& offload) {
+absl::Status EngineDriver::Flush(OffloadPool& offload) {
   engine_.Tick(NowUs(), effects_);
   CarryOut();
   absl::Status stopped;
@@ -178,7 +178,7 @@ absl::Status Dispatcher::Flush(OffloadPool& offload) {
   return stopped;
 }
 
-absl::Status Dispatcher::DrainingStatus() {
+absl::Status EngineDriver::DrainingStatus() {
   return tasks::WithRetryAfter(tasks::Refusal(absl::StatusCode::kUnavailable, "DRAINING",
                                               "the daemon is draining; try again"),
                                kDrainRetryMs);

@@ -1,10 +1,10 @@
-// Dispatcher: carries out what the task engine decides.
+// EngineDriver: carries out what the task engine decides.
 //
 // Every event for the engine goes through it or is followed by Changed(). Once per hub turn that
 // saw an event, its fiber ticks the engine, hands frames to the links and writes to the store, and
 // ends the waits of tasks that were acknowledged or have ended. Hub thread only.
-#ifndef GROVE_SERVER_CONTROL_DISPATCHER_H_
-#define GROVE_SERVER_CONTROL_DISPATCHER_H_
+#ifndef GROVE_SERVER_CONTROL_ENGINE_DRIVER_H_
+#define GROVE_SERVER_CONTROL_ENGINE_DRIVER_H_
 
 #include <cstdint>
 #include <string>
@@ -26,12 +26,12 @@ namespace grove::control {
 // What a refused client should wait before it tries the next control.
 inline constexpr int64_t kDrainRetryMs = 1000;
 
-class Dispatcher {
+class EngineDriver {
  public:
   using Sender = absl::AnyInvocable<void(int32_t worker, internal::v1::ControlFrame frame)>;
 
   // All must outlive it. The store is started by the constructor and stopped by Flush().
-  Dispatcher(Hub& hub, tasks::TaskEngine& engine, tasks::TaskStore& store);
+  EngineDriver(Hub& hub, tasks::TaskEngine& engine, tasks::TaskStore& store);
 
   // Before Run().
   void set_sender(Sender sender) { sender_ = std::move(sender); }
@@ -95,4 +95,4 @@ class Dispatcher {
 
 }  // namespace grove::control
 
-#endif  // GROVE_SERVER_CONTROL_DISPATCHER_H_
+#endif  // GROVE_SERVER_CONTROL_ENGINE_DRIVER_H_

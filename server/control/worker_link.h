@@ -1,10 +1,10 @@
-// Link: control's end of the conversation with one worker slot.
+// WorkerLink: control's end of the conversation with one worker slot.
 //
 // Its fiber connects to the slot's socket, which outlives the worker, and reconnects for ever. What
-// the worker says goes to the dispatcher; what is to be sent gathers and goes out once per hub
+// the worker says goes to the driver; what is to be sent gathers and goes out once per hub
 // turn. Hub thread only.
-#ifndef GROVE_SERVER_CONTROL_LINK_H_
-#define GROVE_SERVER_CONTROL_LINK_H_
+#ifndef GROVE_SERVER_CONTROL_WORKER_LINK_H_
+#define GROVE_SERVER_CONTROL_WORKER_LINK_H_
 
 #include <cstdint>
 #include <deque>
@@ -17,7 +17,7 @@
 #include "grove/internal/v1/link.pb.h"
 #include "runtime/io/socket.h"
 #include "runtime/sync/event.h"
-#include "server/control/dispatcher.h"
+#include "server/control/engine_driver.h"
 
 namespace grove::control {
 
@@ -37,12 +37,12 @@ struct FiberQuery {
   std::unique_ptr<internal::v1::ListFibersReply> reply;
 };
 
-class Link {
+class WorkerLink {
  public:
-  // `dispatcher` must outlive it.
-  Link(int32_t worker, std::string path, Dispatcher& dispatcher);
-  Link(const Link&) = delete;
-  Link& operator=(const Link&) = delete;
+  // `driver` must outlive it.
+  WorkerLink(int32_t worker, std::string path, EngineDriver& driver);
+  WorkerLink(const WorkerLink&) = delete;
+  WorkerLink& operator=(const WorkerLink&) = delete;
 
   // The body of its fiber: until cancelled. **Parks.**
   absl::Status Run();
@@ -72,7 +72,7 @@ class Link {
 
   const int32_t worker_;
   const std::string path_;
-  Dispatcher& dispatcher_;
+  EngineDriver& driver_;
 
   bool linked_ = false;
   // Why control itself ended the link; OK while it did not.
@@ -89,4 +89,4 @@ class Link {
 
 }  // namespace grove::control
 
-#endif  // GROVE_SERVER_CONTROL_LINK_H_
+#endif  // GROVE_SERVER_CONTROL_WORKER_LINK_H_

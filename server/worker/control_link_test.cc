@@ -1,4 +1,4 @@
-#include "server/worker/link.h"
+#include "server/worker/control_link.h"
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -22,7 +22,7 @@ using internal::v1::WorkerFrame;
 // Control's end of a link.
 class FarEnd {
  public:
-  explicit FarEnd(LinkServer& link) {
+  explicit FarEnd(ControlLink& link) {
     int ends[2];
     EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     socket_ = *Socket::Adopt(ends[0]);
@@ -96,7 +96,7 @@ class LinkTest : public ::testing::Test {
   OffloadPool offload_{{}};
   WorkerServices services_{.worker = 3, .fetch = *fetch_, .offload = offload_};
   Attempts attempts_{functions_, services_, {}};
-  LinkServer link_{3, functions_, attempts_, offload_};
+  ControlLink link_{3, functions_, attempts_, offload_};
 };
 
 TEST_F(LinkTest, TheWorkerGreetsFirst) {

@@ -1,4 +1,4 @@
-#include "server/control/link.h"
+#include "server/control/worker_link.h"
 
 #include <sys/socket.h>
 
@@ -22,10 +22,10 @@ bool EndedByPeer(const absl::Status& status) {
 
 }  // namespace
 
-Link::Link(int32_t worker, std::string path, Dispatcher& dispatcher)
-    : worker_(worker), path_(std::move(path)), dispatcher_(dispatcher) {}
+WorkerLink::WorkerLink(int32_t worker, std::string path, EngineDriver& driver)
+    : worker_(worker), path_(std::move(path)), driver_(driver) {}
 
-absl::Status Link::Run() {
+absl::Status WorkerLink::Run() {
   absl::Duration backoff = kReconnectMin;
   for (;;) {
     bool spoke = false;
@@ -37,7 +37,7 @@ absl::Status Link::Run() {
   }
 }
 
-absl::StatusOr<Socket> Link::Connect() {
+absl::StatusOr<Socket> WorkerLink::Connect() {
   absl::StatusOr<Socket> socket = Socket::ConnectUnix(path_);
   if (!socket.ok()) return socket.status();
   // The run directory is 0700, but a path is only as good as who set it up: the listener must have
@@ -50,7 +50,7 @@ absl::StatusOr<Socket> Link::Connect() {
   return socket;
 }
 
-absl::Status Link::Serve(Socket& socket, bool* spoke) {
+absl::Status WorkerLink::Serve(Socket& socket, bool* spoke) {
   if (absl::Status hello = TakeHello(socket); !hello.ok()) {
     if (!EndedByPeer(hello) && !absl::IsCancelled(hello)) {
       Log(LogLevel::kError, "link refused", {{"worker", worker_}, {"error", hello.message()}});
@@ -72,7 +72,7 @@ absl::Status Link::Serve(Socket& socket, bool* spoke) {
   return ended;
 }
 
-absl::Status Link::TakeHello(Socket& socket) {
+absl::Status WorkerLink::TakeHello(Socket& socket) {
   absl::StatusOr<std::string> bytes = link::ReadFrame(socket);
   if (!bytes.ok()) return bytes.status();
   internal::v1::WorkerFrame frame;
@@ -87,16 +87,16 @@ absl::Status Link::TakeHello(Socket& socket) {
       {{"worker", worker_},
        {"pid", frame.hello().pid()},
        {"running", frame.hello().running_size()}});
-  absl::Status up = dispatcher_.WorkerUp(std::move(*frame.mutable_hello()));
+  absl::Status up = driver_.WorkerUp(std::move(*frame.mutable_hello()));
   if (!up.ok()) return up;
   linked_ = true;
   gave_up_ = absl::OkStatus();
   socket_ = &socket;
-  dispatcher_.FromWorker(worker_, frame);
+  driver_.FromWorker(worker_, frame);
   return absl::OkStatus();
 }
 
-absl::Status Link::ReadFrames(Socket& socket) {
+absl::Status WorkerLink::ReadFrames(Socket& socket) {
   for (;;) {
     absl::StatusOr<std::string> bytes = link::ReadFrame(socket);
     if (!bytes.ok()) return bytes.status();
@@ -105,13 +105,13 @@ absl::Status Link::ReadFrames(Socket& socket) {
       return absl::InvalidArgumentError("a frame that is not a WorkerFrame");
     }
     TakeReplies(frame);
-    dispatcher_.FromWorker(worker_, frame);
+    driver_.FromWorker(worker_, frame);
     // A worker that always has more to say must not keep the hub from the others.
     Yield();
   }
 }
 
-void Link::WriteFrames(Socket& socket) {
+void WorkerLink::WriteFrames(Socket& socket) {
   for (;;) {
     if (!has_outgoing_.Wait().ok()) return;
     has_outgoing_.Reset();
@@ -126,7 +126,7 @@ void Link::WriteFrames(Socket& socket) {
   }
 }
 
-void Link::Send(internal::v1::ControlFrame frame) {
+void WorkerLink::Send(internal::v1::ControlFrame frame) {
   if (!linked_ || !gave_up_.ok()) return;
   const size_t bytes = frame.ByteSizeLong();
   if (backlog_bytes_ + bytes > kLinkBacklogBytesMax) {
@@ -145,7 +145,7 @@ void Link::Send(internal::v1::ControlFrame frame) {
   has_outgoing_.Set();
 }
 
-std::shared_ptr<FiberQuery> Link::QueryFibers(uint64_t after, int32_t limit, Stacks stacks) {
+std::shared_ptr<FiberQuery> WorkerLink::QueryFibers(uint64_t after, int32_t limit, Stacks stacks) {
   if (!linked_ || queries_.size() >= kFiberQueriesMax) return nullptr;
   auto query = std::make_shared<FiberQuery>();
   query->id = next_query_++;
@@ -160,7 +160,7 @@ std::shared_ptr<FiberQuery> Link::QueryFibers(uint64_t after, int32_t limit, Sta
   return query;
 }
 
-void Link::TakeReplies(internal::v1::WorkerFrame& frame) {
+void WorkerLink::TakeReplies(internal::v1::WorkerFrame& frame) {
   for (internal::v1::ListFibersReply& reply : *frame.mutable_fibers()) {
     auto found = queries_.find(reply.request());
     if (found == queries_.end()) continue;  // Given up meanwhile.
@@ -170,13 +170,13 @@ void Link::TakeReplies(internal::v1::WorkerFrame& frame) {
   }
 }
 
-void Link::GiveUp(absl::Status why) {
+void WorkerLink::GiveUp(absl::Status why) {
   gave_up_ = std::move(why);
   // Wakes the reader, which ends the link.
   if (socket_ != nullptr) shutdown(socket_->fd(), SHUT_RDWR);
 }
 
-void Link::Unlink(const absl::Status& why) {
+void WorkerLink::Unlink(const absl::Status& why) {
   linked_ = false;
   socket_ = nullptr;
   outgoing_.clear();
@@ -185,9 +185,9 @@ void Link::Unlink(const absl::Status& why) {
   queries_.clear();
   const bool down = gave_up_.ok() && EndedByPeer(why);
   if (down) {
-    dispatcher_.WorkerDown(worker_);
+    driver_.WorkerDown(worker_);
   } else {
-    dispatcher_.WorkerUnlinked(worker_);
+    driver_.WorkerUnlinked(worker_);
   }
   const LogLevel level = down || absl::IsCancelled(why) ? LogLevel::kInfo : LogLevel::kError;
   Log(level, down ? "worker down" : "link ended", {{"worker", worker_}, {"why", why.message()}});

@@ -1,11 +1,11 @@
-// LinkServer: the worker's end of the conversation with control.
+// ControlLink: the worker's end of the conversation with control.
 //
 // Control connects to the slot's socket; the worker greets it with what runs, then sends what
 // gathered once per hub turn. A new connection takes the place of an old one: control has
 // restarted. Attempts go on whether or not anybody is connected.
 // Hub thread only.
-#ifndef GROVE_SERVER_WORKER_LINK_H_
-#define GROVE_SERVER_WORKER_LINK_H_
+#ifndef GROVE_SERVER_WORKER_CONTROL_LINK_H_
+#define GROVE_SERVER_WORKER_CONTROL_LINK_H_
 
 #include <cstdint>
 #include <memory>
@@ -22,13 +22,13 @@ namespace grove::worker {
 // dropped.
 inline constexpr size_t kFiberRequestsMax = 256;
 
-class LinkServer {
+class ControlLink {
  public:
   // Says who the worker is. Stacks are put into words on `offload`. Everything must outlive it.
-  LinkServer(int worker, const Attempts::Functions& functions, Attempts& attempts,
-             OffloadPool& offload);
-  LinkServer(const LinkServer&) = delete;
-  LinkServer& operator=(const LinkServer&) = delete;
+  ControlLink(int worker, const Attempts::Functions& functions, Attempts& attempts,
+              OffloadPool& offload);
+  ControlLink(const ControlLink&) = delete;
+  ControlLink& operator=(const ControlLink&) = delete;
 
   // The body of a fiber: serves control after control until cancelled. **Parks.**
   absl::Status Run(Listener& listener);
@@ -62,4 +62,4 @@ class LinkServer {
 
 }  // namespace grove::worker
 
-#endif  // GROVE_SERVER_WORKER_LINK_H_
+#endif  // GROVE_SERVER_WORKER_CONTROL_LINK_H_

@@ -1,10 +1,10 @@
-// Links: what control knows of each worker, and what follows for its attempts.
+// Workers: what control knows of each worker, and what follows for its attempts.
 //
 // After every connection control and worker compare notes (Hello): an attempt that control does not
 // know is cancelled, one that the worker does not know is interrupted, one of an earlier process is
 // interrupted. Everything else goes on.
-#ifndef GROVE_SERVER_TASKS_LINKS_H_
-#define GROVE_SERVER_TASKS_LINKS_H_
+#ifndef GROVE_SERVER_TASKS_WORKERS_H_
+#define GROVE_SERVER_TASKS_WORKERS_H_
 
 #include "absl/status/status.h"
 #include "grove/internal/v1/link.pb.h"
@@ -26,4 +26,4 @@ int64_t NextGraceEnd(const EngineState& state);
 
 }  // namespace grove::tasks
 
-#endif  // GROVE_SERVER_TASKS_LINKS_H_
+#endif  // GROVE_SERVER_TASKS_WORKERS_H_

@@ -1,4 +1,4 @@
-#include "server/worker/link.h"
+#include "server/worker/control_link.h"
 
 #include <unistd.h>
 
@@ -30,22 +30,22 @@ uint64_t NewIncarnation() {
 
 }  // namespace
 
-struct LinkServer::Session {
+struct ControlLink::Session {
   Socket socket;
   Queue<internal::v1::ListFibers> list_requests{kFiberRequestsMax};
   std::vector<internal::v1::ListFibersReply> lists;
   bool drain_told = false;
 };
 
-LinkServer::LinkServer(int worker, const Attempts::Functions& functions, Attempts& attempts,
-                       OffloadPool& offload)
+ControlLink::ControlLink(int worker, const Attempts::Functions& functions, Attempts& attempts,
+                         OffloadPool& offload)
     : worker_(worker),
       incarnation_(NewIncarnation()),
       functions_(functions),
       attempts_(attempts),
       offload_(offload) {}
 
-absl::Status LinkServer::Run(Listener& listener) {
+absl::Status ControlLink::Run(Listener& listener) {
   for (;;) {
     absl::StatusOr<Socket> socket = listener.Accept();
     if (absl::IsResourceExhausted(socket.status())) {
@@ -67,7 +67,7 @@ absl::Status LinkServer::Run(Listener& listener) {
   }
 }
 
-absl::Status LinkServer::Serve(Socket socket) {
+absl::Status ControlLink::Serve(Socket socket) {
   Session session{.socket = std::move(socket)};
   current_ = &session;
   absl::Status status = link::WriteFrame(session.socket, Greeting().SerializeAsString());
@@ -87,7 +87,7 @@ absl::Status LinkServer::Serve(Socket socket) {
   return status;
 }
 
-internal::v1::WorkerFrame LinkServer::Greeting() {
+internal::v1::WorkerFrame ControlLink::Greeting() {
   internal::v1::WorkerFrame frame;
   internal::v1::Hello& hello = *frame.mutable_hello();
   hello.set_worker(worker_);
@@ -105,7 +105,7 @@ internal::v1::WorkerFrame LinkServer::Greeting() {
   return frame;
 }
 
-absl::Status LinkServer::ReadFrames(Session& session) {
+absl::Status ControlLink::ReadFrames(Session& session) {
   for (;;) {
     absl::StatusOr<std::string> bytes = link::ReadFrame(session.socket);
     if (absl::IsOutOfRange(bytes.status())) return absl::OkStatus();
@@ -118,7 +118,7 @@ absl::Status LinkServer::ReadFrames(Session& session) {
   }
 }
 
-void LinkServer::Obey(Session& session, internal::v1::ControlFrame& frame) {
+void ControlLink::Obey(Session& session, internal::v1::ControlFrame& frame) {
   for (const uint64_t attempt : frame.acknowledged()) attempts_.Acknowledge(attempt);
   for (internal::v1::StartAttempt& start : *frame.mutable_start()) {
     attempts_.Start(std::move(start));
@@ -129,7 +129,7 @@ void LinkServer::Obey(Session& session, internal::v1::ControlFrame& frame) {
   }
 }
 
-absl::Status LinkServer::WriteFrames(Session& session) {
+absl::Status ControlLink::WriteFrames(Session& session) {
   for (;;) {
     if (absl::Status status = attempts_.news().Wait(); !status.ok()) return status;
     // To the end of the run queue: what other fibers say in this turn goes into the same frame.
@@ -142,7 +142,7 @@ absl::Status LinkServer::WriteFrames(Session& session) {
   }
 }
 
-absl::Status LinkServer::AnswerLists(Session& session) {
+absl::Status ControlLink::AnswerLists(Session& session) {
   for (;;) {
     absl::StatusOr<internal::v1::ListFibers> request = session.list_requests.Get();
     if (!request.ok()) return request.status();
@@ -153,7 +153,7 @@ absl::Status LinkServer::AnswerLists(Session& session) {
   }
 }
 
-bool LinkServer::Gather(Session& session, internal::v1::WorkerFrame& frame) {
+bool ControlLink::Gather(Session& session, internal::v1::WorkerFrame& frame) {
   bool any = attempts_.TakeNews(frame);
   for (internal::v1::ListFibersReply& list : std::exchange(session.lists, {})) {
     *frame.add_fibers() = std::move(list);
@@ -167,7 +167,7 @@ bool LinkServer::Gather(Session& session, internal::v1::WorkerFrame& frame) {
   return any;
 }
 
-void LinkServer::AnnounceDrain() {
+void ControlLink::AnnounceDrain() {
   draining_ = true;
   attempts_.news().Set();
 }

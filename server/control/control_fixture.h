@@ -21,6 +21,7 @@
 #include "runtime/sync/event.h"
 #include "server/control/control.h"
 #include "server/control/fake_worker.h"
+#include "server/tasks/resolved_tasks.h"
 #include "server/tasks/sqlite_store.h"
 
 namespace grove::control {
@@ -46,6 +47,7 @@ class ControlFixture : public testing::Test {
     config_.set_run_dir(directory_);
     config_.set_state_dir(directory_);
     config_.set_workers(kWorkers);
+    tasks::FillTasks(*config_.mutable_tasks());
     // Tests that leave a hanging task behind wait this long at their end.
     config_.set_drain_timeout_ms(100);
     config_.mutable_control()->set_listen("127.0.0.1:0");

@@ -16,6 +16,8 @@ class DeadlineHeap {
  public:
   // The task with the earliest deadline; nullptr if empty.
   Task* Front() const { return heap_.empty() ? nullptr : heap_.front(); }
+  // As the heap has them.
+  const std::vector<Task*>& tasks() const { return heap_; }
 
   // Sets or moves the task's deadline.
   void Set(Task* task, int64_t deadline_us);

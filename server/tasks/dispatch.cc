@@ -36,8 +36,7 @@ Pick PickWorker(const EngineState& state, size_t function) {
 
 int64_t TotalRoom(const EngineState& state) {
   int64_t room = 0;
-  for (int32_t i = 0; i < state.workers_end; ++i) {
-    const WorkerView& worker = state.workers[i];
+  for (const WorkerView& worker : state.WorkersHeardOf()) {
     if (state.IsDispatchable(worker)) room += std::max<int64_t>(worker.room(), 0);
   }
   return room;
@@ -50,6 +49,7 @@ Turn TakeTurn(EngineState& state, size_t index, Effects& effects) {
   PoolState& pool = state.pools[state.directory->queues()[index].pool];
   if (pool.running >= pool.size) {
     pool.blocked.push_back(index);
+    queue.stand = QueueState::Stand::kBlockedOnPool;
     return Turn::kBlocked;
   }
   const Pick pick = PickWorker(state, task->function);
@@ -62,6 +62,7 @@ Turn TakeTurn(EngineState& state, size_t index, Effects& effects) {
     return Turn::kSetAside;
   }
   state.blocked_on_workers.push_back(index);
+  queue.stand = QueueState::Stand::kBlockedOnWorkers;
   return Turn::kBlocked;
 }
 
@@ -81,7 +82,7 @@ void Dispatch(EngineState& state, Effects& effects) {
       --budget;
     }
     if (turn == Turn::kStarted) --room;
-    if (turn == Turn::kEmpty) state.queues[queue].in_turn = false;
+    if (turn == Turn::kEmpty) state.queues[queue].stand = QueueState::Stand::kIdle;
     state.tenants_in_turn.pop_front();
     if (!tenant.ready.empty()) state.tenants_in_turn.push_back(tenant_index);
   }

@@ -29,6 +29,15 @@ struct Effects {
   absl::btree_map<int32_t, WorkerFrames> to_workers;
   // For TaskStore::Write, in this order.
   std::vector<StoreWrite> writes;
+  // A task's first attempt is on its way.
+  struct FirstStart {
+    TaskId task;
+    // When it could have started: its delay, if any, was over.
+    int64_t ready_us = 0;
+    int64_t start_us = 0;
+  };
+
+  std::vector<FirstStart> first_starts;
   // Spawned tasks that may now be acknowledged: on disk, if durable. Only those that Spawn did not
   // acknowledge itself.
   std::vector<TaskId> acknowledged;

@@ -5,8 +5,10 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "runtime/hub/check.h"
 #include "server/tasks/dispatch.h"
 #include "server/tasks/engine_state.h"
+#include "server/tasks/invariants.h"
 #include "server/tasks/lifecycle.h"
 #include "server/tasks/refusal.h"
 #include "server/tasks/views.h"
@@ -187,6 +189,22 @@ void Confirm(EngineState& state, const UnconfirmedWrite& write, Effects& effects
   if (write.then == UnconfirmedWrite::Then::kSettled) Settle(state, task, effects);
 }
 
+// Opens every event's body: what is true between two events is checked where the event ends.
+class Event {
+ public:
+  explicit Event(const EngineState& state) : state_(state) {}
+  ~Event() {
+    if (state_.self_check == SelfCheck::kNever) return;
+    const absl::Status holds = CheckInvariants(state_);
+    GROVE_CHECK(holds.ok(), std::string(holds.message()));
+  }
+  Event(const Event&) = delete;
+  Event& operator=(const Event&) = delete;
+
+ private:
+  const EngineState& state_;
+};
+
 Task* RunningTask(const EngineState& state, int32_t worker, uint64_t attempt) {
   auto it = state.attempts.find(attempt);
   return it != state.attempts.end() && it->second->worker == worker ? it->second->task : nullptr;
@@ -201,6 +219,7 @@ TaskEngine::~TaskEngine() = default;
 
 absl::StatusOr<Spawned> TaskEngine::Spawn(absl::string_view parent, v1::TaskSpec spec,
                                           int64_t now_us, Effects& effects) {
+  const Event event(*state_);
   state_->Advance(now_us);
   size_t queue = SIZE_MAX;
   auto spawned = TrySpawn(*state_, parent, std::move(spec), effects, &queue);
@@ -213,6 +232,7 @@ absl::StatusOr<Spawned> TaskEngine::Spawn(absl::string_view parent, v1::TaskSpec
 
 absl::Status TaskEngine::Cancel(absl::string_view name, absl::string_view reason, int64_t now_us,
                                 Effects& effects) {
+  const Event event(*state_);
   state_->Advance(now_us);
   if (reason.size() > kCancelReasonMax) {
     return BadField(
@@ -227,6 +247,7 @@ absl::Status TaskEngine::Cancel(absl::string_view name, absl::string_view reason
 }
 
 absl::Status TaskEngine::ResizePool(absl::string_view name, int64_t size) {
+  const Event event(*state_);
   const auto parsed = tenancy::ParsePoolName(name);
   if (!parsed.ok()) return BadField("name", "NAME_INVALID", parsed.status().message());
   const auto pool = state_->directory->FindPool(parsed->tenant, parsed->pool);
@@ -244,25 +265,30 @@ absl::Status TaskEngine::ResizePool(absl::string_view name, int64_t size) {
 }
 
 absl::Status TaskEngine::WorkerUp(internal::v1::Hello hello, int64_t now_us, Effects& effects) {
+  const Event event(*state_);
   state_->Advance(now_us);
   return ConnectWorker(*state_, std::move(hello), effects);
 }
 
 void TaskEngine::WorkerUnlinked(int32_t worker, int64_t now_us) {
+  const Event event(*state_);
   state_->Advance(now_us);
   UnlinkWorker(*state_, worker);
 }
 
 void TaskEngine::WorkerDown(int32_t worker, int64_t now_us, Effects& effects) {
+  const Event event(*state_);
   state_->Advance(now_us);
   LoseWorker(*state_, worker, effects);
 }
 
 void TaskEngine::WorkerDraining(int32_t worker) {
-  if (worker >= 0 && worker < kWorkersMax) state_->workers[worker].draining = true;
+  const Event event(*state_);
+  if (WorkerView* view = state_->FindWorker(worker)) view->draining = true;
 }
 
 void TaskEngine::AttemptStarted(int32_t worker, const internal::v1::AttemptStarted& started) {
+  const Event event(*state_);
   Task* task = RunningTask(*state_, worker, started.attempt());
   if (task == nullptr) return;
   task->attempts.back().fiber = started.fiber();
@@ -273,11 +299,13 @@ void TaskEngine::AttemptStarted(int32_t worker, const internal::v1::AttemptStart
 
 void TaskEngine::AttemptEnded(int32_t worker, internal::v1::AttemptEnded ended, int64_t now_us,
                               Effects& effects) {
+  const Event event(*state_);
   state_->Advance(now_us);
   TakeEnd(*state_, worker, std::move(ended), effects);
 }
 
 void TaskEngine::AttemptProgress(int32_t worker, internal::v1::AttemptProgress progress) {
+  const Event event(*state_);
   Task* task = RunningTask(*state_, worker, progress.attempt());
   if (task == nullptr) return;
   // Written so that NaN becomes 0.
@@ -289,6 +317,7 @@ void TaskEngine::AttemptProgress(int32_t worker, internal::v1::AttemptProgress p
 
 void TaskEngine::Persisted(const absl::Status& status, uint64_t through, int64_t now_us,
                            Effects& effects) {
+  const Event event(*state_);
   state_->Advance(now_us);
   state_->store_status = status;
   if (!status.ok()) return;
@@ -301,6 +330,7 @@ void TaskEngine::Persisted(const absl::Status& status, uint64_t through, int64_t
 }
 
 void TaskEngine::Tick(int64_t now_us, Effects& effects) {
+  const Event event(*state_);
   state_->Advance(now_us);
   ++state_->turn;
   EndGraces(*state_, effects);
@@ -332,6 +362,10 @@ absl::StatusOr<TaskId> TaskEngine::Find(absl::string_view name) const {
   return Refusal(absl::StatusCode::kNotFound, "TASK_NOT_FOUND",
                  absl::StrCat("no task \"", absl::CHexEscape(name),
                               "\": it never existed, or its retention is over"));
+}
+
+int64_t TaskEngine::attempts_running() const {
+  return static_cast<int64_t>(state_->attempts.size());
 }
 
 bool TaskEngine::IsSettled(TaskId id) const {

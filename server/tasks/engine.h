@@ -33,13 +33,26 @@ namespace grove::tasks {
 
 struct EngineState;
 
+enum class SelfCheck {
+  kNever,
+  // Recounts everything (invariants.h) and dies if it does not agree. Slow.
+  kAfterEveryEvent,
+};
+
+#ifdef NDEBUG
+inline constexpr SelfCheck kSelfCheckDefault = SelfCheck::kNever;
+#else
+inline constexpr SelfCheck kSelfCheckDefault = SelfCheck::kAfterEveryEvent;
+#endif
+
 struct EngineOptions {
-  // Zero and unset fields mean the defaults that config.proto states.
+  // Resolved: no field is 0.
   config::v1::Tasks tasks;
   // TaskStore::start_number(); the high bits of attempt ids. At least 1.
   uint64_t start_number = 1;
   // From the system's entropy; task ids are drawn from it.
   uint64_t seed = 0;
+  SelfCheck self_check = kSelfCheckDefault;
 };
 
 struct Spawned {
@@ -72,8 +85,8 @@ class TaskEngine {
   // worker's Hello, or kLinkGraceUs from now, settles them.
   RecoveryReport Recover(std::vector<StoredTask> tasks, int64_t now_us);
 
-  // Events: clients
-  // ------------------------------------------------------------------------------------------------
+  // --- Events: clients ---------------------------------------------------------------------------
+
   // `parent` is a tenant's resource name, "tenants/default" if empty. Refusals: INVALID_ARGUMENT,
   // NOT_FOUND, RESOURCE_EXHAUSTED (the queue is full), UNAVAILABLE (no worker has connected yet;
   // the store fails).
@@ -84,8 +97,8 @@ class TaskEngine {
                       Effects& effects);
   absl::Status ResizePool(absl::string_view name, int64_t size);
 
-  // Events: workers
-  // ------------------------------------------------------------------------------------------------
+  // --- Events: workers ---------------------------------------------------------------------------
+
   // A link was made and the worker spoke. Refused (close the link): worker number out of range.
   absl::Status WorkerUp(internal::v1::Hello hello, int64_t now_us, Effects& effects);
   // The link broke, the process may live. Its attempts are interrupted if no link is made for
@@ -100,19 +113,19 @@ class TaskEngine {
                     Effects& effects);
   void AttemptProgress(int32_t worker, internal::v1::AttemptProgress progress);
 
-  // Events: store
-  // --------------------------------------------------------------------------------------------------
+  // --- Events: store -----------------------------------------------------------------------------
+
   // As TaskStore::PersistedCallback. While the store fails, durable tasks are refused.
   void Persisted(const absl::Status& status, uint64_t through, int64_t now_us, Effects& effects);
 
-  // Events: time
-  // ---------------------------------------------------------------------------------------------------
+  // --- Events: time ------------------------------------------------------------------------------
+
   void Tick(int64_t now_us, Effects& effects);
   // When Tick() is next needed without an event; INT64_MAX if never.
   int64_t NextDeadline() const;
 
-  // Queries
-  // --------------------------------------------------------------------------------------------------------
+  // --- Queries -----------------------------------------------------------------------------------
+
   // INVALID_ARGUMENT (not a task's name), NOT_FOUND.
   absl::StatusOr<TaskId> Find(absl::string_view name) const;
   // Ended for good: the end is on disk, if durable. False also if the task is unknown.
@@ -132,6 +145,8 @@ class TaskEngine {
   absl::StatusOr<v1::ListFunctionsResponse> ListFunctions(
       const v1::ListFunctionsRequest& request) const;
   TaskCounters Counters(int64_t now_us) const;
+  // Those that hold room, abandoned ones too.
+  int64_t attempts_running() const;
 
  private:
   std::unique_ptr<EngineState> state_;

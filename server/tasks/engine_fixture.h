@@ -10,6 +10,7 @@
 #include "google/protobuf/text_format.h"
 #include "gtest/gtest.h"
 #include "server/tasks/engine.h"
+#include "server/tasks/resolved_tasks.h"
 #include "server/tenancy/directory.h"
 
 namespace grove::tasks {
@@ -31,6 +32,8 @@ class EngineTest : public ::testing::Test {
     directory_ = std::make_unique<tenancy::Directory>(*std::move(directory));
     EngineOptions options;
     options.tasks = parsed.tasks();
+    FillTasks(options.tasks);
+    options.self_check = SelfCheck::kAfterEveryEvent;
     options.start_number = start_number;
     options.seed = start_number;
     engine_ = std::make_unique<TaskEngine>(directory_.get(), options);

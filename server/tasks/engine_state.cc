@@ -12,21 +12,12 @@ namespace {
 // 10^12 attempts each.
 constexpr int kStartNumberShift = 40;
 
-// The defaults that config.proto states.
-config::v1::Tasks WithDefaults(config::v1::Tasks tasks) {
-  if (tasks.input_max_bytes() == 0) tasks.set_input_max_bytes(1048576);
-  if (tasks.retention_ms() == 0) tasks.set_retention_ms(3600000);
-  if (tasks.retained_max() == 0) tasks.set_retained_max(100000);
-  if (tasks.default_timeout_ms() == 0) tasks.set_default_timeout_ms(300000);
-  if (tasks.interruptions_max() == 0) tasks.set_interruptions_max(5);
-  return tasks;
-}
-
 }  // namespace
 
 EngineState::EngineState(const tenancy::Directory* directory, const EngineOptions& options)
     : directory(directory),
-      limits(WithDefaults(options.tasks)),
+      limits(options.tasks),
+      self_check(options.self_check),
       ids(options.seed),
       next_attempt((options.start_number << kStartNumberShift) + 1),
       tenants(directory->tenants().size()),
@@ -43,6 +34,23 @@ void EngineState::Advance(int64_t to_us) {
 Task* EngineState::FindTask(TaskId id) const {
   auto it = tasks.find(id);
   return it == tasks.end() ? nullptr : it->second.get();
+}
+
+WorkerView* EngineState::FindWorker(int32_t number) {
+  return number >= 0 && number < kWorkersMax ? &workers[number] : nullptr;
+}
+
+const WorkerView* EngineState::FindWorker(int32_t number) const {
+  return const_cast<EngineState*>(this)->FindWorker(number);
+}
+
+WorkerView& EngineState::HearOf(int32_t number) {
+  workers_end = std::max(workers_end, number + 1);
+  return workers[number];
+}
+
+std::span<const WorkerView> EngineState::WorkersHeardOf() const {
+  return std::span(workers).first(workers_end);
 }
 
 size_t EngineState::InternFunction(const std::string& name) {

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -53,8 +54,15 @@ struct QueueState {
   TaskQueue backlog;
   // All QUEUED tasks, longest waiting first.
   IntrusiveList<Task, &Task::age_hook> by_age;
-  // Whether it stands in its tenant's `ready`, or waits in a `blocked`.
-  bool in_turn = false;
+  // Where it stands in the rounds of dispatch: in exactly one of these.
+  enum class Stand {
+    kIdle,              // Nowhere: nothing to start, or paused.
+    kReady,             // In its tenant's `ready`.
+    kBlockedOnPool,     // In its pool's `blocked`.
+    kBlockedOnWorkers,  // In `blocked_on_workers`: those that know its first task's function are
+                        // full.
+  };
+  Stand stand = Stand::kIdle;
   int64_t queued = 0;
   int64_t scheduled = 0;
   int64_t running = 0;
@@ -109,17 +117,29 @@ struct UnconfirmedWrite {
   int32_t worker = -1;
 };
 
+// Indices stand for things: a queue, pool or tenant is its place in the directory, a function its
+// place in `functions` (InternFunction gives it out), all within bounds by construction. A worker's
+// number alone comes from outside: FindWorker() is the one place that checks it.
 struct EngineState {
   EngineState(const tenancy::Directory* directory, const EngineOptions& options);
 
+  // --- Constant after construction
+  // ----------------------------------------------------------------
+
   const tenancy::Directory* const directory;
-  // Defaults filled in.
   const config::v1::Tasks limits;
+  const SelfCheck self_check;
+
+  // --- Time and identities: written by Advance(), Tick() and where an id is drawn
+  // ------------------
 
   int64_t now_us = 0;
   uint64_t turn = 0;
   TaskIdSource ids;
   uint64_t next_attempt;
+
+  // --- Tasks: written by lifecycle.h and recovery alone
+  // --------------------------------------------
 
   absl::flat_hash_map<TaskId, std::unique_ptr<Task>> tasks;
   absl::btree_map<TaskId, Task*> by_id;
@@ -129,6 +149,9 @@ struct EngineState {
   int64_t ended_count = 0;
   int64_t ended_bytes = 0;
   int64_t live_bytes = 0;
+
+  // --- Rounds: written by lifecycle.h (WakeQueue, WakePool) and dispatch.h
+  // -------------------------
 
   std::vector<TenantState> tenants;
   // Tenants with ready queues, in the order of their turns.
@@ -140,6 +163,9 @@ struct EngineState {
   // The last Tick() stopped at kDispatchPerTickMax.
   bool dispatch_unfinished = false;
 
+  // --- Workers: written by workers.h; room and attempts by lifecycle.h
+  // -----------------------------
+
   std::vector<FunctionState> functions;
   absl::flat_hash_map<std::string, size_t> function_index;
   bool any_worker_seen = false;
@@ -148,17 +174,28 @@ struct EngineState {
   int32_t workers_end = 0;
   absl::flat_hash_map<uint64_t, std::unique_ptr<LiveAttempt>> attempts;
 
+  // --- Store: written by lifecycle.h (Commit and the like) and Persisted()
+  // -------------------------
+
   uint64_t last_ticket = 0;
   std::deque<UnconfirmedWrite> unconfirmed;
   // Ended attempts whose acknowledgement waits for the store.
   absl::flat_hash_set<uint64_t> unacknowledged;
   absl::Status store_status;
+
+  // Refused spawns by reason: written by Spawn() alone.
   absl::btree_map<std::string, int64_t> rejected;
 
   // Time as the engine sees it: never back.
   void Advance(int64_t to_us);
   // nullptr if there is none.
   Task* FindTask(TaskId id) const;
+  // nullptr if no worker can have that number.
+  WorkerView* FindWorker(int32_t number);
+  const WorkerView* FindWorker(int32_t number) const;
+  // From now on among WorkersHeardOf(). Requires that FindWorker() finds it.
+  WorkerView& HearOf(int32_t number);
+  std::span<const WorkerView> WorkersHeardOf() const;
   // The index of the function, added if it is new.
   size_t InternFunction(const std::string& name);
   std::string NameOf(const Task& task) const;

@@ -1,3 +1,16 @@
+// The order of steps within a transition is not free:
+//
+// * A worker's report releases the attempt's room before it becomes the task's state. Room is the
+//   LiveAttempt's and is over with it, whatever follows for the task; and WakePool() must run
+//   before a retried or interrupted task joins its backlog, so that the queues that have waited
+//   longer stand before it in the round.
+// * CloseAttempt() comes before SetState(): it writes to the record of the attempt, and a task that
+//   is RUNNING is the only one that has a current attempt.
+// * Commit() comes last. It encodes the record as it stands then; a change after it would be on
+//   disk only with the next one, and lost if control died between (invariant 8). For the same
+//   reason nobody hears of an end before the store has it: Settle() follows the confirmation.
+// * A durable task is QUEUED before its insert is on disk, so that its depth counts and Cancel()
+//   finds it, but it stands in no backlog (Place::kNone) until MarkStored().
 #include "server/tasks/lifecycle.h"
 
 #include <algorithm>
@@ -5,6 +18,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "google/rpc/error_details.pb.h"
+#include "runtime/hub/check.h"
 #include "server/tasks/refusal.h"
 #include "server/tasks/views.h"
 
@@ -12,6 +26,15 @@ namespace grove::tasks {
 namespace {
 
 using Outcome = internal::v1::AttemptEnded;
+using Stand = QueueState::Stand;
+
+void PushReady(EngineState& state, size_t queue) {
+  const size_t tenant = state.directory->queues()[queue].tenant;
+  std::deque<size_t>& ready = state.tenants[tenant].ready;
+  if (ready.empty()) state.tenants_in_turn.push_back(tenant);
+  ready.push_back(queue);
+  state.queues[queue].stand = Stand::kReady;
+}
 
 void LeaveQueued(EngineState& state, Task* task) {
   QueueState& queue = state.queues[task->queue];
@@ -31,15 +54,12 @@ void LeaveState(EngineState& state, Task* task) {
   if (task->state == v1::TASK_STATE_RUNNING) --queue.running;
 }
 
-void SetState(EngineState& state, Task* task, v1::TaskState to) {
-  if (task->state != v1::TASK_STATE_UNSPECIFIED) LeaveState(state, task);
-  task->state = to;
+void EnterState(EngineState& state, Task* task) {
   QueueState& queue = state.queues[task->queue];
-  ++state.functions[task->function].counters.tasks[to];
-  if (to >= v1::TASK_STATE_SUCCEEDED) ++state.functions[task->function].counters.tasks_ended[to];
-  if (to == v1::TASK_STATE_SCHEDULED) ++queue.scheduled;
-  if (to == v1::TASK_STATE_RUNNING) ++queue.running;
-  if (to != v1::TASK_STATE_QUEUED) return;
+  ++state.functions[task->function].counters.tasks[task->state];
+  if (task->state == v1::TASK_STATE_SCHEDULED) ++queue.scheduled;
+  if (task->state == v1::TASK_STATE_RUNNING) ++queue.running;
+  if (task->state != v1::TASK_STATE_QUEUED) return;
   ++queue.queued;
   task->queued_us = state.now_us;
   queue.by_age.PushBack(task);
@@ -89,13 +109,6 @@ void FillStart(const EngineState& state, const Task& task, const LiveAttempt& at
   for (const auto& [key, value] : task.spec.labels) (*start->mutable_labels())[key] = value;
 }
 
-void PushReady(EngineState& state, size_t queue) {
-  const size_t tenant = state.directory->queues()[queue].tenant;
-  std::deque<size_t>& ready = state.tenants[tenant].ready;
-  if (ready.empty()) state.tenants_in_turn.push_back(tenant);
-  ready.push_back(queue);
-}
-
 std::unique_ptr<google::rpc::Status> ErrorOf(Outcome& ended, absl::StatusCode code,
                                              absl::string_view reason, std::string otherwise) {
   if (!ended.has_error()) return MakeError(code, reason, std::move(otherwise));
@@ -103,6 +116,19 @@ std::unique_ptr<google::rpc::Status> ErrorOf(Outcome& ended, absl::StatusCode co
 }
 
 }  // namespace
+
+void SetState(EngineState& state, Task* task, v1::TaskState to) {
+  const v1::TaskState from = task->state;
+  GROVE_CHECK(kMayFollow[from][to],
+              absl::StrCat(v1::TaskState_Name(from), " -> ", v1::TaskState_Name(to)));
+  if (from != v1::TASK_STATE_UNSPECIFIED) LeaveState(state, task);
+  task->state = to;
+  EnterState(state, task);
+  // An end that the store held was counted by the control that saw it.
+  if (task->ended() && from != v1::TASK_STATE_UNSPECIFIED) {
+    ++state.functions[task->function].counters.tasks_ended[to];
+  }
+}
 
 std::unique_ptr<google::rpc::Status> MakeError(absl::StatusCode code, absl::string_view reason,
                                                std::string message) {
@@ -184,6 +210,10 @@ void StartOn(EngineState& state, Task* task, int32_t worker, Effects& effects) {
   LiveAttempt* attempt =
       HoldRoom(state, task, state.next_attempt++, worker, on.incarnation, timeout_us);
   state.deadlines.Set(task, state.now_us + timeout_us + kTimeoutGraceUs);
+  if (record.number == 1) {
+    const int64_t ready_us = std::max(task->create_us, task->schedule_us);
+    effects.first_starts.push_back({task->id, ready_us, state.now_us});
+  }
   FillStart(state, *task, *attempt, effects.FrameTo(worker, task->spec.input.size()).add_start());
   Commit(state, task, effects);
 }
@@ -380,9 +410,8 @@ void Settle(EngineState& state, Task* task, Effects& effects) {
 
 void WakeQueue(EngineState& state, size_t index) {
   QueueState& queue = state.queues[index];
-  if (queue.in_turn || queue.backlog.empty() || state.directory->queues()[index].paused) return;
-  queue.in_turn = true;
-  PushReady(state, index);
+  if (queue.stand != Stand::kIdle || queue.backlog.empty()) return;
+  if (!state.directory->queues()[index].paused) PushReady(state, index);
 }
 
 void WakePool(EngineState& state, size_t index) {

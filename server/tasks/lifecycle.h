@@ -1,12 +1,15 @@
 // Lifecycle: how a task's state changes.
 //
-// The transitions, each of which keeps every index, count and hold on room right, and writes
-// durable tasks to the store:
+// One machine, whose moves kMayFollow lists:
 //
 //   SCHEDULED -> QUEUED -> RUNNING -> SUCCEEDED | FAILED | CANCELLED | TIMED_OUT
 //        ^                    |  \-> QUEUED (interrupted: at the front, not counted)
 //        +--------------------+      (failed or timed out, attempts left: waits for the back-off)
 //   SCHEDULED, QUEUED -> CANCELLED
+//
+// A new record is in no state and enters SCHEDULED or QUEUED; one of the store enters the state in
+// which it was stored. Every transition keeps every index, count and hold on room right, and writes
+// durable tasks to the store (CheckInvariants of invariants.h says what "right" is).
 //
 // Room on a worker and in a pool belongs to the LiveAttempt, not to the task: it is held until the
 // worker says that the attempt is over, whatever became of the task.
@@ -30,8 +33,27 @@ enum class Interruption {
   kGivenBack,   // The worker drains, or the attempt never reached it.
 };
 
-// Tasks
-// ----------------------------------------------------------------------------------------------------------------
+// Rows are what a task leaves, columns what it reaches, by grove.v1.TaskState. Nothing follows an
+// end.
+inline constexpr bool kMayFollow[v1::TaskState_ARRAYSIZE][v1::TaskState_ARRAYSIZE] = {
+    // no state  SCHEDULED  QUEUED  RUNNING  SUCCEEDED  FAILED  CANCELLED  TIMED_OUT
+    {false, true, true, true, true, true, true, true},         // no state
+    {false, false, true, false, false, false, true, false},    // SCHEDULED
+    {false, false, false, true, false, false, true, false},    // QUEUED
+    {false, true, true, false, true, true, true, true},        // RUNNING
+    {false, false, false, false, false, false, false, false},  // SUCCEEDED
+    {false, false, false, false, false, false, false, false},  // FAILED
+    {false, false, false, false, false, false, false, false},  // CANCELLED
+    {false, false, false, false, false, false, false, false},  // TIMED_OUT
+};
+
+// The one place where a task's state is written. Takes the task out of what belongs to the old
+// state (deadline, lists, counts) and puts it where the new one wants it. A move that kMayFollow
+// does not list is a programming error: the process dies. The functions below call it.
+void SetState(EngineState& state, Task* task, v1::TaskState to);
+
+// --- Tasks ---------------------------------------------------------------------------------------
+
 // Takes over a new record in no state.
 Task* AddTask(EngineState& state, std::unique_ptr<Task> task);
 // Requires an ended, settled task.
@@ -53,8 +75,8 @@ void CancelTask(EngineState& state, Task* task, absl::string_view reason, Effect
 void Unstrand(EngineState& state, size_t function);
 void Strand(EngineState& state, Task* task);
 
-// Attempts
-// -------------------------------------------------------------------------------------------------------------
+// --- Attempts ------------------------------------------------------------------------------------
+
 // Registers a running attempt and takes its room.
 LiveAttempt* HoldRoom(EngineState& state, Task* task, uint64_t attempt, int32_t worker,
                       uint64_t incarnation, int64_t timeout_us);
@@ -74,8 +96,8 @@ void TimeOut(EngineState& state, Task* task, Effects& effects);
 void Interrupt(EngineState& state, LiveAttempt* attempt, Interruption why, absl::string_view reason,
                Effects& effects);
 
-// Store
-// ----------------------------------------------------------------------------------------------------------------
+// --- Store ---------------------------------------------------------------------------------------
+
 void WriteInsert(EngineState& state, const Task& task, Effects& effects);
 // Makes the task's state last: at once if volatile, with a write if durable. Follows every change
 // but that from SCHEDULED to QUEUED, which time alone repeats. `attempt` (0 if none) is
@@ -85,8 +107,8 @@ void Commit(EngineState& state, Task* task, Effects& effects, uint64_t attempt =
 // The end of the task is there to stay: it counts towards the retention, and waiters may know.
 void Settle(EngineState& state, Task* task, Effects& effects);
 
-// Turns of queues
-// ------------------------------------------------------------------------------------------------------
+// --- Turns of queues -----------------------------------------------------------------------------
+
 // Gives the queue turns if it has something to start.
 void WakeQueue(EngineState& state, size_t queue);
 // Room was given back, in this pool and on a worker.

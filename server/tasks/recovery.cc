@@ -28,30 +28,27 @@ std::unique_ptr<Task> Restore(EngineState& state, const StoredTask& stored, size
 }
 
 bool CanHold(const EngineState& state, const Task& task, const StoredProgress& stored) {
-  return stored.attempt != 0 && stored.worker >= 0 && stored.worker < kWorkersMax &&
+  return stored.attempt != 0 && state.FindWorker(stored.worker) != nullptr &&
          !task.attempts.empty() && !state.attempts.contains(stored.attempt);
 }
 
 // The attempt may still run: its worker's Hello will tell.
 void Resume(EngineState& state, Task* task, const StoredProgress& stored) {
+  SetState(state, task, v1::TASK_STATE_RUNNING);
   const int64_t timeout_us = task->spec.timeout_us > 0
                                  ? task->spec.timeout_us
                                  : state.limits.default_timeout_ms() * kUsPerMs;
   HoldRoom(state, task, stored.attempt, stored.worker, stored.incarnation, timeout_us);
-  WorkerView& worker = state.workers[stored.worker];
-  state.workers_end = std::max(state.workers_end, stored.worker + 1);
+  WorkerView& worker = state.HearOf(stored.worker);
   worker.grace_ends_us = state.now_us + kLinkGraceUs;
   const int64_t started_us = task->attempts.back().start_us;
   state.deadlines.Set(task, std::max(started_us + timeout_us + kTimeoutGraceUs,
                                      worker.grace_ends_us + kTimeoutGraceUs));
-  ++state.queues[task->queue].running;
-  ++state.functions[task->function].counters.tasks[task->state];
 }
 
 void PlaceLive(EngineState& state, Task* task, const StoredProgress& stored) {
   const v1::TaskState was = std::exchange(task->state, v1::TASK_STATE_UNSPECIFIED);
   if (was == v1::TASK_STATE_RUNNING && CanHold(state, *task, stored)) {
-    task->state = was;
     return Resume(state, task, stored);
   }
   if (was == v1::TASK_STATE_SCHEDULED) return Schedule(state, task, task->schedule_us);
@@ -59,8 +56,8 @@ void PlaceLive(EngineState& state, Task* task, const StoredProgress& stored) {
 }
 
 void PlaceEnded(EngineState& state, Task* task) {
+  SetState(state, task, std::exchange(task->state, v1::TASK_STATE_UNSPECIFIED));
   state.live_bytes -= task->spec.input.size();
-  ++state.functions[task->function].counters.tasks[task->state];
   task->settled = true;
   state.ended.PushBack(task);
   ++state.ended_count;

@@ -14,6 +14,16 @@ Task* TaskQueue::Front() const {
   return bands_[std::bit_width(occupied_) - 1].front();
 }
 
+std::vector<const Task*> TaskQueue::InOrder() const {
+  std::vector<const Task*> tasks;
+  for (size_t band = bands_.size(); band-- > 0;) {
+    for (const Task* task = bands_[band].front(); task != nullptr; task = Band::Next(task)) {
+      tasks.push_back(task);
+    }
+  }
+  return tasks;
+}
+
 void TaskQueue::Push(Task* task) {
   if (order_ == config::v1::Queue::ORDER_LIFO) return PushFront(task);
   const size_t band = BandOf(task);

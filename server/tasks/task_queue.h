@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <vector>
 
 #include "grove/config/v1/config.pb.h"
 #include "server/tasks/task.h"
@@ -20,6 +21,8 @@ class TaskQueue {
   bool empty() const { return occupied_ == 0; }
   // The next to start; nullptr if empty.
   Task* Front() const;
+  // All of them, the next to start first. Takes linear time: for checks.
+  std::vector<const Task*> InOrder() const;
 
   // Where the order puts a new task.
   void Push(Task* task);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "server/tasks/engine.h"
+#include "server/tasks/resolved_tasks.h"
 
 namespace {
 
@@ -42,7 +43,9 @@ void RunRound(grove::tasks::TaskEngine& engine, grove::tasks::Effects& effects, 
 
 int main() {
   const grove::tenancy::Directory directory = *grove::tenancy::Directory::Create({});
-  grove::tasks::TaskEngine engine(&directory, {});
+  grove::tasks::EngineOptions options;
+  grove::tasks::FillTasks(options.tasks);
+  grove::tasks::TaskEngine engine(&directory, options);
   grove::tasks::Effects effects;
   for (int worker = 0; worker < 2; ++worker) {
     grove::internal::v1::Hello hello;

@@ -21,8 +21,7 @@ struct WorkerRoom {
 
 WorkerRoom RoomFor(const EngineState& state, size_t function) {
   WorkerRoom room;
-  for (int32_t i = 0; i < state.workers_end; ++i) {
-    const WorkerView& worker = state.workers[i];
+  for (const WorkerView& worker : state.WorkersHeardOf()) {
     room.any_linked |= worker.linked;
     if (!state.IsDispatchable(worker)) continue;
     room.any_dispatchable = true;

@@ -11,7 +11,7 @@ namespace grove::tasks {
 namespace {
 
 absl::Status CheckHello(const EngineState& state, const internal::v1::Hello& hello) {
-  if (hello.worker() < 0 || hello.worker() >= kWorkersMax) {
+  if (state.FindWorker(hello.worker()) == nullptr) {
     return Refusal(absl::StatusCode::kInvalidArgument, "WORKER_OUT_OF_RANGE",
                    absl::StrCat("worker ", hello.worker(), " of process ", hello.pid(),
                                 " is out of range; at most ", kWorkersMax, " are possible"));
@@ -75,8 +75,7 @@ std::string DeathNotice(int32_t worker, int64_t pid) {
 absl::Status ConnectWorker(EngineState& state, internal::v1::Hello hello, Effects& effects) {
   if (absl::Status status = CheckHello(state, hello); !status.ok()) return status;
   const int32_t number = hello.worker();
-  WorkerView& worker = state.workers[number];
-  state.workers_end = std::max(state.workers_end, number + 1);
+  WorkerView& worker = state.HearOf(number);
   state.any_worker_seen = true;
   InterruptIf(
       state, worker, Interruption::kWorkerDied, DeathNotice(number, worker.pid), effects,
@@ -102,27 +101,27 @@ absl::Status ConnectWorker(EngineState& state, internal::v1::Hello hello, Effect
 }
 
 void UnlinkWorker(EngineState& state, int32_t number) {
-  if (number < 0 || number >= kWorkersMax) return;
-  WorkerView& worker = state.workers[number];
-  if (!worker.linked) return;
-  worker.linked = false;
-  worker.grace_ends_us = state.now_us + kLinkGraceUs;
+  WorkerView* worker = state.FindWorker(number);
+  if (worker == nullptr || !worker->linked) return;
+  worker->linked = false;
+  worker->grace_ends_us = state.now_us + kLinkGraceUs;
 }
 
 void LoseWorker(EngineState& state, int32_t number, Effects& effects) {
-  if (number < 0 || number >= kWorkersMax) return;
-  WorkerView& worker = state.workers[number];
-  worker.linked = false;
-  worker.grace_ends_us = INT64_MAX;
-  worker.foreign.clear();
-  InterruptIf(state, worker, Interruption::kWorkerDied, DeathNotice(number, worker.pid), effects,
+  WorkerView* worker = state.FindWorker(number);
+  if (worker == nullptr) return;
+  worker->linked = false;
+  worker->grace_ends_us = INT64_MAX;
+  worker->foreign.clear();
+  InterruptIf(state, *worker, Interruption::kWorkerDied, DeathNotice(number, worker->pid), effects,
               [](const LiveAttempt&) { return true; });
 }
 
 void TakeEnd(EngineState& state, int32_t number, internal::v1::AttemptEnded ended,
              Effects& effects) {
-  if (number < 0 || number >= kWorkersMax) return;
-  state.workers[number].foreign.erase(ended.attempt());
+  WorkerView* worker = state.FindWorker(number);
+  if (worker == nullptr) return;
+  worker->foreign.erase(ended.attempt());
   // Told again after a new link; the acknowledgement comes when the store has it.
   if (state.unacknowledged.contains(ended.attempt())) return;
   auto it = state.attempts.find(ended.attempt());
@@ -158,8 +157,8 @@ void EndGraces(EngineState& state, Effects& effects) {
 
 int64_t NextGraceEnd(const EngineState& state) {
   int64_t next_us = INT64_MAX;
-  for (int32_t i = 0; i < state.workers_end; ++i) {
-    next_us = std::min(next_us, state.workers[i].grace_ends_us);
+  for (const WorkerView& worker : state.WorkersHeardOf()) {
+    next_us = std::min(next_us, worker.grace_ends_us);
   }
   return next_us;
 }

@@ -1,0 +1,237 @@
+#include "server/tasks/invariants.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+
+namespace grove::tasks {
+namespace {
+
+using Place = Task::Place;
+using Stand = QueueState::Stand;
+using Then = UnconfirmedWrite::Then;
+
+// What holds of each kind of thing; the first thing that does not is kept.
+class Audit {
+ public:
+  explicit Audit(const EngineState& state) : state_(state) {}
+
+  absl::Status Run() {
+    for (const auto& [id, task] : state_.tasks) CheckTask(*task);
+    CheckTotals();
+    for (size_t i = 0; i < state_.queues.size(); ++i) CheckQueue(i);
+    CheckRounds();
+    CheckPools();
+    CheckFunctions();
+    for (int32_t i = 0; i < kWorkersMax; ++i) CheckWorker(i);
+    CheckAttempts();
+    CheckWrites();
+    return broken_.empty() ? absl::OkStatus() : absl::InternalError(broken_);
+  }
+
+ private:
+  template <typename... Where>
+  void Expect(bool holds, std::string_view what, const Where&... where) {
+    if (!holds && broken_.empty()) broken_ = absl::StrCat(what.data(), where...);
+  }
+
+  void CheckTask(const Task& task) {
+    const std::string name = absl::StrCat(" of ", task.id.ToString());
+    auto listed = state_.by_id.find(task.id);
+    Expect(listed != state_.by_id.end() && listed->second == &task, "by_id", name);
+    Expect(task.state != v1::TASK_STATE_UNSPECIFIED, "no state", name);
+    const bool running = task.state == v1::TASK_STATE_RUNNING;
+    auto attempt = state_.attempts.find(task.attempt);
+    Expect(running == (task.attempt != 0), "attempt and state", name);
+    Expect(!running || (attempt != state_.attempts.end() && attempt->second->task == &task),
+           "the live attempt", name);
+    const bool due = task.heap_position != SIZE_MAX;
+    Expect(due == (running || task.state == v1::TASK_STATE_SCHEDULED), "deadline", name);
+    const bool queued = task.state == v1::TASK_STATE_QUEUED;
+    const bool on_its_way_to_disk = task.spec.durable && !task.stored;
+    Expect((task.place != Place::kNone) == (queued && !on_its_way_to_disk), "place", name);
+    Expect(!running || !on_its_way_to_disk, "started before it is on disk", name);
+    Expect(!task.settled || task.ended(), "settled and not ended", name);
+    Expect(!task.ended() || task.settled || task.spec.durable, "volatile and not settled", name);
+    ++of_queue_[task.queue][task.state];
+    ++of_function_[task.function][task.state];
+    backlogged_[task.queue] += task.place == Place::kBacklog;
+    stranded_[task.function] += task.place == Place::kStranded;
+    due_ += due;
+    settled_ += task.settled;
+    settled_bytes_ += task.settled ? static_cast<int64_t>(task.size_bytes()) : 0;
+    live_bytes_ += task.ended() ? 0 : static_cast<int64_t>(task.spec.input.size());
+  }
+
+  void CheckTotals() {
+    Expect(state_.by_id.size() == state_.tasks.size(), "by_id's size");
+    Expect(state_.live_bytes == live_bytes_, "live_bytes ", state_.live_bytes, ", not ",
+           live_bytes_);
+    int64_t ended = 0;
+    for (const Task* task = state_.ended.front(); task != nullptr; task = state_.ended.Next(task)) {
+      Expect(task->settled, "listed as ended and not settled: ", task->id.ToString());
+      ++ended;
+    }
+    Expect(ended == settled_ && state_.ended_count == settled_, "ended_count ", state_.ended_count,
+           ", listed ", ended, ", not ", settled_);
+    Expect(state_.ended_bytes == settled_bytes_, "ended_bytes ", state_.ended_bytes, ", not ",
+           settled_bytes_);
+    const std::vector<Task*>& heap = state_.deadlines.tasks();
+    Expect(static_cast<int64_t>(heap.size()) == due_, "deadlines ", heap.size(), ", not ", due_);
+    for (size_t i = 0; i < heap.size(); ++i) {
+      Expect(heap[i]->heap_position == i, "position in the heap");
+      Expect(heap[(i - (i > 0)) / 2]->deadline_us <= heap[i]->deadline_us, "order of the heap");
+    }
+  }
+
+  void CheckQueue(size_t index) {
+    const QueueState& queue = state_.queues[index];
+    const std::string where = absl::StrCat(" of queue ", index);
+    auto& count = of_queue_[index];
+    Expect(queue.scheduled == count[v1::TASK_STATE_SCHEDULED], "scheduled", where);
+    Expect(queue.queued == count[v1::TASK_STATE_QUEUED], "queued", where);
+    Expect(queue.running == count[v1::TASK_STATE_RUNNING], "running", where);
+    int64_t by_age = 0;
+    for (const Task* task = queue.by_age.front(); task != nullptr; task = queue.by_age.Next(task)) {
+      Expect(task->state == v1::TASK_STATE_QUEUED && task->queue == index, "by_age", where);
+      ++by_age;
+    }
+    Expect(by_age == queue.queued, "by_age's length", where);
+    const std::vector<const Task*> backlog = queue.backlog.InOrder();
+    Expect(static_cast<int64_t>(backlog.size()) == backlogged_[index], "backlog's length", where);
+    Expect(queue.backlog.Front() == (backlog.empty() ? nullptr : backlog[0]), "front", where);
+    const bool has_work = !backlog.empty() && !state_.directory->queues()[index].paused;
+    Expect(queue.stand != Stand::kIdle || !has_work, "no turn for the backlog", where);
+    Expect(queue.stand != Stand::kBlockedOnWorkers || backlog.empty() || !HasRoom(*backlog[0]),
+           "waits for a worker that has room: the front", where);
+  }
+
+  bool HasRoom(const Task& task) const {
+    return std::any_of(state_.workers.begin(), state_.workers.end(), [&](const WorkerView& worker) {
+      return state_.IsDispatchable(worker) && worker.knows(task.function) && worker.room() > 0;
+    });
+  }
+
+  // Every queue stands where it says, and nowhere else.
+  void CheckRounds() {
+    std::vector<Stand> stands(state_.queues.size(), Stand::kIdle);
+    const auto put = [&](size_t queue, Stand stand) {
+      Expect(stands[queue] == Stand::kIdle, "stands twice: queue ", queue);
+      stands[queue] = stand;
+    };
+    for (size_t tenant = 0; tenant < state_.tenants.size(); ++tenant) {
+      for (size_t queue : state_.tenants[tenant].ready) put(queue, Stand::kReady);
+      const auto turns =
+          std::count(state_.tenants_in_turn.begin(), state_.tenants_in_turn.end(), tenant);
+      Expect(turns == !state_.tenants[tenant].ready.empty(), "turns of tenant ", tenant);
+    }
+    for (const PoolState& pool : state_.pools) {
+      for (size_t queue : pool.blocked) put(queue, Stand::kBlockedOnPool);
+    }
+    for (size_t queue : state_.blocked_on_workers) put(queue, Stand::kBlockedOnWorkers);
+    for (size_t queue = 0; queue < stands.size(); ++queue) {
+      Expect(stands[queue] == state_.queues[queue].stand, "stand of queue ", queue);
+    }
+  }
+
+  void CheckPools() {
+    std::vector<int64_t> running(state_.pools.size());
+    for (const auto& [id, attempt] : state_.attempts) {
+      ++running[state_.directory->queues()[attempt->queue].pool];
+    }
+    for (size_t i = 0; i < state_.pools.size(); ++i) {
+      const PoolState& pool = state_.pools[i];
+      Expect(pool.running == running[i], "running of pool ", i);
+      Expect(pool.running >= pool.size || pool.blocked.empty(), "queues wait for pool ", i);
+    }
+  }
+
+  void CheckFunctions() {
+    for (size_t i = 0; i < state_.functions.size(); ++i) {
+      const FunctionState& function = state_.functions[i];
+      Expect(function.counters.tasks == of_function_[i], "counts of function ", i);
+      int64_t stranded = 0;
+      for (const Task* task = function.stranded.front(); task != nullptr;
+           task = function.stranded.Next(task)) {
+        Expect(task->place == Place::kStranded, "place of a stranded task of function ", i);
+        ++stranded;
+      }
+      Expect(stranded == stranded_[i], "stranded of function ", i);
+    }
+  }
+
+  void CheckWorker(int32_t number) {
+    const WorkerView& worker = state_.workers[number];
+    int64_t running = 0;
+    for (const LiveAttempt* attempt = worker.attempts.front(); attempt != nullptr;
+         attempt = worker.attempts.Next(attempt)) {
+      Expect(attempt->worker == number && !attempt->confirmed, "an attempt of worker ", number);
+      ++running;
+    }
+    Expect(worker.running == running, "running of worker ", number);
+    Expect(!worker.linked || worker.grace_ends_us == INT64_MAX, "grace of worker ", number);
+    Expect(number < state_.workers_end || (!worker.linked && running == 0), "workers_end below ",
+           number);
+    on_workers_ += running;
+  }
+
+  void CheckAttempts() {
+    Expect(static_cast<int64_t>(state_.attempts.size()) == on_workers_, "attempts ",
+           state_.attempts.size(), ", on workers ", on_workers_);
+    for (const auto& [id, attempt] : state_.attempts) {
+      const Task* task = attempt->task;
+      Expect(task == nullptr || (task->attempt == id && state_.FindTask(task->id) == task),
+             "task of attempt ", id);
+    }
+  }
+
+  // Invariant 8's other half: whatever is not on disk yet waits for a write under way.
+  void CheckWrites() {
+    uint64_t last = 0;
+    size_t acknowledgements = 0, inserts = 0, ends = 0;
+    for (const UnconfirmedWrite& write : state_.unconfirmed) {
+      Expect(write.ticket > last && write.ticket <= state_.last_ticket, "order of tickets");
+      last = write.ticket;
+      acknowledgements += write.attempt != 0;
+      Expect(write.attempt == 0 || state_.unacknowledged.contains(write.attempt),
+             "unacknowledged lacks ", write.attempt);
+      inserts += write.then == Then::kStored;
+      ends += write.then == Then::kSettled;
+    }
+    Expect(acknowledgements == state_.unacknowledged.size(), "unacknowledged's size");
+    size_t unstored = 0, unsettled = 0;
+    for (const auto& [id, task] : state_.tasks) {
+      unstored += task->spec.durable && !task->stored;
+      unsettled += task->ended() && !task->settled;
+    }
+    Expect(inserts == unstored, "inserts under way ", inserts, ", not ", unstored);
+    Expect(ends == unsettled, "ends under way ", ends, ", not ", unsettled);
+  }
+
+  using ByState = std::array<int64_t, v1::TaskState_ARRAYSIZE>;
+
+  const EngineState& state_;
+  std::string broken_;
+  // Counted from the tasks.
+  absl::flat_hash_map<size_t, ByState> of_queue_;
+  absl::flat_hash_map<size_t, ByState> of_function_;
+  absl::flat_hash_map<size_t, int64_t> backlogged_;
+  absl::flat_hash_map<size_t, int64_t> stranded_;
+  int64_t due_ = 0;
+  int64_t settled_ = 0;
+  int64_t settled_bytes_ = 0;
+  int64_t live_bytes_ = 0;
+  int64_t on_workers_ = 0;
+};
+
+}  // namespace
+
+absl::Status CheckInvariants(const EngineState& state) {
+  return Audit(state).Run();
+}
+
+}  // namespace grove::tasks

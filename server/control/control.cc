@@ -2,7 +2,6 @@
 
 #include <sys/random.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -105,9 +104,8 @@ absl::Status Control::Start() {
 
 void Control::AwaitLinks() {
   Timeout timeout(kFirstLinksMax);
-  const auto linked = [](const std::unique_ptr<WorkerLink>& link) { return link->linked(); };
-  while (!std::all_of(links_.begin(), links_.end(), linked)) {
-    if (!Sleep(kFirstLinksPoll).ok()) return;
+  for (const std::unique_ptr<WorkerLink>& link : links_) {
+    if (!link->AwaitLinked().ok()) return;
   }
 }
 
@@ -152,21 +150,32 @@ void Control::Drain() {
   driver_->Drain(config_.workers());
   grpc_->StopServing();
   Timeout timeout(absl::Milliseconds(config_.drain_timeout_ms()) + kWorkersLastWords);
-  MonotonicNanos last_linked = hub_.now();
-  while (engine_->Counters(EngineDriver::NowUs()).attempts_running > 0) {
-    if (AnyLinked()) last_linked = hub_.now();
-    if (absl::Nanoseconds(hub_.now() - last_linked) >= kWorkersGoneAfter) return;
-    if (!Sleep(kDrainPoll).ok()) return;
+  MonotonicNanos gone_at = kNever;
+  // A round follows whatever ends an attempt, makes a link or breaks one.
+  for (absl::Status woken; woken.ok() && engine_->attempts_running() > 0;) {
+    const bool any_linked = AnyLinked();
+    if (any_linked) gone_at = kNever;
+    if (!any_linked && gone_at == kNever) {
+      gone_at = hub_.now() + absl::ToInt64Nanoseconds(kWorkersGoneAfter);
+    }
+    Timeout gone(any_linked ? absl::InfiniteDuration() : absl::Nanoseconds(gone_at - hub_.now()));
+    woken = driver_->AwaitRound();
   }
 }
 
 absl::Status Control::Stop() {
   absl::Status flushed = driver_->Flush(offload_);
-  // Lets the links send the last acknowledgements.
-  Sleep(kDrainPoll).IgnoreError();
+  AwaitLastFrames();
   absl::Status stopped = offload_.Run([this] { grpc_->Shutdown(kCallsGrace); });
   admin_->Drain();
   return flushed.ok() ? stopped : flushed;
+}
+
+void Control::AwaitLastFrames() {
+  Timeout timeout(kLastFramesMax);
+  for (const std::unique_ptr<WorkerLink>& link : links_) {
+    if (!link->AwaitWritten().ok()) return;
+  }
 }
 
 bool Control::AnyLinked() const {

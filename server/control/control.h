@@ -32,14 +32,13 @@ inline constexpr absl::Duration kCallsGrace = absl::Seconds(1);
 // Workers give unfinished attempts back when the drain time-out is over, and wait for the
 // acknowledgement: control outlasts them. With kCallsGrace below the supervisor's grace of 5 s.
 inline constexpr absl::Duration kWorkersLastWords = absl::Milliseconds(1500);
-// How often the drain looks whether attempts still run.
-inline constexpr absl::Duration kDrainPoll = absl::Milliseconds(20);
+// For the last acknowledgements; a worker that does not read is not waited for.
+inline constexpr absl::Duration kLastFramesMax = absl::Milliseconds(100);
 // Without any link for this long, the workers are gone for good.
 inline constexpr absl::Duration kWorkersGoneAfter = absl::Seconds(1);
 // Before control calls itself ready: who is told so may spawn tasks at once. A worker that takes
 // longer to come is not waited for.
 inline constexpr absl::Duration kFirstLinksMax = absl::Seconds(1);
-inline constexpr absl::Duration kFirstLinksPoll = absl::Milliseconds(5);
 // Scrapers, probes and people.
 inline constexpr int64_t kAdminConnectionsMax = 256;
 
@@ -71,6 +70,7 @@ class Control {
   absl::Status Recover(tasks::TaskStore& store);
   absl::Status StartFibers();
   absl::Status StartAdmin();
+  void AwaitLastFrames();
   bool AnyLinked() const;
   std::vector<bool> Linked() const;
   std::string Metrics() const;

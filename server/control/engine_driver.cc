@@ -1,5 +1,6 @@
 #include "server/control/engine_driver.h"
 
+#include <algorithm>
 #include <limits>
 #include <memory>
 #include <utility>
@@ -12,17 +13,6 @@
 
 namespace grove::control {
 namespace {
-
-absl::string_view TaskIdText(absl::string_view task_name) {
-  return task_name.size() < tasks::TaskId::kTextSize
-             ? absl::string_view()
-             : task_name.substr(task_name.size() - tasks::TaskId::kTextSize);
-}
-
-// The upper 48 of a TaskId's bits are milliseconds since the epoch.
-int64_t CreateTimeUs(const tasks::TaskId& id) {
-  return static_cast<int64_t>(id.high >> 16) * 1000;
-}
 
 absl::Duration Until(int64_t deadline_us, int64_t now_us) {
   if (deadline_us == std::numeric_limits<int64_t>::max()) return absl::InfiniteDuration();
@@ -65,35 +55,24 @@ absl::Status EngineDriver::Run() {
 void EngineDriver::CarryOut() {
   // Callbacks below may cause further effects; those are carried out in the next round.
   tasks::Effects effects = std::exchange(effects_, tasks::Effects());
-  const int64_t now_us = NowUs();
   if (!effects.writes.empty()) store_.Write(std::move(effects.writes));
   for (auto& [worker, outgoing] : effects.to_workers) {
-    for (internal::v1::ControlFrame& frame : outgoing.frames) {
-      ObserveStarts(frame, now_us);
-      sender_(worker, std::move(frame));
-    }
+    for (internal::v1::ControlFrame& frame : outgoing.frames) sender_(worker, std::move(frame));
+  }
+  for (const tasks::Effects::FirstStart& start : effects.first_starts) {
+    // What an earlier control admitted waited for this one too: that is not the queue's doing.
+    if (start.ready_us < started_us_) continue;
+    queue_wait_.Observe(static_cast<double>(std::max<int64_t>(0, start.start_us - start.ready_us)) /
+                        1e6);
   }
   for (const tasks::TaskId& task : effects.acknowledged) acknowledgements_.Notify(task);
-  for (const tasks::TaskId& task : effects.ended) {
-    due_us_.erase(task);
-    ends_.Notify(task);
-  }
+  for (const tasks::TaskId& task : effects.ended) ends_.Notify(task);
+  round_.Set();
+  round_.Reset();
 }
 
-void EngineDriver::ObserveStarts(const internal::v1::ControlFrame& frame, int64_t now_us) {
-  for (const internal::v1::StartAttempt& start : frame.start()) {
-    if (start.number() != 1) continue;
-    const std::optional<tasks::TaskId> id = tasks::TaskId::Parse(TaskIdText(start.task()));
-    if (!id.has_value()) continue;
-    int64_t due_us = CreateTimeUs(*id);
-    // Whether a task of an earlier control had a delay is not known here.
-    if (due_us + 1000 < started_us_) continue;
-    if (auto delayed = due_us_.find(*id); delayed != due_us_.end()) {
-      due_us = delayed->second;
-      due_us_.erase(delayed);
-    }
-    queue_wait_.Observe(static_cast<double>(std::max<int64_t>(0, now_us - due_us)) / 1e6);
-  }
+absl::Status EngineDriver::AwaitRound() {
+  return round_.Wait();
 }
 
 absl::StatusOr<tasks::Spawned> EngineDriver::Spawn(absl::string_view parent,
@@ -102,12 +81,7 @@ absl::StatusOr<tasks::Spawned> EngineDriver::Spawn(absl::string_view parent,
     ++rejected_["DRAINING"];
     return DrainingStatus();
   }
-  const int64_t now_us = NowUs();
-  absl::StatusOr<tasks::Spawned> spawned = engine_.Spawn(parent, spec, now_us, effects_);
-  if (spawned.ok() && spec.has_delay()) {
-    due_us_[spawned->id] =
-        now_us + spec.delay().seconds() * 1'000'000 + spec.delay().nanos() / 1000;
-  }
+  absl::StatusOr<tasks::Spawned> spawned = engine_.Spawn(parent, spec, NowUs(), effects_);
   Changed();
   return spawned;
 }
@@ -168,9 +142,10 @@ absl::Status EngineDriver::Flush(OffloadPool& offload) {
   CarryOut();
   absl::Status stopped;
   if (absl::Status run = offload.Run([&] { stopped = store_.Stop(); }); !run.ok()) return run;
-  // Persisted() calls that the store posted before it stopped come in this turn or the next.
-  Yield();
-  Yield();
+  // Behind the Persisted() calls that the store posted before it stopped: posts come in order.
+  auto persisted = std::make_shared<Event>();
+  hub_.Post([persisted] { persisted->Set(); });
+  persisted->Wait().IgnoreError();
   engine_.Tick(NowUs(), effects_);
   CarryOut();
   acknowledgements_.Stop();

@@ -10,7 +10,6 @@
 #include <string>
 
 #include "absl/container/btree_map.h"
-#include "absl/container/flat_hash_map.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -53,6 +52,8 @@ class EngineDriver {
   // From now on spawns are refused and no attempt is started.
   void Drain(int workers);
   bool draining() const { return draining_; }
+  // Until the next round is carried out: whatever changed in the engine, a round follows. **Parks.**
+  absl::Status AwaitRound();
   // After the drain: writes what is pending, and ends all waits with UNAVAILABLE. **Parks.**
   absl::Status Flush(OffloadPool& offload);
   // What a call gets while control drains.
@@ -73,7 +74,6 @@ class EngineDriver {
  private:
   void Changed() { changed_.Set(); }
   void CarryOut();
-  void ObserveStarts(const internal::v1::ControlFrame& frame, int64_t now_us);
 
   // Constant after construction.
   Hub& hub_;
@@ -83,13 +83,13 @@ class EngineDriver {
   Sender sender_;
 
   Event changed_;
+  // Set for a moment at the end of each round.
+  Event round_;
   tasks::Effects effects_;
   bool draining_ = false;
   TaskWaits acknowledgements_;
   TaskWaits ends_;
   metrics::QueueWaitHistogram queue_wait_{metrics::kQueueWaitBounds};
-  // When tasks that were spawned with a delay may first run; the others may from their creation.
-  absl::flat_hash_map<tasks::TaskId, int64_t> due_us_;
   absl::btree_map<std::string, int64_t> rejected_;
 };
 

@@ -1,14 +1,25 @@
+// What may go wrong, and what follows:
+//
+// * The worker dies. The kernel closes its socket: the reader comes to the end of the stream, after
+//   everything that the worker managed to say, and the engine is told WorkerDown. Its attempts are
+//   interrupted at once; nobody waits for a time-out.
+// * Control dies. Workers go on; the next control connects and reads in Hello what runs.
+// * The worker hangs or is stopped. Nothing ends: a link has no heartbeat, since a stuck hub is the
+//   supervisor's to judge. What is to be sent gathers in the outbox; once that is full control
+//   gives the link up. The process may live, so the engine is told WorkerUnlinked, and its attempts
+//   wait for the next Hello or the end of the grace.
+// * The slot's socket is there and nobody accepts: a successor is being forked. The connection
+//   waits in the backlog, and Hello comes when the successor does.
+//
+// A frame that was handed to Send() may be lost with the link at any of these points. That is why
+// Send() promises nothing, and Hello settles what became of each attempt (invariant 9).
 #include "server/control/worker_link.h"
 
-#include <sys/socket.h>
-
-#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "runtime/hub/fiber.h"
 #include "runtime/hub/hub.h"
-#include "server/link/frame.h"
 #include "server/log.h"
 #include "server/process/peer_credentials.h"
 
@@ -26,22 +37,19 @@ WorkerLink::WorkerLink(int32_t worker, std::string path, EngineDriver& driver)
     : worker_(worker), path_(std::move(path)), driver_(driver) {}
 
 absl::Status WorkerLink::Run() {
-  absl::Duration backoff = kReconnectMin;
+  Backoff pauses = Backoff::Doubling(kReconnectMin, kReconnectMax);
   for (;;) {
-    bool spoke = false;
     absl::StatusOr<Socket> socket = Connect();
-    absl::Status ended = socket.ok() ? Serve(*socket, &spoke) : socket.status();
+    absl::Status ended = socket.ok() ? Serve(*std::move(socket), pauses) : socket.status();
     if (absl::IsCancelled(ended)) return ended;
-    backoff = spoke ? kReconnectMin : std::min(2 * backoff, kReconnectMax);
-    if (absl::Status slept = Sleep(backoff); !slept.ok()) return slept;
+    if (absl::Status slept = Sleep(pauses.Next()); !slept.ok()) return slept;
   }
 }
 
 absl::StatusOr<Socket> WorkerLink::Connect() {
   absl::StatusOr<Socket> socket = Socket::ConnectUnix(path_);
   if (!socket.ok()) return socket.status();
-  // The run directory is 0700, but a path is only as good as who set it up: the listener must have
-  // been made by our own user.
+  // A path is only as good as who set it up: our own user must listen there.
   if (absl::Status checked = process::CheckPeer(*socket); !checked.ok()) {
     Log(LogLevel::kError, "link refused",
         {{"worker", worker_}, {"path", path_}, {"error", checked.message()}});
@@ -50,30 +58,23 @@ absl::StatusOr<Socket> WorkerLink::Connect() {
   return socket;
 }
 
-absl::Status WorkerLink::Serve(Socket& socket, bool* spoke) {
-  if (absl::Status hello = TakeHello(socket); !hello.ok()) {
+absl::Status WorkerLink::Serve(Socket socket, Backoff& pauses) {
+  link::Session session(std::move(socket));
+  if (absl::Status hello = TakeHello(session); !hello.ok()) {
     if (!EndedByPeer(hello) && !absl::IsCancelled(hello)) {
       Log(LogLevel::kError, "link refused", {{"worker", worker_}, {"error", hello.message()}});
     }
     return hello;
   }
-  *spoke = true;
-  absl::StatusOr<FiberHandle> writer = Spawn("link-writer", [&] { WriteFrames(socket); });
-  absl::Status ended = writer.ok() ? ReadFrames(socket) : writer.status();
-  if (!gave_up_.ok() && !absl::IsCancelled(ended)) ended = gave_up_;
+  pauses.Reset();
+  absl::Status ended = session.Run([this](absl::string_view bytes) { return TakeFrame(bytes); },
+                                   [this] { return outbox_.Next(); });
   Unlink(ended);
-  socket.Close();
-  if (writer.ok()) {
-    writer->Cancel();
-    // Not Join(): it would return at once if this fiber is being cancelled itself, and the writer
-    // must not outlive the socket.
-    while (!writer->ended()) Yield();
-  }
   return ended;
 }
 
-absl::Status WorkerLink::TakeHello(Socket& socket) {
-  absl::StatusOr<std::string> bytes = link::ReadFrame(socket);
+absl::Status WorkerLink::TakeHello(link::Session& session) {
+  absl::StatusOr<std::string> bytes = session.Read();
   if (!bytes.ok()) return bytes.status();
   internal::v1::WorkerFrame frame;
   if (!frame.ParseFromString(*bytes) || !frame.has_hello()) {
@@ -89,64 +90,31 @@ absl::Status WorkerLink::TakeHello(Socket& socket) {
        {"running", frame.hello().running_size()}});
   absl::Status up = driver_.WorkerUp(std::move(*frame.mutable_hello()));
   if (!up.ok()) return up;
-  linked_ = true;
-  gave_up_ = absl::OkStatus();
-  socket_ = &socket;
+  session_ = &session;
+  linked_.Set();
   driver_.FromWorker(worker_, frame);
   return absl::OkStatus();
 }
 
-absl::Status WorkerLink::ReadFrames(Socket& socket) {
-  for (;;) {
-    absl::StatusOr<std::string> bytes = link::ReadFrame(socket);
-    if (!bytes.ok()) return bytes.status();
-    internal::v1::WorkerFrame frame;
-    if (!frame.ParseFromString(*bytes)) {
-      return absl::InvalidArgumentError("a frame that is not a WorkerFrame");
-    }
-    TakeReplies(frame);
-    driver_.FromWorker(worker_, frame);
-    // A worker that always has more to say must not keep the hub from the others.
-    Yield();
+absl::Status WorkerLink::TakeFrame(absl::string_view bytes) {
+  internal::v1::WorkerFrame frame;
+  if (!frame.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return absl::InvalidArgumentError("a frame that is not a WorkerFrame");
   }
-}
-
-void WorkerLink::WriteFrames(Socket& socket) {
-  for (;;) {
-    if (!has_outgoing_.Wait().ok()) return;
-    has_outgoing_.Reset();
-    while (!outgoing_.empty()) {
-      const internal::v1::ControlFrame frame = std::move(outgoing_.front());
-      outgoing_.pop_front();
-      const std::string bytes = frame.SerializeAsString();
-      // A write that fails means that the stream is gone: the reader sees it too and acts.
-      if (!link::WriteFrame(socket, bytes).ok()) return;
-      backlog_bytes_ -= std::min(backlog_bytes_, bytes.size());
-    }
-  }
+  TakeReplies(frame);
+  driver_.FromWorker(worker_, frame);
+  // A worker that always has more to say must not keep the hub from the others.
+  Yield();
+  return absl::OkStatus();
 }
 
 void WorkerLink::Send(internal::v1::ControlFrame frame) {
-  if (!linked_ || !gave_up_.ok()) return;
-  const size_t bytes = frame.ByteSizeLong();
-  if (backlog_bytes_ + bytes > kLinkBacklogBytesMax) {
-    GiveUp(absl::ResourceExhaustedError(
-        absl::StrCat("the worker takes nothing: ", backlog_bytes_, " bytes wait")));
-    return;
-  }
-  backlog_bytes_ += bytes;
-  if (!outgoing_.empty() && last_frame_bytes_ + bytes <= tasks::kFrameInputBytesMax) {
-    outgoing_.back().MergeFrom(frame);
-    last_frame_bytes_ += bytes;
-  } else {
-    outgoing_.push_back(std::move(frame));
-    last_frame_bytes_ = bytes;
-  }
-  has_outgoing_.Set();
+  if (session_ == nullptr || !session_->ended().ok()) return;
+  if (absl::Status put = outbox_.Put(std::move(frame)); !put.ok()) session_->End(std::move(put));
 }
 
 std::shared_ptr<FiberQuery> WorkerLink::QueryFibers(uint64_t after, int32_t limit, Stacks stacks) {
-  if (!linked_ || queries_.size() >= kFiberQueriesMax) return nullptr;
+  if (!linked() || queries_.size() >= kFiberQueriesMax) return nullptr;
   auto query = std::make_shared<FiberQuery>();
   query->id = next_query_++;
   queries_[query->id] = query;
@@ -170,20 +138,14 @@ void WorkerLink::TakeReplies(internal::v1::WorkerFrame& frame) {
   }
 }
 
-void WorkerLink::GiveUp(absl::Status why) {
-  gave_up_ = std::move(why);
-  // Wakes the reader, which ends the link.
-  if (socket_ != nullptr) shutdown(socket_->fd(), SHUT_RDWR);
-}
-
 void WorkerLink::Unlink(const absl::Status& why) {
-  linked_ = false;
-  socket_ = nullptr;
-  outgoing_.clear();
-  backlog_bytes_ = last_frame_bytes_ = 0;
+  const bool gave_up = !session_->ended().ok();
+  linked_.Reset();
+  session_ = nullptr;
+  outbox_.Clear();
   for (auto& [id, query] : queries_) query->done.Set();
   queries_.clear();
-  const bool down = gave_up_.ok() && EndedByPeer(why);
+  const bool down = !gave_up && EndedByPeer(why);
   if (down) {
     driver_.WorkerDown(worker_);
   } else {

@@ -7,7 +7,6 @@
 #define GROVE_SERVER_CONTROL_WORKER_LINK_H_
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <string>
 
@@ -16,8 +15,11 @@
 #include "absl/time/time.h"
 #include "grove/internal/v1/link.pb.h"
 #include "runtime/io/socket.h"
+#include "runtime/repeat/backoff.h"
 #include "runtime/sync/event.h"
 #include "server/control/engine_driver.h"
+#include "server/control/outbox.h"
+#include "server/link/session.h"
 
 namespace grove::control {
 
@@ -55,34 +57,32 @@ class WorkerLink {
   // Gives it up. No effect if it is done.
   void ForgetQuery(const FiberQuery& query) { queries_.erase(query.id); }
 
-  bool linked() const { return linked_; }
+  bool linked() const { return linked_.ready(); }
+  // Until there is a link. **Parks.**
+  absl::Status AwaitLinked() { return linked_.Wait(); }
+  // Until all that was sent is with the kernel, or the link is gone. **Parks.**
+  absl::Status AwaitWritten() { return outbox_.AwaitWritten(); }
   int32_t worker() const { return worker_; }
 
  private:
   absl::StatusOr<Socket> Connect();
-  // From Hello to the end of the stream; why it ended. Sets `*spoke` once Hello was accepted.
-  absl::Status Serve(Socket& socket, bool* spoke);
-  absl::Status TakeHello(Socket& socket);
-  absl::Status ReadFrames(Socket& socket);
-  void WriteFrames(Socket& socket);
+  // From Hello to the end of the stream; why it ended. The pauses begin anew once Hello was
+  // accepted.
+  absl::Status Serve(Socket socket, Backoff& pauses);
+  absl::Status TakeHello(link::Session& session);
+  absl::Status TakeFrame(absl::string_view bytes);
   void TakeReplies(internal::v1::WorkerFrame& frame);
-  // Ends the link from this side.
-  void GiveUp(absl::Status why);
   void Unlink(const absl::Status& why);
 
   const int32_t worker_;
   const std::string path_;
   EngineDriver& driver_;
 
-  bool linked_ = false;
-  // Why control itself ended the link; OK while it did not.
-  absl::Status gave_up_;
-  Socket* socket_ = nullptr;
-  Event has_outgoing_;
-  std::deque<internal::v1::ControlFrame> outgoing_;
-  size_t last_frame_bytes_ = 0;
-  // Gathered and not yet written.
-  size_t backlog_bytes_ = 0;
+  // Set while there is a link.
+  Event linked_;
+  // While there is a link, or may soon be.
+  link::Session* session_ = nullptr;
+  Outbox outbox_{kLinkBacklogBytesMax, tasks::kFrameInputBytesMax};
   uint64_t next_query_ = 1;
   absl::flat_hash_map<uint64_t, std::shared_ptr<FiberQuery>> queries_;
 };

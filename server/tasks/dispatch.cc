@@ -1,3 +1,17 @@
+// Why nobody starves, and why it is cheap:
+//
+// * The rounds hold only queues that may have something to start. A queue is in its tenant's
+//   `ready`, or where its obstacle is (QueueState::Stand): whatever removes the obstacle puts it
+//   back, at the end of the round. A full pool with a million tasks behind it costs nothing.
+// * Each turn starts one task, and then it is the next tenant's, and in that tenant the next
+//   queue's. A tenant with a thousand queues gets no more turns than one with one queue.
+// * A queue starts its tasks in its order and never looks behind the first. So when the first one's
+//   workers are full, the queue waits as a whole; that keeps FIFO what it says, and is why
+//   lifecycle.cc looks again when another task becomes the first.
+// * A function that no worker knows would block its queue for as long as nobody deploys it. Such
+//   tasks step aside (Strand) and come back to the front when a worker announces the function.
+// * A turn that takes the last room leaves the rest where they are: the loop ends with `room`, not
+//   with the queues, so a full daemon does not walk them once per event.
 #include "server/tasks/dispatch.h"
 
 #include <algorithm>

@@ -120,5 +120,54 @@ TEST_F(EngineTest, KnowsHowLongTheOldestTaskWaits) {
   EXPECT_EQ(Queue().queued(), 2);
 }
 
+TEST_F(EngineTest, AnAttemptThatControlDoesNotKnowGivesItsRoomToWhoWaits) {
+  internal::v1::Hello hello = Hello(0, /*capacity=*/1);
+  hello.add_running(99);
+  ASSERT_TRUE(engine_->WorkerUp(std::move(hello), now_, fx_).ok());
+  // Room elsewhere, where nobody knows the function, sends the queue to wait for this worker.
+  internal::v1::Hello other = Hello(1);
+  other.clear_functions();
+  ASSERT_TRUE(engine_->WorkerUp(std::move(other), now_, fx_).ok());
+  const std::string task = Spawn();
+  Tick();
+  EXPECT_THAT(TakeStartedNames(), IsEmpty());
+  End(99);
+  EXPECT_THAT(TakeStartedNames(), ElementsAre(task));
+}
+
+class TwoFunctionsTest : public EngineTest {
+ protected:
+  // Worker 0 knows "echo" and is full, worker 1 knows "other" and has room.
+  void Make(const std::string& config) {
+    EngineTest::Make(config);
+    Up(0, 1);
+    internal::v1::Hello other = Hello(1);
+    other.mutable_functions(0)->set_name("other");
+    ASSERT_TRUE(engine_->WorkerUp(std::move(other), now_, fx_).ok());
+    Spawn();
+    Tick();
+    EXPECT_EQ(TakeStarts().size(), 1u);
+  }
+};
+
+TEST_F(TwoFunctionsTest, ATaskBehindACancelledOneIsLookedAt) {
+  Make("");
+  const std::string waits = Spawn(), behind = Spawn("function: 'other'");
+  Tick();
+  EXPECT_THAT(TakeStartedNames(), IsEmpty());
+  ASSERT_TRUE(engine_->Cancel(waits, "", now_, fx_).ok());
+  Tick();
+  EXPECT_THAT(TakeStartedNames(), ElementsAre(behind));
+}
+
+TEST_F(TwoFunctionsTest, ATaskThatComesBeforeTheWaitingOneIsLookedAt) {
+  Make("tenants { name: 'default' queues { name: 'p' order: ORDER_PRIORITY } }");
+  Spawn("queue: 'p'");
+  Tick();
+  const std::string before = Spawn("queue: 'p' function: 'other' priority: 9");
+  Tick();
+  EXPECT_THAT(TakeStartedNames(), ElementsAre(before));
+}
+
 }  // namespace
 }  // namespace grove::tasks

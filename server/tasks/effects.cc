@@ -13,7 +13,8 @@ internal::v1::ControlFrame& Effects::FrameTo(int32_t worker, size_t input_bytes)
 }
 
 bool Effects::empty() const {
-  return to_workers.empty() && writes.empty() && first_starts.empty() && acknowledged.empty() && ended.empty();
+  return to_workers.empty() && writes.empty() && first_starts.empty() && acknowledged.empty() &&
+         ended.empty();
 }
 
 void Effects::Clear() {

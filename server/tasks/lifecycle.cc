@@ -36,11 +36,35 @@ void PushReady(EngineState& state, size_t queue) {
   state.queues[queue].stand = Stand::kReady;
 }
 
+// A queue that waits for the workers of its first task's function has another first task, whose
+// workers may have room.
+void LookAgain(EngineState& state, size_t queue) {
+  if (state.queues[queue].stand != Stand::kBlockedOnWorkers) return;
+  std::vector<size_t>& blocked = state.blocked_on_workers;
+  blocked.erase(std::find(blocked.begin(), blocked.end(), queue));
+  PushReady(state, queue);
+}
+
+void JoinBacklog(EngineState& state, Task* task, bool to_front) {
+  QueueState& queue = state.queues[task->queue];
+  task->place = Task::Place::kBacklog;
+  to_front ? queue.backlog.PushFront(task) : queue.backlog.Push(task);
+  WakeQueue(state, task->queue);
+  if (queue.backlog.Front() == task) LookAgain(state, task->queue);
+}
+
+void LeaveBacklog(EngineState& state, Task* task) {
+  QueueState& queue = state.queues[task->queue];
+  const bool was_first = queue.backlog.Front() == task;
+  queue.backlog.Remove(task);
+  if (was_first) LookAgain(state, task->queue);
+}
+
 void LeaveQueued(EngineState& state, Task* task) {
   QueueState& queue = state.queues[task->queue];
   --queue.queued;
   queue.by_age.Remove(task);
-  if (task->place == Task::Place::kBacklog) queue.backlog.Remove(task);
+  if (task->place == Task::Place::kBacklog) LeaveBacklog(state, task);
   if (task->place == Task::Place::kStranded) state.functions[task->function].stranded.Remove(task);
   task->place = Task::Place::kNone;
 }
@@ -183,18 +207,13 @@ void Enqueue(EngineState& state, Task* task, bool to_front) {
   SetState(state, task, v1::TASK_STATE_QUEUED);
   // Not before it is on disk: otherwise it could run and be forgotten.
   if (task->spec.durable && !task->stored) return;
-  QueueState& queue = state.queues[task->queue];
-  task->place = Task::Place::kBacklog;
-  to_front ? queue.backlog.PushFront(task) : queue.backlog.Push(task);
-  WakeQueue(state, task->queue);
+  JoinBacklog(state, task, to_front);
 }
 
 void MarkStored(EngineState& state, Task* task) {
   task->stored = true;
   if (task->state != v1::TASK_STATE_QUEUED) return;
-  task->place = Task::Place::kBacklog;
-  state.queues[task->queue].backlog.Push(task);
-  WakeQueue(state, task->queue);
+  JoinBacklog(state, task, /*to_front=*/false);
 }
 
 void StartOn(EngineState& state, Task* task, int32_t worker, Effects& effects) {
@@ -249,9 +268,7 @@ void Unstrand(EngineState& state, size_t function) {
   auto& stranded = state.functions[function].stranded;
   while (Task* task = stranded.back()) {
     stranded.Remove(task);
-    task->place = Task::Place::kBacklog;
-    state.queues[task->queue].backlog.PushFront(task);
-    WakeQueue(state, task->queue);
+    JoinBacklog(state, task, /*to_front=*/true);
   }
 }
 
@@ -420,6 +437,10 @@ void WakePool(EngineState& state, size_t index) {
     for (size_t queue : pool.blocked) PushReady(state, queue);
     pool.blocked.clear();
   }
+  WakeBlockedOnWorkers(state);
+}
+
+void WakeBlockedOnWorkers(EngineState& state) {
   for (size_t queue : state.blocked_on_workers) PushReady(state, queue);
   state.blocked_on_workers.clear();
 }

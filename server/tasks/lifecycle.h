@@ -113,6 +113,8 @@ void Settle(EngineState& state, Task* task, Effects& effects);
 void WakeQueue(EngineState& state, size_t queue);
 // Room was given back, in this pool and on a worker.
 void WakePool(EngineState& state, size_t pool);
+// Some worker has more room than before.
+void WakeBlockedOnWorkers(EngineState& state);
 
 std::unique_ptr<google::rpc::Status> MakeError(absl::StatusCode code, absl::string_view reason,
                                                std::string message);

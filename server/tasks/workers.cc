@@ -121,7 +121,7 @@ void TakeEnd(EngineState& state, int32_t number, internal::v1::AttemptEnded ende
              Effects& effects) {
   WorkerView* worker = state.FindWorker(number);
   if (worker == nullptr) return;
-  worker->foreign.erase(ended.attempt());
+  if (worker->foreign.erase(ended.attempt()) > 0) WakeBlockedOnWorkers(state);
   // Told again after a new link; the acknowledgement comes when the store has it.
   if (state.unacknowledged.contains(ended.attempt())) return;
   auto it = state.attempts.find(ended.attempt());

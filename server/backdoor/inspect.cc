@@ -6,11 +6,15 @@
 #include <string_view>
 #include <variant>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/strip.h"
+#include "proto/well_known_times.h"
 #include "runtime/hub/hub.h"
 #include "runtime/watch/stack_trace.h"
 #include "runtime/watch/wait_graph.h"
 #include "server/backdoor/lua_session.h"
+#include "server/link/fiber_row.h"
 
 namespace grove::backdoor {
 namespace {
@@ -37,22 +41,17 @@ constexpr char kHelp[] =
     "Any Lua 5.4 works, over several lines too: for _, f in ipairs(fibers()) do print(f.name) end\n"
     "Nothing here changes the process. Each line has budgets of time, memory and output.\n";
 
-std::string_view StateText(Fiber::State state) {
-  switch (state) {
-    case Fiber::State::kRunnable:
-      return "runnable";
-    case Fiber::State::kRunning:
-      return "running";
-    case Fiber::State::kParked:
-      return "parked";
-    case Fiber::State::kEnded:
-      return "ended";
-  }
-  return "?";
+// "parked" for STATE_PARKED.
+std::string StateText(v1::Fiber::State state) {
+  return absl::AsciiStrToLower(absl::StripPrefix(v1::Fiber::State_Name(state), "STATE_"));
 }
 
 double Seconds(MonotonicNanos nanos) {
   return static_cast<double>(nanos) / 1e9;
+}
+
+double Seconds(const google::protobuf::Duration& duration) {
+  return static_cast<double>(proto::ToMicros(duration)) / 1e6;
 }
 
 int64_t Count(uint64_t count) {
@@ -76,19 +75,19 @@ BackdoorRow HubRow(const HubStats& stats) {
 }
 
 BackdoorRow FiberRow(const Fiber& fiber, MonotonicNanos now) {
+  const v1::Fiber described = link::DescribeFiber(fiber, now);
   BackdoorRow row = {{"id", Count(fiber.id())},
-                     {"name", std::string(fiber.name())},
-                     {"state", std::string(StateText(fiber.state()))},
-                     {"waiting", WaitText(fiber)},
-                     {"age", Seconds(now - fiber.spawned_at())},
-                     {"switches", Count(fiber.switches())},
-                     {"site", absl::StrFormat("%s:%d", fiber.spawn_site().file_name(),
-                                              fiber.spawn_site().line())}};
-  row.emplace_back("run_time", Seconds(fiber.run_time()));
-  if (!fiber.group().empty()) row.emplace_back("group", std::string(fiber.group()));
-  if (const FiberLabel* label = fiber.label(); label != nullptr) {
-    row.emplace_back("tenant", label->tenant);
-    row.emplace_back("task", label->task);
+                     {"name", described.display_name()},
+                     {"state", StateText(described.state())},
+                     {"waiting", described.waiting_for()},
+                     {"age", Seconds(described.age())},
+                     {"switches", described.switches()},
+                     {"site", described.spawn_site()},
+                     {"run_time", Seconds(described.run_time())}};
+  if (!described.group().empty()) row.emplace_back("group", described.group());
+  if (fiber.label() != nullptr) {
+    row.emplace_back("tenant", described.tenant());
+    row.emplace_back("task", described.task());
   }
   return row;
 }
@@ -267,11 +266,6 @@ int QuitFunction(lua_State* lua) {
 }
 
 }  // namespace
-
-std::string WaitText(const Fiber& fiber) {
-  if (fiber.state() != Fiber::State::kParked) return "";
-  return WaitForText(fiber.waiting_for());
-}
 
 void OpenInspection(lua_State* lua) {
   constexpr luaL_Reg kFunctions[] = {{"deadlocks", &DeadlocksFunction},

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "gtest/gtest.h"
+#include "proto/well_known_times.h"
 #include "runtime/hub/hub_fixture.h"
 #include "runtime/sync/event.h"
 #include "server/link/frame.h"
@@ -138,10 +139,10 @@ void FakeWorker::ListFibers(const internal::v1::ListFibers& request,
       break;
     }
     auto& fiber = *reply.add_fibers();
-    fiber.set_id(id);
-    fiber.set_name(absl::StrCat("fiber-", id));
-    fiber.set_state(internal::v1::ListFibersReply::Fiber::STATE_PARKED);
-    fiber.set_age_us(1'500'000);
+    fiber.set_name(absl::StrCat("workers/", worker_, "/fibers/", id));
+    fiber.set_display_name(absl::StrCat("fiber-", id));
+    fiber.set_state(v1::Fiber::STATE_PARKED);
+    proto::SetMicros(1'500'000, fiber.mutable_age());
     if (!request.stacks()) continue;
     fiber.add_stack("grove::Event::Wait()+0x5e");
     fiber.set_stack_used_bytes(8192);

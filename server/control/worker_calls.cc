@@ -6,6 +6,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "proto/well_known_times.h"
 #include "runtime/hub/fiber.h"
 #include "runtime/hub/timeout.h"
 #include "server/control/page_token.h"
@@ -43,42 +44,6 @@ uint64_t HttpRequests(const metrics::WorkerSlot& slot) {
   return total;
 }
 
-void SetMicros(int64_t micros, google::protobuf::Duration& to) {
-  to.set_seconds(micros / 1'000'000);
-  to.set_nanos(static_cast<int32_t>(micros % 1'000'000) * 1000);
-}
-
-void FillFiber(int worker, internal::v1::ListFibersReply::Fiber& from, v1::Fiber& to) {
-  to.set_name(absl::StrCat(WorkerName(worker), "/fibers/", from.id()));
-  to.set_display_name(std::move(*from.mutable_name()));
-  to.set_state(static_cast<v1::Fiber::State>(from.state()));
-  to.set_waiting_for(std::move(*from.mutable_waiting_for()));
-  SetMicros(from.age_us(), *to.mutable_age());
-  SetMicros(from.run_time_us(), *to.mutable_run_time());
-  to.set_switches(from.switches());
-  to.set_spawn_site(std::move(*from.mutable_spawn_site()));
-  to.set_tenant(std::move(*from.mutable_tenant()));
-  to.set_task(std::move(*from.mutable_task()));
-  to.set_group(std::move(*from.mutable_group()));
-  *to.mutable_stack() = std::move(*from.mutable_stack());
-  to.set_stack_used_bytes(from.stack_used_bytes());
-  to.set_stack_bytes(from.stack_bytes());
-}
-
-// What fits of one worker's answer; what does not is the next page's start.
-void AppendFibers(int worker, absl::string_view list, uint64_t after, int32_t size_max,
-                  internal::v1::ListFibersReply& reply, v1::ListFibersResponse& response) {
-  if (!response.next_page_token().empty()) return;
-  uint64_t last = after;
-  int taken = 0;
-  for (; taken < reply.fibers_size() && response.fibers_size() < size_max; ++taken) {
-    last = reply.fibers(taken).id();
-    FillFiber(worker, *reply.mutable_fibers(taken), *response.add_fibers());
-  }
-  if (taken == reply.fibers_size() && !reply.more()) return;
-  response.set_next_page_token(EncodePageToken(list, {static_cast<uint32_t>(worker), last}));
-}
-
 struct FiberName {
   int worker;
   uint64_t id;
@@ -96,6 +61,24 @@ absl::StatusOr<FiberName> ParseFiberName(absl::string_view name, int workers) {
   absl::StatusOr<int> worker = ParseWorkerName("name", name.substr(0, at), workers);
   if (!worker.ok()) return worker.status();
   return FiberName{*worker, id};
+}
+
+// As its worker named it.
+uint64_t IdOf(const v1::Fiber& fiber) {
+  const absl::string_view name = fiber.name();
+  uint64_t id = 0;
+  return absl::SimpleAtoi(name.substr(name.rfind('/') + 1), &id) ? id : 0;
+}
+
+// What fits of one worker's answer; what does not is the next page's start.
+void AppendFibers(int worker, absl::string_view list, uint64_t after, int32_t size_max,
+                  internal::v1::ListFibersReply& reply, v1::ListFibersResponse& response) {
+  if (!response.next_page_token().empty()) return;
+  const int taken = std::min(reply.fibers_size(), size_max - response.fibers_size());
+  if (taken > 0) after = IdOf(reply.fibers(taken - 1));
+  for (int i = 0; i < taken; ++i) *response.add_fibers() = std::move(*reply.mutable_fibers(i));
+  if (taken == reply.fibers_size() && !reply.more()) return;
+  response.set_next_page_token(EncodePageToken(list, {static_cast<uint32_t>(worker), after}));
 }
 
 }  // namespace
@@ -117,28 +100,26 @@ absl::StatusOr<int> ParseWorkerName(absl::string_view field, absl::string_view n
 
 v1::Worker WorkerCalls::Describe(int worker) const {
   const metrics::WorkerSlot& slot = scoreboard_.slot(worker);
-  v1::Worker proto;
-  proto.set_name(WorkerName(worker));
-  proto.set_state(ToProto(slot.state.load()));
-  const bool lives = proto.state() != v1::Worker::STATE_DOWN;
-  proto.set_pid(slot.pid.load());
-  proto.set_generation(static_cast<int64_t>(slot.generation.load()));
-  const int64_t start_us = slot.start_time_us.load();
-  proto.mutable_start_time()->set_seconds(start_us / 1'000'000);
-  proto.mutable_start_time()->set_nanos(static_cast<int32_t>(start_us % 1'000'000) * 1000);
-  proto.set_fibers(slot.fibers.load());
-  proto.set_tasks_running(slot.attempts_running.load());
-  proto.set_http_connections(slot.http_connections_open.load());
-  proto.set_http_requests_total(static_cast<int64_t>(HttpRequests(slot)));
-  proto.set_hub_turns_total(
+  v1::Worker view;
+  view.set_name(WorkerName(worker));
+  view.set_state(ToProto(slot.state.load()));
+  const bool lives = view.state() != v1::Worker::STATE_DOWN;
+  view.set_pid(slot.pid.load());
+  view.set_generation(static_cast<int64_t>(slot.generation.load()));
+  proto::SetMicros(slot.start_time_us.load(), view.mutable_start_time());
+  view.set_fibers(slot.fibers.load());
+  view.set_tasks_running(slot.attempts_running.load());
+  view.set_http_connections(slot.http_connections_open.load());
+  view.set_http_requests_total(static_cast<int64_t>(HttpRequests(slot)));
+  view.set_hub_turns_total(
       static_cast<int64_t>(metrics::Scoreboard::Total(slot, &metrics::WorkerCounters::hub_turns)));
   const int64_t last_turn = slot.last_turn_ns.load();
   if (lives && last_turn != 0) {
-    proto.set_hub_idle_seconds(std::max(0.0, (hub_.ReadClock() - last_turn) / 1e9));
+    view.set_hub_idle_seconds(std::max(0.0, (hub_.ReadClock() - last_turn) / 1e9));
   }
-  if (lives) proto.set_rss_bytes(metrics::ResidentBytes(proto.pid()));
-  proto.set_linked(links_[static_cast<size_t>(worker)]->linked());
-  return proto;
+  if (lives) view.set_rss_bytes(metrics::ResidentBytes(view.pid()));
+  view.set_linked(links_[static_cast<size_t>(worker)]->linked());
+  return view;
 }
 
 absl::Status WorkerCalls::ListWorkers(const v1::ListWorkersRequest& request,
@@ -199,11 +180,11 @@ absl::Status WorkerCalls::FindFiber(const v1::GetFiberRequest& request, v1::Fibe
     return tasks::Refusal(absl::StatusCode::kUnavailable, "WORKER_UNREACHABLE",
                           absl::StrCat(WorkerName(name->worker), " does not answer"));
   }
-  if (query->reply->fibers_size() == 0 || query->reply->fibers(0).id() != name->id) {
+  if (query->reply->fibers_size() == 0 || IdOf(query->reply->fibers(0)) != name->id) {
     return tasks::Refusal(absl::StatusCode::kNotFound, "FIBER_NOT_FOUND",
                           absl::StrCat("no ", request.name(), ": it has ended, or never was"));
   }
-  FillFiber(name->worker, *query->reply->mutable_fibers(0), response);
+  response = std::move(*query->reply->mutable_fibers(0));
   return absl::OkStatus();
 }
 

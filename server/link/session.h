@@ -36,8 +36,8 @@ class Session {
   absl::Status Write(absl::string_view bytes) { return WriteFrame(socket_, bytes); }
 
   // Reads and writes until one of them fails: why it ended, as ReadFrame says it (kOutOfRange: the
-  // peer closed its end), or the error of `take` or `next`, or what End() was given. kCancelled: the
-  // caller was. The stream is closed then. **Parks.**
+  // peer closed its end), or the error of `take` or `next`, or what End() was given. kCancelled:
+  // the caller was. The stream is closed then. **Parks.**
   absl::Status Run(Take take, Next next);
   // From another fiber, or from within `take` or `next`: no frame is taken any more and Run()
   // returns `why`. The first one counts.

@@ -8,13 +8,16 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
-#include "server/tasks/duration.h"
+#include "proto/well_known_times.h"
 #include "server/tasks/refusal.h"
 #include "server/tenancy/directory.h"
 #include "server/tenancy/resource_name.h"
 
 namespace grove::tasks {
 namespace {
+
+using proto::SetMicros;
+using proto::ToMicros;
 
 constexpr size_t kQuotedMax = 100;
 

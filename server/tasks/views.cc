@@ -4,10 +4,13 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "server/tasks/duration.h"
+#include "proto/well_known_times.h"
 
 namespace grove::tasks {
 namespace {
+
+using proto::SetMicros;
+using proto::ToMicros;
 
 constexpr absl::string_view kWorkerPrefix = "workers/";
 

@@ -9,17 +9,15 @@
 #include "absl/time/clock.h"
 #include "runtime/group/fiber_group.h"
 #include "runtime/hub/hub.h"
+#include "runtime/io/serve.h"
 #include "runtime/sync/queue.h"
-#include "server/link/frame.h"
+#include "server/link/session.h"
 #include "server/log.h"
 #include "server/process/peer_credentials.h"
 #include "server/worker/fiber_list.h"
 
 namespace grove::worker {
 namespace {
-
-// After an accept that failed for want of descriptors or memory.
-constexpr absl::Duration kAcceptPause = absl::Milliseconds(100);
 
 // Unique per process, also across restarts of the machine's pids.
 uint64_t NewIncarnation() {
@@ -30,8 +28,8 @@ uint64_t NewIncarnation() {
 
 }  // namespace
 
-struct ControlLink::Session {
-  Socket socket;
+struct ControlLink::Conversation {
+  link::Session session;
   Queue<internal::v1::ListFibers> list_requests{kFiberRequestsMax};
   std::vector<internal::v1::ListFibersReply> lists;
   bool drain_told = false;
@@ -46,44 +44,42 @@ ControlLink::ControlLink(int worker, const Attempts::Functions& functions, Attem
       offload_(offload) {}
 
 absl::Status ControlLink::Run(Listener& listener) {
-  for (;;) {
-    absl::StatusOr<Socket> socket = listener.Accept();
-    if (absl::IsResourceExhausted(socket.status())) {
-      if (absl::Status status = Sleep(kAcceptPause); !status.ok()) return status;
-      continue;
+  StreamServer server({.concurrency = kConversationsMax, .name = "link"});
+  return server.Serve(listener, [this](Socket& socket) -> absl::Status {
+    if (absl::Status peer = process::CheckPeer(socket); !peer.ok()) {
+      Log(LogLevel::kWarning, "refused a connection to the link", {{"error", peer.message()}});
+      return absl::OkStatus();
     }
-    if (!socket.ok()) return socket.status();
-    if (absl::Status status = process::CheckPeer(*socket); !status.ok()) {
-      Log(LogLevel::kWarning, "refused a connection to the link", {{"error", status.message()}});
-      continue;
-    }
-    if (current_ != nullptr) current_->socket.Close();
-    auto fiber = Spawn("link", [this, socket = *std::move(socket)]() mutable {
-      const absl::Status status = Serve(std::move(socket));
-      if (status.ok() || absl::IsCancelled(status) || absl::IsAborted(status)) return;
+    const absl::Status status = Serve(std::move(socket));
+    if (!status.ok() && !absl::IsCancelled(status) && !absl::IsAborted(status)) {
       Log(LogLevel::kWarning, "the link to control broke", {{"error", status.message()}});
-    });
-    if (!fiber.ok()) return fiber.status();
-  }
+    }
+    return absl::OkStatus();
+  });
 }
 
 absl::Status ControlLink::Serve(Socket socket) {
-  Session session{.socket = std::move(socket)};
-  current_ = &session;
-  absl::Status status = link::WriteFrame(session.socket, Greeting().SerializeAsString());
-  if (status.ok()) {
-    // They use the session on this stack, so even a cancelled fiber waits for them.
-    FiberGroup group(FiberGroup::OnFailure::kLetRestRun, "link");
-    status = group.Spawn("link.write", [&] { return WriteFrames(session); }).status();
-    if (status.ok()) {
-      status = group.Spawn("link.lists", [&] { return AnswerLists(session); }).status();
-    }
-    if (status.ok()) status = ReadFrames(session);
-    group.Cancel();
-    session.socket.Close();
-    group.Join().IgnoreError();
+  if (current_ != nullptr) {
+    current_->session.End(absl::AbortedError("another control has connected"));
   }
-  if (current_ == &session) current_ = nullptr;
+  Conversation with{.session = link::Session(std::move(socket))};
+  current_ = &with;
+  absl::Status status = with.session.Write(Greeting().SerializeAsString());
+  if (status.ok()) status = Converse(with);
+  if (current_ == &with) current_ = nullptr;
+  return absl::IsOutOfRange(status) ? absl::OkStatus() : status;
+}
+
+absl::Status ControlLink::Converse(Conversation& with) {
+  // They use what is on this stack, so even a cancelled fiber waits for them.
+  FiberGroup lists(FiberGroup::OnFailure::kLetRestRun, "link");
+  absl::Status status = lists.Spawn("link.lists", [&] { return AnswerLists(with); }).status();
+  if (status.ok()) {
+    status = with.session.Run([&](absl::string_view bytes) { return Obey(with, bytes); },
+                              [&] { return NextFrame(with); });
+  }
+  lists.Cancel();
+  lists.Join().IgnoreError();
   return status;
 }
 
@@ -105,62 +101,53 @@ internal::v1::WorkerFrame ControlLink::Greeting() {
   return frame;
 }
 
-absl::Status ControlLink::ReadFrames(Session& session) {
-  for (;;) {
-    absl::StatusOr<std::string> bytes = link::ReadFrame(session.socket);
-    if (absl::IsOutOfRange(bytes.status())) return absl::OkStatus();
-    if (!bytes.ok()) return bytes.status();
-    internal::v1::ControlFrame frame;
-    if (!frame.ParseFromString(*bytes)) {
-      return absl::InvalidArgumentError("a frame of control's is malformed");
-    }
-    Obey(session, frame);
+absl::Status ControlLink::Obey(Conversation& with, absl::string_view bytes) {
+  internal::v1::ControlFrame frame;
+  if (!frame.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return absl::InvalidArgumentError("a frame of control's is malformed");
   }
-}
-
-void ControlLink::Obey(Session& session, internal::v1::ControlFrame& frame) {
   for (const uint64_t attempt : frame.acknowledged()) attempts_.Acknowledge(attempt);
   for (internal::v1::StartAttempt& start : *frame.mutable_start()) {
     attempts_.Start(std::move(start));
   }
   for (const internal::v1::CancelAttempt& cancel : frame.cancel()) attempts_.Cancel(cancel);
   for (internal::v1::ListFibers& request : *frame.mutable_list_fibers()) {
-    session.list_requests.TryPut(std::move(request));
+    with.list_requests.TryPut(std::move(request));
   }
+  return absl::OkStatus();
 }
 
-absl::Status ControlLink::WriteFrames(Session& session) {
+absl::StatusOr<std::string> ControlLink::NextFrame(Conversation& with) {
   for (;;) {
     if (absl::Status status = attempts_.news().Wait(); !status.ok()) return status;
     // To the end of the run queue: what other fibers say in this turn goes into the same frame.
     Yield();
-    if (current_ != &session) return absl::AbortedError("another control has connected");
+    // What is gathered is told once: the next control's conversation shall have it.
+    if (!with.session.ended().ok()) return with.session.ended();
     internal::v1::WorkerFrame frame;
-    if (!Gather(session, frame)) continue;
-    absl::Status status = link::WriteFrame(session.socket, frame.SerializeAsString());
-    if (!status.ok()) return status;
+    if (Gather(with, frame)) return frame.SerializeAsString();
   }
 }
 
-absl::Status ControlLink::AnswerLists(Session& session) {
+absl::Status ControlLink::AnswerLists(Conversation& with) {
   for (;;) {
-    absl::StatusOr<internal::v1::ListFibers> request = session.list_requests.Get();
+    absl::StatusOr<internal::v1::ListFibers> request = with.list_requests.Get();
     if (!request.ok()) return request.status();
-    // Get() doesn't park for what is there, and so doesn't hear that the session is over.
-    if (!session.socket.open()) return absl::AbortedError("the session is over");
-    session.lists.push_back(ListFibers(*request, offload_));
+    // Get() doesn't park for what is there, and so doesn't hear that the conversation is over.
+    if (Hub::Current()->running()->cancelled()) return absl::CancelledError("the link is over");
+    with.lists.push_back(ListFibers(*request, worker_, offload_));
     attempts_.news().Set();
   }
 }
 
-bool ControlLink::Gather(Session& session, internal::v1::WorkerFrame& frame) {
+bool ControlLink::Gather(Conversation& with, internal::v1::WorkerFrame& frame) {
   bool any = attempts_.TakeNews(frame);
-  for (internal::v1::ListFibersReply& list : std::exchange(session.lists, {})) {
+  for (internal::v1::ListFibersReply& list : std::exchange(with.lists, {})) {
     *frame.add_fibers() = std::move(list);
     any = true;
   }
-  if (draining_ && !session.drain_told) {
-    session.drain_told = true;
+  if (draining_ && !with.drain_told) {
+    with.drain_told = true;
     frame.set_draining(true);
     any = true;
   }

@@ -9,8 +9,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "runtime/io/listener.h"
 #include "runtime/io/socket.h"
 #include "runtime/offload/offload.h"
@@ -18,6 +21,8 @@
 
 namespace grove::worker {
 
+// Of one control, and of those whose conversation is being ended.
+inline constexpr int64_t kConversationsMax = 16;
 // Requests for fiber lists that wait for their turn; control has fewer under way. Those beyond are
 // dropped.
 inline constexpr size_t kFiberRequestsMax = 256;
@@ -32,7 +37,7 @@ class ControlLink {
 
   // The body of a fiber: serves control after control until cancelled. **Parks.**
   absl::Status Run(Listener& listener);
-  // Speaks with one control until either side ends. **Parks.**
+  // Speaks with one control until either side ends; ends the one before. **Parks.**
   absl::Status Serve(Socket socket);
 
   // Tells control, now and in every later greeting.
@@ -40,16 +45,17 @@ class ControlLink {
   bool connected() const { return current_ != nullptr; }
 
  private:
-  struct Session;
+  struct Conversation;
 
   internal::v1::WorkerFrame Greeting();
-  absl::Status ReadFrames(Session& session);
-  absl::Status WriteFrames(Session& session);
+  // After the greeting, until either side ends it. **Parks.**
+  absl::Status Converse(Conversation& with);
+  absl::StatusOr<std::string> NextFrame(Conversation& with);
   // Answers requests for fiber lists, one after another: beside the writer, as one with stacks
   // takes its time. **Parks.**
-  absl::Status AnswerLists(Session& session);
-  void Obey(Session& session, internal::v1::ControlFrame& frame);
-  bool Gather(Session& session, internal::v1::WorkerFrame& frame);
+  absl::Status AnswerLists(Conversation& with);
+  absl::Status Obey(Conversation& with, absl::string_view bytes);
+  bool Gather(Conversation& with, internal::v1::WorkerFrame& frame);
 
   const int worker_;
   const uint64_t incarnation_;
@@ -57,7 +63,7 @@ class ControlLink {
   Attempts& attempts_;
   OffloadPool& offload_;
   bool draining_ = false;
-  Session* current_ = nullptr;
+  Conversation* current_ = nullptr;
 };
 
 }  // namespace grove::worker

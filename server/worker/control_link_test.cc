@@ -8,6 +8,7 @@
 #include "gtest/gtest.h"
 #include "runtime/hub/hub.h"
 #include "runtime/hub/hub_fixture.h"
+#include "runtime/io/listener.h"
 #include "runtime/offload/offload.h"
 #include "server/functions/fetch.h"
 #include "server/link/frame.h"
@@ -186,10 +187,13 @@ TEST_F(LinkTest, ListsFibersInPagesByAscendingId) {
       EXPECT_EQ(answer.fibers(0).request(), 42u);
       EXPECT_LE(answer.fibers(0).fibers_size(), 2);
       for (const auto& fiber : answer.fibers(0).fibers()) {
-        EXPECT_GT(fiber.id(), after);
-        after = fiber.id();
-        seen.insert(fiber.id());
-        of_task += fiber.task() == "tenants/default/tasks/9" && fiber.name() == "gate";
+        const std::string prefix = "workers/3/fibers/";
+        ASSERT_EQ(fiber.name().substr(0, prefix.size()), prefix);
+        const uint64_t id = std::stoull(fiber.name().substr(prefix.size()));
+        EXPECT_GT(id, after);
+        after = id;
+        seen.insert(id);
+        of_task += fiber.task() == "tenants/default/tasks/9" && fiber.display_name() == "gate";
       }
       more = answer.fibers(0).more();
     }
@@ -214,6 +218,61 @@ TEST_F(LinkTest, EndsTheConversationOnAMalformedFrame) {
     control.Read();
     control.WriteRaw(std::string_view("\0\0\0\3\xff\xff\xff", 7));
     EXPECT_EQ(control.Join().code(), absl::StatusCode::kInvalidArgument);
+  });
+}
+
+TEST_F(LinkTest, ANewControlEndsTheConversationWithTheOld) {
+  Run([&] {
+    FarEnd old(link_);
+    old.Read();
+    FarEnd next(link_);
+    next.Read();
+    EXPECT_TRUE(absl::IsAborted(old.Join()));
+    EXPECT_TRUE(link_.connected());
+    next.Start(7, "echo");
+    EXPECT_EQ(next.ReadEnd().attempt(), 7u);
+  });
+}
+
+TEST_F(LinkTest, AControlThatReadsNothingIsHeardAllTheSame) {
+  functions_["much"] = {
+      [](TaskContext&) -> absl::StatusOr<Output> { return Output{std::string(4 << 20, 'x')}; }, {}};
+  Run([&] {
+    FarEnd control(link_);
+    control.Read();
+    for (uint64_t id = 1; id <= 4; ++id) control.Start(id, "much");
+    control.Start(5, "gate");
+    while (attempts_.running() != 1 || attempts_.stats().started < 5) Yield();
+    ControlFrame cancel;
+    cancel.add_cancel()->set_attempt(5);
+    control.Write(cancel);
+    while (attempts_.running() > 0) Yield();
+    for (int ended = 0; ended < 5;) ended += control.Read().ended_size();
+  });
+}
+
+TEST_F(LinkTest, GreetsEveryControlThatConnectsToItsSocket) {
+  Run([&] {
+    SocketAddress address;
+    address.storage.ss_family = AF_UNIX;
+    address.length = sizeof(sa_family_t);  // The kernel chooses an abstract name.
+    auto listener = Listener::Adopt(*BindListener(address));
+    ASSERT_TRUE(listener.ok());
+    SocketAddress bound;
+    bound.length = sizeof(bound.storage);
+    ASSERT_EQ(
+        getsockname(listener->fd(), reinterpret_cast<sockaddr*>(&bound.storage), &bound.length), 0);
+    auto server = *Spawn("link.accept", [&] { return link_.Run(*listener); });
+    for (int time = 0; time < 2; ++time) {
+      auto control = Socket::Connect(bound);
+      ASSERT_TRUE(control.ok()) << control.status();
+      WorkerFrame frame;
+      ASSERT_TRUE(frame.ParseFromString(link::ReadFrame(*control).value_or("")));
+      EXPECT_EQ(frame.hello().worker(), 3);
+    }
+    server.Cancel();
+    server.Join().IgnoreError();
+    EXPECT_FALSE(link_.connected());
   });
 }
 

@@ -6,55 +6,21 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_format.h"
+#include "absl/strings/str_cat.h"
 #include "runtime/watch/stack_trace.h"
+#include "server/link/fiber_row.h"
 
 namespace grove::worker {
 namespace {
 
 using internal::v1::ListFibersReply;
 
-ListFibersReply::Fiber::State StateOf(const Fiber& fiber) {
-  switch (fiber.state()) {
-    case Fiber::State::kRunnable:
-      return ListFibersReply::Fiber::STATE_RUNNABLE;
-    case Fiber::State::kRunning:
-      return ListFibersReply::Fiber::STATE_RUNNING;
-    case Fiber::State::kParked:
-      return ListFibersReply::Fiber::STATE_PARKED;
-    case Fiber::State::kEnded:
-      break;
-  }
-  return ListFibersReply::Fiber::STATE_UNSPECIFIED;
-}
-
-ListFibersReply::Fiber Describe(const Fiber& fiber, MonotonicNanos now) {
-  ListFibersReply::Fiber view;
-  view.set_id(fiber.id());
-  view.set_name(std::string(fiber.name()));
-  view.set_state(StateOf(fiber));
-  if (fiber.state() == Fiber::State::kParked) {
-    view.set_waiting_for(WaitForText(fiber.waiting_for()));
-  }
-  view.set_age_us((now - fiber.spawned_at()) / 1000);
-  view.set_switches(static_cast<int64_t>(fiber.switches()));
-  view.set_spawn_site(absl::StrFormat("%s:%d", fiber.spawn_site().file_name(),
-                                      static_cast<int>(fiber.spawn_site().line())));
-  view.set_group(std::string(fiber.group()));
-  view.set_run_time_us(fiber.run_time() / 1000);
-  if (const FiberLabel* label = fiber.label(); label != nullptr) {
-    view.set_tenant(label->tenant);
-    view.set_task(label->task);
-  }
-  return view;
-}
-
 // In a second walk: in the first one most of the fibers that seem to be listed are not in the end.
-void AddStacks(ListFibersReply& reply, OffloadPool& offload) {
+void AddStacks(ListFibersReply& reply, const std::vector<FiberId>& ids, OffloadPool& offload) {
   Hub& hub = *Hub::Current();
-  std::map<FiberId, ListFibersReply::Fiber*> listed;
-  for (ListFibersReply::Fiber& fiber : *reply.mutable_fibers()) listed[fiber.id()] = &fiber;
-  std::vector<std::pair<ListFibersReply::Fiber*, StackTrace>> traces;
+  std::map<FiberId, v1::Fiber*> listed;
+  for (int i = 0; i < reply.fibers_size(); ++i) listed[ids[i]] = reply.mutable_fibers(i);
+  std::vector<std::pair<v1::Fiber*, StackTrace>> traces;
   size_t cursor = 0;
   do {
     cursor = hub.VisitFibers(cursor, kFibersPerSlice, [&](const Fiber& fiber) {
@@ -77,18 +43,19 @@ void AddStacks(ListFibersReply& reply, OffloadPool& offload) {
 
 }  // namespace
 
-ListFibersReply ListFibers(const internal::v1::ListFibers& request, OffloadPool& offload) {
+ListFibersReply ListFibers(const internal::v1::ListFibers& request, int worker,
+                           OffloadPool& offload) {
   Hub& hub = *Hub::Current();
   const int most = request.stacks() ? kStacksPerReplyMax : kFibersPerReplyMax;
   const size_t limit = std::clamp(request.limit(), 1, most);
   // One more than asked for, to know whether there are more.
-  std::map<FiberId, ListFibersReply::Fiber> smallest;
+  std::map<FiberId, v1::Fiber> smallest;
   size_t cursor = 0;
   do {
     cursor = hub.VisitFibers(cursor, kFibersPerSlice, [&](const Fiber& fiber) {
       if (fiber.id() <= request.after()) return;
       if (smallest.size() > limit && fiber.id() > smallest.rbegin()->first) return;
-      smallest.insert_or_assign(fiber.id(), Describe(fiber, hub.now()));
+      smallest.insert_or_assign(fiber.id(), link::DescribeFiber(fiber, hub.now()));
       if (smallest.size() > limit + 1) smallest.erase(std::prev(smallest.end()));
     });
     if (cursor != 0) Yield();
@@ -96,10 +63,14 @@ ListFibersReply ListFibers(const internal::v1::ListFibers& request, OffloadPool&
   ListFibersReply reply;
   reply.set_request(request.request());
   reply.set_more(smallest.size() > limit);
+  std::vector<FiberId> ids;
   for (auto& [id, fiber] : smallest) {
-    if (reply.fibers_size() < static_cast<int>(limit)) *reply.add_fibers() = std::move(fiber);
+    if (ids.size() == limit) break;
+    fiber.set_name(absl::StrCat("workers/", worker, "/fibers/", id));
+    *reply.add_fibers() = std::move(fiber);
+    ids.push_back(id);
   }
-  if (request.stacks()) AddStacks(reply, offload);
+  if (request.stacks()) AddStacks(reply, ids, offload);
   return reply;
 }
 

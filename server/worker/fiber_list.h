@@ -22,10 +22,10 @@ inline constexpr size_t kFibersPerSlice = 512;
 inline constexpr int kStacksPerReplyMax = 100;
 
 // The `request.limit` smallest ids above `request.after`. A fiber that lives throughout the call is
-// listed; younger and dying ones may be. Stacks are of a moment later; those who end meanwhile have
-// none, nor has anybody if `offload` takes no call. **Parks**: yields between slices, and for
-// names.
-internal::v1::ListFibersReply ListFibers(const internal::v1::ListFibers& request,
+// listed; younger and dying ones may be. `worker` completes their names. Stacks are of a moment
+// later; those who end meanwhile have none, nor has anybody if `offload` takes no call. **Parks**:
+// yields between slices, and for names.
+internal::v1::ListFibersReply ListFibers(const internal::v1::ListFibers& request, int worker,
                                          OffloadPool& offload);
 
 }  // namespace grove::worker

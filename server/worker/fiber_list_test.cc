@@ -13,6 +13,11 @@ namespace {
 
 constexpr int kFibers = 5000;
 
+// Of "workers/0/fibers/17".
+FiberId IdOf(const v1::Fiber& fiber) {
+  return std::stoull(fiber.name().substr(std::string("workers/0/fibers/").size()));
+}
+
 class FiberListTest : public ::testing::Test {
  protected:
   // Runs `body` while kFibers fibers are parked.
@@ -46,7 +51,7 @@ TEST_F(FiberListTest, LetsOthersRunBetweenSlices) {
     const uint64_t before = Hub::Current()->Stats().switches;
     internal::v1::ListFibers request;
     request.set_limit(10);
-    EXPECT_EQ(ListFibers(request, offload_).fibers_size(), 10);
+    EXPECT_EQ(ListFibers(request, 0, offload_).fibers_size(), 10);
     listed = true;
     EXPECT_GE(turns, kFibers / static_cast<int>(kFibersPerSlice) - 1);
     EXPECT_GT(Hub::Current()->Stats().switches, before);
@@ -60,10 +65,10 @@ TEST_F(FiberListTest, PagesThroughAllOfThemOnceInOrder) {
     request.set_limit(700);
     int seen = 0;
     for (bool more = true; more;) {
-      const internal::v1::ListFibersReply reply = ListFibers(request, offload_);
+      const internal::v1::ListFibersReply reply = ListFibers(request, 0, offload_);
       for (const auto& fiber : reply.fibers()) {
-        EXPECT_GT(fiber.id(), request.after());
-        request.set_after(fiber.id());
+        EXPECT_GT(IdOf(fiber), request.after());
+        request.set_after(IdOf(fiber));
         ++seen;
       }
       more = reply.more();
@@ -76,12 +81,12 @@ TEST_F(FiberListTest, TellsWhereFibersStandIfAskedAndOfFewerThen) {
   WithParkedFibers([this] {
     internal::v1::ListFibers request;
     request.set_limit(700);
-    EXPECT_TRUE(ListFibers(request, offload_).fibers(0).stack().empty());
+    EXPECT_TRUE(ListFibers(request, 0, offload_).fibers(0).stack().empty());
     request.set_stacks(true);
-    const internal::v1::ListFibersReply reply = ListFibers(request, offload_);
+    const internal::v1::ListFibersReply reply = ListFibers(request, 0, offload_);
     ASSERT_EQ(reply.fibers_size(), kStacksPerReplyMax);
     EXPECT_TRUE(reply.more());
-    EXPECT_EQ(reply.fibers(0).name(), "main");
+    EXPECT_EQ(reply.fibers(0).display_name(), "main");
     EXPECT_TRUE(reply.fibers(0).stack().empty());  // it runs: it is the one that asks
     for (int i = 1; i < reply.fibers_size(); ++i) {
       const auto& stack = reply.fibers(i).stack();
@@ -99,7 +104,7 @@ TEST_F(FiberListTest, WithoutAThreadForTheNamesItTellsAllButStacks) {
     internal::v1::ListFibers request;
     request.set_limit(2);
     request.set_stacks(true);
-    const internal::v1::ListFibersReply reply = ListFibers(request, offload_);
+    const internal::v1::ListFibersReply reply = ListFibers(request, 0, offload_);
     ASSERT_EQ(reply.fibers_size(), 2);
     EXPECT_TRUE(reply.fibers(1).stack().empty());
     EXPECT_GT(reply.fibers(1).stack_used_bytes(), 0);

@@ -1,13 +1,13 @@
-// Microseconds to and from the protobuf well-known types.
-#ifndef GROVE_SERVER_TASKS_DURATION_H_
-#define GROVE_SERVER_TASKS_DURATION_H_
+// ToMicros, SetMicros: microseconds to and from the protobuf well-known types.
+#ifndef GROVE_PROTO_WELL_KNOWN_TIMES_H_
+#define GROVE_PROTO_WELL_KNOWN_TIMES_H_
 
 #include <cstdint>
 
 #include "google/protobuf/duration.pb.h"
 #include "google/protobuf/timestamp.pb.h"
 
-namespace grove::tasks {
+namespace grove::proto {
 
 // Requires a duration within some thousand years. Rounds away from zero: a nanosecond is not
 // nothing.
@@ -31,6 +31,6 @@ inline void SetMicros(int64_t us, google::protobuf::Timestamp* time) {
   time->set_nanos(static_cast<int32_t>(us % 1000000 * 1000));
 }
 
-}  // namespace grove::tasks
+}  // namespace grove::proto
 
-#endif  // GROVE_SERVER_TASKS_DURATION_H_
+#endif  // GROVE_PROTO_WELL_KNOWN_TIMES_H_

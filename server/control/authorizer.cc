@@ -18,32 +18,41 @@ constexpr Token::Role kRead = Token::ROLE_READ;
 constexpr Token::Role kWrite = Token::ROLE_WRITE;
 constexpr Token::Role kAdmin = Token::ROLE_ADMIN;
 
+// By number; then the others.
 constexpr MethodRow kMethods[] = {
-    {"/grove.v1.TaskService/SpawnTask", kWrite, true},
-    {"/grove.v1.TaskService/BatchSpawnTasks", kWrite, true},
-    {"/grove.v1.TaskService/GetTask", kRead, false},
-    {"/grove.v1.TaskService/WaitTask", kRead, false},
-    {"/grove.v1.TaskService/BatchWaitTasks", kRead, false},
-    {"/grove.v1.TaskService/ListTasks", kRead, false},
-    {"/grove.v1.TaskService/CancelTask", kWrite, true},
-    {"/grove.v1.QueueService/ListQueues", kRead, false},
-    {"/grove.v1.QueueService/GetQueue", kRead, false},
-    {"/grove.v1.PoolService/ListPools", kRead, false},
-    {"/grove.v1.PoolService/GetPool", kRead, false},
-    {"/grove.v1.PoolService/ResizePool", kWrite, true},
-    {"/grove.v1.WorkerService/ListWorkers", kRead, false},
-    {"/grove.v1.InspectService/GetFiber", kRead, false},
-    {"/grove.v1.InspectService/ListFibers", kRead, false},
-    {"/grove.v1.InspectService/ListFunctions", kRead, false},
-    {"/grove.v1.BackdoorService/OpenSession", kAdmin, true},
+    {Method::kSpawnTask, "/grove.v1.TaskService/SpawnTask", kWrite, true},
+    {Method::kBatchSpawnTasks, "/grove.v1.TaskService/BatchSpawnTasks", kWrite, true},
+    {Method::kGetTask, "/grove.v1.TaskService/GetTask", kRead, false},
+    {Method::kWaitTask, "/grove.v1.TaskService/WaitTask", kRead, false},
+    {Method::kBatchWaitTasks, "/grove.v1.TaskService/BatchWaitTasks", kRead, false},
+    {Method::kListTasks, "/grove.v1.TaskService/ListTasks", kRead, false},
+    {Method::kCancelTask, "/grove.v1.TaskService/CancelTask", kWrite, true},
+    {Method::kListQueues, "/grove.v1.QueueService/ListQueues", kRead, false},
+    {Method::kGetQueue, "/grove.v1.QueueService/GetQueue", kRead, false},
+    {Method::kListPools, "/grove.v1.PoolService/ListPools", kRead, false},
+    {Method::kGetPool, "/grove.v1.PoolService/GetPool", kRead, false},
+    {Method::kResizePool, "/grove.v1.PoolService/ResizePool", kWrite, true},
+    {Method::kListWorkers, "/grove.v1.WorkerService/ListWorkers", kRead, false},
+    {Method::kGetFiber, "/grove.v1.InspectService/GetFiber", kRead, false},
+    {Method::kListFibers, "/grove.v1.InspectService/ListFibers", kRead, false},
+    {Method::kListFunctions, "/grove.v1.InspectService/ListFunctions", kRead, false},
+    {Method::kOpenSession, "/grove.v1.BackdoorService/OpenSession", kAdmin, true},
     // Probes have no tokens.
-    {"/grpc.health.v1.Health/*", Token::ROLE_UNSPECIFIED, false},
-    {"/grpc.reflection.v1alpha.ServerReflection/*", kRead, false},
+    {Method::kOther, "/grpc.health.v1.Health/*", Token::ROLE_UNSPECIFIED, false},
+    {Method::kOther, "/grpc.reflection.v1alpha.ServerReflection/*", kRead, false},
     // Shows every client's address.
-    {"/grpc.channelz.v1.Channelz/*", kAdmin, false},
+    {Method::kOther, "/grpc.channelz.v1.Channelz/*", kAdmin, false},
 };
 
-constexpr MethodRow kUnknownMethod = {"", kAdmin, true};
+constexpr bool IsByNumber() {
+  for (size_t i = 0; i < static_cast<size_t>(Method::kOther); ++i) {
+    if (kMethods[i].number != static_cast<Method>(i)) return false;
+  }
+  return true;
+}
+static_assert(IsByNumber());
+
+constexpr MethodRow kUnknownMethod = {Method::kOther, "", kAdmin, true};
 
 absl::string_view RoleName(Token::Role role) {
   switch (role) {
@@ -66,6 +75,10 @@ absl::Status Unauthenticated(absl::string_view reason, absl::string_view message
 
 absl::Span<const MethodRow> MethodTable() {
   return kMethods;
+}
+
+const MethodRow& RowOf(Method method) {
+  return kMethods[static_cast<size_t>(method)];
 }
 
 const MethodRow& FindMethod(absl::string_view method) {

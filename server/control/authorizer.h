@@ -17,7 +17,30 @@
 
 namespace grove::control {
 
+// The methods of grove.v1, in the order of their rows.
+enum class Method {
+  kSpawnTask,
+  kBatchSpawnTasks,
+  kGetTask,
+  kWaitTask,
+  kBatchWaitTasks,
+  kListTasks,
+  kCancelTask,
+  kListQueues,
+  kGetQueue,
+  kListPools,
+  kGetPool,
+  kResizePool,
+  kListWorkers,
+  kGetFiber,
+  kListFibers,
+  kListFunctions,
+  kOpenSession,
+  kOther,  // Of services that are not Grove's own.
+};
+
 struct MethodRow {
+  Method number;
   // "/grove.v1.TaskService/SpawnTask"; a trailing '*' covers a whole service.
   absl::string_view method;
   // ROLE_UNSPECIFIED: open to everybody.
@@ -29,7 +52,9 @@ struct MethodRow {
 // Every method that control serves.
 absl::Span<const MethodRow> MethodTable();
 
-// A method that has no row needs the admin role.
+// Requires: not kOther.
+const MethodRow& RowOf(Method method);
+// Also of services that are not Grove's own. A method that has no row needs the admin role.
 const MethodRow& FindMethod(absl::string_view method);
 
 class Authorizer {

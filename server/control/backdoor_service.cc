@@ -29,7 +29,7 @@ struct Sessions {
 class Session final : public grpc::ServerBidiReactor<OpenSessionRequest, OpenSessionResponse> {
  public:
   static Session* Start(Sessions& sessions, grpc::CallbackServerContext* context) {
-    const MethodRow& method = FindMethod("/grove.v1.BackdoorService/OpenSession");
+    const MethodRow& method = RowOf(Method::kOpenSession);
     auto* session = new Session(sessions, method);
     session->self_.reset(session);
     absl::StatusOr<std::string> who = AuthorizeCall(sessions.grpc.authorizer, method, *context);
@@ -111,7 +111,7 @@ class Session final : public grpc::ServerBidiReactor<OpenSessionRequest, OpenSes
     absl::Status status = CarryOutput(*socket);
     socket->Close();
     typing->Cancel();
-    while (!typing->ended()) Yield();
+    typing->AwaitEnd();
     return status;
   }
 

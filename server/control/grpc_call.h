@@ -44,10 +44,10 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public Call {
   // Finishes the call, now or later. Runs on the hub.
   using Body = absl::AnyInvocable<void(const CallPtr&, const Request&, Response&)>;
 
-  static grpc::ServerUnaryReactor* Start(const GrpcContext& grpc, const char* method,
+  static grpc::ServerUnaryReactor* Start(const GrpcContext& grpc, Method method,
                                          grpc::CallbackServerContext* context,
                                          const Request* request, Response* response, Body body) {
-    auto* call = new UnaryCall(grpc, FindMethod(method), context, request, response);
+    auto* call = new UnaryCall(grpc, RowOf(method), context, request, response);
     call->self_.reset(call);
     absl::StatusOr<std::string> who = AuthorizeCall(grpc.authorizer, call->method_, *context);
     if (!who.ok()) {

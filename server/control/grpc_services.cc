@@ -16,16 +16,16 @@ using Reactor = grpc::ServerUnaryReactor;
 
 // A body that may finish the call later.
 template <typename Request, typename Response, typename Body>
-Reactor* Later(const GrpcContext& grpc, const char* method, Context* context,
-               const Request* request, Response* response, Body body) {
+Reactor* Later(const GrpcContext& grpc, Method method, Context* context, const Request* request,
+               Response* response, Body body) {
   return UnaryCall<Request, Response>::Start(grpc, method, context, request, response,
                                              std::move(body));
 }
 
 // A body that returns the call's status.
 template <typename Request, typename Response, typename Body>
-Reactor* AtOnce(const GrpcContext& grpc, const char* method, Context* context,
-                const Request* request, Response* response, Body body) {
+Reactor* AtOnce(const GrpcContext& grpc, Method method, Context* context, const Request* request,
+                Response* response, Body body) {
   return Later(grpc, method, context, request, response,
                [body = std::move(body)](const CallPtr& call, const Request& request,
                                         Response& response) mutable {
@@ -47,37 +47,37 @@ class TaskServiceImpl final : public v1::TaskService::CallbackService {
 
   Reactor* SpawnTask(Context* context, const v1::SpawnTaskRequest* request,
                      v1::SpawnTaskResponse* response) override {
-    return Later(grpc_, "/grove.v1.TaskService/SpawnTask", context, request, response,
+    return Later(grpc_, Method::kSpawnTask, context, request, response,
                  [this](auto& call, auto& q, auto& r) { calls_.Spawn(call, q, r); });
   }
   Reactor* BatchSpawnTasks(Context* context, const v1::BatchSpawnTasksRequest* request,
                            v1::BatchSpawnTasksResponse* response) override {
-    return Later(grpc_, "/grove.v1.TaskService/BatchSpawnTasks", context, request, response,
+    return Later(grpc_, Method::kBatchSpawnTasks, context, request, response,
                  [this](auto& call, auto& q, auto& r) { calls_.BatchSpawn(call, q, r); });
   }
   Reactor* GetTask(Context* context, const v1::GetTaskRequest* request,
                    v1::GetTaskResponse* response) override {
-    return AtOnce(grpc_, "/grove.v1.TaskService/GetTask", context, request, response,
+    return AtOnce(grpc_, Method::kGetTask, context, request, response,
                   [this](auto& q, auto& r) { return calls_.Get(q, r); });
   }
   Reactor* WaitTask(Context* context, const v1::WaitTaskRequest* request,
                     v1::WaitTaskResponse* response) override {
-    return Later(grpc_, "/grove.v1.TaskService/WaitTask", context, request, response,
+    return Later(grpc_, Method::kWaitTask, context, request, response,
                  [this](auto& call, auto& q, auto& r) { calls_.Wait(call, q, r); });
   }
   Reactor* BatchWaitTasks(Context* context, const v1::BatchWaitTasksRequest* request,
                           v1::BatchWaitTasksResponse* response) override {
-    return Later(grpc_, "/grove.v1.TaskService/BatchWaitTasks", context, request, response,
+    return Later(grpc_, Method::kBatchWaitTasks, context, request, response,
                  [this](auto& call, auto& q, auto& r) { calls_.BatchWait(call, q, r); });
   }
   Reactor* ListTasks(Context* context, const v1::ListTasksRequest* request,
                      v1::ListTasksResponse* response) override {
-    return AtOnce(grpc_, "/grove.v1.TaskService/ListTasks", context, request, response,
+    return AtOnce(grpc_, Method::kListTasks, context, request, response,
                   [this](auto& q, auto& r) { return calls_.List(q, r); });
   }
   Reactor* CancelTask(Context* context, const v1::CancelTaskRequest* request,
                       v1::CancelTaskResponse* response) override {
-    return AtOnce(grpc_, "/grove.v1.TaskService/CancelTask", context, request, response,
+    return AtOnce(grpc_, Method::kCancelTask, context, request, response,
                   [this](auto& q, auto& r) { return calls_.Cancel(q, r); });
   }
 
@@ -93,17 +93,15 @@ class QueueServiceImpl final : public v1::QueueService::CallbackService {
 
   Reactor* ListQueues(Context* context, const v1::ListQueuesRequest* request,
                       v1::ListQueuesResponse* response) override {
-    return AtOnce(
-        grpc_, "/grove.v1.QueueService/ListQueues", context, request, response,
-        [this](auto& q, auto& r) { return Take(engine_.ListQueues(q, EngineDriver::NowUs()), r); });
+    return AtOnce(grpc_, Method::kListQueues, context, request, response, [this](auto& q, auto& r) {
+      return Take(engine_.ListQueues(q, WallNow()), r);
+    });
   }
   Reactor* GetQueue(Context* context, const v1::GetQueueRequest* request,
                     v1::GetQueueResponse* response) override {
-    return AtOnce(grpc_, "/grove.v1.QueueService/GetQueue", context, request, response,
-                  [this](auto& q, auto& r) {
-                    return Take(engine_.GetQueue(q.name(), EngineDriver::NowUs()),
-                                *r.mutable_queue());
-                  });
+    return AtOnce(grpc_, Method::kGetQueue, context, request, response, [this](auto& q, auto& r) {
+      return Take(engine_.GetQueue(q.name(), WallNow()), *r.mutable_queue());
+    });
   }
 
  private:
@@ -117,19 +115,18 @@ class PoolServiceImpl final : public v1::PoolService::CallbackService {
 
   Reactor* ListPools(Context* context, const v1::ListPoolsRequest* request,
                      v1::ListPoolsResponse* response) override {
-    return AtOnce(grpc_, "/grove.v1.PoolService/ListPools", context, request, response,
+    return AtOnce(grpc_, Method::kListPools, context, request, response,
                   [this](auto& q, auto& r) { return Take(driver_.engine().ListPools(q), r); });
   }
   Reactor* GetPool(Context* context, const v1::GetPoolRequest* request,
                    v1::GetPoolResponse* response) override {
-    return AtOnce(grpc_, "/grove.v1.PoolService/GetPool", context, request, response,
-                  [this](auto& q, auto& r) {
-                    return Take(driver_.engine().GetPool(q.name()), *r.mutable_pool());
-                  });
+    return AtOnce(grpc_, Method::kGetPool, context, request, response, [this](auto& q, auto& r) {
+      return Take(driver_.engine().GetPool(q.name()), *r.mutable_pool());
+    });
   }
   Reactor* ResizePool(Context* context, const v1::ResizePoolRequest* request,
                       v1::ResizePoolResponse* response) override {
-    return AtOnce(grpc_, "/grove.v1.PoolService/ResizePool", context, request, response,
+    return AtOnce(grpc_, Method::kResizePool, context, request, response,
                   [this](auto& q, auto& r) -> absl::Status {
                     absl::Status resized = driver_.ResizePool(q.name(), q.size());
                     if (!resized.ok()) return resized;
@@ -149,7 +146,7 @@ class WorkerServiceImpl final : public v1::WorkerService::CallbackService {
 
   Reactor* ListWorkers(Context* context, const v1::ListWorkersRequest* request,
                        v1::ListWorkersResponse* response) override {
-    return AtOnce(grpc_, "/grove.v1.WorkerService/ListWorkers", context, request, response,
+    return AtOnce(grpc_, Method::kListWorkers, context, request, response,
                   [this](auto& q, auto& r) { return calls_.ListWorkers(q, r); });
   }
 
@@ -166,17 +163,17 @@ class InspectServiceImpl final : public v1::InspectService::CallbackService {
 
   Reactor* ListFibers(Context* context, const v1::ListFibersRequest* request,
                       v1::ListFibersResponse* response) override {
-    return Later(grpc_, "/grove.v1.InspectService/ListFibers", context, request, response,
+    return Later(grpc_, Method::kListFibers, context, request, response,
                  [this](auto& call, auto& q, auto& r) { calls_.ListFibers(call, q, r); });
   }
   Reactor* GetFiber(Context* context, const v1::GetFiberRequest* request,
                     v1::Fiber* response) override {
-    return Later(grpc_, "/grove.v1.InspectService/GetFiber", context, request, response,
+    return Later(grpc_, Method::kGetFiber, context, request, response,
                  [this](auto& call, auto& q, auto& r) { calls_.GetFiber(call, q, r); });
   }
   Reactor* ListFunctions(Context* context, const v1::ListFunctionsRequest* request,
                          v1::ListFunctionsResponse* response) override {
-    return AtOnce(grpc_, "/grove.v1.InspectService/ListFunctions", context, request, response,
+    return AtOnce(grpc_, Method::kListFunctions, context, request, response,
                   [this](auto& q, auto& r) { return Take(engine_.ListFunctions(q), r); });
   }
 

@@ -1,11 +1,17 @@
+// An attempt lives in attempts_ from Start() to Acknowledge(), longer than its fiber: its end must
+// survive a broken link and a new control (invariant 9). The outbox holds ids, not pointers, since
+// an acknowledgement may come between the news and its telling.
+//
+// Every started attempt ends with exactly one Conclude(): from Run() if the function returns, from
+// EndsWithoutResult() if it throws or its fiber never ran, from Refuse() if there was no fiber.
 #include "server/worker/attempts.h"
 
 #include <algorithm>
 #include <optional>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "runtime/hub/check.h"
 #include "runtime/hub/hub.h"
@@ -79,8 +85,35 @@ Attempts::~Attempts() {
 }
 
 void Attempts::Start(internal::v1::StartAttempt start) {
+  Attempt* attempt = Register(std::move(start));
+  if (attempt == nullptr) return;
+  if (draining_) {
+    return Refuse(*attempt, AttemptEnded::OUTCOME_INTERRUPTED,
+                  absl::UnavailableError("the worker drains"));
+  }
+  if (running_ > limits_.running_max) {
+    return Refuse(*attempt, AttemptEnded::OUTCOME_INTERRUPTED,
+                  absl::ResourceExhaustedError(absl::StrCat("the worker runs ", limits_.running_max,
+                                                            " attempts, its limit")));
+  }
+  const auto function = functions_.find(attempt->start.function());
+  if (function == functions_.end()) {
+    return Refuse(*attempt, AttemptEnded::OUTCOME_FAILED,
+                  absl::InvalidArgumentError(
+                      absl::StrCat("no function \"", attempt->start.function(), "\" here")));
+  }
+  const absl::Duration own = function->second.options.default_timeout;
+  attempt->timeout = attempt->start.timeout_ms() > 0
+                         ? absl::Milliseconds(attempt->start.timeout_ms())
+                         : (own > absl::ZeroDuration() ? own : limits_.default_timeout);
+  if (absl::Status spawned = SpawnFiber(*attempt); !spawned.ok()) {
+    Refuse(*attempt, AttemptEnded::OUTCOME_INTERRUPTED, std::move(spawned));
+  }
+}
+
+Attempts::Attempt* Attempts::Register(internal::v1::StartAttempt start) {
   const auto [place, added] = attempts_.try_emplace(start.attempt());
-  if (!added) return;
+  if (!added) return nullptr;
   place->second = std::make_unique<Attempt>();
   Attempt& attempt = *place->second;
   attempt.start = std::move(start);
@@ -89,45 +122,23 @@ void Attempts::Start(internal::v1::StartAttempt start) {
   attempt.started_at = absl::Now();
   ++running_;
   ++stats_.started;
-  if (draining_) {
-    return Refuse(attempt, AttemptEnded::OUTCOME_INTERRUPTED,
-                  absl::UnavailableError("the worker drains"));
-  }
-  if (running_ > limits_.running_max) {
-    return Refuse(attempt, AttemptEnded::OUTCOME_INTERRUPTED,
-                  absl::ResourceExhaustedError(absl::StrCat("the worker runs ", limits_.running_max,
-                                                            " attempts, its limit")));
-  }
-  const auto function = functions_.find(attempt.start.function());
-  if (function == functions_.end()) {
-    return Refuse(attempt, AttemptEnded::OUTCOME_FAILED,
-                  absl::InvalidArgumentError(
-                      absl::StrCat("no function \"", attempt.start.function(), "\" here")));
-  }
-  const absl::Duration own = function->second.options.default_timeout;
-  attempt.timeout = attempt.start.timeout_ms() > 0
-                        ? absl::Milliseconds(attempt.start.timeout_ms())
-                        : (own > absl::ZeroDuration() ? own : limits_.default_timeout);
-  // The guard dies with the closure, also when the body throws or never runs.
-  struct Guard {
-    Attempts* attempts;
-    Attempt* attempt;
-    Guard(Attempts* owner, Attempt* guarded) : attempts(owner), attempt(guarded) {}
-    Guard(Guard&& other) noexcept
-        : attempts(other.attempts), attempt(std::exchange(other.attempt, nullptr)) {}
-    ~Guard() {
-      if (attempt == nullptr || attempt->end.has_value()) return;
-      attempts->EndsWithoutResult(attempt->start.attempt());
-    }
-  };
+  return &attempt;
+}
+
+absl::Status Attempts::SpawnFiber(Attempt& attempt) {
+  // Dies with the closure, also when the body throws or never runs.
+  auto guard = absl::MakeCleanup([this, &attempt] {
+    if (!attempt.end.has_value()) EndsWithoutResult(attempt.start.attempt());
+  });
   const SpawnOptions options{.name = attempt.start.function(), .label = attempt.label};
-  absl::StatusOr<FiberHandle> fiber = Spawn(
-      options, [guard = Guard(this, &attempt)] { return guard.attempts->Run(*guard.attempt); });
-  if (!fiber.ok()) return Refuse(attempt, AttemptEnded::OUTCOME_INTERRUPTED, fiber.status());
+  absl::StatusOr<FiberHandle> fiber =
+      Spawn(options, [this, &attempt, guard = std::move(guard)] { return Run(attempt); });
+  if (!fiber.ok()) return fiber.status();
   attempt.fiber = *std::move(fiber);
   attempt.fiber_id = attempt.fiber->id();
   started_.push_back(attempt.start.attempt());
   news_.Set();
+  return absl::OkStatus();
 }
 
 absl::Status Attempts::Run(Attempt& attempt) {
@@ -141,11 +152,7 @@ absl::Status Attempts::Run(Attempt& attempt) {
 absl::StatusOr<Output> Attempts::Call(Attempt& attempt) {
   Timeout timeout(attempt.timeout);
   // Also when the function throws: an exception that a time-out led to is a time-out.
-  struct Watch {
-    const Timeout& timeout;
-    bool& fired;
-    ~Watch() { fired = timeout.fired(); }
-  } watch{timeout, attempt.timed_out};
+  const auto watch = absl::MakeCleanup([&] { attempt.timed_out = timeout.fired(); });
   Context context(*this, attempt);
   return functions_.at(attempt.start.function()).function(context);
 }
@@ -165,33 +172,41 @@ void Attempts::Refuse(Attempt& attempt, AttemptEnded::Outcome outcome, absl::Sta
 }
 
 // The cause decides before the status: a function may have turned the failed park into anything.
+// Makes `status` say the same.
+AttemptEnded::Outcome Attempts::Judge(const Attempt& attempt, absl::Status& status) const {
+  if (attempt.cause == Attempt::Cause::kCancelled) {
+    status = absl::CancelledError(attempt.cancel_reason);
+    return AttemptEnded::OUTCOME_CANCELLED;
+  }
+  if (attempt.cause == Attempt::Cause::kInterrupted) {
+    if (status.ok()) status = absl::UnavailableError("the worker ended");
+    return AttemptEnded::OUTCOME_INTERRUPTED;
+  }
+  if (attempt.timed_out) {
+    status = absl::DeadlineExceededError(
+        absl::StrCat("timed out after ", absl::FormatDuration(attempt.timeout)));
+    return AttemptEnded::OUTCOME_TIMED_OUT;
+  }
+  if (!status.ok()) return AttemptEnded::OUTCOME_FAILED;
+  if (const size_t bytes = attempt.output->bytes.size(); bytes > limits_.output_max_bytes) {
+    status = absl::ResourceExhaustedError(
+        absl::StrCat("the output has ", bytes, " bytes, more than the ", limits_.output_max_bytes,
+                     " of tasks.output_max_bytes"));
+    return AttemptEnded::OUTCOME_FAILED;
+  }
+  return AttemptEnded::OUTCOME_SUCCEEDED;
+}
+
+// Invariant 9: the end stays in attempts_ until control acknowledges it.
 void Attempts::Conclude(Attempt& attempt, absl::Status status) {
   AttemptEnded& end = attempt.end.emplace();
   end.set_attempt(attempt.start.attempt());
   end.set_start_time_us(absl::ToUnixMicros(attempt.started_at));
   end.set_end_time_us(absl::ToUnixMicros(absl::Now()));
-  if (status.ok() && attempt.output.has_value() &&
-      attempt.output->bytes.size() > limits_.output_max_bytes) {
-    status = absl::ResourceExhaustedError(
-        absl::StrCat("the output has ", attempt.output->bytes.size(), " bytes, more than the ",
-                     limits_.output_max_bytes, " of tasks.output_max_bytes"));
-  }
-  if (attempt.cause == Attempt::Cause::kCancelled) {
-    end.set_outcome(AttemptEnded::OUTCOME_CANCELLED);
-    status = absl::CancelledError(attempt.cancel_reason);
-  } else if (attempt.cause == Attempt::Cause::kInterrupted) {
-    end.set_outcome(AttemptEnded::OUTCOME_INTERRUPTED);
-    if (status.ok()) status = absl::UnavailableError("the worker ended");
-  } else if (attempt.timed_out) {
-    end.set_outcome(AttemptEnded::OUTCOME_TIMED_OUT);
-    status = absl::DeadlineExceededError(
-        absl::StrCat("timed out after ", absl::FormatDuration(attempt.timeout)));
-  } else if (status.ok()) {
-    end.set_outcome(AttemptEnded::OUTCOME_SUCCEEDED);
+  end.set_outcome(Judge(attempt, status));
+  if (end.outcome() == AttemptEnded::OUTCOME_SUCCEEDED) {
     end.set_output(std::move(attempt.output->bytes));
     end.set_output_content_type(std::move(attempt.output->content_type));
-  } else {
-    end.set_outcome(AttemptEnded::OUTCOME_FAILED);
   }
   if (!status.ok()) {
     end.mutable_error()->set_code(static_cast<int>(status.code()));
@@ -203,6 +218,10 @@ void Attempts::Conclude(Attempt& attempt, absl::Status status) {
   }
   attempt.output.reset();
   attempt.start.clear_input();
+  Account(end);
+}
+
+void Attempts::Account(const AttemptEnded& end) {
   stats_.run_time_us += end.run_time_us();
   ++stats_.ended;
   if (--running_ == 0) idle_.Set();

@@ -83,11 +83,16 @@ class Attempts {
   struct Attempt;
   class Context;
 
+  // nullptr if it is known.
+  Attempt* Register(internal::v1::StartAttempt start);
+  absl::Status SpawnFiber(Attempt& attempt);
   absl::StatusOr<Output> Call(Attempt& attempt);
   absl::Status Run(Attempt& attempt);
   void EndsWithoutResult(uint64_t id);
+  internal::v1::AttemptEnded::Outcome Judge(const Attempt& attempt, absl::Status& status) const;
   // Writes its AttemptEnded.
   void Conclude(Attempt& attempt, absl::Status status);
+  void Account(const internal::v1::AttemptEnded& end);
   void Refuse(Attempt& attempt, internal::v1::AttemptEnded::Outcome outcome, absl::Status why);
   void TakeEnds(internal::v1::WorkerFrame& frame);
 

@@ -40,7 +40,8 @@ absl::StatusOr<std::pair<int, std::string>> BindAdmin(const std::string& listen)
 
 absl::StatusOr<std::unique_ptr<Control>> Control::Create(Hub& hub, const config::v1::Config& config,
                                                          const metrics::Scoreboard& scoreboard,
-                                                         tasks::TaskStore& store) {
+                                                         tasks::TaskStore& store,
+                                                         tasks::SelfCheck self_check) {
   if (config.workers() != scoreboard.workers()) {
     return absl::InvalidArgumentError(absl::StrCat(
         "the config has ", config.workers(), " workers, the scoreboard ", scoreboard.workers()));
@@ -51,7 +52,8 @@ absl::StatusOr<std::unique_ptr<Control>> Control::Create(Hub& hub, const config:
   if (!authorizer.ok()) return authorizer.status();
   std::unique_ptr<Control> control(
       new Control(hub, config, scoreboard, *std::move(directory), *std::move(authorizer)));
-  if (absl::Status recovered = control->Recover(store); !recovered.ok()) return recovered;
+  if (absl::Status recovered = control->Recover(store, self_check); !recovered.ok())
+    return recovered;
   return control;
 }
 
@@ -63,14 +65,15 @@ Control::Control(Hub& hub, const config::v1::Config& config, const metrics::Scor
       directory_(std::move(directory)),
       authorizer_(std::move(authorizer)) {}
 
-absl::Status Control::Recover(tasks::TaskStore& store) {
+absl::Status Control::Recover(tasks::TaskStore& store, tasks::SelfCheck self_check) {
   absl::StatusOr<std::vector<tasks::StoredTask>> tasks = store.LoadAll();
   if (!tasks.ok()) return tasks.status();
   engine_ = std::make_unique<tasks::TaskEngine>(
-      &directory_,
-      tasks::EngineOptions{
-          .tasks = config_.tasks(), .start_number = store.start_number(), .seed = SystemEntropy()});
-  const tasks::RecoveryReport report = engine_->Recover(*std::move(tasks), EngineDriver::NowUs());
+      &directory_, tasks::EngineOptions{.tasks = config_.tasks(),
+                                        .start_number = store.start_number(),
+                                        .seed = SystemEntropy(),
+                                        .self_check = self_check});
+  const tasks::RecoveryReport report = engine_->Recover(*std::move(tasks), WallNow());
   Log(LogLevel::kInfo, "tasks restored",
       {{"restored", report.restored}, {"unreadable", report.unreadable}});
   for (const auto& [queue, count] : report.left_in_store) {
@@ -200,7 +203,7 @@ std::string Control::Metrics() const {
   for (int worker = 0; worker < scoreboard_.workers(); ++worker) {
     input.resident_bytes.push_back(metrics::ResidentBytes(scoreboard_.slot(worker).pid.load()));
   }
-  input.tasks = engine_->Counters(EngineDriver::NowUs());
+  input.tasks = engine_->Counters(WallNow());
   input.rejected = driver_->rejected();
   input.queue_wait = driver_->queue_wait();
   input.waiters = static_cast<int64_t>(driver_->ends().waits());

@@ -46,9 +46,9 @@ class Control {
  public:
   // Reads the store. All must outlive it; it must outlive the hub's Run(). INVALID_ARGUMENT: the
   // config; else the store's error.
-  static absl::StatusOr<std::unique_ptr<Control>> Create(Hub& hub, const config::v1::Config& config,
-                                                         const metrics::Scoreboard& scoreboard,
-                                                         tasks::TaskStore& store);
+  static absl::StatusOr<std::unique_ptr<Control>> Create(
+      Hub& hub, const config::v1::Config& config, const metrics::Scoreboard& scoreboard,
+      tasks::TaskStore& store, tasks::SelfCheck self_check = tasks::kSelfCheckDefault);
 
   // On the hub. UNAVAILABLE: a port cannot be bound.
   absl::Status Start();
@@ -67,7 +67,7 @@ class Control {
  private:
   Control(Hub& hub, const config::v1::Config& config, const metrics::Scoreboard& scoreboard,
           tenancy::Directory directory, Authorizer authorizer);
-  absl::Status Recover(tasks::TaskStore& store);
+  absl::Status Recover(tasks::TaskStore& store, tasks::SelfCheck self_check);
   absl::Status StartFibers();
   absl::Status StartAdmin();
   void AwaitLastFrames();

@@ -79,7 +79,7 @@ class ControlFixture : public testing::Test {
   void StartControl() {
     store_ = *tasks::SqliteStore::Open(directory_);
     hub_ = *Hub::Create({.stack_bytes = 256 * 1024});
-    auto control = Control::Create(*hub_, config_, scoreboard_, *store_);
+    auto control = Control::Create(*hub_, config_, scoreboard_, *store_, self_check_);
     ASSERT_TRUE(control.ok()) << control.status();
     control_ = *std::move(control);
     absl::Notification started;
@@ -114,6 +114,7 @@ class ControlFixture : public testing::Test {
 
   std::string directory_;
   config::v1::Config config_;
+  tasks::SelfCheck self_check_ = tasks::SelfCheck::kAfterEveryEvent;
   metrics::Scoreboard scoreboard_;
   std::map<int, std::unique_ptr<FakeWorker>> workers_;
   std::unique_ptr<tasks::SqliteStore> store_;

@@ -14,7 +14,7 @@
 namespace grove::control {
 namespace {
 
-absl::Duration Until(int64_t deadline_us, int64_t now_us) {
+absl::Duration Until(WallMicros deadline_us, WallMicros now_us) {
   if (deadline_us == std::numeric_limits<int64_t>::max()) return absl::InfiniteDuration();
   return absl::Microseconds(deadline_us > now_us ? deadline_us - now_us : 0);
 }
@@ -25,27 +25,23 @@ EngineDriver::EngineDriver(Hub& hub, tasks::TaskEngine& engine, tasks::TaskStore
     : hub_(hub),
       engine_(engine),
       store_(store),
-      started_us_(NowUs()),
+      started_us_(WallNow()),
       acknowledgements_(hub.timers()),
       ends_(hub.timers()) {
   store_.Start([this](absl::Status status, uint64_t through) {
     hub_.Post([this, status = std::move(status), through] {
-      engine_.Persisted(status, through, NowUs(), effects_);
+      engine_.Persisted(status, through, WallNow(), effects_);
       Changed();
     });
   });
 }
 
-int64_t EngineDriver::NowUs() {
-  return absl::GetCurrentTimeNanos() / 1000;
-}
-
 absl::Status EngineDriver::Run() {
   for (;;) {
-    engine_.Tick(NowUs(), effects_);
+    engine_.Tick(WallNow(), effects_);
     CarryOut();
-    const int64_t deadline_us = engine_.NextDeadline();
-    Timeout timeout(Until(deadline_us, NowUs()));
+    const WallMicros deadline_us = engine_.NextDeadline();
+    Timeout timeout(Until(deadline_us, WallNow()));
     absl::Status woken = changed_.Wait();
     if (absl::IsCancelled(woken)) return woken;
     changed_.Reset();
@@ -81,13 +77,13 @@ absl::StatusOr<tasks::Spawned> EngineDriver::Spawn(absl::string_view parent,
     ++rejected_["DRAINING"];
     return DrainingStatus();
   }
-  absl::StatusOr<tasks::Spawned> spawned = engine_.Spawn(parent, spec, NowUs(), effects_);
+  absl::StatusOr<tasks::Spawned> spawned = engine_.Spawn(parent, spec, WallNow(), effects_);
   Changed();
   return spawned;
 }
 
 absl::Status EngineDriver::Cancel(absl::string_view name, absl::string_view reason) {
-  absl::Status status = engine_.Cancel(name, reason, NowUs(), effects_);
+  absl::Status status = engine_.Cancel(name, reason, WallNow(), effects_);
   Changed();
   return status;
 }
@@ -100,24 +96,24 @@ absl::Status EngineDriver::ResizePool(absl::string_view name, int64_t size) {
 
 absl::Status EngineDriver::WorkerUp(internal::v1::Hello hello) {
   const int32_t worker = hello.worker();
-  absl::Status status = engine_.WorkerUp(std::move(hello), NowUs(), effects_);
+  absl::Status status = engine_.WorkerUp(std::move(hello), WallNow(), effects_);
   if (status.ok() && draining_) engine_.WorkerDraining(worker);
   Changed();
   return status;
 }
 
 void EngineDriver::WorkerUnlinked(int32_t worker) {
-  engine_.WorkerUnlinked(worker, NowUs());
+  engine_.WorkerUnlinked(worker, WallNow());
   Changed();
 }
 
 void EngineDriver::WorkerDown(int32_t worker) {
-  engine_.WorkerDown(worker, NowUs(), effects_);
+  engine_.WorkerDown(worker, WallNow(), effects_);
   Changed();
 }
 
 void EngineDriver::FromWorker(int32_t worker, internal::v1::WorkerFrame& frame) {
-  const int64_t now_us = NowUs();
+  const WallMicros now_us = WallNow();
   if (frame.draining()) engine_.WorkerDraining(worker);
   for (const internal::v1::AttemptStarted& started : frame.started()) {
     engine_.AttemptStarted(worker, started);
@@ -138,7 +134,7 @@ void EngineDriver::Drain(int workers) {
 }
 
 absl::Status EngineDriver::Flush(OffloadPool& offload) {
-  engine_.Tick(NowUs(), effects_);
+  engine_.Tick(WallNow(), effects_);
   CarryOut();
   absl::Status stopped;
   if (absl::Status run = offload.Run([&] { stopped = store_.Stop(); }); !run.ok()) return run;
@@ -146,7 +142,7 @@ absl::Status EngineDriver::Flush(OffloadPool& offload) {
   auto persisted = std::make_shared<Event>();
   hub_.Post([persisted] { persisted->Set(); });
   persisted->Wait().IgnoreError();
-  engine_.Tick(NowUs(), effects_);
+  engine_.Tick(WallNow(), effects_);
   CarryOut();
   acknowledgements_.Stop();
   ends_.Stop();

@@ -19,6 +19,7 @@
 #include "server/control/task_waits.h"
 #include "server/metrics/histogram.h"
 #include "server/tasks/engine.h"
+#include "server/wall_time.h"
 
 namespace grove::control {
 
@@ -52,7 +53,8 @@ class EngineDriver {
   // From now on spawns are refused and no attempt is started.
   void Drain(int workers);
   bool draining() const { return draining_; }
-  // Until the next round is carried out: whatever changed in the engine, a round follows. **Parks.**
+  // Until the next round is carried out: whatever changed in the engine, a round follows.
+  // **Parks.**
   absl::Status AwaitRound();
   // After the drain: writes what is pending, and ends all waits with UNAVAILABLE. **Parks.**
   absl::Status Flush(OffloadPool& offload);
@@ -62,7 +64,6 @@ class EngineDriver {
   // --- Queries ----------------------------------------------------------------------------------
 
   const tasks::TaskEngine& engine() const { return engine_; }
-  static int64_t NowUs();
   // Tasks whose spawn waits for the disk; tasks that somebody waits for.
   TaskWaits& acknowledgements() { return acknowledgements_; }
   TaskWaits& ends() { return ends_; }
@@ -79,7 +80,7 @@ class EngineDriver {
   Hub& hub_;
   tasks::TaskEngine& engine_;
   tasks::TaskStore& store_;
-  const int64_t started_us_;
+  const WallMicros started_us_;
   Sender sender_;
 
   Event changed_;

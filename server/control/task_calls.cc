@@ -39,7 +39,7 @@ absl::StatusOr<absl::Duration> WaitTimeout(const google::protobuf::Duration& ask
 }
 
 absl::Status TaskCalls::FillTask(tasks::TaskId id, v1::Task& task) {
-  absl::StatusOr<v1::Task> found = driver_.engine().Get(id, EngineDriver::NowUs());
+  absl::StatusOr<v1::Task> found = driver_.engine().Get(id, WallNow());
   if (!found.ok()) return found.status();
   task = *std::move(found);
   return absl::OkStatus();
@@ -149,7 +149,7 @@ void TaskCalls::BatchWait(const CallPtr& call, const v1::BatchWaitTasksRequest& 
 
 absl::Status TaskCalls::List(const v1::ListTasksRequest& request, v1::ListTasksResponse& response) {
   absl::StatusOr<v1::ListTasksResponse> listed =
-      driver_.engine().ListTasks(request, EngineDriver::NowUs());
+      driver_.engine().ListTasks(request, WallNow());
   if (!listed.ok()) return listed.status();
   response = *std::move(listed);
   return absl::OkStatus();

@@ -1,3 +1,8 @@
+// A wait is found from two sides, by its id (time-outs, clients that go away) and by each of its
+// tasks (Notify), and one of them may end it while the other still names it. So the index by task
+// holds ids, not pointers: a stale id finds nothing. Take() is the one way out of both indices, and
+// runs before the callback: what the callback adds or removes meets consistent indices, itself
+// gone.
 #include "server/control/task_waits.h"
 
 #include <algorithm>

@@ -79,7 +79,7 @@ class WorkerLinkTest : public DriverTest {
     while (link_->linked()) ASSERT_TRUE(driver_.AwaitRound().ok());
   }
   v1::TaskState StateOf(const tasks::Spawned& spawned) {
-    return engine_.Get(spawned.id, EngineDriver::NowUs())->state();
+    return engine_.Get(spawned.id, WallNow())->state();
   }
 
   std::string directory_path_;

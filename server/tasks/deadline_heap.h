@@ -20,7 +20,7 @@ class DeadlineHeap {
   const std::vector<Task*>& tasks() const { return heap_; }
 
   // Sets or moves the task's deadline.
-  void Set(Task* task, int64_t deadline_us);
+  void Set(Task* task, WallMicros deadline_us);
   // Nothing happens if it has none.
   void Remove(Task* task);
 

@@ -11,6 +11,7 @@
 #include "grove/internal/v1/link.pb.h"
 #include "server/tasks/store.h"
 #include "server/tasks/task_id.h"
+#include "server/wall_time.h"
 
 namespace grove::tasks {
 
@@ -33,8 +34,8 @@ struct Effects {
   struct FirstStart {
     TaskId task;
     // When it could have started: its delay, if any, was over.
-    int64_t ready_us = 0;
-    int64_t start_us = 0;
+    WallMicros ready_us = 0;
+    WallMicros start_us = 0;
   };
 
   std::vector<FirstStart> first_starts;

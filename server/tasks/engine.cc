@@ -1,3 +1,11 @@
+// Events change the records at once, Tick() draws the conclusions: it ends graces, fires deadlines,
+// drops what retention is over for, and dispatches, in that order. Dispatch comes last because each
+// of the others may free room or queue a task. One Tick() after a batch of events is enough, so a
+// thousand spawns of one hub turn cost one dispatch.
+//
+// Nothing here reads a clock, draws entropy or writes anywhere (invariant 7): time comes with each
+// event, the seed with the options, and what is to happen leaves as Effects. The same events at the
+// same times lead to the same effects, which is what tests rely on.
 #include "server/tasks/engine.h"
 
 #include <algorithm>
@@ -22,6 +30,7 @@ constexpr int64_t kRetryAfterMs = 1000;
 constexpr size_t kCancelReasonMax = 1024;
 constexpr size_t kProgressMessageMax = 1024;
 
+// Invariant 11: every refusal has a reason, and those that waiting cures say how long.
 absl::Status TryLater(absl::StatusCode code, absl::string_view reason, std::string message) {
   return WithRetryAfter(Refusal(code, reason, message), kRetryAfterMs);
 }
@@ -154,7 +163,8 @@ bool IsOverRetention(const EngineState& state, const Task& task) {
          state.ended_count > state.limits.retained_max() || state.ended_bytes > kRetainedBytesMax;
 }
 
-// What ended since the last Tick() stays for one more, so that its waiters can be answered.
+// Invariant 12. What ended since the last Tick() stays for one more, so that its waiters can be
+// answered.
 void DropOld(EngineState& state, Effects& effects) {
   while (Task* oldest = state.ended.front()) {
     if (oldest->settled_turn + 1 >= state.turn || !IsOverRetention(state, *oldest)) return;
@@ -182,6 +192,7 @@ void Confirm(EngineState& state, const UnconfirmedWrite& write, Effects& effects
   }
   Task* task = state.FindTask(write.id);
   if (task == nullptr) return;
+  // Invariant 8: only now may it start, its spawn be acknowledged, its end be reported.
   if (write.then == UnconfirmedWrite::Then::kStored) {
     MarkStored(state, task);
     effects.acknowledged.push_back(task->id);
@@ -218,7 +229,7 @@ TaskEngine::TaskEngine(const tenancy::Directory* directory, const EngineOptions&
 TaskEngine::~TaskEngine() = default;
 
 absl::StatusOr<Spawned> TaskEngine::Spawn(absl::string_view parent, v1::TaskSpec spec,
-                                          int64_t now_us, Effects& effects) {
+                                          WallMicros now_us, Effects& effects) {
   const Event event(*state_);
   state_->Advance(now_us);
   size_t queue = SIZE_MAX;
@@ -230,7 +241,7 @@ absl::StatusOr<Spawned> TaskEngine::Spawn(absl::string_view parent, v1::TaskSpec
   return spawned;
 }
 
-absl::Status TaskEngine::Cancel(absl::string_view name, absl::string_view reason, int64_t now_us,
+absl::Status TaskEngine::Cancel(absl::string_view name, absl::string_view reason, WallMicros now_us,
                                 Effects& effects) {
   const Event event(*state_);
   state_->Advance(now_us);
@@ -264,19 +275,19 @@ absl::Status TaskEngine::ResizePool(absl::string_view name, int64_t size) {
   return absl::OkStatus();
 }
 
-absl::Status TaskEngine::WorkerUp(internal::v1::Hello hello, int64_t now_us, Effects& effects) {
+absl::Status TaskEngine::WorkerUp(internal::v1::Hello hello, WallMicros now_us, Effects& effects) {
   const Event event(*state_);
   state_->Advance(now_us);
   return ConnectWorker(*state_, std::move(hello), effects);
 }
 
-void TaskEngine::WorkerUnlinked(int32_t worker, int64_t now_us) {
+void TaskEngine::WorkerUnlinked(int32_t worker, WallMicros now_us) {
   const Event event(*state_);
   state_->Advance(now_us);
   UnlinkWorker(*state_, worker);
 }
 
-void TaskEngine::WorkerDown(int32_t worker, int64_t now_us, Effects& effects) {
+void TaskEngine::WorkerDown(int32_t worker, WallMicros now_us, Effects& effects) {
   const Event event(*state_);
   state_->Advance(now_us);
   LoseWorker(*state_, worker, effects);
@@ -297,7 +308,7 @@ void TaskEngine::AttemptStarted(int32_t worker, const internal::v1::AttemptStart
   state_->deadlines.Set(task, state_->now_us + timeout_us + kTimeoutGraceUs);
 }
 
-void TaskEngine::AttemptEnded(int32_t worker, internal::v1::AttemptEnded ended, int64_t now_us,
+void TaskEngine::AttemptEnded(int32_t worker, internal::v1::AttemptEnded ended, WallMicros now_us,
                               Effects& effects) {
   const Event event(*state_);
   state_->Advance(now_us);
@@ -315,7 +326,7 @@ void TaskEngine::AttemptProgress(int32_t worker, internal::v1::AttemptProgress p
   }
 }
 
-void TaskEngine::Persisted(const absl::Status& status, uint64_t through, int64_t now_us,
+void TaskEngine::Persisted(const absl::Status& status, uint64_t through, WallMicros now_us,
                            Effects& effects) {
   const Event event(*state_);
   state_->Advance(now_us);
@@ -329,7 +340,7 @@ void TaskEngine::Persisted(const absl::Status& status, uint64_t through, int64_t
   }
 }
 
-void TaskEngine::Tick(int64_t now_us, Effects& effects) {
+void TaskEngine::Tick(WallMicros now_us, Effects& effects) {
   const Event event(*state_);
   state_->Advance(now_us);
   ++state_->turn;
@@ -339,9 +350,9 @@ void TaskEngine::Tick(int64_t now_us, Effects& effects) {
   Dispatch(*state_, effects);
 }
 
-int64_t TaskEngine::NextDeadline() const {
+WallMicros TaskEngine::NextDeadline() const {
   if (state_->dispatch_unfinished) return state_->now_us;
-  int64_t next_us = NextGraceEnd(*state_);
+  WallMicros next_us = NextGraceEnd(*state_);
   if (const Task* task = state_->deadlines.Front()) next_us = std::min(next_us, task->deadline_us);
   if (const Task* oldest = state_->ended.front()) {
     next_us = std::min(next_us, oldest->end_us + state_->limits.retention_ms() * kUsPerMs);

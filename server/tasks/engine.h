@@ -28,6 +28,7 @@
 #include "server/tasks/store.h"
 #include "server/tasks/task_id.h"
 #include "server/tenancy/directory.h"
+#include "server/wall_time.h"
 
 namespace grove::tasks {
 
@@ -83,46 +84,46 @@ class TaskEngine {
 
   // Takes over what the store held, before any other event. Running tasks stay so until their
   // worker's Hello, or kLinkGraceUs from now, settles them.
-  RecoveryReport Recover(std::vector<StoredTask> tasks, int64_t now_us);
+  RecoveryReport Recover(std::vector<StoredTask> tasks, WallMicros now_us);
 
   // --- Events: clients ---------------------------------------------------------------------------
 
   // `parent` is a tenant's resource name, "tenants/default" if empty. Refusals: INVALID_ARGUMENT,
   // NOT_FOUND, RESOURCE_EXHAUSTED (the queue is full), UNAVAILABLE (no worker has connected yet;
   // the store fails).
-  absl::StatusOr<Spawned> Spawn(absl::string_view parent, v1::TaskSpec spec, int64_t now_us,
+  absl::StatusOr<Spawned> Spawn(absl::string_view parent, v1::TaskSpec spec, WallMicros now_us,
                                 Effects& effects);
   // Nothing changes if the task has ended. INVALID_ARGUMENT, NOT_FOUND.
-  absl::Status Cancel(absl::string_view name, absl::string_view reason, int64_t now_us,
+  absl::Status Cancel(absl::string_view name, absl::string_view reason, WallMicros now_us,
                       Effects& effects);
   absl::Status ResizePool(absl::string_view name, int64_t size);
 
   // --- Events: workers ---------------------------------------------------------------------------
 
   // A link was made and the worker spoke. Refused (close the link): worker number out of range.
-  absl::Status WorkerUp(internal::v1::Hello hello, int64_t now_us, Effects& effects);
+  absl::Status WorkerUp(internal::v1::Hello hello, WallMicros now_us, Effects& effects);
   // The link broke, the process may live. Its attempts are interrupted if no link is made for
   // kLinkGraceUs.
-  void WorkerUnlinked(int32_t worker, int64_t now_us);
+  void WorkerUnlinked(int32_t worker, WallMicros now_us);
   // The process is dead: its attempts are interrupted. To be told before its successor's WorkerUp
   // or not at all: a new incarnation says the same.
-  void WorkerDown(int32_t worker, int64_t now_us, Effects& effects);
+  void WorkerDown(int32_t worker, WallMicros now_us, Effects& effects);
   void WorkerDraining(int32_t worker);
   void AttemptStarted(int32_t worker, const internal::v1::AttemptStarted& started);
-  void AttemptEnded(int32_t worker, internal::v1::AttemptEnded ended, int64_t now_us,
+  void AttemptEnded(int32_t worker, internal::v1::AttemptEnded ended, WallMicros now_us,
                     Effects& effects);
   void AttemptProgress(int32_t worker, internal::v1::AttemptProgress progress);
 
   // --- Events: store -----------------------------------------------------------------------------
 
   // As TaskStore::PersistedCallback. While the store fails, durable tasks are refused.
-  void Persisted(const absl::Status& status, uint64_t through, int64_t now_us, Effects& effects);
+  void Persisted(const absl::Status& status, uint64_t through, WallMicros now_us, Effects& effects);
 
   // --- Events: time ------------------------------------------------------------------------------
 
-  void Tick(int64_t now_us, Effects& effects);
+  void Tick(WallMicros now_us, Effects& effects);
   // When Tick() is next needed without an event; INT64_MAX if never.
-  int64_t NextDeadline() const;
+  WallMicros NextDeadline() const;
 
   // --- Queries -----------------------------------------------------------------------------------
 
@@ -131,20 +132,20 @@ class TaskEngine {
   // Ended for good: the end is on disk, if durable. False also if the task is unknown.
   bool IsSettled(TaskId id) const;
   // NOT_FOUND.
-  absl::StatusOr<v1::Task> Get(TaskId id, int64_t now_us) const;
+  absl::StatusOr<v1::Task> Get(TaskId id, WallMicros now_us) const;
   // A page may be short of page_size, even empty, while a next_page_token says that more may
   // follow: one call looks at no more than kListScanMax tasks.
   absl::StatusOr<v1::ListTasksResponse> ListTasks(const v1::ListTasksRequest& request,
-                                                  int64_t now_us) const;
-  absl::StatusOr<v1::Queue> GetQueue(absl::string_view name, int64_t now_us) const;
+                                                  WallMicros now_us) const;
+  absl::StatusOr<v1::Queue> GetQueue(absl::string_view name, WallMicros now_us) const;
   absl::StatusOr<v1::ListQueuesResponse> ListQueues(const v1::ListQueuesRequest& request,
-                                                    int64_t now_us) const;
+                                                    WallMicros now_us) const;
   absl::StatusOr<v1::Pool> GetPool(absl::string_view name) const;
   absl::StatusOr<v1::ListPoolsResponse> ListPools(const v1::ListPoolsRequest& request) const;
   // Union over all workers seen, by name.
   absl::StatusOr<v1::ListFunctionsResponse> ListFunctions(
       const v1::ListFunctionsRequest& request) const;
-  TaskCounters Counters(int64_t now_us) const;
+  TaskCounters Counters(WallMicros now_us) const;
   // Those that hold room, abandoned ones too.
   int64_t attempts_running() const;
 

@@ -27,7 +27,7 @@ EngineState::EngineState(const tenancy::Directory* directory, const EngineOption
   for (size_t i = 0; i < pools.size(); ++i) pools[i].size = directory->pools()[i].size;
 }
 
-void EngineState::Advance(int64_t to_us) {
+void EngineState::Advance(WallMicros to_us) {
   now_us = std::max(now_us, to_us);
 }
 

@@ -99,7 +99,7 @@ struct WorkerView {
   // Attempts it runs that control does not know and has cancelled: they take room.
   absl::flat_hash_set<uint64_t> foreign;
   // Without a link: when its attempts are given up.
-  int64_t grace_ends_us = INT64_MAX;
+  WallMicros grace_ends_us = INT64_MAX;
 
   int64_t room() const { return capacity - running - static_cast<int64_t>(foreign.size()); }
   bool knows(size_t function) const { return function < functions.size() && functions[function]; }
@@ -133,7 +133,7 @@ struct EngineState {
   // --- Time and identities: written by Advance(), Tick() and where an id is drawn
   // ------------------
 
-  int64_t now_us = 0;
+  WallMicros now_us = 0;
   uint64_t turn = 0;
   TaskIdSource ids;
   uint64_t next_attempt;
@@ -187,7 +187,7 @@ struct EngineState {
   absl::btree_map<std::string, int64_t> rejected;
 
   // Time as the engine sees it: never back.
-  void Advance(int64_t to_us);
+  void Advance(WallMicros to_us);
   // nullptr if there is none.
   Task* FindTask(TaskId id) const;
   // nullptr if no worker can have that number.

@@ -197,7 +197,7 @@ void DropTask(EngineState& state, Task* task, Effects& effects) {
   state.tasks.erase(task->id);
 }
 
-void Schedule(EngineState& state, Task* task, int64_t at_us) {
+void Schedule(EngineState& state, Task* task, WallMicros at_us) {
   SetState(state, task, v1::TASK_STATE_SCHEDULED);
   task->schedule_us = at_us;
   state.deadlines.Set(task, at_us);
@@ -205,7 +205,7 @@ void Schedule(EngineState& state, Task* task, int64_t at_us) {
 
 void Enqueue(EngineState& state, Task* task, bool to_front) {
   SetState(state, task, v1::TASK_STATE_QUEUED);
-  // Not before it is on disk: otherwise it could run and be forgotten.
+  // Invariant 8: not before it is on disk; otherwise it could run and be forgotten.
   if (task->spec.durable && !task->stored) return;
   JoinBacklog(state, task, to_front);
 }
@@ -230,7 +230,7 @@ void StartOn(EngineState& state, Task* task, int32_t worker, Effects& effects) {
       HoldRoom(state, task, state.next_attempt++, worker, on.incarnation, timeout_us);
   state.deadlines.Set(task, state.now_us + timeout_us + kTimeoutGraceUs);
   if (record.number == 1) {
-    const int64_t ready_us = std::max(task->create_us, task->schedule_us);
+    const WallMicros ready_us = std::max(task->create_us, task->schedule_us);
     effects.first_starts.push_back({task->id, ready_us, state.now_us});
   }
   FillStart(state, *task, *attempt, effects.FrameTo(worker, task->spec.input.size()).add_start());

@@ -60,7 +60,7 @@ Task* AddTask(EngineState& state, std::unique_ptr<Task> task);
 void DropTask(EngineState& state, Task* task, Effects& effects);
 
 // From any state that has not ended, or none.
-void Schedule(EngineState& state, Task* task, int64_t at_us);
+void Schedule(EngineState& state, Task* task, WallMicros at_us);
 void Enqueue(EngineState& state, Task* task, bool to_front);
 // A durable task's insert is on disk: it may start.
 void MarkStored(EngineState& state, Task* task);

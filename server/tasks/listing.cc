@@ -105,7 +105,7 @@ absl::StatusOr<std::string> ListEntries(const tenancy::Directory& directory, con
 
 }  // namespace
 
-absl::StatusOr<v1::Task> TaskEngine::Get(TaskId id, int64_t now_us) const {
+absl::StatusOr<v1::Task> TaskEngine::Get(TaskId id, WallMicros now_us) const {
   state_->Advance(now_us);
   const Task* task = state_->FindTask(id);
   if (task != nullptr) return ViewTask(*state_, *task);
@@ -115,7 +115,7 @@ absl::StatusOr<v1::Task> TaskEngine::Get(TaskId id, int64_t now_us) const {
 }
 
 absl::StatusOr<v1::ListTasksResponse> TaskEngine::ListTasks(const v1::ListTasksRequest& request,
-                                                            int64_t now_us) const {
+                                                            WallMicros now_us) const {
   state_->Advance(now_us);
   const auto page_size = PageSize(request.page_size());
   if (!page_size.ok()) return page_size.status();
@@ -145,7 +145,7 @@ absl::StatusOr<v1::ListTasksResponse> TaskEngine::ListTasks(const v1::ListTasksR
   return response;
 }
 
-absl::StatusOr<v1::Queue> TaskEngine::GetQueue(absl::string_view name, int64_t now_us) const {
+absl::StatusOr<v1::Queue> TaskEngine::GetQueue(absl::string_view name, WallMicros now_us) const {
   state_->Advance(now_us);
   const auto parsed = tenancy::ParseQueueName(name);
   if (!parsed.ok()) return BadField("name", "NAME_INVALID", parsed.status().message());
@@ -155,7 +155,7 @@ absl::StatusOr<v1::Queue> TaskEngine::GetQueue(absl::string_view name, int64_t n
 }
 
 absl::StatusOr<v1::ListQueuesResponse> TaskEngine::ListQueues(const v1::ListQueuesRequest& request,
-                                                              int64_t now_us) const {
+                                                              WallMicros now_us) const {
   state_->Advance(now_us);
   v1::ListQueuesResponse response;
   auto token = ListEntries(*state_->directory, state_->directory->queues(), request.parent(),
@@ -218,7 +218,7 @@ absl::StatusOr<v1::ListFunctionsResponse> TaskEngine::ListFunctions(
   return response;
 }
 
-TaskCounters TaskEngine::Counters(int64_t now_us) const {
+TaskCounters TaskEngine::Counters(WallMicros now_us) const {
   state_->Advance(now_us);
   return ViewCounters(*state_);
 }

@@ -41,7 +41,7 @@ void Resume(EngineState& state, Task* task, const StoredProgress& stored) {
   HoldRoom(state, task, stored.attempt, stored.worker, stored.incarnation, timeout_us);
   WorkerView& worker = state.HearOf(stored.worker);
   worker.grace_ends_us = state.now_us + kLinkGraceUs;
-  const int64_t started_us = task->attempts.back().start_us;
+  const WallMicros started_us = task->attempts.back().start_us;
   state.deadlines.Set(task, std::max(started_us + timeout_us + kTimeoutGraceUs,
                                      worker.grace_ends_us + kTimeoutGraceUs));
 }
@@ -66,7 +66,7 @@ void PlaceEnded(EngineState& state, Task* task) {
 
 }  // namespace
 
-RecoveryReport TaskEngine::Recover(std::vector<StoredTask> stored_tasks, int64_t now_us) {
+RecoveryReport TaskEngine::Recover(std::vector<StoredTask> stored_tasks, WallMicros now_us) {
   EngineState& state = *state_;
   state.Advance(now_us);
   RecoveryReport report;

@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/tasks/task_id.h"
+#include "server/wall_time.h"
 
 namespace grove::tasks {
 
@@ -29,7 +30,7 @@ struct StoredProgress {
   int32_t failures = 0;
   int32_t interruptions = 0;
   // 0 until the task has ended.
-  int64_t end_time_us = 0;
+  WallMicros end_time_us = 0;
 };
 
 // What is written once, and the progress.

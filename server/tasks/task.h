@@ -16,6 +16,7 @@
 #include "server/tasks/intrusive_list.h"
 #include "server/tasks/task_id.h"
 #include "server/tasks/task_spec.h"
+#include "server/wall_time.h"
 
 namespace grove::tasks {
 
@@ -30,8 +31,8 @@ struct AttemptRecord {
   int64_t worker_pid = 0;
   // 0: not known (yet).
   uint64_t fiber = 0;
-  int64_t start_us = 0;
-  int64_t end_us = 0;
+  WallMicros start_us = 0;
+  WallMicros end_us = 0;
   std::unique_ptr<google::rpc::Status> error;
 };
 
@@ -70,13 +71,13 @@ struct Task {
   double progress = 0;
   std::string progress_message;
 
-  int64_t create_us = 0;
-  int64_t schedule_us = 0;
-  int64_t queued_us = 0;
-  int64_t end_us = 0;
+  WallMicros create_us = 0;
+  WallMicros schedule_us = 0;
+  WallMicros queued_us = 0;
+  WallMicros end_us = 0;
 
   // DeadlineHeap's.
-  int64_t deadline_us = 0;
+  WallMicros deadline_us = 0;
   size_t heap_position = SIZE_MAX;
 
   ListHook<Task> backlog_hook;

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "absl/strings/string_view.h"
+#include "server/wall_time.h"
 
 namespace grove::tasks {
 
@@ -39,7 +40,7 @@ class TaskIdSource {
   // `seed` from the system's entropy: two runs with the same one could repeat each other's ids.
   explicit TaskIdSource(uint64_t seed) : random_(seed) {}
 
-  TaskId Next(int64_t now_us);
+  TaskId Next(WallMicros now_us);
 
  private:
   std::mt19937_64 random_;

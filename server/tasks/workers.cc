@@ -1,3 +1,18 @@
+// A link may break at any byte, so neither side knows what the other has heard. Hello is how they
+// agree again, and the order of its steps matters:
+//
+// 1. Attempts of an earlier process (another incarnation) are interrupted first: they cannot be in
+//    this Hello, and must not be taken for attempts that never arrived.
+// 2. Ends are taken before the running ones are compared: an attempt that ended is not missing.
+// 3. What the worker runs is marked `confirmed`, or cancelled if control does not know it.
+// 4. Whatever is not confirmed never reached the worker, and goes back to the front of its queue.
+//    Asking takes the mark away (std::exchange): it is this Hello's alone, and an attempt that kept
+//    it would look confirmed in the next one, whether or not that worker had it.
+//
+// A worker repeats an end until it is acknowledged (invariant 9). So an end may come twice, or for
+// an attempt that control gave up: it is acknowledged and dropped, unless its first telling is
+// still on its way to the disk (`unacknowledged`), when the acknowledgement follows with the
+// store's word.
 #include "server/tasks/workers.h"
 
 #include <algorithm>
@@ -155,8 +170,8 @@ void EndGraces(EngineState& state, Effects& effects) {
   }
 }
 
-int64_t NextGraceEnd(const EngineState& state) {
-  int64_t next_us = INT64_MAX;
+WallMicros NextGraceEnd(const EngineState& state) {
+  WallMicros next_us = INT64_MAX;
   for (const WorkerView& worker : state.WorkersHeardOf()) {
     next_us = std::min(next_us, worker.grace_ends_us);
   }

@@ -22,7 +22,7 @@ void TakeEnd(EngineState& state, int32_t worker, internal::v1::AttemptEnded ende
 // Gives up the attempts of workers whose grace is over.
 void EndGraces(EngineState& state, Effects& effects);
 // When EndGraces() has something to do; INT64_MAX if never.
-int64_t NextGraceEnd(const EngineState& state);
+WallMicros NextGraceEnd(const EngineState& state);
 
 }  // namespace grove::tasks
 

@@ -93,9 +93,8 @@ class QueueServiceImpl final : public v1::QueueService::CallbackService {
 
   Reactor* ListQueues(Context* context, const v1::ListQueuesRequest* request,
                       v1::ListQueuesResponse* response) override {
-    return AtOnce(grpc_, Method::kListQueues, context, request, response, [this](auto& q, auto& r) {
-      return Take(engine_.ListQueues(q, WallNow()), r);
-    });
+    return AtOnce(grpc_, Method::kListQueues, context, request, response,
+                  [this](auto& q, auto& r) { return Take(engine_.ListQueues(q, WallNow()), r); });
   }
   Reactor* GetQueue(Context* context, const v1::GetQueueRequest* request,
                     v1::GetQueueResponse* response) override {

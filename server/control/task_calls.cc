@@ -148,8 +148,7 @@ void TaskCalls::BatchWait(const CallPtr& call, const v1::BatchWaitTasksRequest& 
 }
 
 absl::Status TaskCalls::List(const v1::ListTasksRequest& request, v1::ListTasksResponse& response) {
-  absl::StatusOr<v1::ListTasksResponse> listed =
-      driver_.engine().ListTasks(request, WallNow());
+  absl::StatusOr<v1::ListTasksResponse> listed = driver_.engine().ListTasks(request, WallNow());
   if (!listed.ok()) return listed.status();
   response = *std::move(listed);
   return absl::OkStatus();

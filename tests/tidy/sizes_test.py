@@ -36,6 +36,14 @@ class SizesTest(unittest.TestCase):
     def test_python(self):
         self.check_files('Python module', checkout.files((*FOLDERS, 'deploy'), '*.py'))
 
+    def test_functions(self):
+        functions = [tag for tag in checkout.tags(*FOLDERS) if tag.kind == 'function']
+        self.assertGreater(len(functions), 5000, 'ctags did not read the sources')
+        self.assertGreater(max(tag.lines for tag in functions), 30, 'ctags finds no ends')
+        for tag in functions:
+            self.assertLessEqual(tag.lines, limits()['function'],
+                                 f'{tag.path}:{tag.line}: {tag.name}')
+
     def test_clang_tidy_has_the_same_limit_of_a_function(self):
         said = re.search(r'readability-function-size.LineThreshold, value: \'(\d+)\'',
                          checkout.read('.clang-tidy'))

@@ -11,8 +11,9 @@ FOLDERS = ('runtime', 'server', 'client')
 BANNED = [
     (r'\b(usleep|sleep_for|std::this_thread::sleep|gethostbyname)\s*\(',
      'blocks a hub; the runtime has a form that parks', ()),
-    (r'\babsl::ErrnoToStatus', 'ErrnoStatus() is the one mapping',
+    (r'\babsl::ErrnoToStatus\b', 'ErrnoStatus is the one mapping of errno',
      ('runtime/switch/errno_status.cc',)),
+    (r'ended\(\)\) Yield\(\)', 'AwaitEnd() waits for a fiber', ()),
 ]
 
 MAY_CATCH_ALL = {

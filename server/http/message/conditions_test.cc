@@ -14,9 +14,9 @@ constexpr std::time_t kModifiedSeconds = 784111777;
 constexpr std::time_t kNow = 1'800'000'000;
 constexpr Validators kCurrent{.etag = "\"a\"", .last_modified = kModifiedSeconds};
 
-using FieldList = std::vector<Field>;
+using Given = std::vector<Field>;
 
-Verdict Judge(const FieldList& fields) {
+Verdict Judge(const Given& fields) {
   return JudgeConditions(fields, kCurrent, kNow);
 }
 
@@ -50,7 +50,7 @@ TEST(Conditions, TagsOfSeveralFieldsAreOneList) {
 
 TEST(Conditions, ATagMayHoldACommaButIsNoPartOfAnother) {
   constexpr Validators comma{.etag = "\"a,b\"", .last_modified = kModifiedSeconds};
-  const FieldList fields = {{"If-None-Match", "\"x\", \"a,b\""}};
+  const Given fields = {{"If-None-Match", "\"x\", \"a,b\""}};
   EXPECT_EQ(JudgeConditions(fields, comma, kNow), Verdict::kNotModified);
   EXPECT_EQ(Judge({{"If-None-Match", "\"a,b\""}}), Verdict::kProceed);
 }
@@ -84,7 +84,7 @@ TEST(Conditions, WhatMustHoldIsJudgedBeforeWhatMustNot) {
 }
 
 TEST(RangeStands, WithoutIfRangeOrWithTheCurrentOne) {
-  const auto stands = [](const FieldList& fields) { return RangeStands(fields, kCurrent, kNow); };
+  const auto stands = [](const Given& fields) { return RangeStands(fields, kCurrent, kNow); };
   EXPECT_TRUE(stands({}));
   EXPECT_TRUE(stands({{"If-Range", "\"a\""}}));
   EXPECT_FALSE(stands({{"If-Range", "W/\"a\""}}));
@@ -97,7 +97,7 @@ TEST(RangeStands, WithoutIfRangeOrWithTheCurrentOne) {
 }
 
 TEST(RangeStands, NotByADateWhoseSecondIsNotOver) {
-  const FieldList fields = {{"If-Range", kModified}};
+  const Given fields = {{"If-Range", kModified}};
   EXPECT_FALSE(RangeStands(fields, kCurrent, kModifiedSeconds));
   EXPECT_TRUE(RangeStands(fields, kCurrent, kModifiedSeconds + 1));
 }

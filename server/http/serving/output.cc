@@ -1,13 +1,14 @@
-// Two buffers: `pending_`, to which everybody appends, and `taken_`, which is being written. As long
-// as the kernel takes all at once there is no more to it: one send(2), no timer, no second buffer.
-// Only when it does not, the two change places and the rest is written in slices, each under a
-// time-out of its own, so that a slow client is measured by its pace and not by the length of what
-// it asked for. A client that does not take a slice in time is given up for good (invariant 12):
-// `failure_` stays, since half of what was promised may be on its way and nothing may follow it.
+// Two buffers: `pending_`, to which everybody appends, and `taken_`, which is being written. As
+// long as the kernel takes all at once there is no more to it: one send(2), no timer, no second
+// buffer. Only when it does not, the two change places and the rest is written in slices, each
+// under a time-out of its own, so that a slow client is measured by its pace and not by the length
+// of what it asked for. A client that does not take a slice in time is given up for good (invariant
+// 12): `failure_` stays, since half of what was promised may be on its way and nothing may follow
+// it.
 //
 // Two fibers may write, never both: the connection's own, and the flusher, which FlushSoon() spawns
-// so that what a handler has written leaves as soon as it parks. `writing_` says that one of them is
-// inside a write that parks. Whoever appends meanwhile appends to `pending_`; the writer goes on
+// so that what a handler has written leaves as soon as it parks. `writing_` says that one of them
+// is inside a write that parks. Whoever appends meanwhile appends to `pending_`; the writer goes on
 // until that is empty, so order is kept without a lock, and nothing that was appended is forgotten.
 //
 // batch() is how others know whether what they appended can still be changed (a growing chunk).

@@ -3,8 +3,9 @@
 // Everything after it follows from that: Write() counts down, or frames, or passes through.
 //
 // Bytes go straight to Output's pending block, at addresses that are known to have room: a head is
-// one Reserve() and a row of memcpy, since this is most of what a small answer costs. A chunk's size
-// stands before its data and grows with it, as long as nobody has taken the block to be written.
+// one Reserve() and a row of memcpy, since this is most of what a small answer costs. A chunk's
+// size stands before its data and grows with it, as long as nobody has taken the block to be
+// written.
 //
 // A handler that breaks its own promise (more or less than its Content-Length) is told so with
 // kInternal, and the client sees the truncation, by a length that is not reached or a reset.

@@ -36,9 +36,9 @@ class OutputTest : public HubTest {
   // All that has come so far.
   std::string Received() const {
     std::string all;
-    char piece[65536];
-    for (ssize_t got; (got = recv(client_, piece, sizeof(piece), MSG_DONTWAIT)) > 0;) {
-      all.append(piece, static_cast<size_t>(got));
+    std::string piece(65536, '\0');  // a fiber's stack is small
+    for (ssize_t got; (got = recv(client_, piece.data(), piece.size(), MSG_DONTWAIT)) > 0;) {
+      all.append(piece, 0, static_cast<size_t>(got));
     }
     return all;
   }
@@ -149,8 +149,10 @@ TEST_F(OutputTest, SettleWaitsAlsoOnACancelledFiber) {
     output.pending().Append(TooMuch());
     EXPECT_TRUE(output.FlushSoon().ok());
     Yield();
-    FiberHandle settling = *Spawn("settle", [&] { output.Settle(); });
-    settling.Cancel();
+    FiberHandle settling = *Spawn("settle", [&] {
+      Hub::Current()->running()->Cancel();
+      output.Settle();
+    });
     settling.AwaitEnd();
     EXPECT_EQ(hub_->Stats().fibers_live, 1u) << "this one alone: the flusher has ended";
   });

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -37,9 +38,10 @@ class WireFixture : public HubTest {
               static_cast<ssize_t>(bytes.size()));
   }
   std::string Received() const {
-    char piece[65536];
-    const ssize_t got = recv(client_, piece, sizeof(piece), MSG_DONTWAIT);
-    return got > 0 ? std::string(piece, static_cast<size_t>(got)) : "";
+    std::string piece(65536, '\0');  // a fiber's stack is small
+    const ssize_t got = recv(client_, piece.data(), piece.size(), MSG_DONTWAIT);
+    piece.resize(static_cast<size_t>(std::max<ssize_t>(got, 0)));
+    return piece;
   }
   void Leave() {
     if (client_ >= 0) close(std::exchange(client_, -1));

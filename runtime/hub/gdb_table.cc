@@ -15,7 +15,7 @@ namespace grove {
 // raises kVersion there and here.
 struct GdbTable {
   static constexpr uint64_t kMagic = 0x6764625f6776'6f72;
-  static constexpr uint64_t kVersion = 1;
+  static constexpr uint64_t kVersion = 2;
 
   uint64_t magic = kMagic;
   uint64_t version = kVersion;
@@ -39,6 +39,9 @@ struct GdbTable {
 #else
   uint64_t string_view_data = 0;
 #endif
+  const int8_t* saved_registers = Context::kSavedRegisters;  // at a stack pointer; DWARF numbers
+  uint64_t fiber_switches = offsetof(Fiber, switches_);      // 0: it has not run yet …
+  void (*context_start)(void*) = &Context::Start;            // … and will begin there
 
   void Add(HubRegistration& hub) {
     hub.next_ = first;

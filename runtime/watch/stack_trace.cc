@@ -92,20 +92,20 @@ StackTrace TraceFiber(const Fiber& fiber) {
   const Stack& stack = fiber.stack();
   const StackBounds bounds{.low = reinterpret_cast<uintptr_t>(stack.low),
                            .high = reinterpret_cast<uintptr_t>(stack.high)};
-  // What a switch leaves there: r15 … r12, rbx, rbp and the return address.
-  constexpr int kSaved[] = {
-      15, 14, 13, 12, FrameRegisters::kRbx, FrameRegisters::kRbp, FrameRegisters::kReturnAddress};
   uintptr_t at = reinterpret_cast<uintptr_t>(fiber.context().stack_pointer());
   FrameRegisters frame;
-  for (const int number : kSaved) {
+  for (const int8_t* saved = Context::kSavedRegisters; *saved != Context::kEndOfSaved; ++saved) {
     if (!bounds.HasWord(at)) return {};
-    frame.values[number] = StackWord(at);
+    if (*saved != Context::kNotSaved) frame.values[*saved] = StackWord(at);
     at += sizeof(uintptr_t);
   }
+  if (frame.pc() == 0) return {};  // the processor's jump is not described
   frame.values[FrameRegisters::kRsp] = at;
-  // One that has not run yet is about to enter its first function.
-  const PcKind first = fiber.switches() == 0 ? PcKind::kInterrupted : PcKind::kAfterCall;
-  return TraceFrom(frame, first, bounds);
+  if (fiber.switches() > 0) return TraceFrom(frame, PcKind::kAfterCall, bounds);
+  // It is about to enter its first function, which the registers need not say yet.
+  frame.values[FrameRegisters::kRbp] = 0;
+  frame.values[FrameRegisters::kReturnAddress] = Context::FirstInstruction();
+  return TraceFrom(frame, PcKind::kInterrupted, bounds);
 }
 
 std::string FormatStackTrace(const StackTrace& trace) {

@@ -20,20 +20,23 @@ import gdb
 import gdb.unwinder
 
 MAGIC = 0x6764625F67766F72
-VERSION = 1
+VERSION = 2
 MEMBERS = (
     'magic', 'version', 'first', 'registration_hub', 'registration_next', 'hub_fibers',
     'hub_running', 'fiber_id', 'fiber_name', 'fiber_site', 'fiber_state', 'fiber_waiting_kind',
     'fiber_waiting_fd', 'fiber_waiting_object', 'fiber_stack_pointer', 'fiber_stack_low',
-    'fiber_stack_high', 'string_view_data')
+    'fiber_stack_high', 'string_view_data', 'saved_registers', 'fiber_switches', 'context_start')
 # Fiber::State and WaitFor::Kind, in order.
 STATES = ('runnable', 'running', 'parked', 'ended')
 # WaitFor::Kind (runtime/hub/wait_for.h).
 WAITS = ('nothing', 'read', 'write', 'accept', 'connect', 'signal', 'process', 'timer', 'event',
          'semaphore', 'mutex', 'condition', 'queue', 'queue put', 'queue get', 'select', 'join',
          'pool', 'group', 'server', 'offload')
-# What a switch leaves at the stack pointer of a fiber that does not run.
-SAVED = ('r15', 'r14', 'r13', 'r12', 'rbx', 'rbp', 'rip')
+# What a switch may leave at the stack pointer of a fiber that does not run, by DWARF numbers.
+REGISTERS = {3: 'rbx', 6: 'rbp', 12: 'r12', 13: 'r13', 14: 'r14', 15: 'r15', 16: 'rip'}
+# Context::kEndOfSaved.
+END_OF_SAVED = -2
+SAVED_MAX = 64
 # A core may be damaged: no list or text is believed to be longer.
 HUBS_MAX = 1024
 FIBERS_MAX = 100_000_000
@@ -81,6 +84,11 @@ class Table:
         if self.magic != MAGIC or self.version != VERSION:
             raise gdb.GdbError('grove: grove_gdb_table has version %d; this script reads version '
                                '%d: take the script of the same release' % (self.version, VERSION))
+
+    def saved(self):
+        """The names of the words at a suspended fiber's stack pointer; None: not a register's."""
+        numbers = struct.unpack('%db' % SAVED_MAX, read_bytes(self.saved_registers, SAVED_MAX))
+        return [REGISTERS.get(number) for number in numbers[:numbers.index(END_OF_SAVED)]]
 
     def hubs(self):
         registration = self.first
@@ -149,14 +157,15 @@ class Fiber:
         """Of the frame it was left in; None if its stack cannot be read."""
         at = self.word('fiber_stack_pointer')
         low, high = self.word('fiber_stack_low'), self.word('fiber_stack_high')
-        if not low <= at <= high - 8 * len(SAVED):
+        saved = self.table.saved()
+        if 'rip' not in saved or not low <= at <= high - 8 * len(saved):
             return None
-        registers = {name: read_word(at + 8 * place) for place, name in enumerate(SAVED)}
-        registers['rsp'] = at + 8 * len(SAVED)
-        if registers['rbp'] == 0 and read_word(registers['rsp']) == 0:
+        registers = {name: read_word(at + 8 * place) for place, name in enumerate(saved) if name}
+        registers['rsp'] = at + 8 * len(saved)
+        if self.word('fiber_switches') == 0:
             # It has not run yet. gdb looks up the instruction before a caller's program counter,
             # as that is a return address; this one is its function's first instruction.
-            registers['rip'] += 1
+            registers.update(rip=self.table.context_start + 1, rbp=0)
         return registers
 
     def pages(self):

@@ -66,6 +66,7 @@ void CopyText(std::string_view text, char (&to)[N]) {
   to[size] = '\0';
 }
 
+#if defined(__x86_64__)
 FrameRegisters RegistersOf(const ucontext_t& context) {
   // By DWARF number; the return address of number 16 is the interrupted instruction.
   constexpr int kPlaces[] = {REG_RAX, REG_RDX, REG_RCX, REG_RBX, REG_RSI, REG_RDI,
@@ -77,6 +78,12 @@ FrameRegisters RegistersOf(const ucontext_t& context) {
   }
   return frame;
 }
+#else
+// The unwinder knows no other processor's registers: a report then says that it has no stack.
+FrameRegisters RegistersOf(const ucontext_t& /*context*/) {
+  return {};
+}
+#endif
 
 // While a switch is under way, the running fiber and the stack pointer belong to different stacks:
 // then there is no trace to take.

@@ -22,6 +22,7 @@ absl::Status DescriptorTable::Register(int fd, Poller::Mode mode) {
   if (static_cast<size_t>(fd) >= entries_.size()) entries_.resize(fd + 1);
   Entry& entry = entries_[fd];
   GROVE_CHECK(!entry.registered, absl::StrFormat("descriptor %d is registered already", fd));
+  // A new one for each registration (invariant 5).
   const uint32_t generation = entry.generation + 1;
   if (absl::Status added = poller_.Add(fd, Token(fd, generation), mode); !added.ok()) return added;
   entry = Entry{.generation = generation, .registered = true, .mode = mode};
@@ -34,6 +35,8 @@ absl::Status DescriptorTable::Register(int fd, Poller::Mode mode) {
 void DescriptorTable::Unregister(int fd) {
   Entry* const entry = Find(fd);
   if (entry == nullptr) return;
+  // The poller first: events that it has told already are of an old registration from here on, and
+  // Dispatch() drops them (invariant 5).
   poller_.Remove(fd);
   entry->registered = false;
   entry->watch = nullptr;
@@ -62,6 +65,7 @@ absl::Status DescriptorTable::Await(int fd, Direction direction, WaitFor::Kind k
         absl::StrFormat("descriptor %d: %s waits to %s already; %s must not", fd, Named(*other),
                         side == 0 ? "read" : "write", Named(*self)));
   }
+  // In the table before the poller is told: its next report must find who waits.
   entry->waiters[side] = self;
   poller_.Rearm(fd, direction);
   const Wake wake = hub_.Park({.kind = kind, .fd = fd});
@@ -91,6 +95,7 @@ void DescriptorTable::WatchHangup(int fd, HangupWatch* watch) {
   Entry* const entry = Find(fd);
   if (entry == nullptr) return;
   if (watch != nullptr && entry->hangup) return watch->OnHangup();
+  // As in Await(): the watch before the poller is told.
   entry->watch = watch;
   if (watch != nullptr) poller_.Rearm(fd, Direction::kRead);
 }
@@ -98,6 +103,8 @@ void DescriptorTable::WatchHangup(int fd, HangupWatch* watch) {
 void DescriptorTable::MarkReady(Entry& entry, Direction direction) {
   const int side = static_cast<int>(direction);
   entry.ready[side] = true;
+  // Readiness is kept even if nobody waits: an edge comes once. Off the table before it runs, so
+  // that another fiber may come to wait meanwhile.
   Fiber* const waiter = entry.waiters[side];
   if (waiter == nullptr) return;
   entry.waiters[side] = nullptr;
@@ -108,6 +115,7 @@ void DescriptorTable::Dispatch(const Poller::Event& event) {
   // The low half of the hub's own wake-up is -1: no entry's either.
   Entry* const entry = Find(static_cast<int>(static_cast<uint32_t>(event.token)));
   if (entry == nullptr || entry->generation != static_cast<uint32_t>(event.token >> 32)) return;
+  // The hang-up before the reader: what reads to the end of the stream must find it known.
   if (event.hangup) {
     entry->hangup = true;
     if (entry->watch != nullptr) std::exchange(entry->watch, nullptr)->OnHangup();

@@ -63,6 +63,8 @@ void Fiber::Cancel() {
   Interrupt(Wake::kCancelled);
 }
 
+// The flag, then the wake-up: a fiber that is not parked has the flag alone, and meets it at its
+// next park (invariant 6).
 void Fiber::Interrupt(Wake why) {
   interrupted_ = true;
   hub_.Resume(*this, why);
@@ -90,6 +92,9 @@ void Fiber::RunBody() {
           absl::UnknownError(DescribeCurrentException(absl::StrFormat("fiber \"%s\"", name_)));
     }
   }
+  // The result is fixed first, then the closure goes, then links hear of it, joiners last (in
+  // LeaveEnded): who is told that a fiber has ended finds that what it captured is gone. All of it
+  // on the fiber itself, since destructors and links may park.
   destroy_(closure_);
   if (links_ != nullptr) RunLinks();
   // Destructors may make further values.
@@ -98,6 +103,7 @@ void Fiber::RunBody() {
 
 void Fiber::RunLinks() {
   while (!links_->waiting.empty()) {
+    // Off the list before the call: it may park, and meanwhile others link and unlink.
     FiberLink link = std::move(links_->waiting.front().second);
     links_->waiting.pop_front();
     try {
@@ -119,6 +125,7 @@ void Fiber::Unref() {
   if (exception_ != nullptr && !joined_) {
     ReportUncaught(absl::StrFormat("%s; nobody joined it", result_.message()));
   }
+  // The fiber lies on the stack that goes back: what is needed of it is copied out before.
   Hub& hub = hub_;
   const Stack stack = stack_;
   this->~Fiber();
@@ -151,6 +158,7 @@ absl::Status FiberHandle::Join() {
     Waiter self{.fiber = hub.running()};
     fiber_->joiners_.PushBack(self);
     const Wake wake = hub.Park(WaitForEndOf(*fiber_));
+    // Not `wake`: a time-out and the end may have come in the same turn (invariant 3).
     if (!self.granted) {
       fiber_->joiners_.Remove(self);
       return WakeStatus(wake, "join");

@@ -1,3 +1,27 @@
+// The turn, and how fibers take turns in it.
+//
+// A turn is five steps, and their order is the design (invariant 4). The inbox first: a posted call
+// may spawn or wake, and what it woke runs in this turn. Then the timers, so that a deadline that
+// has passed is seen before the code it bounds goes on. Then the fibers. The poll comes last, when
+// it is known whether anything is left to do, and so for how long it may wait; its events make
+// fibers runnable for the next turn. `now_` is read once, when the poll returns: within a turn time
+// stands still, and all deadlines of a turn are judged by the same moment.
+//
+// Between fibers there is no loop. Who parks takes the next off the run queue itself and jumps to
+// it (NextContext, SwitchAway): one jump a hand-over, where going by way of the loop would take
+// two. The loop gets the thread back for one of two reasons only: the queue is empty, or the turn's
+// budget of resumes is spent. The budget is what keeps two fibers that yield to each other from
+// starving the descriptors and the timers; it is a count and not a time, since a clock costs more
+// than a jump.
+//
+// Who waits is parked, and is on no list of the hub's: what it waits for knows it, and calls
+// Unpark(). That is all there is (invariant 3): sleeping, joining, queues and I/O are built of it.
+// Three things follow. A waker may wake for nothing, so who parks looks again. A fiber may be made
+// runnable by its timer in the same turn in which somebody hands it a value, so what counts is
+// `granted`, not why the park ended. And an interruption is kept in the fiber (`interrupted_`), not
+// in the park: it is met at the next park if none is under way (invariant 6).
+//
+// Nothing here is locked (invariant 2): the inbox is the one door for other threads.
 #include "runtime/hub/hub.h"
 
 #include <pthread.h>
@@ -45,7 +69,8 @@ absl::StatusOr<std::unique_ptr<Hub>> Hub::Create(HubOptions options) {
   const int wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (wake_fd < 0) return ErrnoStatus(errno, "eventfd");
   auto hub = std::unique_ptr<Hub>(new Hub(std::move(options), std::move(poller), wake_fd));
-  // The table skips tokens of no registration, so an event of the inbox only ends the wait.
+  // The table skips tokens of no registration (invariant 5), so an event of the inbox only ends the
+  // wait.
   if (absl::Status added = hub->poller_->Add(wake_fd, Poller::kWakeToken, Poller::Mode::kEdge);
       !added.ok()) {
     return added;
@@ -92,6 +117,7 @@ absl::Status Hub::RunMain(absl::FunctionRef<absl::Status()> body) {
   if (main.ok()) {
     // Polling comes last in a turn, and not at all once the turn has brought the end.
     for (RunReady(); !main->ended(); RunReady()) Poll();
+    // Again and again: who is cancelled may spawn others on its way out.
     for (CancelAll(); stats_.fibers_live > 0; CancelAll()) {
       RunReady();
       if (stats_.fibers_live > 0) Poll();
@@ -128,10 +154,14 @@ void Hub::DrainInbox() {
   {
     const std::lock_guard lock(inbox_mutex_);
     calls.swap(inbox_);
+    // All under the lock, as Post() does all of its part: a call is either taken here, or its
+    // poster finds the flag down and writes anew. Read apart from the flag, the eventfd could lose
+    // the write of a call that stays in the inbox, and the hub would sleep on it.
     inbox_pending_.store(false, std::memory_order_release);
     uint64_t count;
     [[maybe_unused]] const ssize_t drained = read(wake_fd_, &count, sizeof(count));
   }
+  // Outside of the lock: a call may post, and other threads wait for it.
   for (absl::AnyInvocable<void()>& call : calls) RunCall(call, nullptr);
 }
 
@@ -156,6 +186,8 @@ void Hub::RunFibers() {
 }
 
 void Hub::Poll() {
+  // Polled in every turn, with fibers left to run too: then without waiting (invariant 4). A call
+  // that is posted after the look at the flag has written to the eventfd, which ends the wait.
   MonotonicNanos deadline = timers_.next_deadline();
   if (!runnable_.empty() || inbox_pending_.load(std::memory_order_acquire)) deadline = 0;
   ++stats_.polls;
@@ -247,6 +279,7 @@ void Hub::ParkRunning() {
     return;
   }
   CheckMayPark(*self);
+  // Before the hand-over: whoever runs next may unpark this one, which must be found parked.
   self->state_.Enter(FiberState::kParked);
   SwitchAway(*self);
 }
@@ -263,6 +296,8 @@ void Hub::ParkShielded(const WaitFor& waiting_for) {
 }
 
 void Hub::Resume(Fiber& fiber, Wake why) {
+  // Only what is parked goes on the queue, so nobody is on it twice. What woke it first is told; a
+  // hand-over that comes second is in the waiter, `granted` (invariant 3).
   if (fiber.state() != FiberState::kParked) return;
   if (fiber.shielded_ && why != Wake::kReady) return;
   fiber.state_.Enter(FiberState::kRunnable);
@@ -312,6 +347,8 @@ absl::StatusOr<FiberHandle> Hub::SpawnFiber(size_t closure_bytes, size_t closure
 
 void Hub::LeaveEnded(Fiber& self) {
   if (self.resumed_at_ != 0) self.CountRunTime();
+  // Ended first: a joiner that is woken finds it so, and who comes later doesn't stand in line. Out
+  // of the registry before the last reference may go: nobody visits a fiber whose memory is free.
   self.state_.Enter(FiberState::kEnded);
   while (Waiter* joiner = self.joiners_.Grant()) Unpark(*joiner->fiber);
   fibers_[self.stack_.index] = nullptr;

@@ -33,6 +33,7 @@ Timeout::Timeout(absl::Duration after)
 }
 
 Timeout::~Timeout() {
+  // Disarmed before it is off the fiber's list: a scope that can still ring is always on it.
   GROVE_CHECK(fiber_.timeouts_ == this, "Timeout scopes must end in reverse order, on their fiber");
   fiber_.hub_.timers().Cancel(*this);
   fiber_.timeouts_ = outer_;
@@ -53,11 +54,14 @@ void Timeout::Cancel() {
 void Timeout::Restart(absl::Duration after) {
   if (std::exchange(fired_, false)) Withdraw();
   deadline_ = DeadlineAfter(fiber_.hub_.now(), after);
+  // It rings too early then, and is armed anew there: see Ring().
   if (armed() && armed_for_ <= deadline_) return;
   fiber_.hub_.timers().Cancel(*this);
   if (deadline_ != kNever) ArmFor(deadline_);
 }
 
+// Computed anew from all that may interrupt, never just cleared: another scope may have fired while
+// this one was up, and a cancellation stays for good (invariant 6).
 void Timeout::Withdraw() {
   fiber_.interrupted_ = fiber_.cancelled_;
   for (const Timeout* scope = fiber_.timeouts_; scope != nullptr; scope = scope->outer_) {
@@ -65,6 +69,8 @@ void Timeout::Withdraw() {
   }
 }
 
+// With a scope around it that has fired too, the expiry is the outer one's: to swallow it here
+// would have the body go on past a deadline that it was given from outside.
 bool Timeout::Caused(const absl::Status& status) const {
   if (!fired_ || !absl::IsDeadlineExceeded(status)) return false;
   for (const Timeout* scope = outer_; scope != nullptr; scope = scope->outer_) {
@@ -83,6 +89,7 @@ void Timeout::Ring(Timer& timer) {
     if (self.deadline_ != kNever) self.ArmFor(self.deadline_);
     return;
   }
+  // Set before the fiber runs: what it returns to asks fired().
   self.fired_ = true;
   self.fiber_.Interrupt(Wake::kTimedOut);
 }

@@ -58,7 +58,8 @@ absl::Status StackPool::AddSlab() {
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
   if (slab == MAP_FAILED)
     return ErrnoStatus(errno, absl::StrCat("mmap of ", bytes, " bytes of stacks"));
-  // A huge page would make the first touch of one stack cost the memory of 32.
+  // Before the first touch. A huge page would make the first touch of one stack cost the memory
+  // of 32.
   madvise(slab, bytes, MADV_NOHUGEPAGE);
   slabs_.push_back(static_cast<char*>(slab));
   free_.reserve(slabs_.size() * stacks_per_slab_);  // Release() never allocates
@@ -79,6 +80,7 @@ absl::Status StackPool::Guard(char* low) {
 }
 
 absl::StatusOr<Stack> StackPool::Acquire() {
+  // What was given back last comes first: its pages are there, and warm.
   if (!free_.empty()) {
     const Stack stack = free_.back();
     free_.pop_back();
@@ -88,6 +90,7 @@ absl::StatusOr<Stack> StackPool::Acquire() {
 #endif
     return stack;
   }
+  // The limit of fibers (invariant 12): nothing else bounds them.
   if (made_ >= options_.stacks_max) {
     return absl::ResourceExhaustedError(
         absl::StrCat("fiber limit reached: ", options_.stacks_max, " fibers are alive"));
@@ -96,6 +99,7 @@ absl::StatusOr<Stack> StackPool::Acquire() {
     if (absl::Status status = AddSlab(); !status.ok()) return status;
   }
   char* base = slabs_[made_ / stacks_per_slab_] + made_ % stacks_per_slab_ * options_.stack_bytes;
+  // Guarded before it is counted: one that can't be is tried again by the next, not handed out.
   if (absl::Status status = Guard(base); !status.ok()) return status;
   const uint32_t index = static_cast<uint32_t>(made_++);
   return Stack{.low = base + PageBytes(),

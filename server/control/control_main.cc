@@ -1,3 +1,12 @@
+// The order of control's start and end, and why it is that one.
+//
+// Signals are blocked first: gRPC's threads inherit the mask, and one that took SIGTERM would end
+// the process in the middle of a commit. The store is read whole before any port is bound, since
+// whoever can connect is answered from it; ports come before links and fibers, so that one that
+// cannot be bound ends the start before anything has happened. The ready line goes last, when the
+// workers are linked or have had their time: who reads that the daemon serves may spawn at once.
+// At the end the drain outlasts the workers', whose last results go to disk before clients hear of
+// them (invariant 8).
 #include "server/control/control_main.h"
 
 #include <signal.h>

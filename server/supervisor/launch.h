@@ -1,7 +1,8 @@
 // ForkWorker, StartControl: the two ways in which the supervisor makes processes.
 //
-// Both refuse unless the process is single-threaded: a fork copies the locks that other threads
-// hold, and nobody in the child would ever release them. Children die with their parent.
+// Both refuse unless the process is single-threaded (invariant 1): a fork copies the locks that
+// other threads hold, and nobody in the child would ever release them. Children die with their
+// parent.
 #ifndef GROVE_SERVER_SUPERVISOR_LAUNCH_H_
 #define GROVE_SERVER_SUPERVISOR_LAUNCH_H_
 

@@ -79,9 +79,9 @@ class Builtins : public ::testing::Test {
  protected:
   // Runs `body` on a hub, with a server that fetches may reach.
   void Run(const std::function<void()>& body) {
-    config::v1::Fetch config;
-    config.add_allow("127.0.0.0/8");
-    fetch_ = *functions::FetchClient::Create(*functions::FetchPolicy::FromConfig(config));
+    functions::FetchPolicy policy;
+    policy.allow.push_back(*AddressRange::Parse("127.0.0.0/8"));
+    fetch_ = *functions::FetchClient::Create(std::move(policy));
     services_.emplace(WorkerServices{.worker = 0, .fetch = *fetch_, .offload = offload_});
     std::unique_ptr<Hub> hub = *Hub::Create({.stack_bytes = 256 * 1024});
     RunOn(*hub, [&] {

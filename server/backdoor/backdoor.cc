@@ -66,10 +66,10 @@ class Prompt {
 
 BackdoorLimits BackdoorLimits::FromConfig(const config::v1::Backdoor& config) {
   BackdoorLimits limits;
-  if (config.instructions_max() > 0) limits.instructions_max = config.instructions_max();
-  if (config.time_max_ms() > 0) limits.time_max = absl::Milliseconds(config.time_max_ms());
-  if (config.memory_max_bytes() > 0) limits.memory_max_bytes = config.memory_max_bytes();
-  if (config.output_max_bytes() > 0) limits.output_max_bytes = config.output_max_bytes();
+  limits.instructions_max = config.instructions_max();
+  limits.time_max = absl::Milliseconds(config.time_max_ms());
+  limits.memory_max_bytes = static_cast<size_t>(config.memory_max_bytes());
+  limits.output_max_bytes = static_cast<size_t>(config.output_max_bytes());
   return limits;
 }
 

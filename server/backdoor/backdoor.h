@@ -37,7 +37,7 @@ struct BackdoorLimits {
   size_t memory_max_bytes = 16 << 20;
   absl::Duration idle_timeout = absl::Minutes(30);
 
-  // Zeros mean the defaults above.
+  // Of a resolved config.
   static BackdoorLimits FromConfig(const config::v1::Backdoor& config);
 };
 

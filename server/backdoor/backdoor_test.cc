@@ -315,12 +315,17 @@ TEST(PatternStepsMax, GrowsWithRepetitions) {
   EXPECT_EQ(PatternStepsMax(9, "%"), 10);
 }
 
-TEST(BackdoorLimits, TakesDefaultsForZeros) {
-  const BackdoorLimits limits = BackdoorLimits::FromConfig({});
-  EXPECT_EQ(limits.instructions_max, 10'000'000);
-  EXPECT_EQ(limits.time_max, absl::Seconds(1));
-  EXPECT_EQ(limits.memory_max_bytes, 16'777'216);
-  EXPECT_EQ(limits.output_max_bytes, 262'144);
+TEST(BackdoorLimits, AreTheConfigs) {
+  config::v1::Backdoor config;
+  config.set_instructions_max(1'000);
+  config.set_time_max_ms(20);
+  config.set_memory_max_bytes(3 << 20);
+  config.set_output_max_bytes(4'096);
+  const BackdoorLimits limits = BackdoorLimits::FromConfig(config);
+  EXPECT_EQ(limits.instructions_max, 1'000);
+  EXPECT_EQ(limits.time_max, absl::Milliseconds(20));
+  EXPECT_EQ(limits.memory_max_bytes, 3 << 20);
+  EXPECT_EQ(limits.output_max_bytes, 4'096);
 }
 
 }  // namespace

@@ -11,13 +11,16 @@
 #include "absl/strings/str_format.h"
 #include "absl/types/optional.h"
 #include "runtime/switch/abseil_text.h"
+#include "server/config/limits.h"
 #include "server/config/near_match.h"
+#include "server/config/schema.h"
 
 ABSL_FLAG(absl::optional<std::string>, http, absl::nullopt, "HTTP listener");
 ABSL_FLAG(absl::optional<std::string>, control, absl::nullopt, "gRPC listener");
 ABSL_FLAG(absl::optional<std::string>, admin, absl::nullopt,
           "listener for metrics, health and dashboard");
-ABSL_FLAG(absl::optional<int64_t>, workers, absl::nullopt, "worker processes, 1 to 256");
+ABSL_FLAG(absl::optional<int64_t>, workers, absl::nullopt,
+          grove::StrCat("worker processes, 1 to ", grove::config::kWorkersMax));
 ABSL_FLAG(absl::optional<std::string>, state_dir, absl::nullopt,
           "directory of what survives a restart");
 ABSL_FLAG(absl::optional<std::string>, run_dir, absl::nullopt,
@@ -40,25 +43,30 @@ namespace {
 struct FlagRow {
   const char* name;
   const char* value;  // nullptr: a switch.
-  const char* default_text;
+  const char* key;    // in the config, whose default is the flag's; nullptr: `default_text` is.
+  const char* default_text = "";
 };
 
 constexpr FlagRow kRows[] = {
-    {"http", "HOST:PORT|unix:PATH", "127.0.0.1:8090"},
-    {"control", "HOST:PORT|unix:PATH", "127.0.0.1:8091"},
-    {"admin", "HOST:PORT|unix:PATH", "127.0.0.1:8092"},
-    {"workers", "N", "number of CPUs"},
-    {"state_dir", "DIR", "$XDG_STATE_HOME/grove, else ~/.local/state/grove"},
-    {"run_dir", "DIR", "$XDG_RUNTIME_DIR/grove, else run below the state directory"},
-    {"config", "FILE", "none"},
-    {"control_binary", "FILE", "grove-control beside this program"},
-    {"insecure", nullptr, "off"},
-    {"log_format", "FORMAT", "text"},
-    {"log_level", "LEVEL", "info"},
-    {"drain_timeout_ms", "MS", "30000"},
-    {"check", nullptr, "off"},
-    {"help_config", nullptr, "off"},
+    {"http", "HOST:PORT|unix:PATH", "http.listen"},
+    {"control", "HOST:PORT|unix:PATH", "control.listen"},
+    {"admin", "HOST:PORT|unix:PATH", "admin.listen"},
+    {"workers", "N", "workers"},
+    {"state_dir", "DIR", "state_dir"},
+    {"run_dir", "DIR", nullptr, "$XDG_RUNTIME_DIR/grove, else run below the state directory"},
+    {"config", "FILE", nullptr, "none"},
+    {"control_binary", "FILE", nullptr, "grove-control beside this program"},
+    {"insecure", nullptr, nullptr, "off"},
+    {"log_format", "FORMAT", "log.format"},
+    {"log_level", "LEVEL", "log.level"},
+    {"drain_timeout_ms", "MS", "drain_timeout_ms"},
+    {"check", nullptr, nullptr, "off"},
+    {"help_config", nullptr, nullptr, "off"},
 };
+
+std::string DefaultOf(const FlagRow& row) {
+  return row.key == nullptr ? row.default_text : FormatDefault(*FindSchemaRow(row.key));
+}
 
 bool IsOurs(std::string_view name) {
   return std::any_of(std::begin(kRows), std::end(kRows),
@@ -198,7 +206,7 @@ std::string FlagsUsage(std::string_view program) {
                            "A flag beats the config file.\n\nFlags:\n");
   for (const FlagRow& row : kRows) {
     AppendFlag(&out, row.name, row.value, absl::FindCommandLineFlag(row.name)->Help(),
-               row.default_text);
+               DefaultOf(row));
   }
   AppendFlag(&out, "help", nullptr, "print this text", "off");
   AppendFlag(&out, "version", nullptr, "print the version", "off");

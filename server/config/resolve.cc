@@ -18,6 +18,7 @@
 #include "runtime/io/socket_address.h"
 #include "runtime/switch/abseil_text.h"
 #include "server/config/http_listeners.h"
+#include "server/config/limits.h"
 #include "server/config/schema.h"
 #include "server/config/validate.h"
 
@@ -31,9 +32,6 @@ using ::google::protobuf::Message;
 
 constexpr char kDefaultName[] = "default";
 constexpr char kLevels[][8] = {"debug", "info", "warning", "error"};
-
-// The longest name below run_dir, at the largest number of workers.
-constexpr std::string_view kLongestSocketName = "/worker-255.backdoor";
 
 absl::Status Wrong(std::string_view where, std::string_view what) {
   return absl::InvalidArgumentError(StrCat(where, ": ", what));
@@ -227,7 +225,8 @@ absl::Status FillDirectories(const Environment& environment, const FlagOfKey& or
                                                        : StrCat(config->state_dir(), "/run"));
   }
   config->set_run_dir(Absolute(config->run_dir(), environment));
-  const size_t room = SocketAddress::kUnixPathMax - kLongestSocketName.size();
+  const std::string longest_socket_name = StrCat("/worker-", kWorkersMax - 1, ".backdoor");
+  const size_t room = SocketAddress::kUnixPathMax - longest_socket_name.size();
   if (config->run_dir().size() <= room) return absl::OkStatus();
   return Wrong(
       origin.count("run_dir") > 0 ? "--run_dir" : "run_dir",

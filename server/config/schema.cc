@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_format.h"
 #include "runtime/switch/abseil_text.h"
+#include "server/config/limits.h"
 
 namespace grove::config {
 namespace {
@@ -170,7 +171,7 @@ constexpr SchemaRow kRows[] = {
     Text("admin.listen", "127.0.0.1:8092", "listener for metrics, health and dashboard"),
     Flag("admin.insecure", "serve the admin port beyond loopback"),
 
-    {"workers", "integer", "number of CPUs", "worker processes", 0, 1, 256},
+    {"workers", "integer", "number of CPUs", "worker processes", 0, 1, kWorkersMax},
     Text("state_dir", "$XDG_STATE_HOME/grove, else ~/.local/state/grove",
          "directory of what survives a restart"),
     Text("run_dir", "$XDG_RUNTIME_DIR/grove, else run below state_dir",
@@ -203,7 +204,7 @@ constexpr SchemaRow kRows[] = {
     Number("tenants[].queues[].depth_max", 1'000'000, 1, 100'000'000, "tasks waiting at most"),
     Flag("tenants[].queues[].paused", "start without dispatching"),
     Text("tenants[].pools[].name", "required", "name of the pool; `default` always exists"),
-    Number("tenants[].pools[].size", 1'000, 1, 10'000'000, "tasks running at once"),
+    Number("tenants[].pools[].size", 1'000, 1, 1'000'000, "tasks running at once"),
 
     Number("backdoor.instructions_max", 10'000'000, 1'000, 1'000'000'000'000,
            "Lua instructions per line"),

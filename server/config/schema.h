@@ -1,7 +1,8 @@
 // DescribeSchema: every key of the config file with its default, its range and what it means.
 //
 // The one place where defaults and ranges of numbers stand: the loader and Resolve() read them
-// here, `groved --help_config` prints them.
+// here, `groved --help_config` prints them. What may be used without a config says its defaults
+// again, and server/defaults_test.cc holds them equal.
 
 #ifndef GROVE_SERVER_CONFIG_SCHEMA_H_
 #define GROVE_SERVER_CONFIG_SCHEMA_H_

@@ -58,10 +58,10 @@ absl::StatusOr<FetchPolicy> FetchPolicy::FromConfig(const config::v1::Fetch& con
     }
     policy.allow.push_back(*std::move(range));
   }
-  if (config.body_max_bytes() > 0) policy.limits.body_max_bytes = config.body_max_bytes();
-  if (config.timeout_ms() > 0) policy.limits.timeout = absl::Milliseconds(config.timeout_ms());
-  if (config.redirects_max() > 0) policy.limits.redirects_max = config.redirects_max();
-  if (config.concurrency_max() > 0) policy.concurrency_max = config.concurrency_max();
+  policy.limits.body_max_bytes = static_cast<size_t>(config.body_max_bytes());
+  policy.limits.timeout = absl::Milliseconds(config.timeout_ms());
+  policy.limits.redirects_max = config.redirects_max();
+  policy.concurrency_max = config.concurrency_max();
   return policy;
 }
 

@@ -30,7 +30,7 @@ struct FetchPolicy {
   FetchLimits limits;
   int concurrency_max = 256;
 
-  // Zeros mean the defaults above. kInvalidArgument names the bad range.
+  // Of a resolved config. kInvalidArgument names the bad range.
   static absl::StatusOr<FetchPolicy> FromConfig(const config::v1::Fetch& config);
 
   // kPermissionDenied: "refuses to connect to 127.0.0.1 (loopback); allow it with fetch.allow".

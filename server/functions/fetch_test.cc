@@ -17,8 +17,18 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::Pair;
 
-config::v1::Fetch LoopbackConfig() {
+// As if resolved.
+config::v1::Fetch PublicConfig() {
   config::v1::Fetch config;
+  config.set_body_max_bytes(4 << 20);
+  config.set_timeout_ms(30'000);
+  config.set_redirects_max(5);
+  config.set_concurrency_max(256);
+  return config;
+}
+
+config::v1::Fetch LoopbackConfig() {
+  config::v1::Fetch config = PublicConfig();
   config.add_allow("127.0.0.0/8");
   return config;
 }
@@ -58,7 +68,7 @@ TEST(FetchClient, ReturnsStatusFieldsAndBody) {
 }
 
 TEST(FetchClient, RefusesLoopbackByDefault) {
-  WithServer({}, [](TestServer& server, FetchClient& client) {
+  WithServer(PublicConfig(), [](TestServer& server, FetchClient& client) {
     const auto result = client.Fetch({.url = server.Url("/a")});
     EXPECT_EQ(result.status().code(), absl::StatusCode::kPermissionDenied);
     EXPECT_THAT(std::string(result.status().message()),
@@ -69,14 +79,14 @@ TEST(FetchClient, RefusesLoopbackByDefault) {
 }
 
 TEST(FetchClient, ChecksTheAddressThatANameResolvesTo) {
-  WithServer({}, [](TestServer& server, FetchClient& client) {
+  WithServer(PublicConfig(), [](TestServer& server, FetchClient& client) {
     const std::string url = StrCat("http://localhost:", server.port(), "/");
     EXPECT_EQ(client.Fetch({.url = url}).status().code(), absl::StatusCode::kPermissionDenied);
   });
 }
 
 TEST(FetchClient, ChecksTheAddressOfARedirect) {
-  config::v1::Fetch config;
+  config::v1::Fetch config = PublicConfig();
   config.add_allow("127.0.0.1");
   WithServer(config, [](TestServer& server, FetchClient& client) {
     server.Answer("/r", StrCat("HTTP/1.1 302 Found\r\nLocation: http://127.0.0.2:", server.port(),
@@ -246,7 +256,7 @@ TEST(FetchClient, RefusesFieldsThatWouldFrameTheRequestAnew) {
 }
 
 TEST(FetchClient, ShowsNoCredentialsInErrors) {
-  WithServer({}, [](TestServer& server, FetchClient& client) {
+  WithServer(PublicConfig(), [](TestServer& server, FetchClient& client) {
     const std::string url = StrCat("http://user:secret@127.0.0.1:", server.port(), "/");
     const std::string text(client.Fetch({.url = url}).status().message());
     EXPECT_THAT(text, HasSubstr("fetch http://127.0.0.1:"));
@@ -280,12 +290,17 @@ TEST(FetchPolicy, NamesTheBadRange) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("fetch.allow"));
 }
 
-TEST(FetchPolicy, TakesDefaultsForZeros) {
-  const FetchPolicy policy = *FetchPolicy::FromConfig({});
-  EXPECT_EQ(policy.limits.body_max_bytes, 4194304);
-  EXPECT_EQ(policy.limits.timeout, absl::Seconds(30));
-  EXPECT_EQ(policy.limits.redirects_max, 5);
-  EXPECT_EQ(policy.concurrency_max, 256);
+TEST(FetchPolicy, HasTheConfigsLimits) {
+  config::v1::Fetch config;
+  config.set_body_max_bytes(1);
+  config.set_timeout_ms(2);
+  config.set_redirects_max(3);
+  config.set_concurrency_max(4);
+  const FetchPolicy policy = *FetchPolicy::FromConfig(config);
+  EXPECT_EQ(policy.limits.body_max_bytes, 1);
+  EXPECT_EQ(policy.limits.timeout, absl::Milliseconds(2));
+  EXPECT_EQ(policy.limits.redirects_max, 3);
+  EXPECT_EQ(policy.concurrency_max, 4);
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "runtime/switch/abseil_text.h"
 #include "runtime/switch/errno_status.h"
+#include "server/config/limits.h"
 
 namespace grove::metrics {
 
@@ -27,9 +28,6 @@ struct alignas(64) Scoreboard::Header {
 };
 
 namespace {
-
-// As many as the config allows worker processes.
-constexpr int kSlotsMax = 256;
 
 static_assert(WorkerCounters::Counter::is_always_lock_free, "slots are shared by processes");
 static_assert(std::atomic<SlotState>::is_always_lock_free, "slots are shared by processes");
@@ -55,9 +53,9 @@ absl::Status NotAScoreboard(std::string_view why) {
 }  // namespace
 
 absl::StatusOr<Scoreboard> Scoreboard::Create(int workers) {
-  if (workers < 1 || workers > kSlotsMax) {
+  if (workers < 1 || workers > config::kWorkersMax) {
     return absl::InvalidArgumentError(
-        StrCat("scoreboard of ", workers, " workers; 1 to ", kSlotsMax, " are allowed"));
+        StrCat("scoreboard of ", workers, " workers; 1 to ", config::kWorkersMax, " are allowed"));
   }
   const size_t bytes = sizeof(Header) + static_cast<size_t>(workers) * sizeof(WorkerSlot);
   const int fd = memfd_create("grove-scoreboard", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -102,7 +100,7 @@ absl::StatusOr<Scoreboard> Scoreboard::Open(int fd) {
     return NotAScoreboard(StrCat("version ", header.version, ", slots of ", header.slot_bytes,
                                  " bytes; are the binaries of one build?"));
   }
-  if (header.workers < 1 || header.workers > kSlotsMax ||
+  if (header.workers < 1 || header.workers > config::kWorkersMax ||
       bytes != sizeof(Header) + static_cast<size_t>(header.workers) * sizeof(WorkerSlot)) {
     return NotAScoreboard(StrCat(header.workers, " workers in ", bytes, " bytes"));
   }

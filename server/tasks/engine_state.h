@@ -17,6 +17,7 @@
 #include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "server/config/limits.h"
 #include "server/tasks/counters.h"
 #include "server/tasks/deadline_heap.h"
 #include "server/tasks/engine.h"
@@ -27,8 +28,7 @@
 
 namespace grove::tasks {
 
-// As config.proto's bound on `workers`.
-inline constexpr int32_t kWorkersMax = 256;
+using config::kWorkersMax;
 inline constexpr size_t kFunctionsMax = 10000;
 // Long enough for a worker to reconnect after control was replaced.
 inline constexpr int64_t kLinkGraceUs = 10 * kUsPerSecond;

@@ -57,6 +57,11 @@ class ConfigTest(unittest.TestCase):
             self.assertEqual(STATED.findall(comment_of(key, found))[-1:], [f'{default:,}'],
                              f'{key}: {comment_of(key, found)}')
 
+    def test_the_comment_states_the_most_workers(self):
+        said = subprocess.check_output([GROVED, '--help_config'], text=True)
+        most = re.search(r'^  workers  \(integer, 1 to (\d+)\)$', said, re.M).group(1)
+        self.assertIn(f'At most {int(most):,}.', comment_of('workers', messages()))
+
 
 if __name__ == '__main__':
     unittest.main()

@@ -1,15 +1,16 @@
 #include "server/builtins.h"
 
 #include <stdexcept>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "runtime/hub/hub.h"
+#include "runtime/switch/abseil_text.h"
 #include "server/application.h"
 #include "server/functions/feed.h"
 #include "server/functions/feed_titles.h"
@@ -64,7 +65,7 @@ absl::StatusOr<functions::FetchMethod> Method(const json& input) {
   if (*method == "GET") return functions::FetchMethod::kGet;
   if (*method == "HEAD") return functions::FetchMethod::kHead;
   if (*method == "POST") return functions::FetchMethod::kPost;
-  return functions::BadInput("method", absl::StrCat("\"", *method, "\" is not GET, HEAD or POST"));
+  return functions::BadInput("method", StrCat("\"", *method, "\" is not GET, HEAD or POST"));
 }
 
 absl::StatusOr<functions::FetchRequest> ParseFetchRequest(std::string_view text) {
@@ -109,8 +110,7 @@ absl::StatusOr<absl::StatusCode> ParseCode(const std::string& name) {
     const auto status_code = static_cast<absl::StatusCode>(code);
     if (absl::StatusCodeToString(status_code) == name) return status_code;
   }
-  return functions::BadInput("code",
-                             absl::StrCat("\"", name, "\" is no error code such as INTERNAL"));
+  return functions::BadInput("code", StrCat("\"", name, "\" is no error code such as INTERNAL"));
 }
 
 absl::StatusOr<bool> BoolField(const json& input, const char* name) {
@@ -123,16 +123,16 @@ absl::StatusOr<bool> BoolField(const json& input, const char* name) {
 // The lines of `text` without blank ones.
 std::vector<std::string> Lines(const std::string& text) {
   std::vector<std::string> lines;
-  for (const absl::string_view line : absl::StrSplit(text, '\n')) {
-    const absl::string_view stripped = absl::StripAsciiWhitespace(line);
+  for (const auto line : absl::StrSplit(text, '\n')) {
+    const auto stripped = absl::StripAsciiWhitespace(line);
     if (!stripped.empty()) lines.emplace_back(stripped);
   }
   return lines;
 }
 
 std::string TitleLine(const absl::StatusOr<std::string>& title) {
-  if (title.ok()) return absl::StrCat(*title, "\n");
-  return absl::StrCat("error: ", functions::OneLine(std::string(title.status().message())), "\n");
+  if (title.ok()) return StrCat(*title, "\n");
+  return StrCat("error: ", functions::OneLine(Std(title.status().message())), "\n");
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <string_view>
 
 #include "runtime/dns/dns_server_fixture.h"
 #include "runtime/hub/hub_fixture.h"
@@ -70,7 +71,7 @@ TEST_F(DialHostTest, ErrorsNameTheHost) {
     dns.Address("svc.example", "127.0.0.1");
     const absl::Status refused = DialHost(resolver, "svc.example", refusing).status();
     EXPECT_TRUE(absl::IsUnavailable(refused));
-    EXPECT_NE(refused.message().find("dial svc.example port "), absl::string_view::npos) << refused;
+    EXPECT_NE(refused.message().find("dial svc.example port "), std::string_view::npos) << refused;
     EXPECT_TRUE(absl::IsNotFound(DialHost(resolver, "no.example", 1).status()));
   });
 }

@@ -2,8 +2,8 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "runtime/hub/hub_fixture.h"
+#include "runtime/switch/abseil_text.h"
 #include "runtime/sync/mutex.h"
 #include "runtime/watch/wait_graph.h"
 
@@ -16,8 +16,7 @@ std::vector<std::string> ListFibers(Hub& hub) {
   size_t cursor = 0;
   do {  // in slices, so that a million fibers don't hold the hub up
     cursor = hub.VisitFibers(cursor, 1000, [&](const Fiber& fiber) {
-      lines.push_back(absl::StrCat(fiber.id(), " ", std::string(fiber.name()), " ",
-                                   WaitForText(fiber.waiting_for())));
+      lines.push_back(StrCat(fiber.id(), " ", fiber.name(), " ", WaitForText(fiber.waiting_for())));
     });
     Yield();
   } while (cursor != 0);

@@ -1,6 +1,7 @@
 #include "runtime/group/fiber_group.h"
 
 #include <stdexcept>
+#include <string_view>
 
 #include "runtime/hub/hub_fixture.h"
 #include "runtime/hub/timeout.h"
@@ -69,7 +70,7 @@ TEST_F(FiberGroupTest, AnExceptionIsAFailureAndDelivered) {
     (void)group.Spawn("throwing", [] { throw std::runtime_error("broken"); });
     const absl::Status status = group.Join();
     EXPECT_EQ(status.code(), absl::StatusCode::kUnknown);
-    EXPECT_NE(status.message().find("broken"), absl::string_view::npos);
+    EXPECT_NE(status.message().find("broken"), std::string_view::npos);
     EXPECT_THROW((void)group.JoinOrThrow(), std::runtime_error);
   });
   EXPECT_EQ(hub_->Stats().uncaught_exceptions, 0u);

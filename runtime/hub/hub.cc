@@ -32,10 +32,10 @@
 #include <cerrno>
 #include <cstdlib>
 
-#include "absl/strings/str_cat.h"
 #include "runtime/hub/check.h"
 #include "runtime/hub/fiber_local.h"
 #include "runtime/hub/timeout.h"
+#include "runtime/switch/abseil_text.h"
 #include "runtime/switch/errno_status.h"
 
 namespace grove {
@@ -49,8 +49,7 @@ absl::StatusOr<std::unique_ptr<Poller>> DefaultPoller() {
   if (name == nullptr) return Poller::Epoll();
   absl::StatusOr<std::unique_ptr<Poller>> poller = Poller::ByName(name);
   if (absl::IsInvalidArgument(poller.status())) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("GROVE_HUB: ", std::string(poller.status().message())));
+    return absl::InvalidArgumentError(StrCat("GROVE_HUB: ", poller.status().message()));
   }
   return poller;
 }

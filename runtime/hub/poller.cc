@@ -2,8 +2,8 @@
 
 #include <string>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "runtime/switch/abseil_text.h"
 
 namespace grove {
 namespace {
@@ -21,7 +21,7 @@ absl::StatusOr<std::unique_ptr<Poller>> Poller::ByName(std::string_view name) {
   std::string known;
   for (const Backend& backend : kBackends) {
     if (backend.name == name) return backend.create();
-    absl::StrAppend(&known, known.empty() ? "" : ", ", std::string(backend.name));
+    StrAppend(&known, known.empty() ? "" : ", ", backend.name);
   }
   return absl::InvalidArgumentError(
       absl::StrFormat("no poller is called \"%s\"; there are: %s", name, known));

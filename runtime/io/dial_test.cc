@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "runtime/hub/hub_fixture.h"
@@ -72,7 +73,7 @@ TEST_F(DialTest, ConnectsFromTheBoundAddress) {
     EXPECT_EQ(server.PeerAddress().ToString().substr(0, 10), "127.0.0.2:");
     const absl::Status status =
         Socket::Connect(Refusing(), {.bind = Loopback(0x08080808)}).status();
-    EXPECT_NE(status.message().find("bind 8.8.8.8:0"), absl::string_view::npos) << status;
+    EXPECT_NE(status.message().find("bind 8.8.8.8:0"), std::string_view::npos) << status;
     EXPECT_TRUE(absl::IsUnavailable(Socket::Connect(Refusing(), {.bind = Loopback()}).status()));
   });
 }

@@ -18,6 +18,7 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -190,7 +191,7 @@ TEST_F(ListenTest, AKernelThatCantShareAPortIsUnimplemented) {
 TEST_F(ListenTest, OptionsThatContradictTheAddressAreRefused) {
   const absl::Status random_port = Listen(Loopback(), {.reuse_port = true}).status();
   EXPECT_TRUE(absl::IsInvalidArgument(random_port));
-  EXPECT_NE(random_port.message().find("127.0.0.1:0"), absl::string_view::npos) << random_port;
+  EXPECT_NE(random_port.message().find("127.0.0.1:0"), std::string_view::npos) << random_port;
   EXPECT_TRUE(absl::IsInvalidArgument(Listen(AnyV6(), {.reuse_port = true}).status()));
   EXPECT_TRUE(absl::IsInvalidArgument(Listen(unix_, {.reuse_port = true}).status()));
   EXPECT_TRUE(absl::IsInvalidArgument(Listen(Loopback(), {.unix_mode = 0600}).status()));

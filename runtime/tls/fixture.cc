@@ -12,7 +12,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "absl/strings/str_cat.h"
+#include "runtime/switch/abseil_text.h"
 
 namespace grove {
 namespace {
@@ -57,7 +57,7 @@ void WriteCertificate(const std::string& path, X509* certificate) {
 
 TestAuthority::TestAuthority(std::string_view name) {
   const char* parent = getenv("TEST_TMPDIR");
-  directory_ = absl::StrCat(parent == nullptr ? "/tmp" : parent, "/", std::string(name), ".XXXXXX");
+  directory_ = StrCat(parent == nullptr ? "/tmp" : parent, "/", name, ".XXXXXX");
   if (mkdtemp(directory_.data()) == nullptr) abort();
   key_ = NewKey(TestCertificateOptions::Key::kP256);
   certificate_ = NewCertificate({.common_name = std::string(name)}, key_);
@@ -79,8 +79,8 @@ TestAuthority::~TestAuthority() {
 
 TlsCertificateFiles TestAuthority::Issue(std::string_view file,
                                          const TestCertificateOptions& options) {
-  TlsCertificateFiles files{.chain = absl::StrCat(directory_, "/", std::string(file), ".pem"),
-                            .key = absl::StrCat(directory_, "/", std::string(file), ".key")};
+  TlsCertificateFiles files{.chain = StrCat(directory_, "/", file, ".pem"),
+                            .key = StrCat(directory_, "/", file, ".key")};
   EVP_PKEY* key = NewKey(options.key);
   X509* certificate = NewCertificate(options, key);
   X509_set_issuer_name(certificate, X509_get_subject_name(certificate_));
@@ -98,7 +98,7 @@ TlsCertificateFiles TestAuthority::Issue(std::string_view file,
 }
 
 std::string TestAuthority::WriteFile(std::string_view file, std::string_view content) {
-  std::string path = absl::StrCat(directory_, "/", std::string(file));
+  std::string path = StrCat(directory_, "/", file);
   std::ofstream(path) << content;
   return path;
 }

@@ -15,7 +15,7 @@ http::Handler Probe(std::function<absl::Status()> check) {
   return [check = std::move(check)](http::Request&, http::Response& response) {
     const absl::Status status = check();
     if (status.ok()) return response.Send(200, kPlain, "ok\n");
-    return response.Send(503, kPlain, StrCat(std::string(status.message()), "\n"));
+    return response.Send(503, kPlain, StrCat(status.message(), "\n"));
   };
 }
 
@@ -24,7 +24,7 @@ std::string IndexPage() {
       "<!doctype html>\n<html lang=\"en\">\n<head><meta "
       "charset=\"utf-8\"><title>Grove</title><link rel=\"icon\" href=\"data:,\"></head>\n"
       "<body>\n<h1>Grove ",
-      std::string(kVersion),
+      kVersion,
       "</h1>\n<ul>\n"
       "<li><a href=\"/metrics\">/metrics</a>: numbers for Prometheus</li>\n"
       "<li><a href=\"/livez\">/livez</a>: do the hubs turn?</li>\n"

@@ -71,9 +71,8 @@ class FileTest : public http::ServerFixture {
   }
   std::string Ask(std::string_view method, std::string_view name, std::string_view fields = "") {
     Client client = Connect();
-    client.Send(StrCat(std::string(method), " /files/", std::string(name),
-                       " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n", std::string(fields),
-                       "\r\n"));
+    client.Send(StrCat(method, " /files/", name, " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n",
+                       fields, "\r\n"));
     return client.ReadAll();
   }
   static std::string FieldOf(const std::string& response, const std::string& name) {
@@ -152,7 +151,7 @@ TEST_F(FileTest, SeveralRangesComeAsMultipart) {
     const std::string line = "--" + type.substr(type.find('=') + 1);
     const auto part = [&](std::string_view range, std::string_view bytes) {
       return StrCat(line, "\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Range: bytes ",
-                    std::string(range), "/10\r\n\r\n", std::string(bytes), "\r\n");
+                    range, "/10\r\n\r\n", bytes, "\r\n");
     };
     const std::string body = BodyOf(response);
     EXPECT_EQ(body, part("0-1", "01") + part("8-9", "89") + line + "--\r\n");

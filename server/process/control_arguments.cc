@@ -2,17 +2,16 @@
 
 #include <fcntl.h>
 
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
-#include "absl/strings/strip.h"
+#include <string_view>
+
+#include "runtime/switch/abseil_text.h"
 
 namespace grove::process {
 namespace {
 
 // The one list that both directions walk.
 constexpr struct {
-  absl::string_view prefix;
+  std::string_view prefix;
   int ControlDescriptors::*fd;
 } kArguments[] = {{"--config_fd=", &ControlDescriptors::config_fd},
                   {"--scoreboard_fd=", &ControlDescriptors::scoreboard_fd},
@@ -24,12 +23,12 @@ bool IsOpen(int fd) {
 }
 
 // Whether `text` is one of kArguments with an open descriptor.
-bool ParseOne(absl::string_view text, ControlDescriptors& descriptors) {
+bool ParseOne(std::string_view text, ControlDescriptors& descriptors) {
   for (const auto& argument : kArguments) {
-    absl::string_view value = text;
-    if (!absl::ConsumePrefix(&value, argument.prefix)) continue;
+    std::string_view value = text;
+    if (!ConsumePrefix(&value, argument.prefix)) continue;
     int& fd = descriptors.*argument.fd;
-    return absl::SimpleAtoi(value, &fd) && IsOpen(fd);
+    return SimpleAtoi(value, &fd) && IsOpen(fd);
   }
   return false;
 }
@@ -39,7 +38,7 @@ bool ParseOne(absl::string_view text, ControlDescriptors& descriptors) {
 std::vector<std::string> FormatControlArguments(const ControlDescriptors& descriptors) {
   std::vector<std::string> formatted;
   for (const auto& argument : kArguments) {
-    formatted.push_back(absl::StrCat(argument.prefix, descriptors.*argument.fd));
+    formatted.push_back(StrCat(argument.prefix, descriptors.*argument.fd));
   }
   return formatted;
 }
@@ -48,12 +47,12 @@ absl::StatusOr<ControlDescriptors> ParseControlArguments(int argc, const char* c
   ControlDescriptors descriptors;
   for (int i = 1; i < argc; ++i) {
     if (!ParseOne(argv[i], descriptors)) {
-      return absl::InvalidArgumentError(absl::StrCat("bad argument '", argv[i], "'"));
+      return absl::InvalidArgumentError(StrCat("bad argument '", argv[i], "'"));
     }
   }
   for (const auto& argument : kArguments) {
     const int fd = descriptors.*argument.fd;
-    if (fd < 0) return absl::InvalidArgumentError(absl::StrCat(argument.prefix, "N is missing"));
+    if (fd < 0) return absl::InvalidArgumentError(StrCat(argument.prefix, "N is missing"));
     fcntl(fd, F_SETFD, FD_CLOEXEC);
   }
   return descriptors;

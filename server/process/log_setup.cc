@@ -1,10 +1,11 @@
 #include "server/process/log_setup.h"
 
+#include <string_view>
 #include <utility>
 
 namespace grove::process {
 
-LogLevel LogLevelOf(absl::string_view name) {
+LogLevel LogLevelOf(std::string_view name) {
   if (name == "debug") return LogLevel::kDebug;
   if (name == "warning") return LogLevel::kWarning;
   if (name == "error") return LogLevel::kError;

@@ -3,15 +3,15 @@
 #define GROVE_SERVER_PROCESS_LOG_SETUP_H_
 
 #include <string>
+#include <string_view>
 
-#include "absl/strings/string_view.h"
 #include "grove/config/v1/config.pb.h"
 #include "server/log.h"
 
 namespace grove::process {
 
 // What log.level names; an unknown name, which the resolved config never has, means kInfo.
-LogLevel LogLevelOf(absl::string_view name);
+LogLevel LogLevelOf(std::string_view name);
 
 // Under the name `process`; before threads start. A forked worker has its supervisor's
 // (RenameLog).

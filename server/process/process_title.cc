@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 #include <string>
+#include <string_view>
 
 namespace grove::process {
 
@@ -25,7 +26,7 @@ ProcessTitle::ProcessTitle(int argc, char** argv) : area_(argv[0]) {
   environ = copy;
 }
 
-void ProcessTitle::Set(absl::string_view title) {
+void ProcessTitle::Set(std::string_view title) {
   const std::string name(title.substr(0, 15));
   prctl(PR_SET_NAME, name.c_str(), 0, 0, 0);
   if (area_bytes_ < 2 || arguments_bytes_ == 0) return;

@@ -6,8 +6,7 @@
 #define GROVE_SERVER_PROCESS_PROCESS_TITLE_H_
 
 #include <cstddef>
-
-#include "absl/strings/string_view.h"
+#include <string_view>
 
 namespace grove::process {
 
@@ -19,7 +18,7 @@ class ProcessTitle {
   ProcessTitle& operator=(const ProcessTitle&) = delete;
 
   // Overwrites argv: nothing may read it after. The kernel's short name keeps 15 bytes.
-  void Set(absl::string_view title);
+  void Set(std::string_view title);
 
  private:
   char* const area_;

@@ -3,10 +3,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <string_view>
+#include <vector>
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
-#include "absl/strings/strip.h"
+#include "runtime/switch/abseil_text.h"
 
 namespace grove::process {
 
@@ -15,22 +15,22 @@ std::string FormatWorkerReady() {
 }
 
 std::string FormatControlReady(const ControlAddresses& addresses) {
-  return absl::StrCat("control=", addresses.grpc, " admin=", addresses.admin);
+  return StrCat("control=", addresses.grpc, " admin=", addresses.admin);
 }
 
-absl::StatusOr<ControlAddresses> ParseControlReady(absl::string_view line) {
-  const std::pair<absl::string_view, absl::string_view> words = absl::StrSplit(line, ' ');
-  absl::string_view grpc = words.first;
-  absl::string_view admin = words.second;
-  if (!absl::ConsumePrefix(&grpc, "control=") || !absl::ConsumePrefix(&admin, "admin=") ||
-      grpc.empty() || admin.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat("'", line, "' is no ready line of control's"));
+absl::StatusOr<ControlAddresses> ParseControlReady(std::string_view line) {
+  const std::vector<std::string_view> words = StrSplit(line, ' ');
+  std::string_view grpc = words[0];
+  std::string_view admin = words.size() > 1 ? words[1] : "";
+  if (!ConsumePrefix(&grpc, "control=") || !ConsumePrefix(&admin, "admin=") || grpc.empty() ||
+      admin.empty()) {
+    return absl::InvalidArgumentError(StrCat("'", line, "' is no ready line of control's"));
   }
   return ControlAddresses{.grpc = std::string(grpc), .admin = std::string(admin)};
 }
 
-absl::Status SendReadyLine(int ready_fd, absl::string_view line) {
-  const std::string bytes = absl::StrCat(line, "\n");
+absl::Status SendReadyLine(int ready_fd, std::string_view line) {
+  const std::string bytes = StrCat(line, "\n");
   // Far below PIPE_BUF: all of it or nothing.
   const ssize_t written = write(ready_fd, bytes.data(), bytes.size());
   close(ready_fd);

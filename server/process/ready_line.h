@@ -9,11 +9,11 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 
 namespace grove::process {
 
@@ -28,10 +28,10 @@ struct ControlAddresses {
 std::string FormatWorkerReady();
 std::string FormatControlReady(const ControlAddresses& addresses);
 // kInvalidArgument shows a line that is none of control's.
-absl::StatusOr<ControlAddresses> ParseControlReady(absl::string_view line);
+absl::StatusOr<ControlAddresses> ParseControlReady(std::string_view line);
 
 // In the child: writes `line` with its end, and closes `ready_fd`. kUnavailable: nobody reads it.
-absl::Status SendReadyLine(int ready_fd, absl::string_view line);
+absl::Status SendReadyLine(int ready_fd, std::string_view line);
 
 // ReadyLineReader: the supervisor's end of one child's pipe. Never blocks.
 class ReadyLineReader {

@@ -3,16 +3,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <string_view>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "runtime/switch/abseil_text.h"
 
 namespace grove::supervisor {
 namespace {
 
-constexpr absl::string_view kControlName = "grove-control";
+constexpr std::string_view kControlName = "grove-control";
 
 bool IsProgram(const std::string& path) {
   struct stat status;
@@ -20,33 +21,32 @@ bool IsProgram(const std::string& path) {
          access(path.c_str(), X_OK) == 0;
 }
 
-absl::string_view FolderOf(absl::string_view path) {
+std::string_view FolderOf(std::string_view path) {
   const size_t slash = path.rfind('/');
-  return slash == absl::string_view::npos ? absl::string_view() : path.substr(0, slash);
+  return slash == std::string_view::npos ? std::string_view() : path.substr(0, slash);
 }
 
 }  // namespace
 
-absl::StatusOr<std::string> FindControlBinary(absl::string_view wish, absl::string_view self,
-                                              absl::string_view search_path) {
+absl::StatusOr<std::string> FindControlBinary(std::string_view wish, std::string_view self,
+                                              std::string_view search_path) {
   if (!wish.empty()) {
     std::string path(wish);
     if (IsProgram(path)) return path;
-    return absl::NotFoundError(
-        absl::StrCat("--control_binary=", path, " is not an executable file"));
+    return absl::NotFoundError(StrCat("--control_binary=", path, " is not an executable file"));
   }
-  const absl::string_view folder = FolderOf(self);
-  std::vector<std::string> candidates = {absl::StrCat(folder, "/", kControlName),
-                                         absl::StrCat(FolderOf(folder), "/", kControlName)};
-  for (const absl::string_view entry : absl::StrSplit(search_path, ':', absl::SkipEmpty())) {
-    candidates.push_back(absl::StrCat(entry, "/", kControlName));
+  const std::string_view folder = FolderOf(self);
+  std::vector<std::string> candidates = {StrCat(folder, "/", kControlName),
+                                         StrCat(FolderOf(folder), "/", kControlName)};
+  for (const std::string_view entry : StrSplit(search_path, ':', absl::SkipEmpty())) {
+    candidates.push_back(StrCat(entry, "/", kControlName));
   }
   for (const std::string& candidate : candidates) {
     if (IsProgram(candidate)) return candidate;
   }
-  return absl::NotFoundError(absl::StrCat("cannot find ", kControlName, " (looked for ",
-                                          absl::StrJoin(candidates, ", "),
-                                          "); name it with --control_binary"));
+  return absl::NotFoundError(StrCat("cannot find ", kControlName, " (looked for ",
+                                    absl::StrJoin(candidates, ", "),
+                                    "); name it with --control_binary"));
 }
 
 }  // namespace grove::supervisor

@@ -3,17 +3,17 @@
 #define GROVE_SERVER_SUPERVISOR_CONTROL_BINARY_H_
 
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 
 namespace grove::supervisor {
 
 // The executable to start: `wish` (--control_binary) if not empty, else "grove-control" beside
 // `self` (the daemon's own path), in the folder above it, or in one of `search_path`'s (as PATH).
 // kNotFound lists where it looked.
-absl::StatusOr<std::string> FindControlBinary(absl::string_view wish, absl::string_view self,
-                                              absl::string_view search_path);
+absl::StatusOr<std::string> FindControlBinary(std::string_view wish, std::string_view self,
+                                              std::string_view search_path);
 
 }  // namespace grove::supervisor
 

@@ -6,9 +6,10 @@
 #include <unistd.h>
 
 #include <cstddef>
+#include <string_view>
 
-#include "absl/strings/str_cat.h"
 #include "runtime/io/listener.h"
+#include "runtime/switch/abseil_text.h"
 #include "runtime/switch/errno_status.h"
 #include "server/config/http_listeners.h"
 
@@ -16,8 +17,8 @@ namespace grove::supervisor {
 namespace {
 
 // `status` names the call and the address.
-absl::Status CannotBind(absl::string_view key, const absl::Status& status) {
-  return absl::Status(status.code(), absl::StrCat("cannot ", status.message(), " (", key, ")"));
+absl::Status CannotBind(std::string_view key, const absl::Status& status) {
+  return absl::Status(status.code(), StrCat("cannot ", status.message(), " (", key, ")"));
 }
 
 void CloseIfOpen(int& fd) {
@@ -56,7 +57,7 @@ absl::StatusOr<Endpoints> Endpoints::Bind(const config::v1::Http& http, const st
   }
   if (absl::Status s = inherited.CheckAllTaken(); !s.ok()) return s;
   for (int worker = 0; worker < workers; ++worker) {
-    const std::string stem = absl::StrCat(run_dir, "/worker-", worker);
+    const std::string stem = StrCat(run_dir, "/worker-", worker);
     absl::StatusOr<int> link = endpoints.BindPrivate(stem + ".link");
     if (!link.ok()) return link.status();
     endpoints.slots_.push_back({*link, -1});
@@ -77,12 +78,12 @@ absl::Status Endpoints::AddHttp(const config::v1::Http& http, int index, int wor
   if (const int fd = inherited.Take(listener.name(), *wanted, &real); fd >= 0) {
     http_.push_back({{fd}, real.ToString()});
     if (listener.reuse_port()) {
-      return absl::InvalidArgumentError(absl::StrCat(
+      return absl::InvalidArgumentError(StrCat(
           key, ".reuse_port: its socket is inherited (LISTEN_FDS), and there is but one of it"));
     }
     // Found by its name, it may be bound to what the config did not foresee.
     if (config::MayServeAt(http, listener, real)) return absl::OkStatus();
-    return absl::InvalidArgumentError(absl::StrCat(
+    return absl::InvalidArgumentError(StrCat(
         key, ": its inherited socket is bound to ", real.ToString(),
         ", which is reachable beyond this machine without TLS; accept it with insecure: true"));
   }
@@ -130,11 +131,10 @@ std::vector<std::string> Endpoints::http_addresses() const {
 }
 
 absl::StatusOr<int> Endpoints::BindPrivate(const std::string& path) {
-  const std::string address = absl::StrCat("unix:", path);
+  const std::string address = StrCat("unix:", path);
   absl::StatusOr<SocketAddress> parsed = SocketAddress::Parse(address);
   if (!parsed.ok()) {
-    return absl::Status(parsed.status().code(),
-                        absl::StrCat("run_dir: ", parsed.status().message()));
+    return absl::Status(parsed.status().code(), StrCat("run_dir: ", parsed.status().message()));
   }
   const mode_t before = umask(0177);
   absl::StatusOr<int> fd = BindListener(*parsed);

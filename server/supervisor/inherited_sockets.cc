@@ -6,11 +6,11 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <string_view>
 
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "runtime/switch/abseil_text.h"
 
 namespace grove::supervisor {
 namespace {
@@ -44,30 +44,30 @@ absl::StatusOr<InheritedSockets> InheritedSockets::TakeFromEnvironment() {
   const std::string fds = TakeVariable("LISTEN_FDS");
   const std::string names = TakeVariable("LISTEN_FDNAMES");
   int64_t meant_for = 0;
-  if (!absl::SimpleAtoi(pid, &meant_for) || meant_for != getpid()) return InheritedSockets();
+  if (!SimpleAtoi(pid, &meant_for) || meant_for != getpid()) return InheritedSockets();
   int count = 0;
-  if (!absl::SimpleAtoi(fds, &count) || count < 0 || count > kSocketsMax) {
+  if (!SimpleAtoi(fds, &count) || count < 0 || count > kSocketsMax) {
     return absl::InvalidArgumentError(
-        absl::StrCat("LISTEN_FDS='", fds, "': want a number of sockets up to ", kSocketsMax));
+        StrCat("LISTEN_FDS='", fds, "': want a number of sockets up to ", kSocketsMax));
   }
   return Adopt(kFirst, count, names);
 }
 
 absl::StatusOr<InheritedSockets> InheritedSockets::Adopt(int first, int count,
-                                                         absl::string_view names) {
+                                                         std::string_view names) {
   std::vector<std::string> named;
-  if (!names.empty()) named = absl::StrSplit(names, ':');
+  if (!names.empty()) named = absl::StrSplit(Abseil(names), ':');
   if (!named.empty() && named.size() != static_cast<size_t>(count)) {
     return absl::InvalidArgumentError(
-        absl::StrCat("LISTEN_FDNAMES has ", named.size(), " names for ", count, " sockets"));
+        StrCat("LISTEN_FDNAMES has ", named.size(), " names for ", count, " sockets"));
   }
   InheritedSockets inherited;
   for (int i = 0; i < count; ++i) {
     const int fd = first + i;
     absl::StatusOr<SocketAddress> address = ListeningAddress(fd);
     if (!address.ok()) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "the inherited descriptor ", fd, " (LISTEN_FDS): ", address.status().message()));
+      return absl::InvalidArgumentError(
+          StrCat("the inherited descriptor ", fd, " (LISTEN_FDS): ", address.status().message()));
     }
     fcntl(fd, F_SETFD, FD_CLOEXEC);
     inherited.sockets_.push_back({fd, named.empty() ? "" : named[i], *std::move(address)});
@@ -84,7 +84,7 @@ InheritedSockets::~InheritedSockets() {
   for (const Socket& socket : sockets_) close(socket.fd);
 }
 
-int InheritedSockets::Take(absl::string_view name, const SocketAddress& wanted,
+int InheritedSockets::Take(std::string_view name, const SocketAddress& wanted,
                            SocketAddress* address) {
   const auto named = [&](const Socket& socket) { return !name.empty() && socket.name == name; };
   const auto bound = [&](const Socket& socket) { return socket.address == wanted; };
@@ -102,12 +102,12 @@ absl::Status InheritedSockets::CheckAllTaken() const {
   std::vector<std::string> left;
   for (const Socket& socket : sockets_) {
     const std::string name = socket.name.empty() ? "without a name" : socket.name;
-    left.push_back(absl::StrCat(socket.address.ToString(), " (", name, ")"));
+    left.push_back(StrCat(socket.address.ToString(), " (", name, ")"));
   }
-  return absl::InvalidArgumentError(absl::StrCat(
-      "inherited sockets (LISTEN_FDS) that no listener is for: ", absl::StrJoin(left, ", "),
-      "; http.listeners wants one with the socket's name ",
-      "or address, and control and admin bind their own"));
+  return absl::InvalidArgumentError(
+      StrCat("inherited sockets (LISTEN_FDS) that no listener is for: ", absl::StrJoin(left, ", "),
+             "; http.listeners wants one with the socket's name ",
+             "or address, and control and admin bind their own"));
 }
 
 }  // namespace grove::supervisor

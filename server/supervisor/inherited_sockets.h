@@ -7,12 +7,12 @@
 #define GROVE_SERVER_SUPERVISOR_INHERITED_SOCKETS_H_
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "runtime/io/socket_address.h"
 
 namespace grove::supervisor {
@@ -36,7 +36,7 @@ class InheritedSockets {
   // descriptor is no listening stream socket.
   static absl::StatusOr<InheritedSockets> TakeFromEnvironment();
   // The same without an environment: `names` as LISTEN_FDNAMES, from descriptor `first` on.
-  static absl::StatusOr<InheritedSockets> Adopt(int first, int count, absl::string_view names);
+  static absl::StatusOr<InheritedSockets> Adopt(int first, int count, std::string_view names);
   InheritedSockets(InheritedSockets&& other) noexcept
       : sockets_(std::exchange(other.sockets_, {})) {}
   InheritedSockets& operator=(InheritedSockets&& other) noexcept;
@@ -45,7 +45,7 @@ class InheritedSockets {
 
   // Moves the socket named `name`, else the one bound to `wanted`, out: its descriptor is the
   // caller's. Null descriptor (-1) if there is none.
-  int Take(absl::string_view name, const SocketAddress& wanted, SocketAddress* address);
+  int Take(std::string_view name, const SocketAddress& wanted, SocketAddress* address);
   // kInvalidArgument names those that nobody took.
   absl::Status CheckAllTaken() const;
 

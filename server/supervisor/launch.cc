@@ -7,10 +7,9 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <string_view>
 
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
+#include "runtime/switch/abseil_text.h"
 #include "runtime/switch/errno_status.h"
 #include "server/log.h"
 #include "server/process/exit_code.h"
@@ -46,14 +45,14 @@ void DieWithParent(pid_t parent) {
 absl::Status CheckSingleThreaded() {
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);) {
-    absl::string_view rest = line;
-    if (!absl::ConsumePrefix(&rest, "Threads:")) continue;
+    std::string_view rest = line;
+    if (!ConsumePrefix(&rest, "Threads:")) continue;
     int threads = 0;
-    if (absl::SimpleAtoi(rest, &threads) && threads == 1) return absl::OkStatus();
+    if (SimpleAtoi(rest, &threads) && threads == 1) return absl::OkStatus();
     return absl::FailedPreconditionError(
-        absl::StrCat("the supervisor has", rest,
-                     " threads, but may fork only with one: start threads in functions, handlers "
-                     "or factories, not before grove::Main"));
+        StrCat("the supervisor has", rest,
+               " threads, but may fork only with one: start threads in functions, handlers "
+               "or factories, not before grove::Main"));
   }
   return absl::FailedPreconditionError("cannot read the number of threads in /proc/self/status");
 }

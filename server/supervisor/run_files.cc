@@ -8,16 +8,17 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <string_view>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "runtime/switch/abseil_text.h"
 #include "runtime/switch/errno_status.h"
 
 namespace grove::supervisor {
 namespace {
 
-absl::Status FileError(absl::string_view what, const std::string& path) {
-  return ErrnoStatus(errno, absl::StrCat(what, " ", path));
+absl::Status FileError(std::string_view what, const std::string& path) {
+  return ErrnoStatus(errno, StrCat(what, " ", path));
 }
 
 // With its parents; those that exist are left as they are.
@@ -37,12 +38,12 @@ absl::Status MakeDirectory(const std::string& path) {
   }
 }
 
-absl::Status PrepareDirectory(absl::string_view key, const std::string& path) {
+absl::Status PrepareDirectory(std::string_view key, const std::string& path) {
   if (absl::Status status = MakeDirectory(path); !status.ok()) return status;
   struct stat status;
   if (stat(path.c_str(), &status) != 0) return FileError("stat", path);
   if (!S_ISDIR(status.st_mode)) {
-    return absl::FailedPreconditionError(absl::StrCat(key, " ", path, " is not a directory"));
+    return absl::FailedPreconditionError(StrCat(key, " ", path, " is not a directory"));
   }
   if (status.st_uid != geteuid()) {
     return absl::FailedPreconditionError(
@@ -71,7 +72,7 @@ absl::StatusOr<RunFiles> RunFiles::Open(const std::string& state_dir, const std:
   if (state.st_dev != run.st_dev || state.st_ino != run.st_ino) {
     if (absl::Status status = files.Lock(state_dir); !status.ok()) return status;
   }
-  if (absl::Status status = files.Write("groved.pid", absl::StrCat(getpid())); !status.ok()) {
+  if (absl::Status status = files.Write("groved.pid", StrCat(getpid())); !status.ok()) {
     return status;
   }
   return files;
@@ -86,7 +87,7 @@ RunFiles::~RunFiles() {
 
 absl::Status RunFiles::Lock(const std::string& directory) {
   // The file stays: unlinking a lock file lets two daemons lock two files of one name.
-  const std::string path = absl::StrCat(directory, "/groved.lock");
+  const std::string path = StrCat(directory, "/groved.lock");
   const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) return FileError("open", path);
   if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
@@ -95,19 +96,19 @@ absl::Status RunFiles::Lock(const std::string& directory) {
     close(fd);
     if (!taken) return status;
     return absl::AlreadyExistsError(
-        absl::StrCat("another daemon runs in ", directory, " (it holds ", path,
-                     "); stop it, or give this one its own --run_dir and --state_dir"));
+        StrCat("another daemon runs in ", directory, " (it holds ", path,
+               "); stop it, or give this one its own --run_dir and --state_dir"));
   }
   locks_.push_back(fd);
   return absl::OkStatus();
 }
 
-absl::Status RunFiles::Write(absl::string_view name, absl::string_view text) {
-  const std::string path = absl::StrCat(run_dir_, "/", name);
-  const std::string draft = absl::StrCat(path, ".new");
+absl::Status RunFiles::Write(std::string_view name, std::string_view text) {
+  const std::string path = StrCat(run_dir_, "/", name);
+  const std::string draft = StrCat(path, ".new");
   const int fd = open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (fd < 0) return FileError("open", draft);
-  const std::string line = absl::StrCat(text, "\n");
+  const std::string line = StrCat(text, "\n");
   const bool written = write(fd, line.data(), line.size()) == static_cast<ssize_t>(line.size());
   absl::Status status = written ? absl::OkStatus() : FileError("write", draft);
   close(fd);

@@ -6,10 +6,10 @@
 #define GROVE_SERVER_SUPERVISOR_RUN_FILES_H_
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 
 namespace grove::supervisor {
 
@@ -23,7 +23,7 @@ class RunFiles {
   ~RunFiles();
 
   // RUN_DIR/`name` with `text` and a line end, complete at every moment.
-  absl::Status Write(absl::string_view name, absl::string_view text);
+  absl::Status Write(std::string_view name, std::string_view text);
   // To be removed at the end, beside what Write() made.
   void RemoveAtEnd(std::string path) { written_.push_back(std::move(path)); }
   // In a forked child: the locks stay with the parent alone.

@@ -7,10 +7,11 @@
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <string_view>
 
 namespace grove::supervisor {
 
-void NotifyServiceManager(absl::string_view state) {
+void NotifyServiceManager(std::string_view state) {
   const char* path = getenv("NOTIFY_SOCKET");
   sockaddr_un address{};
   if (path == nullptr || strlen(path) < 2 || strlen(path) >= sizeof(address.sun_path)) return;

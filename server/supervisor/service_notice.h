@@ -2,13 +2,13 @@
 #ifndef GROVE_SERVER_SUPERVISOR_SERVICE_NOTICE_H_
 #define GROVE_SERVER_SUPERVISOR_SERVICE_NOTICE_H_
 
-#include "absl/strings/string_view.h"
+#include <string_view>
 
 namespace grove::supervisor {
 
 // `state` as in sd_notify(3): "READY=1", "STOPPING=1". No effect without $NOTIFY_SOCKET; errors are
 // nobody's reason to stop.
-void NotifyServiceManager(absl::string_view state);
+void NotifyServiceManager(std::string_view state);
 
 }  // namespace grove::supervisor
 

@@ -4,10 +4,11 @@
 
 #include <algorithm>
 #include <optional>
+#include <string_view>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "runtime/switch/abseil_text.h"
 #include "server/config/http_listeners.h"
 #include "server/log.h"
 
@@ -42,8 +43,8 @@ TlsServerOptions OptionsOf(const config::v1::HttpTls& tls, const std::string& ti
   return options;
 }
 
-absl::Status At(absl::string_view key, const absl::Status& status) {
-  return absl::Status(status.code(), absl::StrCat(key, ": ", status.message()));
+absl::Status At(std::string_view key, const absl::Status& status) {
+  return absl::Status(status.code(), StrCat(key, ": ", status.message()));
 }
 
 }  // namespace

@@ -1,11 +1,12 @@
 #include "server/worker/middleware_chain.h"
 
 #include <set>
+#include <string_view>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "runtime/switch/abseil_text.h"
 #include "server/config/secret.h"
 #include "server/http/message/scan.h"
 #include "server/http/middleware/bearer_auth.h"
@@ -24,8 +25,8 @@ namespace {
 using config::v1::Config;
 using Made = absl::StatusOr<http::Middleware>;
 
-absl::Status Wrong(const std::string& where, absl::string_view what) {
-  return absl::InvalidArgumentError(absl::StrCat(where, ": ", what));
+absl::Status Wrong(const std::string& where, std::string_view what) {
+  return absl::InvalidArgumentError(StrCat(where, ": ", what));
 }
 
 template <typename List>
@@ -36,7 +37,7 @@ std::vector<std::string> Texts(const List& list) {
 absl::StatusOr<http::TrustedAddresses> Trusted(
     const std::string& where, const google::protobuf::RepeatedPtrField<std::string>& ranges) {
   absl::StatusOr<http::TrustedAddresses> trusted = http::TrustedAddresses::Parse(Texts(ranges));
-  if (!trusted.ok()) return Wrong(where, trusted.status().message());
+  if (!trusted.ok()) return Wrong(where, Std(trusted.status().message()));
   return trusted;
 }
 
@@ -112,7 +113,7 @@ Made MakeCors(const std::string& where, const config::v1::Cors& config) {
   options.response_headers = Texts(config.response_headers());
   options.credentials = config.credentials();
   options.max_age = absl::Seconds(config.max_age_s());
-  if (absl::Status s = http::CheckCors(options); !s.ok()) return Wrong(where, s.message());
+  if (absl::Status s = http::CheckCors(options); !s.ok()) return Wrong(where, Std(s.message()));
   return http::Cors(std::move(options));
 }
 
@@ -122,10 +123,10 @@ Made MakeGzip(const std::string& where, const config::v1::Gzip& config) {
   options.level = config.level();
   Assign(config.types(), options.types);
   for (size_t i = 0; i < options.types.size(); ++i) {
-    if (absl::string_view(options.types[i]).find('/') != absl::string_view::npos) continue;
-    return Wrong(absl::StrCat(where, ".types[", i, "]"),
-                 absl::StrCat("'", options.types[i],
-                              "' is no content type: want one as in text/html or text/*"));
+    if (std::string_view(options.types[i]).find('/') != std::string_view::npos) continue;
+    return Wrong(
+        StrCat(where, ".types[", i, "]"),
+        StrCat("'", options.types[i], "' is no content type: want one as in text/html or text/*"));
   }
   return http::Gzip(std::move(options));
 }
@@ -140,12 +141,12 @@ Made MakeBearerAuth(const std::string& where, const config::v1::BearerAuth& conf
   std::set<std::string> names;
   for (int i = 0; i < config.tokens_size(); ++i) {
     const config::v1::HttpToken& token = config.tokens(i);
-    const std::string key = absl::StrCat(where, ".tokens[", i, "]");
+    const std::string key = StrCat(where, ".tokens[", i, "]");
     if (token.name().empty() || !names.insert(token.name()).second) {
       return Wrong(key + ".name", token.name().empty() ? "want a name" : "stands twice");
     }
     const absl::StatusOr<std::string> secret = config::ReadSecretFile(token.secret_file());
-    if (!secret.ok()) return Wrong(key + ".secret_file", secret.status().message());
+    if (!secret.ok()) return Wrong(key + ".secret_file", Std(secret.status().message()));
     if (tokens.Find(*secret) != nullptr) {
       return Wrong(key + ".secret_file", "another token has the same secret");
     }
@@ -180,13 +181,13 @@ Made MakeTenantIdentity(const std::string& where, const config::v1::TenantIdenti
   options.required = config.required();
   for (const config::v1::Tenant& tenant : whole.tenants()) options.tenants.insert(tenant.name());
   for (int i = 0; i < config.rules_size(); ++i) {
-    const std::string key = absl::StrCat(where, ".rules[", i, "]");
+    const std::string key = StrCat(where, ".rules[", i, "]");
     absl::StatusOr<http::TenantRule> rule = MakeTenantRule(config.rules(i));
     absl::Status status = rule.ok() ? http::CheckTenantRule(*rule) : rule.status();
-    if (!status.ok()) return Wrong(key, status.message());
+    if (!status.ok()) return Wrong(key, Std(status.message()));
     if (!rule->tenant.empty() && options.tenants.count(rule->tenant) == 0) {
       return Wrong(key + ".tenant",
-                   absl::StrCat("'", rule->tenant, "' is none of `tenants`; add it there"));
+                   StrCat("'", rule->tenant, "' is none of `tenants`; add it there"));
     }
     options.rules.push_back(*std::move(rule));
   }

@@ -6,8 +6,8 @@
 #include <fstream>
 
 #include "absl/cleanup/cleanup.h"
-#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
+#include "runtime/switch/abseil_text.h"
 #include "server/config/load.h"
 #include "server/config/resolve.h"
 #include "server/http/serving/server_fixture.h"
@@ -40,11 +40,11 @@ class RoutesTest : public http::ServerFixture {
       return [](http::Request&, http::Response&) { return Sleep(absl::Hours(1)); };
     }
     return [](http::Request& request, http::Response& response) {
-      std::string answer = absl::StrCat("client=", std::string(request.context.client),
-                                        " tenant=", std::string(request.context.tenant),
-                                        " token=", std::string(request.context.token));
+      std::string answer =
+          StrCat("client=", request.context.client, " tenant=", request.context.tenant,
+                 " token=", request.context.token);
       for (const auto& [key, value] : request.context.params) {
-        absl::StrAppend(&answer, " ", std::string(key), "=", std::string(value));
+        StrAppend(&answer, " ", key, "=", value);
       }
       return response.Send(200, "text/plain", answer);
     };
@@ -86,14 +86,13 @@ class RoutesTest : public http::ServerFixture {
   }
   std::string Ask(std::string_view method, std::string_view path, std::string_view fields = "") {
     http::Client client = Connect();
-    return client.Ask(absl::StrCat(std::string(method), " ", std::string(path),
-                                   " HTTP/1.1\r\nHost: h\r\n", std::string(fields), "\r\n"));
+    return client.Ask(StrCat(method, " ", path, " HTTP/1.1\r\nHost: h\r\n", fields, "\r\n"));
   }
 };
 
 // One route with this middleware.
 std::string Route(const std::string& middleware) {
-  return absl::StrCat("http: {routes: [{path: /, function: who, middleware: [", middleware, "]}]}");
+  return StrCat("http: {routes: [{path: /, function: who, middleware: [", middleware, "]}]}");
 }
 
 TEST_F(RoutesTest, ServesTheApplicationsRoutesBehindTheDefaultChain) {
@@ -128,9 +127,9 @@ tenants: [{name: acme}]
 }
 
 TEST_F(RoutesTest, AuthenticatesAndLimitsByToken) {
-  Use(Route(absl::StrCat(
-      "{bearer_auth: {tokens: [{name: ci, secret_file: ", WriteSecret("0123456789abcdef"),
-      "}]}}, {rate_limit: {requests_per_minute: 1, key: token, fields: true}}")));
+  Use(Route(
+      StrCat("{bearer_auth: {tokens: [{name: ci, secret_file: ", WriteSecret("0123456789abcdef"),
+             "}]}}, {rate_limit: {requests_per_minute: 1, key: token, fields: true}}")));
   Run([&] {
     const std::string unknown = Ask("GET", "/");
     EXPECT_THAT(unknown, StartsWith("HTTP/1.1 401 "));

@@ -1,8 +1,9 @@
 #include "server/worker/websocket_config.h"
 
 #include <algorithm>
+#include <string_view>
 
-#include "absl/strings/str_cat.h"
+#include "runtime/switch/abseil_text.h"
 #include "server/http/message/scan.h"
 
 namespace grove::worker {
@@ -10,15 +11,15 @@ namespace {
 
 using config::v1::WebSocket;
 
-constexpr absl::string_view kAnyOrigin = "*";
+constexpr std::string_view kAnyOrigin = "*";
 
 // As browsers send it: "https://example.org:8443" (RFC 6454, 6.2).
-bool IsOrigin(absl::string_view text) {
+bool IsOrigin(std::string_view text) {
   if (text == kAnyOrigin || text == "null") return true;
   const size_t colon = text.find("://");
-  if (colon == absl::string_view::npos || colon == 0) return false;
-  const absl::string_view host = text.substr(colon + 3);
-  return !host.empty() && host.find_first_of("/*?#@ ,\"") == absl::string_view::npos;
+  if (colon == std::string_view::npos || colon == 0) return false;
+  const std::string_view host = text.substr(colon + 3);
+  return !host.empty() && host.find_first_of("/*?#@ ,\"") == std::string_view::npos;
 }
 
 }  // namespace
@@ -26,14 +27,14 @@ bool IsOrigin(absl::string_view text) {
 absl::Status CheckWebSocketConfig(const std::string& where, const WebSocket& config) {
   for (int i = 0; i < config.origins_size(); ++i) {
     if (IsOrigin(config.origins(i))) continue;
-    return absl::InvalidArgumentError(absl::StrCat(
+    return absl::InvalidArgumentError(StrCat(
         where, ".origins[", i, "]: '", config.origins(i),
         "' is no origin: want one as in https://app.example.org with nothing behind it, or *"));
   }
   for (int i = 0; i < config.subprotocols_size(); ++i) {
     if (http::IsToken(config.subprotocols(i))) continue;
-    return absl::InvalidArgumentError(absl::StrCat(
-        where, ".subprotocols[", i, "]: '", config.subprotocols(i), "' is no subprotocol's name"));
+    return absl::InvalidArgumentError(StrCat(where, ".subprotocols[", i, "]: '",
+                                             config.subprotocols(i), "' is no subprotocol's name"));
   }
   return absl::OkStatus();
 }

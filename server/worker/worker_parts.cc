@@ -20,10 +20,10 @@
 #include <string>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "runtime/hub/hub.h"
 #include "runtime/hub/timeout.h"
 #include "runtime/io/signals.h"
+#include "runtime/switch/abseil_text.h"
 #include "server/log.h"
 #include "server/process/lifeline.h"
 #include "server/process/ready_line.h"
@@ -104,8 +104,7 @@ absl::Status WorkerParts::Keep(std::string_view name, F body) {
                [this, name, body = std::move(body)]() mutable {
                  absl::Status status = body();
                  if (Hub::Current()->running()->cancelled() || stop_.ready()) return;
-                 why_ =
-                     absl::InternalError(absl::StrCat(std::string(name), ": ", status.ToString()));
+                 why_ = absl::InternalError(StrCat(name, ": ", status.ToString()));
                  stop_.Set();
                })
       .status();

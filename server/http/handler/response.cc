@@ -1,6 +1,7 @@
 #include "server/http/handler/response.h"
 
 #include "absl/strings/str_cat.h"
+#include "runtime/switch/abseil_text.h"
 #include "server/http/message/field.h"
 #include "server/http/message/scan.h"
 
@@ -107,8 +108,7 @@ absl::Status Response::SendInterim(int status, FieldSpan fields) {
   for (const auto& [name, value] : fields) {
     if (!IsToken(name) || !IsValue(value) || IsFramingField(name) ||
         EqualsIgnoreCase(name, "connection") || EqualsIgnoreCase(name, "content-length")) {
-      return absl::InternalError(
-          absl::StrCat("an interim response has no field ", std::string(name)));
+      return absl::InternalError(StrCat("an interim response has no field ", name));
     }
   }
   return sink_->SendInterim(status, fields);

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "runtime/hub/hub.h"
+#include "runtime/switch/abseil_text.h"
 #include "runtime/switch/errno_status.h"
 
 namespace grove::http {
@@ -29,8 +30,7 @@ absl::Status ResponseSink::Send(int status, FieldSpan fields, std::string_view c
 }
 
 absl::StatusOr<Transport*> ResponseSink::Switch(std::string_view protocol, FieldSpan) {
-  return absl::UnimplementedError(
-      absl::StrCat("no switch to ", std::string(protocol), " on this connection"));
+  return absl::UnimplementedError(StrCat("no switch to ", protocol, " on this connection"));
 }
 
 absl::Status ResponseSink::WriteFile(int file, uint64_t offset, uint64_t length) {

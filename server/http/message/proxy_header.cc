@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/switch/abseil_text.h"
 
 namespace grove::http {
 namespace {
@@ -81,7 +82,7 @@ std::string UnixName(std::string_view path) {
   path = path.substr(0, path.find('\0'));
   const bool plain =
       std::all_of(path.begin(), path.end(), [](char c) { return c > ' ' && c < 127; });
-  return plain ? absl::StrCat("unix:", std::string(path)) : "unix:";
+  return plain ? StrCat("unix:", path) : "unix:";
 }
 
 }  // namespace

@@ -13,8 +13,8 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 #include "runtime/hub/hub.h"
+#include "runtime/switch/abseil_text.h"
 #include "server/http/middleware/accept_encoding.h"
 
 namespace grove::http {
@@ -189,7 +189,7 @@ class GzipSink final : public ResponseSink {
     for (Field& field : fields) {
       // A strong one promises the same bytes (RFC 9110, 8.8.1).
       if (EqualsIgnoreCase(field.name, "etag") && !field.value.starts_with("W/")) {
-        field.value = weak_etags_.emplace_front(absl::StrCat("W/", std::string(field.value)));
+        field.value = weak_etags_.emplace_front(StrCat("W/", field.value));
       }
       // Ranges are of the plain bytes.
       if (EqualsIgnoreCase(field.name, "accept-ranges")) field.value = "none";

@@ -2,7 +2,7 @@
 
 #include <optional>
 
-#include "absl/strings/str_cat.h"
+#include "runtime/switch/abseil_text.h"
 #include "server/http/message/parser.h"
 #include "server/http/serving/wire_fixture.h"
 
@@ -14,8 +14,7 @@ class BodyReaderTest : public WireFixture {
   // Runs `body` with the reader of a request that has these fields; `sent` follows its head.
   template <typename F>
   void RunWithBody(std::string_view fields, std::string_view sent, F&& body) {
-    const std::string head =
-        absl::StrCat("POST / HTTP/1.1\r\nHost: a\r\n", std::string(fields), "\r\n");
+    const std::string head = StrCat("POST / HTTP/1.1\r\nHost: a\r\n", fields, "\r\n");
     RequestParser parser;
     ASSERT_EQ(parser.Parse(head), RequestParser::Result::kDone);
     RunWithWire([&](Wire& wire) {

@@ -5,8 +5,8 @@
 #include <cerrno>
 #include <span>
 
-#include "absl/strings/str_cat.h"
 #include "runtime/hub/hub.h"
+#include "runtime/switch/abseil_text.h"
 #include "runtime/switch/errno_status.h"
 #include "server/http/message/proxy_header.h"
 
@@ -41,8 +41,7 @@ absl::StatusOr<std::string> ReadProxyHeader(Socket& socket) {
     size_t used = 0;
     const ProxyHeader::Result result = header.Take({buffer, *seen}, used);
     if (result == ProxyHeader::Result::kMalformed) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("PROXY protocol: ", std::string(header.problem())));
+      return absl::InvalidArgumentError(StrCat("PROXY protocol: ", header.problem()));
     }
     if (absl::Status taken = socket.ReadFull({buffer, used}); !taken.ok()) return taken;
     if (result == ProxyHeader::Result::kDone) return header.client();

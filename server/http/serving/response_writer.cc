@@ -17,6 +17,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "runtime/switch/abseil_text.h"
 
 namespace grove::http {
 namespace {
@@ -77,8 +78,7 @@ absl::Status ResponseWriter::Read(FieldSpan fields, Said& said) {
       uint64_t length = 0;
       if (said.content_length.has_value() ||
           !absl::SimpleAtoi({value.data(), value.size()}, &length)) {
-        return absl::InternalError(
-            absl::StrCat("the handler added Content-Length ", std::string(value)));
+        return absl::InternalError(StrCat("the handler added Content-Length ", value));
       }
       said.content_length = length;
     } else if (EqualsIgnoreCase(name, "connection")) {

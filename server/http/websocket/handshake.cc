@@ -3,8 +3,10 @@
 #include <openssl/sha.h>
 
 #include <algorithm>
+#include <string_view>
 
 #include "absl/strings/escaping.h"
+#include "runtime/switch/abseil_text.h"
 #include "server/http/message/scan.h"
 
 namespace grove::http::websocket {
@@ -55,8 +57,7 @@ bool IsKey(std::string_view key) {
   std::string bytes;
   // Fields that came twice are joined with a comma, and so no key.
   return key.size() == kKeyChars && key.ends_with("==") &&
-         absl::Base64Unescape(absl::string_view(key.data(), key.size()), &bytes) &&
-         bytes.size() == kKeyBytes;
+         absl::Base64Unescape(Abseil(key), &bytes) && bytes.size() == kKeyBytes;
 }
 
 // Empty: acceptable.
@@ -95,8 +96,7 @@ std::string AcceptFor(std::string_view key) {
   const std::string salted = std::string(key).append(kGuid);
   unsigned char digest[SHA_DIGEST_LENGTH];
   SHA1(reinterpret_cast<const unsigned char*>(salted.data()), salted.size(), digest);
-  return absl::Base64Escape(
-      absl::string_view(reinterpret_cast<const char*>(digest), sizeof(digest)));
+  return absl::Base64Escape(Abseil({reinterpret_cast<const char*>(digest), sizeof(digest)}));
 }
 
 Handshake CheckHandshake(const Request& request, const HandshakePolicy& policy) {

@@ -1,8 +1,8 @@
 #include "server/http/websocket/websocket.h"
 
-#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "runtime/hub/hub_fixture.h"
+#include "runtime/switch/abseil_text.h"
 #include "server/http/serving/server_fixture.h"
 #include "server/http/websocket/frame_writer.h"
 #include "server/http/websocket/message_transcript.h"
@@ -22,10 +22,10 @@ constexpr std::string_view kSwitched =
     "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
 
 std::string Opening(std::string_view more = {}) {
-  return absl::StrCat(
+  return StrCat(
       "GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n",
-      std::string(more), "\r\n");
+      more, "\r\n");
 }
 
 class WebSocketTest : public ServerFixture {
@@ -55,7 +55,7 @@ class WebSocketTest : public ServerFixture {
     std::string head;
     char c = 0;
     while (!head.ends_with("\r\n\r\n") && client.socket().Read({&c, 1}).value_or(0) == 1) head += c;
-    EXPECT_EQ(head, absl::StrCat(std::string(kSwitched), std::string(answer), "\r\n"));
+    EXPECT_EQ(head, StrCat(kSwitched, answer, "\r\n"));
     return client;
   }
   // All that comes until the server closes.
@@ -83,8 +83,8 @@ TEST_F(WebSocketTest, ReadsFramesThatCameWithTheHandshake) {
   Run([&] {
     Client client = Connect();
     client.Send(Opening() + ClientFrame(0x81, "early") + ClientFrame(0x88, ""));
-    EXPECT_EQ(client.ReadAll(), absl::StrCat(std::string(kSwitched), "\r\n",
-                                             Unmasked(0x81, "early"), Unmasked(0x88, "")));
+    EXPECT_EQ(client.ReadAll(),
+              StrCat(kSwitched, "\r\n", Unmasked(0x81, "early"), Unmasked(0x88, "")));
   });
 }
 
@@ -100,8 +100,8 @@ TEST_F(WebSocketTest, OpensBehindPipelinedRequestsAndByteByByte) {
     }
     const std::string all = client.ReadAll();
     EXPECT_TRUE(all.starts_with("HTTP/1.1 200 OK\r\n")) << all;
-    EXPECT_TRUE(all.ends_with(
-        absl::StrCat(std::string(kSwitched), "\r\n", Unmasked(0x81, "slow"), Unmasked(0x88, ""))))
+    EXPECT_TRUE(
+        all.ends_with(StrCat(kSwitched, "\r\n", Unmasked(0x81, "slow"), Unmasked(0x88, ""))))
         << all;
   });
 }
@@ -215,8 +215,7 @@ TEST_F(WebSocketTest, ClosesWith1011WhenTheFunctionFailsOrThrows) {
   });
   std::vector<std::string> failures;
   options_.on_failure = [&](const Request& request, const absl::Status& failure) {
-    failures.push_back(
-        absl::StrCat(std::string(request.path), " ", std::string(failure.message())));
+    failures.push_back(StrCat(request.path, " ", failure.message()));
   };
   Run([&] {
     for (how = "error"; how != "end"; how = how == "error"   ? "throw"

@@ -1,0 +1,98 @@
+#include "server/worker/backdoor_listener.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "gmock/gmock.h"
+#include "runtime/hub/hub_fixture.h"
+#include "runtime/io/buffered_reader.h"
+
+namespace grove::worker {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+class BackdoorListenerTest : public HubTest {
+ protected:
+  BackdoorListenerTest()
+      : path_("/tmp/grove-backdoor-listener-" + std::to_string(getpid())),
+        fetch_(*functions::FetchClient::Create(functions::FetchPolicy{})) {
+    config_.set_sessions_max(2);
+  }
+  ~BackdoorListenerTest() override { unlink(path_.c_str()); }
+
+  // Calls `body` while sessions are admitted at `path_`.
+  template <typename F>
+  void Serve(F body) {
+    Run([&] {
+      Listener listener = Listen();
+      BackdoorListener backdoor(config_, {}, publisher_);
+      auto serving = Spawn("serving", [&] { return backdoor.Run(listener); });
+      body();
+      serving->Cancel();
+      EXPECT_EQ(serving->Join().code(), absl::StatusCode::kCancelled);
+    });
+  }
+
+  Socket Connect() { return *Socket::ConnectUnix(path_); }
+  // What comes up to and including `end`.
+  static std::string ReadTo(Socket& socket, const std::string& end) {
+    BufferedReader reader(socket);
+    return reader.ReadUntil(end, 1000).value_or("nothing");
+  }
+
+  config::v1::Backdoor config_;
+  metrics::WorkerSlot slot_;
+
+ private:
+  Listener Listen() {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path_.copy(address.sun_path, path_.size());
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    EXPECT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+    EXPECT_EQ(listen(fd, 16), 0);
+    return *Listener::Adopt(fd);
+  }
+
+  const std::string path_;
+  const std::unique_ptr<functions::FetchClient> fetch_;
+  OffloadPool offload_{{}};
+  WorkerServices services_{.worker = 0, .fetch = *fetch_, .offload = offload_};
+  Attempts::Functions functions_;
+  Attempts attempts_{functions_, services_, {}};
+  http::ServerStats http_stats_;
+  Watchdog watchdog_{*hub_, {}};
+  Publisher publisher_{slot_, http_stats_, attempts_, *fetch_, offload_, watchdog_};
+};
+
+TEST_F(BackdoorListenerTest, AdmitsSessionsUpToTheLimitAndSaysWhyNoMore) {
+  Serve([&] {
+    Socket first = Connect();
+    Socket second = Connect();
+    EXPECT_THAT(ReadTo(first, "> "), StartsWith("grove worker 0"));
+    EXPECT_THAT(ReadTo(second, "> "), StartsWith("grove worker 0"));
+    Socket third = Connect();
+    EXPECT_EQ(ReadTo(third, "\n"), "refused: 2 sessions are open (backdoor.sessions_max)\n");
+  });
+}
+
+TEST_F(BackdoorListenerTest, ASessionThatEndsMakesRoom) {
+  config_.set_sessions_max(1);
+  Serve([&] {
+    Socket first = Connect();
+    EXPECT_THAT(ReadTo(first, "> "), HasSubstr("help()"));
+    ASSERT_TRUE(first.Write("quit()\n").ok());
+    char byte;
+    EXPECT_EQ(first.Read({&byte, 1}).value_or(1), 0u);  // its end
+    Socket second = Connect();
+    EXPECT_THAT(ReadTo(second, "> "), HasSubstr("help()"));
+  });
+}
+
+}  // namespace
+}  // namespace grove::worker

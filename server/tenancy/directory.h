@@ -18,6 +18,7 @@
 namespace grove::tenancy {
 
 inline constexpr absl::string_view kDefaultName = "default";
+// Of the queues and pools that the config does not name; others are resolved.
 inline constexpr int64_t kPoolSizeDefault = 1000;
 inline constexpr int64_t kPoolSizeMax = 1000000;
 inline constexpr int64_t kQueueDepthDefault = 1000000;

@@ -5,6 +5,7 @@
 #include "gmock/gmock.h"
 #include "google/protobuf/text_format.h"
 #include "gtest/gtest.h"
+#include "server/config/schema.h"
 
 namespace grove::tenancy {
 namespace {
@@ -88,6 +89,15 @@ TEST(Directory, FindsNothingUnderUnknownNames) {
   EXPECT_FALSE(directory->FindTenant("acme"));
   EXPECT_FALSE(directory->FindQueue("default", "mail"));
   EXPECT_FALSE(directory->FindPool("acme", "default"));
+}
+
+TEST(Directory, ItsDefaultsAreTheSchemas) {
+  const auto value = [](absl::string_view key) {
+    return config::FindSchemaRow(key)->default_value;
+  };
+  EXPECT_EQ(kPoolSizeDefault, value("tenants[].pools[].size"));
+  EXPECT_EQ(kQueueDepthDefault, value("tenants[].queues[].depth_max"));
+  EXPECT_EQ(kQueueDepthMax, config::FindSchemaRow("tenants[].queues[].depth_max")->max);
 }
 
 }  // namespace

@@ -1,0 +1,120 @@
+#include "server/control/worker_calls.h"
+
+#include <memory>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "server/control/driver_fixture.h"
+#include "server/tasks/refusal.h"
+
+namespace grove::control {
+namespace {
+
+using ::testing::ElementsAre;
+
+// A call whose end the test sees.
+class SeenCall final : public Call {
+ public:
+  void Finish(const absl::Status& status) override {
+    if (ended.ready()) return;
+    how = status;
+    ended.Set();
+  }
+  bool finished() const override { return ended.ready(); }
+  absl::Time deadline() const override { return absl::InfiniteFuture(); }
+
+  Event ended;
+  absl::Status how;
+};
+
+// Three slots, none of which has a worker.
+class WorkerCallsTest : public DriverTest {
+ protected:
+  WorkerCallsTest() {
+    for (int worker = 0; worker < scoreboard_.workers(); ++worker) {
+      links_.push_back(std::make_unique<WorkerLink>(worker, "/nowhere", driver_));
+    }
+  }
+
+  absl::StatusOr<v1::ListWorkersResponse> List(int32_t page_size, const std::string& token) {
+    v1::ListWorkersRequest request;
+    request.set_page_size(page_size);
+    request.set_page_token(token);
+    v1::ListWorkersResponse response;
+    if (absl::Status s = calls_.ListWorkers(request, response); !s.ok()) return s;
+    return response;
+  }
+  absl::Status GetFiber(const std::string& name) {
+    auto call = std::make_shared<SeenCall>();
+    Drive([&] {
+      v1::GetFiberRequest request;
+      request.set_name(name);
+      v1::Fiber response;
+      calls_.GetFiber(call, request, response);
+      EXPECT_TRUE(call->ended.Wait().ok());
+    });
+    return call->how;
+  }
+
+  metrics::Scoreboard scoreboard_ = *metrics::Scoreboard::Create(3);
+  WorkerLinks links_;
+  WorkerCalls calls_{*hub_, scoreboard_, links_};
+};
+
+TEST_F(WorkerCallsTest, ListsEverySlotInPages) {
+  const auto first = List(2, "");
+  ASSERT_TRUE(first.ok()) << first.status();
+  ASSERT_EQ(first->workers_size(), 2);
+  EXPECT_EQ(first->workers(1).name(), "workers/1");
+  const auto last = List(2, first->next_page_token());
+  ASSERT_TRUE(last.ok()) << last.status();
+  ASSERT_EQ(last->workers_size(), 1);
+  EXPECT_EQ(last->workers(0).name(), "workers/2");
+  EXPECT_EQ(last->next_page_token(), "");
+}
+
+TEST_F(WorkerCallsTest, ASlotWithoutAProcessIsDown) {
+  const auto listed = List(0, "");
+  ASSERT_TRUE(listed.ok());
+  EXPECT_EQ(listed->workers(0).state(), v1::Worker::STATE_DOWN);
+  EXPECT_FALSE(listed->workers(0).linked());
+}
+
+TEST_F(WorkerCallsTest, RefusesATokenOfAnotherList) {
+  EXPECT_TRUE(absl::IsInvalidArgument(List(1, "nonsense").status()));
+}
+
+TEST_F(WorkerCallsTest, FibersOfAWorkerWithoutALinkAreOutOfReach) {
+  const absl::Status status = GetFiber("workers/1/fibers/17");
+  EXPECT_TRUE(absl::IsUnavailable(status));
+  EXPECT_EQ(tasks::RefusalReason(status), "WORKER_UNREACHABLE");
+}
+
+TEST_F(WorkerCallsTest, RefusesWhatIsNoFibersName) {
+  EXPECT_TRUE(absl::IsInvalidArgument(GetFiber("workers/1")));
+  EXPECT_TRUE(absl::IsNotFound(GetFiber("workers/3/fibers/17")));
+}
+
+TEST_F(WorkerCallsTest, NamesTheWorkersThatDoNotAnswer) {
+  Drive([&] {
+    auto call = std::make_shared<SeenCall>();
+    v1::ListFibersResponse response;
+    calls_.ListFibers(call, v1::ListFibersRequest(), response);
+    ASSERT_TRUE(call->ended.Wait().ok());
+    EXPECT_TRUE(call->how.ok()) << call->how;
+    EXPECT_THAT(response.unreachable(), ElementsAre("workers/0", "workers/1", "workers/2"));
+  });
+}
+
+TEST(ParseWorkerName, TakesTheOneFormThereIs) {
+  EXPECT_EQ(*ParseWorkerName("name", "workers/0", 2), 0);
+  EXPECT_EQ(*ParseWorkerName("name", "workers/1", 2), 1);
+  EXPECT_TRUE(absl::IsNotFound(ParseWorkerName("name", "workers/2", 2).status()));
+  for (const char* name : {"", "workers/", "workers/-1", "workers/01", "worker/1", "workers/1/"}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(ParseWorkerName("name", name, 2).status())) << name;
+  }
+}
+
+}  // namespace
+}  // namespace grove::control

@@ -101,7 +101,7 @@ TEST_F(AccessLogFileTest, SoIsAClientThatIsTooSlow) {
     EXPECT_THAT(client.ReadAll(), StartsWith("HTTP/1.1 408 "));
   });
   EXPECT_THAT(Lines(), ElementsAre(StartsWith("GET /slow 408 ")));
-  EXPECT_EQ(stats_.TimeoutsOf(TimedOut::kHead), 1);
+  EXPECT_EQ(stats_.TimeoutsOf(http::TimedOut::kHead), 1);
 }
 
 TEST_F(AccessLogFileTest, SoIsAClientThatLeavesAmidItsHead) {

@@ -1,9 +1,12 @@
 #include "server/tenancy/directory.h"
 
 #include <string>
+#include <string_view>
 
+#include <string_view>
 #include "gmock/gmock.h"
 #include "google/protobuf/text_format.h"
+
 #include "gtest/gtest.h"
 #include "server/config/schema.h"
 
@@ -92,9 +95,7 @@ TEST(Directory, FindsNothingUnderUnknownNames) {
 }
 
 TEST(Directory, ItsDefaultsAreTheSchemas) {
-  const auto value = [](absl::string_view key) {
-    return config::FindSchemaRow(key)->default_value;
-  };
+  const auto value = [](std::string_view key) { return config::FindSchemaRow(key)->default_value; };
   EXPECT_EQ(kPoolSizeDefault, value("tenants[].pools[].size"));
   EXPECT_EQ(kQueueDepthDefault, value("tenants[].queues[].depth_max"));
   EXPECT_EQ(kQueueDepthMax, config::FindSchemaRow("tenants[].queues[].depth_max")->max);

@@ -21,7 +21,12 @@ class BackdoorListenerTest : public HubTest {
   BackdoorListenerTest()
       : path_("/tmp/grove-backdoor-listener-" + std::to_string(getpid())),
         fetch_(*functions::FetchClient::Create(functions::FetchPolicy{})) {
+    const backdoor::BackdoorLimits limits;
     config_.set_sessions_max(2);
+    config_.set_instructions_max(limits.instructions_max);
+    config_.set_time_max_ms(absl::ToInt64Milliseconds(limits.time_max));
+    config_.set_memory_max_bytes(limits.memory_max_bytes);
+    config_.set_output_max_bytes(limits.output_max_bytes);
   }
   ~BackdoorListenerTest() override { unlink(path_.c_str()); }
 

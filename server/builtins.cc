@@ -228,9 +228,10 @@ absl::Status Titles(functions::FetchClient& client, http::Request& request,
   }
   if (urls.empty()) return response.Send(200, "text/plain; charset=utf-8", "");
   response.Add("Content-Type", "text/plain; charset=utf-8");
-  return functions::ForEachFeedTitle(client, urls, [&](size_t, absl::StatusOr<std::string> title) {
-    return response.Write(TitleLine(title));
-  });
+  return functions::ForEachFeedTitle(client, urls,
+                                     [&](size_t, const absl::StatusOr<std::string>& title) {
+                                       return response.Write(TitleLine(title));
+                                     });
 }
 
 absl::Status EchoMessages(http::WebSocket& socket, const http::Request&) {

@@ -45,7 +45,7 @@ class ScriptedStore final : public tasks::TaskStore {
 class DriverTest : public HubTest {
  protected:
   DriverTest() {
-    driver_.set_sender([this](int32_t worker, internal::v1::ControlFrame frame) {
+    driver_.set_sender([this](int32_t worker, const internal::v1::ControlFrame& frame) {
       sent_[worker].MergeFrom(frame);
     });
   }

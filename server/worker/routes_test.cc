@@ -24,7 +24,7 @@ using ::testing::StartsWith;
 class RoutesTest : public http::ServerFixture {
  protected:
   static std::string WriteSecret(std::string_view secret) {
-    const std::string path = testing::TempDir() + "/secret." + std::string(secret);
+    std::string path = testing::TempDir() + "/secret." + std::string(secret);
     std::ofstream(path) << secret << "\n";
     std::filesystem::permissions(path, std::filesystem::perms::owner_read);
     return path;

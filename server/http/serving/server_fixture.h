@@ -43,7 +43,7 @@ class Client {
   // Up to the end of the stream.
   std::string ReadAll() {
     std::string all;
-    for (std::string piece; (piece = ReadOnce()) != "";) {
+    for (std::string piece; !(piece = ReadOnce()).empty();) {
       all += piece;
       if (piece == "reset") break;
     }

@@ -39,6 +39,7 @@ class ByteBlock {
   }
   void Commit(const char* end) { size_ = end - bytes_.get(); }
   void Append(std::string_view text) {
+    if (text.empty()) return;  // its data may be null, which memcpy must not see
     char* place = Reserve(text.size());
     std::memcpy(place, text.data(), text.size());
     Commit(place + text.size());

@@ -30,7 +30,8 @@ constexpr size_t kHeadBytesMax = 320;
 constexpr size_t kChunkHeadBytesMax = 22;
 
 char* Put(char* place, std::string_view text) {
-  std::memcpy(place, text.data(), text.size());
+  // The data of an empty one may be null, which memcpy must not see.
+  if (!text.empty()) std::memcpy(place, text.data(), text.size());
   return place + text.size();
 }
 

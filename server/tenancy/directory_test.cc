@@ -3,10 +3,8 @@
 #include <string>
 #include <string_view>
 
-#include <string_view>
 #include "gmock/gmock.h"
 #include "google/protobuf/text_format.h"
-
 #include "gtest/gtest.h"
 #include "server/config/schema.h"
 

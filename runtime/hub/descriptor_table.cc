@@ -36,7 +36,7 @@ void DescriptorTable::Unregister(int fd) {
   Entry* const entry = Find(fd);
   if (entry == nullptr) return;
   // The poller first: events that it has told already are of an old registration from here on, and
-  // Dispatch() drops them (invariant 5).
+  // Deliver() drops them (invariant 5).
   poller_.Remove(fd);
   entry->registered = false;
   entry->watch = nullptr;
@@ -111,7 +111,7 @@ void DescriptorTable::MarkReady(Entry& entry, Direction direction) {
   hub_.Unpark(*waiter);
 }
 
-void DescriptorTable::Dispatch(const Poller::Event& event) {
+void DescriptorTable::Deliver(const Poller::Event& event) {
   // The low half of the hub's own wake-up is -1: no entry's either.
   Entry* const entry = Find(static_cast<int>(static_cast<uint32_t>(event.token)));
   if (entry == nullptr || entry->generation != static_cast<uint32_t>(event.token >> 32)) return;

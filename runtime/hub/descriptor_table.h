@@ -52,7 +52,7 @@ class DescriptorTable {
   void WatchHangup(int fd, HangupWatch* watch);
 
   // From the hub's poll.
-  void Dispatch(const Poller::Event& event);
+  void Deliver(const Poller::Event& event);
 
   // One more system call on a descriptor that no Await() came before.
   void CountCall() { ++calls_; }

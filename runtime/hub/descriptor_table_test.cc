@@ -102,11 +102,11 @@ TEST_F(DescriptorTableTest, AnEventOfAnEarlierRegistrationReachesNobody) {
       return generation << 32 | static_cast<uint64_t>(fd());
     };
     Poller::Event event{.token = token(1), .readable = true, .writable = true, .hangup = true};
-    Table().Dispatch(event);
+    Table().Deliver(event);
     Yield();
     EXPECT_FALSE(reader.ended());
     event.token = token(2);
-    Table().Dispatch(event);
+    Table().Deliver(event);
     EXPECT_TRUE(reader.Join().ok());
   });
 }

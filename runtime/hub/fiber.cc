@@ -21,14 +21,14 @@ absl::Status WakeStatus(Wake wake, std::string_view while_doing) {
   return absl::DeadlineExceededError(absl::StrFormat("%s: timed out", while_doing));
 }
 
-Fiber::Fiber(Hub& hub, const Stack& stack, char* stack_high, Run run, Destroy destroy,
-             void* closure, const SpawnOptions& options, SourceLocation site)
-    : context_(stack.low, stack_high, &Fiber::Main, this),
+Fiber::Fiber(Hub& hub, const Stack& stack, const Body& body, void* closure,
+             const SpawnOptions& options, SourceLocation site)
+    : context_(stack.low, static_cast<char*>(closure), &Fiber::Main, this),
       timed_(options.label != nullptr),
       hub_(hub),
       stack_(stack),
-      run_(run),
-      destroy_(destroy),
+      run_(body.run),
+      destroy_(body.destroy),
       closure_(closure),
       name_(options.name),
       group_(options.group),

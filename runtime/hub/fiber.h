@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "absl/functional/any_invocable.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "runtime/hub/fiber_state.h"
@@ -109,9 +110,18 @@ class Fiber {
 
   using Run = absl::Status (*)(void* closure);
   using Destroy = void (*)(void* closure);
+  // A closure, made and kept at the top of the stack.
+  struct Body {
+    size_t bytes;
+    size_t align;
+    Run run;
+    Destroy destroy;
+    absl::FunctionRef<void(void* place)> construct;
+  };
 
-  Fiber(Hub& hub, const Stack& stack, char* stack_high, Run run, Destroy destroy, void* closure,
-        const SpawnOptions& options, SourceLocation site);
+  // `closure`: where `body` was made; its frames begin below.
+  Fiber(Hub& hub, const Stack& stack, const Body& body, void* closure, const SpawnOptions& options,
+        SourceLocation site);
   Fiber(const Fiber&) = delete;
   Fiber& operator=(const Fiber&) = delete;
   ~Fiber();

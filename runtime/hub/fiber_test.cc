@@ -51,6 +51,20 @@ TEST_F(FiberTest, JoinDeliversAnExceptionAsStatusOrAsThrown) {
   EXPECT_EQ(hub_->Stats().uncaught_exceptions, 0u);  // it has been heard
 }
 
+TEST_F(FiberTest, ABodyThatCannotBeCopiedIsNoFiberAndCostsNoStack) {
+  struct Uncopied {
+    Uncopied() = default;
+    Uncopied(const Uncopied&) { throw std::runtime_error("no copy"); }
+    void operator()() const {}
+  };
+  hub_ = *Hub::Create({.fibers_max = 2});
+  RunOn(*hub_, [] {
+    const Uncopied body;
+    for (int i = 0; i < 3; ++i) EXPECT_THROW((void)Spawn("uncopied", body), std::runtime_error);
+    EXPECT_TRUE(Spawn("child", [] {}).ok());
+  });
+}
+
 TEST_F(FiberTest, CountsAnExceptionNobodyJoined) {
   testing::internal::CaptureStderr();
   Run([] {

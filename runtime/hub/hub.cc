@@ -32,6 +32,7 @@
 #include <cerrno>
 #include <cstdlib>
 
+#include "absl/cleanup/cleanup.h"
 #include "runtime/hub/check.h"
 #include "runtime/hub/fiber_local.h"
 #include "runtime/hub/timeout.h"
@@ -196,7 +197,7 @@ void Hub::Poll() {
   poller_->Wait(turned, deadline, events_);
   pulse_.Busy();
   now_ = clock_->Now();
-  for (const Poller::Event& event : events_) descriptors_.Dispatch(event);
+  for (const Poller::Event& event : events_) descriptors_.Deliver(event);
   events_.clear();
 }
 
@@ -313,30 +314,31 @@ void Hub::Yield() {
   SwitchAway(*self);
 }
 
-absl::StatusOr<FiberHandle> Hub::SpawnFiber(size_t closure_bytes, size_t closure_align,
-                                            Fiber::Run run, Fiber::Destroy destroy,
-                                            absl::FunctionRef<void(void*)> construct,
-                                            const SpawnOptions& options, SourceLocation site) {
+absl::StatusOr<FiberHandle> Hub::SpawnFiber(const Fiber::Body& body, const SpawnOptions& options,
+                                            SourceLocation site) {
   std::unique_ptr<FiberLocalMap> locals;
   if (running_ != nullptr && running_->locals_ != nullptr) {
     locals = running_->locals_->CopyInherited();
   }
   absl::StatusOr<Stack> stack = stacks_.Acquire();
   if (!stack.ok()) return stack.status();
+  if (stack->index >= fibers_.size()) fibers_.resize(stack->index + 1);
   // From the top: the Fiber, its closure, then the frames.
   constexpr uintptr_t kLine = 64;
   const uintptr_t fiber_at = (reinterpret_cast<uintptr_t>(stack->high) - sizeof(Fiber)) & -kLine;
-  const uintptr_t closure_at = (fiber_at - closure_bytes) & -std::max<uintptr_t>(closure_align, 16);
+  const uintptr_t closure_at = (fiber_at - body.bytes) & -std::max<uintptr_t>(body.align, 16);
   void* const closure = reinterpret_cast<void*>(closure_at);
-  construct(closure);
+  // The body is copied here: what its captures throw must not cost the pool a stack.
+  absl::Cleanup give_back = [&] { stacks_.Release(*stack); };
+  body.construct(closure);
+  std::move(give_back).Cancel();
   SpawnOptions inherited = options;
   if (inherited.label == nullptr && running_ != nullptr) inherited.label = running_->label_;
-  Fiber* const fiber = new (reinterpret_cast<void*>(fiber_at))
-      Fiber(*this, *stack, static_cast<char*>(closure), run, destroy, closure, inherited, site);
+  Fiber* const fiber =
+      new (reinterpret_cast<void*>(fiber_at)) Fiber(*this, *stack, body, closure, inherited, site);
   fiber->id_ = next_fiber_id_++;
   fiber->locals_ = locals.release();
   fiber->spawned_at_ = now_;
-  if (stack->index >= fibers_.size()) fibers_.resize(stack->index + 1);
   fibers_[stack->index] = fiber;
   ++stats_.spawned;
   ++stats_.fibers_live;

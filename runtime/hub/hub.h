@@ -113,10 +113,9 @@ class Hub {
   DescriptorTable& descriptors() { return descriptors_; }
   ParkBans& park_bans() { return park_bans_; }
 
-  absl::StatusOr<FiberHandle> SpawnFiber(size_t closure_bytes, size_t closure_align, Fiber::Run run,
-                                         Fiber::Destroy destroy,
-                                         absl::FunctionRef<void(void*)> construct,
-                                         const SpawnOptions& options, SourceLocation site);
+  // Of Spawn(). What the body's constructor throws is passed on, and no fiber was made.
+  absl::StatusOr<FiberHandle> SpawnFiber(const Fiber::Body& body, const SpawnOptions& options,
+                                         SourceLocation site);
 
   // --- Watching ---------------------------------------------------------------------------------
 
@@ -226,20 +225,21 @@ void Yield();
 
 template <typename F>
 absl::StatusOr<FiberHandle> Spawn(const SpawnOptions& options, F&& body, SourceLocation site) {
-  using Body = std::decay_t<F>;
-  static_assert(sizeof(Body) <= 4096, "a fiber's closure lives on its stack: capture less");
+  using Closure = std::decay_t<F>;
+  static_assert(sizeof(Closure) <= 4096, "a fiber's closure lives on its stack: capture less");
   auto run = [](void* closure) -> absl::Status {
-    if constexpr (std::is_void_v<std::invoke_result_t<Body&>>) {
-      (*static_cast<Body*>(closure))();
+    if constexpr (std::is_void_v<std::invoke_result_t<Closure&>>) {
+      (*static_cast<Closure*>(closure))();
       return absl::OkStatus();
     } else {
-      return (*static_cast<Body*>(closure))();
+      return (*static_cast<Closure*>(closure))();
     }
   };
-  auto destroy = [](void* closure) { static_cast<Body*>(closure)->~Body(); };
+  auto destroy = [](void* closure) { static_cast<Closure*>(closure)->~Closure(); };
   return Hub::CurrentOrDie().SpawnFiber(
-      sizeof(Body), alignof(Body), run, destroy,
-      [&body](void* place) { new (place) Body(std::forward<F>(body)); }, options, site);
+      {sizeof(Closure), alignof(Closure), run, destroy,
+       [&body](void* place) { new (place) Closure(std::forward<F>(body)); }},
+      options, site);
 }
 
 }  // namespace grove

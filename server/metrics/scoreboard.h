@@ -13,6 +13,7 @@
 
 #include "absl/status/statusor.h"
 #include "server/http/serving/stats.h"
+#include "server/wall_time.h"
 
 namespace grove::metrics {
 
@@ -61,7 +62,7 @@ struct alignas(64) WorkerSlot {
   std::atomic<SlotState> state;
   std::atomic<int64_t> pid;
   std::atomic<uint64_t> generation;    // processes this slot has had
-  std::atomic<int64_t> start_time_us;  // wall clock, microseconds since the epoch
+  std::atomic<WallMicros> start_time_us;
   std::atomic<int64_t> last_turn_ns;   // CLOCK_MONOTONIC of the hub's last turn
   // Levels.
   std::atomic<int64_t> fibers;

@@ -32,7 +32,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/time/clock.h"
 #include "runtime/switch/errno_status.h"
 #include "server/log.h"
 #include "server/process/config_handover.h"
@@ -41,6 +40,7 @@
 #include "server/supervisor/inherited_sockets.h"
 #include "server/supervisor/launch.h"
 #include "server/supervisor/service_notice.h"
+#include "server/wall_time.h"
 
 namespace grove::supervisor {
 namespace {
@@ -312,7 +312,7 @@ absl::StatusOr<pid_t> Supervisor::LaunchWorker(int slot, int ready_fd) {
   // its predecessor.
   metrics::WorkerSlot& row = scoreboard_.slot(slot);
   row.generation.fetch_add(1, std::memory_order_relaxed);
-  row.start_time_us.store(absl::ToUnixMicros(absl::Now()), std::memory_order_relaxed);
+  row.start_time_us.store(WallNow(), std::memory_order_relaxed);
   row.last_turn_ns.store(Now(), std::memory_order_relaxed);
   row.state.store(metrics::SlotState::kStarting, std::memory_order_relaxed);
   return ForkWorker([&] { return WorkerMain(slot, ready_fd); });

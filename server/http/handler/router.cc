@@ -192,7 +192,7 @@ std::vector<const Router::Site*> Router::SitesOf(std::string_view host) const {
   return sites;
 }
 
-absl::Status Router::Dispatch(Request& request, Response& response) const {
+absl::Status Router::RouteRequest(Request& request, Response& response) const {
   if (hosts_.empty() && suffixes_.empty()) {
     // A literal that equals the path as sent has no escapes or dot segments: nothing to decode.
     const auto found = anywhere_.literals.find(request.path);
@@ -204,10 +204,10 @@ absl::Status Router::Dispatch(Request& request, Response& response) const {
       }
     }
   }
-  return DispatchSlowly(request, response);
+  return RouteByPattern(request, response);
 }
 
-absl::Status Router::DispatchSlowly(Request& request, Response& response) const {
+absl::Status Router::RouteByPattern(Request& request, Response& response) const {
   request.context.route_path = request.path;
   if (request.path == "*") return Answer(204, methods_, request, response);
   if (!request.path.starts_with('/')) return Answer(404, {}, request, response);

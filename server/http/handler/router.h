@@ -45,7 +45,7 @@ class Router {
   // answers 404, or 405 with Allow if the path has other methods, or OPTIONS with Allow; `OPTIONS
   // *` with the methods of all routes; 400 for a path that CanonicalPath refuses. **Parks** if the
   // handler does.
-  absl::Status Dispatch(Request& request, Response& response) const;
+  absl::Status RouteRequest(Request& request, Response& response) const;
 
   size_t routes() const { return routes_; }
 
@@ -92,7 +92,7 @@ class Router {
   absl::Status Run(const Target& target, const Search& search, Request& request,
                    Response& response) const;
   // For what no literal of any host answers.
-  absl::Status DispatchSlowly(Request& request, Response& response) const;
+  absl::Status RouteByPattern(Request& request, Response& response) const;
   absl::Status AnswerUnmatched(const Search& search, Request& request, Response& response) const;
   absl::Status Answer(int status, const std::set<std::string>& allow, Request& request,
                       Response& response) const;

@@ -31,7 +31,7 @@ std::vector<std::string> Answer(const Router& router, std::string_view method,
   FakeSink sink;
   Request request{.method = method, .path = path, .host = host, .fields = fields};
   Response response(sink);
-  EXPECT_TRUE(router.Dispatch(request, response).ok());
+  EXPECT_TRUE(router.RouteRequest(request, response).ok());
   return sink.lines;
 }
 

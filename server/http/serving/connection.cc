@@ -293,7 +293,7 @@ bool Connection::Serve() {
 
 absl::Status Connection::RunHandler(Request& request, Response& response) {
   absl::Status result = Guarded([&] {
-    absl::Status handled = router_.Dispatch(request, response);
+    absl::Status handled = router_.RouteRequest(request, response);
     return handled.ok() ? response.Finish() : handled;
   });
   if (state_.EndWatch()) {

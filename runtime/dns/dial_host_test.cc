@@ -26,11 +26,8 @@ class DialHostTest : public HubTest {
       dns.Stop();
     });
   }
-  static uint16_t Port(int fd) {
-    sockaddr_in address{};
-    socklen_t length = sizeof(address);
-    getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length);
-    return ntohs(address.sin_port);
+  static uint16_t PortOf(const Listener& listener) {
+    return SocketAddress::OfLocal(listener.fd()).port();
   }
   static SocketAddress Address(const char* text) {
     SocketAddress address;
@@ -44,7 +41,7 @@ TEST_F(DialHostTest, ReachesTheAddressThatAnswers) {
     Listener listener = *Listener::Adopt(*BindListener(Address("127.0.0.1")));
     dns.Address("svc.example", "::1");  // nobody listens there
     dns.Address("svc.example", "127.0.0.1");
-    absl::StatusOr<Socket> socket = DialHost(resolver, "svc.example", Port(listener.fd()));
+    absl::StatusOr<Socket> socket = DialHost(resolver, "svc.example", PortOf(listener));
     ASSERT_TRUE(socket.ok()) << socket.status();
     EXPECT_EQ(socket->PeerAddress().ToString().substr(0, 10), "127.0.0.1:");
   });
@@ -54,7 +51,7 @@ TEST_F(DialHostTest, AsksForTheFamilyOfItsOwnAddressOnly) {
   With([](FakeDns& dns, Resolver& resolver) {
     Listener listener = *Listener::Adopt(*BindListener(Address("127.0.0.1")));
     dns.Address("svc.example", "127.0.0.1");
-    absl::StatusOr<Socket> socket = DialHost(resolver, "svc.example", Port(listener.fd()),
+    absl::StatusOr<Socket> socket = DialHost(resolver, "svc.example", PortOf(listener),
                                              {.connect = {.bind = Address("127.0.0.2")}});
     ASSERT_TRUE(socket.ok()) << socket.status();
     EXPECT_EQ(dns.Asked("AAAA svc.example"), 0);
@@ -66,7 +63,7 @@ TEST_F(DialHostTest, ErrorsNameTheHost) {
     uint16_t refusing;
     {
       Listener listener = *Listener::Adopt(*BindListener(Address("127.0.0.1")));
-      refusing = Port(listener.fd());
+      refusing = PortOf(listener);
     }
     dns.Address("svc.example", "127.0.0.1");
     const absl::Status refused = DialHost(resolver, "svc.example", refusing).status();

@@ -6,7 +6,6 @@
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 
 #include <algorithm>
 #include <map>
@@ -69,11 +68,7 @@ class FakeDns {
 
   // TCP on the UDP port's number: chosen again if another program has it.
   void Bind() {
-    SocketAddress any;
-    auto& v4 = reinterpret_cast<sockaddr_in&>(any.storage);
-    v4.sin_family = AF_INET;
-    v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    any.length = sizeof(v4);
+    const SocketAddress any = *SocketAddress::Parse("127.0.0.1:0");
     absl::StatusOr<int> tcp = absl::UnknownError("not tried");
     for (int i = 0; i < 20 && !tcp.ok(); ++i) {
       udp_ = DatagramHolder(*DatagramSocket::Bind(any));

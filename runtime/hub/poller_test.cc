@@ -3,7 +3,6 @@
 
 #include <gmock/gmock.h>
 
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -209,20 +208,7 @@ class SocketOverPollerTest : public HubTest, public ::testing::WithParamInterfac
     EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
     return {*Socket::Adopt(fds[0]), *Socket::Adopt(fds[1])};
   }
-  static SocketAddress Loopback() {
-    SocketAddress address;
-    auto& v4 = reinterpret_cast<sockaddr_in&>(address.storage);
-    v4.sin_family = AF_INET;
-    v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.length = sizeof(v4);
-    return address;
-  }
-  static SocketAddress BoundAddress(int fd) {
-    SocketAddress address;
-    address.length = sizeof(address.storage);
-    getsockname(fd, reinterpret_cast<sockaddr*>(&address.storage), &address.length);
-    return address;
-  }
+  static SocketAddress Loopback() { return *SocketAddress::Parse("127.0.0.1:0"); }
 
   int fruitful_ = 0;
 };
@@ -390,7 +376,7 @@ TEST_P(SocketOverPollerTest, ATimeoutEndsAReadAndTheSocketStaysUsable) {
 TEST_P(SocketOverPollerTest, ConnectsThroughAListener) {
   Run([] {
     auto listener = *Listener::Adopt(*BindListener(Loopback()));
-    const SocketAddress address = BoundAddress(listener.fd());
+    const SocketAddress address = SocketAddress::OfLocal(listener.fd());
     auto server = *Spawn("server", [&] {
       for (int i = 0; i < 3; ++i) EXPECT_TRUE(listener.Accept()->Write("welcome").ok());
     });
@@ -429,7 +415,7 @@ TEST_P(SocketOverPollerTest, ClosingAListenerWakesItsAcceptor) {
 TEST_P(SocketOverPollerTest, ARefusedConnectionIsUnavailable) {
   Run([] {
     const int fd = *BindListener(Loopback());
-    const SocketAddress address = BoundAddress(fd);
+    const SocketAddress address = SocketAddress::OfLocal(fd);
     close(fd);
     EXPECT_TRUE(absl::IsUnavailable(Socket::Connect(address).status()));
   });

@@ -1,7 +1,5 @@
 #include "runtime/io/datagram.h"
 
-#include <netinet/in.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -15,21 +13,9 @@ namespace {
 
 class DatagramTest : public HubTest {
  protected:
-  static SocketAddress Loopback() {
-    SocketAddress address;
-    auto& v4 = reinterpret_cast<sockaddr_in&>(address.storage);
-    v4.sin_family = AF_INET;
-    v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.length = sizeof(v4);
-    return address;
-  }
+  static SocketAddress Loopback() { return *SocketAddress::Parse("127.0.0.1:0"); }
   static SocketAddress UnixPath(const std::string& path) {
-    SocketAddress address;
-    auto& local = reinterpret_cast<sockaddr_un&>(address.storage);
-    local.sun_family = AF_UNIX;
-    path.copy(local.sun_path, sizeof(local.sun_path) - 1);
-    address.length = sizeof(sockaddr_un);
-    return address;
+    return *SocketAddress::Parse("unix:" + path);
   }
 };
 

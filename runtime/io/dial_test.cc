@@ -17,19 +17,8 @@ namespace {
 
 class DialTest : public HubTest {
  protected:
-  static SocketAddress Loopback(uint32_t host = INADDR_LOOPBACK) {
-    SocketAddress address;
-    auto& v4 = reinterpret_cast<sockaddr_in&>(address.storage);
-    v4.sin_family = AF_INET;
-    v4.sin_addr.s_addr = htonl(host);
-    address.length = sizeof(v4);
-    return address;
-  }
-  static SocketAddress BoundAddress(int fd) {
-    SocketAddress address;
-    address.length = sizeof(address.storage);
-    getsockname(fd, reinterpret_cast<sockaddr*>(&address.storage), &address.length);
-    return address;
+  static SocketAddress Loopback(const char* host = "127.0.0.1") {
+    return SocketAddress::Of(*IpAddress::Parse(host), 0);
   }
   static int Option(int fd, int level, int name) {
     int value = -1;
@@ -39,14 +28,15 @@ class DialTest : public HubTest {
   }
   static SocketAddress Refusing() {
     const int fd = *BindListener(Loopback());
-    const SocketAddress address = BoundAddress(fd);
+    const SocketAddress address = SocketAddress::OfLocal(fd);
     close(fd);
     return address;
   }
   // An address whose connections are neither taken nor refused: its backlog is full.
   struct Silent {
     Silent()
-        : listener(*BindListener(Loopback(), {.backlog = 0})), address(BoundAddress(listener)) {
+        : listener(*BindListener(Loopback(), {.backlog = 0})),
+          address(SocketAddress::OfLocal(listener)) {
       for (int i = 0; i < 4; ++i) {
         fillers.push_back(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
         (void)connect(fillers.back(), reinterpret_cast<sockaddr*>(&address.storage),
@@ -67,12 +57,11 @@ class DialTest : public HubTest {
 TEST_F(DialTest, ConnectsFromTheBoundAddress) {
   Run([] {
     Listener listener = *Listener::Adopt(*BindListener(Loopback()));
-    const SocketAddress peer = BoundAddress(listener.fd());
-    Socket client = *Socket::Connect(peer, {.bind = Loopback(INADDR_LOOPBACK + 1)});
+    const SocketAddress peer = SocketAddress::OfLocal(listener.fd());
+    Socket client = *Socket::Connect(peer, {.bind = Loopback("127.0.0.2")});
     Socket server = *listener.Accept();
     EXPECT_EQ(server.PeerAddress().ToString().substr(0, 10), "127.0.0.2:");
-    const absl::Status status =
-        Socket::Connect(Refusing(), {.bind = Loopback(0x08080808)}).status();
+    const absl::Status status = Socket::Connect(Refusing(), {.bind = Loopback("8.8.8.8")}).status();
     EXPECT_NE(status.message().find("bind 8.8.8.8:0"), std::string_view::npos) << status;
     EXPECT_TRUE(absl::IsUnavailable(Socket::Connect(Refusing(), {.bind = Loopback()}).status()));
   });
@@ -94,7 +83,7 @@ TEST_F(DialTest, AConnectWhoseDescriptorIsTakenAwayIsAborted) {
 TEST_F(DialTest, ConnectionsSendAtOnceAndAreProbedUnlessToldOtherwise) {
   Run([] {
     Listener listener = *Listener::Adopt(*BindListener(Loopback()));
-    const SocketAddress peer = BoundAddress(listener.fd());
+    const SocketAddress peer = SocketAddress::OfLocal(listener.fd());
     Socket usual = *Socket::Connect(peer);
     EXPECT_EQ(Option(usual.fd(), IPPROTO_TCP, TCP_NODELAY), 1);
     EXPECT_EQ(Option(usual.fd(), SOL_SOCKET, SO_KEEPALIVE), 1);
@@ -109,7 +98,7 @@ TEST_F(DialTest, ConnectionsSendAtOnceAndAreProbedUnlessToldOtherwise) {
 TEST_F(DialTest, AnyGoesOnAtOnceWhenAnAttemptFails) {
   Run([&] {
     Listener listener = *Listener::Adopt(*BindListener(Loopback()));
-    const SocketAddress good = BoundAddress(listener.fd());
+    const SocketAddress good = SocketAddress::OfLocal(listener.fd());
     const MonotonicNanos start = clock_.Now();
     const SocketAddress all[] = {Refusing(), good};
     EXPECT_EQ(DialAny(all)->PeerAddress().ToString(), good.ToString());
@@ -121,7 +110,7 @@ TEST_F(DialTest, AnyStartsTheNextAfterTheDelayAndCancelsTheRest) {
   Run([&] {
     Silent silent;
     Listener listener = *Listener::Adopt(*BindListener(Loopback()));
-    const SocketAddress good = BoundAddress(listener.fd());
+    const SocketAddress good = SocketAddress::OfLocal(listener.fd());
     const MonotonicNanos start = clock_.Now();
     const SocketAddress all[] = {silent.address, silent.address, good};
     Socket won = *DialAny(all);
@@ -147,12 +136,7 @@ TEST_F(DialTest, AnyNamesEachAddressThatFailed) {
 
 TEST_F(DialTest, AnyAlternatesFamiliesAndLeavesOutThoseThatCantBeBound) {
   Run([] {
-    SocketAddress v6;
-    auto& raw = reinterpret_cast<sockaddr_in6&>(v6.storage);
-    raw.sin6_family = AF_INET6;
-    raw.sin6_addr = in6addr_loopback;
-    raw.sin6_port = htons(1);
-    v6.length = sizeof(raw);
+    const SocketAddress v6 = *SocketAddress::Parse("[::1]:1");
     const SocketAddress first = Refusing();
     const SocketAddress last = Refusing();
     const SocketAddress all[] = {first, last, v6};

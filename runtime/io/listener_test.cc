@@ -9,7 +9,6 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -34,10 +33,7 @@ class ListenTest : public ::testing::Test {
   ListenTest() {
     EXPECT_NE(mkdtemp(directory_), nullptr);
     path_ = std::string(directory_) + "/s";
-    auto& local = reinterpret_cast<sockaddr_un&>(unix_.storage);
-    local.sun_family = AF_UNIX;
-    path_.copy(local.sun_path, sizeof(local.sun_path) - 1);
-    unix_.length = sizeof(sockaddr_un);
+    unix_ = *SocketAddress::Parse("unix:" + path_);
   }
   ~ListenTest() override {
     for (const int fd : open_) close(fd);
@@ -53,27 +49,8 @@ class ListenTest : public ::testing::Test {
     for (const int fd : open_) close(fd);
     open_.clear();
   }
-  static SocketAddress Loopback() {
-    SocketAddress address;
-    auto& v4 = reinterpret_cast<sockaddr_in&>(address.storage);
-    v4.sin_family = AF_INET;
-    v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.length = sizeof(v4);
-    return address;
-  }
-  static SocketAddress AnyV6() {
-    SocketAddress address;
-    auto& v6 = reinterpret_cast<sockaddr_in6&>(address.storage);
-    v6.sin6_family = AF_INET6;
-    address.length = sizeof(v6);
-    return address;
-  }
-  static SocketAddress Bound(int fd) {
-    SocketAddress address;
-    address.length = sizeof(address.storage);
-    getsockname(fd, reinterpret_cast<sockaddr*>(&address.storage), &address.length);
-    return address;
-  }
+  static SocketAddress Loopback() { return *SocketAddress::Parse("127.0.0.1:0"); }
+  static SocketAddress AnyV6() { return *SocketAddress::Parse("[::]:0"); }
   static int Option(int fd, int level, int name) {
     int value = -1;
     socklen_t length = sizeof(value);
@@ -112,7 +89,7 @@ TEST_F(ListenTest, UsesRenoOnLoopbackAndTheSystemsCongestionControlElsewhere) {
   EXPECT_EQ(CongestionControlOf(listener), "reno");
   const int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   open_.push_back(client);
-  const SocketAddress address = Bound(listener);
+  const SocketAddress address = SocketAddress::OfLocal(listener);
   ASSERT_EQ(connect(client, reinterpret_cast<const sockaddr*>(&address.storage), address.length),
             0);
   const int accepted = accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
@@ -151,7 +128,7 @@ TEST_F(ListenTest, TheModeOfAUnixPathIsExactWhateverTheUmask) {
 }
 
 TEST_F(ListenTest, APortIsSharedOnlyByThoseThatAllAskForIt) {
-  const SocketAddress alone = Bound(*Listen(Loopback()));
+  const SocketAddress alone = SocketAddress::OfLocal(*Listen(Loopback()));
   EXPECT_FALSE(Listen(alone, {.reuse_port = true}).ok());
   CloseAll();
   ASSERT_TRUE(Listen(alone, {.reuse_port = true}).ok());
@@ -176,7 +153,7 @@ void ForgetReusePort() {
 
 TEST_F(ListenTest, AKernelThatCantShareAPortIsUnimplemented) {
   if (prctl(PR_GET_SECCOMP) != 0) GTEST_SKIP() << "no seccomp(2) here to take the option away";
-  const SocketAddress address = Bound(*Listen(Loopback()));
+  const SocketAddress address = SocketAddress::OfLocal(*Listen(Loopback()));
   CloseAll();
   EXPECT_EXIT(
       {

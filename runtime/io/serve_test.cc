@@ -1,6 +1,5 @@
 #include "runtime/io/serve.h"
 
-#include <netinet/in.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -17,18 +16,10 @@ namespace {
 class StreamServerTest : public HubTest {
  protected:
   static Listener Listen() {
-    SocketAddress address;
-    auto& v4 = reinterpret_cast<sockaddr_in&>(address.storage);
-    v4.sin_family = AF_INET;
-    v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.length = sizeof(v4);
-    return *Listener::Adopt(*BindListener(address));
+    return *Listener::Adopt(*BindListener(*SocketAddress::Parse("127.0.0.1:0")));
   }
   static Socket ConnectTo(const Listener& listener) {
-    SocketAddress address;
-    address.length = sizeof(address.storage);
-    getsockname(listener.fd(), reinterpret_cast<sockaddr*>(&address.storage), &address.length);
-    return *Socket::Connect(address);
+    return *Socket::Connect(SocketAddress::OfLocal(listener.fd()));
   }
   // The bytes until the server closes the connection.
   static std::string Ask(const Listener& listener, char question) {

@@ -1,6 +1,5 @@
 // The contexts: what they accept, present, and change while connections go on.
 #include <curl/curl.h>
-#include <netinet/in.h>
 #include <openssl/ssl.h>
 #include <sys/socket.h>
 
@@ -233,14 +232,7 @@ TEST_F(TlsContextTest, Tls13CanBeDemanded) {
 TEST_F(TlsContextTest, CurlSpeaksToIt) {
   OffloadPool pool({.threads = 1});
   Run([&] {
-    SocketAddress address;
-    auto& v4 = reinterpret_cast<sockaddr_in&>(address.storage);
-    v4.sin_family = AF_INET;
-    v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.length = sizeof(v4);
-    Listener listener = *Listener::Adopt(*BindListener(address));
-    address.length = sizeof(address.storage);
-    getsockname(listener.fd(), reinterpret_cast<sockaddr*>(&address.storage), &address.length);
+    Listener listener = *Listener::Adopt(*BindListener(*SocketAddress::Parse("127.0.0.1:0")));
     const TlsServerContext server =
         *TlsServerContext::Create({.certificates = {certificate_}, .alpn = {"http/1.1"}});
     auto serving = *Spawn("server", [&] {
@@ -251,7 +243,7 @@ TEST_F(TlsContextTest, CurlSpeaksToIt) {
       while (!reader.ReadLine()->empty()) continue;
       EXPECT_TRUE(stream->Write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").ok());
     });
-    const std::string port = std::to_string(ntohs(v4.sin_port));
+    const std::string port = std::to_string(SocketAddress::OfLocal(listener.fd()).port());
     std::string body;
     CURLcode code = CURLE_FAILED_INIT;
     EXPECT_TRUE(pool.Run([&] {

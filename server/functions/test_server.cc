@@ -1,7 +1,6 @@
 #include "server/functions/test_server.h"
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
 
 #include <cstdlib>
 #include <utility>
@@ -29,14 +28,8 @@ absl::StatusOr<std::string> ReadRequest(BufferedReader& reader) {
 }
 
 Listener ListenOnLoopback(int& port) {
-  SocketAddress address;
-  auto& v4 = reinterpret_cast<sockaddr_in&>(address.storage);
-  v4.sin_family = AF_INET;
-  v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.length = sizeof(v4);
-  const int fd = BindListener(address).value();
-  getsockname(fd, reinterpret_cast<sockaddr*>(&address.storage), &address.length);
-  port = ntohs(v4.sin_port);
+  const int fd = BindListener(SocketAddress::Parse("127.0.0.1:0").value()).value();
+  port = SocketAddress::OfLocal(fd).port();
   return Listener::Adopt(fd).value();
 }
 

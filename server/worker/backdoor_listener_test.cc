@@ -1,7 +1,5 @@
 #include "server/worker/backdoor_listener.h"
 
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <string>
@@ -55,13 +53,7 @@ class BackdoorListenerTest : public HubTest {
 
  private:
   Listener Listen() {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    path_.copy(address.sun_path, path_.size());
-    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    EXPECT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
-    EXPECT_EQ(listen(fd, 16), 0);
-    return *Listener::Adopt(fd);
+    return *Listener::Adopt(*BindListener(*SocketAddress::Parse("unix:" + path_)));
   }
 
   const std::string path_;

@@ -258,10 +258,7 @@ TEST_F(LinkTest, GreetsEveryControlThatConnectsToItsSocket) {
     address.length = sizeof(sa_family_t);  // The kernel chooses an abstract name.
     auto listener = Listener::Adopt(*BindListener(address));
     ASSERT_TRUE(listener.ok());
-    SocketAddress bound;
-    bound.length = sizeof(bound.storage);
-    ASSERT_EQ(
-        getsockname(listener->fd(), reinterpret_cast<sockaddr*>(&bound.storage), &bound.length), 0);
+    const SocketAddress bound = SocketAddress::OfLocal(listener->fd());
     auto server = *Spawn("link.accept", [&] { return link_.Run(*listener); });
     for (int time = 0; time < 2; ++time) {
       auto control = Socket::Connect(bound);

@@ -4,23 +4,20 @@
 #include <memory>
 
 #include "gtest/gtest.h"
-#include "runtime/hub/hub.h"
+#include "runtime/hub/hub_fixture.h"
 
 namespace grove::worker {
 namespace {
 
 void CrashInAFiber() {
   InstallCrashReport();
-  auto hub = Hub::Create();
-  (*hub)
-      ->Run([] {
-        SpawnOptions options{.name = "victim"};
-        options.label = std::make_shared<const FiberLabel>(
-            FiberLabel{.tenant = "acme", .task = "tenants/acme/tasks/7"});
-        auto fiber = Spawn(options, [] { abort(); });
-        fiber->Join().IgnoreError();
-      })
-      .IgnoreError();
+  const auto hub = *Hub::Create();
+  RunOn(*hub, [] {
+    SpawnOptions options{.name = "victim"};
+    options.label = std::make_shared<const FiberLabel>(
+        FiberLabel{.tenant = "acme", .task = "tenants/acme/tasks/7"});
+    EXPECT_TRUE(Spawn(options, [] { abort(); })->Join().ok());
+  });
 }
 
 TEST(CrashReportDeathTest, NamesTheFiberItsTaskAndWhereItWasSpawned) {
@@ -39,14 +36,11 @@ int Recurse(volatile int* depth) {
 
 void OverflowInAFiber() {
   InstallCrashReport();
-  auto hub = Hub::Create();
-  (*hub)
-      ->Run([] {
-        volatile int depth = 0;
-        auto fiber = Spawn("deep", [&depth] { Recurse(&depth); });
-        fiber->Join().IgnoreError();
-      })
-      .IgnoreError();
+  const auto hub = *Hub::Create();
+  RunOn(*hub, [] {
+    volatile int depth = 0;
+    EXPECT_TRUE(Spawn("deep", [&depth] { Recurse(&depth); })->Join().ok());
+  });
 }
 
 TEST(CrashReportDeathTest, TellsAStackOverflowFromAnyOtherCrash) {

@@ -17,8 +17,8 @@ HELLO = b'GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
 # Time-outs that a test can await, but no loaded machine takes for a healthy request's time.
 LIMITS = '''http:
   idle_timeout_ms: 60000
-  header_timeout_ms: 1000
-  io_timeout_ms: 1000
+  header_timeout_ms: 3000
+  io_timeout_ms: 3000
   body_rate_min_bytes_per_s: 1000
   connections_max: 8
 '''

@@ -1,8 +1,6 @@
 // The smallest server: one hub that answers GET / with "Hello, World!\n", for measuring.
 //
 //   hello_bench --port=8090
-#include <arpa/inet.h>
-#include <netinet/in.h>
 
 #include <csignal>
 #include <cstdio>
@@ -27,13 +25,10 @@ grove::http::Router HelloRouter() {
 }
 
 absl::Status Run(int port) {
-  grove::SocketAddress address;
-  auto& v4 = reinterpret_cast<sockaddr_in&>(address.storage);
-  v4.sin_family = AF_INET;
-  v4.sin_port = htons(static_cast<uint16_t>(port));
-  v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.length = sizeof(v4);
-  absl::StatusOr<int> fd = grove::BindListener(address);
+  const absl::StatusOr<grove::SocketAddress> address =
+      grove::SocketAddress::Parse("127.0.0.1:" + std::to_string(port));
+  if (!address.ok()) return address.status();
+  absl::StatusOr<int> fd = grove::BindListener(*address);
   if (!fd.ok()) return fd.status();
   absl::StatusOr<grove::Listener> listener = grove::Listener::Adopt(*fd);
   if (!listener.ok()) return listener.status();

@@ -1,7 +1,5 @@
 #include "server/http/serving/server.h"
 
-#include <netinet/in.h>
-
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
@@ -33,14 +31,8 @@ class ServerTest : public ServerFixture {
   }
   // Listens on a free port of loopback.
   void Listen() {
-    SocketAddress address;
-    auto& v4 = reinterpret_cast<sockaddr_in&>(address.storage);
-    v4.sin_family = AF_INET;
-    v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.length = sizeof(v4);
-    const int fd = *BindListener(address);
-    address_.length = sizeof(address_.storage);
-    getsockname(fd, reinterpret_cast<sockaddr*>(&address_.storage), &address_.length);
+    const int fd = *BindListener(*SocketAddress::Parse("127.0.0.1:0"));
+    address_ = SocketAddress::OfLocal(fd);
     serving_ = *Spawn("serve", [this, fd] { return server_->Serve(*Listener::Adopt(fd)); });
   }
   Client ConnectTcp() { return Client(*Socket::Connect(address_)); }

@@ -21,7 +21,7 @@ namespace {
 // Runs grovectl against a server of its own.
 class App : public testing::Test {
  protected:
-  [[nodiscard]] int Run(std::vector<std::string> line, const std::string& input = "") {
+  [[nodiscard]] int Run(const std::vector<std::string>& line, const std::string& input = "") {
     int ends[2];
     EXPECT_EQ(pipe(ends), 0);
     EXPECT_EQ(write(ends[1], input.data(), input.size()), static_cast<ssize_t>(input.size()));

@@ -56,7 +56,7 @@ class Coroutine {
   ~Coroutine() {
     if (fiber_) fiber_.Cancel();
   }
-  Coroutine(Coroutine&&) = default;
+  Coroutine(Coroutine&&) noexcept = default;
   Coroutine& operator=(Coroutine other) noexcept;
 
   // The next value that the body yields. Once it has ended: kOutOfRange if it returned OK, else its
@@ -157,7 +157,7 @@ absl::Status Coroutine<In, Out>::Start() {
   struct Guard {
     std::shared_ptr<State> state;
     explicit Guard(std::shared_ptr<State> s) : state(std::move(s)) {}
-    Guard(Guard&&) = default;
+    Guard(Guard&&) noexcept = default;
     ~Guard() {
       if (state == nullptr) return;
       state->out.Close();

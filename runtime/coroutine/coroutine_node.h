@@ -69,7 +69,7 @@ template <typename T>
 class CoroutineNode<T>::Guard {
  public:
   explicit Guard(Ptr n) : node(std::move(n)) {}
-  Guard(Guard&&) = default;
+  Guard(Guard&&) noexcept = default;
   ~Guard() {
     if (node == nullptr || node->fiber == nullptr) return;
     node->state = State::kEnded;

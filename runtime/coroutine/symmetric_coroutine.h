@@ -36,7 +36,8 @@ class SymmetricCoroutine {
 
   // Stands for the running fiber. Has no parent, and ends when its last handle is dropped.
   static SymmetricCoroutine OfThisFiber();
-  static SymmetricCoroutine Make(SpawnOptions options, const SymmetricCoroutine& parent, Body body);
+  static SymmetricCoroutine Make(const SpawnOptions& options, const SymmetricCoroutine& parent,
+                                 Body body);
 
   // All four are for the coroutine that runs now, on its own handle. They return what is passed to
   // it next: a value, a Status that was thrown into it or that one of its children ended with; an
@@ -93,11 +94,11 @@ auto SymmetricCoroutine<T>::OfThisFiber() -> SymmetricCoroutine {
 }
 
 template <typename T>
-auto SymmetricCoroutine<T>::Make(SpawnOptions options, const SymmetricCoroutine& parent, Body body)
-    -> SymmetricCoroutine {
+auto SymmetricCoroutine<T>::Make(const SpawnOptions& options, const SymmetricCoroutine& parent,
+                                 Body body) -> SymmetricCoroutine {
   auto node = std::make_shared<Node>();
   node->hub = Hub::Current();
-  node->options = std::move(options);
+  node->options = options;
   node->parent = parent.node_;
   node->run = [body =
                    std::move(body)](const std::shared_ptr<Node>& own) mutable -> absl::StatusOr<T> {

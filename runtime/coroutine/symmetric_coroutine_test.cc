@@ -163,7 +163,7 @@ TEST_F(SymmetricCoroutineTest, DroppingTheLastHandleCancelsASuspendedOne) {
         seen = next.status();
         return next;
       });
-      Coro copy = dropped;
+      const std::vector<Coro> copies(2, dropped);
       EXPECT_EQ(*root.SwitchTo(dropped, 1), 1);
     }
     EXPECT_TRUE(absl::IsCancelled(root.Await().status()));  // its result, as of any

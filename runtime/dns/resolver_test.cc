@@ -223,9 +223,9 @@ TEST_F(ResolverTest, FibersThatAskForTheSameNameShareOneQuery) {
   With([&] {
     dns_->Address("a.example", "192.0.2.1");
     int right = 0;
-    std::vector<FiberHandle> fibers;
-    for (int i = 0; i < 10; ++i) {
-      fibers.push_back(*Spawn("ask", [&] { right += Ask("a.example") == "192.0.2.1:80"; }));
+    std::vector<FiberHandle> fibers(10);
+    for (FiberHandle& fiber : fibers) {
+      fiber = *Spawn("ask", [&] { right += Ask("a.example") == "192.0.2.1:80"; });
     }
     for (FiberHandle& fiber : fibers) (void)fiber.Join();
     EXPECT_EQ(right, 10);

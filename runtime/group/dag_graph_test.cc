@@ -25,6 +25,7 @@ class DagGraphTest : public ::testing::Test {
   }
   static std::vector<std::string> KeysOf(const std::vector<DagNode*>& nodes) {
     std::vector<std::string> keys;
+    keys.reserve(nodes.size());
     for (const DagNode* node : nodes) keys.push_back(node->key);
     return keys;
   }

@@ -32,7 +32,7 @@ class FiberPile {
 
   // As FiberPool::Spawn; on failure no place in the order is taken. **Parks** while the pool is
   // full.
-  absl::Status Spawn(SpawnOptions options, absl::AnyInvocable<absl::StatusOr<T>()> body,
+  absl::Status Spawn(const SpawnOptions& options, absl::AnyInvocable<absl::StatusOr<T>()> body,
                      SourceLocation site = SourceLocation::Current());
   // The next result in order; a failure of its body stands at its place (kUnknown with
   // what() for an exception) and the following ones still come. kOutOfRange: nothing is left to
@@ -62,14 +62,15 @@ FiberPile<T>::~FiberPile() {
 }
 
 template <typename T>
-absl::Status FiberPile<T>::Spawn(SpawnOptions options, absl::AnyInvocable<absl::StatusOr<T>()> body,
+absl::Status FiberPile<T>::Spawn(const SpawnOptions& options,
+                                 absl::AnyInvocable<absl::StatusOr<T>()> body,
                                  SourceLocation site) {
   auto slot = std::make_shared<Slot>();
   // Sets the slot's event also when the body throws or never runs: the guard dies with the closure.
   struct Guard {
     std::shared_ptr<Slot> slot;
     explicit Guard(std::shared_ptr<Slot> s) : slot(std::move(s)) {}
-    Guard(Guard&&) = default;
+    Guard(Guard&&) noexcept = default;
     ~Guard() {
       if (slot == nullptr) return;
       slot->fiber = FiberHandle();

@@ -187,7 +187,7 @@ template <typename T>
 void ResourcePool<T>::PutBack(std::optional<Resource>& resource) {
   if (resource.has_value() && size() <= max_) {
     resource->idle_since = Hub::Current()->now();
-    idle_.push_back(*std::move(resource));
+    idle_.push_back(std::move(*resource));
   }
   resource.reset();
   --lent_;

@@ -104,7 +104,7 @@ class FiberLocal {
   T& Add(std::unique_ptr<T> value) {
     T& added = *value;
     FiberLocalMap::OfRunning(true)->Add(key_, value.get(), kType);
-    value.release();
+    (void)value.release();  // the map's now
     return added;
   }
 

@@ -56,7 +56,7 @@ class Queue {
   // **Parks** while the queue is full.
   absl::Status Put(T value);
   // False, and `value` untouched, if that would park.
-  bool TryPut(T&& value);
+  bool TryPut(T&& value) { return PutFrom(value); }
   // kDeadlineExceeded, kCancelled; kOutOfRange: closed and empty. **Parks** while it is empty.
   absl::StatusOr<T> Get();
   // Nothing if that would park.
@@ -88,6 +88,8 @@ class Queue {
 
   static absl::Status Closed() { return absl::FailedPreconditionError("queue is closed"); }
   static absl::Status Drained() { return absl::OutOfRangeError("queue is closed and empty"); }
+  // Moves `value` in, if that would not park.
+  bool PutFrom(T& value);
   // Into an empty `value`, if that would not park.
   void TakeInto(std::optional<T>& value);
   // Lets the longest waiting putters in, as many as there is room for.
@@ -102,7 +104,7 @@ class Queue {
 };
 
 template <typename T, typename Order>
-bool Queue<T, Order>::TryPut(T&& value) {
+bool Queue<T, Order>::PutFrom(T& value) {
   if (closed_) return false;
   if (Waiter* getter = GrantAlternative(getters_)) {
     static_cast<std::optional<T>*>(getter->value)->emplace(std::move(value));
@@ -119,7 +121,7 @@ bool Queue<T, Order>::TryPut(T&& value) {
 template <typename T, typename Order>
 absl::Status Queue<T, Order>::Put(T value) {
   if (closed_) return Closed();
-  if (TryPut(std::move(value))) return absl::OkStatus();
+  if (PutFrom(value)) return absl::OkStatus();
   Hub& hub = *Hub::Current();
   AlternativeWaiter self{{.fiber = hub.running(), .value = &value}};
   putters_.PushBack(self);

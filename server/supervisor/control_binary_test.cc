@@ -21,7 +21,7 @@ class FindControl : public ::testing::Test {
   void TearDown() override { std::filesystem::remove_all(root_); }
 
   std::string MakeProgram(const std::string& name, mode_t mode = 0755) {
-    const std::string path = absl::StrCat(root_, "/", name);
+    std::string path = absl::StrCat(root_, "/", name);
     std::ofstream(path) << "#!/bin/sh\n";
     chmod(path.c_str(), mode);
     return path;

@@ -29,10 +29,8 @@ TEST(RestartPolicy, RestartsAtOnceAfterALongLifeAndAfterTheFirstQuickDeath) {
 TEST(RestartPolicy, DoublesThePauseWithEachQuickDeathUpToTheMaximum) {
   RestartPolicy policy;
   MonotonicNanos now = 5;
-  std::vector<int64_t> pauses;
-  for (int death = 0; death < 11; ++death) {
-    pauses.push_back(PauseMs(policy, now, absl::Milliseconds(3)));
-  }
+  std::vector<int64_t> pauses(11);
+  for (int64_t& pause : pauses) pause = PauseMs(policy, now, absl::Milliseconds(3));
   EXPECT_EQ(pauses, (std::vector<int64_t>{0, 100, 200, 400, 800, 1600, 3200, 6400, 10'000, 10'000,
                                           10'000}));
 }

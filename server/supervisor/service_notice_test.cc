@@ -46,7 +46,7 @@ class Manager {
 
 // In /tmp: the test's own folder may have a longer name than an address holds.
 std::string Path(const std::string& name) {
-  const std::string path = "/tmp/grove-service-notice-" + std::to_string(getpid()) + "-" + name;
+  std::string path = "/tmp/grove-service-notice-" + std::to_string(getpid()) + "-" + name;
   unlink(path.c_str());
   return path;
 }

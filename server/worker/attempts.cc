@@ -144,7 +144,7 @@ absl::Status Attempts::SpawnFiber(Attempt& attempt) {
 absl::Status Attempts::Run(Attempt& attempt) {
   attempt.started_at = absl::Now();
   absl::StatusOr<Output> result = Call(attempt);
-  if (result.ok()) attempt.output = *std::move(result);
+  if (result.ok()) attempt.output = std::move(*result);
   Conclude(attempt, result.status());
   return absl::OkStatus();
 }
@@ -299,7 +299,7 @@ absl::Status Attempts::Drain(MonotonicNanos deadline) {
   idle_.Reset();
   {
     Timeout timeout(absl::Nanoseconds(deadline - Hub::Current()->now()));
-    const absl::Status status = idle_.Wait();
+    absl::Status status = idle_.Wait();
     if (!timeout.fired()) return status;
   }
   for (auto& [id, attempt] : attempts_) {

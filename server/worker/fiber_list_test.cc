@@ -27,9 +27,9 @@ class FiberListTest : public ::testing::Test {
     ASSERT_TRUE(hub.ok());
     RunOn(**hub, [&] {
       Event gate;
-      std::vector<FiberHandle> fibers;
-      for (int i = 0; i < kFibers; ++i) {
-        fibers.push_back(*Spawn("parked", [&] { gate.Wait().IgnoreError(); }));
+      std::vector<FiberHandle> fibers(kFibers);
+      for (FiberHandle& fiber : fibers) {
+        fiber = *Spawn("parked", [&] { gate.Wait().IgnoreError(); });
       }
       while ((*hub)->Stats().run_queue_length > 0) Yield();
       body();

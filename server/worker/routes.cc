@@ -99,12 +99,11 @@ class RouterBuilder {
   }
 
   absl::Status Add(const std::string& where, const config::v1::Route& route, const Chain& chain) {
-    const absl::Status status =
-        router_.Add({.method = route.method(),
-                     .host = route.host(),
-                     .path = route.path(),
-                     .handler = http::Compose(chain.middleware, HandlerOf(route)),
-                     .answers_preflight = chain.answers_preflight});
+    absl::Status status = router_.Add({.method = route.method(),
+                                       .host = route.host(),
+                                       .path = route.path(),
+                                       .handler = http::Compose(chain.middleware, HandlerOf(route)),
+                                       .answers_preflight = chain.answers_preflight});
     if (status.ok()) return status;
     return absl::InvalidArgumentError(absl::StrCat(where, ": ", status.message()));
   }

@@ -67,6 +67,7 @@ double PerSecond(int64_t count, absl::FunctionRef<void()> run) {
 
 void OnThreads(int threads, absl::FunctionRef<void()> run) {
   std::vector<std::thread> running;
+  running.reserve(threads);
   for (int i = 0; i < threads; ++i) running.emplace_back([&run] { run(); });
   for (std::thread& thread : running) thread.join();
 }

@@ -1,3 +1,7 @@
+#include <functional>
+#include <string>
+#include <vector>
+
 #include "gmock/gmock.h"
 #include "server/tasks/engine_fixture.h"
 
@@ -167,6 +171,33 @@ TEST_F(TwoFunctionsTest, ATaskThatComesBeforeTheWaitingOneIsLookedAt) {
   const std::string before = Spawn("queue: 'p' function: 'other' priority: 9");
   Tick();
   EXPECT_THAT(TakeStartedNames(), ElementsAre(before));
+}
+
+// Who waits for a full worker would wait for ever, were it the only one to know the function.
+TEST_F(TwoFunctionsTest, AQueueDoesNotWaitForAWorkerThatIsGone) {
+  const std::vector<std::function<void()>> ways = {
+      [&] { engine_->WorkerDown(0, now_, fx_); },
+      [&] { engine_->WorkerUnlinked(0, now_); },
+      [&] { engine_->WorkerDraining(0); },
+  };
+  for (const std::function<void()>& go : ways) {
+    EngineTest::Make("");
+    internal::v1::Hello hello = Hello(0, /*capacity=*/1);
+    hello.add_running(99);  // Foreign: no task of ours ends with the worker.
+    ASSERT_TRUE(engine_->WorkerUp(std::move(hello), now_, fx_).ok());
+    internal::v1::Hello other = Hello(1);
+    other.mutable_functions(0)->set_name("other");
+    ASSERT_TRUE(engine_->WorkerUp(std::move(other), now_, fx_).ok());
+    const std::string waits = Spawn(), behind = Spawn("function: 'other'");
+    Tick();
+    EXPECT_THAT(TakeStartedNames(), IsEmpty());
+    go();
+    Tick();
+    EXPECT_THAT(TakeStartedNames(), ElementsAre(behind));
+    Up(0, /*capacity=*/1, /*incarnation=*/2);
+    Tick();
+    EXPECT_THAT(TakeStartedNames(), ElementsAre(waits));
+  }
 }
 
 }  // namespace

@@ -295,7 +295,7 @@ void TaskEngine::WorkerDown(int32_t worker, WallMicros now_us, Effects& effects)
 
 void TaskEngine::WorkerDraining(int32_t worker) {
   const Event event(*state_);
-  if (WorkerView* view = state_->FindWorker(worker)) view->draining = true;
+  DrainWorker(*state_, worker);
 }
 
 void TaskEngine::AttemptStarted(int32_t worker, const internal::v1::AttemptStarted& started) {

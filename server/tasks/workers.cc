@@ -120,6 +120,14 @@ void UnlinkWorker(EngineState& state, int32_t number) {
   if (worker == nullptr || !worker->linked) return;
   worker->linked = false;
   worker->grace_ends_us = state.now_us + kLinkGraceUs;
+  WakeBlockedOnWorkers(state);
+}
+
+void DrainWorker(EngineState& state, int32_t number) {
+  WorkerView* worker = state.FindWorker(number);
+  if (worker == nullptr) return;
+  worker->draining = true;
+  WakeBlockedOnWorkers(state);
 }
 
 void LoseWorker(EngineState& state, int32_t number, Effects& effects) {
@@ -130,6 +138,7 @@ void LoseWorker(EngineState& state, int32_t number, Effects& effects) {
   worker->foreign.clear();
   InterruptIf(state, *worker, Interruption::kWorkerDied, DeathNotice(number, worker->pid), effects,
               [](const LiveAttempt&) { return true; });
+  WakeBlockedOnWorkers(state);
 }
 
 void TakeEnd(EngineState& state, int32_t number, internal::v1::AttemptEnded ended,

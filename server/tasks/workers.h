@@ -16,6 +16,8 @@ namespace grove::tasks {
 absl::Status ConnectWorker(EngineState& state, internal::v1::Hello hello, Effects& effects);
 void UnlinkWorker(EngineState& state, int32_t worker);
 void LoseWorker(EngineState& state, int32_t worker, Effects& effects);
+// It gets nothing more. It, too, is gone for the queues that waited for room on it.
+void DrainWorker(EngineState& state, int32_t worker);
 // The worker says that an attempt is over.
 void TakeEnd(EngineState& state, int32_t worker, internal::v1::AttemptEnded ended,
              Effects& effects);

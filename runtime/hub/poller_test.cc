@@ -440,6 +440,7 @@ TEST_P(SocketOverPollerTest, AnAcceptorGivesOthersTheirChanceAfterItsBatch) {
   Run([] {
     Listener listener = *Listener::Adopt(*BindListener(Loopback()), /*accept_batch=*/2);
     std::vector<Socket> clients;
+    clients.reserve(3);
     for (int i = 0; i < 3; ++i) clients.push_back(*Socket::Connect(listener.LocalAddress()));
     int accepted = 0;
     auto acceptor = *Spawn("acceptor", [&] {

@@ -28,7 +28,7 @@ class SubprocessTest : public HubTest {
     EXPECT_EQ(OpenDescriptors(), descriptors_before_);
     HubTest::TearDown();
   }
-  static Subprocess Shell(const std::string& script, SubprocessOptions options = {}) {
+  static Subprocess Shell(const std::string& script, const SubprocessOptions& options = {}) {
     return *Subprocess::Start({"sh", "-c", script}, options);
   }
 

@@ -173,6 +173,8 @@ bool RestoreProgress(const StoredProgress& stored, Task& task) {
   task.create_us = ToMicros(view.create_time());
   task.schedule_us = view.has_schedule_time() ? ToMicros(view.schedule_time()) : 0;
   task.end_us = view.has_end_time() ? ToMicros(view.end_time()) : 0;
+  task.progress = view.progress();
+  task.progress_message = std::move(*view.mutable_progress_message());
   task.failures = stored.failures;
   task.interruptions = stored.interruptions;
   return true;

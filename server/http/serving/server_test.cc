@@ -52,6 +52,7 @@ TEST_F(ServerTest, ServesManyConnectionsAtOnce) {
   Run([&] {
     Listen();
     std::vector<Client> clients;
+    clients.reserve(50);
     for (int i = 0; i < 50; ++i) clients.push_back(ConnectTcp());
     for (Client& client : clients) client.Send(kGet);
     for (Client& client : clients) EXPECT_THAT(client.ReadOnce(), EndsWith("hello"));

@@ -41,9 +41,8 @@ void Application::AddFunction(std::string name, Function function, FunctionOptio
     mistakes_.push_back(absl::StrCat("function \"", name, "\": default_timeout is negative"));
   }
   FunctionEntry entry{std::move(function), std::move(options)};
-  if (!functions_.try_emplace(name, std::move(entry)).second) {
-    mistakes_.push_back(absl::StrCat("function \"", name, "\" is added twice"));
-  }
+  const auto [place, added] = functions_.try_emplace(std::move(name), std::move(entry));
+  if (!added) mistakes_.push_back(absl::StrCat("function \"", place->first, "\" is added twice"));
 }
 
 void Application::AddHandler(std::string name, http::Handler handler) {
@@ -64,12 +63,12 @@ void Application::CheckHandler(const std::string& name, bool empty) {
 
 void Application::AddHandlerFactory(std::string name, HandlerFactory factory) {
   CheckHandler(name, factory == nullptr);
-  handlers_.try_emplace(std::move(name), std::move(factory));
+  handlers_.emplace(std::move(name), std::move(factory));
 }
 
 void Application::AddFolderHandlerFactory(std::string name, FolderHandlerFactory factory) {
   CheckHandler(name, factory == nullptr);
-  folder_handlers_.try_emplace(std::move(name), std::move(factory));
+  folder_handlers_.emplace(std::move(name), std::move(factory));
 }
 
 void Application::AddWebSocket(std::string name, http::WebSocketFunction function,

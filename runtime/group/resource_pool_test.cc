@@ -35,6 +35,7 @@ TEST_F(ResourcePoolTest, LendsAtMostItsMaxAndServesWaitersInOrder) {
     std::vector<int> order;
     int lent_most = 0;
     std::vector<FiberHandle> users;
+    users.reserve(6);
     for (int i = 0; i < 6; ++i) {
       users.push_back(*Spawn("user", [&, i] {
         auto lease = *pool.Take();

@@ -9,7 +9,7 @@ namespace {
 class RetryTest : public HubTest {
  protected:
   // Notes at which second it is called, and fails until it has been called `calls` times.
-  auto Succeeding(size_t calls, absl::Status failure = absl::UnavailableError("down")) {
+  auto Succeeding(size_t calls, const absl::Status& failure = absl::UnavailableError("down")) {
     return [this, calls, failure]() -> absl::StatusOr<size_t> {
       at_.push_back((hub_->now() - begun_) / 1'000'000'000);
       if (at_.size() < calls) return failure;

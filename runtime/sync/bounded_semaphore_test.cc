@@ -43,6 +43,7 @@ TEST_F(BoundedSemaphoreTest, ServesFirstComeFirstServedAndSkipsTheCancelled) {
     BoundedSemaphore semaphore(1);
     ASSERT_TRUE(semaphore.Acquire().ok());
     std::vector<FiberHandle> waiters;
+    waiters.reserve(3);
     for (int i = 0; i < 3; ++i) {
       waiters.push_back(*Spawn("waiter", [&, i] {
         if (!semaphore.Acquire().ok()) return;

@@ -65,7 +65,7 @@ TEST_F(QueueTest, WithoutCapacityIsARendezvous) {
     Queue<std::string> queue(0);
     std::string value = "no getter";
     EXPECT_FALSE(queue.TryPut(std::move(value)));
-    EXPECT_EQ(value, "no getter");
+    EXPECT_EQ(value, "no getter");  // NOLINT(bugprone-use-after-move): it promises that
     auto getter = *Spawn("getter", [&] { EXPECT_EQ(*queue.Get(), "handed over"); });
     EXPECT_TRUE(queue.Put("handed over").ok());
     EXPECT_TRUE(getter.Join().ok());
@@ -316,7 +316,7 @@ TEST_F(QueueTest, ATimedOutJoinAndACancelledOneLeaveTheTaskUnfinished) {
 TEST_F(LifoQueueTest, TheLastInComesOutFirst) {
   Run([] {
     LifoQueue<int> queue(3);
-    for (int i = 0; i < 3; ++i) EXPECT_TRUE(queue.TryPut(std::move(i)));
+    for (int i = 0; i < 3; ++i) EXPECT_TRUE(queue.TryPut(int{i}));
     EXPECT_FALSE(queue.TryPut(3));
     EXPECT_EQ(Drain(queue), (std::vector<int>{2, 1, 0}));
   });
@@ -350,7 +350,7 @@ TEST_F(LifoQueueTest, WithoutCapacityIsARendezvousAndCloseEndsIt) {
 TEST_F(PriorityQueueTest, TheSmallestComesOutFirst) {
   Run([] {
     PriorityQueue<int> queue(5);
-    for (int value : {4, 1, 5, 2, 3}) EXPECT_TRUE(queue.TryPut(std::move(value)));
+    for (int value : {4, 1, 5, 2, 3}) EXPECT_TRUE(queue.TryPut(int{value}));
     EXPECT_FALSE(queue.TryPut(0));
     EXPECT_EQ(Drain(queue), (std::vector<int>{1, 2, 3, 4, 5}));
   });

@@ -103,7 +103,7 @@ TEST_F(SelectorTest, StandsInLineWithOtherGettersFirstComeFirstServed) {
     });
     (void)Spawn("after", [&] { after = *s.numbers.Get(); });
     Yield();
-    for (int i = 1; i <= 3; ++i) EXPECT_TRUE(s.numbers.TryPut(std::move(i)));
+    for (int i = 1; i <= 3; ++i) EXPECT_TRUE(s.numbers.TryPut(int{i}));
     (void)Sleep(absl::Seconds(1));
     EXPECT_EQ((std::vector<int>{before, selected, after}), (std::vector<int>{1, 2, 3}));
   });

@@ -83,7 +83,7 @@ int TlsClientContext::State::KeepSession(SSL* ssl, SSL_SESSION* session) {
 
 TlsClientContext::TlsClientContext(std::shared_ptr<State> state) : state_(std::move(state)) {}
 
-absl::StatusOr<TlsClientContext> TlsClientContext::Create(TlsClientOptions options) {
+absl::StatusOr<TlsClientContext> TlsClientContext::Create(const TlsClientOptions& options) {
   absl::StatusOr<SslContextPtr> context =
       NewTlsContext(TLS_client_method(), options.version_min, options.ciphers);
   if (!context.ok()) return context.status();

@@ -46,7 +46,7 @@ struct TlsClientOptions {
 class TlsClientContext {
  public:
   // Errors as TlsServerContext::Create.
-  static absl::StatusOr<TlsClientContext> Create(TlsClientOptions options = {});
+  static absl::StatusOr<TlsClientContext> Create(const TlsClientOptions& options = {});
   TlsClientContext(TlsClientContext&&) noexcept = default;
   TlsClientContext& operator=(TlsClientContext&&) noexcept = default;
 

@@ -52,7 +52,7 @@ class TlsContextTest : public HubTest {
   }
   // Whether a second connection to `second` resumes what `first` began.
   bool Resumes(const TlsServerContext& first, const TlsServerContext& second,
-               TlsClientOptions options = {}) {
+               const TlsClientOptions& options = {}) {
     const TlsClientContext client = Client(options);
     Pair pair = Shake(first, client, "example.org");
     char byte[1];

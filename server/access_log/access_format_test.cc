@@ -6,7 +6,6 @@
 namespace grove::access_log {
 namespace {
 
-using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 using ::testing::StartsWith;
 

@@ -179,7 +179,7 @@ int ReturnTable(lua_State* lua) {
   lua_createtable(lua, static_cast<int>(rows.size()), 0);
   for (size_t i = 0; i < rows.size(); ++i) {
     PushRow(lua, rows[i]);
-    lua_rawseti(lua, -2, static_cast<lua_Integer>(i + 1));
+    lua_rawseti(lua, -2, static_cast<lua_Integer>(i) + 1);
   }
   return 1;
 }

@@ -24,6 +24,7 @@ class ParseFlagsTest : public ::testing::Test {
   absl::StatusOr<DaemonFlags> Parse(std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), "groved");
     std::vector<char*> argv;
+    argv.reserve(arguments.size() + 1);
     for (std::string& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);
     return ParseFlags(static_cast<int>(arguments.size()), argv.data());

@@ -13,7 +13,7 @@ namespace grove::config {
 namespace {
 
 std::string File(const std::string& name, mode_t mode) {
-  const std::string path = ::testing::TempDir() + "/" + name;
+  std::string path = ::testing::TempDir() + "/" + name;
   std::ofstream(path, std::ios::trunc) << "x";
   EXPECT_EQ(chmod(path.c_str(), mode), 0);
   return path;

@@ -69,6 +69,7 @@ std::string ShortName(const EnumDescriptor& type, int index) {
 
 std::vector<std::string> KeysOf(const Descriptor& type) {
   std::vector<std::string> keys;
+  keys.reserve(type.field_count());
   for (int i = 0; i < type.field_count(); ++i) keys.push_back(type.field(i)->name());
   return keys;
 }

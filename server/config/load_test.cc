@@ -27,7 +27,7 @@ std::string ErrorOf(const std::string& text) {
 }
 
 std::string File(const std::string& name, const std::string& text) {
-  const std::string path = ::testing::TempDir() + "/" + name;
+  std::string path = ::testing::TempDir() + "/" + name;
   std::ofstream(path) << text;
   return path;
 }

@@ -47,7 +47,7 @@ std::string ErrorOf(const std::string& text, const DaemonFlags& flags = {}) {
 
 // A file below the test's directory; names it.
 std::string File(const std::string& name, const std::string& text, mode_t mode = 0600) {
-  const std::string path = ::testing::TempDir() + "/" + name;
+  std::string path = ::testing::TempDir() + "/" + name;
   std::ofstream(path, std::ios::trunc) << text;
   EXPECT_EQ(chmod(path.c_str(), mode), 0);
   return path;

@@ -14,7 +14,7 @@ namespace {
 using ::testing::HasSubstr;
 
 std::string File(const std::string& text, mode_t mode) {
-  const std::string path = ::testing::TempDir() + "/secret";
+  std::string path = ::testing::TempDir() + "/secret";
   std::ofstream(path, std::ios::trunc) << text;
   EXPECT_EQ(chmod(path.c_str(), mode), 0);
   return path;

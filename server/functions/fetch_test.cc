@@ -101,7 +101,7 @@ TEST(FetchClient, FollowsRedirectsUpToTheLimit) {
   config::v1::Fetch config = LoopbackConfig();
   config.set_redirects_max(2);
   WithServer(config, [](TestServer& server, FetchClient& client) {
-    const auto redirect = [](std::string to) {
+    const auto redirect = [](const std::string& to) {
       return StrCat("HTTP/1.1 302 Found\r\nX-Hop: 1\r\nLocation: ", to,
                     "\r\nContent-Length: 4\r\n\r\nskip");
     };
@@ -200,6 +200,7 @@ TEST(FetchClient, LetsSoManyRunAtOnce) {
   config.set_concurrency_max(2);
   WithServer(config, [](TestServer& server, FetchClient& client) {
     std::vector<FiberHandle> fibers;
+    fibers.reserve(3);
     for (int i = 0; i < 3; ++i) {
       fibers.push_back(
           *Spawn("fetcher", [&] { EXPECT_TRUE(client.Fetch({.url = server.Url("/held")}).ok()); }));

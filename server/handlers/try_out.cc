@@ -48,7 +48,7 @@ absl::Status EchoBody(http::Request& request, http::Response& response) {
     const absl::StatusOr<size_t> got = request.ReadBody({piece.get(), kEchoPieceBytes});
     if (!got.ok()) return got.status();
     if (*got == 0) break;
-    const absl::Status written = response.Write({piece.get(), *got});
+    absl::Status written = response.Write({piece.get(), *got});
     if (!written.ok()) return written;
   }
   for (const http::Field& trailer : request.trailers) {

@@ -37,7 +37,7 @@ std::vector<std::string> Answer(const Router& router, std::string_view method,
 
 // Says its text and what the parameters are.
 Handler Saying(std::string text) {
-  return [text](Request& request, Response& response) {
+  return [text = std::move(text)](Request& request, Response& response) {
     std::string answer = text;
     for (const auto& [name, value] : request.context.params) {
       answer.append(" ").append(name).append("=").append(value);

@@ -70,9 +70,7 @@ int StatusToHttp(absl::StatusCode code) {
     case absl::StatusCode::kOk:
       return 200;
     case absl::StatusCode::kInvalidArgument:
-      return 400;
     case absl::StatusCode::kFailedPrecondition:
-      return 400;
     case absl::StatusCode::kOutOfRange:
       return 400;
     case absl::StatusCode::kUnauthenticated:
@@ -82,7 +80,6 @@ int StatusToHttp(absl::StatusCode code) {
     case absl::StatusCode::kNotFound:
       return 404;
     case absl::StatusCode::kAlreadyExists:
-      return 409;
     case absl::StatusCode::kAborted:
       return 409;
     case absl::StatusCode::kResourceExhausted:
@@ -90,9 +87,8 @@ int StatusToHttp(absl::StatusCode code) {
     case absl::StatusCode::kUnimplemented:
       return 501;
     case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kCancelled:  // by a shutdown; a client that went away hears nothing
       return 503;
-    case absl::StatusCode::kCancelled:
-      return 503;  // by a shutdown; a client that went away hears nothing
     case absl::StatusCode::kDeadlineExceeded:
       return 504;
     default:

@@ -84,12 +84,12 @@ Refusal Framing::NoteTransferEncoding(std::string_view value) {
     if (chunked_) chunked_not_last_ = true;
     const size_t name_end = std::min(coding.find_first_of("; \t"), coding.size());
     const std::string_view name = coding.substr(0, name_end);
-    if (!IsToken(name)) {
+    const bool is_chunked = EqualsIgnoreCase(name, "chunked");
+    // chunked has no parameters (RFC 9112, 7.1)
+    if (!IsToken(name) || (is_chunked && name.size() != coding.size())) {
       malformed = true;
-    } else if (!EqualsIgnoreCase(name, "chunked")) {
+    } else if (!is_chunked) {
       unknown_coding_ = true;
-    } else if (name.size() != coding.size()) {
-      malformed = true;  // chunked has no parameters (RFC 9112, 7.1)
     } else {
       chunked_ = true;
     }

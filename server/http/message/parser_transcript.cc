@@ -127,7 +127,9 @@ std::vector<std::string> Transcript::Lines() const {
     line += " HTTP/1." + std::to_string(request.version_minor);
     if (!request.host.empty()) line += " host=" + request.host;
     if (!request.body.empty()) line += " body=" + request.body;
-    for (const auto& [name, value] : request.trailers) line += " trailer=" + name + ":" + value;
+    for (const auto& [name, value] : request.trailers) {
+      line.append(" trailer=").append(name).append(":").append(value);
+    }
     lines.push_back(std::move(line));
   }
   if (end == -1) lines.push_back("incomplete");

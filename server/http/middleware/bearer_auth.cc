@@ -22,7 +22,7 @@ std::string_view SecretOf(std::string_view authorization) {
   return TrimBlanks(authorization.substr(kScheme.size()));
 }
 
-absl::Status Refuse(std::string challenge, Response& response) {
+absl::Status Refuse(const std::string& challenge, Response& response) {
   response.Add("WWW-Authenticate", challenge);
   return response.Send(401, "text/plain", "Unauthorized\r\n");
 }

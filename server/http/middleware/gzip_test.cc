@@ -28,7 +28,8 @@ class GzipTest : public MiddlewareFixture {
   GzipTest() { fields_ = {{"Accept-Encoding", "gzip, br"}}; }
 
   Answered AskFor(std::string_view type, std::string_view body,
-                  std::vector<std::pair<std::string, std::string>> fields = {}, int status = 200) {
+                  const std::vector<std::pair<std::string, std::string>>& fields = {},
+                  int status = 200) {
     return Ask(Gzip({}), [=](Request&, Response& response) {
       for (const auto& [name, value] : fields) response.Add(name, value);
       return response.Send(status, type, body);

@@ -5,7 +5,10 @@
 #include <unistd.h>
 
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "gtest/gtest.h"
 #include "runtime/hub/hub_fixture.h"
@@ -110,6 +113,59 @@ TEST_F(OutputTest, WhatIsAppendedWhileItWritesFollows) {
     EXPECT_NE(output.batch(), batch) << "what was appended before is out of reach";
     EXPECT_EQ(output.position(), much.size() + 4);
   });
+}
+
+// What is pending leaves with the first part of what is written; the rest follows once, and whole.
+TEST_F(OutputTest, WhatTheKernelDoesNotTakeAtOnceFollows) {
+  std::string much = TooMuch();
+  for (size_t i = 0; i < much.size(); ++i) much[i] = static_cast<char>('a' + i % 23);
+  RunWithOutput([&](Output& output) {
+    output.pending().Append("head");
+    auto reader = *Spawn("reader", [&] { EXPECT_EQ(Receive(much.size() + 4), "head" + much); });
+    EXPECT_TRUE(output.Write(much).ok());
+    EXPECT_TRUE(reader.Join().ok());
+    EXPECT_EQ(bytes_out_, much.size() + 4);
+  });
+}
+
+// TLS as Output sees it: what was written, record by record.
+class Records final : public Stream {
+ public:
+  absl::StatusOr<size_t> Read(std::span<char>) override { return size_t{0}; }
+  absl::Status Write(std::string_view bytes) override {
+    all.emplace_back(bytes);
+    return absl::OkStatus();
+  }
+  absl::Status Writev(std::span<iovec> parts) override {
+    std::string& record = all.emplace_back();
+    for (const iovec& part : parts) {
+      record.append(static_cast<const char*>(part.iov_base), part.iov_len);
+    }
+    return absl::OkStatus();
+  }
+  absl::Status ShutdownWrite() override { return absl::OkStatus(); }
+  void Close() override {}
+  void Abort() override {}
+  bool open() const override { return true; }
+  int fd() const override { return -1; }
+  bool plain() const override { return false; }
+  SocketAddress PeerAddress() const override { return {}; }
+
+  std::vector<std::string> all;
+};
+
+TEST_F(OutputTest, SealedBytesLeaveInSlicesAndWhole) {
+  const std::string much(kOutputSliceBytes + 10, 'x');
+  Records records;
+  RunWithOutput([&](Output& output) {
+    output.SealWith(records);
+    output.pending().Append("head");
+    EXPECT_TRUE(output.Write(much).ok());
+  });
+  ASSERT_EQ(records.all.size(), 2u);
+  EXPECT_EQ(records.all[0].size(), kOutputSliceBytes);
+  EXPECT_EQ(records.all[0] + records.all[1], "head" + much);
+  EXPECT_EQ(bytes_out_, much.size() + 4);
 }
 
 TEST_F(OutputTest, AClientThatTakesNothingIsGivenUp) {

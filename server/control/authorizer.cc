@@ -3,9 +3,10 @@
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
 
+#include <string_view>
+
 #include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
+#include "runtime/switch/abseil_text.h"
 #include "server/config/secret.h"
 #include "server/tasks/refusal.h"
 
@@ -54,7 +55,7 @@ static_assert(IsByNumber());
 
 constexpr MethodRow kUnknownMethod = {Method::kOther, "", kAdmin, true};
 
-absl::string_view RoleName(Token::Role role) {
+std::string_view RoleName(Token::Role role) {
   switch (role) {
     case Token::ROLE_READ:
       return "read";
@@ -67,7 +68,7 @@ absl::string_view RoleName(Token::Role role) {
   }
 }
 
-absl::Status Unauthenticated(absl::string_view reason, absl::string_view message) {
+absl::Status Unauthenticated(std::string_view reason, std::string_view message) {
   return tasks::Refusal(absl::StatusCode::kUnauthenticated, reason, message);
 }
 
@@ -81,10 +82,10 @@ const MethodRow& RowOf(Method method) {
   return kMethods[static_cast<size_t>(method)];
 }
 
-const MethodRow& FindMethod(absl::string_view method) {
+const MethodRow& FindMethod(std::string_view method) {
   for (const MethodRow& row : kMethods) {
-    const bool whole_service = absl::EndsWith(row.method, "*");
-    if (whole_service ? absl::StartsWith(method, absl::StripSuffix(row.method, "*"))
+    const bool whole_service = row.method.ends_with('*');
+    if (whole_service ? method.starts_with(row.method.substr(0, row.method.size() - 1))
                       : method == row.method) {
       return row;
     }
@@ -95,51 +96,51 @@ const MethodRow& FindMethod(absl::string_view method) {
 absl::StatusOr<Authorizer> Authorizer::Create(const config::v1::Control& config) {
   Authorizer authorizer;
   for (const config::v1::Token& token : config.tokens()) {
-    const std::string where = absl::StrCat("control.tokens: token '", token.name(), "': ");
+    const std::string where = StrCat("control.tokens: token '", token.name(), "': ");
     if (token.role() == Token::ROLE_UNSPECIFIED) {
-      return absl::InvalidArgumentError(absl::StrCat(where, "has no role; read, write or admin"));
+      return absl::InvalidArgumentError(StrCat(where, "has no role; read, write or admin"));
     }
     absl::StatusOr<std::string> secret = config::ReadSecretFile(token.secret_file());
     if (!secret.ok()) {
-      return absl::InvalidArgumentError(absl::StrCat(where, secret.status().message()));
+      return absl::InvalidArgumentError(StrCat(where, secret.status().message()));
     }
     if (const Authorizer::Holder* other = authorizer.FindToken(*secret)) {
       return absl::InvalidArgumentError(
-          absl::StrCat(where, "has the same secret as '", other->name, "'"));
+          StrCat(where, "has the same secret as '", other->name, "'"));
     }
     authorizer.tokens_.push_back({token.name(), token.role(), DigestOf(*secret)});
   }
   return authorizer;
 }
 
-absl::StatusOr<absl::string_view> Authorizer::Authorize(const MethodRow& method,
-                                                        absl::string_view authorization) const {
+absl::StatusOr<std::string_view> Authorizer::Authorize(const MethodRow& method,
+                                                       std::string_view authorization) const {
   if (tokens_.empty() || method.role == Token::ROLE_UNSPECIFIED) return "";
   if (authorization.empty()) {
     return Unauthenticated("TOKEN_MISSING", "no token; send it as `authorization: Bearer TOKEN`");
   }
   constexpr size_t kSchemeSize = sizeof("Bearer ") - 1;
-  if (!absl::StartsWithIgnoreCase(authorization, "Bearer ")) {
+  if (!absl::StartsWithIgnoreCase(Abseil(authorization), "Bearer ")) {
     return Unauthenticated("TOKEN_MALFORMED", "authorization is not of the form `Bearer TOKEN`");
   }
   const Authorizer::Holder* token = FindToken(authorization.substr(kSchemeSize));
   if (token == nullptr) return Unauthenticated("TOKEN_UNKNOWN", "unknown token");
   if (token->role < method.role) {
     return tasks::Refusal(absl::StatusCode::kPermissionDenied, "ROLE_INSUFFICIENT",
-                          absl::StrCat("needs the role ", RoleName(method.role), "; token '",
-                                       token->name, "' has ", RoleName(token->role)),
+                          StrCat("needs the role ", RoleName(method.role), "; token '", token->name,
+                                 "' has ", RoleName(token->role)),
                           {{"token", token->name}, {"needs", std::string(RoleName(method.role))}});
   }
   return token->name;
 }
 
-Authorizer::Digest Authorizer::DigestOf(absl::string_view secret) {
+Authorizer::Digest Authorizer::DigestOf(std::string_view secret) {
   Digest digest;
   SHA256(reinterpret_cast<const unsigned char*>(secret.data()), secret.size(), digest.data());
   return digest;
 }
 
-const Authorizer::Holder* Authorizer::FindToken(absl::string_view secret) const {
+const Authorizer::Holder* Authorizer::FindToken(std::string_view secret) const {
   const Digest digest = DigestOf(secret);
   const Holder* found = nullptr;
   for (const Holder& token : tokens_) {

@@ -8,10 +8,10 @@
 
 #include <array>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "grove/config/v1/config.pb.h"
 
@@ -42,7 +42,7 @@ enum class Method {
 struct MethodRow {
   Method number;
   // "/grove.v1.TaskService/SpawnTask"; a trailing '*' covers a whole service.
-  absl::string_view method;
+  std::string_view method;
   // ROLE_UNSPECIFIED: open to everybody.
   config::v1::Token::Role role;
   // Worth a line in the audit log.
@@ -55,7 +55,7 @@ absl::Span<const MethodRow> MethodTable();
 // Requires: not kOther.
 const MethodRow& RowOf(Method method);
 // Also of services that are not Grove's own. A method that has no row needs the admin role.
-const MethodRow& FindMethod(absl::string_view method);
+const MethodRow& FindMethod(std::string_view method);
 
 class Authorizer {
  public:
@@ -65,8 +65,8 @@ class Authorizer {
 
   // The token's name, empty where none is needed. `authorization`: the metadata's value, empty if
   // there is none. UNAUTHENTICATED, PERMISSION_DENIED.
-  absl::StatusOr<absl::string_view> Authorize(const MethodRow& method,
-                                              absl::string_view authorization) const;
+  absl::StatusOr<std::string_view> Authorize(const MethodRow& method,
+                                             std::string_view authorization) const;
 
   bool has_tokens() const { return !tokens_.empty(); }
 
@@ -79,9 +79,9 @@ class Authorizer {
   };
 
   Authorizer() = default;
-  static Digest DigestOf(absl::string_view secret);
+  static Digest DigestOf(std::string_view secret);
   // In a time that does not depend on the secret or on the tokens before it.
-  const Holder* FindToken(absl::string_view secret) const;
+  const Holder* FindToken(std::string_view secret) const;
 
   std::vector<Holder> tokens_;
 };

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <fstream>
+#include <string_view>
 
 #include "google/protobuf/descriptor.h"
 #include "grove/v1/backdoor_service.pb.h"
@@ -38,8 +39,8 @@ Authorizer WithTokens() {
   return *Authorizer::Create(config);
 }
 
-absl::StatusOr<absl::string_view> Try(const Authorizer& authorizer, absl::string_view method,
-                                      absl::string_view authorization) {
+absl::StatusOr<std::string_view> Try(const Authorizer& authorizer, std::string_view method,
+                                     std::string_view authorization) {
   return authorizer.Authorize(FindMethod(method), authorization);
 }
 
@@ -99,7 +100,7 @@ TEST(Authorizer, LowerRolesAreDenied) {
 
 TEST(Authorizer, MissingMalformedAndUnknownTokensAreToldApart) {
   const Authorizer authorizer = WithTokens();
-  const auto reason = [&](absl::string_view authorization) {
+  const auto reason = [&](std::string_view authorization) {
     const absl::Status status = Try(authorizer, kGet, authorization).status();
     EXPECT_TRUE(absl::IsUnauthenticated(status)) << authorization;
     return tasks::RefusalReason(status);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <memory>
+#include <string_view>
 #include <utility>
 
 #include "absl/time/clock.h"
@@ -71,7 +72,7 @@ absl::Status EngineDriver::AwaitRound() {
   return round_.Wait();
 }
 
-absl::StatusOr<tasks::Spawned> EngineDriver::Spawn(absl::string_view parent,
+absl::StatusOr<tasks::Spawned> EngineDriver::Spawn(std::string_view parent,
                                                    const v1::TaskSpec& spec) {
   if (draining_) {
     ++rejected_["DRAINING"];
@@ -82,13 +83,13 @@ absl::StatusOr<tasks::Spawned> EngineDriver::Spawn(absl::string_view parent,
   return spawned;
 }
 
-absl::Status EngineDriver::Cancel(absl::string_view name, absl::string_view reason) {
+absl::Status EngineDriver::Cancel(std::string_view name, std::string_view reason) {
   absl::Status status = engine_.Cancel(name, reason, WallNow(), effects_);
   Changed();
   return status;
 }
 
-absl::Status EngineDriver::ResizePool(absl::string_view name, int64_t size) {
+absl::Status EngineDriver::ResizePool(std::string_view name, int64_t size) {
   absl::Status status = engine_.ResizePool(name, size);
   Changed();
   return status;

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "absl/container/btree_map.h"
 #include "absl/functional/any_invocable.h"
@@ -41,9 +42,9 @@ class EngineDriver {
   // --- Events -----------------------------------------------------------------------------------
 
   // As TaskEngine::Spawn; UNAVAILABLE while draining.
-  absl::StatusOr<tasks::Spawned> Spawn(absl::string_view parent, const v1::TaskSpec& spec);
-  absl::Status Cancel(absl::string_view name, absl::string_view reason);
-  absl::Status ResizePool(absl::string_view name, int64_t size);
+  absl::StatusOr<tasks::Spawned> Spawn(std::string_view parent, const v1::TaskSpec& spec);
+  absl::Status Cancel(std::string_view name, std::string_view reason);
+  absl::Status ResizePool(std::string_view name, int64_t size);
   absl::Status WorkerUp(internal::v1::Hello hello);
   void WorkerUnlinked(int32_t worker);
   void WorkerDown(int32_t worker);

@@ -1,6 +1,7 @@
 #include "server/control/grpc_call.h"
 
-#include "absl/strings/str_cat.h"
+#include <string_view>
+
 #include "server/control/rpc_status.h"
 #include "server/log.h"
 
@@ -15,14 +16,14 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
 
 absl::StatusOr<std::string> AuthorizeCall(const Authorizer& authorizer, const MethodRow& method,
                                           const grpc::CallbackServerContext& context) {
-  absl::string_view authorization;
+  std::string_view authorization;
   if (authorizer.has_tokens()) {
     auto found = context.client_metadata().find("authorization");
     if (found != context.client_metadata().end()) {
-      authorization = absl::string_view(found->second.data(), found->second.size());
+      authorization = std::string_view(found->second.data(), found->second.size());
     }
   }
-  absl::StatusOr<absl::string_view> token = authorizer.Authorize(method, authorization);
+  absl::StatusOr<std::string_view> token = authorizer.Authorize(method, authorization);
   if (!token.ok()) {
     if (method.mutating) Audit(authorizer, method, context.peer(), "", token.status());
     return token.status();
@@ -31,8 +32,8 @@ absl::StatusOr<std::string> AuthorizeCall(const Authorizer& authorizer, const Me
   return token->empty() ? context.peer() : std::string(*token);
 }
 
-void Audit(const Authorizer& authorizer, const MethodRow& method, absl::string_view who,
-           absl::string_view resource, const absl::Status& status) {
+void Audit(const Authorizer& authorizer, const MethodRow& method, std::string_view who,
+           std::string_view resource, const absl::Status& status) {
   // Without tokens, "who" is a port number on this machine, and spawns are the hot path: a line for
   // each would cost more than the spawn. The tasks themselves tell what was spawned and when.
   const bool quiet = !authorizer.has_tokens() && method.method.find("Spawn") != method.method.npos;

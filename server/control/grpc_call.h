@@ -11,6 +11,7 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "runtime/hub/hub.h"
@@ -33,8 +34,8 @@ absl::StatusOr<std::string> AuthorizeCall(const Authorizer& authorizer, const Me
                                           const grpc::CallbackServerContext& context);
 
 // One line: who called what on which resource, and how it went.
-void Audit(const Authorizer& authorizer, const MethodRow& method, absl::string_view who,
-           absl::string_view resource, const absl::Status& status);
+void Audit(const Authorizer& authorizer, const MethodRow& method, std::string_view who,
+           std::string_view resource, const absl::Status& status);
 
 absl::Time DeadlineOf(const grpc::CallbackServerContext& context);
 
@@ -76,7 +77,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public Call {
             const Request* request, Response* response)
       : grpc_(grpc), method_(method), context_(context), request_(request), response_(response) {}
 
-  absl::string_view Resource() const {
+  std::string_view Resource() const {
     if constexpr (requires { request_->name(); }) {
       return request_->name();
     } else if constexpr (requires { request_->parent(); }) {

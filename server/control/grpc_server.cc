@@ -12,11 +12,11 @@
 #include <atomic>
 #include <fstream>
 #include <iterator>
+#include <string_view>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "runtime/io/listener.h"
 #include "server/control/backdoor_service.h"
@@ -47,9 +47,9 @@ class TokenInterceptor final : public grpc::experimental::Interceptor {
     if (methods->QueryInterceptionHookPoint(Point::POST_RECV_INITIAL_METADATA)) {
       auto* metadata = methods->GetRecvInitialMetadata();
       auto found = metadata->find("authorization");
-      const absl::string_view authorization =
-          found == metadata->end() ? absl::string_view()
-                                   : absl::string_view(found->second.data(), found->second.size());
+      const std::string_view authorization =
+          found == metadata->end() ? std::string_view()
+                                   : std::string_view(found->second.data(), found->second.size());
       if (!authorizer_.Authorize(FindMethod(info_->method()), authorization).ok()) {
         info_->server_context()->TryCancel();
       }
@@ -141,8 +141,8 @@ void Configure(const Authorizer& authorizer, grpc::ServerBuilder& builder) {
 std::vector<std::string> ServiceNames() {
   std::vector<std::string> names;
   for (const MethodRow& row : MethodTable()) {
-    if (!absl::StartsWith(row.method, "/grove.")) continue;
-    const absl::string_view method = absl::StripPrefix(row.method, "/");
+    if (!row.method.starts_with("/grove.")) continue;
+    const std::string_view method = row.method.substr(1);
     std::string name(method.substr(0, method.find('/')));
     if (names.empty() || names.back() != name) names.push_back(std::move(name));
   }

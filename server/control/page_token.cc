@@ -1,9 +1,10 @@
 #include "server/control/page_token.h"
 
 #include <algorithm>
+#include <string_view>
 
 #include "absl/strings/escaping.h"
-#include "absl/strings/str_cat.h"
+#include "runtime/switch/abseil_text.h"
 #include "server/tasks/refusal.h"
 
 namespace grove::control {
@@ -16,7 +17,7 @@ void AppendBigEndian(uint64_t value, size_t bytes, std::string& out) {
   for (size_t i = bytes; i-- > 0;) out.push_back(static_cast<char>(value >> (8 * i)));
 }
 
-uint64_t ReadBigEndian(absl::string_view bytes) {
+uint64_t ReadBigEndian(std::string_view bytes) {
   uint64_t value = 0;
   for (char byte : bytes) value = value << 8 | static_cast<unsigned char>(byte);
   return value;
@@ -24,9 +25,9 @@ uint64_t ReadBigEndian(absl::string_view bytes) {
 
 // FNV-1a: the same in every process, unlike absl::Hash. It guards against mistakes, not against
 // attack: a token gives nothing that the list would not.
-uint64_t Checksum(absl::string_view list, absl::string_view position) {
+uint64_t Checksum(std::string_view list, std::string_view position) {
   uint64_t hash = 0xcbf29ce484222325;
-  for (absl::string_view part : {list, absl::string_view("\0", 1), position}) {
+  for (std::string_view part : {list, std::string_view("\0", 1), position}) {
     for (char byte : part) {
       hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3;
     }
@@ -36,7 +37,7 @@ uint64_t Checksum(absl::string_view list, absl::string_view position) {
 
 }  // namespace
 
-std::string EncodePageToken(absl::string_view list, const PagePosition& position) {
+std::string EncodePageToken(std::string_view list, const PagePosition& position) {
   std::string bytes;
   AppendBigEndian(position.worker, 4, bytes);
   AppendBigEndian(position.after, 8, bytes);
@@ -45,14 +46,13 @@ std::string EncodePageToken(absl::string_view list, const PagePosition& position
   return absl::WebSafeBase64Escape(bytes);
 }
 
-absl::StatusOr<PagePosition> DecodePageToken(absl::string_view list, absl::string_view token) {
+absl::StatusOr<PagePosition> DecodePageToken(std::string_view list, std::string_view token) {
   if (token.empty()) return PagePosition{};
   std::string bytes;
-  if (absl::WebSafeBase64Unescape(token, &bytes) &&
+  if (absl::WebSafeBase64Unescape(Abseil(token), &bytes) &&
       bytes.size() == kPositionBytes + kChecksumBytes) {
-    const absl::string_view position = absl::string_view(bytes).substr(0, kPositionBytes);
-    if (ReadBigEndian(absl::string_view(bytes).substr(kPositionBytes)) ==
-        Checksum(list, position)) {
+    const std::string_view position = std::string_view(bytes).substr(0, kPositionBytes);
+    if (ReadBigEndian(std::string_view(bytes).substr(kPositionBytes)) == Checksum(list, position)) {
       return PagePosition{static_cast<uint32_t>(ReadBigEndian(position.substr(0, 4))),
                           ReadBigEndian(position.substr(4))};
     }
@@ -64,7 +64,7 @@ absl::StatusOr<PagePosition> DecodePageToken(absl::string_view list, absl::strin
 absl::StatusOr<int32_t> PageSize(int32_t size, int32_t size_default, int32_t size_max) {
   if (size < 0) {
     return tasks::BadField("page_size", "PAGE_SIZE_NEGATIVE",
-                           absl::StrCat("is ", size, "; 0 stands for ", size_default));
+                           StrCat("is ", size, "; 0 stands for ", size_default));
   }
   return size == 0 ? size_default : std::min(size, size_max);
 }

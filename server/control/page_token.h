@@ -8,9 +8,9 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 
 namespace grove::control {
 
@@ -21,10 +21,10 @@ struct PagePosition {
 };
 
 // `list` names the list with everything that selects its entries ("ListFibers workers/0").
-std::string EncodePageToken(absl::string_view list, const PagePosition& position);
+std::string EncodePageToken(std::string_view list, const PagePosition& position);
 
 // The start of the list if `token` is empty; INVALID_ARGUMENT if it is not of this list.
-absl::StatusOr<PagePosition> DecodePageToken(absl::string_view list, absl::string_view token);
+absl::StatusOr<PagePosition> DecodePageToken(std::string_view list, std::string_view token);
 
 // `size`, or `size_default` where it is 0, but at most `size_max`. INVALID_ARGUMENT if negative.
 absl::StatusOr<int32_t> PageSize(int32_t size, int32_t size_default, int32_t size_max);

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "google/rpc/error_details.pb.h"
+#include "runtime/switch/abseil_text.h"
 #include "server/tasks/refusal.h"
 
 namespace grove::control {
@@ -13,11 +14,11 @@ google::rpc::Status ToRpcStatus(const absl::Status& status) {
   rpc.set_message(std::string(status.message()));
   if (status.ok()) return rpc;
   bool has_error_info = false;
-  status.ForEachPayload([&](absl::string_view type_url, const absl::Cord& payload) {
+  status.ForEachPayload([&](auto type_url, const absl::Cord& payload) {
     google::protobuf::Any* detail = rpc.add_details();
     detail->set_type_url(std::string(type_url));
     detail->set_value(std::string(payload));
-    has_error_info |= type_url == tasks::kErrorInfoType;
+    has_error_info |= Std(type_url) == tasks::kErrorInfoType;
   });
   if (!has_error_info) {
     google::rpc::ErrorInfo info;

@@ -1,6 +1,7 @@
 #include "server/control/task_calls.h"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -11,7 +12,7 @@
 namespace grove::control {
 namespace {
 
-absl::Status CheckBatch(absl::string_view field, int size) {
+absl::Status CheckBatch(std::string_view field, int size) {
   if (size <= kBatchMax) return absl::OkStatus();
   return tasks::BadField(field, "BATCH_TOO_LARGE",
                          absl::StrCat("has ", size, " entries; at most ", kBatchMax));

@@ -1,14 +1,13 @@
 #include "server/control/worker_calls.h"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "proto/well_known_times.h"
 #include "runtime/hub/fiber.h"
 #include "runtime/hub/timeout.h"
+#include "runtime/switch/abseil_text.h"
 #include "server/control/page_token.h"
 #include "server/metrics/process_numbers.h"
 #include "server/tasks/refusal.h"
@@ -17,7 +16,7 @@ namespace grove::control {
 namespace {
 
 std::string WorkerName(int worker) {
-  return absl::StrCat("workers/", worker);
+  return StrCat("workers/", worker);
 }
 
 v1::Worker::State ToProto(metrics::SlotState state) {
@@ -49,14 +48,13 @@ struct FiberName {
   uint64_t id;
 };
 
-absl::StatusOr<FiberName> ParseFiberName(absl::string_view name, int workers) {
-  constexpr absl::string_view kFibers = "/fibers/";
+absl::StatusOr<FiberName> ParseFiberName(std::string_view name, int workers) {
+  constexpr std::string_view kFibers = "/fibers/";
   const size_t at = name.find(kFibers);
   uint64_t id = 0;
-  if (at == name.npos || !absl::SimpleAtoi(name.substr(at + kFibers.size()), &id) || id == 0) {
-    return tasks::BadField(
-        "name", "FIBER_NAME_INVALID",
-        absl::StrCat("is '", name, "'; a fiber's name is \"workers/0/fibers/17\""));
+  if (at == name.npos || !SimpleAtoi(name.substr(at + kFibers.size()), &id) || id == 0) {
+    return tasks::BadField("name", "FIBER_NAME_INVALID",
+                           StrCat("is '", name, "'; a fiber's name is \"workers/0/fibers/17\""));
   }
   absl::StatusOr<int> worker = ParseWorkerName("name", name.substr(0, at), workers);
   if (!worker.ok()) return worker.status();
@@ -65,13 +63,13 @@ absl::StatusOr<FiberName> ParseFiberName(absl::string_view name, int workers) {
 
 // As its worker named it.
 uint64_t IdOf(const v1::Fiber& fiber) {
-  const absl::string_view name = fiber.name();
+  const std::string_view name = fiber.name();
   uint64_t id = 0;
-  return absl::SimpleAtoi(name.substr(name.rfind('/') + 1), &id) ? id : 0;
+  return SimpleAtoi(name.substr(name.rfind('/') + 1), &id) ? id : 0;
 }
 
 // What fits of one worker's answer; what does not is the next page's start.
-void AppendFibers(int worker, absl::string_view list, uint64_t after, int32_t size_max,
+void AppendFibers(int worker, std::string_view list, uint64_t after, int32_t size_max,
                   internal::v1::ListFibersReply& reply, v1::ListFibersResponse& response) {
   if (!response.next_page_token().empty()) return;
   const int taken = std::min(reply.fibers_size(), size_max - response.fibers_size());
@@ -83,17 +81,17 @@ void AppendFibers(int worker, absl::string_view list, uint64_t after, int32_t si
 
 }  // namespace
 
-absl::StatusOr<int> ParseWorkerName(absl::string_view field, absl::string_view name, int workers) {
-  absl::string_view number = name;
+absl::StatusOr<int> ParseWorkerName(std::string_view field, std::string_view name, int workers) {
+  std::string_view number = name;
   int worker = -1;
-  if (!absl::ConsumePrefix(&number, "workers/") || !absl::SimpleAtoi(number, &worker) ||
-      worker < 0 || absl::StrCat(worker) != number) {
+  if (!ConsumePrefix(&number, "workers/") || !SimpleAtoi(number, &worker) || worker < 0 ||
+      StrCat(worker) != number) {
     return tasks::BadField(field, "WORKER_NAME_INVALID",
-                           absl::StrCat("is '", name, "'; a worker's name is \"workers/0\""));
+                           StrCat("is '", name, "'; a worker's name is \"workers/0\""));
   }
   if (worker >= workers) {
     return tasks::Refusal(absl::StatusCode::kNotFound, "WORKER_NOT_FOUND",
-                          absl::StrCat("no ", name, "; the last one is ", WorkerName(workers - 1)));
+                          StrCat("no ", name, "; the last one is ", WorkerName(workers - 1)));
   }
   return worker;
 }
@@ -178,11 +176,11 @@ absl::Status WorkerCalls::FindFiber(const v1::GetFiberRequest& request, v1::Fibe
   if (query == nullptr || query->reply == nullptr) {
     if (query != nullptr) link.ForgetQuery(*query);
     return tasks::Refusal(absl::StatusCode::kUnavailable, "WORKER_UNREACHABLE",
-                          absl::StrCat(WorkerName(name->worker), " does not answer"));
+                          StrCat(WorkerName(name->worker), " does not answer"));
   }
   if (query->reply->fibers_size() == 0 || IdOf(query->reply->fibers(0)) != name->id) {
     return tasks::Refusal(absl::StatusCode::kNotFound, "FIBER_NOT_FOUND",
-                          absl::StrCat("no ", request.name(), ": it has ended, or never was"));
+                          StrCat("no ", request.name(), ": it has ended, or never was"));
   }
   response = std::move(*query->reply->mutable_fibers(0));
   return absl::OkStatus();
@@ -192,7 +190,7 @@ absl::Status WorkerCalls::CollectFibers(const v1::ListFibersRequest& request,
                                         v1::ListFibersResponse& response) const {
   const bool all = request.parent().empty() || request.parent() == "workers/-";
   const std::string list =
-      absl::StrCat("ListFibers ", all ? absl::string_view("workers/-") : request.parent());
+      StrCat("ListFibers ", all ? std::string_view("workers/-") : request.parent());
   const bool full = request.view() == v1::FIBER_VIEW_FULL;
   absl::StatusOr<int32_t> size =
       PageSize(request.page_size(), full ? kStacksPageMax : kFibersPageDefault,

@@ -6,6 +6,7 @@
 #define GROVE_SERVER_CONTROL_WORKER_CALLS_H_
 
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -31,7 +32,7 @@ inline constexpr absl::Duration kFibersTimeout = absl::Seconds(2);
 using WorkerLinks = std::vector<std::unique_ptr<WorkerLink>>;
 
 // Index of "workers/N" among `workers`. INVALID_ARGUMENT: of another form; NOT_FOUND: too high.
-absl::StatusOr<int> ParseWorkerName(absl::string_view field, absl::string_view name, int workers);
+absl::StatusOr<int> ParseWorkerName(std::string_view field, std::string_view name, int workers);
 
 class WorkerCalls {
  public:

@@ -15,6 +15,7 @@
 // Send() promises nothing, and Hello settles what became of each attempt (invariant 9).
 #include "server/control/worker_link.h"
 
+#include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -67,7 +68,7 @@ absl::Status WorkerLink::Serve(Socket socket, Backoff& pauses) {
     return hello;
   }
   pauses.Reset();
-  absl::Status ended = session.Run([this](absl::string_view bytes) { return TakeFrame(bytes); },
+  absl::Status ended = session.Run([this](std::string_view bytes) { return TakeFrame(bytes); },
                                    [this] { return outbox_.Next(); });
   Unlink(ended);
   return ended;
@@ -96,7 +97,7 @@ absl::Status WorkerLink::TakeHello(link::Session& session) {
   return absl::OkStatus();
 }
 
-absl::Status WorkerLink::TakeFrame(absl::string_view bytes) {
+absl::Status WorkerLink::TakeFrame(std::string_view bytes) {
   internal::v1::WorkerFrame frame;
   if (!frame.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     return absl::InvalidArgumentError("a frame that is not a WorkerFrame");

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
@@ -70,7 +71,7 @@ class WorkerLink {
   // accepted.
   absl::Status Serve(Socket socket, Backoff& pauses);
   absl::Status TakeHello(link::Session& session);
-  absl::Status TakeFrame(absl::string_view bytes);
+  absl::Status TakeFrame(std::string_view bytes);
   void TakeReplies(internal::v1::WorkerFrame& frame);
   void Unlink(const absl::Status& why);
 

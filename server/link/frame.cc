@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 #include "absl/strings/str_cat.h"
 
@@ -48,7 +49,7 @@ absl::StatusOr<std::string> ReadFrame(Socket& socket, size_t bytes_max) {
   return bytes;
 }
 
-absl::Status WriteFrame(Socket& socket, absl::string_view bytes) {
+absl::Status WriteFrame(Socket& socket, std::string_view bytes) {
   if (bytes.size() > kFrameBytesMax) {
     return absl::InvalidArgumentError(absl::StrCat("frame of ", bytes.size(), " bytes; at most ",
                                                    kFrameBytesMax, " are allowed"));

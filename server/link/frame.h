@@ -7,10 +7,10 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "runtime/io/socket.h"
 
 namespace grove::link {
@@ -24,7 +24,7 @@ inline constexpr size_t kFrameBytesMax = size_t{64} << 20;
 absl::StatusOr<std::string> ReadFrame(Socket& socket, size_t bytes_max = kFrameBytesMax);
 
 // kInvalidArgument, and nothing is written, above kFrameBytesMax. **Parks.**
-absl::Status WriteFrame(Socket& socket, absl::string_view bytes);
+absl::Status WriteFrame(Socket& socket, std::string_view bytes);
 
 }  // namespace grove::link
 

@@ -8,12 +8,12 @@
 #define GROVE_SERVER_LINK_SESSION_H_
 
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "runtime/io/socket.h"
 #include "server/link/frame.h"
 
@@ -22,7 +22,7 @@ namespace grove::link {
 class Session {
  public:
   // Gets what a frame holds. An error ends the session. May park.
-  using Take = absl::FunctionRef<absl::Status(absl::string_view bytes)>;
+  using Take = absl::FunctionRef<absl::Status(std::string_view bytes)>;
   // What the next frame is to hold; parks until there is something. Called again once that is
   // written. An error ends the session.
   using Next = absl::FunctionRef<absl::StatusOr<std::string>()>;
@@ -33,7 +33,7 @@ class Session {
 
   // The greeting, before Run(); as ReadFrame and WriteFrame. **Parks.**
   absl::StatusOr<std::string> Read() { return ReadFrame(socket_); }
-  absl::Status Write(absl::string_view bytes) { return WriteFrame(socket_, bytes); }
+  absl::Status Write(std::string_view bytes) { return WriteFrame(socket_, bytes); }
 
   // Reads and writes until one of them fails: why it ended, as ReadFrame says it (kOutOfRange: the
   // peer closed its end), or the error of `take` or `next`, or what End() was given. kCancelled:

@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -28,7 +29,7 @@ class SessionTest : public HubTest {
                       Session session(*Socket::Adopt(ends[1]));
                       session_ = &session;
                       fiber_ = *Spawn("near", [&] {
-                        return session.Run([this](absl::string_view bytes) { return Take(bytes); },
+                        return session.Run([this](std::string_view bytes) { return Take(bytes); },
                                            [this] { return Next(); });
                       });
                       body();
@@ -40,7 +41,7 @@ class SessionTest : public HubTest {
                     .ok());
   }
 
-  absl::Status Take(absl::string_view bytes) {
+  absl::Status Take(std::string_view bytes) {
     heard_.emplace_back(bytes);
     if (bytes == "nonsense") return absl::InvalidArgumentError("not of this link");
     if (bytes == "enough") session_->End(absl::AbortedError("enough"));

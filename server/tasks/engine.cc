@@ -9,11 +9,12 @@
 #include "server/tasks/engine.h"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include "absl/strings/escaping.h"
-#include "absl/strings/str_cat.h"
 #include "runtime/hub/check.h"
+#include "runtime/switch/abseil_text.h"
 #include "server/tasks/dispatch.h"
 #include "server/tasks/engine_state.h"
 #include "server/tasks/invariants.h"
@@ -31,27 +32,27 @@ constexpr size_t kCancelReasonMax = 1024;
 constexpr size_t kProgressMessageMax = 1024;
 
 // Invariant 11: every refusal has a reason, and those that waiting cures say how long.
-absl::Status TryLater(absl::StatusCode code, absl::string_view reason, std::string message) {
+absl::Status TryLater(absl::StatusCode code, std::string_view reason, std::string message) {
   return WithRetryAfter(Refusal(code, reason, message), kRetryAfterMs);
 }
 
-absl::StatusOr<size_t> TenantOf(const EngineState& state, absl::string_view parent) {
-  const absl::string_view name = parent.empty() ? "tenants/default" : parent;
+absl::StatusOr<size_t> TenantOf(const EngineState& state, std::string_view parent) {
+  const std::string_view name = parent.empty() ? "tenants/default" : parent;
   const auto tenant = tenancy::ParseTenantName(name);
-  if (!tenant.ok()) return BadField("parent", "NAME_INVALID", tenant.status().message());
+  if (!tenant.ok()) return BadField("parent", "NAME_INVALID", Std(tenant.status().message()));
   const auto index = state.directory->FindTenant(*tenant);
   if (index) return *index;
   return Refusal(absl::StatusCode::kNotFound, "TENANT_NOT_FOUND",
-                 absl::StrCat(name, " is not in the config"), {{"tenant", std::string(name)}});
+                 StrCat(name, " is not in the config"), {{"tenant", std::string(name)}});
 }
 
-absl::StatusOr<size_t> QueueOf(const EngineState& state, absl::string_view tenant,
-                               absl::string_view queue) {
+absl::StatusOr<size_t> QueueOf(const EngineState& state, std::string_view tenant,
+                               std::string_view queue) {
   const auto index = state.directory->FindQueue(tenant, queue);
   if (index) return *index;
   const std::string name = tenancy::FormatQueueName(tenant, queue);
   return Refusal(absl::StatusCode::kNotFound, "QUEUE_NOT_FOUND",
-                 absl::StrCat(name, " is not in the config"), {{"queue", name}});
+                 StrCat(name, " is not in the config"), {{"queue", name}});
 }
 
 absl::Status CheckDepth(const EngineState& state, size_t index) {
@@ -59,11 +60,11 @@ absl::Status CheckDepth(const EngineState& state, size_t index) {
   const QueueState& queue = state.queues[index];
   const int64_t depth = queue.queued + queue.scheduled;
   if (depth < settings.depth_max) return absl::OkStatus();
-  const std::string bound = absl::StrCat(depth, " of ", settings.depth_max, " tasks wait");
+  const std::string bound = StrCat(depth, " of ", settings.depth_max, " tasks wait");
   absl::Status refusal =
       Refusal(absl::StatusCode::kResourceExhausted, "QUEUE_FULL",
-              absl::StrCat(settings.resource_name, " is full: ", bound),
-              {{"queue", settings.resource_name}, {"depth_max", absl::StrCat(settings.depth_max)}});
+              StrCat(settings.resource_name, " is full: ", bound),
+              {{"queue", settings.resource_name}, {"depth_max", StrCat(settings.depth_max)}});
   refusal = WithQuotaFailure(std::move(refusal), settings.resource_name, bound + " (depth_max)");
   return WithRetryAfter(std::move(refusal), kRetryAfterMs);
 }
@@ -72,21 +73,20 @@ absl::Status CheckMemory(const EngineState& state, size_t input_bytes) {
   if (state.live_bytes + static_cast<int64_t>(input_bytes) <= kLiveBytesMax) {
     return absl::OkStatus();
   }
-  const std::string bound = absl::StrCat("the inputs of tasks that have not ended take ",
-                                         state.live_bytes, " of ", kLiveBytesMax, " bytes");
+  const std::string bound = StrCat("the inputs of tasks that have not ended take ",
+                                   state.live_bytes, " of ", kLiveBytesMax, " bytes");
   return WithQuotaFailure(TryLater(absl::StatusCode::kResourceExhausted, "TASK_MEMORY_FULL", bound),
                           "tasks", bound);
 }
 
 absl::Status CheckStore(const EngineState& state) {
   if (!state.store_status.ok()) {
-    return TryLater(
-        absl::StatusCode::kUnavailable, "STORE_UNAVAILABLE",
-        absl::StrCat("durable tasks cannot be stored now: ", state.store_status.message()));
+    return TryLater(absl::StatusCode::kUnavailable, "STORE_UNAVAILABLE",
+                    StrCat("durable tasks cannot be stored now: ", state.store_status.message()));
   }
   if (state.unconfirmed.size() < kUnconfirmedWritesMax) return absl::OkStatus();
   return TryLater(absl::StatusCode::kResourceExhausted, "STORE_BUSY",
-                  absl::StrCat(state.unconfirmed.size(), " writes wait for the disk"));
+                  StrCat(state.unconfirmed.size(), " writes wait for the disk"));
 }
 
 // Everything but the spec's own form: what depends on the state of affairs.
@@ -98,13 +98,13 @@ absl::Status CheckRoom(const EngineState& state, size_t queue, const v1::TaskSpe
 }
 
 absl::Status CheckForm(const EngineState& state, const v1::TaskSpec& spec,
-                       absl::string_view tenant) {
+                       std::string_view tenant) {
   if (!state.any_worker_seen) {
     return TryLater(absl::StatusCode::kUnavailable, "NO_WORKER_YET",
                     "no worker has connected yet, so no function is known");
   }
-  return CheckSpec(spec, tenant, {state.limits.input_max_bytes()}, [&](absl::string_view name) {
-    auto it = state.function_index.find(name);
+  return CheckSpec(spec, tenant, {state.limits.input_max_bytes()}, [&](std::string_view name) {
+    auto it = state.function_index.find(Abseil(name));
     return it != state.function_index.end() && state.functions[it->second].known;
   });
 }
@@ -138,7 +138,7 @@ Spawned Describe(const EngineState& state, const Task& task) {
   return Spawned{task.id, state.NameOf(task), !task.spec.durable || task.stored};
 }
 
-absl::StatusOr<Spawned> TrySpawn(EngineState& state, absl::string_view parent, v1::TaskSpec spec,
+absl::StatusOr<Spawned> TrySpawn(EngineState& state, std::string_view parent, v1::TaskSpec spec,
                                  Effects& effects, size_t* queue_of_refusal) {
   const auto tenant = TenantOf(state, parent);
   if (!tenant.ok()) return tenant.status();
@@ -148,9 +148,9 @@ absl::StatusOr<Spawned> TrySpawn(EngineState& state, absl::string_view parent, v
   const std::string& tenant_name = state.directory->tenants()[*tenant].name;
   if (absl::Status s = CheckForm(state, spec, tenant_name); !s.ok()) return s;
   const auto name = tenancy::ParseQueueName(spec.queue());
-  const absl::string_view short_name = spec.queue().empty() ? tenancy::kDefaultName
-                                       : name.ok()          ? name->queue
-                                                            : absl::string_view(spec.queue());
+  const std::string_view short_name = spec.queue().empty() ? tenancy::kDefaultName
+                                      : name.ok()          ? name->queue
+                                                           : std::string_view(spec.queue());
   const auto queue = QueueOf(state, tenant_name, short_name);
   if (!queue.ok()) return queue.status();
   *queue_of_refusal = *queue;
@@ -228,7 +228,7 @@ TaskEngine::TaskEngine(const tenancy::Directory* directory, const EngineOptions&
 
 TaskEngine::~TaskEngine() = default;
 
-absl::StatusOr<Spawned> TaskEngine::Spawn(absl::string_view parent, v1::TaskSpec spec,
+absl::StatusOr<Spawned> TaskEngine::Spawn(std::string_view parent, v1::TaskSpec spec,
                                           WallMicros now_us, Effects& effects) {
   const Event event(*state_);
   state_->Advance(now_us);
@@ -241,14 +241,14 @@ absl::StatusOr<Spawned> TaskEngine::Spawn(absl::string_view parent, v1::TaskSpec
   return spawned;
 }
 
-absl::Status TaskEngine::Cancel(absl::string_view name, absl::string_view reason, WallMicros now_us,
+absl::Status TaskEngine::Cancel(std::string_view name, std::string_view reason, WallMicros now_us,
                                 Effects& effects) {
   const Event event(*state_);
   state_->Advance(now_us);
   if (reason.size() > kCancelReasonMax) {
     return BadField(
         "reason", "CANCEL_REASON_TOO_LONG",
-        absl::StrCat("is ", reason.size(), " bytes; at most ", kCancelReasonMax, " are allowed"));
+        StrCat("is ", reason.size(), " bytes; at most ", kCancelReasonMax, " are allowed"));
   }
   const auto id = Find(name);
   if (!id.ok()) return id.status();
@@ -257,18 +257,18 @@ absl::Status TaskEngine::Cancel(absl::string_view name, absl::string_view reason
   return absl::OkStatus();
 }
 
-absl::Status TaskEngine::ResizePool(absl::string_view name, int64_t size) {
+absl::Status TaskEngine::ResizePool(std::string_view name, int64_t size) {
   const Event event(*state_);
   const auto parsed = tenancy::ParsePoolName(name);
-  if (!parsed.ok()) return BadField("name", "NAME_INVALID", parsed.status().message());
+  if (!parsed.ok()) return BadField("name", "NAME_INVALID", Std(parsed.status().message()));
   const auto pool = state_->directory->FindPool(parsed->tenant, parsed->pool);
   if (!pool) {
     return Refusal(absl::StatusCode::kNotFound, "POOL_NOT_FOUND",
-                   absl::StrCat(name, " is not in the config"), {{"pool", std::string(name)}});
+                   StrCat(name, " is not in the config"), {{"pool", std::string(name)}});
   }
   if (size < 0 || size > tenancy::kPoolSizeMax) {
     return BadField("size", "POOL_SIZE_OUT_OF_RANGE",
-                    absl::StrCat("is ", size, "; 0 to ", tenancy::kPoolSizeMax, " are allowed"));
+                    StrCat("is ", size, "; 0 to ", tenancy::kPoolSizeMax, " are allowed"));
   }
   state_->pools[*pool].size = size;
   WakePool(*state_, *pool);
@@ -360,9 +360,9 @@ WallMicros TaskEngine::NextDeadline() const {
   return next_us;
 }
 
-absl::StatusOr<TaskId> TaskEngine::Find(absl::string_view name) const {
+absl::StatusOr<TaskId> TaskEngine::Find(std::string_view name) const {
   const auto parsed = tenancy::ParseTaskName(name);
-  if (!parsed.ok()) return BadField("name", "NAME_INVALID", parsed.status().message());
+  if (!parsed.ok()) return BadField("name", "NAME_INVALID", Std(parsed.status().message()));
   const auto id = TaskId::Parse(parsed->task);
   const Task* task = id ? state_->FindTask(*id) : nullptr;
   if (task != nullptr) {
@@ -371,8 +371,8 @@ absl::StatusOr<TaskId> TaskEngine::Find(absl::string_view name) const {
     if (queue.name == parsed->queue && tenant == parsed->tenant) return *id;
   }
   return Refusal(absl::StatusCode::kNotFound, "TASK_NOT_FOUND",
-                 absl::StrCat("no task \"", absl::CHexEscape(name),
-                              "\": it never existed, or its retention is over"));
+                 StrCat("no task \"", absl::CHexEscape(Abseil(name)),
+                        "\": it never existed, or its retention is over"));
 }
 
 int64_t TaskEngine::attempts_running() const {

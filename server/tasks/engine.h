@@ -11,12 +11,12 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/container/btree_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "grove/config/v1/config.pb.h"
 #include "grove/internal/v1/link.pb.h"
 #include "grove/v1/inspect_service.pb.h"
@@ -91,12 +91,12 @@ class TaskEngine {
   // `parent` is a tenant's resource name, "tenants/default" if empty. Refusals: INVALID_ARGUMENT,
   // NOT_FOUND, RESOURCE_EXHAUSTED (the queue is full), UNAVAILABLE (no worker has connected yet;
   // the store fails).
-  absl::StatusOr<Spawned> Spawn(absl::string_view parent, v1::TaskSpec spec, WallMicros now_us,
+  absl::StatusOr<Spawned> Spawn(std::string_view parent, v1::TaskSpec spec, WallMicros now_us,
                                 Effects& effects);
   // Nothing changes if the task has ended. INVALID_ARGUMENT, NOT_FOUND.
-  absl::Status Cancel(absl::string_view name, absl::string_view reason, WallMicros now_us,
+  absl::Status Cancel(std::string_view name, std::string_view reason, WallMicros now_us,
                       Effects& effects);
-  absl::Status ResizePool(absl::string_view name, int64_t size);
+  absl::Status ResizePool(std::string_view name, int64_t size);
 
   // --- Events: workers ---------------------------------------------------------------------------
 
@@ -128,7 +128,7 @@ class TaskEngine {
   // --- Queries -----------------------------------------------------------------------------------
 
   // INVALID_ARGUMENT (not a task's name), NOT_FOUND.
-  absl::StatusOr<TaskId> Find(absl::string_view name) const;
+  absl::StatusOr<TaskId> Find(std::string_view name) const;
   // Ended for good: the end is on disk, if durable. False also if the task is unknown.
   bool IsSettled(TaskId id) const;
   // NOT_FOUND.
@@ -137,10 +137,10 @@ class TaskEngine {
   // follow: one call looks at no more than kListScanMax tasks.
   absl::StatusOr<v1::ListTasksResponse> ListTasks(const v1::ListTasksRequest& request,
                                                   WallMicros now_us) const;
-  absl::StatusOr<v1::Queue> GetQueue(absl::string_view name, WallMicros now_us) const;
+  absl::StatusOr<v1::Queue> GetQueue(std::string_view name, WallMicros now_us) const;
   absl::StatusOr<v1::ListQueuesResponse> ListQueues(const v1::ListQueuesRequest& request,
                                                     WallMicros now_us) const;
-  absl::StatusOr<v1::Pool> GetPool(absl::string_view name) const;
+  absl::StatusOr<v1::Pool> GetPool(std::string_view name) const;
   absl::StatusOr<v1::ListPoolsResponse> ListPools(const v1::ListPoolsRequest& request) const;
   // Union over all workers seen, by name.
   absl::StatusOr<v1::ListFunctionsResponse> ListFunctions(

@@ -14,11 +14,12 @@
 #include "server/tasks/lifecycle.h"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "google/rpc/error_details.pb.h"
 #include "runtime/hub/check.h"
+#include "runtime/switch/abseil_text.h"
 #include "server/tasks/refusal.h"
 #include "server/tasks/views.h"
 
@@ -134,7 +135,7 @@ void FillStart(const EngineState& state, const Task& task, const LiveAttempt& at
 }
 
 std::unique_ptr<google::rpc::Status> ErrorOf(Outcome& ended, absl::StatusCode code,
-                                             absl::string_view reason, std::string otherwise) {
+                                             std::string_view reason, std::string otherwise) {
   if (!ended.has_error()) return MakeError(code, reason, std::move(otherwise));
   return std::make_unique<google::rpc::Status>(std::move(*ended.mutable_error()));
 }
@@ -144,7 +145,7 @@ std::unique_ptr<google::rpc::Status> ErrorOf(Outcome& ended, absl::StatusCode co
 void SetState(EngineState& state, Task* task, v1::TaskState to) {
   const v1::TaskState from = task->state;
   GROVE_CHECK(kMayFollow[from][to],
-              absl::StrCat(v1::TaskState_Name(from), " -> ", v1::TaskState_Name(to)));
+              StrCat(v1::TaskState_Name(from), " -> ", v1::TaskState_Name(to)));
   if (from != v1::TASK_STATE_UNSPECIFIED) LeaveState(state, task);
   task->state = to;
   EnterState(state, task);
@@ -154,7 +155,7 @@ void SetState(EngineState& state, Task* task, v1::TaskState to) {
   }
 }
 
-std::unique_ptr<google::rpc::Status> MakeError(absl::StatusCode code, absl::string_view reason,
+std::unique_ptr<google::rpc::Status> MakeError(absl::StatusCode code, std::string_view reason,
                                                std::string message) {
   auto error = std::make_unique<google::rpc::Status>();
   error->set_code(static_cast<int>(code));
@@ -245,8 +246,8 @@ void End(EngineState& state, Task* task, v1::TaskState end_state,
   task->error = std::move(error);
 }
 
-void CancelTask(EngineState& state, Task* task, absl::string_view reason, Effects& effects) {
-  std::string message = reason.empty() ? "cancelled" : absl::StrCat("cancelled: ", reason);
+void CancelTask(EngineState& state, Task* task, std::string_view reason, Effects& effects) {
+  std::string message = reason.empty() ? "cancelled" : StrCat("cancelled: ", reason);
   auto error = MakeError(absl::StatusCode::kCancelled, "TASK_CANCELLED", std::move(message));
   if (task->state == v1::TASK_STATE_RUNNING) {
     Abandon(state, state.attempts.at(task->attempt).get(), error->message(), effects);
@@ -301,7 +302,7 @@ void ReleaseRoom(EngineState& state, LiveAttempt* attempt) {
   state.attempts.erase(attempt->id);
 }
 
-void Abandon(EngineState& state, LiveAttempt* attempt, absl::string_view reason, Effects& effects) {
+void Abandon(EngineState& state, LiveAttempt* attempt, std::string_view reason, Effects& effects) {
   attempt->task = nullptr;
   if (!state.workers[attempt->worker].linked) return;
   auto* cancel = effects.FrameTo(attempt->worker).add_cancel();
@@ -356,15 +357,15 @@ void TimeOut(EngineState& state, Task* task, Effects& effects) {
   LiveAttempt* attempt = state.attempts.at(task->attempt).get();
   auto error = MakeError(
       absl::StatusCode::kDeadlineExceeded, "ATTEMPT_TIMED_OUT",
-      absl::StrCat("the time-out of ", attempt->timeout_us / kUsPerMs, " ms is over and workers/",
-                   attempt->worker, " has not stopped the attempt"));
+      StrCat("the time-out of ", attempt->timeout_us / kUsPerMs, " ms is over and workers/",
+             attempt->worker, " has not stopped the attempt"));
   Abandon(state, attempt, error->message(), effects);
   CloseAttempt(state, task, v1::Attempt::STATE_TIMED_OUT, Outcome::OUTCOME_TIMED_OUT, error.get());
   RetryOrEnd(state, task, v1::TASK_STATE_TIMED_OUT, std::move(error));
   Commit(state, task, effects);
 }
 
-void Interrupt(EngineState& state, LiveAttempt* attempt, Interruption why, absl::string_view reason,
+void Interrupt(EngineState& state, LiveAttempt* attempt, Interruption why, std::string_view reason,
                Effects& effects) {
   Task* task = attempt->task;
   ReleaseRoom(state, attempt);
@@ -376,8 +377,8 @@ void Interrupt(EngineState& state, LiveAttempt* attempt, Interruption why, absl:
   if (why == Interruption::kWorkerDied && task->interruptions >= state.limits.interruptions_max()) {
     End(state, task, v1::TASK_STATE_FAILED,
         MakeError(absl::StatusCode::kAborted, "WORKER_DIED_TOO_OFTEN",
-                  absl::StrCat("its worker died ", task->interruptions,
-                               " times while it ran (tasks.interruptions_max); last: ", reason)));
+                  StrCat("its worker died ", task->interruptions,
+                         " times while it ran (tasks.interruptions_max); last: ", reason)));
   } else {
     Enqueue(state, task, /*to_front=*/true);
   }

@@ -18,8 +18,8 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
-#include "absl/strings/string_view.h"
 #include "google/rpc/status.pb.h"
 #include "grove/internal/v1/link.pb.h"
 #include "server/tasks/effects.h"
@@ -70,7 +70,7 @@ void StartOn(EngineState& state, Task* task, int32_t worker, Effects& effects);
 void End(EngineState& state, Task* task, v1::TaskState end_state,
          std::unique_ptr<google::rpc::Status> error);
 // For clients at once; a running attempt is told to stop. Requires a task that has not ended.
-void CancelTask(EngineState& state, Task* task, absl::string_view reason, Effects& effects);
+void CancelTask(EngineState& state, Task* task, std::string_view reason, Effects& effects);
 // QUEUED tasks that stood apart because no worker knew their function go back to their places.
 void Unstrand(EngineState& state, size_t function);
 void Strand(EngineState& state, Task* task);
@@ -83,7 +83,7 @@ LiveAttempt* HoldRoom(EngineState& state, Task* task, uint64_t attempt, int32_t 
 // Gives the room back; destroys the record.
 void ReleaseRoom(EngineState& state, LiveAttempt* attempt);
 // Tells the worker to stop it, and lets go of the task; the room stays held.
-void Abandon(EngineState& state, LiveAttempt* attempt, absl::string_view reason, Effects& effects);
+void Abandon(EngineState& state, LiveAttempt* attempt, std::string_view reason, Effects& effects);
 
 // What the worker reported becomes the task's state; acknowledged when that is on disk. Requires a
 // RUNNING task whose attempt's room was released.
@@ -93,7 +93,7 @@ void FinishAttempt(EngineState& state, Task* task, internal::v1::AttemptEnded en
 void TimeOut(EngineState& state, Task* task, Effects& effects);
 // Releases the room; the task, if it still is the attempt's, goes back to the front of its queue or
 // FAILS.
-void Interrupt(EngineState& state, LiveAttempt* attempt, Interruption why, absl::string_view reason,
+void Interrupt(EngineState& state, LiveAttempt* attempt, Interruption why, std::string_view reason,
                Effects& effects);
 
 // --- Store ---------------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ void WakePool(EngineState& state, size_t pool);
 // Some worker has more room than before.
 void WakeBlockedOnWorkers(EngineState& state);
 
-std::unique_ptr<google::rpc::Status> MakeError(absl::StatusCode code, absl::string_view reason,
+std::unique_ptr<google::rpc::Status> MakeError(absl::StatusCode code, std::string_view reason,
                                                std::string message);
 
 }  // namespace grove::tasks

@@ -1,8 +1,9 @@
 #include <algorithm>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
+#include "runtime/switch/abseil_text.h"
 #include "server/tasks/engine.h"
 #include "server/tasks/engine_state.h"
 #include "server/tasks/refusal.h"
@@ -21,7 +22,7 @@ constexpr size_t kListPageBytesMax = 2 << 20;
 
 absl::StatusOr<int32_t> PageSize(int32_t asked) {
   if (asked < 0) {
-    return BadField("page_size", "PAGE_SIZE_NEGATIVE", absl::StrCat("is ", asked));
+    return BadField("page_size", "PAGE_SIZE_NEGATIVE", StrCat("is ", asked));
   }
   return asked == 0 ? kPageSizeDefault : std::min(asked, kPageSizeMax);
 }
@@ -31,9 +32,9 @@ absl::Status BadToken() {
                   "is not one that the same list call returned");
 }
 
-absl::Status NotInConfig(absl::string_view kind, absl::string_view name) {
-  return Refusal(absl::StatusCode::kNotFound, absl::StrCat(kind, "_NOT_FOUND"),
-                 absl::StrCat(name, " is not in the config"), {{"name", std::string(name)}});
+absl::Status NotInConfig(std::string_view kind, std::string_view name) {
+  return Refusal(absl::StatusCode::kNotFound, StrCat(kind, "_NOT_FOUND"),
+                 StrCat(name, " is not in the config"), {{"name", std::string(name)}});
 }
 
 // Which queues a task list covers.
@@ -54,7 +55,7 @@ absl::StatusOr<TaskScope> ParseScope(const tenancy::Directory& directory,
   const auto tenant = tenancy::ParseTenantName(name);
   if (!tenant.ok()) {
     return BadField("parent", "NAME_INVALID",
-                    absl::StrCat(tenant.status().message(), ", nor of a queue's"));
+                    StrCat(tenant.status().message(), ", nor of a queue's"));
   }
   const auto index = directory.FindTenant(*tenant);
   if (!index) return NotInConfig("TENANT", name);
@@ -81,7 +82,7 @@ absl::StatusOr<std::string> ListEntries(const tenancy::Directory& directory, con
   size_t tenant = SIZE_MAX;
   if (!parent.empty() && parent != "tenants/-") {
     const auto name = tenancy::ParseTenantName(parent);
-    if (!name.ok()) return BadField("parent", "NAME_INVALID", name.status().message());
+    if (!name.ok()) return BadField("parent", "NAME_INVALID", Std(name.status().message()));
     const auto index = directory.FindTenant(*name);
     if (!index) return NotInConfig("TENANT", parent);
     tenant = *index;
@@ -109,9 +110,8 @@ absl::StatusOr<v1::Task> TaskEngine::Get(TaskId id, WallMicros now_us) const {
   state_->Advance(now_us);
   const Task* task = state_->FindTask(id);
   if (task != nullptr) return ViewTask(*state_, *task);
-  return Refusal(
-      absl::StatusCode::kNotFound, "TASK_NOT_FOUND",
-      absl::StrCat("no task ", id.ToString(), ": it never existed, or its retention is over"));
+  return Refusal(absl::StatusCode::kNotFound, "TASK_NOT_FOUND",
+                 StrCat("no task ", id.ToString(), ": it never existed, or its retention is over"));
 }
 
 absl::StatusOr<v1::ListTasksResponse> TaskEngine::ListTasks(const v1::ListTasksRequest& request,
@@ -145,10 +145,10 @@ absl::StatusOr<v1::ListTasksResponse> TaskEngine::ListTasks(const v1::ListTasksR
   return response;
 }
 
-absl::StatusOr<v1::Queue> TaskEngine::GetQueue(absl::string_view name, WallMicros now_us) const {
+absl::StatusOr<v1::Queue> TaskEngine::GetQueue(std::string_view name, WallMicros now_us) const {
   state_->Advance(now_us);
   const auto parsed = tenancy::ParseQueueName(name);
-  if (!parsed.ok()) return BadField("name", "NAME_INVALID", parsed.status().message());
+  if (!parsed.ok()) return BadField("name", "NAME_INVALID", Std(parsed.status().message()));
   const auto index = state_->directory->FindQueue(parsed->tenant, parsed->queue);
   if (!index) return NotInConfig("QUEUE", name);
   return ViewQueue(*state_, *index);
@@ -167,9 +167,9 @@ absl::StatusOr<v1::ListQueuesResponse> TaskEngine::ListQueues(const v1::ListQueu
   return response;
 }
 
-absl::StatusOr<v1::Pool> TaskEngine::GetPool(absl::string_view name) const {
+absl::StatusOr<v1::Pool> TaskEngine::GetPool(std::string_view name) const {
   const auto parsed = tenancy::ParsePoolName(name);
-  if (!parsed.ok()) return BadField("name", "NAME_INVALID", parsed.status().message());
+  if (!parsed.ok()) return BadField("name", "NAME_INVALID", Std(parsed.status().message()));
   const auto index = state_->directory->FindPool(parsed->tenant, parsed->pool);
   if (!index) return NotInConfig("POOL", name);
   return ViewPool(*state_, *index);
@@ -205,7 +205,7 @@ absl::StatusOr<v1::ListFunctionsResponse> TaskEngine::ListFunctions(
       break;
     }
     v1::Function& function = *response.add_functions();
-    function.set_name(absl::StrCat("functions/", description->name()));
+    function.set_name(StrCat("functions/", description->name()));
     function.set_description(description->description());
     function.set_input_example(description->input_example());
     const int64_t timeout_ms = description->default_timeout_ms() > 0

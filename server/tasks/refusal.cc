@@ -1,22 +1,24 @@
 #include "server/tasks/refusal.h"
 
+#include <string_view>
+
 #include "absl/strings/cord.h"
-#include "absl/strings/str_cat.h"
 #include "google/rpc/error_details.pb.h"
+#include "runtime/switch/abseil_text.h"
 
 namespace grove::tasks {
 namespace {
 
-void Attach(absl::Status& status, absl::string_view type,
+void Attach(absl::Status& status, std::string_view type,
             const google::protobuf::MessageLite& detail) {
-  status.SetPayload(type, absl::Cord(detail.SerializeAsString()));
+  status.SetPayload(Abseil(type), absl::Cord(detail.SerializeAsString()));
 }
 
 }  // namespace
 
-absl::Status Refusal(absl::StatusCode code, absl::string_view reason, absl::string_view message,
+absl::Status Refusal(absl::StatusCode code, std::string_view reason, std::string_view message,
                      const RefusalMetadata& metadata) {
-  absl::Status status(code, message);
+  absl::Status status(code, Abseil(message));
   google::rpc::ErrorInfo info;
   info.set_reason(std::string(reason));
   info.set_domain(std::string(kRefusalDomain));
@@ -25,10 +27,10 @@ absl::Status Refusal(absl::StatusCode code, absl::string_view reason, absl::stri
   return status;
 }
 
-absl::Status BadField(absl::string_view field, absl::string_view reason, absl::string_view problem,
+absl::Status BadField(std::string_view field, std::string_view reason, std::string_view problem,
                       const RefusalMetadata& metadata) {
-  absl::Status status = Refusal(absl::StatusCode::kInvalidArgument, reason,
-                                absl::StrCat(field, ": ", problem), metadata);
+  absl::Status status =
+      Refusal(absl::StatusCode::kInvalidArgument, reason, StrCat(field, ": ", problem), metadata);
   google::rpc::BadRequest request;
   auto* violation = request.add_field_violations();
   violation->set_field(std::string(field));
@@ -45,8 +47,8 @@ absl::Status WithRetryAfter(absl::Status refusal, int64_t retry_after_ms) {
   return refusal;
 }
 
-absl::Status WithQuotaFailure(absl::Status refusal, absl::string_view subject,
-                              absl::string_view description) {
+absl::Status WithQuotaFailure(absl::Status refusal, std::string_view subject,
+                              std::string_view description) {
   google::rpc::QuotaFailure failure;
   auto* violation = failure.add_violations();
   violation->set_subject(std::string(subject));
@@ -56,7 +58,7 @@ absl::Status WithQuotaFailure(absl::Status refusal, absl::string_view subject,
 }
 
 std::string RefusalReason(const absl::Status& status) {
-  const absl::optional<absl::Cord> payload = status.GetPayload(kErrorInfoType);
+  const absl::optional<absl::Cord> payload = status.GetPayload(Abseil(kErrorInfoType));
   google::rpc::ErrorInfo info;
   if (!payload || !info.ParseFromString(std::string(*payload))) return "";
   return info.reason();

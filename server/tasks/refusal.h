@@ -8,38 +8,37 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/strings/string_view.h"
 
 namespace grove::tasks {
 
-inline constexpr absl::string_view kRefusalDomain = "grove";
-inline constexpr absl::string_view kErrorInfoType = "type.googleapis.com/google.rpc.ErrorInfo";
-inline constexpr absl::string_view kBadRequestType = "type.googleapis.com/google.rpc.BadRequest";
-inline constexpr absl::string_view kRetryInfoType = "type.googleapis.com/google.rpc.RetryInfo";
-inline constexpr absl::string_view kQuotaFailureType =
-    "type.googleapis.com/google.rpc.QuotaFailure";
+inline constexpr std::string_view kRefusalDomain = "grove";
+inline constexpr std::string_view kErrorInfoType = "type.googleapis.com/google.rpc.ErrorInfo";
+inline constexpr std::string_view kBadRequestType = "type.googleapis.com/google.rpc.BadRequest";
+inline constexpr std::string_view kRetryInfoType = "type.googleapis.com/google.rpc.RetryInfo";
+inline constexpr std::string_view kQuotaFailureType = "type.googleapis.com/google.rpc.QuotaFailure";
 
-using RefusalMetadata = std::vector<std::pair<absl::string_view, std::string>>;
+using RefusalMetadata = std::vector<std::pair<std::string_view, std::string>>;
 
 // `reason` is UPPER_SNAKE and stable: clients switch on it.
-absl::Status Refusal(absl::StatusCode code, absl::string_view reason, absl::string_view message,
+absl::Status Refusal(absl::StatusCode code, std::string_view reason, std::string_view message,
                      const RefusalMetadata& metadata = {});
 
 // INVALID_ARGUMENT for a value of the request; `field` is its path ("spec.delay"). The message
 // begins with the field.
-absl::Status BadField(absl::string_view field, absl::string_view reason, absl::string_view problem,
+absl::Status BadField(std::string_view field, std::string_view reason, std::string_view problem,
                       const RefusalMetadata& metadata = {});
 
 // Adds a RetryInfo: not sooner than this.
 absl::Status WithRetryAfter(absl::Status refusal, int64_t retry_after_ms);
 
 // Adds a QuotaFailure: whose allowance ran out (a resource name), and how it is bounded.
-absl::Status WithQuotaFailure(absl::Status refusal, absl::string_view subject,
-                              absl::string_view description);
+absl::Status WithQuotaFailure(absl::Status refusal, std::string_view subject,
+                              std::string_view description);
 
 // The reason in a refusal's ErrorInfo; empty if it has none.
 std::string RefusalReason(const absl::Status& status);

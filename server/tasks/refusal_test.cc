@@ -1,16 +1,19 @@
 #include "server/tasks/refusal.h"
 
+#include <string_view>
+
 #include "absl/strings/cord.h"
 #include "google/rpc/error_details.pb.h"
 #include "gtest/gtest.h"
+#include "runtime/switch/abseil_text.h"
 
 namespace grove::tasks {
 namespace {
 
 template <typename Detail>
-Detail DetailOf(const absl::Status& status, absl::string_view type) {
+Detail DetailOf(const absl::Status& status, std::string_view type) {
   Detail detail;
-  const auto payload = status.GetPayload(type);
+  const auto payload = status.GetPayload(Abseil(type));
   EXPECT_TRUE(payload.has_value()) << type;
   EXPECT_TRUE(detail.ParseFromString(std::string(payload.value_or(absl::Cord()))));
   return detail;

@@ -7,11 +7,12 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/strings/str_cat.h"
+#include "runtime/switch/abseil_text.h"
 
 namespace grove::tasks {
 namespace {
@@ -124,7 +125,7 @@ void BindProgress(sqlite3_stmt* statement, const StoredProgress& progress) {
 }
 
 absl::Status FileError(int error, const std::string& message) {
-  const std::string text = absl::StrCat(message, ": ", strerror(error));
+  const std::string text = StrCat(message, ": ", strerror(error));
   return error == EACCES || error == EROFS || error == EPERM ? absl::PermissionDeniedError(text)
                                                              : absl::UnavailableError(text);
 }
@@ -141,8 +142,8 @@ absl::StatusOr<int> TakeLock(const std::string& state_dir) {
   close(fd);
   if (lock_error != EWOULDBLOCK) return FileError(lock_error, "lock " + path);
   return absl::FailedPreconditionError(
-      absl::StrCat("another daemon uses the state directory ", state_dir,
-                   "; stop it, or give this one a --state_dir of its own"));
+      StrCat("another daemon uses the state directory ", state_dir,
+             "; stop it, or give this one a --state_dir of its own"));
 }
 
 // Index of the last update of each task: earlier ones of the same batch need not reach the disk.
@@ -196,15 +197,15 @@ absl::Status SqliteDatabase::CheckFormat() {
   const auto application = QueryNumber("PRAGMA application_id");
   if (!application.ok()) return application.status();
   if (*application != kApplicationId) {
-    return absl::FailedPreconditionError(absl::StrCat(
+    return absl::FailedPreconditionError(StrCat(
         path_, " is a database of another program; move it away or use another --state_dir"));
   }
   const auto version = QueryNumber("PRAGMA user_version");
   if (!version.ok()) return version.status();
   if (*version == kSchemaVersion) return absl::OkStatus();
   return absl::FailedPreconditionError(
-      absl::StrCat(path_, " has schema version ", *version, ", this program reads version ",
-                   kSchemaVersion, "; use the program that wrote it or another --state_dir"));
+      StrCat(path_, " has schema version ", *version, ", this program reads version ",
+             kSchemaVersion, "; use the program that wrote it or another --state_dir"));
 }
 
 absl::Status SqliteDatabase::CheckIntegrity() {
@@ -214,14 +215,14 @@ absl::Status SqliteDatabase::CheckIntegrity() {
   const std::string verdict = ColumnBytes(check->get(), 0);
   if (verdict == "ok") return absl::OkStatus();
   return absl::DataLossError(
-      absl::StrCat(path_, " is damaged (", verdict, "); restore it from a backup or move it away"));
+      StrCat(path_, " is damaged (", verdict, "); restore it from a backup or move it away"));
 }
 
 absl::Status SqliteDatabase::CreateTables() {
   if (absl::Status s = Execute(kSettings); !s.ok()) return s;
-  const std::string marks = absl::StrCat("PRAGMA application_id = ", kApplicationId,
-                                         "; PRAGMA user_version = ", kSchemaVersion, ";");
-  return Execute(absl::StrCat("BEGIN IMMEDIATE;", kCreateTables, marks, "COMMIT;").c_str());
+  const std::string marks = StrCat("PRAGMA application_id = ", kApplicationId,
+                                   "; PRAGMA user_version = ", kSchemaVersion, ";");
+  return Execute(StrCat("BEGIN IMMEDIATE;", kCreateTables, marks, "COMMIT;").c_str());
 }
 
 absl::Status SqliteDatabase::PrepareWrites() {
@@ -317,16 +318,16 @@ absl::StatusOr<int64_t> SqliteDatabase::QueryNumber(const char* sql) {
   return sqlite3_column_int64(statement->get(), 0);
 }
 
-absl::Status SqliteDatabase::Error(absl::string_view doing) const {
-  const std::string text = absl::StrCat(doing, " ", path_, ": ", sqlite3_errmsg(database_.get()));
+absl::Status SqliteDatabase::Error(std::string_view doing) const {
+  const std::string text = StrCat(doing, " ", path_, ": ", sqlite3_errmsg(database_.get()));
   switch (sqlite3_errcode(database_.get()) & 0xff) {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-      return absl::DataLossError(absl::StrCat(text, "; restore it from a backup or move it away"));
+      return absl::DataLossError(StrCat(text, "; restore it from a backup or move it away"));
     case SQLITE_PERM:
     case SQLITE_READONLY:
     case SQLITE_CANTOPEN:
-      return absl::PermissionDeniedError(absl::StrCat(text, "; check who owns the directory"));
+      return absl::PermissionDeniedError(StrCat(text, "; check who owns the directory"));
     case SQLITE_FULL:
       return absl::ResourceExhaustedError(text);
     default:

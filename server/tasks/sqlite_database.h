@@ -10,11 +10,11 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "server/tasks/store.h"
 
@@ -55,7 +55,7 @@ class SqliteDatabase {
   absl::Status Step(sqlite3_stmt* statement);
   absl::StatusOr<Statement> Prepare(const char* sql);
   absl::StatusOr<int64_t> QueryNumber(const char* sql);
-  absl::Status Error(absl::string_view doing) const;
+  absl::Status Error(std::string_view doing) const;
 
   const std::string path_;
   // Holds the lock while it is open.

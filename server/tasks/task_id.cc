@@ -1,25 +1,26 @@
 #include "server/tasks/task_id.h"
 
 #include <algorithm>
+#include <string_view>
 
 namespace grove::tasks {
 namespace {
 
 // Crockford's base32: no I, L, O and U, so that ids survive being read aloud.
-constexpr absl::string_view kAlphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+constexpr std::string_view kAlphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 constexpr int kTimeShift = 16;
 constexpr uint64_t kTimeMax = (uint64_t{1} << 48) - 1;
 
 }  // namespace
 
-std::optional<TaskId> TaskId::Parse(absl::string_view text) {
+std::optional<TaskId> TaskId::Parse(std::string_view text) {
   if (text.size() != kTextSize) return std::nullopt;
   TaskId id;
   // 26 digits hold 130 bits: the first one may only use 3 of its 5.
   if (text[0] > '7') return std::nullopt;
   for (char c : text) {
     const size_t digit = kAlphabet.find(c);
-    if (digit == absl::string_view::npos) return std::nullopt;
+    if (digit == std::string_view::npos) return std::nullopt;
     id.high = id.high << 5 | id.low >> 59;
     id.low = id.low << 5 | digit;
   }

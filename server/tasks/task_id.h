@@ -10,9 +10,9 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <string_view>
 #include <utility>
 
-#include "absl/strings/string_view.h"
 #include "server/wall_time.h"
 
 namespace grove::tasks {
@@ -24,7 +24,7 @@ struct TaskId {
   uint64_t low = 0;
 
   // nullopt unless `text` is exactly what ToString() gives for some id.
-  static std::optional<TaskId> Parse(absl::string_view text);
+  static std::optional<TaskId> Parse(std::string_view text);
   std::string ToString() const;
 
   friend auto operator<=>(const TaskId&, const TaskId&) = default;

@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string_view>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
 #include "proto/well_known_times.h"
+#include "runtime/switch/abseil_text.h"
 #include "server/tasks/refusal.h"
 #include "server/tenancy/directory.h"
 #include "server/tenancy/resource_name.h"
@@ -21,23 +22,23 @@ using proto::ToMicros;
 
 constexpr size_t kQuotedMax = 100;
 
-std::string Quoted(absl::string_view text) {
-  return absl::StrCat("\"", absl::CHexEscape(text.substr(0, kQuotedMax)), "\"");
+std::string Quoted(std::string_view text) {
+  return StrCat("\"", absl::CHexEscape(Abseil(text.substr(0, kQuotedMax))), "\"");
 }
 
 // Parameters ("; charset=utf-8") do not change what it is.
-bool IsJson(absl::string_view content_type) {
-  const absl::string_view type = content_type.substr(0, content_type.find(';'));
+bool IsJson(std::string_view content_type) {
+  const std::string_view type = content_type.substr(0, content_type.find(';'));
   return content_type.empty() ||
-         absl::EqualsIgnoreCase(absl::StripAsciiWhitespace(type), kJsonContentType);
+         absl::EqualsIgnoreCase(absl::StripAsciiWhitespace(Abseil(type)), Abseil(kJsonContentType));
 }
 
-bool IsPrintable(absl::string_view text) {
+bool IsPrintable(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
 }
 
 absl::Status CheckFunction(const v1::TaskSpec& spec,
-                           absl::FunctionRef<bool(absl::string_view)> is_known) {
+                           absl::FunctionRef<bool(std::string_view)> is_known) {
   if (spec.function().empty()) {
     return BadField("spec.function", "FUNCTION_REQUIRED",
                     "is empty; name a function that ListFunctions shows");
@@ -45,7 +46,7 @@ absl::Status CheckFunction(const v1::TaskSpec& spec,
   if (spec.function().size() > kFunctionNameMax || !is_known(spec.function())) {
     const std::string name = Quoted(spec.function());
     return BadField("spec.function", "UNKNOWN_FUNCTION",
-                    absl::StrCat("no worker has a function ", name, "; ListFunctions shows them"),
+                    StrCat("no worker has a function ", name, "; ListFunctions shows them"),
                     {{"function", name}});
   }
   return absl::OkStatus();
@@ -54,54 +55,53 @@ absl::Status CheckFunction(const v1::TaskSpec& spec,
 absl::Status CheckInput(const v1::TaskSpec& spec, const SpecLimits& limits) {
   const std::string& input = spec.input();
   if (input.size() > limits.input_max_bytes) {
-    return BadField("spec.input", "INPUT_TOO_LARGE",
-                    absl::StrCat("is ", input.size(), " bytes; at most ", limits.input_max_bytes,
-                                 " (tasks.input_max_bytes) are allowed"),
-                    {{"size_bytes", absl::StrCat(input.size())},
-                     {"max_bytes", absl::StrCat(limits.input_max_bytes)}});
+    return BadField(
+        "spec.input", "INPUT_TOO_LARGE",
+        StrCat("is ", input.size(), " bytes; at most ", limits.input_max_bytes,
+               " (tasks.input_max_bytes) are allowed"),
+        {{"size_bytes", StrCat(input.size())}, {"max_bytes", StrCat(limits.input_max_bytes)}});
   }
   const std::string& type = spec.content_type();
   if (type.size() > kContentTypeMax || !IsPrintable(type)) {
     return BadField("spec.content_type", "CONTENT_TYPE_INVALID",
-                    absl::StrCat("must be at most ", kContentTypeMax, " printable characters"));
+                    StrCat("must be at most ", kContentTypeMax, " printable characters"));
   }
   if (!input.empty() && IsJson(type) && !nlohmann::json::accept(input)) {
-    return BadField("spec.input", "INPUT_NOT_JSON",
-                    absl::StrCat("is not JSON: ", Quoted(input),
-                                 "; send JSON or say what it is in content_type"));
+    return BadField(
+        "spec.input", "INPUT_NOT_JSON",
+        StrCat("is not JSON: ", Quoted(input), "; send JSON or say what it is in content_type"));
   }
   return absl::OkStatus();
 }
 
-absl::Status CheckQueue(const v1::TaskSpec& spec, absl::string_view tenant) {
+absl::Status CheckQueue(const v1::TaskSpec& spec, std::string_view tenant) {
   const std::string& queue = spec.queue();
   if (queue.empty() || tenancy::IsShortName(queue)) return absl::OkStatus();
   const auto name = tenancy::ParseQueueName(queue);
   if (!name.ok()) {
     return BadField("spec.queue", "QUEUE_NAME_INVALID",
-                    absl::StrCat(Quoted(queue), " is neither a queue's short name nor of the form ",
-                                 tenancy::FormatQueueName(tenant, "QUEUE")));
+                    StrCat(Quoted(queue), " is neither a queue's short name nor of the form ",
+                           tenancy::FormatQueueName(tenant, "QUEUE")));
   }
   if (name->tenant == tenant) return absl::OkStatus();
   return BadField("spec.queue", "QUEUE_OF_OTHER_TENANT",
-                  absl::StrCat(queue, " does not belong to ", tenancy::FormatTenantName(tenant)),
+                  StrCat(queue, " does not belong to ", tenancy::FormatTenantName(tenant)),
                   {{"queue", queue}});
 }
 
 // `kind` is DELAY or TIMEOUT or BACKOFF, and becomes part of the reason.
-absl::Status CheckDuration(absl::string_view field, absl::string_view kind,
+absl::Status CheckDuration(std::string_view field, std::string_view kind,
                            const google::protobuf::Duration& duration, int64_t max_us) {
   if (duration.seconds() < 0 || duration.nanos() < 0) {
-    return BadField(field, absl::StrCat("NEGATIVE_", kind), "must not be negative");
+    return BadField(field, StrCat("NEGATIVE_", kind), "must not be negative");
   }
   if (duration.nanos() >= 1000000000) {
     return BadField(field, "DURATION_INVALID", "has a second or more in its nanoseconds");
   }
   const int64_t max_s = max_us / kUsPerSecond;
   if (duration.seconds() > max_s || (duration.seconds() == max_s && duration.nanos() > 0)) {
-    return BadField(
-        field, absl::StrCat(kind, "_TOO_LONG"),
-        absl::StrCat("is ", duration.seconds(), " s; at most ", max_s, " s are allowed"));
+    return BadField(field, StrCat(kind, "_TOO_LONG"),
+                    StrCat("is ", duration.seconds(), " s; at most ", max_s, " s are allowed"));
   }
   return absl::OkStatus();
 }
@@ -110,14 +110,14 @@ absl::Status CheckRetryPolicy(const v1::RetryPolicy& policy) {
   if (policy.max_attempts() < 0 || policy.max_attempts() > kMaxAttemptsMax) {
     return BadField(
         "spec.retry_policy.max_attempts", "RETRY_POLICY_INVALID",
-        absl::StrCat("is ", policy.max_attempts(), "; 0 to ", kMaxAttemptsMax, " are allowed"));
+        StrCat("is ", policy.max_attempts(), "; 0 to ", kMaxAttemptsMax, " are allowed"));
   }
   const double multiplier = policy.backoff_multiplier();
   // Written so that NaN fails.
   if (multiplier != 0 && !(multiplier >= 1 && multiplier <= kBackoffMultiplierMax)) {
     return BadField("spec.retry_policy.backoff_multiplier", "RETRY_POLICY_INVALID",
-                    absl::StrCat("is ", multiplier, "; 1 to ", kBackoffMultiplierMax,
-                                 " are allowed, 0 means ", kBackoffMultiplierDefault));
+                    StrCat("is ", multiplier, "; 1 to ", kBackoffMultiplierMax,
+                           " are allowed, 0 means ", kBackoffMultiplierDefault));
   }
   absl::Status status = CheckDuration("spec.retry_policy.initial_backoff", "BACKOFF",
                                       policy.initial_backoff(), kBackoffMaxUs);
@@ -135,19 +135,19 @@ absl::Status CheckRetryPolicy(const v1::RetryPolicy& policy) {
 
 absl::Status CheckLabels(const v1::TaskSpec& spec) {
   if (spec.labels().size() > kLabelsMax) {
-    return BadField("spec.labels", "TOO_MANY_LABELS",
-                    absl::StrCat("has ", spec.labels().size(), " entries; at most ", kLabelsMax,
-                                 " are allowed"));
+    return BadField(
+        "spec.labels", "TOO_MANY_LABELS",
+        StrCat("has ", spec.labels().size(), " entries; at most ", kLabelsMax, " are allowed"));
   }
   for (const auto& [key, value] : spec.labels()) {
     if (key.empty() || key.size() > kLabelKeyMax) {
       return BadField("spec.labels", "LABEL_KEY_INVALID",
-                      absl::StrCat("key ", Quoted(key), " must be 1 to ", kLabelKeyMax, " bytes"));
+                      StrCat("key ", Quoted(key), " must be 1 to ", kLabelKeyMax, " bytes"));
     }
     if (value.size() > kLabelValueMax) {
       return BadField("spec.labels", "LABEL_VALUE_TOO_LONG",
-                      absl::StrCat("value of ", Quoted(key), " is ", value.size(),
-                                   " bytes; at most ", kLabelValueMax, " are allowed"));
+                      StrCat("value of ", Quoted(key), " is ", value.size(), " bytes; at most ",
+                             kLabelValueMax, " are allowed"));
     }
   }
   return absl::OkStatus();
@@ -156,15 +156,15 @@ absl::Status CheckLabels(const v1::TaskSpec& spec) {
 absl::Status CheckRest(const v1::TaskSpec& spec) {
   if (spec.priority() < 0 || spec.priority() > kPriorityMax) {
     return BadField("spec.priority", "PRIORITY_OUT_OF_RANGE",
-                    absl::StrCat("is ", spec.priority(), "; 0 to ", kPriorityMax, " are allowed"));
+                    StrCat("is ", spec.priority(), "; 0 to ", kPriorityMax, " are allowed"));
   }
   if (spec.request_id().size() > kRequestIdMax || !IsPrintable(spec.request_id())) {
     return BadField("spec.request_id", "REQUEST_ID_INVALID",
-                    absl::StrCat("must be at most ", kRequestIdMax, " printable ASCII characters"));
+                    StrCat("must be at most ", kRequestIdMax, " printable ASCII characters"));
   }
   if (!v1::Durability_IsValid(spec.durability())) {
     return BadField("spec.durability", "DURABILITY_INVALID",
-                    absl::StrCat("is the unknown value ", static_cast<int>(spec.durability())));
+                    StrCat("is the unknown value ", static_cast<int>(spec.durability())));
   }
   return absl::OkStatus();
 }
@@ -196,8 +196,8 @@ int64_t RetryRules::BackoffUs(int32_t failures) const {
   return wait_us < max_backoff_us ? static_cast<int64_t>(wait_us) : max_backoff_us;
 }
 
-absl::Status CheckSpec(const v1::TaskSpec& spec, absl::string_view tenant, const SpecLimits& limits,
-                       absl::FunctionRef<bool(absl::string_view)> is_known_function) {
+absl::Status CheckSpec(const v1::TaskSpec& spec, std::string_view tenant, const SpecLimits& limits,
+                       absl::FunctionRef<bool(std::string_view)> is_known_function) {
   absl::Status status = CheckFunction(spec, is_known_function);
   if (status.ok()) status = CheckQueue(spec, tenant);
   if (status.ok()) status = CheckDuration("spec.delay", "DELAY", spec.delay(), kDelayMaxUs);

@@ -7,13 +7,13 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "grove/v1/task_service.pb.h"
 
 namespace grove::tasks {
@@ -35,7 +35,7 @@ inline constexpr size_t kRequestIdMax = 128;
 inline constexpr size_t kLabelsMax = 32;
 inline constexpr size_t kLabelKeyMax = 63;
 inline constexpr size_t kLabelValueMax = 255;
-inline constexpr absl::string_view kJsonContentType = "application/json";
+inline constexpr std::string_view kJsonContentType = "application/json";
 
 struct RetryRules {
   int32_t max_attempts = 1;
@@ -70,8 +70,8 @@ struct SpecLimits {
 };
 
 // INVALID_ARGUMENT with ErrorInfo and BadRequest. `tenant` is a short name.
-absl::Status CheckSpec(const v1::TaskSpec& spec, absl::string_view tenant, const SpecLimits& limits,
-                       absl::FunctionRef<bool(absl::string_view)> is_known_function);
+absl::Status CheckSpec(const v1::TaskSpec& spec, std::string_view tenant, const SpecLimits& limits,
+                       absl::FunctionRef<bool(std::string_view)> is_known_function);
 
 // Takes a checked spec apart.
 AcceptedSpec NormaliseSpec(v1::TaskSpec spec);

@@ -1,6 +1,7 @@
 #include "server/tasks/task_spec.h"
 
 #include <string>
+#include <string_view>
 
 #include "google/protobuf/text_format.h"
 #include "gtest/gtest.h"
@@ -17,7 +18,7 @@ v1::TaskSpec FromText(const std::string& text) {
 }
 
 absl::Status Check(const v1::TaskSpec& spec) {
-  return CheckSpec(spec, "default", {100}, [](absl::string_view name) { return name == "echo"; });
+  return CheckSpec(spec, "default", {100}, [](std::string_view name) { return name == "echo"; });
 }
 
 std::string ReasonFor(const std::string& text) {

@@ -1,10 +1,10 @@
 #include "server/tasks/views.h"
 
+#include <string_view>
 #include <utility>
 
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 #include "proto/well_known_times.h"
+#include "runtime/switch/abseil_text.h"
 
 namespace grove::tasks {
 namespace {
@@ -12,15 +12,15 @@ namespace {
 using proto::SetMicros;
 using proto::ToMicros;
 
-constexpr absl::string_view kWorkerPrefix = "workers/";
+constexpr std::string_view kWorkerPrefix = "workers/";
 
 void FillAttempt(const AttemptRecord& record, v1::Attempt* attempt) {
   attempt->set_number(record.number);
   attempt->set_state(record.state);
-  attempt->set_worker(absl::StrCat(kWorkerPrefix, record.worker));
+  attempt->set_worker(StrCat(kWorkerPrefix, record.worker));
   attempt->set_worker_pid(record.worker_pid);
   if (record.fiber != 0) {
-    attempt->set_fiber(absl::StrCat(kWorkerPrefix, record.worker, "/fibers/", record.fiber));
+    attempt->set_fiber(StrCat(kWorkerPrefix, record.worker, "/fibers/", record.fiber));
   }
   SetMicros(record.start_us, attempt->mutable_start_time());
   if (record.end_us != 0) SetMicros(record.end_us, attempt->mutable_end_time());
@@ -44,9 +44,9 @@ AttemptRecord RestoreAttempt(v1::Attempt& stored) {
   AttemptRecord record;
   record.number = stored.number();
   record.state = stored.state();
-  const absl::string_view worker(stored.worker());
+  const std::string_view worker(stored.worker());
   if (worker.size() <= kWorkerPrefix.size() ||
-      !absl::SimpleAtoi(worker.substr(kWorkerPrefix.size()), &record.worker)) {
+      !SimpleAtoi(worker.substr(kWorkerPrefix.size()), &record.worker)) {
     record.worker = -1;
   }
   record.worker_pid = stored.worker_pid();

@@ -16,6 +16,7 @@
 #include "server/tasks/workers.h"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -42,7 +43,7 @@ absl::Status CheckHello(const EngineState& state, const internal::v1::Hello& hel
 // From the newest to the oldest, each to the front of its queue: they run again in the order in
 // which they started.
 template <typename Predicate>
-void InterruptIf(EngineState& state, WorkerView& worker, Interruption why, absl::string_view reason,
+void InterruptIf(EngineState& state, WorkerView& worker, Interruption why, std::string_view reason,
                  Effects& effects, Predicate predicate) {
   LiveAttempt* attempt = worker.attempts.back();
   while (attempt != nullptr) {

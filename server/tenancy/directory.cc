@@ -1,32 +1,33 @@
 #include "server/tenancy/directory.h"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/escaping.h"
-#include "absl/strings/str_cat.h"
+#include "runtime/switch/abseil_text.h"
 #include "server/tenancy/resource_name.h"
 
 namespace grove::tenancy {
 namespace {
 
-absl::Status CheckShortName(absl::string_view where, absl::string_view name) {
+absl::Status CheckShortName(std::string_view where, std::string_view name) {
   if (IsShortName(name)) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      where, ": bad name \"", absl::CHexEscape(name), "\": a name is 1 to ", kShortNameMax,
+  return absl::InvalidArgumentError(StrCat(
+      where, ": bad name \"", absl::CHexEscape(Abseil(name)), "\": a name is 1 to ", kShortNameMax,
       " lower-case letters, digits, \"-\", \"_\" and \".\", with a letter or digit at both ends"));
 }
 
-absl::Status CheckRange(absl::string_view what, int64_t value, int64_t max) {
+absl::Status CheckRange(std::string_view what, int64_t value, int64_t max) {
   if (value >= 0 && value <= max) return absl::OkStatus();
   return absl::InvalidArgumentError(
-      absl::StrCat(what, " is ", value, "; 1 to ", max, " are possible, 0 means the default"));
+      StrCat(what, " is ", value, "; 1 to ", max, " are possible, 0 means the default"));
 }
 
-absl::Status CheckCount(absl::string_view what, size_t count, size_t max) {
+absl::Status CheckCount(std::string_view what, size_t count, size_t max) {
   if (count < max) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("more than ", max, " ", what));
+  return absl::InvalidArgumentError(StrCat("more than ", max, " ", what));
 }
 
 template <typename Entries>
@@ -36,8 +37,8 @@ bool HasDefault(const Entries& entries) {
 }
 
 std::optional<size_t> FindIn(const absl::flat_hash_map<std::string, size_t>& index,
-                             absl::string_view key) {
-  auto it = index.find(key);
+                             std::string_view key) {
+  auto it = index.find(Abseil(key));
   if (it == index.end()) return std::nullopt;
   return it->second;
 }
@@ -64,7 +65,7 @@ absl::Status Directory::AddTenant(const config::v1::Tenant& tenant) {
   const size_t index = tenants_.size();
   std::string resource_name = FormatTenantName(tenant.name());
   if (!tenant_index_.emplace(resource_name, index).second) {
-    return absl::InvalidArgumentError(absl::StrCat(resource_name, " is there twice"));
+    return absl::InvalidArgumentError(StrCat(resource_name, " is there twice"));
   }
   tenants_.push_back(Tenant{tenant.name(), std::move(resource_name)});
   config::v1::Pool default_pool;
@@ -97,7 +98,7 @@ absl::Status Directory::AddPool(size_t tenant, const config::v1::Pool& pool) {
   }
   if (absl::Status s = CheckCount("pools", pools_.size(), kPoolsMax); !s.ok()) return s;
   if (!pool_index_.emplace(resource_name, pools_.size()).second) {
-    return absl::InvalidArgumentError(absl::StrCat(resource_name, " is there twice"));
+    return absl::InvalidArgumentError(StrCat(resource_name, " is there twice"));
   }
   pools_.push_back(Pool{tenant, pool.name(), std::move(resource_name),
                         pool.size() == 0 ? kPoolSizeDefault : pool.size()});
@@ -116,12 +117,12 @@ absl::Status Directory::AddQueue(size_t tenant, const config::v1::Queue& queue) 
   const std::string pool_name = queue.pool().empty() ? std::string(kDefaultName) : queue.pool();
   const std::optional<size_t> pool = FindPool(owner.name, pool_name);
   if (!pool) {
-    return absl::InvalidArgumentError(absl::StrCat(resource_name, ": ", owner.resource_name,
-                                                   " has no pool \"", absl::CHexEscape(pool_name),
-                                                   "\"; declare it under the tenant's pools"));
+    return absl::InvalidArgumentError(StrCat(resource_name, ": ", owner.resource_name,
+                                             " has no pool \"", absl::CHexEscape(pool_name),
+                                             "\"; declare it under the tenant's pools"));
   }
   if (!queue_index_.emplace(resource_name, queues_.size()).second) {
-    return absl::InvalidArgumentError(absl::StrCat(resource_name, " is there twice"));
+    return absl::InvalidArgumentError(StrCat(resource_name, " is there twice"));
   }
   const bool has_order = queue.order() != config::v1::Queue::ORDER_UNSPECIFIED;
   queues_.push_back(Queue{tenant, queue.name(), std::move(resource_name), *pool,
@@ -131,16 +132,15 @@ absl::Status Directory::AddQueue(size_t tenant, const config::v1::Queue& queue) 
   return absl::OkStatus();
 }
 
-std::optional<size_t> Directory::FindTenant(absl::string_view tenant) const {
+std::optional<size_t> Directory::FindTenant(std::string_view tenant) const {
   return FindIn(tenant_index_, FormatTenantName(tenant));
 }
 
-std::optional<size_t> Directory::FindQueue(absl::string_view tenant,
-                                           absl::string_view queue) const {
+std::optional<size_t> Directory::FindQueue(std::string_view tenant, std::string_view queue) const {
   return FindIn(queue_index_, FormatQueueName(tenant, queue));
 }
 
-std::optional<size_t> Directory::FindPool(absl::string_view tenant, absl::string_view pool) const {
+std::optional<size_t> Directory::FindPool(std::string_view tenant, std::string_view pool) const {
   return FindIn(pool_index_, FormatPoolName(tenant, pool));
 }
 

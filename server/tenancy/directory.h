@@ -8,16 +8,16 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "grove/config/v1/config.pb.h"
 
 namespace grove::tenancy {
 
-inline constexpr absl::string_view kDefaultName = "default";
+inline constexpr std::string_view kDefaultName = "default";
 // Of the queues and pools that the config does not name; others are resolved.
 inline constexpr int64_t kPoolSizeDefault = 1000;
 inline constexpr int64_t kPoolSizeMax = 1000000;
@@ -62,9 +62,9 @@ class Directory {
   const std::vector<Pool>& pools() const { return pools_; }
 
   // By short names; nullopt where there is none.
-  std::optional<size_t> FindTenant(absl::string_view tenant) const;
-  std::optional<size_t> FindQueue(absl::string_view tenant, absl::string_view queue) const;
-  std::optional<size_t> FindPool(absl::string_view tenant, absl::string_view pool) const;
+  std::optional<size_t> FindTenant(std::string_view tenant) const;
+  std::optional<size_t> FindQueue(std::string_view tenant, std::string_view queue) const;
+  std::optional<size_t> FindPool(std::string_view tenant, std::string_view pool) const;
 
  private:
   Directory() = default;

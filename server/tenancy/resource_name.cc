@@ -1,10 +1,11 @@
 #include "server/tenancy/resource_name.h"
 
 #include <array>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/strings/escaping.h"
-#include "absl/strings/str_cat.h"
+#include "runtime/switch/abseil_text.h"
 
 namespace grove::tenancy {
 namespace {
@@ -16,24 +17,24 @@ bool IsAlphanumeric(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
-absl::Status BadName(absl::string_view name, absl::string_view form) {
+absl::Status BadName(std::string_view name, std::string_view form) {
   return absl::InvalidArgumentError(
-      absl::StrCat("\"", absl::CHexEscape(name.substr(0, kQuotedMax)), "\" is not of the form \"",
-                   form, "\" (short names: lower-case letters, digits, \"-\", \"_\" and \".\", ",
-                   "a letter or digit at both ends, at most ", kShortNameMax, " characters)"));
+      StrCat("\"", absl::CHexEscape(Abseil(name.substr(0, kQuotedMax))), "\" is not of the form \"",
+             form, "\" (short names: lower-case letters, digits, \"-\", \"_\" and \".\", ",
+             "a letter or digit at both ends, at most ", kShortNameMax, " characters)"));
 }
 
 // Splits "a/1/b/2" into {1, 2} where the collection ids are as given; false otherwise.
 template <size_t N>
-bool Split(absl::string_view name, const std::array<absl::string_view, N>& collections,
-           std::array<absl::string_view, N>& ids) {
+bool Split(std::string_view name, const std::array<std::string_view, N>& collections,
+           std::array<std::string_view, N>& ids) {
   for (size_t i = 0; i < N; ++i) {
     if (name.substr(0, collections[i].size()) != collections[i]) return false;
     name.remove_prefix(collections[i].size());
     if (name.empty() || name.front() != '/') return false;
     name.remove_prefix(1);
     const size_t end = i + 1 < N ? name.find('/') : name.size();
-    if (end == absl::string_view::npos) return false;
+    if (end == std::string_view::npos) return false;
     ids[i] = name.substr(0, end);
     name.remove_prefix(i + 1 < N ? end + 1 : end);
   }
@@ -42,7 +43,7 @@ bool Split(absl::string_view name, const std::array<absl::string_view, N>& colle
 
 }  // namespace
 
-bool IsShortName(absl::string_view name) {
+bool IsShortName(std::string_view name) {
   if (name.empty() || name.size() > kShortNameMax) return false;
   for (char c : name) {
     if (!IsAlphanumeric(c) && c != '-' && c != '_' && c != '.') return false;
@@ -50,49 +51,49 @@ bool IsShortName(absl::string_view name) {
   return IsAlphanumeric(name.front()) && IsAlphanumeric(name.back());
 }
 
-absl::StatusOr<absl::string_view> ParseTenantName(absl::string_view name) {
-  std::array<absl::string_view, 1> ids;
+absl::StatusOr<std::string_view> ParseTenantName(std::string_view name) {
+  std::array<std::string_view, 1> ids;
   if (!Split<1>(name, {"tenants"}, ids) || !IsShortName(ids[0])) {
     return BadName(name, "tenants/TENANT");
   }
   return ids[0];
 }
 
-absl::StatusOr<QueueName> ParseQueueName(absl::string_view name) {
-  std::array<absl::string_view, 2> ids;
+absl::StatusOr<QueueName> ParseQueueName(std::string_view name) {
+  std::array<std::string_view, 2> ids;
   if (!Split<2>(name, {"tenants", "queues"}, ids) || !IsShortName(ids[0]) || !IsShortName(ids[1])) {
     return BadName(name, "tenants/TENANT/queues/QUEUE");
   }
   return QueueName{ids[0], ids[1]};
 }
 
-absl::StatusOr<PoolName> ParsePoolName(absl::string_view name) {
-  std::array<absl::string_view, 2> ids;
+absl::StatusOr<PoolName> ParsePoolName(std::string_view name) {
+  std::array<std::string_view, 2> ids;
   if (!Split<2>(name, {"tenants", "pools"}, ids) || !IsShortName(ids[0]) || !IsShortName(ids[1])) {
     return BadName(name, "tenants/TENANT/pools/POOL");
   }
   return PoolName{ids[0], ids[1]};
 }
 
-absl::StatusOr<TaskName> ParseTaskName(absl::string_view name) {
-  std::array<absl::string_view, 3> ids;
+absl::StatusOr<TaskName> ParseTaskName(std::string_view name) {
+  std::array<std::string_view, 3> ids;
   if (!Split<3>(name, {"tenants", "queues", "tasks"}, ids) || !IsShortName(ids[0]) ||
-      !IsShortName(ids[1]) || ids[2].empty() || ids[2].find('/') != absl::string_view::npos) {
+      !IsShortName(ids[1]) || ids[2].empty() || ids[2].find('/') != std::string_view::npos) {
     return BadName(name, "tenants/TENANT/queues/QUEUE/tasks/TASK");
   }
   return TaskName{ids[0], ids[1], ids[2]};
 }
 
-std::string FormatTenantName(absl::string_view tenant) {
-  return absl::StrCat("tenants/", tenant);
+std::string FormatTenantName(std::string_view tenant) {
+  return StrCat("tenants/", tenant);
 }
 
-std::string FormatQueueName(absl::string_view tenant, absl::string_view queue) {
-  return absl::StrCat("tenants/", tenant, "/queues/", queue);
+std::string FormatQueueName(std::string_view tenant, std::string_view queue) {
+  return StrCat("tenants/", tenant, "/queues/", queue);
 }
 
-std::string FormatPoolName(absl::string_view tenant, absl::string_view pool) {
-  return absl::StrCat("tenants/", tenant, "/pools/", pool);
+std::string FormatPoolName(std::string_view tenant, std::string_view pool) {
+  return StrCat("tenants/", tenant, "/pools/", pool);
 }
 
 }  // namespace grove::tenancy

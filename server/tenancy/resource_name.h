@@ -7,9 +7,9 @@
 #define GROVE_SERVER_TENANCY_RESOURCE_NAME_H_
 
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 
 namespace grove::tenancy {
 
@@ -17,34 +17,34 @@ namespace grove::tenancy {
 inline constexpr size_t kShortNameMax = 63;
 
 struct QueueName {
-  absl::string_view tenant;
-  absl::string_view queue;
+  std::string_view tenant;
+  std::string_view queue;
 };
 
 struct PoolName {
-  absl::string_view tenant;
-  absl::string_view pool;
+  std::string_view tenant;
+  std::string_view pool;
 };
 
 struct TaskName {
-  absl::string_view tenant;
-  absl::string_view queue;
+  std::string_view tenant;
+  std::string_view queue;
   // Not checked further: see TaskId::Parse.
-  absl::string_view task;
+  std::string_view task;
 };
 
 // Whether `name` is [a-z0-9]([-a-z0-9_.]{0,61}[a-z0-9])?
-bool IsShortName(absl::string_view name);
+bool IsShortName(std::string_view name);
 
 // INVALID_ARGUMENT, with the text and the form it should have, where a name does not parse.
-absl::StatusOr<absl::string_view> ParseTenantName(absl::string_view name);
-absl::StatusOr<QueueName> ParseQueueName(absl::string_view name);
-absl::StatusOr<PoolName> ParsePoolName(absl::string_view name);
-absl::StatusOr<TaskName> ParseTaskName(absl::string_view name);
+absl::StatusOr<std::string_view> ParseTenantName(std::string_view name);
+absl::StatusOr<QueueName> ParseQueueName(std::string_view name);
+absl::StatusOr<PoolName> ParsePoolName(std::string_view name);
+absl::StatusOr<TaskName> ParseTaskName(std::string_view name);
 
-std::string FormatTenantName(absl::string_view tenant);
-std::string FormatQueueName(absl::string_view tenant, absl::string_view queue);
-std::string FormatPoolName(absl::string_view tenant, absl::string_view pool);
+std::string FormatTenantName(std::string_view tenant);
+std::string FormatQueueName(std::string_view tenant, std::string_view queue);
+std::string FormatPoolName(std::string_view tenant, std::string_view pool);
 
 }  // namespace grove::tenancy
 

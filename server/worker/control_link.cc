@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <random>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -75,7 +76,7 @@ absl::Status ControlLink::Converse(Conversation& with) {
   FiberGroup lists(FiberGroup::OnFailure::kLetRestRun, "link");
   absl::Status status = lists.Spawn("link.lists", [&] { return AnswerLists(with); }).status();
   if (status.ok()) {
-    status = with.session.Run([&](absl::string_view bytes) { return Obey(with, bytes); },
+    status = with.session.Run([&](std::string_view bytes) { return Obey(with, bytes); },
                               [&] { return NextFrame(with); });
   }
   lists.Cancel();
@@ -101,7 +102,7 @@ internal::v1::WorkerFrame ControlLink::Greeting() {
   return frame;
 }
 
-absl::Status ControlLink::Obey(Conversation& with, absl::string_view bytes) {
+absl::Status ControlLink::Obey(Conversation& with, std::string_view bytes) {
   internal::v1::ControlFrame frame;
   if (!frame.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     return absl::InvalidArgumentError("a frame of control's is malformed");

@@ -10,10 +10,10 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "runtime/io/listener.h"
 #include "runtime/io/socket.h"
 #include "runtime/offload/offload.h"
@@ -54,7 +54,7 @@ class ControlLink {
   // Answers requests for fiber lists, one after another: beside the writer, as one with stacks
   // takes its time. **Parks.**
   absl::Status AnswerLists(Conversation& with);
-  absl::Status Obey(Conversation& with, absl::string_view bytes);
+  absl::Status Obey(Conversation& with, std::string_view bytes);
   bool Gather(Conversation& with, internal::v1::WorkerFrame& frame);
 
   const int worker_;

@@ -16,6 +16,13 @@ BANNED = [
     (r'ended\(\)\) Yield\(\)', 'AwaitEnd() waits for a fiber', ()),
 ]
 
+# The same, and of tests too.
+BANNED_IN_TESTS_TOO = [
+    (r'\babsl(::|/strings/)string_view\b',
+     'std::string_view everywhere; runtime/switch/abseil_text.h has the adapter',
+     ('runtime/switch/abseil_text.h',)),
+]
+
 MAY_CATCH_ALL = {
     'runtime/hub/exception_text.cc',
     'runtime/hub/fiber.cc',
@@ -38,14 +45,18 @@ def lines(path):
 
 class WordsTest(unittest.TestCase):
 
-    def test_no_banned_words(self):
-        for words, why, allowed in BANNED:
-            for path in product():
+    def no_line_has(self, banned, paths):
+        for words, why, allowed in banned:
+            for path in paths:
                 if checkout.name(path).startswith(allowed):
                     continue
                 for number, line in lines(path):
                     self.assertIsNone(re.search(words, line.split('//')[0]),
                                       f'{checkout.name(path)}:{number}: {line.strip()}: {why}')
+
+    def test_no_banned_words(self):
+        self.no_line_has(BANNED, list(product()))
+        self.no_line_has(BANNED_IN_TESTS_TOO, list(checkout.files(FOLDERS, '*.h', '*.cc')))
 
     def test_everything_is_caught_only_at_the_entries_of_fibers_calls_and_handlers(self):
         catching = {checkout.name(path) for path in product()

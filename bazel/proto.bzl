@@ -2,6 +2,8 @@
 
 load("@system//:tools.bzl", "GRPC_CPP_PLUGIN", "PROTOC")
 
+_Sources = provider(doc = "What protoc reads.", fields = {"files": ".proto files and those they import"})
+
 def _generate(ctx):
     headers = []
     sources = []
@@ -10,6 +12,7 @@ def _generate(ctx):
         kind = ".grpc.pb" if ctx.attr.grpc else ".pb"
         headers.append(ctx.actions.declare_file(stem + kind + ".h"))
         sources.append(ctx.actions.declare_file(stem + kind + ".cc"))
+    inputs = depset(ctx.files.srcs, transitive = [each[_Sources].files for each in ctx.attr.imports])
     root = ctx.label.package
     out = ctx.bin_dir.path + "/" + root
     arguments = ["-I" + root]
@@ -20,13 +23,14 @@ def _generate(ctx):
     ctx.actions.run(
         executable = PROTOC,
         arguments = arguments + [src.path for src in ctx.files.srcs],
-        inputs = ctx.files.srcs + ctx.files.imports,
+        inputs = inputs,
         outputs = headers + sources,
         mnemonic = "Protoc",
         progress_message = "Generating C++ from %s" % ctx.label,
     )
     return [
         DefaultInfo(files = depset(headers + sources)),
+        _Sources(files = inputs),
         OutputGroupInfo(headers = depset(headers), sources = depset(sources)),
     ]
 
@@ -34,23 +38,27 @@ _proto_sources = rule(
     implementation = _generate,
     attrs = {
         "srcs": attr.label_list(allow_files = [".proto"]),
-        "imports": attr.label_list(allow_files = [".proto"]),
+        "imports": attr.label_list(providers = [_Sources]),
         "grpc": attr.bool(),
     },
 )
 
-def cc_proto(name, srcs, imports = [], deps = [], grpc = False, visibility = None):
+def cc_proto(name, srcs, deps = [], grpc = False, visibility = None):
     """A cc_library of the messages (or, with grpc = True, of the services) of `srcs`.
 
     Args:
       name: the library.
       srcs: .proto files below this package.
-      imports: .proto files these import (bundled ones of protobuf need not be named).
-      deps: libraries of the imported messages.
+      deps: cc_protos of this package whose .proto files these import (protobuf's own need no name).
       grpc: generate service stubs instead of messages.
       visibility: of the library.
     """
-    _proto_sources(name = name + "_generated", srcs = srcs, imports = imports, grpc = grpc)
+    _proto_sources(
+        name = name + "_generated",
+        srcs = srcs,
+        imports = [dep + "_generated" for dep in deps],
+        grpc = grpc,
+    )
     for group in ["headers", "sources"]:
         native.filegroup(
             name = name + "_" + group,

@@ -10,6 +10,16 @@ _EVERYWHERE = ["@system//:absl"]
 def _existing(modules, suffix):
     return native.glob([module + suffix for module in modules])
 
+def _taken():
+    """The package's files that the rules above have: file -> its rule."""
+    taken = {}
+    for rule in native.existing_rules().values():
+        if rule["kind"] in ["cc_library", "cc_binary"]:
+            for files in [rule.get("srcs"), rule.get("hdrs")]:
+                if type(files) in ["list", "tuple"]:
+                    taken.update({file.lstrip(":"): rule["name"] for file in files})
+    return taken
+
 def _on_a_hub(deps):
     """The fixture for tests of what uses the runtime; with it comes all of //runtime."""
     for dep in deps:
@@ -44,10 +54,16 @@ def grove_library(
       **kwargs: of the library: linkopts, testonly …
     """
     modules = modules or [name]
+    srcs = _existing(modules + private, ".cc") + _existing(private, ".h")
+    hdrs = _existing(modules, ".h")
+    taken = _taken()
+    for file in srcs + hdrs:
+        if file in taken:
+            fail("%s: %s is in %s above" % (name, file, taken[file]))
     cc_library(
         name = name,
-        srcs = _existing(modules + private, ".cc") + _existing(private, ".h"),
-        hdrs = _existing(modules, ".h"),
+        srcs = srcs,
+        hdrs = hdrs,
         deps = deps + [each for each in _EVERYWHERE if each not in deps],
         visibility = visibility,
         **kwargs
@@ -62,27 +78,37 @@ def grove_library(
             deps = depset([":" + name] + needed).to_list(),
         )
 
-def grove_room(name, private = [], except_modules = [], **kwargs):
-    """grove_library of every module in the package but `except_modules` and what no product links.
+def grove_room(name, modules = None, private = [], **kwargs):
+    """grove_library of the package's rest: of all modules but those that rules above it have.
 
-    That is benchmarks, fuzzers and fixtures: *_bench, *_fuzz and *_fixture.
+    Benchmarks, fuzzers and fixtures are never part of it; their rules may stand below.
+
+    Args:
+      name: the library.
+      modules: those that others may include; the rest is private. Default: all but `private`.
+      private: as of grove_library.
+      **kwargs: as of grove_library.
     """
+    taken = _taken()
     stems = {}
-    others = [kind + suffix for kind in ["*_bench", "*_fuzz", "*_fixture"] for suffix in [".h", ".cc"]]
+    others = ["*_bench.*", "*_fuzz.*", "*_fixture.*"]
     for file in native.glob(["*.h", "*.cc"], exclude = others):
-        stem = file[:file.rindex(".")]
+        stem = file.rpartition(".")[0]
         if stem.endswith("_test"):
             stem = stem[:-len("_test")]
-        stems[stem] = True
+        if not [True for suffix in [".h", ".cc"] if stem + suffix in taken]:
+            stems[stem] = True
+    if modules:
+        private = [stem for stem in stems if stem not in modules]
     grove_library(
         name = name,
-        modules = [stem for stem in sorted(stems) if stem not in except_modules + private],
+        modules = [stem for stem in stems if stem not in private],
         private = private,
         **kwargs
     )
 
 def grove_fixture(name, deps = [], **kwargs):
-    """grove_library of what tests stand on: it has GoogleTest and, on the runtime, a hub as they do."""
+    """grove_library of what tests stand on: with GoogleTest and, on the runtime, hub_fixture."""
     grove_library(
         name = name,
         testonly = True,

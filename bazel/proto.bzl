@@ -2,7 +2,10 @@
 
 load("@system//:tools.bzl", "GRPC_CPP_PLUGIN", "PROTOC")
 
-_Sources = provider(doc = "What protoc reads.", fields = {"files": ".proto files and those they import"})
+_Sources = provider(
+    doc = "What protoc reads.",
+    fields = {"files": ".proto files and those they import"},
+)
 
 def _generate(ctx):
     headers = []
@@ -12,7 +15,8 @@ def _generate(ctx):
         kind = ".grpc.pb" if ctx.attr.grpc else ".pb"
         headers.append(ctx.actions.declare_file(stem + kind + ".h"))
         sources.append(ctx.actions.declare_file(stem + kind + ".cc"))
-    inputs = depset(ctx.files.srcs, transitive = [each[_Sources].files for each in ctx.attr.imports])
+    imported = [each[_Sources].files for each in ctx.attr.imports]
+    inputs = depset(ctx.files.srcs, transitive = imported)
     root = ctx.label.package
     out = ctx.bin_dir.path + "/" + root
     arguments = ["-I" + root]

@@ -64,7 +64,7 @@ def grove_library(
         name = name,
         srcs = srcs,
         hdrs = hdrs,
-        deps = deps + [each for each in _EVERYWHERE if each not in deps],
+        deps = deps + _EVERYWHERE,
         visibility = visibility,
         **kwargs
     )

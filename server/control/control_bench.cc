@@ -86,6 +86,6 @@ int main(int argc, char** argv) {
   }
   testing::InitGoogleTest();
   grove::SetUpLog("control_bench", grove::LogFormat::kText, grove::LogLevel::kWarning);
-  grove::Bench(rounds).TestBody();
+  grove::control::Bench(rounds).TestBody();
   return testing::Test::HasFailure() ? 1 : 0;
 }

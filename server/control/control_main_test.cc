@@ -51,6 +51,7 @@ class ControlMainTest : public testing::Test {
                                            .ready_fd = ready_[1]});
       arguments.insert(arguments.begin(), "grove-control");
       std::vector<char*> argv;
+      argv.reserve(arguments.size());
       for (std::string& argument : arguments) argv.push_back(argument.data());
       _exit(ControlMain(static_cast<int>(argv.size()), argv.data()));
     }

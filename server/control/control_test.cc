@@ -238,7 +238,7 @@ TEST_F(ControlTest, AWaiterThatGoesAwayLeavesNothingBehind) {
   request.set_name(task.name());
   v1::WaitTaskResponse response;
   absl::Notification done;
-  tasks_->async()->WaitTask(&context, &request, &response, [&](grpc::Status status) {
+  tasks_->async()->WaitTask(&context, &request, &response, [&](const grpc::Status& status) {
     EXPECT_EQ(status.error_code(), StatusCode::CANCELLED);
     done.Notify();
   });

@@ -1,9 +1,6 @@
 #include "server/control/fake_worker.h"
 
-#include <sys/un.h>
 #include <unistd.h>
-
-#include <cstring>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -19,12 +16,7 @@ namespace {
 using internal::v1::AttemptEnded;
 
 int Listen(const std::string& path) {
-  SocketAddress address;
-  auto* unix_address = reinterpret_cast<sockaddr_un*>(&address.storage);
-  unix_address->sun_family = AF_UNIX;
-  std::strncpy(unix_address->sun_path, path.c_str(), sizeof(unix_address->sun_path) - 1);
-  address.length = sizeof(sockaddr_un);
-  absl::StatusOr<int> fd = BindListener(address);
+  absl::StatusOr<int> fd = BindListener(*SocketAddress::Parse("unix:" + path));
   EXPECT_TRUE(fd.ok()) << fd.status();
   return fd.value_or(-1);
 }

@@ -1,11 +1,9 @@
 #include "server/control/worker_link.h"
 
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cstdlib>
-#include <cstring>
 #include <optional>
 #include <string>
 
@@ -52,12 +50,7 @@ class WorkerLinkTest : public DriverTest {
   }
 
   void Listen() {
-    SocketAddress address;
-    auto* un = reinterpret_cast<sockaddr_un*>(&address.storage);
-    un->sun_family = AF_UNIX;
-    std::strncpy(un->sun_path, Path().c_str(), sizeof(un->sun_path) - 1);
-    address.length = sizeof(sockaddr_un);
-    listener_.emplace(*Listener::Adopt(*BindListener(address)));
+    listener_.emplace(*Listener::Adopt(*BindListener(*SocketAddress::Parse("unix:" + Path()))));
   }
   void Accept() { worker_ = *listener_->Accept(); }
   // Accepts, and greets as the slot's worker.

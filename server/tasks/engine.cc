@@ -32,7 +32,7 @@ constexpr size_t kCancelReasonMax = 1024;
 constexpr size_t kProgressMessageMax = 1024;
 
 // Invariant 11: every refusal has a reason, and those that waiting cures say how long.
-absl::Status TryLater(absl::StatusCode code, std::string_view reason, std::string message) {
+absl::Status TryLater(absl::StatusCode code, std::string_view reason, std::string_view message) {
   return WithRetryAfter(Refusal(code, reason, message), kRetryAfterMs);
 }
 

@@ -84,7 +84,7 @@ class TaskEngine {
 
   // Takes over what the store held, before any other event. Running tasks stay so until their
   // worker's Hello, or kLinkGraceUs from now, settles them.
-  RecoveryReport Recover(std::vector<StoredTask> tasks, WallMicros now_us);
+  RecoveryReport Recover(const std::vector<StoredTask>& tasks, WallMicros now_us);
 
   // --- Events: clients ---------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/strings/str_cat.h"
+#include "runtime/switch/abseil_text.h"
 
 namespace grove::tasks {
 namespace {
@@ -36,7 +36,7 @@ class Audit {
  private:
   template <typename... Where>
   void Expect(bool holds, std::string_view what, const Where&... where) {
-    if (!holds && broken_.empty()) broken_ = absl::StrCat(what.data(), where...);
+    if (!holds && broken_.empty()) broken_ = StrCat(what, where...);
   }
 
   void CheckTask(const Task& task) {

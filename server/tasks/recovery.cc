@@ -66,7 +66,7 @@ void PlaceEnded(EngineState& state, Task* task) {
 
 }  // namespace
 
-RecoveryReport TaskEngine::Recover(std::vector<StoredTask> stored_tasks, WallMicros now_us) {
+RecoveryReport TaskEngine::Recover(const std::vector<StoredTask>& stored_tasks, WallMicros now_us) {
   EngineState& state = *state_;
   state.Advance(now_us);
   RecoveryReport report;

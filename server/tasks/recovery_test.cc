@@ -24,6 +24,7 @@ class RecoveryTest : public EngineTest {
       if (write.kind == StoreWrite::Kind::kDelete) rows.erase(write.task.id);
     }
     std::vector<StoredTask> tasks;
+    tasks.reserve(rows.size());
     for (auto& [id, task] : rows) tasks.push_back(task);
     return tasks;
   }

@@ -36,7 +36,7 @@ class SqliteStoreTest : public ::testing::Test {
   void Start() {
     store_->Start([this](absl::Status status, uint64_t through) {
       absl::MutexLock lock(&mutex_);
-      status_ = status;
+      status_ = std::move(status);
       through_ = std::max(through_, through);
     });
   }

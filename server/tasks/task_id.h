@@ -27,6 +27,7 @@ struct TaskId {
   static std::optional<TaskId> Parse(std::string_view text);
   std::string ToString() const;
 
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 sees a 0 in what the compiler writes here.
   friend auto operator<=>(const TaskId&, const TaskId&) = default;
   template <typename H>
   friend H AbslHashValue(H h, const TaskId& id) {

@@ -182,7 +182,7 @@ RetryRules NormaliseRetry(const v1::RetryPolicy& policy) {
   return rules;
 }
 
-std::string NormaliseQueue(std::string queue) {
+std::string NormaliseQueue(const std::string& queue) {
   if (queue.empty()) return std::string(tenancy::kDefaultName);
   const auto name = tenancy::ParseQueueName(queue);
   return name.ok() ? std::string(name->queue) : queue;
@@ -217,7 +217,7 @@ AcceptedSpec NormaliseSpec(v1::TaskSpec spec) {
   accepted.content_type = std::move(*spec.mutable_content_type());
   if (accepted.input.empty() && IsJson(accepted.content_type)) accepted.input = "{}";
   if (accepted.content_type.empty()) accepted.content_type = std::string(kJsonContentType);
-  accepted.queue = NormaliseQueue(std::move(*spec.mutable_queue()));
+  accepted.queue = NormaliseQueue(spec.queue());
   accepted.priority = std::clamp(spec.priority(), 0, kPriorityMax);
   accepted.delay_us = spec.has_delay() ? ToMicros(spec.delay()) : 0;
   accepted.timeout_us = spec.has_timeout() ? ToMicros(spec.timeout()) : 0;

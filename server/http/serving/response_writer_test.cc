@@ -1,5 +1,10 @@
 #include "server/http/serving/response_writer.h"
 
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <optional>
 #include <string>
 
 #include "gtest/gtest.h"
@@ -107,6 +112,29 @@ TEST_F(ResponseWriterTest, AChunkMovesAsItsSizeTakesADigitMore) {
   EXPECT_TRUE(written.ends_with("\r\n\r\n10\r\n0123456789abcdef\r\n")) << written;
 }
 
+TEST_F(ResponseWriterTest, AChunkThatHasLeftGrowsNoMore) {
+  int ends[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+  const int file = memfd_create("body", MFD_CLOEXEC);
+  ASSERT_EQ(write(file, "xyz", 3), 3);
+  // What is pending then ends where the chunk ended that has left.
+  EXPECT_EQ(Written({},
+                    [&](auto& w) {
+                      socket_ = *Socket::Adopt(ends[0]);
+                      EXPECT_TRUE(w.Begin(200, {}, std::nullopt).ok());
+                      Yield();
+                      EXPECT_TRUE(w.Write("12345678").ok());
+                      Yield();
+                      EXPECT_TRUE(w.WriteFile(file, 0, 1).ok());
+                      EXPECT_TRUE(w.WriteFile(file, 1, 2).ok());
+                      EXPECT_TRUE(w.Write("d").ok());
+                      socket_.Close();
+                    }),
+            "1\r\nx\r\n2\r\nyz\r\n1\r\nd\r\n");
+  close(file);
+  close(ends[1]);
+}
+
 TEST_F(ResponseWriterTest, TrailersFollowTheLastChunk) {
   const Field trailers[] = {{"T", "u"}};
   const std::string written = Written({}, [&](auto& w) {
@@ -199,6 +227,14 @@ TEST_F(ResponseWriterTest, SwitchesOnceTheConnectionIsHandedOver) {
       Written({.version_minor = 0},
               [](auto& w) { EXPECT_TRUE(absl::IsFailedPrecondition(w.Switch("x", {}).status())); }),
       "");
+}
+
+TEST_F(ResponseWriterTest, AHandlersFieldsOfTheConnectionAreNotSaidTwice) {
+  const Field fields[] = {
+      {"Connection", "close"}, {"upgrade", "h2c"}, {"Content-Length", "5"}, {"X", "y"}};
+  EXPECT_EQ(Written({}, [&](auto& w) { EXPECT_TRUE(w.Switch("websocket", fields).ok()); }),
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+            "Connection: Upgrade\r\nX: y\r\n\r\n");
 }
 
 }  // namespace

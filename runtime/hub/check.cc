@@ -18,8 +18,12 @@ void CheckFailed(const char* file, int line, const char* condition, std::string_
     absl::StrAppendFormat(&text, "; in fiber %d \"%s\", spawned at %s:%d", fiber.id(), fiber.name(),
                           fiber.spawn_site().file_name(), fiber.spawn_site().line());
   }
-  text += '\n';
-  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, text.data(), text.size());
+  Die(text);
+}
+
+void Die(std::string_view message) {
+  const std::string line = absl::StrCat(absl::string_view(message.data(), message.size()), "\n");
+  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, line.data(), line.size());
   abort();
 }
 

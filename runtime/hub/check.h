@@ -13,6 +13,10 @@ namespace grove {
 [[noreturn]] void CheckFailed(const char* file, int line, const char* condition,
                               std::string_view message);
 
+// The kernel refuses what this process cannot be without, for good: says so on standard error and
+// dies (SIGABRT), where going on would be to spin. For what an EINTR or a fall-back has not mended.
+[[noreturn]] void Die(std::string_view message);
+
 }  // namespace grove
 
 #define GROVE_CHECK(condition, message)                              \

@@ -34,6 +34,7 @@ class EpollPoller final : public Poller {
 
   void Wait(MonotonicNanos now, MonotonicNanos deadline, std::vector<Event>& events) override {
     const int count = WaitKernel(now, deadline);
+    if (count < 0 && errno != EINTR) FailedForGood("epoll_wait", errno);
     for (int i = 0; i < count; ++i) events.push_back(Translate(ready_[i]));
   }
 
@@ -46,7 +47,7 @@ class EpollPoller final : public Poller {
       const timespec timeout{static_cast<time_t>(wait / 1'000'000'000),
                              static_cast<long>(wait % 1'000'000'000)};
       const int count = epoll_pwait2(epoll_fd_, ready_.data(), kEventsPerWait, &timeout, nullptr);
-      if (count >= 0 || errno != ENOSYS) return count;
+      if (count >= 0 || !IsNotOffered(errno)) return count;
       have_pwait2_ = false;
     }
     // Rounded up: a time-out cut to the millisecond below would spin through the last one.

@@ -44,6 +44,7 @@ class PollPoller final : public Poller {
 
   void Wait(MonotonicNanos now, MonotonicNanos deadline, std::vector<Event>& events) override {
     int left = WaitKernel(now, deadline);
+    if (left < 0 && errno != EINTR) FailedForGood("ppoll", errno);
     // Backwards: disarming moves the last of the set, seen already, into the gap.
     for (size_t i = polled_.size(); left > 0 && i-- > 0;) {
       if (polled_[i].revents == 0) continue;

@@ -3,7 +3,9 @@
 #include <string>
 
 #include "absl/strings/str_format.h"
+#include "runtime/hub/check.h"
 #include "runtime/switch/abseil_text.h"
+#include "runtime/switch/errno_status.h"
 
 namespace grove {
 namespace {
@@ -16,6 +18,11 @@ struct Backend {
 constexpr Backend kBackends[] = {{"epoll", &Poller::Epoll}, {"poll", &Poller::Poll}};
 
 }  // namespace
+
+void Poller::FailedForGood(std::string_view call, int error) {
+  Die(absl::StrFormat("hub: %s; without it this process can only spin, and ends",
+                      ErrnoStatus(error, call).message()));
+}
 
 absl::StatusOr<std::unique_ptr<Poller>> Poller::ByName(std::string_view name) {
   std::string known;

@@ -46,7 +46,8 @@ class Poller {
   // it if it is ready, or as soon as it is. A poller that wraps another passes this on.
   virtual void Rearm(int /*fd*/, Direction /*direction*/) {}
   // Appends what is ready to `events`; waits until `deadline` (kNever: without end, 0: not at all)
-  // as seen from `now` for the first. Never returns early without an event but for a signal.
+  // as seen from `now` for the first. Never returns early without an event but for a signal. What
+  // the kernel refuses for good ends the process: a hub that cannot wait would spin.
   virtual void Wait(MonotonicNanos now, MonotonicNanos deadline, std::vector<Event>& events) = 0;
 
   // epoll(7), waiting with nanosecond time-outs (epoll_pwait2(2), Linux 5.11) where there are.
@@ -57,6 +58,9 @@ class Poller {
   // "epoll" or "poll"; kInvalidArgument lists them. Reads no environment: a program that wants its
   // users to choose passes on GROVE_HUB or a flag.
   static absl::StatusOr<std::unique_ptr<Poller>> ByName(std::string_view name);
+
+ protected:
+  [[noreturn]] static void FailedForGood(std::string_view call, int error);
 };
 
 }  // namespace grove

@@ -69,8 +69,10 @@ absl::Status StackPool::AddSlab() {
 absl::Status StackPool::Guard(char* low) {
   if (!guard_by_mprotect_) {
     if (madvise(low, PageBytes(), kMadvGuardInstall) == 0) return absl::OkStatus();
-    if (errno != EINVAL) return ErrnoStatus(errno, "madvise(MADV_GUARD_INSTALL)");
-    guard_by_mprotect_ = true;  // an older kernel
+    if (errno != EINVAL && !IsNotOffered(errno)) {
+      return ErrnoStatus(errno, "madvise(MADV_GUARD_INSTALL)");
+    }
+    guard_by_mprotect_ = true;  // EINVAL: an older kernel
   }
   if (mprotect(low, PageBytes(), PROT_NONE) == 0) return absl::OkStatus();
   return absl::ResourceExhaustedError(absl::StrFormat(

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "runtime/hub/check.h"
 #include "runtime/switch/errno_status.h"
@@ -173,7 +174,12 @@ bool AwaitEvent(int fd, absl::Duration timeout) {
   const int ms = timeout == absl::InfiniteDuration()
                      ? -1
                      : static_cast<int>(absl::ToInt64Milliseconds(timeout));
-  if (poll(&wanted, 1, ms) <= 0) return false;
+  const int ready = poll(&wanted, 1, ms);
+  if (ready < 0 && errno != EINTR) {
+    Die(absl::StrCat("watchdog: poll: ", strerror(errno),
+                     "; without it this thread can only spin"));
+  }
+  if (ready <= 0) return false;
   eventfd_t count;
   return eventfd_read(fd, &count) == 0;
 }

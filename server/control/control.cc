@@ -1,10 +1,11 @@
 #include "server/control/control.h"
 
-#include <sys/random.h>
+#include <openssl/rand.h>
 
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/hub/check.h"
 #include "runtime/hub/fiber.h"
 #include "runtime/hub/timeout.h"
 #include "runtime/io/listener.h"
@@ -19,8 +20,9 @@ namespace {
 
 uint64_t SystemEntropy() {
   uint64_t seed = 0;
-  while (getrandom(&seed, sizeof(seed), 0) != sizeof(seed)) {
-  }
+  // Not getrandom(2), which a sandbox may refuse: OpenSSL has others to ask then.
+  GROVE_CHECK(RAND_bytes(reinterpret_cast<unsigned char*>(&seed), sizeof(seed)) == 1,
+              "there is no source of random numbers");
   return seed;
 }
 

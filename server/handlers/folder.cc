@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "absl/strings/str_format.h"
+#include "runtime/switch/errno_status.h"
 
 namespace grove::handlers {
 namespace {
@@ -74,8 +75,8 @@ int OpenBlocking(const std::string& folder, const std::string& path, Folder::Loo
     for (int tries = 0; fd == -EAGAIN && tries < kTriesMax; ++tries) {
       fd = OpenBeneath(folder, path, 0);
     }
-    // ENOSYS: before Linux 5.6. EPERM: a sandbox that does not know it.
-    if (fd != -ENOSYS && fd != -EPERM) return fd;
+    // Linux 5.6 brought it.
+    if (!IsNotOffered(-fd)) return fd;
   }
   return OpenByWalk(folder, path);
 }
@@ -108,7 +109,7 @@ absl::StatusOr<OpenedFile> Folder::Open(std::string_view path) const {
   const std::string name(path);
   int fd = lookup_ == Lookup::kBeneath ? OpenBeneath(path_, name, RESOLVE_CACHED) : -EAGAIN;
   // EINVAL: before Linux 5.12.
-  if (fd == -EAGAIN || fd == -EINVAL || fd == -ENOSYS || fd == -EPERM) {
+  if (fd == -EAGAIN || fd == -EINVAL || IsNotOffered(-fd)) {
     const absl::Status ran = offload_.Run([&] { fd = OpenBlocking(path_, name, lookup_); });
     if (absl::IsResourceExhausted(ran)) return absl::UnavailableError(ran.message());
     if (!ran.ok()) return ran;

@@ -32,6 +32,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "runtime/hub/check.h"
 #include "runtime/switch/errno_status.h"
 #include "server/log.h"
 #include "server/process/config_handover.h"
@@ -233,7 +234,13 @@ void Supervisor::Wait(MonotonicNanos now) {
   }
   const MonotonicNanos due = state_.NextDue();
   const timespec wait = absl::ToTimespec(absl::Nanoseconds(std::max<int64_t>(due - now, 0)));
-  if (ppoll(polled.data(), polled.size(), due == kNever ? nullptr : &wait, nullptr) <= 0) return;
+  const int ready = ppoll(polled.data(), polled.size(), due == kNever ? nullptr : &wait, nullptr);
+  // The lifeline takes everybody along.
+  if (ready < 0 && errno != EINTR) {
+    Die(absl::StrCat("supervisor: ", ErrnoStatus(errno, "ppoll").message(),
+                     "; without it the supervisor can only spin, and the daemon ends"));
+  }
+  if (ready <= 0) return;
   for (size_t index = 0; index < owners.size(); ++index) {
     if (polled[index + 1].revents != 0) TakeReadyLine(owners[index]);
   }

@@ -40,7 +40,7 @@ class PagesTest : public testing::Test {
     request.method = "GET";
     request.target = request.path = path;
     http::Response response(sink);
-    EXPECT_TRUE(router.Dispatch(request, response).ok());
+    EXPECT_TRUE(router.RouteRequest(request, response).ok());
     return sink;
   }
 

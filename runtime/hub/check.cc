@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_format.h"
 #include "runtime/hub/hub.h"
+#include "runtime/switch/abseil_text.h"
 
 namespace grove {
 
@@ -22,7 +23,7 @@ void CheckFailed(const char* file, int line, const char* condition, std::string_
 }
 
 void Die(std::string_view message) {
-  const std::string line = absl::StrCat(absl::string_view(message.data(), message.size()), "\n");
+  const std::string line = StrCat(message, "\n");
   [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, line.data(), line.size());
   abort();
 }

@@ -61,9 +61,9 @@ struct WorkerCounters {
 struct alignas(64) WorkerSlot {
   std::atomic<SlotState> state;
   std::atomic<int64_t> pid;
-  std::atomic<uint64_t> generation;    // processes this slot has had
+  std::atomic<uint64_t> generation;  // processes this slot has had
   std::atomic<WallMicros> start_time_us;
-  std::atomic<int64_t> last_turn_ns;   // CLOCK_MONOTONIC of the hub's last turn
+  std::atomic<int64_t> last_turn_ns;  // CLOCK_MONOTONIC of the hub's last turn
   // Levels.
   std::atomic<int64_t> fibers;
   std::atomic<int64_t> run_queue_length;

@@ -11,7 +11,8 @@ namespace grove::http {
 namespace {
 
 // The address of "1.2.3.4", "1.2.3.4:80", "::1" or "[::1]:80"; empty if it is none. "unix:" is what
-// nginx calls whoever came over a UNIX socket.
+// nginx calls whoever came over a UNIX socket. One form for each host, since limits count and logs
+// group by it: "::ffff:1.2.3.4" is 1.2.3.4.
 std::string AddressOfNode(std::string_view node) {
   if (node == "unix:") return std::string(node);
   std::string_view address = node;
@@ -24,7 +25,8 @@ std::string AddressOfNode(std::string_view node) {
   } else if (std::count(node.begin(), node.end(), ':') == 1) {
     address = node.substr(0, node.find(':'));
   }
-  return IpAddress::Parse(address).has_value() ? std::string(address) : std::string();
+  const std::optional<IpAddress> parsed = IpAddress::Parse(address);
+  return parsed.has_value() ? parsed->Unmapped().ToString() : std::string();
 }
 
 bool IsScheme(std::string_view text) {
@@ -36,7 +38,7 @@ std::string LowerScheme(std::string_view text) {
 }
 
 // Reads forwarded-elements: forwarded-pair = token "=" ( token / quoted-string ), separated by ';',
-// elements by ','.
+// elements by ','. An element without pairs is none (RFC 9110, 5.6.1.2).
 class ForwardedReader {
  public:
   explicit ForwardedReader(std::string_view text) : text_(text) {}
@@ -44,13 +46,17 @@ class ForwardedReader {
   // False: malformed.
   bool Read(std::vector<Hop>& hops) {
     Hop hop;
+    bool empty = true;
     while (true) {
       SkipBlanks();
-      if (at_ < text_.size() && text_[at_] != ';' && text_[at_] != ',' && !ReadPair(hop)) {
-        return false;
+      if (at_ < text_.size() && text_[at_] != ';' && text_[at_] != ',') {
+        if (!ReadPair(hop)) return false;
+        empty = false;
       }
       SkipBlanks();
-      if (at_ == text_.size() || text_[at_] == ',') hops.push_back(std::exchange(hop, {}));
+      if (at_ == text_.size() || text_[at_] == ',') {
+        if (!std::exchange(empty, true)) hops.push_back(std::exchange(hop, {}));
+      }
       if (at_ == text_.size()) return true;
       if (text_[at_] != ',' && text_[at_] != ';') return false;
       ++at_;
@@ -112,12 +118,23 @@ std::string Joined(const Request& request, std::string_view name) {
   return all;
 }
 
+// Takes the last element off a list, without the blanks around it; empty ones are none (RFC 9110,
+// 5.6.1.2). Empty at the end of the list.
+std::string_view TakeLast(std::string_view& list) {
+  std::string_view last;
+  while (last.empty() && !list.empty()) {
+    const size_t comma = list.rfind(',');
+    last = TrimBlanks(comma == list.npos ? list : list.substr(comma + 1));
+    list = comma == list.npos ? std::string_view() : list.substr(0, comma);
+  }
+  return last;
+}
+
 // X-Forwarded-Proto says what the nearest proxy was asked by.
 std::string ForwardedScheme(const Request& request) {
   const std::string all = Joined(request, "x-forwarded-proto");
-  const size_t comma = all.rfind(',');
-  const std::string_view last =
-      TrimBlanks(std::string_view(all).substr(comma == std::string::npos ? 0 : comma + 1));
+  std::string_view list = all;
+  const std::string_view last = TakeLast(list);
   return IsScheme(last) ? LowerScheme(last) : "";
 }
 
@@ -125,11 +142,10 @@ std::string ForwardedScheme(const Request& request) {
 
 std::vector<Hop> ParseXForwardedFor(std::string_view value) {
   std::vector<Hop> hops;
-  while (!value.empty() && hops.size() < kHopsMax) {
-    const size_t comma = value.rfind(',');
-    const std::string_view last = comma == std::string_view::npos ? value : value.substr(comma + 1);
-    hops.push_back({AddressOfNode(TrimBlanks(last)), ""});
-    value = comma == std::string_view::npos ? "" : value.substr(0, comma);
+  while (hops.size() < kHopsMax) {
+    const std::string_view last = TakeLast(value);
+    if (last.empty()) break;
+    hops.push_back({AddressOfNode(last), ""});
   }
   return hops;
 }

@@ -47,7 +47,12 @@ TEST(RealClient, WalksXForwardedForFromTheRight) {
       {"10.0.0.1", "10.0.0.3,10.0.0.2", "10.0.0.3"},
       {"10.0.0.1", "1.2.3.4, unknown", "10.0.0.1"},
       {"10.0.0.1", "1.2.3.4, junk, 10.0.0.2", "10.0.0.2"},
-      {"10.0.0.1", "1.2.3.4,", "10.0.0.1"},
+      {"10.0.0.1", "1.2.3.4,", "1.2.3.4"},
+      {"10.0.0.1", ",1.2.3.4, ,, ", "1.2.3.4"},
+      {"10.0.0.1", " , ", "10.0.0.1"},
+      {"10.0.0.1", "::ffff:1.2.3.4", "1.2.3.4"},
+      {"10.0.0.1", "1.2.3.4, [::ffff:10.0.0.2]:80", "1.2.3.4"},
+      {"10.0.0.1", "2001:DB8:0::1", "2001:db8::1"},
       {"10.0.0.1", "1.2.3.4:5678", "1.2.3.4"},
       {"10.0.0.1", "2001:db8::1", "2001:db8::1"},
       {"10.0.0.1", "[2001:db8::1]:443", "2001:db8::1"},
@@ -80,6 +85,9 @@ TEST(RealClient, ParsesForwarded) {
       {"by=\"a;b,c\" ; for=1.2.3.4", {"1.2.3.4"}},
       {"proto=https", {""}},
       {"for=1.2.3.4:80", {"1.2.3.4"}},
+      {"for=1.2.3.4,", {"1.2.3.4"}},
+      {", for=1.2.3.4 ,, for=\"[::ffff:5.6.7.8]\" , ", {"5.6.7.8", "1.2.3.4"}},
+      {";", {}},
       {"for=\"1.2.3.4", {}},
       {"for", {}},
       {"for=", {}},
@@ -113,7 +121,7 @@ TEST_F(RealClientTest, BelievesATrustedPeerAndItsOneField) {
   client_ = "10.0.0.1";
   fields_ = {{"X-Forwarded-For", "1.1.1.1"},
              {"x-forwarded-for", "2.2.2.2"},
-             {"X-Forwarded-Proto", "http, https"},
+             {"X-Forwarded-Proto", "http, https,"},
              {"Forwarded", "for=3.3.3.3;proto=http"}};
   EXPECT_EQ(ClientAndScheme(kXForwardedFor), "2.2.2.2 https");
   EXPECT_EQ(ClientAndScheme(kForwarded), "3.3.3.3 http");

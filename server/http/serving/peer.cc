@@ -7,9 +7,16 @@
 namespace grove::http {
 namespace {
 
-// "127.0.0.1" of "127.0.0.1:51724", "::1" of "[::1]:51724"; "unix:" is its own.
+// "127.0.0.1" of "127.0.0.1:51724", "::1" of "[::1]:51724"; "unix:" is its own. What comes by IPv4
+// to a listener of both families is an address of IPv4 (RFC 4291, 2.5.5.2): limits, logs and
+// trusted addresses know each host by one name.
 std::string_view WithoutPort(std::string_view address) {
-  if (address.starts_with('[')) return address.substr(1, address.find(']') - 1);
+  constexpr std::string_view kMapped = "::ffff:";
+  if (address.starts_with('[')) {
+    const std::string_view host = address.substr(1, address.find(']') - 1);
+    const bool mapped = host.starts_with(kMapped) && host.find('.') != host.npos;
+    return mapped ? host.substr(kMapped.size()) : host;
+  }
   return address.starts_with("unix:") ? address : address.substr(0, address.rfind(':'));
 }
 

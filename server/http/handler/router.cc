@@ -17,8 +17,16 @@ std::string TextOf(const Router::Route& route) {
   return std::string(method).append(" ").append(route.host).append(route.path);
 }
 
+// What a route of any method is told to take: the methods of RFC 9110, 9.3 and RFC 5789 without
+// CONNECT and TRACE.
+constexpr const char* kAnyMethods[] = {"DELETE", "GET", "PATCH", "POST", "PUT"};
+
 void AddMethod(std::string_view method, std::set<std::string>& allow) {
-  if (!method.empty()) allow.emplace(method);
+  if (method.empty()) {
+    for (const char* each : kAnyMethods) AddMethod(each, allow);
+    return;
+  }
+  allow.emplace(method);
   if (method == "GET") allow.emplace("HEAD");
   allow.emplace("OPTIONS");  // answered for every path
 }
@@ -110,6 +118,9 @@ const Router::Target* Router::Endpoint::Find(std::string_view method) const {
     if (target.method == "GET") get = &target;
     if (target.method.empty()) any = &target;
   }
+  // What is sent back word for word, credentials included, is for a route that names it (RFC 9110,
+  // 9.3.8).
+  if (method == "TRACE") return nullptr;
   return method == "HEAD" && get != nullptr ? get : any;
 }
 

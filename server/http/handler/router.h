@@ -26,7 +26,7 @@ namespace grove::http {
 class Router {
  public:
   struct Route {
-    std::string_view method;  // empty: any that has no route of its own
+    std::string_view method;  // empty: any but TRACE that has no route of its own
     std::string_view host;    // empty: any
     std::string_view path;
     Handler handler;

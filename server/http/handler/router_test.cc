@@ -119,6 +119,24 @@ TEST_F(RouterTest, AnswersOptionsForTheServerAndForAPath) {
   EXPECT_EQ(Say("OPTIONS", "/none"), "404");
 }
 
+TEST_F(RouterTest, ARouteOfAnyMethodAllowsThemAll) {
+  Add("POST", "/a");
+  Add("", "/any");
+  EXPECT_THAT(Answer(router_, "OPTIONS", "*"),
+              ElementsAre("204", "Allow: DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"));
+}
+
+TEST_F(RouterTest, OnlyARouteThatNamesTraceGetsIt) {
+  Add("", "/any");
+  Add("GET", "/a");
+  Add("TRACE", "/named");
+  EXPECT_EQ(Answer(router_, "TRACE", "/any")[0], "405");
+  EXPECT_EQ(Answer(router_, "TRACE", "/any")[1],
+            "Allow: DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT");
+  EXPECT_EQ(Say("TRACE", "/a"), "405");
+  EXPECT_EQ(Say("TRACE", "/named"), "TRACE /named");
+}
+
 TEST_F(RouterTest, CapturesDecodedParameters) {
   Add("GET", "/users/{id}/posts/{post}");
   Add("GET", "/files/{path...}");

@@ -9,6 +9,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -53,14 +54,16 @@ struct Output {
   std::string content_type = "application/json";
 };
 
-// An error Status fails the attempt. kInvalidArgument and kPermissionDenied are not retried: the
-// same input would fail again.
+// An error Status fails the attempt. kInvalidArgument and kPermissionDenied are not retried, nor what
+// FunctionOptions::not_retried names: the same input would fail again.
 using Function = std::function<absl::StatusOr<Output>(TaskContext& context)>;
 
 struct FunctionOptions {
   std::string description;                                // one line
   std::string input_example;                              // how a call looks
   absl::Duration default_timeout = absl::ZeroDuration();  // zero: the config's
+  // Further codes that another attempt cannot mend, such as kUnimplemented or kNotFound.
+  std::vector<absl::StatusCode> not_retried = {};
 };
 
 }  // namespace grove

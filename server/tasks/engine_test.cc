@@ -117,6 +117,30 @@ TEST_F(EngineTest, IgnoresAndAcknowledgesALateEnd) {
   EXPECT_EQ(Pool().running(), 0);
 }
 
+TEST_F(EngineTest, DoesNotRetryWhatTheSameInputWouldFailAgain) {
+  internal::v1::Hello hello = Hello(0);
+  hello.mutable_functions(0)->add_not_retried(static_cast<int>(absl::StatusCode::kNotFound));
+  ASSERT_TRUE(engine_->WorkerUp(std::move(hello), now_, fx_).ok());
+  const std::pair<absl::StatusCode, v1::TaskState> table[] = {
+      {absl::StatusCode::kInvalidArgument, v1::TASK_STATE_FAILED},
+      {absl::StatusCode::kPermissionDenied, v1::TASK_STATE_FAILED},
+      {absl::StatusCode::kNotFound, v1::TASK_STATE_FAILED},  // the function says so
+      {absl::StatusCode::kUnimplemented, v1::TASK_STATE_SCHEDULED},
+      {absl::StatusCode::kInternal, v1::TASK_STATE_SCHEDULED},
+  };
+  for (const auto& [code, state] : table) {
+    const std::string name = Spawn("retry_policy { max_attempts: 3 }");
+    Tick();
+    Outcome ended;
+    ended.set_attempt(TakeOnlyStart());
+    ended.set_outcome(Outcome::OUTCOME_FAILED);
+    ended.mutable_error()->set_code(static_cast<int>(code));
+    engine_->AttemptEnded(0, std::move(ended), now_, fx_);
+    EXPECT_EQ(StateOf(name), state) << absl::StatusCodeToString(code);
+    EXPECT_EQ(Get(name).attempts_size(), 1);
+  }
+}
+
 TEST_F(EngineTest, RetriesWithGrowingBackoffThenFails) {
   Up(0);
   const std::string name = Spawn("retry_policy { max_attempts: 3 initial_backoff { seconds: 2 } }");

@@ -103,11 +103,19 @@ void CloseAttempt(EngineState& state, Task* task, v1::Attempt::State to, Outcome
   if (error != nullptr) record.error = std::make_unique<google::rpc::Status>(*error);
 }
 
+// Whether the same input would fail again: function.h's promise.
+bool IsFinal(const EngineState& state, const Task& task, int code) {
+  if (code == static_cast<int>(absl::StatusCode::kInvalidArgument)) return true;
+  if (code == static_cast<int>(absl::StatusCode::kPermissionDenied)) return true;
+  const auto& own = state.functions[task.function].description.not_retried();
+  return std::find(own.begin(), own.end(), code) != own.end();
+}
+
 // After a failure or a time-out: another try, or the end.
 void RetryOrEnd(EngineState& state, Task* task, v1::TaskState end_state,
                 std::unique_ptr<google::rpc::Status> error) {
   ++task->failures;
-  if (task->failures >= task->spec.retry.max_attempts) {
+  if (task->failures >= task->spec.retry.max_attempts || IsFinal(state, *task, error->code())) {
     return End(state, task, end_state, std::move(error));
   }
   Schedule(state, task, state.now_us + task->spec.retry.BackoffUs(task->failures));

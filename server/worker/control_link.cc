@@ -96,6 +96,9 @@ internal::v1::WorkerFrame ControlLink::Greeting() {
     function.set_description(entry.options.description);
     function.set_input_example(entry.options.input_example);
     function.set_default_timeout_ms(absl::ToInt64Milliseconds(entry.options.default_timeout));
+    for (const absl::StatusCode code : entry.options.not_retried) {
+      function.add_not_retried(static_cast<int>(code));
+    }
   }
   attempts_.FillHello(hello);
   frame.set_draining(draining_);

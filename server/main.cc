@@ -23,6 +23,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "server/access_log/access_log_file.h"
+#include "server/config/cpu_allowance.h"
 #include "server/config/flags.h"
 #include "server/config/load.h"
 #include "server/config/near_match.h"
@@ -196,6 +197,8 @@ int Main(int argc, char** argv, Application& application) {
 
   process::SetUpLogAs(program, config->log());
   RaiseDescriptorLimit();
+  const config::CpuAllowance cpus = config::CpuAllowance::OfThisProcess();
+  Log(LogLevel::kInfo, "CPUs for the workers", {{"cpus", cpus.cpus}, {"by", cpus.source}});
   process::ProcessTitle title(argc, argv);
   return supervisor::Supervisor::Run(
       {.config = *config,

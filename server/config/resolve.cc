@@ -1,6 +1,5 @@
 #include "server/config/resolve.h"
 
-#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,6 +16,7 @@
 #include "google/protobuf/message.h"
 #include "runtime/io/socket_address.h"
 #include "runtime/switch/abseil_text.h"
+#include "server/config/cpu_allowance.h"
 #include "server/config/http_listeners.h"
 #include "server/config/limits.h"
 #include "server/config/schema.h"
@@ -239,15 +239,6 @@ std::string Variable(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-int AllowedCpus() {
-  // The kernel refuses masks shorter than its own; no kernel is built for more CPUs than this.
-  constexpr int kCpusMax = 8192;
-  std::vector<cpu_set_t> mask(kCpusMax / CPU_SETSIZE);
-  const size_t bytes = mask.size() * sizeof(cpu_set_t);
-  if (sched_getaffinity(0, bytes, mask.data()) != 0) return 1;
-  return std::max(1, CPU_COUNT_S(bytes, mask.data()));
-}
-
 }  // namespace
 
 Environment Environment::OfThisProcess() {
@@ -258,7 +249,7 @@ Environment Environment::OfThisProcess() {
   std::error_code ignored;  // A deleted working directory matters only to relative ones.
   environment.working_directory = std::filesystem::current_path(ignored).string();
   if (environment.working_directory.empty()) environment.working_directory = "/";
-  environment.cpus = AllowedCpus();
+  environment.cpus = CpuAllowance::OfThisProcess().cpus;
   return environment;
 }
 

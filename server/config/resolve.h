@@ -21,7 +21,7 @@ struct Environment {
   std::string state_home;         // $XDG_STATE_HOME
   std::string runtime_dir;        // $XDG_RUNTIME_DIR
   std::string working_directory;  // Relative directories start here.
-  int cpus = 1;                   // That this process may run on.
+  int cpus = 1;                   // CpuAllowance.
 
   static Environment OfThisProcess();
 };

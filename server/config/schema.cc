@@ -171,7 +171,7 @@ constexpr SchemaRow kRows[] = {
     Text("admin.listen", "127.0.0.1:8092", "listener for metrics, health and dashboard"),
     Flag("admin.insecure", "serve the admin port beyond loopback"),
 
-    {"workers", "integer", "number of CPUs", "worker processes", 0, 1, kWorkersMax},
+    {"workers", "integer", "the CPUs allowed", "worker processes", 0, 1, kWorkersMax},
     Text("state_dir", "$XDG_STATE_HOME/grove, else ~/.local/state/grove",
          "directory of what survives a restart"),
     Text("run_dir", "$XDG_RUNTIME_DIR/grove, else run below state_dir",

@@ -33,7 +33,7 @@ absl::Span<const SchemaRow> DescribeSchema();
 // "tenants[].name".
 const SchemaRow* FindSchemaRow(std::string_view key);
 
-// The default as a reader should see it: "10000", "number of CPUs".
+// The default as a reader should see it: "10000", "the CPUs allowed".
 std::string FormatDefault(const SchemaRow& row);
 
 // What --help_config prints.

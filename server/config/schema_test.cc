@@ -127,7 +127,7 @@ TEST(Schema, FindsAKeyWithIndices) {
 TEST(Schema, PrintsKeyRangeMeaningAndDefault) {
   EXPECT_THAT(FormatSchema(), HasSubstr("  workers  (integer, 1 to 256)\n"
                                         "      worker processes\n"
-                                        "      default: number of CPUs\n"));
+                                        "      default: the CPUs allowed\n"));
   EXPECT_THAT(FormatSchema(), HasSubstr("default: 10000\n"));
 }
 

@@ -12,6 +12,7 @@
 #include "server/http/handler/status.h"
 #include "server/http/message/conditions.h"
 #include "server/http/message/http_date.h"
+#include "server/http/message/path.h"
 
 namespace grove::handlers {
 namespace {
@@ -99,11 +100,12 @@ std::string_view BaseOf(std::string_view route_path) {
 }
 
 absl::Status Redirect(const http::Request& request, http::Response& response) {
-  std::string location(request.path);
+  // In canonical form and encoded: browsers take "/\name" for "//name".
+  std::string location = http::EncodePath(request.context.route_path);
   // "//name" would lead to another host (RFC 3986, 4.2).
   location.erase(0, std::min(location.find_first_not_of('/'), location.size()) - 1);
   location.push_back('/');
-  if (!request.query.empty()) location.append("?").append(request.query);
+  if (!request.query.empty()) location.append("?").append(http::EncodeQuery(request.query));
   response.Add("Location", location);
   return Answer(response, 301);
 }

@@ -40,6 +40,23 @@ absl::Status AppendSegment(std::string_view segment, std::string& out) {
   return absl::OkStatus();
 }
 
+// `allowed`: beside letters, digits, '%' and "-._~".
+std::string Encode(std::string_view text, std::string_view allowed) {
+  constexpr char kHex[] = "0123456789ABCDEF";
+  std::string out;
+  out.reserve(text.size());
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (absl::ascii_isalnum(byte) || std::string_view("-._~%").find(c) != std::string_view::npos ||
+        allowed.find(c) != std::string_view::npos) {
+      out.push_back(c);
+    } else {
+      out.append({'%', kHex[byte >> 4], kHex[byte & 15]});
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 bool IsCanonicalPath(std::string_view path) {
@@ -81,6 +98,14 @@ std::string DecodeSegment(std::string_view segment) {
 
 std::string DecodeSegments(std::string_view segments) {
   return absl::StrReplaceAll({segments.data(), segments.size()}, {{"%25", "%"}});
+}
+
+std::string EncodePath(std::string_view canonical) {
+  return Encode(canonical, "/!$&'()*+,;=:@");
+}
+
+std::string EncodeQuery(std::string_view query) {
+  return Encode(query, "/?!$&'()*+,;=:@");
 }
 
 }  // namespace grove::http

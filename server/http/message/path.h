@@ -26,6 +26,11 @@ std::string DecodeSegment(std::string_view segment);
 // Of several segments: an encoded slash stays "%2F", since it separates none.
 std::string DecodeSegments(std::string_view segments);
 
+// The reverse, for a URI that is given out (Location): what RFC 3986, 3.3 and 3.4 allow in no path
+// or query is percent-encoded, escapes stay.
+std::string EncodePath(std::string_view canonical);
+std::string EncodeQuery(std::string_view query);
+
 }  // namespace grove::http
 
 #endif  // GROVE_SERVER_HTTP_MESSAGE_PATH_H_

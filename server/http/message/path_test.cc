@@ -62,5 +62,11 @@ TEST(DecodeSegment, DecodesWhatTheCanonicalFormKeeps) {
   EXPECT_EQ(DecodeSegments("a%2Fb/c%25"), "a%2Fb/c%");
 }
 
+TEST(EncodePath, EscapesWhatRfc3986AllowsInNoPath) {
+  EXPECT_EQ(EncodePath("/a-b._~!$&'()*+,;=:@/%2F%25"), "/a-b._~!$&'()*+,;=:@/%2F%25");
+  EXPECT_EQ(EncodePath("/\\ev il?#<\"\xc3\xa9\x01"), "/%5Cev%20il%3F%23%3C%22%C3%A9%01");
+  EXPECT_EQ(EncodeQuery("a=/?b\"<\\#%22"), "a=/?b%22%3C%5C%23%22");
+}
+
 }  // namespace
 }  // namespace grove::http

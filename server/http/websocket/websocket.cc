@@ -350,6 +350,8 @@ Handler WebSocketHandler(WebSocketOptions options, WebSocketFunction function) {
     const websocket::Handshake handshake = websocket::CheckHandshake(request, options.handshake);
     if (handshake.status != 101) {
       if (handshake.status == 405) response.Add("Allow", "GET");
+      // A proxy between us may have begun to tunnel: what follows is no request.
+      response.Add("Connection", "close");
       if (handshake.status == 426) {
         response.Add("Upgrade", "websocket");  // a 426 says to what (RFC 9110, 15.5.22)
         response.Add("Sec-WebSocket-Version", "13");

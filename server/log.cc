@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
+#include "server/log_sink.h"
 
 namespace grove {
 namespace {
@@ -19,6 +20,17 @@ struct LogSettings {
 
 // Replaced before threads start, read by all of them; never freed, so that late lines are safe.
 LogSettings* settings = new LogSettings;
+
+std::string TellLost(uint64_t lines) {
+  return FormatLogLine(settings->format, absl::Now(), LogLevel::kWarning, settings->process,
+                       "log lines were dropped: whoever reads them is too slow",
+                       {{"lines", lines}});
+}
+
+LogSink& Sink() {
+  static LogSink* const sink = new LogSink(STDERR_FILENO, &TellLost);
+  return *sink;
+}
 
 std::string_view LevelName(LogLevel level) {
   switch (level) {
@@ -139,6 +151,27 @@ void SetUpLog(std::string process, LogFormat format, LogLevel lowest) {
 
 void RenameLog(std::string process) {
   settings->process = std::move(process);
+  Sink().Forget();
+}
+
+void StartLogThread() {
+  Sink().Start();
+}
+
+void FlushLog() {
+  Sink().Stop(kLogPatience);
+}
+
+int LogWaitsFor() {
+  return Sink().WaitsFor();
+}
+
+void DrainLog() {
+  Sink().Drain();
+}
+
+uint64_t LogLinesDropped() {
+  return Sink().dropped();
 }
 
 std::string FormatLogLine(LogFormat format, absl::Time time, LogLevel level,
@@ -150,10 +183,8 @@ std::string FormatLogLine(LogFormat format, absl::Time time, LogLevel level,
 
 void Log(LogLevel level, LogText message, std::initializer_list<LogField> fields) {
   if (level < settings->lowest) return;
-  const std::string line =
-      FormatLogLine(settings->format, absl::Now(), level, settings->process, message.text, fields);
-  // A log that cannot be written is nobody's reason to stop.
-  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, line.data(), line.size());
+  Sink().Append(
+      FormatLogLine(settings->format, absl::Now(), level, settings->process, message.text, fields));
 }
 
 }  // namespace grove

@@ -2,11 +2,13 @@
 //
 //   2026-11-21T08:15:30.123456Z info worker-0 "worker ready" pid=4711 fibers=5
 //
-// A line is one write(2), so lines of several processes do not mix. Values are quoted where they
-// need it; control characters are escaped. Any thread.
+// Log() never waits for whoever reads: lines that are not taken wait in a queue, and beyond its
+// bound are dropped and counted (log_sink.h). Lines of several processes do not mix. Values are
+// quoted where they need it; control characters are escaped. Any thread.
 #ifndef GROVE_SERVER_LOG_H_
 #define GROVE_SERVER_LOG_H_
 
+#include <cstdint>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -43,8 +45,22 @@ struct LogField {
 // For the whole process ("groved", "worker-0", "grove-control"); call before threads start.
 void SetUpLog(std::string process, LogFormat format, LogLevel lowest);
 
-// In a forked process: the same log under its own name.
+// In a forked process: the same log under its own name, without what its parent had not written.
 void RenameLog(std::string process);
+
+// From now on a thread of its own writes; not before the last fork.
+void StartLogThread();
+// At the end of a process: waits for what is left to be taken, as long as kLogPatience.
+inline constexpr absl::Duration kLogPatience = absl::Seconds(1);
+void FlushLog();
+
+// Without the thread, for a loop that polls: the descriptor that must be writable before
+// DrainLog() gets on; -1: no line waits.
+int LogWaitsFor();
+void DrainLog();
+
+// Since the process began.
+uint64_t LogLinesDropped();
 
 void Log(LogLevel level, LogText message, std::initializer_list<LogField> fields = {});
 

@@ -200,7 +200,7 @@ int Main(int argc, char** argv, Application& application) {
   const config::CpuAllowance cpus = config::CpuAllowance::OfThisProcess();
   Log(LogLevel::kInfo, "CPUs for the workers", {{"cpus", cpus.cpus}, {"by", cpus.source}});
   process::ProcessTitle title(argc, argv);
-  return supervisor::Supervisor::Run(
+  const int code = supervisor::Supervisor::Run(
       {.config = *config,
        .control_binary = *control,
        .title = title,
@@ -209,6 +209,8 @@ int Main(int argc, char** argv, Application& application) {
              return worker::RunWorker(inheritance, *config, application, scoreboard);
            },
        .check_files = [&] { return CheckIngresses(*config); }});
+  FlushLog();
+  return code;
 }
 
 }  // namespace grove

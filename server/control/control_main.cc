@@ -85,6 +85,7 @@ int Run(const process::ControlDescriptors& fds) {
   absl::StatusOr<config::v1::Config> config = process::ConfigFromFd(fds.config_fd);
   if (!config.ok()) return Fail(process::kExitBadConfig, config.status());
   process::SetUpLogAs("grove-control", config->log());
+  StartLogThread();
   absl::StatusOr<metrics::Scoreboard> scoreboard = metrics::Scoreboard::Open(fds.scoreboard_fd);
   if (!scoreboard.ok()) return Fail(process::kExitBadConfig, scoreboard.status());
   SetUpSignals();
@@ -125,7 +126,9 @@ int ControlMain(int argc, char** argv) {
             std::string(fds.status().message()).c_str());
     return process::kExitBadConfig;
   }
-  return Run(*fds);
+  const int code = Run(*fds);
+  FlushLog();
+  return code;
 }
 
 }  // namespace grove::control

@@ -19,6 +19,7 @@ absl::Status WatchLifeline(int fd) {
     if (absl::IsCancelled(got.status())) return got.status();
     if (got.ok() && *got > 0) continue;
     Log(LogLevel::kError, "the supervisor is gone: ending at once");
+    FlushLog();
     // Not exit(): fibers and threads are under way. What clients were told is on disk.
     _exit(kExitCrash);
   }

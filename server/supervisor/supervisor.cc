@@ -232,6 +232,8 @@ void Supervisor::Wait(MonotonicNanos now) {
     polled.push_back({.fd = children_[child].ready_line.fd(), .events = POLLIN, .revents = 0});
     owners.push_back(child);
   }
+  const int log_fd = LogWaitsFor();
+  if (log_fd >= 0) polled.push_back({.fd = log_fd, .events = POLLOUT, .revents = 0});
   const MonotonicNanos due = state_.NextDue();
   const timespec wait = absl::ToTimespec(absl::Nanoseconds(std::max<int64_t>(due - now, 0)));
   const int ready = ppoll(polled.data(), polled.size(), due == kNever ? nullptr : &wait, nullptr);
@@ -241,6 +243,7 @@ void Supervisor::Wait(MonotonicNanos now) {
                      "; without it the supervisor can only spin, and the daemon ends"));
   }
   if (ready <= 0) return;
+  if (log_fd >= 0 && polled.back().revents != 0) DrainLog();
   for (size_t index = 0; index < owners.size(); ++index) {
     if (polled[index + 1].revents != 0) TakeReadyLine(owners[index]);
   }

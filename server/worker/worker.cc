@@ -69,12 +69,13 @@ absl::Status Boot(const process::WorkerInheritance& inheritance, const config::v
 int RunWorker(const process::WorkerInheritance& inheritance, const config::v1::Config& config,
               const Application& application, metrics::Scoreboard& scoreboard) {
   RenameLog(absl::StrCat("worker-", inheritance.slot));
+  StartLogThread();
   InstallCrashReport();
   const absl::Status status =
       Boot(inheritance, config, application, scoreboard.slot(inheritance.slot));
-  if (status.ok()) return process::kExitStopped;
-  Log(LogLevel::kError, "the worker fails", {{"error", status.ToString()}});
-  return process::kExitCrash;
+  if (!status.ok()) Log(LogLevel::kError, "the worker fails", {{"error", status.ToString()}});
+  FlushLog();
+  return status.ok() ? process::kExitStopped : process::kExitCrash;
 }
 
 }  // namespace grove::worker

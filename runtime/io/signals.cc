@@ -13,7 +13,7 @@
 
 namespace grove {
 
-absl::StatusOr<SignalSet> SignalSet::Create(std::initializer_list<int> numbers) {
+absl::StatusOr<SignalSet> SignalSet::Create(std::span<const int> numbers) {
   sigset_t wanted;
   sigemptyset(&wanted);
   for (const int number : numbers) {
@@ -21,7 +21,7 @@ absl::StatusOr<SignalSet> SignalSet::Create(std::initializer_list<int> numbers) 
       return absl::InvalidArgumentError(absl::StrCat("signal ", number, " can't be waited for"));
     }
   }
-  if (numbers.size() == 0) return absl::InvalidArgumentError("an empty set of signals");
+  if (numbers.empty()) return absl::InvalidArgumentError("an empty set of signals");
   const int fd = signalfd(-1, &wanted, SFD_NONBLOCK | SFD_CLOEXEC);
   if (fd < 0) return ErrnoStatus(errno, "signalfd");
   absl::StatusOr<Socket> signals = Socket::Adopt(fd);

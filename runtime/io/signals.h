@@ -11,6 +11,7 @@
 #include <csignal>
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 
 #include "absl/status/statusor.h"
 #include "runtime/io/socket.h"
@@ -27,7 +28,10 @@ struct SignalReceived {
 class SignalSet {
  public:
   // kInvalidArgument: none, an unknown one, or one that can't be blocked (SIGKILL, SIGSTOP).
-  static absl::StatusOr<SignalSet> Create(std::initializer_list<int> numbers);
+  static absl::StatusOr<SignalSet> Create(std::span<const int> numbers);
+  static absl::StatusOr<SignalSet> Create(std::initializer_list<int> numbers) {
+    return Create(std::span(numbers.begin(), numbers.size()));
+  }
   SignalSet(SignalSet&& other) noexcept = default;
   SignalSet& operator=(SignalSet&&) = delete;
   ~SignalSet();

@@ -29,21 +29,28 @@
 #include "server/process/lifeline.h"
 #include "server/process/log_setup.h"
 #include "server/process/ready_line.h"
+#include "server/process/signals.h"
 #include "server/tasks/sqlite_store.h"
 
 namespace grove::control {
 namespace {
 
-// SIGTERM is a fiber's to take; blocked before gRPC starts its threads, which inherit that.
+// They are a fiber's to take; blocked before gRPC starts its threads, which inherit that.
 void SetUpSignals() {
-  signal(SIGPIPE, SIG_IGN);
-  // A terminal's Ctrl-C and hang-up reach the whole group; the supervisor decides what they mean.
-  signal(SIGINT, SIG_IGN);
-  signal(SIGHUP, SIG_IGN);
-  sigset_t term;
-  sigemptyset(&term);
-  sigaddset(&term, SIGTERM);
-  sigprocmask(SIG_BLOCK, &term, nullptr);
+  const sigset_t blocked = process::MaskOf(process::WithSignalsOfNoUse({}));
+  sigprocmask(SIG_BLOCK, &blocked, nullptr);
+  process::ResetSignals();
+}
+
+// Until SIGTERM. A terminal's Ctrl-C and hang-up reach the whole group; the supervisor decides what
+// they mean.
+absl::Status AwaitTheEnd(SignalSet& signals) {
+  for (;;) {
+    absl::StatusOr<SignalReceived> signal = signals.Await();
+    if (!signal.ok() || signal->number == SIGTERM) return signal.status();
+    if (signal->number == SIGINT || signal->number == SIGHUP) continue;
+    process::LogUnusedSignal(signal->number, signal->pid);
+  }
 }
 
 absl::Status AnnounceReady(int ready_fd, const Control& control) {
@@ -57,7 +64,7 @@ absl::Status AnnounceReady(int ready_fd, const Control& control) {
 // The main fiber: serves until SIGTERM.
 absl::Status Serve(Control& control, const config::v1::Config& config,
                    const process::ControlDescriptors& fds) {
-  absl::StatusOr<SignalSet> signals = SignalSet::Create({SIGTERM});
+  absl::StatusOr<SignalSet> signals = SignalSet::Create(process::WithSignalsOfNoUse({}));
   if (!signals.ok()) return signals.status();
   absl::StatusOr<FiberHandle> lifeline =
       Spawn("lifeline", [&fds] { return process::WatchLifeline(fds.lifeline_fd); });
@@ -68,7 +75,7 @@ absl::Status Serve(Control& control, const config::v1::Config& config,
     control.Stop().IgnoreError();
     return ready;
   }
-  const absl::Status watched = signals->Await().status();
+  const absl::Status watched = AwaitTheEnd(*signals);
   Log(LogLevel::kInfo, "draining", {{"timeout_ms", config.drain_timeout_ms()}});
   control.Drain();
   absl::Status stopped = control.Stop();

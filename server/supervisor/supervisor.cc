@@ -38,6 +38,7 @@
 #include "server/process/config_handover.h"
 #include "server/process/control_arguments.h"
 #include "server/process/exit_code.h"
+#include "server/process/signals.h"
 #include "server/supervisor/inherited_sockets.h"
 #include "server/supervisor/launch.h"
 #include "server/supervisor/service_notice.h"
@@ -122,12 +123,10 @@ absl::Status Supervisor::Open() {
   // First of all: a child that died before its SIGCHLD was blocked would never be reaped, and a
   // SIGTERM would end this process and leave files behind. Workers inherit the mask, so that none
   // is lost until they read signals themselves; control gets the original one.
-  sigset_t handled;
-  sigemptyset(&handled);
-  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD}) sigaddset(&handled, number);
+  const sigset_t handled =
+      process::MaskOf(process::WithSignalsOfNoUse({SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD}));
   sigprocmask(SIG_BLOCK, &handled, &original_mask_);
-  // Writing to a client or child that is gone is an error of that call, in all our processes.
-  signal(SIGPIPE, SIG_IGN);
+  process::ResetSignals();
   signal_fd_ = signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK);
   if (signal_fd_ < 0) return ErrnoStatus(errno, "signalfd");
   if (pipe2(lifeline_, O_CLOEXEC) != 0) return ErrnoStatus(errno, "pipe2");
@@ -171,12 +170,25 @@ void Supervisor::PassTime(MonotonicNanos now) {
 void Supervisor::TakeSignals(MonotonicNanos now) {
   signalfd_siginfo info;
   while (read(signal_fd_, &info, sizeof(info)) == sizeof(info)) {
-    if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT) {
-      Log(LogLevel::kInfo,
-          state_.stopping ? "told to stop again: stopping at once" : "told to stop",
-          {{"signal", strsignal(info.ssi_signo)}, {"from_pid", info.ssi_pid}});
+    const SignalCame came{static_cast<int>(info.ssi_signo), now};
+    switch (came.number) {
+      case SIGTERM:
+      case SIGINT:
+        Log(LogLevel::kInfo,
+            !state_.stopping              ? "told to stop"
+            : RepeatsItself(state_, came) ? "told to stop again at once: nothing changes"
+                                          : "told to stop again: stopping at once",
+            {{"signal", strsignal(came.number)}, {"from_pid", info.ssi_pid}});
+        break;
+      case SIGHUP:
+      case SIGUSR1:
+      case SIGCHLD:
+        break;
+      default:
+        process::LogUnusedSignal(came.number, static_cast<pid_t>(info.ssi_pid));
+        continue;
     }
-    Handle(SignalCame{static_cast<int>(info.ssi_signo), now}, now);
+    Handle(came, now);
   }
 }
 

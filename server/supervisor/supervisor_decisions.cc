@@ -63,7 +63,11 @@ void Decision::operator()(const SignalCame& came) {
   switch (came.number) {
     case SIGTERM:
     case SIGINT:
-      if (!state_.stopping) return Stop(process::kExitStopped, came.now);
+      if (!state_.stopping) {
+        state_.stop_asked_at = came.now;
+        return Stop(process::kExitStopped, came.now);
+      }
+      if (RepeatsItself(state_, came)) return;
       return ForEachAlive([&](int child) { Do(ActionKind::kKill, child); });
     case SIGHUP:
       if (!state_.stopping) Do(ActionKind::kPrepareReload);
@@ -224,6 +228,11 @@ MonotonicNanos SupervisorState::NextDue() const {
 bool EndedAsTold(const ChildState& child, int wait_status) {
   return child.told_to_end && ((WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0) ||
                                (WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGTERM));
+}
+
+bool RepeatsItself(const SupervisorState& state, const SignalCame& came) {
+  return state.stopping && came.number == SIGTERM &&
+         came.now - state.stop_asked_at < absl::ToInt64Nanoseconds(kRepeatWindow);
 }
 
 std::vector<Action> Decide(SupervisorState& state, const SupervisorEvent& event) {

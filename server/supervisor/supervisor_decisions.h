@@ -23,6 +23,8 @@ namespace grove::supervisor {
 // Between the end of the drain, which every child observes itself, and SIGKILL: for control's last
 // words with the workers, its store and its clients, one after the other, on a busy machine.
 inline constexpr absl::Duration kKillGrace = absl::Seconds(5);
+// A second SIGTERM counts as one only after so long.
+inline constexpr absl::Duration kRepeatWindow = absl::Seconds(1);
 
 // Children are known by their index: workers by slot, then control.
 inline constexpr int kNobody = -1;
@@ -55,6 +57,7 @@ struct SupervisorState {
   BootPolicy boot;
   bool announced = false;  // has served once
   bool stopping = false;
+  MonotonicNanos stop_asked_at = 0;  // by the first signal that did
   int exit_code = process::kExitStopped;
   std::deque<int> to_roll;  // slots that a reload asked to replace
   int rolling = kNobody;    // the one that is away for it
@@ -121,6 +124,11 @@ struct Action {
 
 // Moves `state` on.
 std::vector<Action> Decide(SupervisorState& state, const SupervisorEvent& event);
+
+// Whether a SIGTERM comes within kRepeatWindow of what made the daemon stop: process groups and
+// parents that forward signals send the same one twice, so it changes nothing. SIGINT is meant:
+// Ctrl-C pressed again.
+bool RepeatsItself(const SupervisorState& state, const SignalCame& came);
 
 // Whether a child that was told to end ended so: with 0, or by a SIGTERM that came before it could
 // handle it. Requires: `child` has not heard of its death.

@@ -120,7 +120,7 @@ TEST(Decide, AnswersEverySignalInEveryState) {
       {"replacing", &Replacing, SIGHUP, {{kPrepareReload}}},
       {"replacing", &Replacing, SIGUSR1, kReopenBoth},
       {"replacing", &Replacing, SIGCHLD, kNothing},
-      {"stopping", &Stopping, SIGTERM, {{kKill, 0}, {kKill, 1}, {kKill, 2}}},
+      {"stopping", &Stopping, SIGTERM, kNothing},  // a repetition, as it comes at once
       {"stopping", &Stopping, SIGINT, {{kKill, 0}, {kKill, 1}, {kKill, 2}}},
       {"stopping", &Stopping, SIGHUP, kNothing},
       {"stopping", &Stopping, SIGUSR1, kReopenBoth},
@@ -138,7 +138,17 @@ TEST(Decide, SendsNoSignalToChildrenThatDoNotRun) {
   EXPECT_THAT(daemon.Signal(SIGUSR1), ElementsAre(Action{kReopenLogs, 0}));
   EXPECT_THAT(daemon.Signal(SIGTERM),
               ElementsAre(Action{kStopServing}, Action{kTellToEnd, 0}, Action{kTellToEnd, 2}));
+  daemon.now += kSecond;
   EXPECT_THAT(daemon.Signal(SIGTERM), ElementsAre(Action{kKill, 0}, Action{kKill, 2}));
+}
+
+TEST(Decide, ASecondSigtermCountsFromASecondOn) {
+  Daemon daemon = Serving();
+  EXPECT_EQ(daemon.Signal(SIGTERM), kDrainAll);
+  daemon.now += kSecond - 1;
+  EXPECT_EQ(daemon.Signal(SIGTERM), kNothing);
+  daemon.now += 1;
+  EXPECT_EQ(daemon.Signal(SIGTERM), (Actions{{kKill, 0}, {kKill, 1}, {kKill, 2}}));
 }
 
 // --- A worker's death in every state

@@ -12,6 +12,7 @@
 #include "server/functions/fetch.h"
 #include "server/log.h"
 #include "server/process/exit_code.h"
+#include "server/process/signals.h"
 #include "server/worker/crash_report.h"
 #include "server/worker/options.h"
 #include "server/worker/stall_log.h"
@@ -27,9 +28,7 @@ constexpr absl::Duration kLastLines = absl::Seconds(1);
 // started later inherit it, and a signal that came to one of them would end the worker. The
 // supervisor's SIGCHLD, on the other hand, is not the worker's.
 void BlockSignals() {
-  sigset_t blocked;
-  sigemptyset(&blocked);
-  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&blocked, number);
+  const sigset_t blocked = process::MaskOf(process::WithSignalsOfNoUse({}));
   sigprocmask(SIG_SETMASK, &blocked, nullptr);
 }
 

@@ -27,6 +27,7 @@
 #include "server/log.h"
 #include "server/process/lifeline.h"
 #include "server/process/ready_line.h"
+#include "server/process/signals.h"
 #include "server/worker/options.h"
 
 namespace grove::worker {
@@ -112,16 +113,25 @@ absl::Status WorkerParts::Keep(std::string_view name, F body) {
 
 // They have been blocked since the worker began; what came meanwhile is taken now.
 absl::Status WorkerParts::WatchSignals() {
-  absl::StatusOr<SignalSet> signals = SignalSet::Create({SIGTERM, SIGUSR1});
+  // A terminal's Ctrl-C and hang-up reach the whole group; the supervisor decides what they mean.
+  absl::StatusOr<SignalSet> signals = SignalSet::Create(process::WithSignalsOfNoUse({}));
   if (!signals.ok()) return signals.status();
   return Keep("signals", [this, signals = *std::move(signals)]() mutable {
     for (;;) {
       absl::StatusOr<SignalReceived> signal = signals.Await();
       if (!signal.ok()) return signal.status();
-      if (signal->number == SIGTERM) {
-        if (!stop_.ready()) stop_.Set();
-      } else if (access_log_ != nullptr) {
-        access_log_->writer().Reopen();
+      switch (signal->number) {
+        case SIGTERM:
+          if (!stop_.ready()) stop_.Set();
+          break;
+        case SIGUSR1:
+          if (access_log_ != nullptr) access_log_->writer().Reopen();
+          break;
+        case SIGINT:
+        case SIGHUP:
+          break;
+        default:
+          process::LogUnusedSignal(signal->number, signal->pid);
       }
     }
   });

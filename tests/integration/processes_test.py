@@ -221,8 +221,11 @@ class DrainTest(OwnDaemonTest):
         running(api, api.spawn('sleep', {'seconds': 600}).name)
         daemon.terminate()
         eventually('it drains', lambda: '"draining"' in daemon.log())
-        daemon.terminate()
-        daemon.process.wait(DEADLINE_S)
+
+        def ended():
+            daemon.terminate()  # one that comes within a second is taken for a repetition
+            return daemon.process.poll() is not None
+        eventually('it has ended', ended)
         self.assertEqual(daemon.processes(), {})
 
     def test_sighup_replaces_every_worker_and_refuses_nothing(self):

@@ -6,7 +6,7 @@ import signal
 import time
 import unittest
 
-from grove_harness import Daemon, OwnDaemonTest, eventually
+from grove_harness import DEADLINE_S, Daemon, OwnDaemonTest, eventually
 
 SANDBOX = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'sandbox.py')
 # Of x86-64: asm/unistd_64.h.
@@ -70,7 +70,8 @@ class SandboxTest(OwnDaemonTest):
     def test_a_supervisor_that_cannot_wait_says_so_and_takes_all_along(self):
         daemon = self.launch_without(PPOLL, workers=1)
         daemon.launch()
-        daemon.ended(exit_code=-signal.SIGABRT)
+        self.assertEqual(daemon.process.wait(DEADLINE_S), -signal.SIGABRT)
+        eventually('no process is left', lambda: not daemon.processes())
         self.assertRegex(daemon.log(), 'supervisor: ppoll: Operation not permitted; .*ends')
 
 

@@ -54,8 +54,8 @@ struct Output {
   std::string content_type = "application/json";
 };
 
-// An error Status fails the attempt. kInvalidArgument and kPermissionDenied are not retried, nor what
-// FunctionOptions::not_retried names: the same input would fail again.
+// An error Status fails the attempt. kInvalidArgument and kPermissionDenied are not retried, nor
+// what FunctionOptions::not_retried names: the same input would fail again.
 using Function = std::function<absl::StatusOr<Output>(TaskContext& context)>;
 
 struct FunctionOptions {

@@ -45,7 +45,8 @@ for connection in (None, '', 'keep-alive', 'close', 'upgrades', 'keep-alive, x-u
     refused(f'Connection {connection}', 400, Connection=connection)
 for version in ('0', '7', '8', '12', '14', '130', '013', '13, 8', '-13', 'x', ''):
     refused(f'version {version!r}', 426, Sec_WebSocket_Version=version,
-            fields={'sec-websocket-version': '13', 'upgrade': 'websocket', 'connection': 'close, Upgrade'})
+            fields={'sec-websocket-version': '13', 'upgrade': 'websocket',
+                    'connection': 'close, Upgrade'})
 refused('no version', 400, Sec_WebSocket_Version=None)
 refused('two versions', 426, more=['Sec-WebSocket-Version: 13'])
 for key in (None, '', 'x', 'dGhlIHNhbXBsZSBub25jZQ', 'dGhlIHNhbXBsZSBub25jZQ=',

@@ -78,7 +78,7 @@ void Narrow(const std::string& root, const std::string& mount, const Membership&
   std::string path = membership.path == "/" ? "" : membership.path;
   while (true) {
     std::string file;
-    const std::optional<int64_t> cpus = QuotaOf(root + mount + path, membership.v2, &file);
+    const std::optional<int64_t> cpus = QuotaOf(StrCat(root, mount, path), membership.v2, &file);
     if (cpus.has_value() && *cpus < allowance.cpus) {
       allowance.cpus = static_cast<int>(*cpus);
       allowance.source = file.substr(root.size());

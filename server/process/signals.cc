@@ -9,8 +9,12 @@
 namespace grove::process {
 
 void ResetSignals() {
-  // SIGKILL, SIGSTOP and glibc's own refuse, which is right.
-  for (int number = 1; number <= SIGRTMAX; ++number) signal(number, SIG_DFL);
+  // Handlers do not outlive an exec(2): what is one was set by this program, and stays.
+  for (int number = 1; number <= SIGRTMAX; ++number) {
+    struct sigaction action {};
+    if (sigaction(number, nullptr, &action) != 0 || action.sa_handler != SIG_IGN) continue;
+    signal(number, SIG_DFL);
+  }
   signal(SIGPIPE, SIG_IGN);
 }
 

@@ -12,8 +12,8 @@
 
 namespace grove::process {
 
-// Every signal has its default action again, but SIGPIPE, which is ignored: writing to who is gone
-// is an error of that call. First of all, before a handler is set.
+// What was left ignored has its default action again, but SIGPIPE, which is ignored: writing to who
+// is gone is an error of that call. Handlers stay.
 void ResetSignals();
 
 // `used`, and all others that end or stop a process and that others may send it: to be blocked and

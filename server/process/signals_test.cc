@@ -28,6 +28,13 @@ TEST(Signals, WhatWasLeftIgnoredIsNot) {
   EXPECT_EQ(status, 0);
 }
 
+TEST(Signals, AHandlerOfTheProgramStays) {
+  const auto handler = [](int) {};
+  const auto before = signal(SIGUSR2, handler);
+  ResetSignals();
+  EXPECT_EQ(signal(SIGUSR2, before), static_cast<void (*)(int)>(handler));
+}
+
 TEST(Signals, AllThatEndOrStopAreTakenOnce) {
   const std::vector<int> numbers = WithSignalsOfNoUse({SIGTERM, SIGCHLD});
   for (const int number : {SIGTERM, SIGCHLD, SIGQUIT, SIGUSR2, SIGTTIN, SIGTTOU, SIGWINCH}) {

@@ -19,6 +19,7 @@
 #include "server/config/cpu_allowance.h"
 #include "server/config/http_listeners.h"
 #include "server/config/limits.h"
+#include "server/config/memory_allowance.h"
 #include "server/config/schema.h"
 #include "server/config/validate.h"
 
@@ -31,6 +32,10 @@ using ::google::protobuf::FieldDescriptor;
 using ::google::protobuf::Message;
 
 constexpr char kDefaultName[] = "default";
+// Of the memory allowed: workers, their requests, and what control copies for answers need the
+// rest.
+constexpr int64_t kTasksShareOfMemory = 4;
+constexpr int64_t kTasksMemoryMost = int64_t{2} << 30;
 constexpr char kLevels[][8] = {"debug", "info", "warning", "error"};
 
 absl::Status Wrong(std::string_view where, std::string_view what) {
@@ -106,7 +111,9 @@ absl::Status FillInteger(const FieldDescriptor& field, const std::string& key, M
   const bool is_32 = field.cpp_type() == FieldDescriptor::CPPTYPE_INT32;
   const int64_t number =
       is_32 ? reflection.GetInt32(*message, &field) : reflection.GetInt64(*message, &field);
-  if (number != 0) return CheckRange(key, number, *row);
+  const bool is_given =
+      number != 0 || (field.has_presence() && reflection.HasField(*message, &field));
+  if (is_given) return CheckRange(key, number, *row);
   if (is_32) {
     reflection.SetInt32(message, &field, static_cast<int32_t>(row->default_value));
   } else {
@@ -123,7 +130,8 @@ absl::Status FillFields(const std::string& prefix, Message* message) {
     const FieldDescriptor& field = *message->GetDescriptor()->field(i);
     const std::string key = StrCat(prefix, field.name());
     // Filling in one would drop the other.
-    if (field.containing_oneof() != nullptr && !reflection.HasField(*message, &field)) continue;
+    if (field.real_containing_oneof() != nullptr && !reflection.HasField(*message, &field))
+      continue;
     absl::Status s;
     if (field.cpp_type() == FieldDescriptor::CPPTYPE_STRING) {
       s = CheckTexts(*message, field, key);
@@ -250,6 +258,7 @@ Environment Environment::OfThisProcess() {
   environment.working_directory = std::filesystem::current_path(ignored).string();
   if (environment.working_directory.empty()) environment.working_directory = "/";
   environment.cpus = CpuAllowance::OfThisProcess().cpus;
+  environment.memory_bytes = MemoryAllowance::OfThisProcess().bytes;
   return environment;
 }
 
@@ -272,6 +281,11 @@ absl::StatusOr<Config> Resolve(const DaemonFlags& flags, const Config& file,
   if (config.workers() == 0) {
     const int64_t most = FindSchemaRow("workers")->max;
     config.set_workers(static_cast<int32_t>(std::clamp<int64_t>(environment.cpus, 1, most)));
+  }
+  if (config.tasks().memory_max_bytes() == 0) {
+    const int64_t share = environment.memory_bytes / kTasksShareOfMemory;
+    config.mutable_tasks()->set_memory_max_bytes(
+        std::clamp<int64_t>(share, FindSchemaRow("tasks.memory_max_bytes")->min, kTasksMemoryMost));
   }
   if (absl::Status s = ValidateConfig(origin, &config); !s.ok()) return s;
   GatherHttpListeners(config.mutable_http());

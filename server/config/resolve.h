@@ -7,6 +7,7 @@
 #ifndef GROVE_SERVER_CONFIG_RESOLVE_H_
 #define GROVE_SERVER_CONFIG_RESOLVE_H_
 
+#include <cstdint>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -22,6 +23,7 @@ struct Environment {
   std::string runtime_dir;        // $XDG_RUNTIME_DIR
   std::string working_directory;  // Relative directories start here.
   int cpus = 1;                   // CpuAllowance.
+  int64_t memory_bytes = 0;       // MemoryAllowance.
 
   static Environment OfThisProcess();
 };

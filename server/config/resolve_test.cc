@@ -162,6 +162,25 @@ TEST(Resolve, BoundsTheDefaultNumberOfWorkers) {
   EXPECT_EQ(Resolve({}, {}, environment)->workers(), 256);
 }
 
+TEST(Resolve, AShareOfTheMemoryAllowedIsForTasks) {
+  const auto share = [](int64_t allowed) {
+    Environment environment = TestEnvironment();
+    environment.memory_bytes = allowed;
+    return Resolve({}, Config(), environment)->tasks().memory_max_bytes();
+  };
+  EXPECT_EQ(share(400 << 20), 100 << 20);
+  EXPECT_EQ(share(INT64_MAX), int64_t{2} << 30);
+  EXPECT_EQ(share(0), 1 << 20);
+  EXPECT_EQ(Good("tasks {memory_max_bytes: 5000000}").tasks().memory_max_bytes(), 5000000);
+}
+
+TEST(Resolve, AZeroThatMeansNeverIsNoDefault) {
+  EXPECT_EQ(Good("").runtime().stuck_kill_ms(), 30'000);
+  EXPECT_EQ(Good("runtime {stuck_kill_ms: 0}").runtime().stuck_kill_ms(), 0);
+  EXPECT_EQ(Good("runtime {stuck_ms: 0}").runtime().stuck_ms(), 5'000);
+  EXPECT_THAT(ErrorOf("runtime {stuck_kill_ms: -1}"), HasSubstr("runtime.stuck_kill_ms"));
+}
+
 TEST(Resolve, FindsDirectoriesAsXdgSays) {
   const struct {
     const char* state_home;

@@ -54,6 +54,8 @@ constexpr SchemaRow kRows[] = {
     Choice("http.listeners[].tls.client_certificate", "none | optional | required", "none",
            "whether clients must show a certificate"),
     Text("http.listeners[].tls.version_min", "1.2", "oldest TLS version: 1.2 or 1.3"),
+    Text("http.listeners[].tls.groups[]", "X25519, P-256, P-384",
+         "groups of the key exchange, the dearest first"),
     Text("http.listeners[].proxy_protocol.trusted[]", "none",
          "CIDR ranges, or unix:, of balancers, which must send a PROXY header"),
     Flag("http.listeners[].insecure", "serve plain HTTP beyond loopback"),
@@ -148,6 +150,12 @@ constexpr SchemaRow kRows[] = {
     Flag("http.middleware[].tenant.required", "403 where no rule applies"),
     Number("http.body_rate_min_bytes_per_s", 100, 1, kGib,
            "slower request bodies, on average over io_timeout_ms, get 408"),
+    Number("http.lingering_time_ms", 30'000, 1, kDayMs,
+           "what a client sends after an early answer is read and dropped for at most"),
+    Number("http.lingering_timeout_ms", 5'000, 1, kDayMs, "and no longer than a silence of"),
+    Number("http.websocket_memory_max_bytes", 64 * kMib, kMib, 64 * kGib,
+           "unfinished WebSocket messages per worker; 1013 to the connection that passes it"),
+    Flag("http.raw_utf8_targets", "let bytes from 0x80 on stand in targets; else 400"),
     Number("http.requests_per_connection_max", 1'000'000, 1, 1'000'000'000,
            "answered on one connection, which is then closed"),
 
@@ -168,8 +176,16 @@ constexpr SchemaRow kRows[] = {
     Choice("control.tokens[].role", "read | write | admin", "required",
            "read: get, list, wait; write: and spawn, cancel, resize; admin: and the backdoor"),
 
+    Number("control.connections_max", 1'000, 1, 1'000'000, "open gRPC connections"),
+    Number("control.handshake_timeout_ms", 10'000, 1, kDayMs,
+           "from a gRPC connection to the end of its handshakes"),
+    Number("control.idle_timeout_ms", 600'000, 1, kDayMs,
+           "gRPC connections without a call close after"),
+
     Text("admin.listen", "127.0.0.1:8092", "listener for metrics, health and dashboard"),
     Flag("admin.insecure", "serve the admin port beyond loopback"),
+    Number("admin.connections_max", 256, 1, 100'000,
+           "open connections; the longest waiting for a request makes room"),
 
     {"workers", "integer", "the CPUs allowed", "worker processes", 0, 1, kWorkersMax},
     Text("state_dir", "$XDG_STATE_HOME/grove, else ~/.local/state/grove",
@@ -196,6 +212,10 @@ constexpr SchemaRow kRows[] = {
            "an attempt without a time-out of its own ends after"),
     Number("tasks.interruptions_max", 5, 1, 1'000,
            "a task whose worker died this often fails instead of being requeued"),
+    {"tasks.memory_max_bytes", "integer", "a quarter of the memory allowed, 2147483648 at most",
+     "what control may hold of tasks; spawns are refused beyond", 0, kMib, 1024 * kGib},
+    Number("tasks.disk_reserve_bytes", 64 * kMib, kMib, 1024 * kGib,
+           "free below it, or below a tenth of the volume: durable tasks are refused"),
 
     Text("tenants[].name", "required", "name of the tenant; `default` always exists"),
     Text("tenants[].queues[].name", "required", "name of the queue; `default` always exists"),
@@ -219,6 +239,12 @@ constexpr SchemaRow kRows[] = {
     Number("runtime.offload_threads", 8, 1, 1'024, "threads for blocking calls per worker"),
     Number("runtime.stall_report_ms", 100, 4, kDayMs,
            "a fiber that holds a worker's hub for longer is reported"),
+    Number("runtime.stuck_ms", 5'000, 100, kDayMs,
+           "a worker or control whose hub has not turned for this long is stuck"),
+    Number("runtime.stuck_kill_ms", 30'000, 0, kDayMs,
+           "and is killed and replaced after this; 0: never"),
+    Number("runtime.boot_timeout_ms", 60'000, 100, kDayMs,
+           "a worker or control that does not serve by then is killed and replaced"),
 };
 
 // What a route says for itself has the keys of what is said for all.

@@ -27,7 +27,7 @@ def messages():
     for line in checkout.read(PROTO).splitlines():
         line = line.strip()
         opened = re.match(r'(message|enum|oneof) (\w+) {', line)
-        field = re.match(r'(?:repeated )?(\w+) (\w+) = \d+;', line)
+        field = re.match(r'(?:repeated |optional )?(\w+) (\w+) = \d+;', line)
         if opened:
             depth += 1
             if depth == 1:

@@ -4,18 +4,40 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/time/time.h"
 
 namespace grove::admin {
+namespace {
 
-absl::Status CheckLive(const metrics::Scoreboard& scoreboard, int64_t now_monotonic_ns) {
+std::string StuckText(const metrics::Scoreboard& scoreboard, int worker, MonotonicNanos now) {
+  const MonotonicNanos age = now - scoreboard.slot(worker).last_turn_ns.load();
+  return absl::StrCat("worker ", worker, ": stuck: its hub has not turned for ",
+                      absl::ToInt64Seconds(absl::Nanoseconds(age)), " s");
+}
+
+const char* StateText(metrics::SlotState state) {
+  switch (state) {
+    case metrics::SlotState::kStarting:
+      return "starting";
+    case metrics::SlotState::kReady:
+      return "not linked to control";
+    case metrics::SlotState::kDraining:
+      return "draining";
+    case metrics::SlotState::kEmpty:
+    case metrics::SlotState::kDown:
+      break;
+  }
+  return "down";
+}
+
+}  // namespace
+
+absl::Status CheckLive(const metrics::Scoreboard& scoreboard, MonotonicNanos now) {
   std::vector<std::string> stuck;
   for (int worker = 0; worker < scoreboard.workers(); ++worker) {
-    const metrics::WorkerSlot& slot = scoreboard.slot(worker);
-    if (slot.state.load() != metrics::SlotState::kReady) continue;
-    const absl::Duration age = absl::Nanoseconds(now_monotonic_ns - slot.last_turn_ns.load());
-    if (age <= kStuckAfter) return absl::OkStatus();
-    stuck.push_back(absl::StrCat("worker ", worker, ": its hub has not turned for ",
-                                 absl::ToInt64Seconds(age), " s"));
+    if (scoreboard.slot(worker).state.load() != metrics::SlotState::kReady) continue;
+    if (!scoreboard.IsStuck(worker, now)) return absl::OkStatus();
+    stuck.push_back(StuckText(scoreboard, worker, now));
   }
   if (stuck.empty()) return absl::OkStatus();
   return absl::UnavailableError(absl::StrJoin(stuck, "\n"));
@@ -24,15 +46,23 @@ absl::Status CheckLive(const metrics::Scoreboard& scoreboard, int64_t now_monoto
 absl::Status CheckReady(const metrics::Scoreboard& scoreboard, const ReadinessInput& input) {
   if (input.draining) return absl::UnavailableError("draining");
   if (!input.serving) return absl::UnavailableError("starting");
-  bool any_ready = false;
-  for (int worker = 0; worker < scoreboard.workers(); ++worker) {
-    if (scoreboard.slot(worker).state.load() != metrics::SlotState::kReady) continue;
-    any_ready = true;
-    const size_t index = static_cast<size_t>(worker);
-    if (index < input.linked.size() && input.linked[index]) return absl::OkStatus();
+  if (!input.store_failure.empty()) {
+    return absl::UnavailableError(absl::StrCat("the task store fails: ", input.store_failure));
   }
-  return absl::UnavailableError(any_ready ? "no ready worker is linked to control"
-                                          : "no worker is ready");
+  std::vector<std::string> reasons = {"no worker can serve"};
+  for (int worker = 0; worker < scoreboard.workers(); ++worker) {
+    const metrics::SlotState state = scoreboard.slot(worker).state.load();
+    const size_t index = static_cast<size_t>(worker);
+    const bool linked = index < input.linked.size() && input.linked[index];
+    if (scoreboard.IsStuck(worker, input.now)) {
+      reasons.push_back(StuckText(scoreboard, worker, input.now));
+    } else if (state == metrics::SlotState::kReady && linked) {
+      return absl::OkStatus();
+    } else {
+      reasons.push_back(absl::StrCat("worker ", worker, ": ", StateText(state)));
+    }
+  }
+  return absl::UnavailableError(absl::StrJoin(reasons, "\n"));
 }
 
 }  // namespace grove::admin

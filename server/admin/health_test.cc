@@ -25,10 +25,10 @@ TEST_F(HealthTest, LiveWhileOneReadyHubTurns) {
 }
 
 TEST_F(HealthTest, NotLiveWhenAllReadyHubsAreStuck) {
-  SetWorker(0, metrics::SlotState::kReady, kStuckAfter);
+  SetWorker(0, metrics::SlotState::kReady, metrics::kStuckDefault);
   SetWorker(1, metrics::SlotState::kDown, absl::Seconds(99));
   EXPECT_TRUE(CheckLive(board_, kNow).ok());
-  SetWorker(0, metrics::SlotState::kReady, kStuckAfter + absl::Nanoseconds(1));
+  SetWorker(0, metrics::SlotState::kReady, metrics::kStuckDefault + absl::Nanoseconds(1));
   const absl::Status status = CheckLive(board_, kNow);
   EXPECT_TRUE(absl::IsUnavailable(status));
   EXPECT_TRUE(absl::StrContains(status.message(), "worker 0"));
@@ -44,10 +44,29 @@ TEST_F(HealthTest, ReadyNeedsAReadyAndLinkedWorker) {
   SetWorker(0, metrics::SlotState::kReady, absl::ZeroDuration());
   EXPECT_TRUE(CheckReady(board_, {.serving = true, .linked = {true, false}}).ok());
   EXPECT_EQ(CheckReady(board_, {.serving = true, .linked = {false, true}}).message(),
-            "no ready worker is linked to control");
+            "no worker can serve\nworker 0: not linked to control\nworker 1: down");
   SetWorker(0, metrics::SlotState::kDraining, absl::ZeroDuration());
+  SetWorker(1, metrics::SlotState::kStarting, absl::ZeroDuration());
   EXPECT_EQ(CheckReady(board_, {.serving = true, .linked = {true, true}}).message(),
-            "no worker is ready");
+            "no worker can serve\nworker 0: draining\nworker 1: starting");
+}
+
+TEST_F(HealthTest, AStuckWorkerDoesNotCount) {
+  SetWorker(0, metrics::SlotState::kReady, absl::Seconds(12));
+  SetWorker(1, metrics::SlotState::kReady, absl::Seconds(1));
+  ReadinessInput input{.serving = true, .linked = {true, true}, .now = kNow};
+  EXPECT_TRUE(CheckReady(board_, input).ok());
+  input.linked = {true, false};
+  EXPECT_EQ(CheckReady(board_, input).message(),
+            "no worker can serve\nworker 0: stuck: its hub has not turned for 12 s\n"
+            "worker 1: not linked to control");
+}
+
+TEST_F(HealthTest, NotReadyWhileTheStoreFails) {
+  SetWorker(0, metrics::SlotState::kReady, absl::ZeroDuration());
+  const ReadinessInput input{
+      .serving = true, .store_failure = "database or disk is full", .linked = {true}};
+  EXPECT_EQ(CheckReady(board_, input).message(), "the task store fails: database or disk is full");
 }
 
 TEST_F(HealthTest, NotReadyBeforeServingNorWhileDraining) {

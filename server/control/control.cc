@@ -136,9 +136,10 @@ absl::Status Control::StartAdmin() {
       .live = [this] { return admin::CheckLive(scoreboard_, hub_.ReadClock()); },
       .ready =
           [this] {
-            return admin::CheckReady(
-                scoreboard_,
-                {.serving = serving_, .draining = driver_->draining(), .linked = Linked()});
+            return admin::CheckReady(scoreboard_, {.serving = serving_,
+                                                   .draining = driver_->draining(),
+                                                   .linked = Linked(),
+                                                   .now = hub_.ReadClock()});
           },
   });
   http::ServerOptions options;

@@ -26,6 +26,7 @@
 #include "server/process/config_handover.h"
 #include "server/process/control_arguments.h"
 #include "server/process/exit_code.h"
+#include "server/process/heartbeat.h"
 #include "server/process/lifeline.h"
 #include "server/process/log_setup.h"
 #include "server/process/ready_line.h"
@@ -69,6 +70,11 @@ absl::Status Serve(Control& control, const config::v1::Config& config,
   absl::StatusOr<FiberHandle> lifeline =
       Spawn("lifeline", [&fds] { return process::WatchLifeline(fds.lifeline_fd); });
   if (!lifeline.ok()) return lifeline.status();
+  absl::StatusOr<FiberHandle> heartbeat =
+      Spawn("heartbeat", [stuck = absl::Milliseconds(config.runtime().stuck_ms())] {
+        return process::Heartbeat(stuck);
+      });
+  if (!heartbeat.ok()) return heartbeat.status();
   if (absl::Status started = control.Start(); !started.ok()) return started;
   control.AwaitLinks();
   if (absl::Status ready = AnnounceReady(fds.ready_fd, control); !ready.ok()) {
@@ -110,6 +116,9 @@ int Run(const process::ControlDescriptors& fds) {
         absl::IsInvalidArgument(control.status()) ? process::kExitBadConfig : process::kExitCrash,
         control.status());
   }
+  (*hub)->set_turn_hook([&slot = scoreboard->control()](Hub& turning) {
+    slot.last_turn_ns.store(turning.ReadClock(), std::memory_order_relaxed);
+  });
   bool started = false;
   absl::Status served = (*hub)->Run([&]() -> absl::Status {
     absl::Status status = Serve(**control, *config, fds);

@@ -100,7 +100,8 @@ v1::Worker WorkerCalls::Describe(int worker) const {
   const metrics::WorkerSlot& slot = scoreboard_.slot(worker);
   v1::Worker view;
   view.set_name(WorkerName(worker));
-  view.set_state(ToProto(slot.state.load()));
+  const bool stuck = scoreboard_.IsStuck(worker, hub_.ReadClock());
+  view.set_state(stuck ? v1::Worker::STATE_STUCK : ToProto(slot.state.load()));
   const bool lives = view.state() != v1::Worker::STATE_DOWN;
   view.set_pid(slot.pid.load());
   view.set_generation(static_cast<int64_t>(slot.generation.load()));

@@ -81,6 +81,15 @@ TEST_F(WorkerCallsTest, ASlotWithoutAProcessIsDown) {
   EXPECT_FALSE(listed->workers(0).linked());
 }
 
+TEST_F(WorkerCallsTest, AWorkerWhoseHubDoesNotTurnIsStuck) {
+  metrics::WorkerSlot& slot = scoreboard_.slot(1);
+  slot.state = metrics::SlotState::kReady;
+  slot.last_turn_ns = hub_->ReadClock();
+  EXPECT_EQ(List(0, "")->workers(1).state(), v1::Worker::STATE_READY);
+  slot.last_turn_ns = hub_->ReadClock() - absl::ToInt64Nanoseconds(absl::Seconds(6));
+  EXPECT_EQ(List(0, "")->workers(1).state(), v1::Worker::STATE_STUCK);
+}
+
 TEST_F(WorkerCallsTest, RefusesATokenOfAnotherList) {
   EXPECT_TRUE(absl::IsInvalidArgument(List(1, "nonsense").status()));
 }

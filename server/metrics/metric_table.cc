@@ -10,6 +10,8 @@ constexpr MetricKind kHistogram = MetricKind::kHistogram;
 constexpr MetricRow kRows[] = {
     {"grove_build_info", kGauge, "version", "Always 1; the version of the daemon is in the label."},
     {"grove_control_draining", kGauge, "", "1 while control drains, else 0."},
+    {"grove_control_restarts_total", kCounter, "", "Restarts of control after a crash."},
+    {"grove_store_failing", kGauge, "", "1 while durable tasks cannot be stored, else 0."},
 
     {"grove_http_requests_total", kCounter, "code", "HTTP requests answered, by status code."},
     {"grove_http_requests_by_method_total", kCounter, "method",
@@ -65,7 +67,7 @@ constexpr MetricRow kRows[] = {
     {"grove_pool_size", kGauge, "tenant,pool", "Most tasks of the pool that may run at once."},
 
     {"grove_worker_up", kGauge, "worker",
-     "1 if the worker is ready and linked to control, else 0."},
+     "1 if the worker is ready, linked to control and not stuck, else 0."},
     {"grove_worker_restarts_total", kCounter, "worker", "Restarts after a crash."},
     {"grove_worker_start_time_seconds", kGauge, "worker",
      "Start of the worker's process, since the epoch."},

@@ -166,7 +166,8 @@ void AddWorkers(const MetricsInput& input, MetricFamilies& families) {
     AddHubLag(slot, labels, families);
     const size_t index = static_cast<size_t>(worker);
     const bool linked = index < input.linked.size() && input.linked[index];
-    const bool up = linked && slot.state.load() == SlotState::kReady;
+    const bool up = linked && slot.state.load() == SlotState::kReady &&
+                    !input.scoreboard.IsStuck(worker, input.now_monotonic_ns);
     families.Add("grove_worker_up", labels, up ? 1 : 0);
     const int64_t resident = index < input.resident_bytes.size() ? input.resident_bytes[index] : 0;
     families.Add("grove_worker_resident_memory_bytes", labels, resident);
@@ -290,6 +291,8 @@ std::string RenderMetrics(const MetricsInput& input) {
   MetricFamilies families;
   families.Add("grove_build_info", {input.version}, 1);
   families.Add("grove_control_draining", {}, input.draining ? 1 : 0);
+  families.Add("grove_control_restarts_total", {}, Load(input.scoreboard.control().restarts));
+  families.Add("grove_store_failing", {}, input.store_failing ? 1 : 0);
   AddHttpRequests(input.scoreboard, families);
   AddHttpTotals(input.scoreboard, families);
   AddWorkers(input, families);

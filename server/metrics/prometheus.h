@@ -28,6 +28,8 @@ struct MetricsInput {
   std::string version;
   int64_t now_monotonic_ns = 0;
   bool draining = false;
+  // Durable tasks cannot be stored.
+  bool store_failing = false;
   // By worker.
   std::vector<bool> linked;
   std::vector<int64_t> resident_bytes;

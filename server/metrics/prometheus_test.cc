@@ -90,6 +90,25 @@ TEST_F(PrometheusTest, WorkerIsUpWhenReadyAndLinked) {
   EXPECT_TRUE(Shows("grove_worker_up{worker=\"1\"} 0"));
 }
 
+TEST_F(PrometheusTest, AStuckWorkerIsNotUp) {
+  input_.linked = {true, true};
+  input_.now_monotonic_ns = 100'000'000'000;
+  for (const int worker : {0, 1}) {
+    board_.slot(worker).state = SlotState::kReady;
+    board_.slot(worker).last_turn_ns = 100'000'000'000 - (worker == 0 ? 5 : 6) * 1'000'000'000LL;
+  }
+  EXPECT_TRUE(Shows("grove_worker_up{worker=\"0\"} 1"));
+  EXPECT_TRUE(Shows("grove_worker_up{worker=\"1\"} 0"));
+}
+
+TEST_F(PrometheusTest, TellsOfControlAndItsStore) {
+  board_.control().restarts = 2;
+  EXPECT_TRUE(Shows("grove_control_restarts_total 2"));
+  EXPECT_TRUE(Shows("grove_store_failing 0"));
+  input_.store_failing = true;
+  EXPECT_TRUE(Shows("grove_store_failing 1"));
+}
+
 TEST_F(PrometheusTest, TasksAreShownByFunctionAndState) {
   EXPECT_TRUE(Shows("grove_tasks{function=\"echo\",state=\"running\"} 4"));
   EXPECT_TRUE(Shows("grove_tasks_ended_total{function=\"echo\",state=\"failed\"} 6"));

@@ -25,6 +25,8 @@ struct alignas(64) Scoreboard::Header {
   uint32_t version;
   uint32_t slot_bytes;
   int32_t workers;
+  int64_t stuck_ns;
+  ControlSlot control;
 };
 
 namespace {
@@ -52,7 +54,14 @@ absl::Status NotAScoreboard(std::string_view why) {
 
 }  // namespace
 
-absl::StatusOr<Scoreboard> Scoreboard::Create(int workers) {
+bool IsStuck(const WorkerSlot& slot, MonotonicNanos now, absl::Duration stuck) {
+  const SlotState state = slot.state.load(std::memory_order_relaxed);
+  if (state != SlotState::kReady && state != SlotState::kDraining) return false;
+  const MonotonicNanos last_turn = slot.last_turn_ns.load(std::memory_order_relaxed);
+  return last_turn != 0 && absl::Nanoseconds(now - last_turn) > stuck;
+}
+
+absl::StatusOr<Scoreboard> Scoreboard::Create(int workers, absl::Duration stuck) {
   if (workers < 1 || workers > config::kWorkersMax) {
     return absl::InvalidArgumentError(
         StrCat("scoreboard of ", workers, " workers; 1 to ", config::kWorkersMax, " are allowed"));
@@ -76,6 +85,7 @@ absl::StatusOr<Scoreboard> Scoreboard::Create(int workers) {
   header->version = kVersion;
   header->slot_bytes = sizeof(WorkerSlot);
   header->workers = workers;
+  header->stuck_ns = absl::ToInt64Nanoseconds(stuck);
   header->magic = kMagic;
   return Scoreboard(fd, header, bytes);
 }
@@ -131,6 +141,18 @@ WorkerSlot& Scoreboard::slot(int worker) {
 
 const WorkerSlot& Scoreboard::slot(int worker) const {
   return reinterpret_cast<const WorkerSlot*>(header_ + 1)[worker];
+}
+
+ControlSlot& Scoreboard::control() {
+  return header_->control;
+}
+
+const ControlSlot& Scoreboard::control() const {
+  return header_->control;
+}
+
+bool Scoreboard::IsStuck(int worker, MonotonicNanos now) const {
+  return metrics::IsStuck(slot(worker), now, absl::Nanoseconds(header_->stuck_ns));
 }
 
 void Scoreboard::Fold(int worker) {

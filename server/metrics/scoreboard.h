@@ -3,7 +3,8 @@
 // One MAP_SHARED slab (a memfd) made by the supervisor before it forks, inherited by the workers
 // and handed to control. A slot is written by its worker alone, with relaxed atomic stores, and
 // read by anyone at any time, also when that worker is stuck or dead. When a worker dies, the
-// supervisor folds its counters into the slot's base and clears them, so totals never fall.
+// supervisor folds its counters into the slot's base and clears them, so totals never fall. Control
+// has a slot of its own for its heartbeat, by which the supervisor watches it.
 #ifndef GROVE_SERVER_METRICS_SCOREBOARD_H_
 #define GROVE_SERVER_METRICS_SCOREBOARD_H_
 
@@ -12,6 +13,8 @@
 #include <cstdint>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "runtime/hub/clock.h"
 #include "server/http/serving/stats.h"
 #include "server/wall_time.h"
 
@@ -82,13 +85,27 @@ struct alignas(64) WorkerSlot {
   WorkerCounters base;  // of all its dead predecessors
 };
 
+// All but the heartbeat is the supervisor's.
+struct alignas(64) ControlSlot {
+  std::atomic<int64_t> last_turn_ns;  // CLOCK_MONOTONIC of the hub's last turn, at first its start
+  std::atomic<uint64_t> restarts;     // after a crash
+};
+
+// Whether the worker serves or drains and its hub has not turned for longer than `stuck`: nothing
+// new is to be given to it. One that boots is not stuck; the supervisor bounds that on its own.
+// Neither is one that has told no turn yet.
+bool IsStuck(const WorkerSlot& slot, MonotonicNanos now, absl::Duration stuck);
+
+// Of runtime.stuck_ms.
+inline constexpr absl::Duration kStuckDefault = absl::Seconds(5);
+
 class Scoreboard {
  public:
   static constexpr uint32_t kMagic = 0x67726f76;
-  static constexpr uint32_t kVersion = 3;
+  static constexpr uint32_t kVersion = 4;
 
-  // A new slab of `workers` zeroed slots.
-  static absl::StatusOr<Scoreboard> Create(int workers);
+  // A new slab of `workers` zeroed slots, all of which are stuck after the same time.
+  static absl::StatusOr<Scoreboard> Create(int workers, absl::Duration stuck = kStuckDefault);
   // Maps an inherited one; kFailedPrecondition if it is not a scoreboard of this version.
   static absl::StatusOr<Scoreboard> Open(int fd);
 
@@ -100,6 +117,10 @@ class Scoreboard {
   int workers() const;
   WorkerSlot& slot(int worker);
   const WorkerSlot& slot(int worker) const;
+  ControlSlot& control();
+  const ControlSlot& control() const;
+  // As the function above, by this daemon's time.
+  bool IsStuck(int worker, MonotonicNanos now) const;
 
   // Supervisor, after the slot's process has died: adds live to base, clears live and the levels.
   void Fold(int worker);

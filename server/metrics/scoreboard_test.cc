@@ -76,6 +76,30 @@ TEST(Scoreboard, FoldKeepsTotalsAndClearsTheDeadWorkersLevels) {
   EXPECT_EQ(board->slot(1).live.hub_turns, 99u);
 }
 
+TEST(Scoreboard, AWorkerThatServesOrDrainsIsStuckAfterItsTimeWithoutATurn) {
+  auto board = Scoreboard::Create(1, absl::Milliseconds(200));
+  ASSERT_TRUE(board.ok());
+  WorkerSlot& slot = board->slot(0);
+  slot.last_turn_ns = 1'000'000'000;
+  for (const SlotState state : {SlotState::kReady, SlotState::kDraining}) {
+    slot.state = state;
+    EXPECT_FALSE(board->IsStuck(0, 1'200'000'000));
+    EXPECT_TRUE(board->IsStuck(0, 1'200'000'001));
+    EXPECT_TRUE(Scoreboard::Open(board->fd())->IsStuck(0, 1'200'000'001)) << "as others map it";
+  }
+  for (const SlotState state : {SlotState::kEmpty, SlotState::kStarting, SlotState::kDown}) {
+    slot.state = state;
+    EXPECT_FALSE(board->IsStuck(0, 9'000'000'000));
+  }
+}
+
+TEST(Scoreboard, AWorkerThatHasToldNoTurnYetIsNotStuck) {
+  auto board = Scoreboard::Create(1);
+  ASSERT_TRUE(board.ok());
+  board->slot(0).state = SlotState::kReady;
+  EXPECT_FALSE(board->IsStuck(0, 9'000'000'000));
+}
+
 TEST(Scoreboard, TakesOneTo256Workers) {
   EXPECT_FALSE(Scoreboard::Create(0).ok());
   EXPECT_TRUE(Scoreboard::Create(1).ok());

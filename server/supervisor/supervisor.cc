@@ -93,7 +93,8 @@ int Supervisor::Run(const Options& options) {
     return process::kExitCannotBind;
   }
   for (const std::string& path : endpoints->paths()) files->RemoveAtEnd(path);
-  absl::StatusOr<metrics::Scoreboard> scoreboard = metrics::Scoreboard::Create(config.workers());
+  absl::StatusOr<metrics::Scoreboard> scoreboard = metrics::Scoreboard::Create(
+      config.workers(), absl::Milliseconds(config.runtime().stuck_ms()));
   if (!scoreboard.ok()) return ExitCodeOf(scoreboard.status());
   Supervisor supervisor(options, *std::move(files), *std::move(endpoints), *std::move(scoreboard));
   if (absl::Status status = supervisor.Open(); !status.ok()) return ExitCodeOf(status);
@@ -221,6 +222,8 @@ void Supervisor::TakeDeath(int child, pid_t pid, int wait_status, MonotonicNanos
     slot.pid.store(0, std::memory_order_relaxed);
     slot.state.store(metrics::SlotState::kDown, std::memory_order_relaxed);
     if (!as_told) slot.restarts.fetch_add(1, std::memory_order_relaxed);
+  } else if (!as_told) {
+    scoreboard_.control().restarts.fetch_add(1, std::memory_order_relaxed);
   }
   Handle(ChildDied{child, wait_status, now}, now);
 }
@@ -361,6 +364,7 @@ int Supervisor::WorkerMain(int slot, int ready_fd) {
 }
 
 absl::StatusOr<pid_t> Supervisor::LaunchControl(int ready_fd) {
+  scoreboard_.control().last_turn_ns.store(Now(), std::memory_order_relaxed);
   const process::ControlDescriptors descriptors{.config_fd = config_fd_,
                                                 .scoreboard_fd = scoreboard_.fd(),
                                                 .lifeline_fd = lifeline_[0],

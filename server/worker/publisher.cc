@@ -26,7 +26,8 @@ void PublishStalls(const StallStats& stats, metrics::WorkerCounters& live) {
 }
 
 void Publisher::Publish(Hub& hub) {
-  Store(slot_.last_turn_ns, hub.now());
+  // Not the turn's start: one that took long has come to its end all the same.
+  Store(slot_.last_turn_ns, hub.ReadClock());
   PublishHub(hub.Stats());
   PublishStalls(watchdog_.stats(), slot_.live);
   PublishHttp();

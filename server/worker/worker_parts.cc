@@ -25,6 +25,7 @@
 #include "runtime/io/signals.h"
 #include "runtime/switch/abseil_text.h"
 #include "server/log.h"
+#include "server/process/heartbeat.h"
 #include "server/process/lifeline.h"
 #include "server/process/ready_line.h"
 #include "server/process/signals.h"
@@ -33,9 +34,6 @@
 namespace grove::worker {
 namespace {
 
-// An idle hub turns this often, so that a stuck one is told from an idle one: well within the 5 s
-// of the alert, and with the watchdog's look after each turn one wake-up a second.
-constexpr absl::Duration kHeartbeat = absl::Seconds(2);
 // For control to acknowledge what ended, once the drain is over; below the supervisor's grace.
 constexpr absl::Duration kFarewell = absl::Seconds(1);
 
@@ -197,6 +195,8 @@ absl::Status WorkerParts::ServeListeners() {
 }
 
 absl::Status WorkerParts::AnnounceReady() {
+  // The boot was no standstill.
+  slot_.last_turn_ns.store(Hub::Current()->ReadClock(), std::memory_order_relaxed);
   slot_.state.store(metrics::SlotState::kReady, std::memory_order_relaxed);
   absl::Status sent = process::SendReadyLine(inheritance_.ready_fd, process::FormatWorkerReady());
   if (!sent.ok()) return sent;
@@ -207,11 +207,8 @@ absl::Status WorkerParts::AnnounceReady() {
 absl::Status WorkerParts::Run() {
   Hub& hub = *Hub::Current();
   hub.set_turn_hook([this](Hub& turning) { publisher_.Publish(turning); });
-  const auto heartbeat = [] {
-    absl::Status slept;
-    while ((slept = Sleep(kHeartbeat)).ok()) {
-    }
-    return slept;
+  const auto heartbeat = [stuck = absl::Milliseconds(config_.runtime().stuck_ms())] {
+    return process::Heartbeat(stuck);
   };
   absl::Status status = WatchSignals();
   if (status.ok()) {

@@ -159,7 +159,7 @@ class TotalsTest(OwnDaemonTest):
         try:
             os.kill(pid, signal.SIGKILL)
             eventually('it is not ready', lambda: daemon.admin('/readyz') == (
-                503, 'no ready worker is linked to control\n'))
+                503, 'no worker can serve\nworker 0: not linked to control\n'))
         finally:
             daemon.process.send_signal(signal.SIGCONT)
         eventually('it is ready again with another worker', lambda: daemon.pid_of('grove-w0')

@@ -25,6 +25,7 @@
 #include "server/metrics/scoreboard.h"
 #include "server/process/config_handover.h"
 #include "server/process/control_arguments.h"
+#include "server/process/crash_report.h"
 #include "server/process/exit_code.h"
 #include "server/process/heartbeat.h"
 #include "server/process/lifeline.h"
@@ -99,6 +100,7 @@ int Run(const process::ControlDescriptors& fds) {
   if (!config.ok()) return Fail(process::kExitBadConfig, config.status());
   process::SetUpLogAs("grove-control", config->log());
   StartLogThread();
+  process::InstallCrashReport();
   absl::StatusOr<metrics::Scoreboard> scoreboard = metrics::Scoreboard::Open(fds.scoreboard_fd);
   if (!scoreboard.ok()) return Fail(process::kExitBadConfig, scoreboard.status());
   SetUpSignals();

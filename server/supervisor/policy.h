@@ -23,6 +23,7 @@ inline constexpr int kBootFailuresMax = 5;
 class RestartPolicy {
  public:
   void Started(MonotonicNanos now) { started_ = now; }
+  MonotonicNanos started() const { return started_; }
   // When the next process is due: `now` or later.
   MonotonicNanos Died(MonotonicNanos now);
 

@@ -22,6 +22,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -41,6 +42,7 @@
 #include "server/process/signals.h"
 #include "server/supervisor/inherited_sockets.h"
 #include "server/supervisor/launch.h"
+#include "server/supervisor/process_facts.h"
 #include "server/supervisor/service_notice.h"
 #include "server/wall_time.h"
 
@@ -51,16 +53,16 @@ MonotonicNanos Now() {
   return Clock::Monotonic().Now();
 }
 
-std::string DescribeEnd(int wait_status) {
-  if (WIFEXITED(wait_status)) return absl::StrCat("exit code ", WEXITSTATUS(wait_status));
-  if (!WIFSIGNALED(wait_status)) return absl::StrCat("wait status ", wait_status);
-  return absl::StrCat("signal ", WTERMSIG(wait_status), " (", strsignal(WTERMSIG(wait_status)),
-                      ")");
-}
-
 bool AnyTls(const config::v1::Http& http) {
   return std::any_of(http.listeners().begin(), http.listeners().end(),
                      [](const config::v1::HttpListener& each) { return each.has_tls(); });
+}
+
+WatchLimits LimitsOf(const config::v1::Runtime& runtime) {
+  return {.stuck = absl::Milliseconds(runtime.stuck_ms()),
+          .stuck_kill = runtime.stuck_kill_ms() == 0 ? absl::InfiniteDuration()
+                                                     : absl::Milliseconds(runtime.stuck_kill_ms()),
+          .boot = absl::Milliseconds(runtime.boot_timeout_ms())};
 }
 
 int ExitCodeOf(const absl::Status& status) {
@@ -107,7 +109,8 @@ Supervisor::Supervisor(const Options& options, RunFiles files, Endpoints endpoin
       files_(std::move(files)),
       endpoints_(std::move(endpoints)),
       scoreboard_(std::move(scoreboard)),
-      state_(options.config.workers(), absl::Milliseconds(options.config.drain_timeout_ms())),
+      state_(options.config.workers(), absl::Milliseconds(options.config.drain_timeout_ms()),
+             LimitsOf(options.config.runtime())),
       children_(state_.children.size()) {
   for (int slot = 0; slot < state_.workers(); ++slot) {
     children_[slot].title = absl::StrCat("grove-w", slot);
@@ -147,6 +150,7 @@ int Supervisor::Loop() {
     TakeSignals(now);
     // In any case: several SIGCHLD become one.
     Reap(now);
+    LookAtHubs(now);
     PassTime(now);
     if (state_.Over()) break;
     Wait(Now());
@@ -236,7 +240,19 @@ void Supervisor::TakeReadyLine(int child) {
   if (state_.IsControl(child)) TakeControlAddresses(reader.line());
   Log(LogLevel::kDebug, "ready",
       {{"name", children_[child].title}, {"pid", state_.children[child].pid}});
-  Handle(ChildReady{child}, Now());
+  const MonotonicNanos now = Now();
+  Handle(ChildReady{child, now}, now);
+}
+
+void Supervisor::LookAtHubs(MonotonicNanos now) {
+  if (now < look_at_) return;
+  look_at_ = DeadlineAfter(now, LookPeriod(state_.limits));
+  for (int child = 0; child <= state_.workers(); ++child) {
+    const std::atomic<int64_t>& last_turn = state_.IsControl(child)
+                                                ? scoreboard_.control().last_turn_ns
+                                                : scoreboard_.slot(child).last_turn_ns;
+    Handle(HubSeen{child, last_turn.load(std::memory_order_relaxed), now}, now);
+  }
 }
 
 void Supervisor::Wait(MonotonicNanos now) {
@@ -249,9 +265,9 @@ void Supervisor::Wait(MonotonicNanos now) {
   }
   const int log_fd = LogWaitsFor();
   if (log_fd >= 0) polled.push_back({.fd = log_fd, .events = POLLOUT, .revents = 0});
-  const MonotonicNanos due = state_.NextDue();
+  const MonotonicNanos due = std::min(state_.NextDue(), look_at_);
   const timespec wait = absl::ToTimespec(absl::Nanoseconds(std::max<int64_t>(due - now, 0)));
-  const int ready = ppoll(polled.data(), polled.size(), due == kNever ? nullptr : &wait, nullptr);
+  const int ready = ppoll(polled.data(), polled.size(), &wait, nullptr);
   // The lifeline takes everybody along.
   if (ready < 0 && errno != EINTR) {
     Die(absl::StrCat("supervisor: ", ErrnoStatus(errno, "ppoll").message(),
@@ -283,6 +299,14 @@ void Supervisor::Do(const Action& action, MonotonicNanos now) {
           {{"name", title}, {"pid", pid}});
       kill(pid, SIGKILL);
       return;
+    case ActionKind::kAbortStuck:
+      return Abort(action, "its hub does not turn: killed with a report of its fibers");
+    case ActionKind::kAbortBoot:
+      return Abort(action, "not ready after runtime.boot_timeout_ms: killed with a report");
+    case ActionKind::kKillAborted:
+      Log(LogLevel::kError, "still there after SIGABRT: killed", {{"name", title}, {"pid", pid}});
+      kill(pid, SIGKILL);
+      return;
     case ActionKind::kReopenLogs:
       kill(pid, SIGUSR1);
       return;
@@ -301,76 +325,28 @@ void Supervisor::Do(const Action& action, MonotonicNanos now) {
     case ActionKind::kSayRestartsLater:
       return Log(LogLevel::kWarning, "restarts later, since it keeps dying",
                  {{"name", title}, {"in", absl::FormatDuration(action.pause)}});
+    case ActionKind::kSayStuck:
+      return Log(LogLevel::kError, "stuck: its hub does not turn",
+                 {{"name", title},
+                  {"pid", pid},
+                  {"for_ms", absl::ToInt64Milliseconds(action.pause)},
+                  {"doing", DescribeState(pid)}});
+    case ActionKind::kSayTurnsAgain:
+      return Log(LogLevel::kWarning, "no longer stuck: its hub turns again",
+                 {{"name", title}, {"pid", pid}});
   }
 }
 
-void Supervisor::Start(int child, MonotonicNanos now) {
-  const std::string& title = children_[child].title;
-  const absl::StatusOr<pid_t> pid = Launch(child);
-  if (!pid.ok()) {
-    Log(LogLevel::kError, "cannot start a process",
-        {{"name", title}, {"error", pid.status().message()}});
-    return Handle(StartFailed{child, absl::IsFailedPrecondition(pid.status()), now}, now);
-  }
-  if (!state_.IsControl(child)) {
-    scoreboard_.slot(child).pid.store(*pid, std::memory_order_relaxed);
-  }
-  Log(LogLevel::kInfo, "started", {{"name", title}, {"pid", *pid}});
-  Handle(ChildStarted{child, *pid, now}, now);
-}
-
-absl::StatusOr<pid_t> Supervisor::Launch(int child) {
-  int ready[2];
-  if (pipe2(ready, O_CLOEXEC | O_NONBLOCK) != 0) return ErrnoStatus(errno, "pipe2");
-  // Before the fork, so that the child can close the reading end with all the others.
-  children_[child].ready_line = process::ReadyLineReader(ready[0]);
-  absl::StatusOr<pid_t> pid =
-      state_.IsControl(child) ? LaunchControl(ready[1]) : LaunchWorker(child, ready[1]);
-  // The child's alone from here on: else its death would not end the pipe.
-  close(ready[1]);
-  if (!pid.ok()) children_[child].ready_line.Close();
-  return pid;
-}
-
-absl::StatusOr<pid_t> Supervisor::LaunchWorker(int slot, int ready_fd) {
-  // Before the fork: the worker counts up from here, and who reads the slot meanwhile must not see
-  // its predecessor.
-  metrics::WorkerSlot& row = scoreboard_.slot(slot);
-  row.generation.fetch_add(1, std::memory_order_relaxed);
-  row.start_time_us.store(WallNow(), std::memory_order_relaxed);
-  row.last_turn_ns.store(Now(), std::memory_order_relaxed);
-  row.state.store(metrics::SlotState::kStarting, std::memory_order_relaxed);
-  return ForkWorker([&] { return WorkerMain(slot, ready_fd); });
-}
-
-// In the child: lets go of what is the supervisor's or other workers'. The locks, so that a daemon
-// whose supervisor was killed can be started again while its workers end; others' sockets, so that
-// a connection never waits with a worker that does not accept there; the lifeline's writing end,
-// since its last holder is the one whose death it tells.
-int Supervisor::WorkerMain(int slot, int ready_fd) {
-  options_.title.Set(children_[slot].title);
-  files_.CloseLocks();
-  endpoints_.KeepOnly(slot);
-  for (Child& each : children_) each.ready_line.Close();
-  for (int* fd : {&signal_fd_, &config_fd_, &lifeline_[1]}) CloseIfOpen(*fd);
-  return options_.run_worker({.slot = slot,
-                              .http_fds = endpoints_.http_fds(slot),
-                              .link_fd = endpoints_.link_fd(slot),
-                              .backdoor_fd = endpoints_.backdoor_fd(slot),
-                              .lifeline_fd = lifeline_[0],
-                              .ready_fd = ready_fd,
-                              .ticket_keys = ticket_keys_.keys()},
-                             scoreboard_);
-}
-
-absl::StatusOr<pid_t> Supervisor::LaunchControl(int ready_fd) {
-  scoreboard_.control().last_turn_ns.store(Now(), std::memory_order_relaxed);
-  const process::ControlDescriptors descriptors{.config_fd = config_fd_,
-                                                .scoreboard_fd = scoreboard_.fd(),
-                                                .lifeline_fd = lifeline_[0],
-                                                .ready_fd = ready_fd};
-  return StartControl(options_.control_binary, process::FormatControlArguments(descriptors),
-                      {config_fd_, scoreboard_.fd(), lifeline_[0], ready_fd}, original_mask_);
+// To the thread of the hub, which is the first one: any other knows nothing of fibers, and a
+// stopped process would leave the choice to chance. It wakes with the signal taken.
+void Supervisor::Abort(const Action& action, std::string_view why) {
+  const pid_t pid = state_.children[action.child].pid;
+  Log(LogLevel::kError, why,
+      {{"name", children_[action.child].title},
+       {"pid", pid},
+       {"for_ms", absl::ToInt64Milliseconds(action.pause)}});
+  syscall(SYS_tgkill, pid, pid, SIGABRT);
+  kill(pid, SIGCONT);
 }
 
 void Supervisor::PrepareReload(MonotonicNanos now) {

@@ -11,6 +11,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -62,6 +63,8 @@ class Supervisor {
   void Reap(MonotonicNanos now);
   void TakeDeath(int child, pid_t pid, int wait_status, MonotonicNanos now);
   void TakeReadyLine(int child);
+  // Tells how far the children's hubs are, once in a while.
+  void LookAtHubs(MonotonicNanos now);
   // Until the next of it, or until something is due.
   void Wait(MonotonicNanos now);
   // Decides on it, and does what is decided.
@@ -70,6 +73,7 @@ class Supervisor {
 
   // What is to be done.
   void Do(const Action& action, MonotonicNanos now);
+  void Abort(const Action& action, std::string_view why);
   void Start(int child, MonotonicNanos now);
   absl::StatusOr<pid_t> Launch(int child);
   absl::StatusOr<pid_t> LaunchWorker(int slot, int ready_fd);
@@ -90,6 +94,7 @@ class Supervisor {
   int lifeline_[2] = {-1, -1};  // see server/process/lifeline.h
 
   SupervisorState state_;
+  MonotonicNanos look_at_ = 0;
   std::vector<Child> children_;  // by their index in `state_`
   TicketKeyRing ticket_keys_;    // workers have them by fork(2) alone
   process::ControlAddresses control_addresses_;

@@ -5,8 +5,8 @@
 //     └── hopeless, given up ─────────┴── SIGTERM, SIGINT ──> stopping ── none alive ──> over
 //
 // A child that dies is due again at once, or later if it keeps dying (RestartPolicy), in all states
-// but the last two. Once stopping, nothing is started; a second signal kills. The first exit code
-// that is not 0 stays.
+// but the last two. One that makes no progress is made to die. Once stopping, nothing is started; a
+// second signal kills. The first exit code that is not 0 stays.
 #include "server/supervisor/supervisor_decisions.h"
 
 #include <signal.h>
@@ -27,6 +27,7 @@ class Decision {
   void operator()(const ChildStarted& started);
   void operator()(const StartFailed& failed);
   void operator()(const ChildReady& ready);
+  void operator()(const HubSeen& seen);
   void operator()(const ChildDied& died);
   void operator()(const TimePassed& passed);
 
@@ -41,6 +42,7 @@ class Decision {
   void ForEachAlive(F body);
   void Stop(int exit_code, MonotonicNanos now);
   void TellToEnd(int child, MonotonicNanos now);
+  void Abort(ActionKind kind, int child, absl::Duration still, MonotonicNanos now);
   bool EndsBoot(const ChildDied& died);
   void KillOverdue(MonotonicNanos now);
   bool StartOneDue(MonotonicNanos now);
@@ -126,8 +128,9 @@ void Decision::ContinueRoll(MonotonicNanos now) {
 void Decision::operator()(const ChildStarted& started) {
   ChildState& child = state_.children[started.child];
   child.pid = started.pid;
-  child.ready = child.told_to_end = false;
+  child.ready = child.told_to_end = child.stuck = child.aborted = false;
   child.kill_at = kNever;
+  child.standstill.Begin(started.now, started.now);
   child.policy.Started(started.now);
 }
 
@@ -138,6 +141,7 @@ void Decision::operator()(const StartFailed& failed) {
 
 void Decision::operator()(const ChildReady& ready) {
   state_.children[ready.child].ready = true;
+  state_.children[ready.child].standstill.Begin(ready.now, ready.now);
   if (ready.child == state_.rolling) state_.rolling = kNobody;
   const bool all = std::all_of(state_.children.begin(), state_.children.end(),
                                [](const ChildState& each) { return each.ready; });
@@ -145,6 +149,33 @@ void Decision::operator()(const ChildReady& ready) {
   state_.announced = true;
   state_.boot.Served();
   Do(ActionKind::kAnnounceServing);
+}
+
+void Decision::operator()(const HubSeen& seen) {
+  ChildState& child = state_.children[seen.child];
+  if (child.pid == 0 || child.aborted) return;
+  if (!child.ready) {
+    // What its hub does so far is no progress: a boot is over when it serves. One that is told to
+    // end has a bound already.
+    const absl::Duration still = child.standstill.Look(seen.now, child.policy.started());
+    if (still < state_.limits.boot || child.told_to_end) return;
+    return Abort(ActionKind::kAbortBoot, seen.child, still, seen.now);
+  }
+  const absl::Duration still = child.standstill.Look(seen.now, seen.last_turn);
+  const bool stuck = still >= state_.limits.stuck;
+  if (stuck != child.stuck) {
+    child.stuck = stuck;
+    Do(stuck ? ActionKind::kSayStuck : ActionKind::kSayTurnsAgain, seen.child, still);
+  }
+  if (!stuck || still < state_.limits.stuck_kill) return;
+  Abort(ActionKind::kAbortStuck, seen.child, still, seen.now);
+}
+
+void Decision::Abort(ActionKind kind, int child, absl::Duration still, MonotonicNanos now) {
+  ChildState& aborted = state_.children[child];
+  aborted.aborted = true;
+  aborted.kill_at = std::min(aborted.kill_at, DeadlineAfter(now, kReportGrace));
+  Do(kind, child, still);
 }
 
 void Decision::operator()(const ChildDied& died) {
@@ -193,7 +224,7 @@ void Decision::KillOverdue(MonotonicNanos now) {
   ForEachAlive([&](int child) {
     if (state_.children[child].kill_at > now) return;
     state_.children[child].kill_at = kNever;
-    Do(ActionKind::kKillOverdue, child);
+    Do(state_.children[child].aborted ? ActionKind::kKillAborted : ActionKind::kKillOverdue, child);
   });
 }
 
@@ -207,6 +238,10 @@ bool Decision::StartOneDue(MonotonicNanos now) {
 }
 
 }  // namespace
+
+absl::Duration LookPeriod(const WatchLimits& limits) {
+  return std::min({absl::Seconds(1), limits.stuck / 2, limits.boot / 2});
+}
 
 bool SupervisorState::AnyAlive() const {
   return std::any_of(children.begin(), children.end(),

@@ -3,7 +3,8 @@
 // The whole policy of the daemon as one function of what is and what happens: it starts what is
 // due, drains and stops, replaces the workers one after the other, kills what overstays, and gives
 // up a boot that cannot succeed. It reads no clock, sends nothing and logs nothing: what is to be
-// done comes back as actions, in their order, which Supervisor carries out.
+// done comes back as actions, in their order, which Supervisor carries out. Of a hub that does not
+// turn, and of a boot that does not end, it says from when on that is too long.
 #ifndef GROVE_SERVER_SUPERVISOR_SUPERVISOR_DECISIONS_H_
 #define GROVE_SERVER_SUPERVISOR_SUPERVISOR_DECISIONS_H_
 
@@ -17,6 +18,7 @@
 #include "runtime/hub/clock.h"
 #include "server/process/exit_code.h"
 #include "server/supervisor/policy.h"
+#include "server/supervisor/standstill.h"
 
 namespace grove::supervisor {
 
@@ -25,6 +27,20 @@ namespace grove::supervisor {
 inline constexpr absl::Duration kKillGrace = absl::Seconds(5);
 // A second SIGTERM counts as one only after so long.
 inline constexpr absl::Duration kRepeatWindow = absl::Seconds(1);
+
+// Between SIGABRT, whose report is bounded by itself (crash_report.h), and SIGKILL: for a stopped
+// process to wake, and for a core file.
+inline constexpr absl::Duration kReportGrace = absl::Seconds(5);
+
+// How long a child may make no progress.
+struct WatchLimits {
+  absl::Duration stuck = absl::Seconds(5);
+  absl::Duration stuck_kill = absl::Seconds(30);  // in all; infinite: never
+  absl::Duration boot = absl::Seconds(60);
+};
+
+// How often to look at the hubs: none is found later than by half its time.
+absl::Duration LookPeriod(const WatchLimits& limits);
 
 // Children are known by their index: workers by slot, then control.
 inline constexpr int kNobody = -1;
@@ -35,12 +51,15 @@ struct ChildState {
   bool told_to_end = false;
   RestartPolicy policy;
   MonotonicNanos due = 0;           // of the next process, while none runs
-  MonotonicNanos kill_at = kNever;  // once told to end
+  MonotonicNanos kill_at = kNever;  // once told to end, or aborted
+  Standstill standstill;            // of its boot, then of its hub
+  bool stuck = false;               // and that was said
+  bool aborted = false;
 };
 
 struct SupervisorState {
-  SupervisorState(int workers, absl::Duration drain)
-      : drain_timeout(drain), children(static_cast<size_t>(workers) + 1) {}
+  SupervisorState(int workers, absl::Duration drain, const WatchLimits& limits = {})
+      : drain_timeout(drain), limits(limits), children(static_cast<size_t>(workers) + 1) {}
 
   int workers() const { return static_cast<int>(children.size()) - 1; }
   bool IsControl(int child) const { return child == workers(); }
@@ -52,6 +71,7 @@ struct SupervisorState {
 
   // Constant after construction.
   absl::Duration drain_timeout;
+  WatchLimits limits;
 
   std::vector<ChildState> children;
   BootPolicy boot;
@@ -84,6 +104,13 @@ struct StartFailed {
 };
 struct ChildReady {
   int child;
+  MonotonicNanos now;
+};
+// A look at a child's hub, which turned last at `last_turn`.
+struct HubSeen {
+  int child;
+  MonotonicNanos last_turn;
+  MonotonicNanos now;
 };
 struct ChildDied {
   int child;
@@ -96,7 +123,7 @@ struct TimePassed {
   MonotonicNanos now;
 };
 using SupervisorEvent = std::variant<SignalCame, ReloadPrepared, ChildStarted, StartFailed,
-                                     ChildReady, ChildDied, TimePassed>;
+                                     ChildReady, HubSeen, ChildDied, TimePassed>;
 
 // --- What is to be done
 
@@ -105,6 +132,9 @@ enum class ActionKind {
   kTellToEnd,         // `child`: SIGTERM
   kKill,              // `child`: SIGKILL, by a second signal
   kKillOverdue,       // `child`: SIGKILL, as it overstays
+  kAbortStuck,        // `child`: SIGABRT, as its hub has not turned for `pause`
+  kAbortBoot,         // `child`: SIGABRT, as it has not begun to serve for `pause`
+  kKillAborted,       // `child`: SIGKILL, as SIGABRT did not end it
   kReopenLogs,        // `child`: SIGUSR1 goes on to it
   kPrepareReload,     // see whether new workers could serve; if so, ReloadPrepared
   kSayReplacing,      // the workers will be
@@ -112,6 +142,8 @@ enum class ActionKind {
   kAnnounceServing,   // all are ready for the first time
   kSayGivingUp,       // the boot cannot succeed
   kSayRestartsLater,  // `child`, `pause` from now
+  kSayStuck,          // `child`, whose hub has not turned for `pause`
+  kSayTurnsAgain,     // `child`, which was stuck
 };
 
 struct Action {

@@ -72,7 +72,7 @@ Daemon Booting() {
 
 Daemon Serving() {
   Daemon daemon = Booting();
-  for (int child = 0; child <= kWorkers; ++child) daemon.Do(ChildReady{child});
+  for (int child = 0; child <= kWorkers; ++child) daemon.Do(ChildReady{child, daemon.now});
   daemon.PassTime(absl::Hours(1));
   return daemon;
 }
@@ -239,20 +239,20 @@ TEST(Decide, ControlsDeathWhileStoppingIsACrashUnlessItEndedAsTold) {
 
 TEST(Decide, TheDaemonServesOnceAllAreReadyAndSaysSoOnce) {
   Daemon daemon = Booting();
-  EXPECT_THAT(daemon.Do(ChildReady{0}), IsEmpty());
-  EXPECT_THAT(daemon.Do(ChildReady{kControl}), IsEmpty());
-  EXPECT_THAT(daemon.Do(ChildReady{1}), ElementsAre(Action{kAnnounceServing}));
+  EXPECT_THAT(daemon.Do(ChildReady{0, daemon.now}), IsEmpty());
+  EXPECT_THAT(daemon.Do(ChildReady{kControl, daemon.now}), IsEmpty());
+  EXPECT_THAT(daemon.Do(ChildReady{1, daemon.now}), ElementsAre(Action{kAnnounceServing}));
   daemon.Die(1, Exited(1));
   daemon.Settle();
-  EXPECT_THAT(daemon.Do(ChildReady{1}), IsEmpty());
+  EXPECT_THAT(daemon.Do(ChildReady{1, daemon.now}), IsEmpty());
 }
 
 TEST(Decide, ABootThatStopsIsNotAnnounced) {
   Daemon daemon = Booting();
-  daemon.Do(ChildReady{0});
-  daemon.Do(ChildReady{1});
+  daemon.Do(ChildReady{0, daemon.now});
+  daemon.Do(ChildReady{1, daemon.now});
   daemon.Signal(SIGTERM);
-  EXPECT_THAT(daemon.Do(ChildReady{kControl}), IsEmpty());
+  EXPECT_THAT(daemon.Do(ChildReady{kControl, daemon.now}), IsEmpty());
 }
 
 TEST(Decide, GivesUpWhenChildrenDieBeforeTheyAreReady) {
@@ -271,7 +271,7 @@ TEST(Decide, GivesUpWhenChildrenDieBeforeTheyAreReady) {
 TEST(Decide, ADeathAfterReadinessIsNoFailedBoot) {
   Daemon daemon = Booting();
   for (int death = 0; death < 2 * kBootFailuresMax; ++death) {
-    daemon.Do(ChildReady{0});
+    daemon.Do(ChildReady{0, daemon.now});
     daemon.Die(0, Exited(1));
     daemon.PassTime(absl::Seconds(10));
     daemon.Settle();
@@ -306,11 +306,11 @@ TEST(Decide, ReplacesOneWorkerAfterTheOther) {
   EXPECT_THAT(daemon.PassTime(), IsEmpty());
   EXPECT_THAT(daemon.Die(0, Exited(0)), IsEmpty());
   EXPECT_EQ(daemon.Settle(), (Actions{{kStart, 0}}));
-  daemon.Do(ChildReady{0});
+  daemon.Do(ChildReady{0, daemon.now});
   EXPECT_EQ(daemon.Settle(), (Actions{{kTellToEnd, 1}}));
   daemon.Die(1, Exited(0));
   EXPECT_EQ(daemon.Settle(), (Actions{{kStart, 1}}));
-  daemon.Do(ChildReady{1});
+  daemon.Do(ChildReady{1, daemon.now});
   EXPECT_THAT(daemon.Settle(), IsEmpty());
 }
 
@@ -322,7 +322,7 @@ TEST(Decide, AReplacedWorkersSuccessorIsDueAtOnceHoweverShortItsLifeWas) {
       EXPECT_EQ(daemon.Settle(), (Actions{{kTellToEnd, slot}}));
       EXPECT_THAT(daemon.Die(slot, Exited(0)), IsEmpty());
       EXPECT_EQ(daemon.Settle(), (Actions{{kStart, slot}}));
-      daemon.Do(ChildReady{slot});
+      daemon.Do(ChildReady{slot, daemon.now});
     }
   }
 }
@@ -343,7 +343,7 @@ TEST(Decide, AnotherReloadStartsAnew) {
   daemon.Do(ReloadPrepared{});
   daemon.Die(0, Exited(0));
   daemon.Settle();
-  daemon.Do(ChildReady{0});
+  daemon.Do(ChildReady{0, daemon.now});
   EXPECT_EQ(daemon.Settle(), (Actions{{kTellToEnd, 0}}));
 }
 
@@ -351,6 +351,120 @@ TEST(Decide, AReloadPreparedTooLateReplacesNothing) {
   Daemon daemon = Stopping();
   EXPECT_THAT(daemon.Do(ReloadPrepared{}), IsEmpty());
   EXPECT_THAT(daemon.PassTime(), IsEmpty());
+}
+
+// --- Standstills
+
+// Looks once a second at `child`, whose hub turned last at `last_turn`, until something is to be
+// done or `looks` are over.
+Actions LookAt(Daemon& daemon, int child, MonotonicNanos last_turn, int looks) {
+  for (; looks > 0; --looks) {
+    daemon.now += kSecond;
+    Actions some = daemon.Do(HubSeen{child, last_turn, daemon.now});
+    if (!some.empty()) return some;
+  }
+  return {};
+}
+
+TEST(Decide, AHubThatDoesNotTurnIsSaidKilledWithAReportAndThenForGood) {
+  for (const int child : {0, kControl}) {
+    Daemon daemon = Serving();
+    const MonotonicNanos last = daemon.now;
+    daemon.Do(HubSeen{child, last, daemon.now});
+    EXPECT_THAT(LookAt(daemon, child, last, 4), IsEmpty());
+    EXPECT_EQ(LookAt(daemon, child, last, 1), (Actions{{kSayStuck, child, absl::Seconds(5)}}));
+    EXPECT_THAT(LookAt(daemon, child, last, 24), IsEmpty());
+    EXPECT_EQ(LookAt(daemon, child, last, 1), (Actions{{kAbortStuck, child, absl::Seconds(30)}}));
+    EXPECT_THAT(LookAt(daemon, child, last, 3), IsEmpty()) << "it is being killed";
+    EXPECT_THAT(daemon.PassTime(absl::Seconds(1)), IsEmpty());
+    EXPECT_EQ(daemon.PassTime(absl::Seconds(1)), (Actions{{kKillAborted, child}}));
+    EXPECT_THAT(daemon.Die(child, Killed(SIGKILL)), IsEmpty());
+    EXPECT_EQ(daemon.PassTime(), (Actions{{kStart, child}}));
+  }
+}
+
+TEST(Decide, AHubThatTurnsAgainIsSaidAndLives) {
+  Daemon daemon = Serving();
+  const MonotonicNanos last = daemon.now;
+  daemon.Do(HubSeen{0, last, daemon.now});
+  LookAt(daemon, 0, last, 6);
+  const MonotonicNanos again = daemon.now;
+  EXPECT_EQ(LookAt(daemon, 0, again, 1), (Actions{{kSayTurnsAgain, 0, absl::Seconds(1)}}));
+  EXPECT_EQ(LookAt(daemon, 0, again, 4), (Actions{{kSayStuck, 0, absl::Seconds(5)}}))
+      << "from its last turn on, anew";
+}
+
+TEST(Decide, WithoutAKillTimeAStuckChildIsLeftAlone) {
+  Daemon daemon = Serving();
+  daemon.state.limits.stuck_kill = absl::InfiniteDuration();
+  const MonotonicNanos last = daemon.now;
+  daemon.Do(HubSeen{0, last, daemon.now});
+  EXPECT_THAT(LookAt(daemon, 0, last, 10), ElementsAre(Action{kSayStuck, 0, absl::Seconds(5)}));
+  EXPECT_THAT(LookAt(daemon, 0, last, 10'000), IsEmpty());
+}
+
+TEST(Decide, AKillTimeBelowTheStuckTimeIsTheStuckTime) {
+  Daemon daemon = Serving();
+  daemon.state.limits.stuck_kill = absl::Seconds(1);
+  const MonotonicNanos last = daemon.now;
+  daemon.Do(HubSeen{0, last, daemon.now});
+  EXPECT_EQ(LookAt(daemon, 0, last, 10),
+            (Actions{{kSayStuck, 0, absl::Seconds(5)}, {kAbortStuck, 0, absl::Seconds(5)}}));
+}
+
+TEST(Decide, ASupervisorThatStoodStillItselfKillsNobody) {
+  Daemon daemon = Serving();
+  const MonotonicNanos last = daemon.now;
+  for (const int child : {0, 1, kControl}) daemon.Do(HubSeen{child, last, daemon.now});
+  daemon.now += 3600 * kSecond;
+  for (const int child : {0, 1, kControl}) {
+    EXPECT_THAT(daemon.Do(HubSeen{child, last, daemon.now}), IsEmpty());
+  }
+}
+
+TEST(Decide, ABootThatDoesNotEndIsKilledAndTriedAgain) {
+  for (const int child : {0, kControl}) {
+    Daemon daemon = Booting();
+    // Its hub may turn: that is not what a boot is for.
+    for (int second = 1; second < 60; ++second) {
+      EXPECT_THAT(LookAt(daemon, child, daemon.now, 1), IsEmpty()) << second;
+    }
+    EXPECT_EQ(LookAt(daemon, child, daemon.now, 1),
+              (Actions{{kAbortBoot, child, absl::Seconds(60)}}));
+    EXPECT_THAT(daemon.Die(child, Killed(SIGABRT)), IsEmpty());
+    EXPECT_EQ(daemon.PassTime(), (Actions{{kStart, child}}));
+  }
+}
+
+TEST(Decide, ALongBootIsNoStandstillOfTheHub) {
+  Daemon daemon = Booting();
+  const MonotonicNanos started = daemon.now;
+  EXPECT_THAT(LookAt(daemon, 0, started, 59), IsEmpty());
+  daemon.Do(ChildReady{0, daemon.now});
+  EXPECT_THAT(LookAt(daemon, 0, daemon.now, 4), IsEmpty());
+}
+
+TEST(Decide, WhoDrainsAndIsStuckIsKilledBeforeTheDrainIsOver) {
+  Daemon daemon = Serving();
+  daemon.state.drain_timeout = absl::Hours(1);
+  daemon.Signal(SIGTERM);
+  const MonotonicNanos last = daemon.now;
+  daemon.Do(HubSeen{0, last, daemon.now});
+  LookAt(daemon, 0, last, 5);
+  EXPECT_EQ(LookAt(daemon, 0, last, 25), (Actions{{kAbortStuck, 0, absl::Seconds(30)}}));
+  EXPECT_EQ(daemon.PassTime(kReportGrace), (Actions{{kKillAborted, 0}}));
+}
+
+TEST(Decide, OfAChildThatDoesNotRunNothingIsSeen) {
+  Daemon daemon = Serving();
+  daemon.Die(0, Killed(SIGKILL));
+  EXPECT_THAT(LookAt(daemon, 0, 0, 100), IsEmpty());
+}
+
+TEST(LookPeriod, IsASecondOrHalfOfTheShortestLimit) {
+  EXPECT_EQ(LookPeriod({}), absl::Seconds(1));
+  EXPECT_EQ(LookPeriod({.stuck = absl::Milliseconds(100)}), absl::Milliseconds(50));
+  EXPECT_EQ(LookPeriod({.boot = absl::Milliseconds(200)}), absl::Milliseconds(100));
 }
 
 // --- Time

@@ -11,9 +11,9 @@
 #include "server/access_log/access_log_file.h"
 #include "server/functions/fetch.h"
 #include "server/log.h"
+#include "server/process/crash_report.h"
 #include "server/process/exit_code.h"
 #include "server/process/signals.h"
-#include "server/worker/crash_report.h"
 #include "server/worker/options.h"
 #include "server/worker/stall_log.h"
 #include "server/worker/worker_parts.h"
@@ -69,7 +69,7 @@ int RunWorker(const process::WorkerInheritance& inheritance, const config::v1::C
               const Application& application, metrics::Scoreboard& scoreboard) {
   RenameLog(absl::StrCat("worker-", inheritance.slot));
   StartLogThread();
-  InstallCrashReport();
+  process::InstallCrashReport();
   const absl::Status status =
       Boot(inheritance, config, application, scoreboard.slot(inheritance.slot));
   if (!status.ok()) Log(LogLevel::kError, "the worker fails", {{"error", status.ToString()}});

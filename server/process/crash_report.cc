@@ -1,76 +1,52 @@
-#include "server/worker/crash_report.h"
+#include "server/process/crash_report.h"
 
 #include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdint>
-#include <cstring>
 #include <iterator>
-#include <string_view>
 
 #include "absl/debugging/failure_signal_handler.h"
 #include "absl/debugging/symbolize.h"
 #include "runtime/hub/hub.h"
 #include "runtime/hub/signal_handler_scope.h"
+#include "server/process/fiber_dump.h"
+#include "server/process/signal_safe_line.h"
 
-namespace grove::worker {
+namespace grove::process {
 namespace {
 
 constexpr int kCrashSignals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
 
-// A line of bounded length, put together without a heap: all that a signal handler may use.
-class Line {
- public:
-  Line& Add(std::string_view text) {
-    const size_t room = sizeof(text_) - 1 - size_;
-    const size_t taken = std::min(text.size(), room);
-    memcpy(text_ + size_, text.data(), taken);
-    size_ += taken;
-    return *this;
-  }
-  Line& Add(uint64_t number) {
-    char digits[20];
-    size_t at = sizeof(digits);
-    do {
-      digits[--at] = static_cast<char>('0' + number % 10);
-    } while ((number /= 10) > 0);
-    return Add(std::string_view(digits + at, sizeof(digits) - at));
-  }
-  void Write() {
-    text_[size_++] = '\n';
-    [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, text_, size_);
-  }
-
- private:
-  char text_[1024];
-  size_t size_ = 0;
-};
-
-void ReportFiber(std::string_view what, const Fiber& fiber) {
-  Line line;
-  line.Add("grove: ").Add(what).Add(" in fiber ").Add(fiber.id()).Add(" \"").Add(fiber.name());
-  line.Add("\", spawned at ").Add(fiber.spawn_site().file_name()).Add(":");
-  line.Add(uint64_t{fiber.spawn_site().line()});
-  if (fiber.label() != nullptr) line.Add(", task ").Add(fiber.label()->task);
-  line.Write();
-}
-
 // abseil's handlers, which print the stack and end the process; by place in kCrashSignals.
 struct sigaction stack_printers[std::size(kCrashSignals)];
+
+void ReportStuck(const Hub* hub) {
+  const MonotonicNanos deadline = SignalSafeNow() + absl::ToInt64Nanoseconds(kDumpTimeMax);
+  if (hub != nullptr && hub->running() != nullptr) {
+    WriteFiberLine("stuck", *hub->running(), deadline);
+  } else {
+    SignalSafeLine().Add("grove: stuck outside any fiber").Write(deadline);
+  }
+  if (hub != nullptr) DumpFibers(*hub, deadline);
+}
 
 // The address of a fault is known only to the first handler: abseil's raises the signal anew.
 void OnCrash(int number, siginfo_t* info, void* context) {
   const SignalHandlerScope scope;
   const Hub* hub = Hub::Current();
+  // The supervisor's, to this thread (supervisor.cc); abort(3) is this process's own.
+  const bool stuck = number == SIGABRT && info->si_code <= 0 && info->si_pid == getppid();
   const Fiber* overflowed =
       hub != nullptr && number == SIGSEGV ? hub->OverflowedFiber(info->si_addr) : nullptr;
   if (overflowed != nullptr) {
-    ReportFiber("stack overflow", *overflowed);
+    WriteFiberLine("stack overflow", *overflowed);
+  } else if (stuck) {
+    ReportStuck(hub);
   } else if (hub != nullptr && hub->running() != nullptr) {
-    ReportFiber("crashed", *hub->running());
+    WriteFiberLine("crashed", *hub->running());
   } else {
-    Line().Add("grove: crashed outside any fiber").Write();
+    SignalSafeLine().Add("grove: crashed outside any fiber").Write();
   }
   const size_t place = std::find(std::begin(kCrashSignals), std::end(kCrashSignals), number) -
                        std::begin(kCrashSignals);
@@ -92,4 +68,4 @@ void InstallCrashReport() {
   }
 }
 
-}  // namespace grove::worker
+}  // namespace grove::process

@@ -1,0 +1,87 @@
+// How the supervisor starts a child: what it makes ready before the fork, and what the child lets
+// go of after it. The order that this keeps stands in supervisor.cc.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "runtime/switch/errno_status.h"
+#include "server/log.h"
+#include "server/process/control_arguments.h"
+#include "server/supervisor/launch.h"
+#include "server/supervisor/supervisor.h"
+#include "server/wall_time.h"
+
+namespace grove::supervisor {
+
+void Supervisor::Start(int child, MonotonicNanos now) {
+  const std::string& title = children_[child].title;
+  const absl::StatusOr<pid_t> pid = Launch(child);
+  if (!pid.ok()) {
+    Log(LogLevel::kError, "cannot start a process",
+        {{"name", title}, {"error", pid.status().message()}});
+    return Handle(StartFailed{child, absl::IsFailedPrecondition(pid.status()), now}, now);
+  }
+  if (!state_.IsControl(child)) {
+    scoreboard_.slot(child).pid.store(*pid, std::memory_order_relaxed);
+  }
+  Log(LogLevel::kInfo, "started", {{"name", title}, {"pid", *pid}});
+  Handle(ChildStarted{child, *pid, now}, now);
+}
+
+absl::StatusOr<pid_t> Supervisor::Launch(int child) {
+  int ready[2];
+  if (pipe2(ready, O_CLOEXEC | O_NONBLOCK) != 0) return ErrnoStatus(errno, "pipe2");
+  // Before the fork, so that the child can close the reading end with all the others.
+  children_[child].ready_line = process::ReadyLineReader(ready[0]);
+  absl::StatusOr<pid_t> pid =
+      state_.IsControl(child) ? LaunchControl(ready[1]) : LaunchWorker(child, ready[1]);
+  // The child's alone from here on: else its death would not end the pipe.
+  close(ready[1]);
+  if (!pid.ok()) children_[child].ready_line.Close();
+  return pid;
+}
+
+absl::StatusOr<pid_t> Supervisor::LaunchWorker(int slot, int ready_fd) {
+  // Before the fork: the worker counts up from here, and who reads the slot meanwhile must not see
+  // its predecessor.
+  metrics::WorkerSlot& row = scoreboard_.slot(slot);
+  row.generation.fetch_add(1, std::memory_order_relaxed);
+  row.start_time_us.store(WallNow(), std::memory_order_relaxed);
+  row.last_turn_ns.store(Clock::Monotonic().Now(), std::memory_order_relaxed);
+  row.state.store(metrics::SlotState::kStarting, std::memory_order_relaxed);
+  return ForkWorker([&] { return WorkerMain(slot, ready_fd); });
+}
+
+// In the child: lets go of what is the supervisor's or other workers'. The locks, so that a daemon
+// whose supervisor was killed can be started again while its workers end; others' sockets, so that
+// a connection never waits with a worker that does not accept there; the lifeline's writing end,
+// since its last holder is the one whose death it tells.
+int Supervisor::WorkerMain(int slot, int ready_fd) {
+  options_.title.Set(children_[slot].title);
+  files_.CloseLocks();
+  endpoints_.KeepOnly(slot);
+  for (Child& each : children_) each.ready_line.Close();
+  for (int* fd : {&signal_fd_, &config_fd_, &lifeline_[1]}) close(std::exchange(*fd, -1));
+  return options_.run_worker({.slot = slot,
+                              .http_fds = endpoints_.http_fds(slot),
+                              .link_fd = endpoints_.link_fd(slot),
+                              .backdoor_fd = endpoints_.backdoor_fd(slot),
+                              .lifeline_fd = lifeline_[0],
+                              .ready_fd = ready_fd,
+                              .ticket_keys = ticket_keys_.keys()},
+                             scoreboard_);
+}
+
+absl::StatusOr<pid_t> Supervisor::LaunchControl(int ready_fd) {
+  scoreboard_.control().last_turn_ns.store(Clock::Monotonic().Now(), std::memory_order_relaxed);
+  const process::ControlDescriptors descriptors{.config_fd = config_fd_,
+                                                .scoreboard_fd = scoreboard_.fd(),
+                                                .lifeline_fd = lifeline_[0],
+                                                .ready_fd = ready_fd};
+  return StartControl(options_.control_binary, process::FormatControlArguments(descriptors),
+                      {config_fd_, scoreboard_.fd(), lifeline_[0], ready_fd}, original_mask_);
+}
+
+}  // namespace grove::supervisor

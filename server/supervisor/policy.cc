@@ -5,7 +5,7 @@
 namespace grove::supervisor {
 
 MonotonicNanos RestartPolicy::Died(MonotonicNanos now) {
-  if (absl::Nanoseconds(now - started_) >= kQuickDeath) {
+  if (ready_ != kNever && absl::Nanoseconds(now - ready_) >= kQuickDeath) {
     quick_deaths_ = 0;
     return now;
   }

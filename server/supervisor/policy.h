@@ -1,7 +1,9 @@
 // RestartPolicy, BootPolicy: when a child that died is started again, and when to give up.
 //
-// Told the time of births and deaths, RestartPolicy says when the next process of a slot is due: at
-// once after a life of some length, later and later after lives that were short. BootPolicy counts
+// Told the time of births, readiness and deaths, RestartPolicy says when the next process of a slot
+// is due: at once after one that served for a moment, later and later where they die before or
+// right after they serve. That is what a crash loop is; a process that is killed now and then,
+// however often, is not in one, and what it does not serve meanwhile is lost. BootPolicy counts
 // deaths before readiness over all children, control included, until the daemon has served once,
 // and says when it cannot come up at all: a daemon that never serves must not look like one that
 // does. Reads no clock, starts and kills nothing.
@@ -12,8 +14,9 @@
 
 namespace grove::supervisor {
 
-// A life shorter than this counts as quick.
-inline constexpr absl::Duration kQuickDeath = absl::Seconds(10);
+// Who dies before it is ready, or sooner than this after it, died quickly. Long enough for what a
+// worker does wrong at its start, and a boot every two seconds is nothing.
+inline constexpr absl::Duration kQuickDeath = absl::Seconds(2);
 // The first quick death is forgiven; the second waits this long, every further one twice as long.
 inline constexpr absl::Duration kBackoffMin = absl::Milliseconds(100);
 inline constexpr absl::Duration kBackoffMax = absl::Seconds(10);
@@ -22,13 +25,18 @@ inline constexpr int kBootFailuresMax = 5;
 
 class RestartPolicy {
  public:
-  void Started(MonotonicNanos now) { started_ = now; }
+  void Started(MonotonicNanos now) {
+    started_ = now;
+    ready_ = kNever;
+  }
+  void Ready(MonotonicNanos now) { ready_ = now; }
   MonotonicNanos started() const { return started_; }
   // When the next process is due: `now` or later.
   MonotonicNanos Died(MonotonicNanos now);
 
  private:
   MonotonicNanos started_ = 0;
+  MonotonicNanos ready_ = kNever;
   int quick_deaths_ = 0;  // in a row
 };
 

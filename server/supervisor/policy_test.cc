@@ -9,9 +9,10 @@ namespace {
 
 constexpr MonotonicNanos kMillisecond = 1'000'000;
 
-// The pause before the next start, for a process that lived `life`.
+// The pause before the next start, for a process that served for `life`.
 int64_t PauseMs(RestartPolicy& policy, MonotonicNanos& now, absl::Duration life) {
   policy.Started(now);
+  policy.Ready(now);
   now += absl::ToInt64Nanoseconds(life);
   const MonotonicNanos due = policy.Died(now);
   const int64_t pause = (due - now) / kMillisecond;
@@ -49,6 +50,35 @@ TEST(RestartPolicy, ALongLifeForgivesQuickDeaths) {
   EXPECT_EQ(PauseMs(policy, now, kQuickDeath - absl::Nanoseconds(1)), 100);
   EXPECT_EQ(PauseMs(policy, now, kQuickDeath), 0);
   EXPECT_EQ(PauseMs(policy, now, absl::ZeroDuration()), 0);
+}
+
+TEST(RestartPolicy, ABootIsNoLifeHoweverLongItTakes) {
+  RestartPolicy policy;
+  MonotonicNanos now = 5;
+  std::vector<absl::Duration> pauses;
+  for (int death = 0; death < 3; ++death) {
+    policy.Started(now);
+    now += 3600 * 1000 * kMillisecond;
+    pauses.push_back(absl::Nanoseconds(policy.Died(now) - now));
+  }
+  EXPECT_EQ(pauses, (std::vector<absl::Duration>{absl::ZeroDuration(), absl::Milliseconds(100),
+                                                 absl::Milliseconds(200)}));
+}
+
+// A chaos monkey's, or a memory limit's: they are nobody's crash loop.
+TEST(RestartPolicy, WhoIsKilledEverySixSecondsIsThereAllTheSame) {
+  RestartPolicy policy;
+  MonotonicNanos due = 0;
+  MonotonicNanos away = 0;
+  for (int kill = 1; kill <= 100; ++kill) {
+    const MonotonicNanos now = kill * 6000 * kMillisecond;
+    if (due > now) continue;  // none lives
+    policy.Started(due);
+    policy.Ready(due);
+    due = policy.Died(now);
+    away += due - now;
+  }
+  EXPECT_EQ(away, 0);
 }
 
 TEST(BootPolicy, GivesUpAtTheFifthFailure) {

@@ -141,6 +141,7 @@ void Decision::operator()(const StartFailed& failed) {
 
 void Decision::operator()(const ChildReady& ready) {
   state_.children[ready.child].ready = true;
+  state_.children[ready.child].policy.Ready(ready.now);
   state_.children[ready.child].standstill.Begin(ready.now, ready.now);
   if (ready.child == state_.rolling) state_.rolling = kNobody;
   const bool all = std::all_of(state_.children.begin(), state_.children.end(),

@@ -30,6 +30,11 @@ const char* StateText(metrics::SlotState state) {
   return "down";
 }
 
+bool StandInServes(const metrics::Scoreboard& scoreboard, MonotonicNanos now) {
+  const metrics::WorkerSlot& stand_in = scoreboard.stand_in();
+  return stand_in.state.load() == metrics::SlotState::kReady && !scoreboard.IsStuck(stand_in, now);
+}
+
 }  // namespace
 
 absl::Status CheckLive(const metrics::Scoreboard& scoreboard, MonotonicNanos now) {
@@ -39,7 +44,7 @@ absl::Status CheckLive(const metrics::Scoreboard& scoreboard, MonotonicNanos now
     if (!scoreboard.IsStuck(worker, now)) return absl::OkStatus();
     stuck.push_back(StuckText(scoreboard, worker, now));
   }
-  if (stuck.empty()) return absl::OkStatus();
+  if (stuck.empty() || StandInServes(scoreboard, now)) return absl::OkStatus();
   return absl::UnavailableError(absl::StrJoin(stuck, "\n"));
 }
 
@@ -49,6 +54,7 @@ absl::Status CheckReady(const metrics::Scoreboard& scoreboard, const ReadinessIn
   if (!input.store_failure.empty()) {
     return absl::UnavailableError(absl::StrCat("the task store fails: ", input.store_failure));
   }
+  if (StandInServes(scoreboard, input.now)) return absl::OkStatus();
   std::vector<std::string> reasons = {"no worker can serve"};
   for (int worker = 0; worker < scoreboard.workers(); ++worker) {
     const metrics::SlotState state = scoreboard.slot(worker).state.load();

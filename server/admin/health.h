@@ -28,7 +28,7 @@ struct ReadinessInput {
 };
 
 // UNAVAILABLE with the reasons unless control serves and does not drain, its store works, and a
-// ready worker is linked and not stuck.
+// ready worker is linked and not stuck. A stand-in needs no link: it serves HTTP alone.
 absl::Status CheckReady(const metrics::Scoreboard& scoreboard, const ReadinessInput& input);
 
 }  // namespace grove::admin

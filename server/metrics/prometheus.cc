@@ -43,10 +43,11 @@ std::string OutcomeLabel(int outcome) {
                    "OUTCOME_");
 }
 
+// What is told of all workers together counts the stand-in too, whose slot comes after theirs.
 void AddHttpRequests(const Scoreboard& board, MetricFamilies& families) {
   for (int code = 0; code < WorkerCounters::kHttpCodes; ++code) {
     uint64_t total = 0;
-    for (int worker = 0; worker < board.workers(); ++worker) {
+    for (int worker = 0; worker <= board.workers(); ++worker) {
       const WorkerSlot& slot = board.slot(worker);
       total += Load(slot.base.http_responses[code]) + Load(slot.live.http_responses[code]);
     }
@@ -57,13 +58,13 @@ void AddHttpRequests(const Scoreboard& board, MetricFamilies& families) {
   }
 }
 
-// Live and dead, of all workers.
+// Live and dead, of all workers and the stand-in.
 template <size_t kCount>
 std::array<uint64_t, kCount> Sums(
     const Scoreboard& board,
     std::array<WorkerCounters::Counter, kCount> WorkerCounters::*counters) {
   std::array<uint64_t, kCount> sums{};
-  for (int worker = 0; worker < board.workers(); ++worker) {
+  for (int worker = 0; worker <= board.workers(); ++worker) {
     const WorkerSlot& slot = board.slot(worker);
     for (size_t i = 0; i < kCount; ++i) {
       sums[i] += Load((slot.base.*counters)[i]) + Load((slot.live.*counters)[i]);
@@ -83,7 +84,7 @@ void AddHttpTotals(const Scoreboard& board, MetricFamilies& families) {
     families.Add("grove_http_timeouts_total", {std::string(http::kTimedOut[i])}, timeouts[i]);
   }
   uint64_t microseconds = 0;
-  for (int worker = 0; worker < board.workers(); ++worker) {
+  for (int worker = 0; worker <= board.workers(); ++worker) {
     microseconds +=
         Scoreboard::Total(board.slot(worker), &WorkerCounters::http_duration_microseconds);
   }

@@ -61,12 +61,16 @@ bool IsStuck(const WorkerSlot& slot, MonotonicNanos now, absl::Duration stuck) {
   return last_turn != 0 && absl::Nanoseconds(now - last_turn) > stuck;
 }
 
+size_t Scoreboard::BytesFor(int workers) {
+  return sizeof(Header) + (static_cast<size_t>(workers) + 1) * sizeof(WorkerSlot);
+}
+
 absl::StatusOr<Scoreboard> Scoreboard::Create(int workers, absl::Duration stuck) {
   if (workers < 1 || workers > config::kWorkersMax) {
     return absl::InvalidArgumentError(
         StrCat("scoreboard of ", workers, " workers; 1 to ", config::kWorkersMax, " are allowed"));
   }
-  const size_t bytes = sizeof(Header) + static_cast<size_t>(workers) * sizeof(WorkerSlot);
+  const size_t bytes = BytesFor(workers);
   const int fd = memfd_create("grove-scoreboard", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   if (fd < 0) return ErrnoStatus(errno, "scoreboard: memfd_create");
   if (ftruncate(fd, static_cast<off_t>(bytes)) != 0 ||
@@ -111,7 +115,7 @@ absl::StatusOr<Scoreboard> Scoreboard::Open(int fd) {
                                  " bytes; are the binaries of one build?"));
   }
   if (header.workers < 1 || header.workers > config::kWorkersMax ||
-      bytes != sizeof(Header) + static_cast<size_t>(header.workers) * sizeof(WorkerSlot)) {
+      bytes != BytesFor(header.workers)) {
     return NotAScoreboard(StrCat(header.workers, " workers in ", bytes, " bytes"));
   }
   return board;
@@ -151,13 +155,13 @@ const ControlSlot& Scoreboard::control() const {
   return header_->control;
 }
 
-bool Scoreboard::IsStuck(int worker, MonotonicNanos now) const {
-  return metrics::IsStuck(slot(worker), now, absl::Nanoseconds(header_->stuck_ns));
+bool Scoreboard::IsStuck(const WorkerSlot& slot, MonotonicNanos now) const {
+  return metrics::IsStuck(slot, now, absl::Nanoseconds(header_->stuck_ns));
 }
 
 void Scoreboard::Fold(int worker) {
   WorkerSlot& slot = this->slot(worker);
-  AddAndClear(slot.live, slot.base);
+  AddAndClear(slot.live, worker == workers() ? this->slot(0).base : slot.base);
   for (std::atomic<int64_t>* level :
        {&slot.fibers, &slot.run_queue_length, &slot.timers, &slot.http_connections_open,
         &slot.http_connections_idle, &slot.http_requests_running, &slot.http_websockets,

@@ -3,13 +3,15 @@
 // One MAP_SHARED slab (a memfd) made by the supervisor before it forks, inherited by the workers
 // and handed to control. A slot is written by its worker alone, with relaxed atomic stores, and
 // read by anyone at any time, also when that worker is stuck or dead. When a worker dies, the
-// supervisor folds its counters into the slot's base and clears them, so totals never fall. Control
-// has a slot of its own for its heartbeat, by which the supervisor watches it.
+// supervisor folds its counters into the slot's base and clears them, so totals never fall. The
+// slot after the last worker's is the stand-in's (supervisor_decisions.h); control has one of its
+// own for its heartbeat, by which the supervisor watches it.
 #ifndef GROVE_SERVER_METRICS_SCOREBOARD_H_
 #define GROVE_SERVER_METRICS_SCOREBOARD_H_
 
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 
 #include "absl/status/statusor.h"
@@ -102,7 +104,7 @@ inline constexpr absl::Duration kStuckDefault = absl::Seconds(5);
 class Scoreboard {
  public:
   static constexpr uint32_t kMagic = 0x67726f76;
-  static constexpr uint32_t kVersion = 4;
+  static constexpr uint32_t kVersion = 5;
 
   // A new slab of `workers` zeroed slots, all of which are stuck after the same time.
   static absl::StatusOr<Scoreboard> Create(int workers, absl::Duration stuck = kStuckDefault);
@@ -114,15 +116,20 @@ class Scoreboard {
   ~Scoreboard();
 
   int fd() const { return fd_; }  // CLOEXEC
+  // Without the stand-in.
   int workers() const;
   WorkerSlot& slot(int worker);
   const WorkerSlot& slot(int worker) const;
+  WorkerSlot& stand_in() { return slot(workers()); }
+  const WorkerSlot& stand_in() const { return slot(workers()); }
   ControlSlot& control();
   const ControlSlot& control() const;
   // As the function above, by this daemon's time.
-  bool IsStuck(int worker, MonotonicNanos now) const;
+  bool IsStuck(int worker, MonotonicNanos now) const { return IsStuck(slot(worker), now); }
+  bool IsStuck(const WorkerSlot& slot, MonotonicNanos now) const;
 
   // Supervisor, after the slot's process has died: adds live to base, clears live and the levels.
+  // The stand-in's counters go to the first worker's base.
   void Fold(int worker);
   // live + base.
   static uint64_t Total(const WorkerSlot& slot, WorkerCounters::Counter WorkerCounters::*counter);
@@ -130,6 +137,8 @@ class Scoreboard {
  private:
   struct Header;
   Scoreboard(int fd, Header* header, size_t bytes);
+  // With the stand-in's slot.
+  static size_t BytesFor(int workers);
 
   int fd_;
   Header* header_;

@@ -100,6 +100,18 @@ TEST(Scoreboard, AWorkerThatHasToldNoTurnYetIsNotStuck) {
   EXPECT_FALSE(board->IsStuck(0, 9'000'000'000));
 }
 
+TEST(Scoreboard, WhatAStandInCountedIsTheFirstWorkersOnceItHasEnded) {
+  auto board = Scoreboard::Create(2);
+  ASSERT_TRUE(board.ok());
+  board->stand_in().live.http_responses[200] = 7;
+  board->stand_in().http_requests_running = 1;
+  board->Fold(board->workers());
+  EXPECT_EQ(board->slot(0).base.http_responses[200], 7u);
+  EXPECT_EQ(board->stand_in().live.http_responses[200], 0u);
+  EXPECT_EQ(board->stand_in().base.http_responses[200], 0u);
+  EXPECT_EQ(board->stand_in().http_requests_running, 0);
+}
+
 TEST(Scoreboard, TakesOneTo256Workers) {
   EXPECT_FALSE(Scoreboard::Create(0).ok());
   EXPECT_TRUE(Scoreboard::Create(1).ok());

@@ -10,6 +10,9 @@ namespace grove::process {
 // Descriptors are bound, close-on-exec and the worker's to close.
 struct WorkerInheritance {
   int slot = 0;
+  // A stand-in serves HTTP alone while a reload replaces the last worker that does: it has no link
+  // and no backdoor. Its slot is the one after the last worker's.
+  bool stand_in = false;
   // Listening; shared with the other workers, or with reuse_port this slot's own. In the order of
   // the config's http.listeners.
   std::vector<int> http_fds;

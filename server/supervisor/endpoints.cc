@@ -155,16 +155,16 @@ void Endpoints::CloseHttp() {
   }
 }
 
-void Endpoints::KeepOnly(int worker) {
+void Endpoints::Keep(int links_of, int http_of) {
   for (int slot = 0; slot < static_cast<int>(slots_.size()); ++slot) {
-    if (slot == worker) continue;
+    if (slot == links_of) continue;
     CloseIfOpen(slots_[slot].link);
     CloseIfOpen(slots_[slot].backdoor);
   }
   for (Http& http : http_) {
     if (http.fds.size() == 1) continue;  // everybody's
     for (int slot = 0; slot < static_cast<int>(http.fds.size()); ++slot) {
-      if (slot != worker) CloseIfOpen(http.fds[slot]);
+      if (slot != http_of) CloseIfOpen(http.fds[slot]);
     }
   }
 }

@@ -44,7 +44,9 @@ class Endpoints {
   // where they would otherwise hang in a backlog that nobody serves.
   void CloseHttp();
   // In worker `worker`: closes what is the others'.
-  void KeepOnly(int worker);
+  void KeepOnly(int worker) { Keep(worker, worker); }
+  // In the stand-in of `worker`, which has no private sockets.
+  void KeepForStandIn(int worker) { Keep(-1, worker); }
 
  private:
   struct Slot {
@@ -62,6 +64,7 @@ class Endpoints {
   absl::Status BindHttp(const config::v1::HttpListener& listener, const SocketAddress& wanted,
                         int workers);
   absl::StatusOr<int> BindPrivate(const std::string& path);
+  void Keep(int links_of, int http_of);
 
   std::vector<Http> http_;
   std::vector<Slot> slots_;

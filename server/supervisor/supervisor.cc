@@ -115,7 +115,8 @@ Supervisor::Supervisor(const Options& options, RunFiles files, Endpoints endpoin
   for (int slot = 0; slot < state_.workers(); ++slot) {
     children_[slot].title = absl::StrCat("grove-w", slot);
   }
-  children_.back().title = "grove-control";
+  children_[state_.workers()].title = "grove-control";
+  children_[state_.stand_in()].title = "grove-stand-in";
 }
 
 Supervisor::~Supervisor() {
@@ -221,8 +222,8 @@ void Supervisor::TakeDeath(int child, pid_t pid, int wait_status, MonotonicNanos
   children_[child].ready_line.Close();
   if (!state_.IsControl(child)) {
     // Into the slot's base before a successor counts from 0 again (invariant 10).
-    scoreboard_.Fold(child);
-    metrics::WorkerSlot& slot = scoreboard_.slot(child);
+    scoreboard_.Fold(SlotOf(child));
+    metrics::WorkerSlot& slot = scoreboard_.slot(SlotOf(child));
     slot.pid.store(0, std::memory_order_relaxed);
     slot.state.store(metrics::SlotState::kDown, std::memory_order_relaxed);
     if (!as_told) slot.restarts.fetch_add(1, std::memory_order_relaxed);
@@ -247,10 +248,10 @@ void Supervisor::TakeReadyLine(int child) {
 void Supervisor::LookAtHubs(MonotonicNanos now) {
   if (now < look_at_) return;
   look_at_ = DeadlineAfter(now, LookPeriod(state_.limits));
-  for (int child = 0; child <= state_.workers(); ++child) {
+  for (int child = 0; child <= state_.stand_in(); ++child) {
     const std::atomic<int64_t>& last_turn = state_.IsControl(child)
                                                 ? scoreboard_.control().last_turn_ns
-                                                : scoreboard_.slot(child).last_turn_ns;
+                                                : scoreboard_.slot(SlotOf(child)).last_turn_ns;
     Handle(HubSeen{child, last_turn.load(std::memory_order_relaxed), now}, now);
   }
 }
@@ -258,7 +259,7 @@ void Supervisor::LookAtHubs(MonotonicNanos now) {
 void Supervisor::Wait(MonotonicNanos now) {
   std::vector<pollfd> polled = {{.fd = signal_fd_, .events = POLLIN, .revents = 0}};
   std::vector<int> owners;
-  for (int child = 0; child <= state_.workers(); ++child) {
+  for (int child = 0; child <= state_.stand_in(); ++child) {
     if (!children_[child].ready_line.open()) continue;
     polled.push_back({.fd = children_[child].ready_line.fd(), .events = POLLIN, .revents = 0});
     owners.push_back(child);

@@ -76,8 +76,10 @@ class Supervisor {
   void Abort(const Action& action, std::string_view why);
   void Start(int child, MonotonicNanos now);
   absl::StatusOr<pid_t> Launch(int child);
-  absl::StatusOr<pid_t> LaunchWorker(int slot, int ready_fd);
-  int WorkerMain(int slot, int ready_fd);
+  absl::StatusOr<pid_t> LaunchWorker(int child, int ready_fd);
+  int WorkerMain(int child, int ready_fd);
+  // Of the scoreboard. Requires: no control.
+  int SlotOf(int child) const { return state_.IsStandIn(child) ? state_.workers() : child; }
   absl::StatusOr<pid_t> LaunchControl(int ready_fd);
   void PrepareReload(MonotonicNanos now);
   void TakeControlAddresses(const std::string& ready_line);

@@ -46,6 +46,7 @@ class Decision {
   bool EndsBoot(const ChildDied& died);
   void KillOverdue(MonotonicNanos now);
   bool StartOneDue(MonotonicNanos now);
+  bool StartStandIn(MonotonicNanos now);
   void ContinueRoll(MonotonicNanos now);
 
   SupervisorState& state_;
@@ -54,7 +55,7 @@ class Decision {
 
 template <typename F>
 void Decision::ForEachAlive(F body) {
-  for (int child = 0; child <= state_.workers(); ++child) {
+  for (int child = 0; child <= state_.stand_in(); ++child) {
     if (state_.children[child].pid != 0) body(child);
   }
 }
@@ -116,11 +117,14 @@ void Decision::operator()(const ReloadPrepared&) {
 void Decision::ContinueRoll(MonotonicNanos now) {
   while (state_.rolling == kNobody && !state_.to_roll.empty()) {
     const int slot = state_.to_roll.front();
+    // It boots, or has yet to end before there can be another.
+    if (state_.NeedsStandIn() && !state_.Accepts(state_.stand_in())) return;
     state_.to_roll.pop_front();
-    if (state_.children[slot].pid == 0) continue;  // about to be a new one anyway
     state_.rolling = slot;
     TellToEnd(slot, now);
   }
+  const ChildState& stand_in = state_.children[state_.stand_in()];
+  if (state_.BeingReplaced() == kNobody && stand_in.pid != 0) TellToEnd(state_.stand_in(), now);
 }
 
 // --- Children
@@ -144,7 +148,7 @@ void Decision::operator()(const ChildReady& ready) {
   state_.children[ready.child].policy.Ready(ready.now);
   state_.children[ready.child].standstill.Begin(ready.now, ready.now);
   if (ready.child == state_.rolling) state_.rolling = kNobody;
-  const bool all = std::all_of(state_.children.begin(), state_.children.end(),
+  const bool all = std::all_of(state_.children.begin(), state_.children.end() - 1,
                                [](const ChildState& each) { return each.ready; });
   if (!all || state_.announced || state_.stopping) return;
   state_.announced = true;
@@ -218,7 +222,8 @@ void Decision::operator()(const TimePassed& passed) {
   KillOverdue(passed.now);
   if (state_.stopping || StartOneDue(passed.now)) return;
   // After the starts: a worker that is about to be a new one need not be replaced.
-  ContinueRoll(passed.now);
+  std::erase_if(state_.to_roll, [&](int slot) { return state_.children[slot].pid == 0; });
+  if (!StartStandIn(passed.now)) ContinueRoll(passed.now);
 }
 
 void Decision::KillOverdue(MonotonicNanos now) {
@@ -238,6 +243,13 @@ bool Decision::StartOneDue(MonotonicNanos now) {
   return false;
 }
 
+bool Decision::StartStandIn(MonotonicNanos now) {
+  const ChildState& stand_in = state_.children[state_.stand_in()];
+  if (!state_.NeedsStandIn() || stand_in.pid != 0 || stand_in.due > now) return false;
+  Do(ActionKind::kStart, state_.stand_in());
+  return true;
+}
+
 }  // namespace
 
 absl::Duration LookPeriod(const WatchLimits& limits) {
@@ -251,14 +263,37 @@ bool SupervisorState::AnyAlive() const {
 
 MonotonicNanos SupervisorState::NextDue() const {
   MonotonicNanos next = kNever;
-  for (const ChildState& child : children) {
-    if (child.pid != 0) {
-      next = std::min(next, child.kill_at);
-    } else if (!stopping) {
-      next = std::min(next, child.due);
+  for (int child = 0; child <= stand_in(); ++child) {
+    const ChildState& each = children[child];
+    if (each.pid != 0) {
+      next = std::min(next, each.kill_at);
+    } else if (!stopping && (!IsStandIn(child) || NeedsStandIn())) {
+      next = std::min(next, each.due);
     }
   }
   return next;
+}
+
+bool SupervisorState::Accepts(int child) const {
+  const ChildState& each = children[child];
+  return each.pid != 0 && each.ready && !each.told_to_end && !each.stuck && !each.aborted;
+}
+
+int SupervisorState::BeingReplaced() const {
+  if (rolling != kNobody) return rolling;
+  return to_roll.empty() ? kNobody : to_roll.front();
+}
+
+bool SupervisorState::NeedsStandIn() const {
+  const int replaced = BeingReplaced();
+  // Before the daemon has served, nobody counts on it.
+  if (replaced == kNobody || !announced) return false;
+  // Nothing is lost with one that does not accept itself.
+  if (rolling == kNobody && !Accepts(replaced)) return false;
+  for (int slot = 0; slot < workers(); ++slot) {
+    if (slot != replaced && Accepts(slot)) return false;
+  }
+  return true;
 }
 
 bool EndedAsTold(const ChildState& child, int wait_status) {

@@ -2,9 +2,11 @@
 //
 // The whole policy of the daemon as one function of what is and what happens: it starts what is
 // due, drains and stops, replaces the workers one after the other, kills what overstays, and gives
-// up a boot that cannot succeed. It reads no clock, sends nothing and logs nothing: what is to be
-// done comes back as actions, in their order, which Supervisor carries out. Of a hub that does not
-// turn, and of a boot that does not end, it says from when on that is too long.
+// up a boot that cannot succeed. Where a worker that is to be replaced is the last that accepts
+// connections, a stand-in accepts them before it stops, until the replacing is over. It reads no
+// clock, sends nothing and logs nothing: what is to be done comes back as actions, in their order,
+// which Supervisor carries out. Of a hub that does not turn, and of a boot that does not end, it
+// says from when on that is too long.
 #ifndef GROVE_SERVER_SUPERVISOR_SUPERVISOR_DECISIONS_H_
 #define GROVE_SERVER_SUPERVISOR_SUPERVISOR_DECISIONS_H_
 
@@ -42,7 +44,7 @@ struct WatchLimits {
 // How often to look at the hubs: none is found later than by half its time.
 absl::Duration LookPeriod(const WatchLimits& limits);
 
-// Children are known by their index: workers by slot, then control.
+// Children are known by their index: workers by slot, then control, then the stand-in.
 inline constexpr int kNobody = -1;
 
 struct ChildState {
@@ -59,10 +61,17 @@ struct ChildState {
 
 struct SupervisorState {
   SupervisorState(int workers, absl::Duration drain, const WatchLimits& limits = {})
-      : drain_timeout(drain), limits(limits), children(static_cast<size_t>(workers) + 1) {}
+      : drain_timeout(drain), limits(limits), children(static_cast<size_t>(workers) + 2) {}
 
-  int workers() const { return static_cast<int>(children.size()) - 1; }
+  int workers() const { return static_cast<int>(children.size()) - 2; }
   bool IsControl(int child) const { return child == workers(); }
+  int stand_in() const { return workers() + 1; }
+  bool IsStandIn(int child) const { return child == stand_in(); }
+  // The worker that a reload replaces or is about to; kNobody: none.
+  int BeingReplaced() const;
+  // Nobody else would accept connections while that one is away.
+  bool NeedsStandIn() const;
+  bool Accepts(int child) const;
   bool AnyAlive() const;
   // The daemon is at its end: it stops, and no child is left.
   bool Over() const { return stopping && !AnyAlive(); }

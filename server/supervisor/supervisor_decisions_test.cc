@@ -23,9 +23,10 @@ using ::testing::IsEmpty;
 using enum ActionKind;
 using Actions = std::vector<Action>;
 
-// Two workers, 0 and 1, and control, 2.
+// Two workers, 0 and 1, control, 2, and a stand-in, 3.
 constexpr int kWorkers = 2;
 constexpr int kControl = 2;
+constexpr int kStandIn = 3;
 constexpr MonotonicNanos kSecond = 1'000'000'000;
 constexpr MonotonicNanos kBegin = 1000 * kSecond;
 constexpr absl::Duration kDrain = absl::Seconds(30);
@@ -335,6 +336,8 @@ TEST(Decide, DoesNotReplaceAWorkerThatIsAboutToBeANewOne) {
   }
   ASSERT_GT(daemon.state.children[0].due, daemon.now);
   daemon.Do(ReloadPrepared{});
+  EXPECT_EQ(daemon.Settle(), (Actions{{kStart, kStandIn}})) << "the other one serves alone";
+  daemon.Do(ChildReady{kStandIn, daemon.now});
   EXPECT_EQ(daemon.Settle(), (Actions{{kTellToEnd, 1}}));
 }
 
@@ -351,6 +354,100 @@ TEST(Decide, AReloadPreparedTooLateReplacesNothing) {
   Daemon daemon = Stopping();
   EXPECT_THAT(daemon.Do(ReloadPrepared{}), IsEmpty());
   EXPECT_THAT(daemon.PassTime(), IsEmpty());
+}
+
+// --- The stand-in
+
+// One worker, 0, control, 1, and a stand-in, 2.
+Daemon ServingAlone() {
+  Daemon daemon;
+  daemon.state = SupervisorState(1, kDrain);
+  daemon.Settle();
+  for (const int child : {0, 1}) daemon.Do(ChildReady{child, daemon.now});
+  daemon.PassTime(absl::Hours(1));
+  return daemon;
+}
+
+TEST(Decide, TheOnlyWorkerIsReplacedBehindAStandIn) {
+  Daemon daemon = ServingAlone();
+  EXPECT_THAT(daemon.Do(ReloadPrepared{}), ElementsAre(Action{kSayReplacing}));
+  EXPECT_EQ(daemon.Settle(), (Actions{{kStart, 2}}));
+  EXPECT_THAT(daemon.PassTime(absl::Seconds(50)), IsEmpty()) << "not before it serves";
+  EXPECT_THAT(daemon.Do(ChildReady{2, daemon.now}), IsEmpty());
+  EXPECT_EQ(daemon.Settle(), (Actions{{kTellToEnd, 0}}));
+  EXPECT_THAT(daemon.Die(0, Exited(0)), IsEmpty());
+  EXPECT_EQ(daemon.Settle(), (Actions{{kStart, 0}}));
+  EXPECT_THAT(daemon.PassTime(), IsEmpty()) << "its successor does not serve yet";
+  EXPECT_THAT(daemon.Do(ChildReady{0, daemon.now}), IsEmpty());
+  EXPECT_EQ(daemon.Settle(), (Actions{{kTellToEnd, 2}}));
+  EXPECT_THAT(daemon.Die(2, Exited(0)), IsEmpty());
+  EXPECT_THAT(daemon.Settle(), IsEmpty());
+  EXPECT_EQ(daemon.state.NextDue(), kNever);
+}
+
+TEST(Decide, AWorkerBesideStuckOnesIsReplacedBehindAStandIn) {
+  Daemon daemon = Serving();
+  daemon.state.children[1].stuck = true;
+  daemon.Do(ReloadPrepared{});
+  EXPECT_EQ(daemon.Settle(), (Actions{{kStart, kStandIn}}));
+}
+
+TEST(Decide, AStandInComesWhenTheOthersDieAmidAReload) {
+  Daemon daemon = Replacing();
+  daemon.Die(1, Killed(SIGSEGV));
+  EXPECT_EQ(daemon.Settle(), (Actions{{kStart, 1}, {kStart, kStandIn}}));
+}
+
+TEST(Decide, AStandInThatDiesIsStartedAgainAndTheReloadWaits) {
+  Daemon daemon = ServingAlone();
+  daemon.Do(ReloadPrepared{});
+  daemon.Settle();
+  EXPECT_THAT(daemon.Die(2, Exited(1)), IsEmpty());
+  EXPECT_EQ(daemon.Settle(), (Actions{{kStart, 2}}));
+  EXPECT_THAT(daemon.Die(2, Exited(1)),
+              ElementsAre(Action{kSayRestartsLater, 2, absl::Milliseconds(100)}));
+  EXPECT_EQ(daemon.state.NextDue(), daemon.now + kSecond / 10);
+  EXPECT_EQ(daemon.PassTime(absl::Milliseconds(100)), (Actions{{kStart, 2}}));
+  EXPECT_FALSE(daemon.state.stopping);
+}
+
+TEST(Decide, AnotherReloadKeepsTheStandInOrWaitsForItsEnd) {
+  Daemon daemon = ServingAlone();
+  daemon.Do(ReloadPrepared{});
+  daemon.Settle();
+  daemon.Do(ChildReady{2, daemon.now});
+  daemon.Settle();
+  daemon.Do(ReloadPrepared{});
+  daemon.Die(0, Exited(0));
+  daemon.Settle();
+  daemon.Do(ChildReady{0, daemon.now});
+  EXPECT_EQ(daemon.Settle(), (Actions{{kTellToEnd, 0}})) << "it still stands in";
+  daemon.Die(0, Exited(0));
+  daemon.Settle();
+  daemon.Do(ChildReady{0, daemon.now});
+  EXPECT_EQ(daemon.Settle(), (Actions{{kTellToEnd, 2}}));
+  daemon.Do(ReloadPrepared{});
+  EXPECT_THAT(daemon.Settle(), IsEmpty());
+  daemon.Die(2, Exited(0));
+  EXPECT_EQ(daemon.Settle(), (Actions{{kStart, 2}}));
+}
+
+TEST(Decide, AStopEndsTheStandInToo) {
+  Daemon daemon = ServingAlone();
+  daemon.Do(ReloadPrepared{});
+  daemon.Settle();
+  EXPECT_EQ(daemon.Signal(SIGTERM),
+            (Actions{{kStopServing}, {kTellToEnd, 0}, {kTellToEnd, 1}, {kTellToEnd, 2}}));
+  for (const int child : {0, 1, 2}) daemon.Die(child, Exited(0));
+  EXPECT_TRUE(daemon.state.Over());
+  EXPECT_EQ(daemon.state.exit_code, process::kExitStopped);
+}
+
+TEST(Decide, ABootNeedsNoStandIn) {
+  Daemon daemon = Booting();
+  daemon.Do(ChildReady{0, daemon.now});
+  daemon.Do(ReloadPrepared{});
+  EXPECT_EQ(daemon.Settle(), (Actions{{kTellToEnd, 0}}));
 }
 
 // --- Standstills

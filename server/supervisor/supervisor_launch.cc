@@ -24,7 +24,7 @@ void Supervisor::Start(int child, MonotonicNanos now) {
     return Handle(StartFailed{child, absl::IsFailedPrecondition(pid.status()), now}, now);
   }
   if (!state_.IsControl(child)) {
-    scoreboard_.slot(child).pid.store(*pid, std::memory_order_relaxed);
+    scoreboard_.slot(SlotOf(child)).pid.store(*pid, std::memory_order_relaxed);
   }
   Log(LogLevel::kInfo, "started", {{"name", title}, {"pid", *pid}});
   Handle(ChildStarted{child, *pid, now}, now);
@@ -43,31 +43,35 @@ absl::StatusOr<pid_t> Supervisor::Launch(int child) {
   return pid;
 }
 
-absl::StatusOr<pid_t> Supervisor::LaunchWorker(int slot, int ready_fd) {
+absl::StatusOr<pid_t> Supervisor::LaunchWorker(int child, int ready_fd) {
   // Before the fork: the worker counts up from here, and who reads the slot meanwhile must not see
   // its predecessor.
-  metrics::WorkerSlot& row = scoreboard_.slot(slot);
+  metrics::WorkerSlot& row = scoreboard_.slot(SlotOf(child));
   row.generation.fetch_add(1, std::memory_order_relaxed);
   row.start_time_us.store(WallNow(), std::memory_order_relaxed);
   row.last_turn_ns.store(Clock::Monotonic().Now(), std::memory_order_relaxed);
   row.state.store(metrics::SlotState::kStarting, std::memory_order_relaxed);
-  return ForkWorker([&] { return WorkerMain(slot, ready_fd); });
+  return ForkWorker([&] { return WorkerMain(child, ready_fd); });
 }
 
 // In the child: lets go of what is the supervisor's or other workers'. The locks, so that a daemon
 // whose supervisor was killed can be started again while its workers end; others' sockets, so that
 // a connection never waits with a worker that does not accept there; the lifeline's writing end,
 // since its last holder is the one whose death it tells.
-int Supervisor::WorkerMain(int slot, int ready_fd) {
-  options_.title.Set(children_[slot].title);
+int Supervisor::WorkerMain(int child, int ready_fd) {
+  const bool stand_in = state_.IsStandIn(child);
+  // Whose sockets it has. A stand-in's are those whose connections would wait.
+  const int worker = stand_in ? state_.BeingReplaced() : child;
+  options_.title.Set(children_[child].title);
   files_.CloseLocks();
-  endpoints_.KeepOnly(slot);
+  stand_in ? endpoints_.KeepForStandIn(worker) : endpoints_.KeepOnly(worker);
   for (Child& each : children_) each.ready_line.Close();
   for (int* fd : {&signal_fd_, &config_fd_, &lifeline_[1]}) close(std::exchange(*fd, -1));
-  return options_.run_worker({.slot = slot,
-                              .http_fds = endpoints_.http_fds(slot),
-                              .link_fd = endpoints_.link_fd(slot),
-                              .backdoor_fd = endpoints_.backdoor_fd(slot),
+  return options_.run_worker({.slot = SlotOf(child),
+                              .stand_in = stand_in,
+                              .http_fds = endpoints_.http_fds(worker),
+                              .link_fd = stand_in ? -1 : endpoints_.link_fd(worker),
+                              .backdoor_fd = stand_in ? -1 : endpoints_.backdoor_fd(worker),
                               .lifeline_fd = lifeline_[0],
                               .ready_fd = ready_fd,
                               .ticket_keys = ticket_keys_.keys()},

@@ -67,7 +67,7 @@ absl::Status Boot(const process::WorkerInheritance& inheritance, const config::v
 
 int RunWorker(const process::WorkerInheritance& inheritance, const config::v1::Config& config,
               const Application& application, metrics::Scoreboard& scoreboard) {
-  RenameLog(absl::StrCat("worker-", inheritance.slot));
+  RenameLog(inheritance.stand_in ? "stand-in" : absl::StrCat("worker-", inheritance.slot));
   StartLogThread();
   process::InstallCrashReport();
   const absl::Status status =

@@ -150,7 +150,7 @@ HandlerSource WorkerParts::Handlers() {
               }};
 }
 
-absl::Status WorkerParts::Serve() {
+absl::Status WorkerParts::ServePrivately() {
   absl::StatusOr<Listener> link = Listener::Adopt(inheritance_.link_fd);
   if (!link.ok()) return link.status();
   link_listener_.emplace(*std::move(link));
@@ -159,8 +159,13 @@ absl::Status WorkerParts::Serve() {
   absl::StatusOr<Listener> backdoor = Listener::Adopt(inheritance_.backdoor_fd);
   if (!backdoor.ok()) return backdoor.status();
   backdoor_listener_.emplace(*std::move(backdoor));
-  status = Keep("backdoor.accept", [this] { return backdoor_.Run(*backdoor_listener_); });
-  if (!status.ok()) return status;
+  return Keep("backdoor.accept", [this] { return backdoor_.Run(*backdoor_listener_); });
+}
+
+absl::Status WorkerParts::Serve() {
+  if (!inheritance_.stand_in) {
+    if (absl::Status status = ServePrivately(); !status.ok()) return status;
+  }
   absl::StatusOr<http::Router> router = BuildRouter(config_, application_, Handlers());
   if (!router.ok()) return router.status();
   http::ServerOptions options = HttpOptionsOf(config_.http());

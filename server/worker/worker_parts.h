@@ -51,6 +51,8 @@ class WorkerParts {
   absl::Status WatchSignals();
   HandlerSource Handlers();
   absl::Status Serve();
+  // The link and the backdoor: what others of this user come by.
+  absl::Status ServePrivately();
   absl::Status ServeListeners();
   absl::Status AnnounceReady();
   void Drain();

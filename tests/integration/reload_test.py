@@ -19,7 +19,7 @@ from grove_harness import DEADLINE_S, OwnDaemonTest, eventually
 CONFIG = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                        '../../deploy/examples/fixture.yaml'))
 RELOADS = int(os.environ.get('GROVE_RELOADS', '20'))
-SERVING = 2
+SERVING, DRAINING = 2, 3
 # A worker that is being replaced waits half a second for a request on its way. What a client sends
 # on an open connection later than this after the last may cross the worker's close.
 PROMPT_S = 0.4
@@ -204,8 +204,33 @@ class ReloadTest(OwnDaemonTest):
         self.roll_under_load(2)
 
     def test_one_worker(self):
-        """Nobody accepts for a while: clients wait in the backlog."""
+        """A stand-in accepts while it is replaced."""
         self.roll_under_load(1)
+
+    def test_the_only_worker_may_drain_for_long(self):
+        daemon = self.start(flags=[f'--config={CONFIG}'], workers=1)
+        api = daemon.api()
+        with daemon.connect() as slow:
+            slow.sendall(b'GET /sleep?seconds=3600 HTTP/1.1\r\nHost: a\r\n\r\n')
+            eventually('it is being served',
+                       lambda: daemon.metrics_sum('grove_http_requests_running') == 1)
+            daemon.process.send_signal(signal.SIGHUP)
+            eventually('it drains', lambda: api.list_workers()[0].state == DRAINING)
+            self.assertEqual(sorted(daemon.processes().values()),
+                             ['grove-control', 'grove-stand-in', 'grove-w0', 'groved'])
+            for _ in range(10):
+                self.assertEqual(daemon.get('/hello')[0], 200)
+            self.assertEqual(daemon.admin('/readyz'), (200, 'ok\n'))
+            counted = daemon.metrics()['grove_http_requests_total{code="200"}']
+            self.assertGreaterEqual(counted, 10)
+        eventually('it is replaced', lambda: [
+            (each.generation, each.state) for each in api.list_workers()] == [(2, SERVING)])
+        eventually('nobody stands in', lambda: sorted(daemon.processes().values()) == [
+            'grove-control', 'grove-w0', 'groved'])
+        self.assertGreaterEqual(
+            daemon.metrics()['grove_http_requests_total{code="200"}'], counted)
+        self.assertEqual(daemon.get('/hello')[0], 200)
+        daemon.stop()
 
 
 if __name__ == '__main__':

@@ -19,7 +19,6 @@ _LIBRARIES = {
     "expat": (["expat"], [], "libexpat1-dev", None),
     "grpc": (["grpc++", "protobuf"], [], "libgrpc++-dev", _CONTROL_ONLY),
     "grpc_channelz": (["grpc++", "protobuf"], ["-lgrpcpp_channelz"], "libgrpc++-dev", _CONTROL_ONLY),
-    "grpc_reflection": (["grpc++", "protobuf"], ["-Wl,--no-as-needed", "-lgrpc++_reflection", "-Wl,--as-needed"], "libgrpc++-dev", _CONTROL_ONLY),
     "gtest": (["gtest", "gmock"], [], "libgmock-dev", None),
     "gtest_main": (["gtest", "gmock", "gtest_main"], [], "libgtest-dev", None),
     "json": (["nlohmann_json"], [], "nlohmann-json3-dev", None),

@@ -40,6 +40,7 @@ constexpr MethodRow kMethods[] = {
     {Method::kOpenSession, "/grove.v1.BackdoorService/OpenSession", kAdmin, true},
     // Probes have no tokens.
     {Method::kOther, "/grpc.health.v1.Health/*", Token::ROLE_UNSPECIFIED, false},
+    {Method::kOther, "/grpc.reflection.v1.ServerReflection/*", kRead, false},
     {Method::kOther, "/grpc.reflection.v1alpha.ServerReflection/*", kRead, false},
     // Shows every client's address.
     {Method::kOther, "/grpc.channelz.v1.Channelz/*", kAdmin, false},

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "grove/v1/backdoor_service.grpc.pb.h"
+#include "grove/v1/backdoor_service.pb.h"
 #include "runtime/hub/fiber.h"
 #include "runtime/hub/timeout.h"
 #include "runtime/io/socket.h"
@@ -26,7 +26,7 @@ struct Sessions {
   int open = 0;
 };
 
-class Session final : public grpc::ServerBidiReactor<OpenSessionRequest, OpenSessionResponse> {
+class Session final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
   static Session* Start(Sessions& sessions, grpc::CallbackServerContext* context) {
     const MethodRow& method = RowOf(Method::kOpenSession);
@@ -34,7 +34,8 @@ class Session final : public grpc::ServerBidiReactor<OpenSessionRequest, OpenSes
     session->self_.reset(session);
     absl::StatusOr<std::string> who = AuthorizeCall(sessions.grpc.authorizer, method, *context);
     if (!who.ok()) {
-      session->Finish(ToGrpcStatus(who.status()));
+      Reject(sessions.grpc, *context, who.status(),
+             [session](const grpc::Status& answer) { session->Finish(answer); });
       return session;
     }
     session->who_ = *std::move(who);
@@ -46,8 +47,20 @@ class Session final : public grpc::ServerBidiReactor<OpenSessionRequest, OpenSes
   Session(Sessions& sessions, const MethodRow& method) : sessions_(sessions), method_(method) {}
 
   // gRPC's threads
-  void OnReadDone(bool ok) override { PostDone(read_, ok); }
-  void OnWriteDone(bool ok) override { PostDone(write_, ok); }
+  void OnReadDone(bool ok) override {
+    absl::Status parsed = ok ? ParseMessage(received_, request_) : absl::OkStatus();
+    sessions_.grpc.hub.Post([self = self_, ok, parsed = std::move(parsed)] {
+      if (!parsed.ok()) self->malformed_ = parsed;
+      self->read_.ok = ok && parsed.ok();
+      self->read_.done.Set();
+    });
+  }
+  void OnWriteDone(bool ok) override {
+    sessions_.grpc.hub.Post([self = self_, ok] {
+      self->write_.ok = ok;
+      self->write_.done.Set();
+    });
+  }
   void OnCancel() override {
     sessions_.grpc.hub.Post([self = self_] {
       self->cancelled_ = true;
@@ -60,12 +73,6 @@ class Session final : public grpc::ServerBidiReactor<OpenSessionRequest, OpenSes
     Event done;
     bool ok = false;
   };
-  void PostDone(Operation& operation, bool ok) {
-    sessions_.grpc.hub.Post([self = self_, &operation, ok] {
-      operation.ok = ok;
-      operation.done.Set();
-    });
-  }
 
   // Hub
   void SpawnFiber() {
@@ -91,7 +98,7 @@ class Session final : public grpc::ServerBidiReactor<OpenSessionRequest, OpenSes
   void Run() {
     absl::Status status = Carry();
     --sessions_.open;
-    End(status);
+    End(malformed_.ok() ? status : malformed_);
   }
 
   absl::Status Carry() {
@@ -131,6 +138,7 @@ class Session final : public grpc::ServerBidiReactor<OpenSessionRequest, OpenSes
     while (Receive()) {
       if (!socket.Write(request_.input()).ok()) return;
     }
+    if (!malformed_.ok()) return main_.Cancel();
     if (socket.open()) socket.ShutdownWrite().IgnoreError();
   }
 
@@ -147,18 +155,19 @@ class Session final : public grpc::ServerBidiReactor<OpenSessionRequest, OpenSes
       }
       if (*got == 0) return absl::OkStatus();
       response_.set_output(piece.data(), *got);
+      if (absl::Status made = SerializeMessage(response_, sent_); !made.ok()) return made;
       write_.done.Reset();
-      StartWrite(&response_);
+      StartWrite(&sent_);
       absl::Status written = write_.done.Wait();
       if (!written.ok()) return written;
       if (!write_.ok) return absl::CancelledError("the client went away");
     }
   }
 
-  // The next message into request_; false at the end.
+  // The next message into request_; false at the end, and where it is none.
   bool Receive() {
     read_.done.Reset();
-    StartRead(&request_);
+    StartRead(&received_);
     return read_.done.Wait().ok() && read_.ok;
   }
 
@@ -167,33 +176,26 @@ class Session final : public grpc::ServerBidiReactor<OpenSessionRequest, OpenSes
   std::string who_;
   std::string worker_;
   bool cancelled_ = false;
+  // Those of the read under way, and of the write.
+  grpc::ByteBuffer received_;
   OpenSessionRequest request_;
+  absl::Status malformed_;
   OpenSessionResponse response_;
+  grpc::ByteBuffer sent_;
   Operation read_;
   Operation write_;
   FiberHandle main_;
   std::shared_ptr<Session> self_;
 };
 
-class BackdoorServiceImpl final : public v1::BackdoorService::CallbackService {
- public:
-  BackdoorServiceImpl(const GrpcContext& grpc, std::string run_dir, int workers)
-      : sessions_{grpc, std::move(run_dir), workers} {}
-
-  grpc::ServerBidiReactor<OpenSessionRequest, OpenSessionResponse>* OpenSession(
-      grpc::CallbackServerContext* context) override {
-    return Session::Start(sessions_, context);
-  }
-
- private:
-  Sessions sessions_;
-};
-
 }  // namespace
 
-std::unique_ptr<grpc::Service> MakeBackdoorService(const GrpcContext& grpc, std::string run_dir,
-                                                   int workers) {
-  return std::make_unique<BackdoorServiceImpl>(grpc, std::move(run_dir), workers);
+void AddBackdoorMethods(const GrpcContext& grpc, std::string run_dir, int workers,
+                        RawService& service) {
+  auto sessions = std::make_shared<Sessions>(Sessions{grpc, std::move(run_dir), workers});
+  service.AddBidi(RowOf(Method::kOpenSession).method, [sessions](RawService::Context* context) {
+    return Session::Start(*sessions, context);
+  });
 }
 
 }  // namespace grove::control

@@ -5,11 +5,11 @@
 #ifndef GROVE_SERVER_CONTROL_BACKDOOR_SERVICE_H_
 #define GROVE_SERVER_CONTROL_BACKDOOR_SERVICE_H_
 
-#include <memory>
 #include <string>
 
 #include "absl/time/time.h"
 #include "server/control/grpc_call.h"
+#include "server/control/raw_service.h"
 
 namespace grove::control {
 
@@ -21,8 +21,8 @@ inline constexpr absl::Duration kBackdoorConnectTimeout = absl::Seconds(2);
 inline constexpr size_t kBackdoorPieceBytes = 16 << 10;
 
 // The socket of worker N is RUN_DIR/worker-N.backdoor.
-std::unique_ptr<grpc::Service> MakeBackdoorService(const GrpcContext& grpc, std::string run_dir,
-                                                   int workers);
+void AddBackdoorMethods(const GrpcContext& grpc, std::string run_dir, int workers,
+                        RawService& service);
 
 }  // namespace grove::control
 

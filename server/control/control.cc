@@ -210,6 +210,7 @@ std::string Control::Metrics() const {
   input.rejected = driver_->rejected();
   input.queue_wait = driver_->queue_wait();
   input.waiters = static_cast<int64_t>(driver_->ends().waits());
+  input.tokens_refused = grpc_ == nullptr ? 0 : grpc_->tokens_refused();
   input.process = metrics::ProcessNumbers::Read();
   return metrics::RenderMetrics(input);
 }

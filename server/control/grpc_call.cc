@@ -1,9 +1,11 @@
 #include "server/control/grpc_call.h"
 
 #include <string_view>
+#include <utility>
 
 #include "server/control/rpc_status.h"
 #include "server/log.h"
+#include "server/tasks/refusal.h"
 
 namespace grove::control {
 
@@ -30,6 +32,13 @@ absl::StatusOr<std::string> AuthorizeCall(const Authorizer& authorizer, const Me
   }
   if (!method.mutating) return std::string();
   return token->empty() ? context.peer() : std::string(*token);
+}
+
+void Reject(const GrpcContext& grpc, const grpc::CallbackServerContext& context,
+            const absl::Status& status, std::function<void(const grpc::Status&)> finish) {
+  if (!absl::IsUnauthenticated(status)) return finish(ToGrpcStatus(status));
+  grpc.refused.Refuse(context.peer(), tasks::RefusalReason(status),
+                      [status, finish = std::move(finish)] { finish(ToGrpcStatus(status)); });
 }
 
 void Audit(const Authorizer& authorizer, const MethodRow& method, std::string_view who,

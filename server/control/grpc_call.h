@@ -1,14 +1,14 @@
 // UnaryCall: a unary RPC of gRPC's callback API, handed to the hub and back.
 //
-// gRPC's threads check the token and post the call; the hub handles and finishes it. Kept alive by
-// gRPC until OnDone, and by whatever was posted.
+// gRPC's threads check the token, parse the request and post the call; the hub handles and finishes
+// it. Kept alive by gRPC until OnDone, and by whatever was posted.
 #ifndef GROVE_SERVER_CONTROL_GRPC_CALL_H_
 #define GROVE_SERVER_CONTROL_GRPC_CALL_H_
 
 #include <grpcpp/grpcpp.h>
-#include <grpcpp/impl/service_type.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -17,6 +17,8 @@
 #include "runtime/hub/hub.h"
 #include "server/control/authorizer.h"
 #include "server/control/call.h"
+#include "server/control/raw_service.h"
+#include "server/control/refused_tokens.h"
 
 namespace grove::control {
 
@@ -24,6 +26,7 @@ namespace grove::control {
 struct GrpcContext {
   Hub& hub;
   const Authorizer& authorizer;
+  RefusedTokens& refused;
 };
 
 grpc::Status ToGrpcStatus(const absl::Status& status);
@@ -32,6 +35,11 @@ grpc::Status ToGrpcStatus(const absl::Status& status);
 // the peer's address; left empty for methods that are not audited.
 absl::StatusOr<std::string> AuthorizeCall(const Authorizer& authorizer, const MethodRow& method,
                                           const grpc::CallbackServerContext& context);
+
+// For a call that goes no further: `finish` gets the answer, at once or, where the token is to
+// blame, when it has been delayed.
+void Reject(const GrpcContext& grpc, const grpc::CallbackServerContext& context,
+            const absl::Status& status, std::function<void(const grpc::Status&)> finish);
 
 // One line: who called what on which resource, and how it went.
 void Audit(const Authorizer& authorizer, const MethodRow& method, std::string_view who,
@@ -47,18 +55,19 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public Call {
 
   static grpc::ServerUnaryReactor* Start(const GrpcContext& grpc, Method method,
                                          grpc::CallbackServerContext* context,
-                                         const Request* request, Response* response, Body body) {
-    auto* call = new UnaryCall(grpc, RowOf(method), context, request, response);
+                                         const grpc::ByteBuffer* request,
+                                         grpc::ByteBuffer* response, Body body) {
+    auto* call = new UnaryCall(grpc, RowOf(method), context, response);
     call->self_.reset(call);
-    absl::StatusOr<std::string> who = AuthorizeCall(grpc.authorizer, call->method_, *context);
-    if (!who.ok()) {
+    if (absl::Status status = call->Receive(*request); !status.ok()) {
       call->finished_ = true;
-      call->grpc::ServerUnaryReactor::Finish(ToGrpcStatus(who.status()));
+      Reject(grpc, *context, status, [call](const grpc::Status& answer) {
+        call->grpc::ServerUnaryReactor::Finish(answer);
+      });
       return call;
     }
-    call->who_ = *std::move(who);
     grpc.hub.Post([self = call->self_, body = std::move(body)]() mutable {
-      if (!self->finished_) body(self, *self->request_, *self->response_);
+      if (!self->finished_) body(self, self->request_, self->response_);
     });
     return call;
   }
@@ -67,21 +76,31 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public Call {
     if (finished_.exchange(true)) return;
     on_cancel_ = nullptr;
     if (method_.mutating) Audit(grpc_.authorizer, method_, who_, Resource(), status);
-    grpc::ServerUnaryReactor::Finish(ToGrpcStatus(status));
+    const absl::Status sent = status.ok() ? SerializeMessage(response_, *answer_) : status;
+    grpc::ServerUnaryReactor::Finish(ToGrpcStatus(sent));
   }
   bool finished() const override { return finished_; }
   absl::Time deadline() const override { return DeadlineOf(*context_); }
 
  private:
   UnaryCall(const GrpcContext& grpc, const MethodRow& method, grpc::CallbackServerContext* context,
-            const Request* request, Response* response)
-      : grpc_(grpc), method_(method), context_(context), request_(request), response_(response) {}
+            grpc::ByteBuffer* answer)
+      : grpc_(grpc), method_(method), context_(context), answer_(answer) {}
+
+  absl::Status Receive(const grpc::ByteBuffer& request) {
+    absl::StatusOr<std::string> who = AuthorizeCall(grpc_.authorizer, method_, *context_);
+    if (!who.ok()) return who.status();
+    who_ = *std::move(who);
+    absl::Status parsed = ParseMessage(request, request_);
+    if (!parsed.ok() && method_.mutating) Audit(grpc_.authorizer, method_, who_, "", parsed);
+    return parsed;
+  }
 
   std::string_view Resource() const {
-    if constexpr (requires { request_->name(); }) {
-      return request_->name();
-    } else if constexpr (requires { request_->parent(); }) {
-      return request_->parent();
+    if constexpr (requires { request_.name(); }) {
+      return request_.name();
+    } else if constexpr (requires { request_.parent(); }) {
+      return request_.parent();
     } else {
       return "";
     }
@@ -99,8 +118,9 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public Call {
   const GrpcContext grpc_;
   const MethodRow& method_;
   grpc::CallbackServerContext* const context_;
-  const Request* const request_;
-  Response* const response_;
+  grpc::ByteBuffer* const answer_;
+  Request request_;
+  Response response_;
   std::string who_;
   std::atomic<bool> finished_{false};
   std::shared_ptr<UnaryCall> self_;

@@ -2,10 +2,7 @@
 
 #include <grpc/support/log.h>
 #include <grpcpp/ext/channelz_service_plugin.h>
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
-#include <grpcpp/health_check_service_interface.h>
-#include <grpcpp/impl/service_type.h>
 #include <grpcpp/support/server_interceptor.h>
 #include <unistd.h>
 
@@ -21,7 +18,12 @@
 #include "runtime/io/listener.h"
 #include "server/control/backdoor_service.h"
 #include "server/control/grpc_services.h"
+#include "server/control/health_service.h"
+#include "server/control/raw_service.h"
+#include "server/control/reflection_service.h"
+#include "server/control/refused_tokens.h"
 #include "server/log.h"
+#include "server/tasks/refusal.h"
 
 namespace grove::control {
 namespace {
@@ -35,12 +37,15 @@ void LogFromGrpc(gpr_log_func_args* args) {
       {{"message", args->message}, {"where", absl::StrCat(args->file, ":", args->line)}});
 }
 
-// Guards gRPC's own services where tokens are configured; Grove's check their calls themselves and
-// say what is wrong. Here a call can only be cut off: the client sees CANCELLED.
+// The one service here that is gRPC's own.
+constexpr std::string_view kChannelz = "/grpc.channelz.";
+
+// Guards it where tokens are configured; the others check their calls themselves and say what is
+// wrong. Here a call can only be cut off: the client sees CANCELLED.
 class TokenInterceptor final : public grpc::experimental::Interceptor {
  public:
-  TokenInterceptor(const Authorizer& authorizer, grpc::experimental::ServerRpcInfo* info)
-      : authorizer_(authorizer), info_(info) {}
+  TokenInterceptor(const GrpcContext& grpc, grpc::experimental::ServerRpcInfo* info)
+      : grpc_(grpc), info_(info) {}
 
   void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override {
     using Point = grpc::experimental::InterceptionHookPoints;
@@ -50,30 +55,39 @@ class TokenInterceptor final : public grpc::experimental::Interceptor {
       const std::string_view authorization =
           found == metadata->end() ? std::string_view()
                                    : std::string_view(found->second.data(), found->second.size());
-      if (!authorizer_.Authorize(FindMethod(info_->method()), authorization).ok()) {
-        info_->server_context()->TryCancel();
-      }
+      const absl::Status status =
+          grpc_.authorizer.Authorize(FindMethod(info_->method()), authorization).status();
+      if (!status.ok()) return CutOff(status, methods);
     }
     methods->Proceed();
   }
 
  private:
-  const Authorizer& authorizer_;
+  void CutOff(const absl::Status& status, grpc::experimental::InterceptorBatchMethods* methods) {
+    auto cut_off = [info = info_, methods] {
+      info->server_context()->TryCancel();
+      methods->Proceed();
+    };
+    if (!absl::IsUnauthenticated(status)) return cut_off();
+    grpc_.refused.Refuse(info_->server_context()->peer(), tasks::RefusalReason(status), cut_off);
+  }
+
+  const GrpcContext grpc_;
   grpc::experimental::ServerRpcInfo* const info_;
 };
 
 class TokenInterceptorFactory final : public grpc::experimental::ServerInterceptorFactoryInterface {
  public:
-  explicit TokenInterceptorFactory(const Authorizer& authorizer) : authorizer_(authorizer) {}
+  explicit TokenInterceptorFactory(const GrpcContext& grpc) : grpc_(grpc) {}
 
   grpc::experimental::Interceptor* CreateServerInterceptor(
       grpc::experimental::ServerRpcInfo* info) override {
-    if (absl::StartsWith(info->method(), "/grove.")) return nullptr;
-    return new TokenInterceptor(authorizer_, info);
+    if (!std::string_view(info->method()).starts_with(kChannelz)) return nullptr;
+    return new TokenInterceptor(grpc_, info);
   }
 
  private:
-  const Authorizer& authorizer_;
+  const GrpcContext grpc_;
 };
 
 absl::StatusOr<std::string> ReadPem(const std::string& path) {
@@ -121,8 +135,8 @@ std::string BoundAddress(const std::string& listen, int port) {
   return absl::StrCat(listen.substr(0, listen.rfind(':')), ":", port);
 }
 
-void Configure(const Authorizer& authorizer, grpc::ServerBuilder& builder) {
-  builder.SetMaxReceiveMessageSize(kReceiveBytesMax);
+void Configure(const GrpcContext& grpc, grpc::ServerBuilder& builder) {
+  builder.SetMaxReceiveMessageSize(kReceiveBytesCut);
   builder.SetMaxSendMessageSize(kSendBytesMax);
   // Two daemons on one port would share its clients.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
@@ -130,18 +144,18 @@ void Configure(const Authorizer& authorizer, grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                              kPingIntervalMinMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  if (authorizer.has_tokens()) {
+  if (grpc.authorizer.has_tokens()) {
     std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> creators;
-    creators.push_back(std::make_unique<TokenInterceptorFactory>(authorizer));
+    creators.push_back(std::make_unique<TokenInterceptorFactory>(grpc));
     builder.experimental().SetInterceptorCreators(std::move(creators));
   }
 }
 
-// "grove.v1.TaskService" for every service that Grove serves.
-std::vector<std::string> ServiceNames() {
+// "grove.v1.TaskService" for every service that is served below `prefix`.
+std::vector<std::string> ServiceNames(std::string_view prefix) {
   std::vector<std::string> names;
   for (const MethodRow& row : MethodTable()) {
-    if (!row.method.starts_with("/grove.")) continue;
+    if (!row.method.starts_with(prefix)) continue;
     const std::string_view method = row.method.substr(1);
     std::string name(method.substr(0, method.find('/')));
     if (names.empty() || names.back() != name) names.push_back(std::move(name));
@@ -152,7 +166,13 @@ std::vector<std::string> ServiceNames() {
 }  // namespace
 
 struct GrpcServer::Server {
-  std::vector<std::unique_ptr<grpc::Service>> services;
+  explicit Server(const Parts& parts)
+      : context{parts.hub, parts.authorizer, refused}, health(ServiceNames("/grove.")) {}
+
+  RefusedTokens refused;
+  const GrpcContext context;
+  HealthService health;
+  RawService service;
   std::unique_ptr<grpc::Server> server;
 };
 
@@ -162,44 +182,47 @@ GrpcServer::~GrpcServer() = default;
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Parts& parts) {
   gpr_set_log_function(&LogFromGrpc);
-  grpc::EnableDefaultHealthCheckService(true);
-  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  grpc::EnableDefaultHealthCheckService(false);
   grpc::channelz::experimental::InitChannelzService();
 
   const config::v1::Control& config = parts.config.control();
   absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> credentials = Credentials(config);
   if (!credentials.ok()) return credentials.status();
 
-  auto server = std::make_unique<Server>();
-  const GrpcContext context = {parts.hub, parts.authorizer};
-  server->services = MakeUnaryServices(context, {parts.driver, parts.tasks, parts.workers});
-  server->services.push_back(
-      MakeBackdoorService(context, parts.config.run_dir(), parts.config.workers()));
+  auto server = std::make_unique<Server>(parts);
+  RawService& service = server->service;
+  AddUnaryMethods(server->context, {parts.driver, parts.tasks, parts.workers}, service);
+  AddBackdoorMethods(server->context, parts.config.run_dir(), parts.config.workers(), service);
+  AddReflectionMethods(server->context, ServiceNames("/"), service);
+  server->health.AddMethods(service);
 
   grpc::ServerBuilder builder;
-  Configure(parts.authorizer, builder);
+  Configure(server->context, builder);
   int port = 0;
   builder.AddListeningPort(config.listen(), *credentials, &port);
-  for (const auto& service : server->services) builder.RegisterService(service.get());
+  builder.RegisterService(&service);
   binding = true;
   server->server = builder.BuildAndStart();
   binding = false;
   if (server->server == nullptr || port == 0) return WhyNotBound(config);
 
-  for (const std::string& name : ServiceNames()) {
-    server->server->GetHealthCheckService()->SetServingStatus(name, true);
-  }
   std::unique_ptr<GrpcServer> started(new GrpcServer(std::move(server)));
   started->address_ = BoundAddress(config.listen(), port);
   return started;
 }
 
 void GrpcServer::StopServing() {
-  server_->server->GetHealthCheckService()->Shutdown();
+  server_->health.StopServing();
 }
 
 void GrpcServer::Shutdown(absl::Duration grace) {
+  server_->health.EndWatches();
+  server_->refused.AnswerAll();
   server_->server->Shutdown(absl::ToChronoTime(absl::Now() + grace));
+}
+
+uint64_t GrpcServer::tokens_refused() const {
+  return server_->refused.total();
 }
 
 }  // namespace grove::control

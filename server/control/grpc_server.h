@@ -5,6 +5,7 @@
 #ifndef GROVE_SERVER_CONTROL_GRPC_SERVER_H_
 #define GROVE_SERVER_CONTROL_GRPC_SERVER_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -19,8 +20,6 @@
 
 namespace grove::control {
 
-// A batch of tasks with large inputs.
-inline constexpr int kReceiveBytesMax = 64 << 20;
 // A batch of results; clients must raise their own limit, which is 4 MiB by default.
 inline constexpr int kSendBytesMax = 256 << 20;
 // Calls under way on one connection; waits are cheap, and a client may hold many.
@@ -50,6 +49,8 @@ class GrpcServer {
 
   // With the port that the kernel chose, if it was asked to.
   const std::string& address() const { return address_; }
+  // Calls without a right token. Any thread.
+  uint64_t tokens_refused() const;
 
   // Health says NOT_SERVING from now on; calls are still taken.
   void StopServing();

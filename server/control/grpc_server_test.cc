@@ -7,10 +7,16 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstring>
+#include <vector>
 
+#include "absl/time/clock.h"
+#include "gmock/gmock.h"
 #include "grove/v1/backdoor_service.grpc.pb.h"
 #include "server/control/control_fixture.h"
+#include "server/control/raw_service.h"
+#include "server/control/refused_tokens.h"
 
 namespace grove::control {
 namespace {
@@ -20,7 +26,8 @@ using v1::OpenSessionRequest;
 using v1::OpenSessionResponse;
 
 constexpr char kHealthCheck[] = "/grpc.health.v1.Health/Check";
-constexpr char kReflection[] = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
+constexpr char kReflection[] = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+constexpr char kOldReflection[] = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
 constexpr char kTopChannels[] = "/grpc.channelz.v1.Channelz/GetTopChannels";
 
 // A worker's end of the backdoor: prints "> ", then whatever it reads, until its end.
@@ -77,13 +84,19 @@ class GrpcServerTest : public ControlFixture {
     EXPECT_EQ(got, text);
   }
 
-  // A call with an empty request, without generated code.
   grpc::Status CallEmpty(const std::string& method, const std::string& token) {
+    return Call(method, "", token);
+  }
+
+  // Without generated code.
+  grpc::Status Call(const std::string& method, const std::string& message,
+                    const std::string& token) {
     grpc::GenericStub stub(channel_);
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
     if (!token.empty()) context.AddMetadata("authorization", "Bearer " + token);
-    grpc::ByteBuffer request(nullptr, 0), response;
+    grpc::Slice slice(message);
+    grpc::ByteBuffer request(&slice, 1), response;
     grpc::Status status;
     absl::Notification done;
     stub.UnaryCall(&context, method, grpc::StubOptions(), &request, &response,
@@ -157,9 +170,11 @@ TEST_F(GrpcServerTest, ProbesNeedNoTokenAndGrpcsOwnServicesDo) {
   StartControl();
   EXPECT_TRUE(CallEmpty(kHealthCheck, "").ok());
   EXPECT_EQ(CallEmpty(kTopChannels, "").error_code(), StatusCode::CANCELLED);
-  EXPECT_EQ(CallEmpty(kReflection, "").error_code(), StatusCode::CANCELLED);
-  EXPECT_EQ(CallEmpty(kReflection, "boss-secret-012345678").error_code(), StatusCode::CANCELLED);
-  EXPECT_TRUE(CallEmpty(kReflection, "boss-secret-0123456789").ok());
+  EXPECT_EQ(CallEmpty(kTopChannels, "boss-secret-012345678").error_code(), StatusCode::CANCELLED);
+  for (const char* reflection : {kReflection, kOldReflection}) {
+    EXPECT_EQ(CallEmpty(reflection, "").error_code(), StatusCode::UNAUTHENTICATED);
+    EXPECT_TRUE(CallEmpty(reflection, "boss-secret-0123456789").ok());
+  }
   EXPECT_TRUE(CallEmpty(kTopChannels, "boss-secret-0123456789").ok());
 }
 
@@ -168,6 +183,103 @@ TEST_F(GrpcServerTest, WithoutTokensEverythingIsOpen) {
   EXPECT_TRUE(CallEmpty(kReflection, "").ok());
   EXPECT_TRUE(CallEmpty(kTopChannels, "").ok());
   EXPECT_EQ(CallEmpty("/grove.v1.TaskService/Nothing", "").error_code(), StatusCode::UNIMPLEMENTED);
+}
+
+TEST_F(GrpcServerTest, EveryMethodSaysThatARequestIsMalformed) {
+  StartControl();
+  std::vector<std::string> methods = {kHealthCheck, "/grpc.health.v1.Health/List",
+                                      "/grpc.health.v1.Health/Watch", kReflection, kOldReflection};
+  for (const MethodRow& row : MethodTable()) {
+    if (row.method.starts_with("/grove.")) methods.emplace_back(row.method);
+  }
+  EXPECT_GT(methods.size(), 20);
+  for (const std::string& method : methods) {
+    // A field that ends before its length, and a number that never ends.
+    for (const char* bytes : {"\x0a\x7fx", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"}) {
+      const grpc::Status status = Call(method, bytes, "");
+      EXPECT_EQ(status.error_code(), StatusCode::INVALID_ARGUMENT) << method;
+      EXPECT_EQ(ReasonOf(status), "REQUEST_MALFORMED") << method;
+      EXPECT_THAT(status.error_message(), testing::HasSubstr("the request is no gr")) << method;
+    }
+  }
+}
+
+TEST_F(GrpcServerTest, AMalformedMessageEndsABackdoorSession) {
+  FakeBackdoor worker(directory_ + "/worker-1.backdoor");
+  StartControl();
+  OpenSessionRequest first;
+  first.set_worker("workers/1");
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+  grpc::GenericStub stub(channel_);
+  grpc::CompletionQueue queue;
+  auto stream = stub.PrepareCall(&context, "/grove.v1.BackdoorService/OpenSession", &queue);
+  const auto await = [&queue] {
+    void* tag = nullptr;
+    bool ok = false;
+    return queue.Next(&tag, &ok) && ok;
+  };
+  stream->StartCall(nullptr);
+  ASSERT_TRUE(await());
+  for (const std::string& message : {first.SerializeAsString(), std::string("\x0a\x7fx")}) {
+    grpc::Slice slice(message);
+    stream->Write(grpc::ByteBuffer(&slice, 1), nullptr);
+    ASSERT_TRUE(await());
+  }
+  // The status comes after all that the worker has said.
+  grpc::ByteBuffer said;
+  do {
+    stream->Read(&said, nullptr);
+  } while (await());
+  grpc::Status status;
+  stream->Finish(&status, nullptr);
+  ASSERT_TRUE(await());
+  EXPECT_EQ(status.error_code(), StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(ReasonOf(status), "REQUEST_MALFORMED");
+}
+
+TEST_F(GrpcServerTest, ATooLargeMessageSaysWhatToDo) {
+  StartControl();
+  const grpc::Status status =
+      Call("/grove.v1.TaskService/SpawnTask", std::string(kReceiveBytesMax + 1, 'x'), "");
+  EXPECT_EQ(status.error_code(), StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(ReasonOf(status), "MESSAGE_TOO_LARGE");
+  EXPECT_THAT(status.error_message(), testing::HasSubstr("divide it into several calls"));
+}
+
+TEST_F(GrpcServerTest, AWrongTokenIsAnsweredLateAndHoldsNobodyUp) {
+  AddToken("boss", config::v1::Token::ROLE_ADMIN, "boss-secret-0123456789");
+  StartControl();
+  constexpr int kWrong = 50;
+  std::atomic<int> refused{0};
+  std::vector<std::thread> wrong;
+  const absl::Time start = absl::Now();
+  for (int i = 0; i < kWrong; ++i) {
+    wrong.emplace_back([&] {
+      const grpc::Status status = CallEmpty("/grove.v1.TaskService/ListTasks", "boss-secret-01234");
+      EXPECT_EQ(status.error_code(), StatusCode::UNAUTHENTICATED);
+      EXPECT_EQ(ReasonOf(status), "TOKEN_UNKNOWN");
+      EXPECT_GE(absl::Now() - start, kRefusalDelay - absl::Milliseconds(50));
+      ++refused;
+    });
+  }
+  // As often as it takes: some of these go between the others' questions and their answers.
+  while (refused < kWrong) {
+    EXPECT_TRUE(CallEmpty("/grove.v1.TaskService/ListTasks", "boss-secret-0123456789").ok());
+  }
+  for (std::thread& each : wrong) each.join();
+}
+
+TEST_F(GrpcServerTest, TheEndDoesNotWaitForDelayedAnswers) {
+  AddToken("boss", config::v1::Token::ROLE_ADMIN, "boss-secret-0123456789");
+  StartControl();
+  std::thread wrong([&] {
+    EXPECT_EQ(CallEmpty(kTopChannels, "boss-secret-01234").error_code(), StatusCode::CANCELLED);
+  });
+  std::thread missing([&] { EXPECT_NE(CallEmpty(kReflection, "").error_code(), StatusCode::OK); });
+  StopControl();
+  wrong.join();
+  missing.join();
 }
 
 TEST_F(GrpcServerTest, SpeaksTlsWithTheConfiguredCertificate) {

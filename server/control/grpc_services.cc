@@ -2,36 +2,44 @@
 
 #include <utility>
 
-#include "grove/v1/inspect_service.grpc.pb.h"
-#include "grove/v1/pool_service.grpc.pb.h"
-#include "grove/v1/queue_service.grpc.pb.h"
-#include "grove/v1/task_service.grpc.pb.h"
-#include "grove/v1/worker_service.grpc.pb.h"
+#include "grove/v1/inspect_service.pb.h"
+#include "grove/v1/pool_service.pb.h"
+#include "grove/v1/queue_service.pb.h"
+#include "grove/v1/task_service.pb.h"
+#include "grove/v1/worker_service.pb.h"
 
 namespace grove::control {
 namespace {
 
-using Context = grpc::CallbackServerContext;
-using Reactor = grpc::ServerUnaryReactor;
+// Methods that hand their calls to the hub.
+class Methods {
+ public:
+  Methods(const GrpcContext& grpc, RawService& service) : grpc_(grpc), service_(service) {}
 
-// A body that may finish the call later.
-template <typename Request, typename Response, typename Body>
-Reactor* Later(const GrpcContext& grpc, Method method, Context* context, const Request* request,
-               Response* response, Body body) {
-  return UnaryCall<Request, Response>::Start(grpc, method, context, request, response,
-                                             std::move(body));
-}
+  // A body that may finish the call later.
+  template <typename Request, typename Response, typename Body>
+  void Later(Method method, Body body) {
+    service_.AddUnary(RowOf(method).method, [grpc = grpc_, method, body](
+                                                RawService::Context* context,
+                                                const grpc::ByteBuffer* request,
+                                                grpc::ByteBuffer* response) {
+      return UnaryCall<Request, Response>::Start(grpc, method, context, request, response, body);
+    });
+  }
 
-// A body that returns the call's status.
-template <typename Request, typename Response, typename Body>
-Reactor* AtOnce(const GrpcContext& grpc, Method method, Context* context, const Request* request,
-                Response* response, Body body) {
-  return Later(grpc, method, context, request, response,
-               [body = std::move(body)](const CallPtr& call, const Request& request,
-                                        Response& response) mutable {
-                 call->Finish(body(request, response));
-               });
-}
+  // A body that returns the call's status.
+  template <typename Request, typename Response, typename Body>
+  void AtOnce(Method method, Body body) {
+    Later<Request, Response>(
+        method, [body](const CallPtr& call, const Request& request, Response& response) {
+          call->Finish(body(request, response));
+        });
+  }
+
+ private:
+  const GrpcContext grpc_;
+  RawService& service_;
+};
 
 // Moves a result into the response, or its field `target`.
 template <typename T>
@@ -41,159 +49,78 @@ absl::Status Take(absl::StatusOr<T> result, T& target) {
   return absl::OkStatus();
 }
 
-class TaskServiceImpl final : public v1::TaskService::CallbackService {
- public:
-  TaskServiceImpl(const GrpcContext& grpc, TaskCalls& calls) : grpc_(grpc), calls_(calls) {}
+void AddTaskMethods(Methods& methods, TaskCalls& calls) {
+  methods.Later<v1::SpawnTaskRequest, v1::SpawnTaskResponse>(
+      Method::kSpawnTask, [&calls](auto& call, auto& q, auto& r) { calls.Spawn(call, q, r); });
+  methods.Later<v1::BatchSpawnTasksRequest, v1::BatchSpawnTasksResponse>(
+      Method::kBatchSpawnTasks,
+      [&calls](auto& call, auto& q, auto& r) { calls.BatchSpawn(call, q, r); });
+  methods.AtOnce<v1::GetTaskRequest, v1::GetTaskResponse>(
+      Method::kGetTask, [&calls](auto& q, auto& r) { return calls.Get(q, r); });
+  methods.Later<v1::WaitTaskRequest, v1::WaitTaskResponse>(
+      Method::kWaitTask, [&calls](auto& call, auto& q, auto& r) { calls.Wait(call, q, r); });
+  methods.Later<v1::BatchWaitTasksRequest, v1::BatchWaitTasksResponse>(
+      Method::kBatchWaitTasks,
+      [&calls](auto& call, auto& q, auto& r) { calls.BatchWait(call, q, r); });
+  methods.AtOnce<v1::ListTasksRequest, v1::ListTasksResponse>(
+      Method::kListTasks, [&calls](auto& q, auto& r) { return calls.List(q, r); });
+  methods.AtOnce<v1::CancelTaskRequest, v1::CancelTaskResponse>(
+      Method::kCancelTask, [&calls](auto& q, auto& r) { return calls.Cancel(q, r); });
+}
 
-  Reactor* SpawnTask(Context* context, const v1::SpawnTaskRequest* request,
-                     v1::SpawnTaskResponse* response) override {
-    return Later(grpc_, Method::kSpawnTask, context, request, response,
-                 [this](auto& call, auto& q, auto& r) { calls_.Spawn(call, q, r); });
-  }
-  Reactor* BatchSpawnTasks(Context* context, const v1::BatchSpawnTasksRequest* request,
-                           v1::BatchSpawnTasksResponse* response) override {
-    return Later(grpc_, Method::kBatchSpawnTasks, context, request, response,
-                 [this](auto& call, auto& q, auto& r) { calls_.BatchSpawn(call, q, r); });
-  }
-  Reactor* GetTask(Context* context, const v1::GetTaskRequest* request,
-                   v1::GetTaskResponse* response) override {
-    return AtOnce(grpc_, Method::kGetTask, context, request, response,
-                  [this](auto& q, auto& r) { return calls_.Get(q, r); });
-  }
-  Reactor* WaitTask(Context* context, const v1::WaitTaskRequest* request,
-                    v1::WaitTaskResponse* response) override {
-    return Later(grpc_, Method::kWaitTask, context, request, response,
-                 [this](auto& call, auto& q, auto& r) { calls_.Wait(call, q, r); });
-  }
-  Reactor* BatchWaitTasks(Context* context, const v1::BatchWaitTasksRequest* request,
-                          v1::BatchWaitTasksResponse* response) override {
-    return Later(grpc_, Method::kBatchWaitTasks, context, request, response,
-                 [this](auto& call, auto& q, auto& r) { calls_.BatchWait(call, q, r); });
-  }
-  Reactor* ListTasks(Context* context, const v1::ListTasksRequest* request,
-                     v1::ListTasksResponse* response) override {
-    return AtOnce(grpc_, Method::kListTasks, context, request, response,
-                  [this](auto& q, auto& r) { return calls_.List(q, r); });
-  }
-  Reactor* CancelTask(Context* context, const v1::CancelTaskRequest* request,
-                      v1::CancelTaskResponse* response) override {
-    return AtOnce(grpc_, Method::kCancelTask, context, request, response,
-                  [this](auto& q, auto& r) { return calls_.Cancel(q, r); });
-  }
+void AddQueueMethods(Methods& methods, const tasks::TaskEngine& engine) {
+  methods.AtOnce<v1::ListQueuesRequest, v1::ListQueuesResponse>(
+      Method::kListQueues,
+      [&engine](auto& q, auto& r) { return Take(engine.ListQueues(q, WallNow()), r); });
+  methods.AtOnce<v1::GetQueueRequest, v1::GetQueueResponse>(
+      Method::kGetQueue, [&engine](auto& q, auto& r) {
+        return Take(engine.GetQueue(q.name(), WallNow()), *r.mutable_queue());
+      });
+}
 
- private:
-  const GrpcContext grpc_;
-  TaskCalls& calls_;
-};
+void AddPoolMethods(Methods& methods, EngineDriver& driver) {
+  methods.AtOnce<v1::ListPoolsRequest, v1::ListPoolsResponse>(
+      Method::kListPools,
+      [&driver](auto& q, auto& r) { return Take(driver.engine().ListPools(q), r); });
+  methods.AtOnce<v1::GetPoolRequest, v1::GetPoolResponse>(
+      Method::kGetPool, [&driver](auto& q, auto& r) {
+        return Take(driver.engine().GetPool(q.name()), *r.mutable_pool());
+      });
+  methods.AtOnce<v1::ResizePoolRequest, v1::ResizePoolResponse>(
+      Method::kResizePool, [&driver](auto& q, auto& r) -> absl::Status {
+        absl::Status resized = driver.ResizePool(q.name(), q.size());
+        if (!resized.ok()) return resized;
+        return Take(driver.engine().GetPool(q.name()), *r.mutable_pool());
+      });
+}
 
-class QueueServiceImpl final : public v1::QueueService::CallbackService {
- public:
-  QueueServiceImpl(const GrpcContext& grpc, const tasks::TaskEngine& engine)
-      : grpc_(grpc), engine_(engine) {}
+void AddWorkerMethods(Methods& methods, const WorkerCalls& calls) {
+  methods.AtOnce<v1::ListWorkersRequest, v1::ListWorkersResponse>(
+      Method::kListWorkers, [&calls](auto& q, auto& r) { return calls.ListWorkers(q, r); });
+}
 
-  Reactor* ListQueues(Context* context, const v1::ListQueuesRequest* request,
-                      v1::ListQueuesResponse* response) override {
-    return AtOnce(grpc_, Method::kListQueues, context, request, response,
-                  [this](auto& q, auto& r) { return Take(engine_.ListQueues(q, WallNow()), r); });
-  }
-  Reactor* GetQueue(Context* context, const v1::GetQueueRequest* request,
-                    v1::GetQueueResponse* response) override {
-    return AtOnce(grpc_, Method::kGetQueue, context, request, response, [this](auto& q, auto& r) {
-      return Take(engine_.GetQueue(q.name(), WallNow()), *r.mutable_queue());
-    });
-  }
-
- private:
-  const GrpcContext grpc_;
-  const tasks::TaskEngine& engine_;
-};
-
-class PoolServiceImpl final : public v1::PoolService::CallbackService {
- public:
-  PoolServiceImpl(const GrpcContext& grpc, EngineDriver& driver) : grpc_(grpc), driver_(driver) {}
-
-  Reactor* ListPools(Context* context, const v1::ListPoolsRequest* request,
-                     v1::ListPoolsResponse* response) override {
-    return AtOnce(grpc_, Method::kListPools, context, request, response,
-                  [this](auto& q, auto& r) { return Take(driver_.engine().ListPools(q), r); });
-  }
-  Reactor* GetPool(Context* context, const v1::GetPoolRequest* request,
-                   v1::GetPoolResponse* response) override {
-    return AtOnce(grpc_, Method::kGetPool, context, request, response, [this](auto& q, auto& r) {
-      return Take(driver_.engine().GetPool(q.name()), *r.mutable_pool());
-    });
-  }
-  Reactor* ResizePool(Context* context, const v1::ResizePoolRequest* request,
-                      v1::ResizePoolResponse* response) override {
-    return AtOnce(grpc_, Method::kResizePool, context, request, response,
-                  [this](auto& q, auto& r) -> absl::Status {
-                    absl::Status resized = driver_.ResizePool(q.name(), q.size());
-                    if (!resized.ok()) return resized;
-                    return Take(driver_.engine().GetPool(q.name()), *r.mutable_pool());
-                  });
-  }
-
- private:
-  const GrpcContext grpc_;
-  EngineDriver& driver_;
-};
-
-class WorkerServiceImpl final : public v1::WorkerService::CallbackService {
- public:
-  WorkerServiceImpl(const GrpcContext& grpc, const WorkerCalls& calls)
-      : grpc_(grpc), calls_(calls) {}
-
-  Reactor* ListWorkers(Context* context, const v1::ListWorkersRequest* request,
-                       v1::ListWorkersResponse* response) override {
-    return AtOnce(grpc_, Method::kListWorkers, context, request, response,
-                  [this](auto& q, auto& r) { return calls_.ListWorkers(q, r); });
-  }
-
- private:
-  const GrpcContext grpc_;
-  const WorkerCalls& calls_;
-};
-
-class InspectServiceImpl final : public v1::InspectService::CallbackService {
- public:
-  InspectServiceImpl(const GrpcContext& grpc, const WorkerCalls& calls,
-                     const tasks::TaskEngine& engine)
-      : grpc_(grpc), calls_(calls), engine_(engine) {}
-
-  Reactor* ListFibers(Context* context, const v1::ListFibersRequest* request,
-                      v1::ListFibersResponse* response) override {
-    return Later(grpc_, Method::kListFibers, context, request, response,
-                 [this](auto& call, auto& q, auto& r) { calls_.ListFibers(call, q, r); });
-  }
-  Reactor* GetFiber(Context* context, const v1::GetFiberRequest* request,
-                    v1::Fiber* response) override {
-    return Later(grpc_, Method::kGetFiber, context, request, response,
-                 [this](auto& call, auto& q, auto& r) { calls_.GetFiber(call, q, r); });
-  }
-  Reactor* ListFunctions(Context* context, const v1::ListFunctionsRequest* request,
-                         v1::ListFunctionsResponse* response) override {
-    return AtOnce(grpc_, Method::kListFunctions, context, request, response,
-                  [this](auto& q, auto& r) { return Take(engine_.ListFunctions(q), r); });
-  }
-
- private:
-  const GrpcContext grpc_;
-  const WorkerCalls& calls_;
-  const tasks::TaskEngine& engine_;
-};
+void AddInspectMethods(Methods& methods, const WorkerCalls& calls,
+                       const tasks::TaskEngine& engine) {
+  methods.Later<v1::ListFibersRequest, v1::ListFibersResponse>(
+      Method::kListFibers,
+      [&calls](auto& call, auto& q, auto& r) { calls.ListFibers(call, q, r); });
+  methods.Later<v1::GetFiberRequest, v1::Fiber>(
+      Method::kGetFiber, [&calls](auto& call, auto& q, auto& r) { calls.GetFiber(call, q, r); });
+  methods.AtOnce<v1::ListFunctionsRequest, v1::ListFunctionsResponse>(
+      Method::kListFunctions,
+      [&engine](auto& q, auto& r) { return Take(engine.ListFunctions(q), r); });
+}
 
 }  // namespace
 
-std::vector<std::unique_ptr<grpc::Service>> MakeUnaryServices(const GrpcContext& grpc,
-                                                              const GrpcHandlers& handlers) {
+void AddUnaryMethods(const GrpcContext& grpc, const GrpcHandlers& handlers, RawService& service) {
+  Methods methods(grpc, service);
   const tasks::TaskEngine& engine = handlers.driver.engine();
-  std::vector<std::unique_ptr<grpc::Service>> services;
-  services.push_back(std::make_unique<TaskServiceImpl>(grpc, handlers.tasks));
-  services.push_back(std::make_unique<QueueServiceImpl>(grpc, engine));
-  services.push_back(std::make_unique<PoolServiceImpl>(grpc, handlers.driver));
-  services.push_back(std::make_unique<WorkerServiceImpl>(grpc, handlers.workers));
-  services.push_back(std::make_unique<InspectServiceImpl>(grpc, handlers.workers, engine));
-  return services;
+  AddTaskMethods(methods, handlers.tasks);
+  AddQueueMethods(methods, engine);
+  AddPoolMethods(methods, handlers.driver);
+  AddWorkerMethods(methods, handlers.workers);
+  AddInspectMethods(methods, handlers.workers, engine);
 }
 
 }  // namespace grove::control

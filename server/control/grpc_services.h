@@ -1,12 +1,10 @@
-// GrpcServices: control's unary services, each method handed to the hub.
+// GrpcServices: the unary methods of control's API, each handed to the hub.
 #ifndef GROVE_SERVER_CONTROL_GRPC_SERVICES_H_
 #define GROVE_SERVER_CONTROL_GRPC_SERVICES_H_
 
-#include <memory>
-#include <vector>
-
 #include "server/control/engine_driver.h"
 #include "server/control/grpc_call.h"
+#include "server/control/raw_service.h"
 #include "server/control/task_calls.h"
 #include "server/control/worker_calls.h"
 
@@ -19,9 +17,8 @@ struct GrpcHandlers {
   const WorkerCalls& workers;
 };
 
-// TaskService, QueueService, PoolService, WorkerService and InspectService.
-std::vector<std::unique_ptr<grpc::Service>> MakeUnaryServices(const GrpcContext& grpc,
-                                                              const GrpcHandlers& handlers);
+// Those of TaskService, QueueService, PoolService, WorkerService and InspectService.
+void AddUnaryMethods(const GrpcContext& grpc, const GrpcHandlers& handlers, RawService& service);
 
 }  // namespace grove::control
 

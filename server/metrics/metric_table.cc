@@ -11,6 +11,8 @@ constexpr MetricRow kRows[] = {
     {"grove_build_info", kGauge, "version", "Always 1; the version of the daemon is in the label."},
     {"grove_control_draining", kGauge, "", "1 while control drains, else 0."},
     {"grove_control_restarts_total", kCounter, "", "Restarts of control after a crash."},
+    {"grove_control_refused_tokens_total", kCounter, "",
+     "gRPC calls refused for having no token or a wrong one."},
     {"grove_store_failing", kGauge, "", "1 while durable tasks cannot be stored, else 0."},
 
     {"grove_http_requests_total", kCounter, "code", "HTTP requests answered, by status code."},

@@ -16,6 +16,9 @@ from grove.v1 import worker_service_pb2, worker_service_pb2_grpc
 
 CALL_TIMEOUT_S = 60
 
+SERVICES = (backdoor_service_pb2, inspect_service_pb2, pool_service_pb2, queue_service_pb2, tasks,
+            worker_service_pb2)
+
 SCHEDULED = tasks.TASK_STATE_SCHEDULED
 QUEUED = tasks.TASK_STATE_QUEUED
 RUNNING = tasks.TASK_STATE_RUNNING
@@ -28,9 +31,9 @@ POOL = 'tenants/default/pools/default'
 QUEUE = 'tenants/default/queues/default'
 
 __all__ = [
-    'CANCELLED', 'FAILED', 'POOL', 'QUEUE', 'QUEUED', 'RUNNING', 'SCHEDULED', 'SUCCEEDED',
-    'TIMED_OUT', 'Api', 'backdoor_service_pb2', 'duration', 'error_details', 'inspect_service_pb2',
-    'pool_service_pb2', 'queue_service_pb2', 'spec', 'state_name', 'tasks',
+    'CANCELLED', 'FAILED', 'POOL', 'QUEUE', 'QUEUED', 'RUNNING', 'SCHEDULED', 'SERVICES',
+    'SUCCEEDED', 'TIMED_OUT', 'Api', 'backdoor_service_pb2', 'duration', 'error_details',
+    'inspect_service_pb2', 'pool_service_pb2', 'queue_service_pb2', 'spec', 'state_name', 'tasks',
     'worker_service_pb2']
 
 
@@ -176,10 +179,15 @@ class Api:
                        timeout=CALL_TIMEOUT_S, metadata=self.metadata)
         return reply[1] if reply else 0
 
-    def reflected_services(self):
+    def reflected_services(self, version='v1'):
         """The raw ListServiceResponse of server reflection."""
         method = self.channel.stream_stream(
-            '/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo')
+            f'/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo')
         # ServerReflectionRequest.list_services = "".
         return next(iter(method(iter([b'\x3a\x00']), timeout=CALL_TIMEOUT_S,
                                 metadata=self.metadata)))
+
+    def channelz_servers(self):
+        """The raw GetServersResponse of channelz."""
+        method = self.channel.unary_unary('/grpc.channelz.v1.Channelz/GetServers')
+        return method(b'', timeout=CALL_TIMEOUT_S, metadata=self.metadata)

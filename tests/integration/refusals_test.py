@@ -4,12 +4,20 @@ import unittest
 
 import grpc
 
-from grove_api import (POOL, error_details, pool_service_pb2, spec, status_details, tasks)
+from grove_api import (POOL, SERVICES, error_details, pool_service_pb2, spec, status_details, tasks)
 from grove_harness import GroveTest
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 NOT_FOUND = grpc.StatusCode.NOT_FOUND
 EXHAUSTED = grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+def methods():
+    """('/grove.v1.TaskService/SpawnTask', its descriptor), … of all services."""
+    for module in SERVICES:
+        for service in module.DESCRIPTOR.services_by_name.values():
+            for method in service.methods:
+                yield f'/{service.full_name}/{method.name}', method
 
 
 class RefusalsTest(GroveTest):
@@ -71,6 +79,23 @@ tenants:
         with self.assertRaises(grpc.RpcError) as caught:
             self.api.spawn('echo', input=b'x' * (64 << 20), content_type='x/y')
         self.assertEqual(caught.exception.code(), EXHAUSTED)
+        self.assertIn('divide it into several calls', caught.exception.details())
+        with self.assertRaises(grpc.RpcError) as caught:
+            self.api.spawn('echo', input=b'x' * (80 << 20), content_type='x/y')
+        self.assertEqual(caught.exception.code(), EXHAUSTED)
+        self.assertEqual(self.api.health(), 1)
+
+    def test_bytes_that_are_no_request(self):
+        seen = 0
+        for name, method in methods():
+            for garbage in (b'\x0a\x7fx', b'\xff' * 11, b'\x07'):
+                with self.subTest(name, garbage=garbage):
+                    call = self.api.channel.stream_stream(name)
+                    details = self.refused(INVALID, 'REQUEST_MALFORMED', lambda: list(
+                        call(iter([garbage]), timeout=60)))
+                    self.assertEqual(details['ErrorInfo'].domain, 'grove')
+            seen += 1
+        self.assertGreater(seen, 15)
         self.assertEqual(self.api.health(), 1)
 
     def test_an_unknown_queue_or_tenant(self):

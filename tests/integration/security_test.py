@@ -1,6 +1,7 @@
 """Safe from the start: loopback, tokens with roles, TLS."""
 
 import os
+import re
 import socket
 import stat
 import subprocess
@@ -122,6 +123,16 @@ class TokensTest(GroveTest):
                 self.refused(grpc.StatusCode.UNAUTHENTICATED, call)
             with self.assertRaises(grpc.RpcError):
                 api.reflected_services()
+
+    def test_wrong_tokens_are_counted_and_said(self):
+        before = self.daemon.metrics()['grove_control_refused_tokens_total']
+        self.refused(grpc.StatusCode.UNAUTHENTICATED, self.daemon.api(token='wrong').list)
+        with self.assertRaises(grpc.RpcError):
+            self.daemon.api(token='wrong').channelz_servers()
+        self.assertGreaterEqual(self.daemon.metrics()['grove_control_refused_tokens_total'],
+                                before + 2)
+        eventually('a line names the peer', lambda: re.search(
+            r'calls without a right token are refused" peer=\S*127\.0\.0\.1', self.daemon.log()))
 
     def test_health_needs_none(self):
         self.assertEqual(self.daemon.api().health(), 1)

@@ -258,9 +258,12 @@ class TasksTest(GroveTest):
         with self.assertRaises(grpc.RpcError) as caught:
             self.api.health('no.Service')
         self.assertEqual(caught.exception.code(), grpc.StatusCode.NOT_FOUND)
-        reflected = self.api.reflected_services()
-        for service in ('Task', 'Queue', 'Pool', 'Worker', 'Inspect', 'Backdoor'):
-            self.assertIn(f'grove.v1.{service}Service'.encode(), reflected)
+        for version in ('v1', 'v1alpha'):
+            reflected = self.api.reflected_services(version)
+            for service in ('Task', 'Queue', 'Pool', 'Worker', 'Inspect', 'Backdoor'):
+                self.assertIn(f'grove.v1.{service}Service'.encode(), reflected)
+            self.assertIn(b'grpc.reflection.v1.ServerReflection', reflected)
+            self.assertIn(b'grpc.reflection.v1alpha.ServerReflection', reflected)
 
     def test_workers_are_listed(self):
         workers = self.api.list_workers()

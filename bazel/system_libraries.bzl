@@ -24,7 +24,7 @@ _LIBRARIES = {
     "json": (["nlohmann_json"], [], "nlohmann-json3-dev", None),
     "lua": (["lua5.4"], [], "liblua5.4-dev", ["@//server/backdoor:__subpackages__"]),
     "openssl": (["openssl"], [], "libssl-dev", None),
-    "prometheus": (["prometheus-cpp-core"], [], "libprometheus-cpp-dev", None),
+    "prometheus": (["prometheus-cpp-core"], [], "prometheus-cpp-dev", None),
     "protobuf": (["protobuf"], [], "libprotobuf-dev", None),
     "sqlite": (["sqlite3"], [], "libsqlite3-dev", ["@//server/tasks:__subpackages__"]),
     "yaml": (["yaml-cpp"], [], "libyaml-cpp-dev", ["@//server/config:__subpackages__"]),

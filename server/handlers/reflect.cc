@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "server/functions/json_input.h"
-#include "server/http/websocket/utf8.h"
+#include "server/http/message/utf8.h"
 
 namespace grove::handlers {
 namespace {
@@ -18,7 +18,7 @@ using nlohmann::json;
 // As JSON can say it: what is no UTF-8 as ISO 8859-1, which obs-text was once meant to be
 // (RFC 9110, 5.5), so that its bytes can be told.
 std::string Text(std::string_view bytes) {
-  if (http::websocket::IsUtf8(bytes)) return std::string(bytes);
+  if (http::IsUtf8(bytes)) return std::string(bytes);
   std::string text;
   for (const char c : bytes) {
     const auto byte = static_cast<uint8_t>(c);

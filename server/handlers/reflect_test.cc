@@ -59,10 +59,9 @@ TEST_F(ReflectTest, ShowsTheClientsCertificate) {
 
 TEST_F(ReflectTest, TakesBytesThatAreNoTextForLatin1) {
   Run([&] {
-    const json seen = Ask("GET /r?\xe9 HTTP/1.0\r\nX: a\x80\xff\r\nY: \xc3\xa9\r\n\r\n");
+    const json seen = Ask("GET /r HTTP/1.0\r\nX: a\x80\xff\r\nY: \xc3\xa9\r\n\r\n");
     EXPECT_EQ(seen["headers"][0][1], "a\xc2\x80\xc3\xbf");
     EXPECT_EQ(seen["headers"][1][1], "\xc3\xa9");
-    EXPECT_EQ(seen["query"], "\xc3\xa9");
     EXPECT_EQ(seen["version"], "1.0");
   });
 }

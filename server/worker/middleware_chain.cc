@@ -47,7 +47,8 @@ Made MakeRequestId(const std::string& where, const config::v1::RequestId& config
   return http::RequestId(*std::move(trusted));
 }
 
-Made MakeRealClient(const std::string& where, const config::v1::RealClient& config) {
+absl::StatusOr<http::RealClientOptions> RealClientOptionsOf(const std::string& where,
+                                                            const config::v1::RealClient& config) {
   if (config.trusted().empty()) {
     return Wrong(where + ".trusted", "want the addresses of your proxies, as in 10.0.0.0/8");
   }
@@ -55,8 +56,14 @@ Made MakeRealClient(const std::string& where, const config::v1::RealClient& conf
   if (!trusted.ok()) return trusted.status();
   using Source = http::RealClientOptions::Source;
   const bool forwarded = config.source() == config::v1::RealClient::SOURCE_FORWARDED;
-  return http::RealClient({.source = forwarded ? Source::kForwarded : Source::kXForwardedFor,
-                           .trusted = *std::move(trusted)});
+  return http::RealClientOptions{.source = forwarded ? Source::kForwarded : Source::kXForwardedFor,
+                                 .trusted = *std::move(trusted)};
+}
+
+Made MakeRealClient(const std::string& where, const config::v1::RealClient& config) {
+  absl::StatusOr<http::RealClientOptions> options = RealClientOptionsOf(where, config);
+  if (!options.ok()) return options.status();
+  return http::RealClient(*std::move(options));
 }
 
 http::RateLimitOptions::Key KeyOf(config::v1::RateLimit::Key key) {
@@ -194,7 +201,31 @@ Made MakeTenantIdentity(const std::string& where, const config::v1::TenantIdenti
   return http::TenantIdentity(std::move(options));
 }
 
+using Entries = google::protobuf::RepeatedPtrField<config::v1::Middleware>;
+
+void AppendRealClients(const Entries& entries, std::vector<http::RealClientOptions>& all) {
+  for (const config::v1::Middleware& entry : entries) {
+    if (!entry.has_real_client()) continue;
+    absl::StatusOr<http::RealClientOptions> options = RealClientOptionsOf("", entry.real_client());
+    if (options.ok()) all.push_back(*std::move(options));
+  }
+}
+
 }  // namespace
+
+std::function<std::string(const http::Request&)> ForwardedSchemeOf(const config::v1::Http& http) {
+  std::vector<http::RealClientOptions> all;
+  AppendRealClients(http.middleware(), all);
+  for (const config::v1::Route& route : http.routes()) AppendRealClients(route.middleware(), all);
+  if (all.empty()) return {};
+  return [all = std::move(all)](const http::Request& request) {
+    std::string scheme;
+    for (const http::RealClientOptions& options : all) {
+      if (scheme.empty()) scheme = http::ResolveClient(options, request).scheme;
+    }
+    return scheme;
+  };
+}
 
 Made MakeMiddleware(const std::string& where, const config::v1::Middleware& entry,
                     const Config& config) {

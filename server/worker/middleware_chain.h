@@ -2,6 +2,7 @@
 #ifndef GROVE_SERVER_WORKER_MIDDLEWARE_CHAIN_H_
 #define GROVE_SERVER_WORKER_MIDDLEWARE_CHAIN_H_
 
+#include <functional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -15,6 +16,10 @@ namespace grove::worker {
 absl::StatusOr<http::Middleware> MakeMiddleware(const std::string& where,
                                                 const config::v1::Middleware& entry,
                                                 const config::v1::Config& config);
+
+// Of ServerOptions: what the proxies that any real_client of `http` trusts say. Empty if there is
+// none. Requires: MakeMiddleware() took all of them.
+std::function<std::string(const http::Request&)> ForwardedSchemeOf(const config::v1::Http& http);
 
 }  // namespace grove::worker
 

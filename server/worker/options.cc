@@ -4,6 +4,7 @@
 
 #include "server/http/handler/status.h"
 #include "server/log.h"
+#include "server/worker/middleware_chain.h"
 
 namespace grove::worker {
 namespace {
@@ -34,6 +35,8 @@ http::ServerOptions HttpOptionsOf(const config::v1::Http& config) {
   options.io_timeout = absl::Milliseconds(config.io_timeout_ms());
   options.body_max_bytes = config.body_max_bytes();
   options.body_rate_min_bytes_per_s = config.body_rate_min_bytes_per_s();
+  if (config.raw_utf8_targets()) options.target_text = http::TargetText::kUriAndUtf8;
+  options.forwarded_scheme = ForwardedSchemeOf(config);
   options.requests_per_connection_max = config.requests_per_connection_max();
   options.on_failure = [](const http::Request& request, const absl::Status& status) {
     // What clients can cause at will must not fill the log.

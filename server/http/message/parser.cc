@@ -15,6 +15,7 @@ namespace grove::http {
 namespace {
 
 constexpr Refusal kLongRequestLine{414, "request line too long"};
+constexpr Refusal kMalformedTarget{400, "malformed request target"};
 
 }  // namespace
 
@@ -88,6 +89,7 @@ RequestParser::Result RequestParser::ParseRequestLine(std::string_view bytes) {
   if (p == end) return Incomplete(window, kLongRequestLine);
   if (*p != ' ' || p == target) return Refuse({400, "malformed request line"});
   head_.target = std::string_view(target, p - target);
+  if (!IsTargetText(head_.target, target_text_)) return Refuse(kMalformedTarget);
   return ParseVersion(p + 1, end, window);
 }
 
@@ -149,10 +151,11 @@ RequestParser::Result RequestParser::Complete() {
   if (Refusal refusal = framing_.Decide(head_.version_minor)) return Refuse(refusal);
   Target target;
   if (!ParseTarget(head_.method, head_.target, target)) {
-    return Refuse({400, "malformed request target"});
+    return Refuse(kMalformedTarget);
   }
   head_.path = target.path;
   head_.query = target.query;
+  head_.scheme = target.scheme;
   // An absolute target's authority wins over Host (RFC 9112, 3.2.2).
   if (!target.authority.empty()) {
     head_.host = target.authority;

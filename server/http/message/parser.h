@@ -14,6 +14,7 @@
 #include "server/http/message/field.h"
 #include "server/http/message/field_line.h"
 #include "server/http/message/framing.h"
+#include "server/http/message/target.h"
 
 namespace grove::http {
 
@@ -31,6 +32,7 @@ struct RequestHead {
   std::string_view target;
   std::string_view path;
   std::string_view query;
+  std::string_view scheme;  // of an absolute target, as sent; else empty
   std::string_view host;
   int version_minor = 1;
   std::vector<Field> fields;
@@ -40,7 +42,9 @@ class RequestParser {
  public:
   enum class Result { kNeedMore, kDone, kRefused };
 
-  RequestParser() { head_.fields.reserve(16); }
+  explicit RequestParser(TargetText target_text = TargetText::kUri) : target_text_(target_text) {
+    head_.fields.reserve(16);
+  }
 
   // For the next request.
   void Reset();
@@ -72,6 +76,7 @@ class RequestParser {
   Result EndFields(const FieldLine& last, Window window);
   Result Complete();
 
+  const TargetText target_text_;
   Stage stage_ = Stage::kRequestLine;
   const char* base_ = nullptr;
   size_t line_start_ = 0;

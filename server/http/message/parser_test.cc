@@ -108,11 +108,13 @@ void ExpectEqual(const ParsedRequest& parsed, const json& expected) {
   EXPECT_EQ(parsed.trailers.size(), expected["trailers"].size());
 }
 
-// Valid to gunicorn alone: told so by options, or where this server is stricter by intent, or (099)
-// with a body shorter than its Content-Length.
+// Valid to gunicorn alone: told so by options, or where this server is stricter by intent: a
+// fragment (005, 009) or quotes (014) in the target, a body shorter than its Content-Length (099).
 bool IsValidToGunicornAlone(const json& test) {
-  return !test["config"].empty() || test["id"] == "valid/099" ||
-         HasFlag(test, "te_not_plain_chunked") || HasFlag(test, "proxy_protocol");
+  const auto id = test["id"].get<std::string>();
+  return !test["config"].empty() || id == "valid/005" || id == "valid/009" || id == "valid/014" ||
+         id == "valid/099" || HasFlag(test, "te_not_plain_chunked") ||
+         HasFlag(test, "proxy_protocol");
 }
 
 TEST(RequestParser, ReadsTheValidGunicornStreams) {
@@ -122,7 +124,8 @@ TEST(RequestParser, ReadsTheValidGunicornStreams) {
     if (test["kind"] != "valid" || IsValidToGunicornAlone(test)) continue;
     SCOPED_TRACE(test["id"].get<std::string>());
     const std::string stream = StreamOf(test);
-    const Transcript parsed = ReadStream(stream, [&] { return stream.size(); });
+    const Transcript parsed = ReadStream(
+        stream, [&] { return stream.size(); }, TargetText::kUriAndUtf8);
     EXPECT_EQ(parsed.end, 0);
     ASSERT_EQ(parsed.requests.size(), test["requests"].size());
     for (size_t i = 0; i < parsed.requests.size(); ++i) {
@@ -183,6 +186,61 @@ TEST(RequestParser, StaysRefused) {
   RequestParser parser;
   ASSERT_EQ(parser.Parse("GET\n"), RequestParser::Result::kRefused);
   EXPECT_EQ(parser.Parse("GET\n / HTTP/1.1\r\n"), RequestParser::Result::kRefused);
+}
+
+// The status that refuses a request for `target`; 0: none.
+int EndOf(const std::string& target, TargetText allowed) {
+  const std::string stream = "GET " + target + " HTTP/1.1\r\nHost: a\r\n\r\n";
+  return ReadStream(
+             stream, [&] { return stream.size(); }, allowed)
+      .end;
+}
+
+TEST(RequestParser, TakesInATargetWhatUrisAreMadeOfAtEveryPlace) {
+  const std::string_view outside = "\"#<>\\^`{|}";
+  for (int byte = 0x21; byte < 0x100; ++byte) {
+    if (byte == 0x7f || byte == '%') continue;
+    const bool plain = byte < 0x80 && outside.find(static_cast<char>(byte)) == outside.npos;
+    for (size_t at = 0; at < 40; ++at) {
+      std::string filling(40, 'a');
+      filling[at] = static_cast<char>(byte);
+      const int expected = plain ? 0 : 400;
+      ASSERT_EQ(EndOf("/" + filling, TargetText::kUri), expected) << byte << " at " << at;
+      ASSERT_EQ(EndOf("/?" + filling, TargetText::kUri), expected) << byte << " at " << at;
+      ASSERT_EQ(EndOf("http://h/" + filling, TargetText::kUriAndUtf8), expected) << byte;
+    }
+  }
+}
+
+TEST(RequestParser, TakesWholeEscapesAlone) {
+  for (const char* target : {"/%41", "/?%00", "/?a=%e9%C3", "/a?100%25"}) {
+    EXPECT_EQ(EndOf(target, TargetText::kUri), 0) << target;
+  }
+  for (const char* target : {"/%", "/%4", "/%4g", "/%%41", "/?%", "/?a=100%", "/?%zz", "/?%2"}) {
+    EXPECT_EQ(EndOf(target, TargetText::kUri), 400) << target;
+  }
+}
+
+TEST(RequestParser, TakesRawUtf8OnDemandAlone) {
+  for (const char* target : {"/caf\xc3\xa9", "/?\xe2\x82\xac=\xf0\x9f\x8c\xb3%20", "/\xc2\x80"}) {
+    EXPECT_EQ(EndOf(target, TargetText::kUri), 400) << target;
+    EXPECT_EQ(EndOf(target, TargetText::kUriAndUtf8), 0) << target;
+  }
+  for (const char* target : {"/\xc3", "/\xff", "/?\xc0\xaf", "/?\xed\xa0\x80", "/\xc3\xa9\"",
+                             "/\xc3\xa9#f", "/\xc3%a9", "http://\xc3\xa9/"}) {
+    EXPECT_EQ(EndOf(target, TargetText::kUriAndUtf8), 400) << target;
+  }
+}
+
+TEST(RequestParser, TellsTheSchemeOfAnAbsoluteTargetAlone) {
+  RequestParser parser;
+  ASSERT_EQ(parser.Parse("GET hTTps://h/ HTTP/1.1\r\nHost: a\r\n\r\n"),
+            RequestParser::Result::kDone);
+  EXPECT_EQ(parser.head().scheme, "hTTps");
+  parser.Reset();
+  ASSERT_EQ(parser.Parse("GET /?https://h/ HTTP/1.1\r\nHost: a\r\n\r\n"),
+            RequestParser::Result::kDone);
+  EXPECT_EQ(parser.head().scheme, "");
 }
 
 TEST(Transcript, ShowsTrailersApartFromFields) {

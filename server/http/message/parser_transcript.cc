@@ -20,8 +20,8 @@ Copies Copy(std::span<const Field> fields) {
 
 class Reader {
  public:
-  Reader(std::string_view stream, const std::function<size_t()>& next_piece)
-      : stream_(stream), next_piece_(next_piece) {}
+  Reader(std::string_view stream, const std::function<size_t()>& next_piece, TargetText target_text)
+      : stream_(stream), next_piece_(next_piece), parser_(target_text) {}
 
   Transcript Read() {
     Transcript transcript;
@@ -137,8 +137,9 @@ std::vector<std::string> Transcript::Lines() const {
   return lines;
 }
 
-Transcript ReadStream(std::string_view stream, const std::function<size_t()>& next_piece) {
-  return Reader(stream, next_piece).Read();
+Transcript ReadStream(std::string_view stream, const std::function<size_t()>& next_piece,
+                      TargetText target_text) {
+  return Reader(stream, next_piece, target_text).Read();
 }
 
 }  // namespace grove::http

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "server/http/message/field.h"
+#include "server/http/message/target.h"
 
 namespace grove::http {
 
@@ -31,7 +32,8 @@ struct Transcript {
 
 // Feeds `stream` in pieces; `next_piece` says how long the next one is, at least 1. Each time the
 // bytes stand elsewhere, and those before are overwritten: a view kept too long shows.
-Transcript ReadStream(std::string_view stream, const std::function<size_t()>& next_piece);
+Transcript ReadStream(std::string_view stream, const std::function<size_t()>& next_piece,
+                      TargetText target_text = TargetText::kUri);
 
 }  // namespace grove::http
 

@@ -15,15 +15,17 @@
 namespace grove::http {
 
 namespace scan_internal {
-constexpr std::array<bool, 256> MakeTokenTable() {
+// Letters, digits and `others`.
+constexpr std::array<bool, 256> MakeTable(std::string_view others) {
   std::array<bool, 256> table{};
   for (int c = '0'; c <= '9'; ++c) table[c] = true;
   for (int c = 'a'; c <= 'z'; ++c) table[c] = true;
   for (int c = 'A'; c <= 'Z'; ++c) table[c] = true;
-  for (char c : std::string_view("!#$%&'*+-.^_`|~")) table[static_cast<uint8_t>(c)] = true;
+  for (const char c : others) table[static_cast<uint8_t>(c)] = true;
   return table;
 }
-inline constexpr std::array<bool, 256> kToken = MakeTokenTable();
+inline constexpr std::array<bool, 256> kToken = MakeTable("!#$%&'*+-.^_`|~");
+inline constexpr std::array<bool, 256> kUri = MakeTable("-._~:/?[]@!$&'()*+,;=");
 }  // namespace scan_internal
 
 // tchar (RFC 9110, 5.6.2): what methods, field names and codings are made of.
@@ -110,8 +112,7 @@ inline bool IsValue(std::string_view text) {
   return SkipValue(text.data(), text.data() + text.size()) == text.data() + text.size();
 }
 
-// The first byte that no request target may hold: a control character or a space. What RFC 3986
-// forbids beyond that (quotes, braces, raw UTF-8) is common and harmless, and passed on as sent.
+// Where a request's target ends: at the first control character or space.
 inline const char* SkipTarget(const char* p, const char* end) {
 #if defined(__SSE2__)
   const __m128i last_blank = _mm_set1_epi8(0x20);
@@ -124,6 +125,31 @@ inline const char* SkipTarget(const char* p, const char* end) {
   }
 #endif
   while (p != end && static_cast<uint8_t>(*p) > 0x20 && *p != 0x7f) ++p;
+  return p;
+}
+
+// The first byte that stands in no URI as itself (RFC 3986, 2), or '#', which ends its path and
+// query, or '%'. Brackets pass, though RFC 3986 has them in hosts alone: browsers send them in
+// queries as they are, and no recipient reads them otherwise. Requires: SkipTarget() passed all.
+inline const char* SkipUri(const char* p, const char* end) {
+#if defined(__SSE2__)
+  const auto equals = [](__m128i bytes, char c) { return _mm_cmpeq_epi8(bytes, _mm_set1_epi8(c)); };
+  // Two characters that differ in one bit.
+  const auto either = [&](__m128i bytes, char bit, char c) {
+    return equals(_mm_or_si128(bytes, _mm_set1_epi8(bit)), c);
+  };
+  const __m128i brace = _mm_set1_epi8('{');
+  for (; end - p >= 16; p += 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    const __m128i braces_and_above = _mm_cmpeq_epi8(_mm_max_epu8(bytes, brace), bytes);
+    const __m128i bad = _mm_or_si128(
+        _mm_or_si128(_mm_or_si128(either(bytes, 1, '#'), either(bytes, 2, '>')),
+                     _mm_or_si128(either(bytes, 2, '^'), equals(bytes, '`'))),
+        _mm_or_si128(_mm_andnot_si128(equals(bytes, '~'), braces_and_above), equals(bytes, '%')));
+    if (const int mask = _mm_movemask_epi8(bad); mask != 0) return p + __builtin_ctz(mask);
+  }
+#endif
+  while (p != end && scan_internal::kUri[static_cast<uint8_t>(*p)]) ++p;
   return p;
 }
 

@@ -8,19 +8,12 @@
 
 #include "server/http/message/field.h"
 #include "server/http/message/scan.h"
+#include "server/http/message/utf8.h"
 
 namespace grove::http {
 namespace {
 
-constexpr std::array<bool, 256> MakeRegNameTable() {
-  std::array<bool, 256> table{};
-  for (int c = '0'; c <= '9'; ++c) table[c] = true;
-  for (int c = 'a'; c <= 'z'; ++c) table[c] = true;
-  for (int c = 'A'; c <= 'Z'; ++c) table[c] = true;
-  for (const char c : std::string_view("-._~!$&'()*+,;=%")) table[static_cast<uint8_t>(c)] = true;
-  return table;
-}
-constexpr std::array<bool, 256> kRegName = MakeRegNameTable();
+constexpr std::array<bool, 256> kRegName = scan_internal::MakeTable("-._~!$&'()*+,;=%");
 
 // unreserved, sub-delims or a part of pct-encoded (RFC 3986, 3.2.2).
 inline bool IsRegNameChar(char c) {
@@ -71,11 +64,9 @@ bool IsPort(std::string_view port) {
 inline void SplitPath(std::string_view text, Target& parsed) {
   const char* const end = text.data() + text.size();
   const char* p = text.data();
-  while (p != end && *p != '?' && *p != '#') ++p;
+  while (p != end && *p != '?') ++p;
   parsed.path = std::string_view(text.data(), p - text.data());
-  if (p == end || *p == '#') return;
-  const std::string_view query(p + 1, end - p - 1);
-  parsed.query = query.substr(0, query.find('#'));
+  if (p != end) parsed.query = std::string_view(p + 1, end - p - 1);
 }
 
 // *( unreserved / pct-encoded / sub-delims / ":" ) (RFC 3986, 3.2.1). An "@" or "\\" in it would
@@ -94,7 +85,7 @@ bool ParseAbsolute(std::string_view method, std::string_view target, Target& par
   const std::string_view scheme = target.substr(0, colon);
   if (!EqualsIgnoreCase(scheme, "http") && !EqualsIgnoreCase(scheme, "https")) return false;
   const std::string_view rest = target.substr(colon + 3);
-  const size_t slash = std::min(rest.find_first_of("/?#"), rest.size());
+  const size_t slash = std::min(rest.find_first_of("/?"), rest.size());
   std::string_view authority = rest.substr(0, slash);
   if (const size_t at = authority.rfind('@'); at != std::string_view::npos) {
     if (!IsUserinfo(authority.substr(0, at))) return false;
@@ -107,6 +98,7 @@ bool ParseAbsolute(std::string_view method, std::string_view target, Target& par
     parsed.path = method == "OPTIONS" && slash == rest.size() ? "*" : "/";
   }
   parsed.authority = authority;
+  parsed.scheme = scheme;
   return true;
 }
 
@@ -119,6 +111,23 @@ bool ParseAuthority(std::string_view target, Target& parsed) {
 }
 
 }  // namespace
+
+bool IsTargetText(std::string_view target, TargetText allowed) {
+  const char* const end = target.data() + target.size();
+  bool ascii = true;
+  for (const char* p = target.data(); (p = SkipUri(p, end)) != end;) {
+    if (*p == '%') {
+      if (!IsEscape(p, end)) return false;
+      p += 3;
+    } else if (static_cast<uint8_t>(*p) >= 0x80 && allowed == TargetText::kUriAndUtf8) {
+      ascii = false;
+      ++p;
+    } else {
+      return false;
+    }
+  }
+  return ascii || IsUtf8(target);
+}
 
 bool ParseTarget(std::string_view method, std::string_view target, Target& parsed) {
   if (method == "CONNECT") return ParseAuthority(target, parsed);

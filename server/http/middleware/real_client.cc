@@ -167,17 +167,22 @@ Hop FindClient(std::string_view peer, std::span<const Hop> hops, const TrustedAd
   return client;
 }
 
+Hop ResolveClient(const RealClientOptions& options, const Request& request) {
+  const std::string_view peer = request.context.client;
+  if (!options.trusted.Contains(peer)) return {std::string(peer), ""};
+  const bool forwarded = options.source == RealClientOptions::Source::kForwarded;
+  const std::vector<Hop> hops = forwarded ? ParseForwarded(Joined(request, "forwarded"))
+                                          : ParseXForwardedFor(Joined(request, "x-forwarded-for"));
+  Hop client = FindClient(peer, hops, options.trusted);
+  if (!forwarded) client.scheme = ForwardedScheme(request);
+  return client;
+}
+
 Middleware RealClient(RealClientOptions options) {
   // Shared, since a std::function must be copyable.
   const auto shared = std::make_shared<const RealClientOptions>(std::move(options));
   return [shared](Request& request, Response& response, const Handler& next) {
-    if (!shared->trusted.Contains(request.context.client)) return next(request, response);
-    const bool forwarded = shared->source == RealClientOptions::Source::kForwarded;
-    const std::vector<Hop> hops = forwarded
-                                      ? ParseForwarded(Joined(request, "forwarded"))
-                                      : ParseXForwardedFor(Joined(request, "x-forwarded-for"));
-    Hop client = FindClient(request.context.client, hops, shared->trusted);
-    if (!forwarded) client.scheme = ForwardedScheme(request);
+    Hop client = ResolveClient(*shared, request);
     if (client.address != request.context.client)
       request.context.client = request.Keep(std::move(client.address));
     if (!client.scheme.empty())

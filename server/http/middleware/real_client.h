@@ -41,6 +41,10 @@ std::vector<Hop> ParseForwarded(std::string_view value);
 // has no scheme.
 Hop FindClient(std::string_view peer, std::span<const Hop> hops, const TrustedAddresses& trusted);
 
+// What `options` make of whom `request` is connected to: the client, and the scheme that it used,
+// if a trusted proxy says so. The peer itself, without a scheme, if that is none.
+Hop ResolveClient(const RealClientOptions& options, const Request& request);
+
 Middleware RealClient(RealClientOptions options);
 
 }  // namespace grove::http

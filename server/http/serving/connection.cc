@@ -25,6 +25,7 @@
 #include "server/http/handler/status.h"
 #include "server/http/message/chunked.h"
 #include "server/http/serving/failure_answer.h"
+#include "server/http/serving/http2_refusal.h"
 #include "server/http/serving/refused_head.h"
 
 namespace grove::http {
@@ -53,6 +54,7 @@ Connection::Connection(Socket socket, const Ingress* ingress, const ServerOption
       router_(router),
       stats_(stats),
       wire_(std::move(socket), options, stats, blocks),
+      parser_(options.target_text),
       body_(wire_, options),
       writer_(wire_.output(), standing, stats, *this),
       account_(options, stats, wire_, body_, writer_),
@@ -166,7 +168,10 @@ bool Connection::AwaitHead() {
   account_.Open(Hub::Current()->now());
   Result result = parser_.Parse(wire_.input().unread());
   if (result == Result::kNeedMore) result = AwaitRestOfHead();
-  if (result == Result::kRefused) Refuse(parser_.refusal(), nullptr);
+  if (result == Result::kRefused) {
+    const bool http2 = served_ == 0 && IsHttp2Preface(wire_.input().unread());
+    http2 ? RefuseHttp2() : Refuse(parser_.refusal(), nullptr);
+  }
   return result == Result::kDone;
 }
 
@@ -240,6 +245,10 @@ void Connection::OnHangup() {
   }
   if (parser_.framing().content_length() > options_.body_max_bytes) {
     Refuse({413, "the request's body is too long"}, &head);
+    return false;
+  }
+  if (!head.scheme.empty() && IsMisdirected(head)) {
+    Refuse({421, "the target's scheme is not the connection's"}, &head);
     return false;
   }
   // As far as it is there; else a handler that does not read it would have answered well.
@@ -375,6 +384,21 @@ void Connection::Refuse(const Refusal& refusal, const RequestHead* head) {
     account_.Close(MakeRequest(*head, nullptr, nullptr), end);
   }
   state_.Enter(sent ? Phase::kLingering : Phase::kClosing);
+}
+
+bool Connection::IsMisdirected(const RequestHead& head) {
+  const Request request = MakeRequest(head, nullptr, nullptr);
+  if (EqualsIgnoreCase(head.scheme, request.context.scheme)) return false;
+  return !options_.forwarded_scheme ||
+         !EqualsIgnoreCase(head.scheme, options_.forwarded_scheme(request));
+}
+
+void Connection::RefuseHttp2() {
+  account_.NoteRefusal();
+  writer_.Start({});
+  wire_.output().pending().Append(kHttp2Refusal);
+  CloseUnparsed(RequestAccount::End::kWhole);
+  state_.Enter(Phase::kLingering);
 }
 
 void Connection::CloseUnparsed(RequestAccount::End end) {

@@ -99,6 +99,11 @@ class Connection final : private ResponseWriter::Owner,
   bool MayHaveMore() const;
   // `head`: of the request, if it was whole. Then the connection ends.
   void Refuse(const Refusal& refusal, const RequestHead* head);
+  // Whether the target's scheme is not the one that the client used: such a resource is another's
+  // (RFC 9110, 4.2.2 and 7.4).
+  bool IsMisdirected(const RequestHead& head);
+  // Tells a client of HTTP/2 that this server speaks HTTP/1.1.
+  void RefuseHttp2();
   // For one whose head was refused, came too slowly, or not to its end.
   void CloseUnparsed(RequestAccount::End end);
   // The rest of a staged close, after our last byte.

@@ -4,12 +4,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "server/http/handler/access_log.h"
 #include "server/http/handler/handler.h"
+#include "server/http/message/target.h"
 
 namespace grove::http {
 
@@ -38,6 +40,12 @@ struct ServerOptions {
   absl::Duration linger_timeout = absl::Seconds(1);
   // 413 beyond.
   uint64_t body_max_bytes = 8 << 20;
+  // What may stand in a request's target.
+  TargetText target_text = TargetText::kUri;
+  // The scheme ("http", "https") that trusted proxies say the client used; empty if none says so.
+  // For a target that names another than the connection's own: 421 unless it is this one. May be
+  // empty; must not park.
+  std::function<std::string(const Request&)> forwarded_scheme;
   // Called when a handler fails: with its error, or kInternal and what() of its exception. May be
   // empty; must not park.
   std::function<void(const Request&, const absl::Status&)> on_failure;

@@ -10,11 +10,11 @@
 #include <span>
 #include <string>
 
+#include "server/http/message/utf8.h"
 #include "server/http/websocket/deflate_codec.h"
 #include "server/http/websocket/frame.h"
 #include "server/http/websocket/frame_parser.h"
 #include "server/http/websocket/permessage_deflate.h"
-#include "server/http/websocket/utf8.h"
 
 namespace grove::http::websocket {
 

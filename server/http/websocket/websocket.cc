@@ -23,8 +23,8 @@
 #include "runtime/hub/check.h"
 #include "runtime/hub/hub.h"
 #include "runtime/hub/timeout.h"
+#include "server/http/message/utf8.h"
 #include "server/http/websocket/frame_writer.h"
-#include "server/http/websocket/utf8.h"
 
 namespace grove::http {
 
@@ -97,7 +97,7 @@ absl::Status WebSocket::Gone() const {
 }
 
 absl::Status WebSocket::Send(MessageType type, std::string_view payload) {
-  if (type == MessageType::kText && !websocket::IsUtf8(payload)) {
+  if (type == MessageType::kText && !IsUtf8(payload)) {
     return absl::InvalidArgumentError("a text message must be UTF-8; send it as binary");
   }
   if (closing()) return Gone();
@@ -153,7 +153,7 @@ absl::Status WebSocket::Close(uint16_t code, std::string_view reason) {
   if (!websocket::IsSendableCloseCode(code)) {
     return absl::InvalidArgumentError(absl::StrCat("close code ", code, " may not be sent"));
   }
-  if (reason.size() > websocket::kCloseReasonBytesMax || !websocket::IsUtf8(reason)) {
+  if (reason.size() > websocket::kCloseReasonBytesMax || !IsUtf8(reason)) {
     return absl::InvalidArgumentError(absl::StrCat("a close reason is UTF-8 of at most ",
                                                    websocket::kCloseReasonBytesMax, " bytes"));
   }

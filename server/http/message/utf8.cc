@@ -1,8 +1,8 @@
-#include "server/http/websocket/utf8.h"
+#include "server/http/message/utf8.h"
 
 #include <cstring>
 
-namespace grove::http::websocket {
+namespace grove::http {
 namespace {
 
 // The first byte that is not ASCII.
@@ -62,4 +62,4 @@ bool IsUtf8(std::string_view text) {
   return check.Feed(text) && check.AtBoundary();
 }
 
-}  // namespace grove::http::websocket
+}  // namespace grove::http

@@ -1,10 +1,10 @@
-#include "server/http/websocket/utf8.h"
+#include "server/http/message/utf8.h"
 
 #include <string>
 
 #include "gtest/gtest.h"
 
-namespace grove::http::websocket {
+namespace grove::http {
 namespace {
 
 // How many bytes of `text`, fed one by one, are taken before one is refused.
@@ -79,4 +79,4 @@ TEST(Utf8Check, StaysRefusedUntilItIsReset) {
 }
 
 }  // namespace
-}  // namespace grove::http::websocket
+}  // namespace grove::http

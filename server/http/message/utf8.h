@@ -2,13 +2,13 @@
 //
 // It says no at the first byte that no continuation can make good: overlong forms, surrogates and
 // code points beyond U+10FFFF are refused at their second byte. Pure.
-#ifndef GROVE_SERVER_HTTP_WEBSOCKET_UTF8_H_
-#define GROVE_SERVER_HTTP_WEBSOCKET_UTF8_H_
+#ifndef GROVE_SERVER_HTTP_MESSAGE_UTF8_H_
+#define GROVE_SERVER_HTTP_MESSAGE_UTF8_H_
 
 #include <cstdint>
 #include <string_view>
 
-namespace grove::http::websocket {
+namespace grove::http {
 
 class Utf8Check {
  public:
@@ -30,6 +30,6 @@ class Utf8Check {
 
 bool IsUtf8(std::string_view text);
 
-}  // namespace grove::http::websocket
+}  // namespace grove::http
 
-#endif  // GROVE_SERVER_HTTP_WEBSOCKET_UTF8_H_
+#endif  // GROVE_SERVER_HTTP_MESSAGE_UTF8_H_

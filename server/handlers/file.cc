@@ -166,11 +166,11 @@ absl::Status FileHandler::SendOpened(const OpenedFile& file, std::string_view na
   response.Add("Last-Modified", http::FormatHttpDate(current.last_modified));
   response.Add("Accept-Ranges", "bytes");
   const http::Verdict verdict = http::JudgeConditions(request.fields, current, now);
-  if (verdict == http::Verdict::kNotModified) return response.Send(304, "", "");
-  if (verdict == http::Verdict::kFailed) return Answer(response, 412);
   const std::string_view type = MediaTypeOf(name);
-  if (request.method == "HEAD") return SendHead(file, type, response);
   const uint64_t size = static_cast<uint64_t>(file.about().st_size);
+  if (verdict == http::Verdict::kNotModified) return response.SendNotModified(type, size);
+  if (verdict == http::Verdict::kFailed) return Answer(response, 412);
+  if (request.method == "HEAD") return SendHead(file, type, response);
   if (const auto range = RangeOf(request);
       range && http::RangeStands(request.fields, current, now)) {
     const http::RangeRequest wanted = http::ParseRange(*range, size);

@@ -11,10 +11,12 @@
 #include "server/config/load.h"
 #include "server/config/resolve.h"
 #include "server/http/serving/server_fixture.h"
+#include "server/worker/middleware_chain.h"
 
 namespace grove::worker {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -171,7 +173,8 @@ http:
     EXPECT_LT(zipped.size(), 500);
     EXPECT_THAT(Ask("GET", "/text"), EndsWith(std::string(5000, 'x')));
     EXPECT_THAT(Ask("HEAD", "/text", "Accept-Encoding: gzip\r\n"),
-                HasSubstr("\r\nContent-Length: 5000\r\n"));
+                AllOf(HasSubstr("\r\nContent-Encoding: gzip\r\n"), EndsWith("\r\n\r\n")));
+    EXPECT_THAT(Ask("HEAD", "/text"), HasSubstr("\r\nContent-Length: 5000\r\n"));
     EXPECT_THAT(Ask("POST", "/text", "Content-Length: 4\r\n"), StartsWith("HTTP/1.1 413 "));
     EXPECT_THAT(Ask("GET", "/late"), StartsWith("HTTP/1.1 503 "));
   });
@@ -269,6 +272,25 @@ TEST_F(RoutesTest, NamesWhatIsWrongWithAWebSocket) {
         ErrorOf("http: {routes: [{path: /, function: socket, websocket: {" + settings + "}}]}"),
         HasSubstr(error));
   }
+}
+
+std::string SchemeSaid(const config::v1::Http& http, std::string_view client) {
+  const http::Field fields[] = {{"X-Forwarded-For", "1.2.3.4"}, {"X-Forwarded-Proto", "https"}};
+  http::Request request{.fields = fields};
+  request.context.client = client;
+  return ForwardedSchemeOf(http)(request);
+}
+
+TEST(ForwardedSchemeOf, BelievesTheProxiesThatAnyRealClientTrusts) {
+  config::v1::Http http;
+  EXPECT_EQ(ForwardedSchemeOf(http), nullptr);
+  http.add_middleware()->mutable_gzip();
+  EXPECT_EQ(ForwardedSchemeOf(http), nullptr);
+  http.add_middleware()->mutable_real_client()->add_trusted("10.0.0.0/8");
+  http.add_routes()->add_middleware()->mutable_real_client()->add_trusted("192.168.0.0/16");
+  EXPECT_EQ(SchemeSaid(http, "10.0.0.1"), "https");
+  EXPECT_EQ(SchemeSaid(http, "192.168.0.1"), "https");
+  EXPECT_EQ(SchemeSaid(http, "11.0.0.1"), "");
 }
 
 }  // namespace

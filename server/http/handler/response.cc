@@ -81,6 +81,11 @@ absl::Status Response::Send(int status, std::string_view content_type, std::stri
   return sink_->Send(status, fields_.span(), content_type, body);
 }
 
+absl::Status Response::SendNotModified(std::string_view content_type, uint64_t body_bytes) {
+  sink_->Describe(content_type, body_bytes);
+  return Send(304, "", "");
+}
+
 absl::StatusOr<Transport*> Response::SwitchProtocols(std::string_view protocol) {
   if (!IsToken(protocol)) malformed_ = true;
   if (absl::Status checked = Check(); !checked.ok()) return checked;

@@ -68,6 +68,9 @@ class Response {
   absl::Status SendInterim(int status, FieldSpan fields);
   // The whole answer at once, with Content-Length. No Content-Type if that is empty.
   absl::Status Send(int status, std::string_view content_type, std::string_view body);
+  // 304, with the fields added so far, for a representation of that type and length: these are not
+  // sent, but what else the 200 would say goes by them (gzip: Vary, ETag; RFC 9110, 15.4.5).
+  absl::Status SendNotModified(std::string_view content_type, uint64_t body_bytes);
   // Answers that the connection speaks `protocol` from now on (101 in HTTP/1.1), with the fields
   // added so far. Sends nothing on failure. kUnavailable: the server drains; kFailedPrecondition:
   // a body is left to be read, or the request's version can't switch.

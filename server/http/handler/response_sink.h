@@ -19,8 +19,8 @@
 
 namespace grove::http {
 
-// Where a response goes. One that wraps another (compression, counting) passes on SendInterim and
-// Flush too.
+// Where a response goes. One that wraps another (compression, counting) passes on Describe,
+// SendInterim and Flush too.
 class ResponseSink {
  public:
   virtual ~ResponseSink() = default;
@@ -36,6 +36,9 @@ class ResponseSink {
   // As Write, with `length` bytes of `file` from `offset` on. By default reads and Writes them in
   // pieces; a wire form that can spares the copy.
   virtual absl::Status WriteFile(int file, uint64_t offset, uint64_t length);
+  // What the response would be that a 304 stands for, before that is sent: for filters whose fields
+  // go by it. By default nobody asks.
+  virtual void Describe(std::string_view /*content_type*/, uint64_t /*body_bytes*/) {}
   // An interim response (1xx). By default dropped, as a recipient may.
   virtual absl::Status SendInterim(int /*status*/, FieldSpan /*fields*/) {
     return absl::OkStatus();

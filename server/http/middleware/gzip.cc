@@ -77,11 +77,20 @@ class Deflater {
   bool live_ = false;
 };
 
+// All fields of that name as one list (RFC 9110, 5.3).
+bool Wants(const Request& request) {
+  std::string all;
+  for (const Field& field : request.fields) {
+    if (EqualsIgnoreCase(field.name, "accept-encoding")) all.append(field.value).append(",");
+  }
+  return AcceptsGzip(all);
+}
+
 class GzipSink final : public ResponseSink {
  public:
-  // Both must outlive it. `wanted`: by the request.
-  GzipSink(const GzipOptions& options, ResponseSink& sink, bool wanted)
-      : options_(options), sink_(sink), wanted_(wanted) {}
+  // All must outlive it.
+  GzipSink(const GzipOptions& options, ResponseSink& sink, const Request& request)
+      : options_(options), sink_(sink), request_(request), wanted_(Wants(request)) {}
 
   absl::Status Begin(int status, FieldSpan fields, std::optional<size_t> body_bytes) override {
     std::optional<size_t> length = body_bytes;
@@ -91,6 +100,7 @@ class GzipSink final : public ResponseSink {
     // A body of known length has no pieces that anybody waits for.
     streamed_ = !length.has_value();
     const std::string_view type = ValueOf(fields, "content-type");
+    if (status == 304) return sink_.Begin(status, NotModified(fields), body_bytes);
     if (!IsEligible(status, fields, type, length)) return sink_.Begin(status, fields, body_bytes);
     std::vector<Field> changed = Change(fields);
     if (!Starts(status, length)) return sink_.Begin(status, changed, body_bytes);
@@ -100,6 +110,7 @@ class GzipSink final : public ResponseSink {
 
   absl::Status Write(std::string_view bytes) override {
     if (!encoding_) return sink_.Write(bytes);
+    if (IsHead()) return absl::OkStatus();
     std::string out;
     absl::Status written;
     while (!bytes.empty() && written.ok()) {
@@ -117,8 +128,15 @@ class GzipSink final : public ResponseSink {
 
   // A file goes through Write(), as the default has it, unless it stays as it is.
   absl::Status WriteFile(int file, uint64_t offset, uint64_t length) override {
+    if (encoding_ && IsHead()) return absl::OkStatus();
     return encoding_ ? ResponseSink::WriteFile(file, offset, length)
                      : sink_.WriteFile(file, offset, length);
+  }
+  void Describe(std::string_view content_type, uint64_t body_bytes) override {
+    described_ = IsCompressible(content_type, options_.types) && IsLongEnough(body_bytes)
+                     ? Described::kCompressible
+                     : Described::kPlain;
+    sink_.Describe(content_type, body_bytes);
   }
   absl::Status SendInterim(int status, FieldSpan fields) override {
     return sink_.SendInterim(status, fields);
@@ -129,7 +147,7 @@ class GzipSink final : public ResponseSink {
   }
 
   absl::Status Finish(FieldSpan trailers) override {
-    if (encoding_) {
+    if (encoding_ && !IsHead()) {
       std::string out;
       deflater_.Add({}, Z_FINISH, out);
       if (absl::Status written = sink_.Write(out); !written.ok()) return written;
@@ -139,6 +157,7 @@ class GzipSink final : public ResponseSink {
 
   absl::Status Send(int status, FieldSpan fields, std::string_view content_type,
                     std::string_view body) override {
+    if (status == 304) return sink_.Send(status, NotModified(fields), content_type, body);
     const std::string_view type =
         content_type.empty() ? ValueOf(fields, "content-type") : content_type;
     if (!IsEligible(status, fields, type, body.size())) {
@@ -158,21 +177,50 @@ class GzipSink final : public ResponseSink {
   }
 
  private:
-  // Whether it would be compressed for a client that takes it.
+  // What a 304 stands for.
+  enum class Described : uint8_t { kNot, kPlain, kCompressible };
+
+  bool IsHead() const { return request_.method == "HEAD"; }
+  bool IsLongEnough(uint64_t length) const { return length >= options_.bytes_min && length > 0; }
+  static bool MayTransform(FieldSpan fields) {
+    const std::string cache = absl::AsciiStrToLower(std::string(ValueOf(fields, "cache-control")));
+    return !Has(fields, "content-encoding") && cache.find("no-transform") == std::string::npos;
+  }
+
+  // Whether it would be compressed for a client that takes it, or if it were whole.
   bool IsEligible(int status, FieldSpan fields, std::string_view type,
                   std::optional<size_t> length) const {
-    if (status == 204 || status == 206 || status == 304) return false;
-    if (length.has_value() && (*length < options_.bytes_min || *length == 0)) return false;
-    if (Has(fields, "content-encoding") || Has(fields, "content-range")) return false;
-    const std::string cache = absl::AsciiStrToLower(std::string(ValueOf(fields, "cache-control")));
-    if (cache.find("no-transform") != std::string::npos) return false;
-    return IsCompressible(type, options_.types);
+    if (status == 204 || status == 304 || !MayTransform(fields)) return false;
+    if (status == 206)
+      return type.starts_with("multipart/") || IsCompressible(type, options_.types);
+    if (length.has_value() && !IsLongEnough(*length)) return false;
+    return !Has(fields, "content-range") && IsCompressible(type, options_.types);
+  }
+
+  // What a 304 says of the response that it stands for.
+  std::vector<Field> NotModified(FieldSpan fields) {
+    if (described_ == Described::kPlain || !MayTransform(fields)) {
+      return {fields.begin(), fields.end()};
+    }
+    std::vector<Field> changed = Change(fields);
+    const bool coded = described_ == Described::kCompressible || HasWeakTag(fields);
+    if (wanted_ && coded) WeakenTags(changed);
+    return changed;
+  }
+
+  // Whether the client has named the weak form of the response's tag: what it has is compressed.
+  bool HasWeakTag(FieldSpan fields) const {
+    const std::string weak = StrCat("W/", ValueOf(fields, "etag"));
+    return std::any_of(request_.fields.begin(), request_.fields.end(), [&weak](const Field& field) {
+      return EqualsIgnoreCase(field.name, "if-none-match") &&
+             field.value.find(weak) != field.value.npos;
+    });
   }
 
   // Whether it will be compressed now.
   bool Starts(int status, std::optional<size_t> length) {
     // Out of memory it goes out as it is.
-    encoding_ = wanted_ && status >= 200 && deflater_.Init(options_.level, length);
+    encoding_ = wanted_ && status >= 200 && status != 206 && deflater_.Init(options_.level, length);
     return encoding_;
   }
 
@@ -186,35 +234,32 @@ class GzipSink final : public ResponseSink {
   void Encode(std::vector<Field>& fields) {
     std::erase_if(
         fields, [](const Field& field) { return EqualsIgnoreCase(field.name, "content-length"); });
+    // Ranges are of the plain bytes.
+    std::erase_if(fields,
+                  [](const Field& field) { return EqualsIgnoreCase(field.name, "accept-ranges"); });
+    WeakenTags(fields);
+    fields.push_back({"Content-Encoding", "gzip"});
+  }
+
+  // A strong one promises the same bytes (RFC 9110, 8.8.1).
+  void WeakenTags(std::vector<Field>& fields) {
     for (Field& field : fields) {
-      // A strong one promises the same bytes (RFC 9110, 8.8.1).
       if (EqualsIgnoreCase(field.name, "etag") && !field.value.starts_with("W/")) {
         field.value = weak_etags_.emplace_front(StrCat("W/", field.value));
       }
-      // Ranges are of the plain bytes.
-      if (EqualsIgnoreCase(field.name, "accept-ranges")) field.value = "none";
     }
-    fields.push_back({"Content-Encoding", "gzip"});
   }
 
   const GzipOptions& options_;
   ResponseSink& sink_;
+  const Request& request_;
   const bool wanted_;
+  Described described_ = Described::kNot;
   bool encoding_ = false;
   bool streamed_ = false;
   Deflater deflater_;
   std::forward_list<std::string> weak_etags_;  // what changed fields are views of
 };
-
-// All fields of that name as one list (RFC 9110, 5.3).
-bool Wants(const Request& request) {
-  if (request.method == "HEAD") return false;
-  std::string all;
-  for (const Field& field : request.fields) {
-    if (EqualsIgnoreCase(field.name, "accept-encoding")) all.append(field.value).append(",");
-  }
-  return AcceptsGzip(all);
-}
 
 }  // namespace
 
@@ -222,7 +267,7 @@ Middleware Gzip(GzipOptions options) {
   const auto shared = std::make_shared<const GzipOptions>(std::move(options));
   return [shared](Request& request, Response& response, const Handler& next) {
     ResponseSink& sink = response.sink();
-    GzipSink gzip(*shared, sink, Wants(request));
+    GzipSink gzip(*shared, sink, request);
     response.set_sink(gzip);
     const auto restore = absl::MakeCleanup([&] { response.set_sink(sink); });
     absl::Status result = next(request, response);

@@ -84,17 +84,84 @@ TEST_F(GzipTest, LeavesAloneWhatIsNotWorthItOrMustNotChange) {
            {"Cache-Control", "public, No-Transform"}}) {
     EXPECT_EQ(AskFor("text/plain", text_, {{name, value}}).Body(), text_) << name;
   }
-  for (const int status : {204, 206, 304}) {
-    const Answered answered = AskFor("text/plain", text_, {}, status);
-    EXPECT_EQ(answered.Field("Content-Encoding") + answered.Field("Vary"), "") << status;
+  const Answered answered = AskFor("text/plain", text_, {}, 204);
+  EXPECT_EQ(answered.Field("Content-Encoding") + answered.Field("Vary"), "");
+}
+
+TEST_F(GzipTest, SendsPartsOfThePlainFormAndTellsCaches) {
+  for (const char* type : {"text/plain", "multipart/byteranges; boundary=x"}) {
+    const Answered part =
+        AskFor(type, text_, {{"ETag", "\"v1\""}, {"Content-Range", "bytes 0-4999/9000"}}, 206);
+    EXPECT_EQ(part.Body(), text_);
+    EXPECT_EQ(part.Field("Content-Encoding"), "");
+    EXPECT_EQ(part.Field("ETag"), "\"v1\"");
+    EXPECT_EQ(part.Field("Vary"), "Accept-Encoding") << type;
+  }
+  EXPECT_EQ(AskFor("image/png", text_, {}, 206).Field("Vary"), "");
+}
+
+TEST_F(GzipTest, GivesHeadTheFieldsOfGet) {
+  const std::vector<std::pair<std::string, std::string>> fields = {{"ETag", "\"v1\""},
+                                                                   {"Accept-Ranges", "bytes"}};
+  for (const char* accepted : {"gzip", "identity"}) {
+    fields_ = {{"Accept-Encoding", accepted}};
+    method_ = "GET";
+    const Answered get = AskFor("text/plain", text_, fields);
+    method_ = "HEAD";
+    const Answered head = AskFor("text/plain", text_, fields);
+    EXPECT_EQ(head.fields, get.fields) << accepted;
+    EXPECT_EQ(head.length, get.length) << accepted;
+    EXPECT_EQ(head.Field("Accept-Ranges"), accepted == std::string("gzip") ? "" : "bytes");
   }
 }
 
-TEST_F(GzipTest, LeavesHeadAlone) {
+// As a file's handler answers HEAD: with the length of the plain form, and nothing written.
+TEST_F(GzipTest, GivesHeadNoLengthThatNobodyHasFound) {
   method_ = "HEAD";
-  const Answered answered = AskFor("text/plain", text_);
-  EXPECT_EQ(answered.Field("Content-Encoding"), "");
-  EXPECT_EQ(answered.Field("Vary"), "Accept-Encoding");
+  const Answered answered = Ask(Gzip({}), [](Request&, Response& response) {
+    response.Add("Content-Type", "text/plain");
+    response.Add("Content-Length", "5000");
+    return absl::OkStatus();
+  });
+  EXPECT_EQ(answered.Field("Content-Encoding"), "gzip");
+  EXPECT_EQ(answered.Field("Content-Length"), "");
+  EXPECT_EQ(answered.length, std::nullopt);
+  EXPECT_EQ(answered.Body(), "");
+  const Answered streamed = Stream({"one", "two"});
+  EXPECT_EQ(streamed.Field("Content-Encoding"), "gzip");
+  EXPECT_EQ(streamed.Body(), "");
+  EXPECT_TRUE(streamed.finished);
+}
+
+TEST_F(GzipTest, LetsA304SayWhatThe200Would) {
+  const auto ask = [this](std::string_view type, uint64_t length) {
+    return Ask(Gzip({}), [=](Request&, Response& response) {
+      response.Add("ETag", "\"v1\"");
+      return response.SendNotModified(type, length);
+    });
+  };
+  const Answered coded = ask("text/plain", 5000);
+  EXPECT_EQ(coded.status, 304);
+  EXPECT_EQ(coded.Field("ETag"), "W/\"v1\"");
+  EXPECT_EQ(coded.Field("Vary"), "Accept-Encoding");
+  EXPECT_EQ(coded.Field("Content-Encoding"), "");
+  for (const Answered& plain : {ask("image/png", 5000), ask("text/plain", 1023)}) {
+    EXPECT_EQ(plain.Field("ETag"), "\"v1\"");
+    EXPECT_EQ(plain.Field("Vary"), "");
+  }
+  fields_ = {};
+  EXPECT_EQ(ask("text/plain", 5000).Field("ETag"), "\"v1\"");
+  EXPECT_EQ(ask("text/plain", 5000).Field("Vary"), "Accept-Encoding");
+}
+
+TEST_F(GzipTest, TakesTheTagOfAnUndescribed304FromTheClient) {
+  for (const auto& [named, answered] : std::vector<std::pair<std::string, std::string>>{
+           {"\"x\", W/\"v1\"", "W/\"v1\""}, {"\"v1\"", "\"v1\""}, {"*", "\"v1\""}}) {
+    fields_ = {{"Accept-Encoding", "gzip"}, {"If-None-Match", named}};
+    const Answered got = AskFor("", "", {{"ETag", "\"v1\""}}, 304);
+    EXPECT_EQ(got.Field("ETag"), answered) << named;
+    EXPECT_EQ(got.Field("Vary"), "Accept-Encoding") << named;
+  }
 }
 
 TEST_F(GzipTest, FlushesEveryPieceOfAStream) {

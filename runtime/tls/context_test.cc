@@ -2,6 +2,7 @@
 #include <curl/curl.h>
 #include <openssl/ssl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <string>
 #include <utility>
@@ -13,6 +14,7 @@
 #include "runtime/io/listener.h"
 #include "runtime/offload/offload.h"
 #include "runtime/tls/fixture.h"
+#include "runtime/tls/openssl.h"
 #include "runtime/tls/session_cache.h"
 #include "runtime/tls/stream.h"
 #include "runtime/tls/ticket_keys.h"
@@ -59,6 +61,42 @@ class TlsContextTest : public HubTest {
     EXPECT_TRUE(pair.server->Write("s").ok());  // the tickets come along
     EXPECT_EQ(*pair.client->Read(byte), 1u);
     return Shake(second, client, "example.org").client->resumed();
+  }
+  // As Resumes(), with a client that asks for another name the second time; empty: for none.
+  static bool ResumesUnderNames(const TlsServerContext& server, int version,
+                                const std::string& first, const std::string& second) {
+    SslContextPtr context(SSL_CTX_new(TLS_client_method()));
+    SSL_CTX_set_max_proto_version(context.get(), version);
+    SessionPtr session;
+    bool resumed = false;
+    for (const std::string& name : {first, second}) {
+      int fds[2];
+      EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+      auto accepting = *Spawn("server", [&] {
+        auto stream = TlsStream::Accept(*Socket::Adopt(fds[0]), server);
+        EXPECT_TRUE(stream.ok() && stream->Write("s").ok());  // the tickets come along
+      });
+      // A client that blocks has a thread of its own.
+      OffloadPool thread({.threads = 1});
+      EXPECT_TRUE(thread
+                      .Run([&] {
+                        SslPtr ssl(SSL_new(context.get()));
+                        SSL_set_fd(ssl.get(), fds[1]);
+                        if (!name.empty()) SSL_set_tlsext_host_name(ssl.get(), name.c_str());
+                        if (session != nullptr) SSL_set_session(ssl.get(), session.get());
+                        char byte = 0;
+                        EXPECT_EQ(SSL_connect(ssl.get()), 1);
+                        EXPECT_EQ(SSL_read(ssl.get(), &byte, 1), 1);
+                        resumed = SSL_session_reused(ssl.get()) == 1;
+                        session.reset(SSL_get1_session(ssl.get()));
+                        SSL_set_shutdown(ssl.get(),
+                                         SSL_SENT_SHUTDOWN);  // else it must not be resumed
+                        close(fds[1]);
+                      })
+                      .ok());
+      EXPECT_TRUE(accepting.Join().ok());
+    }
+    return resumed;
   }
   static void ExpectMessage(const absl::Status& status, std::string_view part) {
     EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
@@ -300,6 +338,75 @@ TEST(TlsSessionCache, GivesTls13SessionsOutOnceAndOthersAgain) {
   cache.Put("old", NewSession(TLS1_2_VERSION));
   EXPECT_NE(cache.Take("old"), nullptr);
   EXPECT_NE(cache.Take("old"), nullptr);
+}
+
+TEST_F(TlsContextTest, ASessionIsResumedUnderItsOwnNameAlone) {
+  Run([&] {
+    const TlsServerContext server = *TlsServerContext::Create(
+        {.certificates = {Issue("names", "DNS:a.example,DNS:b.example")}});
+    for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+      EXPECT_TRUE(ResumesUnderNames(server, version, "a.example", "a.example")) << version;
+      EXPECT_TRUE(ResumesUnderNames(server, version, "a.example", "A.Example")) << version;
+      EXPECT_TRUE(ResumesUnderNames(server, version, "", "")) << version;
+      EXPECT_FALSE(ResumesUnderNames(server, version, "a.example", "b.example")) << version;
+      EXPECT_FALSE(ResumesUnderNames(server, version, "a.example", "")) << version;
+      EXPECT_FALSE(ResumesUnderNames(server, version, "", "a.example")) << version;
+      EXPECT_FALSE(ResumesUnderNames(server, version, "none.example", "a.example")) << version;
+    }
+  });
+}
+
+TEST_F(TlsContextTest, AnUnknownGroupIsNamed) {
+  const auto create = [&](std::vector<std::string> groups) {
+    return TlsServerContext::Create({.certificates = {certificate_}, .groups = std::move(groups)})
+        .status();
+  };
+  EXPECT_TRUE(create({}).ok());
+  EXPECT_TRUE(create({"X25519", "P-521", "ffdhe2048"}).ok());
+  ExpectMessage(create({"X25519", "X25518"}), "groups: \"X25518\": no group that OpenSSL knows");
+  ExpectMessage(create({""}), "groups: \"\"");
+  ExpectMessage(create({"X25519:P-256"}), "groups: \"X25519:P-256\"");
+}
+
+// A client that takes nothing but `group`.
+absl::Status ShakeInGroup(const TlsServerContext& server, const char* group) {
+  int fds[2];
+  EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+  absl::Status accepted;
+  auto accepting = *Spawn("server", [&] {
+    auto stream = TlsStream::Accept(*Socket::Adopt(fds[0]), server);
+    accepted = stream.ok() ? stream->Write("s") : stream.status();
+  });
+  OffloadPool thread({.threads = 1});
+  EXPECT_TRUE(thread
+                  .Run([&] {
+                    SslContextPtr context(SSL_CTX_new(TLS_client_method()));
+                    EXPECT_EQ(SSL_CTX_set1_groups_list(context.get(), group), 1);
+                    SslPtr ssl(SSL_new(context.get()));
+                    SSL_set_fd(ssl.get(), fds[1]);
+                    char byte = 0;
+                    if (SSL_connect(ssl.get()) == 1) SSL_read(ssl.get(), &byte, 1);
+                    close(fds[1]);
+                  })
+                  .ok());
+  EXPECT_TRUE(accepting.Join().ok());
+  return accepted;
+}
+
+TEST_F(TlsContextTest, DearGroupsAreForWhoNamesThem) {
+  Run([&] {
+    const TlsServerContext usual = *TlsServerContext::Create({.certificates = {certificate_}});
+    for (const char* group : {"X25519", "P-256", "P-384"}) {
+      EXPECT_TRUE(ShakeInGroup(usual, group).ok()) << group;
+    }
+    for (const char* group : {"ffdhe2048", "ffdhe8192", "P-521"}) {
+      EXPECT_FALSE(ShakeInGroup(usual, group).ok()) << group;
+    }
+    const TlsServerContext other =
+        *TlsServerContext::Create({.certificates = {certificate_}, .groups = {"P-521"}});
+    EXPECT_TRUE(ShakeInGroup(other, "P-521").ok());
+    EXPECT_FALSE(ShakeInGroup(other, "X25519").ok());
+  });
 }
 
 }  // namespace

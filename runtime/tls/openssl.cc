@@ -12,6 +12,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "runtime/switch/errno_status.h"
 
 namespace grove {
@@ -221,8 +222,32 @@ TlsCertificate DescribeCertificate(const X509* certificate) {
   return described;
 }
 
+namespace {
+
+absl::Status SetGroups(SSL_CTX* context, std::vector<std::string> groups) {
+  if (groups.empty()) groups.assign(std::begin(kTlsGroupsDefault), std::end(kTlsGroupsDefault));
+  for (const std::string& group : groups) {
+    // One by one, to name the one that is wrong. A ':' would make several of it.
+    if (group.find(':') == std::string::npos &&
+        SSL_CTX_set1_groups_list(context, group.c_str()) == 1) {
+      continue;
+    }
+    ERR_clear_error();
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "groups: \"%s\": no group that OpenSSL knows; X25519, P-256 and P-384 are some", group));
+  }
+  if (SSL_CTX_set1_groups_list(context, absl::StrJoin(groups, ":").c_str()) == 1) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrFormat("groups: %s", TakeTlsErrors("not usable together")));
+}
+
+}  // namespace
+
 absl::StatusOr<SslContextPtr> NewTlsContext(const SSL_METHOD* method, TlsVersion version_min,
-                                            const std::string& ciphers) {
+                                            const std::string& ciphers,
+                                            const std::vector<std::string>& groups) {
   ERR_clear_error();
   SslContextPtr context(SSL_CTX_new(method));
   if (context == nullptr) return absl::ResourceExhaustedError(TakeTlsErrors("SSL_CTX_new"));
@@ -232,6 +257,7 @@ absl::StatusOr<SslContextPtr> NewTlsContext(const SSL_METHOD* method, TlsVersion
     return absl::InvalidArgumentError(
         absl::StrFormat("ciphers \"%s\": %s", ciphers, TakeTlsErrors("none is known")));
   }
+  if (absl::Status set = SetGroups(context.get(), groups); !set.ok()) return set;
   SSL_CTX_set_options(context.get(), SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
   SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS);
   // A record's header and body in one system call.

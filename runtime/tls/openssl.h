@@ -37,6 +37,7 @@ using SslPtr = std::unique_ptr<SSL, OpensslFree<SSL_free>>;
 // What callbacks need to know of the connection; the SSL object's app_data. Outlives it.
 struct TlsHandshake {
   std::string session_key;  // of the client's session cache
+  std::string server_name;  // that the client has asked for, in lower case; empty: none
   std::string refused;      // which of the peer's certificates was refused, and why
 };
 
@@ -63,10 +64,12 @@ inline constexpr size_t kTlsFileBytesMax = 8 << 20;  // a system's bundle of CAs
 
 TlsCertificate DescribeCertificate(const X509* certificate);
 
-// A context of either side with what both want: versions, ciphers, no compression, no
-// renegotiation, memory given back while a connection is idle.
+// A context of either side with what both want: versions, ciphers, groups, no compression, no
+// renegotiation, memory given back while a connection is idle. kInvalidArgument names the cipher or
+// group that OpenSSL does not know. No group: the default ones.
 absl::StatusOr<SslContextPtr> NewTlsContext(const SSL_METHOD* method, TlsVersion version_min,
-                                            const std::string& ciphers);
+                                            const std::string& ciphers,
+                                            const std::vector<std::string>& groups = {});
 // As the extension has it: each name after its length. kInvalidArgument: empty or over 255 bytes.
 absl::StatusOr<std::string> AlpnList(const std::vector<std::string>& protocols);
 // For SSL_CTX_set_verify: notes in TlsHandshake::refused what is wrong.

@@ -33,6 +33,11 @@ struct TlsServerContext::State {
   static int ChooseCertificate(SSL* ssl, int* alert, void* state);
   static int ChooseProtocol(SSL* ssl, const unsigned char** out, unsigned char* out_length,
                             const unsigned char* in, unsigned int in_length, void* state);
+  static int NoteServerName(SSL* ssl, int* alert, void* state);
+  static int NoteNameInTicket(SSL* ssl, void* state);
+  static SSL_TICKET_RETURN JudgeTicket(SSL* ssl, SSL_SESSION* session,
+                                       const unsigned char* key_name, size_t key_name_bytes,
+                                       SSL_TICKET_STATUS status, void* state);
   static int TicketKey(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
                        EVP_MAC_CTX* mac, int seal);
 };
@@ -49,6 +54,12 @@ std::vector<std::string> ServedNames(const TlsKeyPair& pair) {
   }
   for (std::string& name : names) absl::AsciiStrToLower(&name);
   return names;
+}
+
+std::string CanonicalName(std::string_view server_name) {
+  std::string name = absl::AsciiStrToLower(std::string(server_name));
+  if (!name.empty() && name.back() == '.') name.pop_back();
+  return name;
 }
 
 absl::Status CheckNames(const TlsCertificateFiles& files) {
@@ -101,8 +112,7 @@ void TlsServerContext::State::NameCertificates() {
 
 const std::vector<const TlsKeyPair*>* TlsServerContext::State::Find(
     std::string_view server_name) const {
-  std::string name = absl::AsciiStrToLower(std::string(server_name));
-  if (!name.empty() && name.back() == '.') name.pop_back();
+  const std::string name = CanonicalName(server_name);
   auto found = by_name.find(name);
   if (const size_t dot = name.find('.'); found == by_name.end() && dot != std::string::npos) {
     found = by_name.find(absl::StrCat("*", name.substr(dot)));
@@ -143,6 +153,46 @@ int TlsServerContext::State::TicketKey(SSL* ssl, unsigned char* name, unsigned c
                    : self->ticket_keys.Open(name, iv, cipher, mac);
 }
 
+// SSL_get_servername() tells nothing while a ticket is judged, and a resumed session's own name
+// after that, so the client's is read where it comes.
+int TlsServerContext::State::NoteServerName(SSL* ssl, int*, void*) {
+  auto* handshake = static_cast<TlsHandshake*>(SSL_get_app_data(ssl));
+  const unsigned char* bytes = nullptr;
+  size_t length = 0;
+  handshake->server_name.clear();
+  // A list of one host name: its length, a type of 0, the name's length, the name (RFC 6066 3).
+  // What is malformed OpenSSL refuses itself, later.
+  constexpr size_t kHeadBytes = 5;
+  if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &bytes, &length) == 1 &&
+      length > kHeadBytes) {
+    const std::string_view name(reinterpret_cast<const char*>(bytes) + kHeadBytes,
+                                length - kHeadBytes);
+    handshake->server_name = CanonicalName(name);
+  }
+  return SSL_CLIENT_HELLO_SUCCESS;
+}
+
+int TlsServerContext::State::NoteNameInTicket(SSL* ssl, void*) {
+  const auto* handshake = static_cast<TlsHandshake*>(SSL_get_app_data(ssl));
+  return SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), handshake->server_name.data(),
+                                         handshake->server_name.size());
+}
+
+SSL_TICKET_RETURN TlsServerContext::State::JudgeTicket(SSL* ssl, SSL_SESSION* session,
+                                                       const unsigned char*, size_t,
+                                                       SSL_TICKET_STATUS status, void*) {
+  if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) {
+    return SSL_TICKET_RETURN_IGNORE_RENEW;
+  }
+  const auto* handshake = static_cast<TlsHandshake*>(SSL_get_app_data(ssl));
+  void* bytes = nullptr;
+  size_t length = 0;
+  SSL_SESSION_get0_ticket_appdata(session, &bytes, &length);
+  const std::string_view name(static_cast<const char*>(bytes), length);
+  if (name != handshake->server_name) return SSL_TICKET_RETURN_IGNORE_RENEW;
+  return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+}
+
 absl::Status TlsServerContext::State::DemandClientCertificates() {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int digest_bytes = 0;
@@ -174,6 +224,8 @@ void TlsServerContext::State::SetCallbacks() {
   SSL_CTX_set_tlsext_servername_callback(context.get(), ChooseCertificate);
   SSL_CTX_set_tlsext_servername_arg(context.get(), this);
   SSL_CTX_set_tlsext_ticket_key_evp_cb(context.get(), TicketKey);
+  SSL_CTX_set_client_hello_cb(context.get(), NoteServerName, this);
+  SSL_CTX_set_session_ticket_cb(context.get(), NoteNameInTicket, JudgeTicket, this);
   if (!alpn.empty()) SSL_CTX_set_alpn_select_cb(context.get(), ChooseProtocol, this);
   // Tickets hold the sessions; a cache would be one worker's only.
   SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
@@ -187,7 +239,7 @@ absl::StatusOr<std::shared_ptr<TlsServerContext::State>> TlsServerContext::Load(
     const TlsServerOptions& options) {
   if (absl::Status checked = CheckOptions(options); !checked.ok()) return checked;
   absl::StatusOr<SslContextPtr> context =
-      NewTlsContext(TLS_server_method(), options.version_min, options.ciphers);
+      NewTlsContext(TLS_server_method(), options.version_min, options.ciphers, options.groups);
   if (!context.ok()) return context.status();
   absl::StatusOr<std::string> alpn = AlpnList(options.alpn);
   if (!alpn.ok()) return alpn.status();
@@ -223,6 +275,7 @@ absl::StatusOr<TlsServerContext> TlsServerContext::Create(TlsServerOptions optio
     if (!key.ok()) return key.status();
     options.ticket_keys = *std::move(key);
   }
+  if (options.gate == nullptr) options.gate = std::make_shared<TlsHandshakeGate>();
   absl::StatusOr<std::shared_ptr<State>> state = Load(options);
   if (!state.ok()) return state.status();
   return TlsServerContext(*std::move(state));
@@ -270,6 +323,10 @@ std::vector<std::string> TlsServerContext::Warnings(absl::Time now) const {
 
 ssl_ctx_st* TlsServerContext::openssl() const {
   return state_->context.get();
+}
+
+TlsHandshakeGate& TlsServerContext::gate() const {
+  return *state_->options.gate;
 }
 
 }  // namespace grove

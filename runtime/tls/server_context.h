@@ -1,6 +1,7 @@
 // TlsServerContext: what a TLS server presents and demands, for TlsStream::Accept.
 //
-// Certificates by server name, ALPN, client certificates, session tickets. Safe defaults: TLS 1.2
+// Certificates by server name, ALPN, client certificates, session tickets. A session is resumed
+// under the name that it was begun for alone (RFC 6066 3; of TLS 1.3 too). Safe defaults: TLS 1.2
 // and 1.3, forward secrecy, no compression, no renegotiation, no early data. Connections keep what
 // they began with: a context may be reloaded, replaced or destroyed under them.
 // Used on one thread at a time.
@@ -16,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "runtime/tls/certificate.h"
+#include "runtime/tls/handshake_gate.h"
 #include "runtime/tls/version.h"
 
 struct ssl_ctx_st;  // OpenSSL's SSL_CTX
@@ -38,11 +40,16 @@ struct TlsServerOptions {
   TlsVersion version_min = TlsVersion::k12;
   // For TLS 1.2, in OpenSSL's notation.
   std::string ciphers = kTlsCiphersDefault;
+  // For the key exchange, by OpenSSL's names, the dearest first. Empty: kTlsGroupsDefault.
+  std::vector<std::string> groups;
   // Seals session tickets; see TlsTicketKeys. Empty: random ones, so no other process resumes this
   // one's sessions, nor this one after a restart; Reload() keeps them.
   std::string ticket_keys;
   // A session may be resumed for that long; so long a client's certificate is not looked at again.
   absl::Duration session_lifetime = absl::Hours(2);
+  // What the handshakes of a hub pass one after the other; shared by its contexts. Null: one of
+  // this context's own.
+  std::shared_ptr<TlsHandshakeGate> gate;
 };
 
 class TlsServerContext {
@@ -73,6 +80,7 @@ class TlsServerContext {
   explicit TlsServerContext(std::shared_ptr<State> state);
   static absl::StatusOr<std::shared_ptr<State>> Load(const TlsServerOptions& options);
   ssl_ctx_st* openssl() const;
+  TlsHandshakeGate& gate() const;
 
   // Shared with the connections made of it.
   std::shared_ptr<State> state_;

@@ -64,7 +64,8 @@ class TlsStream::Connection {
   absl::Status Prepare(SSL_CTX* context);
   // Null: nothing to resume.
   absl::Status Expect(const std::string& host, bool verify);
-  absl::Status Handshake();
+  // `gate`: null for a client's, which its own code began.
+  absl::Status Handshake(TlsHandshakeGate* gate);
 
   absl::StatusOr<size_t> Read(std::span<char> buffer);
   absl::Status WriteRecord(std::string_view bytes);
@@ -139,11 +140,18 @@ absl::Status TlsStream::Connection::Failure(std::string_view call) {
   return failure_;
 }
 
-absl::Status TlsStream::Connection::Handshake() {
+absl::Status TlsStream::Connection::Handshake(TlsHandshakeGate* gate) {
   for (;;) {
-    ERR_clear_error();
-    const int result = SSL_do_handshake(ssl());
-    const int error = SSL_get_error(ssl(), result);
+    int error = SSL_ERROR_NONE;
+    const auto step = [&] {
+      ERR_clear_error();
+      error = SSL_get_error(ssl(), SSL_do_handshake(ssl()));
+    };
+    if (gate == nullptr) {
+      step();
+    } else if (absl::Status passed = gate->Pass(step); !passed.ok()) {
+      return passed;
+    }
     if (error != SSL_ERROR_NONE && error != SSL_ERROR_WANT_READ) return Failure("TLS handshake");
     absl::Status flushed = bio_.Flush();
     if (error == SSL_ERROR_NONE) return flushed;
@@ -220,7 +228,9 @@ absl::StatusOr<TlsStream> TlsStream::Accept(Socket socket, const TlsServerContex
     return prepared;
   }
   SSL_set_accept_state(connection->ssl());
-  if (absl::Status agreed = connection->Handshake(); !agreed.ok()) return agreed;
+  if (absl::Status agreed = connection->Handshake(&context.gate()); !agreed.ok()) {
+    return agreed;
+  }
   return TlsStream(std::move(connection));
 }
 
@@ -244,7 +254,7 @@ absl::StatusOr<TlsStream> TlsStream::Connect(Socket socket, const TlsClientConte
     SSL_set_session(connection->ssl(), session.get());
   }
   SSL_set_connect_state(connection->ssl());
-  if (absl::Status agreed = connection->Handshake(); !agreed.ok()) {
+  if (absl::Status agreed = connection->Handshake(nullptr); !agreed.ok()) {
     return absl::Status(agreed.code(), absl::StrFormat("%s: %s", name, agreed.message()));
   }
   return TlsStream(std::move(connection));

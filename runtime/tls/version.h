@@ -1,4 +1,4 @@
-// TlsVersion and cipher defaults, of servers and clients alike.
+// TlsVersion, and the defaults of ciphers and groups, of servers and clients alike.
 #ifndef GROVE_RUNTIME_TLS_VERSION_H_
 #define GROVE_RUNTIME_TLS_VERSION_H_
 
@@ -14,6 +14,10 @@ inline constexpr char kTlsCiphersDefault[] =
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
     "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
     "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+
+// For the key exchange, the dearest to us first. Of those that TLS knows the ones that cost some
+// 0.1 to 1 ms; with the larger ones (ffdhe8192: 114 ms) nine handshakes a second stop a hub.
+inline constexpr const char* kTlsGroupsDefault[] = {"X25519", "P-256", "P-384"};
 
 }  // namespace grove
 

@@ -28,6 +28,7 @@ TlsClientCertificate DemandOf(config::v1::HttpTls::Demand demand) {
 
 TlsServerOptions OptionsOf(const config::v1::HttpTls& tls, const std::string& ticket_keys) {
   TlsServerOptions options;
+  options.groups.assign(tls.groups().begin(), tls.groups().end());
   for (const config::v1::HttpCertificate& certificate : tls.certificates()) {
     options.certificates.push_back(
         {.chain = certificate.certificate_file(),
@@ -52,12 +53,14 @@ absl::Status At(std::string_view key, const absl::Status& status) {
 absl::StatusOr<Ingresses> Ingresses::Build(const config::v1::Http& http,
                                            const std::string& ticket_keys) {
   Ingresses all;
+  const auto gate = std::make_shared<TlsHandshakeGate>();
   for (int index = 0; index < http.listeners_size(); ++index) {
     const config::v1::HttpListener& config = http.listeners(index);
     auto listener = std::make_unique<Listener>();
     listener->key = config::HttpListenerKey(http, index);
     if (config.has_tls()) {
       listener->options = OptionsOf(config.tls(), ticket_keys);
+      listener->options.gate = gate;
       listener->marks = MarksOf(listener->options);
       absl::StatusOr<TlsServerContext> context = TlsServerContext::Create(listener->options);
       if (!context.ok()) return At(listener->key + ".tls", context.status());

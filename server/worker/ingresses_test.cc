@@ -59,6 +59,15 @@ TEST_F(IngressesTest, HaveWhatTheConfigSays) {
   EXPECT_FALSE(ingresses->at(0)->proxies->Contains("11.1.2.3"));
 }
 
+TEST_F(IngressesTest, NameTheGroupThatIsUnknown) {
+  config::v1::Http http = Config();
+  http.mutable_listeners(0)->mutable_tls()->add_groups("X25519");
+  EXPECT_TRUE(Ingresses::Build(http, "").ok());
+  http.mutable_listeners(0)->mutable_tls()->add_groups("curve");
+  const std::string message(Ingresses::Build(http, "").status().message());
+  EXPECT_TRUE(message.starts_with("http.listeners[0].tls: groups: \"curve\"")) << message;
+}
+
 TEST_F(IngressesTest, NameTheKeyAndTheFileThatIsWrong) {
   config::v1::Http http = Config();
   const TlsCertificateFiles other = authority_.Issue("b", {.common_name = "other"});

@@ -110,6 +110,7 @@ class ListenersTest(GroveTest):
         cls.unix_path = os.path.join(cls.folder, 'http.sock')
         cls.config = f'''
 http:
+  raw_utf8_targets: true
   listeners:
   - {{address: "127.0.0.1:0", tls: {{certificates: {certificates}}}}}
   - address: "127.0.0.1:0"
@@ -162,6 +163,62 @@ tenants: [{{name: client}}]
         with context.wrap_socket(dial(self.tls), server_hostname='a.example') as stream:
             self.assertEqual(stream.selected_alpn_protocol(), 'http/1.1')
             self.assertEqual(stream.version(), 'TLSv1.3')
+
+    def test_a_target_of_the_other_scheme_is_misdirected(self):
+        def status_of(stream, target):
+            with stream:
+                stream.sendall(f'GET {target} HTTP/1.1\r\nHost: a.example\r\n'
+                               'Connection: close\r\n\r\n'.encode())
+                return stream.recv(65536).split()[1]
+
+        def tls():
+            return self.authority.context().wrap_socket(dial(self.tls),
+                                                        server_hostname='a.example')
+
+        self.assertEqual(status_of(tls(), 'https://a.example/'), b'200')
+        self.assertEqual(status_of(tls(), 'http://a.example/'), b'421')
+        self.assertEqual(status_of(dial(self.plain), 'http://a.example/'), b'200')
+        self.assertEqual(status_of(dial(self.plain), 'https://a.example/'), b'421')
+
+    def test_utf8_stands_in_targets_where_the_config_says_so(self):
+        for query, status in (('\u00e9', b'200'), ('\u00e9"', b'400')):
+            with dial(self.plain) as stream:
+                stream.sendall(f'GET /reflect?{query} HTTP/1.1\r\nHost: a\r\n\r\n'.encode())
+                self.assertEqual(stream.recv(65536).split()[1], status)
+
+    def test_http2_on_a_plain_port_is_told_to_use_http_1_1(self):
+        with dial(self.plain) as stream:
+            stream.sendall(b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))
+            answer = b''
+            while piece := stream.recv(65536):
+                answer += piece
+        frames = []
+        while answer:
+            length = int.from_bytes(answer[:3], 'big')
+            frames.append((answer[3], answer[9:9 + length]))
+            answer = answer[9 + length:]
+        self.assertEqual([kind for kind, _ in frames], [4, 7], 'SETTINGS, GOAWAY')
+        self.assertEqual(frames[1][1][:8], bytes([0, 0, 0, 0, 0, 0, 0, 0xd]), 'HTTP_1_1_REQUIRED')
+
+    def test_a_session_is_resumed_under_its_own_name_alone(self):
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            context = self.authority.context()
+            context.maximum_version = version
+            with context.wrap_socket(dial(self.tls), server_hostname='a.example') as stream:
+                ask(stream)
+                session = stream.session
+            for name, resumed in (('b.example', False), ('a.example', True)):
+                with context.wrap_socket(dial(self.tls), server_hostname=name,
+                                         session=session) as stream:
+                    self.assertEqual((name, stream.session_reused), (name, resumed))
+
+    def test_dear_groups_are_refused(self):
+        for group, agreed in (('X25519', True), ('P-384', True), ('ffdhe2048', False)):
+            done = subprocess.run(
+                ['/usr/bin/openssl', 's_client', '-connect', f'127.0.0.1:{port_of(self.tls)}',
+                 '-groups', group], stdin=subprocess.DEVNULL, capture_output=True, check=False,
+                timeout=60)
+            self.assertEqual((group, done.returncode == 0), (group, agreed), done.stderr)
 
     def test_old_tls_is_refused(self):
         with self.assertRaisesRegex(AssertionError, 'curl'):

@@ -205,6 +205,14 @@ class TlsTest(GroveTest):
         self.assertEqual((done.returncode, done.stdout), (1, ''))
         self.assertIn('TLS handshake failed', done.stderr)
 
+    def test_dear_groups_are_refused(self):
+        for group, agreed in (('P-256', True), ('ffdhe2048', False), ('ffdhe8192', False)):
+            done = subprocess.run(
+                ['/usr/bin/openssl', 's_client', '-connect', self.daemon.address('grpc'),
+                 '-alpn', 'h2', '-groups', group], stdin=subprocess.DEVNULL, capture_output=True,
+                check=False, timeout=60)
+            self.assertEqual((group, done.returncode == 0), (group, agreed), done.stderr)
+
     def test_the_name_is_checked(self):
         port = self.daemon.address('grpc').rpartition(':')[2]
         done = subprocess.run(

@@ -18,6 +18,7 @@ namespace {
 using nlohmann::json;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 class FakeTask final : public TaskContext {
  public:
@@ -137,7 +138,14 @@ TEST_F(Builtins, SleepSaysHowLongItSlept) {
 
 TEST_F(Builtins, BadInputNamesTheField) {
   Run([&] {
-    EXPECT_EQ(Error(&SleepFor, "{"), "INVALID_ARGUMENT input: not valid JSON");
+    EXPECT_EQ(Error(&SleepFor, "{"), "INVALID_ARGUMENT input: no JSON that this function can use");
+    // Grammatical, but for no number or text of ours.
+    for (const char* input : {R"("\ud800")", "1e999", R"({"seconds":1e999})", R"({"\ud800":1})"}) {
+      EXPECT_EQ(Error(&SleepFor, input),
+                "INVALID_ARGUMENT input: no JSON that this function can use")
+          << input;
+      EXPECT_THAT(Error(&HttpFetch, input), StartsWith("INVALID_ARGUMENT input: ")) << input;
+    }
     EXPECT_EQ(Error(&SleepFor, "[]"), "INVALID_ARGUMENT input: expected a JSON object, not array");
     EXPECT_EQ(Error(&SleepFor, ""), "INVALID_ARGUMENT seconds: missing");
     EXPECT_EQ(Error(&SleepFor, R"({"seconds":"1"})"),

@@ -7,9 +7,9 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
-#include "nlohmann/json.hpp"
 #include "proto/well_known_times.h"
 #include "runtime/switch/abseil_text.h"
+#include "server/tasks/json_grammar.h"
 #include "server/tasks/refusal.h"
 #include "server/tenancy/directory.h"
 #include "server/tenancy/resource_name.h"
@@ -66,12 +66,12 @@ absl::Status CheckInput(const v1::TaskSpec& spec, const SpecLimits& limits) {
     return BadField("spec.content_type", "CONTENT_TYPE_INVALID",
                     StrCat("must be at most ", kContentTypeMax, " printable characters"));
   }
-  if (!input.empty() && IsJson(type) && !nlohmann::json::accept(input)) {
-    return BadField(
-        "spec.input", "INPUT_NOT_JSON",
-        StrCat("is not JSON: ", Quoted(input), "; send JSON or say what it is in content_type"));
-  }
-  return absl::OkStatus();
+  if (input.empty() || !IsJson(type)) return absl::OkStatus();
+  const absl::Status json = CheckJson(input);
+  if (json.ok()) return absl::OkStatus();
+  return BadField("spec.input", "INPUT_NOT_JSON",
+                  StrCat("is not JSON (", Std(json.message()), "): ", Quoted(input),
+                         "; send JSON or say what it is in content_type"));
 }
 
 absl::Status CheckQueue(const v1::TaskSpec& spec, std::string_view tenant) {

@@ -46,6 +46,8 @@ TEST(TaskSpec, ChecksJsonInputOnly) {
             "INPUT_NOT_JSON");
   EXPECT_EQ(ReasonFor("input: '{' content_type: 'text/plain'"), "");
   EXPECT_EQ(ReasonFor("input: '{\"a\": [1, null]}'"), "");
+  EXPECT_EQ(ReasonFor(R"(input: '"\\ud800"')"), "") << "the grammar alone counts";
+  EXPECT_EQ(ReasonFor("input: '1e999'"), "");
   EXPECT_EQ(NormaliseSpec(FromText("content_type: 'text/plain'")).input, "");
   v1::TaskSpec deep = FromText("");
   deep.set_input(std::string(100, '['));

@@ -1,44 +1,71 @@
 #include "server/backdoor/lua_sandbox.h"
 
 #include <algorithm>
-#include <cmath>
+#include <cstring>
 
+#include "server/backdoor/lua_patterns.h"
 #include "server/backdoor/lua_session.h"
 
 namespace grove::backdoor {
 namespace {
 
-// About 0.1 s, in which no other fiber runs.
-constexpr double kPatternStepsMax = 2e7;
-constexpr lua_Integer kTableMoveMax = 1'000'000;
+// Entries that one call moves, some 50 ns each.
+constexpr lua_Integer kTableMoveMax = 100'000;
+// Each comparison comes past the hook.
 constexpr lua_Integer kTableSortMax = 100'000;
-
-// The end of the set that starts at `at`; a ']' right after '[' or '[^' stands for itself.
-size_t SkipSet(std::string_view pattern, size_t at) {
-  size_t end = at + 1;
-  if (end < pattern.size() && pattern[end] == '^') ++end;
-  if (end < pattern.size() && pattern[end] == ']') ++end;
-  while (end < pattern.size() && pattern[end] != ']') end += pattern[end] == '%' ? 2 : 1;
-  return std::min(end, pattern.size());
-}
+// Of string.format, pack and unpack: each of its items may take 1 us.
+constexpr size_t kFormatMaxBytes = 4096;
+// What %q may write as escapes, 0.1 us each.
+constexpr size_t kQuotedMaxBytes = 16 * 1024;
 
 // The C function that the running one wraps.
 int CallWrapped(lua_State* lua) {
   return lua_tocfunction(lua, lua_upvalueindex(1))(lua);
 }
 
-int BoundedPattern(lua_State* lua) {
-  if (lua_isstring(lua, 1) && lua_isstring(lua, 2)) {
-    size_t subject_bytes = 0;
-    size_t pattern_bytes = 0;
-    lua_tolstring(lua, 1, &subject_bytes);
-    const char* const pattern = lua_tolstring(lua, 2, &pattern_bytes);
-    // Nothing with a destructor is alive when this raises.
-    if (PatternStepsMax(subject_bytes, {pattern, pattern_bytes}) > kPatternStepsMax) {
-      return luaL_error(lua, "the pattern may take too long on a string of %d bytes",
-                        static_cast<int>(subject_bytes));
+// Of argument `index`; 0 if it is no string (or number). Converts it in its place.
+size_t BytesOf(lua_State* lua, int index) {
+  size_t bytes = 0;
+  if (lua_isstring(lua, index)) lua_tolstring(lua, index, &bytes);
+  return bytes;
+}
+
+// Else as often as it is asked to: nothing grows, so no memory would end it.
+int BoundedRep(lua_State* lua) {
+  luaL_checkstring(lua, 1);
+  const lua_Integer count = luaL_checkinteger(lua, 2);
+  const size_t bytes = BytesOf(lua, 1) + BytesOf(lua, 3);
+  if (bytes == 0) {
+    lua_pushliteral(lua, "");
+    return 1;
+  }
+  // What does not fit into a block is refused before it is written.
+  const double fitting = static_cast<double>(kBlockMaxBytes) / static_cast<double>(bytes);
+  LuaSession::Of(lua).Charge(std::clamp<double>(static_cast<double>(count), 0, fitting) / 8);
+  return CallWrapped(lua);
+}
+
+void CheckFormat(lua_State* lua) {
+  const size_t bytes = BytesOf(lua, 1);
+  luaL_argcheck(lua, bytes <= kFormatMaxBytes, 1, "a format of more than 4096 bytes");
+  LuaSession::Of(lua).Charge(static_cast<double>(bytes));
+}
+
+int BoundedPack(lua_State* lua) {
+  CheckFormat(lua);
+  return CallWrapped(lua);
+}
+
+int BoundedFormat(lua_State* lua) {
+  CheckFormat(lua);
+  const char* const format = luaL_checkstring(lua, 1);
+  size_t quoted = 0;
+  if (std::strchr(format, 'q') != nullptr) {
+    for (int i = 2; i <= lua_gettop(lua); ++i) {
+      if (lua_type(lua, i) == LUA_TSTRING) quoted += lua_rawlen(lua, i);
     }
   }
+  if (quoted > kQuotedMaxBytes) return luaL_error(lua, "more than 16384 bytes for %%q");
   return CallWrapped(lua);
 }
 
@@ -53,10 +80,44 @@ int PlainTable(lua_State* lua) {
   return CallWrapped(lua);
 }
 
+// Entries behind `position`, all of which move. As doubles: a difference of integers may overflow.
+void CheckMoved(lua_State* lua, double position, double last) {
+  const double moved = last - position;
+  if (moved > kTableMoveMax) luaL_error(lua, "more than 100000 entries to move");
+  LuaSession::Of(lua).Charge(std::max<double>(moved, 0));
+}
+
+// The border of a table may be any of several, and far beyond its entries.
+int BoundedInsert(lua_State* lua) {
+  CheckPlainTable(lua, 1);
+  if (lua_gettop(lua) == 3) {
+    CheckMoved(lua, luaL_checknumber(lua, 2), static_cast<double>(lua_rawlen(lua, 1)) + 1);
+  }
+  return CallWrapped(lua);
+}
+
+int BoundedRemove(lua_State* lua) {
+  CheckPlainTable(lua, 1);
+  if (!lua_isnoneornil(lua, 2)) {
+    CheckMoved(lua, luaL_checknumber(lua, 2), static_cast<double>(lua_rawlen(lua, 1)));
+  }
+  return CallWrapped(lua);
+}
+
+int LessThan(lua_State* lua) {
+  lua_pushboolean(lua, lua_compare(lua, 1, 2, LUA_OPLT));
+  return 1;
+}
+
+// Always with a function that compares, since a call comes past the hook.
 int BoundedSort(lua_State* lua) {
   CheckPlainTable(lua, 1);
   if (static_cast<lua_Integer>(lua_rawlen(lua, 1)) > kTableSortMax) {
     return luaL_argerror(lua, 1, "more than 100000 entries to sort");
+  }
+  if (lua_isnoneornil(lua, 2)) {
+    lua_settop(lua, 1);
+    lua_pushcfunction(lua, &LessThan);
   }
   return CallWrapped(lua);
 }
@@ -64,12 +125,8 @@ int BoundedSort(lua_State* lua) {
 int BoundedMove(lua_State* lua) {
   CheckPlainTable(lua, 1);
   if (!lua_isnoneornil(lua, 5)) CheckPlainTable(lua, 5);
-  const lua_Integer from = luaL_checkinteger(lua, 2);
-  const lua_Integer to = luaL_checkinteger(lua, 3);
-  // As doubles: the difference may overflow.
-  if (static_cast<double>(to) - static_cast<double>(from) > kTableMoveMax) {
-    return luaL_argerror(lua, 3, "more than 1000000 entries to move");
-  }
+  CheckMoved(lua, static_cast<double>(luaL_checkinteger(lua, 2)),
+             static_cast<double>(luaL_checkinteger(lua, 3)));
   return CallWrapped(lua);
 }
 
@@ -177,35 +234,18 @@ void OpenBase(lua_State* lua) {
 
 }  // namespace
 
-double PatternStepsMax(size_t subject_bytes, std::string_view pattern) {
-  const bool anchored = pattern.starts_with('^');
-  int repeats = 0;
-  int options = 0;
-  for (size_t i = anchored ? 1 : 0; i < pattern.size(); ++i) {
-    const char c = pattern[i];
-    if (c == '%' && i + 1 < pattern.size()) {
-      const char next = pattern[++i];
-      if (next == 'b' || (next >= '0' && next <= '9')) ++repeats;
-    } else if (c == '[') {
-      i = SkipSet(pattern, i);
-    } else if (c == '*' || c == '+' || c == '-') {
-      ++repeats;
-    } else if (c == '?') {
-      ++options;
-    }
-  }
-  const double subject = static_cast<double>(subject_bytes) + 1;
-  const double plain = repeats == 0 ? std::max<double>(1, pattern.size()) : 1;
-  return std::pow(subject, repeats + (anchored ? 0 : 1)) * std::pow(2, options) * plain;
-}
-
 void OpenSandbox(lua_State* lua) {
   OpenBase(lua);
   luaL_requiref(lua, LUA_STRLIBNAME, luaopen_string, 1);
   Remove(lua, "dump");
-  for (const char* name : {"find", "match", "gmatch", "gsub"}) Wrap(lua, {name, &BoundedPattern});
+  OpenPatterns(lua);
+  Wrap(lua, {"rep", &BoundedRep});
+  Wrap(lua, {"format", &BoundedFormat});
+  for (const char* name : {"pack", "packsize", "unpack"}) Wrap(lua, {name, &BoundedPack});
   luaL_requiref(lua, LUA_TABLIBNAME, luaopen_table, 1);
-  for (const char* name : {"insert", "remove", "concat", "unpack"}) Wrap(lua, {name, &PlainTable});
+  for (const char* name : {"concat", "unpack"}) Wrap(lua, {name, &PlainTable});
+  Wrap(lua, {"insert", &BoundedInsert});
+  Wrap(lua, {"remove", &BoundedRemove});
   Wrap(lua, {"sort", &BoundedSort});
   Wrap(lua, {"move", &BoundedMove});
   luaL_requiref(lua, LUA_MATHLIBNAME, luaopen_math, 1);

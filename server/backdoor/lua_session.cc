@@ -13,9 +13,15 @@
 namespace grove::backdoor {
 namespace {
 
-// Between two looks at the budgets, and the longest a line keeps others from running. One
-// instruction can copy a string of the whole heap, so this is small.
-constexpr int kInstructionsPerHook = 1000;
+// Between two looks at the budgets. One instruction can compare two strings of kBlockMaxBytes, some
+// 0.1 ms, so this is small.
+constexpr int kInstructionsPerHook = 100;
+constexpr int kHookMask = LUA_MASKCOUNT | LUA_MASKCALL;
+
+// What a line may take beyond memory_max_bytes until its next instruction, where garbage is
+// collected in slices, or the line ends: were it refused at once, Lua would collect all in one go.
+constexpr size_t kOvershootBytes = 4 << 20;
+constexpr char kNoMemory[] = "not enough memory (backdoor.memory_max_bytes)";
 
 constexpr absl::Duration kPause = absl::Microseconds(1);
 
@@ -58,8 +64,15 @@ void* LuaSession::Allocate(void* heap, void* block, size_t old_bytes, size_t byt
     free(block);
     return nullptr;
   }
-  if (bytes > old_bytes && bytes - old_bytes > self.max - std::min(self.used, self.max)) {
-    return nullptr;
+  if (bytes > old_bytes) {
+    const size_t max = self.max + (self.running != nullptr ? kOvershootBytes : 0);
+    if (bytes > kBlockMaxBytes || bytes - old_bytes > max - std::min(self.used, max)) {
+      return nullptr;
+    }
+    self.taken += bytes - old_bytes;
+    const bool hurry = self.taken >= kSliceBytes || self.used + bytes - old_bytes > self.max;
+    // Safe here, as it is in signal handlers.
+    if (hurry && self.running != nullptr) lua_sethook(self.running, &Hook, kHookMask, 1);
   }
   void* const grown = realloc(block, bytes);
   if (grown != nullptr) self.used = self.used - old_bytes + bytes;
@@ -69,7 +82,36 @@ void* LuaSession::Allocate(void* heap, void* block, size_t old_bytes, size_t byt
 void LuaSession::Kill(const char* reason) {
   if (kill_reason_ == nullptr) kill_reason_ = reason;
   // Whatever Lua code still runs on the way up fails at its first instruction.
-  lua_sethook(lua_, &Hook, LUA_MASKCOUNT | LUA_MASKCALL, 1);
+  lua_sethook(lua_, &Hook, kHookMask, 1);
+}
+
+void LuaSession::Charge(double steps) {
+  instructions_ += static_cast<int64_t>(steps);
+  slice_steps_ += steps;
+  PauseIfDue();
+  const char here = 0;
+  CheckBudgets(&here);
+  if (killed()) luaL_error(lua_, "%s", kill_reason_);
+}
+
+void LuaSession::PauseIfDue() {
+  Hub& hub = *Hub::Current();
+  if (slice_steps_ < kSliceSteps && heap_.taken < kSliceBytes &&
+      hub.ReadClock() - slice_began_ < absl::ToInt64Nanoseconds(kSliceTime)) {
+    return;
+  }
+  // Not Yield(): where nobody else runs, the hub would poll only after hundreds of slices.
+  Sleep(kPause).IgnoreError();
+  slice_steps_ = 0;
+  slice_began_ = hub.ReadClock();
+  heap_.taken = 0;
+}
+
+void LuaSession::Collect() {
+  // What became garbage while a cycle is under way is found by the next one.
+  for (int cycle = 0; cycle < 2 && heap_.over(); ++cycle) {
+    while (lua_gc(lua_, LUA_GCSTEP, 0) == 0) PauseIfDue();
+  }
 }
 
 void LuaSession::CheckBudgets(const char* stack_now) {
@@ -88,13 +130,20 @@ void LuaSession::CheckBudgets(const char* stack_now) {
 
 void LuaSession::Hook(lua_State* lua, lua_Debug* event) {
   LuaSession& self = Of(lua);
-  if (event->event == LUA_HOOKCOUNT && !self.killed()) {
-    self.instructions_ += kInstructionsPerHook;
-    // Not Yield(): where nobody else runs, the hub would poll only after hundreds of slices.
-    Sleep(kPause).IgnoreError();
+  if (!self.killed()) {
+    const int steps = event->event == LUA_HOOKCOUNT ? lua_gethookcount(lua) : 1;
+    if (event->event == LUA_HOOKCOUNT) self.instructions_ += steps;
+    self.slice_steps_ += steps;
+    self.PauseIfDue();
+    if (self.heap_.over()) self.Collect();
+    if (self.heap_.over()) self.Kill(kNoMemory);
   }
   self.CheckBudgets(reinterpret_cast<const char*>(&event));
   if (self.killed()) luaL_error(lua, "%s", self.kill_reason_);
+  // The heap may have asked for this call.
+  if (lua_gethookcount(lua) != kInstructionsPerHook) {
+    lua_sethook(lua, &Hook, kHookMask, kInstructionsPerHook);
+  }
 }
 
 bool LuaSession::Print(std::string_view text) {
@@ -148,8 +197,13 @@ void LuaSession::Run() {
   stack_base_ = &here;
   instructions_ = 0;
   deadline_ = DeadlineAfter(Hub::Current()->ReadClock(), limits_.time_max);
-  lua_sethook(lua_, &Hook, LUA_MASKCOUNT | LUA_MASKCALL, kInstructionsPerHook);
+  slice_steps_ = 0;
+  slice_began_ = Hub::Current()->ReadClock();
+  heap_.taken = 0;
+  heap_.running = lua_;
+  lua_sethook(lua_, &Hook, kHookMask, kInstructionsPerHook);
   const int status = lua_pcall(lua_, 0, LUA_MULTRET, 0);
+  heap_.running = nullptr;
   lua_sethook(lua_, nullptr, 0, 0);
   if (status == LUA_OK) {
     PrintResults();
@@ -174,15 +228,15 @@ void LuaSession::PrintError(int status) {
     text += kill_reason_;
   } else if (status == LUA_ERRMEM) {
     text += absl::StrFormat(
-        "not enough memory: the session may have %d bytes "
-        "(backdoor.memory_max_bytes)",
-        limits_.memory_max_bytes);
+        "not enough memory: the session may have %d bytes (backdoor.memory_max_bytes), one value "
+        "%d of them",
+        limits_.memory_max_bytes, kBlockMaxBytes);
   } else {
     AppendValue(lua_, -1, limits_.output_max_bytes, text);
   }
   text += '\n';
   lua_settop(lua_, 0);
-  if (status == LUA_ERRMEM) lua_gc(lua_, LUA_GCCOLLECT);
+  Collect();
   if (!output_full_) Print(text);
 }
 

@@ -2,9 +2,11 @@
 //
 // Lua reports errors with longjmp: functions that Lua calls keep no object with a destructor alive
 // across a call that can raise one. What they need beyond their frame lives in the session.
-// Budgets hold against pcall, to-be-closed variables and metamethods. What could run long without
-// the hooks seeing it is bounded (see lua_sandbox.cc), and finalizers, which run without hooks,
-// are refused.
+// Budgets hold against pcall, to-be-closed variables and metamethods. The line gives the hub back
+// after each slice: kSliceSteps, kSliceTime or kSliceBytes, whichever comes first, and at most one
+// library function more. Those are bounded each (see lua_sandbox.cc), as is a single block of
+// memory, since one instruction copies or compares one; garbage is collected in slices, too.
+// Finalizers, which run without hooks, are refused.
 // Hub thread only.
 #ifndef GROVE_SERVER_BACKDOOR_LUA_SESSION_H_
 #define GROVE_SERVER_BACKDOOR_LUA_SESSION_H_
@@ -15,10 +17,18 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "runtime/hub/clock.h"
 #include "server/backdoor/backdoor.h"
 
 namespace grove::backdoor {
+
+// A slice, the longest that a line keeps others from running but for one call more.
+inline constexpr double kSliceSteps = 1000;
+inline constexpr absl::Duration kSliceTime = absl::Milliseconds(1);
+inline constexpr size_t kSliceBytes = 1 << 20;
+// One string, or one part of a table: 131,072 entries.
+inline constexpr size_t kBlockMaxBytes = 2 << 20;
 
 class LuaSession {
  public:
@@ -49,6 +59,9 @@ class LuaSession {
   // Escapes control characters. False: the output is full, and the line must end.
   bool PrintText(std::string_view text);
   void Quit() { quit_ = true; }
+  // A library function takes, or is about to take, so many steps of some nanoseconds: they count as
+  // instructions, and others go first, if they must. Raises if a budget is spent. **Parks.**
+  void Charge(double steps);
   // Whether a budget is spent: then the error must go on up to the prompt.
   bool killed() const { return kill_reason_ != nullptr; }
   // The first reason counts.
@@ -56,12 +69,17 @@ class LuaSession {
 
  private:
   struct Heap {
+    bool over() const { return used > max; }
     size_t used = 0;
     size_t max = 0;
+    size_t taken = 0;              // in this slice
+    lua_State* running = nullptr;  // a line, whose hook is told; null: none
   };
 
   LuaSession(const BackdoorLimits& limits, const BackdoorEnvironment& environment)
-      : limits_(limits), environment_(environment), heap_{0, limits.memory_max_bytes} {}
+      : limits_(limits), environment_(environment) {
+    heap_.max = limits.memory_max_bytes;
+  }
   static void* Allocate(void* heap, void* block, size_t old_bytes, size_t bytes);
   static void Hook(lua_State* lua, lua_Debug* event);
 
@@ -71,6 +89,10 @@ class LuaSession {
   void PrintResults();
   void PrintError(int status);
   void CheckBudgets(const char* stack_now);
+  // Ends the slice if it is used up.
+  void PauseIfDue();
+  // Garbage alone, until the heap is within its bound or all of it was looked at.
+  void Collect();
 
   const BackdoorLimits& limits_;
   const BackdoorEnvironment& environment_;
@@ -85,6 +107,8 @@ class LuaSession {
   const char* kill_reason_ = nullptr;
   const char* stack_base_ = nullptr;
   int64_t instructions_ = 0;
+  double slice_steps_ = 0;
+  MonotonicNanos slice_began_ = 0;
   MonotonicNanos deadline_ = 0;
 };
 

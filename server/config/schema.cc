@@ -227,7 +227,7 @@ constexpr SchemaRow kRows[] = {
     Number("tenants[].pools[].size", 1'000, 1, 1'000'000, "tasks running at once"),
 
     Number("backdoor.instructions_max", 10'000'000, 1'000, 1'000'000'000'000,
-           "Lua instructions per line"),
+           "Lua instructions, and steps of its library, per line"),
     Number("backdoor.time_max_ms", 1'000, 1, 600'000, "time per line"),
     Number("backdoor.memory_max_bytes", 16 * kMib, kMib, kGib, "Lua heap per session"),
     Number("backdoor.output_max_bytes", 262'144, 1'024, 64 * kMib, "printed per line"),

@@ -6,7 +6,10 @@
 #include "gtest/gtest.h"
 #include "runtime/hub/hub.h"
 #include "runtime/hub/hub_fixture.h"
+#include "runtime/io/listener.h"
 #include "runtime/switch/abseil_text.h"
+#include "runtime/tls/fixture.h"
+#include "runtime/tls/stream.h"
 #include "server/functions/test_server.h"
 
 namespace grove::functions {
@@ -302,6 +305,35 @@ TEST(FetchPolicy, HasTheConfigsLimits) {
   EXPECT_EQ(policy.limits.timeout, absl::Milliseconds(2));
   EXPECT_EQ(policy.limits.redirects_max, 3);
   EXPECT_EQ(policy.concurrency_max, 4);
+}
+
+// What a server that has nothing but `group` says of a fetch's handshake. Its certificate is
+// nobody's.
+absl::Status HandshakeIn(const std::string& group, const TlsCertificateFiles& certificate) {
+  absl::Status accepted;
+  WithServer(LoopbackConfig(), [&](TestServer&, FetchClient& client) {
+    const TlsServerContext context =
+        *TlsServerContext::Create({.certificates = {certificate}, .groups = {group}});
+    Listener listener = *Listener::Adopt(*BindListener(*SocketAddress::Parse("127.0.0.1:0")));
+    FiberHandle accepting = *Spawn("tls", [&] {
+      absl::StatusOr<Socket> socket = listener.Accept();
+      accepted = TlsStream::Accept(*std::move(socket), context).status();
+    });
+    const std::string url = StrCat("https://", listener.LocalAddress().ToString(), "/");
+    EXPECT_FALSE(client.Fetch({.url = url}).ok());
+    EXPECT_TRUE(accepting.Join().ok());
+  });
+  return accepted;
+}
+
+TEST(FetchClient, TakesNoDearGroupFromAServer) {
+  TestAuthority authority("fetch");
+  const TlsCertificateFiles certificate = authority.Issue("server", {.names = "IP:127.0.0.1"});
+  // It gets as far as the certificate, which it does not trust.
+  EXPECT_TRUE(absl::IsUnauthenticated(HandshakeIn("X25519", certificate)));
+  EXPECT_TRUE(absl::IsUnauthenticated(HandshakeIn("P-384", certificate)));
+  EXPECT_TRUE(absl::IsUnavailable(HandshakeIn("ffdhe2048", certificate)));
+  EXPECT_TRUE(absl::IsUnavailable(HandshakeIn("P-521", certificate)));
 }
 
 }  // namespace

@@ -187,6 +187,10 @@ absl::Status FetchTransfer::SetOptions() {
   curl_easy_setopt(easy_, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
   curl_easy_setopt(easy_, CURLOPT_USERAGENT, "grove");
   curl_easy_setopt(easy_, CURLOPT_HTTPHEADER, headers_);
+  // The server chooses, and larger ones would cost the hub up to 0.1 s for a handshake, as does
+  // Diffie-Hellman over large fields in TLS 1.2.
+  curl_easy_setopt(easy_, CURLOPT_SSL_EC_CURVES, "X25519:P-256:P-384");
+  curl_easy_setopt(easy_, CURLOPT_SSL_CIPHER_LIST, "DEFAULT:!kDHE");
   // The time-out is the driver's, by the hub's clock. libcurl's own for connecting stays at its 300
   // s: one of the same length would race it, and end a fetch on a busy machine with other words.
   curl_easy_setopt(easy_, CURLOPT_OPENSOCKETFUNCTION, &OnOpenSocket);

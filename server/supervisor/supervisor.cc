@@ -49,6 +49,9 @@
 namespace grove::supervisor {
 namespace {
 
+// Children of a limit that is too low may die by the second.
+constexpr absl::Duration kLikelyLimitInterval = absl::Minutes(1);
+
 MonotonicNanos Now() {
   return Clock::Monotonic().Now();
 }
@@ -146,6 +149,7 @@ absl::Status Supervisor::Open() {
 
 int Supervisor::Loop() {
   Log(LogLevel::kInfo, "starting", {{"pid", getpid()}, {"workers", state_.workers()}});
+  SayLowLimits();
   for (;;) {
     const MonotonicNanos now = Now();
     TakeSignals(now);
@@ -220,6 +224,9 @@ void Supervisor::TakeDeath(int child, pid_t pid, int wait_status, MonotonicNanos
   Log(as_told ? LogLevel::kInfo : LogLevel::kError, as_told ? "ended" : "died",
       {{"name", children_[child].title}, {"pid", pid}, {"with", DescribeEnd(wait_status)}});
   children_[child].ready_line.Close();
+  const ChildState& dead = state_.children[child];
+  const bool aborted_itself = WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGABRT;
+  if (!as_told && !dead.aborted && (!dead.ready || aborted_itself)) SayLikelyLimit(child, now);
   if (!state_.IsControl(child)) {
     // Into the slot's base before a successor counts from 0 again (invariant 10).
     scoreboard_.Fold(SlotOf(child));
@@ -373,6 +380,27 @@ void Supervisor::TakeControlAddresses(const std::string& ready_line) {
       "control.addresses",
       absl::StrCat("grpc ", control_addresses_.grpc, "\nadmin ", control_addresses_.admin));
   if (!written.ok()) Log(LogLevel::kWarning, written.message());
+}
+
+void Supervisor::SayLowLimits() {
+  low_limits_ = FindLowLimits(ResourceLimits::Read(), options_.config);
+  for (const LowLimit& low : low_limits_) {
+    Log(LogLevel::kWarning, "a limit is low",
+        {{"limit", low.limit}, {"is", low.is}, {"wanted", low.wanted}, {"for", low.why}});
+  }
+}
+
+void Supervisor::SayLikelyLimit(int child, MonotonicNanos now) {
+  if (now - limits_said_ < absl::ToInt64Nanoseconds(kLikelyLimitInterval)) return;
+  for (const LowLimit& low : low_limits_) {
+    if (!low.kills) continue;
+    limits_said_ = now;
+    return Log(LogLevel::kError, "it may have died of a limit that is too low: raise it",
+               {{"name", children_[child].title},
+                {"limit", low.limit},
+                {"is", low.is},
+                {"wanted", low.wanted}});
+  }
 }
 
 void Supervisor::AnnounceServing() {

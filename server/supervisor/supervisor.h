@@ -22,6 +22,7 @@
 #include "server/process/process_title.h"
 #include "server/process/ready_line.h"
 #include "server/supervisor/endpoints.h"
+#include "server/supervisor/resource_limits.h"
 #include "server/supervisor/run_files.h"
 #include "server/supervisor/supervisor_decisions.h"
 #include "server/supervisor/ticket_key_ring.h"
@@ -84,6 +85,9 @@ class Supervisor {
   void PrepareReload(MonotonicNanos now);
   void TakeControlAddresses(const std::string& ready_line);
   void AnnounceServing();
+  void SayLowLimits();
+  // Which of them a child may have died of, once in a while.
+  void SayLikelyLimit(int child, MonotonicNanos now);
 
   // Constant after Open().
   const Options& options_;
@@ -97,8 +101,10 @@ class Supervisor {
 
   SupervisorState state_;
   MonotonicNanos look_at_ = 0;
-  std::vector<Child> children_;  // by their index in `state_`
-  TicketKeyRing ticket_keys_;    // workers have them by fork(2) alone
+  std::vector<Child> children_;       // by their index in `state_`
+  std::vector<LowLimit> low_limits_;  // at the start
+  MonotonicNanos limits_said_ = INT64_MIN / 2;
+  TicketKeyRing ticket_keys_;  // workers have them by fork(2) alone
   process::ControlAddresses control_addresses_;
 };
 

@@ -120,6 +120,7 @@ int Run(const process::ControlDescriptors& fds) {
   }
   (*hub)->set_turn_hook([&slot = scoreboard->control()](Hub& turning) {
     slot.last_turn_ns.store(turning.ReadClock(), std::memory_order_relaxed);
+    slot.log_lines_dropped.store(LogLinesDropped(), std::memory_order_relaxed);
   });
   bool started = false;
   absl::Status served = (*hub)->Run([&]() -> absl::Status {

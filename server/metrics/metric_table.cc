@@ -97,6 +97,9 @@ constexpr MetricRow kRows[] = {
     {"grove_hub_last_turn_age_seconds", kGauge, "worker",
      "Age of the hub's last turn; large means that something blocks."},
 
+    {"grove_log_lines_dropped_total", kCounter, "process",
+     "Lines of the log dropped, since whoever reads it is too slow or has stopped."},
+
     {"grove_metrics_series_folded", kGauge, "",
      "Queues, pools and functions shown together as _other."},
 

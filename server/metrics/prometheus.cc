@@ -256,6 +256,18 @@ size_t FoldedCount(size_t size) {
   return size > kSeriesMax ? size - kSeriesMax : 0;
 }
 
+void AddLogs(const Scoreboard& board, MetricFamilies& families) {
+  constexpr char kDropped[] = "grove_log_lines_dropped_total";
+  const ControlSlot& control = board.control();
+  families.Add(kDropped, {"supervisor"}, Load(control.supervisor_log_lines_dropped));
+  families.Add(kDropped, {"control"},
+               Load(control.log_lines_dropped) + Load(control.log_lines_dropped_before));
+  for (int worker = 0; worker < board.workers(); ++worker) {
+    families.Add(kDropped, {StrCat("worker-", worker)},
+                 Scoreboard::Total(board.slot(worker), &WorkerCounters::log_lines_dropped));
+  }
+}
+
 void AddTasks(const MetricsInput& input, MetricFamilies& families) {
   const tasks::TaskCounters& tasks = input.tasks;
   AddFunctions(tasks.functions, families);
@@ -298,6 +310,7 @@ std::string RenderMetrics(const MetricsInput& input) {
   AddHttpRequests(input.scoreboard, families);
   AddHttpTotals(input.scoreboard, families);
   AddWorkers(input, families);
+  AddLogs(input.scoreboard, families);
   AddTasks(input, families);
   AddProcess(input.process, families);
   return families.Render();

@@ -106,6 +106,15 @@ TEST_F(PrometheusTest, AStuckWorkerIsNotUp) {
 
 TEST_F(PrometheusTest, TellsOfControlAndItsStore) {
   board_.control().restarts = 2;
+  board_.control().log_lines_dropped = 3;
+  board_.FoldControl();
+  board_.control().log_lines_dropped = 4;
+  board_.control().supervisor_log_lines_dropped = 5;
+  board_.slot(1).live.log_lines_dropped = 6;
+  EXPECT_TRUE(Shows("grove_log_lines_dropped_total{process=\"control\"} 7"));
+  EXPECT_TRUE(Shows("grove_log_lines_dropped_total{process=\"supervisor\"} 5"));
+  EXPECT_TRUE(Shows("grove_log_lines_dropped_total{process=\"worker-0\"} 0"));
+  EXPECT_TRUE(Shows("grove_log_lines_dropped_total{process=\"worker-1\"} 6"));
   EXPECT_TRUE(Shows("grove_control_restarts_total 2"));
   EXPECT_TRUE(Shows("grove_store_failing 0"));
   input_.store_failing = true;

@@ -171,6 +171,12 @@ void Scoreboard::Fold(int worker) {
   }
 }
 
+void Scoreboard::FoldControl() {
+  ControlSlot& slot = control();
+  slot.log_lines_dropped_before.fetch_add(
+      slot.log_lines_dropped.exchange(0, std::memory_order_relaxed), std::memory_order_relaxed);
+}
+
 uint64_t Scoreboard::Total(const WorkerSlot& slot,
                            WorkerCounters::Counter WorkerCounters::*counter) {
   return (slot.base.*counter).load(std::memory_order_relaxed) +

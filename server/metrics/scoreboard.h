@@ -61,6 +61,7 @@ struct WorkerCounters {
   Counter attempt_run_microseconds;
   Counter fetches;
   Counter fetch_failures;
+  Counter log_lines_dropped;
 };
 
 struct alignas(64) WorkerSlot {
@@ -87,10 +88,14 @@ struct alignas(64) WorkerSlot {
   WorkerCounters base;  // of all its dead predecessors
 };
 
-// All but the heartbeat is the supervisor's.
 struct alignas(64) ControlSlot {
+  // Control's.
   std::atomic<int64_t> last_turn_ns;  // CLOCK_MONOTONIC of the hub's last turn, at first its start
-  std::atomic<uint64_t> restarts;     // after a crash
+  std::atomic<uint64_t> log_lines_dropped;
+  // The supervisor's.
+  std::atomic<uint64_t> restarts;                      // after a crash
+  std::atomic<uint64_t> log_lines_dropped_before;      // by control's dead predecessors
+  std::atomic<uint64_t> supervisor_log_lines_dropped;  // by itself
 };
 
 // Whether the worker serves or drains and its hub has not turned for longer than `stuck`: nothing
@@ -104,7 +109,7 @@ inline constexpr absl::Duration kStuckDefault = absl::Seconds(5);
 class Scoreboard {
  public:
   static constexpr uint32_t kMagic = 0x67726f76;
-  static constexpr uint32_t kVersion = 5;
+  static constexpr uint32_t kVersion = 6;
 
   // A new slab of `workers` zeroed slots, all of which are stuck after the same time.
   static absl::StatusOr<Scoreboard> Create(int workers, absl::Duration stuck = kStuckDefault);
@@ -131,6 +136,8 @@ class Scoreboard {
   // Supervisor, after the slot's process has died: adds live to base, clears live and the levels.
   // The stand-in's counters go to the first worker's base.
   void Fold(int worker);
+  // The same after control's death.
+  void FoldControl();
   // live + base.
   static uint64_t Total(const WorkerSlot& slot, WorkerCounters::Counter WorkerCounters::*counter);
 

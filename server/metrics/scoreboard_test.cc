@@ -58,14 +58,14 @@ TEST(Scoreboard, FoldKeepsTotalsAndClearsTheDeadWorkersLevels) {
   WorkerSlot& slot = board->slot(0);
   slot.live.hub_turns = 10;
   slot.live.http_responses[404] = 3;
-  slot.live.fetch_failures = 2;  // The last counter of the struct.
+  slot.live.log_lines_dropped = 2;  // The last counter of the struct.
   slot.live.lag_counts[8] = 4;
   slot.fibers = 12;
   board->slot(1).live.hub_turns = 99;
   board->Fold(0);
   EXPECT_EQ(slot.live.hub_turns, 0u);
-  EXPECT_EQ(slot.live.fetch_failures, 0u);
-  EXPECT_EQ(slot.base.fetch_failures, 2u);
+  EXPECT_EQ(slot.live.log_lines_dropped, 0u);
+  EXPECT_EQ(slot.base.log_lines_dropped, 2u);
   EXPECT_EQ(slot.base.lag_counts[8], 4u);
   EXPECT_EQ(slot.base.http_responses[404], 3u);
   EXPECT_EQ(slot.fibers, 0);

@@ -234,8 +234,9 @@ void Supervisor::TakeDeath(int child, pid_t pid, int wait_status, MonotonicNanos
     slot.pid.store(0, std::memory_order_relaxed);
     slot.state.store(metrics::SlotState::kDown, std::memory_order_relaxed);
     if (!as_told) slot.restarts.fetch_add(1, std::memory_order_relaxed);
-  } else if (!as_told) {
-    scoreboard_.control().restarts.fetch_add(1, std::memory_order_relaxed);
+  } else {
+    scoreboard_.FoldControl();
+    if (!as_told) scoreboard_.control().restarts.fetch_add(1, std::memory_order_relaxed);
   }
   Handle(ChildDied{child, wait_status, now}, now);
 }
@@ -255,6 +256,8 @@ void Supervisor::TakeReadyLine(int child) {
 void Supervisor::LookAtHubs(MonotonicNanos now) {
   if (now < look_at_) return;
   look_at_ = DeadlineAfter(now, LookPeriod(state_.limits));
+  scoreboard_.control().supervisor_log_lines_dropped.store(LogLinesDropped(),
+                                                           std::memory_order_relaxed);
   for (int child = 0; child <= state_.stand_in(); ++child) {
     const std::atomic<int64_t>& last_turn = state_.IsControl(child)
                                                 ? scoreboard_.control().last_turn_ns

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <bit>
 
+#include "server/log.h"
 #include "server/metrics/published.h"
 
 namespace grove::worker {
@@ -39,6 +40,7 @@ void Publisher::Publish(Hub& hub) {
   const functions::FetchStats fetch = fetch_.stats();
   Store(live.fetches, fetch.fetches);
   Store(live.fetch_failures, fetch.failures);
+  Store(live.log_lines_dropped, LogLinesDropped());
   Store(slot_.offload_queued, offload_.queued());
   Store(slot_.offload_running, offload_.running());
   Store(slot_.backdoor_sessions, backdoor_sessions_);

@@ -76,6 +76,11 @@ class LogTest(OwnDaemonTest):
         long_path = '/fail/' + 'x' * 4000
         for _ in range(1200):
             self.assertEqual(http_get(self.daemon.http_address, long_path)[0], 500)
+        dropped = {name: value for name, value in self.daemon.metrics().items()
+                   if name.startswith('grove_log_lines_dropped_total')}
+        self.assertEqual(len(dropped), 4, 'the supervisor, control and both workers')
+        self.assertGreater(sum(dropped.values()), 0)
+        self.assertEqual(dropped['grove_log_lines_dropped_total{process="control"}'], 0)
         found = []
         reader = threading.Thread(
             target=lambda: found.append(self.daemon.read_until(b'log lines were dropped')))

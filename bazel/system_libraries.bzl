@@ -16,6 +16,7 @@ _LIBRARIES = {
     "boost_context": ([], ["-l:libboost_context.a"], "libboost-context1.81-dev", _RUNTIME_ONLY),
     "cares": (["libcares"], [], "libc-ares-dev", _RUNTIME_ONLY),
     "curl": (["libcurl"], [], "libcurl4-openssl-dev", None),
+    "edit": (["libedit"], [], "libedit-dev", ["@//client/cli:__subpackages__"]),
     "expat": (["expat"], [], "libexpat1-dev", None),
     "grpc": (["grpc++", "protobuf"], [], "libgrpc++-dev", _CONTROL_ONLY),
     "grpc_channelz": (["grpc++", "protobuf"], ["-lgrpcpp_channelz"], "libgrpc++-dev", _CONTROL_ONLY),
@@ -27,7 +28,7 @@ _LIBRARIES = {
     "prometheus": (["prometheus-cpp-core"], [], "prometheus-cpp-dev", None),
     "protobuf": (["protobuf"], [], "libprotobuf-dev", None),
     "sqlite": (["sqlite3"], [], "libsqlite3-dev", ["@//server/tasks:__subpackages__"]),
-    "yaml": (["yaml-cpp"], [], "libyaml-cpp-dev", ["@//server/config:__subpackages__"]),
+    "yaml": (["yaml-cpp"], [], "libyaml-cpp-dev", ["@//server/config:__subpackages__", "@//client/cli:__subpackages__"]),
     "zlib": (["zlib"], [], "zlib1g-dev", None),
 }
 

@@ -2,28 +2,16 @@
 
 #include <grpcpp/grpcpp.h>
 
-#include <algorithm>
-#include <chrono>
 #include <set>
 #include <string_view>
 #include <utility>
 
-#include "absl/time/clock.h"
 #include "client/channel.h"
 #include "client/status_details.h"
-#include "grove/v1/backdoor_service.grpc.pb.h"
-#include "grove/v1/inspect_service.grpc.pb.h"
-#include "grove/v1/pool_service.grpc.pb.h"
-#include "grove/v1/queue_service.grpc.pb.h"
-#include "grove/v1/task_service.grpc.pb.h"
-#include "grove/v1/worker_service.grpc.pb.h"
+#include "client/stubs.h"
 #include "runtime/switch/abseil_text.h"
 
 namespace grove::client {
-namespace {
-
-// A wait asks anew this often, so that a connection that died without a sound is noticed.
-constexpr absl::Duration kWaitSlice = absl::Seconds(60);
 
 absl::Status FromGrpc(const grpc::Status& status) {
   if (status.ok()) return absl::OkStatus();
@@ -33,26 +21,6 @@ absl::Status FromGrpc(const grpc::Status& status) {
   full.set_message(status.error_message());
   return ToAbslStatus(full);
 }
-
-google::protobuf::Duration ToProto(absl::Duration duration) {
-  google::protobuf::Duration result;
-  result.set_seconds(absl::ToInt64Seconds(duration));
-  const absl::Duration rest = duration - absl::Seconds(result.seconds());
-  result.set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(rest)));
-  return result;
-}
-
-// The server's own wait ends first; a slice of 0 would mean "as long as you like".
-absl::Duration NextSlice(absl::Time end) {
-  return std::clamp(end - absl::Now(), absl::Milliseconds(1), kWaitSlice);
-}
-
-bool IsOpen(const v1::BatchWaitTasksResponse::Result& result) {
-  if (result.has_error()) return false;
-  return !result.has_task() || !HasEnded(result.task().state());
-}
-
-}  // namespace
 
 bool HasEnded(v1::TaskState state) {
   switch (state) {
@@ -66,80 +34,6 @@ bool HasEnded(v1::TaskState state) {
   }
 }
 
-template <typename Stub, typename Request, typename Response>
-using Method = grpc::Status (Stub::*)(grpc::ClientContext*, const Request&, Response*);
-
-struct Client::Stubs {
-  Stubs(const ClientOptions& options, const std::shared_ptr<grpc::Channel>& channel)
-      : token(options.token),
-        timeout(options.timeout),
-        tasks(channel),
-        queues(channel),
-        pools(channel),
-        workers(channel),
-        inspect(channel),
-        backdoor(channel) {}
-
-  void Authorize(grpc::ClientContext& context) const {
-    if (!token.empty()) context.AddMetadata("authorization", StrCat("Bearer ", token));
-  }
-
-  template <typename Stub, typename Request, typename Response>
-  absl::StatusOr<Response> Call(Stub& stub, Method<Stub, Request, Response> method,
-                                const Request& request, absl::Duration deadline) const {
-    grpc::ClientContext context;
-    Authorize(context);
-    if (deadline < absl::InfiniteDuration()) {
-      context.set_deadline(std::chrono::system_clock::now() + absl::ToChronoMicroseconds(deadline));
-    }
-    Response response;
-    absl::Status status = FromGrpc((stub.*method)(&context, request, &response));
-    if (!status.ok()) return status;
-    return response;
-  }
-
-  template <typename Stub, typename Request, typename Response>
-  absl::StatusOr<Response> Call(Stub& stub, Method<Stub, Request, Response> method,
-                                const Request& request) const {
-    return Call(stub, method, request, timeout);
-  }
-
-  // `items` names the repeated field of a response.
-  template <typename Stub, typename Request, typename Response, typename Items>
-  absl::StatusOr<Response> Pages(Stub& stub, Method<Stub, Request, Response> method,
-                                 Request request, int64_t limit, Items items) const {
-    Response all;
-    while (true) {
-      const int64_t room = limit - items(all)->size();
-      if (request.page_size() == 0 || request.page_size() > room) {
-        request.set_page_size(static_cast<int32_t>(std::clamp<int64_t>(room, 1, kPageSizeMax)));
-      }
-      absl::StatusOr<Response> page = Call(stub, method, request);
-      if (!page.ok()) return page.status();
-      const std::string next = page->next_page_token();
-      all.MergeFrom(*page);
-      all.set_next_page_token(next);
-      if (next.empty() || items(all)->size() >= limit) return all;
-      if (next == request.page_token()) {
-        return absl::InternalError("the server sent the same page token twice");
-      }
-      request.set_page_token(next);
-    }
-  }
-
-  // What every list of the API accepts.
-  static constexpr int64_t kPageSizeMax = 1000;
-
-  const std::string token;
-  const absl::Duration timeout;
-  v1::TaskService::Stub tasks;
-  v1::QueueService::Stub queues;
-  v1::PoolService::Stub pools;
-  v1::WorkerService::Stub workers;
-  v1::InspectService::Stub inspect;
-  v1::BackdoorService::Stub backdoor;
-};
-
 Client::Client(std::unique_ptr<Stubs> stubs) : stubs_(std::move(stubs)) {}
 Client::~Client() = default;
 
@@ -152,15 +46,17 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Create(const ClientOptions& opti
   return std::unique_ptr<Client>(new Client(std::make_unique<Stubs>(options, *channel)));
 }
 
-absl::StatusOr<v1::Task> Client::Spawn(const v1::SpawnTaskRequest& request) {
-  auto response = stubs_->Call(stubs_->tasks, &v1::TaskService::Stub::SpawnTask, request);
+absl::StatusOr<v1::Task> Client::Spawn(const v1::SpawnTaskRequest& request, Stop* stop) {
+  auto response = stubs_->Call(stubs_->tasks, &v1::TaskService::Stub::SpawnTask, request,
+                               stubs_->timeout, stop);
   if (!response.ok()) return response.status();
   return std::move(*response->mutable_task());
 }
 
 absl::StatusOr<v1::BatchSpawnTasksResponse> Client::SpawnBatch(
-    const v1::BatchSpawnTasksRequest& request) {
-  auto response = stubs_->Call(stubs_->tasks, &v1::TaskService::Stub::BatchSpawnTasks, request);
+    const v1::BatchSpawnTasksRequest& request, Stop* stop) {
+  auto response = stubs_->Call(stubs_->tasks, &v1::TaskService::Stub::BatchSpawnTasks, request,
+                               stubs_->timeout, stop);
   if (response.ok() && response->results_size() != request.specs_size()) {
     return absl::InternalError(StrCat("the server answered ", response->results_size(), " of ",
                                       request.specs_size(), " tasks of a batch"));
@@ -168,58 +64,13 @@ absl::StatusOr<v1::BatchSpawnTasksResponse> Client::SpawnBatch(
   return response;
 }
 
-absl::StatusOr<v1::Task> Client::Get(std::string_view name) {
+absl::StatusOr<v1::Task> Client::Get(std::string_view name, v1::TaskView view) {
   v1::GetTaskRequest request;
   request.set_name(std::string(name));
+  request.set_view(view);
   auto response = stubs_->Call(stubs_->tasks, &v1::TaskService::Stub::GetTask, request);
   if (!response.ok()) return response.status();
   return std::move(*response->mutable_task());
-}
-
-absl::StatusOr<v1::Task> Client::Wait(std::string_view name, absl::Duration timeout) {
-  const absl::Time end = absl::Now() + timeout;
-  v1::WaitTaskRequest request;
-  request.set_name(std::string(name));
-  while (true) {
-    const absl::Duration slice = NextSlice(end);
-    *request.mutable_timeout() = ToProto(slice);
-    auto response = stubs_->Call(stubs_->tasks, &v1::TaskService::Stub::WaitTask, request,
-                                 slice + stubs_->timeout);
-    if (!response.ok()) return response.status();
-    if (HasEnded(response->task().state()) || absl::Now() >= end) {
-      return std::move(*response->mutable_task());
-    }
-  }
-}
-
-absl::StatusOr<v1::BatchWaitTasksResponse> Client::WaitBatch(const std::vector<std::string>& names,
-                                                             absl::Duration timeout) {
-  const absl::Time end = absl::Now() + timeout;
-  v1::BatchWaitTasksResponse all;
-  for (size_t i = 0; i < names.size(); ++i) all.add_results();
-  std::vector<int> open(names.size());
-  for (size_t i = 0; i < open.size(); ++i) open[i] = static_cast<int>(i);
-  while (!open.empty()) {
-    const absl::Duration slice = NextSlice(end);
-    v1::BatchWaitTasksRequest request;
-    *request.mutable_timeout() = ToProto(slice);
-    for (const int index : open) request.add_names(names[index]);
-    auto response = stubs_->Call(stubs_->tasks, &v1::TaskService::Stub::BatchWaitTasks, request,
-                                 slice + stubs_->timeout);
-    if (!response.ok()) return response.status();
-    if (response->results_size() != request.names_size()) {
-      return absl::InternalError("the server did not answer for every task of a batch");
-    }
-    std::vector<int> still_open;
-    for (size_t i = 0; i < open.size(); ++i) {
-      auto& result = *response->mutable_results(static_cast<int>(i));
-      if (IsOpen(result)) still_open.push_back(open[i]);
-      all.mutable_results(open[i])->Swap(&result);
-    }
-    open = std::move(still_open);
-    if (absl::Now() >= end) break;
-  }
-  return all;
 }
 
 absl::StatusOr<v1::Task> Client::Cancel(std::string_view name, std::string_view reason) {

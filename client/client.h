@@ -3,13 +3,14 @@
 // One typed method per call of the public API; lists follow their page tokens. Errors are
 // absl::Status with gRPC's code and message, and the server's google.rpc details as payloads
 // (client/status_details.h reads them). Sends every request once: repeating what gRPC did not is
-// the caller's decision (a request_id makes it safe). Connects on the first call. Any thread may
-// call any method.
+// the caller's decision (a request_id makes it safe). Only waits are asked again, since they change
+// nothing. Connects on the first call. Any thread may call any method.
 
 #ifndef GROVE_CLIENT_CLIENT_H_
 #define GROVE_CLIENT_CLIENT_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -19,6 +20,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "client/backdoor_session.h"
+#include "client/stop.h"
 #include "grove/v1/inspect_service.pb.h"
 #include "grove/v1/pool_service.pb.h"
 #include "grove/v1/queue_service.pb.h"
@@ -41,6 +43,29 @@ struct ClientOptions {
   absl::Duration timeout = absl::Seconds(30);
 };
 
+struct WaitOptions {
+  // How long to wait for the end.
+  absl::Duration timeout = absl::InfiniteDuration();
+  // What of the tasks is wanted.
+  v1::TaskView view = v1::TASK_VIEW_OUTPUT;
+
+  // At most this long between two looks at what has not ended: an unended task is shown to
+  // `on_look` (by Wait), how many of all have ended is told to `on_count` (by WaitBatch).
+  absl::Duration look_interval = absl::InfiniteDuration();
+  std::function<void(const v1::Task&)> on_look = nullptr;
+  std::function<void(size_t ended, size_t total)> on_count = nullptr;
+
+  // A server that answered before and falls silent is asked again for this long, with pauses of
+  // 100 ms to 2 s. One that never answered is not.
+  absl::Duration outage_max = absl::Minutes(5);
+  // Once for every outage: its first error, and the first answer after it.
+  std::function<void(const absl::Status&)> on_outage = nullptr;
+  std::function<void()> on_back = nullptr;
+
+  // Ends the wait with CANCELLED; may be null.
+  Stop* stop = nullptr;
+};
+
 class Client {
  public:
   // INVALID_ARGUMENT: a malformed address or token. NOT_FOUND and the like: the certificate file
@@ -52,15 +77,17 @@ class Client {
   Client& operator=(const Client&) = delete;
 
   // Tasks.
-  absl::StatusOr<v1::Task> Spawn(const v1::SpawnTaskRequest& request);
-  absl::StatusOr<v1::BatchSpawnTasksResponse> SpawnBatch(const v1::BatchSpawnTasksRequest& request);
-  absl::StatusOr<v1::Task> Get(std::string_view name);
-  // Returns when the task has ended, or with the task as it is once `timeout` (which may be
-  // infinite) is over.
-  absl::StatusOr<v1::Task> Wait(std::string_view name, absl::Duration timeout);
+  // Stopped ones may have been accepted all the same.
+  absl::StatusOr<v1::Task> Spawn(const v1::SpawnTaskRequest& request, Stop* stop = nullptr);
+  absl::StatusOr<v1::BatchSpawnTasksResponse> SpawnBatch(const v1::BatchSpawnTasksRequest& request,
+                                                         Stop* stop = nullptr);
+  absl::StatusOr<v1::Task> Get(std::string_view name, v1::TaskView view = v1::TASK_VIEW_FULL);
+  // Returns when the task has ended, or with the task as it is once the time is over. NOT_FOUND
+  // after an outage says that the task may have been volatile.
+  absl::StatusOr<v1::Task> Wait(std::string_view name, const WaitOptions& options);
   // The same for up to 10,000 tasks; results stand in the order of `names`.
   absl::StatusOr<v1::BatchWaitTasksResponse> WaitBatch(const std::vector<std::string>& names,
-                                                       absl::Duration timeout);
+                                                       const WaitOptions& options);
   absl::StatusOr<v1::Task> Cancel(std::string_view name, std::string_view reason);
 
   // Lists gather pages from `request.page_token` on, until `limit` items or the end;
@@ -88,6 +115,8 @@ class Client {
  private:
   struct Stubs;
   explicit Client(std::unique_ptr<Stubs> stubs);
+
+  absl::Status Greet(std::string_view name, Stop* stop);
 
   const std::unique_ptr<Stubs> stubs_;
 };

@@ -111,9 +111,9 @@ TEST(Client, WaitReturnsAnEndedTaskAtOnceAndAnotherAsItIsWhenTimeIsOver) {
   const auto client = Connect(server);
   const auto done = client->Spawn(SpawnRequest("echo"));
   const auto stuck = client->Spawn(SpawnRequest("stuck"));
-  EXPECT_EQ(client->Wait(done->name(), absl::InfiniteDuration())->state(),
-            v1::TASK_STATE_SUCCEEDED);
-  EXPECT_EQ(client->Wait(stuck->name(), absl::Milliseconds(20))->state(), v1::TASK_STATE_RUNNING);
+  EXPECT_EQ(client->Wait(done->name(), {})->state(), v1::TASK_STATE_SUCCEEDED);
+  EXPECT_EQ(client->Wait(stuck->name(), {.timeout = absl::Milliseconds(20)})->state(),
+            v1::TASK_STATE_RUNNING);
 }
 
 TEST(Client, WaitBatchKeepsOrderOverSeveralRounds) {
@@ -121,11 +121,118 @@ TEST(Client, WaitBatchKeepsOrderOverSeveralRounds) {
   const auto client = Connect(server);
   const std::string stuck = client->Spawn(SpawnRequest("stuck"))->name();
   const std::string done = client->Spawn(SpawnRequest("echo"))->name();
-  const auto response = client->WaitBatch({stuck, "nobody", done}, absl::Milliseconds(20));
+  const auto response =
+      client->WaitBatch({stuck, "nobody", done}, {.timeout = absl::Milliseconds(20)});
   ASSERT_TRUE(response.ok()) << response.status();
   EXPECT_EQ(response->results(0).task().state(), v1::TASK_STATE_RUNNING);
   EXPECT_EQ(response->results(1).error().code(), 5);
   EXPECT_EQ(response->results(2).task().name(), done);
+}
+
+TEST(Client, WaitBatchReadsPageAfterPage) {
+  FakeGrove server;
+  const auto client = Connect(server);
+  std::vector<std::string> names;
+  for (int i = 0; i < 7; ++i) names.push_back(client->Spawn(SpawnRequest("echo"))->name());
+  names.push_back(names.front());
+  const auto response = client->WaitBatch(names, {});
+  ASSERT_TRUE(response.ok()) << response.status();
+  for (int i = 0; i < 8; ++i) EXPECT_EQ(response->results(i).task().name(), names[i]);
+}
+
+TEST(Client, ViewsLeaveOutWhatIsNotAskedFor) {
+  FakeGrove server;
+  const auto client = Connect(server);
+  const std::string name = client->Spawn(SpawnRequest("echo"))->name();
+  EXPECT_EQ(client->Get(name)->spec().input(), "{}");
+  EXPECT_EQ(client->Get(name, v1::TASK_VIEW_BASIC)->output(), "");
+  EXPECT_EQ(client->Get(name, v1::TASK_VIEW_BASIC)->output_size_bytes(), 2);
+  EXPECT_EQ(client->Wait(name, {})->output(), "{}");
+  EXPECT_EQ(client->Wait(name, {})->spec().input(), "");
+  const auto basic = client->WaitBatch({name}, {.view = v1::TASK_VIEW_BASIC});
+  EXPECT_EQ(basic->results(0).task().output(), "");
+}
+
+TEST(Client, WaitsOutlastAnOutageAndTellOfIt) {
+  FakeGrove server;
+  const auto client = Connect(server);
+  const std::string name = client->Spawn(SpawnRequest("echo"))->name();
+  int outages = 0, backs = 0;
+  WaitOptions options;
+  options.on_outage = [&](const absl::Status&) { ++outages; };
+  options.on_back = [&] { ++backs; };
+  server.LeaveWaitsUnanswered(2);
+  EXPECT_EQ(client->Wait(name, options)->state(), v1::TASK_STATE_SUCCEEDED);
+  EXPECT_EQ(outages, 1);
+  EXPECT_EQ(backs, 1);
+  server.LeaveWaitsUnanswered(1);
+  EXPECT_EQ(client->WaitBatch({name, name, name}, options)->results(2).task().name(), name);
+  EXPECT_EQ(outages, 2);
+}
+
+TEST(Client, WaitsGiveUpWithTheirTimeOrTheirPatience) {
+  FakeGrove server;
+  const auto client = Connect(server);
+  const std::string name = client->Spawn(SpawnRequest("echo"))->name();
+  server.LeaveWaitsUnanswered(1000);
+  EXPECT_TRUE(absl::IsUnavailable(client->Wait(name, {.timeout = absl::Milliseconds(5)}).status()));
+  EXPECT_TRUE(
+      absl::IsUnavailable(client->Wait(name, {.outage_max = absl::Milliseconds(5)}).status()));
+}
+
+TEST(Client, ADaemonThatWasNeverThereIsNotWaitedFor) {
+  std::string address;
+  {
+    FakeGrove gone;
+    address = gone.address();
+  }
+  EXPECT_TRUE(absl::IsUnavailable((*Client::Create({address}))->Wait("x", {}).status()));
+  EXPECT_TRUE(absl::IsUnavailable((*Client::Create({address}))->WaitBatch({"x"}, {}).status()));
+}
+
+TEST(Client, AnOutageBeforeTheFirstAnswerOfAWaitIsOutlasted) {
+  FakeGrove server;
+  const std::string name = Connect(server)->Spawn(SpawnRequest("echo"))->name();
+  server.LeaveWaitsUnanswered(1);
+  EXPECT_TRUE(Connect(server)->Wait(name, {}).ok());
+}
+
+TEST(Client, ATaskThatIsGoneAfterAnOutageMayHaveBeenVolatile) {
+  FakeGrove server;
+  const auto client = Connect(server);
+  const std::string name = client->Spawn(SpawnRequest("stuck"))->name();
+  server.LeaveWaitsUnanswered(1);
+  bool back = false;
+  WaitOptions options;
+  options.on_outage = [&](const absl::Status&) { server.Forget(); };
+  options.on_back = [&] { back = true; };
+  const absl::Status status = client->Wait(name, options).status();
+  EXPECT_TRUE(absl::IsNotFound(status));
+  EXPECT_NE(status.message().find("volatile"), std::string::npos) << status;
+  EXPECT_TRUE(back);
+}
+
+TEST(Client, WaitsAreStopped) {
+  FakeGrove server;
+  const auto client = Connect(server);
+  const std::string name = client->Spawn(SpawnRequest("stuck"))->name();
+  Stop stop;
+  WaitOptions options;
+  options.stop = &stop;
+  options.on_look = [&](const v1::Task&) { stop.Set(); };
+  EXPECT_TRUE(absl::IsCancelled(client->Wait(name, options).status()));
+  EXPECT_TRUE(absl::IsCancelled(client->WaitBatch({name}, options).status()));
+}
+
+TEST(Client, WaitsShowWhatIsUnderWay) {
+  FakeGrove server;
+  const auto client = Connect(server);
+  const std::string name = client->Spawn(SpawnRequest("slow"))->name();
+  std::vector<double> seen;
+  WaitOptions options;
+  options.on_look = [&](const v1::Task& task) { seen.push_back(task.progress()); };
+  EXPECT_EQ(client->Wait(name, options)->state(), v1::TASK_STATE_SUCCEEDED);
+  EXPECT_EQ(seen, (std::vector<double>{0.25, 0.5, 0.75}));
 }
 
 TEST(Client, ListsFollowPagesUpToTheirLimit) {
@@ -155,8 +262,10 @@ TEST(Client, BackdoorAnswersEveryLineAndEnds) {
   FakeGrove server;
   const auto session = Connect(server)->OpenBackdoor("workers/0");
   EXPECT_TRUE(session->Send("hub()\n"));
-  EXPECT_EQ(**session->Receive(), "> hub()\n");
+  EXPECT_EQ(**session->Receive(), "grove worker 0, pid 1. Lua 5.4\n> ");
+  EXPECT_EQ(**session->Receive(), "hub()\n> ");
   session->CloseInput();
+  EXPECT_EQ(**session->Receive(), "\n");
   const auto end = session->Receive();
   ASSERT_TRUE(end.ok()) << end.status();
   EXPECT_FALSE(end->has_value());

@@ -1,11 +1,6 @@
 #include "client/fake_grove.h"
 
 #include <grpcpp/grpcpp.h>
-#include <openssl/bio.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
-
 #include <algorithm>
 #include <map>
 #include <mutex>
@@ -13,6 +8,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "client/fake_identity.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "grove/v1/backdoor_service.grpc.pb.h"
@@ -26,47 +23,6 @@ namespace grove::client {
 namespace {
 
 using grpc::ServerContext;
-
-struct Identity {
-  std::string key;
-  std::string certificate;
-};
-
-std::string Text(BIO* bio) {
-  char* data = nullptr;
-  const long size = BIO_get_mem_data(bio, &data);
-  std::string text(data, static_cast<size_t>(size));
-  BIO_free(bio);
-  return text;
-}
-
-// Signed by itself, for 127.0.0.1, for an hour.
-Identity MakeIdentity() {
-  EVP_PKEY* key = EVP_EC_gen("P-256");
-  X509* certificate = X509_new();
-  X509_set_version(certificate, 2);
-  ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
-  X509_gmtime_adj(X509_getm_notBefore(certificate), -60);
-  X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
-  X509_set_pubkey(certificate, key);
-  X509_NAME* name = X509_get_subject_name(certificate);
-  X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
-                             reinterpret_cast<const unsigned char*>("127.0.0.1"), -1, -1, 0);
-  X509_set_issuer_name(certificate, name);
-  X509_EXTENSION* address =
-      X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, "IP:127.0.0.1");
-  X509_add_ext(certificate, address, -1);
-  X509_EXTENSION_free(address);
-  X509_sign(certificate, key, EVP_sha256());
-  BIO* key_out = BIO_new(BIO_s_mem());
-  PEM_write_bio_PrivateKey(key_out, key, nullptr, nullptr, 0, nullptr, nullptr);
-  BIO* certificate_out = BIO_new(BIO_s_mem());
-  PEM_write_bio_X509(certificate_out, certificate);
-  Identity identity{Text(key_out), Text(certificate_out)};
-  X509_free(certificate);
-  EVP_PKEY_free(key);
-  return identity;
-}
 
 google::rpc::Status Error(int code, const std::string& message, const std::string& reason) {
   google::rpc::Status error;
@@ -90,7 +46,7 @@ google::rpc::Status UnknownFunction(const std::string& function) {
   google::rpc::BadRequest request;
   auto& violation = *request.add_field_violations();
   violation.set_field("spec.function");
-  violation.set_description("must be one of echo, fail, stuck");
+  violation.set_description("must be one of echo, fail, slow, stuck");
   error.add_details()->PackFrom(request);
   return error;
 }
@@ -103,6 +59,8 @@ struct Store {
   std::vector<std::string> order;
   std::vector<int> page_sizes;
   int64_t pool_size = 10;
+  // Waits that still go unanswered.
+  int outages = 0;
 
   grpc::Status Check(const ServerContext& context) const {
     if (token.empty()) return grpc::Status::OK;
@@ -114,18 +72,39 @@ struct Store {
   }
 };
 
+void Succeed(v1::Task& task) {
+  task.set_state(v1::TASK_STATE_SUCCEEDED);
+  task.set_output(task.spec().input());
+  task.set_output_size_bytes(static_cast<int64_t>(task.output().size()));
+  task.set_output_content_type("application/json");
+}
+
 void End(v1::Task& task) {
   const std::string& function = task.spec().function();
   if (function == "echo") {
-    task.set_state(v1::TASK_STATE_SUCCEEDED);
-    task.set_output(task.spec().input());
-    task.set_output_content_type("application/json");
+    Succeed(task);
   } else if (function == "fail") {
     task.set_state(v1::TASK_STATE_FAILED);
     *task.mutable_error() = Error(grpc::UNKNOWN, "it was told\nto fail", "FUNCTION_FAILED");
   } else {
     task.set_state(v1::TASK_STATE_RUNNING);
   }
+}
+
+// A look at a "slow" task is what brings it on.
+void BringOn(v1::Task& task) {
+  if (task.spec().function() != "slow" || task.state() != v1::TASK_STATE_RUNNING) return;
+  task.set_progress(task.progress() + 0.25);
+  task.set_progress_message("step");
+  if (task.progress() >= 1) Succeed(task);
+}
+
+v1::Task Shown(const v1::Task& task, v1::TaskView view, v1::TaskView otherwise) {
+  v1::Task shown = task;
+  if (view == v1::TASK_VIEW_UNSPECIFIED) view = otherwise;
+  if (view != v1::TASK_VIEW_FULL) shown.mutable_spec()->clear_input();
+  if (view == v1::TASK_VIEW_BASIC) shown.clear_output();
+  return shown;
 }
 
 class Tasks : public v1::TaskService::Service {
@@ -156,23 +135,31 @@ class Tasks : public v1::TaskService::Service {
   grpc::Status GetTask(ServerContext* context, const v1::GetTaskRequest* request,
                        v1::GetTaskResponse* response) override {
     if (auto status = store_.Check(*context); !status.ok()) return status;
-    return Find(request->name(), *response->mutable_task());
+    return Find(request->name(), Full(request->view()), *response->mutable_task());
   }
 
   // Answers at once: the client must ask again until its own time is over.
   grpc::Status WaitTask(ServerContext*, const v1::WaitTaskRequest* request,
                         v1::WaitTaskResponse* response) override {
-    return Find(request->name(), *response->mutable_task());
+    if (IsOut()) return grpc::Status(grpc::UNAVAILABLE, "Socket closed");
+    return Find(request->name(), request->view(), *response->mutable_task());
   }
 
+  // Never more than two a page.
   grpc::Status BatchWaitTasks(ServerContext*, const v1::BatchWaitTasksRequest* request,
                               v1::BatchWaitTasksResponse* response) override {
-    for (const std::string& name : request->names()) {
+    if (IsOut()) return grpc::Status(grpc::UNAVAILABLE, "Socket closed");
+    int next = 0;
+    if (!request->page_token().empty() && !absl::SimpleAtoi(request->page_token(), &next)) {
+      return grpc::Status(grpc::INVALID_ARGUMENT, "page_token");
+    }
+    for (; next < request->names_size() && response->results_size() < 2; ++next) {
       auto& result = *response->add_results();
-      if (!Find(name, *result.mutable_task()).ok()) {
+      if (!Find(request->names(next), request->view(), *result.mutable_task()).ok()) {
         *result.mutable_error() = Error(grpc::NOT_FOUND, "no such task", "TASK_UNKNOWN");
       }
     }
+    if (next < request->names_size()) response->set_next_page_token(absl::StrCat(next));
     return grpc::Status::OK;
   }
 
@@ -191,7 +178,9 @@ class Tasks : public v1::TaskService::Service {
       const auto& states = request->states();
       const bool wanted =
           states.empty() || std::find(states.begin(), states.end(), task.state()) != states.end();
-      if (wanted && absl::StartsWith(task.name(), request->parent())) *response->add_tasks() = task;
+      if (wanted && absl::StartsWith(task.name(), request->parent())) {
+        *response->add_tasks() = Shown(task, request->view(), v1::TASK_VIEW_BASIC);
+      }
     }
     if (next < store_.order.size()) response->set_next_page_token(absl::StrCat(next));
     return grpc::Status::OK;
@@ -208,12 +197,22 @@ class Tasks : public v1::TaskService::Service {
             Error(grpc::CANCELLED, request->reason(), "TASK_CANCELLED");
       }
     }
-    return Find(request->name(), *response->mutable_task());
+    return Find(request->name(), v1::TASK_VIEW_BASIC, *response->mutable_task());
   }
 
  private:
   static bool Knows(const v1::TaskSpec& spec) {
-    return spec.function() == "echo" || spec.function() == "fail" || spec.function() == "stuck";
+    const std::string& function = spec.function();
+    return function == "echo" || function == "fail" || function == "slow" || function == "stuck";
+  }
+
+  static v1::TaskView Full(v1::TaskView view) {
+    return view == v1::TASK_VIEW_UNSPECIFIED ? v1::TASK_VIEW_FULL : view;
+  }
+
+  bool IsOut() {
+    const std::lock_guard<std::mutex> lock(store_.mutex);
+    return store_.outages > 0 && store_.outages-- > 0;
   }
 
   v1::Task Add(const std::string& parent, const v1::TaskSpec& spec) {
@@ -222,19 +221,21 @@ class Tasks : public v1::TaskService::Service {
     const std::string queue = spec.queue().empty() ? "default" : spec.queue();
     task.set_name(absl::StrCat(parent, "/queues/", queue, "/tasks/T", store_.order.size() + 1));
     *task.mutable_spec() = spec;
+    task.set_input_size_bytes(static_cast<int64_t>(spec.input().size()));
     End(task);
     store_.tasks[task.name()] = task;
     store_.order.push_back(task.name());
     return task;
   }
 
-  grpc::Status Find(const std::string& name, v1::Task& task) {
+  grpc::Status Find(const std::string& name, v1::TaskView view, v1::Task& task) {
     const std::lock_guard<std::mutex> lock(store_.mutex);
     const auto found = store_.tasks.find(name);
     if (found == store_.tasks.end()) {
       return ToGrpc(Error(grpc::NOT_FOUND, absl::StrCat("no task ", name), "TASK_UNKNOWN"));
     }
-    task = found->second;
+    BringOn(found->second);
+    task = Shown(found->second, view, v1::TASK_VIEW_BASIC);
     return grpc::Status::OK;
   }
 
@@ -343,12 +344,29 @@ class Backdoor : public v1::BackdoorService::Service {
     if (!stream->Read(&request) || request.worker() != "workers/0") {
       return ToGrpc(Error(grpc::NOT_FOUND, "no such worker", "WORKER_UNKNOWN"));
     }
-    while (stream->Read(&request)) {
+    const auto say = [&](const std::string& text) {
       v1::OpenSessionResponse response;
-      response.set_output(absl::StrCat("> ", request.input()));
+      response.set_output(text);
       stream->Write(response);
+    };
+    say("grove worker 0, pid 1. Lua 5.4\n> ");
+    while (stream->Read(&request)) {
+      for (const std::string& line : Lines(request.input())) say(Answer(line));
     }
+    say("\n");
     return grpc::Status::OK;
+  }
+
+ private:
+  static std::vector<std::string> Lines(const std::string& text) {
+    std::vector<std::string> lines = absl::StrSplit(text, '\n');
+    lines.pop_back();
+    return lines;
+  }
+  static std::string Answer(const std::string& line) {
+    if (line == "do") return ">> ";
+    if (absl::StartsWith(line, "bad")) return "before\nerror: " + line + "\n> ";
+    return line + "\n> ";
   }
 };
 
@@ -359,7 +377,7 @@ struct FakeGrove::State {
     store.token = options.token;
     std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials();
     if (options.transport == Options::Transport::kTls) {
-      const Identity identity = MakeIdentity();
+      const FakeIdentity identity = MakeFakeIdentity();
       certificate = identity.certificate;
       grpc::SslServerCredentialsOptions tls;
       tls.pem_key_cert_pairs.push_back({identity.key, identity.certificate});
@@ -398,6 +416,17 @@ std::string FakeGrove::address() const {
 
 std::string FakeGrove::certificate() const {
   return state_->certificate;
+}
+
+void FakeGrove::LeaveWaitsUnanswered(int count) {
+  const std::lock_guard<std::mutex> lock(state_->store.mutex);
+  state_->store.outages = count;
+}
+
+void FakeGrove::Forget() {
+  const std::lock_guard<std::mutex> lock(state_->store.mutex);
+  state_->store.tasks.clear();
+  state_->store.order.clear();
 }
 
 std::vector<int> FakeGrove::page_sizes() const {

@@ -1,7 +1,9 @@
 // FakeGrove: the public API in the test's own process, on a free loopback port.
 //
 // Tasks end as their function says: "echo" succeeds with its input, "fail" fails, "stuck" runs
-// until cancelled; any other function is refused. The backdoor answers every line with "> LINE".
+// until cancelled, "slow" is a quarter further whenever it is looked at; any other function is
+// refused. The backdoor answers every line with itself, "do" with the prompt of a statement that
+// goes on, and "bad…" with an error.
 
 #ifndef GROVE_CLIENT_FAKE_GROVE_H_
 #define GROVE_CLIENT_FAKE_GROVE_H_
@@ -27,6 +29,10 @@ class FakeGrove {
   std::string address() const;
   // The server's own certificate in PEM form; TLS only.
   std::string certificate() const;
+  // The next waits end as if the connection had.
+  void LeaveWaitsUnanswered(int count);
+  // As a restart does with volatile tasks.
+  void Forget();
   // Page sizes that ListTasks was asked for, in order.
   std::vector<int> page_sizes() const;
 

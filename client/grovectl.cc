@@ -31,7 +31,14 @@ std::optional<std::string> Environment(const char* name) {
 int main(int argc, char** argv) {
   std::ios::sync_with_stdio(false);
   grove::client::cli::Shell shell{
-      STDIN_FILENO, std::cout, std::cerr, TerminalColumns(), isatty(STDERR_FILENO) != 0,
-      Environment};
+      .in_fd = STDIN_FILENO,
+      .out = std::cout,
+      .err = std::cerr,
+      .in_is_terminal = isatty(STDIN_FILENO) != 0,
+      .out_is_terminal = isatty(STDOUT_FILENO) != 0,
+      .err_is_terminal = isatty(STDERR_FILENO) != 0,
+      .columns = TerminalColumns(),
+      .environment = Environment,
+  };
   return grove::client::cli::RunApp(std::vector<std::string>(argv + 1, argv + argc), shell);
 }

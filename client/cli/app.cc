@@ -1,12 +1,16 @@
 #include "client/cli/app.h"
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <string_view>
 #include <utility>
 
-#include "absl/strings/ascii.h"
+#include "absl/strings/str_join.h"
+#include "client/cli/color.h"
 #include "client/cli/error_line.h"
+#include "client/cli/interrupt.h"
+#include "client/cli/target.h"
 #include "client/cli/verbs.h"
 #include "runtime/switch/abseil_text.h"
 
@@ -15,8 +19,6 @@ namespace {
 
 constexpr absl::Duration kCallTimeout = absl::Seconds(30);
 
-constexpr size_t kTokenBytesMax = 64 * 1024;
-
 // What the command line asks for, before anything is done.
 struct Request {
   const Verb* verb = nullptr;
@@ -24,8 +26,14 @@ struct Request {
 };
 
 absl::Status UnknownVerb(const std::string& typed) {
-  std::vector<std::string> names;
-  for (const Verb& verb : Verbs()) names.push_back(verb.name);
+  std::vector<std::string> names, seconds;
+  for (const Verb& verb : Verbs()) {
+    if (!verb.hidden) names.push_back(verb.name);
+    if (verb.name.starts_with(typed + " ")) seconds.push_back(verb.name.substr(typed.size() + 1));
+  }
+  if (!seconds.empty()) {
+    return UsageError(StrCat(typed, " needs one of ", absl::StrJoin(seconds, ", ")));
+  }
   const std::string near = NearestName(typed, names);
   return UsageError(StrCat("unknown verb \"", typed, "\"",
                            near.empty() ? "" : StrCat("; did you mean ", near, "?")));
@@ -58,7 +66,8 @@ absl::Status ParseLine(const std::vector<std::string>& line, Request& request) {
   request.arguments = *leading;
   std::vector<std::string> rest = leading->rest();
   if (rest.empty()) {
-    return leading->Has("help") ? absl::OkStatus() : UsageError("which verb?");
+    const bool answered = leading->Has("help") || leading->Has("version");
+    return answered ? absl::OkStatus() : UsageError("which verb?");
   }
   absl::StatusOr<const Verb*> verb = TakeVerb(rest);
   if (!verb.ok()) return verb.status();
@@ -68,25 +77,20 @@ absl::Status ParseLine(const std::vector<std::string>& line, Request& request) {
   auto own = Arguments::Parse(rest, flags, Arguments::Scope::kWholeLine);
   if (!own.ok()) return own.status();
   request.arguments.Append(*own);
-  if (request.arguments.Has("help")) return absl::OkStatus();
+  if (request.arguments.Has("help") || request.arguments.Has("version")) return absl::OkStatus();
   return CheckCount(**verb, request.arguments.positional());
 }
 
 absl::StatusOr<OutputFormat> ParseFormat(const std::string& text) {
-  if (text == "table") return OutputFormat::kTable;
-  if (text == "json") return OutputFormat::kJson;
-  if (text == "yaml") return OutputFormat::kYaml;
-  return UsageError(StrCat("--output: \"", text, "\" is not table, json or yaml"));
-}
-
-absl::StatusOr<std::string> FindToken(const Arguments& arguments, const Shell& shell) {
-  if (const auto token = arguments.Value("token")) return *token;
-  if (const auto file = arguments.Value("token_file")) {
-    absl::StatusOr<std::string> text = ReadWholeFile(*file, kTokenBytesMax);
-    if (!text.ok()) return text.status();
-    return std::string(absl::StripAsciiWhitespace(*text));
-  }
-  return shell.environment("GROVE_TOKEN").value_or("");
+  static const std::map<std::string, OutputFormat> kFormats = {
+      {"table", OutputFormat::kTable}, {"wide", OutputFormat::kWide},
+      {"name", OutputFormat::kName},   {"json", OutputFormat::kJson},
+      {"jsonl", OutputFormat::kJsonl}, {"yaml", OutputFormat::kYaml},
+  };
+  const auto found = kFormats.find(text);
+  if (found != kFormats.end()) return found->second;
+  return UsageError(
+      StrCat("--output: \"", text, "\" is not table, wide, name, json, jsonl or yaml"));
 }
 
 // For these --timeout bounds the wait, and a single call keeps its own bound.
@@ -94,20 +98,21 @@ bool Waits(const Verb& verb, const Arguments& arguments) {
   return verb.name == "wait" || verb.name == "backdoor" || arguments.Has("wait");
 }
 
-absl::StatusOr<ClientOptions> MakeOptions(const Request& request, Command& command) {
+absl::StatusOr<ClientOptions> MakeOptions(Command& command) {
+  absl::StatusOr<Target> target = FindTarget(command.arguments, command.shell.environment);
+  if (!target.ok()) return target.status();
+  command.address = target->address;
   ClientOptions options;
-  options.address = command.address;
-  absl::StatusOr<std::string> token = FindToken(request.arguments, command.shell);
-  if (!token.ok()) return token.status();
-  options.token = *std::move(token);
-  options.ca_cert_file = request.arguments.ValueOr("ca_cert", "");
+  options.address = target->address;
+  options.token = target->token;
+  options.ca_cert_file = target->ca_cert;
   options.timeout = kCallTimeout;
-  const auto text = request.arguments.Value("timeout");
+  const auto text = command.arguments.Value("timeout");
   if (!text) return options;
   absl::StatusOr<absl::Duration> timeout = ParseSeconds("--timeout", *text);
   if (!timeout.ok()) return timeout.status();
   if (*timeout <= absl::ZeroDuration()) return UsageError("--timeout: must be positive");
-  if (Waits(*request.verb, request.arguments)) {
+  if (Waits(command.verb, command.arguments)) {
     command.wait_timeout = *timeout;
   } else {
     options.timeout = *timeout;
@@ -115,35 +120,46 @@ absl::StatusOr<ClientOptions> MakeOptions(const Request& request, Command& comma
   return options;
 }
 
-std::string AddressOf(const Request& request, const Shell& shell) {
-  if (const auto address = request.arguments.Value("address")) return *address;
-  const std::string set = shell.environment("GROVE_ADDRESS").value_or("");
-  return set.empty() ? kDefaultAddress : set;
+absl::Status SetColors(Command& command) {
+  const std::string choice = command.arguments.ValueOr("color", "auto");
+  const Shell& shell = command.shell;
+  absl::StatusOr<bool> out = WantsColor(choice, shell.out_is_terminal, shell.environment);
+  if (!out.ok()) return out.status();
+  command.colors = *out;
+  command.err_colors = *WantsColor(choice, shell.err_is_terminal, shell.environment);
+  return absl::OkStatus();
 }
 
-absl::Status RunVerb(const Request& request, Command& command) {
-  absl::StatusOr<OutputFormat> format = ParseFormat(request.arguments.ValueOr("output", "table"));
+absl::Status RunVerb(Command& command) {
+  absl::StatusOr<OutputFormat> format = ParseFormat(command.arguments.ValueOr("output", "table"));
   if (!format.ok()) return format.status();
   command.format = *format;
   std::unique_ptr<Client> client;
-  if (request.verb->needs == Verb::Needs::kDaemon) {
-    absl::StatusOr<ClientOptions> options = MakeOptions(request, command);
+  if (command.verb.needs == Verb::Needs::kDaemon) {
+    absl::StatusOr<ClientOptions> options = MakeOptions(command);
     if (!options.ok()) return options.status();
     auto created = Client::Create(*options);
     if (!created.ok()) return UsageError(Std(created.status().message()));
     client = *std::move(created);
     command.client = client.get();
   }
-  absl::Status status = request.verb->run(command);
+  absl::Status status = command.verb.run(command);
   command.shell.out.flush();
   if (status.ok() && !command.shell.out) return absl::DataLossError("cannot write the output");
   return status;
 }
 
-int Report(std::string_view verb, const absl::Status& status, std::string_view address,
+int Report(std::string_view verb, const absl::Status& status, std::string_view address, bool colors,
            Shell& shell) {
   if (status.ok()) return kExitSuccess;
-  shell.err << ErrorLine(verb, status, address) << std::endl;
+  const std::string line = ErrorLine(verb, status, address);
+  constexpr std::string_view kProgram = "grovectl:";
+  if (colors && line.starts_with(kProgram)) {
+    shell.err << Red(kProgram) << line.substr(kProgram.size()) << std::endl;
+  } else {
+    shell.err << line << std::endl;
+  }
+  if (IsInterrupted(status)) return kExitInterrupted;
   return IsUsageError(status) ? kExitUsage : kExitFailure;
 }
 
@@ -153,14 +169,16 @@ int RunApp(const std::vector<std::string>& line, Shell& shell) {
   Request request;
   const absl::Status parsed = ParseLine(line, request);
   const std::string name = request.verb == nullptr ? "" : request.verb->name;
-  if (!parsed.ok()) return Report(name, parsed, "", shell);
+  if (!parsed.ok()) return Report(name, parsed, "", false, shell);
   if (request.arguments.Has("help")) {
     shell.out << (request.verb == nullptr ? HelpText() : HelpText(*request.verb)) << std::flush;
     return kExitSuccess;
   }
-  Command command{shell, *request.verb, request.arguments, OutputFormat::kTable,
-                  AddressOf(request, shell)};
-  return Report(name, RunVerb(request, command), command.address, shell);
+  if (request.arguments.Has("version")) request.verb = FindVerb("version");
+  Command command{shell, *request.verb, request.arguments};
+  absl::Status status = SetColors(command);
+  if (status.ok()) status = RunVerb(command);
+  return Report(name, status, command.address, command.err_colors, shell);
 }
 
 }  // namespace grove::client::cli

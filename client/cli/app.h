@@ -13,6 +13,8 @@ namespace grove::client::cli {
 inline constexpr int kExitSuccess = 0;
 inline constexpr int kExitFailure = 1;
 inline constexpr int kExitUsage = 2;
+// 128 and the number of SIGINT, as shells say it.
+inline constexpr int kExitInterrupted = 130;
 
 // `line` without the program's name.
 int RunApp(const std::vector<std::string>& line, Shell& shell);

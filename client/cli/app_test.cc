@@ -4,8 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -27,15 +29,17 @@ class App : public testing::Test {
     EXPECT_EQ(write(ends[1], input.data(), input.size()), static_cast<ssize_t>(input.size()));
     close(ends[1]);
     std::ostringstream out, err;
-    Shell shell{ends[0],
-                out,
-                err,
-                std::nullopt,
-                false,
-                [&](const char* name) -> std::optional<std::string> {
-                  if (std::string(name) == "GROVE_ADDRESS") return address_;
-                  return std::nullopt;
-                }};
+    Shell shell{
+        .in_fd = ends[0],
+        .out = out,
+        .err = err,
+        .out_is_terminal = on_terminal_,
+        .environment = [&](const char* name) -> std::optional<std::string> {
+          const auto found = variables_.find(name);
+          if (found == variables_.end()) return std::nullopt;
+          return found->second;
+        },
+    };
     const int code = RunApp(line, shell);
     close(ends[0]);
     out_ = out.str();
@@ -47,6 +51,8 @@ class App : public testing::Test {
 
   FakeGrove server_;
   std::string address_ = server_.address();
+  std::map<std::string, std::string> variables_ = {{"GROVE_ADDRESS", address_}};
+  bool on_terminal_ = false;
   std::string out_;
   std::string err_;
 };
@@ -58,16 +64,94 @@ TEST_F(App, SpawnPrintsTheTasksName) {
 }
 
 TEST_F(App, SpawnWithWaitPrintsTheRawOutput) {
-  EXPECT_EQ(Run({"spawn", "echo", "{\"a\":1}", "--wait"}), 0);
-  EXPECT_EQ(out_, "{\"a\":1}\n");
+  EXPECT_EQ(Run({"spawn", "echo", "abc", "--wait"}), 0);
+  EXPECT_EQ(out_, "abc");
   EXPECT_EQ(Run({"spawn", "echo", "-", "--wait"}, "from a pipe\n"), 0);
   EXPECT_EQ(out_, "from a pipe\n");
+  on_terminal_ = true;
+  EXPECT_EQ(Run({"spawn", "echo", "abc", "--wait"}), 0);
+  EXPECT_EQ(out_, "abc\n");
+}
+
+TEST_F(App, SpawnWithWaitSaysTheTasksNameFirst) {
+  EXPECT_EQ(Run({"spawn", "echo", "--wait"}), 0);
+  EXPECT_EQ(err_, "tenants/default/queues/default/tasks/T1\n");
+}
+
+TEST_F(App, GetAndWaitPrintARawOutputIfAsked) {
+  EXPECT_EQ(Run({"spawn", "echo", "a\x01z"}), 0);
+  EXPECT_EQ(Run({"get", "T1", "--raw"}), 0);
+  EXPECT_EQ(out_, "a\x01z");
+  EXPECT_EQ(Run({"wait", "T1", "--raw"}), 0);
+  EXPECT_EQ(out_, "a\x01z");
+  EXPECT_EQ(Run({"spawn", "stuck"}), 0);
+  EXPECT_EQ(Run({"get", "T2", "--raw"}), 1);
+  EXPECT_EQ(out_, "");
+  EXPECT_EQ(Run({"wait", "T1", "T2", "--raw"}), 2);
+}
+
+TEST_F(App, ListsAskForNoPayloads) {
+  EXPECT_EQ(Run({"spawn", "echo", "12"}), 0);
+  EXPECT_EQ(Run({"tasks", "-o", "json"}), 0);
+  EXPECT_EQ(Json()["tasks"][0]["output"], "");
+  EXPECT_EQ(Json()["tasks"][0]["output_size_bytes"], "2");
+  EXPECT_EQ(Run({"tasks", "-o", "json", "--view=full"}), 0);
+  EXPECT_EQ(Json()["tasks"][0]["spec"]["input_json"], 12);
+  EXPECT_EQ(Run({"get", "T1", "--view", "basic"}), 0);
+  EXPECT_TRUE(absl::StrContains(out_, "(2 B, not shown)")) << out_;
+  EXPECT_EQ(Run({"tasks", "--view=all"}), 2);
+}
+
+TEST_F(App, OutputFormsForScripts) {
+  EXPECT_EQ(Run({"spawn", "echo"}), 0);
+  EXPECT_EQ(Run({"spawn", "stuck"}), 0);
+  EXPECT_EQ(Run({"tasks", "-o", "name"}), 0);
+  EXPECT_EQ(out_,
+            "tenants/default/queues/default/tasks/T1\ntenants/default/queues/default/tasks/T2\n");
+  EXPECT_EQ(Run({"tasks", "-o", "jsonl"}), 0);
+  EXPECT_EQ(std::count(out_.begin(), out_.end(), '\n'), 2);
+  EXPECT_EQ(nlohmann::json::parse(out_.substr(0, out_.find('\n')))["state"], "SUCCEEDED");
+  EXPECT_EQ(Run({"get", "T1", "-o", "name"}), 0);
+  EXPECT_EQ(out_, "tenants/default/queues/default/tasks/T1\n");
+  for (const char* verb : {"queues", "pools", "workers", "functions"}) {
+    EXPECT_EQ(Run({verb, "-o", "jsonl"}), 0);
+    EXPECT_TRUE(Json().contains("name")) << out_;
+  }
+  EXPECT_EQ(Run({"tasks", "-o", "wide"}), 0);
+  EXPECT_TRUE(absl::StrContains(out_, "PRIORITY")) << out_;
+  EXPECT_EQ(Run({"pools", "--no-headers"}), 0);
+  EXPECT_EQ(out_.substr(0, 15), "default/default");
+}
+
+TEST_F(App, ColorsOnTerminalsOnly) {
+  EXPECT_EQ(Run({"workers"}), 0);
+  EXPECT_FALSE(absl::StrContains(out_, '\033')) << out_;
+  EXPECT_EQ(Run({"workers", "--color=always"}), 0);
+  EXPECT_TRUE(absl::StrContains(out_, "\033[32mREADY\033[0m")) << out_;
+  on_terminal_ = true;
+  EXPECT_EQ(Run({"workers"}), 0);
+  EXPECT_TRUE(absl::StrContains(out_, "\033[32mREADY\033[0m")) << out_;
+  variables_["NO_COLOR"] = "1";
+  EXPECT_EQ(Run({"workers"}), 0);
+  EXPECT_FALSE(absl::StrContains(out_, '\033')) << out_;
+}
+
+TEST_F(App, WaitsOutlastAnOutageAndSaySo) {
+  EXPECT_EQ(Run({"spawn", "echo", "1"}), 0);
+  EXPECT_EQ(Run({"wait", "T1"}), 0);
+  server_.LeaveWaitsUnanswered(1);
+  EXPECT_EQ(Run({"spawn", "echo", "2", "--wait"}), 0);
+  EXPECT_EQ(out_, "2");
+  EXPECT_TRUE(absl::StrContains(err_, "grovectl: " + address_ + " fell silent; the tasks go on"))
+      << err_;
+  EXPECT_TRUE(absl::StrContains(err_, "grovectl: " + address_ + " is back\n")) << err_;
 }
 
 TEST_F(App, SpawnWithWaitFailsWithTheTask) {
   EXPECT_EQ(Run({"-o", "json", "spawn", "fail", "--wait"}), 1);
   EXPECT_EQ(Json()["state"], "FAILED");
   EXPECT_EQ(err_,
+            "tenants/default/queues/default/tasks/T1\n"
             "grovectl: spawn: task default/T1 FAILED: it was told\\nto fail (UNKNOWN, "
             "FUNCTION_FAILED)\n");
 }
@@ -75,6 +159,7 @@ TEST_F(App, SpawnWithWaitFailsWithTheTask) {
 TEST_F(App, SpawnWithWaitGivesUpInTime) {
   EXPECT_EQ(Run({"spawn", "stuck", "--wait", "--timeout=0.02"}), 1);
   EXPECT_EQ(err_,
+            "tenants/default/queues/default/tasks/T1\n"
             "grovectl: spawn: task default/T1 RUNNING: it has not ended within 20ms "
             "(DEADLINE_EXCEEDED)\n");
 }
@@ -98,7 +183,7 @@ TEST_F(App, ServerErrorsComeInOneLine) {
   EXPECT_EQ(Run({"spawn", "foo"}), 1);
   EXPECT_EQ(err_,
             "grovectl: spawn: unknown function \"foo\" (INVALID_ARGUMENT, UNKNOWN_FUNCTION); "
-            "spec.function: must be one of echo, fail, stuck\n");
+            "FUNCTION: must be one of echo, fail, slow, stuck\n");
 }
 
 TEST_F(App, SpawnCountSummarizes) {
@@ -177,15 +262,96 @@ TEST_F(App, FibersShowTheirStacksIfAsked) {
   EXPECT_EQ(Run({"fibers", "17"}), 2);
 }
 
-TEST_F(App, BackdoorPrintsEverythingBeforeItEnds) {
-  EXPECT_EQ(Run({"backdoor", "--worker=0"}, "hub()\n1 + 1"), 0);
-  EXPECT_EQ(out_, "> hub()\n> 1 + 1\n");
-  EXPECT_EQ(Run({"backdoor", "--worker=0"}, "a\nquit\nb\n"), 0);
-  EXPECT_EQ(out_, "> a\n");
+TEST_F(App, BackdoorPrintsResultsAlone) {
   EXPECT_EQ(Run({"backdoor", "--worker=0", "-c", "fibers()"}), 0);
-  EXPECT_EQ(out_, "> fibers()\n");
+  EXPECT_EQ(out_, "fibers()\n");
+  EXPECT_EQ(Run({"backdoor", "--worker=0"}, "hub()\n1 + 1"), 0);
+  EXPECT_EQ(out_, "hub()\n1 + 1\n");
+  EXPECT_EQ(Run({"backdoor", "--worker=0"}, "a\nquit\nb\n"), 0);
+  EXPECT_EQ(out_, "a\n");
+}
+
+TEST_F(App, BackdoorFailsWithAnError) {
+  EXPECT_EQ(Run({"backdoor", "--worker=0", "-c", "bad()"}), 1);
+  EXPECT_EQ(out_, "before\n");
+  EXPECT_EQ(err_, "grovectl: backdoor: bad()\n");
+  EXPECT_EQ(Run({"backdoor", "--worker=0"}, "bad 1\ngood\n"), 1);
+  EXPECT_EQ(out_, "before\ngood\n");
+  EXPECT_EQ(err_, "grovectl: backdoor: line 1: bad 1\ngrovectl: backdoor: 1 line failed\n");
+  EXPECT_EQ(Run({"backdoor", "--worker=0", "-c", "do"}), 1);
+  EXPECT_EQ(err_, "grovectl: backdoor: the last statement is not complete\n");
   EXPECT_EQ(Run({"backdoor", "--worker=7", "-c", "fibers()"}), 1);
   EXPECT_EQ(Run({"backdoor"}), 2);
+}
+
+TEST_F(App, SpawnTakesItsInputsFromLines) {
+  EXPECT_EQ(Run({"spawn", "echo", "--inputs=-"}, "1\n\n2\n3"), 0);
+  EXPECT_EQ(std::count(out_.begin(), out_.end(), '\n'), 3);
+  EXPECT_EQ(Run({"get", "T2", "--raw"}), 0);
+  EXPECT_EQ(out_, "2");
+  EXPECT_EQ(Run({"spawn", "echo", "--inputs=-", "-o", "jsonl"}, "\n\"x\"\n"), 0);
+  EXPECT_EQ(Json()["line"], 2);
+  const std::string path = std::string(std::getenv("TEST_TMPDIR")) + "/in.ndjson";
+  std::ofstream(path) << "{\"n\":1}\n{\"n\":2}\n{\"n\":3}\n";
+  EXPECT_EQ(Run({"spawn", "echo", "--inputs=@" + path, "--wait", "-o", "jsonl", "--count=2"}), 0);
+  EXPECT_EQ(std::count(out_.begin(), out_.end(), '\n'), 2) << out_;
+  EXPECT_TRUE(absl::StrContains(out_, "\"output_json\":{\"n\":2}")) << out_;
+  EXPECT_EQ(Run({"spawn", "echo", "--inputs=@" + path, "--wait"}), 0);
+  EXPECT_TRUE(absl::StrContains(out_, "): 3 SUCCEEDED\n")) << out_;
+}
+
+TEST_F(App, SpawnNamesTheLinesThatAreRefused) {
+  EXPECT_EQ(Run({"spawn", "foo", "--inputs=-"}, "1\n\n2\n"), 1);
+  EXPECT_TRUE(absl::StrContains(err_, "grovectl: spawn: line 1: unknown function")) << err_;
+  EXPECT_TRUE(absl::StrContains(err_, "grovectl: spawn: line 3: unknown function")) << err_;
+  EXPECT_TRUE(absl::StrContains(err_, "2 of 2 were refused; the first: line 1: ")) << err_;
+  EXPECT_EQ(Run({"spawn", "echo", "1", "--inputs=-"}), 2);
+  EXPECT_EQ(Run({"spawn", "echo", "--inputs=/no/such"}), 1);
+}
+
+TEST_F(App, ContextsNameDaemons) {
+  variables_ = {{"GROVECTL_CONFIG", std::string(std::getenv("TEST_TMPDIR")) + "/c.yaml"}};
+  EXPECT_EQ(Run({"context", "show"}), 1);
+  EXPECT_EQ(Run({"context", "set", "here", "--address=" + address_}), 0) << err_;
+  EXPECT_EQ(Run({"workers"}), 0) << err_;
+  EXPECT_EQ(Run({"context", "set", "gone", "--address=127.0.0.1:1"}), 0);
+  EXPECT_EQ(Run({"--context=gone", "workers"}), 1);
+  EXPECT_EQ(Run({"context", "use", "gone"}), 0);
+  EXPECT_EQ(Run({"workers"}), 1);
+  EXPECT_TRUE(absl::StrContains(err_, "cannot reach 127.0.0.1:1")) << err_;
+  EXPECT_EQ(Run({"workers", "--address", address_}), 0);
+  EXPECT_EQ(Run({"workers", "--context=her"}), 2);
+  EXPECT_TRUE(absl::StrContains(err_, "did you mean here?")) << err_;
+  EXPECT_EQ(Run({"context", "list", "-o", "name"}), 0);
+  EXPECT_EQ(out_, "gone\nhere\n");
+  EXPECT_EQ(Run({"context", "set", "t", "--address=x:1", "--token=s"}), 2);
+  EXPECT_EQ(Run({"context", "set", "t"}), 2);
+  EXPECT_EQ(Run({"context", "delete", "gone"}), 0);
+  EXPECT_EQ(Run({"context", "show"}), 1);
+  EXPECT_EQ(Run({"context"}), 2);
+}
+
+TEST_F(App, AContextsTokenGoesToItsOwnDaemonAlone) {
+  FakeGrove guarded({.token = "s3cret"});
+  const std::string folder = std::getenv("TEST_TMPDIR");
+  std::ofstream(folder + "/token") << "s3cret\n";
+  variables_ = {{"GROVECTL_CONFIG", folder + "/tokens.yaml"}};
+  EXPECT_EQ(Run({"context", "set", "g", "--address=" + guarded.address(),
+                 "--token_file=" + folder + "/token"}),
+            0);
+  EXPECT_EQ(Run({"spawn", "echo"}), 0) << err_;
+  EXPECT_EQ(Run({"spawn", "echo", "--address=" + guarded.address()}), 1);
+  EXPECT_EQ(Run({"spawn", "echo", "--context=g", "--address=" + guarded.address()}), 0);
+}
+
+TEST_F(App, VersionIsAFlagToo) {
+  EXPECT_EQ(Run({"--version"}), 0);
+  const std::string text = out_;
+  EXPECT_EQ(text.rfind("grovectl ", 0), 0u);
+  EXPECT_EQ(Run({"version"}), 0);
+  EXPECT_EQ(out_, text);
+  EXPECT_EQ(Run({"spawn", "--version"}), 0);
+  EXPECT_EQ(out_, text);
 }
 
 TEST_F(App, WrongUsageExitsWith2) {
@@ -208,6 +374,7 @@ TEST_F(App, SaysThatNoDaemonListens) {
   {
     FakeGrove gone;
     address_ = gone.address();
+    variables_["GROVE_ADDRESS"] = address_;
   }
   EXPECT_EQ(Run({"workers"}), 1);
   EXPECT_EQ(err_,
@@ -240,6 +407,7 @@ TEST(ManPage, ExplainsEveryVerbAndFlag) {
   };
   expect_flags(page, GlobalFlags());
   for (const Verb& verb : Verbs()) {
+    if (verb.hidden) continue;
     const std::string usage = verb.name + (verb.arguments.empty() ? "" : " ") + verb.arguments;
     const size_t start = page.find("\n.SS " + usage + "\n");
     ASSERT_NE(start, std::string::npos) << usage;

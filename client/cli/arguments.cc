@@ -67,7 +67,8 @@ absl::StatusOr<Typed> ReadFlag(const std::string& word, const std::vector<FlagSp
     const size_t equals = word.find('=');
     typed.shown = word.substr(0, equals);
     if (equals != std::string::npos) typed.value = word.substr(equals + 1);
-    const std::string name = typed.shown.substr(2);
+    std::string name = typed.shown.substr(2);
+    std::replace(name.begin(), name.end(), '-', '_');
     typed.flag = FindByName(flags, name);
     if (typed.flag == nullptr) return UnknownFlag(typed.shown, name, flags);
     return typed;

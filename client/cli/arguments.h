@@ -1,7 +1,8 @@
 // Arguments: a command line taken apart by the flags a verb declares.
 //
 // Understands --name=value, --name value, -n value, -nvalue, switches, and "--" before arguments
-// that begin with "-". Pure: reads no environment and prints nothing.
+// that begin with "-". In a long name "-" is as good as "_". Pure: reads no environment and prints
+// nothing.
 
 #ifndef GROVE_CLIENT_CLI_ARGUMENTS_H_
 #define GROVE_CLIENT_CLI_ARGUMENTS_H_

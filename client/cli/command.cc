@@ -10,23 +10,80 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "client/cli/json_view.h"
+#include "client/cli/text.h"
 #include "runtime/switch/errno_status.h"
 
 namespace grove::client::cli {
 
+Look Command::ToLook() const {
+  Look look;
+  look.width = shell.columns;
+  look.wide = format == OutputFormat::kWide;
+  look.headers = !arguments.Has("no_headers");
+  look.colors = colors;
+  return look;
+}
+
+namespace {
+
+void PrintName(const nlohmann::ordered_json& json, std::ostream& out) {
+  out << Escape(json["name"].get<std::string>()) << "\n";
+}
+
+}  // namespace
+
 void Print(Command& command, const nlohmann::ordered_json& json,
            const std::function<std::string()>& table) {
+  std::ostream& out = command.shell.out;
   switch (command.format) {
     case OutputFormat::kTable:
-      command.shell.out << table();
+    case OutputFormat::kWide:
+      out << table();
+      return;
+    case OutputFormat::kName:
+      if (!json.contains("name")) {
+        out << table();
+      } else {
+        PrintName(json, out);
+      }
       return;
     case OutputFormat::kJson:
-      command.shell.out << RenderJson(json);
+      out << RenderJson(json);
+      return;
+    case OutputFormat::kJsonl:
+      out << RenderJsonLine(json);
       return;
     case OutputFormat::kYaml:
-      command.shell.out << RenderYaml(json);
+      out << RenderYaml(json);
       return;
   }
+}
+
+void PrintList(Command& command, const nlohmann::ordered_json& json, const char* key,
+               const std::function<std::string()>& table) {
+  const bool by_item =
+      command.format == OutputFormat::kName || command.format == OutputFormat::kJsonl;
+  if (!by_item) return Print(command, json, table);
+  for (const auto& item : json[key]) Print(command, item, table);
+}
+
+void Print(Command& command, const google::protobuf::Message& message,
+           const std::function<std::string()>& table) {
+  Print(command, command.ForPeople() ? nlohmann::ordered_json() : ToJson(message), table);
+}
+
+void PrintList(Command& command, const google::protobuf::Message& message, const char* key,
+               const std::function<std::string()>& table) {
+  PrintList(command, command.ForPeople() ? nlohmann::ordered_json() : ToJson(message), key, table);
+}
+
+std::string SelfText(const Command& command) {
+  std::string text = "grovectl";
+  for (const char* flag : {"context", "address", "ca_cert", "token_file"}) {
+    const auto value = command.arguments.Value(flag);
+    if (value) absl::StrAppend(&text, " --", flag, "=", Escape(*value));
+  }
+  return text;
 }
 
 absl::StatusOr<int64_t> ParseInteger(const std::string& what, const std::string& text, int64_t min,

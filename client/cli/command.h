@@ -14,9 +14,13 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "client/cli/arguments.h"
+#include "client/cli/table.h"
 #include "client/client.h"
+#include "google/protobuf/message.h"
 
 namespace grove::client::cli {
+
+using Environment = std::function<std::optional<std::string>(const char*)>;
 
 // The process's surroundings; tests bring their own.
 struct Shell {
@@ -24,14 +28,18 @@ struct Shell {
   int in_fd = 0;
   std::ostream& out;
   std::ostream& err;
-  // Columns of the terminal that `out` is; nothing if it is none.
-  std::optional<size_t> columns;
+  bool in_is_terminal = false;
+  bool out_is_terminal = false;
   // Where progress may be drawn.
   bool err_is_terminal = false;
-  std::function<std::optional<std::string>(const char*)> environment;
+  // Columns of the terminal that `out` is, where it knows them.
+  std::optional<size_t> columns = std::nullopt;
+  Environment environment;
 };
 
-enum class OutputFormat { kTable, kJson, kYaml };
+// kWide: a table with all its columns, uncut. kName: resource names alone. kJsonl: a line of JSON
+// for each item.
+enum class OutputFormat { kTable, kWide, kName, kJson, kJsonl, kYaml };
 
 struct Verb;
 
@@ -40,18 +48,37 @@ struct Command {
   const Verb& verb;
   Arguments arguments;
   OutputFormat format = OutputFormat::kTable;
-  std::string address;
+  // Whether `shell.out` and `shell.err` take colors.
+  bool colors = false;
+  bool err_colors = false;
+  std::string address = {};
   // Null for a verb that needs no daemon.
   Client* client = nullptr;
   // How long --timeout lets a wait take: for ever if it is not given.
   absl::Duration wait_timeout = absl::InfiniteDuration();
 
   std::string Tenant() const { return arguments.ValueOr("tenant", "default"); }
+  bool ForPeople() const { return format == OutputFormat::kTable || format == OutputFormat::kWide; }
+  Look ToLook() const;
 };
 
-// Writes `json` in the format asked for, or, for people, what `table` renders.
+// Writes one object in the format asked for, or, for people, what `table` renders. What has no name
+// is a table as a name, too.
 void Print(Command& command, const nlohmann::ordered_json& json,
            const std::function<std::string()>& table);
+
+// Writes the items that `json` has below `key`.
+void PrintList(Command& command, const nlohmann::ordered_json& json, const char* key,
+               const std::function<std::string()>& table);
+
+// The same for a message of the API, which becomes JSON only where that is shown.
+void Print(Command& command, const google::protobuf::Message& message,
+           const std::function<std::string()>& table);
+void PrintList(Command& command, const google::protobuf::Message& message, const char* key,
+               const std::function<std::string()>& table);
+
+// "grovectl" with the flags that lead to the same daemon, for a line that says what to run next.
+std::string SelfText(const Command& command);
 
 // A flag's value as a whole number within [min, max]; `fallback` where the flag is not given.
 absl::StatusOr<int64_t> IntegerFlag(const Command& command, const std::string& flag,
@@ -79,9 +106,15 @@ absl::Status RunWorkers(Command& command);
 absl::Status RunFibers(Command& command);
 absl::Status RunFunctions(Command& command);
 absl::Status RunBackdoor(Command& command);
+absl::Status RunContextList(Command& command);
+absl::Status RunContextUse(Command& command);
+absl::Status RunContextShow(Command& command);
+absl::Status RunContextSet(Command& command);
+absl::Status RunContextDelete(Command& command);
 absl::Status RunVersion(Command& command);
 absl::Status RunHelp(Command& command);
 absl::Status RunCompletion(Command& command);
+absl::Status RunComplete(Command& command);
 
 }  // namespace grove::client::cli
 

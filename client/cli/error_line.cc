@@ -3,14 +3,21 @@
 #include <string_view>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/cord.h"
 #include "absl/strings/match.h"
 #include "client/cli/arguments.h"
+#include "client/cli/interrupt.h"
 #include "client/cli/text.h"
 #include "client/status_details.h"
 #include "runtime/switch/abseil_text.h"
 
 namespace grove::client::cli {
 namespace {
+
+constexpr char kPlainPayload[] = "grove.cli/plain";
+
+// Of the ErrorInfo of whatever the daemon itself refuses.
+constexpr char kDomain[] = "grove";
 
 // What the server adds in BadRequest and QuotaFailure, unless the message says it already.
 void AppendDetails(const absl::Status& status, std::string& out) {
@@ -31,6 +38,75 @@ void AppendDetails(const absl::Status& status, std::string& out) {
   if (const auto delay = RetryDelayOf(status)) {
     StrAppend(&out, "; try again in ", DurationText(*delay));
   }
+}
+
+// How the server's words, which are of its API, are called here.
+struct Word {
+  std::string_view theirs;
+  std::string_view ours;
+};
+
+constexpr Word kWords[] = {
+    {"ListFunctions shows", "\"grovectl functions\" lists"},
+    {"ListFunctions", "\"grovectl functions\""},
+    {"ListTasks", "\"grovectl tasks\""},
+    {"GetTask", "\"grovectl get\""},
+    {"WaitTask", "\"grovectl wait\""},
+    {"BatchWaitTasks", "\"grovectl wait\""},
+    {"SpawnTask", "\"grovectl spawn\""},
+    {"BatchSpawnTasks", "\"grovectl spawn\""},
+    {"CancelTask", "\"grovectl cancel\""},
+    {"ListQueues", "\"grovectl queues\""},
+    {"GetQueue", "\"grovectl queues\""},
+    {"ListPools", "\"grovectl pools\""},
+    {"GetPool", "\"grovectl pools\""},
+    {"ResizePool", "\"grovectl pools resize\""},
+    {"ListWorkers", "\"grovectl workers\""},
+    {"ListFibers", "\"grovectl fibers\""},
+    {"GetFiber", "\"grovectl fibers\""},
+    {"OpenSession", "\"grovectl backdoor\""},
+    {"send it as `authorization: Bearer TOKEN`",
+     "give it with --token_file, a context or GROVE_TOKEN"},
+    {"spec.function", "FUNCTION"},
+    {"spec.input", "INPUT"},
+    {"spec.content_type", "--content_type"},
+    {"spec.queue", "--queue"},
+    {"spec.priority", "--priority"},
+    {"spec.delay", "--delay"},
+    {"spec.timeout", "--task_timeout"},
+    {"spec.retry_policy.max_attempts", "--max_attempts"},
+    {"spec.request_id", "--request_id"},
+    {"spec.labels", "--label"},
+    {"spec.durability", "--volatile"},
+    {"page_size", "--limit"},
+    {"in content_type", "with --content_type"},
+};
+
+bool IsWordByte(char c) {
+  return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.' || c == '/';
+}
+
+// Whether the word at [begin, end) stands for itself: not "my_page_size", nor the "x" of "x.y"; a
+// full stop may follow.
+bool StandsAlone(std::string_view text, size_t begin, size_t end) {
+  if (begin > 0 && IsWordByte(text[begin - 1])) return false;
+  if (end == text.size() || !IsWordByte(text[end])) return true;
+  return text[end] == '.' && (end + 1 == text.size() || text[end + 1] == ' ');
+}
+
+// Of a refusal of Grove's own; what functions say is theirs.
+std::string InOurWords(std::string text) {
+  for (const Word& word : kWords) {
+    for (size_t at = text.find(word.theirs); at != std::string::npos;) {
+      size_t next = at + word.theirs.size();
+      if (StandsAlone(text, at, next)) {
+        text.replace(at, word.theirs.size(), word.ours);
+        next = at + word.ours.size();
+      }
+      at = text.find(word.theirs, next);
+    }
+  }
+  return text;
 }
 
 // gRPC's own words for a channel that could not be opened; a server's UNAVAILABLE carries an
@@ -81,6 +157,12 @@ std::string DescribeError(const absl::Status& status) {
   return Escape(out);
 }
 
+absl::Status PlainError(std::string_view message) {
+  absl::Status status = absl::AbortedError(Abseil(message));
+  status.SetPayload(kPlainPayload, absl::Cord());
+  return status;
+}
+
 std::string ErrorLine(std::string_view verb, const absl::Status& status, std::string_view address) {
   if (IsUnreachable(status)) return StrCat("grovectl: ", Unreachable(status, address));
   std::string line = "grovectl: ";
@@ -89,7 +171,11 @@ std::string ErrorLine(std::string_view verb, const absl::Status& status, std::st
     return StrCat(line, Escape(Std(status.message())), "; see grovectl help",
                   verb.empty() ? "" : " ", verb);
   }
-  return line + DescribeError(status);
+  if (IsInterrupted(status) || status.GetPayload(kPlainPayload))
+    return line + Escape(Std(status.message()));
+  const auto info = ErrorInfoOf(status);
+  const std::string text = DescribeError(status);
+  return line + (info && info->domain() == kDomain ? InOurWords(text) : text);
 }
 
 }  // namespace grove::client::cli

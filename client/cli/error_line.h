@@ -14,6 +14,9 @@ namespace grove::client::cli {
 // harmless to a terminal.
 std::string DescribeError(const absl::Status& status);
 
+// A failure that its message says in full: shown without a code.
+absl::Status PlainError(std::string_view message);
+
 // "grovectl: VERB: …" without a line end. A daemon that cannot be reached is named by its
 // `address`.
 std::string ErrorLine(std::string_view verb, const absl::Status& status, std::string_view address);

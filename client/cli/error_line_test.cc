@@ -47,6 +47,31 @@ TEST(ErrorLine, ADrainingServerIsReachable) {
             "grovectl: get: the daemon drains (UNAVAILABLE)");
 }
 
+TEST(ErrorLine, SpeaksOfGrovectlsOwnVerbsAndFlags) {
+  google::rpc::Status status;
+  status.set_code(3);
+  status.set_message("spec.function: no worker has a function nope; ListFunctions shows them.");
+  google::rpc::ErrorInfo info;
+  info.set_domain("grove");
+  status.add_details()->PackFrom(info);
+  EXPECT_NE(
+      ErrorLine("spawn", ToAbslStatus(status), kAddress)
+          .find("FUNCTION: no worker has a function nope; \"grovectl functions\" lists them."),
+      std::string::npos)
+      << ErrorLine("spawn", ToAbslStatus(status), kAddress);
+  status.set_message("my_page_size is no page_size; GetTask.");
+  EXPECT_NE(ErrorLine("tasks", ToAbslStatus(status), kAddress)
+                .find("my_page_size is no --limit; \"grovectl get\"."),
+            std::string::npos);
+  // What a function says is its own.
+  EXPECT_EQ(ErrorLine("get", absl::UnknownError("GetTask failed"), kAddress),
+            "grovectl: get: GetTask failed (UNKNOWN)");
+}
+
+TEST(ErrorLine, APlainErrorHasNoCode) {
+  EXPECT_EQ(ErrorLine("backdoor", PlainError("no"), kAddress), "grovectl: backdoor: no");
+}
+
 TEST(ErrorLine, WrongUsagePointsToTheHelp) {
   EXPECT_EQ(ErrorLine("get", UsageError("needs TASK"), kAddress),
             "grovectl: get: needs TASK; see grovectl help get");

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_replace.h"
 #include "client/cli/text.h"
 #include "client/cli/verbs.h"
 #include "runtime/switch/abseil_text.h"
@@ -43,20 +42,18 @@ std::string UsageText(const Verb& verb) {
   return StrCat(verb.name, verb.arguments.empty() ? "" : " ", verb.arguments);
 }
 
-std::string FlagWords(const std::vector<FlagSpec>& flags) {
-  return absl::StrJoin(
-      flags, " ", [](std::string* out, const FlagSpec& flag) { StrAppend(out, "--", flag.name); });
-}
-
 }  // namespace
 
 std::string HelpText() {
   std::vector<std::pair<std::string, std::string>> lines;
-  for (const Verb& verb : Verbs()) lines.emplace_back(UsageText(verb), verb.summary);
-  return StrCat("Usage: grovectl [FLAGS] VERB [ARGUMENTS]\n\nVerbs:\n", TwoColumns(lines),
-                "\nFlags of every verb:\n", FlagLines(GlobalFlags()),
-                "\n\"grovectl help VERB\" explains a verb and its flags.\n"
-                "Exit codes: 0 success, 1 the operation failed, 2 wrong usage.\n");
+  for (const Verb& verb : Verbs()) {
+    if (!verb.hidden) lines.emplace_back(UsageText(verb), verb.summary);
+  }
+  return StrCat(
+      "Usage: grovectl [FLAGS] VERB [ARGUMENTS]\n\nVerbs:\n", TwoColumns(lines),
+      "\nFlags of every verb:\n", FlagLines(GlobalFlags()),
+      "\n\"grovectl help VERB\" explains a verb and its flags.\n"
+      "Exit codes: 0 success, 1 the operation failed, 2 wrong usage, 130 ended by Ctrl-C.\n");
 }
 
 std::string HelpText(const Verb& verb) {
@@ -66,41 +63,6 @@ std::string HelpText(const Verb& verb) {
   if (!verb.flags.empty()) StrAppend(&out, "\nFlags:\n", FlagLines(verb.flags));
   StrAppend(&out, "\nFlags of every verb:\n", FlagLines(GlobalFlags()));
   return out;
-}
-
-std::string BashCompletion() {
-  std::string words;
-  std::string cases;
-  for (const Verb& verb : Verbs()) {
-    const size_t space = verb.name.find(' ');
-    if (space == std::string::npos) StrAppend(&words, words.empty() ? "" : " ", verb.name);
-    if (verb.name == "pools resize") continue;
-    const std::string extra = verb.name == "pools"        ? " resize"
-                              : verb.name == "completion" ? " bash"
-                              : verb.name == "help"       ? " $verbs"
-                                                          : "";
-    StrAppend(&cases, "    ", verb.name, ") words=\"", FlagWords(verb.flags), extra,
-              " $global\" ;;\n");
-  }
-  constexpr std::string_view kScript =
-      R"(# bash completion of grovectl: source <(grovectl completion)
-_grovectl() {
-  local cur=${COMP_WORDS[COMP_CWORD]} verb= word words
-  local verbs="@VERBS@"
-  local global="@GLOBAL@"
-  for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-    case " $verbs " in *" $word "*) verb=$word; break ;; esac
-  done
-  case $verb in
-    "") words="$verbs $global" ;;
-@CASES@  esac
-  COMPREPLY=($(compgen -W "$words" -- "$cur"))
-}
-complete -o default -F _grovectl grovectl
-)";
-  return absl::StrReplaceAll(
-      Abseil(kScript),
-      {{"@VERBS@", words}, {"@GLOBAL@", FlagWords(GlobalFlags())}, {"@CASES@", cases}});
 }
 
 absl::Status RunVersion(Command& command) {
@@ -117,15 +79,6 @@ absl::Status RunHelp(Command& command) {
   const Verb* verb = FindVerb(name);
   if (verb == nullptr) return UsageError(StrCat("there is no verb \"", name, "\""));
   command.shell.out << HelpText(*verb);
-  return absl::OkStatus();
-}
-
-absl::Status RunCompletion(Command& command) {
-  const auto& shells = command.arguments.positional();
-  if (!shells.empty() && shells[0] != "bash") {
-    return UsageError(StrCat("completes bash only, not \"", shells[0], "\""));
-  }
-  command.shell.out << BashCompletion();
   return absl::OkStatus();
 }
 

@@ -18,7 +18,7 @@ constexpr int64_t kListedStacks = 100;
 constexpr int64_t kPoolSizeMax = 1000000;
 
 View ViewOf(const Command& command) {
-  return {absl::Now(), command.shell.columns};
+  return {absl::Now(), command.ToLook()};
 }
 
 // Empty, which lists all tenants', unless the flag is given.
@@ -39,7 +39,7 @@ absl::Status CheckComplete(const Response& response) {
 void PrintPool(Command& command, const v1::Pool& pool) {
   List<v1::Pool> one;
   *one.Add() = pool;
-  Print(command, ToJson(pool), [&] { return RenderPools(one, ViewOf(command)); });
+  Print(command, pool, [&] { return RenderPools(one, ViewOf(command)); });
 }
 
 }  // namespace
@@ -52,7 +52,7 @@ absl::Status RunQueues(Command& command) {
     if (!queue.ok()) return queue.status();
     List<v1::Queue> one;
     *one.Add() = *queue;
-    Print(command, ToJson(*queue), [&] { return RenderQueues(one, ViewOf(command)); });
+    Print(command, *queue, [&] { return RenderQueues(one, ViewOf(command)); });
     return absl::OkStatus();
   }
   auto parent = ListParent(command);
@@ -61,7 +61,8 @@ absl::Status RunQueues(Command& command) {
   request.set_parent(*parent);
   auto queues = command.client->ListQueues(request, kListedMax);
   if (!queues.ok()) return queues.status();
-  Print(command, ToJson(*queues), [&] { return RenderQueues(queues->queues(), ViewOf(command)); });
+  PrintList(command, *queues, "queues",
+            [&] { return RenderQueues(queues->queues(), ViewOf(command)); });
   return absl::OkStatus();
 }
 
@@ -80,7 +81,7 @@ absl::Status RunPools(Command& command) {
   request.set_parent(*parent);
   auto pools = command.client->ListPools(request, kListedMax);
   if (!pools.ok()) return pools.status();
-  Print(command, ToJson(*pools), [&] { return RenderPools(pools->pools(), ViewOf(command)); });
+  PrintList(command, *pools, "pools", [&] { return RenderPools(pools->pools(), ViewOf(command)); });
   return absl::OkStatus();
 }
 
@@ -99,8 +100,8 @@ absl::Status RunPoolsResize(Command& command) {
 absl::Status RunWorkers(Command& command) {
   auto workers = command.client->ListWorkers({}, kListedMax);
   if (!workers.ok()) return workers.status();
-  Print(command, ToJson(*workers),
-        [&] { return RenderWorkers(workers->workers(), ViewOf(command)); });
+  PrintList(command, *workers, "workers",
+            [&] { return RenderWorkers(workers->workers(), ViewOf(command)); });
   return absl::OkStatus();
 }
 
@@ -112,7 +113,7 @@ absl::Status RunFibers(Command& command) {
     if (!fiber.ok()) return fiber.status();
     List<v1::Fiber> one;
     *one.Add() = *fiber;
-    Print(command, ToJson(*fiber), [&] { return RenderStacks(one, ViewOf(command)); });
+    Print(command, *fiber, [&] { return RenderStacks(one, ViewOf(command)); });
     return absl::OkStatus();
   }
   const bool stacks = command.arguments.Has("stacks");
@@ -127,7 +128,7 @@ absl::Status RunFibers(Command& command) {
   if (!limit.ok()) return limit.status();
   auto fibers = command.client->ListFibers(request, *limit);
   if (!fibers.ok()) return fibers.status();
-  Print(command, ToJson(*fibers), [&] {
+  PrintList(command, *fibers, "fibers", [&] {
     return stacks ? RenderStacks(fibers->fibers(), ViewOf(command))
                   : RenderFibers(fibers->fibers(), ViewOf(command));
   });
@@ -137,8 +138,8 @@ absl::Status RunFibers(Command& command) {
 absl::Status RunFunctions(Command& command) {
   auto functions = command.client->ListFunctions({}, kListedMax);
   if (!functions.ok()) return functions.status();
-  Print(command, ToJson(*functions),
-        [&] { return RenderFunctions(functions->functions(), ViewOf(command)); });
+  PrintList(command, *functions, "functions",
+            [&] { return RenderFunctions(functions->functions(), ViewOf(command)); });
   return CheckComplete(*functions);
 }
 

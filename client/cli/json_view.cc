@@ -189,6 +189,10 @@ std::string RenderJson(const nlohmann::ordered_json& json) {
   return json.dump(2, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace) + "\n";
 }
 
+std::string RenderJsonLine(const nlohmann::ordered_json& json) {
+  return json.dump(-1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace) + "\n";
+}
+
 std::string RenderYaml(const nlohmann::ordered_json& json) {
   std::string out;
   AppendYaml(json, 0, out);

@@ -18,6 +18,8 @@ namespace grove::client::cli {
 nlohmann::ordered_json ToJson(const google::protobuf::Message& message);
 
 std::string RenderJson(const nlohmann::ordered_json& json);
+// The same on one line.
+std::string RenderJsonLine(const nlohmann::ordered_json& json);
 
 std::string RenderYaml(const nlohmann::ordered_json& json);
 

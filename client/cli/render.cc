@@ -16,6 +16,8 @@
 namespace grove::client::cli {
 namespace {
 
+using Kind = Column::Kind;
+
 std::string ErrorText(const google::rpc::Status& error) {
   return error.code() == 0 ? "" : DescribeError(ToAbslStatus(error));
 }
@@ -47,6 +49,22 @@ std::string BodyText(const std::string& bytes, const std::string& content_type) 
                       content_type.empty() ? "binary data" : content_type, ")");
 }
 
+// Of what the view left out, or what is empty.
+std::string SizeText(int64_t bytes) {
+  return bytes == 0 ? "" : BytesText(bytes);
+}
+
+// The bytes themselves, or how many there are.
+std::string BodyOrSize(const std::string& bytes, const std::string& content_type, int64_t size) {
+  if (bytes.empty() && size > 0) return absl::StrCat("(", BytesText(size), ", not shown)");
+  return BodyText(bytes, content_type);
+}
+
+std::string LastWorker(const v1::Task& task) {
+  if (task.attempts().empty()) return "";
+  return ShortName(task.attempts(task.attempts_size() - 1).worker());
+}
+
 std::string LabelsText(const v1::TaskSpec& spec) {
   std::vector<std::string> pairs;
   for (const auto& [key, value] : spec.labels()) pairs.push_back(absl::StrCat(key, "=", value));
@@ -63,7 +81,14 @@ std::string EnumText(Enum value) {
 
 std::string RenderAttempts(const v1::Task& task, const View& view) {
   if (task.attempts().empty()) return "";
-  Table table({"ATTEMPT", "STATE", "WORKER", "PID", "FIBER", "STARTED", "TOOK", "ERROR"});
+  Table table({{"ATTEMPT", Kind::kId},
+               {"STATE", Kind::kState},
+               "WORKER",
+               "PID",
+               "FIBER",
+               "STARTED",
+               "TOOK",
+               "ERROR"});
   for (const v1::Attempt& attempt : task.attempts()) {
     const absl::Time end = attempt.has_end_time() ? ToTime(attempt.end_time()) : view.now;
     table.Add({absl::StrCat(attempt.number()), EnumText(attempt.state()),
@@ -72,7 +97,7 @@ std::string RenderAttempts(const v1::Task& task, const View& view) {
                DurationText(std::max(end - ToTime(attempt.start_time()), absl::ZeroDuration())),
                ErrorText(attempt.error())});
   }
-  return "\n" + table.Render(view.columns);
+  return "\n" + table.Render(view.look);
 }
 
 // "acme/mail" of "tenants/acme/queues/mail": unambiguous over all tenants.
@@ -95,18 +120,36 @@ std::string StackBytesText(const v1::Fiber& fiber) {
 
 }  // namespace
 
+std::string TaskNote(const v1::Task& task, const View& view) {
+  return NoteText(task, view);
+}
+
 std::string StateName(v1::TaskState state) {
   return EnumText(state);
 }
 
 std::string RenderTasks(const List<v1::Task>& tasks, const View& view) {
-  Table table({"TASK", "FUNCTION", "STATE", "AGE", "RUN", "ATTEMPTS", "NOTE"});
+  Table table({{"TASK", Kind::kId},
+               {"FUNCTION", Kind::kId},
+               {"STATE", Kind::kState},
+               "AGE",
+               "RUN",
+               "ATTEMPTS",
+               {"WORKER", Kind::kWide},
+               {"PRIORITY", Kind::kWide},
+               {"INPUT", Kind::kWide},
+               {"OUTPUT", Kind::kWide},
+               {"LABELS", Kind::kWide},
+               "NOTE"});
   for (const v1::Task& task : tasks) {
-    table.Add({ShortTaskName(task.name()), task.spec().function(), StateName(task.state()),
+    const v1::TaskSpec& spec = task.spec();
+    table.Add({ShortTaskName(task.name()), spec.function(), StateName(task.state()),
                AgeText(task.create_time(), view.now), RunText(task, view),
-               absl::StrCat(task.attempts_size()), NoteText(task, view)});
+               absl::StrCat(task.attempts_size()), LastWorker(task), absl::StrCat(spec.priority()),
+               SizeText(task.input_size_bytes()), SizeText(task.output_size_bytes()),
+               LabelsText(spec), NoteText(task, view)});
   }
-  return table.Render(view.columns);
+  return table.Render(view.look);
 }
 
 std::string RenderTask(const v1::Task& task, const View& view) {
@@ -115,33 +158,46 @@ std::string RenderTask(const v1::Task& task, const View& view) {
   const auto age = [&](bool has, const google::protobuf::Timestamp& time) {
     return has ? AgeText(time, view.now) : std::string();
   };
-  return RenderFields({
-             {"name", task.name()},
-             {"function", spec.function()},
-             {"state", StateName(task.state())},
-             {"waiting", task.waiting_reason()},
-             {"progress", running && task.progress() > 0 ? NoteText(task, view) : ""},
-             {"created", age(task.has_create_time(), task.create_time())},
-             {"scheduled", age(task.has_schedule_time(), task.schedule_time())},
-             {"ended", age(task.has_end_time(), task.end_time())},
-             {"priority", spec.priority() == 0 ? "" : absl::StrCat(spec.priority())},
-             {"timeout", spec.has_timeout() ? DurationText(ToDuration(spec.timeout())) : ""},
-             {"max attempts", spec.retry_policy().max_attempts() == 0
-                                  ? ""
-                                  : absl::StrCat(spec.retry_policy().max_attempts())},
-             {"request id", spec.request_id()},
-             {"labels", LabelsText(spec)},
-             {"durability", spec.durability() == 0 ? "" : EnumText(spec.durability())},
-             {"input", BodyText(spec.input(), spec.content_type())},
-             {"output", BodyText(task.output(), task.output_content_type())},
-             {"error", ErrorText(task.error())},
-         }) +
+  return RenderFields(
+             {
+                 {"name", task.name()},
+                 {"function", spec.function()},
+                 {"state", StateName(task.state())},
+                 {"waiting", task.waiting_reason()},
+                 {"progress", running && task.progress() > 0 ? NoteText(task, view) : ""},
+                 {"created", age(task.has_create_time(), task.create_time())},
+                 {"scheduled", age(task.has_schedule_time(), task.schedule_time())},
+                 {"ended", age(task.has_end_time(), task.end_time())},
+                 {"priority", spec.priority() == 0 ? "" : absl::StrCat(spec.priority())},
+                 {"timeout", spec.has_timeout() ? DurationText(ToDuration(spec.timeout())) : ""},
+                 {"max attempts", spec.retry_policy().max_attempts() == 0
+                                      ? ""
+                                      : absl::StrCat(spec.retry_policy().max_attempts())},
+                 {"request id", spec.request_id()},
+                 {"labels", LabelsText(spec)},
+                 {"durability", spec.durability() == 0 ? "" : EnumText(spec.durability())},
+                 {"input", BodyOrSize(spec.input(), spec.content_type(), task.input_size_bytes())},
+                 {"output",
+                  BodyOrSize(task.output(), task.output_content_type(), task.output_size_bytes())},
+                 {"error", ErrorText(task.error())},
+             },
+             view.look) +
          RenderAttempts(task, view);
 }
 
 std::string RenderQueues(const List<v1::Queue>& queues, const View& view) {
-  Table table({"QUEUE", "STATE", "ORDER", "POOL", "QUEUED", "SCHEDULED", "RUNNING", "OLDEST",
-               "DEPTH MAX", "SPAWNED", "REJECTED", "WAITS FOR"});
+  Table table({{"QUEUE", Kind::kId},
+               {"STATE", Kind::kState},
+               "ORDER",
+               {"POOL", Kind::kId},
+               "QUEUED",
+               "SCHEDULED",
+               "RUNNING",
+               "OLDEST",
+               "DEPTH MAX",
+               "SPAWNED",
+               "REJECTED",
+               "WAITS FOR"});
   for (const v1::Queue& queue : queues) {
     const absl::Duration oldest = ToDuration(queue.oldest_age());
     table.Add({TenantAndName(queue.name()), EnumText(queue.state()), EnumText(queue.order()),
@@ -151,21 +207,31 @@ std::string RenderQueues(const List<v1::Queue>& queues, const View& view) {
                absl::StrCat(queue.depth_max()), absl::StrCat(queue.spawned_total()),
                absl::StrCat(queue.rejected_total()), queue.waiting_reason()});
   }
-  return table.Render(view.columns);
+  return table.Render(view.look);
 }
 
 std::string RenderPools(const List<v1::Pool>& pools, const View& view) {
-  Table table({"POOL", "SIZE", "RUNNING", "FREE", "WAITING"});
+  Table table({{"POOL", Kind::kId}, "SIZE", "RUNNING", "FREE", "WAITING"});
   for (const v1::Pool& pool : pools) {
     table.Add({TenantAndName(pool.name()), absl::StrCat(pool.size()), absl::StrCat(pool.running()),
                absl::StrCat(pool.free()), absl::StrCat(pool.waiting())});
   }
-  return table.Render(view.columns);
+  return table.Render(view.look);
 }
 
 std::string RenderWorkers(const List<v1::Worker>& workers, const View& view) {
-  Table table({"WORKER", "STATE", "PID", "GENERATION", "STARTED", "FIBERS", "TASKS", "CONNECTIONS",
-               "REQUESTS", "LAST TURN", "MEMORY", "LINKED"});
+  Table table({{"WORKER", Kind::kId},
+               {"STATE", Kind::kState},
+               {"PID", Kind::kId},
+               "GENERATION",
+               "STARTED",
+               "FIBERS",
+               "TASKS",
+               "CONNECTIONS",
+               "REQUESTS",
+               "LAST TURN",
+               "MEMORY",
+               "LINKED"});
   for (const v1::Worker& worker : workers) {
     table.Add({ShortName(worker.name()), EnumText(worker.state()), absl::StrCat(worker.pid()),
                absl::StrCat(worker.generation()), AgeText(worker.start_time(), view.now),
@@ -174,10 +240,10 @@ std::string RenderWorkers(const List<v1::Worker>& workers, const View& view) {
                DurationText(absl::Seconds(worker.hub_idle_seconds())) + " ago",
                BytesText(worker.rss_bytes()), worker.linked() ? "yes" : "no"});
   }
-  return table.Render(view.columns);
+  return table.Render(view.look);
 }
 
-std::string RenderStacks(const List<v1::Fiber>& fibers, const View&) {
+std::string RenderStacks(const List<v1::Fiber>& fibers, const View& view) {
   std::string text;
   for (const v1::Fiber& fiber : fibers) {
     if (!text.empty()) text += "\n";
@@ -192,7 +258,8 @@ std::string RenderStacks(const List<v1::Fiber>& fibers, const View&) {
                           {"tenant", fiber.tenant()},
                           {"task", ShortTaskName(fiber.task())},
                           {"spawned at", fiber.spawn_site()},
-                          {"stack", StackBytesText(fiber)}});
+                          {"stack", StackBytesText(fiber)}},
+                         view.look);
     for (const std::string& frame : fiber.stack()) {
       absl::StrAppend(&text, "    ", Escape(frame), "\n");
     }
@@ -201,26 +268,36 @@ std::string RenderStacks(const List<v1::Fiber>& fibers, const View&) {
 }
 
 std::string RenderFibers(const List<v1::Fiber>& fibers, const View& view) {
-  Table table(
-      {"FIBER", "NAME", "STATE", "WAITS FOR", "AGE", "SWITCHES", "TENANT", "TASK", "SPAWNED AT"});
+  Table table({{"FIBER", Kind::kId},
+               "NAME",
+               {"STATE", Kind::kState},
+               "WAITS FOR",
+               "AGE",
+               "SWITCHES",
+               {"GROUP", Kind::kWide},
+               {"RUN TIME", Kind::kWide},
+               "TENANT",
+               {"TASK", Kind::kId},
+               "SPAWNED AT"});
   for (const v1::Fiber& fiber : fibers) {
     table.Add({ShortFiberName(fiber), fiber.display_name(), EnumText(fiber.state()),
                fiber.waiting_for(), DurationText(ToDuration(fiber.age())),
-               absl::StrCat(fiber.switches()), fiber.tenant(), ShortTaskName(fiber.task()),
-               fiber.spawn_site()});
+               absl::StrCat(fiber.switches()), fiber.group(),
+               DurationText(ToDuration(fiber.run_time())), fiber.tenant(),
+               ShortTaskName(fiber.task()), fiber.spawn_site()});
   }
-  return table.Render(view.columns);
+  return table.Render(view.look);
 }
 
 std::string RenderFunctions(const List<v1::Function>& functions, const View& view) {
-  Table table({"FUNCTION", "TIMEOUT", "DESCRIPTION", "EXAMPLE INPUT"});
+  Table table({{"FUNCTION", Kind::kId}, "TIMEOUT", "DESCRIPTION", "EXAMPLE INPUT"});
   for (const v1::Function& function : functions) {
     table.Add(
         {FunctionName(function.name()),
          function.has_default_timeout() ? DurationText(ToDuration(function.default_timeout())) : "",
          function.description(), function.input_example()});
   }
-  return table.Render(view.columns);
+  return table.Render(view.look);
 }
 
 }  // namespace grove::client::cli

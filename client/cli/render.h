@@ -1,14 +1,14 @@
 // Render: what the API returns as tables and field lists for people.
 //
-// Pure: takes the time ages are counted from, and the terminal's width where there is a terminal.
+// Pure: takes the time ages are counted from, and how tables are to look.
 
 #ifndef GROVE_CLIENT_CLI_RENDER_H_
 #define GROVE_CLIENT_CLI_RENDER_H_
 
-#include <optional>
 #include <string>
 
 #include "absl/time/time.h"
+#include "client/cli/table.h"
 #include "google/protobuf/repeated_ptr_field.h"
 #include "grove/v1/inspect_service.pb.h"
 #include "grove/v1/pool_service.pb.h"
@@ -19,8 +19,9 @@
 namespace grove::client::cli {
 
 struct View {
+  // What ages are counted from.
   absl::Time now;
-  std::optional<size_t> columns;
+  Look look = {};
 };
 
 template <typename Message>
@@ -35,6 +36,9 @@ std::string RenderFibers(const List<v1::Fiber>& fibers, const View& view);
 // A block each, with the functions it stands in.
 std::string RenderStacks(const List<v1::Fiber>& fibers, const View& view);
 std::string RenderFunctions(const List<v1::Function>& functions, const View& view);
+
+// The most telling thing about a task in its state; may be empty.
+std::string TaskNote(const v1::Task& task, const View& view);
 
 // "SUCCEEDED".
 std::string StateName(v1::TaskState state);

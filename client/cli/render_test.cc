@@ -5,7 +5,7 @@
 namespace grove::client::cli {
 namespace {
 
-const View kView{absl::FromUnixSeconds(1000), std::nullopt};
+const View kView{absl::FromUnixSeconds(1000)};
 
 v1::Task Queued() {
   v1::Task task;

@@ -14,6 +14,7 @@
 #include "client/cli/names.h"
 #include "client/cli/render.h"
 #include "client/cli/text.h"
+#include "client/cli/waiting.h"
 #include "client/status_details.h"
 #include "runtime/switch/abseil_text.h"
 
@@ -47,15 +48,42 @@ absl::StatusOr<std::vector<std::string>> TaskNames(const Command& command) {
   return names;
 }
 
-// One task as itself, several as a list.
-void PrintTasks(Command& command, const v1::ListTasksResponse& tasks) {
-  const View view{absl::Now(), command.shell.columns};
-  if (command.arguments.positional().size() == 1 && tasks.tasks_size() == 1) {
-    Print(command, ToJson(tasks.tasks(0)), [&] { return RenderTask(tasks.tasks(0), view); });
+// How much of the tasks is asked for: `fallback` unless --view says.
+absl::StatusOr<v1::TaskView> ViewFlag(const Command& command, v1::TaskView fallback) {
+  const auto typed = command.arguments.Value("view");
+  if (!typed) return fallback;
+  if (*typed == "basic") return v1::TASK_VIEW_BASIC;
+  if (*typed == "output") return v1::TASK_VIEW_OUTPUT;
+  if (*typed == "full") return v1::TASK_VIEW_FULL;
+  return UsageError(StrCat("--view: \"", *typed, "\" is not basic, output or full"));
+}
+
+View ViewOf(const Command& command) {
+  return {absl::Now(), command.ToLook()};
+}
+
+void PrintTable(Command& command, const v1::ListTasksResponse& tasks) {
+  PrintList(command, tasks, "tasks", [&] { return RenderTasks(tasks.tasks(), ViewOf(command)); });
+}
+
+void PrintTask(Command& command, const v1::Task& task) {
+  if (command.arguments.Has("raw")) {
+    command.shell.out << task.output();
     return;
   }
-  nlohmann::ordered_json json = {{"tasks", ToJson(tasks)["tasks"]}};
-  Print(command, json, [&] { return RenderTasks(tasks.tasks(), view); });
+  Print(command, task, [&] { return RenderTask(task, ViewOf(command)); });
+}
+
+// One task as itself, several as a list.
+void PrintTasks(Command& command, const v1::ListTasksResponse& tasks) {
+  if (command.arguments.positional().size() == 1 && tasks.tasks_size() == 1) {
+    PrintTask(command, tasks.tasks(0));
+  } else {
+    // Several names are no page of a list.
+    const nlohmann::ordered_json json = {
+        {"tasks", command.ForPeople() ? nlohmann::ordered_json() : ToJson(tasks)["tasks"]}};
+    PrintList(command, json, "tasks", [&] { return RenderTasks(tasks.tasks(), ViewOf(command)); });
+  }
 }
 
 // The first failure, and how many more there are.
@@ -110,12 +138,13 @@ absl::Status RunTasks(Command& command) {
   if (!request.ok()) return request.status();
   absl::StatusOr<int64_t> limit = IntegerFlag(command, "limit", kListedTasks, 1, kListedTasksMax);
   if (!limit.ok()) return limit.status();
+  absl::StatusOr<v1::TaskView> view = ViewFlag(command, v1::TASK_VIEW_BASIC);
+  if (!view.ok()) return view.status();
+  request->set_view(*view);
   auto tasks = command.client->ListTasks(*request, *limit);
   if (!tasks.ok()) return tasks.status();
-  const View view{absl::Now(), command.shell.columns};
-  Print(command, ToJson(*tasks), [&] { return RenderTasks(tasks->tasks(), view); });
-  if (command.shell.columns && command.format == OutputFormat::kTable &&
-      !tasks->next_page_token().empty()) {
+  PrintTable(command, *tasks);
+  if (command.shell.out_is_terminal && command.ForPeople() && !tasks->next_page_token().empty()) {
     command.shell.err << "there are more than " << *limit << " tasks; --limit shows more\n";
   }
   return absl::OkStatus();
@@ -124,18 +153,51 @@ absl::Status RunTasks(Command& command) {
 absl::Status RunGet(Command& command) {
   auto names = TaskNames(command);
   if (!names.ok()) return names.status();
-  auto task = command.client->Get(names->front());
+  const bool raw = command.arguments.Has("raw");
+  auto view = ViewFlag(command, raw ? v1::TASK_VIEW_OUTPUT : v1::TASK_VIEW_FULL);
+  if (!view.ok()) return view.status();
+  auto task = command.client->Get(names->front(), *view);
   if (!task.ok()) return task.status();
-  v1::ListTasksResponse one;
-  *one.add_tasks() = *std::move(task);
-  PrintTasks(command, one);
+  PrintTask(command, *task);
+  if (raw && task->state() != v1::TASK_STATE_SUCCEEDED) {
+    return absl::FailedPreconditionError(
+        StrCat("task ", ShortTaskName(task->name()), " has no output: ", StateName(task->state())));
+  }
   return absl::OkStatus();
 }
+
+namespace {
+
+// A single task is shown while it is waited for.
+absl::StatusOr<v1::BatchWaitTasksResponse> WaitForAll(Command& command,
+                                                      const std::vector<std::string>& names,
+                                                      v1::TaskView view) {
+  Waiting waiting(command);
+  const WaitOptions options = waiting.Options(view);
+  if (names.size() > 1) {
+    auto all = command.client->WaitBatch(names, options);
+    if (!all.ok()) return waiting.Explain(all.status(), names);
+    return all;
+  }
+  auto task = command.client->Wait(names.front(), options);
+  if (!task.ok()) return waiting.Explain(task.status(), names);
+  v1::BatchWaitTasksResponse all;
+  *all.add_results()->mutable_task() = *std::move(task);
+  return all;
+}
+
+}  // namespace
 
 absl::Status RunWait(Command& command) {
   auto names = TaskNames(command);
   if (!names.ok()) return names.status();
-  auto answer = command.client->WaitBatch(*names, command.wait_timeout);
+  const bool raw = command.arguments.Has("raw");
+  if (raw && names->size() > 1) return UsageError("--raw goes with one task");
+  // A table has no room for outputs.
+  const bool shows_outputs = names->size() == 1 || !command.ForPeople();
+  auto view = ViewFlag(command, shows_outputs ? v1::TASK_VIEW_OUTPUT : v1::TASK_VIEW_BASIC);
+  if (!view.ok()) return view.status();
+  auto answer = WaitForAll(command, *names, *view);
   if (!answer.ok()) return answer.status();
   v1::ListTasksResponse tasks;
   std::vector<absl::Status> failures;

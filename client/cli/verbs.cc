@@ -6,6 +6,15 @@ namespace grove::client::cli {
 namespace {
 
 constexpr size_t kTasksMax = 10000;
+constexpr size_t kWordsMax = 100000;
+
+FlagSpec ViewFlag(const char* help) {
+  return {"view", "VIEW", help};
+}
+
+FlagSpec RawFlag() {
+  return {"raw", "", "Print the output alone, as it is."};
+}
 
 FlagSpec TenantFlag() {
   return {"tenant", "TENANT", "Tenant of short names; \"default\" if not given."};
@@ -15,6 +24,8 @@ std::vector<FlagSpec> SpawnFlags() {
   return {
       {"wait", "", "Wait for the end, print the output, and succeed only if the task SUCCEEDED."},
       {"count", "N", "Spawn N tasks in batches; with --wait, print a summary."},
+      {"inputs", "@FILE",
+       "Spawn a task for each line of FILE, or of standard input if it is \"-\" (NDJSON)."},
       {"queue", "QUEUE", "Queue to put the task in; \"default\" if not given."},
       TenantFlag(),
       {"priority", "P", "0 (default) to 9; higher runs first in a PRIORITY queue."},
@@ -35,7 +46,10 @@ Verb SpawnVerb() {
       .summary = "Spawn a task.",
       .description =
           "INPUT is handed to the function as it is: \"-\" reads it from standard input, \"@FILE\" "
-          "from a file. Prints the task's name.",
+          "from a file. Prints the task's name; with --wait, that goes to standard error first, "
+          "and "
+          "the output to standard output, byte for byte. The wait outlasts a restart of control. "
+          "Ctrl-C ends it, not the task, and says how to go on.",
       .arguments_min = 1,
       .arguments_max = 2,
       .flags = SpawnFlags(),
@@ -52,7 +66,8 @@ std::vector<Verb> TaskVerbs() {
                     {"queue", "QUEUE", "Only tasks of this queue."},
                     TenantFlag(),
                     {"function", "FUNCTION", "Only tasks of this function."},
-                    {"limit", "N", "At most N tasks; 100 if not given."}},
+                    {"limit", "N", "At most N tasks; 100 if not given."},
+                    ViewFlag("basic (default: no inputs or outputs), output or full.")},
           .run = RunTasks,
       },
       {
@@ -63,17 +78,20 @@ std::vector<Verb> TaskVerbs() {
               "TASK is a resource name, QUEUE/ID, or the ID of a task in the queue \"default\".",
           .arguments_min = 1,
           .arguments_max = 1,
-          .flags = {TenantFlag()},
+          .flags = {ViewFlag("basic (no input or output), output or full (default)."), RawFlag(),
+                    TenantFlag()},
           .run = RunGet,
       },
       {
           .name = "wait",
           .arguments = "TASK...",
           .summary = "Wait until tasks have ended.",
-          .description = "Succeeds only if all of them SUCCEEDED. --timeout bounds the wait.",
+          .description = "Succeeds only if all of them SUCCEEDED. --timeout bounds the wait, which "
+                         "outlasts a restart of control.",
           .arguments_min = 1,
           .arguments_max = kTasksMax,
-          .flags = {TenantFlag()},
+          .flags = {ViewFlag("basic (no input or output), output (default) or full."), RawFlag(),
+                    TenantFlag()},
           .run = RunWait,
       },
       {
@@ -129,7 +147,7 @@ std::vector<Verb> InspectVerbs() {
           .summary = "List the fibers inside the workers, or show one with its stack.",
           .description = "FIBER is WORKER/ID, as the list shows it.",
           .arguments_max = 1,
-          .flags = {{"worker", "N", "Only this worker's."},
+          .flags = {{"worker", "WORKER", "Only this worker's."},
                     {"stacks", "", "Show where each stands: the functions on its stack."},
                     {"limit", "N", "At most N fibers; 1000 if not given, 100 with --stacks."}},
           .run = RunFibers,
@@ -142,12 +160,44 @@ std::vector<Verb> InspectVerbs() {
       {
           .name = "backdoor",
           .summary = "Open a Lua prompt inside a live worker.",
-          .description = "Reads lines until the end of input or \"quit\".",
-          .flags = {{"worker", "N", "Worker to open; required."},
-                    {"command", "LINE", "Run this line and leave.", 'c'}},
+          .description =
+              "Reads lines until the end of input or \"quit\". On a terminal they are edited, and "
+              "kept in a history; Ctrl-C ends a line, Ctrl-D the session. Elsewhere results alone "
+              "are printed, and an error makes it fail.",
+          .flags = {{"worker", "WORKER", "Worker to open; required."},
+                    {"command", "LUA", "Run this, print its result, and fail if it does.", 'c'}},
           .run = RunBackdoor,
       },
   };
+}
+
+Verb ContextVerb(const char* name, const char* arguments, const char* summary,
+                 absl::Status (*run)(Command&)) {
+  const std::string_view takes = arguments;
+  return {
+      .name = name,
+      .arguments = arguments,
+      .summary = summary,
+      .arguments_min = takes.empty() || takes.starts_with("[") ? 0u : 1u,
+      .arguments_max = takes.empty() ? 0u : 1u,
+      .needs = Verb::Needs::kNothing,
+      .run = run,
+  };
+}
+
+std::vector<Verb> ContextVerbs() {
+  std::vector<Verb> verbs = {
+      ContextVerb("context list", "", "List the daemons that have a name.", RunContextList),
+      ContextVerb("context use", "CONTEXT", "Talk to this one from now on.", RunContextUse),
+      ContextVerb("context show", "[CONTEXT]", "Show one, or the one in use.", RunContextShow),
+      ContextVerb("context set", "NAME", "Name a daemon, or change what a name stands for.",
+                  RunContextSet),
+      ContextVerb("context delete", "CONTEXT", "Forget a name.", RunContextDelete),
+  };
+  verbs[3].description =
+      "Takes --address, --ca_cert and --token_file; what is not given stays as it is. The first "
+      "name is in use at once.";
+  return verbs;
 }
 
 std::vector<Verb> LocalVerbs() {
@@ -168,19 +218,33 @@ std::vector<Verb> LocalVerbs() {
       },
       {
           .name = "completion",
-          .arguments = "[bash]",
-          .summary = "Print a script that makes bash complete verbs and flags.",
-          .description = "Use it with: source <(grovectl completion)",
+          .arguments = "SHELL",
+          .summary = "Print a script that makes bash, zsh or fish complete grovectl's words.",
+          .description =
+              "bash: source <(grovectl completion bash); zsh: the same with zsh, after compinit; "
+              "fish: grovectl completion fish | source. Functions, queues, pools, workers and "
+              "tasks "
+              "are asked of the daemon.",
+          .arguments_min = 1,
           .arguments_max = 1,
           .needs = Verb::Needs::kNothing,
           .run = RunCompletion,
+      },
+      {
+          .name = "__complete",
+          .arguments = "[WORD...]",
+          .summary = "Print what the last WORD may become.",
+          .arguments_max = kWordsMax,
+          .needs = Verb::Needs::kNothing,
+          .hidden = true,
+          .run = RunComplete,
       },
   };
 }
 
 std::vector<Verb> AllVerbs() {
   std::vector<Verb> all = {SpawnVerb()};
-  for (const auto& some : {TaskVerbs(), InspectVerbs(), LocalVerbs()}) {
+  for (const auto& some : {TaskVerbs(), InspectVerbs(), ContextVerbs(), LocalVerbs()}) {
     all.insert(all.end(), some.begin(), some.end());
   }
   return all;
@@ -195,15 +259,20 @@ const std::vector<Verb>& Verbs() {
 
 const std::vector<FlagSpec>& GlobalFlags() {
   static const auto* const kFlags = new std::vector<FlagSpec>{
+      {"context", "CONTEXT", "Daemon of this name; else the one in use (grovectl context use)."},
       {"address", "HOST:PORT",
-       "The daemon's control address; else $GROVE_ADDRESS, else 127.0.0.1:8091."},
+       "The daemon's control address; else $GROVE_ADDRESS, else the context's, else "
+       "127.0.0.1:8091."},
       {"token", "TOKEN", "Sent as bearer token; else --token_file, else $GROVE_TOKEN."},
       {"token_file", "FILE", "File that holds the token: keeps it out of the process list."},
       {"ca_cert", "FILE",
        "Speak TLS, and trust certificates that this PEM file's authorities signed."},
       {"timeout", "SECONDS",
        "Longest a call (30 if not given) or a wait (no bound if not given) may take."},
-      {"output", "FORMAT", "table (default), json or yaml.", 'o'},
+      {"output", "FORMAT", "table (default), wide, name, json, jsonl or yaml.", 'o'},
+      {"no_headers", "", "Tables without their first line; also --no-headers."},
+      {"color", "WHEN", "auto (default: on a terminal, unless $NO_COLOR is set), always or never."},
+      {"version", "", "Print grovectl's version."},
       {"help", "", "Explain grovectl or the verb.", 'h'},
   };
   return *kFlags;

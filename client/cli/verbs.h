@@ -29,6 +29,8 @@ struct Verb {
   size_t arguments_max = 0;
   std::vector<FlagSpec> flags = {};
   Needs needs = Needs::kDaemon;
+  // Called by scripts: no help shows it.
+  bool hidden = false;
   absl::Status (*run)(Command& command);
 };
 
@@ -41,9 +43,6 @@ const Verb* FindVerb(std::string_view name);
 
 std::string HelpText();
 std::string HelpText(const Verb& verb);
-
-// A script that makes bash complete verbs and flags.
-std::string BashCompletion();
 
 }  // namespace grove::client::cli
 

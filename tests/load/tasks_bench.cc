@@ -51,7 +51,7 @@ std::vector<std::string> SpawnBatch(client::Client& client, v1::Durability durab
 }
 
 void WaitBatch(client::Client& client, const std::vector<std::string>& names) {
-  const auto response = client.WaitBatch(names, absl::Minutes(1));
+  const auto response = client.WaitBatch(names, {.timeout = absl::Minutes(1)});
   if (!response.ok()) Fail(response.status());
   for (const auto& result : response->results()) {
     if (result.task().state() != v1::TASK_STATE_SUCCEEDED)
@@ -107,7 +107,7 @@ void BenchLatency(client::Client& client) {
   for (int i = 0; i < kLatencySamples; ++i) {
     const absl::Time start = absl::Now();
     auto task = client.Spawn(request);
-    if (task.ok()) task = client.Wait(task->name(), absl::Minutes(1));
+    if (task.ok()) task = client.Wait(task->name(), {.timeout = absl::Minutes(1)});
     if (!task.ok()) Fail(task.status());
     micros.push_back(absl::ToDoubleMicroseconds(absl::Now() - start));
   }

@@ -1,0 +1,115 @@
+// Stubs: the gRPC services of one channel, and how each of their calls is made.
+//
+// Private to //client. Any thread may call any method.
+
+#ifndef GROVE_CLIENT_STUBS_H_
+#define GROVE_CLIENT_STUBS_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "client/client.h"
+#include "client/stop.h"
+#include "grove/v1/backdoor_service.grpc.pb.h"
+#include "grove/v1/inspect_service.grpc.pb.h"
+#include "grove/v1/pool_service.grpc.pb.h"
+#include "grove/v1/queue_service.grpc.pb.h"
+#include "grove/v1/task_service.grpc.pb.h"
+#include "grove/v1/worker_service.grpc.pb.h"
+
+namespace grove::client {
+
+// Code, message and google.rpc details.
+absl::Status FromGrpc(const grpc::Status& status);
+
+template <typename Stub, typename Request, typename Response>
+using Method = grpc::Status (Stub::*)(grpc::ClientContext*, const Request&, Response*);
+
+struct Client::Stubs {
+  Stubs(const ClientOptions& options, const std::shared_ptr<grpc::Channel>& channel)
+      : token(options.token),
+        timeout(options.timeout),
+        tasks(channel),
+        queues(channel),
+        pools(channel),
+        workers(channel),
+        inspect(channel),
+        backdoor(channel) {}
+
+  void Authorize(grpc::ClientContext& context) const {
+    if (!token.empty()) context.AddMetadata("authorization", "Bearer " + token);
+  }
+
+  template <typename Stub, typename Request, typename Response>
+  absl::StatusOr<Response> Call(Stub& stub, Method<Stub, Request, Response> method,
+                                const Request& request, absl::Duration bound, Stop* stop) const {
+    grpc::ClientContext context;
+    Authorize(context);
+    if (bound < absl::InfiniteDuration()) {
+      // A span, which gRPC counts on the monotonic clock.
+      context.set_deadline(gpr_time_from_micros(absl::ToInt64Microseconds(bound), GPR_TIMESPAN));
+    }
+    const Stop::Call stoppable(stop, [&context] { context.TryCancel(); });
+    Response response;
+    const grpc::Status status = (stub.*method)(&context, request, &response);
+    // What was said by the server itself carries details, or nothing at all went wrong.
+    if (status.ok() || !status.error_details().empty()) heard.store(true);
+    if (!status.ok()) return FromGrpc(status);
+    return response;
+  }
+
+  template <typename Stub, typename Request, typename Response>
+  absl::StatusOr<Response> Call(Stub& stub, Method<Stub, Request, Response> method,
+                                const Request& request) const {
+    return Call(stub, method, request, timeout, nullptr);
+  }
+
+  // `items` names the repeated field of a response.
+  template <typename Stub, typename Request, typename Response, typename Items>
+  absl::StatusOr<Response> Pages(Stub& stub, Method<Stub, Request, Response> method,
+                                 Request request, int64_t limit, Items items) const {
+    Response all;
+    while (true) {
+      const int64_t room = limit - items(all)->size();
+      if (request.page_size() == 0 || request.page_size() > room) {
+        request.set_page_size(static_cast<int32_t>(std::clamp<int64_t>(room, 1, kPageSizeMax)));
+      }
+      absl::StatusOr<Response> page = Call(stub, method, request);
+      if (!page.ok()) return page.status();
+      const std::string next = page->next_page_token();
+      all.MergeFrom(*page);
+      all.set_next_page_token(next);
+      if (next.empty() || items(all)->size() >= limit) return all;
+      if (next == request.page_token()) {
+        return absl::InternalError("the server sent the same page token twice");
+      }
+      request.set_page_token(next);
+    }
+  }
+
+  // What every list of the API accepts.
+  static constexpr int64_t kPageSizeMax = 1000;
+
+  const std::string token;
+  const absl::Duration timeout;
+  // Whether the server ever answered: what then falls silent was there, and may come back.
+  mutable std::atomic<bool> heard = false;
+  v1::TaskService::Stub tasks;
+  v1::QueueService::Stub queues;
+  v1::PoolService::Stub pools;
+  v1::WorkerService::Stub workers;
+  v1::InspectService::Stub inspect;
+  v1::BackdoorService::Stub backdoor;
+};
+
+}  // namespace grove::client
+
+#endif  // GROVE_CLIENT_STUBS_H_

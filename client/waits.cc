@@ -1,0 +1,255 @@
+// Client's waits: they outlast a restart of the server.
+//
+// A wait changes nothing, so that asking again is always right. What ends without an answer of the
+// server (connection closed, refused, silent) is asked again after a pause that grows; what the
+// server says is final.
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "client/client.h"
+#include "client/status_details.h"
+#include "client/stubs.h"
+#include "runtime/switch/abseil_text.h"
+
+namespace grove::client {
+namespace {
+
+// A wait asks anew this often, so that a connection that died without a sound is noticed.
+constexpr absl::Duration kWaitSlice = absl::Seconds(60);
+
+constexpr absl::Duration kFirstPause = absl::Milliseconds(100);
+constexpr absl::Duration kPauseMax = absl::Seconds(2);
+
+google::protobuf::Duration ToProto(absl::Duration duration) {
+  google::protobuf::Duration result;
+  result.set_seconds(absl::ToInt64Seconds(duration));
+  const absl::Duration rest = duration - absl::Seconds(result.seconds());
+  result.set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(rest)));
+  return result;
+}
+
+// Since some moment in the past; no clock that is set moves it.
+absl::Duration Monotonic() {
+  return absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());
+}
+
+bool IsOpen(const v1::BatchWaitTasksResponse::Result& result) {
+  if (result.has_error()) return false;
+  return !result.has_task() || !HasEnded(result.task().state());
+}
+
+// No words of the server: the way to it broke. What the server refuses carries an ErrorInfo; but
+// for draining, of which a restart begins.
+bool IsOutage(const absl::Status& status) {
+  const auto info = ErrorInfoOf(status);
+  if (info) return info->reason() == "DRAINING";
+  return absl::IsUnavailable(status) || absl::IsCancelled(status) ||
+         absl::IsDeadlineExceeded(status);
+}
+
+absl::Status Lost(const absl::Status& status) {
+  absl::Status result(status.code(), StrCat(status.message(),
+                                            "; the server was restarted meanwhile, and volatile "
+                                            "tasks do not outlast that"));
+  status.ForEachPayload(
+      [&](auto type_url, const absl::Cord& payload) { result.SetPayload(type_url, payload); });
+  return result;
+}
+
+// What is left of a wait's time, and of its patience with a silent server.
+class Patience {
+ public:
+  Patience(const WaitOptions& options, const std::atomic<bool>& heard)
+      : options_(options), heard_(heard), end_(Monotonic() + options.timeout) {}
+
+  bool over() const { return Monotonic() >= end_; }
+
+  // The server's own wait ends first; a slice of 0 would mean "as long as you like".
+  absl::Duration Slice() const {
+    const absl::Duration slice = std::min(kWaitSlice, options_.look_interval);
+    return std::clamp(end_ - Monotonic(), absl::Milliseconds(1), slice);
+  }
+
+  void Answered() {
+    if (!outage_start_) return;
+    outage_start_.reset();
+    if (options_.on_back) options_.on_back();
+  }
+
+  // OK: ask again. Otherwise why the wait ends.
+  absl::Status Excuse(const absl::Status& failure) {
+    if (options_.stop != nullptr && options_.stop->is_set()) return Stopped();
+    if (!IsOutage(failure)) {
+      Answered();
+      return was_out_ && absl::IsNotFound(failure) ? Lost(failure) : failure;
+    }
+    if (!heard_.load()) return failure;
+    const absl::Duration now = Monotonic();
+    if (!outage_start_) {
+      outage_start_ = now;
+      was_out_ = true;
+      pause_ = kFirstPause;
+      if (options_.on_outage) options_.on_outage(failure);
+    }
+    const absl::Duration left = std::min(end_, *outage_start_ + options_.outage_max) - now;
+    if (left <= absl::ZeroDuration()) return failure;
+    if (!Pause(std::min(pause_, left))) return Stopped();
+    pause_ = std::min(2 * pause_, kPauseMax);
+    return absl::OkStatus();
+  }
+
+  bool was_out() const { return was_out_; }
+
+ private:
+  static absl::Status Stopped() { return absl::CancelledError("the wait was stopped"); }
+
+  bool Pause(absl::Duration duration) const {
+    static const auto* const kNobody = new Stop();
+    return (options_.stop == nullptr ? kNobody : options_.stop)->Pause(duration);
+  }
+
+  const WaitOptions& options_;
+  const std::atomic<bool>& heard_;
+  const absl::Duration end_;
+  std::optional<absl::Duration> outage_start_;
+  bool was_out_ = false;
+  absl::Duration pause_;
+};
+
+void MarkLost(v1::BatchWaitTasksResponse::Result& result) {
+  if (!result.has_error()) return;
+  const absl::Status status = ToAbslStatus(result.error());
+  if (absl::IsNotFound(status))
+    result.mutable_error()->set_message(std::string(Lost(status).message()));
+}
+
+}  // namespace
+
+// Before the first wait, whose answer may be long in coming: whether there is a server at all. What
+// it says of the task, the wait will say again.
+absl::Status Client::Greet(std::string_view name, Stop* stop) {
+  if (stubs_->heard.load()) return absl::OkStatus();
+  v1::GetTaskRequest request;
+  request.set_name(std::string(name));
+  request.set_view(v1::TASK_VIEW_BASIC);
+  const absl::Status status =
+      stubs_->Call(stubs_->tasks, &v1::TaskService::Stub::GetTask, request, stubs_->timeout, stop)
+          .status();
+  return stubs_->heard.load() ? absl::OkStatus() : status;
+}
+
+absl::StatusOr<v1::Task> Client::Wait(std::string_view name, const WaitOptions& options) {
+  if (absl::Status status = Greet(name, options.stop); !status.ok()) return status;
+  Patience patience(options, stubs_->heard);
+  v1::WaitTaskRequest request;
+  request.set_name(std::string(name));
+  request.set_view(options.view);
+  while (true) {
+    const absl::Duration slice = patience.Slice();
+    *request.mutable_timeout() = ToProto(slice);
+    auto response = stubs_->Call(stubs_->tasks, &v1::TaskService::Stub::WaitTask, request,
+                                 slice + stubs_->timeout, options.stop);
+    if (!response.ok()) {
+      absl::Status status = patience.Excuse(response.status());
+      if (!status.ok()) return status;
+      continue;
+    }
+    patience.Answered();
+    if (HasEnded(response->task().state()) || patience.over()) {
+      return std::move(*response->mutable_task());
+    }
+    if (options.on_look) options.on_look(response->task());
+  }
+}
+
+namespace {
+
+// The names that are still to end, asked for in the pages that the server makes of them.
+class Round {
+ public:
+  Round(const std::vector<std::string>& names, std::vector<int> open, v1::TaskView view)
+      : open_(std::move(open)) {
+    request_.set_view(view);
+    for (const int index : open_) request_.add_names(names[index]);
+  }
+
+  bool complete() const { return answered_ == open_.size(); }
+  v1::BatchWaitTasksRequest& request() { return request_; }
+
+  // Takes a page's results into their places in `all`.
+  absl::Status Take(v1::BatchWaitTasksResponse& page, bool after_outage,
+                    v1::BatchWaitTasksResponse& all) {
+    const auto count = static_cast<size_t>(page.results_size());
+    const bool last = page.next_page_token().empty();
+    if (count == 0 || answered_ + count > open_.size() ||
+        last != (answered_ + count == open_.size())) {
+      return absl::InternalError("the server did not answer for every task of a batch");
+    }
+    for (auto& result : *page.mutable_results()) {
+      const int index = open_[answered_++];
+      if (IsOpen(result)) still_open_.push_back(index);
+      if (after_outage) MarkLost(result);
+      all.mutable_results(index)->Swap(&result);
+    }
+    request_.set_page_token(page.next_page_token());
+    return absl::OkStatus();
+  }
+
+  // Those of the next round.
+  std::vector<int> Rest() {
+    still_open_.insert(still_open_.end(), open_.begin() + static_cast<std::ptrdiff_t>(answered_),
+                       open_.end());
+    return std::move(still_open_);
+  }
+
+ private:
+  const std::vector<int> open_;
+  v1::BatchWaitTasksRequest request_;
+  size_t answered_ = 0;
+  std::vector<int> still_open_;
+};
+
+}  // namespace
+
+absl::StatusOr<v1::BatchWaitTasksResponse> Client::WaitBatch(const std::vector<std::string>& names,
+                                                             const WaitOptions& options) {
+  if (!names.empty()) {
+    if (absl::Status status = Greet(names.front(), options.stop); !status.ok()) return status;
+  }
+  Patience patience(options, stubs_->heard);
+  v1::BatchWaitTasksResponse all;
+  std::vector<int> open;
+  for (size_t i = 0; i < names.size(); ++i) {
+    all.add_results();
+    open.push_back(static_cast<int>(i));
+  }
+  while (!open.empty()) {
+    Round round(names, std::move(open), options.view);
+    while (!round.complete()) {
+      const absl::Duration slice = patience.Slice();
+      *round.request().mutable_timeout() = ToProto(slice);
+      auto page = stubs_->Call(stubs_->tasks, &v1::TaskService::Stub::BatchWaitTasks,
+                               round.request(), slice + stubs_->timeout, options.stop);
+      if (!page.ok()) {
+        absl::Status status = patience.Excuse(page.status());
+        if (!status.ok()) return status;
+        // A page token is worth nothing to a server that was started anew.
+        break;
+      }
+      patience.Answered();
+      absl::Status status = round.Take(*page, patience.was_out(), all);
+      if (!status.ok()) return status;
+    }
+    const bool complete = round.complete();
+    open = round.Rest();
+    if (options.on_count) options.on_count(names.size() - open.size(), names.size());
+    if (complete && patience.over()) break;
+  }
+  return all;
+}
+
+}  // namespace grove::client

@@ -11,14 +11,21 @@ from grove_harness import GroveTest, eventually
 
 class BackdoorTest(GroveTest):
 
+    def run_line(self, line, worker=0):
+        return self.daemon.grovectl('backdoor', '--worker', str(worker), '-c', line)
+
     def eval(self, line, worker=0):
-        """What a line prints, without banner and prompts."""
-        done = self.daemon.grovectl('backdoor', '--worker', str(worker), '-c', line)
+        """What a line prints."""
+        done = self.run_line(line, worker)
         self.assertEqual((done.returncode, done.stderr), (0, ''))
-        banner, prompt, text = done.stdout.partition('\n> ')
-        self.assertTrue(prompt, done.stdout)
-        self.assertRegex(banner, rf'^grove worker {worker}, pid \d+\. Lua 5\.4')
-        return text.rstrip('\n').removesuffix('> ')
+        return done.stdout
+
+    def error(self, line):
+        """Why a line fails."""
+        done = self.run_line(line)
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertRegex(done.stderr, r'\Agrovectl: backdoor: [^\n]+\n\Z')
+        return done.stderr
 
     def socat(self, text, worker=0):
         path = os.path.join(self.daemon.run_dir, f'worker-{worker}.backdoor')
@@ -70,7 +77,7 @@ class BackdoorTest(GroveTest):
         self.assertIn('still here\n', output)
 
     def test_an_endless_loop_comes_back_with_an_error_and_http_goes_on(self):
-        self.assertIn('error: the line ', self.eval('while true do end'))
+        self.assertIn('backdoor: the line ', self.error('while true do end'))
         # An endless loop in each worker, over and over, while HTTP is served by them.
         command = 'while true do end\n' * 5
         path = os.path.join(self.daemon.run_dir, 'worker-%d.backdoor')
@@ -91,7 +98,7 @@ class BackdoorTest(GroveTest):
             loop.stdout.close()
 
     def test_memory_and_output_are_bounded(self):
-        self.assertIn('not enough memory', self.eval('return #string.rep("x", 1 << 28)'))
+        self.assertIn('not enough memory', self.error('return #string.rep("x", 1 << 28)'))
         self.assertIn('the output ends here',
                       self.eval('for i = 1, 1e5 do print("xxxxxxxxxxxxxxxxxxxx") end'))
         self.assertEqual(self.daemon.get('/')[0], 200)
@@ -99,7 +106,7 @@ class BackdoorTest(GroveTest):
     def test_it_is_read_only(self):
         for name in ('os', 'io', 'debug', 'require', 'package', 'load', 'loadfile', 'dofile'):
             self.assertEqual(self.eval(name), 'nil\n', name)
-        self.assertIn('error: ', self.eval('os.exit(1)'))
+        self.assertIn("a nil value (global 'os')", self.error('os.exit(1)'))
         # What it hands out are copies.
         self.eval('local h = hub() h.turns = -1')
         self.assertGreater(int(self.eval('hub().turns')), 0)
@@ -129,8 +136,22 @@ class BackdoorTest(GroveTest):
 
     def test_lines_from_standard_input(self):
         done = self.daemon.grovectl('backdoor', '--worker', '1', stdin='x = 1\nx + 1\nquit\n')
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn('> 2\n', done.stdout)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, '2\n', ''))
+
+    def test_errors_of_lines_from_standard_input(self):
+        done = self.daemon.grovectl('backdoor', '--worker', '1', stdin='nope()\n1 + 1\n')
+        self.assertEqual((done.returncode, done.stdout), (1, '2\n'))
+        self.assertRegex(done.stderr, r'\Agrovectl: backdoor: line 1: .*\n'
+                                      r'grovectl: backdoor: 1 line failed\n\Z')
+
+    def test_a_line_may_end_the_session(self):
+        self.assertEqual(self.eval('quit()'), '')
+
+    def test_what_a_line_printed_before_it_failed(self):
+        done = self.run_line('print("before") error("no luck")')
+        self.assertEqual((done.returncode, done.stdout), (1, 'before\n'))
+        self.assertIn('no luck', done.stderr)
+        self.assertIn('not complete', self.error('for i = 1, 2 do'))
 
 
 if __name__ == '__main__':

@@ -27,7 +27,7 @@ class TickerTest(OwnDaemonTest):
     def test_takes_tasks_over_grpc(self):
         daemon = self.start_ticker()
         done = daemon.grovectl('spawn', 'ticker.primes', '100000', '--wait')
-        self.assertEqual((done.returncode, done.stdout), (0, '9592\n'), done.stderr)
+        self.assertEqual((done.returncode, done.stdout), (0, '9592'), done.stderr)
         self.assertEqual(daemon.api().run('ticker.primes', 0).output, b'0')
         functions = daemon.grovectl_json('functions')['functions']
         self.assertEqual([each['name'] for each in functions], ['functions/ticker.primes'])

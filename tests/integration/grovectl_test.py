@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import unittest
 
@@ -15,12 +16,20 @@ class GrovectlTest(GroveTest):
         self.assertEqual((done.returncode, done.stderr), (0, ''), arguments)
         return done.stdout
 
+    def run_waited(self, *arguments, stdin=''):
+        """The output of `spawn --wait`, which says the task's name beside it."""
+        done = self.daemon.grovectl('spawn', *arguments, '--wait', stdin=stdin)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stderr, r'\Atenants/default/queues/default/tasks/\w{26}\n\Z')
+        return done.stdout
+
     def run_failing(self, *arguments, exit_code=1):
         """The one line that says why."""
         done = self.daemon.grovectl(*arguments)
         self.assertEqual((done.returncode, done.stdout), (exit_code, ''), done.stderr)
-        self.assertRegex(done.stderr, r'\Agrovectl: [^\n]+\n\Z')
-        return done.stderr
+        line = re.sub(r'\Atenants/\S+\n', '', done.stderr) if '--wait' in arguments else done.stderr
+        self.assertRegex(line, r'\Agrovectl: [^\n]+\n\Z')
+        return line
 
     def rows(self, *arguments):
         """A table as {column: cell} of each row, for cells without spaces."""
@@ -42,18 +51,60 @@ class GrovectlTest(GroveTest):
             self.assertIn(name, self.run_ok('get', short))
 
     def test_spawn_and_wait_prints_the_output(self):
-        self.assertEqual(self.run_ok('spawn', 'echo', '{"a":1}', '--wait'), '{"a":1}\n')
-        self.assertEqual(self.run_ok('spawn', 'echo', '-', '--wait', stdin='[1,2]'), '[1,2]\n')
+        self.assertEqual(self.run_waited('echo', '{"a":1}'), '{"a":1}')
+        self.assertEqual(self.run_waited('echo', '-', stdin='[1,2]'), '[1,2]')
         path = os.path.join(self.daemon.folder, 'input.json')
         with open(path, 'w', encoding='utf-8') as file:
             file.write('{"from":"a file"}')
-        self.assertEqual(self.run_ok('spawn', 'echo', f'@{path}', '--wait'),
-                         '{"from":"a file"}\n')
+        self.assertEqual(self.run_waited('echo', f'@{path}'), '{"from":"a file"}')
+
+    def test_outputs_leave_as_they_are(self):
+        path = os.path.join(self.daemon.folder, 'bytes')
+        every_byte = bytes(range(256))
+        for content in (b'abc', b'\n', b'', every_byte):
+            with open(path, 'wb') as file:
+                file.write(content)
+            command = [program(GROVECTL), f'--address={self.daemon.address("grpc")}', 'spawn',
+                       'echo', f'@{path}', '--content_type=application/octet-stream']
+            done = subprocess.run([*command, '--wait'], capture_output=True, check=True, timeout=60)
+            self.assertEqual(done.stdout, content)
+        name = done.stderr.decode().strip()
+        for verb in ('get', 'wait'):
+            done = subprocess.run([*command[:2], verb, name, '--raw'], capture_output=True,
+                                  check=True, timeout=60)
+            self.assertEqual(done.stdout, every_byte)
 
     def test_spawn_many(self):
         text = self.run_ok('spawn', 'echo', '{}', '--count', '3000', '--volatile', '--wait')
         self.assertIn('3000', text)
         self.assertIn('SUCCEEDED', text)
+
+    def test_spawn_takes_different_inputs_from_lines(self):
+        lines = '\n'.join(f'{{"n":{n}}}' for n in range(2500))
+        done = self.daemon.grovectl('spawn', 'echo', '--inputs=-', '--volatile', '--wait', '-o',
+                                    'jsonl', stdin=lines)
+        self.assertEqual((done.returncode, done.stderr), (0, ''))
+        outputs = [json.loads(line)['output_json']['n'] for line in done.stdout.splitlines()]
+        self.assertEqual(outputs, list(range(2500)))
+
+    def test_lines_that_are_refused_are_named(self):
+        done = self.daemon.grovectl('spawn', 'echo', '--inputs=-', stdin='1\n{"a":\n\n[\n2\n')
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(len(done.stdout.splitlines()), 2)
+        self.assertRegex(done.stderr, r'(?m)^grovectl: spawn: line 2: INPUT: is not JSON')
+        self.assertRegex(done.stderr, r'(?m)^grovectl: spawn: line 4: INPUT: is not JSON')
+        self.assertRegex(done.stderr, r'(?m)^grovectl: spawn: 2 of 4 were refused; the first: ')
+
+    def test_lines_are_spawned_as_they_come(self):
+        process = subprocess.Popen(
+            [program(GROVECTL), f'--address={self.daemon.address("grpc")}', 'spawn', 'echo',
+             '--inputs=-'], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for line in ('1\n', '2\n'):
+            process.stdin.write(line)
+            process.stdin.flush()
+            self.run_ok('wait', process.stdout.readline().strip())
+        process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 0)
 
     def test_exit_code_0_only_on_success(self):
         line = self.run_failing('spawn', 'fail', '{"message":"no luck"}', '--wait')
@@ -65,7 +116,8 @@ class GrovectlTest(GroveTest):
         self.assertEqual(self.daemon.grovectl('wait', name).returncode, 1)
 
     def test_refusals_name_field_code_and_reason(self):
-        self.assertIn('(INVALID_ARGUMENT, UNKNOWN_FUNCTION)', self.run_failing('spawn', 'nope'))
+        self.assertIn('FUNCTION: no worker has a function "nope"; "grovectl functions" lists them '
+                      '(INVALID_ARGUMENT, UNKNOWN_FUNCTION)', self.run_failing('spawn', 'nope'))
         self.assertIn('(INVALID_ARGUMENT, INPUT_NOT_JSON)',
                       self.run_failing('spawn', 'echo', '{"a":'))
         self.assertIn('(INVALID_ARGUMENT, NEGATIVE_DELAY)',
@@ -163,8 +215,35 @@ class GrovectlTest(GroveTest):
                      'fibers', 'functions', 'backdoor', 'version'):
             self.assertIn(verb, self.run_ok('help'))
             self.assertTrue(self.run_ok('help', verb))
-        script = self.run_ok('completion', 'bash')
-        subprocess.run(['/bin/bash', '-n'], input=script, text=True, check=True)
+        self.assertEqual(self.run_ok('--version'), self.run_ok('version'))
+
+    def test_forms_for_scripts(self):
+        name = self.spawn('echo')
+        self.run_ok('wait', name)
+        self.assertIn(name, self.run_ok('tasks', '-o', 'name').splitlines())
+        states = [json.loads(line)['state'] for line in
+                  self.run_ok('tasks', '-o', 'jsonl', '--limit=3').splitlines()]
+        self.assertIn('SUCCEEDED', states)
+        self.assertIn('PRIORITY', self.run_ok('tasks', '-o', 'wide'))
+        self.assertNotIn('WORKER', self.run_ok('workers', '--no-headers'))
+
+    def test_contexts_stand_for_addresses(self):
+        path = os.path.join(self.daemon.folder, 'made', 'config.yaml')
+
+        def grovectl(*arguments):
+            return subprocess.run([program(GROVECTL), *arguments], env={'GROVECTL_CONFIG': path},
+                                  capture_output=True, text=True, check=False, timeout=60)
+
+        done = grovectl('context', 'set', 'here', f'--address={self.daemon.address("grpc")}')
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
+        self.assertEqual(grovectl('workers').returncode, 0)
+        grovectl('context', 'set', 'away', '--address=127.0.0.1:1')
+        self.assertIn('cannot reach 127.0.0.1:1', grovectl('workers', '--context=away').stderr)
+        with open(path, 'a', encoding='utf-8') as file:
+            file.write('colour: red\n')
+        self.assertRegex(grovectl('workers').stderr,
+                         rf'\Agrovectl: workers: {re.escape(path)}:\d+: unknown key "colour"')
 
     def test_addresses_come_from_the_environment_too(self):
         environment = {'GROVE_ADDRESS': self.daemon.address('grpc'), 'PATH': '/usr/bin:/bin'}

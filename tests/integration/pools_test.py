@@ -132,7 +132,7 @@ tenants:
         name = 'tenants/acme/queues/default'
         before = self.api.queue(name).spawned_total
         done = self.daemon.grovectl('spawn', 'echo', '{"a":1}', '--tenant', 'acme', '--wait')
-        self.assertEqual((done.returncode, done.stdout), (0, '{"a":1}\n'), done.stderr)
+        self.assertEqual((done.returncode, done.stdout), (0, '{"a":1}'), done.stderr)
         self.assertEqual(self.api.queue(name).spawned_total, before + 1)
 
 

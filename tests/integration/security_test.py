@@ -187,7 +187,7 @@ class TlsTest(GroveTest):
     def test_grovectl_speaks_it(self):
         done = self.daemon.grovectl('spawn', 'echo', '{"a":1}', '--wait',
                                     f'--ca_cert={self.certificate}', f'--token={secret("write")}')
-        self.assertEqual((done.returncode, done.stdout), (0, '{"a":1}\n'), done.stderr)
+        self.assertEqual((done.returncode, done.stdout), (0, '{"a":1}'), done.stderr)
 
     def test_a_grpc_client_speaks_it(self):
         self.assertEqual(len(self.daemon.api(token=secret('read')).list_workers()), 2)

@@ -129,7 +129,7 @@ class TitlesTest(GroveTest):
     def test_grovectl_fetches(self):
         done = self.daemon.grovectl('spawn', 'http.fetch',
                                     json.dumps({'url': self.feeds.url('magazine.rss')}), '--wait')
-        self.assertEqual((done.returncode, done.stderr), (0, ''))
+        self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn('Restoring the fog signal', json.loads(done.stdout)['body'])
 
 

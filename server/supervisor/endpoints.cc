@@ -51,6 +51,7 @@ absl::StatusOr<int> FindSharedPort(SocketAddress* address) {
 absl::StatusOr<Endpoints> Endpoints::Bind(const config::v1::Http& http, const std::string& run_dir,
                                           int workers, InheritedSockets inherited) {
   Endpoints endpoints;
+  endpoints.config_ = http;
   for (int index = 0; index < http.listeners_size(); ++index) {
     absl::Status added = endpoints.AddHttp(http, index, workers, inherited);
     if (!added.ok()) return added;
@@ -58,12 +59,14 @@ absl::StatusOr<Endpoints> Endpoints::Bind(const config::v1::Http& http, const st
   if (absl::Status s = inherited.CheckAllTaken(); !s.ok()) return s;
   for (int worker = 0; worker < workers; ++worker) {
     const std::string stem = StrCat(run_dir, "/worker-", worker);
-    absl::StatusOr<int> link = endpoints.BindPrivate(stem + ".link");
+    absl::StatusOr<Private> link = BindPrivate(stem + ".link");
     if (!link.ok()) return link.status();
-    endpoints.slots_.push_back({*link, -1});
-    absl::StatusOr<int> backdoor = endpoints.BindPrivate(stem + ".backdoor");
+    endpoints.paths_.push_back(link->name.path);
+    endpoints.slots_.push_back({.link = *std::move(link), .backdoor = {}});
+    absl::StatusOr<Private> backdoor = BindPrivate(stem + ".backdoor");
     if (!backdoor.ok()) return backdoor.status();
-    endpoints.slots_.back().backdoor = *backdoor;
+    endpoints.paths_.push_back(backdoor->name.path);
+    endpoints.slots_.back().backdoor = *std::move(backdoor);
   }
   return endpoints;
 }
@@ -76,7 +79,8 @@ absl::Status Endpoints::AddHttp(const config::v1::Http& http, int index, int wor
   if (!wanted.ok()) return wanted.status();
   SocketAddress real = *wanted;
   if (const int fd = inherited.Take(listener.name(), *wanted, &real); fd >= 0) {
-    http_.push_back({{fd}, real.ToString()});
+    // Its name is not ours to watch.
+    http_.push_back({.fds = {fd}, .address = real.ToString(), .listener = index, .name = {}});
     if (listener.reuse_port()) {
       return absl::InvalidArgumentError(StrCat(
           key, ".reuse_port: its socket is inherited (LISTEN_FDS), and there is but one of it"));
@@ -90,7 +94,11 @@ absl::Status Endpoints::AddHttp(const config::v1::Http& http, int index, int wor
   http_.emplace_back();
   absl::Status bound = BindHttp(listener, *wanted, workers);
   if (!bound.ok()) return CannotBind(key == "http.listen" ? "--http, http.listen" : key, bound);
-  if (wanted->family() == AF_UNIX) paths_.emplace_back(wanted->path());
+  if (wanted->family() == AF_UNIX) {
+    paths_.emplace_back(wanted->path());
+    http_.back().name = Name::Of(paths_.back());
+  }
+  http_.back().listener = index;
   http_.back().address = SocketAddress::OfLocal(http_.back().fds[0]).ToString();
   return absl::OkStatus();
 }
@@ -130,7 +138,55 @@ std::vector<std::string> Endpoints::http_addresses() const {
   return addresses;
 }
 
-absl::StatusOr<int> Endpoints::BindPrivate(const std::string& path) {
+Endpoints::Name Endpoints::Name::Of(std::string path) {
+  struct stat status;
+  const bool there = stat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode);
+  return {std::move(path), there ? status.st_ino : 0};
+}
+
+absl::StatusOr<std::vector<int>> Endpoints::Restore() {
+  std::vector<int> workers;
+  bool any_http = false;
+  for (Http& http : http_) {
+    absl::StatusOr<bool> bound = RebindHttp(http);
+    if (!bound.ok()) return bound.status();
+    any_http = any_http || *bound;
+  }
+  for (int worker = 0; worker < static_cast<int>(slots_.size()); ++worker) {
+    bool any = any_http;
+    for (Private* each : {&slots_[worker].link, &slots_[worker].backdoor}) {
+      absl::StatusOr<bool> bound = Rebind(*each);
+      if (!bound.ok()) return bound.status();
+      any = any || *bound;
+    }
+    if (any) workers.push_back(worker);
+  }
+  return workers;
+}
+
+absl::StatusOr<bool> Endpoints::Rebind(Private& socket) {
+  if (socket.name.Stands()) return false;
+  absl::StatusOr<Private> bound = BindPrivate(socket.name.path);
+  if (!bound.ok()) return bound.status();
+  CloseIfOpen(socket.fd);
+  socket = *std::move(bound);
+  return true;
+}
+
+absl::StatusOr<bool> Endpoints::RebindHttp(Http& http) {
+  // Closed ones are not served any more.
+  if (http.name.Stands() || http.fds[0] < 0) return false;
+  absl::StatusOr<SocketAddress> address = SocketAddress::Parse(StrCat("unix:", http.name.path));
+  if (!address.ok()) return address.status();
+  absl::StatusOr<int> fd =
+      BindListener(*address, ListenOptionsOf(config_.listeners(http.listener)));
+  if (!fd.ok()) return fd.status();
+  close(std::exchange(http.fds[0], *fd));
+  http.name = Name::Of(http.name.path);
+  return true;
+}
+
+absl::StatusOr<Endpoints::Private> Endpoints::BindPrivate(std::string path) {
   const std::string address = StrCat("unix:", path);
   absl::StatusOr<SocketAddress> parsed = SocketAddress::Parse(address);
   if (!parsed.ok()) {
@@ -140,8 +196,7 @@ absl::StatusOr<int> Endpoints::BindPrivate(const std::string& path) {
   absl::StatusOr<int> fd = BindListener(*parsed);
   umask(before);
   if (!fd.ok()) return CannotBind("--run_dir, run_dir", fd.status());
-  paths_.push_back(path);
-  return fd;
+  return Private{*fd, Name::Of(std::move(path))};
 }
 
 Endpoints::~Endpoints() {
@@ -158,8 +213,8 @@ void Endpoints::CloseHttp() {
 void Endpoints::Keep(int links_of, int http_of) {
   for (int slot = 0; slot < static_cast<int>(slots_.size()); ++slot) {
     if (slot == links_of) continue;
-    CloseIfOpen(slots_[slot].link);
-    CloseIfOpen(slots_[slot].backdoor);
+    CloseIfOpen(slots_[slot].link.fd);
+    CloseIfOpen(slots_[slot].backdoor.fd);
   }
   for (Http& http : http_) {
     if (http.fds.size() == 1) continue;  // everybody's

@@ -5,6 +5,8 @@
 #ifndef GROVE_SERVER_SUPERVISOR_ENDPOINTS_H_
 #define GROVE_SERVER_SUPERVISOR_ENDPOINTS_H_
 
+#include <sys/types.h>
+
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,7 +26,8 @@ class Endpoints {
   static absl::StatusOr<Endpoints> Bind(const config::v1::Http& http, const std::string& run_dir,
                                         int workers, InheritedSockets inherited = {});
   Endpoints(Endpoints&& other) noexcept
-      : http_(std::exchange(other.http_, {})),
+      : config_(std::move(other.config_)),
+        http_(std::exchange(other.http_, {})),
         slots_(std::move(other.slots_)),
         paths_(std::move(other.paths_)) {}
   Endpoints& operator=(Endpoints&&) = delete;
@@ -35,10 +38,14 @@ class Endpoints {
   std::vector<int> http_fds(int worker) const;
   // The same, with the ports that the kernel chose, if that was asked for.
   std::vector<std::string> http_addresses() const;
-  int link_fd(int worker) const { return slots_[worker].link; }
-  int backdoor_fd(int worker) const { return slots_[worker].backdoor; }
+  int link_fd(int worker) const { return slots_[worker].link.fd; }
+  int backdoor_fd(int worker) const { return slots_[worker].backdoor.fd; }
   // Of UNIX sockets bound here: to be unlinked at the end.
   const std::vector<std::string>& paths() const { return paths_; }
+
+  // Binds anew the UNIX sockets whose paths somebody removed: a socket can't be reached any more
+  // once its name is gone. The workers that have the old ones, by slot.
+  absl::StatusOr<std::vector<int>> Restore();
 
   // While the daemon drains: new connections are refused once the workers have let go of it too,
   // where they would otherwise hang in a backlog that nobody serves.
@@ -49,13 +56,27 @@ class Endpoints {
   void KeepForStandIn(int worker) { Keep(-1, worker); }
 
  private:
+  // A UNIX socket's name, as it was bound.
+  struct Name {
+    std::string path;  // empty: it has none
+    ino_t inode = 0;
+
+    static Name Of(std::string path);
+    bool Stands() const { return path.empty() || Of(path).inode == inode; }
+  };
+  struct Private {
+    int fd = -1;
+    Name name;
+  };
   struct Slot {
-    int link;
-    int backdoor;
+    Private link;
+    Private backdoor;
   };
   struct Http {
     std::vector<int> fds;  // one, or with reuse_port one for each worker
     std::string address;
+    int listener = 0;  // its index in the config
+    Name name;
   };
   Endpoints() = default;
   absl::Status AddHttp(const config::v1::Http& http, int index, int workers,
@@ -63,9 +84,13 @@ class Endpoints {
   // Binds what `listener` wants at `wanted`, into the last of `http_`.
   absl::Status BindHttp(const config::v1::HttpListener& listener, const SocketAddress& wanted,
                         int workers);
-  absl::StatusOr<int> BindPrivate(const std::string& path);
+  static absl::StatusOr<Private> BindPrivate(std::string path);
+  // What has lost its name; whether that was so.
+  static absl::StatusOr<bool> Rebind(Private& socket);
+  absl::StatusOr<bool> RebindHttp(Http& http);
   void Keep(int links_of, int http_of);
 
+  config::v1::Http config_;
   std::vector<Http> http_;
   std::vector<Slot> slots_;
   std::vector<std::string> paths_;

@@ -80,6 +80,42 @@ TEST_F(EndpointsTest, KeepOnlyClosesTheOthersSockets) {
   EXPECT_GE(endpoints->link_fd(1), 0);
 }
 
+TEST_F(EndpointsTest, BindsAnewWhatHasLostItsName) {
+  auto endpoints = Endpoints::Bind(At({"127.0.0.1:0"}), root_, 3);
+  ASSERT_TRUE(endpoints.ok());
+  EXPECT_EQ(*endpoints->Restore(), std::vector<int>());
+  std::filesystem::remove(root_ + "/worker-0.link");
+  std::filesystem::remove(root_ + "/worker-2.backdoor");
+  EXPECT_EQ(*endpoints->Restore(), (std::vector<int>{0, 2}));
+  for (const std::string& path : endpoints->paths()) {
+    EXPECT_TRUE(std::filesystem::is_socket(path)) << path;
+  }
+  EXPECT_EQ(*endpoints->Restore(), std::vector<int>());
+  EXPECT_EQ(endpoints->paths().size(), 6u);
+}
+
+TEST_F(EndpointsTest, AnHttpListenerThatHasLostItsNameConcernsAllWorkers) {
+  const std::string path = root_ + "/http.sock";
+  config::v1::Http http = At({"127.0.0.1:0", "unix:" + path});
+  http.mutable_listeners(1)->set_unix_mode("0620");
+  auto endpoints = Endpoints::Bind(http, root_, 2);
+  ASSERT_TRUE(endpoints.ok());
+  std::filesystem::remove(path);
+  EXPECT_EQ(*endpoints->Restore(), (std::vector<int>{0, 1}));
+  struct stat status;
+  ASSERT_EQ(stat(path.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0620u);
+}
+
+TEST_F(EndpointsTest, WhatIsNoSocketOfOursIsNotRemoved) {
+  auto endpoints = Endpoints::Bind(At({"127.0.0.1:0"}), root_, 1);
+  ASSERT_TRUE(endpoints.ok());
+  std::filesystem::remove(root_ + "/worker-0.link");
+  std::filesystem::create_directory(root_ + "/worker-0.link");
+  EXPECT_FALSE(endpoints->Restore().ok());
+  EXPECT_TRUE(std::filesystem::is_directory(root_ + "/worker-0.link"));
+}
+
 TEST_F(EndpointsTest, BindsEveryListener) {
   const std::string path = root_ + "/http.sock";
   config::v1::Http http = At({"127.0.0.1:0", "[::1]:0", "unix:" + path});

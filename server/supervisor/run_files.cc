@@ -5,10 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <string_view>
+#include <utility>
 
 #include "absl/strings/str_format.h"
 #include "runtime/switch/abseil_text.h"
@@ -58,6 +58,18 @@ absl::Status PrepareDirectory(std::string_view key, const std::string& path) {
   return absl::OkStatus();
 }
 
+// Whether `path` still names what `fd` is open on.
+bool Names(const std::string& path, int fd) {
+  struct stat named, open;
+  return stat(path.c_str(), &named) == 0 && fstat(fd, &open) == 0 && named.st_dev == open.st_dev &&
+         named.st_ino == open.st_ino;
+}
+
+// It stays when the daemon ends: unlinking a lock file lets two daemons lock two files of one name.
+std::string LockPath(const std::string& directory) {
+  return StrCat(directory, "/groved.lock");
+}
+
 }  // namespace
 
 absl::StatusOr<RunFiles> RunFiles::Open(const std::string& state_dir, const std::string& run_dir) {
@@ -65,12 +77,12 @@ absl::StatusOr<RunFiles> RunFiles::Open(const std::string& state_dir, const std:
   for (const auto& [key, path] : {std::pair("state_dir", state_dir), {"run_dir", run_dir}}) {
     if (absl::Status status = PrepareDirectory(key, path); !status.ok()) return status;
   }
-  if (absl::Status status = files.Lock(run_dir); !status.ok()) return status;
-  struct stat state, run;
-  if (stat(state_dir.c_str(), &state) != 0) return FileError("stat", state_dir);
-  if (stat(run_dir.c_str(), &run) != 0) return FileError("stat", run_dir);
-  if (state.st_dev != run.st_dev || state.st_ino != run.st_ino) {
-    if (absl::Status status = files.Lock(state_dir); !status.ok()) return status;
+  for (const auto& [key, path] : {std::pair("run_dir", run_dir), {"state_dir", state_dir}}) {
+    // They may be one.
+    if (!files.locks_.empty() && Names(LockPath(path), files.locks_[0].fd)) continue;
+    absl::StatusOr<int> fd = TakeLock(path);
+    if (!fd.ok()) return fd.status();
+    files.locks_.push_back({path, key, *fd});
   }
   if (absl::Status status = files.Write("groved.pid", StrCat(getpid())); !status.ok()) {
     return status;
@@ -81,45 +93,75 @@ absl::StatusOr<RunFiles> RunFiles::Open(const std::string& state_dir, const std:
 RunFiles::~RunFiles() {
   // Moved-from and forked copies hold no lock and own nothing.
   if (locks_.empty()) return;
-  for (const std::string& path : written_) unlink(path.c_str());
+  for (const std::string& path : remove_at_end_) unlink(path.c_str());
+  for (const auto& [path, line] : written_) unlink(path.c_str());
   CloseLocks();
 }
 
-absl::Status RunFiles::Lock(const std::string& directory) {
-  // The file stays: unlinking a lock file lets two daemons lock two files of one name.
-  const std::string path = StrCat(directory, "/groved.lock");
+absl::StatusOr<int> RunFiles::TakeLock(const std::string& directory) {
+  const std::string path = LockPath(directory);
   const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) return FileError("open", path);
-  if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-    const bool taken = errno == EWOULDBLOCK;
-    absl::Status status = FileError("lock", path);
-    close(fd);
-    if (!taken) return status;
-    return absl::AlreadyExistsError(
-        StrCat("another daemon runs in ", directory, " (it holds ", path,
-               "); stop it, or give this one its own --run_dir and --state_dir"));
-  }
-  locks_.push_back(fd);
-  return absl::OkStatus();
+  if (flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
+  const bool taken = errno == EWOULDBLOCK;
+  absl::Status status = FileError("lock", path);
+  close(fd);
+  if (!taken) return status;
+  return absl::AlreadyExistsError(
+      StrCat("another daemon runs in ", directory, " (it holds ", path,
+             "); stop it, or give this one its own --run_dir and --state_dir"));
 }
 
 absl::Status RunFiles::Write(std::string_view name, std::string_view text) {
   const std::string path = StrCat(run_dir_, "/", name);
+  const std::string line = StrCat(text, "\n");
+  absl::Status status = Put(path, line);
+  if (status.ok()) written_[path] = line;
+  return status;
+}
+
+absl::Status RunFiles::Put(const std::string& path, const std::string& line) {
   const std::string draft = StrCat(path, ".new");
   const int fd = open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (fd < 0) return FileError("open", draft);
-  const std::string line = StrCat(text, "\n");
   const bool written = write(fd, line.data(), line.size()) == static_cast<ssize_t>(line.size());
   absl::Status status = written ? absl::OkStatus() : FileError("write", draft);
   close(fd);
   if (status.ok() && rename(draft.c_str(), path.c_str()) != 0) status = FileError("rename", draft);
-  const bool known = std::find(written_.begin(), written_.end(), path) != written_.end();
-  if (status.ok() && !known) RemoveAtEnd(path);
   return status;
 }
 
+absl::StatusOr<bool> RunFiles::Retake(Lock& lock) {
+  if (Names(LockPath(lock.directory), lock.fd)) return false;
+  if (absl::Status made = PrepareDirectory(lock.key, lock.directory); !made.ok()) return made;
+  absl::StatusOr<int> fd = TakeLock(lock.directory);
+  if (!fd.ok()) return fd.status();
+  close(std::exchange(lock.fd, *fd));
+  return true;
+}
+
+absl::StatusOr<int> RunFiles::Restore() {
+  int made = 0;
+  for (Lock& lock : locks_) {
+    absl::StatusOr<bool> taken = Retake(lock);
+    if (absl::IsAlreadyExists(taken.status())) {
+      // What stands there now is the other's.
+      remove_at_end_.clear();
+      written_.clear();
+    }
+    if (!taken.ok()) return taken.status();
+    made += *taken ? 1 : 0;
+  }
+  for (const auto& [path, line] : written_) {
+    if (access(path.c_str(), F_OK) == 0) continue;
+    if (absl::Status status = Put(path, line); !status.ok()) return status;
+    ++made;
+  }
+  return made;
+}
+
 void RunFiles::CloseLocks() {
-  for (const int fd : locks_) close(fd);
+  for (const Lock& lock : locks_) close(lock.fd);
   locks_.clear();
 }
 

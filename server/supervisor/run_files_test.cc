@@ -78,5 +78,43 @@ TEST_F(RunFilesTest, RemovesWhatItWroteAndLetsTheNextOneIn) {
   EXPECT_TRUE(RunFiles::Open(state_, run_).ok());
 }
 
+TEST_F(RunFilesTest, RestoresNothingWhereAllStands) {
+  auto files = RunFiles::Open(state_, run_);
+  ASSERT_TRUE(files.ok());
+  EXPECT_EQ(*files->Restore(), 0);
+}
+
+TEST_F(RunFilesTest, MakesRemovedFilesAnewWithTheirLastText) {
+  auto files = RunFiles::Open(state_, run_);
+  ASSERT_TRUE(files->Write("http.address", "127.0.0.1:1").ok());
+  ASSERT_TRUE(files->Write("http.address", "127.0.0.1:2").ok());
+  std::filesystem::remove(run_ + "/http.address");
+  std::filesystem::remove(run_ + "/groved.pid");
+  EXPECT_EQ(*files->Restore(), 2);
+  EXPECT_EQ(Read(run_ + "/http.address"), "127.0.0.1:2\n");
+  EXPECT_EQ(Read(run_ + "/groved.pid"), absl::StrCat(getpid(), "\n"));
+  EXPECT_EQ(*files->Restore(), 0);
+}
+
+TEST_F(RunFilesTest, MakesARemovedDirectoryAnewAndKeepsOthersOut) {
+  auto files = RunFiles::Open(state_, run_);
+  ASSERT_TRUE(files.ok());
+  std::filesystem::remove_all(root_ + "/b");
+  EXPECT_EQ(*files->Restore(), 2) << "the lock and the pid";
+  EXPECT_EQ(Mode(run_), 0700);
+  EXPECT_TRUE(absl::IsAlreadyExists(RunFiles::Open(root_ + "/other", run_).status()));
+}
+
+TEST_F(RunFilesTest, ADirectoryThatAnotherDaemonTookIsLost) {
+  auto files = RunFiles::Open(state_, run_);
+  ASSERT_TRUE(files.ok());
+  std::filesystem::remove(run_ + "/groved.lock");
+  auto other = RunFiles::Open(root_ + "/other", run_);
+  ASSERT_TRUE(other.ok()) << other.status();
+  EXPECT_TRUE(absl::IsAlreadyExists(files->Restore().status()));
+  { const RunFiles ended = *std::move(files); }
+  EXPECT_TRUE(std::filesystem::exists(run_ + "/groved.pid")) << "it is the other's";
+}
+
 }  // namespace
 }  // namespace grove::supervisor

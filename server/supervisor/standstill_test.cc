@@ -1,6 +1,7 @@
 #include "server/supervisor/standstill.h"
 
 #include "gtest/gtest.h"
+#include "server/supervisor/supervisor_decisions.h"
 
 namespace grove::supervisor {
 namespace {
@@ -29,6 +30,12 @@ TEST(Standstill, OfATimeInWhichNobodyLookedOnlyAPartCounts) {
   still.Begin(100 * kSecond, 100 * kSecond);
   EXPECT_EQ(still.Look(1000 * kSecond, 100 * kSecond), kLookGapMax);
   EXPECT_EQ(still.Look(2000 * kSecond, 1500 * kSecond), kLookGapMax);
+}
+
+TEST(LookPeriod, IsASecondOrHalfOfTheShortestLimit) {
+  EXPECT_EQ(LookPeriod({}), absl::Seconds(1));
+  EXPECT_EQ(LookPeriod({.stuck = absl::Milliseconds(100)}), absl::Milliseconds(50));
+  EXPECT_EQ(LookPeriod({.boot = absl::Milliseconds(200)}), absl::Milliseconds(100));
 }
 
 }  // namespace

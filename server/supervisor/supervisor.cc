@@ -155,7 +155,7 @@ int Supervisor::Loop() {
     TakeSignals(now);
     // In any case: several SIGCHLD become one.
     Reap(now);
-    LookAtHubs(now);
+    LookAround(now);
     PassTime(now);
     if (state_.Over()) break;
     Wait(Now());
@@ -253,11 +253,40 @@ void Supervisor::TakeReadyLine(int child) {
   Handle(ChildReady{child, now}, now);
 }
 
-void Supervisor::LookAtHubs(MonotonicNanos now) {
+void Supervisor::LookAround(MonotonicNanos now) {
   if (now < look_at_) return;
   look_at_ = DeadlineAfter(now, LookPeriod(state_.limits));
   scoreboard_.control().supervisor_log_lines_dropped.store(LogLinesDropped(),
                                                            std::memory_order_relaxed);
+  LookAtHubs(now);
+  if (!state_.stopping) LookAtFiles(now);
+}
+
+// A cleaner of temporary files, or a hand, may have removed them. Sockets without a name are worth
+// nothing: whoever has them is replaced.
+void Supervisor::LookAtFiles(MonotonicNanos now) {
+  const absl::StatusOr<int> files = files_.Restore();
+  if (absl::IsAlreadyExists(files.status())) {
+    Log(LogLevel::kError, files.status().message());
+    return Handle(DirectoryLost{now}, now);
+  }
+  const absl::StatusOr<std::vector<int>> workers =
+      files.ok() ? endpoints_.Restore() : files.status();
+  const std::string trouble(workers.status().message());
+  if (!trouble.empty() && trouble != file_trouble_) {
+    Log(LogLevel::kError, "files of the daemon were removed, and cannot be made anew",
+        {{"error", trouble}});
+  }
+  file_trouble_ = trouble;
+  if (!workers.ok() || (*files == 0 && workers->empty())) return;
+  Log(LogLevel::kWarning, "files of the daemon were removed: made anew",
+      {{"run_dir", files_.run_dir()},
+       {"files", *files},
+       {"workers_to_replace", absl::StrJoin(*workers, ",")}});
+  Handle(SocketsRemade{*workers}, now);
+}
+
+void Supervisor::LookAtHubs(MonotonicNanos now) {
   for (int child = 0; child <= state_.stand_in(); ++child) {
     const std::atomic<int64_t>& last_turn = state_.IsControl(child)
                                                 ? scoreboard_.control().last_turn_ns

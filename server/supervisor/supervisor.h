@@ -64,8 +64,10 @@ class Supervisor {
   void Reap(MonotonicNanos now);
   void TakeDeath(int child, pid_t pid, int wait_status, MonotonicNanos now);
   void TakeReadyLine(int child);
-  // Tells how far the children's hubs are, once in a while.
+  // Once in a while: how far the children's hubs are, and whether the files stand.
+  void LookAround(MonotonicNanos now);
   void LookAtHubs(MonotonicNanos now);
+  void LookAtFiles(MonotonicNanos now);
   // Until the next of it, or until something is due.
   void Wait(MonotonicNanos now);
   // Decides on it, and does what is decided.
@@ -101,6 +103,7 @@ class Supervisor {
 
   SupervisorState state_;
   MonotonicNanos look_at_ = 0;
+  std::string file_trouble_;          // as said last; empty: none
   std::vector<Child> children_;       // by their index in `state_`
   std::vector<LowLimit> low_limits_;  // at the start
   MonotonicNanos limits_said_ = INT64_MIN / 2;

@@ -24,6 +24,8 @@ class Decision {
 
   void operator()(const SignalCame& came);
   void operator()(const ReloadPrepared&);
+  void operator()(const SocketsRemade& remade);
+  void operator()(const DirectoryLost& lost) { Stop(process::kExitBadConfig, lost.now); }
   void operator()(const ChildStarted& started);
   void operator()(const StartFailed& failed);
   void operator()(const ChildReady& ready);
@@ -111,6 +113,15 @@ void Decision::operator()(const ReloadPrepared&) {
   Do(ActionKind::kSayReplacing);
   state_.to_roll.clear();
   for (int slot = 0; slot < state_.workers(); ++slot) state_.to_roll.push_back(slot);
+}
+
+// As by a reload, but those alone. One that is being replaced has the old sockets too.
+void Decision::operator()(const SocketsRemade& remade) {
+  if (state_.stopping) return;
+  for (const int slot : remade.workers) {
+    const auto found = std::find(state_.to_roll.begin(), state_.to_roll.end(), slot);
+    if (found == state_.to_roll.end()) state_.to_roll.push_back(slot);
+  }
 }
 
 // One worker is away at a time, so that the others carry the load.

@@ -100,6 +100,14 @@ struct SignalCame {
 };
 // What kPrepareReload asked for went well.
 struct ReloadPrepared {};
+// These workers have sockets that nobody can reach any more.
+struct SocketsRemade {
+  std::vector<int> workers;
+};
+// Another daemon has this one's directories.
+struct DirectoryLost {
+  MonotonicNanos now;
+};
 // What became of kStart. `hopeless`: no other start will go better.
 struct ChildStarted {
   int child;
@@ -131,8 +139,9 @@ struct ChildDied {
 struct TimePassed {
   MonotonicNanos now;
 };
-using SupervisorEvent = std::variant<SignalCame, ReloadPrepared, ChildStarted, StartFailed,
-                                     ChildReady, HubSeen, ChildDied, TimePassed>;
+using SupervisorEvent =
+    std::variant<SignalCame, ReloadPrepared, SocketsRemade, DirectoryLost, ChildStarted,
+                 StartFailed, ChildReady, HubSeen, ChildDied, TimePassed>;
 
 // --- What is to be done
 

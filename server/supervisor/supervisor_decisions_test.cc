@@ -450,6 +450,27 @@ TEST(Decide, ABootNeedsNoStandIn) {
   EXPECT_EQ(daemon.Settle(), (Actions{{kTellToEnd, 0}}));
 }
 
+// --- Files that were removed
+
+TEST(Decide, WorkersWhoseSocketsAreNewAreReplacedOnce) {
+  Daemon daemon = Serving();
+  EXPECT_THAT(daemon.Do(SocketsRemade{{1}}), IsEmpty());
+  EXPECT_THAT(daemon.Do(SocketsRemade{{1}}), IsEmpty());
+  EXPECT_EQ(daemon.Settle(), (Actions{{kTellToEnd, 1}}));
+  daemon.Die(1, Exited(0));
+  EXPECT_EQ(daemon.Settle(), (Actions{{kStart, 1}}));
+  daemon.Do(ChildReady{1, daemon.now});
+  EXPECT_THAT(daemon.Settle(), IsEmpty());
+}
+
+TEST(Decide, ADaemonThatHasLostItsDirectoriesEnds) {
+  Daemon daemon = Serving();
+  EXPECT_EQ(daemon.Do(DirectoryLost{daemon.now}), kDrainAll);
+  EXPECT_EQ(daemon.state.exit_code, process::kExitBadConfig);
+  EXPECT_THAT(daemon.Do(SocketsRemade{{0, 1}}), IsEmpty());
+  EXPECT_THAT(daemon.Settle(), IsEmpty());
+}
+
 // --- Standstills
 
 // Looks once a second at `child`, whose hub turned last at `last_turn`, until something is to be
@@ -556,12 +577,6 @@ TEST(Decide, OfAChildThatDoesNotRunNothingIsSeen) {
   Daemon daemon = Serving();
   daemon.Die(0, Killed(SIGKILL));
   EXPECT_THAT(LookAt(daemon, 0, 0, 100), IsEmpty());
-}
-
-TEST(LookPeriod, IsASecondOrHalfOfTheShortestLimit) {
-  EXPECT_EQ(LookPeriod({}), absl::Seconds(1));
-  EXPECT_EQ(LookPeriod({.stuck = absl::Milliseconds(100)}), absl::Milliseconds(50));
-  EXPECT_EQ(LookPeriod({.boot = absl::Milliseconds(200)}), absl::Milliseconds(100));
 }
 
 // --- Time

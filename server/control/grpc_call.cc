@@ -8,6 +8,12 @@
 #include "server/tasks/refusal.h"
 
 namespace grove::control {
+namespace {
+
+// Longer than the name of anything that exists; a client may send megabytes.
+constexpr size_t kResourceBytesMax = 300;
+
+}  // namespace
 
 grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
@@ -49,7 +55,7 @@ void Audit(const Authorizer& authorizer, const MethodRow& method, std::string_vi
   Log(quiet ? LogLevel::kDebug : LogLevel::kInfo, "audit",
       {{"method", method.method},
        {"who", who},
-       {"resource", resource},
+       {"resource", tasks::Cut(resource, kResourceBytesMax)},
        {"result", absl::StatusCodeToString(status.code())}});
 }
 

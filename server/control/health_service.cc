@@ -125,7 +125,7 @@ absl::Status HealthService::Check(const grpc::ByteBuffer& request, grpc::ByteBuf
   }
   if (answer.status() == HealthCheckResponse::SERVICE_UNKNOWN) {
     return tasks::Refusal(absl::StatusCode::kNotFound, "SERVICE_NOT_FOUND",
-                          absl::StrCat("no service '", check.service(), "'"));
+                          absl::StrCat("no service '", tasks::Cut(check.service()), "'"));
   }
   return SerializeMessage(answer, response);
 }

@@ -44,7 +44,7 @@ void AddFiles(const FileDescriptor& file, absl::flat_hash_set<const FileDescript
 void AnswerFile(const FileDescriptor* file, const std::string& asked,
                 ServerReflectionResponse& response) {
   if (file == nullptr) {
-    return SetError(grpc::NOT_FOUND, absl::StrCat("no '", asked, "' here"), response);
+    return SetError(grpc::NOT_FOUND, absl::StrCat("no '", tasks::Cut(asked), "' here"), response);
   }
   absl::flat_hash_set<const FileDescriptor*> seen;
   AddFiles(*file, seen, response);

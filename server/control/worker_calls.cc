@@ -53,8 +53,9 @@ absl::StatusOr<FiberName> ParseFiberName(std::string_view name, int workers) {
   const size_t at = name.find(kFibers);
   uint64_t id = 0;
   if (at == name.npos || !SimpleAtoi(name.substr(at + kFibers.size()), &id) || id == 0) {
-    return tasks::BadField("name", "FIBER_NAME_INVALID",
-                           StrCat("is '", name, "'; a fiber's name is \"workers/0/fibers/17\""));
+    return tasks::BadField(
+        "name", "FIBER_NAME_INVALID",
+        StrCat("is '", tasks::Cut(name), "'; a fiber's name is \"workers/0/fibers/17\""));
   }
   absl::StatusOr<int> worker = ParseWorkerName("name", name.substr(0, at), workers);
   if (!worker.ok()) return worker.status();
@@ -87,7 +88,7 @@ absl::StatusOr<int> ParseWorkerName(std::string_view field, std::string_view nam
   if (!ConsumePrefix(&number, "workers/") || !SimpleAtoi(number, &worker) || worker < 0 ||
       StrCat(worker) != number) {
     return tasks::BadField(field, "WORKER_NAME_INVALID",
-                           StrCat("is '", name, "'; a worker's name is \"workers/0\""));
+                           StrCat("is '", tasks::Cut(name), "'; a worker's name is \"workers/0\""));
   }
   if (worker >= workers) {
     return tasks::Refusal(absl::StatusCode::kNotFound, "WORKER_NOT_FOUND",
@@ -180,8 +181,9 @@ absl::Status WorkerCalls::FindFiber(const v1::GetFiberRequest& request, v1::Fibe
                           StrCat(WorkerName(name->worker), " does not answer"));
   }
   if (query->reply->fibers_size() == 0 || IdOf(query->reply->fibers(0)) != name->id) {
-    return tasks::Refusal(absl::StatusCode::kNotFound, "FIBER_NOT_FOUND",
-                          StrCat("no ", request.name(), ": it has ended, or never was"));
+    return tasks::Refusal(
+        absl::StatusCode::kNotFound, "FIBER_NOT_FOUND",
+        StrCat("no ", tasks::Cut(request.name()), ": it has ended, or never was"));
   }
   response = std::move(*query->reply->mutable_fibers(0));
   return absl::OkStatus();
@@ -224,6 +226,9 @@ absl::Status WorkerCalls::CollectFibers(const v1::ListFibersRequest& request,
       const uint64_t after =
           ask.link->worker() == static_cast<int>(start->worker) ? start->after : 0;
       AppendFibers(ask.link->worker(), list, after, *size, *ask.query->reply, response);
+      // Thousands of fibers of each worker, those beyond the page too: not all in one turn.
+      ask.query.reset();
+      Yield();
       continue;
     }
     if (ask.query != nullptr) ask.link->ForgetQuery(*ask.query);

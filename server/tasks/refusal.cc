@@ -14,27 +14,45 @@ void Attach(absl::Status& status, std::string_view type,
   status.SetPayload(Abseil(type), absl::Cord(detail.SerializeAsString()));
 }
 
+// Where a character of UTF-8 begins, at `at` or before it.
+size_t CharacterAt(std::string_view text, size_t at) {
+  while (at > 0 && at < text.size() && (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80) --at;
+  return at;
+}
+
 }  // namespace
+
+std::string Cut(std::string_view text, size_t bytes_max) {
+  if (text.size() <= bytes_max) return std::string(text);
+  return StrCat(text.substr(0, CharacterAt(text, bytes_max)), "…");
+}
+
+std::string CutMiddle(std::string_view message, size_t bytes_max) {
+  if (message.size() <= bytes_max) return std::string(message);
+  const size_t end = CharacterAt(message, message.size() - bytes_max / 4);
+  return StrCat(Cut(message, bytes_max - bytes_max / 4), message.substr(end));
+}
 
 absl::Status Refusal(absl::StatusCode code, std::string_view reason, std::string_view message,
                      const RefusalMetadata& metadata) {
-  absl::Status status(code, Abseil(message));
+  absl::Status status(code, CutMiddle(message));
   google::rpc::ErrorInfo info;
   info.set_reason(std::string(reason));
   info.set_domain(std::string(kRefusalDomain));
-  for (const auto& [key, value] : metadata) (*info.mutable_metadata())[std::string(key)] = value;
+  for (const auto& [key, value] : metadata)
+    (*info.mutable_metadata())[std::string(key)] = Cut(value);
   Attach(status, kErrorInfoType, info);
   return status;
 }
 
 absl::Status BadField(std::string_view field, std::string_view reason, std::string_view problem,
                       const RefusalMetadata& metadata) {
-  absl::Status status =
-      Refusal(absl::StatusCode::kInvalidArgument, reason, StrCat(field, ": ", problem), metadata);
+  absl::Status status = Refusal(absl::StatusCode::kInvalidArgument, reason,
+                                StrCat(Cut(field), ": ", problem), metadata);
   google::rpc::BadRequest request;
   auto* violation = request.add_field_violations();
-  violation->set_field(std::string(field));
-  violation->set_description(std::string(problem));
+  violation->set_field(Cut(field));
+  violation->set_description(CutMiddle(problem));
   Attach(status, kBadRequestType, request);
   return status;
 }
@@ -51,8 +69,8 @@ absl::Status WithQuotaFailure(absl::Status refusal, std::string_view subject,
                               std::string_view description) {
   google::rpc::QuotaFailure failure;
   auto* violation = failure.add_violations();
-  violation->set_subject(std::string(subject));
-  violation->set_description(std::string(description));
+  violation->set_subject(Cut(subject));
+  violation->set_description(CutMiddle(description));
   Attach(refusal, kQuotaFailureType, failure);
   return refusal;
 }

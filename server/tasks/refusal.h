@@ -2,7 +2,8 @@
 //
 // Builds absl::Status values whose payloads are google.rpc error details, keyed by their type URL;
 // control turns each payload into a detail of the gRPC status. Every refusal carries an ErrorInfo
-// of domain "grove".
+// of domain "grove". Whatever text of a client's an error repeats is cut: clients take no more than
+// 8 KiB of it all, and see another error instead.
 #ifndef GROVE_SERVER_TASKS_REFUSAL_H_
 #define GROVE_SERVER_TASKS_REFUSAL_H_
 
@@ -22,9 +23,20 @@ inline constexpr std::string_view kBadRequestType = "type.googleapis.com/google.
 inline constexpr std::string_view kRetryInfoType = "type.googleapis.com/google.rpc.RetryInfo";
 inline constexpr std::string_view kQuotaFailureType = "type.googleapis.com/google.rpc.QuotaFailure";
 
+// Of a client's text.
+inline constexpr size_t kQuotedBytesMax = 100;
+// Of a message as a whole, whose end tells more than the middle of a text that stands in it.
+inline constexpr size_t kMessageBytesMax = 500;
+
+// `text`, or its first bytes and "…"; whole characters of UTF-8.
+std::string Cut(std::string_view text, size_t bytes_max = kQuotedBytesMax);
+// `message`, or its beginning, "…" and its end.
+std::string CutMiddle(std::string_view message, size_t bytes_max = kMessageBytesMax);
+
 using RefusalMetadata = std::vector<std::pair<std::string_view, std::string>>;
 
-// `reason` is UPPER_SNAKE and stable: clients switch on it.
+// `reason` is UPPER_SNAKE and stable: clients switch on it. Values of `metadata` are cut, and the
+// middle of a long message.
 absl::Status Refusal(absl::StatusCode code, std::string_view reason, std::string_view message,
                      const RefusalMetadata& metadata = {});
 

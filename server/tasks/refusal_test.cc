@@ -31,6 +31,34 @@ TEST(Refusal, CarriesReasonDomainAndMetadata) {
   EXPECT_EQ(RefusalReason(absl::InternalError("x")), "");
 }
 
+TEST(Refusal, CutsTextsAtWholeCharacters) {
+  EXPECT_EQ(Cut("abc", 3), "abc");
+  EXPECT_EQ(Cut("abcd", 3), "abc…");
+  EXPECT_EQ(Cut("aüb", 2), "a…");
+  EXPECT_EQ(Cut("aüb", 3), "aü…");
+  EXPECT_EQ(Cut("", 0), "");
+  EXPECT_EQ(CutMiddle("12345678", 8), "12345678");
+  EXPECT_EQ(CutMiddle("123456789", 8), "123456…89");
+  EXPECT_EQ(CutMiddle("12345ü78ü", 8), "12345…ü");
+}
+
+TEST(Refusal, CutsWhatAClientMadeLong) {
+  const std::string name(3000, 'x');
+  const absl::Status status =
+      BadField(name, "NAME_INVALID", StrCat("'", name, "' is no name"), {{"name", name}});
+  EXPECT_LE(status.message().size(), kMessageBytesMax + 3);
+  EXPECT_TRUE(status.message().substr(0, 20) == std::string(20, 'x')) << status.message();
+  EXPECT_TRUE(Std(status.message()).ends_with("' is no name")) << status.message();
+  const auto info = DetailOf<google::rpc::ErrorInfo>(status, kErrorInfoType);
+  EXPECT_EQ(info.metadata().at("name"), Cut(name));
+  const auto request = DetailOf<google::rpc::BadRequest>(status, kBadRequestType);
+  EXPECT_EQ(request.field_violations(0).field(), Cut(name));
+  EXPECT_LE(request.field_violations(0).description().size(), kMessageBytesMax + 3);
+  const auto quota =
+      DetailOf<google::rpc::QuotaFailure>(WithQuotaFailure(status, name, name), kQuotaFailureType);
+  EXPECT_EQ(quota.violations(0).subject(), Cut(name));
+}
+
 TEST(Refusal, NamesTheBadField) {
   const absl::Status status = BadField("spec.delay", "NEGATIVE_DELAY", "must not be negative");
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);

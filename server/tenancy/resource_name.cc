@@ -11,7 +11,7 @@ namespace grove::tenancy {
 namespace {
 
 // Enough of a bad name to recognise it; the rest could be anything a client sends.
-constexpr size_t kQuotedMax = 200;
+constexpr size_t kQuotedMax = 100;
 
 bool IsAlphanumeric(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
@@ -19,8 +19,9 @@ bool IsAlphanumeric(char c) {
 
 absl::Status BadName(std::string_view name, std::string_view form) {
   return absl::InvalidArgumentError(
-      StrCat("\"", absl::CHexEscape(Abseil(name.substr(0, kQuotedMax))), "\" is not of the form \"",
-             form, "\" (short names: lower-case letters, digits, \"-\", \"_\" and \".\", ",
+      StrCat("\"", absl::CHexEscape(Abseil(name.substr(0, kQuotedMax))),
+             name.size() > kQuotedMax ? "…" : "", "\" is not of the form \"", form,
+             "\" (short names: lower-case letters, digits, \"-\", \"_\" and \".\", ",
              "a letter or digit at both ends, at most ", kShortNameMax, " characters)"));
 }
 

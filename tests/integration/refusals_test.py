@@ -3,6 +3,7 @@
 import unittest
 
 import grpc
+from google.protobuf import message_factory
 
 from grove_api import (POOL, SERVICES, error_details, pool_service_pb2, spec, status_details, tasks)
 from grove_harness import GroveTest
@@ -18,6 +19,32 @@ def methods():
         for service in module.DESCRIPTOR.services_by_name.values():
             for method in service.methods:
                 yield f'/{service.full_name}/{method.name}', method
+
+
+def text_fields(descriptor):
+    """Paths of all texts in a message: ('spec', 'labels', 'key'), …"""
+    for field in descriptor.fields:
+        if field.type == field.TYPE_STRING:
+            yield (field.name,)
+        elif field.type == field.TYPE_MESSAGE:
+            for rest in text_fields(field.message_type):
+                yield (field.name, *rest)
+
+
+def fill(message, path, text):
+    field = message.DESCRIPTOR.fields_by_name[path[0]]
+    repeated = field.label == field.LABEL_REPEATED
+    if field.type == field.TYPE_STRING:
+        if repeated:
+            getattr(message, path[0]).append(text)
+        else:
+            setattr(message, path[0], text)
+    elif not repeated:
+        fill(getattr(message, path[0]), path[1:], text)
+    elif field.message_type.GetOptions().map_entry:
+        getattr(message, path[0])[text if path[1] == 'key' else 'key'] = text
+    else:
+        fill(getattr(message, path[0]).add(), path[1:], text)
 
 
 class RefusalsTest(GroveTest):
@@ -97,6 +124,32 @@ tenants:
             seen += 1
         self.assertGreater(seen, 15)
         self.assertEqual(self.api.health(), 1)
+
+    def test_long_texts_are_cut_in_errors(self):
+        seen = 0
+        for name, method in methods():
+            for path in text_fields(method.input_type):
+                for text in ('x' * 3000, 'ü\n"' * 1000, 'workers/0/fibers/' + '1' * 3000):
+                    with self.subTest(name, path=path):
+                        self.check_long_text(name, method.input_type, path, text)
+                        seen += 1
+        self.assertGreater(seen, 60)
+
+    def check_long_text(self, name, request_type, path, text):
+        request = message_factory.MessageFactory().GetPrototype(request_type)()
+        if 'spec' in request_type.fields_by_name:
+            request.spec.MergeFrom(spec('echo', {}))
+        fill(request, path, text)
+        call = self.api.channel.stream_stream(name)
+        try:
+            list(call(iter([request.SerializeToString()]), timeout=60))
+        except grpc.RpcError as error:
+            self.assertNotIn('metadata', error.details())
+            self.assertLess(len(error.details().encode()), 600)
+            info = error_details(error)['ErrorInfo']
+            self.assertEqual(info.domain, 'grove')
+            for value in info.metadata.values():
+                self.assertLess(len(value.encode()), 104)
 
     def test_an_unknown_queue_or_tenant(self):
         self.refused(NOT_FOUND, 'QUEUE_NOT_FOUND', lambda: self.api.spawn('echo', {}, queue='no'))

@@ -210,7 +210,12 @@ std::string Control::Metrics() const {
   input.rejected = driver_->rejected();
   input.queue_wait = driver_->queue_wait();
   input.waiters = static_cast<int64_t>(driver_->ends().waits());
-  input.tokens_refused = grpc_ == nullptr ? 0 : grpc_->tokens_refused();
+  if (grpc_ != nullptr) {
+    const GrpcNumbers numbers = grpc_->numbers();
+    input.grpc_connections = numbers.connections_open;
+    input.grpc_connections_refused = numbers.connections_refused;
+    input.tokens_refused = numbers.tokens_refused;
+  }
   input.process = metrics::ProcessNumbers::Read();
   return metrics::RenderMetrics(input);
 }

@@ -33,6 +33,9 @@ class ControlMainTest : public testing::Test {
     config_.set_workers(1);
     config_.set_drain_timeout_ms(1000);
     config_.mutable_control()->set_listen("127.0.0.1:0");
+    config_.mutable_control()->set_connections_max(1000);
+    config_.mutable_control()->set_handshake_timeout_ms(10'000);
+    config_.mutable_control()->set_idle_timeout_ms(600'000);
     config_.mutable_admin()->set_listen("127.0.0.1:0");
   }
   ~ControlMainTest() override { std::filesystem::remove_all(directory_); }
@@ -131,6 +134,16 @@ TEST_F(ControlMainTest, ExitsWith3WhenAPortIsTaken) {
 
 TEST_F(ControlMainTest, ExitsWith2ForAConfigThatDoesNotHold) {
   config_.mutable_control()->add_tokens()->set_name("a");
+  Start();
+  EXPECT_EQ(Ready().grpc, "");
+  EXPECT_EQ(ExitCode(), process::kExitBadConfig);
+}
+
+TEST_F(ControlMainTest, ExitsWith2ForFilesThatAreNoCertificate) {
+  const std::string file = directory_ + "/nothing.pem";
+  std::ofstream(file) << "nothing";
+  config_.mutable_control()->mutable_tls()->set_certificate_file(file);
+  config_.mutable_control()->mutable_tls()->set_key_file(file);
   Start();
   EXPECT_EQ(Ready().grpc, "");
   EXPECT_EQ(ExitCode(), process::kExitBadConfig);

@@ -4,19 +4,18 @@
 #include <grpcpp/ext/channelz_service_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/support/server_interceptor.h>
-#include <unistd.h>
+#include <sys/resource.h>
 
-#include <atomic>
 #include <fstream>
 #include <iterator>
 #include <string_view>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "runtime/io/listener.h"
+#include "runtime/tls/server_context.h"
 #include "server/control/backdoor_service.h"
+#include "server/control/connection_gate.h"
 #include "server/control/grpc_services.h"
 #include "server/control/health_service.h"
 #include "server/control/raw_service.h"
@@ -28,11 +27,8 @@
 namespace grove::control {
 namespace {
 
-// While the port is bound, gRPC's own complaints would repeat ours in many lines.
-std::atomic<bool> binding{false};
-
 void LogFromGrpc(gpr_log_func_args* args) {
-  const bool error = args->severity == GPR_LOG_SEVERITY_ERROR && !binding;
+  const bool error = args->severity == GPR_LOG_SEVERITY_ERROR;
   Log(error ? LogLevel::kWarning : LogLevel::kDebug, "grpc",
       {{"message", args->message}, {"where", absl::StrCat(args->file, ":", args->line)}});
 }
@@ -102,6 +98,14 @@ absl::StatusOr<std::string> ReadPem(const std::string& path) {
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> Credentials(
     const config::v1::Control& config) {
   if (!config.has_tls()) return grpc::InsecureServerCredentials();
+  // gRPC would tell each client, and not us.
+  const absl::Status usable =
+      TlsServerContext::Create({.certificates = {{.chain = config.tls().certificate_file(),
+                                                  .key = config.tls().key_file()}}})
+          .status();
+  if (!usable.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("control.tls: ", usable.message()));
+  }
   absl::StatusOr<std::string> certificate = ReadPem(config.tls().certificate_file());
   if (!certificate.ok()) return certificate.status();
   absl::StatusOr<std::string> key = ReadPem(config.tls().key_file());
@@ -111,35 +115,41 @@ absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> Credentials(
   return grpc::SslServerCredentials(options);
 }
 
-// gRPC only says that it could not: asks the kernel again to learn why.
-absl::Status WhyNotBound(const config::v1::Control& config) {
-  absl::StatusOr<SocketAddress> address = SocketAddress::Parse(config.listen());
-  if (!address.ok()) return address.status();
-  absl::StatusOr<int> fd = BindListener(*address);
-  if (!fd.ok()) {
-    return absl::UnavailableError(
-        absl::StrCat("control.listen: cannot bind ", config.listen(), ": ", fd.status().message()));
-  }
-  close(*fd);
-  if (config.has_tls()) {
-    return absl::InvalidArgumentError(absl::StrCat("control.tls: ", config.tls().certificate_file(),
-                                                   " and ", config.tls().key_file(),
-                                                   " are not a certificate and its key in PEM"));
-  }
-  return absl::UnavailableError(absl::StrCat("control.listen: cannot bind ", config.listen()));
+// control.connections_max, or what the process's limit leaves when all others have theirs.
+size_t ConnectionsMax(const config::v1::Config& config) {
+  const auto wanted = static_cast<size_t>(config.control().connections_max());
+  rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return wanted;
+  const size_t others = kDescriptorsOfControl + 2 * static_cast<size_t>(config.workers()) +
+                        static_cast<size_t>(config.admin().connections_max()) +
+                        kBackdoorSessionsMax;
+  // Too few for all: a quarter.
+  const size_t left =
+      limit.rlim_cur > others + limit.rlim_cur / 4 ? limit.rlim_cur - others : limit.rlim_cur / 4;
+  if (left >= wanted) return wanted;
+  Log(LogLevel::kWarning,
+      "RLIMIT_NOFILE leaves fewer gRPC connections than control.connections_max",
+      {{"connections", left}, {"connections_max", wanted}, {"limit", limit.rlim_cur}});
+  return left;
 }
 
-// The real port in place of a 0.
-std::string BoundAddress(const std::string& listen, int port) {
-  if (absl::StartsWith(listen, "unix:")) return listen;
-  return absl::StrCat(listen.substr(0, listen.rfind(':')), ":", port);
+absl::StatusOr<std::unique_ptr<ConnectionGate>> BindGate(const config::v1::Config& config) {
+  const std::string& listen = config.control().listen();
+  absl::StatusOr<std::unique_ptr<ConnectionGate>> gate =
+      ConnectionGate::Bind(listen, ConnectionsMax(config));
+  if (gate.ok() || absl::IsInvalidArgument(gate.status())) return gate;
+  return absl::UnavailableError(
+      absl::StrCat("control.listen: cannot bind ", listen, ": ", gate.status().message()));
 }
 
-void Configure(const GrpcContext& grpc, grpc::ServerBuilder& builder) {
+void Configure(const GrpcContext& grpc, const config::v1::Control& config,
+               grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(kReceiveBytesCut);
   builder.SetMaxSendMessageSize(kSendBytesMax);
-  // Two daemons on one port would share its clients.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
+                             static_cast<int>(config.handshake_timeout_ms()));
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS,
+                             static_cast<int>(config.idle_timeout_ms()));
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kStreamsPerConnectionMax);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                              kPingIntervalMinMs);
@@ -173,6 +183,7 @@ struct GrpcServer::Server {
   const GrpcContext context;
   HealthService health;
   RawService service;
+  std::unique_ptr<ConnectionGate> gate;
   std::unique_ptr<grpc::Server> server;
 };
 
@@ -196,18 +207,25 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Parts& parts
   AddReflectionMethods(server->context, ServiceNames("/"), service);
   server->health.AddMethods(service);
 
-  grpc::ServerBuilder builder;
-  Configure(server->context, builder);
-  int port = 0;
-  builder.AddListeningPort(config.listen(), *credentials, &port);
-  builder.RegisterService(&service);
-  binding = true;
-  server->server = builder.BuildAndStart();
-  binding = false;
-  if (server->server == nullptr || port == 0) return WhyNotBound(config);
+  absl::StatusOr<std::unique_ptr<ConnectionGate>> gate = BindGate(parts.config);
+  if (!gate.ok()) return gate.status();
+  server->gate = *std::move(gate);
 
+  grpc::ServerBuilder builder;
+  Configure(server->context, config, builder);
+  builder.RegisterService(&service);
+  std::shared_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor =
+      builder.experimental().AddExternalConnectionAcceptor(
+          grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, *credentials);
+  server->server = builder.BuildAndStart();
+  if (server->server == nullptr) return absl::InternalError("control.listen: gRPC does not start");
+  server->gate->Start([acceptor](int fd) {
+    grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
+    connection.fd = fd;
+    acceptor->HandleNewConnection(&connection);
+  });
   std::unique_ptr<GrpcServer> started(new GrpcServer(std::move(server)));
-  started->address_ = BoundAddress(config.listen(), port);
+  started->address_ = started->server_->gate->address();
   return started;
 }
 
@@ -216,13 +234,16 @@ void GrpcServer::StopServing() {
 }
 
 void GrpcServer::Shutdown(absl::Duration grace) {
+  server_->gate->Stop();
   server_->health.EndWatches();
   server_->refused.AnswerAll();
   server_->server->Shutdown(absl::ToChronoTime(absl::Now() + grace));
 }
 
-uint64_t GrpcServer::tokens_refused() const {
-  return server_->refused.total();
+GrpcNumbers GrpcServer::numbers() const {
+  return {.connections_open = server_->gate->open(),
+          .connections_refused = server_->gate->refused(),
+          .tokens_refused = server_->refused.total()};
 }
 
 }  // namespace grove::control

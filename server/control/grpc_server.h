@@ -5,6 +5,7 @@
 #ifndef GROVE_SERVER_CONTROL_GRPC_SERVER_H_
 #define GROVE_SERVER_CONTROL_GRPC_SERVER_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -26,6 +27,19 @@ inline constexpr int kSendBytesMax = 256 << 20;
 inline constexpr int kStreamsPerConnectionMax = 10'000;
 // Clients that wait for long may ping as often as this.
 inline constexpr int kPingIntervalMinMs = 10'000;
+
+// Descriptors of control beside its gRPC connections, and beside those that are counted by the
+// config: its store, log, links and listeners, gRPC's pollers, and room to start with.
+inline constexpr size_t kDescriptorsOfControl = 64;
+
+// For metrics.
+struct GrpcNumbers {
+  int64_t connections_open = 0;
+  // Closed at once, since there were control.connections_max.
+  uint64_t connections_refused = 0;
+  // Calls without a right token.
+  uint64_t tokens_refused = 0;
+};
 
 class GrpcServer {
  public:
@@ -49,8 +63,8 @@ class GrpcServer {
 
   // With the port that the kernel chose, if it was asked to.
   const std::string& address() const { return address_; }
-  // Calls without a right token. Any thread.
-  uint64_t tokens_refused() const;
+  // Any thread.
+  GrpcNumbers numbers() const;
 
   // Health says NOT_SERVING from now on; calls are still taken.
   void StopServing();

@@ -108,6 +108,21 @@ class GrpcServerTest : public ControlFixture {
     return status;
   }
 
+  int Dial() {
+    const SocketAddress address = *SocketAddress::Parse(control_->grpc_address());
+    const int fd = socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
+    EXPECT_EQ(connect(fd, address.raw(), address.length), 0);
+    return fd;
+  }
+
+  // Whether the server says anything before it closes the connection: gRPC says its settings.
+  static bool IsGreeted(int fd) {
+    char piece[64];
+    const bool greeted = read(fd, piece, sizeof(piece)) > 0;
+    close(fd);
+    return greeted;
+  }
+
   std::unique_ptr<v1::BackdoorService::Stub> backdoor_;
 };
 
@@ -280,6 +295,47 @@ TEST_F(GrpcServerTest, TheEndDoesNotWaitForDelayedAnswers) {
   StopControl();
   wrong.join();
   missing.join();
+}
+
+TEST_F(GrpcServerTest, ConnectionsBeyondTheBoundAreClosedAndTheOthersGoOn) {
+  config_.mutable_control()->set_connections_max(2);
+  StartControl();
+  EXPECT_TRUE(CallEmpty(kHealthCheck, "").ok());
+  const int silent = Dial();
+  EXPECT_FALSE(IsGreeted(Dial()));
+  EXPECT_FALSE(IsGreeted(Dial()));
+  EXPECT_TRUE(CallEmpty(kHealthCheck, "").ok());
+  close(silent);
+  // It comes in once control has seen that the silent one is gone.
+  while (!IsGreeted(Dial())) {
+  }
+}
+
+TEST_F(GrpcServerTest, AClientThatSaysNothingIsClosed) {
+  config_.mutable_control()->set_handshake_timeout_ms(100);
+  StartControl();
+  const int silent = Dial();
+  char piece[64];
+  while (read(silent, piece, sizeof(piece)) > 0) {
+  }
+  close(silent);
+}
+
+TEST_F(GrpcServerTest, AnIdleConnectionIsClosedAndMadeAnewWhenNeeded) {
+  config_.mutable_control()->set_idle_timeout_ms(100);
+  StartControl();
+  EXPECT_TRUE(CallEmpty(kHealthCheck, "").ok());
+  EXPECT_TRUE(channel_->WaitForStateChange(
+      GRPC_CHANNEL_READY, std::chrono::system_clock::now() + std::chrono::seconds(20)));
+  EXPECT_TRUE(CallEmpty(kHealthCheck, "").ok());
+}
+
+TEST_F(GrpcServerTest, ServesAUnixPath) {
+  config_.mutable_control()->set_listen("unix:" + directory_ + "/grpc");
+  StartControl();
+  EXPECT_EQ(control_->grpc_address(), "unix:" + directory_ + "/grpc");
+  EXPECT_TRUE(CallEmpty(kHealthCheck, "").ok());
+  EXPECT_TRUE(CallEmpty("/grove.v1.TaskService/ListTasks", "").ok());
 }
 
 TEST_F(GrpcServerTest, SpeaksTlsWithTheConfiguredCertificate) {

@@ -305,6 +305,8 @@ std::string RenderMetrics(const MetricsInput& input) {
   families.Add("grove_build_info", {input.version}, 1);
   families.Add("grove_control_draining", {}, input.draining ? 1 : 0);
   families.Add("grove_control_restarts_total", {}, Load(input.scoreboard.control().restarts));
+  families.Add("grove_control_connections", {}, input.grpc_connections);
+  families.Add("grove_control_connections_refused_total", {}, input.grpc_connections_refused);
   families.Add("grove_control_refused_tokens_total", {}, input.tokens_refused);
   families.Add("grove_store_failing", {}, input.store_failing ? 1 : 0);
   AddHttpRequests(input.scoreboard, families);

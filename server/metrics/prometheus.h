@@ -38,6 +38,8 @@ struct MetricsInput {
   absl::btree_map<std::string, int64_t> rejected;
   QueueWaitHistogram queue_wait{kQueueWaitBounds};
   int64_t waiters = 0;
+  int64_t grpc_connections = 0;
+  uint64_t grpc_connections_refused = 0;
   uint64_t tokens_refused = 0;
   ProcessNumbers process;
 };

@@ -1,4 +1,4 @@
-"""Safe from the start: loopback, tokens with roles, TLS."""
+"""Safe from the start: loopback, tokens with roles, TLS, bounds."""
 
 import os
 import re
@@ -11,8 +11,8 @@ import unittest
 import grpc
 
 from grove_api import backdoor_service_pb2, error_details
-from grove_harness import (DEADLINE_S, GROVECTL, GroveTest, OwnDaemonTest, eventually, program,
-                           write_certificate)
+from grove_harness import (DEADLINE_S, GROVECTL, Daemon, GroveTest, OwnDaemonTest, eventually,
+                           program, write_certificate)
 
 ROLES = ('read', 'write', 'admin')
 
@@ -170,6 +170,83 @@ class TokensTest(GroveTest):
         eventually('the call is audited', lambda: 'writeer' in self.daemon.log())
         for role in ROLES:
             self.assertNotIn(secret(role), self.daemon.log())
+
+
+class FewDescriptors(Daemon):
+
+    def command(self):
+        return ['/usr/bin/prlimit', '--nofile=600:600', *super().command()]
+
+
+class ConnectionsTest(OwnDaemonTest):
+
+    def setUp(self):
+        super().setUp()
+        self.silent = []
+        self.addCleanup(self.close)
+
+    def close(self):
+        while self.silent:
+            self.silent.pop().close()
+
+    def connect(self, count):
+        host, _, port = self.daemon.address('grpc').rpartition(':')
+        for _ in range(count):
+            self.silent.append(socket.create_connection((host, int(port)), DEADLINE_S))
+
+    def greeted(self):
+        """How many of them heard gRPC's settings; the others were closed."""
+        return len([each for each in self.silent if self.heard(each)])
+
+    def heard(self, connection):
+        try:
+            return connection.recv(1)
+        except ConnectionError:
+            return b''
+
+    def check_it_serves(self, api):
+        self.assertEqual(api.health(), 1)
+        self.assertEqual(api.run('echo', {'a': 1}).output, b'{"a": 1}')
+        self.assertEqual(self.daemon.admin('/readyz')[0], 200)
+
+    def test_silent_connections_hold_nobody_up(self):
+        self.start(config='control: {connections_max: 310}\n')
+        self.connect(300)
+        self.assertEqual(self.greeted(), 300)
+        api = self.daemon.api()
+        self.check_it_serves(api)
+        self.assertGreater(self.daemon.metrics()['grove_control_connections'], 300)
+        self.connect(20)
+        self.assertEqual(self.greeted(), 309)
+        self.check_it_serves(api)
+        self.assertEqual(self.daemon.metrics()['grove_control_connections_refused_total'], 11)
+        self.assertIn('"too many gRPC connections: further ones are closed"', self.daemon.log())
+        self.close()
+        eventually('their places are free', lambda: self.daemon.metrics()[
+            'grove_control_connections'] < 5)
+        self.check_it_serves(self.daemon.api())
+
+    def test_descriptors_are_left_for_the_rest(self):
+        self.daemon = FewDescriptors()
+        self.addCleanup(self.daemon.kill)
+        self.daemon.start()
+        self.assertIn('"RLIMIT_NOFILE leaves fewer gRPC connections than control.connections_max"',
+                      self.daemon.log())
+        api = self.daemon.api()
+        self.check_it_serves(api)
+        self.connect(700)
+        self.assertLess(self.greeted(), 400)
+        self.check_it_serves(api)
+        metrics = self.daemon.metrics()
+        self.assertLess(metrics['process_open_fds'], metrics['process_max_fds'])
+
+    def test_silent_connections_are_closed(self):
+        self.start(config='control: {handshake_timeout_ms: 100}\n')
+        self.connect(10)
+        for each in self.silent:
+            while self.heard(each):
+                pass
+        self.check_it_serves(self.daemon.api())
 
 
 class TlsTest(GroveTest):

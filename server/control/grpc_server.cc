@@ -8,9 +8,11 @@
 
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <string_view>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "runtime/tls/server_context.h"
@@ -21,16 +23,26 @@
 #include "server/control/raw_service.h"
 #include "server/control/reflection_service.h"
 #include "server/control/refused_tokens.h"
+#include "server/line_limit.h"
 #include "server/log.h"
 #include "server/tasks/refusal.h"
 
 namespace grove::control {
 namespace {
 
+// What gRPC calls errors are mostly its clients' (a handshake that fails): they could fill the log.
+constexpr absl::Duration kGrpcLineEvery = absl::Seconds(10);
+
 void LogFromGrpc(gpr_log_func_args* args) {
-  const bool error = args->severity == GPR_LOG_SEVERITY_ERROR;
-  Log(error ? LogLevel::kWarning : LogLevel::kDebug, "grpc",
-      {{"message", args->message}, {"where", absl::StrCat(args->file, ":", args->line)}});
+  static LineLimit& errors = *new LineLimit(kGrpcLineEvery);
+  std::optional<int64_t> lines;
+  // The last words of a process are written in any case.
+  const bool last = absl::StartsWith(args->message, "assertion failed");
+  if (args->severity == GPR_LOG_SEVERITY_ERROR) lines = errors.Admit();
+  Log(last || lines ? LogLevel::kWarning : LogLevel::kDebug, "grpc",
+      {{"message", args->message},
+       {"where", absl::StrCat(args->file, ":", args->line)},
+       {"lines", lines.value_or(1)}});
 }
 
 // The one service here that is gRPC's own.

@@ -1,6 +1,8 @@
 #include "client/channel.h"
 
+#include <cerrno>
 #include <cstdint>
+#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <string>
@@ -50,7 +52,9 @@ absl::Status CheckToken(std::string_view token) {
 
 absl::StatusOr<std::string> ReadCaCert(const std::string& path) {
   std::ifstream file(path, std::ios::binary | std::ios::ate);
-  if (!file) return absl::NotFoundError(StrCat("ca_cert: cannot open ", path));
+  if (!file) {
+    return absl::NotFoundError(StrCat("ca_cert: cannot open ", path, ": ", std::strerror(errno)));
+  }
   if (file.tellg() > kCaCertBytesMax) {
     return absl::InvalidArgumentError(StrCat("ca_cert: ", path, " is larger than 16 MiB"));
   }

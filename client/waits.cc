@@ -185,8 +185,8 @@ class Round {
                     v1::BatchWaitTasksResponse& all) {
     const auto count = static_cast<size_t>(page.results_size());
     const bool last = page.next_page_token().empty();
-    if (count == 0 || answered_ + count > open_.size() ||
-        last != (answered_ + count == open_.size())) {
+    const size_t left = open_.size() - answered_;
+    if (count == 0 || count > left || (last && count < left)) {
       return absl::InternalError("the server did not answer for every task of a batch");
     }
     for (auto& result : *page.mutable_results()) {

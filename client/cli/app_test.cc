@@ -391,6 +391,9 @@ TEST_F(App, HelpIsTheSameBothWays) {
     words.push_back("--help");
     EXPECT_EQ(Run(words), 0);
     EXPECT_EQ(out_, text);
+    // Descriptions are broken to a terminal; tables of flags are not.
+    const std::string description = text.substr(0, text.find("\nFlags"));
+    for (const auto line : absl::StrSplit(description, '\n')) EXPECT_LE(line.size(), 80) << line;
   }
 }
 

@@ -38,6 +38,20 @@ std::string FlagLines(const std::vector<FlagSpec>& flags) {
   return TwoColumns(lines);
 }
 
+// Lines that a terminal shows whole.
+std::string Wrapped(std::string_view text) {
+  constexpr size_t kColumns = 79;
+  std::string out;
+  size_t column = 0;
+  for (const std::string_view word : StrSplit(text, ' ')) {
+    const bool fits = column == 0 || column + 1 + word.size() <= kColumns;
+    if (column > 0) out += fits ? ' ' : '\n';
+    column = fits && column > 0 ? column + 1 + word.size() : word.size();
+    StrAppend(&out, word);
+  }
+  return out + "\n";
+}
+
 std::string UsageText(const Verb& verb) {
   return StrCat(verb.name, verb.arguments.empty() ? "" : " ", verb.arguments);
 }
@@ -59,7 +73,7 @@ std::string HelpText() {
 std::string HelpText(const Verb& verb) {
   std::string out = StrCat("Usage: grovectl ", UsageText(verb),
                            verb.flags.empty() ? "" : " [FLAGS]", "\n\n", verb.summary, "\n");
-  if (!verb.description.empty()) StrAppend(&out, verb.description, "\n");
+  if (!verb.description.empty()) StrAppend(&out, Wrapped(verb.description));
   if (!verb.flags.empty()) StrAppend(&out, "\nFlags:\n", FlagLines(verb.flags));
   StrAppend(&out, "\nFlags of every verb:\n", FlagLines(GlobalFlags()));
   return out;

@@ -210,7 +210,7 @@ absl::Status Run::Spawn() {
     if (stopped() || absl::IsCancelled(status)) return waiting_.Interrupted(crowd_.accepted);
     // What stands before a broken line counts.
     if (batch.request.specs_size() > 0) {
-      const absl::Status sent = Send(batch);
+      absl::Status sent = Send(batch);
       if (!sent.ok()) return sent;
     }
     if (!status.ok()) return status;

@@ -32,9 +32,9 @@ std::vector<FlagSpec> SpawnFlags() {
       {"delay", "DURATION", "Start no sooner than this from now, such as 5s."},
       {"task_timeout", "DURATION", "Bound on each attempt; the function's own if not given."},
       {"max_attempts", "N", "Attempts before the task has failed; 1 if not given."},
-      {"request_id", "ID", "Spawning again with the same id returns the first task."},
+      {"request_id", "ID", "Spawning the same again returns the first task; another is refused."},
       {"label", "KEY=VALUE", "Label to attach; may be repeated."},
-      {"volatile", "", "Keep the task in memory only: faster, lost when the daemon ends."},
+      {"volatile", "", "Keep the task in memory only: faster, lost when control is restarted."},
       {"content_type", "TYPE", "Type of INPUT; application/json if not given."},
   };
 }

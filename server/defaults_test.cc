@@ -32,6 +32,8 @@ TEST(Defaults, OfAnHttpServer) {
   EXPECT_EQ(options.body_rate_min_bytes_per_s, Default("http.body_rate_min_bytes_per_s"));
   EXPECT_EQ(options.requests_per_connection_max, Default("http.requests_per_connection_max"));
   EXPECT_EQ(options.body_max_bytes, Default("http.body_max_bytes"));
+  EXPECT_EQ(options.lingering_time, absl::Milliseconds(Default("http.lingering_time_ms")));
+  EXPECT_EQ(options.lingering_timeout, absl::Milliseconds(Default("http.lingering_timeout_ms")));
   EXPECT_EQ(ListenOptions().backlog, Default("http.listeners[].backlog"));
 }
 

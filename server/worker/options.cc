@@ -1,5 +1,6 @@
 #include "server/worker/options.h"
 
+#include <string_view>
 #include <utility>
 
 #include "server/http/handler/status.h"
@@ -11,6 +12,24 @@ namespace {
 
 // Handlers and functions parse, format and call libraries: more than the runtime's own default.
 constexpr size_t kStackBytes = 256 * 1024;
+
+void LogClients(http::ServerOptions& options) {
+  options.on_failure = [](const http::Request& request, const absl::Status& status) {
+    // What clients can cause at will must not fill the log.
+    const bool ours = http::StatusToHttp(status.code()) >= 500;
+    Log(ours ? LogLevel::kError : LogLevel::kDebug, "a handler failed",
+        {{"method", request.method}, {"path", request.path}, {"error", status.ToString()}});
+  };
+  options.on_client_failure = [](const http::Request& request, const absl::Status& status) {
+    Log(LogLevel::kDebug, "a client broke a request off",
+        {{"method", request.method}, {"path", request.path}, {"error", status.ToString()}});
+  };
+  // Anybody can cause these, so only who looks for them sees them; all are counted.
+  options.on_failed_ingress = [](std::string_view peer, const absl::Status& status) {
+    Log(LogLevel::kDebug, "a connection failed before its first request",
+        {{"peer", peer}, {"error", status.ToString()}});
+  };
+}
 
 }  // namespace
 
@@ -38,17 +57,9 @@ http::ServerOptions HttpOptionsOf(const config::v1::Http& config) {
   if (config.raw_utf8_targets()) options.target_text = http::TargetText::kUriAndUtf8;
   options.forwarded_scheme = ForwardedSchemeOf(config);
   options.requests_per_connection_max = config.requests_per_connection_max();
-  options.on_failure = [](const http::Request& request, const absl::Status& status) {
-    // What clients can cause at will must not fill the log.
-    const bool ours = http::StatusToHttp(status.code()) >= 500;
-    Log(ours ? LogLevel::kError : LogLevel::kDebug, "a handler failed",
-        {{"method", request.method}, {"path", request.path}, {"error", status.ToString()}});
-  };
-  // Anybody can cause these, so only who looks for them sees them; all are counted.
-  options.on_failed_ingress = [](std::string_view peer, const absl::Status& status) {
-    Log(LogLevel::kDebug, "a connection failed before its first request",
-        {{"peer", peer}, {"error", status.ToString()}});
-  };
+  options.lingering_time = absl::Milliseconds(config.lingering_time_ms());
+  options.lingering_timeout = absl::Milliseconds(config.lingering_timeout_ms());
+  LogClients(options);
   return options;
 }
 

@@ -82,6 +82,27 @@ class AccessLogTest(OwnDaemonTest):
                    lambda: daemon.metrics_sum('grove_http_access_log_dropped_total'))
         daemon.stop()
 
+    def test_of_an_answer_that_its_client_cut_it_has_what_was_sent(self):
+        with open(os.path.join(self.folder, 'large'), 'wb') as file:
+            file.truncate(500 << 20)
+        routes = (f'{{routes: [{{path: /large, function: file, folder: {self.folder}}}, '
+                  '{path: /stream, function: stream}], access_log: ')
+        daemon = self.start(config=f'http: {routes}{{json: true, file: {self.path}}}}}\n')
+        paths = ('/large', '/stream?chunks=100&bytes=1000000')
+        for path in paths:
+            with daemon.connect() as connection:
+                connection.sendall(f'GET {path} HTTP/1.1\r\nHost: a\r\n\r\n'.encode())
+                self.assertIn(b' 200 ', connection.recv(4096))
+        eventually('both have ended', lambda: len(self.lines()) == len(paths))
+        for line in map(json.loads, self.lines()):
+            with self.subTest(line['path']):
+                self.assertFalse(line['complete'])
+                self.assertLess(line['response_bytes'], 16_000_000)
+                self.assertGreater(line['response_bytes'], line['body_length'])
+        sent = daemon.metrics_sum('grove_http_sent_bytes_total')
+        self.assertEqual(sum(json.loads(line)['response_bytes'] for line in self.lines()), sent)
+        daemon.stop()
+
     def test_a_format_with_an_unknown_key_is_refused_with_the_nearest(self):
         daemon = self.launch(config=CONFIG % (self.path, ', format: "%(wall_second)s"'))
         self.assertEqual(daemon.process.wait(), 2)

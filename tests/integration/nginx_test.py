@@ -22,6 +22,7 @@ STREAM_MODULE = '/usr/lib/nginx/modules/ngx_stream_module.so'
 
 GROVE = '''
 http:
+  body_max_bytes: 50000000
   middleware:
   - real_client: {{trusted: [127.0.0.0/8, "unix:"]}}
   access_log: {{file: {folder}/access.log, format: "%(client_ip)s %(path)s"}}
@@ -183,6 +184,15 @@ class NginxTest(GroveTest):
             self.assertEqual(self.ask('/ignore', '--data-binary', '@-', stdin=b'x' * (1 << 20)),
                              b'ignored\n')
         self.assertEqual(self.ask('/hello'), b'Hello, World!\n')
+
+    def test_an_early_answer_to_a_long_upload_arrives(self):
+        """nginx that has all of it sends all of it before it looks at the answer."""
+        for path, code, size in (('/echo', '413', 100 << 20), ('/none', '404', 40 << 20),
+                                 ('/ignore', '200', 40 << 20)):
+            with self.subTest(path), tempfile.NamedTemporaryFile(dir=self.folder) as upload:
+                upload.truncate(size)
+                self.assertEqual(self.status(path, '-T', upload.name), code)
+                self.assertEqual(self.status(f'/buffered{path}', '-T', upload.name), code)
 
     def test_a_failed_answer_is_seen_to_be_cut(self):
         self.assertEqual(self.status('/fail'), '500')

@@ -4,11 +4,15 @@ import os
 import re
 import resource
 import select
+import shutil
 import socket
+import ssl
+import struct
+import tempfile
 import time
 import unittest
 
-from grove_harness import DEADLINE_S, Daemon, OwnDaemonTest, eventually
+from grove_harness import DEADLINE_S, Daemon, OwnDaemonTest, eventually, write_certificate
 
 EXAMPLES = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                          '../../deploy/examples'))
@@ -120,12 +124,98 @@ class SlowClientsTest(OwnDaemonTest):
         waiting.settimeout(30)
         self.assertTrue(waiting.recv(1000).startswith(b'HTTP/1.1 200'))
 
+    def test_what_clients_do_writes_no_error(self):
+        gone = 'grove_http_clients_gone_total'
+        before = self.metric(gone)
+        for _ in range(5):
+            leaves = self.connect()
+            leaves.sendall(b'GET /stream?chunks=10000&bytes=65536 HTTP/1.1\r\nHost: a\r\n\r\n')
+            leaves.recv(1000)
+            leaves.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+            leaves.close()
+        dawdles = self.connect()
+        dawdles.sendall(b'POST /reflect HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n')
+        self.assertIn(b' 408 ', dawdles.recv(1000))
+        eventually('all are counted', lambda: self.metric(gone) == before + 5)
+        self.assertNotIn(' error ', self.daemon.log())
+
     def test_a_flood_is_served_in_turn(self):
         flood = [self.connect() for _ in range(100)]
         for connection in flood:
             connection.sendall(HELLO)
         for connection in flood:
             self.assertTrue(connection.recv(1000).startswith(b'HTTP/1.1 200'))
+
+
+class SteadyClientsTest(OwnDaemonTest):
+    """Slower than the kernel wakes a writer for, but faster than is asked for."""
+
+    IO_TIMEOUT_S = 2
+    BYTES_PER_S = 128 << 10
+    CONFIG = """
+http:
+  io_timeout_ms: 2000
+  listeners:
+  - address: "127.0.0.1:0"
+    tls: {{certificates: [{{certificate_file: {cert}, key_file: {key}}}]}}
+  - {{address: "unix:{folder}/http.sock"}}
+  routes:
+  - {{path: /stream, function: stream}}
+  - {{path: "/files/{{path...}}", function: file, folder: {folder}}}
+"""
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix='grove-steady-', dir='/tmp')
+        self.addCleanup(shutil.rmtree, self.folder)
+        with open(f'{self.folder}/large', 'wb') as file:
+            file.truncate(200 << 20)
+        key, cert = write_certificate(self.folder)
+        self.start(config=self.CONFIG.format(folder=self.folder, key=key, cert=cert), workers=1)
+        self.plain, self.tls = self.daemon.http_address.split(',')[:2]
+
+    def open(self, kind):
+        """A connection with little room of its own, so that what it takes is seen soon."""
+        family = socket.AF_UNIX if kind == 'unix' else socket.AF_INET
+        stream = socket.socket(family)
+        self.addCleanup(stream.close)
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 << 10)
+        stream.settimeout(DEADLINE_S)
+        if kind == 'unix':
+            stream.connect(f'{self.folder}/http.sock')
+            return stream
+        host, _, port = (self.tls if kind == 'tls' else self.plain).rpartition(':')
+        stream.connect((host, int(port)))
+        if kind == 'tls':
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            stream = context.wrap_socket(stream)
+            self.addCleanup(stream.close)
+        return stream
+
+    def cut(self):
+        return self.daemon.metrics().get('grove_http_timeouts_total{phase="response"}', 0)
+
+    def test_they_are_waited_for_until_they_stop(self):
+        # One that takes nothing at all has no time to lose.
+        self.open('plain').sendall(b'GET /files/large HTTP/1.1\r\nHost: a\r\n\r\n')
+        eventually('it is cut off', lambda: self.cut() == 1)
+        clients = [self.open(kind) for kind in ('plain', 'tls', 'unix') for _ in range(2)]
+        for client, path in zip(clients, 3 * ('/files/large', '/stream?chunks=200&bytes=1000000')):
+            client.sendall(f'GET {path} HTTP/1.1\r\nHost: a\r\n\r\n'.encode())
+        end = time.monotonic() + 5 * self.IO_TIMEOUT_S
+        while time.monotonic() < end:
+            for client in clients:
+                left = self.BYTES_PER_S // 4
+                while left > 0:
+                    piece = client.recv(left)
+                    self.assertTrue(piece, 'it was cut off')
+                    left -= len(piece)
+            time.sleep(0.25)
+        self.assertEqual(self.cut(), 1)
+        # What they took beyond the least pays for a pause.
+        eventually('they are cut off once they stop', lambda: self.cut() == 1 + len(clients),
+                   10 * self.IO_TIMEOUT_S + DEADLINE_S)
+        self.daemon.stop()
 
 
 class FewFilesTest(OwnDaemonTest):

@@ -72,11 +72,12 @@ uint64_t BodyReader::PaceBytes() const {
 
 // The time that passes between two calls is the handler's, not the client's.
 absl::StatusOr<size_t> BodyReader::Fill(std::span<char> direct) {
+  // What was answered so far, "100 Continue" too: the client may wait for it before it sends more.
+  // How long it takes for that is not the body's pace: hence outside the time-out.
+  if (absl::Status flushed = wire_.Flush(); !flushed.ok()) return Fail(0, std::move(flushed));
   Hub& hub = *Hub::Current();
   const MonotonicNanos began = hub.now();
   Timeout timeout(options_.io_timeout - waited_);
-  // What was answered so far, "100 Continue" too: the client may wait for it before it sends more.
-  if (absl::Status flushed = wire_.Flush(); !flushed.ok()) return FailRead(flushed);
   absl::StatusOr<size_t> got = direct.empty() ? wire_.Fill() : wire_.ReadDirect(direct);
   if (!got.ok()) return FailRead(got.status());
   if (*got == 0) return Fail(0, absl::UnavailableError("the client left amid the body"));
@@ -140,6 +141,7 @@ absl::StatusOr<size_t> BodyReader::ReadChunked(std::span<char> buffer) {
 
 bool BodyReader::Discard(uint64_t bytes_max) {
   if (continue_due_ || failed() || known_left() > bytes_max) return ended_ && !failed();
+  if (!ended_ && !wire_.Flush().ok()) return false;
   char scratch[4096];
   Timeout whole(options_.io_timeout);
   for (uint64_t discarded = 0; !ended_ && discarded <= bytes_max;) {

@@ -36,6 +36,8 @@ class BodyReader final : public BodySource {
   // What the client did wrong, as an HTTP status; 0 if nothing.
   int failure_status() const { return failure_status_; }
   bool failed() const { return !failure_.ok(); }
+  // Why; what Read() returned. OK if it has not failed.
+  const absl::Status& failure() const { return failure_; }
   // "100 Continue" has been sent by the handler.
   void NoteContinue() { continue_due_ = false; }
 

@@ -113,6 +113,24 @@ TEST_F(BodyReaderTest, TheHandlersPauseIsNotTheClients) {
   });
 }
 
+// What was answered so far is sent before more is read; how long that takes is not the body's pace.
+TEST_F(BodyReaderTest, AClientThatIsSlowToTakeTheAnswerMaySendItsBodyAfterIt) {
+  RunWithBody("Content-Length: 1\r\n", "", [&](BodyReader& reader, Wire& wire) {
+    wire.output().pending().Append(std::string(1 << 20, 'x'));
+    FiberHandle client = *Spawn("client", [&] {
+      char piece[4000];
+      bool sent = false;
+      for (size_t taken = 0; taken < 1 << 20 && Sleep(absl::Seconds(1)).ok();) {
+        taken += static_cast<size_t>(
+            std::max<ssize_t>(recv(client_, piece, sizeof(piece), MSG_DONTWAIT), 0));
+        if (taken > 700'000 && !std::exchange(sent, true)) Send("b");
+      }
+    });
+    EXPECT_EQ(ReadOnce(reader), "b");
+    client.AwaitEnd();
+  });
+}
+
 TEST_F(BodyReaderTest, AClientThatLeavesIsNotToBlameInAStatus) {
   RunWithBody("Content-Length: 2\r\n", "a", [&](BodyReader& reader, Wire&) {
     Leave();

@@ -6,7 +6,9 @@
 // Closing takes care that the client reads the last response: bytes that reach a closed socket, or
 // lie unread in one that is closed, the kernel answers with a reset, which destroys what we sent
 // (RFC 9112, 9.6). So where the client may still be sending, because the close is our idea or a
-// request was refused, we send the end of our stream first and read on for a while. Where the
+// request was refused, we send the end of our stream first and read on, however much comes, as long
+// as it comes, for up to lingering_time: proxies send all of a body before they look at an answer.
+// Where the
 // client asked for the end, and left nothing, we close at once, as nginx does: it must send nothing
 // more, and to wait for its FIN would hold a fiber and a descriptor for every connection of a
 // client that uses one for each request.
@@ -18,6 +20,7 @@
 // knows who asks, FailureAnswer what a failed handler's client is told.
 #include "server/http/serving/connection.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "runtime/hub/exception_text.h"
@@ -121,6 +124,10 @@ bool Connection::Begin(const Ingress& ingress) {
 void Connection::Drain() {
   if (!state_.BeginDrain()) return;
   if (state_.phase() == Phase::kSwitched) switched_->Drain();
+  if (state_.phase() == Phase::kLingering) {
+    Hub& hub = *Hub::Current();
+    hub.timers().Arm(last_call_, DeadlineAfter(hub.now(), options_.lingering_timeout));
+  }
   if (!state_.AwaitsRequest()) return;
   // A request may be on the way: closing would reset it, and the client could not tell a daemon
   // that is being replaced from a broken one.
@@ -134,12 +141,16 @@ void Connection::Drain() {
 
 void Connection::LastCall::Fire(Timer& timer) {
   Connection& connection = static_cast<LastCall&>(timer).connection;
-  if (connection.state_.AwaitsRequest()) connection.wire_.StopReading();
+  const bool lingers = connection.state_.phase() == Phase::kLingering;
+  if (lingers || connection.state_.AwaitsRequest()) connection.wire_.StopReading();
 }
 
 // As Handle().
 [[gnu::always_inline]] inline bool Connection::AwaitFirstByte() {
   if (!wire_.output().pending().empty()) LetOthersAnswer();
+  // The batch ends here: its answers leave together. Before the wait is bounded, since a client may
+  // be slow to take them.
+  const bool sent = wire_.Flush().ok();
   idle_since_ = Hub::Current()->now();
   account_.NoteIdle();
   // Entered only now, since a drain while others answer must not count as one while it waits.
@@ -147,8 +158,7 @@ void Connection::LastCall::Fire(Timer& timer) {
   // Draining, it comes here with a client that was promised an answer to one request more.
   idle_timeout_->Restart(state_.draining() ? options_.request_grace : options_.idle_timeout);
   bool came = false;
-  // The batch ends here: its answers leave together.
-  if (wire_.Flush().ok()) {
+  if (sent) {
     const absl::StatusOr<size_t> got = wire_.FillIdle();
     came = got.ok() && *got > 0;
   }
@@ -185,9 +195,10 @@ RequestParser::Result Connection::AwaitRestOfHead() {
   using Result = RequestParser::Result;
   Result result = Result::kNeedMore;
   bool late = false;
+  // As in AwaitFirstByte().
+  bool open = wire_.Flush().ok();
   {
     Timeout timeout(options_.header_timeout);
-    bool open = wire_.Flush().ok();
     while (open && result == Result::kNeedMore) {
       const absl::StatusOr<size_t> got = wire_.Fill();
       open = got.ok() && *got > 0;
@@ -327,6 +338,16 @@ void Connection::RunPostHooks(const Request& request, Response& response) {
   }
 }
 
+// The client's fault only where the handler passes it on: one that fails by itself after its client
+// did is still wrong.
+void Connection::NoteFailure(const Request& request, const absl::Status& failure) {
+  const absl::Status& sending = wire_.output().failure();
+  const bool clients = (!sending.ok() && failure.code() == sending.code()) ||
+                       (body_.failed() && failure.code() == body_.failure().code());
+  if (clients) return account_.NoteClientFailure(request, failure);
+  account_.NoteFailure(request, failure);
+}
+
 bool Connection::AnswerFailure(const Request& request, const Response& response,
                                const absl::Status& failure) {
   // As it asked for: no failure of the handler's.
@@ -334,8 +355,7 @@ bool Connection::AnswerFailure(const Request& request, const Response& response,
     if (writer_.begun()) Abort();
     return false;
   }
-  // Nor is what a client did that left amid its body.
-  if (!body_.failed() || body_.failure_status() != 0) account_.NoteFailure(request, failure);
+  NoteFailure(request, failure);
   if (writer_.complete()) return true;
   if (writer_.begun()) {
     Abort();
@@ -408,24 +428,27 @@ void Connection::CloseUnparsed(RequestAccount::End end) {
 }
 
 void Connection::Linger() {
-  if (!wire_.Flush().ok() || !wire_.stream().ShutdownWrite().ok()) return;
-  wire_.input().Consume(wire_.input().unread().size());
-  wire_.Trim();
-  Timeout timeout(options_.linger_timeout);
-  char scratch[4096];
-  uint64_t discarded = 0;
-  while (discarded < kLingerBytesMax) {
-    const absl::StatusOr<size_t> got = wire_.stream().Read(scratch);
+  if (!wire_.Flush().ok()) return;
+  const bool draining = state_.draining();
+  Timeout whole(draining ? options_.lingering_timeout : options_.lingering_time);
+  if (!wire_.stream().ShutdownWrite().ok()) return;
+  Timeout silence(absl::InfiniteDuration());
+  const absl::Duration silence_max = draining
+                                         ? std::min(options_.lingering_timeout, kDrainSilenceMax)
+                                         : options_.lingering_timeout;
+  for (;;) {
+    wire_.input().Consume(wire_.input().unread().size());
+    silence.Restart(silence_max);
+    const absl::StatusOr<size_t> got = wire_.FillIdle(kLingerReadBytes);
     if (!got.ok() || *got == 0) return;
-    discarded += *got;
+    Yield();  // one that sends fast would hold the hub
   }
 }
 
 void Connection::Abort() {
-  if (!wire_.Flush().ok()) return;
-  if (!writer_.close_delimited()) return;
+  wire_.Flush().IgnoreError();
   // Only a reset tells such a client that the body is cut short.
-  wire_.stream().Abort();
+  if (writer_.close_delimited()) wire_.stream().Abort();
 }
 
 }  // namespace grove::http

@@ -37,11 +37,11 @@ inline constexpr uint64_t kDiscardBytesMax = 64 * 1024;
 // by default, a connection lets the others go first before it sends.
 inline constexpr absl::Duration kBriefTurn = absl::Milliseconds(1);
 inline constexpr size_t kFewRunnable = 256;
-// After an end that the client did not ask for: how much we read on, for at most
-// ServerOptions::linger_timeout, so that it sees our answer.
-// As much as a body may have by default: reading it costs no more than a body that is read, and a
-// proxy that is reset while it still sends makes a 502 of what we said.
-inline constexpr uint64_t kLingerBytesMax = 8 << 20;
+// Read at once, and dropped, after an end that the client did not ask for.
+inline constexpr size_t kLingerReadBytes = 16 * 1024;
+// Then a client that is silent for this long has heard the server's last answer, or will not: the
+// drain waits for those that still send.
+inline constexpr absl::Duration kDrainSilenceMax = absl::Seconds(1);
 // Of one batch, answered after Drain(): more than fit the read buffer, fewer than for ever.
 inline constexpr int kDrainRequestsMax = 256;
 
@@ -92,6 +92,7 @@ class Connection final : private ResponseWriter::Owner,
   absl::Status RunHandler(Request& request, Response& response);
   void RunPostHooks(const Request& request, Response& response);
   // Answers for a handler that failed before it began. False if there is nobody to answer.
+  void NoteFailure(const Request& request, const absl::Status& failure);
   bool AnswerFailure(const Request& request, const Response& response, const absl::Status& failure);
   // After the handler: whether the next request may follow, or how the connection ends.
   Phase Conclude();

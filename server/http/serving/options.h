@@ -22,8 +22,8 @@ struct ServerOptions {
   absl::Duration idle_timeout = absl::Seconds(75);
   // From a request's first byte to its head's end; then 408.
   absl::Duration header_timeout = absl::Seconds(10);
-  // The longest silence while a body is read, and while the client does not take bytes: 64 KiB of a
-  // response (kOutputSliceBytes), or what is left of it, must be taken within this time.
+  // The longest silence while a body is read, and while the client does not take bytes: of these it
+  // must take 64 KiB for each such time, on average (TakingPace).
   absl::Duration io_timeout = absl::Seconds(30);
   // What a client must send of a body, on average over io_timeout of our waiting; then 408. Keeps
   // one that drips a byte now and then from holding a fiber for ever. (Apache's mod_reqtimeout
@@ -35,9 +35,13 @@ struct ServerOptions {
   // While draining, for a request that may be on its way: the first of a client that has connected,
   // or the next of one that was answered less than this ago.
   absl::Duration request_grace = absl::Milliseconds(500);
-  // When the server ends a connection on its own account, it reads on for this long after its last
-  // answer, so that the client sees that and no reset.
-  absl::Duration linger_timeout = absl::Seconds(1);
+  // When the server ends a connection on its own account, it reads on for at most this long after
+  // its last answer, so that a client that still sends sees that and no reset; while draining for
+  // lingering_timeout.
+  absl::Duration lingering_time = absl::Seconds(30);
+  // And no longer than a silence of this; while draining of kDrainSilenceMax. (Both as nginx has
+  // them.)
+  absl::Duration lingering_timeout = absl::Seconds(5);
   // 413 beyond.
   uint64_t body_max_bytes = 8 << 20;
   // What may stand in a request's target.
@@ -47,12 +51,15 @@ struct ServerOptions {
   // empty; must not park.
   std::function<std::string(const Request&)> forwarded_scheme;
   // Called when a handler fails: with its error, or kInternal and what() of its exception. May be
-  // empty; must not park.
+  // empty; must not park, as all that follow.
   std::function<void(const Request&, const absl::Status&)> on_failure;
+  // Called when a handler ends with what its client did: left or took nothing amid the answer, sent
+  // a body that is malformed, too long or too slow. Anybody can cause that at will. May be empty.
+  std::function<void(const Request&, const absl::Status&)> on_client_failure;
   // Told of every request at its end; must outlive the server. Null: nobody.
   AccessLog* access_log = nullptr;
   // Called when a connection of `peer` ends with its PROXY header or TLS handshake, and why. May
-  // be empty; must not park.
+  // be empty.
   std::function<void(std::string_view peer, const absl::Status&)> on_failed_ingress;
 };
 

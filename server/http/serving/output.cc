@@ -1,10 +1,16 @@
 // Two buffers: `pending_`, to which everybody appends, and `taken_`, which is being written. As
 // long as the kernel takes all at once there is no more to it: one send(2), no timer, no second
-// buffer. Only when it does not, the two change places and the rest is written in slices, each
-// under a time-out of its own, so that a slow client is measured by its pace and not by the length
-// of what it asked for. A client that does not take a slice in time is given up for good (invariant
-// 12): `failure_` stays, since half of what was promised may be on its way and nothing may follow
-// it.
+// buffer. Only when it does not, the two change places and the rest is written as there is room,
+// under the eyes of Patience.
+//
+// A slow client is measured by what it takes, not by what the kernel takes from us: that lets some
+// megabytes wait, and wakes a writer only when a third of them has left, which a steady client may
+// need minutes for. So while a write waits a timer asks the kernel now and then how much the client
+// has not acknowledged yet (SIOCOUTQ), and TakingPace judges. TCP_NOTSENT_LOWAT instead, which
+// keeps that queue short, costs large answers a wake-up for each of its pieces, and knows nothing
+// of UNIX sockets. A client that is given up is reset, whoever waits for it is woken, and the
+// kernel drops what it held for it. That is for good (invariant 12): `failure_` stays, since half
+// of what was promised may be on its way and nothing may follow it.
 //
 // Two fibers may write, never both: the connection's own, and the flusher, which FlushSoon() spawns
 // so that what a handler has written leaves as soon as it parks. `writing_` says that one of them
@@ -14,6 +20,10 @@
 // batch() is how others know whether what they appended can still be changed (a growing chunk).
 #include "server/http/serving/output.h"
 
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -24,7 +34,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "runtime/hub/hub.h"
-#include "runtime/hub/timeout.h"
+#include "runtime/hub/timer_queue.h"
 #include "runtime/io/pipe.h"
 #include "runtime/io/send_file.h"
 #include "runtime/switch/errno_status.h"
@@ -35,6 +45,15 @@ namespace {
 absl::Status FileEnded(uint64_t offset, uint64_t left) {
   return absl::OutOfRangeError(absl::StrCat("the file ends at byte ", offset, ", ", left,
                                             " bytes before the end of what was promised"));
+}
+
+// Whether the client's kernel is there, though the client itself may take nothing: it acknowledges
+// what it has room for, and probes of a window that is shut.
+bool Answers(int fd) {
+  tcp_info info{};
+  socklen_t length = sizeof(info);
+  if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) return true;  // no TCP
+  return info.tcpi_retransmits == 0 && info.tcpi_probes <= 1;
 }
 
 }  // namespace
@@ -49,6 +68,45 @@ void ByteBlock::Grow(size_t bytes) {
   bytes_ = std::move(grown);
   capacity_ = wanted;
   size_ = kept;
+}
+
+// Around a write that may wait for the client.
+class Output::Patience : private Timer {
+ public:
+  explicit Patience(Output& output) : Timer(&Fire), output_(output) {
+    output_.pace_.BeginWait(Hub::Current()->now());
+    Arm();
+  }
+  ~Patience() { Hub::Current()->timers().Cancel(*this); }
+
+ private:
+  void Arm() {
+    Hub& hub = *Hub::Current();
+    const MonotonicNanos at = output_.pace_.NextLook(hub.now());
+    if (at != kNever) hub.timers().Arm(*this, at);
+  }
+  static void Fire(Timer& timer) {
+    Patience& self = static_cast<Patience&>(timer);
+    Output& output = self.output_;
+    const TakingPace::Seen seen{.taken = output.TakenBytes(),
+                                .answers = Answers(output.stream().fd())};
+    if (output.pace_.Look(Hub::Current()->now(), seen)) return self.Arm();
+    output.given_up_ = true;
+    output.stream().Abort();  // wakes the writer
+  }
+
+  Output& output_;
+};
+
+int64_t Output::TakenBytes() const {
+  int waiting = 0;
+  if (ioctl(stream().fd(), SIOCOUTQ, &waiting) != 0) waiting = 0;
+  return static_cast<int64_t>(sent_bytes_) - waiting;
+}
+
+absl::Status Output::ReasonOf(absl::Status status) const {
+  if (status.ok() || !given_up_) return status;
+  return absl::DeadlineExceededError("the client does not take what it is sent");
 }
 
 // Only the flusher can be writing when the connection's fiber comes here.
@@ -68,7 +126,6 @@ absl::Status Output::Flush() {
 absl::Status Output::WritePending() {
   while (failure_.ok() && !pending_.empty()) {
     ++batch_;
-    taken_bytes_ += pending_.size();
     absl::StatusOr<size_t> sent = 0;
     if (sealed_ == nullptr) sent = TryWrite(pending_.view(), {});
     if (sent.ok() && *sent == pending_.size()) [[likely]] {
@@ -79,7 +136,12 @@ absl::Status Output::WritePending() {
     // change places, so that none of them begins to write.
     writing_ = true;
     std::swap(pending_, taken_);
-    failure_ = sent.ok() ? WriteSlowly(taken_.view().substr(*sent)) : sent.status();
+    if (sent.ok()) {
+      promised_bytes_ = sent_bytes_ + taken_.size() - *sent;
+      failure_ = ReasonOf(WriteSlowly(taken_.view().substr(*sent)));
+    } else {
+      failure_ = sent.status();
+    }
     taken_.Clear();
     writing_ = false;
   }
@@ -95,9 +157,9 @@ absl::Status Output::Write(std::string_view bytes) {
   if (absl::Status turn = AwaitTurn(); !turn.ok()) return turn;
   writing_ = true;
   ++batch_;
-  taken_bytes_ += pending_.size() + bytes.size();
+  promised_bytes_ = sent_bytes_ + pending_.size() + bytes.size();
   std::swap(pending_, taken_);
-  failure_ = WriteNow(taken_.view(), bytes);
+  failure_ = ReasonOf(WriteNow(taken_.view(), bytes));
   taken_.Clear();
   writing_ = false;
   return failure_;
@@ -118,9 +180,10 @@ absl::StatusOr<size_t> Output::TryWrite(std::string_view first, std::string_view
     message.msg_iovlen = std::size(parts);
     sent = sendmsg(socket_.fd(), &message, kFlags);
   }
-  if (sent < 0 && errno != EAGAIN && errno != EINTR) return ErrnoStatus(errno, "send");
+  // (Never EINTR: it does not wait.)
+  if (sent < 0 && errno != EAGAIN) return ErrnoStatus(errno, "send");
   const size_t taken = static_cast<size_t>(std::max<ssize_t>(sent, 0));
-  bytes_out_ += taken;
+  CountSent(taken);
   return taken;
 }
 
@@ -139,33 +202,49 @@ absl::Status Output::WriteNow(std::string_view first, std::string_view second) {
 }
 
 // What fits into one slice leaves together: in one record, if it is one's worth. TLS keeps what the
-// kernel does not take at once, so there is no try before the time-out is armed.
+// kernel does not take at once, so there is no try before the timer is armed.
 absl::Status Output::WriteSealed(std::string_view first, std::string_view second) {
-  if (first.size() > kOutputSliceBytes) {
+  if (first.size() > kSealedSliceBytes) {
     if (absl::Status status = WriteSlowly(first); !status.ok()) return status;
     return WriteSlowly(second);
   }
-  const std::string_view along = second.substr(0, kOutputSliceBytes - first.size());
+  const std::string_view along = second.substr(0, kSealedSliceBytes - first.size());
   {
     iovec parts[] = {{const_cast<char*>(first.data()), first.size()},
                      {const_cast<char*>(along.data()), along.size()}};
-    Timeout timeout(io_timeout_);
+    const Patience patience(*this);
     // A single part needs no copy to become one record.
     absl::Status status = along.empty() ? sealed_->Write(first) : sealed_->Writev(parts);
     if (!status.ok()) return status;
-    bytes_out_ += first.size() + along.size();
+    CountSent(first.size() + along.size());
   }
   return WriteSlowly(second.substr(along.size()));
 }
 
+// Over TLS record by record, so that what is counted as sent never lags far behind: TakenBytes()
+// is taken from it.
 absl::Status Output::WriteSlowly(std::string_view bytes) {
+  if (bytes.empty()) return absl::OkStatus();
+  const Patience patience(*this);
+  if (sealed_ == nullptr) return WritePlainSlowly(bytes);
   while (!bytes.empty()) {
-    const std::string_view slice = bytes.substr(0, kOutputSliceBytes);
-    Timeout timeout(io_timeout_);
-    Stream& stream = sealed_ != nullptr ? *sealed_ : socket_;
-    if (absl::Status status = stream.Write(slice); !status.ok()) return status;
-    bytes_out_ += slice.size();
+    const std::string_view slice = bytes.substr(0, kSealedSliceBytes);
+    if (absl::Status status = sealed_->Write(slice); !status.ok()) return status;
+    CountSent(slice.size());
     bytes.remove_prefix(slice.size());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Output::WritePlainSlowly(std::string_view bytes) {
+  DescriptorTable& table = Hub::Current()->descriptors();
+  while (!bytes.empty()) {
+    absl::Status ready = table.Await(socket_.fd(), Direction::kWrite, WaitFor::Kind::kWrite);
+    if (!ready.ok()) return ready;
+    const absl::StatusOr<size_t> sent = TryWrite(bytes, {});
+    if (!sent.ok()) return sent.status();
+    if (*sent == 0) table.NotReady(socket_.fd(), Direction::kWrite);
+    bytes.remove_prefix(*sent);
   }
   return absl::OkStatus();
 }
@@ -176,11 +255,11 @@ absl::Status Output::WriteFile(int file, uint64_t offset, uint64_t length) {
   if (absl::Status turn = AwaitTurn(); !turn.ok()) return turn;
   writing_ = true;
   ++batch_;
-  taken_bytes_ += pending_.size() + length;
+  promised_bytes_ = sent_bytes_ + pending_.size() + length;
   std::swap(pending_, taken_);
   // In a segment of its own (no MSG_MORE): one that mixes copied bytes with pages of the page cache
   // costs the kernel more than a segment; docs/benchmarks.md has the figures.
-  if (!taken_.empty()) failure_ = WriteNow(taken_.view(), {});
+  if (!taken_.empty()) failure_ = ReasonOf(WriteNow(taken_.view(), {}));
   taken_.Clear();
   absl::Status sent = failure_;
   if (sent.ok() && sealed_ != nullptr) {
@@ -189,7 +268,8 @@ absl::Status Output::WriteFile(int file, uint64_t offset, uint64_t length) {
     sent = SendFileNow(file, offset, length);
   }
   // A file that is too short is not the client's failure: it still hears that the body breaks off.
-  if (!absl::IsOutOfRange(sent)) failure_ = sent;
+  if (!absl::IsOutOfRange(sent)) sent = failure_ = ReasonOf(std::move(sent));
+  promised_bytes_ = sent_bytes_;
   writing_ = false;
   return sent;
 }
@@ -211,7 +291,7 @@ absl::Status Output::AppendFile(int file, uint64_t offset, uint64_t length) {
 
 // The file's bytes must pass through this process to be sealed. Other fibers run between slices.
 absl::Status Output::CopyFile(int file, uint64_t offset, uint64_t length) {
-  const size_t slice_bytes = std::min<uint64_t>(length, kOutputSliceBytes);
+  const size_t slice_bytes = std::min<uint64_t>(length, kFileSliceBytes);
   const std::unique_ptr<char[]> slice(new char[slice_bytes]);
   while (length > 0) {
     const ssize_t got = pread(file, slice.get(), std::min<uint64_t>(length, slice_bytes),
@@ -228,41 +308,31 @@ absl::Status Output::CopyFile(int file, uint64_t offset, uint64_t length) {
   return absl::OkStatus();
 }
 
-// As WriteNow: no time-out is armed for what the kernel takes at once.
+// As WriteNow: no timer is armed for what the kernel takes at once.
 absl::Status Output::SendFileNow(int file, uint64_t offset, uint64_t length) {
   IgnoreBrokenPipes();
+  DescriptorTable& table = Hub::Current()->descriptors();
   while (length > 0) {
     if (!socket_.open()) return absl::AbortedError("the connection was closed");
     off_t at = static_cast<off_t>(offset);
-    Hub::Current()->descriptors().CountCall();
+    table.CountCall();
     const ssize_t sent =
         sendfile(socket_.fd(), file, &at, std::min<uint64_t>(length, kSendFileChunkBytes));
     if (sent == 0) return FileEnded(offset, length);
     if (sent > 0) {
-      bytes_out_ += static_cast<uint64_t>(sent);
+      CountSent(static_cast<uint64_t>(sent));
       offset += static_cast<uint64_t>(sent);
       length -= static_cast<uint64_t>(sent);
       if (length > 0) Yield();
     } else if (errno == EAGAIN) {
-      if (absl::Status status = AwaitFileRoom(file, offset, length); !status.ok()) return status;
+      table.NotReady(socket_.fd(), Direction::kWrite);
+      const Patience patience(*this);
+      absl::Status ready = table.Await(socket_.fd(), Direction::kWrite, WaitFor::Kind::kWrite);
+      if (!ready.ok()) return ready;
     } else if (errno != EINTR) {
       return ErrnoStatus(errno, "sendfile");
     }
   }
-  return absl::OkStatus();
-}
-
-// Sends the next slice as the client takes it.
-absl::Status Output::AwaitFileRoom(int file, uint64_t& offset, uint64_t& length) {
-  const uint64_t slice = std::min<uint64_t>(length, kOutputSliceBytes);
-  Timeout timeout(io_timeout_);
-  if (absl::Status sent = SendFile(socket_, file, static_cast<int64_t>(offset), slice);
-      !sent.ok()) {
-    return sent;
-  }
-  bytes_out_ += slice;
-  offset += slice;
-  length -= slice;
   return absl::OkStatus();
 }
 

@@ -6,6 +6,7 @@
 #ifndef GROVE_SERVER_HTTP_SERVING_OUTPUT_H_
 #define GROVE_SERVER_HTTP_SERVING_OUTPUT_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
@@ -14,16 +15,20 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "runtime/hub/fiber.h"
+#include "runtime/hub/hub.h"
 #include "runtime/io/socket.h"
 #include "runtime/io/stream.h"
 #include "server/http/serving/block_pool.h"
+#include "server/http/serving/taking_pace.h"
 
 namespace grove::http {
 
 // Beyond, Append's caller flushes; larger pieces are not copied at all.
 inline constexpr size_t kOutputGatherBytes = 16 * 1024;
-// Written under one time-out: a client must take this much per io_timeout, or it is cut off.
-inline constexpr size_t kOutputSliceBytes = 64 * 1024;
+// Over TLS written at once: a record's worth (TlsStream::kRecordBytes).
+inline constexpr size_t kSealedSliceBytes = 16 * 1024;
+// Of a file, read at once where its bytes must pass through this process.
+inline constexpr size_t kFileSliceBytes = 64 * 1024;
 
 // A growing block of bytes that does not clear what it grows by.
 class ByteBlock {
@@ -66,10 +71,10 @@ class ByteBlock {
 
 class Output {
  public:
-  // `socket`, `bytes_out` and `blocks` must outlive it.
+  // On the hub. `socket`, `bytes_out` and `blocks` must outlive it.
   Output(Socket& socket, absl::Duration io_timeout, uint64_t& bytes_out, BlockPool& blocks)
       : socket_(socket),
-        io_timeout_(io_timeout),
+        pace_(io_timeout, Hub::Current()->now()),
         bytes_out_(bytes_out),
         pending_(blocks),
         taken_(blocks) {}
@@ -88,7 +93,8 @@ class Output {
   ByteBlock& pending() { return pending_; }
 
   // Writes what is pending. kUnavailable: the client is gone; kDeadlineExceeded: it does not take
-  // bytes; then nothing more is ever sent. **Parks.**
+  // bytes as TakingPace asks for, and the connection was reset; then nothing more is ever sent.
+  // **Parks.**
   absl::Status Flush();
   // Sends `bytes` after what is pending, copying them only if they are few. **Parks** if many.
   absl::Status Write(std::string_view bytes);
@@ -106,10 +112,17 @@ class Output {
   uint64_t batch() const { return batch_; }
   // Why nothing more is sent; OK until then.
   const absl::Status& failure() const { return failure_; }
-  // Bytes handed over so far, whether they were sent yet or not.
-  uint64_t position() const { return taken_bytes_ + pending_.size(); }
+  // Bytes that were sent so far, or will be: those that still wait count until sending fails.
+  uint64_t position() const {
+    return failure_.ok() ? std::max(sent_bytes_, promised_bytes_) + pending_.size() : sent_bytes_;
+  }
+  // How many of the bytes sent the client has taken, as far as the kernel tells. A system call.
+  int64_t TakenBytes() const;
 
  private:
+  class Patience;
+
+  Stream& stream() const { return sealed_ != nullptr ? *sealed_ : socket_; }
   absl::Status AwaitTurn();
   absl::Status WritePending();
   // How much of `first` and `second` the kernel takes at once. Never parks.
@@ -119,18 +132,26 @@ class Output {
   absl::Status CopyFile(int file, uint64_t offset, uint64_t length);
   absl::Status AppendFile(int file, uint64_t offset, uint64_t length);
   absl::Status SendFileNow(int file, uint64_t offset, uint64_t length);
-  absl::Status AwaitFileRoom(int file, uint64_t& offset, uint64_t& length);
   absl::Status WriteSlowly(std::string_view bytes);
+  absl::Status WritePlainSlowly(std::string_view bytes);
+  void CountSent(uint64_t bytes) {
+    bytes_out_ += bytes;
+    sent_bytes_ += bytes;
+  }
+  // What ended a write that failed with `status`.
+  absl::Status ReasonOf(absl::Status status) const;
 
   Socket& socket_;
   Stream* sealed_ = nullptr;  // TLS, over the socket
-  const absl::Duration io_timeout_;
+  TakingPace pace_;
   uint64_t& bytes_out_;
   ByteBlock pending_;
   ByteBlock taken_;  // while it is written
   uint64_t batch_ = 0;
-  uint64_t taken_bytes_ = 0;
+  uint64_t sent_bytes_ = 0;
+  uint64_t promised_bytes_ = 0;  // sent_bytes_ once the write under way is done
   bool writing_ = false;
+  bool given_up_ = false;  // the client, which took no bytes
   absl::Status failure_;
   FiberHandle flusher_;
 };

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <optional>
 #include <span>
 #include <string>
@@ -52,6 +53,17 @@ class OutputTest : public HubTest {
       const std::string more = Received();
       all += more;
       if (more.empty() && !Sleep(absl::Milliseconds(1)).ok()) break;
+    }
+    return all;
+  }
+  // As a client of 4 kB/s; what came.
+  size_t ReceiveSlowly(size_t bytes) const {
+    size_t all = 0;
+    char piece[4000];
+    while (all < bytes && Sleep(absl::Seconds(1)).ok()) {
+      const ssize_t got = recv(client_, piece, sizeof(piece), MSG_DONTWAIT);
+      if (got == 0) break;
+      all += static_cast<size_t>(std::max<ssize_t>(got, 0));
     }
     return all;
   }
@@ -155,7 +167,7 @@ class Records final : public Stream {
 };
 
 TEST_F(OutputTest, SealedBytesLeaveInSlicesAndWhole) {
-  const std::string much(kOutputSliceBytes + 10, 'x');
+  const std::string much(kSealedSliceBytes + 10, 'x');
   Records records;
   RunWithOutput([&](Output& output) {
     output.SealWith(records);
@@ -163,7 +175,7 @@ TEST_F(OutputTest, SealedBytesLeaveInSlicesAndWhole) {
     EXPECT_TRUE(output.Write(much).ok());
   });
   ASSERT_EQ(records.all.size(), 2u);
-  EXPECT_EQ(records.all[0].size(), kOutputSliceBytes);
+  EXPECT_EQ(records.all[0].size(), kSealedSliceBytes);
   EXPECT_EQ(records.all[0] + records.all[1], "head" + much);
   EXPECT_EQ(bytes_out_, much.size() + 4);
 }
@@ -176,6 +188,69 @@ TEST_F(OutputTest, AClientThatTakesNothingIsGivenUp) {
     EXPECT_TRUE(absl::IsDeadlineExceeded(output.failure()));
     EXPECT_TRUE(absl::IsDeadlineExceeded(output.Write("more"))) << "nothing is ever sent again";
     EXPECT_TRUE(absl::IsDeadlineExceeded(output.Flush()));
+  });
+}
+
+// In 30 s less than the kernel wants to be free before it wakes a writer, but all that is asked
+// for.
+TEST_F(OutputTest, AClientThatTakesSlowlyAndSteadilyIsWaitedFor) {
+  const std::string much = TooMuch();
+  RunWithOutput([&](Output& output) {
+    auto reader = *Spawn("reader", [&] { EXPECT_EQ(ReceiveSlowly(much.size()), much.size()); });
+    EXPECT_TRUE(output.Write(much).ok());
+    EXPECT_TRUE(output.failure().ok()) << output.failure();
+    EXPECT_TRUE(reader.Join().ok());
+  });
+}
+
+TEST_F(OutputTest, AClientThatStopsTakingIsGivenUp) {
+  RunWithOutput([&](Output& output) {
+    MonotonicNanos stopped = 0;
+    auto reader = *Spawn("reader", [&] {
+      ReceiveSlowly(1 << 20);
+      stopped = clock_.Now();
+    });
+    EXPECT_TRUE(absl::IsDeadlineExceeded(output.Write(TooMuch())));
+    EXPECT_TRUE(reader.Join().ok());
+    EXPECT_LE(clock_.Now() - stopped, absl::ToInt64Nanoseconds(kPauseMax * kIoTimeout));
+  });
+}
+
+// As curl does that keeps a rate: it has taken what it may for some minutes.
+TEST_F(OutputTest, AClientThatTookMuchAtOnceMayPause) {
+  const std::string much = TooMuch();
+  RunWithOutput([&](Output& output) {
+    auto reader = *Spawn("reader", [&] {
+      const std::string burst = Receive(much.size() / 2);
+      ASSERT_TRUE(Sleep(kIoTimeout * (kPauseMax - 1)).ok());
+      EXPECT_EQ(Receive(much.size() - burst.size()).size(), much.size() - burst.size());
+    });
+    EXPECT_TRUE(output.Write(much).ok());
+    EXPECT_TRUE(reader.Join().ok());
+  });
+}
+
+TEST_F(OutputTest, KnowsWhatTheClientHasTaken) {
+  RunWithOutput([&](Output& output) {
+    EXPECT_EQ(output.TakenBytes(), 0);
+    EXPECT_TRUE(output.Write("abc").ok());
+    EXPECT_TRUE(output.Flush().ok());
+    EXPECT_LT(output.TakenBytes(), 3);
+    EXPECT_EQ(Received(), "abc");
+    EXPECT_EQ(output.TakenBytes(), 3);
+  });
+}
+
+TEST_F(OutputTest, OnceSendingHasFailedOnlyWhatWasSentCounts) {
+  RunWithOutput([&](Output& output) {
+    const uint64_t much = TooMuch().size();
+    FiberHandle sender = *Spawn("sender", [&] { output.Write(TooMuch()).IgnoreError(); });
+    Yield();
+    output.pending().Append("more");
+    EXPECT_EQ(output.position(), much + 4) << "all will be sent";
+    sender.AwaitEnd();
+    EXPECT_EQ(output.position(), Received().size());
+    EXPECT_EQ(output.position(), bytes_out_);
   });
 }
 
@@ -232,7 +307,7 @@ class OutputFileTest : public OutputTest {
     std::string name = testing::TempDir() + "output_XXXXXX";
     file_ = mkstemp(name.data());
     unlink(name.c_str());
-    content_.resize(3 * kOutputSliceBytes);
+    content_.resize(3 * kFileSliceBytes);
     for (size_t i = 0; i < content_.size(); ++i) content_[i] = static_cast<char>(i * 7 % 251);
     EXPECT_EQ(pwrite(file_, content_.data(), content_.size(), 0),
               static_cast<ssize_t>(content_.size()));
@@ -261,6 +336,24 @@ TEST_F(OutputFileTest, ManyFollowWhatIsPending) {
     EXPECT_EQ(Receive(content_.size() + 4), "head " + content_.substr(1));
     sender.AwaitEnd();
     EXPECT_EQ(output.position(), content_.size() + 4);
+  });
+}
+
+TEST_F(OutputFileTest, AClientThatTakesItSlowlyAndSteadilyIsWaitedFor) {
+  constexpr int64_t kMuch = 2 << 20;
+  ASSERT_EQ(ftruncate(file_, kMuch), 0);
+  RunWithOutput([&](Output& output) {
+    auto reader = *Spawn("reader", [&] { EXPECT_EQ(ReceiveSlowly(kMuch), kMuch); });
+    EXPECT_TRUE(output.WriteFile(file_, 0, kMuch).ok());
+    EXPECT_TRUE(reader.Join().ok());
+  });
+}
+
+TEST_F(OutputFileTest, OneThatTheClientDoesNotTakeCountsAsFarAsItWasSent) {
+  ASSERT_EQ(ftruncate(file_, 4 << 20), 0);
+  RunWithOutput([&](Output& output) {
+    EXPECT_TRUE(absl::IsDeadlineExceeded(output.WriteFile(file_, 0, 4 << 20)));
+    EXPECT_EQ(output.position(), Received().size());
   });
 }
 

@@ -1,5 +1,7 @@
 #include "server/http/serving/request_account.h"
 
+#include <algorithm>
+
 #include "runtime/hub/hub.h"
 
 namespace grove::http {
@@ -7,6 +9,10 @@ namespace grove::http {
 void RequestAccount::NoteFailure(const Request& request, const absl::Status& failure) {
   ++stats_.handler_failures;
   if (options_.on_failure) options_.on_failure(request, failure);
+}
+
+void RequestAccount::NoteClientFailure(const Request& request, const absl::Status& failure) {
+  if (options_.on_client_failure) options_.on_client_failure(request, failure);
 }
 
 void RequestAccount::NoteHookFailure(const Request& request, const absl::Status& failure) {
@@ -34,13 +40,15 @@ void RequestAccount::Log(const Request& request, std::string_view refused_line, 
                          int64_t wall) const {
   // What a refused request had sent was never used.
   const uint64_t read = refused_line.empty() ? wire_.used_bytes() : wire_.read_bytes();
+  // (What was sent is less than what was to be, once sending has failed.)
+  const uint64_t sent = wire_.output().position();
   options_.access_log->Note({.request = request,
                              .refused_line = refused_line,
                              .status = writer_.status(),
-                             .complete = end == End::kWhole,
+                             .complete = end == End::kWhole && wire_.output().failure().ok(),
                              .body_bytes = writer_.body_bytes(),
                              .request_bytes = read - read_before_,
-                             .response_bytes = wire_.output().position() - sent_before_,
+                             .response_bytes = sent - std::min(sent, sent_before_),
                              .wall = absl::Nanoseconds(wall)});
 }
 

@@ -58,6 +58,8 @@ class RequestAccount {
   void NoteLateHead() { stats_.CountTimeout(TimedOut::kHead); }
   // `request`'s handler failed, or a hook of its response.
   void NoteFailure(const Request& request, const absl::Status& failure);
+  // It ends with what the client did, which Close() counts.
+  void NoteClientFailure(const Request& request, const absl::Status& failure);
   void NoteHookFailure(const Request& request, const absl::Status& failure);
 
   void Close(const Request& request, End end) { Close(request, {}, end); }

@@ -22,6 +22,7 @@ class FakeLog final : public AccessLog {
     ++entries;
     line = std::string(entry.refused_line);
     complete = entry.complete;
+    body_bytes = entry.body_bytes;
     request_bytes = entry.request_bytes;
     response_bytes = entry.response_bytes;
     wall = entry.wall;
@@ -29,6 +30,7 @@ class FakeLog final : public AccessLog {
   int entries = 0;
   std::string line;
   bool complete = false;
+  uint64_t body_bytes = 0;
   uint64_t request_bytes = 0;
   uint64_t response_bytes = 0;
   absl::Duration wall;
@@ -120,6 +122,36 @@ TEST_F(RequestAccountTest, OnlyAClientThatLeftIsCountedAsGone) {
   });
 }
 
+TEST_F(RequestAccountTest, WhatCouldNotBeSentIsNeitherCountedNorComplete) {
+  RunWithAccount([&](RequestAccount& account, Wire& wire, ResponseWriter& writer) {
+    wire.output().pending().Append("of the response before");
+    account.Open(clock_.Now());
+    EXPECT_TRUE(writer.Send(200, {}, "", "hello").ok());
+    account.Close(request_, End::kWhole);
+    EXPECT_TRUE(log_.complete);
+    EXPECT_EQ(log_.body_bytes, 5u);
+    Leave();
+    EXPECT_FALSE(wire.Flush().ok());
+    account.Close(request_, End::kWhole);
+    EXPECT_FALSE(log_.complete);
+    EXPECT_EQ(log_.body_bytes, 0u);
+    EXPECT_EQ(log_.response_bytes, 0u);
+  });
+}
+
+TEST_F(RequestAccountTest, OfAClientThatStopsItCountsWhatWasSent) {
+  constexpr size_t kBody = 4 << 20;
+  RunWithAccount([&](RequestAccount& account, Wire&, ResponseWriter& writer) {
+    account.Open(clock_.Now());
+    EXPECT_FALSE(writer.Send(200, {}, "", std::string(kBody, 'x')).ok());
+    account.Close(request_, End::kCutShort);
+    EXPECT_FALSE(log_.complete);
+    EXPECT_EQ(log_.response_bytes, stats_.bytes_out);
+    EXPECT_LT(log_.body_bytes, log_.response_bytes);
+    EXPECT_GT(log_.body_bytes, 0u);
+  });
+}
+
 TEST_F(RequestAccountTest, LineEndsAloneAreNoRequest) {
   RunWithAccount([&](RequestAccount& account, Wire&, ResponseWriter& writer) {
     account.Open(clock_.Now());
@@ -150,6 +182,7 @@ TEST_F(RequestAccountTest, FailuresAreToldAndHooksAreNoHandlers) {
   RunWithAccount([&](RequestAccount& account, Wire&, ResponseWriter&) {
     account.NoteFailure(request_, absl::InternalError("x"));
     account.NoteHookFailure(request_, absl::InternalError("y"));
+    account.NoteClientFailure(request_, absl::UnavailableError("z"));
     EXPECT_EQ(told, 2);
     EXPECT_EQ(stats_.handler_failures, 1);
   });

@@ -11,6 +11,7 @@
 // kInternal, and the client sees the truncation, by a length that is not reached or a reset.
 #include "server/http/serving/response_writer.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <ctime>
@@ -142,9 +143,16 @@ void ResponseWriter::WriteHead(int status, FieldSpan fields, const Said& said,
     p = Put(p, "Transfer-Encoding: chunked\r\n");
   }
   block.Commit(Put(p, "\r\n"));
+  body_at_ = output_.position();
   begun_ = true;
   status_ = status;
   stats_.CountResponse(status);
+}
+
+uint64_t ResponseWriter::body_bytes() const {
+  if (output_.failure().ok()) return body_bytes_;
+  const uint64_t sent = output_.position();
+  return std::min(body_bytes_, sent - std::min(sent, body_at_));
 }
 
 absl::Status ResponseWriter::Begin(int status, FieldSpan fields, std::optional<size_t> body_bytes) {
@@ -180,10 +188,13 @@ absl::Status ResponseWriter::TakeFromLength(uint64_t bytes) {
 absl::Status ResponseWriter::WriteFile(int file, uint64_t offset, uint64_t length) {
   if (bodiless_) return absl::OkStatus();
   if (absl::Status taken = TakeFromLength(length); !taken.ok()) return taken;
-  body_bytes_ += length;
   const bool chunked = delimiter_ == Delimiter::kChunked;
   if (chunked) PutChunkHead(length);
-  if (absl::Status written = output_.WriteFile(file, offset, length); !written.ok()) return written;
+  const uint64_t before = output_.position();
+  absl::Status written = output_.WriteFile(file, offset, length);
+  // What the file had, if it was too short.
+  body_bytes_ += written.ok() ? length : output_.position() - std::min(output_.position(), before);
+  if (!written.ok()) return written;
   if (chunked) output_.pending().Append("\r\n");
   return output_.FlushSoon();
 }
@@ -295,14 +306,17 @@ absl::Status ResponseWriter::Send(int status, FieldSpan fields, std::string_view
   const std::optional<uint64_t> length = IsEmpty(status) ? 0 : body.size();
   Decide(status, said, length);
   WriteHead(status, fields, said, content_type, length);
-  complete_ = true;
-  if (bodiless_ || body.empty()) return absl::OkStatus();
+  complete_ = bodiless_ || body.empty();
+  if (complete_) return absl::OkStatus();
   body_bytes_ = body.size();
   if (body.size() <= kCopyBytesMax && output_.pending().size() <= kOutputGatherBytes) {
     output_.pending().Append(body);
+    complete_ = true;
     return absl::OkStatus();
   }
-  return output_.Write(body);
+  absl::Status written = output_.Write(body);
+  complete_ = written.ok();
+  return written;
 }
 
 }  // namespace grove::http

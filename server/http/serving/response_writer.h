@@ -65,8 +65,8 @@ class ResponseWriter final : public ResponseSink {
   bool complete() const { return complete_; }
   // Of the head that was sent; 0 if none was.
   int status() const { return status_; }
-  // Of the body, without framing.
-  uint64_t body_bytes() const { return body_bytes_; }
+  // Of the body, without framing; once sending has failed, no more than was sent.
+  uint64_t body_bytes() const;
   // The head promised that the connection goes on.
   bool keeps_alive() const { return keep_alive_; }
   // Only the end of the connection ends the body: cutting it short must look like a failure.
@@ -110,6 +110,7 @@ class ResponseWriter final : public ResponseSink {
   uint64_t left_ = 0;  // of a body with a length
   int status_ = 0;
   uint64_t body_bytes_ = 0;
+  uint64_t body_at_ = 0;  // where it begins, as Output::position()
   // The chunk at the end of what is pending: it can grow while that has not been taken.
   struct LastChunk {
     uint64_t batch = 0;

@@ -72,10 +72,10 @@ void Wire::StopReading() {
   shutdown(handshake_fd_ >= 0 ? handshake_fd_ : socket_.fd(), SHUT_RD);
 }
 
-absl::StatusOr<size_t> Wire::FillIdle() {
+absl::StatusOr<size_t> Wire::FillIdle(size_t room) {
   Trim();
   pinned_.Release();
-  return Fill();
+  return Fill(room);
 }
 
 absl::StatusOr<size_t> Wire::Fill(size_t room_bytes) {

@@ -103,7 +103,7 @@ class Wire {
   absl::StatusOr<size_t> Fill(size_t room = kFillRoomBytes);
   // As Fill(), for a wait that may be long: without memory until there is something to read.
   // Requires: input().empty(), not pinned.
-  absl::StatusOr<size_t> FillIdle();
+  absl::StatusOr<size_t> FillIdle(size_t room = kFillRoomBytes);
   // Past the buffer. Requires: input().empty().
   absl::StatusOr<size_t> ReadDirect(std::span<char> buffer);
 

@@ -30,6 +30,8 @@ constexpr MetricRow kRows[] = {
     {"grove_http_connections_total", kCounter, "worker", "HTTP connections accepted."},
     {"grove_http_accept_failures_total", kCounter, "worker",
      "Times that a worker could not accept a waiting connection: no descriptors or no memory."},
+    {"grove_http_websockets_over_budget_total", kCounter, "worker",
+     "WebSockets closed with 1013: unfinished messages passed http.websocket_memory_max_bytes."},
     {"grove_http_parse_errors_total", kCounter, "worker", "Requests refused as malformed."},
     {"grove_http_timeouts_total", kCounter, "phase",
      "Clients too slow with a head or a body, or in taking a response."},

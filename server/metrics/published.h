@@ -38,6 +38,8 @@ inline constexpr auto kHttpCounters = std::to_array<CounterRow<http::ServerStats
      &WorkerCounters::http_connections},
     {"grove_http_accept_failures_total", &http::ServerStats::accept_failures,
      &WorkerCounters::http_accept_failures},
+    {"grove_http_websockets_over_budget_total", &http::ServerStats::websockets_over_budget,
+     &WorkerCounters::http_websockets_over_budget},
     {"grove_http_parse_errors_total", &http::ServerStats::refused,
      &WorkerCounters::http_parse_errors},
     {"grove_http_clients_gone_total", &http::ServerStats::clients_gone,

@@ -51,6 +51,8 @@ WorkerParts::WorkerParts(const process::WorkerInheritance& inheritance,
       access_log_(access_log),
       offload_({.threads = config.runtime().offload_threads()}),
       services_{.worker = inheritance.slot, .fetch = *fetch_, .offload = offload_},
+      websocket_budget_(static_cast<uint64_t>(config.http().websocket_memory_max_bytes()),
+                        http_stats_.websockets_over_budget),
       attempts_(application.functions(), services_, AttemptLimitsOf(config.tasks())),
       link_(inheritance.slot, application.functions(), attempts_, offload_),
       periodic_(application.periodic(), services_),
@@ -145,6 +147,7 @@ HandlerSource WorkerParts::Handlers() {
               },
           .websocket =
               [this](const std::string& name, http::WebSocketOptions options) {
+                options.budget = &websocket_budget_;
                 return http::WebSocketHandler(
                     std::move(options), application_.websockets().at(name).factory(services_));
               }};

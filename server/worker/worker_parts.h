@@ -21,6 +21,7 @@
 #include "server/backdoor/backdoor.h"
 #include "server/functions/fetch.h"
 #include "server/http/serving/server.h"
+#include "server/http/websocket/message_budget.h"
 #include "server/metrics/scoreboard.h"
 #include "server/process/inheritance.h"
 #include "server/worker/attempts.h"
@@ -69,6 +70,7 @@ class WorkerParts {
   OffloadPool offload_;
   WorkerServices services_;
   http::ServerStats http_stats_;
+  http::websocket::MessageBudget websocket_budget_;
   std::optional<Ingresses> ingresses_;  // outlives the server
   std::optional<http::Server> http_;
   std::optional<Listener> link_listener_;

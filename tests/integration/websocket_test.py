@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import time
 import unittest
 
 import websockets
@@ -22,6 +23,9 @@ http:
   - path: /watched
     function: websocket.echo
     websocket: {ping_interval_ms: 20, pong_timeout_ms: 40}
+  - path: /slow
+    function: websocket.echo
+    websocket: {ping_interval_ms: 500, pong_timeout_ms: 1500, compression: none}
   - path: /impatient
     function: websocket.echo
     websocket: {close_timeout_ms: 20}
@@ -41,9 +45,16 @@ class WebSocketTest(OwnDaemonTest):
     def raw(self, path):
         """A WebSocket that answers nothing by itself."""
         daemon, _ = self.serve(path)
+        return daemon, self.raw_to(daemon, path)
+
+    def raw_to(self, daemon, path):
         host, _, port = daemon.http_address.rpartition(':')
-        stream = socket.create_connection((host, int(port)), timeout=DEADLINE_S)
+        stream = socket.socket()
         self.addCleanup(stream.close)
+        stream.settimeout(DEADLINE_S)
+        # Little room, so that what it takes is seen soon.
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 << 10)
+        stream.connect((host, int(port)))
         stream.sendall(f'GET {path} HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n'
                        'Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n'
                        'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'.encode())
@@ -51,7 +62,7 @@ class WebSocketTest(OwnDaemonTest):
         while not head.endswith(b'\r\n\r\n'):
             head += stream.recv(1)
         self.assertIn(b'101', head)
-        return daemon, stream
+        return stream
 
     def test_it_echoes_what_a_foreign_client_sends(self):
         _, url = self.serve()
@@ -108,6 +119,42 @@ class WebSocketTest(OwnDaemonTest):
         self.assertEqual(stream.recv(2, socket.MSG_WAITALL), b'\x89\x00')  # ping
         self.assertEqual(stream.recv(2, socket.MSG_WAITALL)[0], 0x88)  # close
         self.assertEqual(stream.recv(2, socket.MSG_WAITALL), (1011).to_bytes(2, 'big'))
+
+    def test_a_ping_that_waits_behind_data_is_waited_for(self):
+        _, stream = self.raw('/slow')
+        size = 6_000_000
+        stream.sendall(b'\x82\xff' + size.to_bytes(8, 'big') + bytes(4) + bytes(size))
+        echo = b'\x82\x7f' + size.to_bytes(8, 'big') + bytes(size)
+        received = 0
+        while received < len(echo):  # slower than the ping's time-outs, all in all
+            received += len(stream.recv(min(80_000, len(echo) - received)))
+            time.sleep(0.1)
+        for _ in range(3):
+            self.assertEqual(stream.recv(2, socket.MSG_WAITALL), b'\x89\x00')  # ping
+            stream.sendall(b'\x8a\x80' + bytes(4))  # pong
+        stream.sendall(b'\x88\x82' + bytes(4) + (1000).to_bytes(2, 'big'))
+        while (frame := stream.recv(2, socket.MSG_WAITALL)) == b'\x89\x00':
+            pass
+        self.assertEqual(frame, b'\x88\x02')
+
+    def test_unfinished_messages_of_all_have_a_budget(self):
+        daemon = self.start(config='http: {websocket_memory_max_bytes: 1048576, routes: '
+                            '[{path: /ws, function: websocket.echo}]}', workers=1)
+        begun = b'\x82\xff' + (5_000_000).to_bytes(8, 'big') + bytes(4) + bytes(700_000)
+        first, second = (self.raw_to(daemon, '/ws') for _ in range(2))
+        first.sendall(begun)
+        eventually('it has arrived',
+                   lambda: daemon.metrics_sum('grove_http_received_bytes_total') > 700_000)
+        second.sendall(begun)
+        self.assertEqual(second.recv(2, socket.MSG_WAITALL)[0], 0x88)  # close
+        self.assertEqual(second.recv(2, socket.MSG_WAITALL), (1013).to_bytes(2, 'big'))
+        eventually('it is counted',
+                   lambda: daemon.metrics_sum('grove_http_websockets_over_budget_total') == 1)
+        first.sendall(bytes(200_000))
+        third = self.raw_to(daemon, '/ws')
+        third.sendall(b'\x82\x81' + bytes(4) + b'a')
+        self.assertEqual(third.recv(3, socket.MSG_WAITALL), b'\x82\x01a')
+        daemon.stop()
 
     def test_a_client_that_answers_no_close_is_cut_off(self):
         daemon, stream = self.raw('/impatient')

@@ -29,6 +29,12 @@ class Transport {
   // kUnavailable: the client is gone; kDeadlineExceeded: it takes no bytes; then nothing more is
   // ever sent. One fiber at a time. **Parks** if there is much to send.
   virtual absl::Status Write(std::string_view head, std::string_view body) = 0;
+  // How far sending is, in bytes since the connection began.
+  struct Progress {
+    int64_t written = 0;  // by Write()
+    int64_t taken = 0;    // of these by the client, as far as the kernel tells
+  };
+  virtual Progress progress() const = 0;
   // Wakes Fill(). From any fiber or timer.
   virtual void StopReading() = 0;
   // Called once, when the server drains: bring it to an end. Must not park. Null: nobody to tell.

@@ -45,6 +45,8 @@ struct ServerStats {
   uint64_t bytes_in = 0;
   uint64_t bytes_out = 0;
   uint64_t accept_failures = 0;
+  // WebSockets that were closed for the memory of unfinished messages.
+  uint64_t websockets_over_budget = 0;
   // Clients that took too long, by TimedOut.
   std::array<uint64_t, kTimedOut.size()> timeouts{};
   // Requests whose client went away before the answer was whole.

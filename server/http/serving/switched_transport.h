@@ -22,6 +22,10 @@ class SwitchedTransport final : public Transport {
   void Consume(size_t bytes) override { wire_.input().Consume(bytes); }
   absl::StatusOr<size_t> Fill(size_t room) override;
   absl::Status Write(std::string_view head, std::string_view body) override;
+  Progress progress() const override {
+    return {.written = static_cast<int64_t>(wire_.output().position()),
+            .taken = wire_.output().TakenBytes()};
+  }
   void StopReading() override;
   void set_on_drain(std::function<void()> on_drain) override { on_drain_ = std::move(on_drain); }
 

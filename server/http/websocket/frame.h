@@ -30,6 +30,7 @@ inline constexpr uint16_t kCloseInvalidPayload = 1007;
 inline constexpr uint16_t kClosePolicy = 1008;
 inline constexpr uint16_t kCloseTooBig = 1009;
 inline constexpr uint16_t kCloseInternalError = 1011;
+inline constexpr uint16_t kCloseTryAgainLater = 1013;
 inline constexpr uint16_t kCloseNoCode = 1005;    // a close frame without a code
 inline constexpr uint16_t kCloseAbnormal = 1006;  // no close frame
 

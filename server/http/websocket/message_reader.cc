@@ -21,8 +21,10 @@ uint64_t FrameBytesMax(const MessageLimits& limits, bool compression) {
 }  // namespace
 
 MessageReader::MessageReader(const MessageLimits& limits,
-                             const std::optional<DeflateAgreement>& deflate)
-    : limits_(limits), parser_(FrameBytesMax(limits, deflate.has_value()), deflate.has_value()) {
+                             const std::optional<DeflateAgreement>& deflate, MessageBudget* budget)
+    : limits_(limits),
+      parser_(FrameBytesMax(limits, deflate.has_value()), deflate.has_value()),
+      charge_(budget) {
   if (deflate.has_value()) {
     inflater_.emplace(deflate->client_window_bits, !deflate->client_no_context_takeover);
   }
@@ -32,6 +34,7 @@ MessageReader::Event MessageReader::Fail(uint16_t code, std::string reason) {
   ended_ = Event::kFailed;
   close_ = {code, std::move(reason)};
   message_ = {};
+  charge_.GiveBack();
   return Event::kFailed;
 }
 
@@ -96,6 +99,9 @@ MessageReader::Step MessageReader::Append(std::string_view bytes) {
   }
   if (message_.type == MessageType::kText && !utf8_.Feed(bytes)) {
     return Fail(kCloseInvalidPayload, "A text message is not UTF-8.");
+  }
+  if (!charge_.Add(bytes.size())) {
+    return Fail(kCloseTryAgainLater, "Too many unfinished messages here.");
   }
   message_.payload.append(bytes);
   return {};

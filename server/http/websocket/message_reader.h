@@ -14,6 +14,7 @@
 #include "server/http/websocket/deflate_codec.h"
 #include "server/http/websocket/frame.h"
 #include "server/http/websocket/frame_parser.h"
+#include "server/http/websocket/message_budget.h"
 #include "server/http/websocket/permessage_deflate.h"
 
 namespace grove::http::websocket {
@@ -46,13 +47,17 @@ class MessageReader {
     kFailed,   // close(): what to tell the client; from now on always
   };
 
-  // `deflate`: what was agreed on, if anything.
-  MessageReader(const MessageLimits& limits, const std::optional<DeflateAgreement>& deflate);
+  // `deflate`: what was agreed on, if anything. `budget`: 1013 when it is used up; must outlive
+  // this and what TakeCharge() gave; null: none.
+  MessageReader(const MessageLimits& limits, const std::optional<DeflateAgreement>& deflate,
+                MessageBudget* budget = nullptr);
 
   // Takes what it uses off the front of `bytes`, which it changes.
   Event Next(std::span<char>& bytes);
 
   Message TakeMessage() { return std::move(message_); }
+  // Of that message: goes with it.
+  MessageBudget::Charge TakeCharge() { return std::move(charge_); }
   const std::string& control_payload() const { return control_; }
   const CloseStatus& close() const { return close_; }
   // Payload still to come of the frame under way: how much there is to read.
@@ -74,6 +79,7 @@ class MessageReader {
   FrameParser parser_;
   std::optional<Inflater> inflater_;
   Message message_;
+  MessageBudget::Charge charge_;  // of message_
   Utf8Check utf8_;
   bool compressed_ = false;  // the message under way
   uint64_t wire_bytes_ = 0;  // of the message under way, as they came

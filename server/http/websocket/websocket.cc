@@ -49,7 +49,9 @@ constexpr size_t kReadBytesMax = 64 * 1024;
 absl::Status FailureStatus(const websocket::CloseStatus& failure) {
   const std::string text =
       absl::StrCat("WebSocket closed with ", failure.code, ": ", failure.reason);
-  if (failure.code == websocket::kCloseTooBig) return absl::ResourceExhaustedError(text);
+  if (failure.code == websocket::kCloseTooBig || failure.code == websocket::kCloseTryAgainLater) {
+    return absl::ResourceExhaustedError(text);
+  }
   if (failure.code == kCloseInternalError) return absl::InternalError(text);
   return absl::InvalidArgumentError(text);
 }
@@ -61,7 +63,7 @@ WebSocket::WebSocket(Transport& transport, const WebSocketOptions& options,
     : transport_(transport),
       options_(options),
       handshake_(handshake),
-      reader_(options.limits, handshake.deflate) {
+      reader_(options.limits, handshake.deflate, options.budget) {
   if (handshake.deflate.has_value()) {
     deflater_.emplace(handshake.deflate->server_window_bits, options.deflate_level,
                       !handshake.deflate->server_no_context_takeover);
@@ -83,7 +85,7 @@ absl::StatusOr<std::optional<Message>> WebSocket::Receive() {
     arrived_.Reset();
     if (absl::Status arrived = arrived_.Wait(); !arrived.ok()) return arrived;
   }
-  std::optional<Message> message(std::move(queue_.front()));
+  std::optional<Message> message(std::move(queue_.front().message));
   queue_.pop_front();
   queued_bytes_ -= message->payload.size();
   state_.Enter(FunctionPhase::kBusy);
@@ -204,7 +206,7 @@ void WebSocket::End(absl::Status status) {
 }
 
 bool WebSocket::TakeMessage() {
-  Message message = reader_.TakeMessage();
+  Received received{.message = reader_.TakeMessage(), .charge = reader_.TakeCharge()};
   // After our close frame the client's messages are not for anybody.
   while (!state_.close_sent() && (queue_.size() >= options_.queued_messages_max ||
                                   queued_bytes_ >= options_.queued_bytes_max)) {
@@ -215,8 +217,8 @@ bool WebSocket::TakeMessage() {
     }
   }
   if (state_.close_sent()) return true;
-  queued_bytes_ += message.payload.size();
-  queue_.push_back(std::move(message));
+  queued_bytes_ += received.message.payload.size();
+  queue_.push_back(std::move(received));
   arrived_.Set();
   return true;
 }
@@ -273,7 +275,27 @@ bool WebSocket::TakeInput() {
 
 absl::Duration WebSocket::SilenceMax() const {
   if (state_.close_sent()) return absl::InfiniteDuration();  // close_timer_ bounds it
-  return ping_unanswered_ ? options_.pong_timeout : options_.ping_interval;
+  return asked_.has_value() ? options_.pong_timeout : options_.ping_interval;
+}
+
+void WebSocket::PingSilent() {
+  // Amid a message: its bytes show whether the client lives, and this fiber must go on reading.
+  if (sending_.owner() != nullptr) return;
+  const Transport::Progress before = transport_.progress();
+  SendControl(Opcode::kPing, {}).IgnoreError();
+  asked_ = {.ping_end = transport_.progress().written,
+            .taken = before.taken,
+            .left = before.taken >= before.written};
+}
+
+bool WebSocket::MayStillAnswer() {
+  const Transport::Progress now = transport_.progress();
+  // That it takes bytes counts only while it is behind: its kernel alone takes what fits there.
+  const bool takes = now.taken > asked_->taken && now.taken < now.written;
+  const bool left = now.taken >= asked_->ping_end;
+  const bool just_left = left && !asked_->left;
+  *asked_ = {.ping_end = asked_->ping_end, .taken = now.taken, .left = left};
+  return takes || just_left;
 }
 
 bool WebSocket::AwaitMore() {
@@ -286,14 +308,15 @@ bool WebSocket::AwaitMore() {
     silent = timeout.fired() && !got.ok();
   }
   if (got.ok() && *got > 0) {
-    ping_unanswered_ = false;
+    asked_.reset();
     return true;
   }
   if (silent && state_.close_sent()) return true;
-  if (silent && !std::exchange(ping_unanswered_, true)) {
-    SendControl(Opcode::kPing, {}).IgnoreError();
+  if (silent && !asked_.has_value()) {
+    PingSilent();
     return true;
   }
+  if (silent && MayStillAnswer()) return true;
   if (silent) {
     SendClose(kCloseInternalError, "no pong in time").IgnoreError();
     End(absl::UnavailableError("the client answered no ping in time"));

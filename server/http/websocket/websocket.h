@@ -28,6 +28,7 @@
 #include "server/http/handler/handler.h"
 #include "server/http/websocket/deflate_codec.h"
 #include "server/http/websocket/handshake.h"
+#include "server/http/websocket/message_budget.h"
 #include "server/http/websocket/message_reader.h"
 #include "server/http/websocket/session_state.h"
 
@@ -43,6 +44,8 @@ struct WebSocketOptions {
                                        .origin_allowed = {},
                                        .deflate = websocket::DeflatePolicy()};
   websocket::MessageLimits limits;
+  // Of the messages of all WebSockets that have the same; must outlive them. Null: unbounded.
+  websocket::MessageBudget* budget = nullptr;
   // Of the compressor, 1 (fast) to 9.
   int deflate_level = 6;
   // Shorter messages are sent as they are: they hardly shrink.
@@ -50,9 +53,12 @@ struct WebSocketOptions {
   // Received and not yet taken by Receive(): reading stops beyond either.
   size_t queued_messages_max = 64;
   size_t queued_bytes_max = 256 * 1024;
-  // A client that was silent for this long is sent a ping; InfiniteDuration: never.
+  // A client that was silent for this long is sent a ping, unless a message is just being sent;
+  // InfiniteDuration: never.
   absl::Duration ping_interval = absl::Seconds(30);
-  // Without any sign of life for this long after that ping, it is given up.
+  // Without any sign of life for this long after that ping has left, it is given up. While the
+  // client takes what was sent before the ping, the ping waits behind that, and nothing is asked of
+  // the client yet.
   absl::Duration pong_timeout = absl::Seconds(20);
   // For the client's close frame after ours.
   absl::Duration close_timeout = absl::Seconds(5);
@@ -123,6 +129,10 @@ class WebSocket {
   // Lets the function answer what came before the end; bounded.
   void AwaitAnswers();
   bool AwaitMore();
+  // A sign of life is due: asks for it.
+  void PingSilent();
+  // It has not come in time: whether the client can have been asked for so long at all.
+  bool MayStillAnswer();
   // How long the client may be silent now.
   absl::Duration SilenceMax() const;
   void End(absl::Status status);
@@ -145,13 +155,22 @@ class WebSocket {
   websocket::SessionState state_;
 
   // Received.
-  std::deque<Message> queue_;
+  struct Received {
+    Message message;
+    websocket::MessageBudget::Charge charge;
+  };
+  std::deque<Received> queue_;
   size_t queued_bytes_ = 0;
   Event arrived_;  // or ended
   Event taken_;    // or closing
   Event settled_;  // the function has dealt with all that was received, or ended
   // Beside the phases: in each that reads, the client may owe a sign of life.
-  bool ping_unanswered_ = false;
+  struct Asked {
+    int64_t ping_end = 0;  // where the ping ends, in what was written
+    int64_t taken = 0;     // by the client, when we looked last
+    bool left = false;     // the client had the ping by then
+  };
+  std::optional<Asked> asked_;  // since the last sign
   absl::Status end_status_;
   websocket::CloseStatus peer_close_{websocket::kCloseAbnormal, {}};
 

@@ -332,6 +332,79 @@ TEST_F(WebSocketTest, PingsASilentClientAndGivesItUpWithoutPong) {
   EXPECT_EQ(last_.code(), absl::StatusCode::kUnavailable) << last_;
 }
 
+// 150 kB that the client takes at 20 kB/s stand before the ping.
+class SlowWebSocketTest : public WebSocketTest {
+ protected:
+  SlowWebSocketTest() {
+    ws_options_.ping_interval = absl::Seconds(2);
+    ws_options_.pong_timeout = absl::Seconds(3);
+    Route([this](WebSocket& socket, const Request&) -> absl::Status {
+      EXPECT_TRUE(socket.SendBinary(std::string(150'000, 'x')).ok());
+      last_ = socket.Receive().status();
+      return last_;
+    });
+  }
+  // Up to the end, or `bytes`.
+  static std::string TakeSlowly(Client& client, size_t bytes) {
+    std::string all;
+    std::string piece(20'000, 0);
+    while (all.size() < bytes && !all.ends_with(Unmasked(0x89, ""))) {
+      EXPECT_TRUE(Sleep(absl::Seconds(1)).ok());
+      const absl::StatusOr<size_t> got = client.socket().Read(piece);
+      if (!got.ok() || *got == 0) break;
+      all.append(piece, 0, *got);
+    }
+    return all;
+  }
+};
+
+TEST_F(SlowWebSocketTest, AClientThatTakesWhatComesBeforeThePingIsWaitedFor) {
+  Run([&] {
+    Client client = Open();
+    EXPECT_EQ(TakeSlowly(client, 1 << 20).size(),
+              Unmasked(0x82, std::string(150'000, 'x')).size() + Unmasked(0x89, "").size());
+    client.Send(ClientFrame(0x8a, "") + ClientClose(1000, "done"));
+    EXPECT_EQ(Finish(client), CloseFrame(1000, "done"));
+  });
+  EXPECT_TRUE(last_.ok()) << last_;
+}
+
+TEST_F(SlowWebSocketTest, OneThatStopsTakingIsGivenUp) {
+  Run([&] {
+    Client client = Open();
+    TakeSlowly(client, 60'000);
+    while (last_.ok()) ASSERT_TRUE(Sleep(absl::Milliseconds(100)).ok());
+    EXPECT_TRUE(Finish(client).ends_with(CloseFrame(1011, "no pong in time")));
+  });
+  EXPECT_EQ(last_.code(), absl::StatusCode::kUnavailable) << last_;
+}
+
+TEST_F(WebSocketTest, TheOneThatPassesTheBudgetOfAllIsAskedToComeBackLater) {
+  uint64_t refused = 0;
+  websocket::MessageBudget budget(100'000, refused);
+  ws_options_.budget = &budget;
+  ws_options_.limits.message_bytes_max = 1 << 20;
+  RouteEcho();
+  Run([&] {
+    Client first = Open();
+    Client second = Open();
+    // Of a frame that ends never.
+    const std::string begun = ClientFrame(0x82, std::string(200'000, 'x')).substr(0, 60'014);
+    first.Send(begun);
+    while (budget.used() < 60'000) Yield();
+    second.Send(begun);
+    const std::string end = Finish(second);
+    EXPECT_TRUE(end.starts_with(CloseFrame(1013, "Too many unfinished messages here."))) << end;
+    EXPECT_EQ(budget.used(), 60'000u) << "what the other has stays";
+    Client third = Open();
+    third.Send(ClientFrame(0x82, std::string(30'000, 'y')));
+    EXPECT_EQ(third.ReadUntil("y").size(), 30'004u) << "there is room for small ones";
+    first.socket().Close();
+    while (budget.used() > 0) Yield();
+  });
+  EXPECT_EQ(refused, 1u);
+}
+
 TEST_F(WebSocketTest, KeepsAClientThatAnswersPings) {
   ws_options_.ping_interval = absl::Milliseconds(2);
   ws_options_.pong_timeout = absl::InfiniteDuration();

@@ -141,22 +141,21 @@ Listener& Listener::operator=(Listener&& other) noexcept {
 }
 
 absl::Status Listener::AwaitConnection() {
+  if (fd_ < 0) return absl::AbortedError("the listener is closed");
+  if (left_in_batch_ > 0) return absl::OkStatus();
   const int fd = fd_;
   if (absl::Status added = Table().Register(fd, Poller::Mode::kSharedListener); !added.ok()) {
     return added;
   }
   absl::Status ready = Table().Await(fd, Direction::kRead, WaitFor::Kind::kAccept);
   if (fd_ == fd) Table().Unregister(fd);
+  if (ready.ok()) left_in_batch_ = accept_batch_;
   return ready;
 }
 
 absl::StatusOr<Socket> Listener::Accept() {
   for (;;) {
-    if (fd_ < 0) return absl::AbortedError("the listener is closed");
-    if (left_in_batch_ == 0) {
-      if (absl::Status ready = AwaitConnection(); !ready.ok()) return ready;
-      left_in_batch_ = accept_batch_;
-    }
+    if (absl::Status ready = AwaitConnection(); !ready.ok()) return ready;
     const int fd = accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
       --left_in_batch_;

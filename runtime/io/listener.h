@@ -29,6 +29,11 @@ class Listener {
   // The next connection (TCP_NODELAY set where it applies). kResourceExhausted: out of descriptors
   // or memory, try again later; the connection stays in the backlog. kAborted: closed. **Parks.**
   absl::StatusOr<Socket> Accept();
+  // Waits until there may be one to accept: then Accept() does not wait, unless another process
+  // was faster. Returns at once within a batch. As Accept(). **Parks.**
+  absl::Status AwaitConnection();
+  // The next Accept() waits for a wake-up again: the others get their chance first.
+  void EndBatch() { left_in_batch_ = 0; }
   void Close();
 
   int fd() const { return fd_; }
@@ -37,7 +42,6 @@ class Listener {
 
  private:
   Listener(int fd, int accept_batch) : fd_(fd), accept_batch_(accept_batch) {}
-  absl::Status AwaitConnection();
 
   int fd_;
   int accept_batch_;

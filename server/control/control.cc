@@ -143,7 +143,7 @@ absl::Status Control::StartAdmin() {
           },
   });
   http::ServerOptions options;
-  options.connections_max = kAdminConnectionsMax;
+  options.connections_max = config_.admin().connections_max();
   admin_ = std::make_unique<http::Server>(options, std::move(pages), admin_stats_);
   return Spawn("admin",
                [this, listener = *std::move(listener)]() mutable {

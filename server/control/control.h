@@ -39,8 +39,6 @@ inline constexpr absl::Duration kWorkersGoneAfter = absl::Seconds(1);
 // Before control calls itself ready: who is told so may spawn tasks at once. A worker that takes
 // longer to come is not waited for.
 inline constexpr absl::Duration kFirstLinksMax = absl::Seconds(1);
-// Scrapers, probes and people.
-inline constexpr int64_t kAdminConnectionsMax = 256;
 
 class Control {
  public:

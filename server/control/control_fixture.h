@@ -55,6 +55,7 @@ class ControlFixture : public testing::Test {
     config_.mutable_control()->set_handshake_timeout_ms(10'000);
     config_.mutable_control()->set_idle_timeout_ms(600'000);
     config_.mutable_admin()->set_listen("127.0.0.1:0");
+    config_.mutable_admin()->set_connections_max(256);
   }
 
   ~ControlFixture() override {

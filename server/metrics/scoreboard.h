@@ -42,6 +42,8 @@ struct WorkerCounters {
   Counter hub_stall_microseconds;
   Counter http_connections;
   Counter http_accept_failures;
+  Counter http_connections_full;
+  Counter http_connections_evicted;
   Counter http_websockets_over_budget;
   Counter http_parse_errors;
   Counter http_tls_handshakes;

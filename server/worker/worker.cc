@@ -33,8 +33,9 @@ void BlockSignals() {
 }
 
 absl::Status Boot(const process::WorkerInheritance& inheritance, const config::v1::Config& config,
-                  const Application& application, metrics::WorkerSlot& slot) {
+                  const Application& application, metrics::Scoreboard& scoreboard) {
   BlockSignals();
+  metrics::WorkerSlot& slot = scoreboard.slot(inheritance.slot);
   absl::StatusOr<functions::FetchPolicy> policy =
       functions::FetchPolicy::FromConfig(config.fetch());
   if (!policy.ok()) return policy.status();
@@ -53,8 +54,8 @@ absl::Status Boot(const process::WorkerInheritance& inheritance, const config::v
                                   LogStall(report);
                                 },
                             .on_end = LogStallEnd});
-  WorkerParts worker(inheritance, config, application, slot, *std::move(fetch), access_log->get(),
-                     watchdog);
+  WorkerParts worker(inheritance, config, application, scoreboard, *std::move(fetch),
+                     access_log->get(), watchdog);
   absl::Status status = watchdog.Start();
   if (status.ok()) status = (*hub)->Run([&]() -> absl::Status { return worker.Run(); });
   watchdog.Stop();
@@ -70,8 +71,7 @@ int RunWorker(const process::WorkerInheritance& inheritance, const config::v1::C
   RenameLog(inheritance.stand_in ? "stand-in" : absl::StrCat("worker-", inheritance.slot));
   StartLogThread();
   process::InstallCrashReport();
-  const absl::Status status =
-      Boot(inheritance, config, application, scoreboard.slot(inheritance.slot));
+  const absl::Status status = Boot(inheritance, config, application, scoreboard);
   if (!status.ok()) Log(LogLevel::kError, "the worker fails", {{"error", status.ToString()}});
   FlushLog();
   return status.ok() ? process::kExitStopped : process::kExitCrash;

@@ -41,12 +41,14 @@ constexpr absl::Duration kFarewell = absl::Seconds(1);
 
 WorkerParts::WorkerParts(const process::WorkerInheritance& inheritance,
                          const config::v1::Config& config, const Application& application,
-                         metrics::WorkerSlot& slot, std::unique_ptr<functions::FetchClient> fetch,
+                         metrics::Scoreboard& scoreboard,
+                         std::unique_ptr<functions::FetchClient> fetch,
                          access_log::AccessLogFile* access_log, const Watchdog& watchdog)
     : inheritance_(inheritance),
       config_(config),
       application_(application),
-      slot_(slot),
+      scoreboard_(scoreboard),
+      slot_(scoreboard.slot(inheritance.slot)),
       fetch_(std::move(fetch)),
       access_log_(access_log),
       offload_({.threads = config.runtime().offload_threads()}),
@@ -57,7 +59,7 @@ WorkerParts::WorkerParts(const process::WorkerInheritance& inheritance,
       link_(inheritance.slot, application.functions(), attempts_, offload_),
       periodic_(application.periodic(), services_),
       watchdog_(watchdog),
-      publisher_(slot, http_stats_, attempts_, *fetch_, offload_, watchdog),
+      publisher_(slot_, http_stats_, attempts_, *fetch_, offload_, watchdog),
       backdoor_(config.backdoor(), BackdoorEnvironmentOf(), publisher_) {
   if (access_log != nullptr) publisher_.set_access_log(access_log->writer().stats());
 }
@@ -173,8 +175,26 @@ absl::Status WorkerParts::Serve() {
   if (!router.ok()) return router.status();
   http::ServerOptions options = HttpOptionsOf(config_.http());
   options.access_log = access_log_;
+  options.other_workers = [this] { return OtherWorkers(); };
   http_.emplace(std::move(options), *std::move(router), http_stats_);
   return ServeListeners();
+}
+
+// A few will do: they have a few others in turn, so that all come to the same. Of 256 workers each
+// would cost a cache miss for each burst.
+std::vector<http::WorkerLoad> WorkerParts::OtherWorkers() const {
+  constexpr int kOthersMax = 8;
+  std::vector<http::WorkerLoad> loads;
+  for (int i = 1; i < scoreboard_.workers() && i <= kOthersMax; ++i) {
+    const metrics::WorkerSlot& other =
+        scoreboard_.slot((inheritance_.slot + i) % scoreboard_.workers());
+    const auto state = other.state.load(std::memory_order_relaxed);
+    const int64_t open = other.http_connections_open.load(std::memory_order_relaxed);
+    loads.push_back({.accepts = state == metrics::SlotState::kReady,
+                     .open = static_cast<uint64_t>(open),
+                     .last_turn = other.last_turn_ns.load(std::memory_order_relaxed)});
+  }
+  return loads;
 }
 
 absl::Status WorkerParts::ServeListeners() {
@@ -186,9 +206,12 @@ absl::Status WorkerParts::ServeListeners() {
     absl::StatusOr<Listener> listener = Listener::Adopt(inheritance_.http_fds[index]);
     if (!listener.ok()) return listener.status();
     const http::Ingress* ingress = ingresses_->at(static_cast<int>(index));
+    // With reuse_port the kernel has spread them already, and nobody else can accept what is here.
+    const bool own = config_.http().listeners(static_cast<int>(index)).reuse_port();
+    const http::Sharing sharing = own ? http::Sharing::kAlone : http::Sharing::kWithOtherWorkers;
     absl::Status kept =
-        Keep("http.accept", [this, ingress, listener = *std::move(listener)]() mutable {
-          return http_->Serve(std::move(listener), ingress);
+        Keep("http.accept", [this, ingress, sharing, listener = *std::move(listener)]() mutable {
+          return http_->Serve(std::move(listener), ingress, sharing);
         });
     if (!kept.ok()) return kept;
   }

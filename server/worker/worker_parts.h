@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "grove/config/v1/config.pb.h"
@@ -37,7 +38,7 @@ namespace grove::worker {
 class WorkerParts {
  public:
   WorkerParts(const process::WorkerInheritance& inheritance, const config::v1::Config& config,
-              const Application& application, metrics::WorkerSlot& slot,
+              const Application& application, metrics::Scoreboard& scoreboard,
               std::unique_ptr<functions::FetchClient> fetch, access_log::AccessLogFile* access_log,
               const Watchdog& watchdog);
 
@@ -55,6 +56,8 @@ class WorkerParts {
   // The link and the backdoor: what others of this user come by.
   absl::Status ServePrivately();
   absl::Status ServeListeners();
+  // The next few of the workers that share the listeners.
+  std::vector<http::WorkerLoad> OtherWorkers() const;
   absl::Status AnnounceReady();
   void Drain();
   // Runs `body` on a fiber that the worker cannot do without.
@@ -64,6 +67,7 @@ class WorkerParts {
   const process::WorkerInheritance inheritance_;
   const config::v1::Config& config_;
   const Application& application_;
+  const metrics::Scoreboard& scoreboard_;
   metrics::WorkerSlot& slot_;
   const std::unique_ptr<functions::FetchClient> fetch_;
   access_log::AccessLogFile* const access_log_;  // null: none

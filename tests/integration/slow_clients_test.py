@@ -110,10 +110,11 @@ class SlowClientsTest(OwnDaemonTest):
         self.assertLess(len(received), 10000 * 65536)
         self.assertFalse(received.endswith(b'0\r\n\r\n'), 'it looks whole')
 
-    def test_clients_over_the_limit_wait_for_a_place(self):
+    def test_clients_over_the_limit_wait_while_all_others_are_at_work(self):
         holders = [self.connect() for _ in range(8)]
         for holder in holders:
-            holder.sendall(b'GET /hello HTTP/1.1\r\nHost: a\r\n\r\n')
+            holder.sendall(b'GET /stream?chunks=10000&bytes=1&delay_ms=50 HTTP/1.1\r\n'
+                           b'Host: a\r\n\r\n')
             self.assertTrue(holder.recv(1000).startswith(b'HTTP/1.1 200'))
         waiting = self.connect()
         waiting.sendall(HELLO)
@@ -123,6 +124,42 @@ class SlowClientsTest(OwnDaemonTest):
         holders[3].close()
         waiting.settimeout(30)
         self.assertTrue(waiting.recv(1000).startswith(b'HTTP/1.1 200'))
+        for holder in holders:
+            holder.close()
+
+    def test_the_client_that_waits_longest_makes_room(self):
+        idle = self.connect()
+        idle.sendall(GET.replace(b'/ ', b'/hello '))
+        self.assertTrue(idle.recv(1000).startswith(b'HTTP/1.1 200'))
+        half = self.connect()
+        half.sendall(GET[:10])
+        eventually('it waits for the rest', lambda: self.metric(
+            'grove_http_received_bytes_total') == len(GET) + len('hello') + 10)
+        others = [self.connect() for _ in range(6)]
+        eventually('the worker is full', lambda: self.metric('grove_http_connections') == 8)
+        began = time.monotonic()
+        for oldest in (idle, half):
+            late = self.connect()
+            late.sendall(GET.replace(b'/ ', b'/hello '))
+            self.assertTrue(late.recv(1000).startswith(b'HTTP/1.1 200'))
+            self.assertEqual(oldest.recv(1000), b'')
+        self.assertLess(time.monotonic() - began, 60, 'the idle time-out')
+        self.assertEqual(self.metric('grove_http_connections_evicted_total'), 2)
+        self.assertGreaterEqual(self.metric('grove_http_connections_full_total'), 2)
+        self.assertEqual(self.daemon.log().count('the worker is full'), 1)
+        for other in others:
+            other.sendall(HELLO)
+            self.assertTrue(other.recv(1000).startswith(b'HTTP/1.1 200'))
+
+    def test_probes_are_answered_whoever_dawdles_on_the_admin_port(self):
+        host, _, port = self.daemon.address('admin').rpartition(':')
+        for _ in range(300):
+            dawdler = socket.create_connection((host, int(port)), timeout=DEADLINE_S)
+            self.addCleanup(dawdler.close)
+            dawdler.sendall(b'GET /re')
+        began = time.monotonic()
+        self.assertEqual(self.daemon.admin('/readyz')[0], 200)
+        self.assertLess(time.monotonic() - began, 8, 'their own time-out')
 
     def test_what_clients_do_writes_no_error(self):
         gone = 'grove_http_clients_gone_total'
@@ -218,6 +255,33 @@ http:
         self.daemon.stop()
 
 
+class BurstTest(OwnDaemonTest):
+    """Many that connect at once."""
+
+    def test_they_spread_over_the_workers(self):
+        daemon = self.start(workers=2)
+        host, _, port = daemon.http_address.rpartition(':')
+
+        def spread():
+            metrics = daemon.metrics()
+            return [metrics[f'grove_http_connections{{worker="{worker}"}}'] for worker in (0, 1)]
+
+        differences = []
+        for _ in range(8):
+            crowd = [socket.socket() for _ in range(40)]
+            for stream in crowd:
+                stream.setblocking(False)
+                stream.connect_ex((host, int(port)))
+            eventually('all are accepted', lambda: sum(spread()) == 40)
+            differences.append(abs(spread()[0] - spread()[1]))
+            for stream in crowd:
+                stream.close()
+            eventually('all are gone', lambda: sum(spread()) == 0)
+        # By chance it were 15 to 20; a worker that gets no CPU for a while may miss a burst.
+        self.assertLess(sum(differences) / len(differences), 10, differences)
+        daemon.stop()
+
+
 class FewFilesTest(OwnDaemonTest):
 
     def test_a_worker_without_descriptors_waits_and_lives(self):
@@ -265,6 +329,8 @@ class OutOfDescriptorsTest(OwnDaemonTest):
         self.assertGreaterEqual(time.monotonic() - began, 0.15)
         self.assertIn(b'Hello', self.ask(served), 'connections that it has are served')
         self.assertEqual(daemon.pid_of('grove-w0'), pid)
+        self.assertEqual(daemon.log().count('cannot accept connections'), 1)
+        self.assertIn('Too many open files', daemon.log())
         while crowd:  # each that ends makes room for one that waits
             ready = select.select(crowd, [], [], DEADLINE_S)[0]
             self.assertTrue(ready, 'those that wait are accepted')

@@ -103,6 +103,7 @@ void Connection::Run() {
 
 bool Connection::Begin(const Ingress& ingress) {
   account_.Open(Hub::Current()->now());
+  waiting_since_ = Hub::Current()->now();
   state_.Move<Phase::kAccepted, Phase::kOpening>();
   absl::Status begun;
   {
@@ -121,6 +122,20 @@ bool Connection::Begin(const Ingress& ingress) {
   return false;
 }
 
+std::optional<MonotonicNanos> Connection::waiting_since() const {
+  if (wire_.reading_stopped()) return std::nullopt;
+  switch (state_.phase()) {
+    case Phase::kOpening:
+    case Phase::kFresh:
+    case Phase::kIdle:
+    case Phase::kHead:
+    case Phase::kLingering:
+      return waiting_since_;
+    default:
+      return std::nullopt;
+  }
+}
+
 void Connection::Drain() {
   if (!state_.BeginDrain()) return;
   if (state_.phase() == Phase::kSwitched) switched_->Drain();
@@ -132,7 +147,7 @@ void Connection::Drain() {
   // A request may be on the way: closing would reset it, and the client could not tell a daemon
   // that is being replaced from a broken one.
   Hub& hub = *Hub::Current();
-  const MonotonicNanos since = state_.phase() == Phase::kIdle ? idle_since_ : hub.now();
+  const MonotonicNanos since = state_.phase() == Phase::kIdle ? waiting_since_ : hub.now();
   const MonotonicNanos deadline = DeadlineAfter(since, options_.request_grace);
   // Ends our reading, not the connection: what the kernel holds already is served.
   if (deadline <= hub.now()) return wire_.StopReading();
@@ -151,7 +166,7 @@ void Connection::LastCall::Fire(Timer& timer) {
   // The batch ends here: its answers leave together. Before the wait is bounded, since a client may
   // be slow to take them.
   const bool sent = wire_.Flush().ok();
-  idle_since_ = Hub::Current()->now();
+  waiting_since_ = Hub::Current()->now();
   account_.NoteIdle();
   // Entered only now, since a drain while others answer must not count as one while it waits.
   state_.Enter(state_.phase() == Phase::kAnswered ? Phase::kIdle : Phase::kFresh);
@@ -197,6 +212,7 @@ RequestParser::Result Connection::AwaitRestOfHead() {
   bool late = false;
   // As in AwaitFirstByte().
   bool open = wire_.Flush().ok();
+  waiting_since_ = Hub::Current()->now();
   {
     Timeout timeout(options_.header_timeout);
     while (open && result == Result::kNeedMore) {
@@ -219,15 +235,16 @@ RequestParser::Result Connection::AwaitRestOfHead() {
 }
 
 bool Connection::MayKeepAlive() const {
-  return parser_.framing().keep_alive() && (!state_.draining() || ServesOnWhileDraining()) &&
+  return parser_.framing().keep_alive() && !IsEnding() &&
          served_ < options_.requests_per_connection_max && !body_.failed() &&
          !body_.continue_withheld() && body_.known_left() <= kDiscardBytesMax;
 }
 
-// Requests of a batch that is already here are answered: their client cannot know that the first
-// answer will be the last.
-bool Connection::ServesOnWhileDraining() const {
-  return body_.ended() && !wire_.input().empty() && served_while_draining_ < kDrainRequestsMax;
+bool Connection::IsEnding() const {
+  if (!state_.draining() && !wire_.reading_stopped()) return false;
+  // Requests of a batch that is already here are answered: their client cannot know that the first
+  // answer will be the last.
+  return !body_.ended() || wire_.input().empty() || served_while_draining_ >= kDrainRequestsMax;
 }
 
 absl::StatusOr<Transport*> Connection::HandOver() {
@@ -438,6 +455,7 @@ void Connection::Linger() {
                                          : options_.lingering_timeout;
   for (;;) {
     wire_.input().Consume(wire_.input().unread().size());
+    waiting_since_ = Hub::Current()->now();
     silence.Restart(silence_max);
     const absl::StatusOr<size_t> got = wire_.FillIdle(kLingerReadBytes);
     if (!got.ok() || *got == 0) return;

@@ -60,6 +60,12 @@ class Connection final : private ResponseWriter::Owner,
   // the rest of it for a request that may be on its way, one that has asked for nothing yet all of
   // it. Who took the connection over is told. From any fiber.
   void Drain();
+  // Since when it does nothing but wait for its client: to begin, for a request or the rest of its
+  // head, or for the client's end after ours.
+  std::optional<MonotonicNanos> waiting_since() const;
+  // Ends it soon, in favour of another connection; a request that the kernel holds already is
+  // served first. Requires: waiting_since(). From any fiber.
+  void MakeRoom() { wire_.StopReading(); }
 
  private:
   using Phase = ConnectionState::Phase;
@@ -112,7 +118,8 @@ class Connection final : private ResponseWriter::Owner,
   // `body` and `exchange`: null for a refused one.
   Request MakeRequest(const RequestHead& head, BodySource* body, Exchange* exchange);
   void Abort();
-  bool ServesOnWhileDraining() const;
+  // The response under way is to be the last.
+  bool IsEnding() const;
 
   bool MayKeepAlive() const override;
   void NoteContinue() override { body_.NoteContinue(); }
@@ -132,7 +139,7 @@ class Connection final : private ResponseWriter::Owner,
   RequestAccount account_;
   Peer peer_;
   std::optional<SwitchedTransport> switched_;  // from kSwitched on
-  MonotonicNanos idle_since_ = 0;
+  MonotonicNanos waiting_since_ = 0;
   uint64_t served_ = 0;
   int served_while_draining_ = 0;
   Fiber* fiber_ = nullptr;           // that runs Run()

@@ -6,17 +6,20 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "server/http/handler/access_log.h"
 #include "server/http/handler/handler.h"
 #include "server/http/message/target.h"
+#include "server/http/serving/accept_share.h"
 
 namespace grove::http {
 
 struct ServerOptions {
-  // Open at once; further ones wait in the backlog.
+  // Open at once. For a further one the connection that has waited for its client longest makes
+  // room, if it has for request_grace; else the new one waits in the backlog.
   int64_t connections_max = 10'000;
   // For a request's first byte; then the connection is closed.
   absl::Duration idle_timeout = absl::Seconds(75);
@@ -32,8 +35,9 @@ struct ServerOptions {
   // Answered on one connection; the last response says "Connection: close". Spreads clients anew
   // over workers.
   uint64_t requests_per_connection_max = 1'000'000;
-  // While draining, for a request that may be on its way: the first of a client that has connected,
-  // or the next of one that was answered less than this ago.
+  // While draining, or when it should make room for another connection, for a request that may be
+  // on its way: the first of a client that has connected, or the next of one that was answered less
+  // than this ago.
   absl::Duration request_grace = absl::Milliseconds(500);
   // When the server ends a connection on its own account, it reads on for at most this long after
   // its last answer, so that a client that still sends sees that and no reset; while draining for
@@ -56,6 +60,13 @@ struct ServerOptions {
   // Called when a handler ends with what its client did: left or took nothing amid the answer, sent
   // a body that is malformed, too long or too slow. Anybody can cause that at will. May be empty.
   std::function<void(const Request&, const absl::Status&)> on_client_failure;
+  // connections_max are open, and no more are accepted for now. Called each time. May be empty.
+  std::function<void()> on_full;
+  // A connection could not be accepted: out of descriptors or memory. May be empty.
+  std::function<void(const absl::Status&)> on_accept_failure;
+  // The workers that accept from the same listeners, at places that stay the same. Empty: there are
+  // none.
+  std::function<std::vector<WorkerLoad>()> other_workers;
   // Told of every request at its end; must outlive the server. Null: nobody.
   AccessLog* access_log = nullptr;
   // Called when a connection of `peer` ends with its PROXY header or TLS handshake, and why. May

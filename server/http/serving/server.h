@@ -4,6 +4,8 @@
 #ifndef GROVE_SERVER_HTTP_SERVING_SERVER_H_
 #define GROVE_SERVER_HTTP_SERVING_SERVER_H_
 
+#include <cstdint>
+
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "runtime/io/listener.h"
@@ -13,6 +15,7 @@
 #include "server/http/serving/block_pool.h"
 #include "server/http/serving/connection.h"
 #include "server/http/serving/ingress.h"
+#include "server/http/serving/longest_waiting.h"
 #include "server/http/serving/options.h"
 #include "server/http/serving/standing_fields.h"
 
@@ -21,6 +24,15 @@ namespace grove::http {
 // Out of descriptors or memory, accepting pauses: doubled from the first to the last.
 inline constexpr absl::Duration kAcceptPauseMin = absl::Milliseconds(10);
 inline constexpr absl::Duration kAcceptPauseMax = absl::Seconds(1);
+// With connections_max open, all of which work, how often it is looked whether one waits by now.
+inline constexpr absl::Duration kRoomLookPeriod = absl::Milliseconds(100);
+// How long a worker that is ahead of the others leaves connections to them, and how often it looks
+// whether they have taken some.
+inline constexpr absl::Duration kChanceMax = absl::Milliseconds(8);
+inline constexpr absl::Duration kChanceLookPeriod = absl::Microseconds(250);
+
+// Who else accepts from a listener.
+enum class Sharing : uint8_t { kAlone, kWithOtherWorkers };
 
 class Server {
  public:
@@ -31,9 +43,12 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // Accepts until Drain(): OK. Accepting waits while connections_max are open. kCancelled, or what
-  // is wrong with the listener. `ingress`, null for plain HTTP, must outlive this. **Parks.**
-  absl::Status Serve(Listener listener, const Ingress* ingress = nullptr);
+  // Accepts until Drain(): OK. While connections_max are open, only as others make room.
+  // kCancelled, or what is wrong with the listener. `ingress`, null for plain HTTP, must outlive
+  // this.
+  // **Parks.**
+  absl::Status Serve(Listener listener, const Ingress* ingress = nullptr,
+                     Sharing sharing = Sharing::kAlone);
   // Serves one connection that came another way. kResourceExhausted: it is closed.
   absl::Status Adopt(Socket socket, const Ingress* ingress = nullptr);
   // Stops accepting, closes idle connections; requests under way finish and end theirs.
@@ -44,6 +59,14 @@ class Server {
   bool draining() const { return draining_; }
 
  private:
+  class FairTurns;
+
+  // Takes a place for a connection of `listener`, by making room if need be. kAborted: draining.
+  absl::Status TakePlace(Listener& listener);
+  // Once a connection waits: asks the one that has waited longest to end. OK: a place may be free.
+  absl::Status MakeRoom(Listener& listener);
+  Connection* LongestWaitingConnection();
+  absl::Status AcceptOne(Listener& listener, const Ingress* ingress);
   // Spawns the connection's fiber. The place taken for it is free again when that has ended, or
   // could not be spawned.
   absl::Status Start(Socket socket, const Ingress* ingress);
@@ -56,8 +79,10 @@ class Server {
   BlockPool blocks_;
   Semaphore places_;
   Event idle_;
+  Event eased_;  // a connection has ended
   bool draining_ = false;
   absl::flat_hash_set<Connection*> connections_;
+  LongestWaiting<absl::flat_hash_set<Connection*>> longest_waiting_;
   absl::flat_hash_set<Listener*> listeners_;
 };
 

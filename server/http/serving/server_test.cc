@@ -30,10 +30,12 @@ class ServerTest : public ServerFixture {
     });
   }
   // Listens on a free port of loopback.
-  void Listen() {
+  void Listen(Sharing sharing = Sharing::kAlone) {
     const int fd = *BindListener(*SocketAddress::Parse("127.0.0.1:0"));
     address_ = SocketAddress::OfLocal(fd);
-    serving_ = *Spawn("serve", [this, fd] { return server_->Serve(*Listener::Adopt(fd)); });
+    serving_ = *Spawn("serve", [this, fd, sharing] {
+      return server_->Serve(*Listener::Adopt(fd), nullptr, sharing);
+    });
   }
   Client ConnectTcp() { return Client(*Socket::Connect(address_)); }
   void StopListening() {
@@ -120,8 +122,11 @@ TEST_F(TogetherTest, AreAnsweredOneByOneWhereManyFibersAreRunnable) {
   });
 }
 
-TEST_F(ServerTest, LeavesConnectionsOverItsMaximumInTheBacklog) {
+TEST_F(ServerTest, LeavesConnectionsOverItsMaximumInTheBacklogIfNoneMakesRoom) {
   options_.connections_max = 2;
+  options_.request_grace = absl::InfiniteDuration();
+  int told = 0;
+  options_.on_full = [&] { ++told; };
   Run([&] {
     Listen();
     Client first = ConnectTcp();
@@ -135,6 +140,62 @@ TEST_F(ServerTest, LeavesConnectionsOverItsMaximumInTheBacklog) {
     EXPECT_EQ(stats_.connections, 2);
     first.socket().Close();
     EXPECT_THAT(third.ReadOnce(), EndsWith("hello"));
+    StopListening();
+  });
+  EXPECT_GE(told, 1);
+  EXPECT_EQ(static_cast<uint64_t>(told), stats_.connections_full);
+  EXPECT_EQ(stats_.connections_evicted, 0u);
+}
+
+TEST_F(ServerTest, AtItsMaximumTheOneThatWaitsLongestMakesRoom) {
+  options_.connections_max = 4;
+  const auto pause = [] { ASSERT_TRUE(Sleep(absl::Seconds(1)).ok()); };
+  Run([&] {
+    Listen();
+    Client works = ConnectTcp();
+    works.Send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
+    pause();
+    Client half = ConnectTcp();
+    half.Send("GET / HT");
+    pause();
+    Client idle = ConnectTcp();
+    EXPECT_THAT(idle.Ask(kGet), EndsWith("hello"));
+    pause();
+    Client fresh = ConnectTcp();
+    pause();
+    std::vector<Client> later;
+    for (Client* oldest : {&half, &idle, &fresh}) {
+      Client next = ConnectTcp();
+      EXPECT_THAT(next.Ask("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"),
+                  EndsWith("hello"));
+      EXPECT_EQ(oldest->ReadAll(), "");
+      later.push_back(ConnectTcp());
+      EXPECT_THAT(later.back().Ask(kGet), EndsWith("hello"));
+    }
+    go_.Set();
+    EXPECT_THAT(works.ReadOnce(), EndsWith("late"));
+    StopListening();
+  });
+  EXPECT_GE(stats_.connections_evicted, 3u);
+}
+
+TEST_F(ServerTest, AWorkerAheadOfTheOthersLetsThemGoFirst) {
+  std::vector<WorkerLoad> others = {{.accepts = true, .open = 0, .last_turn = 1}};
+  options_.other_workers = [&] {
+    ++others[0].last_turn;
+    return others;
+  };
+  Run([&] {
+    Listen(Sharing::kWithOtherWorkers);
+    std::vector<Client> crowd;
+    for (int i = 0; i < 12; ++i) crowd.push_back(ConnectTcp());
+    while (stats_.open < AcceptShare::kAheadMax) Yield();
+    for (int i = 0; i < 10; ++i) Yield();
+    EXPECT_EQ(stats_.open, AcceptShare::kAheadMax);
+    others[0].open = 3;
+    for (int i = 0; i < 10; ++i) ASSERT_TRUE(Sleep(kChanceLookPeriod).ok());
+    EXPECT_EQ(stats_.open, AcceptShare::kAheadMax + 3);
+    while (stats_.open < crowd.size()) ASSERT_TRUE(Sleep(kChanceLookPeriod).ok());
     StopListening();
   });
 }

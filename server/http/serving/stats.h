@@ -45,6 +45,10 @@ struct ServerStats {
   uint64_t bytes_in = 0;
   uint64_t bytes_out = 0;
   uint64_t accept_failures = 0;
+  // Times that connections_max were open when another could have been accepted.
+  uint64_t connections_full = 0;
+  // Connections that were closed, since they waited longest, to make room for others.
+  uint64_t connections_evicted = 0;
   // WebSockets that were closed for the memory of unfinished messages.
   uint64_t websockets_over_budget = 0;
   // Clients that took too long, by TimedOut.

@@ -50,7 +50,8 @@ absl::StatusOr<json> ParseInput(std::string_view text,
                                 std::initializer_list<std::string_view> fields) {
   if (text.empty()) return json::object();
   json input = json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
-  if (input.is_discarded()) return absl::InvalidArgumentError("input: no JSON that this function can use");
+  if (input.is_discarded())
+    return absl::InvalidArgumentError("input: no JSON that this function can use");
   if (!input.is_object()) {
     return absl::InvalidArgumentError(
         absl::StrFormat("input: expected a JSON object, not %s", input.type_name()));

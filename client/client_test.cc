@@ -133,6 +133,7 @@ TEST(Client, WaitBatchReadsPageAfterPage) {
   FakeGrove server;
   const auto client = Connect(server);
   std::vector<std::string> names;
+  names.reserve(8);
   for (int i = 0; i < 7; ++i) names.push_back(client->Spawn(SpawnRequest("echo"))->name());
   names.push_back(names.front());
   const auto response = client->WaitBatch(names, {});

@@ -2,6 +2,7 @@
 
 #include <openssl/rand.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -13,6 +14,7 @@
 #include "server/admin/pages.h"
 #include "server/log.h"
 #include "server/metrics/prometheus.h"
+#include "server/process/daemon_number.h"
 #include "server/version.h"
 
 namespace grove::control {
@@ -68,20 +70,20 @@ Control::Control(Hub& hub, const config::v1::Config& config, const metrics::Scor
       authorizer_(std::move(authorizer)) {}
 
 absl::Status Control::Recover(tasks::TaskStore& store, tasks::SelfCheck self_check) {
-  absl::StatusOr<std::vector<tasks::StoredTask>> tasks = store.LoadAll();
-  if (!tasks.ok()) return tasks.status();
   engine_ = std::make_unique<tasks::TaskEngine>(
       &directory_, tasks::EngineOptions{.tasks = config_.tasks(),
                                         .start_number = store.start_number(),
+                                        .daemon_number = process::DaemonNumber(),
                                         .seed = SystemEntropy(),
                                         .self_check = self_check});
-  const tasks::RecoveryReport report = engine_->Recover(*std::move(tasks), WallNow());
-  Log(LogLevel::kInfo, "tasks restored",
-      {{"restored", report.restored}, {"unreadable", report.unreadable}});
-  for (const auto& [queue, count] : report.left_in_store) {
-    Log(LogLevel::kWarning, "tasks of a queue that the config lacks stay in the store",
-        {{"queue", queue}, {"tasks", count}});
-  }
+  const WallMicros now_us = WallNow();
+  const tasks::StoreRetention retention{
+      .ended_before_us = now_us - config_.tasks().retention_ms() * 1000,
+      .ended_max = config_.tasks().retained_max()};
+  absl::Status loaded = store.Load(
+      retention, [&](tasks::StoredTask task) { engine_->Recover(std::move(task), now_us); });
+  if (!loaded.ok()) return loaded;
+  LogRecovery(engine_->EndRecovery(now_us));
   driver_ = std::make_unique<EngineDriver>(hub_, *engine_, store);
   for (int worker = 0; worker < config_.workers(); ++worker) {
     links_.push_back(std::make_unique<WorkerLink>(
@@ -90,9 +92,22 @@ absl::Status Control::Recover(tasks::TaskStore& store, tasks::SelfCheck self_che
   driver_->set_sender([this](int32_t worker, internal::v1::ControlFrame frame) {
     links_[static_cast<size_t>(worker)]->Send(std::move(frame));
   });
+  driver_->set_unread([this] {
+    return std::any_of(links_.begin(), links_.end(),
+                       [](const auto& link) { return link->HasUnread(); });
+  });
   task_calls_ = std::make_unique<TaskCalls>(hub_, *driver_);
   worker_calls_ = std::make_unique<WorkerCalls>(hub_, scoreboard_, links_);
   return absl::OkStatus();
+}
+
+void Control::LogRecovery(const tasks::RecoveryReport& report) const {
+  Log(report.unreadable > 0 ? LogLevel::kError : LogLevel::kInfo, "tasks restored",
+      {{"restored", report.restored}, {"unreadable", report.unreadable}});
+  for (const auto& [queue, count] : report.left_in_store) {
+    Log(LogLevel::kWarning, "tasks of a queue that the config lacks stay in the store",
+        {{"queue", queue}, {"tasks", count}});
+  }
 }
 
 absl::Status Control::Start() {
@@ -121,7 +136,18 @@ absl::Status Control::StartFibers() {
     fiber = Spawn("link", [&link] { return link->Run(); });
     if (!fiber.ok()) return fiber.status();
   }
-  return absl::OkStatus();
+  return Spawn("stuck-watch", [this] { return WatchWorkers(); }).status();
+}
+
+absl::Status Control::WatchWorkers() {
+  for (;;) {
+    for (int worker = 0; worker < scoreboard_.workers(); ++worker) {
+      const bool is_stuck = scoreboard_.IsStuck(worker, hub_.ReadClock());
+      if (is_stuck != stuck_[worker]) driver_->WorkerStuck(worker, is_stuck);
+      stuck_[worker] = is_stuck;
+    }
+    if (absl::Status slept = Sleep(kStuckLook); !slept.ok()) return slept;
+  }
 }
 
 absl::Status Control::StartAdmin() {
@@ -138,6 +164,7 @@ absl::Status Control::StartAdmin() {
           [this] {
             return admin::CheckReady(scoreboard_, {.serving = serving_,
                                                    .draining = driver_->draining(),
+                                                   .store_failure = StoreFailure(),
                                                    .linked = Linked(),
                                                    .now = hub_.ReadClock()});
           },
@@ -197,6 +224,11 @@ std::vector<bool> Control::Linked() const {
   return linked;
 }
 
+std::string Control::StoreFailure() const {
+  const absl::Status& status = engine_->store_status();
+  return status.ok() ? "" : std::string(status.message());
+}
+
 std::string Control::Metrics() const {
   metrics::MetricsInput input{.scoreboard = scoreboard_};
   input.version = std::string(kVersion);
@@ -206,7 +238,9 @@ std::string Control::Metrics() const {
   for (int worker = 0; worker < scoreboard_.workers(); ++worker) {
     input.resident_bytes.push_back(metrics::ResidentBytes(scoreboard_.slot(worker).pid.load()));
   }
-  input.tasks = engine_->Counters(WallNow());
+  input.tasks = engine_->Counters(driver_->Now());
+  input.store_failing = !engine_->store_status().ok();
+  input.store_full = !engine_->store_room().ok();
   input.rejected = driver_->rejected();
   input.queue_wait = driver_->queue_wait();
   input.waiters = static_cast<int64_t>(driver_->ends().waits());

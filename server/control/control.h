@@ -5,6 +5,7 @@
 #ifndef GROVE_SERVER_CONTROL_CONTROL_H_
 #define GROVE_SERVER_CONTROL_CONTROL_H_
 
+#include <array>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "grove/config/v1/config.pb.h"
 #include "runtime/hub/hub.h"
 #include "runtime/offload/offload.h"
+#include "server/config/limits.h"
 #include "server/control/authorizer.h"
 #include "server/control/engine_driver.h"
 #include "server/control/grpc_server.h"
@@ -39,6 +41,8 @@ inline constexpr absl::Duration kWorkersGoneAfter = absl::Seconds(1);
 // Before control calls itself ready: who is told so may spawn tasks at once. A worker that takes
 // longer to come is not waited for.
 inline constexpr absl::Duration kFirstLinksMax = absl::Seconds(1);
+// How often control looks which workers are stuck.
+inline constexpr absl::Duration kStuckLook = absl::Milliseconds(250);
 
 class Control {
  public:
@@ -66,7 +70,12 @@ class Control {
   Control(Hub& hub, const config::v1::Config& config, const metrics::Scoreboard& scoreboard,
           tenancy::Directory directory, Authorizer authorizer);
   absl::Status Recover(tasks::TaskStore& store, tasks::SelfCheck self_check);
+  void LogRecovery(const tasks::RecoveryReport& report) const;
   absl::Status StartFibers();
+  // Tells the engine which workers are stuck: until cancelled. **Parks.**
+  absl::Status WatchWorkers();
+  // Why durable tasks are refused; empty if they are not.
+  std::string StoreFailure() const;
   absl::Status StartAdmin();
   void AwaitLastFrames();
   bool AnyLinked() const;
@@ -81,6 +90,7 @@ class Control {
   const Authorizer authorizer_;
 
   bool serving_ = false;
+  std::array<bool, config::kWorkersMax> stuck_{};
   std::unique_ptr<tasks::TaskEngine> engine_;
   std::unique_ptr<EngineDriver> driver_;
   WorkerLinks links_;

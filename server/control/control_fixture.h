@@ -81,7 +81,7 @@ class ControlFixture : public testing::Test {
 
   // Returns once it serves; `started` says how that went.
   void StartControl() {
-    store_ = *tasks::SqliteStore::Open(directory_);
+    store_ = *tasks::SqliteStore::Open({.state_dir = directory_});
     hub_ = *Hub::Create({.stack_bytes = 256 * 1024});
     auto control = Control::Create(*hub_, config_, scoreboard_, *store_, self_check_);
     ASSERT_TRUE(control.ok()) << control.status();

@@ -9,6 +9,7 @@
 // them (invariant 8).
 #include "server/control/control_main.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -36,6 +37,9 @@
 
 namespace grove::control {
 namespace {
+
+constexpr int kOwnMappingBytes = 128 * 1024;
+constexpr int kArenasMax = 4;
 
 // They are a fiber's to take; blocked before gRPC starts its threads, which inherit that.
 void SetUpSignals() {
@@ -95,7 +99,17 @@ int Fail(int code, const absl::Status& status) {
   return code;
 }
 
+// Large payloads come and go: each has a mapping of its own, which goes back to the system with it.
+// By default malloc raises the threshold to the largest that was freed, and keeps them in the heaps
+// of gRPC's many threads.
+void KeepHeapSmall() {
+  mallopt(M_MMAP_THRESHOLD, kOwnMappingBytes);
+  mallopt(M_TRIM_THRESHOLD, kOwnMappingBytes);
+  mallopt(M_ARENA_MAX, kArenasMax);
+}
+
 int Run(const process::ControlDescriptors& fds) {
+  KeepHeapSmall();
   absl::StatusOr<config::v1::Config> config = process::ConfigFromFd(fds.config_fd);
   if (!config.ok()) return Fail(process::kExitBadConfig, config.status());
   process::SetUpLogAs("grove-control", config->log());
@@ -106,7 +120,8 @@ int Run(const process::ControlDescriptors& fds) {
   SetUpSignals();
 
   absl::StatusOr<std::unique_ptr<tasks::SqliteStore>> store =
-      tasks::SqliteStore::Open(config->state_dir());
+      tasks::SqliteStore::Open({.state_dir = config->state_dir(),
+                                .disk_reserve_bytes = config->tasks().disk_reserve_bytes()});
   if (!store.ok()) return Fail(process::kExitCrash, store.status());
   // Handlers render whole pages, and protobuf's parser recurses.
   absl::StatusOr<std::unique_ptr<Hub>> hub = Hub::Create({.stack_bytes = 256 * 1024});

@@ -7,6 +7,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/time/clock.h"
+#include "gmock/gmock.h"
 #include "grove/v1/inspect_service.grpc.pb.h"
 #include "grove/v1/pool_service.grpc.pb.h"
 #include "grove/v1/queue_service.grpc.pb.h"
@@ -73,6 +74,7 @@ class ControlTest : public ControlFixture {
   grpc::Status Wait(const std::string& name, v1::Task& task, int64_t nanos = 0) {
     v1::WaitTaskRequest request;
     request.set_name(name);
+    request.set_view(v1::TASK_VIEW_FULL);
     if (nanos > 0) request.mutable_timeout()->set_nanos(static_cast<int32_t>(nanos));
     v1::WaitTaskResponse response;
     grpc::Status status = Try(*tasks_, &v1::TaskService::Stub::WaitTask, request, response);
@@ -151,8 +153,10 @@ TEST_F(ControlTest, ADurableSpawnIsAnsweredOnceItIsOnDisk) {
   workers_.clear();  // Interrupted: the next control finds it queued.
   AwaitMetric("grove_task_attempts_running 0");
   StopControl();
-  auto store = *tasks::SqliteStore::Open(directory_);
-  const std::vector<tasks::StoredTask> stored = *store->LoadAll();
+  auto store = *tasks::SqliteStore::Open({.state_dir = directory_});
+  std::vector<tasks::StoredTask> stored;
+  ASSERT_TRUE(
+      store->Load({}, [&](tasks::StoredTask each) { stored.push_back(std::move(each)); }).ok());
   ASSERT_EQ(stored.size(), 1u);
   EXPECT_TRUE(absl::EndsWith(name, stored[0].id.ToString()));
 }
@@ -184,6 +188,7 @@ TEST_F(ControlTest, BatchesAnswerInRequestOrderAndEachOnItsOwn) {
   EXPECT_GE(spawned.results(1).error().details_size(), 1);
 
   v1::BatchWaitTasksRequest wait;
+  wait.set_view(v1::TASK_VIEW_OUTPUT);
   wait.add_names(spawned.results(2).name());
   wait.add_names("tenants/default/queues/default/tasks/01J00000000000000000000000");
   wait.add_names(spawned.results(0).name());
@@ -406,13 +411,87 @@ TEST_F(ControlTest, ADrainRefusesSpawnsAndWaitsForWhatRuns) {
   drained_.WaitForNotification();
 }
 
+TEST_F(ControlTest, AnswersCarryPayloadsOnlyWhenAsked) {
+  Start();
+  const std::string input = absl::StrCat("\"", std::string(1000, 'x'), "\"");
+  for (const auto durability : {v1::DURABILITY_VOLATILE, v1::DURABILITY_DURABLE}) {
+    v1::TaskSpec spec = Spec("echo", input);
+    spec.set_durability(durability);
+    v1::Task task;
+    ASSERT_TRUE(Spawn(spec, task).ok());
+    EXPECT_EQ(task.spec().input(), "");
+    EXPECT_EQ(task.input_size_bytes(), 1002);
+    v1::WaitTaskRequest wait;
+    wait.set_name(task.name());
+    v1::WaitTaskResponse waited;
+    ASSERT_TRUE(Try(*tasks_, &v1::TaskService::Stub::WaitTask, wait, waited).ok());
+    EXPECT_EQ(waited.task().output(), "");
+    EXPECT_EQ(waited.task().output_size_bytes(), 1002);
+    wait.set_view(v1::TASK_VIEW_OUTPUT);
+    ASSERT_TRUE(Try(*tasks_, &v1::TaskService::Stub::WaitTask, wait, waited).ok());
+    EXPECT_EQ(waited.task().output(), input);
+    EXPECT_EQ(waited.task().spec().input(), "");
+    v1::GetTaskRequest get;
+    get.set_name(task.name());
+    v1::GetTaskResponse got;
+    ASSERT_TRUE(Try(*tasks_, &v1::TaskService::Stub::GetTask, get, got).ok());
+    EXPECT_EQ(got.task().output(), input);
+    EXPECT_EQ(got.task().spec().input(), input);
+  }
+}
+
+TEST_F(ControlTest, ManyLargeResultsComeByPage) {
+  Start();
+  const std::string input = absl::StrCat("\"", std::string(1'000'000, 'x'), "\"");
+  v1::BatchWaitTasksRequest wait;
+  wait.set_view(v1::TASK_VIEW_OUTPUT);
+  for (int i = 0; i < 4; ++i) {
+    v1::TaskSpec spec = Spec("echo", input);
+    if (i % 2 == 1) spec.set_durability(v1::DURABILITY_DURABLE);
+    v1::Task task;
+    ASSERT_TRUE(Spawn(spec, task).ok());
+    wait.add_names(task.name());
+  }
+  wait.add_names("tenants/default/queues/default/tasks/01J00000000000000000000000");
+  std::vector<int> pages;
+  int found = 0;
+  do {
+    v1::BatchWaitTasksResponse response;
+    ASSERT_TRUE(Try(*tasks_, &v1::TaskService::Stub::BatchWaitTasks, wait, response).ok());
+    EXPECT_LT(response.ByteSizeLong(), size_t{4} << 20);
+    pages.push_back(response.results_size());
+    for (const auto& result : response.results()) found += result.task().output() == input;
+    wait.set_page_token(response.next_page_token());
+  } while (!wait.page_token().empty());
+  EXPECT_THAT(pages, testing::ElementsAre(3, 2));
+  EXPECT_EQ(found, 4);
+}
+
+TEST_F(ControlTest, ANameThatStandsManyTimesCostsNoMoreThanItsAnswer) {
+  Start();
+  v1::Task task;
+  ASSERT_TRUE(Spawn(Spec("echo", absl::StrCat("\"", std::string(900'000, 'x'), "\"")), task).ok());
+  v1::BatchWaitTasksRequest wait;
+  wait.set_view(v1::TASK_VIEW_FULL);
+  for (int i = 0; i < 1000; ++i) wait.add_names(task.name());
+  v1::BatchWaitTasksResponse response;
+  ASSERT_TRUE(Try(*tasks_, &v1::TaskService::Stub::BatchWaitTasks, wait, response).ok());
+  EXPECT_EQ(response.results_size(), 1);
+  EXPECT_NE(response.next_page_token(), "");
+  EXPECT_LT(response.ByteSizeLong(), size_t{4} << 20);
+  wait.set_view(v1::TASK_VIEW_BASIC);
+  wait.set_page_token(response.next_page_token());
+  const grpc::Status refused = Try(*tasks_, &v1::TaskService::Stub::BatchWaitTasks, wait, response);
+  EXPECT_EQ(ReasonOf(refused), "PAGE_TOKEN_INVALID");
+}
+
 TEST_F(ControlTest, APortInUseIsAnErrorThatNamesIt) {
   Start();
   config::v1::Config config = config_;
   config.mutable_control()->set_listen(control_->grpc_address());
   const std::string other = absl::StrCat(directory_, "/other");
   std::filesystem::create_directory(other);
-  auto store = *tasks::SqliteStore::Open(other);
+  auto store = *tasks::SqliteStore::Open({.state_dir = other});
   auto hub = *Hub::Create();
   auto second = Control::Create(*hub, config, scoreboard_, *store);
   ASSERT_TRUE(second.ok()) << second.status();

@@ -21,11 +21,12 @@ namespace grove::control {
 // Keeps what it is given; says that it is on disk when the test tells it to, or at its end.
 class ScriptedStore final : public tasks::TaskStore {
  public:
-  absl::StatusOr<std::vector<tasks::StoredTask>> LoadAll() override {
-    return std::vector<tasks::StoredTask>();
+  absl::Status Load(const tasks::StoreRetention&,
+                    absl::FunctionRef<void(tasks::StoredTask)>) override {
+    return absl::OkStatus();
   }
   uint64_t start_number() const override { return 1; }
-  void Start(PersistedCallback persisted) override { persisted_ = std::move(persisted); }
+  void Start(ReportCallback report) override { report_ = std::move(report); }
   void Write(std::vector<tasks::StoreWrite> writes) override {
     for (tasks::StoreWrite& write : writes) written_.push_back(std::move(write));
   }
@@ -34,11 +35,29 @@ class ScriptedStore final : public tasks::TaskStore {
     return absl::OkStatus();
   }
 
-  void Persist() { persisted_(absl::OkStatus(), written_.empty() ? 0 : written_.back().ticket); }
+  // Answers at once, from what was written.
+  void Read(std::vector<tasks::TaskId> tasks, ReadCallback done) override {
+    std::map<tasks::TaskId, tasks::StoredTask> rows;
+    for (const tasks::StoreWrite& write : written_) {
+      if (write.kind == tasks::StoreWrite::Kind::kInsert) rows[write.task.id] = write.task;
+      if (write.kind == tasks::StoreWrite::Kind::kUpdate) {
+        rows[write.task.id].progress = write.task.progress;
+      }
+      if (write.kind == tasks::StoreWrite::Kind::kDelete) rows.erase(write.task.id);
+    }
+    std::vector<tasks::StoredTask> found;
+    for (const tasks::TaskId& id : tasks) {
+      if (rows.contains(id)) found.push_back(rows[id]);
+    }
+    done(std::move(found));
+  }
+
+  void Report(const tasks::StoreReport& report) { report_(report); }
+  void Persist() { Report({.through = written_.empty() ? 0 : written_.back().ticket}); }
   const std::vector<tasks::StoreWrite>& written() const { return written_; }
 
  private:
-  PersistedCallback persisted_;
+  ReportCallback report_;
   std::vector<tasks::StoreWrite> written_;
 };
 
@@ -71,6 +90,11 @@ class DriverTest : public HubTest {
     hello.add_functions()->set_name("echo");
     return hello;
   }
+  // Puts the clocks forward: the hub's, and the wall's.
+  void Pass(absl::Duration time) {
+    wall_us_ += absl::ToInt64Microseconds(time);
+    Sleep(time).IgnoreError();
+  }
   static v1::TaskSpec Spec(v1::Durability durability = v1::DURABILITY_VOLATILE) {
     v1::TaskSpec spec;
     spec.set_function("echo");
@@ -94,7 +118,9 @@ class DriverTest : public HubTest {
   const tenancy::Directory directory_ = *tenancy::Directory::Create({});
   tasks::TaskEngine engine_{&directory_, Options()};
   ScriptedStore store_;
-  EngineDriver driver_{*hub_, engine_, store_};
+  // The wall clock: stands unless the test sets it.
+  WallMicros wall_us_ = WallMicros{1'700'000'000} * 1'000'000;
+  EngineDriver driver_{*hub_, engine_, store_, [this] { return wall_us_; }};
   // What went to each worker.
   std::map<int32_t, internal::v1::ControlFrame> sent_;
 };

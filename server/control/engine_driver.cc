@@ -1,6 +1,7 @@
 #include "server/control/engine_driver.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <limits>
 #include <memory>
 #include <string_view>
@@ -15,44 +16,101 @@
 namespace grove::control {
 namespace {
 
-absl::Duration Until(WallMicros deadline_us, WallMicros now_us) {
+absl::Duration Until(tasks::EngineMicros deadline_us, tasks::EngineMicros now_us) {
   if (deadline_us == std::numeric_limits<int64_t>::max()) return absl::InfiniteDuration();
   return absl::Microseconds(deadline_us > now_us ? deadline_us - now_us : 0);
 }
 
 }  // namespace
 
-EngineDriver::EngineDriver(Hub& hub, tasks::TaskEngine& engine, tasks::TaskStore& store)
+EngineDriver::EngineDriver(Hub& hub, tasks::TaskEngine& engine, tasks::TaskStore& store,
+                           WallClock wall)
     : hub_(hub),
       engine_(engine),
       store_(store),
-      started_us_(WallNow()),
+      wall_(std::move(wall)),
+      started_us_(wall_()),
+      started_at_(hub.ReadClock()),
       acknowledgements_(hub.timers()),
       ends_(hub.timers()) {
-  store_.Start([this](absl::Status status, uint64_t through) {
-    hub_.Post([this, status = std::move(status), through] {
-      engine_.Persisted(status, through, WallNow(), effects_);
+  store_.Start([this](tasks::StoreReport report) {
+    hub_.Post([this, report = std::move(report)] {
+      engine_.Persisted(report, Advance(), effects_);
       Changed();
     });
   });
 }
 
+tasks::EngineMicros EngineDriver::Now() const {
+  return started_us_ + (hub_.ReadClock() - started_at_) / 1000;
+}
+
+tasks::EngineMicros EngineDriver::Advance() {
+  const tasks::EngineMicros now_us = Now();
+  const WallMicros wall_us = wall_();
+  if (std::abs(wall_us - now_us - wall_offset_us_) > kWallSlackUs) {
+    wall_offset_us_ = wall_us - now_us;
+    engine_.SetWallClock(wall_us, now_us);
+  }
+  return now_us;
+}
+
 absl::Status EngineDriver::Run() {
   for (;;) {
-    engine_.Tick(WallNow(), effects_);
+    engine_.Tick(Advance(), effects_);
     CarryOut();
-    const WallMicros deadline_us = engine_.NextDeadline();
-    Timeout timeout(Until(deadline_us, WallNow()));
-    absl::Status woken = changed_.Wait();
-    if (absl::IsCancelled(woken)) return woken;
+    const tasks::EngineMicros deadline_us = engine_.NextDeadline();
+    {
+      Timeout timeout(Until(deadline_us, Now()));
+      absl::Status woken = changed_.Wait();
+      if (absl::IsCancelled(woken)) return woken;
+    }
     changed_.Reset();
+    const bool stood_still = deadline_us < Now() - absl::ToInt64Microseconds(kStandstill);
+    if (!stood_still) continue;
+    if (absl::Status read = ReadFirst(); !read.ok()) return read;
   }
+}
+
+absl::Status EngineDriver::ReadFirst() {
+  const MonotonicNanos end = DeadlineAfter(hub_.ReadClock(), kReadFirstMax);
+  for (int quiet = 0; quiet < kQuietLooks && hub_.ReadClock() < end;) {
+    quiet = unread_() ? 0 : quiet + 1;
+    if (absl::Status slept = Sleep(kReadFirstPause); !slept.ok()) return slept;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status EngineDriver::AwaitDisk() {
+  if (!engine_.is_clogged()) return absl::OkStatus();
+  Timeout timeout(kClogPause);
+  while (engine_.is_clogged()) {
+    absl::Status woken = round_.Wait();
+    if (timeout.fired()) return absl::OkStatus();
+    if (!woken.ok()) return woken;
+  }
+  return absl::OkStatus();
+}
+
+void EngineDriver::Read(std::vector<tasks::TaskId> tasks, tasks::TaskStore::ReadCallback done) {
+  using Found = absl::StatusOr<std::vector<tasks::StoredTask>>;
+  store_.Read(std::move(tasks), [this, done = std::move(done)](Found found) mutable {
+    hub_.Post(
+        [done = std::move(done), found = std::move(found)]() mutable { done(std::move(found)); });
+  });
 }
 
 void EngineDriver::CarryOut() {
   // Callbacks below may cause further effects; those are carried out in the next round.
   tasks::Effects effects = std::exchange(effects_, tasks::Effects());
   if (!effects.writes.empty()) store_.Write(std::move(effects.writes));
+  if (!effects.loads.empty()) {
+    std::vector<tasks::TaskId> asked = effects.loads;
+    Read(std::move(effects.loads), [this, asked = std::move(asked)](const auto& found) {
+      engine_.Loaded(asked, found, Advance(), effects_);
+      Changed();
+    });
+  }
   for (auto& [worker, outgoing] : effects.to_workers) {
     for (internal::v1::ControlFrame& frame : outgoing.frames) sender_(worker, std::move(frame));
   }
@@ -78,13 +136,13 @@ absl::StatusOr<tasks::Spawned> EngineDriver::Spawn(std::string_view parent,
     ++rejected_["DRAINING"];
     return DrainingStatus();
   }
-  absl::StatusOr<tasks::Spawned> spawned = engine_.Spawn(parent, spec, WallNow(), effects_);
+  absl::StatusOr<tasks::Spawned> spawned = engine_.Spawn(parent, spec, Advance(), effects_);
   Changed();
   return spawned;
 }
 
 absl::Status EngineDriver::Cancel(std::string_view name, std::string_view reason) {
-  absl::Status status = engine_.Cancel(name, reason, WallNow(), effects_);
+  absl::Status status = engine_.Cancel(name, reason, Advance(), effects_);
   Changed();
   return status;
 }
@@ -97,24 +155,29 @@ absl::Status EngineDriver::ResizePool(std::string_view name, int64_t size) {
 
 absl::Status EngineDriver::WorkerUp(internal::v1::Hello hello) {
   const int32_t worker = hello.worker();
-  absl::Status status = engine_.WorkerUp(std::move(hello), WallNow(), effects_);
+  absl::Status status = engine_.WorkerUp(std::move(hello), Advance(), effects_);
   if (status.ok() && draining_) engine_.WorkerDraining(worker);
   Changed();
   return status;
 }
 
 void EngineDriver::WorkerUnlinked(int32_t worker) {
-  engine_.WorkerUnlinked(worker, WallNow());
+  engine_.WorkerUnlinked(worker, Advance());
+  Changed();
+}
+
+void EngineDriver::WorkerStuck(int32_t worker, bool is_stuck) {
+  engine_.WorkerStuck(worker, is_stuck, Advance(), effects_);
   Changed();
 }
 
 void EngineDriver::WorkerDown(int32_t worker) {
-  engine_.WorkerDown(worker, WallNow(), effects_);
+  engine_.WorkerDown(worker, Advance(), effects_);
   Changed();
 }
 
 void EngineDriver::FromWorker(int32_t worker, internal::v1::WorkerFrame& frame) {
-  const WallMicros now_us = WallNow();
+  const tasks::EngineMicros now_us = Advance();
   if (frame.draining()) engine_.WorkerDraining(worker);
   for (const internal::v1::AttemptStarted& started : frame.started()) {
     engine_.AttemptStarted(worker, started);
@@ -135,7 +198,7 @@ void EngineDriver::Drain(int workers) {
 }
 
 absl::Status EngineDriver::Flush(OffloadPool& offload) {
-  engine_.Tick(WallNow(), effects_);
+  engine_.Tick(Advance(), effects_);
   CarryOut();
   absl::Status stopped;
   if (absl::Status run = offload.Run([&] { stopped = store_.Stop(); }); !run.ok()) return run;
@@ -143,7 +206,7 @@ absl::Status EngineDriver::Flush(OffloadPool& offload) {
   auto persisted = std::make_shared<Event>();
   hub_.Post([persisted] { persisted->Set(); });
   persisted->Wait().IgnoreError();
-  engine_.Tick(WallNow(), effects_);
+  engine_.Tick(Advance(), effects_);
   CarryOut();
   acknowledgements_.Stop();
   ends_.Stop();

@@ -9,11 +9,14 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "absl/container/btree_map.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "runtime/hub/clock.h"
 #include "runtime/hub/hub.h"
 #include "runtime/offload/offload.h"
 #include "runtime/sync/event.h"
@@ -26,16 +29,32 @@ namespace grove::control {
 
 // What a refused client should wait before it tries the next control.
 inline constexpr int64_t kDrainRetryMs = 1000;
+// A round that comes this much after its deadline comes after a standstill.
+inline constexpr absl::Duration kStandstill = absl::Milliseconds(500);
+// So long the links are read then at most, and so often they are looked at; they are quiet when
+// nothing has come this often in a row.
+inline constexpr absl::Duration kReadFirstMax = absl::Seconds(2);
+inline constexpr absl::Duration kReadFirstPause = absl::Milliseconds(2);
+inline constexpr int kQuietLooks = 3;
+// A link is read no faster than a frame in this time while too much waits for the disk.
+inline constexpr absl::Duration kClogPause = absl::Seconds(1);
+// The wall clock may be off by this in what is stored and shown.
+inline constexpr int64_t kWallSlackUs = 1000;
 
 class EngineDriver {
  public:
   using Sender = absl::AnyInvocable<void(int32_t worker, internal::v1::ControlFrame frame)>;
+  using WallClock = absl::AnyInvocable<WallMicros()>;
 
-  // All must outlive it. The store is started by the constructor and stopped by Flush().
-  EngineDriver(Hub& hub, tasks::TaskEngine& engine, tasks::TaskStore& store);
+  // All must outlive it. The store is started by the constructor and stopped by Flush(). The
+  // engine's time is the wall's now, and the hub's clock from now on.
+  EngineDriver(Hub& hub, tasks::TaskEngine& engine, tasks::TaskStore& store,
+               WallClock wall = WallNow);
 
   // Before Run().
   void set_sender(Sender sender) { sender_ = std::move(sender); }
+  // Before Run(). Whether a worker has said something that no event has told yet.
+  void set_unread(absl::AnyInvocable<bool()> unread) { unread_ = std::move(unread); }
   // The body of its fiber: until cancelled. **Parks.**
   absl::Status Run();
 
@@ -48,6 +67,7 @@ class EngineDriver {
   absl::Status WorkerUp(internal::v1::Hello hello);
   void WorkerUnlinked(int32_t worker);
   void WorkerDown(int32_t worker);
+  void WorkerStuck(int32_t worker, bool is_stuck);
   // Everything in it but Hello and replies of ListFibers.
   void FromWorker(int32_t worker, internal::v1::WorkerFrame& frame);
 
@@ -57,6 +77,10 @@ class EngineDriver {
   // Until the next round is carried out: whatever changed in the engine, a round follows.
   // **Parks.**
   absl::Status AwaitRound();
+  // Until what waits for the disk has become less, or kClogPause is over. **Parks.**
+  absl::Status AwaitDisk();
+  // As TaskStore::Read, with `done` on the hub, in no fiber: it must not park.
+  void Read(std::vector<tasks::TaskId> tasks, tasks::TaskStore::ReadCallback done);
   // After the drain: writes what is pending, and ends all waits with UNAVAILABLE. **Parks.**
   absl::Status Flush(OffloadPool& offload);
   // What a call gets while control drains.
@@ -65,6 +89,8 @@ class EngineDriver {
   // --- Queries ----------------------------------------------------------------------------------
 
   const tasks::TaskEngine& engine() const { return engine_; }
+  // For the engine's queries.
+  tasks::EngineMicros Now() const;
   // Tasks whose spawn waits for the disk; tasks that somebody waits for.
   TaskWaits& acknowledgements() { return acknowledgements_; }
   TaskWaits& ends() { return ends_; }
@@ -75,15 +101,24 @@ class EngineDriver {
 
  private:
   void Changed() { changed_.Set(); }
+  // The engine's time; the wall clock's place on it is brought up to date.
+  tasks::EngineMicros Advance();
+  // After a standstill (this process was stopped, the machine slept) workers may long have said
+  // what a deadline would now deny: until all of it is read. **Parks.**
+  absl::Status ReadFirst();
   void CarryOut();
 
   // Constant after construction.
   Hub& hub_;
   tasks::TaskEngine& engine_;
   tasks::TaskStore& store_;
-  const WallMicros started_us_;
+  WallClock wall_;
+  const tasks::EngineMicros started_us_;
+  const MonotonicNanos started_at_;
   Sender sender_;
+  absl::AnyInvocable<bool()> unread_ = [] { return false; };
 
+  int64_t wall_offset_us_ = 0;
   Event changed_;
   // Set for a moment at the end of each round.
   Event round_;

@@ -120,5 +120,101 @@ TEST_F(EngineDriverTest, FlushHearsWhatTheStoreSaidLast) {
   });
 }
 
+// The wall clock is set while a delay is under way.
+TEST_F(EngineDriverTest, AClockThatIsSetMovesNoDelay) {
+  for (const int64_t jump_s : {-3600, 3600}) {
+    Drive([&] {
+      ASSERT_TRUE(driver_.WorkerUp(Hello(0)).ok());
+      v1::TaskSpec spec = Spec();
+      spec.mutable_delay()->set_seconds(2);
+      const auto spawned = driver_.Spawn("", spec);
+      ASSERT_TRUE(spawned.ok());
+      wall_us_ += jump_s * 1'000'000;
+      Pass(absl::Milliseconds(1999));
+      EXPECT_EQ(sent_[0].start_size(), 0) << jump_s;
+      Pass(absl::Milliseconds(2));
+      EXPECT_EQ(sent_[0].start_size(), 1) << jump_s;
+      const auto task = engine_.Get(spawned->id, v1::TASK_VIEW_BASIC, driver_.Now());
+      EXPECT_NEAR(static_cast<double>(task->attempts(0).start_time().seconds()),
+                  static_cast<double>(wall_us_ / 1'000'000), 2);
+      End(0, sent_[0].start(0).attempt());
+      sent_.clear();
+    });
+  }
+}
+
+// Control was stopped for longer than a time-out; the worker's answer lies in the socket.
+TEST_F(EngineDriverTest, AfterAStandstillItReadsWhatArrivedFirst) {
+  Drive([&] {
+    ASSERT_TRUE(driver_.WorkerUp(Hello(0)).ok());
+    v1::TaskSpec spec = Spec();
+    spec.mutable_timeout()->set_seconds(3);
+    const auto spawned = driver_.Spawn("", spec);
+    ASSERT_TRUE(spawned.ok() && driver_.AwaitRound().ok());
+    bool unread = true;
+    driver_.set_unread([&] { return unread; });
+    clock_.Advance(absl::Seconds(12));
+    Pass(absl::Milliseconds(1));  // The next turn reads the clock.
+    // The link's fiber gets to it some turns later.
+    Pass(absl::Milliseconds(50));
+    End(0, sent_[0].start(0).attempt());
+    unread = false;
+    Pass(absl::Milliseconds(100));
+    EXPECT_EQ(engine_.Get(spawned->id, v1::TASK_VIEW_BASIC, driver_.Now())->state(),
+              v1::TASK_STATE_SUCCEEDED);
+  });
+}
+
+TEST_F(EngineDriverTest, AWorkerThatNeverFallsSilentHoldsNoDeadlineUpForLong) {
+  Drive([&] {
+    ASSERT_TRUE(driver_.WorkerUp(Hello(0)).ok());
+    v1::TaskSpec spec = Spec();
+    spec.mutable_timeout()->set_seconds(3);
+    const auto spawned = driver_.Spawn("", spec);
+    ASSERT_TRUE(spawned.ok() && driver_.AwaitRound().ok());
+    driver_.set_unread([] { return true; });
+    clock_.Advance(absl::Seconds(12));
+    Pass(absl::Milliseconds(1));  // The next turn reads the clock.
+    Pass(kReadFirstMax + absl::Milliseconds(10));
+    EXPECT_EQ(engine_.Get(spawned->id, v1::TASK_VIEW_BASIC, driver_.Now())->state(),
+              v1::TASK_STATE_TIMED_OUT);
+  });
+}
+
+TEST_F(EngineDriverTest, ATaskStartsWithTheInputThatTheStoreHas) {
+  Drive([&] {
+    internal::v1::Hello hello = Hello(0);
+    hello.set_capacity(0);
+    ASSERT_TRUE(driver_.WorkerUp(hello).ok());
+    v1::TaskSpec spec = Spec(v1::DURABILITY_DURABLE);
+    spec.set_content_type("text/plain");
+    spec.set_input(std::string(1000, 'x'));
+    ASSERT_TRUE(driver_.Spawn("", spec).ok() && driver_.AwaitRound().ok());
+    store_.Persist();
+    ASSERT_TRUE(driver_.AwaitRound().ok());
+    ASSERT_TRUE(driver_.WorkerUp(Hello(0)).ok());
+    while (sent_[0].start_size() == 0) ASSERT_TRUE(driver_.AwaitRound().ok());
+    EXPECT_EQ(sent_[0].start(0).input(), spec.input());
+  });
+}
+
+TEST_F(EngineDriverTest, LinksAreReadSlowlyWhileTooMuchWaitsForTheDisk) {
+  Drive([&] {
+    ASSERT_TRUE(driver_.WorkerUp(Hello(0)).ok());
+    EXPECT_TRUE(driver_.AwaitDisk().ok());
+    v1::TaskSpec spec = Spec(v1::DURABILITY_DURABLE);
+    spec.set_content_type("text/plain");
+    spec.set_input(std::string(1 << 20, 'x'));
+    while (!engine_.is_clogged()) ASSERT_TRUE(driver_.Spawn("", spec).ok());
+    ASSERT_TRUE(driver_.AwaitRound().ok());
+    const MonotonicNanos before = clock_.Now();
+    EXPECT_TRUE(driver_.AwaitDisk().ok());
+    EXPECT_GE(clock_.Now() - before, absl::ToInt64Nanoseconds(kClogPause));
+    FiberHandle disk = *Spawn("disk", [this] { store_.Persist(); });
+    EXPECT_TRUE(driver_.AwaitDisk().ok());
+    EXPECT_FALSE(engine_.is_clogged());
+  });
+}
+
 }  // namespace
 }  // namespace grove::control

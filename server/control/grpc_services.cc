@@ -55,26 +55,26 @@ void AddTaskMethods(Methods& methods, TaskCalls& calls) {
   methods.Later<v1::BatchSpawnTasksRequest, v1::BatchSpawnTasksResponse>(
       Method::kBatchSpawnTasks,
       [&calls](auto& call, auto& q, auto& r) { calls.BatchSpawn(call, q, r); });
-  methods.AtOnce<v1::GetTaskRequest, v1::GetTaskResponse>(
-      Method::kGetTask, [&calls](auto& q, auto& r) { return calls.Get(q, r); });
+  methods.Later<v1::GetTaskRequest, v1::GetTaskResponse>(
+      Method::kGetTask, [&calls](auto& call, auto& q, auto& r) { calls.Get(call, q, r); });
   methods.Later<v1::WaitTaskRequest, v1::WaitTaskResponse>(
       Method::kWaitTask, [&calls](auto& call, auto& q, auto& r) { calls.Wait(call, q, r); });
   methods.Later<v1::BatchWaitTasksRequest, v1::BatchWaitTasksResponse>(
       Method::kBatchWaitTasks,
       [&calls](auto& call, auto& q, auto& r) { calls.BatchWait(call, q, r); });
-  methods.AtOnce<v1::ListTasksRequest, v1::ListTasksResponse>(
-      Method::kListTasks, [&calls](auto& q, auto& r) { return calls.List(q, r); });
+  methods.Later<v1::ListTasksRequest, v1::ListTasksResponse>(
+      Method::kListTasks, [&calls](auto& call, auto& q, auto& r) { calls.List(call, q, r); });
   methods.AtOnce<v1::CancelTaskRequest, v1::CancelTaskResponse>(
       Method::kCancelTask, [&calls](auto& q, auto& r) { return calls.Cancel(q, r); });
 }
 
-void AddQueueMethods(Methods& methods, const tasks::TaskEngine& engine) {
+void AddQueueMethods(Methods& methods, const EngineDriver& driver) {
   methods.AtOnce<v1::ListQueuesRequest, v1::ListQueuesResponse>(
       Method::kListQueues,
-      [&engine](auto& q, auto& r) { return Take(engine.ListQueues(q, WallNow()), r); });
+      [&driver](auto& q, auto& r) { return Take(driver.engine().ListQueues(q, driver.Now()), r); });
   methods.AtOnce<v1::GetQueueRequest, v1::GetQueueResponse>(
-      Method::kGetQueue, [&engine](auto& q, auto& r) {
-        return Take(engine.GetQueue(q.name(), WallNow()), *r.mutable_queue());
+      Method::kGetQueue, [&driver](auto& q, auto& r) {
+        return Take(driver.engine().GetQueue(q.name(), driver.Now()), *r.mutable_queue());
       });
 }
 
@@ -117,7 +117,7 @@ void AddUnaryMethods(const GrpcContext& grpc, const GrpcHandlers& handlers, RawS
   Methods methods(grpc, service);
   const tasks::TaskEngine& engine = handlers.driver.engine();
   AddTaskMethods(methods, handlers.tasks);
-  AddQueueMethods(methods, engine);
+  AddQueueMethods(methods, handlers.driver);
   AddPoolMethods(methods, handlers.driver);
   AddWorkerMethods(methods, handlers.workers);
   AddInspectMethods(methods, handlers.workers, engine);

@@ -5,6 +5,7 @@
 
 #include "absl/strings/escaping.h"
 #include "runtime/switch/abseil_text.h"
+#include "server/tasks/list_token.h"
 #include "server/tasks/refusal.h"
 
 namespace grove::control {
@@ -23,25 +24,13 @@ uint64_t ReadBigEndian(std::string_view bytes) {
   return value;
 }
 
-// FNV-1a: the same in every process, unlike absl::Hash. It guards against mistakes, not against
-// attack: a token gives nothing that the list would not.
-uint64_t Checksum(std::string_view list, std::string_view position) {
-  uint64_t hash = 0xcbf29ce484222325;
-  for (std::string_view part : {list, std::string_view("\0", 1), position}) {
-    for (char byte : part) {
-      hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3;
-    }
-  }
-  return hash;
-}
-
 }  // namespace
 
 std::string EncodePageToken(std::string_view list, const PagePosition& position) {
   std::string bytes;
   AppendBigEndian(position.worker, 4, bytes);
   AppendBigEndian(position.after, 8, bytes);
-  const uint64_t checksum = Checksum(list, bytes);
+  const uint64_t checksum = tasks::ListChecksum(list, bytes);
   AppendBigEndian(checksum, kChecksumBytes, bytes);
   return absl::WebSafeBase64Escape(bytes);
 }
@@ -52,7 +41,8 @@ absl::StatusOr<PagePosition> DecodePageToken(std::string_view list, std::string_
   if (absl::WebSafeBase64Unescape(Abseil(token), &bytes) &&
       bytes.size() == kPositionBytes + kChecksumBytes) {
     const std::string_view position = std::string_view(bytes).substr(0, kPositionBytes);
-    if (ReadBigEndian(std::string_view(bytes).substr(kPositionBytes)) == Checksum(list, position)) {
+    if (ReadBigEndian(std::string_view(bytes).substr(kPositionBytes)) ==
+        tasks::ListChecksum(list, position)) {
       return PagePosition{static_cast<uint32_t>(ReadBigEndian(position.substr(0, 4))),
                           ReadBigEndian(position.substr(4))};
     }

@@ -4,9 +4,15 @@
 #include <string_view>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "server/control/rpc_status.h"
+#include "server/tasks/list_token.h"
+#include "server/tasks/payloads.h"
 #include "server/tasks/refusal.h"
 
 namespace grove::control {
@@ -26,6 +32,35 @@ absl::Status NotOnDisk() {
       1000);
 }
 
+// The engine had it a moment ago.
+absl::Status EndedRetention(tasks::TaskId id) {
+  return tasks::Refusal(
+      absl::StatusCode::kNotFound, "TASK_NOT_FOUND",
+      absl::StrCat("no task ", id.ToString(), " any more: its retention has just ended"));
+}
+
+absl::Status Unreadable() {
+  return tasks::Refusal(absl::StatusCode::kDataLoss, "RECORD_UNREADABLE",
+                        "the task's record in the store does not parse");
+}
+
+// All that selects the results of a batch of waits.
+std::string ListOf(const v1::BatchWaitTasksRequest& request) {
+  const v1::TaskView view = tasks::OrDefault(request.view(), v1::TASK_VIEW_BASIC);
+  return absl::StrCat("wait ", static_cast<int>(view), " ", absl::StrJoin(request.names(), " "));
+}
+
+// The index of the first name that the page is about.
+absl::StatusOr<int> FirstOfPage(const v1::BatchWaitTasksRequest& request) {
+  if (request.page_token().empty()) return 0;
+  const auto last = tasks::DecodeListToken(ListOf(request), request.page_token());
+  int first = 0;
+  if (last && absl::SimpleAtoi(*last, &first) && first < request.names_size()) return first;
+  return tasks::BadField("page_token", "PAGE_TOKEN_INVALID",
+                         "is not one that the same names and view returned; leave it empty for "
+                         "the first page");
+}
+
 }  // namespace
 
 absl::StatusOr<absl::Duration> WaitTimeout(const google::protobuf::Duration& asked,
@@ -39,22 +74,55 @@ absl::StatusOr<absl::Duration> WaitTimeout(const google::protobuf::Duration& ask
   return std::clamp(until_deadline - margin, absl::ZeroDuration(), kWaitMax);
 }
 
-absl::Status TaskCalls::FillTask(tasks::TaskId id, v1::Task& task) {
-  absl::StatusOr<v1::Task> found = driver_.engine().Get(id, WallNow());
+absl::Status TaskCalls::FillTask(tasks::TaskId id, v1::TaskView view, v1::Task& task) {
+  absl::StatusOr<v1::Task> found = driver_.engine().Get(id, view, driver_.Now());
   if (!found.ok()) return found.status();
   task = *std::move(found);
   return absl::OkStatus();
 }
 
-void TaskCalls::FinishAfter(TaskWaits& waits, std::vector<tasks::TaskId> tasks,
-                            absl::Duration timeout, const CallPtr& call,
-                            absl::AnyInvocable<absl::Status(TaskWaits::End)> fill) {
-  if (tasks.empty()) return call->Finish(fill(TaskWaits::End::kAllNotified));
-  auto finish = [call, fill = std::move(fill)](TaskWaits::End end) mutable {
-    call->Finish(end == TaskWaits::End::kStopped ? EngineDriver::DrainingStatus() : fill(end));
+void TaskCalls::FinishWithTask(const CallPtr& call, tasks::TaskId id, v1::TaskView view,
+                               v1::Task& task) {
+  absl::Status filled = FillTask(id, view, task);
+  if (!filled.ok()) return call->Finish(filled);
+  std::vector<Missing> missing;
+  if (driver_.engine().NeedsStore(id, view)) missing.push_back({id, &task});
+  FinishWithPayloads(call, view, std::move(missing));
+}
+
+void TaskCalls::FinishWithPayloads(const CallPtr& call, v1::TaskView view,
+                                   std::vector<Missing> missing) {
+  if (missing.empty()) return call->Finish(absl::OkStatus());
+  std::vector<tasks::TaskId> ids;
+  ids.reserve(missing.size());
+  for (const Missing& each : missing) ids.push_back(each.id);
+  driver_.Read(std::move(ids), [call, view, missing = std::move(missing)](const auto& found) {
+    if (call->finished()) return;
+    if (!found.ok()) return call->Finish(found.status());
+    absl::flat_hash_map<tasks::TaskId, const tasks::StoredTask*> records;
+    for (const tasks::StoredTask& record : *found) records[record.id] = &record;
+    for (const Missing& each : missing) {
+      const auto record = records.find(each.id);
+      const bool filled =
+          record != records.end() && tasks::FillPayload(*record->second, view, *each.task);
+      if (filled) continue;
+      const absl::Status gone = record == records.end() ? EndedRetention(each.id) : Unreadable();
+      if (each.result == nullptr) return call->Finish(gone);
+      *each.result->mutable_error() = ToRpcStatus(gone);
+    }
+    call->Finish(absl::OkStatus());
+  });
+}
+
+void TaskCalls::After(TaskWaits& waits, std::vector<tasks::TaskId> tasks, absl::Duration timeout,
+                      const CallPtr& call, absl::AnyInvocable<void(TaskWaits::End)> then) {
+  if (tasks.empty()) return then(TaskWaits::End::kAllNotified);
+  auto done = [call, then = std::move(then)](TaskWaits::End end) mutable {
+    if (end == TaskWaits::End::kStopped) return call->Finish(EngineDriver::DrainingStatus());
+    then(end);
   };
   absl::StatusOr<TaskWaits::WaitId> wait =
-      waits.Add(std::move(tasks), DeadlineAfter(hub_.ReadClock(), timeout), std::move(finish));
+      waits.Add(std::move(tasks), DeadlineAfter(hub_.ReadClock(), timeout), std::move(done));
   if (!wait.ok()) return call->Finish(wait.status());
   call->set_on_cancel([&waits, id = *wait] { waits.Remove(id); });
 }
@@ -65,11 +133,11 @@ void TaskCalls::Spawn(const CallPtr& call, const v1::SpawnTaskRequest& request,
   if (!spawned.ok()) return call->Finish(spawned.status());
   std::vector<tasks::TaskId> unsafe;
   if (!spawned->acknowledged) unsafe.push_back(spawned->id);
-  FinishAfter(driver_.acknowledgements(), std::move(unsafe), kStoreWaitMax, call,
-              [this, id = spawned->id, &response](TaskWaits::End end) {
-                if (end == TaskWaits::End::kTimedOut) return NotOnDisk();
-                return FillTask(id, *response.mutable_task());
-              });
+  After(driver_.acknowledgements(), std::move(unsafe), kStoreWaitMax, call,
+        [this, call, id = spawned->id, &response](TaskWaits::End end) {
+          if (end == TaskWaits::End::kTimedOut) return call->Finish(NotOnDisk());
+          FinishWithTask(call, id, v1::TASK_VIEW_BASIC, *response.mutable_task());
+        });
 }
 
 void TaskCalls::BatchSpawn(const CallPtr& call, const v1::BatchSpawnTasksRequest& request,
@@ -79,6 +147,14 @@ void TaskCalls::BatchSpawn(const CallPtr& call, const v1::BatchSpawnTasksRequest
   }
   // Refused as a whole: the client is to send all of it to the next control.
   if (driver_.draining()) return call->Finish(EngineDriver::DrainingStatus());
+  Slices::Run(hub_, call, [this, call, &request, &response](Slices& slices) {
+    SpawnAll(slices, call, request, response);
+  });
+}
+
+void TaskCalls::SpawnAll(Slices& slices, const CallPtr& call,
+                         const v1::BatchSpawnTasksRequest& request,
+                         v1::BatchSpawnTasksResponse& response) {
   std::vector<tasks::TaskId> unsafe;
   response.mutable_results()->Reserve(request.specs_size());
   for (const v1::TaskSpec& spec : request.specs()) {
@@ -86,21 +162,24 @@ void TaskCalls::BatchSpawn(const CallPtr& call, const v1::BatchSpawnTasksRequest
     absl::StatusOr<tasks::Spawned> spawned = driver_.Spawn(request.parent(), spec);
     if (!spawned.ok()) {
       *result.mutable_error() = ToRpcStatus(spawned.status());
-      continue;
+    } else {
+      result.set_name(std::move(spawned->name));
+      if (!spawned->acknowledged) unsafe.push_back(spawned->id);
     }
-    result.set_name(std::move(spawned->name));
-    if (!spawned->acknowledged) unsafe.push_back(spawned->id);
+    if (!slices.Pause()) return;
   }
-  FinishAfter(driver_.acknowledgements(), std::move(unsafe), kStoreWaitMax, call,
-              [](TaskWaits::End end) {
-                return end == TaskWaits::End::kTimedOut ? NotOnDisk() : absl::OkStatus();
-              });
+  After(driver_.acknowledgements(), std::move(unsafe), kStoreWaitMax, call,
+        [call](TaskWaits::End end) {
+          call->Finish(end == TaskWaits::End::kTimedOut ? NotOnDisk() : absl::OkStatus());
+        });
 }
 
-absl::Status TaskCalls::Get(const v1::GetTaskRequest& request, v1::GetTaskResponse& response) {
+void TaskCalls::Get(const CallPtr& call, const v1::GetTaskRequest& request,
+                    v1::GetTaskResponse& response) {
   absl::StatusOr<tasks::TaskId> id = driver_.engine().Find(request.name());
-  if (!id.ok()) return id.status();
-  return FillTask(*id, *response.mutable_task());
+  if (!id.ok()) return call->Finish(id.status());
+  FinishWithTask(call, *id, tasks::OrDefault(request.view(), v1::TASK_VIEW_FULL),
+                 *response.mutable_task());
 }
 
 void TaskCalls::Wait(const CallPtr& call, const v1::WaitTaskRequest& request,
@@ -112,47 +191,87 @@ void TaskCalls::Wait(const CallPtr& call, const v1::WaitTaskRequest& request,
   if (!id.ok()) return call->Finish(id.status());
   std::vector<tasks::TaskId> running;
   if (!driver_.engine().IsSettled(*id)) running.push_back(*id);
-  FinishAfter(driver_.ends(), std::move(running), *timeout, call,
-              [this, id = *id, &response](TaskWaits::End) {
-                return FillTask(id, *response.mutable_task());
-              });
+  const v1::TaskView view = tasks::OrDefault(request.view(), v1::TASK_VIEW_BASIC);
+  After(driver_.ends(), std::move(running), *timeout, call,
+        [this, call, id = *id, view, &response](TaskWaits::End) {
+          FinishWithTask(call, id, view, *response.mutable_task());
+        });
 }
 
 void TaskCalls::BatchWait(const CallPtr& call, const v1::BatchWaitTasksRequest& request,
                           v1::BatchWaitTasksResponse& response) {
-  absl::StatusOr<absl::Duration> timeout =
-      WaitTimeout(request.timeout(), call->deadline() - absl::Now());
-  if (!timeout.ok()) return call->Finish(timeout.status());
   if (absl::Status size = CheckBatch("names", request.names_size()); !size.ok()) {
     return call->Finish(size);
   }
-  std::vector<absl::StatusOr<tasks::TaskId>> ids;
-  std::vector<tasks::TaskId> running;
-  ids.reserve(static_cast<size_t>(request.names_size()));
-  for (const std::string& name : request.names()) {
-    ids.push_back(driver_.engine().Find(name));
-    if (ids.back().ok() && !driver_.engine().IsSettled(*ids.back())) {
-      running.push_back(*ids.back());
-    }
-  }
-  FinishAfter(driver_.ends(), std::move(running), *timeout, call,
-              [this, ids = std::move(ids), &response](TaskWaits::End) {
-                response.mutable_results()->Reserve(static_cast<int>(ids.size()));
-                for (const absl::StatusOr<tasks::TaskId>& id : ids) {
-                  auto& result = *response.add_results();
-                  absl::Status filled =
-                      id.ok() ? FillTask(*id, *result.mutable_task()) : id.status();
-                  if (!filled.ok()) *result.mutable_error() = ToRpcStatus(filled);
-                }
-                return absl::OkStatus();
-              });
+  Slices::Run(hub_, call, [this, call, &request, &response](Slices& slices) {
+    WaitForAll(slices, call, request, response);
+  });
 }
 
-absl::Status TaskCalls::List(const v1::ListTasksRequest& request, v1::ListTasksResponse& response) {
-  absl::StatusOr<v1::ListTasksResponse> listed = driver_.engine().ListTasks(request, WallNow());
-  if (!listed.ok()) return listed.status();
+void TaskCalls::WaitForAll(Slices& slices, const CallPtr& call,
+                           const v1::BatchWaitTasksRequest& request,
+                           v1::BatchWaitTasksResponse& response) {
+  absl::StatusOr<absl::Duration> timeout =
+      WaitTimeout(request.timeout(), call->deadline() - absl::Now());
+  if (!timeout.ok()) return call->Finish(timeout.status());
+  absl::StatusOr<int> first = FirstOfPage(request);
+  if (!first.ok()) return call->Finish(first.status());
+  absl::flat_hash_set<tasks::TaskId> running;
+  for (int i = *first; i < request.names_size(); ++i) {
+    absl::StatusOr<tasks::TaskId> id = driver_.engine().Find(request.names(i));
+    if (id.ok() && !driver_.engine().IsSettled(*id)) running.insert(*id);
+    if (!slices.Pause()) return;
+  }
+  After(driver_.ends(), {running.begin(), running.end()}, *timeout, call,
+        [this, call, first = *first, &request, &response](TaskWaits::End) {
+          Slices::Run(hub_, call, [this, call, first, &request, &response](Slices& later) {
+            AnswerPage(later, call, request, first, response);
+          });
+        });
+}
+
+void TaskCalls::AnswerPage(Slices& slices, const CallPtr& call,
+                           const v1::BatchWaitTasksRequest& request, int first,
+                           v1::BatchWaitTasksResponse& response) {
+  const v1::TaskView view = tasks::OrDefault(request.view(), v1::TASK_VIEW_BASIC);
+  std::vector<Missing> missing;
+  int64_t bytes = 0;
+  for (int i = first; i < request.names_size(); ++i) {
+    v1::BatchWaitTasksResponse::Result result;
+    absl::StatusOr<tasks::TaskId> id = driver_.engine().Find(request.names(i));
+    absl::Status filled = id.ok() ? FillTask(*id, view, *result.mutable_task()) : id.status();
+    if (filled.ok()) {
+      bytes += tasks::AnswerBytes(result.task(), view);
+    } else {
+      *result.mutable_error() = ToRpcStatus(filled);
+      bytes += static_cast<int64_t>(result.error().ByteSizeLong());
+    }
+    if (i > first && bytes > tasks::kAnswerBytesMax) {
+      response.set_next_page_token(tasks::EncodeListToken(ListOf(request), absl::StrCat(i)));
+      break;
+    }
+    v1::BatchWaitTasksResponse::Result& added = *response.add_results();
+    added = std::move(result);
+    if (filled.ok() && driver_.engine().NeedsStore(*id, view)) {
+      missing.push_back({*id, added.mutable_task(), &added});
+    }
+    if (!slices.Pause()) return;
+  }
+  FinishWithPayloads(call, view, std::move(missing));
+}
+
+void TaskCalls::List(const CallPtr& call, const v1::ListTasksRequest& request,
+                     v1::ListTasksResponse& response) {
+  absl::StatusOr<v1::ListTasksResponse> listed = driver_.engine().ListTasks(request, driver_.Now());
+  if (!listed.ok()) return call->Finish(listed.status());
   response = *std::move(listed);
-  return absl::OkStatus();
+  const v1::TaskView view = tasks::OrDefault(request.view(), v1::TASK_VIEW_BASIC);
+  std::vector<Missing> missing;
+  for (v1::Task& task : *response.mutable_tasks()) {
+    absl::StatusOr<tasks::TaskId> id = driver_.engine().Find(task.name());
+    if (id.ok() && driver_.engine().NeedsStore(*id, view)) missing.push_back({*id, &task});
+  }
+  FinishWithPayloads(call, view, std::move(missing));
 }
 
 absl::Status TaskCalls::Cancel(const v1::CancelTaskRequest& request,
@@ -161,7 +280,7 @@ absl::Status TaskCalls::Cancel(const v1::CancelTaskRequest& request,
   if (!cancelled.ok()) return cancelled;
   absl::StatusOr<tasks::TaskId> id = driver_.engine().Find(request.name());
   if (!id.ok()) return id.status();
-  return FillTask(*id, *response.mutable_task());
+  return FillTask(*id, v1::TASK_VIEW_BASIC, *response.mutable_task());
 }
 
 }  // namespace grove::control

@@ -1,7 +1,8 @@
 // TaskCalls: what TaskService's methods do on the hub.
 //
-// Spawns answer once the task is safe, waits once the tasks have ended. A client that goes away
-// leaves nothing behind. Hub thread only.
+// Spawns answer once the task is safe, waits once the tasks have ended. Answers carry inputs and
+// outputs only if asked to, are bounded in bytes, and go on by page. A client that goes away leaves
+// nothing behind. Hub thread only.
 #ifndef GROVE_SERVER_CONTROL_TASK_CALLS_H_
 #define GROVE_SERVER_CONTROL_TASK_CALLS_H_
 
@@ -14,6 +15,7 @@
 #include "runtime/hub/hub.h"
 #include "server/control/call.h"
 #include "server/control/engine_driver.h"
+#include "server/control/slices.h"
 
 namespace grove::control {
 
@@ -38,20 +40,40 @@ class TaskCalls {
              v1::SpawnTaskResponse& response);
   void BatchSpawn(const CallPtr& call, const v1::BatchSpawnTasksRequest& request,
                   v1::BatchSpawnTasksResponse& response);
-  absl::Status Get(const v1::GetTaskRequest& request, v1::GetTaskResponse& response);
+  void Get(const CallPtr& call, const v1::GetTaskRequest& request, v1::GetTaskResponse& response);
   void Wait(const CallPtr& call, const v1::WaitTaskRequest& request,
             v1::WaitTaskResponse& response);
   void BatchWait(const CallPtr& call, const v1::BatchWaitTasksRequest& request,
                  v1::BatchWaitTasksResponse& response);
-  absl::Status List(const v1::ListTasksRequest& request, v1::ListTasksResponse& response);
+  void List(const CallPtr& call, const v1::ListTasksRequest& request,
+            v1::ListTasksResponse& response);
   absl::Status Cancel(const v1::CancelTaskRequest& request, v1::CancelTaskResponse& response);
 
  private:
-  absl::Status FillTask(tasks::TaskId id, v1::Task& task);
-  // Waits for `tasks` and then fills and finishes; at once if there are none. A wait that was
-  // stopped because control ends is UNAVAILABLE.
-  void FinishAfter(TaskWaits& waits, std::vector<tasks::TaskId> tasks, absl::Duration timeout,
-                   const CallPtr& call, absl::AnyInvocable<absl::Status(TaskWaits::End)> fill);
+  // A task of an answer whose payload the store has.
+  struct Missing {
+    tasks::TaskId id;
+    v1::Task* task;
+    // What the task is a result of, if it is one of many: an error takes its place.
+    v1::BatchWaitTasksResponse::Result* result = nullptr;
+  };
+
+  absl::Status FillTask(tasks::TaskId id, v1::TaskView view, v1::Task& task);
+  // As FillTask, and finishes the call: later, where the store has the payload.
+  void FinishWithTask(const CallPtr& call, tasks::TaskId id, v1::TaskView view, v1::Task& task);
+  // Fills in what is missing, and finishes.
+  void FinishWithPayloads(const CallPtr& call, v1::TaskView view, std::vector<Missing> missing);
+  // Waits for `tasks`, then calls `then`; at once if there are none. A wait that was stopped
+  // because control ends finishes the call with UNAVAILABLE.
+  void After(TaskWaits& waits, std::vector<tasks::TaskId> tasks, absl::Duration timeout,
+             const CallPtr& call, absl::AnyInvocable<void(TaskWaits::End)> then);
+  void SpawnAll(Slices& slices, const CallPtr& call, const v1::BatchSpawnTasksRequest& request,
+                v1::BatchSpawnTasksResponse& response);
+  void WaitForAll(Slices& slices, const CallPtr& call, const v1::BatchWaitTasksRequest& request,
+                  v1::BatchWaitTasksResponse& response);
+  // The page that begins with the name at `first`.
+  void AnswerPage(Slices& slices, const CallPtr& call, const v1::BatchWaitTasksRequest& request,
+                  int first, v1::BatchWaitTasksResponse& response);
 
   Hub& hub_;
   EngineDriver& driver_;

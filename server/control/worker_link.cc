@@ -104,6 +104,7 @@ absl::Status WorkerLink::TakeFrame(std::string_view bytes) {
   }
   TakeReplies(frame);
   driver_.FromWorker(worker_, frame);
+  if (absl::Status status = driver_.AwaitDisk(); !status.ok()) return status;
   // A worker that always has more to say must not keep the hub from the others.
   Yield();
   return absl::OkStatus();

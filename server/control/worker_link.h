@@ -59,6 +59,8 @@ class WorkerLink {
   void ForgetQuery(const FiberQuery& query) { queries_.erase(query.id); }
 
   bool linked() const { return linked_.ready(); }
+  // Whether the worker has said something that was not read yet.
+  bool HasUnread() const { return session_ != nullptr && session_->HasUnread(); }
   // Until there is a link. **Parks.**
   absl::Status AwaitLinked() { return linked_.Wait(); }
   // Until all that was sent is with the kernel, or the link is gone. **Parks.**

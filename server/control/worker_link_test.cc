@@ -72,7 +72,7 @@ class WorkerLinkTest : public DriverTest {
     while (link_->linked()) ASSERT_TRUE(driver_.AwaitRound().ok());
   }
   v1::TaskState StateOf(const tasks::Spawned& spawned) {
-    return engine_.Get(spawned.id, WallNow())->state();
+    return engine_.Get(spawned.id, v1::TASK_VIEW_FULL, driver_.Now())->state();
   }
 
   std::string directory_path_;

@@ -1,5 +1,6 @@
 #include "server/link/session.h"
 
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "runtime/group/fiber_group.h"
@@ -39,6 +40,11 @@ absl::Status Session::WriteFrames(Next next) {
     if (!absl::IsUnavailable(status) && !absl::IsCancelled(status)) End(status);
     return status;
   }
+}
+
+bool Session::HasUnread() const {
+  int bytes = 0;
+  return socket_.open() && ioctl(socket_.fd(), FIONREAD, &bytes) == 0 && bytes > 0;
 }
 
 void Session::End(absl::Status why) {

@@ -42,6 +42,8 @@ class Session {
   // From another fiber, or from within `take` or `next`: no frame is taken any more and Run()
   // returns `why`. The first one counts.
   void End(absl::Status why);
+  // Whether bytes have come that nobody has read.
+  bool HasUnread() const;
   // OK while this side has not ended it.
   const absl::Status& ended() const { return ended_; }
 

@@ -17,6 +17,8 @@ constexpr MetricRow kRows[] = {
     {"grove_control_refused_tokens_total", kCounter, "",
      "gRPC calls refused for having no token or a wrong one."},
     {"grove_store_failing", kGauge, "", "1 while durable tasks cannot be stored, else 0."},
+    {"grove_store_full", kGauge, "",
+     "1 while durable tasks are refused because the volume of state_dir is nearly full, else 0."},
 
     {"grove_http_requests_total", kCounter, "code", "HTTP requests answered, by status code."},
     {"grove_http_requests_by_method_total", kCounter, "method",
@@ -65,6 +67,9 @@ constexpr MetricRow kRows[] = {
     {"grove_task_queue_wait_seconds", kHistogram, "",
      "From the moment a task may run to the dispatch of its first attempt."},
     {"grove_task_store_writes_pending", kGauge, "", "Changes of durable tasks not yet on disk."},
+    {"grove_task_memory_bytes", kGauge, "",
+     "What control holds of tasks, and of changes that wait for the disk."},
+    {"grove_task_memory_max_bytes", kGauge, "", "tasks.memory_max_bytes."},
     {"grove_task_waiters", kGauge, "", "Calls that wait for tasks to end."},
 
     {"grove_queue_depth", kGauge, "tenant,queue", "Tasks that wait to be started now."},

@@ -280,6 +280,8 @@ void AddTasks(const MetricsInput& input, MetricFamilies& families) {
   }
   families.Add("grove_task_attempts_running", {}, tasks.attempts_running);
   families.Add("grove_task_store_writes_pending", {}, tasks.writes_pending);
+  families.Add("grove_task_memory_bytes", {}, tasks.memory_bytes);
+  families.Add("grove_task_memory_max_bytes", {}, tasks.memory_max_bytes);
   families.Add("grove_task_waiters", {}, input.waiters);
   families.AddHistogram("grove_task_queue_wait_seconds", {}, input.queue_wait.bounds(),
                         input.queue_wait.counts(), input.queue_wait.sum());
@@ -309,6 +311,7 @@ std::string RenderMetrics(const MetricsInput& input) {
   families.Add("grove_control_connections_refused_total", {}, input.grpc_connections_refused);
   families.Add("grove_control_refused_tokens_total", {}, input.tokens_refused);
   families.Add("grove_store_failing", {}, input.store_failing ? 1 : 0);
+  families.Add("grove_store_full", {}, input.store_full ? 1 : 0);
   AddHttpRequests(input.scoreboard, families);
   AddHttpTotals(input.scoreboard, families);
   AddWorkers(input, families);

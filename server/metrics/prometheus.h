@@ -30,6 +30,8 @@ struct MetricsInput {
   bool draining = false;
   // Durable tasks cannot be stored.
   bool store_failing = false;
+  // Nor should they be: its volume is nearly full.
+  bool store_full = false;
   // By worker.
   std::vector<bool> linked;
   std::vector<int64_t> resident_bytes;

@@ -50,6 +50,9 @@ struct TaskCounters {
   int64_t tasks_held = 0;
   int64_t attempts_running = 0;
   int64_t workers_linked = 0;
+  // Charged for all tasks, what waits for the disk included, and the budget.
+  int64_t memory_bytes = 0;
+  int64_t memory_max_bytes = 0;
   // Writes that the store has not confirmed.
   int64_t writes_pending = 0;
 };

@@ -2,7 +2,7 @@
 
 namespace grove::tasks {
 
-void DeadlineHeap::Set(Task* task, WallMicros deadline_us) {
+void DeadlineHeap::Set(Task* task, EngineMicros deadline_us) {
   if (task->heap_position == SIZE_MAX) {
     task->heap_position = heap_.size();
     heap_.push_back(task);

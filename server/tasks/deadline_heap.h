@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "server/tasks/engine_time.h"
 #include "server/tasks/task.h"
 
 namespace grove::tasks {
@@ -20,7 +21,7 @@ class DeadlineHeap {
   const std::vector<Task*>& tasks() const { return heap_; }
 
   // Sets or moves the task's deadline.
-  void Set(Task* task, WallMicros deadline_us);
+  void Set(Task* task, EngineMicros deadline_us);
   // Nothing happens if it has none.
   void Remove(Task* task);
 

@@ -13,14 +13,15 @@ internal::v1::ControlFrame& Effects::FrameTo(int32_t worker, size_t input_bytes)
 }
 
 bool Effects::empty() const {
-  return to_workers.empty() && writes.empty() && first_starts.empty() && acknowledged.empty() &&
-         ended.empty();
+  return to_workers.empty() && writes.empty() && first_starts.empty() && loads.empty() &&
+         acknowledged.empty() && ended.empty();
 }
 
 void Effects::Clear() {
   to_workers.clear();
   writes.clear();
   first_starts.clear();
+  loads.clear();
   acknowledged.clear();
   ended.clear();
 }

@@ -9,9 +9,9 @@
 
 #include "absl/container/btree_map.h"
 #include "grove/internal/v1/link.pb.h"
+#include "server/tasks/engine_time.h"
 #include "server/tasks/store.h"
 #include "server/tasks/task_id.h"
-#include "server/wall_time.h"
 
 namespace grove::tasks {
 
@@ -34,11 +34,13 @@ struct Effects {
   struct FirstStart {
     TaskId task;
     // When it could have started: its delay, if any, was over.
-    WallMicros ready_us = 0;
-    WallMicros start_us = 0;
+    EngineMicros ready_us = 0;
+    EngineMicros start_us = 0;
   };
 
   std::vector<FirstStart> first_starts;
+  // Tasks that start with an input that only the store has: for TaskStore::Read, and then Loaded().
+  std::vector<TaskId> loads;
   // Spawned tasks that may now be acknowledged: on disk, if durable. Only those that Spawn did not
   // acknowledge itself.
   std::vector<TaskId> acknowledged;

@@ -15,11 +15,14 @@
 #include "absl/strings/escaping.h"
 #include "runtime/hub/check.h"
 #include "runtime/switch/abseil_text.h"
+#include "server/tasks/commit.h"
 #include "server/tasks/dispatch.h"
 #include "server/tasks/engine_state.h"
+#include "server/tasks/fingerprint.h"
 #include "server/tasks/invariants.h"
 #include "server/tasks/lifecycle.h"
 #include "server/tasks/refusal.h"
+#include "server/tasks/task_memory.h"
 #include "server/tasks/views.h"
 #include "server/tasks/workers.h"
 #include "server/tenancy/resource_name.h"
@@ -28,6 +31,8 @@ namespace grove::tasks {
 namespace {
 
 constexpr int64_t kRetryAfterMs = 1000;
+// Of the memory budget: what may wait for the disk before links are read slowly.
+constexpr int64_t kUnconfirmedShare = 4;
 constexpr size_t kCancelReasonMax = 1024;
 constexpr size_t kProgressMessageMax = 1024;
 
@@ -69,20 +74,14 @@ absl::Status CheckDepth(const EngineState& state, size_t index) {
   return WithRetryAfter(std::move(refusal), kRetryAfterMs);
 }
 
-absl::Status CheckMemory(const EngineState& state, size_t input_bytes) {
-  if (state.live_bytes + static_cast<int64_t>(input_bytes) <= kLiveBytesMax) {
-    return absl::OkStatus();
-  }
-  const std::string bound = StrCat("the inputs of tasks that have not ended take ",
-                                   state.live_bytes, " of ", kLiveBytesMax, " bytes");
-  return WithQuotaFailure(TryLater(absl::StatusCode::kResourceExhausted, "TASK_MEMORY_FULL", bound),
-                          "tasks", bound);
-}
-
 absl::Status CheckStore(const EngineState& state) {
   if (!state.store_status.ok()) {
     return TryLater(absl::StatusCode::kUnavailable, "STORE_UNAVAILABLE",
                     StrCat("durable tasks cannot be stored now: ", state.store_status.message()));
+  }
+  if (!state.store_room.ok()) {
+    return TryLater(absl::StatusCode::kResourceExhausted, "STORE_FULL",
+                    StrCat("no durable task is taken now: ", state.store_room.message()));
   }
   if (state.unconfirmed.size() < kUnconfirmedWritesMax) return absl::OkStatus();
   return TryLater(absl::StatusCode::kResourceExhausted, "STORE_BUSY",
@@ -92,7 +91,7 @@ absl::Status CheckStore(const EngineState& state) {
 // Everything but the spec's own form: what depends on the state of affairs.
 absl::Status CheckRoom(const EngineState& state, size_t queue, const v1::TaskSpec& spec) {
   absl::Status status = CheckDepth(state, queue);
-  if (status.ok()) status = CheckMemory(state, spec.input().size());
+  if (status.ok()) status = CheckMemory(state, static_cast<int64_t>(spec.input().size()));
   if (status.ok() && spec.durability() != v1::DURABILITY_VOLATILE) status = CheckStore(state);
   return status;
 }
@@ -122,7 +121,8 @@ Task* Admit(EngineState& state, size_t queue, v1::TaskSpec spec, Effects& effect
   task->queue = queue;
   task->spec = NormaliseSpec(std::move(spec));
   task->function = state.function_index.at(task->spec.function);
-  task->create_us = state.now_us;
+  task->create_time_us = state.wall_us();
+  task->ready_us = state.now_us;
   Task* added = AddTask(state, std::move(task));
   ++state.queues[queue].spawned;
   if (added->spec.delay_us > 0) {
@@ -138,12 +138,25 @@ Spawned Describe(const EngineState& state, const Task& task) {
   return Spawned{task.id, state.NameOf(task), !task.spec.durable || task.stored};
 }
 
+// A spawn whose request_id is taken: the first one's task, if it asks for the same.
+absl::StatusOr<Spawned> Repeat(const EngineState& state, const Task& earlier, v1::TaskSpec spec) {
+  const std::string was = FormatFingerprint(earlier.fingerprint);
+  const std::string is = FormatFingerprint(FingerprintOf(NormaliseSpec(std::move(spec))));
+  if (is == was) return Describe(state, earlier);
+  const std::string name = state.NameOf(earlier);
+  return Refusal(absl::StatusCode::kAlreadyExists, "REQUEST_ID_REUSED",
+                 StrCat("spec.request_id: ", name,
+                        " has it and another function, queue or input: ", "its fingerprint is ",
+                        was, ", this one's ", is, "; give every request an id of its own"),
+                 {{"task", name}, {"fingerprint", was}, {"fingerprint_of_request", is}});
+}
+
 absl::StatusOr<Spawned> TrySpawn(EngineState& state, std::string_view parent, v1::TaskSpec spec,
                                  Effects& effects, size_t* queue_of_refusal) {
   const auto tenant = TenantOf(state, parent);
   if (!tenant.ok()) return tenant.status();
   if (const Task* earlier = FindByRequestId(state, *tenant, spec.request_id())) {
-    return Describe(state, *earlier);
+    return Repeat(state, *earlier, std::move(spec));
   }
   const std::string& tenant_name = state.directory->tenants()[*tenant].name;
   if (absl::Status s = CheckForm(state, spec, tenant_name); !s.ok()) return s;
@@ -160,7 +173,7 @@ absl::StatusOr<Spawned> TrySpawn(EngineState& state, std::string_view parent, v1
 
 bool IsOverRetention(const EngineState& state, const Task& task) {
   return task.end_us + state.limits.retention_ms() * kUsPerMs <= state.now_us ||
-         state.ended_count > state.limits.retained_max() || state.ended_bytes > kRetainedBytesMax;
+         state.ended_count > state.limits.retained_max() || IsOverEndedShare(state);
 }
 
 // Invariant 12. What ended since the last Tick() stays for one more, so that its waiters can be
@@ -221,6 +234,12 @@ Task* RunningTask(const EngineState& state, int32_t worker, uint64_t attempt) {
   return it != state.attempts.end() && it->second->worker == worker ? it->second->task : nullptr;
 }
 
+Task* LoadingTask(const EngineState& state, TaskId id) {
+  Task* task = state.FindTask(id);
+  if (task == nullptr || task->attempt == 0) return nullptr;
+  return state.attempts.at(task->attempt)->loading ? task : nullptr;
+}
+
 }  // namespace
 
 TaskEngine::TaskEngine(const tenancy::Directory* directory, const EngineOptions& options)
@@ -229,7 +248,7 @@ TaskEngine::TaskEngine(const tenancy::Directory* directory, const EngineOptions&
 TaskEngine::~TaskEngine() = default;
 
 absl::StatusOr<Spawned> TaskEngine::Spawn(std::string_view parent, v1::TaskSpec spec,
-                                          WallMicros now_us, Effects& effects) {
+                                          EngineMicros now_us, Effects& effects) {
   const Event event(*state_);
   state_->Advance(now_us);
   size_t queue = SIZE_MAX;
@@ -241,7 +260,7 @@ absl::StatusOr<Spawned> TaskEngine::Spawn(std::string_view parent, v1::TaskSpec 
   return spawned;
 }
 
-absl::Status TaskEngine::Cancel(std::string_view name, std::string_view reason, WallMicros now_us,
+absl::Status TaskEngine::Cancel(std::string_view name, std::string_view reason, EngineMicros now_us,
                                 Effects& effects) {
   const Event event(*state_);
   state_->Advance(now_us);
@@ -275,19 +294,20 @@ absl::Status TaskEngine::ResizePool(std::string_view name, int64_t size) {
   return absl::OkStatus();
 }
 
-absl::Status TaskEngine::WorkerUp(internal::v1::Hello hello, WallMicros now_us, Effects& effects) {
+absl::Status TaskEngine::WorkerUp(internal::v1::Hello hello, EngineMicros now_us,
+                                  Effects& effects) {
   const Event event(*state_);
   state_->Advance(now_us);
   return ConnectWorker(*state_, std::move(hello), effects);
 }
 
-void TaskEngine::WorkerUnlinked(int32_t worker, WallMicros now_us) {
+void TaskEngine::WorkerUnlinked(int32_t worker, EngineMicros now_us) {
   const Event event(*state_);
   state_->Advance(now_us);
   UnlinkWorker(*state_, worker);
 }
 
-void TaskEngine::WorkerDown(int32_t worker, WallMicros now_us, Effects& effects) {
+void TaskEngine::WorkerDown(int32_t worker, EngineMicros now_us, Effects& effects) {
   const Event event(*state_);
   state_->Advance(now_us);
   LoseWorker(*state_, worker, effects);
@@ -302,13 +322,15 @@ void TaskEngine::AttemptStarted(int32_t worker, const internal::v1::AttemptStart
   const Event event(*state_);
   Task* task = RunningTask(*state_, worker, started.attempt());
   if (task == nullptr) return;
+  LiveAttempt* attempt = state_->attempts.at(started.attempt()).get();
+  attempt->started = true;
+  MarkBegun(*state_, attempt);
   task->attempts.back().fiber = started.fiber();
   // The time-out counts from the start, which may have had to wait for the worker.
-  const int64_t timeout_us = state_->attempts.at(started.attempt())->timeout_us;
-  state_->deadlines.Set(task, state_->now_us + timeout_us + kTimeoutGraceUs);
+  state_->deadlines.Set(task, state_->now_us + attempt->timeout_us + kTimeoutGraceUs);
 }
 
-void TaskEngine::AttemptEnded(int32_t worker, internal::v1::AttemptEnded ended, WallMicros now_us,
+void TaskEngine::AttemptEnded(int32_t worker, internal::v1::AttemptEnded ended, EngineMicros now_us,
                               Effects& effects) {
   const Event event(*state_);
   state_->Advance(now_us);
@@ -324,23 +346,56 @@ void TaskEngine::AttemptProgress(int32_t worker, internal::v1::AttemptProgress p
   if (progress.message().size() <= kProgressMessageMax) {
     task->progress_message = std::move(*progress.mutable_message());
   }
+  Charge(*state_, *task);
 }
 
-void TaskEngine::Persisted(const absl::Status& status, uint64_t through, WallMicros now_us,
-                           Effects& effects) {
+void TaskEngine::WorkerStuck(int32_t worker, bool is_stuck, EngineMicros now_us, Effects& effects) {
   const Event event(*state_);
   state_->Advance(now_us);
-  state_->store_status = status;
-  if (!status.ok()) return;
+  SetStuck(*state_, worker, is_stuck, effects);
+}
+
+void TaskEngine::Persisted(const StoreReport& report, EngineMicros now_us, Effects& effects) {
+  const Event event(*state_);
+  state_->Advance(now_us);
+  state_->store_status = report.status;
+  state_->store_room = report.room;
+  if (!report.status.ok()) return;
   std::deque<UnconfirmedWrite>& unconfirmed = state_->unconfirmed;
-  while (!unconfirmed.empty() && unconfirmed.front().ticket <= through) {
+  while (!unconfirmed.empty() && unconfirmed.front().ticket <= report.through) {
     const UnconfirmedWrite write = unconfirmed.front();
     unconfirmed.pop_front();
+    state_->unconfirmed_bytes -= write.bytes;
     Confirm(*state_, write, effects);
   }
 }
 
-void TaskEngine::Tick(WallMicros now_us, Effects& effects) {
+void TaskEngine::Loaded(absl::Span<const TaskId> asked,
+                        const absl::StatusOr<std::vector<StoredTask>>& found, EngineMicros now_us,
+                        Effects& effects) {
+  const Event event(*state_);
+  state_->Advance(now_us);
+  if (found.ok()) {
+    for (const StoredTask& stored : *found) {
+      v1::TaskSpec spec;
+      Task* task = LoadingTask(*state_, stored.id);
+      if (task == nullptr || !spec.ParseFromString(stored.spec)) continue;
+      TakeInput(*state_, task, spec.input(), effects);
+    }
+  }
+  const absl::Status why =
+      found.ok() ? absl::DataLossError("its record is gone or unreadable") : found.status();
+  for (const TaskId& id : asked) {
+    if (Task* task = LoadingTask(*state_, id)) LoseInput(*state_, task, why, effects);
+  }
+}
+
+void TaskEngine::SetWallClock(WallMicros wall_us, EngineMicros now_us) {
+  state_->Advance(now_us);
+  state_->wall_offset_us = wall_us - state_->now_us;
+}
+
+void TaskEngine::Tick(EngineMicros now_us, Effects& effects) {
   const Event event(*state_);
   state_->Advance(now_us);
   ++state_->turn;
@@ -348,11 +403,12 @@ void TaskEngine::Tick(WallMicros now_us, Effects& effects) {
   FireDeadlines(*state_, effects);
   DropOld(*state_, effects);
   Dispatch(*state_, effects);
+  DropPayloads(*state_);
 }
 
-WallMicros TaskEngine::NextDeadline() const {
-  if (state_->dispatch_unfinished) return state_->now_us;
-  WallMicros next_us = NextGraceEnd(*state_);
+EngineMicros TaskEngine::NextDeadline() const {
+  if (state_->dispatch_unfinished || !state_->payloads_to_drop.empty()) return state_->now_us;
+  EngineMicros next_us = NextGraceEnd(*state_);
   if (const Task* task = state_->deadlines.Front()) next_us = std::min(next_us, task->deadline_us);
   if (const Task* oldest = state_->ended.front()) {
     next_us = std::min(next_us, oldest->end_us + state_->limits.retention_ms() * kUsPerMs);
@@ -373,6 +429,23 @@ absl::StatusOr<TaskId> TaskEngine::Find(std::string_view name) const {
   return Refusal(absl::StatusCode::kNotFound, "TASK_NOT_FOUND",
                  StrCat("no task \"", absl::CHexEscape(Abseil(name)),
                         "\": it never existed, or its retention is over"));
+}
+
+bool TaskEngine::NeedsStore(TaskId id, v1::TaskView view) const {
+  const Task* task = state_->FindTask(id);
+  return task != nullptr && tasks::NeedsStore(*task, view);
+}
+
+const absl::Status& TaskEngine::store_status() const {
+  return state_->store_status;
+}
+
+const absl::Status& TaskEngine::store_room() const {
+  return state_->store_room;
+}
+
+bool TaskEngine::is_clogged() const {
+  return state_->unconfirmed_bytes > state_->limits.memory_max_bytes() / kUnconfirmedShare;
 }
 
 int64_t TaskEngine::attempts_running() const {

@@ -2,8 +2,8 @@
 //
 // Told events and the time, it keeps every task's state and says in Effects what to send to workers
 // and to the store. Pure: no clock, no I/O, no threads. Events change state; Tick() fires deadlines
-// and starts what can start, so one Tick() after a batch of events is enough, and needed. Times are
-// microseconds since the epoch and may not go back (an earlier one counts as the latest seen).
+// and starts what can start, so one Tick() after a batch of events is enough, and needed. Times
+// (engine_time.h) may not go back: an earlier one counts as the latest seen.
 // Owned and called by one thread: control's hub thread.
 #ifndef GROVE_SERVER_TASKS_ENGINE_H_
 #define GROVE_SERVER_TASKS_ENGINE_H_
@@ -17,6 +17,7 @@
 #include "absl/container/btree_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "grove/config/v1/config.pb.h"
 #include "grove/internal/v1/link.pb.h"
 #include "grove/v1/inspect_service.pb.h"
@@ -25,6 +26,7 @@
 #include "grove/v1/task_service.pb.h"
 #include "server/tasks/counters.h"
 #include "server/tasks/effects.h"
+#include "server/tasks/engine_time.h"
 #include "server/tasks/store.h"
 #include "server/tasks/task_id.h"
 #include "server/tenancy/directory.h"
@@ -51,6 +53,8 @@ struct EngineOptions {
   config::v1::Tasks tasks;
   // TaskStore::start_number(); the high bits of attempt ids. At least 1.
   uint64_t start_number = 1;
+  // The upper half of the incarnations of this daemon's workers.
+  uint32_t daemon_number = 0;
   // From the system's entropy; task ids are drawn from it.
   uint64_t seed = 0;
   SelfCheck self_check = kSelfCheckDefault;
@@ -82,48 +86,60 @@ class TaskEngine {
   TaskEngine(const TaskEngine&) = delete;
   TaskEngine& operator=(const TaskEngine&) = delete;
 
-  // Takes over what the store held, before any other event. Running tasks stay so until their
-  // worker's Hello, or kLinkGraceUs from now, settles them.
-  RecoveryReport Recover(const std::vector<StoredTask>& tasks, WallMicros now_us);
+  // Takes over what the store held, in the order of the ids and before any other event. Running
+  // tasks stay so until their worker's Hello, or kLinkGraceUs from now, settles them; those of
+  // another daemon's workers go back to their queues.
+  void Recover(StoredTask task, EngineMicros now_us);
+  // After the last one.
+  RecoveryReport EndRecovery(EngineMicros now_us);
 
   // --- Events: clients ---------------------------------------------------------------------------
 
   // `parent` is a tenant's resource name, "tenants/default" if empty. Refusals: INVALID_ARGUMENT,
-  // NOT_FOUND, RESOURCE_EXHAUSTED (the queue is full), UNAVAILABLE (no worker has connected yet;
-  // the store fails).
-  absl::StatusOr<Spawned> Spawn(std::string_view parent, v1::TaskSpec spec, WallMicros now_us,
+  // NOT_FOUND, ALREADY_EXISTS (the request_id stands for something else), RESOURCE_EXHAUSTED (the
+  // queue, the memory or the disk is full), UNAVAILABLE (no worker has connected yet; the store
+  // fails).
+  absl::StatusOr<Spawned> Spawn(std::string_view parent, v1::TaskSpec spec, EngineMicros now_us,
                                 Effects& effects);
   // Nothing changes if the task has ended. INVALID_ARGUMENT, NOT_FOUND.
-  absl::Status Cancel(std::string_view name, std::string_view reason, WallMicros now_us,
+  absl::Status Cancel(std::string_view name, std::string_view reason, EngineMicros now_us,
                       Effects& effects);
   absl::Status ResizePool(std::string_view name, int64_t size);
 
   // --- Events: workers ---------------------------------------------------------------------------
 
   // A link was made and the worker spoke. Refused (close the link): worker number out of range.
-  absl::Status WorkerUp(internal::v1::Hello hello, WallMicros now_us, Effects& effects);
+  absl::Status WorkerUp(internal::v1::Hello hello, EngineMicros now_us, Effects& effects);
   // The link broke, the process may live. Its attempts are interrupted if no link is made for
   // kLinkGraceUs.
-  void WorkerUnlinked(int32_t worker, WallMicros now_us);
+  void WorkerUnlinked(int32_t worker, EngineMicros now_us);
   // The process is dead: its attempts are interrupted. To be told before its successor's WorkerUp
   // or not at all: a new incarnation says the same.
-  void WorkerDown(int32_t worker, WallMicros now_us, Effects& effects);
+  void WorkerDown(int32_t worker, EngineMicros now_us, Effects& effects);
   void WorkerDraining(int32_t worker);
+  // Its hub does not turn, or turns again.
+  void WorkerStuck(int32_t worker, bool is_stuck, EngineMicros now_us, Effects& effects);
   void AttemptStarted(int32_t worker, const internal::v1::AttemptStarted& started);
-  void AttemptEnded(int32_t worker, internal::v1::AttemptEnded ended, WallMicros now_us,
+  void AttemptEnded(int32_t worker, internal::v1::AttemptEnded ended, EngineMicros now_us,
                     Effects& effects);
   void AttemptProgress(int32_t worker, internal::v1::AttemptProgress progress);
 
   // --- Events: store -----------------------------------------------------------------------------
 
-  // As TaskStore::PersistedCallback. While the store fails, durable tasks are refused.
-  void Persisted(const absl::Status& status, uint64_t through, WallMicros now_us, Effects& effects);
+  // As TaskStore::ReportCallback. While the store fails, or its volume is full, durable tasks are
+  // refused.
+  void Persisted(const StoreReport& report, EngineMicros now_us, Effects& effects);
+  // What TaskStore::Read gave for Effects::loads, `asked`.
+  void Loaded(absl::Span<const TaskId> asked, const absl::StatusOr<std::vector<StoredTask>>& found,
+              EngineMicros now_us, Effects& effects);
 
   // --- Events: time ------------------------------------------------------------------------------
 
-  void Tick(WallMicros now_us, Effects& effects);
+  void Tick(EngineMicros now_us, Effects& effects);
+  // What is stored and shown from now on is on this clock. Moves nothing that is under way.
+  void SetWallClock(WallMicros wall_us, EngineMicros now_us);
   // When Tick() is next needed without an event; INT64_MAX if never.
-  WallMicros NextDeadline() const;
+  EngineMicros NextDeadline() const;
 
   // --- Queries -----------------------------------------------------------------------------------
 
@@ -131,23 +147,31 @@ class TaskEngine {
   absl::StatusOr<TaskId> Find(std::string_view name) const;
   // Ended for good: the end is on disk, if durable. False also if the task is unknown.
   bool IsSettled(TaskId id) const;
-  // NOT_FOUND.
-  absl::StatusOr<v1::Task> Get(TaskId id, WallMicros now_us) const;
-  // A page may be short of page_size, even empty, while a next_page_token says that more may
-  // follow: one call looks at no more than kListScanMax tasks.
+  // As much as `view` asks for and memory has. NOT_FOUND.
+  absl::StatusOr<v1::Task> Get(TaskId id, v1::TaskView view, EngineMicros now_us) const;
+  // Whether Get() leaves out something that the store has: FillPayload() of payloads.h adds it.
+  bool NeedsStore(TaskId id, v1::TaskView view) const;
+  // As Get(), without what only the store has. A page may be short of page_size, even empty, while
+  // a next_page_token says that more may follow: one call looks at no more than kListScanMax tasks,
+  // and a page holds no more than kAnswerBytesMax, what is to be added included.
   absl::StatusOr<v1::ListTasksResponse> ListTasks(const v1::ListTasksRequest& request,
-                                                  WallMicros now_us) const;
-  absl::StatusOr<v1::Queue> GetQueue(std::string_view name, WallMicros now_us) const;
+                                                  EngineMicros now_us) const;
+  absl::StatusOr<v1::Queue> GetQueue(std::string_view name, EngineMicros now_us) const;
   absl::StatusOr<v1::ListQueuesResponse> ListQueues(const v1::ListQueuesRequest& request,
-                                                    WallMicros now_us) const;
+                                                    EngineMicros now_us) const;
   absl::StatusOr<v1::Pool> GetPool(std::string_view name) const;
   absl::StatusOr<v1::ListPoolsResponse> ListPools(const v1::ListPoolsRequest& request) const;
   // Union over all workers seen, by name.
   absl::StatusOr<v1::ListFunctionsResponse> ListFunctions(
       const v1::ListFunctionsRequest& request) const;
-  TaskCounters Counters(WallMicros now_us) const;
+  TaskCounters Counters(EngineMicros now_us) const;
   // Those that hold room, abandoned ones too.
   int64_t attempts_running() const;
+  // What the store said last: OK while durable tasks can be stored, and while there is room.
+  const absl::Status& store_status() const;
+  const absl::Status& store_room() const;
+  // So much waits for the disk that nothing more should be taken from workers.
+  bool is_clogged() const;
 
  private:
   std::unique_ptr<EngineState> state_;

@@ -3,13 +3,16 @@
 #define GROVE_SERVER_TASKS_ENGINE_FIXTURE_H_
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "google/protobuf/text_format.h"
 #include "gtest/gtest.h"
 #include "server/tasks/engine.h"
+#include "server/tasks/refusal.h"
 #include "server/tasks/resolved_tasks.h"
 #include "server/tenancy/directory.h"
 
@@ -35,6 +38,7 @@ class EngineTest : public ::testing::Test {
     FillTasks(options.tasks);
     options.self_check = SelfCheck::kAfterEveryEvent;
     options.start_number = start_number;
+    options.daemon_number = daemon_number_;
     options.seed = start_number;
     engine_ = std::make_unique<TaskEngine>(directory_.get(), options);
     fx_.Clear();
@@ -79,7 +83,36 @@ class EngineTest : public ::testing::Test {
     if (!fx_.writes.empty()) written_ = fx_.writes.back().ticket;
     for (StoreWrite& write : fx_.writes) disk_.push_back(std::move(write));
     fx_.writes.clear();
-    engine_->Persisted(absl::OkStatus(), written_, now_, fx_);
+    engine_->Persisted({.status = absl::OkStatus(), .through = written_}, now_, fx_);
+    Tick();
+  }
+
+  // What a store would hold after the writes so far.
+  std::vector<StoredTask> Disk() {
+    std::map<TaskId, StoredTask> rows;
+    for (const StoreWrite& write : disk_) {
+      if (write.kind == StoreWrite::Kind::kInsert) rows[write.task.id] = write.task;
+      if (write.kind == StoreWrite::Kind::kUpdate)
+        rows[write.task.id].progress = write.task.progress;
+      if (write.kind == StoreWrite::Kind::kDelete) rows.erase(write.task.id);
+    }
+    std::vector<StoredTask> tasks;
+    tasks.reserve(rows.size());
+    for (auto& [id, task] : rows) tasks.push_back(task);
+    return tasks;
+  }
+  RecoveryReport Recover(std::vector<StoredTask> stored) {
+    for (StoredTask& task : stored) engine_->Recover(std::move(task), now_);
+    return engine_->EndRecovery(now_);
+  }
+  // The store gives what it was asked for: what is on disk of it.
+  void Load() {
+    std::vector<StoredTask> found;
+    const std::vector<TaskId> asked = std::exchange(fx_.loads, {});
+    for (StoredTask& task : Disk()) {
+      if (std::count(asked.begin(), asked.end(), task.id) > 0) found.push_back(std::move(task));
+    }
+    engine_->Loaded(asked, std::move(found), now_, fx_);
     Tick();
   }
 
@@ -125,12 +158,12 @@ class EngineTest : public ::testing::Test {
     return starts.empty() ? 0 : starts[0].attempt();
   }
 
-  void End(uint64_t attempt, Outcome::Outcome outcome = Outcome::OUTCOME_SUCCEEDED,
-           int worker = 0) {
+  void End(uint64_t attempt, Outcome::Outcome outcome = Outcome::OUTCOME_SUCCEEDED, int worker = 0,
+           const std::string& output = "out") {
     Outcome ended;
     ended.set_attempt(attempt);
     ended.set_outcome(outcome);
-    ended.set_output("out");
+    ended.set_output(output);
     engine_->AttemptEnded(worker, std::move(ended), now_, fx_);
     Tick();
   }
@@ -138,7 +171,7 @@ class EngineTest : public ::testing::Test {
   v1::Task Get(const std::string& name) {
     auto id = engine_->Find(name);
     if (!id.ok()) return {};
-    return *engine_->Get(*id, now_);
+    return *engine_->Get(*id, v1::TASK_VIEW_FULL, now_);
   }
   v1::TaskState StateOf(const std::string& name) { return Get(name).state(); }
   v1::Queue Queue(const std::string& queue = "default") {
@@ -154,6 +187,7 @@ class EngineTest : public ::testing::Test {
   std::unique_ptr<tenancy::Directory> directory_;
   std::unique_ptr<TaskEngine> engine_;
   Effects fx_;
+  uint32_t daemon_number_ = 0;
   uint64_t written_ = 0;
   std::vector<StoreWrite> disk_;
 };

@@ -17,6 +17,7 @@ constexpr int kStartNumberShift = 40;
 EngineState::EngineState(const tenancy::Directory* directory, const EngineOptions& options)
     : directory(directory),
       limits(options.tasks),
+      daemon_number(options.daemon_number),
       self_check(options.self_check),
       ids(options.seed),
       next_attempt((options.start_number << kStartNumberShift) + 1),
@@ -27,7 +28,7 @@ EngineState::EngineState(const tenancy::Directory* directory, const EngineOption
   for (size_t i = 0; i < pools.size(); ++i) pools[i].size = directory->pools()[i].size;
 }
 
-void EngineState::Advance(WallMicros to_us) {
+void EngineState::Advance(EngineMicros to_us) {
   now_us = std::max(now_us, to_us);
 }
 

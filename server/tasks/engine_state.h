@@ -25,6 +25,7 @@
 #include "server/tasks/task.h"
 #include "server/tasks/task_queue.h"
 #include "server/tenancy/directory.h"
+#include "server/wall_time.h"
 
 namespace grove::tasks {
 
@@ -36,9 +37,11 @@ inline constexpr int64_t kLinkGraceUs = 10 * kUsPerSecond;
 inline constexpr int64_t kTimeoutGraceUs = 2 * kUsPerSecond;
 // Keeps one Tick() short; the next one goes on.
 inline constexpr int kDispatchPerTickMax = 4096;
-// Bounds on memory, where the counts alone would allow terabytes.
-inline constexpr int64_t kLiveBytesMax = int64_t{2} << 30;
-inline constexpr int64_t kRetainedBytesMax = int64_t{512} << 20;
+// Inputs that are on their way to one worker: it is given nothing more before it has begun some.
+// Below the bound of its outbox (worker_link.h), which is what would give way otherwise.
+inline constexpr int64_t kUnstartedBytesMax = int64_t{32} << 20;
+// Before an attempt whose input could not be read is tried again.
+inline constexpr int64_t kLoadRetryUs = kUsPerSecond;
 // Beyond it the disk does not keep up, and durable tasks are refused.
 inline constexpr size_t kUnconfirmedWritesMax = 500000;
 
@@ -89,6 +92,8 @@ struct FunctionState {
 struct WorkerView {
   bool linked = false;
   bool draining = false;
+  // Its hub does not turn (runtime.stuck_ms).
+  bool stuck = false;
   int64_t pid = 0;
   uint64_t incarnation = 0;
   int64_t capacity = 0;
@@ -96,12 +101,15 @@ struct WorkerView {
   std::vector<bool> functions;
   IntrusiveList<LiveAttempt, &LiveAttempt::worker_hook> attempts;
   int64_t running = 0;
+  // Of the inputs of attempts that it has not begun.
+  int64_t unstarted_bytes = 0;
   // Attempts it runs that control does not know and has cancelled: they take room.
   absl::flat_hash_set<uint64_t> foreign;
   // Without a link: when its attempts are given up.
-  WallMicros grace_ends_us = INT64_MAX;
+  EngineMicros grace_ends_us = INT64_MAX;
 
-  int64_t room() const { return capacity - running - static_cast<int64_t>(foreign.size()); }
+  int64_t taken() const { return running + static_cast<int64_t>(foreign.size()); }
+  int64_t room() const { return unstarted_bytes > kUnstartedBytesMax ? 0 : capacity - taken(); }
   bool knows(size_t function) const { return function < functions.size() && functions[function]; }
 };
 
@@ -115,6 +123,13 @@ struct UnconfirmedWrite {
   // To be acknowledged to `worker`; 0 if none.
   uint64_t attempt = 0;
   int32_t worker = -1;
+  // What the write holds until then.
+  int64_t bytes = 0;
+};
+
+struct PayloadToDrop {
+  TaskId task;
+  uint64_t turn = 0;
 };
 
 // Indices stand for things: a queue, pool or tenant is its place in the directory, a function its
@@ -128,12 +143,15 @@ struct EngineState {
 
   const tenancy::Directory* const directory;
   const config::v1::Tasks limits;
+  const uint32_t daemon_number;
   const SelfCheck self_check;
 
   // --- Time and identities: written by Advance(), Tick() and where an id is drawn
   // ------------------
 
-  WallMicros now_us = 0;
+  EngineMicros now_us = 0;
+  // The wall clock is ahead of the engine's by this: 0 until somebody sets it.
+  int64_t wall_offset_us = 0;
   uint64_t turn = 0;
   TaskIdSource ids;
   uint64_t next_attempt;
@@ -147,8 +165,10 @@ struct EngineState {
   // Settled ones, oldest end first.
   IntrusiveList<Task, &Task::age_hook> ended;
   int64_t ended_count = 0;
+  // What all tasks are charged with, and what the settled ones retain (task_memory.h).
+  int64_t task_bytes = 0;
   int64_t ended_bytes = 0;
-  int64_t live_bytes = 0;
+  std::deque<PayloadToDrop> payloads_to_drop;
 
   // --- Rounds: written by lifecycle.h (WakeQueue, WakePool) and dispatch.h
   // -------------------------
@@ -179,15 +199,27 @@ struct EngineState {
 
   uint64_t last_ticket = 0;
   std::deque<UnconfirmedWrite> unconfirmed;
+  int64_t unconfirmed_bytes = 0;
   // Ended attempts whose acknowledgement waits for the store.
   absl::flat_hash_set<uint64_t> unacknowledged;
   absl::Status store_status;
+  absl::Status store_room;
+
+  // --- Recovery, while it goes on
+  // ----------------------------------------------------------------------------------
+
+  RecoveryReport recovery;
+  std::vector<Task*> recovered_ends;
 
   // Refused spawns by reason: written by Spawn() alone.
   absl::btree_map<std::string, int64_t> rejected;
 
   // Time as the engine sees it: never back.
-  void Advance(WallMicros to_us);
+  void Advance(EngineMicros to_us);
+  // For what is stored and shown.
+  WallMicros wall_us() const { return now_us + wall_offset_us; }
+  WallMicros ToWall(EngineMicros us) const { return us + wall_offset_us; }
+  EngineMicros FromWall(WallMicros us) const { return us - wall_offset_us; }
   // nullptr if there is none.
   Task* FindTask(TaskId id) const;
   // nullptr if no worker can have that number.
@@ -199,7 +231,9 @@ struct EngineState {
   // The index of the function, added if it is new.
   size_t InternFunction(const std::string& name);
   std::string NameOf(const Task& task) const;
-  bool IsDispatchable(const WorkerView& worker) const { return worker.linked && !worker.draining; }
+  bool IsDispatchable(const WorkerView& worker) const {
+    return worker.linked && !worker.draining && !worker.stuck;
+  }
 };
 
 }  // namespace grove::tasks

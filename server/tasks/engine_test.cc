@@ -292,11 +292,56 @@ TEST_F(EngineTest, CancelsADurableTaskThatIsNotYetOnDisk) {
 
 TEST_F(EngineTest, RefusesDurableTasksWhileTheStoreFails) {
   Up(0);
-  engine_->Persisted(absl::ResourceExhaustedError("disk full"), 0, now_, fx_);
+  engine_->Persisted({.status = absl::ResourceExhaustedError("disk full")}, now_, fx_);
   EXPECT_EQ(RefusalReason(Refused("durability: DURABILITY_DURABLE")), "STORE_UNAVAILABLE");
   Spawn();
-  engine_->Persisted(absl::OkStatus(), 0, now_, fx_);
+  engine_->Persisted({}, now_, fx_);
   Spawn("durability: DURABILITY_DURABLE");
+}
+
+TEST_F(EngineTest, RefusesDurableTasksWhileTheDiskIsNearlyFull) {
+  Up(0);
+  engine_->Persisted({.room = absl::ResourceExhaustedError("5 of 100 bytes are free")}, now_, fx_);
+  const absl::Status refused = Refused("durability: DURABILITY_DURABLE");
+  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(RefusalReason(refused), "STORE_FULL");
+  Spawn();
+  engine_->Persisted({}, now_, fx_);
+  Spawn("durability: DURABILITY_DURABLE");
+}
+
+TEST_F(EngineTest, ARequestIdStandsForOneRequest) {
+  Make("tenants { name: 'default' queues { name: 'mail' } }");
+  auto hello = Hello(0);
+  hello.add_functions()->set_name("other");
+  ASSERT_TRUE(engine_->WorkerUp(hello, now_, fx_).ok());
+  const std::string name = Spawn("request_id: 'r' input: '[1]'");
+  EXPECT_EQ(Spawn("request_id: 'r' input: '[1]' priority: 3"), name);
+  EXPECT_EQ(Spawn("request_id: 'r' input: '[1]' content_type: 'application/json'"), name);
+  for (const char* text : {"input: '[2]'", "input: '[1]' function: 'other'",
+                           "input: '[1]' queue: 'mail'", "input: '[1]' content_type: 'a/b'", ""}) {
+    const absl::Status refused = Refused(std::string("request_id: 'r' ") + text);
+    EXPECT_EQ(refused.code(), absl::StatusCode::kAlreadyExists) << text;
+    EXPECT_EQ(RefusalReason(refused), "REQUEST_ID_REUSED") << text;
+    EXPECT_THAT(std::string(refused.message()),
+                testing::ContainsRegex("[0-9a-f]{16}.*[0-9a-f]{16}"));
+  }
+}
+
+TEST_F(EngineTest, CutsWhatAFunctionSaysAtACharacter) {
+  Up(0);
+  const std::string name = Spawn();
+  Tick();
+  Outcome ended;
+  ended.set_attempt(TakeOnlyStart());
+  ended.set_outcome(Outcome::OUTCOME_FAILED);
+  std::string text = "x";
+  for (int i = 0; i < 5000; ++i) text += "ä";
+  ended.mutable_error()->set_message(text);
+  engine_->AttemptEnded(0, std::move(ended), now_, fx_);
+  const std::string message = Get(name).error().message();
+  EXPECT_LT(message.size(), 4200u);
+  EXPECT_THAT(message, testing::EndsWith("ä […]"));
 }
 
 TEST_F(EngineTest, GrowsAndShrinksAPool) {

@@ -7,6 +7,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "runtime/switch/abseil_text.h"
+#include "server/tasks/task_memory.h"
 
 namespace grove::tasks {
 namespace {
@@ -63,14 +64,17 @@ class Audit {
     stranded_[task.function] += task.place == Place::kStranded;
     due_ += due;
     settled_ += task.settled;
-    settled_bytes_ += task.settled ? static_cast<int64_t>(task.size_bytes()) : 0;
-    live_bytes_ += task.ended() ? 0 : static_cast<int64_t>(task.spec.input.size());
+    settled_bytes_ += task.settled ? RetainedOf(task) : 0;
+    task_bytes_ += task.charged_bytes;
+    Expect(task.charged_bytes == MemoryOf(task), "charge", name);
+    Expect(task.has_input() || (task.stored && task.spec.input.empty()), "input", name);
+    Expect(task.has_output() || (task.settled && task.output.empty()), "output", name);
   }
 
   void CheckTotals() {
     Expect(state_.by_id.size() == state_.tasks.size(), "by_id's size");
-    Expect(state_.live_bytes == live_bytes_, "live_bytes ", state_.live_bytes, ", not ",
-           live_bytes_);
+    Expect(state_.task_bytes == task_bytes_, "task_bytes ", state_.task_bytes, ", not ",
+           task_bytes_);
     int64_t ended = 0;
     for (const Task* task = state_.ended.front(); task != nullptr; task = state_.ended.Next(task)) {
       Expect(task->settled, "listed as ended and not settled: ", task->id.ToString());
@@ -141,7 +145,7 @@ class Audit {
   void CheckPools() {
     std::vector<int64_t> running(state_.pools.size());
     for (const auto& [id, attempt] : state_.attempts) {
-      ++running[state_.directory->queues()[attempt->queue].pool];
+      running[state_.directory->queues()[attempt->queue].pool] += attempt->holds_pool;
     }
     for (size_t i = 0; i < state_.pools.size(); ++i) {
       const PoolState& pool = state_.pools[i];
@@ -167,12 +171,15 @@ class Audit {
   void CheckWorker(int32_t number) {
     const WorkerView& worker = state_.workers[number];
     int64_t running = 0;
+    int64_t unstarted = 0;
     for (const LiveAttempt* attempt = worker.attempts.front(); attempt != nullptr;
          attempt = worker.attempts.Next(attempt)) {
       Expect(attempt->worker == number && !attempt->confirmed, "an attempt of worker ", number);
       ++running;
+      unstarted += attempt->unstarted_bytes;
     }
     Expect(worker.running == running, "running of worker ", number);
+    Expect(worker.unstarted_bytes == unstarted, "unstarted_bytes of worker ", number);
     Expect(!worker.linked || worker.grace_ends_us == INT64_MAX, "grace of worker ", number);
     Expect(number < state_.workers_end || (!worker.linked && running == 0), "workers_end below ",
            number);
@@ -186,6 +193,8 @@ class Audit {
       const Task* task = attempt->task;
       Expect(task == nullptr || (task->attempt == id && state_.FindTask(task->id) == task),
              "task of attempt ", id);
+      Expect(task == nullptr || attempt->holds_pool, "no place in the pool for attempt ", id);
+      Expect(!attempt->loading || (task != nullptr && !attempt->started), "loading attempt ", id);
     }
   }
 
@@ -193,15 +202,18 @@ class Audit {
   void CheckWrites() {
     uint64_t last = 0;
     size_t acknowledgements = 0, inserts = 0, ends = 0;
+    int64_t bytes = 0;
     for (const UnconfirmedWrite& write : state_.unconfirmed) {
       Expect(write.ticket > last && write.ticket <= state_.last_ticket, "order of tickets");
       last = write.ticket;
+      bytes += write.bytes;
       acknowledgements += write.attempt != 0;
       Expect(write.attempt == 0 || state_.unacknowledged.contains(write.attempt),
              "unacknowledged lacks ", write.attempt);
       inserts += write.then == Then::kStored;
       ends += write.then == Then::kSettled;
     }
+    Expect(bytes == state_.unconfirmed_bytes, "unconfirmed_bytes ", state_.unconfirmed_bytes);
     Expect(acknowledgements == state_.unacknowledged.size(), "unacknowledged's size");
     size_t unstored = 0, unsettled = 0;
     for (const auto& [id, task] : state_.tasks) {
@@ -224,7 +236,7 @@ class Audit {
   int64_t due_ = 0;
   int64_t settled_ = 0;
   int64_t settled_bytes_ = 0;
-  int64_t live_bytes_ = 0;
+  int64_t task_bytes_ = 0;
   int64_t on_workers_ = 0;
 };
 

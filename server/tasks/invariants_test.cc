@@ -75,14 +75,22 @@ TEST_F(InvariantsTest, DeadlinesAreThoseOfScheduledAndRunningTasks) {
 }
 
 TEST_F(InvariantsTest, TotalsAreThoseOfTheTasks) {
-  ++state_.live_bytes;
-  EXPECT_THAT(Broken(), HasSubstr("live_bytes 1, not 0"));
-  --state_.live_bytes;
+  ++state_.task_bytes;
+  EXPECT_THAT(Broken(), HasSubstr("task_bytes"));
+  --state_.task_bytes;
   ++state_.ended_count;
   EXPECT_THAT(Broken(), HasSubstr("ended_count 2, listed 1, not 1"));
   --state_.ended_count;
   state_.by_id.erase(queued_->id);
   EXPECT_THAT(Broken(), HasSubstr("by_id"));
+}
+
+TEST_F(InvariantsTest, WhatIsInMemoryIsCharged) {
+  queued_->spec.input = std::string(100, 'x');
+  EXPECT_THAT(Broken(), HasSubstr("charge of"));
+  queued_->spec.input.clear();
+  queued_->input_bytes = 5;
+  EXPECT_THAT(Broken(), HasSubstr("input of")) << "neither in memory nor in the store";
 }
 
 TEST_F(InvariantsTest, PlacesFollowStates) {
@@ -97,6 +105,9 @@ TEST_F(InvariantsTest, WhatIsNotOnDiskWaitsForAWrite) {
   queued_->spec.durable = true;
   queued_->stored = true;
   EXPECT_THAT(Broken(), IsEmpty());
+  state_.unconfirmed_bytes = 1;
+  EXPECT_THAT(Broken(), HasSubstr("unconfirmed_bytes 1"));
+  state_.unconfirmed_bytes = 0;
   state_.unconfirmed.push_back({1, UnconfirmedWrite::Then::kStored, queued_->id});
   state_.last_ticket = 1;
   EXPECT_THAT(Broken(), HasSubstr("inserts under way 1, not 0"));

@@ -6,9 +6,7 @@
 //   longer stand before it in the round.
 // * CloseAttempt() comes before SetState(): it writes to the record of the attempt, and a task that
 //   is RUNNING is the only one that has a current attempt.
-// * Commit() comes last. It encodes the record as it stands then; a change after it would be on
-//   disk only with the next one, and lost if control died between (invariant 8). For the same
-//   reason nobody hears of an end before the store has it: Settle() follows the confirmation.
+// * Commit() comes last (commit.cc says why).
 // * A durable task is QUEUED before its insert is on disk, so that its depth counts and Cancel()
 //   finds it, but it stands in no backlog (Place::kNone) until MarkStored().
 #include "server/tasks/lifecycle.h"
@@ -20,11 +18,16 @@
 #include "google/rpc/error_details.pb.h"
 #include "runtime/hub/check.h"
 #include "runtime/switch/abseil_text.h"
+#include "server/tasks/commit.h"
+#include "server/tasks/fingerprint.h"
 #include "server/tasks/refusal.h"
-#include "server/tasks/views.h"
+#include "server/tasks/task_memory.h"
 
 namespace grove::tasks {
 namespace {
+
+// Kept of what a function says: a task keeps the errors of many attempts.
+constexpr size_t kErrorMessageBytesMax = 4096;
 
 using Outcome = internal::v1::AttemptEnded;
 using Stand = QueueState::Stand;
@@ -99,7 +102,7 @@ void CloseAttempt(EngineState& state, Task* task, v1::Attempt::State to, Outcome
   AttemptRecord& record = task->attempts.back();
   record.state = to;
   record.fiber = 0;
-  if (record.end_us == 0) record.end_us = state.now_us;
+  if (record.end_us == 0) record.end_us = state.wall_us();
   if (error != nullptr) record.error = std::make_unique<google::rpc::Status>(*error);
 }
 
@@ -129,23 +132,36 @@ int64_t TimeoutOf(const EngineState& state, const Task& task) {
 }
 
 void FillStart(const EngineState& state, const Task& task, const LiveAttempt& attempt,
-               internal::v1::StartAttempt* start) {
+               const std::string& input, internal::v1::StartAttempt* start) {
   const tenancy::Directory::Queue& queue = state.directory->queues()[task.queue];
   start->set_attempt(attempt.id);
   start->set_task(state.NameOf(task));
   start->set_tenant(state.directory->tenants()[queue.tenant].name);
   start->set_function(task.spec.function);
-  start->set_input(task.spec.input);
+  start->set_input(input);
   start->set_content_type(task.spec.content_type);
   start->set_number(task.attempts.back().number);
   start->set_timeout_ms((attempt.timeout_us + kUsPerMs - 1) / kUsPerMs);
   for (const auto& [key, value] : task.spec.labels) (*start->mutable_labels())[key] = value;
 }
 
+void SendStart(const EngineState& state, const Task& task, const LiveAttempt& attempt,
+               const std::string& input, Effects& effects) {
+  FillStart(state, task, attempt, input, effects.FrameTo(attempt.worker, input.size()).add_start());
+}
+
 std::unique_ptr<google::rpc::Status> ErrorOf(Outcome& ended, absl::StatusCode code,
                                              std::string_view reason, std::string otherwise) {
   if (!ended.has_error()) return MakeError(code, reason, std::move(otherwise));
-  return std::make_unique<google::rpc::Status>(std::move(*ended.mutable_error()));
+  auto error = std::make_unique<google::rpc::Status>(std::move(*ended.mutable_error()));
+  if (error->message().size() > kErrorMessageBytesMax) {
+    // At the start of a character (RFC 3629 3).
+    size_t end = kErrorMessageBytesMax;
+    while (end > 0 && (error->message()[end] & 0xc0) == 0x80) --end;
+    error->mutable_message()->resize(end);
+    error->mutable_message()->append(" […]");
+  }
+  return error;
 }
 
 }  // namespace
@@ -179,10 +195,12 @@ Task* AddTask(EngineState& state, std::unique_ptr<Task> owned) {
   Task* task = owned.get();
   const size_t tenant = state.directory->queues()[task->queue].tenant;
   state.by_id.emplace_hint(state.by_id.end(), task->id, task);
-  state.live_bytes += task->spec.input.size();
+  task->input_bytes = static_cast<int64_t>(task->spec.input.size());
   if (!task->spec.request_id.empty()) {
     state.tenants[tenant].request_ids[task->spec.request_id] = task->id;
+    task->fingerprint = FingerprintOf(task->spec);
   }
+  Charge(state, *task);
   state.tasks.emplace(task->id, std::move(owned));
   return task;
 }
@@ -192,7 +210,8 @@ void DropTask(EngineState& state, Task* task, Effects& effects) {
   --state.functions[task->function].counters.tasks[task->state];
   state.ended.Remove(task);
   --state.ended_count;
-  state.ended_bytes -= task->size_bytes();
+  state.ended_bytes -= task->retained_bytes;
+  state.task_bytes -= task->charged_bytes;
   if (!task->spec.request_id.empty())
     state.tenants[tenant].request_ids.erase(task->spec.request_id);
   if (task->spec.durable) {
@@ -206,9 +225,10 @@ void DropTask(EngineState& state, Task* task, Effects& effects) {
   state.tasks.erase(task->id);
 }
 
-void Schedule(EngineState& state, Task* task, WallMicros at_us) {
+void Schedule(EngineState& state, Task* task, EngineMicros at_us) {
   SetState(state, task, v1::TASK_STATE_SCHEDULED);
   task->schedule_us = at_us;
+  if (task->attempts_started == 0) task->ready_us = at_us;
   state.deadlines.Set(task, at_us);
 }
 
@@ -221,6 +241,10 @@ void Enqueue(EngineState& state, Task* task, bool to_front) {
 
 void MarkStored(EngineState& state, Task* task) {
   task->stored = true;
+  // If it starts in this turn, its input is still at hand.
+  if (task->input_bytes > kInlinePayloadBytesMax) {
+    state.payloads_to_drop.push_back({task->id, state.turn});
+  }
   if (task->state != v1::TASK_STATE_QUEUED) return;
   JoinBacklog(state, task, /*to_front=*/false);
 }
@@ -233,24 +257,28 @@ void StartOn(EngineState& state, Task* task, int32_t worker, Effects& effects) {
   record.number = ++task->attempts_started;
   record.worker = worker;
   record.worker_pid = on.pid;
-  record.start_us = state.now_us;
+  record.start_us = state.wall_us();
   const int64_t timeout_us = TimeoutOf(state, *task);
   LiveAttempt* attempt =
       HoldRoom(state, task, state.next_attempt++, worker, on.incarnation, timeout_us);
   state.deadlines.Set(task, state.now_us + timeout_us + kTimeoutGraceUs);
   if (record.number == 1) {
-    const WallMicros ready_us = std::max(task->create_us, task->schedule_us);
-    effects.first_starts.push_back({task->id, ready_us, state.now_us});
+    effects.first_starts.push_back({task->id, task->ready_us, state.now_us});
   }
-  FillStart(state, *task, *attempt, effects.FrameTo(worker, task->spec.input.size()).add_start());
+  if (task->has_input()) {
+    SendStart(state, *task, *attempt, task->spec.input, effects);
+  } else {
+    attempt->loading = true;
+    effects.loads.push_back(task->id);
+  }
   Commit(state, task, effects);
 }
 
 void End(EngineState& state, Task* task, v1::TaskState end_state,
          std::unique_ptr<google::rpc::Status> error) {
   SetState(state, task, end_state);
-  state.live_bytes -= task->spec.input.size();
   task->end_us = state.now_us;
+  task->end_time_us = state.wall_us();
   task->error = std::move(error);
 }
 
@@ -295,6 +323,8 @@ LiveAttempt* HoldRoom(EngineState& state, Task* task, uint64_t id, int32_t worke
   task->attempt = id;
   ++state.pools[state.directory->queues()[task->queue].pool].running;
   ++state.workers[worker].running;
+  attempt->unstarted_bytes = task->input_bytes;
+  state.workers[worker].unstarted_bytes += task->input_bytes;
   state.workers[worker].attempts.PushBack(attempt);
   state.attempts.emplace(id, std::move(owned));
   return attempt;
@@ -303,19 +333,67 @@ LiveAttempt* HoldRoom(EngineState& state, Task* task, uint64_t id, int32_t worke
 void ReleaseRoom(EngineState& state, LiveAttempt* attempt) {
   const size_t pool = state.directory->queues()[attempt->queue].pool;
   WorkerView& worker = state.workers[attempt->worker];
+  MarkBegun(state, attempt);
   worker.attempts.Remove(attempt);
   --worker.running;
-  --state.pools[pool].running;
+  if (attempt->holds_pool) --state.pools[pool].running;
   WakePool(state, pool);
   state.attempts.erase(attempt->id);
 }
 
+void ReleasePool(EngineState& state, LiveAttempt* attempt) {
+  if (!std::exchange(attempt->holds_pool, false)) return;
+  const size_t pool = state.directory->queues()[attempt->queue].pool;
+  --state.pools[pool].running;
+  WakePool(state, pool);
+}
+
+void MarkBegun(EngineState& state, LiveAttempt* attempt) {
+  WorkerView& worker = state.workers[attempt->worker];
+  const bool was_clogged = worker.unstarted_bytes > kUnstartedBytesMax;
+  worker.unstarted_bytes -= std::exchange(attempt->unstarted_bytes, 0);
+  if (was_clogged && worker.unstarted_bytes <= kUnstartedBytesMax) WakeBlockedOnWorkers(state);
+}
+
 void Abandon(EngineState& state, LiveAttempt* attempt, std::string_view reason, Effects& effects) {
+  if (attempt->loading) return ReleaseRoom(state, attempt);  // The worker has not heard of it.
   attempt->task = nullptr;
-  if (!state.workers[attempt->worker].linked) return;
+  const WorkerView& worker = state.workers[attempt->worker];
+  if (worker.stuck) ReleasePool(state, attempt);
+  if (!worker.linked) return;
   auto* cancel = effects.FrameTo(attempt->worker).add_cancel();
   cancel->set_attempt(attempt->id);
   cancel->set_reason(std::string(reason));
+}
+
+void TakeInput(EngineState& state, Task* task, const std::string& input, Effects& effects) {
+  LiveAttempt& attempt = *state.attempts.at(task->attempt);
+  attempt.loading = false;
+  SendStart(state, *task, attempt, input, effects);
+}
+
+void LoseInput(EngineState& state, Task* task, const absl::Status& why, Effects& effects) {
+  ReleaseRoom(state, state.attempts.at(task->attempt).get());
+  auto error = MakeError(why.code(), "INPUT_NOT_READ",
+                         StrCat("the store does not give its input: ", why.message()));
+  CloseAttempt(state, task, v1::Attempt::STATE_INTERRUPTED, Outcome::OUTCOME_INTERRUPTED,
+               error.get());
+  if (absl::IsDataLoss(why)) {
+    End(state, task, v1::TASK_STATE_FAILED, std::move(error));
+  } else {
+    Schedule(state, task, state.now_us + kLoadRetryUs);
+  }
+  Commit(state, task, effects);
+}
+
+void TakeBack(EngineState& state, LiveAttempt* attempt, std::string_view reason, Effects& effects) {
+  Task* task = attempt->task;
+  Abandon(state, attempt, reason, effects);
+  auto error = MakeError(absl::StatusCode::kAborted, "ATTEMPT_INTERRUPTED", std::string(reason));
+  CloseAttempt(state, task, v1::Attempt::STATE_INTERRUPTED, Outcome::OUTCOME_INTERRUPTED,
+               error.get());
+  Enqueue(state, task, /*to_front=*/true);
+  Commit(state, task, effects);
 }
 
 void FinishAttempt(EngineState& state, Task* task, Outcome ended, int32_t worker,
@@ -327,6 +405,7 @@ void FinishAttempt(EngineState& state, Task* task, Outcome ended, int32_t worker
     case Outcome::OUTCOME_SUCCEEDED:
       CloseAttempt(state, task, v1::Attempt::STATE_SUCCEEDED, ended.outcome(), nullptr);
       task->output = std::move(*ended.mutable_output());
+      task->output_bytes = static_cast<int64_t>(task->output.size());
       task->output_content_type = std::move(*ended.mutable_output_content_type());
       End(state, task, v1::TASK_STATE_SUCCEEDED, nullptr);
       break;
@@ -391,47 +470,6 @@ void Interrupt(EngineState& state, LiveAttempt* attempt, Interruption why, std::
     Enqueue(state, task, /*to_front=*/true);
   }
   Commit(state, task, effects);
-}
-
-void WriteInsert(EngineState& state, const Task& task, Effects& effects) {
-  const tenancy::Directory::Queue& queue = state.directory->queues()[task.queue];
-  StoreWrite& write = effects.writes.emplace_back();
-  write.kind = StoreWrite::Kind::kInsert;
-  write.ticket = ++state.last_ticket;
-  write.task.id = task.id;
-  write.task.tenant = state.directory->tenants()[queue.tenant].name;
-  write.task.queue = queue.name;
-  v1::TaskSpec spec;
-  FillSpec(task.spec, spec);
-  spec.SerializeToString(&write.task.spec);
-  write.task.progress = EncodeProgress(state, task);
-  state.unconfirmed.push_back({write.ticket, UnconfirmedWrite::Then::kStored, task.id});
-}
-
-void Commit(EngineState& state, Task* task, Effects& effects, uint64_t attempt, int32_t worker) {
-  if (!task->spec.durable) {
-    if (attempt != 0) effects.FrameTo(worker).add_acknowledged(attempt);
-    if (task->ended()) Settle(state, task, effects);
-    return;
-  }
-  StoreWrite& write = effects.writes.emplace_back();
-  write.kind = StoreWrite::Kind::kUpdate;
-  write.ticket = ++state.last_ticket;
-  write.task.id = task->id;
-  write.task.progress = EncodeProgress(state, *task);
-  using Then = UnconfirmedWrite::Then;
-  const Then then = task->ended() ? Then::kSettled : Then::kNothing;
-  state.unconfirmed.push_back({write.ticket, then, task->id, attempt, worker});
-  if (attempt != 0) state.unacknowledged.insert(attempt);
-}
-
-void Settle(EngineState& state, Task* task, Effects& effects) {
-  task->settled = true;
-  task->settled_turn = state.turn;
-  state.ended.PushBack(task);
-  ++state.ended_count;
-  state.ended_bytes += task->size_bytes();
-  effects.ended.push_back(task->id);
 }
 
 void WakeQueue(EngineState& state, size_t index) {

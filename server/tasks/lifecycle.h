@@ -60,7 +60,7 @@ Task* AddTask(EngineState& state, std::unique_ptr<Task> task);
 void DropTask(EngineState& state, Task* task, Effects& effects);
 
 // From any state that has not ended, or none.
-void Schedule(EngineState& state, Task* task, WallMicros at_us);
+void Schedule(EngineState& state, Task* task, EngineMicros at_us);
 void Enqueue(EngineState& state, Task* task, bool to_front);
 // A durable task's insert is on disk: it may start.
 void MarkStored(EngineState& state, Task* task);
@@ -82,7 +82,12 @@ LiveAttempt* HoldRoom(EngineState& state, Task* task, uint64_t attempt, int32_t 
                       uint64_t incarnation, int64_t timeout_us);
 // Gives the room back; destroys the record.
 void ReleaseRoom(EngineState& state, LiveAttempt* attempt);
-// Tells the worker to stop it, and lets go of the task; the room stays held.
+// Gives the place in the pool back before the room on the worker.
+void ReleasePool(EngineState& state, LiveAttempt* attempt);
+// The worker has the input, or never will: it no longer counts as on its way.
+void MarkBegun(EngineState& state, LiveAttempt* attempt);
+// Tells the worker to stop it, and lets go of the task; the room stays held, but that of an attempt
+// that the worker has not heard of. `attempt` may be gone afterwards.
 void Abandon(EngineState& state, LiveAttempt* attempt, std::string_view reason, Effects& effects);
 
 // What the worker reported becomes the task's state; acknowledged when that is on disk. Requires a
@@ -91,21 +96,17 @@ void FinishAttempt(EngineState& state, Task* task, internal::v1::AttemptEnded en
                    Effects& effects);
 // Ends the attempt of a RUNNING task without the worker's word.
 void TimeOut(EngineState& state, Task* task, Effects& effects);
+// For a RUNNING task whose attempt is `loading`: its input has come and goes to the worker, or
+// cannot be had. DATA_LOSS: it never will be, and the task FAILS; otherwise it is tried again.
+void TakeInput(EngineState& state, Task* task, const std::string& input, Effects& effects);
+void LoseInput(EngineState& state, Task* task, const absl::Status& why, Effects& effects);
+// The task goes to the front of its queue, as if the attempt had not been; what the worker has of
+// it is cancelled. Requires that the attempt is some task's.
+void TakeBack(EngineState& state, LiveAttempt* attempt, std::string_view reason, Effects& effects);
 // Releases the room; the task, if it still is the attempt's, goes back to the front of its queue or
 // FAILS.
 void Interrupt(EngineState& state, LiveAttempt* attempt, Interruption why, std::string_view reason,
                Effects& effects);
-
-// --- Store ---------------------------------------------------------------------------------------
-
-void WriteInsert(EngineState& state, const Task& task, Effects& effects);
-// Makes the task's state last: at once if volatile, with a write if durable. Follows every change
-// but that from SCHEDULED to QUEUED, which time alone repeats. `attempt` (0 if none) is
-// acknowledged to `worker` when it lasts.
-void Commit(EngineState& state, Task* task, Effects& effects, uint64_t attempt = 0,
-            int32_t worker = -1);
-// The end of the task is there to stay: it counts towards the retention, and waiters may know.
-void Settle(EngineState& state, Task* task, Effects& effects);
 
 // --- Turns of queues -----------------------------------------------------------------------------
 

@@ -1,11 +1,17 @@
 #include <algorithm>
+#include <iterator>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "absl/strings/str_join.h"
 #include "runtime/switch/abseil_text.h"
 #include "server/tasks/engine.h"
 #include "server/tasks/engine_state.h"
+#include "server/tasks/list_token.h"
+#include "server/tasks/payloads.h"
 #include "server/tasks/refusal.h"
 #include "server/tasks/views.h"
 #include "server/tenancy/resource_name.h"
@@ -17,8 +23,6 @@ constexpr int32_t kPageSizeDefault = 100;
 constexpr int32_t kPageSizeMax = 1000;
 // Tasks one call looks at: some milliseconds of the hub's time.
 constexpr int kListScanMax = 20000;
-// A page with big inputs and outputs ends early, below gRPC's default bound of 4 MiB per message.
-constexpr size_t kListPageBytesMax = 2 << 20;
 
 absl::StatusOr<int32_t> PageSize(int32_t asked) {
   if (asked < 0) {
@@ -29,7 +33,8 @@ absl::StatusOr<int32_t> PageSize(int32_t asked) {
 
 absl::Status BadToken() {
   return BadField("page_token", "PAGE_TOKEN_INVALID",
-                  "is not one that the same list call returned");
+                  "is not one that a list of the same parent, filter and view returned; leave it "
+                  "empty for the first page");
 }
 
 absl::Status NotInConfig(std::string_view kind, std::string_view name) {
@@ -72,11 +77,21 @@ bool Matches(const EngineState& state, const Task& task, const TaskScope& scope,
          request.states().end();
 }
 
+// All that selects the entries of a list of tasks.
+std::string ListOf(const v1::ListTasksRequest& request) {
+  std::vector<int> states(request.states().begin(), request.states().end());
+  std::sort(states.begin(), states.end());
+  return StrCat("tasks ", request.parent(), " ", request.function(), " ",
+                absl::StrJoin(states, ","), " ",
+                static_cast<int>(OrDefault(request.view(), v1::TASK_VIEW_BASIC)));
+}
+
 // Settings of a tenant's queues or pools: the page after `token` among those of `parent`.
 template <typename Entries, typename View>
 absl::StatusOr<std::string> ListEntries(const tenancy::Directory& directory, const Entries& entries,
-                                        const std::string& parent, int32_t asked_size,
-                                        const std::string& token, View view) {
+                                        std::string_view kind, const std::string& parent,
+                                        int32_t asked_size, const std::string& token, View view) {
+  const std::string list = StrCat(kind, " ", parent);
   const auto page_size = PageSize(asked_size);
   if (!page_size.ok()) return page_size.status();
   size_t tenant = SIZE_MAX;
@@ -89,7 +104,9 @@ absl::StatusOr<std::string> ListEntries(const tenancy::Directory& directory, con
   }
   auto it = entries.begin();
   if (!token.empty()) {
-    it = std::find_if(it, entries.end(), [&](const auto& e) { return e.resource_name == token; });
+    const auto after = DecodeListToken(list, token);
+    if (!after) return BadToken();
+    it = std::find_if(it, entries.end(), [&](const auto& e) { return e.resource_name == *after; });
     if (it == entries.end()) return BadToken();
     ++it;
   }
@@ -97,7 +114,7 @@ absl::StatusOr<std::string> ListEntries(const tenancy::Directory& directory, con
   int32_t count = 0;
   for (; it != entries.end(); ++it) {
     if (tenant != SIZE_MAX && it->tenant != tenant) continue;
-    if (count++ == *page_size) return last;
+    if (count++ == *page_size) return EncodeListToken(list, last);
     last = it->resource_name;
     view(static_cast<size_t>(it - entries.begin()));
   }
@@ -106,46 +123,52 @@ absl::StatusOr<std::string> ListEntries(const tenancy::Directory& directory, con
 
 }  // namespace
 
-absl::StatusOr<v1::Task> TaskEngine::Get(TaskId id, WallMicros now_us) const {
+absl::StatusOr<v1::Task> TaskEngine::Get(TaskId id, v1::TaskView view, EngineMicros now_us) const {
   state_->Advance(now_us);
   const Task* task = state_->FindTask(id);
-  if (task != nullptr) return ViewTask(*state_, *task);
+  if (task != nullptr) return ViewTask(*state_, *task, view);
   return Refusal(absl::StatusCode::kNotFound, "TASK_NOT_FOUND",
                  StrCat("no task ", id.ToString(), ": it never existed, or its retention is over"));
 }
 
 absl::StatusOr<v1::ListTasksResponse> TaskEngine::ListTasks(const v1::ListTasksRequest& request,
-                                                            WallMicros now_us) const {
+                                                            EngineMicros now_us) const {
   state_->Advance(now_us);
   const auto page_size = PageSize(request.page_size());
   if (!page_size.ok()) return page_size.status();
   const auto scope = ParseScope(*state_->directory, request.parent());
   if (!scope.ok()) return scope.status();
+  const v1::TaskView view = OrDefault(request.view(), v1::TASK_VIEW_BASIC);
+  const std::string list = ListOf(request);
   // Ids below the token's, from the greatest down: newest first, stable while tasks come and go.
   auto it = state_->by_id.end();
   if (!request.page_token().empty()) {
-    const auto after = TaskId::Parse(request.page_token());
+    const auto last = DecodeListToken(list, request.page_token());
+    const auto after = last ? TaskId::Parse(*last) : std::nullopt;
     if (!after) return BadToken();
     it = state_->by_id.lower_bound(*after);
   }
   v1::ListTasksResponse response;
-  size_t bytes = 0;
+  int64_t bytes = 0;
   for (int seen = 0; it != state_->by_id.begin(); ++seen) {
-    const bool is_full = response.tasks_size() == *page_size || bytes > kListPageBytesMax;
-    if (is_full || seen == kListScanMax) {
-      response.set_next_page_token(it->first.ToString());
+    bool is_full = response.tasks_size() == *page_size || seen == kListScanMax;
+    const Task& task = *std::prev(it)->second;
+    if (!is_full && Matches(*state_, task, *scope, request)) {
+      v1::Task shown = ViewTask(*state_, task, view);
+      bytes += AnswerBytes(shown, view);
+      is_full = response.tasks_size() > 0 && bytes > kAnswerBytesMax;
+      if (!is_full) *response.add_tasks() = std::move(shown);
+    }
+    if (is_full) {
+      response.set_next_page_token(EncodeListToken(list, it->first.ToString()));
       return response;
     }
     --it;
-    const Task& task = *it->second;
-    if (!Matches(*state_, task, *scope, request)) continue;
-    bytes += task.size_bytes();
-    *response.add_tasks() = ViewTask(*state_, task);
   }
   return response;
 }
 
-absl::StatusOr<v1::Queue> TaskEngine::GetQueue(std::string_view name, WallMicros now_us) const {
+absl::StatusOr<v1::Queue> TaskEngine::GetQueue(std::string_view name, EngineMicros now_us) const {
   state_->Advance(now_us);
   const auto parsed = tenancy::ParseQueueName(name);
   if (!parsed.ok()) return BadField("name", "NAME_INVALID", Std(parsed.status().message()));
@@ -155,13 +178,13 @@ absl::StatusOr<v1::Queue> TaskEngine::GetQueue(std::string_view name, WallMicros
 }
 
 absl::StatusOr<v1::ListQueuesResponse> TaskEngine::ListQueues(const v1::ListQueuesRequest& request,
-                                                              WallMicros now_us) const {
+                                                              EngineMicros now_us) const {
   state_->Advance(now_us);
   v1::ListQueuesResponse response;
-  auto token = ListEntries(*state_->directory, state_->directory->queues(), request.parent(),
-                           request.page_size(), request.page_token(), [&](size_t index) {
-                             *response.add_queues() = ViewQueue(*state_, index);
-                           });
+  auto token =
+      ListEntries(*state_->directory, state_->directory->queues(), "queues", request.parent(),
+                  request.page_size(), request.page_token(),
+                  [&](size_t index) { *response.add_queues() = ViewQueue(*state_, index); });
   if (!token.ok()) return token.status();
   response.set_next_page_token(*std::move(token));
   return response;
@@ -178,8 +201,8 @@ absl::StatusOr<v1::Pool> TaskEngine::GetPool(std::string_view name) const {
 absl::StatusOr<v1::ListPoolsResponse> TaskEngine::ListPools(
     const v1::ListPoolsRequest& request) const {
   v1::ListPoolsResponse response;
-  auto token = ListEntries(*state_->directory, state_->directory->pools(), request.parent(),
-                           request.page_size(), request.page_token(),
+  auto token = ListEntries(*state_->directory, state_->directory->pools(), "pools",
+                           request.parent(), request.page_size(), request.page_token(),
                            [&](size_t index) { *response.add_pools() = ViewPool(*state_, index); });
   if (!token.ok()) return token.status();
   response.set_next_page_token(*std::move(token));
@@ -190,9 +213,12 @@ absl::StatusOr<v1::ListFunctionsResponse> TaskEngine::ListFunctions(
     const v1::ListFunctionsRequest& request) const {
   const auto page_size = PageSize(request.page_size());
   if (!page_size.ok()) return page_size.status();
+  std::optional<std::string> after = "";
+  if (!request.page_token().empty()) after = DecodeListToken("functions", request.page_token());
+  if (!after) return BadToken();
   std::vector<const internal::v1::FunctionDescription*> known;
   for (const FunctionState& function : state_->functions) {
-    if (!function.known || function.description.name() <= request.page_token()) continue;
+    if (!function.known || function.description.name() <= *after) continue;
     known.push_back(&function.description);
   }
   std::sort(known.begin(), known.end(),
@@ -201,7 +227,8 @@ absl::StatusOr<v1::ListFunctionsResponse> TaskEngine::ListFunctions(
   for (const auto* description : known) {
     if (response.functions_size() == *page_size) {
       const v1::Function& last = response.functions(*page_size - 1);
-      response.set_next_page_token(last.name().substr(sizeof("functions/") - 1));
+      const std::string name = last.name().substr(sizeof("functions/") - 1);
+      response.set_next_page_token(EncodeListToken("functions", name));
       break;
     }
     v1::Function& function = *response.add_functions();
@@ -218,7 +245,7 @@ absl::StatusOr<v1::ListFunctionsResponse> TaskEngine::ListFunctions(
   return response;
 }
 
-TaskCounters TaskEngine::Counters(WallMicros now_us) const {
+TaskCounters TaskEngine::Counters(EngineMicros now_us) const {
   state_->Advance(now_us);
   return ViewCounters(*state_);
 }

@@ -57,6 +57,60 @@ TEST_F(ListingTest, RefusesBadTokensParentsAndSizes) {
   EXPECT_EQ(engine_->ListTasks(request, now_).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
+TEST_F(ListingTest, RefusesATokenOfAnotherFilter) {
+  Up(0, 0);
+  Spawn(), Spawn();
+  List("page_size: 1");
+  v1::ListTasksRequest request;
+  request.set_page_token(token_);
+  EXPECT_TRUE(engine_->ListTasks(request, now_).ok());
+  request.set_function("echo");
+  EXPECT_EQ(RefusalReason(engine_->ListTasks(request, now_).status()), "PAGE_TOKEN_INVALID");
+  request.clear_function();
+  request.add_states(v1::TASK_STATE_QUEUED);
+  EXPECT_EQ(RefusalReason(engine_->ListTasks(request, now_).status()), "PAGE_TOKEN_INVALID");
+  request.clear_states();
+  request.set_view(v1::TASK_VIEW_FULL);
+  EXPECT_EQ(RefusalReason(engine_->ListTasks(request, now_).status()), "PAGE_TOKEN_INVALID");
+}
+
+TEST_F(ListingTest, CarriesPayloadsOnlyWhenAsked) {
+  Up(0);
+  Spawn("input: '[1]'");
+  Tick();
+  End(TakeOnlyStart());
+  v1::ListTasksRequest request;
+  v1::Task task = engine_->ListTasks(request, now_)->tasks(0);
+  EXPECT_EQ(task.spec().input() + task.output(), "");
+  EXPECT_EQ(task.input_size_bytes(), 3);
+  EXPECT_EQ(task.output_size_bytes(), 3);
+  request.set_view(v1::TASK_VIEW_OUTPUT);
+  task = engine_->ListTasks(request, now_)->tasks(0);
+  EXPECT_EQ(task.spec().input() + task.output(), "out");
+  request.set_view(v1::TASK_VIEW_FULL);
+  task = engine_->ListTasks(request, now_)->tasks(0);
+  EXPECT_EQ(task.spec().input() + task.output(), "[1]out");
+}
+
+// With what the store has to add, too.
+TEST_F(ListingTest, EndsAPageBeforeItGrowsBeyondItsBound) {
+  Make("tasks { input_max_bytes: 10000000 }");
+  Up(0, 0);
+  std::vector<std::string> names;
+  for (int i = 0; i < 4; ++i) {
+    names.push_back(Spawn("durability: DURABILITY_DURABLE content_type: 'text/plain' input: '" +
+                          std::string(i == 1 ? 5'000'000 : 1'500'000, 'x') + "'"));
+  }
+  EXPECT_THAT(List("view: TASK_VIEW_FULL"), ElementsAre(names[3], names[2]));
+  const std::string second = token_;
+  Persist();
+  EXPECT_THAT(List("view: TASK_VIEW_FULL"), ElementsAre(names[3], names[2]));
+  EXPECT_EQ(token_, second);
+  EXPECT_THAT(List("view: TASK_VIEW_FULL page_token: '" + token_ + "'"), ElementsAre(names[1]));
+  EXPECT_THAT(List("view: TASK_VIEW_FULL page_token: '" + token_ + "'"), ElementsAre(names[0]));
+  EXPECT_EQ(List("view: TASK_VIEW_BASIC").size(), 4u);
+}
+
 TEST_F(ListingTest, PagesOverQueuesPoolsAndFunctions) {
   Make("tenants { name: 'a' queues { name: 'x' } } tenants { name: 'b' }");
   v1::ListQueuesRequest queues;

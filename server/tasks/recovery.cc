@@ -6,6 +6,7 @@
 #include "server/tasks/engine.h"
 #include "server/tasks/engine_state.h"
 #include "server/tasks/lifecycle.h"
+#include "server/tasks/task_memory.h"
 #include "server/tasks/views.h"
 #include "server/tenancy/resource_name.h"
 
@@ -16,8 +17,9 @@ namespace {
 std::unique_ptr<Task> Restore(EngineState& state, const StoredTask& stored, size_t queue) {
   auto task = std::make_unique<Task>();
   v1::TaskSpec spec;
-  if (!spec.ParseFromString(stored.spec) || !RestoreProgress(stored.progress, *task))
+  if (!spec.ParseFromString(stored.spec) || !RestoreProgress(state, stored.progress, *task))
     return nullptr;
+  if (task->output_bytes > kInlinePayloadBytesMax) std::string().swap(task->output);
   task->id = stored.id;
   task->queue = queue;
   task->spec = NormaliseSpec(std::move(spec));
@@ -25,6 +27,11 @@ std::unique_ptr<Task> Restore(EngineState& state, const StoredTask& stored, size
   task->spec.durable = true;
   task->stored = true;
   return task;
+}
+
+// The number of the daemon that the attempt's worker belonged to (Hello.incarnation's upper half).
+bool IsOfThisDaemon(const EngineState& state, const StoredProgress& stored) {
+  return stored.incarnation >> 32 == state.daemon_number;
 }
 
 bool CanHold(const EngineState& state, const Task& task, const StoredProgress& stored) {
@@ -41,15 +48,28 @@ void Resume(EngineState& state, Task* task, const StoredProgress& stored) {
   HoldRoom(state, task, stored.attempt, stored.worker, stored.incarnation, timeout_us);
   WorkerView& worker = state.HearOf(stored.worker);
   worker.grace_ends_us = state.now_us + kLinkGraceUs;
-  const WallMicros started_us = task->attempts.back().start_us;
+  const EngineMicros started_us = state.FromWall(task->attempts.back().start_us);
   state.deadlines.Set(task, std::max(started_us + timeout_us + kTimeoutGraceUs,
                                      worker.grace_ends_us + kTimeoutGraceUs));
+}
+
+// Its worker ended with the daemon, which is no fault of the task's: this does not count towards
+// interruptions_max.
+void Requeue(EngineState& state, Task* task) {
+  AttemptRecord& record = task->attempts.back();
+  record.state = v1::Attempt::STATE_INTERRUPTED;
+  record.fiber = 0;
+  record.end_us = state.wall_us();
+  record.error =
+      MakeError(absl::StatusCode::kAborted, "ATTEMPT_INTERRUPTED", "the daemon ended while it ran");
+  Charge(state, *task);
+  Enqueue(state, task, /*to_front=*/false);
 }
 
 void PlaceLive(EngineState& state, Task* task, const StoredProgress& stored) {
   const v1::TaskState was = std::exchange(task->state, v1::TASK_STATE_UNSPECIFIED);
   if (was == v1::TASK_STATE_RUNNING && CanHold(state, *task, stored)) {
-    return Resume(state, task, stored);
+    return IsOfThisDaemon(state, stored) ? Resume(state, task, stored) : Requeue(state, task);
   }
   if (was == v1::TASK_STATE_SCHEDULED) return Schedule(state, task, task->schedule_us);
   Enqueue(state, task, /*to_front=*/false);
@@ -57,43 +77,46 @@ void PlaceLive(EngineState& state, Task* task, const StoredProgress& stored) {
 
 void PlaceEnded(EngineState& state, Task* task) {
   SetState(state, task, std::exchange(task->state, v1::TASK_STATE_UNSPECIFIED));
-  state.live_bytes -= task->spec.input.size();
   task->settled = true;
   state.ended.PushBack(task);
   ++state.ended_count;
-  state.ended_bytes += task->size_bytes();
+  Charge(state, *task);
 }
 
 }  // namespace
 
-RecoveryReport TaskEngine::Recover(const std::vector<StoredTask>& stored_tasks, WallMicros now_us) {
+void TaskEngine::Recover(StoredTask stored, EngineMicros now_us) {
   EngineState& state = *state_;
   state.Advance(now_us);
-  RecoveryReport report;
-  std::vector<Task*> ended;
-  for (const StoredTask& stored : stored_tasks) {
-    const auto queue = state.directory->FindQueue(stored.tenant, stored.queue);
-    if (!queue) {
-      ++report.left_in_store[tenancy::FormatQueueName(stored.tenant, stored.queue)];
-      continue;
-    }
-    std::unique_ptr<Task> restored = Restore(state, stored, *queue);
-    if (restored == nullptr || state.FindTask(stored.id) != nullptr) {
-      ++report.unreadable;
-      continue;
-    }
-    Task* task = AddTask(state, std::move(restored));
-    ++report.restored;
-    if (task->ended()) {
-      ended.push_back(task);
-    } else {
-      PlaceLive(state, task, stored.progress);
-    }
+  const auto queue = state.directory->FindQueue(stored.tenant, stored.queue);
+  if (!queue) {
+    ++state.recovery.left_in_store[tenancy::FormatQueueName(stored.tenant, stored.queue)];
+    return;
   }
+  std::unique_ptr<Task> restored = Restore(state, stored, *queue);
+  if (restored == nullptr || state.FindTask(stored.id) != nullptr) {
+    ++state.recovery.unreadable;
+    return;
+  }
+  Task* task = AddTask(state, std::move(restored));
+  // One task's payload at a time: a store may hold more than the memory.
+  DropPayload(state, *task);
+  ++state.recovery.restored;
+  if (task->ended()) {
+    state.recovered_ends.push_back(task);
+  } else {
+    PlaceLive(state, task, stored.progress);
+  }
+}
+
+RecoveryReport TaskEngine::EndRecovery(EngineMicros now_us) {
+  EngineState& state = *state_;
+  state.Advance(now_us);
+  std::vector<Task*> ended = std::exchange(state.recovered_ends, {});
   std::stable_sort(ended.begin(), ended.end(),
                    [](const Task* a, const Task* b) { return a->end_us < b->end_us; });
   for (Task* task : ended) PlaceEnded(state, task);
-  return report;
+  return std::exchange(state.recovery, {});
 }
 
 }  // namespace grove::tasks

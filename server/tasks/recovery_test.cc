@@ -1,5 +1,3 @@
-#include <map>
-
 #include "gmock/gmock.h"
 #include "server/tasks/engine_fixture.h"
 
@@ -14,23 +12,9 @@ class RecoveryTest : public EngineTest {
   std::string SpawnDurable(const std::string& text = "") {
     return Spawn("durability: DURABILITY_DURABLE " + text);
   }
-  // What a store would hold after the writes so far.
-  std::vector<StoredTask> Disk() {
-    std::map<TaskId, StoredTask> rows;
-    for (const StoreWrite& write : disk_) {
-      if (write.kind == StoreWrite::Kind::kInsert) rows[write.task.id] = write.task;
-      if (write.kind == StoreWrite::Kind::kUpdate)
-        rows[write.task.id].progress = write.task.progress;
-      if (write.kind == StoreWrite::Kind::kDelete) rows.erase(write.task.id);
-    }
-    std::vector<StoredTask> tasks;
-    tasks.reserve(rows.size());
-    for (auto& [id, task] : rows) tasks.push_back(task);
-    return tasks;
-  }
   RecoveryReport Restart(const std::string& config = "") {
     Make(config, 2);
-    return engine_->Recover(Disk(), now_);
+    return Recover(Disk());
   }
 };
 
@@ -52,7 +36,7 @@ TEST_F(RecoveryTest, KeepsWaitingAndEndedTasks) {
   EXPECT_TRUE(engine_->IsSettled(*engine_->Find(ended)));
   EXPECT_EQ(StateOf(later), v1::TASK_STATE_SCHEDULED);
   Up(0);
-  EXPECT_EQ(Spawn("request_id: 'r'"), ended);
+  EXPECT_EQ(Spawn("request_id: 'r' input: '[1]'"), ended);
   const auto starts = TakeStarts();
   ASSERT_EQ(starts.size(), 1u);
   EXPECT_EQ(starts[0].task(), queued);
@@ -118,7 +102,7 @@ TEST_F(RecoveryTest, CountsRecordsThatDoNotParse) {
   StoredTask bad;
   bad.tenant = bad.queue = "default";
   bad.spec = "\xff";
-  EXPECT_EQ(engine_->Recover({bad}, now_).unreadable, 1);
+  EXPECT_EQ(Recover({bad}).unreadable, 1);
 }
 
 TEST_F(RecoveryTest, DeletesFromTheStoreWhatIsNotRetained) {
@@ -131,6 +115,50 @@ TEST_F(RecoveryTest, DeletesFromTheStoreWhatIsNotRetained) {
   Tick(2);
   Persist();
   EXPECT_THAT(Disk(), IsEmpty());
+}
+
+TEST_F(RecoveryTest, WhatRanWithAnotherDaemonGoesBackAndIsNotCounted) {
+  Make("tasks { interruptions_max: 1 }");
+  Up(0, 10, uint64_t{7} << 32 | 1);
+  const std::string name = SpawnDurable();
+  Persist();
+  TakeOnlyStart();
+  Persist();
+  daemon_number_ = 8;
+  EXPECT_EQ(Restart("tasks { interruptions_max: 1 }").restored, 1);
+  EXPECT_EQ(StateOf(name), v1::TASK_STATE_QUEUED);
+  ASSERT_EQ(Get(name).attempts_size(), 1);
+  EXPECT_EQ(Get(name).attempts(0).state(), v1::Attempt::STATE_INTERRUPTED);
+  EXPECT_EQ(Get(name).attempts(0).error().message(), "the daemon ended while it ran");
+  Up(0, 10, uint64_t{8} << 32 | 1);
+  EXPECT_EQ(TakeStartedNames(), std::vector<std::string>{name});
+}
+
+TEST_F(RecoveryTest, WhatRanWithThisDaemonGoesOn) {
+  daemon_number_ = 7;
+  Up(0, 10, uint64_t{7} << 32 | 1);
+  const std::string name = SpawnDurable();
+  Persist();
+  TakeOnlyStart();
+  Persist();
+  Restart();
+  EXPECT_EQ(StateOf(name), v1::TASK_STATE_RUNNING);
+}
+
+TEST_F(RecoveryTest, KeepsNoPayloadInMemory) {
+  Up(0);
+  const std::string name =
+      SpawnDurable("input: '\"" + std::string(1000, 'x') + "\"' request_id: 'r'");
+  Persist();
+  End(TakeOnlyStart(), Outcome::OUTCOME_SUCCEEDED, 0, std::string(2000, 'y'));
+  Persist();
+  Restart();
+  const TaskId id = *engine_->Find(name);
+  EXPECT_TRUE(engine_->NeedsStore(id, v1::TASK_VIEW_OUTPUT));
+  EXPECT_EQ(Get(name).output_size_bytes(), 2000);
+  EXPECT_EQ(Get(name).spec().input(), "");
+  EXPECT_EQ(Get(name).input_size_bytes(), 1002);
+  EXPECT_EQ(RefusalReason(Refused("request_id: 'r'")), "REQUEST_ID_REUSED");
 }
 
 }  // namespace

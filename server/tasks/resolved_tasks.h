@@ -22,6 +22,7 @@ inline void FillTasks(config::v1::Tasks& tasks) {
       reflection->SetInt64(&tasks, field, value);
     }
   }
+  if (tasks.memory_max_bytes() == 0) tasks.set_memory_max_bytes(int64_t{1} << 30);
 }
 
 }  // namespace grove::tasks

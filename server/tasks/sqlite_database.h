@@ -1,21 +1,23 @@
 // SqliteDatabase: the database file of a SqliteStore.
 //
-// Opens, locks and checks the file, and applies writes in transactions. Blocks on the disk; no
-// threads of its own, one thread at a time may use it.
+// Reads tasks, applies changes in transactions, and gives room back to the volume. Blocks on the
+// disk; no threads of its own, one thread at a time may use it.
 #ifndef GROVE_SERVER_TASKS_SQLITE_DATABASE_H_
 #define GROVE_SERVER_TASKS_SQLITE_DATABASE_H_
-
-#include <sqlite3.h>
 
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "server/tasks/database_opening.h"
+#include "server/tasks/held_writes.h"
+#include "server/tasks/sqlite_connection.h"
 #include "server/tasks/store.h"
 
 namespace grove::tasks {
@@ -23,48 +25,70 @@ namespace grove::tasks {
 class SqliteDatabase {
  public:
   // Errors as SqliteStore::Open says.
-  static absl::StatusOr<std::unique_ptr<SqliteDatabase>> Open(const std::string& state_dir);
-  ~SqliteDatabase();
+  static absl::StatusOr<std::unique_ptr<SqliteDatabase>> Open(OpeningOptions options);
   SqliteDatabase(const SqliteDatabase&) = delete;
   SqliteDatabase& operator=(const SqliteDatabase&) = delete;
 
-  // Adds one to the number of starts and returns it.
-  absl::StatusOr<uint64_t> CountStart();
-  absl::StatusOr<std::vector<StoredTask>> LoadAll();
+  const std::string& path() const { return options_.path; }
+  // It had no tables when it was first opened.
+  bool was_empty() const { return was_empty_; }
+
+  // The number of starts as it was last set; 0 in a new database.
+  absl::StatusOr<uint64_t> Starts() const;
+  absl::Status SetStarts(uint64_t starts) const;
+  // As TaskStore::Load, but deletes nothing: the ids of what the retention ends go to `expired`.
+  absl::Status Load(const StoreRetention& retention, absl::FunctionRef<void(StoredTask)> each,
+                    std::vector<TaskId>& expired) const;
   // All of them or none. On return with OK they are on disk.
-  absl::Status Apply(absl::Span<const StoreWrite> writes);
+  absl::Status Apply(absl::Span<const TaskChange> changes);
+
+  // Of pages that were deleted and will be used again.
+  absl::StatusOr<int64_t> ReusableBytes() const;
+  // Writes the write-ahead log back and leaves it empty. UNAVAILABLE while somebody reads.
+  absl::Status EmptyLog() const;
+  // Moves free pages to the end of the file and cuts them off, some at a time. A database that
+  // cannot shrink stays as it is.
+  absl::Status Shrink() const;
+
+  // When files were taken away while they were open; no reader may be connected. After an error:
+  // call again.
+  //
+  // The log or its index: writes back what the log has, and begins another one.
+  absl::Status RestoreLog();
+  // The database: writes it again under its name.
+  absl::Status RestoreFile();
+
+  // False when a restoration got stuck half way: then nothing but the two above may be called.
+  bool is_open() const { return connection_.is_open(); }
+  // Writes the log back and removes it, if nobody else is connected.
+  void Close();
 
  private:
-  struct CloseDatabase {
-    void operator()(sqlite3* database) const { sqlite3_close_v2(database); }
+  struct End {
+    WallMicros time_us = 0;
+    TaskId id;
+    friend auto operator<=>(const End&, const End&) = default;
   };
-  struct FinalizeStatement {
-    void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
-  };
-  using Statement = std::unique_ptr<sqlite3_stmt, FinalizeStatement>;
 
-  SqliteDatabase(std::string path, int lock_fd) : path_(std::move(path)), lock_fd_(lock_fd) {}
+  explicit SqliteDatabase(OpeningOptions options) : options_(std::move(options)) {}
 
-  absl::Status Connect();
-  absl::Status CheckFormat();
-  absl::Status CheckIntegrity();
-  absl::Status CreateTables();
-  absl::Status PrepareWrites();
-  absl::Status ApplyOne(const StoreWrite& write);
-  absl::Status Execute(const char* sql);
-  absl::Status Step(sqlite3_stmt* statement);
-  absl::StatusOr<Statement> Prepare(const char* sql);
-  absl::StatusOr<int64_t> QueryNumber(const char* sql);
-  absl::Status Error(std::string_view doing) const;
+  absl::Status Use(OpenedDatabase opened);
+  // The first end that is kept.
+  absl::StatusOr<End> FindFirstKept(const StoreRetention& retention,
+                                    std::vector<TaskId>& expired) const;
+  absl::Status ApplyOne(const TaskChange& change);
+  absl::Status Reopen();
+  absl::Status CopyTo(const std::string& path) const;
+  void RemoveLog() const;
 
-  const std::string path_;
-  // Holds the lock while it is open.
-  const int lock_fd_;
-  std::unique_ptr<sqlite3, CloseDatabase> database_;
-  // After database_: finalized before it is closed.
-  Statement insert_;
-  Statement update_;
-  Statement delete_;
+  const OpeningOptions options_;
+  bool was_empty_ = false;
+  int64_t page_bytes_ = 0;
+  SqliteConnection connection_;
+  // After connection_: finalized before it is closed.
+  SqliteStatement insert_;
+  SqliteStatement update_;
+  SqliteStatement delete_;
 };
 
 }  // namespace grove::tasks

@@ -1,50 +1,56 @@
 #include "server/tasks/sqlite_store.h"
 
-#include <algorithm>
+#include <chrono>
 #include <iterator>
 #include <utility>
 
 #include "absl/time/time.h"
-#include "absl/types/span.h"
-#include "server/tasks/sqlite_database.h"
+#include "server/tasks/sqlite_reader.h"
+#include "server/tasks/store_writer.h"
 
 namespace grove::tasks {
 namespace {
 
-// Writes per transaction: enough to make the flush's share small, few enough that nobody waits for
-// long.
-constexpr size_t kTransactionWritesMax = 10000;
-constexpr absl::Duration kRetryAfterError = absl::Seconds(1);
+int64_t NowMs() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(const std::string& state_dir) {
-  auto database = SqliteDatabase::Open(state_dir);
-  if (!database.ok()) return database.status();
-  const auto start_number = (*database)->CountStart();
-  if (!start_number.ok()) return start_number.status();
-  return std::unique_ptr<SqliteStore>(new SqliteStore(*std::move(database), *start_number));
+absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(const SqliteStoreOptions& options) {
+  auto writer = StoreWriter::Open(options);
+  if (!writer.ok()) return writer.status();
+  return std::unique_ptr<SqliteStore>(new SqliteStore(*std::move(writer)));
 }
 
-SqliteStore::SqliteStore(std::unique_ptr<SqliteDatabase> database, uint64_t start_number)
-    : start_number_(start_number), database_(std::move(database)) {}
+SqliteStore::SqliteStore(std::unique_ptr<StoreWriter> writer)
+    : writer_(std::move(writer)), reader_(std::make_unique<SqliteReader>(writer_->path())) {}
 
 SqliteStore::~SqliteStore() {
   End(Ending::kDrop);
 }
 
-absl::StatusOr<std::vector<StoredTask>> SqliteStore::LoadAll() {
-  return database_->LoadAll();
+uint64_t SqliteStore::start_number() const {
+  return writer_->start_number();
 }
 
-void SqliteStore::Start(PersistedCallback persisted) {
-  persisted_ = std::move(persisted);
-  writer_ = std::thread(&SqliteStore::RunWriter, this);
+absl::Status SqliteStore::Load(const StoreRetention& retention,
+                               absl::FunctionRef<void(StoredTask)> each) {
+  return writer_->Load(retention, each);
+}
+
+void SqliteStore::Start(ReportCallback report) {
+  report_ = std::move(report);
+  thread_ = std::thread(&SqliteStore::RunWriter, this);
+  reader_->Start();
 }
 
 absl::Status SqliteStore::Stop() {
+  reader_->Stop();
   End(Ending::kFlush);
-  return last_status_;
+  return last_.status.ok() && !writer_->IsIdle() ? last_.room : last_.status;
 }
 
 void SqliteStore::End(Ending ending) {
@@ -52,7 +58,7 @@ void SqliteStore::End(Ending ending) {
     absl::MutexLock lock(&mutex_);
     if (ending_ == Ending::kNone) ending_ = ending;
   }
-  if (writer_.joinable()) writer_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 void SqliteStore::Write(std::vector<StoreWrite> writes) {
@@ -65,35 +71,44 @@ void SqliteStore::Write(std::vector<StoreWrite> writes) {
   }
 }
 
+void SqliteStore::Read(std::vector<TaskId> tasks, ReadCallback done) {
+  reader_->Read(std::move(tasks), std::move(done));
+}
+
 void SqliteStore::RunWriter() {
-  std::vector<StoreWrite> batch;
-  while (TakeBatch(batch)) {
-    absl::Span<const StoreWrite> rest(batch);
-    while (!rest.empty()) {
-      const absl::Span<const StoreWrite> some = rest.subspan(0, kTransactionWritesMax);
-      last_status_ = database_->Apply(some);
-      persisted_(last_status_, last_status_.ok() ? some.back().ticket : 0);
-      if (last_status_.ok()) {
-        rest.remove_prefix(some.size());
-      } else if (!WaitBeforeRetry()) {
-        return;
-      }
-    }
-  }
+  StoreWriter::Step step;
+  std::vector<StoreWrite> writes;
+  do {
+    step = writer_->Advance(std::exchange(writes, {}), NowMs(), *reader_);
+    Tell(step.report, step.wrote);
+  } while (AwaitNextStep(step.more, !step.report.status.ok(), writes));
+  if (IsDropping()) return;
+  // Files that were taken away since the last step are lost when the store is closed.
+  step = writer_->Advance({}, NowMs(), *reader_);
+  Tell(step.report, step.wrote);
 }
 
-bool SqliteStore::TakeBatch(std::vector<StoreWrite>& batch) {
-  batch.clear();
+bool SqliteStore::IsDropping() {
   absl::MutexLock lock(&mutex_);
-  mutex_.Await(absl::Condition(this, &SqliteStore::HasWork));
-  if (ending_ == Ending::kDrop || pending_.empty()) return false;
-  batch.swap(pending_);
+  return ending_ == Ending::kDrop;
+}
+
+void SqliteStore::Tell(const StoreReport& report, bool wrote) {
+  const bool changed =
+      report.status.code() != last_.status.code() || report.room.code() != last_.room.code();
+  last_ = report;
+  if (wrote || changed) report_(report);
+}
+
+bool SqliteStore::AwaitNextStep(bool more, bool failing, std::vector<StoreWrite>& writes) {
+  absl::MutexLock lock(&mutex_);
+  // A disk that fails is not tried again for every write that comes.
+  const absl::Condition due(this, failing ? &SqliteStore::IsEnding : &SqliteStore::HasWork);
+  if (!more) mutex_.AwaitWithTimeout(due, absl::Milliseconds(StoreWriter::kStepMs));
+  if (ending_ == Ending::kDrop) return false;
+  if (IsEnding() && pending_.empty() && (!more || writer_->IsIdle())) return false;
+  writes.swap(pending_);
   return true;
-}
-
-bool SqliteStore::WaitBeforeRetry() {
-  absl::MutexLock lock(&mutex_);
-  return !mutex_.AwaitWithTimeout(absl::Condition(this, &SqliteStore::IsEnding), kRetryAfterError);
 }
 
 bool SqliteStore::HasWork() const {

@@ -1,8 +1,8 @@
 // SqliteStore: durable tasks in one SQLite file, `tasks.db` in the state directory.
 //
 // One writer thread commits whatever gathered since its last commit as one transaction (group
-// commit), so the cost of reaching the disk is shared by everything that waits for it. A lock file
-// keeps a second daemon out.
+// commit), so the cost of reaching the disk is shared by everything that waits for it; a reader
+// thread answers Read() meanwhile. Both only carry what StoreWriter and SqliteReader decide.
 #ifndef GROVE_SERVER_TASKS_SQLITE_STORE_H_
 #define GROVE_SERVER_TASKS_SQLITE_STORE_H_
 
@@ -16,11 +16,22 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "server/tasks/disk_room.h"
 #include "server/tasks/store.h"
 
 namespace grove::tasks {
 
-class SqliteDatabase;
+class SqliteReader;
+class StoreWriter;
+
+struct SqliteStoreOptions {
+  // Holds `tasks.db` and all that belongs to it; made if it is missing.
+  std::string state_dir;
+  // tasks.disk_reserve_bytes
+  int64_t disk_reserve_bytes = int64_t{64} << 20;
+  // Of the volume that holds state_dir; ProbeVolume() if there is none.
+  VolumeProbe probe = {};
+};
 
 class SqliteStore : public TaskStore {
  public:
@@ -28,42 +39,47 @@ class SqliteStore : public TaskStore {
   // FAILED_PRECONDITION (another daemon holds the lock; a database of something else or of a newer
   // version), PERMISSION_DENIED (directory not writable), DATA_LOSS (damaged), UNAVAILABLE (other
   // input/output errors).
-  static absl::StatusOr<std::unique_ptr<SqliteStore>> Open(const std::string& state_dir);
+  static absl::StatusOr<std::unique_ptr<SqliteStore>> Open(const SqliteStoreOptions& options);
   // Without Stop() drops what is pending, as a crash would.
   ~SqliteStore() override;
   SqliteStore(const SqliteStore&) = delete;
   SqliteStore& operator=(const SqliteStore&) = delete;
 
-  absl::StatusOr<std::vector<StoredTask>> LoadAll() override;
-  uint64_t start_number() const override { return start_number_; }
-  void Start(PersistedCallback persisted) override;
+  absl::Status Load(const StoreRetention& retention,
+                    absl::FunctionRef<void(StoredTask)> each) override;
+  uint64_t start_number() const override;
+  void Start(ReportCallback report) override;
   absl::Status Stop() override;
 
   // Any thread.
   void Write(std::vector<StoreWrite> writes) override;
+  void Read(std::vector<TaskId> tasks, ReadCallback done) override;
 
  private:
   enum class Ending { kNone, kFlush, kDrop };
 
-  SqliteStore(std::unique_ptr<SqliteDatabase> database, uint64_t start_number);
+  explicit SqliteStore(std::unique_ptr<StoreWriter> writer);
 
   void RunWriter();
-  // Waits for writes or the end; false at the end.
-  bool TakeBatch(std::vector<StoreWrite>& batch);
-  // After a failed commit: true to try again, false at the end.
-  bool WaitBeforeRetry();
+  // After a step of the writer's: reports it if need be.
+  void Tell(const StoreReport& report, bool wrote);
+  // Waits until the next step is due, and takes what it has to write; false at the end.
+  // `more`: the writer has something to do. `failing`: it had, and could not.
+  bool AwaitNextStep(bool more, bool failing, std::vector<StoreWrite>& writes);
+  bool IsDropping();
   bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool IsEnding() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void End(Ending ending);
 
-  const uint64_t start_number_;
+  // Owner's thread before Start() and after the writer's thread ended, that thread between.
+  const std::unique_ptr<StoreWriter> writer_;
+  // After writer_: closes its connection first, so that the writer's, the last, tidies up.
+  const std::unique_ptr<SqliteReader> reader_;
+  ReportCallback report_;
+  // The last report, whether it was passed on or not.
+  StoreReport last_;
 
-  // Owner's thread before Start() and after the writer ended, writer thread between.
-  std::unique_ptr<SqliteDatabase> database_;
-  PersistedCallback persisted_;
-  absl::Status last_status_;
-
-  std::thread writer_;
+  std::thread thread_;
 
   absl::Mutex mutex_;
   std::vector<StoreWrite> pending_ ABSL_GUARDED_BY(mutex_);

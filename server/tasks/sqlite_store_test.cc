@@ -4,15 +4,19 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
+#include "absl/synchronization/notification.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace grove::tasks {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 class SqliteStoreTest : public ::testing::Test {
@@ -29,15 +33,15 @@ class SqliteStoreTest : public ::testing::Test {
 
   void Open() {
     store_.reset();
-    auto store = SqliteStore::Open(dir_);
+    auto store = SqliteStore::Open({.state_dir = dir_});
     ASSERT_TRUE(store.ok()) << store.status();
     store_ = *std::move(store);
   }
   void Start() {
-    store_->Start([this](absl::Status status, uint64_t through) {
+    store_->Start([this](StoreReport report) {
       absl::MutexLock lock(&mutex_);
-      status_ = std::move(status);
-      through_ = std::max(through_, through);
+      status_ = std::move(report.status);
+      through_ = std::max(through_, report.through);
     });
   }
   void AwaitPersisted(uint64_t ticket) {
@@ -63,6 +67,38 @@ class SqliteStoreTest : public ::testing::Test {
     AwaitPersisted(ticket_);
   }
 
+  std::vector<StoredTask> Load(const StoreRetention& retention = {}) {
+    std::vector<StoredTask> tasks;
+    const absl::Status status =
+        store_->Load(retention, [&](StoredTask task) { tasks.push_back(std::move(task)); });
+    EXPECT_TRUE(status.ok()) << status;
+    return tasks;
+  }
+  // Ids of the tasks, as far as Insert() tells them apart.
+  std::vector<uint64_t> LoadIds(const StoreRetention& retention = {}) {
+    std::vector<uint64_t> ids;
+    for (const StoredTask& task : Load(retention)) ids.push_back(task.id.high);
+    return ids;
+  }
+  absl::StatusOr<std::vector<StoredTask>> Read(const std::vector<uint64_t>& ids) {
+    std::vector<TaskId> tasks;
+    for (const uint64_t id : ids) tasks.push_back({id, ~id});
+    absl::Notification answered;
+    absl::StatusOr<std::vector<StoredTask>> answer;
+    store_->Read(tasks, [&](absl::StatusOr<std::vector<StoredTask>> found) {
+      answer = std::move(found);
+      answered.Notify();
+    });
+    answered.WaitForNotification();
+    return answer;
+  }
+  void InsertEnded(uint64_t id, WallMicros end_time_us) {
+    StoreWrite write = Write(StoreWrite::Kind::kInsert, id);
+    write.task.progress.end_time_us = end_time_us;
+    store_->Write({write});
+    AwaitPersisted(ticket_);
+  }
+
   std::string dir_;
   std::unique_ptr<SqliteStore> store_;
   uint64_t ticket_ = 0;
@@ -77,10 +113,9 @@ TEST_F(SqliteStoreTest, KeepsWhatItConfirmedThroughAKill) {
   Insert(2);
   Insert(1);
   Open();
-  const auto tasks = store_->LoadAll();
-  ASSERT_TRUE(tasks.ok()) << tasks.status();
-  ASSERT_EQ(tasks->size(), 2u);
-  const StoredTask& task = (*tasks)[0];
+  const auto tasks = Load();
+  ASSERT_EQ(tasks.size(), 2u);
+  const StoredTask& task = tasks[0];
   EXPECT_EQ(task.id, (TaskId{1, ~uint64_t{1}}));
   EXPECT_EQ(task.tenant, "acme");
   EXPECT_EQ(task.queue, "mail");
@@ -99,9 +134,9 @@ TEST_F(SqliteStoreTest, AppliesUpdatesAndDeletesInOrder) {
                  Write(Kind::kUpdate, 2, "b"), Write(Kind::kDelete, 2)});
   EXPECT_TRUE(store_->Stop().ok());
   Open();
-  const auto tasks = store_->LoadAll();
-  ASSERT_EQ(tasks->size(), 1u);
-  EXPECT_EQ((*tasks)[0].progress.task, "c");
+  const auto tasks = Load();
+  ASSERT_EQ(tasks.size(), 1u);
+  EXPECT_EQ(tasks[0].progress.task, "c");
 }
 
 TEST_F(SqliteStoreTest, FlushesWhatIsPendingWhenItStops) {
@@ -113,7 +148,128 @@ TEST_F(SqliteStoreTest, FlushesWhatIsPendingWhenItStops) {
   EXPECT_TRUE(store_->Stop().ok());
   EXPECT_EQ(through_, 25000u);
   Open();
-  EXPECT_EQ(store_->LoadAll()->size(), 25000u);
+  EXPECT_EQ(Load().size(), 25000u);
+}
+
+TEST_F(SqliteStoreTest, LoadsLiveTasksAndTheLatestEndsAlone) {
+  Open();
+  Start();
+  Insert(1);
+  for (uint64_t id = 2; id <= 9; ++id) InsertEnded(id, 100 - id);
+  Open();
+  EXPECT_THAT(LoadIds({.ended_before_us = 95}), ElementsAre(1, 2, 3, 4, 5));
+  EXPECT_THAT(LoadIds({.ended_before_us = 95, .ended_max = 2}), ElementsAre(1, 2, 3));
+  EXPECT_THAT(LoadIds({.ended_before_us = 0, .ended_max = 0}), ElementsAre(1));
+  EXPECT_THAT(LoadIds({.ended_before_us = 99, .ended_max = 8}), ElementsAre(1));
+}
+
+TEST_F(SqliteStoreTest, TellsEndsOfOneInstantApart) {
+  Open();
+  Start();
+  for (uint64_t id = 1; id <= 5; ++id) InsertEnded(id, 100);
+  Open();
+  EXPECT_THAT(LoadIds({.ended_max = 3}), ElementsAre(3, 4, 5));
+}
+
+TEST_F(SqliteStoreTest, DeletesWhatItLeftOutOfTheLoad) {
+  Open();
+  Start();
+  for (uint64_t id = 1; id <= 3; ++id) InsertEnded(id, id);
+  Open();
+  EXPECT_THAT(LoadIds({.ended_before_us = 3}), ElementsAre(3));
+  Start();
+  Insert(4);
+  Insert(5);
+  Open();
+  EXPECT_THAT(LoadIds(), ElementsAre(3, 4, 5));
+}
+
+TEST_F(SqliteStoreTest, HandsOverRowsThatNobodyCanRead) {
+  Open();
+  store_.reset();
+  sqlite3* database = nullptr;
+  ASSERT_EQ(sqlite3_open((dir_ + "/tasks.db").c_str(), &database), SQLITE_OK);
+  ASSERT_EQ(
+      sqlite3_exec(database,
+                   "INSERT INTO tasks VALUES ('x', 'acme', 'mail', 0, 0, 0, 0, 0, 7, 'p', '')",
+                   nullptr, nullptr, nullptr),
+      SQLITE_OK);
+  sqlite3_close(database);
+  Open();
+  const auto tasks = Load({.ended_before_us = 100});
+  ASSERT_EQ(tasks.size(), 1u);
+  EXPECT_EQ(tasks[0].id, TaskId());
+  EXPECT_EQ(tasks[0].progress.task, "p");
+}
+
+TEST_F(SqliteStoreTest, ReadsWhatItHasConfirmed) {
+  Open();
+  Start();
+  Insert(1);
+  Insert(2);
+  const auto tasks = Read({2, 7, 1});
+  ASSERT_TRUE(tasks.ok()) << tasks.status();
+  ASSERT_EQ(tasks->size(), 2u);
+  EXPECT_EQ((*tasks)[0].id.high, 2u);
+  EXPECT_EQ((*tasks)[0].spec, std::string("s\0\xff", 3));
+}
+
+TEST_F(SqliteStoreTest, AnswersReadsThatItsStopFindsWaiting) {
+  Open();
+  Start();
+  absl::Notification reading;
+  absl::Notification stopping;
+  absl::Status second;
+  store_->Read({}, [&](absl::StatusOr<std::vector<StoredTask>>) {
+    reading.Notify();
+    stopping.WaitForNotification();
+  });
+  store_->Read({}, [&](absl::StatusOr<std::vector<StoredTask>> found) { second = found.status(); });
+  reading.WaitForNotification();
+  std::thread stop([&] { EXPECT_TRUE(store_->Stop().ok()); });
+  // Whoever asks while the store stops is told at once.
+  while (true) {
+    const auto told = std::make_shared<std::atomic<bool>>(false);
+    store_->Read({}, [told](absl::StatusOr<std::vector<StoredTask>> found) {
+      *told = absl::IsUnavailable(found.status());
+    });
+    if (*told) break;
+    std::this_thread::yield();
+  }
+  stopping.Notify();
+  stop.join();
+  EXPECT_TRUE(absl::IsUnavailable(second)) << second;
+}
+
+TEST_F(SqliteStoreTest, PutsFilesBackBeforeItStops) {
+  Open();
+  Start();
+  Insert(1);
+  std::filesystem::remove(dir_ + "/tasks.db");
+  EXPECT_TRUE(store_->Stop().ok());
+  Open();
+  EXPECT_THAT(LoadIds(), ElementsAre(1));
+}
+
+TEST_F(SqliteStoreTest, ReportsALackOfRoomAndItsEndWithoutAWrite) {
+  absl::Notification low;
+  absl::Notification enough;
+  std::atomic<int64_t> available = int64_t{10} << 20;
+  auto store = SqliteStore::Open({.state_dir = dir_, .probe = [&available] {
+                                    return VolumeSpace{.available_bytes = available,
+                                                       .total_bytes = int64_t{1} << 30};
+                                  }});
+  ASSERT_TRUE(store.ok()) << store.status();
+  (*store)->Start([&](const StoreReport& report) {
+    if (report.room.ok()) {
+      enough.Notify();
+    } else if (!low.HasBeenNotified()) {
+      low.Notify();
+    }
+  });
+  low.WaitForNotification();
+  available = int64_t{500} << 20;
+  enough.WaitForNotification();
 }
 
 TEST_F(SqliteStoreTest, CountsItsStarts) {
@@ -125,14 +281,14 @@ TEST_F(SqliteStoreTest, CountsItsStarts) {
 
 TEST_F(SqliteStoreTest, KeepsASecondDaemonOut) {
   Open();
-  const absl::Status status = SqliteStore::Open(dir_).status();
+  const absl::Status status = SqliteStore::Open({.state_dir = dir_}).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(status.message()), HasSubstr("another daemon uses"));
 }
 
 TEST_F(SqliteStoreTest, RefusesDamageAndForeignFiles) {
   std::ofstream(dir_ + "/tasks.db") << std::string(8192, 'x');
-  absl::Status status = SqliteStore::Open(dir_).status();
+  absl::Status status = SqliteStore::Open({.state_dir = dir_}).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
   EXPECT_THAT(std::string(status.message()), HasSubstr(dir_ + "/tasks.db"));
   std::filesystem::remove(dir_ + "/tasks.db");
@@ -140,7 +296,7 @@ TEST_F(SqliteStoreTest, RefusesDamageAndForeignFiles) {
   ASSERT_EQ(sqlite3_open((dir_ + "/tasks.db").c_str(), &other), SQLITE_OK);
   ASSERT_EQ(sqlite3_exec(other, "CREATE TABLE notes (t)", nullptr, nullptr, nullptr), SQLITE_OK);
   sqlite3_close(other);
-  status = SqliteStore::Open(dir_).status();
+  status = SqliteStore::Open({.state_dir = dir_}).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
   EXPECT_THAT(std::string(status.message()), HasSubstr("another program"));
 }
@@ -152,13 +308,13 @@ TEST_F(SqliteStoreTest, RefusesANewerSchema) {
   ASSERT_EQ(sqlite3_open((dir_ + "/tasks.db").c_str(), &database), SQLITE_OK);
   sqlite3_exec(database, "PRAGMA user_version = 2", nullptr, nullptr, nullptr);
   sqlite3_close(database);
-  EXPECT_THAT(std::string(SqliteStore::Open(dir_).status().message()),
+  EXPECT_THAT(std::string(SqliteStore::Open({.state_dir = dir_}).status().message()),
               HasSubstr("schema version 2"));
 }
 
 TEST_F(SqliteStoreTest, NamesADirectoryThatItCannotUse) {
   std::ofstream(dir_ + "/file") << "x";
-  const absl::Status status = SqliteStore::Open(dir_ + "/file/state").status();
+  const absl::Status status = SqliteStore::Open({.state_dir = dir_ + "/file/state"}).status();
   EXPECT_FALSE(status.ok());
   EXPECT_THAT(std::string(status.message()), HasSubstr(dir_ + "/file/state"));
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/tasks/task_id.h"
@@ -53,23 +54,47 @@ struct StoreWrite {
   StoredTask task;
 };
 
+// What of the ended tasks is worth loading: what ended before `ended_before_us` and all but the
+// `ended_max` latest ends are deleted instead.
+struct StoreRetention {
+  WallMicros ended_before_us = 0;
+  int64_t ended_max = INT64_MAX;
+};
+
+// How the store fares, told after every attempt to write.
+struct StoreReport {
+  // OK: every write up to `through` is on disk. Otherwise nothing after the last OK is; the store
+  // keeps the writes and tries again by itself.
+  absl::Status status;
+  uint64_t through = 0;
+  // RESOURCE_EXHAUSTED: little room is left on the volume. Writes still succeed, but no new task
+  // should be taken, so that those there are can end and be deleted.
+  absl::Status room;
+};
+
 class TaskStore {
  public:
-  // OK: every write up to `through` is on disk. Otherwise nothing after the last OK is; the store
-  // keeps the writes and tries again by itself. Called on the store's own thread: the owner posts
-  // it to its hub.
-  using PersistedCallback = absl::AnyInvocable<void(absl::Status status, uint64_t through)>;
+  // Called on the store's own thread: the owner posts it to its hub.
+  using ReportCallback = absl::AnyInvocable<void(StoreReport report)>;
+  // The tasks found, in any order. Called on a thread of the store's.
+  using ReadCallback = absl::AnyInvocable<void(absl::StatusOr<std::vector<StoredTask>> found)>;
 
   virtual ~TaskStore() = default;
 
-  // All tasks, in the order of their ids. Before Start().
-  virtual absl::StatusOr<std::vector<StoredTask>> LoadAll() = 0;
+  // Hands all tasks over, one by one, in the order of their ids, after the retention was applied.
+  // What it deletes need not reach the disk (a full volume must not hinder a start): `each` sees
+  // none of it either way. Before Start().
+  virtual absl::Status Load(const StoreRetention& retention,
+                            absl::FunctionRef<void(StoredTask)> each) = 0;
   // How many times this store was opened, from 1: the high bits of attempt ids.
   virtual uint64_t start_number() const = 0;
-  virtual void Start(PersistedCallback persisted) = 0;
+  virtual void Start(ReportCallback report) = 0;
   // Takes the writes over and returns at once.
   virtual void Write(std::vector<StoreWrite> writes) = 0;
-  // Writes what is pending (one try) and ends the store's thread. No callback afterwards.
+  // Reads what was confirmed to be on disk, and returns at once. Between Start() and Stop(); reads
+  // that Stop() finds waiting are answered with UNAVAILABLE.
+  virtual void Read(std::vector<TaskId> tasks, ReadCallback done) = 0;
+  // Writes what is pending (one try) and ends the store's threads. No callback afterwards.
   virtual absl::Status Stop() = 0;
 };
 

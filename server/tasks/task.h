@@ -13,6 +13,7 @@
 
 #include "google/rpc/status.pb.h"
 #include "grove/v1/task_service.pb.h"
+#include "server/tasks/engine_time.h"
 #include "server/tasks/intrusive_list.h"
 #include "server/tasks/task_id.h"
 #include "server/tasks/task_spec.h"
@@ -65,26 +66,41 @@ struct Task {
   // The attempt that runs; 0 if none.
   uint64_t attempt = 0;
 
+  // Their lengths, also while they are not in memory (task_memory.h).
+  int64_t input_bytes = 0;
+  int64_t output_bytes = 0;
+  // What it was last charged with.
+  int64_t charged_bytes = 0;
+  // Its part in EngineState::ended_bytes, once it is settled.
+  int64_t retained_bytes = 0;
+  // Of the spec, if it has a request_id.
+  uint64_t fingerprint = 0;
+
   std::string output;
   std::string output_content_type;
   std::unique_ptr<google::rpc::Status> error;
   double progress = 0;
   std::string progress_message;
 
-  WallMicros create_us = 0;
-  WallMicros schedule_us = 0;
-  WallMicros queued_us = 0;
-  WallMicros end_us = 0;
+  // Shown and stored.
+  WallMicros create_time_us = 0;
+  WallMicros end_time_us = 0;
+  // Measured by. `ready_us`: when it could first have started.
+  EngineMicros ready_us = 0;
+  EngineMicros schedule_us = 0;
+  EngineMicros queued_us = 0;
+  EngineMicros end_us = 0;
 
   // DeadlineHeap's.
-  WallMicros deadline_us = 0;
+  EngineMicros deadline_us = 0;
   size_t heap_position = SIZE_MAX;
 
   ListHook<Task> backlog_hook;
   // In the queue's list by age, or in the list of ended tasks.
   ListHook<Task> age_hook;
 
-  size_t size_bytes() const { return spec.input.size() + output.size(); }
+  bool has_input() const { return static_cast<int64_t>(spec.input.size()) == input_bytes; }
+  bool has_output() const { return static_cast<int64_t>(output.size()) == output_bytes; }
   bool ended() const { return state >= v1::TASK_STATE_SUCCEEDED; }
 };
 
@@ -99,6 +115,14 @@ struct LiveAttempt {
   size_t queue = 0;
   size_t function = 0;
   int64_t timeout_us = 0;
+  // Its input is being read from the store: the worker has not heard of it.
+  bool loading = false;
+  // The worker has begun it.
+  bool started = false;
+  // Its place in the pool: given up before the room on a worker that is stuck.
+  bool holds_pool = true;
+  // Of its input, until the worker has begun it.
+  int64_t unstarted_bytes = 0;
   // Hello's scratch: the worker says that it runs it.
   bool confirmed = false;
   ListHook<LiveAttempt> worker_hook;

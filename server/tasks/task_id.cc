@@ -39,7 +39,7 @@ std::string TaskId::ToString() const {
   return text;
 }
 
-TaskId TaskIdSource::Next(WallMicros now_us) {
+TaskId TaskIdSource::Next(EngineMicros now_us) {
   const uint64_t now_ms = std::min<uint64_t>(std::max<int64_t>(now_us, 0) / 1000, kTimeMax);
   if (now_ms > last_.high >> kTimeShift) {
     last_.high = now_ms << kTimeShift | (random_() & 0xffff);

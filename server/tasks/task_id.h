@@ -12,8 +12,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
-
-#include "server/wall_time.h"
+#include "server/tasks/engine_time.h"
 
 namespace grove::tasks {
 
@@ -41,7 +40,7 @@ class TaskIdSource {
   // `seed` from the system's entropy: two runs with the same one could repeat each other's ids.
   explicit TaskIdSource(uint64_t seed) : random_(seed) {}
 
-  TaskId Next(WallMicros now_us);
+  TaskId Next(EngineMicros now_us);
 
  private:
   std::mt19937_64 random_;

@@ -231,7 +231,6 @@ AcceptedSpec NormaliseSpec(v1::TaskSpec spec) {
 
 void FillSpec(const AcceptedSpec& accepted, v1::TaskSpec& spec) {
   spec.set_function(accepted.function);
-  spec.set_input(accepted.input);
   spec.set_content_type(accepted.content_type);
   spec.set_queue(accepted.queue);
   spec.set_priority(accepted.priority);

@@ -76,7 +76,7 @@ absl::Status CheckSpec(const v1::TaskSpec& spec, std::string_view tenant, const 
 // Takes a checked spec apart.
 AcceptedSpec NormaliseSpec(v1::TaskSpec spec);
 
-// For queries and the store: the spec with its defaults filled in.
+// For queries and the store: the spec with its defaults filled in, but for the input.
 void FillSpec(const AcceptedSpec& accepted, v1::TaskSpec& spec);
 
 }  // namespace grove::tasks

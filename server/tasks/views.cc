@@ -1,10 +1,12 @@
 #include "server/tasks/views.h"
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
 #include "proto/well_known_times.h"
 #include "runtime/switch/abseil_text.h"
+#include "server/tasks/payloads.h"
 
 namespace grove::tasks {
 namespace {
@@ -27,15 +29,17 @@ void FillAttempt(const AttemptRecord& record, v1::Attempt* attempt) {
   if (record.error) *attempt->mutable_error() = *record.error;
 }
 
-void FillProgress(const Task& task, v1::Task& view) {
+// All but the output.
+void FillProgress(const EngineState& state, const Task& task, v1::Task& view) {
   view.set_state(task.state);
   for (const AttemptRecord& record : task.attempts) FillAttempt(record, view.add_attempts());
-  view.set_output(task.output);
   view.set_output_content_type(task.output_content_type);
   if (task.error) *view.mutable_error() = *task.error;
-  SetMicros(task.create_us, view.mutable_create_time());
-  if (task.schedule_us != 0) SetMicros(task.schedule_us, view.mutable_schedule_time());
-  if (task.end_us != 0) SetMicros(task.end_us, view.mutable_end_time());
+  SetMicros(task.create_time_us, view.mutable_create_time());
+  if (task.schedule_us != 0) {
+    SetMicros(state.ToWall(task.schedule_us), view.mutable_schedule_time());
+  }
+  if (task.end_time_us != 0) SetMicros(task.end_time_us, view.mutable_end_time());
   view.set_progress(task.progress);
   view.set_progress_message(task.progress_message);
 }
@@ -65,14 +69,22 @@ int64_t OldestAgeUs(const EngineState& state, const QueueState& queue) {
 
 }  // namespace
 
-v1::Task ViewTask(const EngineState& state, const Task& task) {
-  v1::Task view;
-  view.set_name(state.NameOf(task));
-  FillSpec(task.spec, *view.mutable_spec());
-  FillProgress(task, view);
-  if (task.state != v1::TASK_STATE_SCHEDULED) view.clear_schedule_time();
-  view.set_waiting_reason(WaitingReason(state, task));
-  return view;
+bool NeedsStore(const Task& task, v1::TaskView view) {
+  return (ShowsInput(view) && !task.has_input()) || (ShowsOutput(view) && !task.has_output());
+}
+
+v1::Task ViewTask(const EngineState& state, const Task& task, v1::TaskView view) {
+  v1::Task shown;
+  shown.set_name(state.NameOf(task));
+  FillSpec(task.spec, *shown.mutable_spec());
+  if (ShowsInput(view)) shown.mutable_spec()->set_input(task.spec.input);
+  FillProgress(state, task, shown);
+  if (ShowsOutput(view)) shown.set_output(task.output);
+  shown.set_input_size_bytes(task.input_bytes);
+  shown.set_output_size_bytes(task.output_bytes);
+  if (task.state != v1::TASK_STATE_SCHEDULED) shown.clear_schedule_time();
+  shown.set_waiting_reason(WaitingReason(state, task));
+  return shown;
 }
 
 v1::Queue ViewQueue(const EngineState& state, size_t index) {
@@ -134,13 +146,16 @@ TaskCounters ViewCounters(const EngineState& state) {
   counters.attempts_running = state.attempts.size();
   for (const WorkerView& worker : state.workers) counters.workers_linked += worker.linked;
   counters.writes_pending = state.unconfirmed.size();
+  counters.memory_bytes = state.task_bytes + state.unconfirmed_bytes;
+  counters.memory_max_bytes = state.limits.memory_max_bytes();
   return counters;
 }
 
 StoredProgress EncodeProgress(const EngineState& state, const Task& task) {
   StoredProgress stored;
   v1::Task view;
-  FillProgress(task, view);
+  FillProgress(state, task, view);
+  view.set_output(task.output);
   view.SerializeToString(&stored.task);
   stored.attempt = task.attempt;
   auto attempt = state.attempts.find(task.attempt);
@@ -150,11 +165,11 @@ StoredProgress EncodeProgress(const EngineState& state, const Task& task) {
   }
   stored.failures = task.failures;
   stored.interruptions = task.interruptions;
-  stored.end_time_us = task.end_us;
+  stored.end_time_us = task.end_time_us;
   return stored;
 }
 
-bool RestoreProgress(const StoredProgress& stored, Task& task) {
+bool RestoreProgress(const EngineState& state, const StoredProgress& stored, Task& task) {
   v1::Task view;
   if (!view.ParseFromString(stored.task) || view.state() == v1::TASK_STATE_UNSPECIFIED ||
       !v1::TaskState_IsValid(view.state())) {
@@ -170,9 +185,13 @@ bool RestoreProgress(const StoredProgress& stored, Task& task) {
   if (view.has_error()) {
     task.error = std::make_unique<google::rpc::Status>(std::move(*view.mutable_error()));
   }
-  task.create_us = ToMicros(view.create_time());
-  task.schedule_us = view.has_schedule_time() ? ToMicros(view.schedule_time()) : 0;
-  task.end_us = view.has_end_time() ? ToMicros(view.end_time()) : 0;
+  task.output_bytes = static_cast<int64_t>(task.output.size());
+  task.create_time_us = ToMicros(view.create_time());
+  task.end_time_us = view.has_end_time() ? ToMicros(view.end_time()) : 0;
+  // Between two controls the wall clock is all there is.
+  if (view.has_schedule_time()) task.schedule_us = state.FromWall(ToMicros(view.schedule_time()));
+  task.ready_us = std::max(state.FromWall(task.create_time_us), task.schedule_us);
+  task.end_us = std::min(state.FromWall(task.end_time_us), state.now_us);
   task.progress = view.progress();
   task.progress_message = std::move(*view.mutable_progress_message());
   task.failures = stored.failures;

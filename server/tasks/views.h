@@ -10,7 +10,10 @@
 
 namespace grove::tasks {
 
-v1::Task ViewTask(const EngineState& state, const Task& task);
+// As much as `view` asks for and memory has: FillPayload() of payloads.h brings the rest.
+v1::Task ViewTask(const EngineState& state, const Task& task, v1::TaskView view);
+// Whether the store has something of it that the view asks for and memory has not.
+bool NeedsStore(const Task& task, v1::TaskView view);
 v1::Queue ViewQueue(const EngineState& state, size_t queue);
 v1::Pool ViewPool(const EngineState& state, size_t pool);
 TaskCounters ViewCounters(const EngineState& state);
@@ -18,7 +21,7 @@ TaskCounters ViewCounters(const EngineState& state);
 // For the store: what RestoreProgress takes back.
 StoredProgress EncodeProgress(const EngineState& state, const Task& task);
 // False if it does not parse. Leaves `task` in no index.
-bool RestoreProgress(const StoredProgress& stored, Task& task);
+bool RestoreProgress(const EngineState& state, const StoredProgress& stored, Task& task);
 
 // What a task that has not started waits for; empty for others.
 std::string WaitingReason(const EngineState& state, const Task& task);

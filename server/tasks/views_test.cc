@@ -17,7 +17,7 @@ class ViewsTest : public StateTest {
   // A task of `state_` after it has run and failed, with all that a record may hold.
   Task& Failed() {
     Task& task = *Start(Add());
-    task.create_us = 1'000'000;
+    task.create_time_us = 1'000'000;
     task.spec.input = "in";
     task.output = "out";
     task.output_content_type = "text/plain";
@@ -38,7 +38,7 @@ class ViewsTest : public StateTest {
 
 TEST_F(ViewsTest, ATaskIsShownWithItsAttempts) {
   const Task& task = Failed();
-  const v1::Task view = ViewTask(state_, task);
+  const v1::Task view = ViewTask(state_, task, v1::TASK_VIEW_FULL);
   EXPECT_EQ(view.name(), state_.NameOf(task));
   EXPECT_EQ(view.state(), v1::TASK_STATE_RUNNING);
   EXPECT_EQ(view.spec().function(), "echo");
@@ -59,16 +59,16 @@ TEST_F(ViewsTest, ATaskIsShownWithItsAttempts) {
 TEST_F(ViewsTest, AnAttemptWhoseFiberIsUnknownNamesNone) {
   Task& task = *Start(Add());
   task.attempts.back().fiber = 0;
-  EXPECT_EQ(ViewTask(state_, task).attempts(0).fiber(), "");
+  EXPECT_EQ(ViewTask(state_, task, v1::TASK_VIEW_FULL).attempts(0).fiber(), "");
 }
 
 TEST_F(ViewsTest, OnlyAScheduledTaskShowsWhenItIsDue) {
   Task& task = *Add();
   Schedule(state_, &task, 5'000'000);
-  EXPECT_EQ(ToMicros(ViewTask(state_, task).schedule_time()), 5'000'000);
+  EXPECT_EQ(ToMicros(ViewTask(state_, task, v1::TASK_VIEW_FULL).schedule_time()), 5'000'000);
   Task& started = *Start(Add());
   started.schedule_us = 5'000'000;
-  EXPECT_FALSE(ViewTask(state_, started).has_schedule_time());
+  EXPECT_FALSE(ViewTask(state_, started, v1::TASK_VIEW_FULL).has_schedule_time());
 }
 
 TEST_F(ViewsTest, QueuesAndPoolsCountWhatWaitsAndRuns) {
@@ -105,13 +105,13 @@ TEST_F(ViewsTest, WhatIsStoredComesBack) {
   EXPECT_EQ(stored.attempt, task.attempt);
   EXPECT_EQ(stored.worker, 0);
   Task restored;
-  ASSERT_TRUE(RestoreProgress(stored, restored));
+  ASSERT_TRUE(RestoreProgress(state_, stored, restored));
   EXPECT_EQ(restored.state, v1::TASK_STATE_RUNNING);
   EXPECT_EQ(restored.output, "out");
   EXPECT_EQ(restored.output_content_type, "text/plain");
   EXPECT_EQ(restored.progress, 0.5);
   EXPECT_EQ(restored.progress_message, "half");
-  EXPECT_EQ(restored.create_us, 1'000'000);
+  EXPECT_EQ(restored.create_time_us, 1'000'000);
   EXPECT_EQ(restored.end_us, 0);
   EXPECT_EQ(restored.failures, 2);
   EXPECT_EQ(restored.interruptions, 1);
@@ -125,11 +125,11 @@ TEST_F(ViewsTest, WhatIsStoredComesBack) {
 
 TEST_F(ViewsTest, WhatDoesNotParseOrHasNoStateIsNotRestored) {
   Task restored;
-  EXPECT_FALSE(RestoreProgress({.task = "\xff"}, restored));
-  EXPECT_FALSE(RestoreProgress({.task = ""}, restored));
+  EXPECT_FALSE(RestoreProgress(state_, {.task = "\xff"}, restored));
+  EXPECT_FALSE(RestoreProgress(state_, {.task = ""}, restored));
   v1::Task view;
   view.set_state(static_cast<v1::TaskState>(99));
-  EXPECT_FALSE(RestoreProgress({.task = view.SerializeAsString()}, restored));
+  EXPECT_FALSE(RestoreProgress(state_, {.task = view.SerializeAsString()}, restored));
 }
 
 }  // namespace

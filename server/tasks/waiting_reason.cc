@@ -11,6 +11,7 @@ std::string FormatTime(int64_t us) {
 
 struct WorkerRoom {
   bool any_linked = false;
+  bool any_stuck = false;
   bool any_dispatchable = false;
   bool function_known = false;
   int64_t running = 0;
@@ -23,11 +24,12 @@ WorkerRoom RoomFor(const EngineState& state, size_t function) {
   WorkerRoom room;
   for (const WorkerView& worker : state.WorkersHeardOf()) {
     room.any_linked |= worker.linked;
+    room.any_stuck |= worker.linked && worker.stuck;
     if (!state.IsDispatchable(worker)) continue;
     room.any_dispatchable = true;
     if (!worker.knows(function)) continue;
     room.function_known = true;
-    room.running += worker.capacity - worker.room();
+    room.running += worker.taken();
     room.capacity += worker.capacity;
     if (worker.room() > 0) room.room += worker.room();
   }
@@ -40,7 +42,9 @@ std::string Obstacle(const EngineState& state, size_t queue_index, const Task& t
   if (queue.paused) return absl::StrCat("queue ", queue.name, " is paused");
   const WorkerRoom room = RoomFor(state, task.function);
   if (!room.any_linked) return "no worker is connected";
-  if (!room.any_dispatchable) return "every connected worker is draining";
+  if (!room.any_dispatchable) {
+    return absl::StrCat("every connected worker is draining", room.any_stuck ? " or stuck" : "");
+  }
   if (!room.function_known) {
     return absl::StrCat("no connected worker has function ", task.spec.function);
   }
@@ -49,6 +53,10 @@ std::string Obstacle(const EngineState& state, size_t queue_index, const Task& t
     return absl::StrCat("pool ", state.directory->pools()[queue.pool].name,
                         " is full: ", pool.running, " of ", pool.size, " running");
   }
+  if (room.room == 0 && room.running < room.capacity) {
+    return absl::StrCat("the inputs of other tasks are on their way: more than ",
+                        kUnstartedBytesMax, " bytes to every worker");
+  }
   if (room.room == 0) {
     return absl::StrCat("every worker is full: ", room.running, " of ", room.capacity,
                         " attempts running");
@@ -56,8 +64,8 @@ std::string Obstacle(const EngineState& state, size_t queue_index, const Task& t
   return "";
 }
 
-std::string ScheduledReason(const Task& task) {
-  const std::string at = FormatTime(task.schedule_us);
+std::string ScheduledReason(const EngineState& state, const Task& task) {
+  const std::string at = FormatTime(state.ToWall(task.schedule_us));
   if (task.failures == 0) return absl::StrCat("starts at ", at);
   return absl::StrCat("attempt ", task.attempts_started, " did not succeed; the next starts at ",
                       at);
@@ -66,7 +74,7 @@ std::string ScheduledReason(const Task& task) {
 }  // namespace
 
 std::string WaitingReason(const EngineState& state, const Task& task) {
-  if (task.state == v1::TASK_STATE_SCHEDULED) return ScheduledReason(task);
+  if (task.state == v1::TASK_STATE_SCHEDULED) return ScheduledReason(state, task);
   if (task.state != v1::TASK_STATE_QUEUED) return "";
   if (task.place == Task::Place::kNone) return "it is being written to disk";
   std::string obstacle = Obstacle(state, task.queue, task);

@@ -72,7 +72,11 @@ void CompareRunning(EngineState& state, WorkerView& worker, const internal::v1::
     auto it = state.attempts.find(id);
     LiveAttempt* attempt = it == state.attempts.end() ? nullptr : it->second.get();
     const bool is_known = attempt != nullptr && attempt->worker == hello.worker();
-    if (is_known) attempt->confirmed = true;
+    if (is_known) {
+      attempt->confirmed = true;
+      attempt->started = true;
+      MarkBegun(state, attempt);
+    }
     if (!is_known) worker.foreign.insert(id);
     if (is_known && attempt->task != nullptr) continue;
     auto* cancel = effects.FrameTo(hello.worker()).add_cancel();
@@ -98,6 +102,7 @@ absl::Status ConnectWorker(EngineState& state, internal::v1::Hello hello, Effect
       [&hello](const LiveAttempt& attempt) { return attempt.incarnation != hello.incarnation(); });
   worker.linked = true;
   worker.draining = false;
+  worker.stuck = false;
   worker.pid = hello.pid();
   worker.incarnation = hello.incarnation();
   worker.capacity = std::max<int64_t>(hello.capacity(), 0);
@@ -131,10 +136,31 @@ void DrainWorker(EngineState& state, int32_t number) {
   WakeBlockedOnWorkers(state);
 }
 
+void SetStuck(EngineState& state, int32_t number, bool is_stuck, Effects& effects) {
+  WorkerView* worker = state.FindWorker(number);
+  if (worker == nullptr || worker->stuck == is_stuck) return;
+  worker->stuck = is_stuck;
+  WakeBlockedOnWorkers(state);
+  if (!is_stuck) return;
+  // Newest first, as above.
+  LiveAttempt* attempt = worker->attempts.back();
+  while (attempt != nullptr) {
+    LiveAttempt* previous = attempt->worker_hook.previous;
+    if (attempt->task == nullptr) {
+      ReleasePool(state, attempt);
+    } else if (!attempt->started) {
+      TakeBack(state, attempt, absl::StrCat("workers/", number, " is stuck and has not started it"),
+               effects);
+    }
+    attempt = previous;
+  }
+}
+
 void LoseWorker(EngineState& state, int32_t number, Effects& effects) {
   WorkerView* worker = state.FindWorker(number);
   if (worker == nullptr) return;
   worker->linked = false;
+  worker->stuck = false;
   worker->grace_ends_us = INT64_MAX;
   worker->foreign.clear();
   InterruptIf(state, *worker, Interruption::kWorkerDied, DeathNotice(number, worker->pid), effects,
@@ -180,8 +206,8 @@ void EndGraces(EngineState& state, Effects& effects) {
   }
 }
 
-WallMicros NextGraceEnd(const EngineState& state) {
-  WallMicros next_us = INT64_MAX;
+EngineMicros NextGraceEnd(const EngineState& state) {
+  EngineMicros next_us = INT64_MAX;
   for (const WorkerView& worker : state.WorkersHeardOf()) {
     next_us = std::min(next_us, worker.grace_ends_us);
   }

@@ -18,13 +18,16 @@ void UnlinkWorker(EngineState& state, int32_t worker);
 void LoseWorker(EngineState& state, int32_t worker, Effects& effects);
 // It gets nothing more. It, too, is gone for the queues that waited for room on it.
 void DrainWorker(EngineState& state, int32_t worker);
+// While it is stuck it gets nothing more, what it has not started goes to others, and what it was
+// told to give up keeps no place in a pool.
+void SetStuck(EngineState& state, int32_t worker, bool is_stuck, Effects& effects);
 // The worker says that an attempt is over.
 void TakeEnd(EngineState& state, int32_t worker, internal::v1::AttemptEnded ended,
              Effects& effects);
 // Gives up the attempts of workers whose grace is over.
 void EndGraces(EngineState& state, Effects& effects);
 // When EndGraces() has something to do; INT64_MAX if never.
-WallMicros NextGraceEnd(const EngineState& state);
+EngineMicros NextGraceEnd(const EngineState& state);
 
 }  // namespace grove::tasks
 

@@ -142,5 +142,70 @@ TEST_F(EngineTest, RefusesAWorkerOutOfRange) {
   engine_->WorkerDraining(256);
 }
 
+TEST_F(EngineTest, WhatAStuckWorkerHasNotStartedGoesToAnother) {
+  Up(0);
+  const std::string begun = Spawn(), waiting = Spawn();
+  Tick();
+  const auto starts = TakeStarts();
+  ASSERT_EQ(starts.size(), 2u);
+  internal::v1::AttemptStarted started;
+  started.set_attempt(starts[0].attempt());
+  started.set_fiber(9);
+  engine_->AttemptStarted(0, started);
+  engine_->WorkerStuck(0, true, now_, fx_);
+  EXPECT_THAT(TakeCancels(), ElementsAre(starts[1].attempt()));
+  EXPECT_EQ(StateOf(begun), v1::TASK_STATE_RUNNING);
+  EXPECT_EQ(StateOf(waiting), v1::TASK_STATE_QUEUED);
+  EXPECT_EQ(Get(waiting).attempts(0).state(), v1::Attempt::STATE_INTERRUPTED);
+  Up(1);
+  EXPECT_EQ(TakeStartedNames(), std::vector<std::string>{waiting});
+  // The worker wakes up and finds the cancel behind the start.
+  engine_->WorkerStuck(0, false, now_, fx_);
+  End(starts[1].attempt(), Outcome::OUTCOME_CANCELLED);
+  EXPECT_EQ(StateOf(waiting), v1::TASK_STATE_RUNNING);
+}
+
+TEST_F(EngineTest, AStuckWorkerIsGivenNothingUntilItTurnsAgain) {
+  Up(0);
+  engine_->WorkerStuck(0, true, now_, fx_);
+  const std::string name = Spawn();
+  Tick();
+  EXPECT_THAT(TakeStarts(), IsEmpty());
+  EXPECT_EQ(Get(name).waiting_reason(), "every connected worker is draining or stuck");
+  engine_->WorkerStuck(0, false, now_, fx_);
+  Tick();
+  EXPECT_EQ(TakeStartedNames(), std::vector<std::string>{name});
+}
+
+TEST_F(EngineTest, WhatAStuckWorkerHasGivenUpKeepsNoPlaceInThePool) {
+  Make("tenants { name: 'default' pools { name: 'default' size: 1 } }");
+  for (const bool stuck_first : {true, false}) {
+    Up(0, 10, stuck_first ? 1 : 2);
+    const std::string name = Spawn();
+    Tick();
+    internal::v1::AttemptStarted started;
+    started.set_attempt(TakeOnlyStart());
+    started.set_fiber(9);
+    engine_->AttemptStarted(0, started);
+    if (stuck_first) engine_->WorkerStuck(0, true, now_, fx_);
+    ASSERT_TRUE(engine_->Cancel(name, "", now_, fx_).ok());
+    if (!stuck_first) {
+      EXPECT_EQ(Pool().running(), 1);
+      engine_->WorkerStuck(0, true, now_, fx_);
+    }
+    EXPECT_EQ(Pool().running(), 0) << stuck_first;
+  }
+}
+
+TEST_F(EngineTest, ANewProcessIsNotStuck) {
+  Up(0);
+  engine_->WorkerStuck(0, true, now_, fx_);
+  engine_->WorkerDown(0, now_, fx_);
+  Up(0, 10, 2);
+  Spawn();
+  Tick();
+  EXPECT_EQ(TakeStarts().size(), 1u);
+}
+
 }  // namespace
 }  // namespace grove::tasks

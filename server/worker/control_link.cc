@@ -7,24 +7,24 @@
 #include <utility>
 #include <vector>
 
-#include "absl/time/clock.h"
 #include "runtime/group/fiber_group.h"
 #include "runtime/hub/hub.h"
 #include "runtime/io/serve.h"
 #include "runtime/sync/queue.h"
 #include "server/link/session.h"
 #include "server/log.h"
+#include "server/process/daemon_number.h"
 #include "server/process/peer_credentials.h"
 #include "server/worker/fiber_list.h"
 
 namespace grove::worker {
 namespace {
 
-// Unique per process, also across restarts of the machine's pids.
+// Unique per process, also across restarts of the machine's pids: the daemon's number, and a random
+// one.
 uint64_t NewIncarnation() {
   std::random_device random;
-  return (static_cast<uint64_t>(random()) << 32 | random()) ^
-         static_cast<uint64_t>(absl::ToUnixNanos(absl::Now()));
+  return static_cast<uint64_t>(process::DaemonNumber()) << 32 | static_cast<uint32_t>(random());
 }
 
 }  // namespace

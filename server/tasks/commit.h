@@ -1,0 +1,25 @@
+// Commit: how a task's state comes to last.
+//
+// Writes durable tasks to the store, and counts what those writes hold until it confirms them.
+#ifndef GROVE_SERVER_TASKS_COMMIT_H_
+#define GROVE_SERVER_TASKS_COMMIT_H_
+
+#include <cstdint>
+
+#include "server/tasks/effects.h"
+#include "server/tasks/engine_state.h"
+
+namespace grove::tasks {
+
+void WriteInsert(EngineState& state, const Task& task, Effects& effects);
+// Makes the task's state last: at once if volatile, with a write if durable. Follows every change
+// but that from SCHEDULED to QUEUED, which time alone repeats. `attempt` (0 if none) is
+// acknowledged to `worker` when it lasts.
+void Commit(EngineState& state, Task* task, Effects& effects, uint64_t attempt = 0,
+            int32_t worker = -1);
+// The end of the task is there to stay: it counts towards the retention, and waiters may know.
+void Settle(EngineState& state, Task* task, Effects& effects);
+
+}  // namespace grove::tasks
+
+#endif  // GROVE_SERVER_TASKS_COMMIT_H_

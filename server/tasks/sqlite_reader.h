@@ -1,0 +1,76 @@
+// SqliteReader: reads tasks by their ids while the writer writes.
+//
+// A thread with a connection of its own (SQLite's write-ahead log lets both work at once) answers
+// one request after the other, in the order of their coming. Opens the file when it is first asked
+// and after CloseConnection().
+// Public methods may be called from any thread.
+#ifndef GROVE_SERVER_TASKS_SQLITE_READER_H_
+#define GROVE_SERVER_TASKS_SQLITE_READER_H_
+
+#include <deque>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "server/tasks/sqlite_connection.h"
+#include "server/tasks/store.h"
+
+namespace grove::tasks {
+
+class SqliteReader {
+ public:
+  explicit SqliteReader(std::string path) : path_(std::move(path)) {}
+  // Without Stop() what waits is never answered.
+  ~SqliteReader();
+  SqliteReader(const SqliteReader&) = delete;
+  SqliteReader& operator=(const SqliteReader&) = delete;
+
+  void Start();
+  // Answers what waits with UNAVAILABLE and ends the thread.
+  void Stop();
+
+  // Ids that the file lacks are left out of the answer.
+  void Read(std::vector<TaskId> tasks, TaskStore::ReadCallback done);
+
+  // Held while a task is read: whoever holds it may do with the file what no reader must see.
+  absl::Mutex& between_reads() ABSL_LOCK_RETURNED(between_reads_) { return between_reads_; }
+  void CloseConnection() ABSL_EXCLUSIVE_LOCKS_REQUIRED(between_reads_);
+
+ private:
+  enum class Ending { kNone, kAnswer, kDrop };
+  struct Request {
+    std::vector<TaskId> tasks;
+    TaskStore::ReadCallback done;
+  };
+
+  void Run();
+  // Waits for a request; false at the end.
+  bool TakeRequest(Request& request);
+  void AnswerWhatWaits();
+  void End(Ending ending);
+  bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<std::vector<StoredTask>> FindAll(const std::vector<TaskId>& tasks);
+  // Adds the task to `found` if it is there.
+  absl::Status Find(const TaskId& task, std::vector<StoredTask>& found);
+  absl::Status Connect() ABSL_EXCLUSIVE_LOCKS_REQUIRED(between_reads_);
+
+  const std::string path_;
+  std::thread thread_;
+
+  absl::Mutex between_reads_;
+  SqliteConnection connection_ ABSL_GUARDED_BY(between_reads_);
+  // After connection_: gone before it.
+  SqliteStatement select_ ABSL_GUARDED_BY(between_reads_);
+
+  absl::Mutex mutex_;
+  std::deque<Request> waiting_ ABSL_GUARDED_BY(mutex_);
+  Ending ending_ ABSL_GUARDED_BY(mutex_) = Ending::kNone;
+};
+
+}  // namespace grove::tasks
+
+#endif  // GROVE_SERVER_TASKS_SQLITE_READER_H_

@@ -1,0 +1,41 @@
+// Task memory: what of each task control holds, and that all of it stays within
+// tasks.memory_max_bytes.
+//
+// Every task is charged with an estimate of its record, and with its input and output as long as
+// they are in memory. Those of a durable task leave once the store has them: a spawn's input after
+// the insert, a result when its waiters have been told. They are read again when the task starts,
+// or somebody asks for them.
+#ifndef GROVE_SERVER_TASKS_TASK_MEMORY_H_
+#define GROVE_SERVER_TASKS_TASK_MEMORY_H_
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "server/tasks/engine_state.h"
+
+namespace grove::tasks {
+
+// Inputs and outputs up to this length stay: to read them again would cost more than to keep them.
+inline constexpr int64_t kInlinePayloadBytesMax = 256;
+// Of the budget: what ended tasks may hold. Beyond it the oldest go before their retention is over.
+inline constexpr int64_t kEndedShare = 3;
+
+// What the task takes now.
+int64_t MemoryOf(const Task& task);
+// Of that, what stays while the task is retained: what its waiters are told from is about to leave.
+int64_t RetainedOf(const Task& task);
+// To be called after whatever changes it; brings the engine's sums up to date.
+void Charge(EngineState& state, Task& task);
+
+// Lets go of what the store has: the input, and once the task is settled the output.
+void DropPayload(EngineState& state, Task& task);
+// Drops those of which that was asked in an earlier turn, whose waiters have been told since.
+void DropPayloads(EngineState& state);
+
+// RESOURCE_EXHAUSTED if a task with such an input would pass the budget.
+absl::Status CheckMemory(const EngineState& state, int64_t input_bytes);
+bool IsOverEndedShare(const EngineState& state);
+
+}  // namespace grove::tasks
+
+#endif  // GROVE_SERVER_TASKS_TASK_MEMORY_H_

@@ -1,0 +1,117 @@
+#include "server/tasks/task_rows.h"
+
+namespace grove::tasks {
+namespace {
+
+#define GROVE_TASK_COLUMNS                                                                     \
+  "id, attempt, incarnation, worker, failures, interruptions, end_time_us, progress, tenant, " \
+  "queue, spec"
+
+void BindBytes(sqlite3_stmt* statement, int parameter, const std::string& bytes) {
+  sqlite3_bind_blob64(statement, parameter, bytes.data(), bytes.size(), SQLITE_STATIC);
+}
+
+void BindText(sqlite3_stmt* statement, int parameter, const std::string& text) {
+  sqlite3_bind_text64(statement, parameter, text.data(), text.size(), SQLITE_STATIC, SQLITE_UTF8);
+}
+
+void BindProgress(sqlite3_stmt* statement, const StoredProgress& progress) {
+  sqlite3_bind_int64(statement, 2, static_cast<int64_t>(progress.attempt));
+  sqlite3_bind_int64(statement, 3, static_cast<int64_t>(progress.incarnation));
+  sqlite3_bind_int(statement, 4, progress.worker);
+  sqlite3_bind_int(statement, 5, progress.failures);
+  sqlite3_bind_int(statement, 6, progress.interruptions);
+  sqlite3_bind_int64(statement, 7, progress.end_time_us);
+  BindBytes(statement, 8, progress.task);
+}
+
+}  // namespace
+
+// One row per task: a typical row is a few hundred bytes, so an update that rewrites `spec` too is
+// cheaper than a second table. The ids grow with time, so inserts go to the end of the index. The
+// small columns come first: to look at them no page of a large `progress` or `spec` is read.
+const char kCreateTables[] = R"(
+CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS tasks (
+  id BLOB NOT NULL PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  queue TEXT NOT NULL,
+  attempt INTEGER NOT NULL,
+  incarnation INTEGER NOT NULL,
+  worker INTEGER NOT NULL,
+  failures INTEGER NOT NULL,
+  interruptions INTEGER NOT NULL,
+  end_time_us INTEGER NOT NULL,
+  progress BLOB NOT NULL,
+  spec BLOB NOT NULL
+);
+)";
+
+const char kSelectTask[] = "SELECT " GROVE_TASK_COLUMNS " FROM tasks WHERE id = ?1";
+// By the index of the ids: sorting would copy all rows first.
+const char kSelectKept[] = "SELECT " GROVE_TASK_COLUMNS
+                           " FROM tasks INDEXED BY sqlite_autoindex_tasks_1"
+                           " WHERE end_time_us = 0 OR length(id) != 16"
+                           " OR (end_time_us, id) >= (?1, ?2) ORDER BY id";
+const char kSelectEnded[] =
+    "SELECT end_time_us, id FROM tasks WHERE end_time_us != 0 AND length(id) = 16";
+const char kInsertTask[] = "INSERT OR REPLACE INTO tasks (" GROVE_TASK_COLUMNS
+                           ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+const char kUpdateTask[] =
+    "UPDATE tasks SET attempt = ?2, incarnation = ?3, worker = ?4, failures = ?5,"
+    " interruptions = ?6, end_time_us = ?7, progress = ?8 WHERE id = ?1";
+const char kDeleteTask[] = "DELETE FROM tasks WHERE id = ?1";
+
+// Big-endian, so that the bytes sort as the ids do.
+void BindId(sqlite3_stmt* statement, int parameter, const TaskId& id) {
+  char bytes[kIdBytes];
+  for (size_t i = 0; i < 8; ++i) {
+    bytes[i] = static_cast<char>(id.high >> (56 - 8 * i));
+    bytes[8 + i] = static_cast<char>(id.low >> (56 - 8 * i));
+  }
+  sqlite3_bind_blob(statement, parameter, bytes, kIdBytes, SQLITE_TRANSIENT);
+}
+
+void BindChange(sqlite3_stmt* statement, const TaskChange& change) {
+  const StoredTask& task = change.write->task;
+  BindId(statement, 1, task.id);
+  if (change.kind != StoreWrite::Kind::kDelete) BindProgress(statement, *change.progress);
+  if (change.kind != StoreWrite::Kind::kInsert) return;
+  BindText(statement, 9, task.tenant);
+  BindText(statement, 10, task.queue);
+  BindBytes(statement, 11, task.spec);
+}
+
+std::string ColumnBytes(sqlite3_stmt* row, int column) {
+  const void* bytes = sqlite3_column_blob(row, column);
+  const size_t size = sqlite3_column_bytes(row, column);
+  return size == 0 ? std::string() : std::string(static_cast<const char*>(bytes), size);
+}
+
+TaskId DecodeId(sqlite3_stmt* row, int column) {
+  const std::string bytes = ColumnBytes(row, column);
+  TaskId id;
+  for (size_t i = 0; i < 8 && bytes.size() == kIdBytes; ++i) {
+    id.high = id.high << 8 | static_cast<unsigned char>(bytes[i]);
+    id.low = id.low << 8 | static_cast<unsigned char>(bytes[8 + i]);
+  }
+  return id;
+}
+
+StoredTask DecodeRow(sqlite3_stmt* row) {
+  StoredTask task;
+  task.id = DecodeId(row, 0);
+  task.progress.attempt = static_cast<uint64_t>(sqlite3_column_int64(row, 1));
+  task.progress.incarnation = static_cast<uint64_t>(sqlite3_column_int64(row, 2));
+  task.progress.worker = sqlite3_column_int(row, 3);
+  task.progress.failures = sqlite3_column_int(row, 4);
+  task.progress.interruptions = sqlite3_column_int(row, 5);
+  task.progress.end_time_us = sqlite3_column_int64(row, 6);
+  task.progress.task = ColumnBytes(row, 7);
+  task.tenant = ColumnBytes(row, 8);
+  task.queue = ColumnBytes(row, 9);
+  task.spec = ColumnBytes(row, 10);
+  return task;
+}
+
+}  // namespace grove::tasks

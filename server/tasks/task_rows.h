@@ -1,0 +1,44 @@
+// How is a task a row of the table `tasks`?
+//
+// Statements and what is bound to and read from them. Pure, but for what sqlite3_step() does.
+#ifndef GROVE_SERVER_TASKS_TASK_ROWS_H_
+#define GROVE_SERVER_TASKS_TASK_ROWS_H_
+
+#include <sqlite3.h>
+
+#include <cstdint>
+#include <string>
+
+#include "server/tasks/held_writes.h"
+#include "server/tasks/store.h"
+
+namespace grove::tasks {
+
+inline constexpr int64_t kSchemaVersion = 1;
+extern const char kCreateTables[];
+
+// Columns as DecodeRow() reads them.
+extern const char kSelectTask[];
+// In the order of the ids, without the ended tasks that ended before (?1, id ?2).
+extern const char kSelectKept[];
+// Time and id of the ended ones.
+extern const char kSelectEnded[];
+extern const char kInsertTask[];
+extern const char kUpdateTask[];
+extern const char kDeleteTask[];
+
+inline constexpr size_t kIdBytes = 16;
+
+// As parameter `parameter` of a statement; copied.
+void BindId(sqlite3_stmt* statement, int parameter, const TaskId& id);
+// For the statement of its kind. The bytes stay the writes': they have to outlive the step.
+void BindChange(sqlite3_stmt* statement, const TaskChange& change);
+
+std::string ColumnBytes(sqlite3_stmt* row, int column);
+// An id of another size than kIdBytes reads as 0.
+TaskId DecodeId(sqlite3_stmt* row, int column);
+StoredTask DecodeRow(sqlite3_stmt* row);
+
+}  // namespace grove::tasks
+
+#endif  // GROVE_SERVER_TASKS_TASK_ROWS_H_

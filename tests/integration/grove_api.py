@@ -125,16 +125,26 @@ class Api:
         request = tasks.BatchSpawnTasksRequest(specs=specs)
         return self.call(self.tasks.BatchSpawnTasks, request).results
 
-    def get(self, name):
-        return self.call(self.tasks.GetTask, tasks.GetTaskRequest(name=name)).task
+    def get(self, name, view=tasks.TASK_VIEW_FULL):
+        return self.call(self.tasks.GetTask, tasks.GetTaskRequest(name=name, view=view)).task
 
-    def wait(self, name, seconds=30):
-        request = tasks.WaitTaskRequest(name=name, timeout=duration(seconds))
+    def wait(self, name, seconds=30, view=tasks.TASK_VIEW_OUTPUT):
+        request = tasks.WaitTaskRequest(name=name, timeout=duration(seconds), view=view)
         return self.call(self.tasks.WaitTask, request).task
 
-    def wait_batch(self, names, seconds=30):
-        request = tasks.BatchWaitTasksRequest(names=names, timeout=duration(seconds))
-        return self.call(self.tasks.BatchWaitTasks, request).results
+    def wait_pages(self, names, seconds=30, view=tasks.TASK_VIEW_OUTPUT):
+        """The pages of BatchWaitTasks."""
+        request = tasks.BatchWaitTasksRequest(names=names, timeout=duration(seconds), view=view)
+        while True:
+            page = self.call(self.tasks.BatchWaitTasks, request)
+            yield page
+            request.page_token = page.next_page_token
+            if not request.page_token:
+                return
+
+    def wait_batch(self, names, seconds=30, view=tasks.TASK_VIEW_OUTPUT):
+        pages = self.wait_pages(names, seconds, view)
+        return [result for page in pages for result in page.results]
 
     def run(self, function, value=None, **fields):
         """Spawns, and returns the ended task."""

@@ -85,7 +85,7 @@ def free_port():
 class Daemon:
     """groved (or another application) with its workers and grove-control."""
 
-    def __init__(self, flags=(), config=None, workers=2, binary=GROVED, folder=None):
+    def __init__(self, flags=(), config=None, workers=2, binary=GROVED, folder=None, env=None):
         # Short: the path of a UNIX socket has at most 107 bytes.
         self.folder = folder or tempfile.mkdtemp(prefix='grove-', dir='/tmp')
         self.state_dir = os.path.join(self.folder, 'state')
@@ -95,6 +95,8 @@ class Daemon:
         self.workers = workers
         self.flags = list(flags)
         self.config = config
+        # Beside what this process has.
+        self.env = env or {}
         self.process = None
         self.token = None
         self.ca_cert = None
@@ -123,7 +125,7 @@ class Daemon:
             self._log_start = log.tell()
             self.process = subprocess.Popen(
                 self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd='/',
-                start_new_session=True, preexec_fn=die_with_parent)
+                env=os.environ | self.env, start_new_session=True, preexec_fn=die_with_parent)
         return self
 
     def start(self):

@@ -204,7 +204,7 @@ constexpr SchemaRow kRows[] = {
     Number("fetch.concurrency_max", 256, 1, 100'000, "fetches at once per worker"),
 
     Number("tasks.input_max_bytes", kMib, 1, kGib, "input of a task"),
-    Number("tasks.output_max_bytes", 4 * kMib, 1, kGib, "output of a task"),
+    Number("tasks.output_max_bytes", 2 * kMib, 1, kGib, "output of a task"),
     Number("tasks.running_max_per_worker", 10'000, 1, 1'000'000, "attempts at once per worker"),
     Number("tasks.retention_ms", 3'600'000, 1, 3650 * kDayMs, "ended tasks are kept this long"),
     Number("tasks.retained_max", 100'000, 1, 100'000'000, "ended tasks kept at most"),

@@ -16,7 +16,9 @@
 #include "runtime/hub/check.h"
 #include "runtime/hub/hub.h"
 #include "runtime/hub/timeout.h"
+#include "runtime/switch/abseil_text.h"
 #include "server/log.h"
+#include "server/worker/utf8_text.h"
 
 namespace grove::worker {
 
@@ -60,7 +62,7 @@ class Attempts::Context final : public TaskContext {
 
   void ReportProgress(double fraction, std::string_view message) override {
     attempt_.fraction = std::clamp(fraction, 0.0, 1.0);
-    attempt_.message = message.substr(0, kProgressMessageBytesMax);
+    attempt_.message = Utf8Text(message, kProgressMessageBytesMax);
     if (attempt_.has_progress) return;
     attempt_.has_progress = true;
     attempts_.progressed_.push_back(attempt_.start.attempt());
@@ -206,11 +208,11 @@ void Attempts::Conclude(Attempt& attempt, absl::Status status) {
   end.set_outcome(Judge(attempt, status));
   if (end.outcome() == AttemptEnded::OUTCOME_SUCCEEDED) {
     end.set_output(std::move(attempt.output->bytes));
-    end.set_output_content_type(std::move(attempt.output->content_type));
+    end.set_output_content_type(Utf8Text(attempt.output->content_type, kContentTypeBytesMax));
   }
   if (!status.ok()) {
     end.mutable_error()->set_code(static_cast<int>(status.code()));
-    end.mutable_error()->set_message(std::string(status.message()));
+    end.mutable_error()->set_message(Utf8Text(Std(status.message()), kErrorMessageBytesMax));
   }
   if (attempt.fiber) {
     end.set_run_time_us(attempt.fiber->run_time() / 1000);

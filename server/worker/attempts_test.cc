@@ -103,6 +103,21 @@ TEST_F(AttemptsTest, AnErrorStatusFails) {
   EXPECT_EQ(end.error().message(), "no url");
 }
 
+// Control would refuse the frame, and each that repeats the end.
+TEST_F(AttemptsTest, AnErrorThatIsNoUtf8CanBeTold) {
+  Add("latin",
+      [](TaskContext&) -> absl::StatusOr<Output> { return absl::InternalError("caf\xe9"); });
+  Add("type", [](TaskContext&) -> absl::StatusOr<Output> {
+    return Output{.bytes = "\xff", .content_type = "text/\xff"};
+  });
+  for (const char* function : {"latin", "type"}) {
+    const AttemptEnded end = EndOf(function);
+    AttemptEnded told;
+    EXPECT_TRUE(told.ParseFromString(end.SerializeAsString())) << function;
+    EXPECT_EQ(told.error().message(), function[0] == 'l' ? "caf\ufffd" : "");
+  }
+}
+
 TEST_F(AttemptsTest, AnExceptionFailsWithItsText) {
   Add("f", [](TaskContext&) -> absl::StatusOr<Output> { throw std::runtime_error("boom"); });
   const AttemptEnded end = EndOf("f");

@@ -112,6 +112,20 @@ class TaskMemoryTest(OwnDaemonTest):
         self.assertTrue(full.next_page_token)
         daemon.stop()
 
+    def test_grovectl_reads_large_results_page_by_page_and_lists_none(self):
+        daemon = self.start()
+        path = os.path.join(daemon.folder, 'input')
+        with open(path, 'w', encoding='utf-8') as file:
+            json.dump(large(0), file)
+        done = daemon.grovectl('spawn', 'echo', '@' + path, '--count=12', '--volatile', '--wait')
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn('12 SUCCEEDED', done.stdout)
+        listed = daemon.grovectl('tasks', '-o', 'json')
+        self.assertEqual(listed.returncode, 0, listed.stderr)
+        self.assertLess(len(listed.stdout), 100_000)
+        self.assertEqual(len(json.loads(listed.stdout)['tasks']), 12)
+        daemon.stop()
+
     def test_the_largest_task_fits_into_a_clients_default(self):
         daemon = self.start()
         api = daemon.api()

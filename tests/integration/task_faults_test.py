@@ -148,6 +148,45 @@ class DaemonDeathTest(OwnDaemonTest):
         daemon.stop()
 
 
+class StoreTest(OwnDaemonTest):
+
+    def test_a_failing_store_is_said_everywhere_and_heals(self):
+        daemon = self.start()
+        api = daemon.api()
+        api.run('echo', 1)
+        database = os.path.join(daemon.state_dir, 'tasks.db')
+        os.link(database, database + '.right')
+        shutil.copy(database, database + '.wrong')
+        os.replace(database + '.wrong', database)
+        status, text = eventually('readyz says so', lambda: (
+            lambda answer: answer if answer[0] == 503 else None)(daemon.admin('/readyz')))
+        self.assertIn('was replaced while it was open', text)
+        self.assertEqual(daemon.metrics()['grove_store_failing'], 1)
+        self.assertIn('"the task store fails; durable tasks wait for it"', daemon.log())
+        with self.assertRaises(grpc.RpcError) as caught:
+            api.spawn('echo', 2)
+        self.assertEqual(error_details(caught.exception)['ErrorInfo'].reason, 'STORE_UNAVAILABLE')
+        self.assertEqual(api.run('echo', 3, durability=tasks.DURABILITY_VOLATILE).state, SUCCEEDED)
+        os.replace(database + '.right', database)
+        eventually('it is ready again', lambda: daemon.admin('/readyz')[0] == 200)
+        self.assertEqual(daemon.metrics()['grove_store_failing'], 0)
+        self.assertEqual(api.run('echo', 4).state, SUCCEEDED)
+        daemon.stop()
+
+    def test_a_deleted_log_loses_nothing(self):
+        daemon = self.start()
+        api = daemon.api()
+        names = [api.run('echo', i).name for i in range(5)]
+        os.unlink(os.path.join(daemon.state_dir, 'tasks.db-wal'))
+        eventually('it is said', lambda: 'was deleted' in daemon.log())
+        names.append(api.run('echo', 5).name)
+        daemon.stop()
+        daemon.start()
+        self.assertEqual([daemon.api().get(name).output for name in names],
+                         [str(i).encode() for i in range(6)])
+        daemon.stop()
+
+
 class PageTokenTest(OwnDaemonTest):
 
     def test_of_another_filter_is_refused(self):

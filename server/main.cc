@@ -9,6 +9,7 @@
 // (invariant 1).
 #include "server/main.h"
 
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -178,9 +179,19 @@ int Print(const std::string& text) {
                                                                  : process::kExitCrash;
 }
 
+// Where whoever starts us has closed one, the next file that is opened would take its place: the
+// log would be written into a lock file.
+void FillStandardDescriptors() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    // The lowest free number is this one.
+    if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) return;
+  }
+}
+
 }  // namespace
 
 int Main(int argc, char** argv, Application& application) {
+  FillStandardDescriptors();
   const std::string& program = application.name();
   absl::StatusOr<config::DaemonFlags> flags = config::ParseFlags(argc, argv);
   if (!flags.ok()) return BadConfig(program, flags.status());

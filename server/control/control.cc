@@ -80,8 +80,8 @@ absl::Status Control::Recover(tasks::TaskStore& store, tasks::SelfCheck self_che
   const tasks::StoreRetention retention{
       .ended_before_us = now_us - config_.tasks().retention_ms() * 1000,
       .ended_max = config_.tasks().retained_max()};
-  absl::Status loaded = store.Load(
-      retention, [&](tasks::StoredTask task) { engine_->Recover(std::move(task), now_us); });
+  absl::Status loaded =
+      store.Load(retention, [&](const tasks::StoredTask& task) { engine_->Recover(task, now_us); });
   if (!loaded.ok()) return loaded;
   LogRecovery(engine_->EndRecovery(now_us));
   driver_ = std::make_unique<EngineDriver>(hub_, *engine_, store);

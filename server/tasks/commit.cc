@@ -56,10 +56,20 @@ void Commit(EngineState& state, Task* task, Effects& effects, uint64_t attempt, 
   if (attempt != 0) state.unacknowledged.insert(attempt);
 }
 
+void Unsettle(EngineState& state, Task* task) {
+  state.ended.Remove(task);
+  --state.ended_count;
+  state.ended_bytes -= task->retained_bytes;
+  if (task->spec.durable) return;
+  state.ended_volatile.Remove(task);
+  state.ended_volatile_bytes -= task->retained_bytes;
+}
+
 void Settle(EngineState& state, Task* task, Effects& effects) {
   task->settled = true;
   task->settled_turn = state.turn;
   state.ended.PushBack(task);
+  if (!task->spec.durable) state.ended_volatile.PushBack(task);
   ++state.ended_count;
   Charge(state, *task);
   effects.ended.push_back(task->id);

@@ -20,6 +20,9 @@ void Commit(EngineState& state, Task* task, Effects& effects, uint64_t attempt =
 // The end of the task is there to stay: it counts towards the retention, and waiters may know.
 void Settle(EngineState& state, Task* task, Effects& effects);
 
+// The task is to be dropped: it no longer counts as retained.
+void Unsettle(EngineState& state, Task* task);
+
 }  // namespace grove::tasks
 
 #endif  // GROVE_SERVER_TASKS_COMMIT_H_

@@ -173,15 +173,21 @@ absl::StatusOr<Spawned> TrySpawn(EngineState& state, std::string_view parent, v1
 
 bool IsOverRetention(const EngineState& state, const Task& task) {
   return task.end_us + state.limits.retention_ms() * kUsPerMs <= state.now_us ||
-         state.ended_count > state.limits.retained_max() || IsOverEndedShare(state);
+         state.ended_count > state.limits.retained_max();
 }
 
 // Invariant 12. What ended since the last Tick() stays for one more, so that its waiters can be
 // answered.
 void DropOld(EngineState& state, Effects& effects) {
-  while (Task* oldest = state.ended.front()) {
-    if (oldest->settled_turn + 1 >= state.turn || !IsOverRetention(state, *oldest)) return;
+  const auto was_told = [&](const Task& task) { return task.settled_turn + 1 < state.turn; };
+  for (Task* oldest = state.ended.front();
+       oldest != nullptr && was_told(*oldest) && IsOverRetention(state, *oldest);
+       oldest = state.ended.front()) {
     DropTask(state, oldest, effects);
+  }
+  for (Task* next = LeavesEarly(state); next != nullptr && was_told(*next);
+       next = LeavesEarly(state)) {
+    DropTask(state, next, effects);
   }
 }
 
@@ -427,7 +433,7 @@ absl::StatusOr<TaskId> TaskEngine::Find(std::string_view name) const {
     if (queue.name == parsed->queue && tenant == parsed->tenant) return *id;
   }
   return Refusal(absl::StatusCode::kNotFound, "TASK_NOT_FOUND",
-                 StrCat("no task \"", absl::CHexEscape(Abseil(name)),
+                 StrCat("no task \"", Cut(absl::CHexEscape(Abseil(name))),
                         "\": it never existed, or its retention is over"));
 }
 

@@ -89,7 +89,7 @@ class TaskEngine {
   // Takes over what the store held, in the order of the ids and before any other event. Running
   // tasks stay so until their worker's Hello, or kLinkGraceUs from now, settles them; those of
   // another daemon's workers go back to their queues.
-  void Recover(StoredTask task, EngineMicros now_us);
+  void Recover(const StoredTask& stored, EngineMicros now_us);
   // After the last one.
   RecoveryReport EndRecovery(EngineMicros now_us);
 

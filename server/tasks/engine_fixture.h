@@ -101,8 +101,8 @@ class EngineTest : public ::testing::Test {
     for (auto& [id, task] : rows) tasks.push_back(task);
     return tasks;
   }
-  RecoveryReport Recover(std::vector<StoredTask> stored) {
-    for (StoredTask& task : stored) engine_->Recover(std::move(task), now_);
+  RecoveryReport Recover(const std::vector<StoredTask>& stored) {
+    for (const StoredTask& task : stored) engine_->Recover(task, now_);
     return engine_->EndRecovery(now_);
   }
   // The store gives what it was asked for: what is on disk of it.
@@ -158,6 +158,13 @@ class EngineTest : public ::testing::Test {
     return starts.empty() ? 0 : starts[0].attempt();
   }
 
+  // The worker has begun it.
+  void Begin(uint64_t attempt, int worker = 0) {
+    internal::v1::AttemptStarted started;
+    started.set_attempt(attempt);
+    started.set_fiber(9);
+    engine_->AttemptStarted(worker, started);
+  }
   void End(uint64_t attempt, Outcome::Outcome outcome = Outcome::OUTCOME_SUCCEEDED, int worker = 0,
            const std::string& output = "out") {
     Outcome ended;

@@ -168,6 +168,10 @@ struct EngineState {
   // What all tasks are charged with, and what the settled ones retain (task_memory.h).
   int64_t task_bytes = 0;
   int64_t ended_bytes = 0;
+  // Of the settled ones, those that no store has, oldest end first (their place in a backlog is
+  // free), and their part.
+  IntrusiveList<Task, &Task::backlog_hook> ended_volatile;
+  int64_t ended_volatile_bytes = 0;
   std::deque<PayloadToDrop> payloads_to_drop;
 
   // --- Rounds: written by lifecycle.h (WakeQueue, WakePool) and dispatch.h

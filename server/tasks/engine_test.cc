@@ -168,6 +168,7 @@ TEST_F(EngineTest, TimesOutWhatTheWorkerDoesNotStop) {
   const std::string name = Spawn("timeout { seconds: 3 }");
   Tick();
   const uint64_t attempt = TakeOnlyStart();
+  Begin(attempt);
   Tick(4);
   EXPECT_EQ(StateOf(name), v1::TASK_STATE_RUNNING);
   Tick(1);

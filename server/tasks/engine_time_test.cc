@@ -43,6 +43,7 @@ TEST_P(EngineTimeTest, ABackOffStaysAsLongAsItIs) {
 TEST_P(EngineTimeTest, ATimeOutStaysAsLongAsItIs) {
   const std::string name = Spawn("timeout { seconds: 5 }");
   Tick();
+  Begin(TakeOnlyStart());
   Jump();
   Tick(6);
   EXPECT_EQ(StateOf(name), v1::TASK_STATE_RUNNING);

@@ -37,7 +37,7 @@ class HeldWritesTest : public ::testing::Test {
   }
   std::vector<std::string> TakeWhatFrees(int64_t insert_bytes_max) {
     const WriteGroup group = held_.NextThatFrees({}, insert_bytes_max);
-    const std::vector<std::string> told = Told(group);
+    std::vector<std::string> told = Told(group);
     held_.Remove(group);
     return told;
   }

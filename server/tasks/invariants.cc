@@ -65,6 +65,7 @@ class Audit {
     due_ += due;
     settled_ += task.settled;
     settled_bytes_ += task.settled ? RetainedOf(task) : 0;
+    volatile_bytes_ += task.settled && !task.spec.durable ? RetainedOf(task) : 0;
     task_bytes_ += task.charged_bytes;
     Expect(task.charged_bytes == MemoryOf(task), "charge", name);
     Expect(task.has_input() || (task.stored && task.spec.input.empty()), "input", name);
@@ -82,6 +83,7 @@ class Audit {
     }
     Expect(ended == settled_ && state_.ended_count == settled_, "ended_count ", state_.ended_count,
            ", listed ", ended, ", not ", settled_);
+    Expect(state_.ended_volatile_bytes == volatile_bytes_, "ended_volatile_bytes");
     Expect(state_.ended_bytes == settled_bytes_, "ended_bytes ", state_.ended_bytes, ", not ",
            settled_bytes_);
     const std::vector<Task*>& heap = state_.deadlines.tasks();
@@ -236,6 +238,7 @@ class Audit {
   int64_t due_ = 0;
   int64_t settled_ = 0;
   int64_t settled_bytes_ = 0;
+  int64_t volatile_bytes_ = 0;
   int64_t task_bytes_ = 0;
   int64_t on_workers_ = 0;
 };

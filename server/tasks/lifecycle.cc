@@ -208,9 +208,7 @@ Task* AddTask(EngineState& state, std::unique_ptr<Task> owned) {
 void DropTask(EngineState& state, Task* task, Effects& effects) {
   const size_t tenant = state.directory->queues()[task->queue].tenant;
   --state.functions[task->function].counters.tasks[task->state];
-  state.ended.Remove(task);
-  --state.ended_count;
-  state.ended_bytes -= task->retained_bytes;
+  Unsettle(state, task);
   state.task_bytes -= task->charged_bytes;
   if (!task->spec.request_id.empty())
     state.tenants[tenant].request_ids.erase(task->spec.request_id);
@@ -442,6 +440,11 @@ void FinishAttempt(EngineState& state, Task* task, Outcome ended, int32_t worker
 
 void TimeOut(EngineState& state, Task* task, Effects& effects) {
   LiveAttempt* attempt = state.attempts.at(task->attempt).get();
+  // The time-out counts from the start: who has not started may still do so elsewhere.
+  if (!attempt->started) {
+    return TakeBack(state, attempt,
+                    StrCat("workers/", attempt->worker, " has not started it in time"), effects);
+  }
   auto error = MakeError(
       absl::StatusCode::kDeadlineExceeded, "ATTEMPT_TIMED_OUT",
       StrCat("the time-out of ", attempt->timeout_us / kUsPerMs, " ms is over and workers/",

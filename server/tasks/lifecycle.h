@@ -94,7 +94,8 @@ void Abandon(EngineState& state, LiveAttempt* attempt, std::string_view reason, 
 // RUNNING task whose attempt's room was released.
 void FinishAttempt(EngineState& state, Task* task, internal::v1::AttemptEnded ended, int32_t worker,
                    Effects& effects);
-// Ends the attempt of a RUNNING task without the worker's word.
+// Ends the attempt of a RUNNING task without the worker's word; takes it back if the worker has not
+// even started it.
 void TimeOut(EngineState& state, Task* task, Effects& effects);
 // For a RUNNING task whose attempt is `loading`: its input has come and goes to the worker, or
 // cannot be had. DATA_LOSS: it never will be, and the task FAILS; otherwise it is tried again.

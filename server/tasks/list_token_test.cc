@@ -18,8 +18,9 @@ TEST(ListToken, RefusesThoseOfAnotherList) {
 
 TEST(ListToken, RefusesWhatWasCutEditedOrMadeUp) {
   const std::string token = EncodeListToken("l", "x");
-  for (std::string bad : {token.substr(1), token.substr(0, token.size() - 1), "y" + token.substr(1),
-                          token + "0", std::string("x"), std::string("~"), std::string()}) {
+  for (const std::string& bad :
+       {token.substr(1), token.substr(0, token.size() - 1), "y" + token.substr(1), token + "0",
+        std::string("x"), std::string("~"), std::string()}) {
     EXPECT_FALSE(DecodeListToken("l", bad).has_value()) << bad;
   }
 }

@@ -97,6 +97,7 @@ TEST_F(ListingTest, EndsAPageBeforeItGrowsBeyondItsBound) {
   Make("tasks { input_max_bytes: 10000000 }");
   Up(0, 0);
   std::vector<std::string> names;
+  names.reserve(4);
   for (int i = 0; i < 4; ++i) {
     names.push_back(Spawn("durability: DURABILITY_DURABLE content_type: 'text/plain' input: '" +
                           std::string(i == 1 ? 5'000'000 : 1'500'000, 'x') + "'"));

@@ -85,7 +85,7 @@ void PlaceEnded(EngineState& state, Task* task) {
 
 }  // namespace
 
-void TaskEngine::Recover(StoredTask stored, EngineMicros now_us) {
+void TaskEngine::Recover(const StoredTask& stored, EngineMicros now_us) {
   EngineState& state = *state_;
   state.Advance(now_us);
   const auto queue = state.directory->FindQueue(stored.tenant, stored.queue);

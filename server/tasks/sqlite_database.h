@@ -67,6 +67,7 @@ class SqliteDatabase {
   struct End {
     WallMicros time_us = 0;
     TaskId id;
+    // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 misreads it.
     friend auto operator<=>(const End&, const End&) = default;
   };
 

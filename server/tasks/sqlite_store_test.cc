@@ -82,6 +82,7 @@ class SqliteStoreTest : public ::testing::Test {
   }
   absl::StatusOr<std::vector<StoredTask>> Read(const std::vector<uint64_t>& ids) {
     std::vector<TaskId> tasks;
+    tasks.reserve(ids.size());
     for (const uint64_t id : ids) tasks.push_back({id, ~id});
     absl::Notification answered;
     absl::StatusOr<std::vector<StoredTask>> answer;
@@ -220,17 +221,18 @@ TEST_F(SqliteStoreTest, AnswersReadsThatItsStopFindsWaiting) {
   absl::Notification reading;
   absl::Notification stopping;
   absl::Status second;
-  store_->Read({}, [&](absl::StatusOr<std::vector<StoredTask>>) {
+  store_->Read({}, [&](const absl::StatusOr<std::vector<StoredTask>>&) {
     reading.Notify();
     stopping.WaitForNotification();
   });
-  store_->Read({}, [&](absl::StatusOr<std::vector<StoredTask>> found) { second = found.status(); });
+  store_->Read(
+      {}, [&](const absl::StatusOr<std::vector<StoredTask>>& found) { second = found.status(); });
   reading.WaitForNotification();
   std::thread stop([&] { EXPECT_TRUE(store_->Stop().ok()); });
   // Whoever asks while the store stops is told at once.
   while (true) {
     const auto told = std::make_shared<std::atomic<bool>>(false);
-    store_->Read({}, [told](absl::StatusOr<std::vector<StoredTask>> found) {
+    store_->Read({}, [told](const absl::StatusOr<std::vector<StoredTask>>& found) {
       *told = absl::IsUnavailable(found.status());
     });
     if (*told) break;

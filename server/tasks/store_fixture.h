@@ -88,6 +88,7 @@ class StoreFixture : public ::testing::Test {
   // How many of these the reader finds, or why it finds none.
   absl::StatusOr<size_t> Read(const std::vector<uint64_t>& ids) {
     std::vector<TaskId> tasks;
+    tasks.reserve(ids.size());
     for (const uint64_t id : ids) tasks.push_back({id, 0});
     absl::Notification answered;
     absl::StatusOr<size_t> count;

@@ -14,7 +14,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 constexpr int64_t kMiB = int64_t{1} << 20;
 
@@ -269,6 +268,7 @@ TEST_F(StoreWriterTest, RecoversFromALimitThatTheVolumeDoesNotTell) {
     EXPECT_EQ(Advance().room.code(), absl::StatusCode::kResourceExhausted);
     EXPECT_EQ(LoadIds().size(), stored.size());
     std::vector<StoreWrite> deletes;
+    deletes.reserve(stored.size());
     for (const uint64_t each : stored) deletes.push_back(Write(Kind::kDelete, each));
     const StoreReport report = Advance(deletes);
     EXPECT_TRUE(report.status.ok()) << report.status;

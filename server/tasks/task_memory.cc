@@ -13,6 +13,8 @@ constexpr int64_t kRecordBytes = sizeof(Task) + 256;
 constexpr int64_t kLabelBytes = 2 * sizeof(std::string) + 32;
 constexpr int64_t kErrorBytes = 256;
 constexpr int64_t kRetryAfterMs = 1000;
+// Of the budget: kept free for new tasks by what leaves early.
+constexpr int64_t kHeadroomShare = 4;
 
 int64_t Bytes(const std::unique_ptr<google::rpc::Status>& error) {
   return error == nullptr ? 0 : kErrorBytes + static_cast<int64_t>(error->message().size());
@@ -49,6 +51,7 @@ void Charge(EngineState& state, Task& task) {
   if (!task.settled) return;
   const int64_t retained_before = std::exchange(task.retained_bytes, RetainedOf(task));
   state.ended_bytes += task.retained_bytes - retained_before;
+  if (!task.spec.durable) state.ended_volatile_bytes += task.retained_bytes - retained_before;
 }
 
 void DropPayload(EngineState& state, Task& task) {
@@ -84,8 +87,16 @@ absl::Status CheckMemory(const EngineState& state, int64_t input_bytes) {
   return WithRetryAfter(std::move(refusal), kRetryAfterMs);
 }
 
-bool IsOverEndedShare(const EngineState& state) {
-  return state.ended_bytes > state.limits.memory_max_bytes() / kEndedShare;
+Task* LeavesEarly(const EngineState& state) {
+  const int64_t limit = state.limits.memory_max_bytes();
+  const int64_t held = state.task_bytes + state.unconfirmed_bytes;
+  const bool is_short = held > limit - limit / kHeadroomShare;
+  if (is_short && state.ended_volatile_bytes > limit / kEndedShare) {
+    return state.ended_volatile.front();
+  }
+  // Records alone, payloads on disk.
+  const int64_t durable_bytes = state.ended_bytes - state.ended_volatile_bytes;
+  return durable_bytes > limit / 2 ? state.ended.front() : nullptr;
 }
 
 }  // namespace grove::tasks

@@ -17,8 +17,9 @@ namespace grove::tasks {
 
 // Inputs and outputs up to this length stay: to read them again would cost more than to keep them.
 inline constexpr int64_t kInlinePayloadBytesMax = 256;
-// Of the budget: what ended tasks may hold. Beyond it the oldest go before their retention is over.
-inline constexpr int64_t kEndedShare = 3;
+// Of the budget: what ended volatile tasks may hold in any case. Beyond it the oldest go before
+// their retention is over when memory is short.
+inline constexpr int64_t kEndedShare = 4;
 
 // What the task takes now.
 int64_t MemoryOf(const Task& task);
@@ -34,7 +35,9 @@ void DropPayloads(EngineState& state);
 
 // RESOURCE_EXHAUSTED if a task with such an input would pass the budget.
 absl::Status CheckMemory(const EngineState& state, int64_t input_bytes);
-bool IsOverEndedShare(const EngineState& state);
+// The ended task that is to go next although its retention is not over; nullptr while there is
+// room. A volatile one: what the durable ones leave in memory is little, and a promise.
+Task* LeavesEarly(const EngineState& state);
 
 }  // namespace grove::tasks
 

@@ -173,19 +173,49 @@ TEST_F(TaskMemoryTest, DurableInputsCountUntilTheyAreOnDisk) {
   EXPECT_GT(Queue().queued(), first + 5);
 }
 
-TEST_F(TaskMemoryTest, EndedTasksLeaveEarlyWhenTheyFillTheirShare) {
+TEST_F(TaskMemoryTest, EndedVolatileTasksLeaveEarlyWhenMemoryIsShort) {
   Make("tasks { memory_max_bytes: 1048576 }");
   Up(0);
   std::vector<std::string> names;
-  for (int i = 0; i < 8; ++i) {
+  names.reserve(9);
+  for (int i = 0; i < 9; ++i) {
     names.push_back(Spawn());
     Tick();
     End(TakeOnlyStart(), Outcome::OUTCOME_SUCCEEDED, 0, std::string(100'000, 'y'));
   }
   Tick(), Tick();
   EXPECT_FALSE(engine_->Find(names[0]).ok());
-  EXPECT_TRUE(engine_->Find(names[7]).ok());
-  EXPECT_TRUE(engine_->Find(names[6]).ok());
+  EXPECT_FALSE(engine_->Find(names[1]).ok());
+  EXPECT_TRUE(engine_->Find(names[2]).ok());
+}
+
+// Nor is a request_id forgotten while its task is promised to be there.
+TEST_F(TaskMemoryTest, NoVolatileTaskDrivesADurableOneOut) {
+  Make("tasks { memory_max_bytes: 1048576 }");
+  Up(0);
+  const std::string kept = Spawn("durability: DURABILITY_DURABLE request_id: 'r'");
+  Persist();
+  End(TakeOnlyStart());
+  Persist();
+  for (int i = 0; i < 20; ++i) {
+    Spawn();
+    Tick();
+    End(TakeOnlyStart(), Outcome::OUTCOME_SUCCEEDED, 0, std::string(100'000, 'y'));
+  }
+  Tick(), Tick();
+  EXPECT_EQ(Spawn("durability: DURABILITY_DURABLE request_id: 'r'"), kept);
+}
+
+// What fills the memory otherwise leaves results their share.
+TEST_F(TaskMemoryTest, ResultsKeepAShareBesideABacklog) {
+  Make("tasks { memory_max_bytes: 1048576 }");
+  Up(0, 1);
+  const std::string first = Spawn();
+  EXPECT_EQ(RefusalReason(FillUp(WithInput(40'000))), "TASK_MEMORY_FULL");
+  Tick();
+  End(TakeOnlyStart(), Outcome::OUTCOME_SUCCEEDED, 0, std::string(100'000, 'y'));
+  Tick(), Tick();
+  EXPECT_TRUE(engine_->Find(first).ok());
 }
 
 // Outputs on their way to the disk are no reason to forget older tasks.
@@ -215,10 +245,7 @@ TEST_F(TaskMemoryTest, AWorkerIsGivenNoMoreThanItTakesIn) {
   Tick();
   const auto starts = TakeStarts();
   ASSERT_EQ(starts.size(), 2u);
-  internal::v1::AttemptStarted started;
-  started.set_attempt(starts[0].attempt());
-  started.set_fiber(9);
-  engine_->AttemptStarted(0, started);
+  Begin(starts[0].attempt());
   Tick();
   EXPECT_EQ(TakeStarts().size(), 1u);
 }

@@ -148,10 +148,7 @@ TEST_F(EngineTest, WhatAStuckWorkerHasNotStartedGoesToAnother) {
   Tick();
   const auto starts = TakeStarts();
   ASSERT_EQ(starts.size(), 2u);
-  internal::v1::AttemptStarted started;
-  started.set_attempt(starts[0].attempt());
-  started.set_fiber(9);
-  engine_->AttemptStarted(0, started);
+  Begin(starts[0].attempt());
   engine_->WorkerStuck(0, true, now_, fx_);
   EXPECT_THAT(TakeCancels(), ElementsAre(starts[1].attempt()));
   EXPECT_EQ(StateOf(begun), v1::TASK_STATE_RUNNING);
@@ -183,10 +180,7 @@ TEST_F(EngineTest, WhatAStuckWorkerHasGivenUpKeepsNoPlaceInThePool) {
     Up(0, 10, stuck_first ? 1 : 2);
     const std::string name = Spawn();
     Tick();
-    internal::v1::AttemptStarted started;
-    started.set_attempt(TakeOnlyStart());
-    started.set_fiber(9);
-    engine_->AttemptStarted(0, started);
+    Begin(TakeOnlyStart());
     if (stuck_first) engine_->WorkerStuck(0, true, now_, fx_);
     ASSERT_TRUE(engine_->Cancel(name, "", now_, fx_).ok());
     if (!stuck_first) {
@@ -205,6 +199,20 @@ TEST_F(EngineTest, ANewProcessIsNotStuck) {
   Spawn();
   Tick();
   EXPECT_EQ(TakeStarts().size(), 1u);
+}
+
+TEST_F(EngineTest, WhatIsNotStartedInTimeGoesToAnotherWorker) {
+  Up(0);
+  const std::string name = Spawn("timeout { seconds: 2 }");
+  Tick();
+  const uint64_t first = TakeOnlyStart();
+  Up(1);
+  Tick(4);
+  EXPECT_THAT(TakeCancels(), ElementsAre(first));
+  EXPECT_EQ(StateOf(name), v1::TASK_STATE_RUNNING);
+  ASSERT_EQ(Get(name).attempts_size(), 2);
+  EXPECT_EQ(Get(name).attempts(0).state(), v1::Attempt::STATE_INTERRUPTED);
+  EXPECT_EQ(Get(name).attempts(1).worker(), "workers/1");
 }
 
 }  // namespace

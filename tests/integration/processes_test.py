@@ -9,7 +9,8 @@ import unittest
 
 from feed_server import FETCH_HERE, serve_feeds
 from grove_api import RUNNING, SUCCEEDED, tasks
-from grove_harness import DEADLINE_S, OwnDaemonTest, eventually, free_port
+from grove_harness import (DEADLINE_S, Daemon, OwnDaemonTest, die_with_parent, eventually,
+                           free_port)
 
 Attempt = tasks.Attempt
 # Longer than any test waits: what ends before was not held up.
@@ -278,6 +279,23 @@ class StopUnderLoadTest(OwnDaemonTest):
         daemon.stop()
         with self.assertRaises(ConnectionRefusedError):
             daemon.connect()
+
+
+class StandardDescriptorsTest(unittest.TestCase):
+
+    def test_closed_ones_become_no_other_file(self):
+        daemon = Daemon(workers=1)
+        self.addCleanup(daemon.kill)
+        daemon.process = subprocess.Popen(
+            ['sh', '-c', 'exec "$@" <&- >&- 2>&-', 'sh', *daemon.command()],
+            start_new_session=True, preexec_fn=die_with_parent)
+        addresses = os.path.join(daemon.run_dir, 'control.addresses')
+        eventually('it serves', lambda: os.path.exists(addresses))
+        for pid in daemon.processes():
+            for fd in range(3):
+                self.assertEqual(os.readlink(f'/proc/{pid}/fd/{fd}'), '/dev/null')
+        daemon.process.terminate()
+        self.assertEqual(daemon.process.wait(), 0)
 
 
 if __name__ == '__main__':

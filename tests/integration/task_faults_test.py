@@ -117,6 +117,20 @@ class StandstillTest(OwnDaemonTest):
             api.run('echo', 1).attempts[-1].worker == 'workers/0' for _ in range(10)))
         daemon.stop()
 
+    def test_nor_does_a_time_out_end_what_was_not_started(self):
+        # Control does not know yet that the worker is stuck.
+        daemon = self.start(config='runtime: {stuck_ms: 60000}')
+        api = daemon.api()
+        worker = daemon.pid_of('grove-w0')
+        os.kill(worker, signal.SIGSTOP)
+        try:
+            results = api.spawn_batch([spec('echo', i, timeout=0.1) for i in range(6)])
+            waited = api.wait_batch([result.name for result in results])
+            self.assertEqual({result.task.state for result in waited}, {SUCCEEDED})
+        finally:
+            os.kill(worker, signal.SIGCONT)
+        daemon.stop()
+
 
 class DaemonDeathTest(OwnDaemonTest):
 

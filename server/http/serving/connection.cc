@@ -124,6 +124,7 @@ bool Connection::Begin(const Ingress& ingress) {
 
 std::optional<MonotonicNanos> Connection::waiting_since() const {
   if (wire_.reading_stopped()) return std::nullopt;
+  if (discards_rest_) return waiting_since_;
   switch (state_.phase()) {
     case Phase::kOpening:
     case Phase::kFresh:
@@ -393,10 +394,19 @@ ConnectionState::Phase Connection::Conclude() {
     return Phase::kClosing;
   }
   if (writer_.keeps_alive()) {
-    const bool clear = body_.ended() || body_.Discard(kDiscardBytesMax);
+    const bool clear = body_.ended() || DiscardRest();
     return clear ? Phase::kAnswered : Phase::kLingering;
   }
   return MayHaveMore() ? Phase::kLingering : Phase::kClosing;
+}
+
+// The answer is out: who sends the rest slowly may have to make room for others.
+bool Connection::DiscardRest() {
+  waiting_since_ = Hub::Current()->now();
+  discards_rest_ = true;
+  const bool clear = body_.Discard(kDiscardBytesMax);
+  discards_rest_ = false;
+  return clear;
 }
 
 bool Connection::MayHaveMore() const {

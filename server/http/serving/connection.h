@@ -103,6 +103,7 @@ class Connection final : private ResponseWriter::Owner,
   // After the handler: whether the next request may follow, or how the connection ends.
   Phase Conclude();
   // Whether the client may be about to send, or has sent, what we don't want.
+  bool DiscardRest();
   bool MayHaveMore() const;
   // `head`: of the request, if it was whole. Then the connection ends.
   void Refuse(const Refusal& refusal, const RequestHead* head);
@@ -140,6 +141,8 @@ class Connection final : private ResponseWriter::Owner,
   Peer peer_;
   std::optional<SwitchedTransport> switched_;  // from kSwitched on
   MonotonicNanos waiting_since_ = 0;
+  // The request was answered before its body had come.
+  bool discards_rest_ = false;
   uint64_t served_ = 0;
   int served_while_draining_ = 0;
   Fiber* fiber_ = nullptr;           // that runs Run()

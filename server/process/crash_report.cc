@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <iterator>
 
 #include "absl/debugging/failure_signal_handler.h"
@@ -21,6 +22,17 @@ constexpr int kCrashSignals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
 // abseil's handlers, which print the stack and end the process; by place in kCrashSignals.
 struct sigaction stack_printers[std::size(kCrashSignals)];
 
+// The thread that reports its crash; 0 while none does.
+std::atomic<pid_t> reporter{0};
+
+// A report that crashes itself, as abseil's does where there is no memory for its symbols, would
+// begin anew for ever: then the process ends as if nobody had asked.
+void EndIfReporting(int number) {
+  if (reporter.exchange(gettid()) != gettid()) return;
+  signal(number, SIG_DFL);
+  raise(number);
+}
+
 void ReportStuck(const Hub* hub) {
   const MonotonicNanos deadline = SignalSafeNow() + absl::ToInt64Nanoseconds(kDumpTimeMax);
   if (hub != nullptr && hub->running() != nullptr) {
@@ -33,6 +45,7 @@ void ReportStuck(const Hub* hub) {
 
 // The address of a fault is known only to the first handler: abseil's raises the signal anew.
 void OnCrash(int number, siginfo_t* info, void* context) {
+  EndIfReporting(number);
   const SignalHandlerScope scope;
   const Hub* hub = Hub::Current();
   // The supervisor's, to this thread (supervisor.cc); abort(3) is this process's own.

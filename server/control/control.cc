@@ -142,9 +142,7 @@ absl::Status Control::StartFibers() {
 absl::Status Control::WatchWorkers() {
   for (;;) {
     for (int worker = 0; worker < scoreboard_.workers(); ++worker) {
-      const bool is_stuck = scoreboard_.IsStuck(worker, hub_.ReadClock());
-      if (is_stuck != stuck_[worker]) driver_->WorkerStuck(worker, is_stuck);
-      stuck_[worker] = is_stuck;
+      driver_->WorkerStuck(worker, scoreboard_.IsStuck(worker, hub_.ReadClock()));
     }
     if (absl::Status slept = Sleep(kStuckLook); !slept.ok()) return slept;
   }

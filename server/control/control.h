@@ -5,7 +5,6 @@
 #ifndef GROVE_SERVER_CONTROL_CONTROL_H_
 #define GROVE_SERVER_CONTROL_CONTROL_H_
 
-#include <array>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,7 +14,6 @@
 #include "grove/config/v1/config.pb.h"
 #include "runtime/hub/hub.h"
 #include "runtime/offload/offload.h"
-#include "server/config/limits.h"
 #include "server/control/authorizer.h"
 #include "server/control/engine_driver.h"
 #include "server/control/grpc_server.h"
@@ -90,7 +88,6 @@ class Control {
   const Authorizer authorizer_;
 
   bool serving_ = false;
-  std::array<bool, config::kWorkersMax> stuck_{};
   std::unique_ptr<tasks::TaskEngine> engine_;
   std::unique_ptr<EngineDriver> driver_;
   WorkerLinks links_;

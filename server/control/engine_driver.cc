@@ -167,8 +167,7 @@ void EngineDriver::WorkerUnlinked(int32_t worker) {
 }
 
 void EngineDriver::WorkerStuck(int32_t worker, bool is_stuck) {
-  engine_.WorkerStuck(worker, is_stuck, Advance(), effects_);
-  Changed();
+  if (engine_.WorkerStuck(worker, is_stuck, Advance(), effects_)) Changed();
 }
 
 void EngineDriver::WorkerDown(int32_t worker) {

@@ -90,6 +90,21 @@ void TaskCalls::FinishWithTask(const CallPtr& call, tasks::TaskId id, v1::TaskVi
   FinishWithPayloads(call, view, std::move(missing));
 }
 
+bool TaskCalls::Lose(const Missing& missing, const absl::Status& why) {
+  if (missing.result != nullptr) {
+    *missing.result->mutable_error() = ToRpcStatus(why);
+    return true;
+  }
+  if (missing.list == nullptr) return false;
+  auto& tasks = *missing.list->mutable_tasks();
+  for (int i = 0; i < tasks.size(); ++i) {
+    if (&tasks[i] != missing.task) continue;
+    tasks.DeleteSubrange(i, 1);
+    break;
+  }
+  return true;
+}
+
 void TaskCalls::FinishWithPayloads(const CallPtr& call, v1::TaskView view,
                                    std::vector<Missing> missing) {
   if (missing.empty()) return call->Finish(absl::OkStatus());
@@ -107,8 +122,7 @@ void TaskCalls::FinishWithPayloads(const CallPtr& call, v1::TaskView view,
           record != records.end() && tasks::FillPayload(*record->second, view, *each.task);
       if (filled) continue;
       const absl::Status gone = record == records.end() ? EndedRetention(each.id) : Unreadable();
-      if (each.result == nullptr) return call->Finish(gone);
-      *each.result->mutable_error() = ToRpcStatus(gone);
+      if (!Lose(each, gone)) return call->Finish(gone);
     }
     call->Finish(absl::OkStatus());
   });
@@ -269,7 +283,9 @@ void TaskCalls::List(const CallPtr& call, const v1::ListTasksRequest& request,
   std::vector<Missing> missing;
   for (v1::Task& task : *response.mutable_tasks()) {
     absl::StatusOr<tasks::TaskId> id = driver_.engine().Find(task.name());
-    if (id.ok() && driver_.engine().NeedsStore(*id, view)) missing.push_back({*id, &task});
+    if (id.ok() && driver_.engine().NeedsStore(*id, view)) {
+      missing.push_back({.id = *id, .task = &task, .list = &response});
+    }
   }
   FinishWithPayloads(call, view, std::move(missing));
 }

@@ -56,11 +56,15 @@ class TaskCalls {
     v1::Task* task;
     // What the task is a result of, if it is one of many: an error takes its place.
     v1::BatchWaitTasksResponse::Result* result = nullptr;
+    // The list that the task is in, if it is in one: it leaves it.
+    v1::ListTasksResponse* list = nullptr;
   };
 
   absl::Status FillTask(tasks::TaskId id, v1::TaskView view, v1::Task& task);
   // As FillTask, and finishes the call: later, where the store has the payload.
   void FinishWithTask(const CallPtr& call, tasks::TaskId id, v1::TaskView view, v1::Task& task);
+  // The store has not got it any more. False if the call has failed with that.
+  static bool Lose(const Missing& missing, const absl::Status& why);
   // Fills in what is missing, and finishes.
   void FinishWithPayloads(const CallPtr& call, v1::TaskView view, std::vector<Missing> missing);
   // Waits for `tasks`, then calls `then`; at once if there are none. A wait that was stopped

@@ -355,10 +355,10 @@ void TaskEngine::AttemptProgress(int32_t worker, internal::v1::AttemptProgress p
   Charge(*state_, *task);
 }
 
-void TaskEngine::WorkerStuck(int32_t worker, bool is_stuck, EngineMicros now_us, Effects& effects) {
+bool TaskEngine::WorkerStuck(int32_t worker, bool is_stuck, EngineMicros now_us, Effects& effects) {
   const Event event(*state_);
   state_->Advance(now_us);
-  SetStuck(*state_, worker, is_stuck, effects);
+  return SetStuck(*state_, worker, is_stuck, effects);
 }
 
 void TaskEngine::Persisted(const StoreReport& report, EngineMicros now_us, Effects& effects) {

@@ -117,8 +117,8 @@ class TaskEngine {
   // or not at all: a new incarnation says the same.
   void WorkerDown(int32_t worker, EngineMicros now_us, Effects& effects);
   void WorkerDraining(int32_t worker);
-  // Its hub does not turn, or turns again.
-  void WorkerStuck(int32_t worker, bool is_stuck, EngineMicros now_us, Effects& effects);
+  // Its hub does not turn, or turns again. False if that was known.
+  bool WorkerStuck(int32_t worker, bool is_stuck, EngineMicros now_us, Effects& effects);
   void AttemptStarted(int32_t worker, const internal::v1::AttemptStarted& started);
   void AttemptEnded(int32_t worker, internal::v1::AttemptEnded ended, EngineMicros now_us,
                     Effects& effects);

@@ -154,13 +154,7 @@ std::unique_ptr<google::rpc::Status> ErrorOf(Outcome& ended, absl::StatusCode co
                                              std::string_view reason, std::string otherwise) {
   if (!ended.has_error()) return MakeError(code, reason, std::move(otherwise));
   auto error = std::make_unique<google::rpc::Status>(std::move(*ended.mutable_error()));
-  if (error->message().size() > kErrorMessageBytesMax) {
-    // At the start of a character (RFC 3629 3).
-    size_t end = kErrorMessageBytesMax;
-    while (end > 0 && (error->message()[end] & 0xc0) == 0x80) --end;
-    error->mutable_message()->resize(end);
-    error->mutable_message()->append(" […]");
-  }
+  error->set_message(Cut(error->message(), kErrorMessageBytesMax));
   return error;
 }
 

@@ -136,12 +136,12 @@ void DrainWorker(EngineState& state, int32_t number) {
   WakeBlockedOnWorkers(state);
 }
 
-void SetStuck(EngineState& state, int32_t number, bool is_stuck, Effects& effects) {
+bool SetStuck(EngineState& state, int32_t number, bool is_stuck, Effects& effects) {
   WorkerView* worker = state.FindWorker(number);
-  if (worker == nullptr || worker->stuck == is_stuck) return;
+  if (worker == nullptr || worker->stuck == is_stuck) return false;
   worker->stuck = is_stuck;
   WakeBlockedOnWorkers(state);
-  if (!is_stuck) return;
+  if (!is_stuck) return true;
   // Newest first, as above.
   LiveAttempt* attempt = worker->attempts.back();
   while (attempt != nullptr) {
@@ -154,6 +154,7 @@ void SetStuck(EngineState& state, int32_t number, bool is_stuck, Effects& effect
     }
     attempt = previous;
   }
+  return true;
 }
 
 void LoseWorker(EngineState& state, int32_t number, Effects& effects) {

@@ -20,7 +20,8 @@ void LoseWorker(EngineState& state, int32_t worker, Effects& effects);
 void DrainWorker(EngineState& state, int32_t worker);
 // While it is stuck it gets nothing more, what it has not started goes to others, and what it was
 // told to give up keeps no place in a pool.
-void SetStuck(EngineState& state, int32_t worker, bool is_stuck, Effects& effects);
+// False if nothing has changed.
+bool SetStuck(EngineState& state, int32_t worker, bool is_stuck, Effects& effects);
 // The worker says that an attempt is over.
 void TakeEnd(EngineState& state, int32_t worker, internal::v1::AttemptEnded ended,
              Effects& effects);

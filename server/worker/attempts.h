@@ -35,7 +35,7 @@ inline constexpr size_t kEndsPerFrameBytesMax = size_t{8} << 20;
 // Longer messages of ReportProgress are cut.
 inline constexpr size_t kProgressMessageBytesMax = 1024;
 // So are longer messages of errors, and content types.
-inline constexpr size_t kErrorMessageBytesMax = 8192;
+inline constexpr size_t kErrorMessageBytesMax = 4096;
 inline constexpr size_t kContentTypeBytesMax = 255;
 
 struct AttemptStats {

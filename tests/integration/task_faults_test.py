@@ -159,6 +159,9 @@ class DaemonDeathTest(OwnDaemonTest):
             eventually('it was interrupted', lambda: daemon.api().get(name).state != RUNNING
                        or daemon.api().get(name).attempts[-1].number > attempt.number)
         self.assertEqual(daemon.api().wait(name).state, FAILED)
+        # A death that is found while it stops would be taken for one of the drain's.
+        eventually('the supervisor has seen both',
+                   lambda: daemon.log().count('"died" name=grove-w') == 2)
         daemon.stop()
 
 

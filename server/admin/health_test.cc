@@ -65,10 +65,10 @@ TEST_F(HealthTest, AStuckWorkerDoesNotCount) {
 TEST_F(HealthTest, AStandInServesForTheWorkersThatDoNot) {
   SetWorker(0, metrics::SlotState::kDraining, absl::ZeroDuration());
   SetWorker(1, metrics::SlotState::kReady, absl::Seconds(60));
-  SetWorker(2, metrics::SlotState::kReady, absl::ZeroDuration());
+  SetWorker(metrics::Scoreboard::kStandIn, metrics::SlotState::kReady, absl::ZeroDuration());
   EXPECT_TRUE(CheckReady(board_, {.serving = true, .now = kNow}).ok());
   EXPECT_TRUE(CheckLive(board_, kNow).ok());
-  SetWorker(2, metrics::SlotState::kReady, absl::Seconds(60));
+  SetWorker(metrics::Scoreboard::kStandIn, metrics::SlotState::kReady, absl::Seconds(60));
   EXPECT_FALSE(CheckReady(board_, {.serving = true, .now = kNow}).ok());
   EXPECT_FALSE(CheckLive(board_, kNow).ok());
 }

@@ -47,10 +47,9 @@ std::string OutcomeLabel(int outcome) {
 void AddHttpRequests(const Scoreboard& board, MetricFamilies& families) {
   for (int code = 0; code < WorkerCounters::kHttpCodes; ++code) {
     uint64_t total = 0;
-    for (int worker = 0; worker <= board.workers(); ++worker) {
-      const WorkerSlot& slot = board.slot(worker);
+    board.ForEachSlot([&](const WorkerSlot& slot) {
       total += Load(slot.base.http_responses[code]) + Load(slot.live.http_responses[code]);
-    }
+    });
     // 200 stands from the start, so that rates have a first sample.
     if (total > 0 || code == 200) {
       families.Add("grove_http_requests_total", {StrCat(code)}, total);
@@ -64,12 +63,11 @@ std::array<uint64_t, kCount> Sums(
     const Scoreboard& board,
     std::array<WorkerCounters::Counter, kCount> WorkerCounters::*counters) {
   std::array<uint64_t, kCount> sums{};
-  for (int worker = 0; worker <= board.workers(); ++worker) {
-    const WorkerSlot& slot = board.slot(worker);
+  board.ForEachSlot([&](const WorkerSlot& slot) {
     for (size_t i = 0; i < kCount; ++i) {
       sums[i] += Load((slot.base.*counters)[i]) + Load((slot.live.*counters)[i]);
     }
-  }
+  });
   return sums;
 }
 
@@ -84,10 +82,9 @@ void AddHttpTotals(const Scoreboard& board, MetricFamilies& families) {
     families.Add("grove_http_timeouts_total", {std::string(http::kTimedOut[i])}, timeouts[i]);
   }
   uint64_t microseconds = 0;
-  for (int worker = 0; worker <= board.workers(); ++worker) {
-    microseconds +=
-        Scoreboard::Total(board.slot(worker), &WorkerCounters::http_duration_microseconds);
-  }
+  board.ForEachSlot([&](const WorkerSlot& slot) {
+    microseconds += Scoreboard::Total(slot, &WorkerCounters::http_duration_microseconds);
+  });
   families.AddHistogram("grove_http_request_duration_seconds", {}, http::kDurationBounds,
                         Sums(board, &WorkerCounters::http_durations),
                         static_cast<double>(microseconds) / 1e6);

@@ -80,7 +80,7 @@ TEST_F(PrometheusTest, HttpCodesAreSummedOverWorkersLiveAndDead) {
   board_.slot(1).base.http_responses[404] = 3;
   board_.stand_in().live.http_responses[404] = 4;
   EXPECT_TRUE(Shows("grove_http_requests_total{code=\"404\"} 9"));
-  board_.Fold(board_.workers());
+  board_.Fold(Scoreboard::kStandIn);
   EXPECT_TRUE(Shows("grove_http_requests_total{code=\"404\"} 9"));
   EXPECT_FALSE(absl::StrContains(Render(), "code=\"500\""));
 }

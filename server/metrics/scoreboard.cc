@@ -15,16 +15,15 @@
 #include "absl/status/status.h"
 #include "runtime/switch/abseil_text.h"
 #include "runtime/switch/errno_status.h"
-#include "server/config/limits.h"
 
 namespace grove::metrics {
 
-// Written by Create alone, before the first fork.
+// Written by Create alone, before the first fork; `workers` by Grow.
 struct alignas(64) Scoreboard::Header {
   uint32_t magic;
   uint32_t version;
   uint32_t slot_bytes;
-  int32_t workers;
+  std::atomic<int32_t> workers;
   int64_t stuck_ns;
   ControlSlot control;
 };
@@ -61,8 +60,8 @@ bool IsStuck(const WorkerSlot& slot, MonotonicNanos now, absl::Duration stuck) {
   return last_turn != 0 && absl::Nanoseconds(now - last_turn) > stuck;
 }
 
-size_t Scoreboard::BytesFor(int workers) {
-  return sizeof(Header) + (static_cast<size_t>(workers) + 1) * sizeof(WorkerSlot);
+size_t Scoreboard::Bytes() {
+  return sizeof(Header) + (static_cast<size_t>(kStandIn) + 1) * sizeof(WorkerSlot);
 }
 
 absl::StatusOr<Scoreboard> Scoreboard::Create(int workers, absl::Duration stuck) {
@@ -70,7 +69,7 @@ absl::StatusOr<Scoreboard> Scoreboard::Create(int workers, absl::Duration stuck)
     return absl::InvalidArgumentError(
         StrCat("scoreboard of ", workers, " workers; 1 to ", config::kWorkersMax, " are allowed"));
   }
-  const size_t bytes = BytesFor(workers);
+  const size_t bytes = Bytes();
   const int fd = memfd_create("grove-scoreboard", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   if (fd < 0) return ErrnoStatus(errno, "scoreboard: memfd_create");
   if (ftruncate(fd, static_cast<off_t>(bytes)) != 0 ||
@@ -114,15 +113,12 @@ absl::StatusOr<Scoreboard> Scoreboard::Open(int fd) {
     return NotAScoreboard(StrCat("version ", header.version, ", slots of ", header.slot_bytes,
                                  " bytes; are the binaries of one build?"));
   }
-  if (header.workers < 1 || header.workers > config::kWorkersMax ||
-      bytes != BytesFor(header.workers)) {
-    return NotAScoreboard(StrCat(header.workers, " workers in ", bytes, " bytes"));
+  const int workers = board.workers();
+  if (workers < 1 || workers > config::kWorkersMax || bytes != Bytes()) {
+    return NotAScoreboard(StrCat(workers, " workers in ", bytes, " bytes"));
   }
   return board;
 }
-
-Scoreboard::Scoreboard(int fd, Header* header, size_t bytes)
-    : fd_(fd), header_(header), bytes_(bytes) {}
 
 Scoreboard::Scoreboard(Scoreboard&& other) noexcept
     : fd_(std::exchange(other.fd_, -1)),
@@ -136,7 +132,11 @@ Scoreboard::~Scoreboard() {
 }
 
 int Scoreboard::workers() const {
-  return header_->workers;
+  return header_->workers.load(std::memory_order_relaxed);
+}
+
+void Scoreboard::Grow(int workers) {
+  if (workers > this->workers()) header_->workers.store(workers, std::memory_order_relaxed);
 }
 
 WorkerSlot& Scoreboard::slot(int worker) {
@@ -161,7 +161,7 @@ bool Scoreboard::IsStuck(const WorkerSlot& slot, MonotonicNanos now) const {
 
 void Scoreboard::Fold(int worker) {
   WorkerSlot& slot = this->slot(worker);
-  AddAndClear(slot.live, worker == workers() ? this->slot(0).base : slot.base);
+  AddAndClear(slot.live, worker == kStandIn ? this->slot(0).base : slot.base);
   for (std::atomic<int64_t>* level :
        {&slot.fibers, &slot.run_queue_length, &slot.timers, &slot.http_connections_open,
         &slot.http_connections_idle, &slot.http_requests_running, &slot.http_websockets,

@@ -4,8 +4,9 @@
 // and handed to control. A slot is written by its worker alone, with relaxed atomic stores, and
 // read by anyone at any time, also when that worker is stuck or dead. When a worker dies, the
 // supervisor folds its counters into the slot's base and clears them, so totals never fall. The
-// slot after the last worker's is the stand-in's (supervisor_decisions.h); control has one of its
-// own for its heartbeat, by which the supervisor watches it.
+// slab has a slot for every worker there can be, and one behind for the stand-in
+// (supervisor_decisions.h); control has one of its own for its heartbeat, by which the supervisor
+// watches it.
 #ifndef GROVE_SERVER_METRICS_SCOREBOARD_H_
 #define GROVE_SERVER_METRICS_SCOREBOARD_H_
 
@@ -17,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "runtime/hub/clock.h"
+#include "server/config/limits.h"
 #include "server/http/serving/stats.h"
 #include "server/wall_time.h"
 
@@ -112,9 +114,13 @@ inline constexpr absl::Duration kStuckDefault = absl::Seconds(5);
 class Scoreboard {
  public:
   static constexpr uint32_t kMagic = 0x67726f76;
-  static constexpr uint32_t kVersion = 6;
+  static constexpr uint32_t kVersion = 7;
 
-  // A new slab of `workers` zeroed slots, all of which are stuck after the same time.
+  // The slot of whoever stands in for a worker, behind all workers'.
+  static constexpr int kStandIn = config::kWorkersMax;
+
+  // A new slab of zeroed slots, `workers` of them in use, all of which are stuck after the same
+  // time. It has memory only for slots that were ever written.
   static absl::StatusOr<Scoreboard> Create(int workers, absl::Duration stuck = kStuckDefault);
   // Maps an inherited one; kFailedPrecondition if it is not a scoreboard of this version.
   static absl::StatusOr<Scoreboard> Open(int fd);
@@ -124,17 +130,27 @@ class Scoreboard {
   ~Scoreboard();
 
   int fd() const { return fd_; }  // CLOEXEC
-  // Without the stand-in.
+  // Slots that a worker has or had: those of workers that were scaled away count, since their
+  // totals stay, and are kEmpty. Without the stand-in.
   int workers() const;
+  // Supervisor, before the first worker of a slot beyond. Requires: at most kWorkersMax.
+  void Grow(int workers);
   WorkerSlot& slot(int worker);
   const WorkerSlot& slot(int worker) const;
-  WorkerSlot& stand_in() { return slot(workers()); }
-  const WorkerSlot& stand_in() const { return slot(workers()); }
+  WorkerSlot& stand_in() { return slot(kStandIn); }
+  const WorkerSlot& stand_in() const { return slot(kStandIn); }
   ControlSlot& control();
   const ControlSlot& control() const;
   // As the function above, by this daemon's time.
   bool IsStuck(int worker, MonotonicNanos now) const { return IsStuck(slot(worker), now); }
   bool IsStuck(const WorkerSlot& slot, MonotonicNanos now) const;
+
+  // Calls `body` with each slot of workers(), then the stand-in's.
+  template <typename F>
+  void ForEachSlot(F body) const {
+    for (int worker = 0; worker < workers(); ++worker) body(slot(worker));
+    body(stand_in());
+  }
 
   // Supervisor, after the slot's process has died: adds live to base, clears live and the levels.
   // The stand-in's counters go to the first worker's base.
@@ -146,13 +162,12 @@ class Scoreboard {
 
  private:
   struct Header;
-  Scoreboard(int fd, Header* header, size_t bytes);
-  // With the stand-in's slot.
-  static size_t BytesFor(int workers);
+  static size_t Bytes();
+  Scoreboard(int fd, Header* header, size_t bytes) : fd_(fd), header_(header), bytes_(bytes) {}
 
   int fd_;
   Header* header_;
-  size_t bytes_;
+  size_t bytes_;  // mapped: of a foreign one any number
 };
 
 }  // namespace grove::metrics

@@ -18,6 +18,21 @@ TEST(Scoreboard, StartsWithZeroedSlots) {
   EXPECT_EQ(board->slot(2).live.hub_turns, 0u);
 }
 
+TEST(Scoreboard, GrowsForEveryProcessThatHasIt) {
+  auto board = Scoreboard::Create(2);
+  ASSERT_TRUE(board.ok());
+  auto opened = Scoreboard::Open(board->fd());
+  ASSERT_TRUE(opened.ok());
+  board->stand_in().pid = 7;
+  board->Grow(5);
+  board->slot(4).pid = 4711;
+  EXPECT_EQ(opened->workers(), 5);
+  EXPECT_EQ(opened->slot(4).pid, 4711);
+  EXPECT_EQ(opened->stand_in().pid, 7);
+  board->Grow(3);  // Who was scaled away keeps its totals.
+  EXPECT_EQ(opened->workers(), 5);
+}
+
 TEST(Scoreboard, OneProcessReadsWhatAnotherWrites) {
   auto board = Scoreboard::Create(2);
   ASSERT_TRUE(board.ok());
@@ -105,7 +120,7 @@ TEST(Scoreboard, WhatAStandInCountedIsTheFirstWorkersOnceItHasEnded) {
   ASSERT_TRUE(board.ok());
   board->stand_in().live.http_responses[200] = 7;
   board->stand_in().http_requests_running = 1;
-  board->Fold(board->workers());
+  board->Fold(Scoreboard::kStandIn);
   EXPECT_EQ(board->slot(0).base.http_responses[200], 7u);
   EXPECT_EQ(board->stand_in().live.http_responses[200], 0u);
   EXPECT_EQ(board->stand_in().base.http_responses[200], 0u);

@@ -82,7 +82,9 @@ class Supervisor {
   absl::StatusOr<pid_t> LaunchWorker(int child, int ready_fd);
   int WorkerMain(int child, int ready_fd);
   // Of the scoreboard. Requires: no control.
-  int SlotOf(int child) const { return state_.IsStandIn(child) ? state_.workers() : child; }
+  int SlotOf(int child) const {
+    return state_.IsStandIn(child) ? metrics::Scoreboard::kStandIn : child;
+  }
   absl::StatusOr<pid_t> LaunchControl(int ready_fd);
   void PrepareReload(MonotonicNanos now);
   void TakeControlAddresses(const std::string& ready_line);

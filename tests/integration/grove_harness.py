@@ -19,9 +19,6 @@ import unittest
 
 from grove_api import Api
 
-# gRPC joins its threads before every fork, and hangs there now and then; no child of ours uses it.
-os.environ['GRPC_ENABLE_FORK_SUPPORT'] = '0'
-
 # What a loaded machine may take for something that takes milliseconds.
 DEADLINE_S = 30.0
 POLL_S = 0.01

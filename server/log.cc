@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <atomic>
+
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "server/log_sink.h"
@@ -15,11 +17,12 @@ constexpr size_t kLogValueBytesMax = 4096;
 struct LogSettings {
   std::string process = "grove";
   LogFormat format = LogFormat::kText;
-  LogLevel lowest = LogLevel::kInfo;
 };
 
 // Replaced before threads start, read by all of them; never freed, so that late lines are safe.
 LogSettings* settings = new LogSettings;
+
+std::atomic<LogLevel> lowest_level{LogLevel::kInfo};
 
 std::string TellLost(uint64_t lines) {
   return FormatLogLine(settings->format, absl::Now(), LogLevel::kWarning, settings->process,
@@ -146,7 +149,12 @@ std::string FormatJson(absl::Time time, LogLevel level, std::string_view process
 }  // namespace
 
 void SetUpLog(std::string process, LogFormat format, LogLevel lowest) {
-  *settings = {.process = std::move(process), .format = format, .lowest = lowest};
+  *settings = {.process = std::move(process), .format = format};
+  SetLogLevel(lowest);
+}
+
+void SetLogLevel(LogLevel lowest) {
+  lowest_level.store(lowest, std::memory_order_relaxed);
 }
 
 void RenameLog(std::string process) {
@@ -182,7 +190,7 @@ std::string FormatLogLine(LogFormat format, absl::Time time, LogLevel level,
 }
 
 void Log(LogLevel level, LogText message, std::initializer_list<LogField> fields) {
-  if (level < settings->lowest) return;
+  if (level < lowest_level.load(std::memory_order_relaxed)) return;
   Sink().Append(
       FormatLogLine(settings->format, absl::Now(), level, settings->process, message.text, fields));
 }

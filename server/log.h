@@ -45,6 +45,9 @@ struct LogField {
 // For the whole process ("groved", "worker-0", "grove-control"); call before threads start.
 void SetUpLog(std::string process, LogFormat format, LogLevel lowest);
 
+// What is below is not logged from now on. Any thread; forked processes inherit it.
+void SetLogLevel(LogLevel lowest);
+
 // In a forked process: the same log under its own name, without what its parent had not written.
 void RenameLog(std::string process);
 

@@ -39,6 +39,14 @@ TEST(LogSetUp, TheLevelSaysWhatIsLogged) {
   EXPECT_EQ(LevelsLogged("error"), "e");
 }
 
+TEST(LogSetUp, TheLevelMayChangeLater) {
+  SetUpLogAs("groved", Config("error", config::v1::Log::FORMAT_TEXT));
+  SetLogLevel(LogLevel::kWarning);
+  EXPECT_NE(Logged().find("groved \"w\""), std::string::npos);
+  SetLogLevel(LogLevel::kError);
+  EXPECT_EQ(Logged().find("groved \"w\""), std::string::npos);
+}
+
 TEST(LogSetUp, TheFormatIsTheConfigsAndTheNameTheProcesss) {
   SetUpLogAs("grove-control", Config("error", config::v1::Log::FORMAT_JSON));
   EXPECT_NE(Logged().find(R"("level":"error","process":"grove-control")"), std::string::npos);

@@ -18,18 +18,10 @@ int64_t BytesOf(const StoreWrite& write) {
 }  // namespace
 
 void WriteInsert(EngineState& state, const Task& task, Effects& effects) {
-  const tenancy::Directory::Queue& queue = state.directory->queues()[task.queue];
   StoreWrite& write = effects.writes.emplace_back();
   write.kind = StoreWrite::Kind::kInsert;
   write.ticket = ++state.last_ticket;
-  write.task.id = task.id;
-  write.task.tenant = state.directory->tenants()[queue.tenant].name;
-  write.task.queue = queue.name;
-  v1::TaskSpec spec;
-  FillSpec(task.spec, spec);
-  spec.set_input(task.spec.input);
-  spec.SerializeToString(&write.task.spec);
-  write.task.progress = EncodeProgress(state, task);
+  write.task = EncodeTask(state, task);
   state.unconfirmed.push_back({.ticket = write.ticket,
                                .then = UnconfirmedWrite::Then::kStored,
                                .id = task.id,

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "absl/container/btree_map.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
@@ -86,12 +87,15 @@ class TaskEngine {
   TaskEngine(const TaskEngine&) = delete;
   TaskEngine& operator=(const TaskEngine&) = delete;
 
-  // Takes over what the store held, in the order of the ids and before any other event. Running
+  // Takes over what the store held or an earlier engine had in memory, in the order of the ids and
+  // before any other event. Running
   // tasks stay so until their worker's Hello, or kLinkGraceUs from now, settles them; those of
   // another daemon's workers go back to their queues.
   void Recover(const StoredTask& stored, EngineMicros now_us);
   // After the last one.
   RecoveryReport EndRecovery(EngineMicros now_us);
+  // What is in memory alone, as Recover() of the next engine takes it, in the order of the ids.
+  void ForEachVolatile(absl::FunctionRef<void(const StoredTask&)> each) const;
 
   // --- Events: clients ---------------------------------------------------------------------------
 

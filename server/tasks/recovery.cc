@@ -24,8 +24,7 @@ std::unique_ptr<Task> Restore(EngineState& state, const StoredTask& stored, size
   task->queue = queue;
   task->spec = NormaliseSpec(std::move(spec));
   task->function = state.InternFunction(task->spec.function);
-  task->spec.durable = true;
-  task->stored = true;
+  task->stored = task->spec.durable;
   return task;
 }
 
@@ -79,6 +78,7 @@ void PlaceEnded(EngineState& state, Task* task) {
   SetState(state, task, std::exchange(task->state, v1::TASK_STATE_UNSPECIFIED));
   task->settled = true;
   state.ended.PushBack(task);
+  if (!task->spec.durable) state.ended_volatile.PushBack(task);
   ++state.ended_count;
   Charge(state, *task);
 }
@@ -117,6 +117,16 @@ RecoveryReport TaskEngine::EndRecovery(EngineMicros now_us) {
                    [](const Task* a, const Task* b) { return a->end_us < b->end_us; });
   for (Task* task : ended) PlaceEnded(state, task);
   return std::exchange(state.recovery, {});
+}
+
+void TaskEngine::ForEachVolatile(absl::FunctionRef<void(const StoredTask&)> each) const {
+  std::vector<const Task*> tasks;
+  for (const auto& [id, task] : state_->tasks) {
+    if (!task->spec.durable) tasks.push_back(task.get());
+  }
+  std::sort(tasks.begin(), tasks.end(), [](const Task* a, const Task* b) { return a->id < b->id; });
+  // One at a time: together they may fill half the memory.
+  for (const Task* task : tasks) each(EncodeTask(*state_, *task));
 }
 
 }  // namespace grove::tasks

@@ -151,6 +151,20 @@ TaskCounters ViewCounters(const EngineState& state) {
   return counters;
 }
 
+StoredTask EncodeTask(const EngineState& state, const Task& task) {
+  const tenancy::Directory::Queue& queue = state.directory->queues()[task.queue];
+  StoredTask stored;
+  stored.id = task.id;
+  stored.tenant = state.directory->tenants()[queue.tenant].name;
+  stored.queue = queue.name;
+  v1::TaskSpec spec;
+  FillSpec(task.spec, spec);
+  spec.set_input(task.spec.input);
+  spec.SerializeToString(&stored.spec);
+  stored.progress = EncodeProgress(state, task);
+  return stored;
+}
+
 StoredProgress EncodeProgress(const EngineState& state, const Task& task) {
   StoredProgress stored;
   v1::Task view;

@@ -18,7 +18,9 @@ v1::Queue ViewQueue(const EngineState& state, size_t queue);
 v1::Pool ViewPool(const EngineState& state, size_t pool);
 TaskCounters ViewCounters(const EngineState& state);
 
-// For the store: what RestoreProgress takes back.
+// For the store, or the next engine. Requires: the input is in memory.
+StoredTask EncodeTask(const EngineState& state, const Task& task);
+// The part of it that changes: what RestoreProgress takes back.
 StoredProgress EncodeProgress(const EngineState& state, const Task& task);
 // False if it does not parse. Leaves `task` in no index.
 bool RestoreProgress(const EngineState& state, const StoredProgress& stored, Task& task);

@@ -15,6 +15,7 @@
 #include "server/log.h"
 #include "server/metrics/prometheus.h"
 #include "server/process/daemon_number.h"
+#include "server/tasks/volatile_handover.h"
 #include "server/version.h"
 
 namespace grove::control {
@@ -45,6 +46,7 @@ absl::StatusOr<std::pair<int, std::string>> BindAdmin(const std::string& listen)
 absl::StatusOr<std::unique_ptr<Control>> Control::Create(Hub& hub, const config::v1::Config& config,
                                                          const metrics::Scoreboard& scoreboard,
                                                          tasks::TaskStore& store,
+                                                         int volatile_tasks_fd,
                                                          tasks::SelfCheck self_check) {
   if (config.workers() != scoreboard.workers()) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -56,8 +58,8 @@ absl::StatusOr<std::unique_ptr<Control>> Control::Create(Hub& hub, const config:
   if (!authorizer.ok()) return authorizer.status();
   std::unique_ptr<Control> control(
       new Control(hub, config, scoreboard, *std::move(directory), *std::move(authorizer)));
-  if (absl::Status recovered = control->Recover(store, self_check); !recovered.ok())
-    return recovered;
+  absl::Status recovered = control->Recover(store, volatile_tasks_fd, self_check);
+  if (!recovered.ok()) return recovered;
   return control;
 }
 
@@ -69,7 +71,8 @@ Control::Control(Hub& hub, const config::v1::Config& config, const metrics::Scor
       directory_(std::move(directory)),
       authorizer_(std::move(authorizer)) {}
 
-absl::Status Control::Recover(tasks::TaskStore& store, tasks::SelfCheck self_check) {
+absl::Status Control::Recover(tasks::TaskStore& store, int volatile_tasks_fd,
+                              tasks::SelfCheck self_check) {
   engine_ = std::make_unique<tasks::TaskEngine>(
       &directory_, tasks::EngineOptions{.tasks = config_.tasks(),
                                         .start_number = store.start_number(),
@@ -77,12 +80,8 @@ absl::Status Control::Recover(tasks::TaskStore& store, tasks::SelfCheck self_che
                                         .seed = SystemEntropy(),
                                         .self_check = self_check});
   const WallMicros now_us = WallNow();
-  const tasks::StoreRetention retention{
-      .ended_before_us = now_us - config_.tasks().retention_ms() * 1000,
-      .ended_max = config_.tasks().retained_max()};
-  absl::Status loaded =
-      store.Load(retention, [&](const tasks::StoredTask& task) { engine_->Recover(task, now_us); });
-  if (!loaded.ok()) return loaded;
+  absl::Status recovered = RecoverTasks(store, volatile_tasks_fd, now_us);
+  if (!recovered.ok()) return recovered;
   LogRecovery(engine_->EndRecovery(now_us));
   driver_ = std::make_unique<EngineDriver>(hub_, *engine_, store);
   for (int worker = 0; worker < config_.workers(); ++worker) {
@@ -98,6 +97,27 @@ absl::Status Control::Recover(tasks::TaskStore& store, tasks::SelfCheck self_che
   });
   task_calls_ = std::make_unique<TaskCalls>(hub_, *driver_);
   worker_calls_ = std::make_unique<WorkerCalls>(hub_, scoreboard_, links_);
+  return absl::OkStatus();
+}
+
+absl::Status Control::RecoverTasks(tasks::TaskStore& store, int volatile_tasks_fd,
+                                   WallMicros now_us) {
+  const tasks::StoreRetention retention{
+      .ended_before_us = now_us - config_.tasks().retention_ms() * 1000,
+      .ended_max = config_.tasks().retained_max()};
+  tasks::VolatileTaskReader in_memory(volatile_tasks_fd);
+  absl::Status loaded = store.Load(retention, [&](const tasks::StoredTask& task) {
+    while (in_memory.next() != nullptr && in_memory.next()->id < task.id) {
+      engine_->Recover(in_memory.Take(), now_us);
+    }
+    engine_->Recover(task, now_us);
+  });
+  if (!loaded.ok()) return loaded;
+  while (in_memory.next() != nullptr) engine_->Recover(in_memory.Take(), now_us);
+  if (!in_memory.status().ok()) {
+    Log(LogLevel::kError, "volatile tasks of the control before are lost",
+        {{"error", in_memory.status().message()}});
+  }
   return absl::OkStatus();
 }
 
@@ -194,10 +214,22 @@ void Control::Drain() {
   }
 }
 
-absl::Status Control::Stop() {
+absl::Status Control::HandOver(int volatile_tasks_fd) {
+  const absl::StatusOr<int64_t> handed = driver_->HandOver(volatile_tasks_fd);
+  if (handed.ok()) {
+    Log(LogLevel::kInfo, "handing over to the next control", {{"volatile_tasks", *handed}});
+  } else {
+    Log(LogLevel::kError, "volatile tasks are lost: there is no memory to hand them over in",
+        {{"error", handed.status().message()}});
+  }
+  grpc_->StopServing();
+  return Stop(kHandOverGrace);
+}
+
+absl::Status Control::Stop(absl::Duration grace) {
   absl::Status flushed = driver_->Flush(offload_);
   AwaitLastFrames();
-  absl::Status stopped = offload_.Run([this] { grpc_->Shutdown(kCallsGrace); });
+  absl::Status stopped = offload_.Run([this, grace] { grpc_->Shutdown(grace); });
   admin_->Drain();
   return flushed.ok() ? stopped : flushed;
 }

@@ -29,6 +29,8 @@ namespace grove::control {
 // Calls under way when the drain is over, and not waiting for tasks; also connections of clients
 // that do not look at theirs.
 inline constexpr absl::Duration kCallsGrace = absl::Seconds(1);
+// The same where a successor waits for the port: who is cut off tries again.
+inline constexpr absl::Duration kHandOverGrace = absl::Milliseconds(200);
 // Workers give unfinished attempts back when the drain time-out is over, and wait for the
 // acknowledgement: control outlasts them. With kCallsGrace below the supervisor's grace of 5 s.
 inline constexpr absl::Duration kWorkersLastWords = absl::Milliseconds(1500);
@@ -44,11 +46,13 @@ inline constexpr absl::Duration kStuckLook = absl::Milliseconds(250);
 
 class Control {
  public:
-  // Reads the store. All must outlive it; it must outlive the hub's Run(). INVALID_ARGUMENT: the
+  // Reads the store, and what an earlier control left in the memory file `volatile_tasks_fd` (-1:
+  // there is none). All must outlive it; it must outlive the hub's Run(). INVALID_ARGUMENT: the
   // config; else the store's error.
   static absl::StatusOr<std::unique_ptr<Control>> Create(
       Hub& hub, const config::v1::Config& config, const metrics::Scoreboard& scoreboard,
-      tasks::TaskStore& store, tasks::SelfCheck self_check = tasks::kSelfCheckDefault);
+      tasks::TaskStore& store, int volatile_tasks_fd = -1,
+      tasks::SelfCheck self_check = tasks::kSelfCheckDefault);
 
   // On the hub. UNAVAILABLE: a port cannot be bound.
   absl::Status Start();
@@ -57,8 +61,12 @@ class Control {
   // Refuses new tasks, starts none, and returns when no attempt runs any more, the workers are gone
   // or drain_timeout_ms has passed. **Parks.**
   void Drain();
-  // Puts everything on disk, answers who still waits, and closes the gRPC port. **Parks.**
-  absl::Status Stop();
+  // Puts everything on disk, answers who still waits, and closes the gRPC port, at the latest
+  // `grace` later. **Parks.**
+  absl::Status Stop(absl::Duration grace = kCallsGrace);
+  // Instead of Drain() and Stop(): at once, for a successor, while attempts go on in their workers.
+  // The volatile tasks go into the memory file `volatile_tasks_fd`. **Parks.**
+  absl::Status HandOver(int volatile_tasks_fd);
 
   // With the ports that the kernel chose.
   const std::string& grpc_address() const { return grpc_->address(); }
@@ -67,7 +75,9 @@ class Control {
  private:
   Control(Hub& hub, const config::v1::Config& config, const metrics::Scoreboard& scoreboard,
           tenancy::Directory directory, Authorizer authorizer);
-  absl::Status Recover(tasks::TaskStore& store, tasks::SelfCheck self_check);
+  absl::Status Recover(tasks::TaskStore& store, int volatile_tasks_fd, tasks::SelfCheck self_check);
+  // What the store and the memory file have, in the order of the ids.
+  absl::Status RecoverTasks(tasks::TaskStore& store, int volatile_tasks_fd, WallMicros now_us);
   void LogRecovery(const tasks::RecoveryReport& report) const;
   absl::Status StartFibers();
   // Tells the engine which workers are stuck: until cancelled. **Parks.**

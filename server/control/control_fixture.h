@@ -83,7 +83,8 @@ class ControlFixture : public testing::Test {
   void StartControl() {
     store_ = *tasks::SqliteStore::Open({.state_dir = directory_});
     hub_ = *Hub::Create({.stack_bytes = 256 * 1024});
-    auto control = Control::Create(*hub_, config_, scoreboard_, *store_, self_check_);
+    auto control = Control::Create(*hub_, config_, scoreboard_, *store_, /*volatile_tasks_fd=*/-1,
+                                   self_check_);
     ASSERT_TRUE(control.ok()) << control.status();
     control_ = *std::move(control);
     absl::Notification started;

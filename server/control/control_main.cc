@@ -6,7 +6,8 @@
 // cannot be bound ends the start before anything has happened. The ready line goes last, when the
 // workers are linked or have had their time: who reads that the daemon serves may spawn at once.
 // At the end the drain outlasts the workers', whose last results go to disk before clients hear of
-// them (invariant 8).
+// them (invariant 8). Where a successor comes, nothing is waited for: what runs goes on, and is the
+// successor's to hear of.
 #include "server/control/control_main.h"
 
 #include <malloc.h>
@@ -34,6 +35,7 @@
 #include "server/process/ready_line.h"
 #include "server/process/signals.h"
 #include "server/tasks/sqlite_store.h"
+#include "server/tasks/volatile_handover.h"
 
 namespace grove::control {
 namespace {
@@ -51,15 +53,23 @@ void SetUpSignals() {
   process::ResetSignals();
 }
 
-// Until SIGTERM. A terminal's Ctrl-C and hang-up reach the whole group; the supervisor decides what
-// they mean.
-absl::Status AwaitTheEnd(SignalSet& signals) {
+// Until SIGTERM or SIGQUIT, which it returns. A terminal's Ctrl-C and hang-up reach the whole
+// group; the supervisor decides what they mean.
+absl::StatusOr<int> AwaitTheEnd(SignalSet& signals) {
   for (;;) {
     absl::StatusOr<SignalReceived> signal = signals.Await();
-    if (!signal.ok() || signal->number == SIGTERM) return signal.status();
+    if (!signal.ok()) return signal.status();
+    if (signal->number == SIGTERM || signal->number == SIGQUIT) return signal->number;
     if (signal->number == SIGINT || signal->number == SIGHUP) continue;
     process::LogUnusedSignal(signal->number, signal->pid);
   }
+}
+
+// Nobody waits for a successor; SIGQUIT says that one comes.
+absl::Status Drain(Control& control, const config::v1::Config& config) {
+  Log(LogLevel::kInfo, "draining", {{"timeout_ms", config.drain_timeout_ms()}});
+  control.Drain();
+  return control.Stop();
 }
 
 absl::Status AnnounceReady(int ready_fd, const Control& control) {
@@ -70,7 +80,7 @@ absl::Status AnnounceReady(int ready_fd, const Control& control) {
                     {.grpc = control.grpc_address(), .admin = control.admin_address()}));
 }
 
-// The main fiber: serves until SIGTERM.
+// The main fiber: serves until SIGTERM or SIGQUIT.
 absl::Status Serve(Control& control, const config::v1::Config& config,
                    const process::ControlDescriptors& fds) {
   absl::StatusOr<SignalSet> signals = SignalSet::Create(process::WithSignalsOfNoUse({}));
@@ -85,16 +95,21 @@ absl::Status Serve(Control& control, const config::v1::Config& config,
   if (!heartbeat.ok()) return heartbeat.status();
   if (absl::Status started = control.Start(); !started.ok()) return started;
   control.AwaitLinks();
+  // From here on a death loses volatile tasks, as ever; before it the next control finds them
+  // again.
+  if (absl::Status emptied = tasks::EmptyVolatileTasks(fds.volatile_tasks_fd); !emptied.ok()) {
+    Log(LogLevel::kWarning, emptied.message());
+  }
   if (absl::Status ready = AnnounceReady(fds.ready_fd, control); !ready.ok()) {
     control.Stop().IgnoreError();
     return ready;
   }
-  const absl::Status watched = AwaitTheEnd(*signals);
-  Log(LogLevel::kInfo, "draining", {{"timeout_ms", config.drain_timeout_ms()}});
-  control.Drain();
-  absl::Status stopped = control.Stop();
+  const absl::StatusOr<int> signal = AwaitTheEnd(*signals);
+  const bool has_successor = signal.ok() && *signal == SIGQUIT;
+  absl::Status stopped =
+      has_successor ? control.HandOver(fds.volatile_tasks_fd) : Drain(control, config);
   Log(LogLevel::kInfo, "stopped");
-  return watched.ok() ? stopped : watched;
+  return signal.ok() ? stopped : signal.status();
 }
 
 int Fail(int code, const absl::Status& status) {
@@ -130,7 +145,7 @@ int Run(const process::ControlDescriptors& fds) {
   absl::StatusOr<std::unique_ptr<Hub>> hub = Hub::Create({.stack_bytes = 256 * 1024});
   if (!hub.ok()) return Fail(process::kExitCrash, hub.status());
   absl::StatusOr<std::unique_ptr<Control>> control =
-      Control::Create(**hub, *config, *scoreboard, **store);
+      Control::Create(**hub, *config, *scoreboard, **store, fds.volatile_tasks_fd);
   if (!control.ok()) {
     return Fail(
         absl::IsInvalidArgument(control.status()) ? process::kExitBadConfig : process::kExitCrash,

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -38,7 +39,10 @@ class ControlMainTest : public testing::Test {
     config_.mutable_control()->set_idle_timeout_ms(600'000);
     config_.mutable_admin()->set_listen("127.0.0.1:0");
   }
-  ~ControlMainTest() override { std::filesystem::remove_all(directory_); }
+  ~ControlMainTest() override {
+    std::filesystem::remove_all(directory_);
+    close(volatile_tasks_fd_);
+  }
 
   void Start() {
     config_fd_ = *process::ConfigToMemfd(config_);
@@ -51,7 +55,8 @@ class ControlMainTest : public testing::Test {
           process::FormatControlArguments({.config_fd = config_fd_,
                                            .scoreboard_fd = scoreboard_.fd(),
                                            .lifeline_fd = lifeline_[0],
-                                           .ready_fd = ready_[1]});
+                                           .ready_fd = ready_[1],
+                                           .volatile_tasks_fd = volatile_tasks_fd_});
       arguments.insert(arguments.begin(), "grove-control");
       std::vector<char*> argv;
       argv.reserve(arguments.size());
@@ -87,6 +92,7 @@ class ControlMainTest : public testing::Test {
   int config_fd_ = -1;
   int lifeline_[2];
   int ready_[2];
+  const int volatile_tasks_fd_ = memfd_create("volatile-tasks", MFD_CLOEXEC);
   pid_t child_ = -1;
 };
 
@@ -99,6 +105,13 @@ TEST_F(ControlMainTest, SaysWhereItServesAndStopsWhenAsked) {
   std::getline(std::ifstream(absl::StrCat("/proc/", child_, "/comm")), name);
   EXPECT_EQ(name, "grove-control");
   kill(child_, SIGTERM);
+  EXPECT_EQ(ExitCode(), process::kExitStopped);
+}
+
+TEST_F(ControlMainTest, HandsOverAtOnceWhenAsked) {
+  Start();
+  ASSERT_NE(Ready().grpc, "");
+  kill(child_, SIGQUIT);
   EXPECT_EQ(ExitCode(), process::kExitStopped);
 }
 

@@ -12,6 +12,7 @@
 #include "runtime/hub/timeout.h"
 #include "server/log.h"
 #include "server/tasks/refusal.h"
+#include "server/tasks/volatile_handover.h"
 
 namespace grove::control {
 namespace {
@@ -57,9 +58,10 @@ tasks::EngineMicros EngineDriver::Advance() {
 
 absl::Status EngineDriver::Run() {
   for (;;) {
-    engine_.Tick(Advance(), effects_);
+    TickUnlessHandedOver();
     CarryOut();
-    const tasks::EngineMicros deadline_us = engine_.NextDeadline();
+    const tasks::EngineMicros deadline_us =
+        handed_over_ ? std::numeric_limits<int64_t>::max() : engine_.NextDeadline();
     {
       Timeout timeout(Until(deadline_us, Now()));
       absl::Status woken = changed_.Wait();
@@ -70,6 +72,10 @@ absl::Status EngineDriver::Run() {
     if (!stood_still) continue;
     if (absl::Status read = ReadFirst(); !read.ok()) return read;
   }
+}
+
+void EngineDriver::TickUnlessHandedOver() {
+  if (!handed_over_) engine_.Tick(Advance(), effects_);
 }
 
 absl::Status EngineDriver::ReadFirst() {
@@ -107,7 +113,7 @@ void EngineDriver::CarryOut() {
   if (!effects.loads.empty()) {
     std::vector<tasks::TaskId> asked = effects.loads;
     Read(std::move(effects.loads), [this, asked = std::move(asked)](const auto& found) {
-      engine_.Loaded(asked, found, Advance(), effects_);
+      if (!handed_over_) engine_.Loaded(asked, found, Advance(), effects_);
       Changed();
     });
   }
@@ -142,18 +148,21 @@ absl::StatusOr<tasks::Spawned> EngineDriver::Spawn(std::string_view parent,
 }
 
 absl::Status EngineDriver::Cancel(std::string_view name, std::string_view reason) {
+  if (handed_over_) return DrainingStatus();
   absl::Status status = engine_.Cancel(name, reason, Advance(), effects_);
   Changed();
   return status;
 }
 
 absl::Status EngineDriver::ResizePool(std::string_view name, int64_t size) {
+  if (handed_over_) return DrainingStatus();
   absl::Status status = engine_.ResizePool(name, size);
   Changed();
   return status;
 }
 
 absl::Status EngineDriver::WorkerUp(internal::v1::Hello hello) {
+  if (handed_over_) return DrainingStatus();
   const int32_t worker = hello.worker();
   absl::Status status = engine_.WorkerUp(std::move(hello), Advance(), effects_);
   if (status.ok() && draining_) engine_.WorkerDraining(worker);
@@ -162,20 +171,25 @@ absl::Status EngineDriver::WorkerUp(internal::v1::Hello hello) {
 }
 
 void EngineDriver::WorkerUnlinked(int32_t worker) {
+  if (handed_over_) return;
   engine_.WorkerUnlinked(worker, Advance());
   Changed();
 }
 
 void EngineDriver::WorkerStuck(int32_t worker, bool is_stuck) {
+  if (handed_over_) return;
   if (engine_.WorkerStuck(worker, is_stuck, Advance(), effects_)) Changed();
 }
 
 void EngineDriver::WorkerDown(int32_t worker) {
+  if (handed_over_) return;
   engine_.WorkerDown(worker, Advance(), effects_);
   Changed();
 }
 
 void EngineDriver::FromWorker(int32_t worker, internal::v1::WorkerFrame& frame) {
+  // What ended is not acknowledged, so that the worker tells the successor.
+  if (handed_over_) return;
   const tasks::EngineMicros now_us = Advance();
   if (frame.draining()) engine_.WorkerDraining(worker);
   for (const internal::v1::AttemptStarted& started : frame.started()) {
@@ -196,8 +210,17 @@ void EngineDriver::Drain(int workers) {
   Changed();
 }
 
-absl::Status EngineDriver::Flush(OffloadPool& offload) {
+absl::StatusOr<int64_t> EngineDriver::HandOver(int fd) {
+  draining_ = true;
+  // Without parking between: what is written is what the last event and the last frame made of it.
   engine_.Tick(Advance(), effects_);
+  CarryOut();
+  handed_over_ = true;
+  return tasks::WriteVolatileTasks(engine_, fd);
+}
+
+absl::Status EngineDriver::Flush(OffloadPool& offload) {
+  TickUnlessHandedOver();
   CarryOut();
   absl::Status stopped;
   if (absl::Status run = offload.Run([&] { stopped = store_.Stop(); }); !run.ok()) return run;
@@ -205,7 +228,7 @@ absl::Status EngineDriver::Flush(OffloadPool& offload) {
   auto persisted = std::make_shared<Event>();
   hub_.Post([persisted] { persisted->Set(); });
   persisted->Wait().IgnoreError();
-  engine_.Tick(Advance(), effects_);
+  TickUnlessHandedOver();
   CarryOut();
   acknowledgements_.Stop();
   ends_.Stop();

@@ -74,6 +74,10 @@ class EngineDriver {
   // From now on spawns are refused and no attempt is started.
   void Drain(int workers);
   bool draining() const { return draining_; }
+  // A successor takes over: the volatile tasks go into the memory file `fd` (how many), and nothing
+  // that happens from now on changes a task; clients get UNAVAILABLE, workers tell the successor.
+  // Before Flush().
+  absl::StatusOr<int64_t> HandOver(int fd);
   // Until the next round is carried out: whatever changed in the engine, a round follows.
   // **Parks.**
   absl::Status AwaitRound();
@@ -106,6 +110,8 @@ class EngineDriver {
   // After a standstill (this process was stopped, the machine slept) workers may long have said
   // what a deadline would now deny: until all of it is read. **Parks.**
   absl::Status ReadFirst();
+  // Fires deadlines and starts what can start.
+  void TickUnlessHandedOver();
   void CarryOut();
 
   // Constant after construction.
@@ -124,6 +130,7 @@ class EngineDriver {
   Event round_;
   tasks::Effects effects_;
   bool draining_ = false;
+  bool handed_over_ = false;
   TaskWaits acknowledgements_;
   TaskWaits ends_;
   metrics::QueueWaitHistogram queue_wait_{metrics::kQueueWaitBounds};

@@ -1,10 +1,14 @@
 #include "server/control/engine_driver.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <cstdlib>
 #include <numeric>
 
 #include "gtest/gtest.h"
 #include "server/control/driver_fixture.h"
+#include "server/tasks/volatile_handover.h"
 
 namespace grove::control {
 namespace {
@@ -221,6 +225,30 @@ TEST_F(EngineDriverTest, LinksAreReadSlowlyWhileTooMuchWaitsForTheDisk) {
     EXPECT_TRUE(driver_.AwaitDisk().ok());
     EXPECT_FALSE(engine_.is_clogged());
   });
+}
+
+TEST_F(EngineDriverTest, AfterAHandoverNothingChangesATask) {
+  const int fd = memfd_create("volatile-tasks", MFD_CLOEXEC);
+  Drive([&] {
+    ASSERT_TRUE(driver_.WorkerUp(Hello(0)).ok());
+    const absl::StatusOr<tasks::Spawned> spawned = driver_.Spawn("", Spec());
+    ASSERT_TRUE(spawned.ok());
+    ASSERT_TRUE(driver_.AwaitRound().ok());
+    ASSERT_EQ(sent_[0].start_size(), 1);
+    EXPECT_EQ(driver_.HandOver(fd).value_or(0), 1);
+    EXPECT_EQ(driver_.Spawn("", Spec()).status().code(), absl::StatusCode::kUnavailable);
+    EXPECT_EQ(driver_.Cancel(spawned->name, "").code(), absl::StatusCode::kUnavailable);
+    EXPECT_EQ(driver_.WorkerUp(Hello(1)).code(), absl::StatusCode::kUnavailable);
+    // Not acknowledged: the worker tells the successor, which has the attempt as running.
+    End(0, sent_[0].start(0).attempt());
+    Yield();
+    EXPECT_EQ(sent_[0].acknowledged_size(), 0);
+    EXPECT_FALSE(engine_.IsSettled(spawned->id));
+  });
+  tasks::VolatileTaskReader reader(fd);
+  ASSERT_NE(reader.next(), nullptr);
+  EXPECT_EQ(reader.next()->progress.worker, 0);
+  close(fd);
 }
 
 }  // namespace

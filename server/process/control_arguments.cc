@@ -16,7 +16,8 @@ constexpr struct {
 } kArguments[] = {{"--config_fd=", &ControlDescriptors::config_fd},
                   {"--scoreboard_fd=", &ControlDescriptors::scoreboard_fd},
                   {"--lifeline_fd=", &ControlDescriptors::lifeline_fd},
-                  {"--ready_fd=", &ControlDescriptors::ready_fd}};
+                  {"--ready_fd=", &ControlDescriptors::ready_fd},
+                  {"--volatile_tasks_fd=", &ControlDescriptors::volatile_tasks_fd}};
 
 bool IsOpen(int fd) {
   return fd >= 0 && fcntl(fd, F_GETFD) != -1;

@@ -20,7 +20,8 @@ class ControlArguments : public ::testing::Test {
     return {.config_fd = open_[0],
             .scoreboard_fd = open_[1],
             .lifeline_fd = open_[2],
-            .ready_fd = open_[3]};
+            .ready_fd = open_[3],
+            .volatile_tasks_fd = open_[4]};
   }
   static absl::StatusOr<ControlDescriptors> Parse(const std::vector<std::string>& arguments) {
     std::vector<const char*> argv = {"grove-control"};
@@ -31,14 +32,17 @@ class ControlArguments : public ::testing::Test {
     return std::string(Parse(arguments).status().message());
   }
 
-  int open_[4];
+  int open_[5];
 };
 
 TEST_F(ControlArguments, NameEveryDescriptor) {
-  EXPECT_EQ(
-      FormatControlArguments({.config_fd = 3, .scoreboard_fd = 4, .lifeline_fd = 5, .ready_fd = 6}),
-      (std::vector<std::string>{"--config_fd=3", "--scoreboard_fd=4", "--lifeline_fd=5",
-                                "--ready_fd=6"}));
+  EXPECT_EQ(FormatControlArguments({.config_fd = 3,
+                                    .scoreboard_fd = 4,
+                                    .lifeline_fd = 5,
+                                    .ready_fd = 6,
+                                    .volatile_tasks_fd = 7}),
+            (std::vector<std::string>{"--config_fd=3", "--scoreboard_fd=4", "--lifeline_fd=5",
+                                      "--ready_fd=6", "--volatile_tasks_fd=7"}));
 }
 
 TEST_F(ControlArguments, AreReadAsTheyWereWritten) {
@@ -53,7 +57,7 @@ TEST_F(ControlArguments, TheirDescriptorsAreNotForFurtherPrograms) {
 }
 
 TEST_F(ControlArguments, EachIsNeeded) {
-  for (size_t left_out = 0; left_out < 4; ++left_out) {
+  for (size_t left_out = 0; left_out < 5; ++left_out) {
     std::vector<std::string> arguments = FormatControlArguments(Open());
     const std::string name = arguments[left_out].substr(0, arguments[left_out].find('=') + 1);
     arguments.erase(arguments.begin() + static_cast<ptrdiff_t>(left_out));

@@ -4,7 +4,7 @@
 // child would release them: so there is no hub, no gRPC and no library with threads in this
 // process, and launch.h refuses to fork beside a thread. A forked worker inherits all memory and
 // all descriptors: it lets go of what is not its own before anything else (WorkerMain), while
-// control, which is executed, has all closed for it but the four that its arguments name.
+// control, which is executed, has all closed for it but the few that its arguments name.
 //
 // Before the first fork, in this order: the directories are locked, so that a second daemon changes
 // nothing of the first; sockets are bound, so that whoever cannot be bound ends the start before
@@ -21,6 +21,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -123,7 +124,9 @@ Supervisor::Supervisor(const Options& options, RunFiles files, Endpoints endpoin
 }
 
 Supervisor::~Supervisor() {
-  for (int* fd : {&signal_fd_, &config_fd_, &lifeline_[0], &lifeline_[1]}) CloseIfOpen(*fd);
+  for (int* fd : {&signal_fd_, &config_fd_, &lifeline_[0], &lifeline_[1], &volatile_tasks_fd_}) {
+    CloseIfOpen(*fd);
+  }
   sigprocmask(SIG_SETMASK, &original_mask_, nullptr);
 }
 
@@ -141,6 +144,8 @@ absl::Status Supervisor::Open() {
   absl::StatusOr<int> config_fd = process::ConfigToMemfd(options_.config);
   if (!config_fd.ok()) return config_fd.status();
   config_fd_ = *config_fd;
+  volatile_tasks_fd_ = memfd_create("grove-volatile-tasks", MFD_CLOEXEC);
+  if (volatile_tasks_fd_ < 0) return ErrnoStatus(errno, "memfd_create for volatile tasks");
   if (AnyTls(options_.config.http())) {
     if (absl::Status keys = ticket_keys_.Renew(); !keys.ok()) return keys;
   }

@@ -102,6 +102,7 @@ class Supervisor {
   int signal_fd_ = -1;
   int config_fd_ = -1;
   int lifeline_[2] = {-1, -1};  // see server/process/lifeline.h
+  int volatile_tasks_fd_ = -1;  // from each control to the next
 
   SupervisorState state_;
   MonotonicNanos look_at_ = 0;

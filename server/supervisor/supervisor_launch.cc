@@ -66,7 +66,8 @@ int Supervisor::WorkerMain(int child, int ready_fd) {
   files_.CloseLocks();
   stand_in ? endpoints_.KeepForStandIn(worker) : endpoints_.KeepOnly(worker);
   for (Child& each : children_) each.ready_line.Close();
-  for (int* fd : {&signal_fd_, &config_fd_, &lifeline_[1]}) close(std::exchange(*fd, -1));
+  for (int* fd : {&signal_fd_, &config_fd_, &lifeline_[1], &volatile_tasks_fd_})
+    close(std::exchange(*fd, -1));
   return options_.run_worker({.slot = SlotOf(child),
                               .stand_in = stand_in,
                               .http_fds = endpoints_.http_fds(worker),
@@ -83,9 +84,11 @@ absl::StatusOr<pid_t> Supervisor::LaunchControl(int ready_fd) {
   const process::ControlDescriptors descriptors{.config_fd = config_fd_,
                                                 .scoreboard_fd = scoreboard_.fd(),
                                                 .lifeline_fd = lifeline_[0],
-                                                .ready_fd = ready_fd};
+                                                .ready_fd = ready_fd,
+                                                .volatile_tasks_fd = volatile_tasks_fd_};
   return StartControl(options_.control_binary, process::FormatControlArguments(descriptors),
-                      {config_fd_, scoreboard_.fd(), lifeline_[0], ready_fd}, original_mask_);
+                      {config_fd_, scoreboard_.fd(), lifeline_[0], ready_fd, volatile_tasks_fd_},
+                      original_mask_);
 }
 
 }  // namespace grove::supervisor

@@ -94,6 +94,7 @@ StoredTask VolatileTaskReader::Take() {
 void VolatileTaskReader::Advance() {
   next_.reset();
   if (!Read(kLengthBytes)) {
+    // What is left is less than a length.
     if (!bytes_.empty()) status_ = absl::DataLossError("the volatile tasks end in a length");
     return;
   }
@@ -112,9 +113,9 @@ bool VolatileTaskReader::Read(size_t size) {
   bytes_.clear();
   struct stat info;
   // Before memory is made for a length that may be any number.
-  if (fstat(fd_, &info) != 0 || offset_ + static_cast<int64_t>(size) > info.st_size) {
-    const bool cut = offset_ < info.st_size;
-    bytes_.assign(cut ? 1 : 0, '\0');
+  if (fstat(fd_, &info) != 0) return false;
+  if (offset_ + static_cast<int64_t>(size) > info.st_size) {
+    bytes_.assign(static_cast<size_t>(info.st_size - offset_), '\0');
     return false;
   }
   bytes_.resize(size);

@@ -12,16 +12,17 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import repository
 
 UNIT = 'deploy/systemd/groved.service'
+DROP_IN = 'deploy/systemd/notify-reload.conf'
 # supervisor.cc's kKillGrace.
 KILL_GRACE_S = 5
 # systemd-analyze security's exposure, in tenths; what is left is that it is on the network.
 EXPOSURE_MAX = 20
 
 
-def settings():
+def settings(file=UNIT):
     """Section.key -> values, in order."""
     found, section = {}, None
-    for line in repository.read(UNIT).splitlines():
+    for line in repository.read(file).splitlines():
         if line.startswith('['):
             section = line.strip('[]')
         elif line and not line.startswith('#'):
@@ -45,6 +46,14 @@ class SystemdTest(unittest.TestCase):
         self.assertEqual(self.one('KillMode'), 'mixed')
         self.assertEqual(self.one('ExecReload'), '/bin/kill -HUP $MAINPID')
         self.assertNotIn('Service.KillSignal', self.settings)
+
+    def test_the_watchdog_leaves_time_for_a_slow_look_at_files(self):
+        self.assertEqual(self.one('WatchdogSec'), '30')
+
+    def test_the_drop_in_lets_systemd_send_the_signal(self):
+        # ReloadSignal= is SIGHUP by default.
+        self.assertEqual(settings(DROP_IN), {'Service.Type': ['notify-reload'],
+                                             'Service.ExecReload': ['']})
 
     def test_stop_takes_longer_than_the_default_drain(self):
         out = subprocess.run([repository.binary('server/groved'), '--help_config'], check=True,

@@ -51,42 +51,130 @@ std::string Path(const std::string& name) {
   return path;
 }
 
-TEST(ServiceNotice, GoesToAPath) {
+const std::string kMainPid = "MAINPID=" + std::to_string(getpid());
+
+// Whoever set up this test may be a service itself.
+class ServiceNoticeTest : public testing::Test {
+ protected:
+  ServiceNoticeTest() { Unset(); }
+  ~ServiceNoticeTest() override { Unset(); }
+  static void Unset() {
+    for (const char* name : {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"}) unsetenv(name);
+  }
+  static MonotonicNanos At(int seconds) { return absl::ToInt64Nanoseconds(absl::Seconds(seconds)); }
+
+  const std::string name_ = "@grove-service-notice-test-" + std::to_string(getpid());
+};
+
+TEST_F(ServiceNoticeTest, GoesToAPath) {
   const std::string path = Path("notify");
   const Manager manager(path);
-  NotifyServiceManager("READY=1");
-  NotifyServiceManager("STOPPING=1");
-  EXPECT_EQ(manager.Next(), "READY=1");
-  EXPECT_EQ(manager.Next(), "STOPPING=1");
+  ServiceNotice notice = ServiceNotice::TakeFromEnvironment();
+  notice.Serving("2 workers");
+  notice.Stopping("told\nto");
+  notice.Say("3 workers");
+  EXPECT_EQ(manager.Next(), "READY=1\n" + kMainPid + "\nSTATUS=2 workers");
+  EXPECT_EQ(manager.Next(), "STOPPING=1\nSTATUS=told to");
+  EXPECT_EQ(manager.Next(), "STATUS=3 workers");
   EXPECT_EQ(manager.Next(), "");
   unlink(path.c_str());
 }
 
-TEST(ServiceNotice, GoesToAnAbstractAddress) {
-  const Manager manager("@grove-service-notice-test-" + std::to_string(getpid()));
-  NotifyServiceManager("READY=1");
-  EXPECT_EQ(manager.Next(), "READY=1");
+TEST_F(ServiceNoticeTest, GoesToAnAbstractAddress) {
+  const Manager manager(name_);
+  ServiceNotice::TakeFromEnvironment().Say("on");
+  EXPECT_EQ(manager.Next(), "STATUS=on");
 }
 
-TEST(ServiceNotice, GoesToALongestPathAndToNoLongerOne) {
+TEST_F(ServiceNoticeTest, GoesToALongestPathAndToNoLongerOne) {
   const size_t longest = sizeof(sockaddr_un::sun_path) - 1;
   const std::string name = "@" + std::string(longest - 1, 'n');
   const Manager manager(name);
-  NotifyServiceManager("READY=1");
-  EXPECT_EQ(manager.Next(), "READY=1");
+  ServiceNotice::TakeFromEnvironment().Say("on");
+  EXPECT_EQ(manager.Next(), "STATUS=on");
   setenv("NOTIFY_SOCKET", (name + "n").c_str(), 1);
-  NotifyServiceManager("READY=1");
+  ServiceNotice::TakeFromEnvironment().Say("on");
   EXPECT_EQ(manager.Next(), "");
 }
 
-TEST(ServiceNotice, WithoutAManagerNothingHappens) {
-  unsetenv("NOTIFY_SOCKET");
-  NotifyServiceManager("READY=1");
+TEST_F(ServiceNoticeTest, WithoutAManagerNothingHappens) {
   for (const std::string& name : {std::string(), std::string("/"), Path("nobody")}) {
     setenv("NOTIFY_SOCKET", name.c_str(), 1);
-    NotifyServiceManager("READY=1");
+    ServiceNotice notice = ServiceNotice::TakeFromEnvironment();
+    notice.Serving("");
+    notice.Pass(0);
   }
-  unsetenv("NOTIFY_SOCKET");
+  EXPECT_EQ(ServiceNotice::TakeFromEnvironment().due(), kNever);
+}
+
+TEST_F(ServiceNoticeTest, AReloadTellsItsTimeAndLastsUntilTheDaemonServes) {
+  const Manager manager(name_);
+  ServiceNotice notice = ServiceNotice::TakeFromEnvironment();
+  notice.Serving("");
+  manager.Next();
+  notice.Reloading("replacing", 1'234'567);
+  EXPECT_EQ(manager.Next(), "RELOADING=1\nMONOTONIC_USEC=1234\nSTATUS=replacing");
+  EXPECT_EQ(notice.due(), 1'234'567);
+  notice.Serving("");
+  EXPECT_EQ(notice.due(), kNever);
+}
+
+TEST_F(ServiceNoticeTest, AsksForMoreTimeUntilItServesAndWhileItStops) {
+  const Manager manager(name_);
+  ServiceNotice notice = ServiceNotice::TakeFromEnvironment();
+  notice.Pass(At(100));
+  EXPECT_EQ(manager.Next(), "EXTEND_TIMEOUT_USEC=15000000");
+  EXPECT_EQ(notice.due(), At(105));
+  notice.Pass(At(105) - 1);
+  EXPECT_EQ(manager.Next(), "");
+  notice.Serving("");
+  manager.Next();
+  notice.Pass(At(105));
+  EXPECT_EQ(manager.Next(), "");
+  notice.Stopping("");
+  manager.Next();
+  notice.Pass(At(106));
+  EXPECT_EQ(manager.Next(), "EXTEND_TIMEOUT_USEC=15000000");
+}
+
+TEST_F(ServiceNoticeTest, KeepsTheWatchdogQuietAtHalfItsTime) {
+  const Manager manager(name_);
+  setenv("WATCHDOG_USEC", "30000000", 1);
+  setenv("WATCHDOG_PID", std::to_string(getpid()).c_str(), 1);
+  ServiceNotice notice = ServiceNotice::TakeFromEnvironment();
+  notice.Serving("");
+  manager.Next();
+  notice.Pass(At(100));
+  EXPECT_EQ(manager.Next(), "WATCHDOG=1");
+  EXPECT_EQ(notice.due(), At(115));
+  notice.Pass(At(115) - 1);
+  EXPECT_EQ(manager.Next(), "");
+  notice.Pass(At(115));
+  EXPECT_EQ(manager.Next(), "WATCHDOG=1");
+}
+
+TEST_F(ServiceNoticeTest, AWatchdogOfAnotherProcessIsNotFed) {
+  const Manager manager(name_);
+  setenv("WATCHDOG_USEC", "30000000", 1);
+  for (const char* pid : {"1", "x"}) {
+    setenv("NOTIFY_SOCKET", name_.c_str(), 1);
+    setenv("WATCHDOG_PID", pid, 1);
+    ServiceNotice notice = ServiceNotice::TakeFromEnvironment();
+    notice.Serving("");
+    EXPECT_EQ(notice.due(), kNever) << pid;
+  }
+}
+
+TEST_F(ServiceNoticeTest, ChildrenDoNotSeeTheVariablesAndTheNextProgramDoes) {
+  const Manager manager(name_);
+  setenv("WATCHDOG_USEC", "7", 1);
+  const ServiceNotice notice = ServiceNotice::TakeFromEnvironment();
+  EXPECT_EQ(getenv("NOTIFY_SOCKET"), nullptr);
+  EXPECT_EQ(getenv("WATCHDOG_USEC"), nullptr);
+  notice.PutIntoEnvironment();
+  EXPECT_STREQ(getenv("NOTIFY_SOCKET"), name_.c_str());
+  EXPECT_STREQ(getenv("WATCHDOG_USEC"), "7");
+  EXPECT_EQ(getenv("WATCHDOG_PID"), nullptr);
 }
 
 }  // namespace

@@ -44,7 +44,6 @@
 #include "server/supervisor/inherited_sockets.h"
 #include "server/supervisor/launch.h"
 #include "server/supervisor/process_facts.h"
-#include "server/supervisor/service_notice.h"
 #include "server/wall_time.h"
 
 namespace grove::supervisor {
@@ -162,6 +161,7 @@ int Supervisor::Loop() {
     Reap(now);
     LookAround(now);
     PassTime(now);
+    service_notice_.Pass(now);
     if (state_.Over()) break;
     Wait(Now());
   }
@@ -310,7 +310,7 @@ void Supervisor::Wait(MonotonicNanos now) {
   }
   const int log_fd = LogWaitsFor();
   if (log_fd >= 0) polled.push_back({.fd = log_fd, .events = POLLOUT, .revents = 0});
-  const MonotonicNanos due = std::min(state_.NextDue(), look_at_);
+  const MonotonicNanos due = std::min({state_.NextDue(), look_at_, service_notice_.due()});
   const timespec wait = absl::ToTimespec(absl::Nanoseconds(std::max<int64_t>(due - now, 0)));
   const int ready = ppoll(polled.data(), polled.size(), &wait, nullptr);
   // The lifeline takes everybody along.
@@ -360,7 +360,7 @@ void Supervisor::Do(const Action& action, MonotonicNanos now) {
     case ActionKind::kSayReplacing:
       return Log(LogLevel::kInfo, "replacing the workers, one after the other");
     case ActionKind::kStopServing:
-      NotifyServiceManager("STOPPING=1");
+      service_notice_.Stopping("draining");
       return endpoints_.CloseHttp();
     case ActionKind::kAnnounceServing:
       return AnnounceServing();
@@ -447,7 +447,7 @@ void Supervisor::AnnounceServing() {
        {"admin", control_addresses_.admin},
        {"workers", state_.workers()},
        {"run_dir", files_.run_dir()}});
-  NotifyServiceManager("READY=1");
+  service_notice_.Serving(absl::StrCat("serving with ", state_.workers(), " workers"));
 }
 
 }  // namespace grove::supervisor

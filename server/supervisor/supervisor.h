@@ -24,6 +24,7 @@
 #include "server/supervisor/endpoints.h"
 #include "server/supervisor/resource_limits.h"
 #include "server/supervisor/run_files.h"
+#include "server/supervisor/service_notice.h"
 #include "server/supervisor/supervisor_decisions.h"
 #include "server/supervisor/ticket_key_ring.h"
 
@@ -112,6 +113,7 @@ class Supervisor {
   MonotonicNanos limits_said_ = INT64_MIN / 2;
   TicketKeyRing ticket_keys_;  // workers have them by fork(2) alone
   process::ControlAddresses control_addresses_;
+  ServiceNotice service_notice_ = ServiceNotice::TakeFromEnvironment();
 };
 
 }  // namespace grove::supervisor

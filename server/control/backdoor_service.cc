@@ -22,7 +22,7 @@ using v1::OpenSessionResponse;
 struct Sessions {
   GrpcContext grpc;
   std::string run_dir;
-  int workers;
+  const metrics::Scoreboard& scoreboard;
   int open = 0;
 };
 
@@ -107,7 +107,7 @@ class Session final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byt
       return tasks::BadField("worker", "WORKER_MISSING", "must be set in the first message");
     }
     worker_ = request_.worker();
-    absl::StatusOr<int> worker = ParseWorkerName("worker", worker_, sessions_.workers);
+    absl::StatusOr<int> worker = ParseWorkerName("worker", worker_, sessions_.scoreboard);
     if (!worker.ok()) return worker.status();
     Audit(sessions_.grpc.authorizer, method_, who_, worker_, absl::OkStatus());
     absl::StatusOr<Socket> socket = Connect(*worker);
@@ -190,9 +190,9 @@ class Session final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byt
 
 }  // namespace
 
-void AddBackdoorMethods(const GrpcContext& grpc, std::string run_dir, int workers,
-                        RawService& service) {
-  auto sessions = std::make_shared<Sessions>(Sessions{grpc, std::move(run_dir), workers});
+void AddBackdoorMethods(const GrpcContext& grpc, std::string run_dir,
+                        const metrics::Scoreboard& scoreboard, RawService& service) {
+  auto sessions = std::make_shared<Sessions>(Sessions{grpc, std::move(run_dir), scoreboard});
   service.AddBidi(RowOf(Method::kOpenSession).method, [sessions](RawService::Context* context) {
     return Session::Start(*sessions, context);
   });

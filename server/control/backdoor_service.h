@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "server/control/grpc_call.h"
 #include "server/control/raw_service.h"
+#include "server/metrics/scoreboard.h"
 
 namespace grove::control {
 
@@ -21,8 +22,9 @@ inline constexpr absl::Duration kBackdoorConnectTimeout = absl::Seconds(2);
 inline constexpr size_t kBackdoorPieceBytes = 16 << 10;
 
 // The socket of worker N is RUN_DIR/worker-N.backdoor.
-void AddBackdoorMethods(const GrpcContext& grpc, std::string run_dir, int workers,
-                        RawService& service);
+// `scoreboard` must outlive the server.
+void AddBackdoorMethods(const GrpcContext& grpc, std::string run_dir,
+                        const metrics::Scoreboard& scoreboard, RawService& service);
 
 }  // namespace grove::control
 

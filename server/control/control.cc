@@ -2,7 +2,6 @@
 
 #include <openssl/rand.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -48,10 +47,6 @@ absl::StatusOr<std::unique_ptr<Control>> Control::Create(Hub& hub, const config:
                                                          tasks::TaskStore& store,
                                                          int volatile_tasks_fd,
                                                          tasks::SelfCheck self_check) {
-  if (config.workers() != scoreboard.workers()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "the config has ", config.workers(), " workers, the scoreboard ", scoreboard.workers()));
-  }
   absl::StatusOr<tenancy::Directory> directory = tenancy::Directory::Create(config);
   if (!directory.ok()) return directory.status();
   absl::StatusOr<Authorizer> authorizer = Authorizer::Create(config.control());
@@ -84,19 +79,13 @@ absl::Status Control::Recover(tasks::TaskStore& store, int volatile_tasks_fd,
   if (!recovered.ok()) return recovered;
   LogRecovery(engine_->EndRecovery(now_us));
   driver_ = std::make_unique<EngineDriver>(hub_, *engine_, store);
-  for (int worker = 0; worker < config_.workers(); ++worker) {
-    links_.push_back(std::make_unique<WorkerLink>(
-        worker, absl::StrCat(config_.run_dir(), "/worker-", worker, ".link"), *driver_));
-  }
+  links_ = std::make_unique<WorkerLinks>(config_.run_dir(), scoreboard_, *driver_);
   driver_->set_sender([this](int32_t worker, internal::v1::ControlFrame frame) {
-    links_[static_cast<size_t>(worker)]->Send(std::move(frame));
+    links_->Send(worker, std::move(frame));
   });
-  driver_->set_unread([this] {
-    return std::any_of(links_.begin(), links_.end(),
-                       [](const auto& link) { return link->HasUnread(); });
-  });
+  driver_->set_unread([this] { return links_->AnyUnread(); });
   task_calls_ = std::make_unique<TaskCalls>(hub_, *driver_);
-  worker_calls_ = std::make_unique<WorkerCalls>(hub_, scoreboard_, links_);
+  worker_calls_ = std::make_unique<WorkerCalls>(hub_, scoreboard_, *links_);
   return absl::OkStatus();
 }
 
@@ -133,8 +122,8 @@ void Control::LogRecovery(const tasks::RecoveryReport& report) const {
 absl::Status Control::Start() {
   // Ports first: if they cannot be bound, nothing has happened yet.
   if (absl::Status admin = StartAdmin(); !admin.ok()) return admin;
-  absl::StatusOr<std::unique_ptr<GrpcServer>> grpc =
-      GrpcServer::Start({config_, hub_, authorizer_, *driver_, *task_calls_, *worker_calls_});
+  absl::StatusOr<std::unique_ptr<GrpcServer>> grpc = GrpcServer::Start(
+      {config_, hub_, authorizer_, *driver_, *task_calls_, *worker_calls_, scoreboard_});
   if (!grpc.ok()) return grpc.status();
   grpc_ = *std::move(grpc);
   if (absl::Status fibers = StartFibers(); !fibers.ok()) return fibers;
@@ -144,27 +133,24 @@ absl::Status Control::Start() {
 
 void Control::AwaitLinks() {
   Timeout timeout(kFirstLinksMax);
-  for (const std::unique_ptr<WorkerLink>& link : links_) {
-    if (!link->AwaitLinked().ok()) return;
-  }
+  links_->AwaitLinked().IgnoreError();
 }
 
 absl::Status Control::StartFibers() {
   absl::StatusOr<FiberHandle> fiber = Spawn("engine-driver", [this] { return driver_->Run(); });
   if (!fiber.ok()) return fiber.status();
-  for (const std::unique_ptr<WorkerLink>& link : links_) {
-    fiber = Spawn("link", [&link] { return link->Run(); });
-    if (!fiber.ok()) return fiber.status();
-  }
-  return Spawn("stuck-watch", [this] { return WatchWorkers(); }).status();
+  if (absl::Status linking = links_->Follow(); !linking.ok()) return linking;
+  return Spawn("worker-watch", [this] { return WatchWorkers(); }).status();
 }
 
 absl::Status Control::WatchWorkers() {
   for (;;) {
+    // Where there is no fiber for a link now, there may be one at the next look.
+    links_->Follow().IgnoreError();
     for (int worker = 0; worker < scoreboard_.workers(); ++worker) {
       driver_->WorkerStuck(worker, scoreboard_.IsStuck(worker, hub_.ReadClock()));
     }
-    if (absl::Status slept = Sleep(kStuckLook); !slept.ok()) return slept;
+    if (absl::Status slept = Sleep(kWorkersLook); !slept.ok()) return slept;
   }
 }
 
@@ -183,7 +169,7 @@ absl::Status Control::StartAdmin() {
             return admin::CheckReady(scoreboard_, {.serving = serving_,
                                                    .draining = driver_->draining(),
                                                    .store_failure = StoreFailure(),
-                                                   .linked = Linked(),
+                                                   .linked = links_->Linked(),
                                                    .now = hub_.ReadClock()});
           },
   });
@@ -198,13 +184,13 @@ absl::Status Control::StartAdmin() {
 }
 
 void Control::Drain() {
-  driver_->Drain(config_.workers());
+  driver_->Drain(scoreboard_.workers());
   grpc_->StopServing();
   Timeout timeout(absl::Milliseconds(config_.drain_timeout_ms()) + kWorkersLastWords);
   MonotonicNanos gone_at = kNever;
   // A round follows whatever ends an attempt, makes a link or breaks one.
   for (absl::Status woken; woken.ok() && engine_->attempts_running() > 0;) {
-    const bool any_linked = AnyLinked();
+    const bool any_linked = links_->AnyLinked();
     if (any_linked) gone_at = kNever;
     if (!any_linked && gone_at == kNever) {
       gone_at = hub_.now() + absl::ToInt64Nanoseconds(kWorkersGoneAfter);
@@ -236,22 +222,7 @@ absl::Status Control::Stop(absl::Duration grace) {
 
 void Control::AwaitLastFrames() {
   Timeout timeout(kLastFramesMax);
-  for (const std::unique_ptr<WorkerLink>& link : links_) {
-    if (!link->AwaitWritten().ok()) return;
-  }
-}
-
-bool Control::AnyLinked() const {
-  for (const std::unique_ptr<WorkerLink>& link : links_) {
-    if (link->linked()) return true;
-  }
-  return false;
-}
-
-std::vector<bool> Control::Linked() const {
-  std::vector<bool> linked;
-  for (const std::unique_ptr<WorkerLink>& link : links_) linked.push_back(link->linked());
-  return linked;
+  links_->AwaitWritten().IgnoreError();
 }
 
 std::string Control::StoreFailure() const {
@@ -264,7 +235,7 @@ std::string Control::Metrics() const {
   input.version = std::string(kVersion);
   input.now_monotonic_ns = hub_.ReadClock();
   input.draining = driver_->draining();
-  input.linked = Linked();
+  input.linked = links_->Linked();
   for (int worker = 0; worker < scoreboard_.workers(); ++worker) {
     input.resident_bytes.push_back(metrics::ResidentBytes(scoreboard_.slot(worker).pid.load()));
   }

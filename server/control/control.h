@@ -7,7 +7,6 @@
 
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -19,7 +18,7 @@
 #include "server/control/grpc_server.h"
 #include "server/control/task_calls.h"
 #include "server/control/worker_calls.h"
-#include "server/control/worker_link.h"
+#include "server/control/worker_links.h"
 #include "server/http/serving/server.h"
 #include "server/metrics/scoreboard.h"
 #include "server/tenancy/directory.h"
@@ -41,8 +40,8 @@ inline constexpr absl::Duration kWorkersGoneAfter = absl::Seconds(1);
 // Before control calls itself ready: who is told so may spawn tasks at once. A worker that takes
 // longer to come is not waited for.
 inline constexpr absl::Duration kFirstLinksMax = absl::Seconds(1);
-// How often control looks which workers are stuck.
-inline constexpr absl::Duration kStuckLook = absl::Milliseconds(250);
+// How often control looks which workers there are, and which of them are stuck.
+inline constexpr absl::Duration kWorkersLook = absl::Milliseconds(250);
 
 class Control {
  public:
@@ -80,14 +79,12 @@ class Control {
   absl::Status RecoverTasks(tasks::TaskStore& store, int volatile_tasks_fd, WallMicros now_us);
   void LogRecovery(const tasks::RecoveryReport& report) const;
   absl::Status StartFibers();
-  // Tells the engine which workers are stuck: until cancelled. **Parks.**
+  // Links those that have come, and tells the engine which are stuck: until cancelled. **Parks.**
   absl::Status WatchWorkers();
   // Why durable tasks are refused; empty if they are not.
   std::string StoreFailure() const;
   absl::Status StartAdmin();
   void AwaitLastFrames();
-  bool AnyLinked() const;
-  std::vector<bool> Linked() const;
   std::string Metrics() const;
 
   // Constant after construction.
@@ -100,7 +97,7 @@ class Control {
   bool serving_ = false;
   std::unique_ptr<tasks::TaskEngine> engine_;
   std::unique_ptr<EngineDriver> driver_;
-  WorkerLinks links_;
+  std::unique_ptr<WorkerLinks> links_;
   std::unique_ptr<TaskCalls> task_calls_;
   std::unique_ptr<WorkerCalls> worker_calls_;
   std::unique_ptr<GrpcServer> grpc_;

@@ -47,6 +47,9 @@ class ControlFixture : public testing::Test {
     config_.set_run_dir(directory_);
     config_.set_state_dir(directory_);
     config_.set_workers(kWorkers);
+    for (int worker = 0; worker < kWorkers; ++worker) {
+      scoreboard_.slot(worker).state = metrics::SlotState::kDown;
+    }
     tasks::FillTasks(*config_.mutable_tasks());
     // Tests that leave a hanging task behind wait this long at their end.
     config_.set_drain_timeout_ms(100);

@@ -268,6 +268,17 @@ TEST_F(ControlTest, ADeadWorkersTaskRunsAgainOnTheNextOne) {
   EXPECT_EQ(now.attempts(1).worker(), "workers/1");
 }
 
+TEST_F(ControlTest, AWorkerThatIsAddedMeanwhileIsLinkedAndRunsTasks) {
+  Start();
+  workers_.erase(0);
+  StartWorker(2);
+  scoreboard_.Grow(3);
+  scoreboard_.slot(2).state = metrics::SlotState::kReady;
+  v1::Task task;
+  ASSERT_TRUE(Spawn(Spec("hang"), task).ok());
+  AwaitOnHub([&] { return workers_[2]->attempts_started() == 1; });
+}
+
 TEST_F(ControlTest, ListsShowTasksQueuesPoolsAndWorkers) {
   Start();
   v1::Task task;

@@ -215,7 +215,7 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Parts& parts
   auto server = std::make_unique<Server>(parts);
   RawService& service = server->service;
   AddUnaryMethods(server->context, {parts.driver, parts.tasks, parts.workers}, service);
-  AddBackdoorMethods(server->context, parts.config.run_dir(), parts.config.workers(), service);
+  AddBackdoorMethods(server->context, parts.config.run_dir(), parts.scoreboard, service);
   AddReflectionMethods(server->context, ServiceNames("/"), service);
   server->health.AddMethods(service);
 

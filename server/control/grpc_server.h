@@ -18,6 +18,7 @@
 #include "server/control/engine_driver.h"
 #include "server/control/task_calls.h"
 #include "server/control/worker_calls.h"
+#include "server/metrics/scoreboard.h"
 
 namespace grove::control {
 
@@ -51,6 +52,7 @@ class GrpcServer {
     EngineDriver& driver;
     TaskCalls& tasks;
     const WorkerCalls& workers;
+    const metrics::Scoreboard& scoreboard;
   };
 
   // Binds control.listen and serves. UNAVAILABLE: the address cannot be bound; INVALID_ARGUMENT:

@@ -43,12 +43,18 @@ uint64_t HttpRequests(const metrics::WorkerSlot& slot) {
   return total;
 }
 
+bool HasWorker(const metrics::Scoreboard& scoreboard, int worker) {
+  return worker < scoreboard.workers() &&
+         scoreboard.slot(worker).state.load() != metrics::SlotState::kEmpty;
+}
+
 struct FiberName {
   int worker;
   uint64_t id;
 };
 
-absl::StatusOr<FiberName> ParseFiberName(std::string_view name, int workers) {
+absl::StatusOr<FiberName> ParseFiberName(std::string_view name,
+                                         const metrics::Scoreboard& scoreboard) {
   constexpr std::string_view kFibers = "/fibers/";
   const size_t at = name.find(kFibers);
   uint64_t id = 0;
@@ -57,7 +63,7 @@ absl::StatusOr<FiberName> ParseFiberName(std::string_view name, int workers) {
         "name", "FIBER_NAME_INVALID",
         StrCat("is '", tasks::Cut(name), "'; a fiber's name is \"workers/0/fibers/17\""));
   }
-  absl::StatusOr<int> worker = ParseWorkerName("name", name.substr(0, at), workers);
+  absl::StatusOr<int> worker = ParseWorkerName("name", name.substr(0, at), scoreboard);
   if (!worker.ok()) return worker.status();
   return FiberName{*worker, id};
 }
@@ -82,7 +88,8 @@ void AppendFibers(int worker, std::string_view list, uint64_t after, int32_t siz
 
 }  // namespace
 
-absl::StatusOr<int> ParseWorkerName(std::string_view field, std::string_view name, int workers) {
+absl::StatusOr<int> ParseWorkerName(std::string_view field, std::string_view name,
+                                    const metrics::Scoreboard& scoreboard) {
   std::string_view number = name;
   int worker = -1;
   if (!ConsumePrefix(&number, "workers/") || !SimpleAtoi(number, &worker) || worker < 0 ||
@@ -90,9 +97,11 @@ absl::StatusOr<int> ParseWorkerName(std::string_view field, std::string_view nam
     return tasks::BadField(field, "WORKER_NAME_INVALID",
                            StrCat("is '", tasks::Cut(name), "'; a worker's name is \"workers/0\""));
   }
-  if (worker >= workers) {
+  if (!HasWorker(scoreboard, worker)) {
+    int last = scoreboard.workers() - 1;
+    while (last > 0 && !HasWorker(scoreboard, last)) --last;
     return tasks::Refusal(absl::StatusCode::kNotFound, "WORKER_NOT_FOUND",
-                          StrCat("no ", name, "; the last one is ", WorkerName(workers - 1)));
+                          StrCat("no ", name, "; the last one is ", WorkerName(last)));
   }
   return worker;
 }
@@ -118,7 +127,7 @@ v1::Worker WorkerCalls::Describe(int worker) const {
     view.set_hub_idle_seconds(std::max(0.0, (hub_.ReadClock() - last_turn) / 1e9));
   }
   if (lives) view.set_rss_bytes(metrics::ResidentBytes(view.pid()));
-  view.set_linked(links_[static_cast<size_t>(worker)]->linked());
+  view.set_linked(links_.linked(worker));
   return view;
 }
 
@@ -131,8 +140,9 @@ absl::Status WorkerCalls::ListWorkers(const v1::ListWorkersRequest& request,
   if (!start.ok()) return start.status();
   int worker = static_cast<int>(start->worker);
   for (; worker < scoreboard_.workers() && response.workers_size() < *size; ++worker) {
-    *response.add_workers() = Describe(worker);
+    if (HasWorker(scoreboard_, worker)) *response.add_workers() = Describe(worker);
   }
+  while (worker < scoreboard_.workers() && !HasWorker(scoreboard_, worker)) ++worker;
   if (worker < scoreboard_.workers()) {
     response.set_next_page_token(
         EncodePageToken("ListWorkers", {static_cast<uint32_t>(worker), 0}));
@@ -166,17 +176,17 @@ void WorkerCalls::GetFiber(const CallPtr& call, const v1::GetFiberRequest& reque
 }
 
 absl::Status WorkerCalls::FindFiber(const v1::GetFiberRequest& request, v1::Fiber& response) const {
-  absl::StatusOr<FiberName> name = ParseFiberName(request.name(), scoreboard_.workers());
+  absl::StatusOr<FiberName> name = ParseFiberName(request.name(), scoreboard_);
   if (!name.ok()) return name.status();
-  WorkerLink& link = *links_[static_cast<size_t>(name->worker)];
+  WorkerLink* link = links_.Find(name->worker);
   const std::shared_ptr<FiberQuery> query =
-      link.QueryFibers(name->id - 1, 1, WorkerLink::Stacks::kYes);
+      link == nullptr ? nullptr : link->QueryFibers(name->id - 1, 1, WorkerLink::Stacks::kYes);
   if (query != nullptr) {
     Timeout timeout(kFibersTimeout);
     query->done.Wait().IgnoreError();
   }
   if (query == nullptr || query->reply == nullptr) {
-    if (query != nullptr) link.ForgetQuery(*query);
+    if (query != nullptr) link->ForgetQuery(*query);
     return tasks::Refusal(absl::StatusCode::kUnavailable, "WORKER_UNREACHABLE",
                           StrCat(WorkerName(name->worker), " does not answer"));
   }
@@ -204,7 +214,7 @@ absl::Status WorkerCalls::CollectFibers(const v1::ListFibersRequest& request,
   int first = static_cast<int>(start->worker);
   int end = scoreboard_.workers();
   if (!all) {
-    absl::StatusOr<int> worker = ParseWorkerName("parent", request.parent(), end);
+    absl::StatusOr<int> worker = ParseWorkerName("parent", request.parent(), scoreboard_);
     if (!worker.ok()) return worker.status();
     first = *worker;
     end = first + 1;
@@ -212,27 +222,27 @@ absl::Status WorkerCalls::CollectFibers(const v1::ListFibersRequest& request,
 
   std::vector<Asked> asked;
   for (int worker = first; worker < end; ++worker) {
-    WorkerLink* link = links_[static_cast<size_t>(worker)].get();
+    if (!HasWorker(scoreboard_, worker)) continue;
+    WorkerLink* link = links_.Find(worker);
     const uint64_t after = worker == static_cast<int>(start->worker) ? start->after : 0;
+    const auto stacks = full ? WorkerLink::Stacks::kYes : WorkerLink::Stacks::kNo;
     asked.push_back(
-        {link, link->QueryFibers(after, *size,
-                                 full ? WorkerLink::Stacks::kYes : WorkerLink::Stacks::kNo)});
+        {worker, link, link == nullptr ? nullptr : link->QueryFibers(after, *size, stacks)});
   }
   Timeout timeout(kFibersTimeout);
   for (Asked& ask : asked) {
     // After the time-out, answers that are there still count.
     if (ask.query != nullptr) ask.query->done.Wait().IgnoreError();
     if (ask.query != nullptr && ask.query->reply != nullptr) {
-      const uint64_t after =
-          ask.link->worker() == static_cast<int>(start->worker) ? start->after : 0;
-      AppendFibers(ask.link->worker(), list, after, *size, *ask.query->reply, response);
+      const uint64_t after = ask.worker == static_cast<int>(start->worker) ? start->after : 0;
+      AppendFibers(ask.worker, list, after, *size, *ask.query->reply, response);
       // Thousands of fibers of each worker, those beyond the page too: not all in one turn.
       ask.query.reset();
       Yield();
       continue;
     }
     if (ask.query != nullptr) ask.link->ForgetQuery(*ask.query);
-    response.add_unreachable(WorkerName(ask.link->worker()));
+    response.add_unreachable(WorkerName(ask.worker));
   }
   return absl::OkStatus();
 }

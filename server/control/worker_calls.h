@@ -1,13 +1,12 @@
 // WorkerCalls: what WorkerService's and InspectService's methods do on the hub.
 //
 // Workers are listed from the scoreboard, so the answer comes also when they are stuck or dead;
-// fibers are asked for over the links. Hub thread only.
+// slots that were scaled away are not. Fibers are asked for over the links. Hub thread only.
 #ifndef GROVE_SERVER_CONTROL_WORKER_CALLS_H_
 #define GROVE_SERVER_CONTROL_WORKER_CALLS_H_
 
 #include <memory>
 #include <string_view>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -15,7 +14,7 @@
 #include "grove/v1/worker_service.pb.h"
 #include "runtime/hub/hub.h"
 #include "server/control/call.h"
-#include "server/control/worker_link.h"
+#include "server/control/worker_links.h"
 #include "server/metrics/scoreboard.h"
 
 namespace grove::control {
@@ -29,14 +28,12 @@ inline constexpr int32_t kStacksPageMax = 100;
 // A worker that has not answered by then is named as unreachable.
 inline constexpr absl::Duration kFibersTimeout = absl::Seconds(2);
 
-using WorkerLinks = std::vector<std::unique_ptr<WorkerLink>>;
-
-// Index of "workers/N" among `workers`. INVALID_ARGUMENT: of another form; NOT_FOUND: too high.
-absl::StatusOr<int> ParseWorkerName(std::string_view field, std::string_view name, int workers);
+// Index of "workers/N". INVALID_ARGUMENT: of another form; NOT_FOUND: the slot has no worker.
+absl::StatusOr<int> ParseWorkerName(std::string_view field, std::string_view name,
+                                    const metrics::Scoreboard& scoreboard);
 
 class WorkerCalls {
  public:
-  // `links` has one per slot of `scoreboard`.
   WorkerCalls(Hub& hub, const metrics::Scoreboard& scoreboard, const WorkerLinks& links)
       : hub_(hub), scoreboard_(scoreboard), links_(links) {}
 
@@ -49,7 +46,8 @@ class WorkerCalls {
 
  private:
   struct Asked {
-    WorkerLink* link;
+    int worker;
+    WorkerLink* link;  // null: there is none yet
     std::shared_ptr<FiberQuery> query;
   };
   v1::Worker Describe(int worker) const;

@@ -28,12 +28,12 @@ class SeenCall final : public Call {
   absl::Status how;
 };
 
-// Three slots, none of which has a worker.
+// Three slots, whose workers are all dead.
 class WorkerCallsTest : public DriverTest {
  protected:
   WorkerCallsTest() {
     for (int worker = 0; worker < scoreboard_.workers(); ++worker) {
-      links_.push_back(std::make_unique<WorkerLink>(worker, "/nowhere", driver_));
+      scoreboard_.slot(worker).state = metrics::SlotState::kDown;
     }
   }
 
@@ -58,7 +58,7 @@ class WorkerCallsTest : public DriverTest {
   }
 
   metrics::Scoreboard scoreboard_ = *metrics::Scoreboard::Create(3);
-  WorkerLinks links_;
+  WorkerLinks links_{"/nowhere", scoreboard_, driver_};
   WorkerCalls calls_{*hub_, scoreboard_, links_};
 };
 
@@ -79,6 +79,30 @@ TEST_F(WorkerCallsTest, ASlotWithoutAProcessIsDown) {
   ASSERT_TRUE(listed.ok());
   EXPECT_EQ(listed->workers(0).state(), v1::Worker::STATE_DOWN);
   EXPECT_FALSE(listed->workers(0).linked());
+}
+
+TEST_F(WorkerCallsTest, ASlotThatWasScaledAwayIsNeitherListedNorFound) {
+  scoreboard_.slot(1).state = metrics::SlotState::kEmpty;
+  const auto first = List(1, "");
+  ASSERT_TRUE(first.ok());
+  EXPECT_EQ(first->workers(0).name(), "workers/0");
+  const auto second = List(1, first->next_page_token());
+  ASSERT_TRUE(second.ok());
+  EXPECT_EQ(second->workers(0).name(), "workers/2");
+  EXPECT_TRUE(absl::IsNotFound(GetFiber("workers/1/fibers/17")));
+}
+
+TEST_F(WorkerCallsTest, NoPageIsEmptySinceTheLastSlotsWereScaledAway) {
+  scoreboard_.slot(1).state = metrics::SlotState::kEmpty;
+  scoreboard_.slot(2).state = metrics::SlotState::kEmpty;
+  EXPECT_EQ(List(1, "")->next_page_token(), "");
+}
+
+TEST_F(WorkerCallsTest, ANewSlotIsListed) {
+  scoreboard_.Grow(4);
+  EXPECT_EQ(List(0, "")->workers_size(), 3);
+  scoreboard_.slot(3).state = metrics::SlotState::kStarting;
+  EXPECT_EQ(List(0, "")->workers(3).state(), v1::Worker::STATE_STARTING);
 }
 
 TEST_F(WorkerCallsTest, AWorkerWhoseHubDoesNotTurnIsStuck) {
@@ -116,13 +140,20 @@ TEST_F(WorkerCallsTest, NamesTheWorkersThatDoNotAnswer) {
   });
 }
 
-TEST(ParseWorkerName, TakesTheOneFormThereIs) {
-  EXPECT_EQ(*ParseWorkerName("name", "workers/0", 2), 0);
-  EXPECT_EQ(*ParseWorkerName("name", "workers/1", 2), 1);
-  EXPECT_TRUE(absl::IsNotFound(ParseWorkerName("name", "workers/2", 2).status()));
+TEST_F(WorkerCallsTest, AWorkersNameHasOneForm) {
+  EXPECT_EQ(*ParseWorkerName("name", "workers/0", scoreboard_), 0);
+  EXPECT_EQ(*ParseWorkerName("name", "workers/2", scoreboard_), 2);
+  EXPECT_TRUE(absl::IsNotFound(ParseWorkerName("name", "workers/3", scoreboard_).status()));
   for (const char* name : {"", "workers/", "workers/-1", "workers/01", "worker/1", "workers/1/"}) {
-    EXPECT_TRUE(absl::IsInvalidArgument(ParseWorkerName("name", name, 2).status())) << name;
+    EXPECT_TRUE(absl::IsInvalidArgument(ParseWorkerName("name", name, scoreboard_).status()))
+        << name;
   }
+}
+
+TEST_F(WorkerCallsTest, TheErrorNamesTheLastWorkerThatThereIs) {
+  scoreboard_.slot(2).state = metrics::SlotState::kEmpty;
+  EXPECT_THAT(ParseWorkerName("name", "workers/2", scoreboard_).status().message(),
+              ::testing::HasSubstr("no workers/2; the last one is workers/1"));
 }
 
 }  // namespace

@@ -1,26 +1,21 @@
 // Ingresses: from the config to how the connections of each HTTP listener begin; also for --check.
 //
-// TLS contexts are read from their files, and anew when those change: connections to come get the
-// new certificates, those under way keep theirs. Files that are wrong are logged, and what was read
-// before stays. Hub thread only.
+// TLS contexts follow their files (server/process/tls_files.h). Hub thread only.
 #ifndef GROVE_SERVER_WORKER_INGRESSES_H_
 #define GROVE_SERVER_WORKER_INGRESSES_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/time/time.h"
 #include "grove/config/v1/config.pb.h"
 #include "runtime/offload/offload.h"
-#include "runtime/tls/server_context.h"
 #include "server/http/serving/ingress.h"
+#include "server/process/tls_files.h"
 
 namespace grove::worker {
-
-// Between two looks at the files: soon enough for a certificate, and a few stat(2) each.
-inline constexpr absl::Duration kCertificateCheckPeriod = absl::Seconds(10);
 
 class Ingresses {
  public:
@@ -42,23 +37,11 @@ class Ingresses {
 
  private:
   Ingresses() = default;
-  // Which file it is and which version; zero if there is none.
-  struct FileMark {
-    uint64_t device = 0;
-    uint64_t inode = 0;
-    int64_t bytes = 0;
-    int64_t changed_ns = 0;  // st_ctim: also a file that was put back by rename(2) has a new one
-    bool operator==(const FileMark&) const = default;
-  };
   struct Listener {
-    std::string key;
-    TlsServerOptions options;
-    std::vector<FileMark> marks;  // of the files, before they were read
+    std::optional<process::TlsFiles> files;  // none: it has no TLS
     http::Ingress ingress;
     bool plain = true;
   };
-  static std::vector<FileMark> MarksOf(const TlsServerOptions& options);
-  static void LogWarnings(const Listener& listener);
 
   // Each at a place of its own: connections hold pointers.
   std::vector<std::unique_ptr<Listener>> listeners_;

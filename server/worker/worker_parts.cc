@@ -218,7 +218,7 @@ absl::Status WorkerParts::ServeListeners() {
   if (!ingresses_->any_tls()) return absl::OkStatus();
   return Keep("http.certificates", [this] {
     absl::Status status;
-    while ((status = Sleep(kCertificateCheckPeriod)).ok() &&
+    while ((status = Sleep(process::kCertificateCheckPeriod)).ok() &&
            (status = ingresses_->Renew(offload_)).ok()) {
     }
     return status;

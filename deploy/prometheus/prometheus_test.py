@@ -43,6 +43,26 @@ class PrometheusTest(unittest.TestCase):
     def test_static_config_is_accepted(self):
         self.accepts(promtool('check', 'config', repository.path(FOLDER + 'prometheus.yml')))
 
+    def test_remote_config_is_accepted_and_says_what_the_admin_port_wants(self):
+        path = repository.path(FOLDER + 'prometheus.remote.yml')
+        self.accepts(promtool('check', 'config', '--syntax-only', path))
+        job, = load('prometheus.remote.yml')['scrape_configs']
+        self.assertEqual(job['job_name'], 'grove')
+        self.assertEqual(job['scheme'], 'https')
+        self.assertIn('ca_file', job['tls_config'])
+        self.assertEqual(job['authorization']['type'], 'Bearer')
+
+    def test_what_the_kubernetes_config_says_of_tls_is_accepted(self):
+        said = re.findall(r'^    #   (.*)$', repository.read(FOLDER + 'prometheus.kubernetes.yml'),
+                          re.M)
+        job = yaml.safe_load('\n'.join(said))
+        self.assertEqual(set(job), {'scheme', 'tls_config', 'authorization'})
+        job |= {'job_name': 'grove', 'static_configs': [{'targets': ['a:1']}]}
+        with tempfile.NamedTemporaryFile('w', suffix='.yml') as file:
+            yaml.safe_dump({'scrape_configs': [job]}, file)
+            file.flush()
+            self.accepts(promtool('check', 'config', '--syntax-only', file.name))
+
     def test_kubernetes_config_is_accepted(self):
         # Debian builds Prometheus without Kubernetes: its section is checked here, and the rest by
         # promtool with another discovery in its place.

@@ -9,22 +9,18 @@
 namespace grove::admin {
 namespace {
 
-std::string StuckText(const metrics::Scoreboard& scoreboard, int worker, MonotonicNanos now) {
-  const MonotonicNanos age = now - scoreboard.slot(worker).last_turn_ns.load();
-  return absl::StrCat("worker ", worker, ": stuck: its hub has not turned for ",
-                      absl::ToInt64Seconds(absl::Nanoseconds(age)), " s");
-}
+using metrics::SlotState;
 
-const char* StateText(metrics::SlotState state) {
+const char* StateText(SlotState state) {
   switch (state) {
-    case metrics::SlotState::kStarting:
+    case SlotState::kStarting:
       return "starting";
-    case metrics::SlotState::kReady:
-      return "not linked to control";
-    case metrics::SlotState::kDraining:
+    case SlotState::kReady:
+      return "ready";
+    case SlotState::kDraining:
       return "draining";
-    case metrics::SlotState::kEmpty:
-    case metrics::SlotState::kDown:
+    case SlotState::kEmpty:
+    case SlotState::kDown:
       break;
   }
   return "down";
@@ -32,43 +28,86 @@ const char* StateText(metrics::SlotState state) {
 
 bool StandInServes(const metrics::Scoreboard& scoreboard, MonotonicNanos now) {
   const metrics::WorkerSlot& stand_in = scoreboard.stand_in();
-  return stand_in.state.load() == metrics::SlotState::kReady && !scoreboard.IsStuck(stand_in, now);
+  return stand_in.state.load() == SlotState::kReady && !scoreboard.IsStuck(stand_in, now);
+}
+
+// `linked`: whether control has its link, as far as that matters.
+HealthCheck CheckWorker(const metrics::Scoreboard& scoreboard, int worker, bool linked,
+                        MonotonicNanos now) {
+  const metrics::WorkerSlot& slot = scoreboard.slot(worker);
+  HealthCheck check{.name = absl::StrCat("worker-", worker)};
+  const SlotState state = slot.state.load();
+  if (scoreboard.IsStuck(slot, now)) {
+    check.state = StuckText(slot, now);
+  } else if (state == SlotState::kReady && !linked) {
+    check.state = "not linked to control";
+  } else {
+    check.good = state == SlotState::kReady;
+    check.state = StateText(state);
+  }
+  return check;
+}
+
+std::string Reason(int worker, const HealthCheck& check) {
+  return absl::StrCat("worker ", worker, ": ", check.state);
+}
+
+HealthCheck CheckControl(const ReadinessInput& input) {
+  const char* state = input.draining ? "draining" : input.serving ? "serving" : "starting";
+  return {.name = "control", .good = input.serving && !input.draining, .state = state};
+}
+
+HealthCheck CheckStore(const ReadinessInput& input) {
+  const bool good = input.store_failure.empty();
+  return {.name = "store", .good = good, .state = good ? "ok" : input.store_failure};
 }
 
 }  // namespace
 
-absl::Status CheckLive(const metrics::Scoreboard& scoreboard, MonotonicNanos now) {
-  std::vector<std::string> stuck;
-  for (int worker = 0; worker < scoreboard.workers(); ++worker) {
-    if (scoreboard.slot(worker).state.load() != metrics::SlotState::kReady) continue;
-    if (!scoreboard.IsStuck(worker, now)) return absl::OkStatus();
-    stuck.push_back(StuckText(scoreboard, worker, now));
-  }
-  if (stuck.empty() || StandInServes(scoreboard, now)) return absl::OkStatus();
-  return absl::UnavailableError(absl::StrJoin(stuck, "\n"));
+std::string StuckText(const metrics::WorkerSlot& slot, MonotonicNanos now) {
+  const MonotonicNanos age = now - slot.last_turn_ns.load();
+  return absl::StrCat("stuck: its hub has not turned for ",
+                      absl::ToInt64Seconds(absl::Nanoseconds(age)), " s");
 }
 
-absl::Status CheckReady(const metrics::Scoreboard& scoreboard, const ReadinessInput& input) {
-  if (input.draining) return absl::UnavailableError("draining");
-  if (!input.serving) return absl::UnavailableError("starting");
-  if (!input.store_failure.empty()) {
-    return absl::UnavailableError(absl::StrCat("the task store fails: ", input.store_failure));
-  }
-  if (StandInServes(scoreboard, input.now)) return absl::OkStatus();
-  std::vector<std::string> reasons = {"no worker can serve"};
+Health CheckLive(const metrics::Scoreboard& scoreboard, MonotonicNanos now) {
+  Health health;
+  std::vector<std::string> stuck;
+  bool turns = false;
   for (int worker = 0; worker < scoreboard.workers(); ++worker) {
-    const metrics::SlotState state = scoreboard.slot(worker).state.load();
+    HealthCheck check = CheckWorker(scoreboard, worker, /*linked=*/true, now);
+    const bool ready = scoreboard.slot(worker).state.load() == SlotState::kReady;
+    if (ready && check.good) turns = true;
+    if (ready && !check.good) stuck.push_back(Reason(worker, check));
+    // One that boots, drains or is down is not dead.
+    if (!ready && !scoreboard.IsStuck(worker, now)) check.good = true;
+    health.checks.push_back(std::move(check));
+  }
+  if (turns || stuck.empty() || StandInServes(scoreboard, now)) return health;
+  health.status = absl::UnavailableError(absl::StrJoin(stuck, "\n"));
+  return health;
+}
+
+Health CheckReady(const metrics::Scoreboard& scoreboard, const ReadinessInput& input) {
+  Health health{.checks = {CheckControl(input), CheckStore(input)}};
+  std::vector<std::string> reasons = {"no worker can serve"};
+  bool serves = StandInServes(scoreboard, input.now);
+  for (int worker = 0; worker < scoreboard.workers(); ++worker) {
     const size_t index = static_cast<size_t>(worker);
     const bool linked = index < input.linked.size() && input.linked[index];
-    if (scoreboard.IsStuck(worker, input.now)) {
-      reasons.push_back(StuckText(scoreboard, worker, input.now));
-    } else if (state == metrics::SlotState::kReady && linked) {
-      return absl::OkStatus();
-    } else {
-      reasons.push_back(absl::StrCat("worker ", worker, ": ", StateText(state)));
-    }
+    health.checks.push_back(CheckWorker(scoreboard, worker, linked, input.now));
+    serves = serves || health.checks.back().good;
+    reasons.push_back(Reason(worker, health.checks.back()));
   }
-  return absl::UnavailableError(absl::StrJoin(reasons, "\n"));
+  if (!health.checks[0].good) {
+    health.status = absl::UnavailableError(health.checks[0].state);
+  } else if (!input.store_failure.empty()) {
+    health.status =
+        absl::UnavailableError(absl::StrCat("the task store fails: ", input.store_failure));
+  } else if (!serves) {
+    health.status = absl::UnavailableError(absl::StrJoin(reasons, "\n"));
+  }
+  return health;
 }
 
 }  // namespace grove::admin

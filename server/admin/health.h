@@ -14,8 +14,22 @@
 
 namespace grove::admin {
 
-// UNAVAILABLE naming the workers that are stuck, if all ready ones are.
-absl::Status CheckLive(const metrics::Scoreboard& scoreboard, MonotonicNanos now);
+// What was looked at for a probe. One that is not good need not make the answer bad: of many
+// workers one may be stuck.
+struct HealthCheck {
+  std::string name;  // "control", "store", "worker-1"
+  bool good = false;
+  std::string state;  // "ready", "stuck: its hub has not turned for 12 s"
+};
+
+struct Health {
+  // UNAVAILABLE with the reasons.
+  absl::Status status;
+  std::vector<HealthCheck> checks;
+};
+
+// Bad, naming the workers that are stuck, if all ready ones are.
+Health CheckLive(const metrics::Scoreboard& scoreboard, MonotonicNanos now);
 
 struct ReadinessInput {
   bool serving = false;
@@ -27,9 +41,12 @@ struct ReadinessInput {
   MonotonicNanos now = 0;
 };
 
-// UNAVAILABLE with the reasons unless control serves and does not drain, its store works, and a
-// ready worker is linked and not stuck. A stand-in needs no link: it serves HTTP alone.
-absl::Status CheckReady(const metrics::Scoreboard& scoreboard, const ReadinessInput& input);
+// Bad unless control serves and does not drain, its store works, and a ready worker is linked and
+// not stuck. A stand-in needs no link: it serves HTTP alone.
+Health CheckReady(const metrics::Scoreboard& scoreboard, const ReadinessInput& input);
+
+// "stuck: its hub has not turned for 12 s".
+std::string StuckText(const metrics::WorkerSlot& slot, MonotonicNanos now);
 
 }  // namespace grove::admin
 

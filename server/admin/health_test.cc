@@ -21,15 +21,15 @@ class HealthTest : public testing::Test {
 TEST_F(HealthTest, LiveWhileOneReadyHubTurns) {
   SetWorker(0, metrics::SlotState::kReady, absl::Seconds(60));
   SetWorker(1, metrics::SlotState::kReady, absl::Seconds(1));
-  EXPECT_TRUE(CheckLive(board_, kNow).ok());
+  EXPECT_TRUE(CheckLive(board_, kNow).status.ok());
 }
 
 TEST_F(HealthTest, NotLiveWhenAllReadyHubsAreStuck) {
   SetWorker(0, metrics::SlotState::kReady, metrics::kStuckDefault);
   SetWorker(1, metrics::SlotState::kDown, absl::Seconds(99));
-  EXPECT_TRUE(CheckLive(board_, kNow).ok());
+  EXPECT_TRUE(CheckLive(board_, kNow).status.ok());
   SetWorker(0, metrics::SlotState::kReady, metrics::kStuckDefault + absl::Nanoseconds(1));
-  const absl::Status status = CheckLive(board_, kNow);
+  const absl::Status status = CheckLive(board_, kNow).status;
   EXPECT_TRUE(absl::IsUnavailable(status));
   EXPECT_TRUE(absl::StrContains(status.message(), "worker 0"));
   EXPECT_FALSE(absl::StrContains(status.message(), "worker 1"));
@@ -37,17 +37,17 @@ TEST_F(HealthTest, NotLiveWhenAllReadyHubsAreStuck) {
 
 TEST_F(HealthTest, LiveWhileNoWorkerIsReadyYet) {
   SetWorker(0, metrics::SlotState::kStarting, absl::Seconds(60));
-  EXPECT_TRUE(CheckLive(board_, kNow).ok());
+  EXPECT_TRUE(CheckLive(board_, kNow).status.ok());
 }
 
 TEST_F(HealthTest, ReadyNeedsAReadyAndLinkedWorker) {
   SetWorker(0, metrics::SlotState::kReady, absl::ZeroDuration());
-  EXPECT_TRUE(CheckReady(board_, {.serving = true, .linked = {true, false}}).ok());
-  EXPECT_EQ(CheckReady(board_, {.serving = true, .linked = {false, true}}).message(),
+  EXPECT_TRUE(CheckReady(board_, {.serving = true, .linked = {true, false}}).status.ok());
+  EXPECT_EQ(CheckReady(board_, {.serving = true, .linked = {false, true}}).status.message(),
             "no worker can serve\nworker 0: not linked to control\nworker 1: down");
   SetWorker(0, metrics::SlotState::kDraining, absl::ZeroDuration());
   SetWorker(1, metrics::SlotState::kStarting, absl::ZeroDuration());
-  EXPECT_EQ(CheckReady(board_, {.serving = true, .linked = {true, true}}).message(),
+  EXPECT_EQ(CheckReady(board_, {.serving = true, .linked = {true, true}}).status.message(),
             "no worker can serve\nworker 0: draining\nworker 1: starting");
 }
 
@@ -55,9 +55,9 @@ TEST_F(HealthTest, AStuckWorkerDoesNotCount) {
   SetWorker(0, metrics::SlotState::kReady, absl::Seconds(12));
   SetWorker(1, metrics::SlotState::kReady, absl::Seconds(1));
   ReadinessInput input{.serving = true, .linked = {true, true}, .now = kNow};
-  EXPECT_TRUE(CheckReady(board_, input).ok());
+  EXPECT_TRUE(CheckReady(board_, input).status.ok());
   input.linked = {true, false};
-  EXPECT_EQ(CheckReady(board_, input).message(),
+  EXPECT_EQ(CheckReady(board_, input).status.message(),
             "no worker can serve\nworker 0: stuck: its hub has not turned for 12 s\n"
             "worker 1: not linked to control");
 }
@@ -66,25 +66,54 @@ TEST_F(HealthTest, AStandInServesForTheWorkersThatDoNot) {
   SetWorker(0, metrics::SlotState::kDraining, absl::ZeroDuration());
   SetWorker(1, metrics::SlotState::kReady, absl::Seconds(60));
   SetWorker(metrics::Scoreboard::kStandIn, metrics::SlotState::kReady, absl::ZeroDuration());
-  EXPECT_TRUE(CheckReady(board_, {.serving = true, .now = kNow}).ok());
-  EXPECT_TRUE(CheckLive(board_, kNow).ok());
+  EXPECT_TRUE(CheckReady(board_, {.serving = true, .now = kNow}).status.ok());
+  EXPECT_TRUE(CheckLive(board_, kNow).status.ok());
   SetWorker(metrics::Scoreboard::kStandIn, metrics::SlotState::kReady, absl::Seconds(60));
-  EXPECT_FALSE(CheckReady(board_, {.serving = true, .now = kNow}).ok());
-  EXPECT_FALSE(CheckLive(board_, kNow).ok());
+  EXPECT_FALSE(CheckReady(board_, {.serving = true, .now = kNow}).status.ok());
+  EXPECT_FALSE(CheckLive(board_, kNow).status.ok());
 }
 
 TEST_F(HealthTest, NotReadyWhileTheStoreFails) {
   SetWorker(0, metrics::SlotState::kReady, absl::ZeroDuration());
   const ReadinessInput input{
       .serving = true, .store_failure = "database or disk is full", .linked = {true}};
-  EXPECT_EQ(CheckReady(board_, input).message(), "the task store fails: database or disk is full");
+  EXPECT_EQ(CheckReady(board_, input).status.message(),
+            "the task store fails: database or disk is full");
 }
 
 TEST_F(HealthTest, NotReadyBeforeServingNorWhileDraining) {
   SetWorker(0, metrics::SlotState::kReady, absl::ZeroDuration());
-  EXPECT_EQ(CheckReady(board_, {.serving = false, .linked = {true}}).message(), "starting");
-  EXPECT_EQ(CheckReady(board_, {.serving = true, .draining = true, .linked = {true}}).message(),
-            "draining");
+  EXPECT_EQ(CheckReady(board_, {.serving = false, .linked = {true}}).status.message(), "starting");
+  EXPECT_EQ(
+      CheckReady(board_, {.serving = true, .draining = true, .linked = {true}}).status.message(),
+      "draining");
+}
+
+// "+worker-0 ready".
+std::vector<std::string> Texts(const Health& health) {
+  std::vector<std::string> texts;
+  for (const HealthCheck& check : health.checks) {
+    texts.push_back((check.good ? "+" : "-") + check.name + " " + check.state);
+  }
+  return texts;
+}
+
+TEST_F(HealthTest, EachCheckIsToldWhateverTheOutcome) {
+  SetWorker(0, metrics::SlotState::kReady, absl::Seconds(12));
+  SetWorker(1, metrics::SlotState::kReady, absl::Seconds(1));
+  const ReadinessInput input{.serving = true, .linked = {true, true}, .now = kNow};
+  const Health ready = CheckReady(board_, input);
+  EXPECT_TRUE(ready.status.ok());
+  EXPECT_EQ(Texts(ready),
+            (std::vector<std::string>{"+control serving", "+store ok",
+                                      "-worker-0 stuck: its hub has not turned for 12 s",
+                                      "+worker-1 ready"}));
+  SetWorker(1, metrics::SlotState::kStarting, absl::ZeroDuration());
+  const Health live = CheckLive(board_, kNow);
+  EXPECT_FALSE(live.status.ok());
+  EXPECT_EQ(Texts(live),
+            (std::vector<std::string>{"-worker-0 stuck: its hub has not turned for 12 s",
+                                      "+worker-1 starting"}));
 }
 
 }  // namespace

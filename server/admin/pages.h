@@ -1,27 +1,44 @@
 // AdminRouter: the pages of the admin port.
 //
-// /metrics, /livez, /readyz and an index; what they say comes from functions that the owner gives.
+// /metrics, /livez, /readyz, those of /debug and an index; what they say comes from functions that
+// the owner gives. Probes and /debug answer in text, and in JSON to who asks for it, by ?format=
+// or Accept.
 #ifndef GROVE_SERVER_ADMIN_PAGES_H_
 #define GROVE_SERVER_ADMIN_PAGES_H_
 
 #include <functional>
 #include <string>
+#include <vector>
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/admin/health.h"
+#include "server/admin/page_text.h"
+#include "server/admin/query.h"
 #include "server/http/handler/router.h"
 
 namespace grove::admin {
+
+struct DebugPage {
+  std::string name;  // "fibers": /debug/fibers
+  std::string what;  // a line for the index
+  // That its query may have, beside `format`.
+  std::vector<std::string> parameters;
+  // kInvalidArgument: 400. May park.
+  std::function<absl::StatusOr<Json>(const Query&)> make;
+};
 
 struct AdminSources {
   // The text, and its content type.
   std::function<std::string()> metrics;
   std::string metrics_content_type;
   // OK: 200 "ok". Else 503 with the message.
-  std::function<absl::Status()> live;
-  std::function<absl::Status()> ready;
+  std::function<Health()> live;
+  std::function<Health()> ready;
+  std::vector<DebugPage> debug;
 };
 
-http::Router AdminRouter(AdminSources sources);
+// `gate` stands around /metrics and /debug; empty: anybody may see them.
+http::Router AdminRouter(AdminSources sources, http::Middleware gate = {});
 
 }  // namespace grove::admin
 

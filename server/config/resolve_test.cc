@@ -261,6 +261,19 @@ TEST(Resolve, NeedsTlsAndTokensForControlBeyondLoopback) {
   EXPECT_EQ(ErrorOf(open + "insecure: true}"), "no error");
 }
 
+TEST(Resolve, NeedsTlsAndTokensForAdminBeyondLoopback) {
+  const std::string open = "admin {listen: '0.0.0.0:1' ";
+  const std::string token = Token("prometheus", "0123456789abcdef");
+  EXPECT_THAT(ErrorOf(open + "}"), HasSubstr("without admin.tls and admin.tokens;"));
+  EXPECT_THAT(ErrorOf(open + token + "}"), HasSubstr("without admin.tls;"));
+  EXPECT_THAT(ErrorOf(open + TlsSection() + "}"), HasSubstr("without admin.tokens;"));
+  EXPECT_EQ(ErrorOf(open + TlsSection() + token + "}"), "no error");
+  EXPECT_EQ(ErrorOf("admin {" + token + "}"), "no error");
+  EXPECT_THAT(ErrorOf("admin {tls {}}"), HasSubstr("admin.tls: needs both"));
+  EXPECT_THAT(ErrorOf("admin {" + Token("a", "short") + "}"),
+              HasSubstr("admin.tokens[0].secret_file: "));
+}
+
 TEST(Resolve, OpensAllListenersWithInsecure) {
   DaemonFlags flags;
   flags.insecure = true;

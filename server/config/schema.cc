@@ -183,7 +183,7 @@ constexpr SchemaRow kRows[] = {
            "gRPC connections without a call close after"),
 
     Text("admin.listen", "127.0.0.1:8092", "listener for metrics, health and dashboard"),
-    Flag("admin.insecure", "serve the admin port beyond loopback"),
+    Flag("admin.insecure", "serve the admin port beyond loopback without TLS and tokens"),
     Number("admin.connections_max", 256, 1, 100'000,
            "open connections; the longest waiting for a request makes room"),
 

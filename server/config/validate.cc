@@ -22,7 +22,6 @@ namespace grove::config {
 namespace {
 
 using config::v1::Config;
-using config::v1::Control;
 using config::v1::HttpListener;
 using config::v1::Tenant;
 
@@ -84,7 +83,9 @@ class Validator {
   absl::Status CheckListeners();
   absl::Status CheckClashes(const std::vector<std::pair<std::string, SocketAddress>>& all) const;
   absl::Status CheckPlain(const std::string& section, bool insecure, const SocketAddress& address);
-  absl::Status CheckControl(const SocketAddress& address);
+  template <typename Section>
+  absl::Status CheckReach(const std::string& name, const Section& section,
+                          const SocketAddress& address) const;
   absl::Status CheckTls();
   absl::Status CheckTokens();
   absl::Status CheckRoutes();
@@ -126,14 +127,13 @@ absl::Status Validator::CheckListeners() {
       !s.ok()) {
     return s;
   }
-  if (absl::Status s = CheckControl(all.back().second); !s.ok()) return s;
+  if (absl::Status s = CheckReach("control", config_.control(), all.back().second); !s.ok()) {
+    return s;
+  }
   if (absl::Status s = listen("admin.listen", config_.mutable_admin()->mutable_listen()); !s.ok()) {
     return s;
   }
-  if (absl::Status s = CheckPlain("admin", config_.admin().insecure(), all.back().second);
-      !s.ok()) {
-    return s;
-  }
+  if (absl::Status s = CheckReach("admin", config_.admin(), all.back().second); !s.ok()) return s;
   return CheckClashes(all);
 }
 
@@ -159,46 +159,57 @@ absl::Status Validator::CheckPlain(const std::string& section, bool insecure,
                       section, ".insecure: true or --insecure"));
 }
 
-absl::Status Validator::CheckControl(const SocketAddress& address) {
-  const Control& control = config_.control();
-  if (control.insecure() || address.IsOfThisMachineAlone()) return absl::OkStatus();
+// Of a section that has TLS and tokens: beyond this machine it needs both.
+template <typename Section>
+absl::Status Validator::CheckReach(const std::string& name, const Section& section,
+                                   const SocketAddress& address) const {
+  if (section.insecure() || address.IsOfThisMachineAlone()) return absl::OkStatus();
   std::vector<std::string> missing;
-  if (!control.has_tls()) missing.push_back("control.tls");
-  if (control.tokens().empty()) missing.push_back("control.tokens");
+  if (!section.has_tls()) missing.push_back(name + ".tls");
+  if (section.tokens().empty()) missing.push_back(name + ".tokens");
   if (missing.empty()) return absl::OkStatus();
-  return Wrong(Label("control.listen"),
+  return Wrong(Label(name + ".listen"),
                StrCat(address.ToString(), " is reachable beyond this machine without ", missing[0],
                       missing.size() > 1 ? " and " : "", missing.size() > 1 ? missing[1] : "",
-                      "; set both, listen on 127.0.0.1, ::1 or unix:, or accept it with "
-                      "control.insecure: true or --insecure"));
+                      "; set both, listen on 127.0.0.1, ::1 or unix:, or accept it with ", name,
+                      ".insecure: true or --insecure"));
 }
 
-absl::Status Validator::CheckTls() {
-  if (!config_.control().has_tls()) return absl::OkStatus();
-  const config::v1::Tls& tls = config_.control().tls();
+absl::Status CheckTlsFiles(const std::string& where, const config::v1::Tls& tls) {
   if (tls.certificate_file().empty() || tls.key_file().empty()) {
-    return Wrong("control.tls", "needs both certificate_file and key_file");
+    return Wrong(where, "needs both certificate_file and key_file");
   }
   if (absl::Status s = CheckReadableFile(tls.certificate_file()); !s.ok()) {
-    return Wrong("control.tls.certificate_file", Std(s.message()));
+    return Wrong(where + ".certificate_file", Std(s.message()));
   }
   if (absl::Status s = CheckPrivateFile(tls.key_file()); !s.ok()) {
-    return Wrong("control.tls.key_file", Std(s.message()));
+    return Wrong(where + ".key_file", Std(s.message()));
   }
   return absl::OkStatus();
 }
 
-absl::Status Validator::CheckTokens() {
+absl::Status Validator::CheckTls() {
+  if (config_.control().has_tls()) {
+    absl::Status s = CheckTlsFiles("control.tls", config_.control().tls());
+    if (!s.ok()) return s;
+  }
+  if (config_.admin().has_tls()) return CheckTlsFiles("admin.tls", config_.admin().tls());
+  return absl::OkStatus();
+}
+
+using TokenList = google::protobuf::RepeatedPtrField<config::v1::Token>;
+
+absl::Status CheckTokenList(const std::string& list, const TokenList& tokens) {
   std::set<std::string> names;
   std::set<std::string> secrets;
-  for (int i = 0; i < config_.control().tokens_size(); ++i) {
-    const config::v1::Token& token = config_.control().tokens(i);
-    absl::Status s = TakeName(Indexed("control.tokens", i, "name"), token.name(), &names);
+  for (int i = 0; i < tokens.size(); ++i) {
+    const config::v1::Token& token = tokens[i];
+    absl::Status s = TakeName(Indexed(list, i, "name"), token.name(), &names);
     if (!s.ok()) return s;
     if (token.role() == config::v1::Token::ROLE_UNSPECIFIED) {
-      return Wrong(Indexed("control.tokens", i, "role"), "want read, write or admin");
+      return Wrong(Indexed(list, i, "role"), "want read, write or admin");
     }
-    const std::string where = Indexed("control.tokens", i, "secret_file");
+    const std::string where = Indexed(list, i, "secret_file");
     if (token.secret_file().empty()) return Wrong(where, "want a file with the token's secret");
     const absl::StatusOr<std::string> secret = ReadSecretFile(token.secret_file());
     if (!secret.ok()) return Wrong(where, Std(secret.status().message()));
@@ -206,6 +217,11 @@ absl::Status Validator::CheckTokens() {
     if (!secrets.insert(*secret).second) return Wrong(where, "another token has the same secret");
   }
   return absl::OkStatus();
+}
+
+absl::Status Validator::CheckTokens() {
+  absl::Status s = CheckTokenList("control.tokens", config_.control().tokens());
+  return s.ok() ? CheckTokenList("admin.tokens", config_.admin().tokens()) : s;
 }
 
 absl::Status Validator::CheckRoutes() {

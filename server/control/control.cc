@@ -8,9 +8,7 @@
 #include "runtime/hub/check.h"
 #include "runtime/hub/fiber.h"
 #include "runtime/hub/timeout.h"
-#include "runtime/io/listener.h"
 #include "server/admin/health.h"
-#include "server/admin/pages.h"
 #include "server/log.h"
 #include "server/metrics/prometheus.h"
 #include "server/process/daemon_number.h"
@@ -26,18 +24,6 @@ uint64_t SystemEntropy() {
   GROVE_CHECK(RAND_bytes(reinterpret_cast<unsigned char*>(&seed), sizeof(seed)) == 1,
               "there is no source of random numbers");
   return seed;
-}
-
-// Binds admin.listen; the descriptor and the real address.
-absl::StatusOr<std::pair<int, std::string>> BindAdmin(const std::string& listen) {
-  absl::StatusOr<SocketAddress> address = SocketAddress::Parse(listen);
-  if (!address.ok()) return address.status();
-  absl::StatusOr<int> fd = BindListener(*address);
-  if (!fd.ok()) {
-    return absl::UnavailableError(
-        absl::StrCat("admin.listen: cannot bind ", listen, ": ", fd.status().message()));
-  }
-  return std::pair(*fd, SocketAddress::OfLocal(*fd).ToString());
 }
 
 }  // namespace
@@ -155,32 +141,24 @@ absl::Status Control::WatchWorkers() {
 }
 
 absl::Status Control::StartAdmin() {
-  absl::StatusOr<std::pair<int, std::string>> bound = BindAdmin(config_.admin().listen());
-  if (!bound.ok()) return bound.status();
-  admin_address_ = bound->second;
-  absl::StatusOr<Listener> listener = Listener::Adopt(bound->first);
-  if (!listener.ok()) return listener.status();
-  http::Router pages = admin::AdminRouter({
-      .metrics = [this] { return Metrics(); },
-      .metrics_content_type = metrics::kMetricsContentType,
-      .live = [this] { return admin::CheckLive(scoreboard_, hub_.ReadClock()); },
-      .ready =
-          [this] {
-            return admin::CheckReady(scoreboard_, {.serving = serving_,
-                                                   .draining = driver_->draining(),
-                                                   .store_failure = StoreFailure(),
-                                                   .linked = links_->Linked(),
-                                                   .now = hub_.ReadClock()});
-          },
-  });
-  http::ServerOptions options;
-  options.connections_max = config_.admin().connections_max();
-  admin_ = std::make_unique<http::Server>(options, std::move(pages), admin_stats_);
-  return Spawn("admin",
-               [this, listener = *std::move(listener)]() mutable {
-                 return admin_->Serve(std::move(listener));
-               })
-      .status();
+  absl::StatusOr<std::unique_ptr<admin::AdminPort>> port = admin::AdminPort::Open(config_.admin());
+  if (!port.ok()) return port.status();
+  admin_ = *std::move(port);
+  return admin_->Start(
+      {
+          .metrics = [this] { return Metrics(); },
+          .metrics_content_type = metrics::kMetricsContentType,
+          .live = [this] { return admin::CheckLive(scoreboard_, hub_.ReadClock()); },
+          .ready =
+              [this] {
+                return admin::CheckReady(scoreboard_, {.serving = serving_,
+                                                       .draining = driver_->draining(),
+                                                       .store_failure = StoreFailure(),
+                                                       .linked = links_->Linked(),
+                                                       .now = hub_.ReadClock()});
+              },
+      },
+      offload_);
 }
 
 void Control::Drain() {
@@ -251,6 +229,7 @@ std::string Control::Metrics() const {
     input.grpc_connections_refused = numbers.connections_refused;
     input.tokens_refused = numbers.tokens_refused;
   }
+  input.admin_tokens_refused = admin_->refused_tokens();
   input.process = metrics::ProcessNumbers::Read();
   return metrics::RenderMetrics(input);
 }

@@ -13,13 +13,13 @@
 #include "grove/config/v1/config.pb.h"
 #include "runtime/hub/hub.h"
 #include "runtime/offload/offload.h"
+#include "server/admin/admin_port.h"
 #include "server/control/authorizer.h"
 #include "server/control/engine_driver.h"
 #include "server/control/grpc_server.h"
 #include "server/control/task_calls.h"
 #include "server/control/worker_calls.h"
 #include "server/control/worker_links.h"
-#include "server/http/serving/server.h"
 #include "server/metrics/scoreboard.h"
 #include "server/tenancy/directory.h"
 
@@ -69,7 +69,7 @@ class Control {
 
   // With the ports that the kernel chose.
   const std::string& grpc_address() const { return grpc_->address(); }
-  const std::string& admin_address() const { return admin_address_; }
+  const std::string& admin_address() const { return admin_->address(); }
 
  private:
   Control(Hub& hub, const config::v1::Config& config, const metrics::Scoreboard& scoreboard,
@@ -101,10 +101,8 @@ class Control {
   std::unique_ptr<TaskCalls> task_calls_;
   std::unique_ptr<WorkerCalls> worker_calls_;
   std::unique_ptr<GrpcServer> grpc_;
-  http::ServerStats admin_stats_;
-  std::unique_ptr<http::Server> admin_;
-  std::string admin_address_;
-  OffloadPool offload_{{.threads = 1}};
+  std::unique_ptr<admin::AdminPort> admin_;
+  OffloadPool offload_{{.threads = 2}};
 };
 
 }  // namespace grove::control

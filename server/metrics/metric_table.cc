@@ -16,6 +16,8 @@ constexpr MetricRow kRows[] = {
      "gRPC connections closed at once, since control.connections_max were open."},
     {"grove_control_refused_tokens_total", kCounter, "",
      "gRPC calls refused for having no token or a wrong one."},
+    {"grove_admin_refused_tokens_total", kCounter, "",
+     "Requests of the admin port refused for having no token or a wrong one."},
     {"grove_store_failing", kGauge, "", "1 while durable tasks cannot be stored, else 0."},
     {"grove_store_full", kGauge, "",
      "1 while durable tasks are refused because the volume of state_dir is nearly full, else 0."},

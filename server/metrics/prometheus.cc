@@ -307,6 +307,7 @@ std::string RenderMetrics(const MetricsInput& input) {
   families.Add("grove_control_connections", {}, input.grpc_connections);
   families.Add("grove_control_connections_refused_total", {}, input.grpc_connections_refused);
   families.Add("grove_control_refused_tokens_total", {}, input.tokens_refused);
+  families.Add("grove_admin_refused_tokens_total", {}, input.admin_tokens_refused);
   families.Add("grove_store_failing", {}, input.store_failing ? 1 : 0);
   families.Add("grove_store_full", {}, input.store_full ? 1 : 0);
   AddHttpRequests(input.scoreboard, families);

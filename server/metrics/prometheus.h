@@ -43,6 +43,7 @@ struct MetricsInput {
   int64_t grpc_connections = 0;
   uint64_t grpc_connections_refused = 0;
   uint64_t tokens_refused = 0;
+  uint64_t admin_tokens_refused = 0;
   ProcessNumbers process;
 };
 

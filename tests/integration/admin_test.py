@@ -1,13 +1,16 @@
 """The admin port: metrics that promtool accepts and that never fall, and the probes."""
 
+import json
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import unittest
 
 from feed_server import FETCH_HERE, serve_feeds
 from grove_api import RUNNING
-from grove_harness import GroveTest, OwnDaemonTest, curl, eventually
+from grove_harness import Daemon, GroveTest, OwnDaemonTest, curl, eventually, write_certificate
 
 
 class MetricsTest(GroveTest):
@@ -104,6 +107,71 @@ class MetricsTest(GroveTest):
         self.assertEqual(status, 200)
         self.assertIn('/metrics', page)
         self.assertEqual(self.daemon.admin('/nowhere')[0], 404)
+
+    def test_probes_tell_each_check_on_demand(self):
+        self.assertEqual(self.daemon.admin('/readyz?verbose'), (
+            200, '[+]control serving\n[+]store ok\n[+]worker-0 ready\n[+]worker-1 ready\n'
+                 'readyz check passed\n'))
+        page = json.loads(curl('-H', 'Accept: application/json', self.daemon.admin_url('/livez')))
+        self.assertEqual(page['status'], 'ok')
+        self.assertEqual([check['name'] for check in page['checks']], ['worker-0', 'worker-1'])
+
+
+class SecuredTest(unittest.TestCase):
+    """With TLS and a token, as beyond loopback."""
+
+    SECRET = 'a-secret-of-the-scraper-s'
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix='grove-admin-', dir='/tmp')
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.key, self.certificate = write_certificate(self.folder)
+        token = os.path.join(self.folder, 'token')
+        with open(token, 'w', encoding='utf-8') as file:
+            file.write(self.SECRET + '\n')
+        os.chmod(token, 0o600)
+        self.daemon = Daemon(workers=1, config=(
+            f'admin:\n  tls: {{certificate_file: {self.certificate}, key_file: {self.key}}}\n'
+            f'  tokens: [{{name: prometheus, role: read, secret_file: {token}}}]\n'))
+        self.addCleanup(self.daemon.kill)
+        self.daemon.start()
+
+    def ask(self, path, *arguments):
+        """(status, head and body)."""
+        text = curl('--cacert', self.certificate, '-i', *arguments,
+                    f'https://{self.daemon.address("admin")}{path}').decode()
+        return int(text.split()[1]), text
+
+    def test_metrics_want_the_token_and_probes_do_not(self):
+        for path in ('/livez', '/readyz', '/'):
+            self.assertEqual(self.ask(path)[0], 200, path)
+        status, text = self.ask('/metrics')
+        self.assertEqual(status, 401)
+        self.assertIn('WWW-Authenticate: Bearer', text)
+        self.assertEqual(self.ask('/metrics', '-H', 'Authorization: Bearer wrong')[0], 401)
+        status, text = self.ask('/metrics', '-H', f'Authorization: Bearer {self.SECRET}')
+        self.assertEqual(status, 200)
+        self.assertIn('\ngrove_admin_refused_tokens_total 2\n', text)
+        self.assertIn('requests of the admin port without a right token', self.daemon.log())
+        self.daemon.stop()
+
+    def test_a_new_certificate_is_taken(self):
+        old = self.certificate
+        kept = shutil.copy(old, os.path.join(self.folder, 'old.pem'))
+        os.unlink(self.key)
+        write_certificate(self.folder)
+
+        def served():
+            done = subprocess.run(
+                ['/usr/bin/openssl', 's_client', '-connect', self.daemon.address('admin'),
+                 '-CAfile', self.certificate, '-verify_return_error'],
+                stdin=subprocess.DEVNULL, capture_output=True, check=False)
+            return done.returncode == 0
+        eventually('the new one is served', served)
+        with self.assertRaises(AssertionError):
+            curl('--cacert', kept, f'https://{self.daemon.address("admin")}/livez')
+        self.assertIn('"new certificates are in use" listener=admin', self.daemon.log())
+        self.daemon.stop()
 
 
 class TotalsTest(OwnDaemonTest):

@@ -133,7 +133,7 @@ class DocumentsTest(unittest.TestCase):
             for document in ('docs/http.md', 'docs/operations.md'):
                 text = checkout.read(document)
                 for block in re.findall(r'^```yaml\n(.*?)^```', text, re.M | re.S):
-                    for shown, real in ((r'/etc/grove/ci\.token', str(secret)),
+                    for shown, real in ((r'/etc/grove/\w+\.token', str(secret)),
                                         ('/srv/www', folder), ('/var/log/grove/', folder + '/'),
                                         (r'/etc/grove/[\w.]+\.key', str(key)),
                                         (r'/etc/grove/[\w.]+\.pem', str(chain))):

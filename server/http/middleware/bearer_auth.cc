@@ -13,6 +13,7 @@ namespace {
 struct State {
   BearerTokens tokens;
   std::string challenge;
+  OnRefusedToken on_refused;
 };
 
 // The secret in "Bearer SECRET"; empty if it has another form (RFC 9110, 11.4; RFC 6750, 2.1).
@@ -22,8 +23,10 @@ std::string_view SecretOf(std::string_view authorization) {
   return TrimBlanks(authorization.substr(kScheme.size()));
 }
 
-absl::Status Refuse(const std::string& challenge, Response& response) {
-  response.Add("WWW-Authenticate", challenge);
+absl::Status Refuse(const State& state, std::string_view error, const Request& request,
+                    Response& response) {
+  if (state.on_refused) state.on_refused(request);
+  response.Add("WWW-Authenticate", state.challenge + std::string(error));
   return response.Send(401, "text/plain", "Unauthorized\r\n");
 }
 
@@ -48,16 +51,18 @@ const std::string* BearerTokens::Find(std::string_view secret) const {
   return found;
 }
 
-Middleware BearerAuth(BearerTokens tokens, std::string realm) {
+Middleware BearerAuth(BearerTokens tokens, std::string realm, OnRefusedToken on_refused) {
   const auto state = std::make_shared<const State>(
-      State{std::move(tokens), "Bearer realm=\"" + std::move(realm) + "\""});
+      State{std::move(tokens), "Bearer realm=\"" + std::move(realm) + "\"", std::move(on_refused)});
   return [state](Request& request, Response& response, const Handler& next) {
     const auto authorization = request.Get("authorization");
     // Without credentials no error is told (RFC 6750, 3.1).
-    if (!authorization.has_value()) return Refuse(state->challenge, response);
+    if (!authorization.has_value()) return Refuse(*state, "", request, response);
     const std::string_view secret = SecretOf(*authorization);
     const std::string* name = secret.empty() ? nullptr : state->tokens.Find(secret);
-    if (name == nullptr) return Refuse(state->challenge + ", error=\"invalid_token\"", response);
+    if (name == nullptr) {
+      return Refuse(*state, ", error=\"invalid_token\"", request, response);
+    }
     request.context.token = *name;
     return next(request, response);
   };

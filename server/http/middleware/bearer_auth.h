@@ -5,6 +5,7 @@
 #define GROVE_SERVER_HTTP_MIDDLEWARE_BEARER_AUTH_H_
 
 #include <array>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -29,8 +30,11 @@ class BearerTokens {
   std::vector<std::pair<Digest, std::string>> tokens_;
 };
 
+// Called before a refusal is answered; may park.
+using OnRefusedToken = std::function<void(const Request&)>;
+
 // `realm`: what the client is asked to log in to; without '"' and '\'.
-Middleware BearerAuth(BearerTokens tokens, std::string realm);
+Middleware BearerAuth(BearerTokens tokens, std::string realm, OnRefusedToken on_refused = {});
 
 }  // namespace grove::http
 

@@ -144,13 +144,7 @@ absl::Status FillFields(const std::string& prefix, Message* message) {
                        reflection.MutableRepeatedMessage(message, &field, j));
       }
     } else if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
-      // The presence of these sections turns on what they are about, or says something of itself.
-      const auto* type = field.message_type();
-      const bool is_switch = type == config::v1::Tls::descriptor() ||
-                             type == config::v1::HttpTls::descriptor() ||
-                             type == config::v1::ProxyProtocol::descriptor() ||
-                             type == config::v1::WebSocket::descriptor();
-      if (is_switch && !reflection.HasField(*message, &field)) continue;
+      if (IsSwitch(*field.message_type()) && !reflection.HasField(*message, &field)) continue;
       s = FillFields(key + ".", reflection.MutableMessage(message, &field));
     }
     if (!s.ok()) return s;
@@ -290,6 +284,12 @@ absl::StatusOr<Config> Resolve(const DaemonFlags& flags, const Config& file,
   if (absl::Status s = ValidateConfig(origin, &config); !s.ok()) return s;
   GatherHttpListeners(config.mutable_http());
   return config;
+}
+
+bool IsSwitch(const google::protobuf::Descriptor& type) {
+  return &type == config::v1::Tls::descriptor() || &type == config::v1::HttpTls::descriptor() ||
+         &type == config::v1::ProxyProtocol::descriptor() ||
+         &type == config::v1::WebSocket::descriptor();
 }
 
 absl::StatusOr<Config> Resolve(const DaemonFlags& flags, const Config& file) {

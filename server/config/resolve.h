@@ -11,6 +11,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "google/protobuf/descriptor.h"
 #include "grove/config/v1/config.pb.h"
 #include "server/config/flags.h"
 
@@ -38,6 +39,10 @@ absl::StatusOr<config::v1::Config> Resolve(const DaemonFlags& flags,
                                            const config::v1::Config& file);
 absl::StatusOr<config::v1::Config> Resolve(const DaemonFlags& flags, const config::v1::Config& file,
                                            const Environment& environment);
+
+// Whether a section of this type says something by standing there at all, as `tls` does, which
+// Resolve() therefore never adds.
+bool IsSwitch(const google::protobuf::Descriptor& type);
 
 }  // namespace grove::config
 

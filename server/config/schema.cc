@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_format.h"
 #include "runtime/switch/abseil_text.h"
+#include "server/config/effect.h"
 #include "server/config/limits.h"
 
 namespace grove::config {
@@ -276,7 +277,8 @@ constexpr std::pair<std::string_view, std::string_view> kSharedRows[] = {
     {"http.routes[].websocket.", "http.websocket."},
 };
 
-// "tenants[3].name" as "tenants[].name".
+}  // namespace
+
 std::string WithoutIndices(std::string_view key) {
   std::string plain;
   bool inside = false;
@@ -287,8 +289,6 @@ std::string WithoutIndices(std::string_view key) {
   }
   return plain;
 }
-
-}  // namespace
 
 absl::Span<const SchemaRow> DescribeSchema() {
   return kRows;
@@ -314,8 +314,8 @@ std::string FormatSchema() {
   for (const SchemaRow& row : kRows) {
     absl::StrAppendFormat(&out, "\n  %s  (%s", row.key, row.type);
     if (row.max != 0) absl::StrAppendFormat(&out, ", %d to %d", row.min, row.max);
-    absl::StrAppendFormat(&out, ")\n      %s\n      default: %s\n", row.meaning,
-                          FormatDefault(row));
+    absl::StrAppendFormat(&out, ")\n      %s\n      default: %s\n      a change: %s\n", row.meaning,
+                          FormatDefault(row), EffectName(EffectOf(row.key)));
   }
   absl::StrAppendFormat(&out,
                         "\nhttp.routes[].middleware[] has the keys of http.middleware[], and "

@@ -1,8 +1,9 @@
 // DescribeSchema: every key of the config file with its default, its range and what it means.
 //
 // The one place where defaults and ranges of numbers stand: the loader and Resolve() read them
-// here, `groved --help_config` prints them. What may be used without a config says its defaults
-// again, and server/defaults_test.cc holds them equal.
+// here, `groved --help_config` prints them, each with what a change of it takes (effect.h). What
+// may be used without a config says its defaults again, and server/defaults_test.cc holds them
+// equal.
 
 #ifndef GROVE_SERVER_CONFIG_SCHEMA_H_
 #define GROVE_SERVER_CONFIG_SCHEMA_H_
@@ -32,6 +33,9 @@ absl::Span<const SchemaRow> DescribeSchema();
 // nullptr where there is none. List indices do not matter: "tenants[3].name" finds
 // "tenants[].name".
 const SchemaRow* FindSchemaRow(std::string_view key);
+
+// "tenants[3].name" as "tenants[].name".
+std::string WithoutIndices(std::string_view key);
 
 // The default as a reader should see it: "10000", "the CPUs allowed".
 std::string FormatDefault(const SchemaRow& row);

@@ -48,7 +48,24 @@ def comment_of(key, found):
     return comment
 
 
+def effect_in(manual, key):
+    """What the manual's table of prefixes says that a change of the key takes."""
+    section = manual.split('### What a change of a key takes')[1].split('###')[0]
+    rows = re.findall(r'^\| `(\S+)` \| (.+) \|$', section, re.M)
+    held = [row for row in rows
+            if key == row[0] or row[0].endswith('.') and key.startswith(row[0])]
+    return max(held, key=lambda row: len(row[0]))[1] if held else None
+
+
 class ConfigTest(unittest.TestCase):
+
+    def test_the_manual_says_what_a_change_of_each_key_takes(self):
+        said = subprocess.check_output([GROVED, '--help_config'], text=True)
+        effects = re.findall(r'^  (\S+)  \(.*\n.*\n.*\n      a change: (.+)$', said, re.M)
+        self.assertGreater(len(effects), 100)
+        manual = checkout.read('docs/operations.md')
+        for key, effect in effects:
+            self.assertEqual(effect_in(manual, key), effect, key)
 
     def test_comments_state_the_defaults_of_the_schema(self):
         found, numbers = messages(), defaults()

@@ -7,15 +7,22 @@
 
 namespace grove::process {
 
+// Listening, of the config's http.listeners[listener].
+struct HttpSocket {
+  int fd;
+  int listener;
+
+  friend bool operator==(const HttpSocket&, const HttpSocket&) = default;
+};
+
 // Descriptors are bound, close-on-exec and the worker's to close.
 struct WorkerInheritance {
   int slot = 0;
-  // A stand-in serves HTTP alone while a reload replaces the last worker that does: it has no link
-  // and no backdoor. Its slot is the one after the last worker's.
+  // A stand-in serves HTTP alone while workers are replaced: it has no link and no backdoor. Its
+  // slot is the one behind all that workers can have.
   bool stand_in = false;
-  // Listening; shared with the other workers, or with reuse_port this slot's own. In the order of
-  // the config's http.listeners.
-  std::vector<int> http_fds;
+  // Shared with the other workers, or with reuse_port this slot's own; a stand-in has everybody's.
+  std::vector<HttpSocket> http;
   int link_fd = -1;      // listening; worker-N.link
   int backdoor_fd = -1;  // listening; worker-N.backdoor
   int lifeline_fd = -1;  // reaches its end when the supervisor is gone

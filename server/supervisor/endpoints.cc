@@ -28,6 +28,7 @@ void CloseIfOpen(int& fd) {
 ListenOptions ListenOptionsOf(const config::v1::HttpListener& listener) {
   ListenOptions options;
   if (listener.backlog() > 0) options.backlog = listener.backlog();
+  options.reuse_port = listener.reuse_port();
   options.unix_mode = config::ParseUnixMode(listener.unix_mode());
   return options;
 }
@@ -52,23 +53,74 @@ absl::StatusOr<Endpoints> Endpoints::Bind(const config::v1::Http& http, const st
                                           int workers, InheritedSockets inherited) {
   Endpoints endpoints;
   endpoints.config_ = http;
+  endpoints.run_dir_ = run_dir;
   for (int index = 0; index < http.listeners_size(); ++index) {
     absl::Status added = endpoints.AddHttp(http, index, workers, inherited);
     if (!added.ok()) return added;
   }
   if (absl::Status s = inherited.CheckAllTaken(); !s.ok()) return s;
   for (int worker = 0; worker < workers; ++worker) {
-    const std::string stem = StrCat(run_dir, "/worker-", worker);
-    absl::StatusOr<Private> link = BindPrivate(stem + ".link");
-    if (!link.ok()) return link.status();
-    endpoints.paths_.push_back(link->name.path);
-    endpoints.slots_.push_back({.link = *std::move(link), .backdoor = {}});
-    absl::StatusOr<Private> backdoor = BindPrivate(stem + ".backdoor");
-    if (!backdoor.ok()) return backdoor.status();
-    endpoints.paths_.push_back(backdoor->name.path);
-    endpoints.slots_.back().backdoor = *std::move(backdoor);
+    if (absl::Status bound = endpoints.BindSlot(worker); !bound.ok()) return bound;
   }
   return endpoints;
+}
+
+absl::Status Endpoints::BindSlot(int worker) {
+  if (static_cast<size_t>(worker) >= slots_.size()) slots_.resize(static_cast<size_t>(worker) + 1);
+  const std::string stem = StrCat(run_dir_, "/worker-", worker);
+  for (auto [socket, suffix] :
+       {std::pair(&slots_[worker].link, ".link"), {&slots_[worker].backdoor, ".backdoor"}}) {
+    if (socket->fd >= 0) continue;
+    absl::StatusOr<Private> bound = BindPrivate(stem + suffix);
+    if (!bound.ok()) return bound.status();
+    *socket = *std::move(bound);
+  }
+  for (Http& http : http_) {
+    if (!http.own) continue;
+    if (absl::Status bound = BindOwnHttp(http, worker); !bound.ok()) return bound;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Endpoints::BindOwnHttp(Http& http, int worker) {
+  if (static_cast<size_t>(worker) >= http.fds.size()) {
+    http.fds.resize(static_cast<size_t>(worker) + 1, -1);
+  }
+  if (http.fds[worker] >= 0) return absl::OkStatus();
+  absl::StatusOr<SocketAddress> address = SocketAddress::Parse(http.address);
+  if (!address.ok()) return address.status();
+  absl::StatusOr<int> fd =
+      BindListener(*address, ListenOptionsOf(config_.listeners(http.listener)));
+  if (!fd.ok()) return CannotBind(config::HttpListenerKey(config_, http.listener), fd.status());
+  http.fds[worker] = *fd;
+  return absl::OkStatus();
+}
+
+void Endpoints::ReleaseSlot(int worker) {
+  CloseOwnHttp(worker);
+  if (static_cast<size_t>(worker) >= slots_.size()) return;
+  for (Private* each : {&slots_[worker].link, &slots_[worker].backdoor}) {
+    CloseIfOpen(each->fd);
+    if (!each->name.path.empty() && each->name.Stands()) unlink(each->name.path.c_str());
+    each->name = {};
+  }
+}
+
+void Endpoints::CloseOwnHttp(int worker) {
+  for (Http& http : http_) {
+    if (http.own && static_cast<size_t>(worker) < http.fds.size()) CloseIfOpen(http.fds[worker]);
+  }
+}
+
+std::vector<std::string> Endpoints::paths() const {
+  std::vector<std::string> paths;
+  for (const Http& http : http_) paths.push_back(http.name.path);
+  for (const Slot& slot : slots_) {
+    paths.push_back(slot.link.name.path);
+    paths.push_back(slot.backdoor.name.path);
+  }
+  std::erase(paths, "");
+  return paths;
 }
 
 absl::Status Endpoints::AddHttp(const config::v1::Http& http, int index, int workers,
@@ -80,7 +132,8 @@ absl::Status Endpoints::AddHttp(const config::v1::Http& http, int index, int wor
   SocketAddress real = *wanted;
   if (const int fd = inherited.Take(listener.name(), *wanted, &real); fd >= 0) {
     // Its name is not ours to watch.
-    http_.push_back({.fds = {fd}, .address = real.ToString(), .listener = index, .name = {}});
+    http_.push_back(
+        {.fds = {fd}, .own = false, .address = real.ToString(), .listener = index, .name = {}});
     if (listener.reuse_port()) {
       return absl::InvalidArgumentError(StrCat(
           key, ".reuse_port: its socket is inherited (LISTEN_FDS), and there is but one of it"));
@@ -94,10 +147,8 @@ absl::Status Endpoints::AddHttp(const config::v1::Http& http, int index, int wor
   http_.emplace_back();
   absl::Status bound = BindHttp(listener, *wanted, workers);
   if (!bound.ok()) return CannotBind(key == "http.listen" ? "--http, http.listen" : key, bound);
-  if (wanted->family() == AF_UNIX) {
-    paths_.emplace_back(wanted->path());
-    http_.back().name = Name::Of(paths_.back());
-  }
+  if (wanted->family() == AF_UNIX) http_.back().name = Name::Of(std::string(wanted->path()));
+  http_.back().own = listener.reuse_port();
   http_.back().listener = index;
   http_.back().address = SocketAddress::OfLocal(http_.back().fds[0]).ToString();
   return absl::OkStatus();
@@ -108,7 +159,6 @@ absl::Status Endpoints::BindHttp(const config::v1::HttpListener& listener,
   std::vector<int>& fds = http_.back().fds;
   SocketAddress address = wanted;
   ListenOptions options = ListenOptionsOf(listener);
-  options.reuse_port = listener.reuse_port();
   int probe = -1;
   if (options.reuse_port && wanted.port() == 0) {
     absl::StatusOr<int> found = FindSharedPort(&address);
@@ -126,10 +176,21 @@ absl::Status Endpoints::BindHttp(const config::v1::HttpListener& listener,
   return status;
 }
 
-std::vector<int> Endpoints::http_fds(int worker) const {
-  std::vector<int> fds;
-  for (const Http& http : http_) fds.push_back(http.fds[http.fds.size() == 1 ? 0 : worker]);
-  return fds;
+std::vector<process::HttpSocket> Endpoints::http_sockets(int worker) const {
+  std::vector<process::HttpSocket> sockets;
+  for (const Http& http : http_)
+    sockets.push_back({http.fds[http.own ? worker : 0], http.listener});
+  return sockets;
+}
+
+std::vector<process::HttpSocket> Endpoints::all_http_sockets() const {
+  std::vector<process::HttpSocket> sockets;
+  for (const Http& http : http_) {
+    for (const int fd : http.fds) {
+      if (fd >= 0) sockets.push_back({fd, http.listener});
+    }
+  }
+  return sockets;
 }
 
 std::vector<std::string> Endpoints::http_addresses() const {
@@ -175,7 +236,7 @@ absl::StatusOr<bool> Endpoints::Rebind(Private& socket) {
 
 absl::StatusOr<bool> Endpoints::RebindHttp(Http& http) {
   // Closed ones are not served any more.
-  if (http.name.Stands() || http.fds[0] < 0) return false;
+  if (http.name.Stands() || http.fds.empty() || http.fds[0] < 0) return false;
   absl::StatusOr<SocketAddress> address = SocketAddress::Parse(StrCat("unix:", http.name.path));
   if (!address.ok()) return address.status();
   absl::StatusOr<int> fd =
@@ -201,7 +262,7 @@ absl::StatusOr<Endpoints::Private> Endpoints::BindPrivate(std::string path) {
 
 Endpoints::~Endpoints() {
   CloseHttp();
-  KeepOnly(-1);
+  KeepPrivate(-1);
 }
 
 void Endpoints::CloseHttp() {
@@ -210,17 +271,18 @@ void Endpoints::CloseHttp() {
   }
 }
 
-void Endpoints::Keep(int links_of, int http_of) {
+void Endpoints::KeepOnly(int worker) {
+  KeepPrivate(worker);
   for (int slot = 0; slot < static_cast<int>(slots_.size()); ++slot) {
-    if (slot == links_of) continue;
+    if (slot != worker) CloseOwnHttp(slot);
+  }
+}
+
+void Endpoints::KeepPrivate(int worker) {
+  for (int slot = 0; slot < static_cast<int>(slots_.size()); ++slot) {
+    if (slot == worker) continue;
     CloseIfOpen(slots_[slot].link.fd);
     CloseIfOpen(slots_[slot].backdoor.fd);
-  }
-  for (Http& http : http_) {
-    if (http.fds.size() == 1) continue;  // everybody's
-    for (int slot = 0; slot < static_cast<int>(http.fds.size()); ++slot) {
-      if (slot != http_of) CloseIfOpen(http.fds[slot]);
-    }
   }
 }
 

@@ -1,7 +1,8 @@
 // Endpoints: the sockets that the supervisor binds once and every worker inherits.
 //
 // They outlive workers, so a restart refuses no connection, and loses none that waits: also where
-// each worker has a socket of its own (reuse_port), which its successor takes over.
+// each worker has a socket of its own (reuse_port), which its successor takes over. What a slot has
+// for itself is bound when it is first used, and closed when no worker is to have it any more.
 #ifndef GROVE_SERVER_SUPERVISOR_ENDPOINTS_H_
 #define GROVE_SERVER_SUPERVISOR_ENDPOINTS_H_
 
@@ -14,34 +15,45 @@
 #include "absl/status/statusor.h"
 #include "grove/config/v1/config.pb.h"
 #include "runtime/io/socket_address.h"
+#include "server/process/inheritance.h"
 #include "server/supervisor/inherited_sockets.h"
 
 namespace grove::supervisor {
 
 class Endpoints {
  public:
-  // `http` resolved. Listeners take their sockets out of `inherited`, the others are bound. An
-  // error names the address and says what would help; kInvalidArgument: the inherited sockets and
-  // the config don't go together.
+  // `http` resolved. Listeners take their sockets out of `inherited`, the others are bound, and
+  // slots below `workers`. An error names the address and says what would help; kInvalidArgument:
+  // the inherited sockets and the config don't go together.
   static absl::StatusOr<Endpoints> Bind(const config::v1::Http& http, const std::string& run_dir,
                                         int workers, InheritedSockets inherited = {});
   Endpoints(Endpoints&& other) noexcept
       : config_(std::move(other.config_)),
+        run_dir_(std::move(other.run_dir_)),
         http_(std::exchange(other.http_, {})),
-        slots_(std::move(other.slots_)),
-        paths_(std::move(other.paths_)) {}
+        slots_(std::move(other.slots_)) {}
   Endpoints& operator=(Endpoints&&) = delete;
   ~Endpoints();
 
+  // Binds what `worker` has for itself, as far as it does not have it yet.
+  absl::Status BindSlot(int worker);
+  // Closes it, and removes its names. Requires: its process has ended.
+  void ReleaseSlot(int worker);
+  // Of a worker that is to end without a successor, before it hears of that: what comes later
+  // comes to others.
+  void CloseOwnHttp(int worker);
+
   // Of HTTP's listeners, in the config's order: those that all workers share, and the own ones of
   // `worker`.
-  std::vector<int> http_fds(int worker) const;
+  std::vector<process::HttpSocket> http_sockets(int worker) const;
+  // With everybody's own ones.
+  std::vector<process::HttpSocket> all_http_sockets() const;
   // The same, with the ports that the kernel chose, if that was asked for.
   std::vector<std::string> http_addresses() const;
   int link_fd(int worker) const { return slots_[worker].link.fd; }
   int backdoor_fd(int worker) const { return slots_[worker].backdoor.fd; }
-  // Of UNIX sockets bound here: to be unlinked at the end.
-  const std::vector<std::string>& paths() const { return paths_; }
+  // Of the UNIX sockets bound here that stand now: to be unlinked at the end.
+  std::vector<std::string> paths() const;
 
   // Binds anew the UNIX sockets whose paths somebody removed: a socket can't be reached any more
   // once its name is gone. The workers that have the old ones, by slot.
@@ -51,9 +63,9 @@ class Endpoints {
   // where they would otherwise hang in a backlog that nobody serves.
   void CloseHttp();
   // In worker `worker`: closes what is the others'.
-  void KeepOnly(int worker) { Keep(worker, worker); }
-  // In the stand-in of `worker`, which has no private sockets.
-  void KeepForStandIn(int worker) { Keep(-1, worker); }
+  void KeepOnly(int worker);
+  // In the stand-in, which has no private sockets.
+  void KeepForStandIn() { KeepPrivate(-1); }
 
  private:
   // A UNIX socket's name, as it was bound.
@@ -73,7 +85,8 @@ class Endpoints {
     Private backdoor;
   };
   struct Http {
-    std::vector<int> fds;  // one, or with reuse_port one for each worker
+    std::vector<int> fds;  // one, or one for each worker, -1 where it has none
+    bool own = false;      // one for each worker (reuse_port)
     std::string address;
     int listener = 0;  // its index in the config
     Name name;
@@ -84,16 +97,17 @@ class Endpoints {
   // Binds what `listener` wants at `wanted`, into the last of `http_`.
   absl::Status BindHttp(const config::v1::HttpListener& listener, const SocketAddress& wanted,
                         int workers);
+  absl::Status BindOwnHttp(Http& http, int worker);
   static absl::StatusOr<Private> BindPrivate(std::string path);
   // What has lost its name; whether that was so.
   static absl::StatusOr<bool> Rebind(Private& socket);
   absl::StatusOr<bool> RebindHttp(Http& http);
-  void Keep(int links_of, int http_of);
+  void KeepPrivate(int worker);
 
   config::v1::Http config_;
+  std::string run_dir_;
   std::vector<Http> http_;
   std::vector<Slot> slots_;
-  std::vector<std::string> paths_;
 };
 
 }  // namespace grove::supervisor

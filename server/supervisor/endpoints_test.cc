@@ -28,11 +28,16 @@ class EndpointsTest : public ::testing::Test {
     http.mutable_listeners(0)->set_name("http");
     return http;
   }
+  static std::vector<int> HttpFds(const Endpoints& endpoints, int worker) {
+    std::vector<int> fds;
+    for (const process::HttpSocket& each : endpoints.http_sockets(worker)) fds.push_back(each.fd);
+    return fds;
+  }
   // A socket at a descriptor that nothing else has, as a service manager hands it over.
   InheritedSockets Inherit(const std::string& address, const std::string& name) {
     auto bound = Endpoints::Bind(At({address}), root_, 0);
     EXPECT_TRUE(bound.ok()) << bound.status();
-    EXPECT_EQ(dup2(bound->http_fds(0)[0], 700), 700);
+    EXPECT_EQ(dup2(HttpFds(*bound, 0)[0], 700), 700);
     auto inherited = InheritedSockets::Adopt(700, 1, name);
     EXPECT_TRUE(inherited.ok()) << inherited.status();
     return *std::move(inherited);
@@ -122,7 +127,7 @@ TEST_F(EndpointsTest, BindsEveryListener) {
   http.mutable_listeners(2)->set_unix_mode("0620");
   auto endpoints = Endpoints::Bind(http, root_, 0);
   ASSERT_TRUE(endpoints.ok()) << endpoints.status();
-  ASSERT_EQ(endpoints->http_fds(0).size(), 3u);
+  ASSERT_EQ(HttpFds(*endpoints, 0).size(), 3u);
   EXPECT_TRUE(absl::StartsWith(endpoints->http_addresses()[1], "[::1]:"));
   EXPECT_EQ(endpoints->http_addresses()[2], "unix:" + path);
   EXPECT_EQ(endpoints->paths(), std::vector<std::string>{path});
@@ -137,8 +142,8 @@ TEST_F(EndpointsTest, BindsASocketForEachWorkerWhereTheConfigSaysSo) {
   http.mutable_listeners(2)->set_reuse_port(true);
   auto endpoints = Endpoints::Bind(http, root_, 3);
   ASSERT_TRUE(endpoints.ok()) << endpoints.status();
-  const std::vector<int> first = endpoints->http_fds(0);
-  const std::vector<int> last = endpoints->http_fds(2);
+  const std::vector<int> first = HttpFds(*endpoints, 0);
+  const std::vector<int> last = HttpFds(*endpoints, 2);
   EXPECT_EQ(first[0], last[0]);
   for (const int listener : {1, 2}) {
     EXPECT_NE(first[listener], last[listener]);
@@ -157,11 +162,44 @@ TEST_F(EndpointsTest, AWorkerKeepsItsOwnSocketOfThoseForEach) {
   auto endpoints = Endpoints::Bind(http, root_, 2);
   ASSERT_TRUE(endpoints.ok()) << endpoints.status();
   endpoints->KeepOnly(1);
-  EXPECT_GE(endpoints->http_fds(1)[0], 0);
-  EXPECT_GE(endpoints->http_fds(1)[1], 0);
-  EXPECT_EQ(endpoints->http_fds(0)[1], -1);
+  EXPECT_GE(HttpFds(*endpoints, 1)[0], 0);
+  EXPECT_GE(HttpFds(*endpoints, 1)[1], 0);
+  EXPECT_EQ(HttpFds(*endpoints, 0)[1], -1);
   endpoints->CloseHttp();
-  EXPECT_EQ(endpoints->http_fds(1), std::vector<int>({-1, -1}));
+  EXPECT_EQ(HttpFds(*endpoints, 1), std::vector<int>({-1, -1}));
+}
+
+TEST_F(EndpointsTest, ASlotIsBoundWhenItIsUsedAndLeavesNothing) {
+  config::v1::Http http = At({"127.0.0.1:0", "127.0.0.1:0"});
+  http.mutable_listeners(1)->set_reuse_port(true);
+  auto endpoints = Endpoints::Bind(http, root_, 1);
+  ASSERT_TRUE(endpoints.ok()) << endpoints.status();
+  ASSERT_TRUE(endpoints->BindSlot(2).ok());
+  const int fd = HttpFds(*endpoints, 2)[1];
+  EXPECT_EQ(SocketAddress::OfLocal(fd).ToString(), endpoints->http_addresses()[1]);
+  ASSERT_TRUE(endpoints->BindSlot(2).ok());
+  EXPECT_EQ(HttpFds(*endpoints, 2)[1], fd) << "it has it already";
+  EXPECT_EQ(endpoints->paths().size(), 4u);
+  endpoints->ReleaseSlot(2);
+  EXPECT_FALSE(std::filesystem::exists(root_ + "/worker-2.link"));
+  EXPECT_EQ(endpoints->paths().size(), 2u);
+  EXPECT_EQ(*endpoints->Restore(), std::vector<int>());
+  ASSERT_TRUE(endpoints->BindSlot(2).ok());
+  EXPECT_GE(HttpFds(*endpoints, 2)[1], 0);
+}
+
+TEST_F(EndpointsTest, AStandInHasEverybodysSockets) {
+  config::v1::Http http = At({"127.0.0.1:0", "127.0.0.1:0"});
+  http.mutable_listeners(1)->set_reuse_port(true);
+  auto endpoints = Endpoints::Bind(http, root_, 3);
+  ASSERT_TRUE(endpoints.ok()) << endpoints.status();
+  endpoints->CloseOwnHttp(1);
+  endpoints->KeepForStandIn();
+  EXPECT_EQ(endpoints->link_fd(0), -1);
+  EXPECT_EQ(endpoints->all_http_sockets(),
+            (std::vector<process::HttpSocket>{{HttpFds(*endpoints, 0)[0], 0},
+                                              {HttpFds(*endpoints, 0)[1], 1},
+                                              {HttpFds(*endpoints, 2)[1], 1}}));
 }
 
 TEST_F(EndpointsTest, AnInheritedSocketIsNotOneForEachWorker) {
@@ -183,7 +221,7 @@ TEST_F(EndpointsTest, NamesTheKeyOfAListenerThatCannotBeBound) {
 TEST_F(EndpointsTest, TakesInheritedSockets) {
   auto endpoints = Endpoints::Bind(At({"127.0.0.1:1"}), root_, 0, Inherit("127.0.0.1:0", "http"));
   ASSERT_TRUE(endpoints.ok()) << endpoints.status();
-  EXPECT_EQ(endpoints->http_fds(0), std::vector<int>{700});
+  EXPECT_EQ(HttpFds(*endpoints, 0), std::vector<int>{700});
   EXPECT_NE(endpoints->http_addresses()[0], "127.0.0.1:1");
 }
 

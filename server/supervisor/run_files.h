@@ -7,6 +7,7 @@
 #define GROVE_SERVER_SUPERVISOR_RUN_FILES_H_
 
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,8 +27,8 @@ class RunFiles {
 
   // RUN_DIR/`name` with `text` and a line end, complete at every moment.
   absl::Status Write(std::string_view name, std::string_view text);
-  // To be removed at the end, beside what Write() made.
-  void RemoveAtEnd(std::string path) { remove_at_end_.push_back(std::move(path)); }
+  // To be removed at the end, beside what Write() made, where it is still there.
+  void RemoveAtEnd(std::string path) { remove_at_end_.insert(std::move(path)); }
   // Makes anew what is missing: directories, locks, files. How many it made; kAlreadyExists:
   // another daemon has taken a directory meanwhile.
   absl::StatusOr<int> Restore();
@@ -52,7 +53,7 @@ class RunFiles {
 
   std::string run_dir_;
   std::vector<Lock> locks_;
-  std::vector<std::string> remove_at_end_;
+  std::set<std::string> remove_at_end_;
   std::map<std::string, std::string> written_;  // what, by path
 };
 

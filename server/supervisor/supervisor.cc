@@ -30,6 +30,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -54,11 +55,6 @@ constexpr absl::Duration kLikelyLimitInterval = absl::Minutes(1);
 
 MonotonicNanos Now() {
   return Clock::Monotonic().Now();
-}
-
-bool AnyTls(const config::v1::Http& http) {
-  return std::any_of(http.listeners().begin(), http.listeners().end(),
-                     [](const config::v1::HttpListener& each) { return each.has_tls(); });
 }
 
 WatchLimits LimitsOf(const config::v1::Runtime& runtime) {
@@ -97,7 +93,6 @@ int Supervisor::Run(const Options& options) {
     Log(LogLevel::kError, endpoints.status().message());
     return process::kExitCannotBind;
   }
-  for (const std::string& path : endpoints->paths()) files->RemoveAtEnd(path);
   absl::StatusOr<metrics::Scoreboard> scoreboard = metrics::Scoreboard::Create(
       config.workers(), absl::Milliseconds(config.runtime().stuck_ms()));
   if (!scoreboard.ok()) return ExitCodeOf(scoreboard.status());
@@ -114,12 +109,8 @@ Supervisor::Supervisor(const Options& options, RunFiles files, Endpoints endpoin
       scoreboard_(std::move(scoreboard)),
       state_(options.config.workers(), absl::Milliseconds(options.config.drain_timeout_ms()),
              LimitsOf(options.config.runtime())),
-      children_(state_.children.size()) {
-  for (int slot = 0; slot < state_.workers(); ++slot) {
-    children_[slot].title = absl::StrCat("grove-w", slot);
-  }
-  children_[state_.workers()].title = "grove-control";
-  children_[state_.stand_in()].title = "grove-stand-in";
+      children_(kChildren) {
+  for (const std::string& path : endpoints_.paths()) files_.RemoveAtEnd(path);
 }
 
 Supervisor::~Supervisor() {
@@ -133,8 +124,7 @@ absl::Status Supervisor::Open() {
   // First of all: a child that died before its SIGCHLD was blocked would never be reaped, and a
   // SIGTERM would end this process and leave files behind. Workers inherit the mask, so that none
   // is lost until they read signals themselves; control gets the original one.
-  const sigset_t handled =
-      process::MaskOf(process::WithSignalsOfNoUse({SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD}));
+  const sigset_t handled = process::MaskOf(process::WithSignalsOfNoUse({SIGCHLD}));
   sigprocmask(SIG_BLOCK, &handled, &original_mask_);
   process::ResetSignals();
   signal_fd_ = signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -145,9 +135,7 @@ absl::Status Supervisor::Open() {
   config_fd_ = *config_fd;
   volatile_tasks_fd_ = memfd_create("grove-volatile-tasks", MFD_CLOEXEC);
   if (volatile_tasks_fd_ < 0) return ErrnoStatus(errno, "memfd_create for volatile tasks");
-  if (AnyTls(options_.config.http())) {
-    if (absl::Status keys = ticket_keys_.Renew(); !keys.ok()) return keys;
-  }
+  if (absl::Status keys = RenewTicketKeys(); !keys.ok()) return keys;
   return files_.Write("http.address", absl::StrJoin(endpoints_.http_addresses(), "\n"));
 }
 
@@ -162,6 +150,7 @@ int Supervisor::Loop() {
     LookAround(now);
     PassTime(now);
     service_notice_.Pass(now);
+    TellOperations(now);
     if (state_.Over()) break;
     Wait(Now());
   }
@@ -185,7 +174,10 @@ void Supervisor::PassTime(MonotonicNanos now) {
 void Supervisor::TakeSignals(MonotonicNanos now) {
   signalfd_siginfo info;
   while (read(signal_fd_, &info, sizeof(info)) == sizeof(info)) {
-    const SignalCame came{static_cast<int>(info.ssi_signo), now};
+    const bool by_kernel = info.ssi_code > 0;
+    const SignalCame came{.number = static_cast<int>(info.ssi_signo),
+                          .now = now,
+                          .from_pid = by_kernel ? 0 : static_cast<pid_t>(info.ssi_pid)};
     switch (came.number) {
       case SIGTERM:
       case SIGINT:
@@ -195,15 +187,29 @@ void Supervisor::TakeSignals(MonotonicNanos now) {
                                           : "told to stop again: stopping at once",
             {{"signal", strsignal(came.number)}, {"from_pid", info.ssi_pid}});
         break;
-      case SIGHUP:
+      case SIGQUIT:
+        Log(LogLevel::kWarning, "told to end at once",
+            {{"signal", strsignal(came.number)}, {"from_pid", info.ssi_pid}});
+        break;
       case SIGUSR1:
+        Log(LogLevel::kInfo, "told to reopen the logs", {{"from_pid", info.ssi_pid}});
+        break;
       case SIGCHLD:
+      case SIGHUP:
+      case SIGTTIN:
+      case SIGTTOU:
+      case SIGUSR2:
+      case SIGWINCH:
         break;
       default:
         process::LogUnusedSignal(came.number, static_cast<pid_t>(info.ssi_pid));
         continue;
     }
-    Handle(came, now);
+    if (std::optional<OperationSpec> asked = OperationOf(came)) {
+      Ask(*std::move(asked), now).status().IgnoreError();  // Ask() has said it
+    } else {
+      Handle(came, now);
+    }
   }
 }
 
@@ -225,14 +231,14 @@ void Supervisor::Reap(MonotonicNanos now) {
 }
 
 void Supervisor::TakeDeath(int child, pid_t pid, int wait_status, MonotonicNanos now) {
-  const bool as_told = EndedAsTold(state_.children[child], wait_status);
+  const bool as_told = state_.at_once || EndedAsTold(state_.children[child], wait_status);
   Log(as_told ? LogLevel::kInfo : LogLevel::kError, as_told ? "ended" : "died",
-      {{"name", children_[child].title}, {"pid", pid}, {"with", DescribeEnd(wait_status)}});
+      {{"name", ChildName(child)}, {"pid", pid}, {"with", DescribeEnd(wait_status)}});
   children_[child].ready_line.Close();
   const ChildState& dead = state_.children[child];
   const bool aborted_itself = WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGABRT;
   if (!as_told && !dead.aborted && (!dead.ready || aborted_itself)) SayLikelyLimit(child, now);
-  if (!state_.IsControl(child)) {
+  if (child != kControl) {
     // Into the slot's base before a successor counts from 0 again (invariant 10).
     scoreboard_.Fold(SlotOf(child));
     metrics::WorkerSlot& slot = scoreboard_.slot(SlotOf(child));
@@ -251,9 +257,8 @@ void Supervisor::TakeReadyLine(int child) {
   // Where there is none, reaping tells why.
   if (reader.Read() != process::ReadyLineReader::Outcome::kComplete) return;
   // Before anybody hears that the daemon serves: who does reads the file.
-  if (state_.IsControl(child)) TakeControlAddresses(reader.line());
-  Log(LogLevel::kDebug, "ready",
-      {{"name", children_[child].title}, {"pid", state_.children[child].pid}});
+  if (child == kControl) TakeControlAddresses(reader.line());
+  Log(LogLevel::kDebug, "ready", {{"name", ChildName(child)}, {"pid", state_.children[child].pid}});
   const MonotonicNanos now = Now();
   Handle(ChildReady{child, now}, now);
 }
@@ -292,8 +297,8 @@ void Supervisor::LookAtFiles(MonotonicNanos now) {
 }
 
 void Supervisor::LookAtHubs(MonotonicNanos now) {
-  for (int child = 0; child <= state_.stand_in(); ++child) {
-    const std::atomic<int64_t>& last_turn = state_.IsControl(child)
+  for (int child = 0; child < kChildren; ++child) {
+    const std::atomic<int64_t>& last_turn = child == kControl
                                                 ? scoreboard_.control().last_turn_ns
                                                 : scoreboard_.slot(SlotOf(child)).last_turn_ns;
     Handle(HubSeen{child, last_turn.load(std::memory_order_relaxed), now}, now);
@@ -303,7 +308,7 @@ void Supervisor::LookAtHubs(MonotonicNanos now) {
 void Supervisor::Wait(MonotonicNanos now) {
   std::vector<pollfd> polled = {{.fd = signal_fd_, .events = POLLIN, .revents = 0}};
   std::vector<int> owners;
-  for (int child = 0; child <= state_.stand_in(); ++child) {
+  for (int child = 0; child < kChildren; ++child) {
     if (!children_[child].ready_line.open()) continue;
     polled.push_back({.fd = children_[child].ready_line.fd(), .events = POLLIN, .revents = 0});
     owners.push_back(child);
@@ -328,13 +333,16 @@ void Supervisor::Wait(MonotonicNanos now) {
 // --- What is to be done
 
 void Supervisor::Do(const Action& action, MonotonicNanos now) {
-  const std::string title = action.child == kNobody ? "" : children_[action.child].title;
+  const std::string title = action.child == kNobody ? "" : ChildName(action.child);
   const pid_t pid = action.child == kNobody ? 0 : state_.children[action.child].pid;
   switch (action.kind) {
     case ActionKind::kStart:
       return Start(action.child, now);
     case ActionKind::kTellToEnd:
       kill(pid, SIGTERM);
+      return;
+    case ActionKind::kTellToHandOver:
+      kill(pid, SIGQUIT);
       return;
     case ActionKind::kKill:
       kill(pid, SIGKILL);
@@ -355,8 +363,16 @@ void Supervisor::Do(const Action& action, MonotonicNanos now) {
     case ActionKind::kReopenLogs:
       kill(pid, SIGUSR1);
       return;
+    case ActionKind::kCloseOwnSockets:
+      return endpoints_.CloseOwnHttp(action.child);
+    case ActionKind::kReleaseSlot:
+      return ReleaseSlot(action.child);
     case ActionKind::kPrepareReload:
-      return PrepareReload(now);
+      return PrepareReload(action.operation, now);
+    case ActionKind::kUpgrade:
+      return Upgrade(action.operation, now);
+    case ActionKind::kSetLogLevel:
+      return SetLevel(action.operation, now);
     case ActionKind::kSayReplacing:
       return Log(LogLevel::kInfo, "replacing the workers, one after the other");
     case ActionKind::kStopServing:
@@ -387,25 +403,11 @@ void Supervisor::Do(const Action& action, MonotonicNanos now) {
 void Supervisor::Abort(const Action& action, std::string_view why) {
   const pid_t pid = state_.children[action.child].pid;
   Log(LogLevel::kError, why,
-      {{"name", children_[action.child].title},
+      {{"name", ChildName(action.child)},
        {"pid", pid},
        {"for_ms", absl::ToInt64Milliseconds(action.pause)}});
   syscall(SYS_tgkill, pid, pid, SIGABRT);
   kill(pid, SIGCONT);
-}
-
-void Supervisor::PrepareReload(MonotonicNanos now) {
-  // A certificate that is wrong now must not end workers that have a good one.
-  if (absl::Status files = options_.check_files(); !files.ok()) {
-    Log(LogLevel::kError, "not replacing the workers: new ones could not serve",
-        {{"error", files.message()}});
-    return;
-  }
-  if (AnyTls(options_.config.http())) {
-    absl::Status keys = ticket_keys_.Renew();
-    if (!keys.ok()) Log(LogLevel::kWarning, keys.message());
-  }
-  Handle(ReloadPrepared{}, now);
 }
 
 // After every start of control: a port that the kernel chose is another one each time.
@@ -432,11 +434,9 @@ void Supervisor::SayLikelyLimit(int child, MonotonicNanos now) {
   for (const LowLimit& low : low_limits_) {
     if (!low.kills) continue;
     limits_said_ = now;
-    return Log(LogLevel::kError, "it may have died of a limit that is too low: raise it",
-               {{"name", children_[child].title},
-                {"limit", low.limit},
-                {"is", low.is},
-                {"wanted", low.wanted}});
+    return Log(
+        LogLevel::kError, "it may have died of a limit that is too low: raise it",
+        {{"name", ChildName(child)}, {"limit", low.limit}, {"is", low.is}, {"wanted", low.wanted}});
   }
 }
 
@@ -447,7 +447,7 @@ void Supervisor::AnnounceServing() {
        {"admin", control_addresses_.admin},
        {"workers", state_.workers()},
        {"run_dir", files_.run_dir()}});
-  service_notice_.Serving(absl::StrCat("serving with ", state_.workers(), " workers"));
+  SayServing();
 }
 
 }  // namespace grove::supervisor

@@ -49,7 +49,6 @@ class Supervisor {
  private:
   // What this process has of a child; what it knows of it is in SupervisorState.
   struct Child {
-    std::string title;
     process::ReadyLineReader ready_line;
   };
 
@@ -83,16 +82,27 @@ class Supervisor {
   absl::StatusOr<pid_t> LaunchWorker(int child, int ready_fd);
   int WorkerMain(int child, int ready_fd);
   // Of the scoreboard. Requires: no control.
-  int SlotOf(int child) const {
-    return state_.IsStandIn(child) ? metrics::Scoreboard::kStandIn : child;
-  }
+  static int SlotOf(int child) { return child; }
   absl::StatusOr<pid_t> LaunchControl(int ready_fd);
-  void PrepareReload(MonotonicNanos now);
+  // Its processes have had sockets and a row of the scoreboard.
+  absl::Status TakeSlot(int slot);
+  void ReleaseSlot(int slot);
   void TakeControlAddresses(const std::string& ready_line);
   void AnnounceServing();
   void SayLowLimits();
   // Which of them a child may have died of, once in a while.
   void SayLikelyLimit(int child, MonotonicNanos now);
+
+  // Operations: supervisor_operations.cc.
+  absl::StatusOr<int64_t> Ask(OperationSpec spec, MonotonicNanos now);
+  // Those that have changed, to whoever is to know.
+  void TellOperations(MonotonicNanos now);
+  void TellServiceManager(const Operation& operation, MonotonicNanos now);
+  void SayServing();
+  void PrepareReload(int64_t operation, MonotonicNanos now);
+  void Upgrade(int64_t operation, MonotonicNanos now);
+  void SetLevel(int64_t operation, MonotonicNanos now);
+  absl::Status RenewTicketKeys();
 
   // Constant after Open().
   const Options& options_;

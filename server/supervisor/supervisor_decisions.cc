@@ -1,6 +1,6 @@
 // The daemon's life, as decided here:
 //
-//   boot ── all children ready ──> serving <──> replacing the workers (SIGHUP)
+//   boot ── all children ready ──> serving <──> an operation is carried out
 //     │                               │
 //     └── hopeless, given up ─────────┴── SIGTERM, SIGINT ──> stopping ── none alive ──> over
 //
@@ -14,53 +14,9 @@
 
 #include <algorithm>
 
+#include "server/supervisor/decision.h"
+
 namespace grove::supervisor {
-namespace {
-
-// One call of Decide().
-class Decision {
- public:
-  explicit Decision(SupervisorState& state) : state_(state) {}
-
-  void operator()(const SignalCame& came);
-  void operator()(const ReloadPrepared&);
-  void operator()(const SocketsRemade& remade);
-  void operator()(const DirectoryLost& lost) { Stop(process::kExitBadConfig, lost.now); }
-  void operator()(const ChildStarted& started);
-  void operator()(const StartFailed& failed);
-  void operator()(const ChildReady& ready);
-  void operator()(const HubSeen& seen);
-  void operator()(const ChildDied& died);
-  void operator()(const TimePassed& passed);
-
-  std::vector<Action> actions() && { return std::move(actions_); }
-
- private:
-  void Do(ActionKind kind, int child = kNobody, absl::Duration pause = absl::ZeroDuration()) {
-    actions_.push_back({kind, child, pause});
-  }
-  // Calls `body` with the index of each child that runs.
-  template <typename F>
-  void ForEachAlive(F body);
-  void Stop(int exit_code, MonotonicNanos now);
-  void TellToEnd(int child, MonotonicNanos now);
-  void Abort(ActionKind kind, int child, absl::Duration still, MonotonicNanos now);
-  bool EndsBoot(const ChildDied& died);
-  void KillOverdue(MonotonicNanos now);
-  bool StartOneDue(MonotonicNanos now);
-  bool StartStandIn(MonotonicNanos now);
-  void ContinueRoll(MonotonicNanos now);
-
-  SupervisorState& state_;
-  std::vector<Action> actions_;
-};
-
-template <typename F>
-void Decision::ForEachAlive(F body) {
-  for (int child = 0; child <= state_.stand_in(); ++child) {
-    if (state_.children[child].pid != 0) body(child);
-  }
-}
 
 // --- Signals
 
@@ -74,26 +30,34 @@ void Decision::operator()(const SignalCame& came) {
       }
       if (RepeatsItself(state_, came)) return;
       return ForEachAlive([&](int child) { Do(ActionKind::kKill, child); });
-    case SIGHUP:
-      if (!state_.stopping) Do(ActionKind::kPrepareReload);
-      return;
+    case SIGQUIT:
+      if (!state_.stopping) Stop(process::kExitStopped, came.now);
+      return StopAtOnce();
     case SIGUSR1:
       // Workers that have yet to boot keep it until they read signals.
       return ForEachAlive([&](int child) {
-        if (!state_.IsControl(child)) Do(ActionKind::kReopenLogs, child);
+        if (child != kControl) Do(ActionKind::kReopenLogs, child);
       });
     default:
       return;
   }
 }
 
-void Decision::Stop(int exit_code, MonotonicNanos now) {
+void Decision::Stop(int exit_code, MonotonicNanos now, int64_t by_operation) {
   if (state_.stopping) return;
   state_.stopping = true;
   state_.exit_code = exit_code;
+  state_.roll = {};
+  state_.operations.SupersedeAll(by_operation, "the daemon stops", now);
   // Before the workers hear of it: a connection that comes after their last accept would hang.
   Do(ActionKind::kStopServing);
   ForEachAlive([&](int child) { TellToEnd(child, now); });
+}
+
+// Whoever asks for it wants no child's exit code.
+void Decision::StopAtOnce() {
+  state_.at_once = true;
+  ForEachAlive([&](int child) { Do(ActionKind::kKill, child); });
 }
 
 void Decision::TellToEnd(int child, MonotonicNanos now) {
@@ -102,40 +66,6 @@ void Decision::TellToEnd(int child, MonotonicNanos now) {
   told.told_to_end = true;
   told.kill_at = DeadlineAfter(now, state_.drain_timeout + kKillGrace);
   Do(ActionKind::kTellToEnd, child);
-}
-
-// --- Reload
-
-// A second SIGHUP while one is under way starts anew: those already replaced may be older than the
-// files that it is about.
-void Decision::operator()(const ReloadPrepared&) {
-  if (state_.stopping) return;
-  Do(ActionKind::kSayReplacing);
-  state_.to_roll.clear();
-  for (int slot = 0; slot < state_.workers(); ++slot) state_.to_roll.push_back(slot);
-}
-
-// As by a reload, but those alone. One that is being replaced has the old sockets too.
-void Decision::operator()(const SocketsRemade& remade) {
-  if (state_.stopping) return;
-  for (const int slot : remade.workers) {
-    const auto found = std::find(state_.to_roll.begin(), state_.to_roll.end(), slot);
-    if (found == state_.to_roll.end()) state_.to_roll.push_back(slot);
-  }
-}
-
-// One worker is away at a time, so that the others carry the load.
-void Decision::ContinueRoll(MonotonicNanos now) {
-  while (state_.rolling == kNobody && !state_.to_roll.empty()) {
-    const int slot = state_.to_roll.front();
-    // It boots, or has yet to end before there can be another.
-    if (state_.NeedsStandIn() && !state_.Accepts(state_.stand_in())) return;
-    state_.to_roll.pop_front();
-    state_.rolling = slot;
-    TellToEnd(slot, now);
-  }
-  const ChildState& stand_in = state_.children[state_.stand_in()];
-  if (state_.BeingReplaced() == kNobody && stand_in.pid != 0) TellToEnd(state_.stand_in(), now);
 }
 
 // --- Children
@@ -147,21 +77,25 @@ void Decision::operator()(const ChildStarted& started) {
   child.kill_at = kNever;
   child.standstill.Begin(started.now, started.now);
   child.policy.Started(started.now);
+  // It is a new one already.
+  std::erase(state_.roll.to_replace, started.child);
 }
 
 void Decision::operator()(const StartFailed& failed) {
   if (failed.hopeless) return Stop(process::kExitCrash, failed.now);
   state_.children[failed.child].due = DeadlineAfter(failed.now, kBackoffMax);
+  FailedToComeUp(failed.child, failed.now);
 }
 
 void Decision::operator()(const ChildReady& ready) {
   state_.children[ready.child].ready = true;
   state_.children[ready.child].policy.Ready(ready.now);
   state_.children[ready.child].standstill.Begin(ready.now, ready.now);
-  if (ready.child == state_.rolling) state_.rolling = kNobody;
-  const bool all = std::all_of(state_.children.begin(), state_.children.end() - 1,
-                               [](const ChildState& each) { return each.ready; });
-  if (!all || state_.announced || state_.stopping) return;
+  CameUp(ready.child);
+  if (state_.announced || state_.stopping) return;
+  for (int child = 0; child < kChildren; ++child) {
+    if (state_.Wanted(child) && !state_.children[child].ready) return;
+  }
   state_.announced = true;
   state_.boot.Served();
   Do(ActionKind::kAnnounceServing);
@@ -200,14 +134,19 @@ void Decision::operator()(const ChildDied& died) {
   child.pid = 0;
   child.kill_at = kNever;
   if (state_.stopping) {
-    if (!as_told && state_.exit_code == process::kExitStopped) {
+    if (!as_told && !state_.at_once && state_.exit_code == process::kExitStopped) {
       state_.exit_code = process::kExitCrash;
     }
     return;
   }
-  if (!child.ready && !child.told_to_end && EndsBoot(died)) return;
-  child.due = child.told_to_end ? died.now : child.policy.Died(died.now);
+  const bool failed_to_come_up = !child.ready && !child.told_to_end;
   child.ready = false;
+  if (died.child < kStandIn && !state_.Wanted(died.child)) {
+    return Do(ActionKind::kReleaseSlot, died.child);
+  }
+  if (failed_to_come_up && EndsBoot(died)) return;
+  child.due = child.told_to_end ? died.now : child.policy.Died(died.now);
+  if (failed_to_come_up) FailedToComeUp(died.child, died.now);
   if (child.due > died.now) {
     Do(ActionKind::kSayRestartsLater, died.child, absl::Nanoseconds(child.due - died.now));
   }
@@ -217,7 +156,7 @@ void Decision::operator()(const ChildDied& died) {
 bool Decision::EndsBoot(const ChildDied& died) {
   const int code = WIFEXITED(died.wait_status) ? WEXITSTATUS(died.wait_status) : 0;
   const bool said_why = code == process::kExitBadConfig || code == process::kExitCannotBind;
-  if (state_.IsControl(died.child) && !state_.announced && said_why) {
+  if (died.child == kControl && !state_.announced && said_why) {
     Stop(code, died.now);
     return true;
   }
@@ -231,10 +170,15 @@ bool Decision::EndsBoot(const ChildDied& died) {
 
 void Decision::operator()(const TimePassed& passed) {
   KillOverdue(passed.now);
-  if (state_.stopping || StartOneDue(passed.now)) return;
+  if (!state_.stopping) BeginOperations(passed.now);
+  if (state_.stopping) return;
+  if (StartOneDue(passed.now)) return;
   // After the starts: a worker that is about to be a new one need not be replaced.
-  std::erase_if(state_.to_roll, [&](int slot) { return state_.children[slot].pid == 0; });
-  if (!StartStandIn(passed.now)) ContinueRoll(passed.now);
+  std::erase_if(state_.roll.to_replace, [&](int slot) { return state_.children[slot].pid == 0; });
+  if (StartStandIn(passed.now)) return;
+  ContinueRoll(passed.now);
+  FollowOperations(passed.now);
+  if (state_.operations.NextToBegin() != nullptr) (*this)(passed);
 }
 
 void Decision::KillOverdue(MonotonicNanos now) {
@@ -246,8 +190,9 @@ void Decision::KillOverdue(MonotonicNanos now) {
 }
 
 bool Decision::StartOneDue(MonotonicNanos now) {
-  for (int child = 0; child <= state_.workers(); ++child) {
-    if (state_.children[child].pid != 0 || state_.children[child].due > now) continue;
+  for (int child = 0; child < kChildren; ++child) {
+    const ChildState& each = state_.children[child];
+    if (!state_.Wanted(child) || each.pid != 0 || each.due > now) continue;
     Do(ActionKind::kStart, child);
     return true;
   }
@@ -255,61 +200,10 @@ bool Decision::StartOneDue(MonotonicNanos now) {
 }
 
 bool Decision::StartStandIn(MonotonicNanos now) {
-  const ChildState& stand_in = state_.children[state_.stand_in()];
+  const ChildState& stand_in = state_.children[kStandIn];
   if (!state_.NeedsStandIn() || stand_in.pid != 0 || stand_in.due > now) return false;
-  Do(ActionKind::kStart, state_.stand_in());
+  Do(ActionKind::kStart, kStandIn);
   return true;
-}
-
-}  // namespace
-
-absl::Duration LookPeriod(const WatchLimits& limits) {
-  return std::min({absl::Seconds(1), limits.stuck / 2, limits.boot / 2});
-}
-
-bool SupervisorState::AnyAlive() const {
-  return std::any_of(children.begin(), children.end(),
-                     [](const ChildState& child) { return child.pid != 0; });
-}
-
-MonotonicNanos SupervisorState::NextDue() const {
-  MonotonicNanos next = kNever;
-  for (int child = 0; child <= stand_in(); ++child) {
-    const ChildState& each = children[child];
-    if (each.pid != 0) {
-      next = std::min(next, each.kill_at);
-    } else if (!stopping && (!IsStandIn(child) || NeedsStandIn())) {
-      next = std::min(next, each.due);
-    }
-  }
-  return next;
-}
-
-bool SupervisorState::Accepts(int child) const {
-  const ChildState& each = children[child];
-  return each.pid != 0 && each.ready && !each.told_to_end && !each.stuck && !each.aborted;
-}
-
-int SupervisorState::BeingReplaced() const {
-  if (rolling != kNobody) return rolling;
-  return to_roll.empty() ? kNobody : to_roll.front();
-}
-
-bool SupervisorState::NeedsStandIn() const {
-  const int replaced = BeingReplaced();
-  // Before the daemon has served, nobody counts on it.
-  if (replaced == kNobody || !announced) return false;
-  // Nothing is lost with one that does not accept itself.
-  if (rolling == kNobody && !Accepts(replaced)) return false;
-  for (int slot = 0; slot < workers(); ++slot) {
-    if (slot != replaced && Accepts(slot)) return false;
-  }
-  return true;
-}
-
-bool EndedAsTold(const ChildState& child, int wait_status) {
-  return child.told_to_end && ((WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0) ||
-                               (WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGTERM));
 }
 
 bool RepeatsItself(const SupervisorState& state, const SignalCame& came) {

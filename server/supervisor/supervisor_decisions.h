@@ -1,31 +1,32 @@
 // Decide: what the supervisor does about a signal, a child's start, readiness or death, and time.
 //
 // The whole policy of the daemon as one function of what is and what happens: it starts what is
-// due, drains and stops, replaces the workers one after the other, kills what overstays, and gives
-// up a boot that cannot succeed. Where a worker that is to be replaced is the last that accepts
-// connections, a stand-in accepts them before it stops, until the replacing is over. It reads no
-// clock, sends nothing and logs nothing: what is to be done comes back as actions, in their order,
-// which Supervisor carries out. Of a hub that does not turn, and of a boot that does not end, it
-// says from when on that is too long.
+// due, drains and stops, carries operations out (operation_decisions.cc), kills what overstays, and
+// gives up a boot that cannot succeed. It reads no clock, sends nothing and logs nothing: what is
+// to be done comes back as actions, in their order, which Supervisor carries out. Of a hub that
+// does not turn, and of a boot that does not end, it says from when on that is too long.
 #ifndef GROVE_SERVER_SUPERVISOR_SUPERVISOR_DECISIONS_H_
 #define GROVE_SERVER_SUPERVISOR_SUPERVISOR_DECISIONS_H_
 
 #include <sys/types.h>
 
-#include <deque>
+#include <cstdint>
+#include <optional>
 #include <variant>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "runtime/hub/clock.h"
-#include "server/process/exit_code.h"
-#include "server/supervisor/policy.h"
-#include "server/supervisor/standstill.h"
+#include "server/supervisor/operations.h"
+#include "server/supervisor/supervisor_state.h"
 
 namespace grove::supervisor {
 
 // Between the end of the drain, which every child observes itself, and SIGKILL: for control's last
-// words with the workers, its store and its clients, one after the other, on a busy machine.
+// words with the workers, its store and its clients, one after the other, on a busy machine. Also
+// what control has to hand over to its successor.
 inline constexpr absl::Duration kKillGrace = absl::Seconds(5);
 // A second SIGTERM counts as one only after so long.
 inline constexpr absl::Duration kRepeatWindow = absl::Seconds(1);
@@ -33,73 +34,36 @@ inline constexpr absl::Duration kRepeatWindow = absl::Seconds(1);
 // Between SIGABRT, whose report is bounded by itself (crash_report.h), and SIGKILL: for a stopped
 // process to wake, and for a core file.
 inline constexpr absl::Duration kReportGrace = absl::Seconds(5);
-
-// How long a child may make no progress.
-struct WatchLimits {
-  absl::Duration stuck = absl::Seconds(5);
-  absl::Duration stuck_kill = absl::Seconds(30);  // in all; infinite: never
-  absl::Duration boot = absl::Seconds(60);
-};
-
-// How often to look at the hubs: none is found later than by half its time.
-absl::Duration LookPeriod(const WatchLimits& limits);
-
-// Children are known by their index: workers by slot, then control, then the stand-in.
-inline constexpr int kNobody = -1;
-
-struct ChildState {
-  pid_t pid = 0;  // 0: none runs
-  bool ready = false;
-  bool told_to_end = false;
-  RestartPolicy policy;
-  MonotonicNanos due = 0;           // of the next process, while none runs
-  MonotonicNanos kill_at = kNever;  // once told to end, or aborted
-  Standstill standstill;            // of its boot, then of its hub
-  bool stuck = false;               // and that was said
-  bool aborted = false;
-};
-
-struct SupervisorState {
-  SupervisorState(int workers, absl::Duration drain, const WatchLimits& limits = {})
-      : drain_timeout(drain), limits(limits), children(static_cast<size_t>(workers) + 2) {}
-
-  int workers() const { return static_cast<int>(children.size()) - 2; }
-  bool IsControl(int child) const { return child == workers(); }
-  int stand_in() const { return workers() + 1; }
-  bool IsStandIn(int child) const { return child == stand_in(); }
-  // The worker that a reload replaces or is about to; kNobody: none.
-  int BeingReplaced() const;
-  // Nobody else would accept connections while that one is away.
-  bool NeedsStandIn() const;
-  bool Accepts(int child) const;
-  bool AnyAlive() const;
-  // The daemon is at its end: it stops, and no child is left.
-  bool Over() const { return stopping && !AnyAlive(); }
-  // When time alone will ask for something; kNever: at no time.
-  MonotonicNanos NextDue() const;
-
-  // Constant after construction.
-  absl::Duration drain_timeout;
-  WatchLimits limits;
-
-  std::vector<ChildState> children;
-  BootPolicy boot;
-  bool announced = false;  // has served once
-  bool stopping = false;
-  MonotonicNanos stop_asked_at = 0;  // by the first signal that did
-  int exit_code = process::kExitStopped;
-  std::deque<int> to_roll;  // slots that a reload asked to replace
-  int rolling = kNobody;    // the one that is away for it
-};
+// An operation fails with the children that it starts, once that many came to nothing in a row: the
+// first may be bad luck, and more of them only takes longer.
+inline constexpr int kOperationFailuresMax = 3;
 
 // --- What happens
 
 struct SignalCame {
   int number;
   MonotonicNanos now;
+  pid_t from_pid = 0;  // 0: no process sent it, but the kernel (a terminal)
 };
-// What kPrepareReload asked for went well.
-struct ReloadPrepared {};
+// What kPrepareReload asked for went well: what is to be replaced.
+struct ReloadPrepared {
+  int64_t operation;
+  MonotonicNanos now;
+  bool workers = true;
+  bool control = false;
+};
+// Nothing was changed.
+struct ReloadRefused {
+  int64_t operation;
+  absl::Status why;
+  MonotonicNanos now;
+};
+// The program that kUpgrade started did not come up, and is gone.
+struct UpgradeFailed {
+  int64_t operation;
+  absl::Status why;
+  MonotonicNanos now;
+};
 // These workers have sockets that nobody can reach any more.
 struct SocketsRemade {
   std::vector<int> workers;
@@ -139,22 +103,27 @@ struct ChildDied {
 struct TimePassed {
   MonotonicNanos now;
 };
-using SupervisorEvent =
-    std::variant<SignalCame, ReloadPrepared, SocketsRemade, DirectoryLost, ChildStarted,
-                 StartFailed, ChildReady, HubSeen, ChildDied, TimePassed>;
+using SupervisorEvent = std::variant<SignalCame, ReloadPrepared, ReloadRefused, UpgradeFailed,
+                                     SocketsRemade, DirectoryLost, ChildStarted, StartFailed,
+                                     ChildReady, HubSeen, ChildDied, TimePassed>;
 
 // --- What is to be done
 
 enum class ActionKind {
   kStart,             // `child`; its outcome is an event
   kTellToEnd,         // `child`: SIGTERM
-  kKill,              // `child`: SIGKILL, by a second signal
+  kTellToHandOver,    // `child`, which is control: SIGQUIT, for a successor that comes at once
+  kKill,              // `child`: SIGKILL, as nobody is waited for
   kKillOverdue,       // `child`: SIGKILL, as it overstays
   kAbortStuck,        // `child`: SIGABRT, as its hub has not turned for `pause`
   kAbortBoot,         // `child`: SIGABRT, as it has not begun to serve for `pause`
   kKillAborted,       // `child`: SIGKILL, as SIGABRT did not end it
   kReopenLogs,        // `child`: SIGUSR1 goes on to it
-  kPrepareReload,     // see whether new workers could serve; if so, ReloadPrepared
+  kCloseOwnSockets,   // `child`: nobody is to come to its HTTP sockets any more
+  kReleaseSlot,       // `child`, which has ended, and no other comes
+  kPrepareReload,     // of `operation`; ReloadPrepared or ReloadRefused is to follow
+  kUpgrade,           // for `operation`; UpgradeFailed follows, or a successor
+  kSetLogLevel,       // for `operation`, of this process
   kSayReplacing,      // the workers will be
   kStopServing,       // no connection is accepted any more
   kAnnounceServing,   // all are ready for the first time
@@ -168,6 +137,7 @@ struct Action {
   ActionKind kind;
   int child = kNobody;
   absl::Duration pause = absl::ZeroDuration();
+  int64_t operation = 0;
 
   friend bool operator==(const Action&, const Action&) = default;
 };
@@ -175,14 +145,16 @@ struct Action {
 // Moves `state` on.
 std::vector<Action> Decide(SupervisorState& state, const SupervisorEvent& event);
 
+// Enters an operation, which begins as time passes; its number. INVALID_ARGUMENT, NOT_FOUND,
+// FAILED_PRECONDITION, RESOURCE_EXHAUSTED: why there is none.
+absl::StatusOr<int64_t> AskFor(SupervisorState& state, OperationSpec spec, MonotonicNanos now);
+// What a signal asks for, of those that ask for an operation.
+std::optional<OperationSpec> OperationOf(const SignalCame& came);
+
 // Whether a SIGTERM comes within kRepeatWindow of what made the daemon stop: process groups and
 // parents that forward signals send the same one twice, so it changes nothing. SIGINT is meant:
 // Ctrl-C pressed again.
 bool RepeatsItself(const SupervisorState& state, const SignalCame& came);
-
-// Whether a child that was told to end ended so: with 0, or by a SIGTERM that came before it could
-// handle it. Requires: `child` has not heard of its death.
-bool EndedAsTold(const ChildState& child, int wait_status);
 
 }  // namespace grove::supervisor
 

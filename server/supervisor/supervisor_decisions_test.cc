@@ -2,101 +2,36 @@
 
 #include <signal.h>
 
-#include <functional>
-#include <ostream>
-#include <string>
-
 #include "gmock/gmock.h"
+#include "server/supervisor/decisions_fixture.h"
 
 namespace grove::supervisor {
-
-// For failures of the tables.
-void PrintTo(const Action& action, std::ostream* out) {
-  *out << "action " << static_cast<int>(action.kind) << " on " << action.child << " after "
-       << absl::FormatDuration(action.pause);
-}
-
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using enum ActionKind;
-using Actions = std::vector<Action>;
-
-// Two workers, 0 and 1, control, 2, and a stand-in, 3.
-constexpr int kWorkers = 2;
-constexpr int kControl = 2;
-constexpr int kStandIn = 3;
-constexpr MonotonicNanos kSecond = 1'000'000'000;
-constexpr MonotonicNanos kBegin = 1000 * kSecond;
-constexpr absl::Duration kDrain = absl::Seconds(30);
-
-// As waitpid(2) has them.
-constexpr int Exited(int code) {
-  return code << 8;
-}
-constexpr int Killed(int signal) {
-  return signal;
-}
-
-// A daemon, brought into a state step by step.
-struct Daemon {
-  Actions Do(const SupervisorEvent& event) { return Decide(state, event); }
-  Actions Signal(int number) { return Do(SignalCame{number, now}); }
-  Actions Die(int child, int wait_status) { return Do(ChildDied{child, wait_status, now}); }
-  Actions PassTime(absl::Duration duration = absl::ZeroDuration()) {
-    now += absl::ToInt64Nanoseconds(duration);
-    return Do(TimePassed{now});
-  }
-  // What time asks for, with every start succeeding.
-  Actions Settle() {
-    Actions all;
-    for (Actions some; !(some = Do(TimePassed{now})).empty();) {
-      for (const Action& action : some) {
-        all.push_back(action);
-        if (action.kind == kStart) Do(ChildStarted{action.child, ++last_pid, now});
-      }
-    }
-    return all;
-  }
-
-  SupervisorState state{kWorkers, kDrain};
-  MonotonicNanos now = kBegin;
-  pid_t last_pid = 100;
-};
-
-Daemon Booting() {
-  Daemon daemon;
-  daemon.Settle();
-  return daemon;
-}
-
-Daemon Serving() {
-  Daemon daemon = Booting();
-  for (int child = 0; child <= kWorkers; ++child) daemon.Do(ChildReady{child, daemon.now});
-  daemon.PassTime(absl::Hours(1));
-  return daemon;
-}
-
-// Worker 0 is told to end, 1 waits.
-Daemon Replacing() {
-  Daemon daemon = Serving();
-  daemon.Do(ReloadPrepared{});
-  daemon.PassTime();
-  return daemon;
-}
-
-Daemon Stopping() {
-  Daemon daemon = Serving();
-  daemon.Signal(SIGTERM);
-  return daemon;
-}
 
 // --- Every signal in every state
 
 const Actions kNothing;
-const Actions kDrainAll = {{kStopServing}, {kTellToEnd, 0}, {kTellToEnd, 1}, {kTellToEnd, 2}};
+const Actions kDrainAll = {
+    {kStopServing}, {kTellToEnd, 0}, {kTellToEnd, 1}, {kTellToEnd, kControl}};
 const Actions kReopenBoth = {{kReopenLogs, 0}, {kReopenLogs, 1}};
+
+const Actions kKillAll = {{kKill, 0}, {kKill, 1}, {kKill, kControl}};
+const Actions kDrainAndKillAll = {{kStopServing},         {kTellToEnd, 0}, {kTellToEnd, 1},
+                                  {kTellToEnd, kControl}, {kKill, 0},      {kKill, 1},
+                                  {kKill, kControl}};
+// Worker 0 has been told already.
+const Actions kDrainTheOthers = {
+    {kStopServing}, {kTellToEnd, 1}, {kTellToEnd, kStandIn}, {kTellToEnd, kControl}};
+const Action kPrepare{.kind = kPrepareReload, .operation = 1};
+const Action kPrepareAgain{.kind = kPrepareReload, .operation = 2};
+
+Daemon BootingDaemon() {
+  return Booting();
+}
 
 TEST(Decide, AnswersEverySignalInEveryState) {
   const struct {
@@ -105,24 +40,38 @@ TEST(Decide, AnswersEverySignalInEveryState) {
     int signal;
     Actions expected;
   } table[] = {
-      {"booting", &Booting, SIGTERM, kDrainAll},
-      {"booting", &Booting, SIGINT, kDrainAll},
-      {"booting", &Booting, SIGHUP, {{kPrepareReload}}},
-      {"booting", &Booting, SIGUSR1, kReopenBoth},
-      {"booting", &Booting, SIGCHLD, kNothing},
+      {"booting", &BootingDaemon, SIGTERM, kDrainAll},
+      {"booting", &BootingDaemon, SIGINT, kDrainAll},
+      {"booting", &BootingDaemon, SIGQUIT, kDrainAndKillAll},
+      {"booting", &BootingDaemon, SIGHUP, {kPrepare}},
+      {"booting", &BootingDaemon, SIGUSR1, kReopenBoth},
+      {"booting", &BootingDaemon, SIGCHLD, kNothing},
       {"serving", &Serving, SIGTERM, kDrainAll},
       {"serving", &Serving, SIGINT, kDrainAll},
-      {"serving", &Serving, SIGHUP, {{kPrepareReload}}},
+      {"serving", &Serving, SIGQUIT, kDrainAndKillAll},
+      {"serving", &Serving, SIGHUP, {kPrepare}},
+      {"serving", &Serving, SIGTTIN, {{kStart, 2}}},
+      {"serving", &Serving, SIGTTOU, {{kCloseOwnSockets, 1}, {kTellToEnd, 1}}},
+      {"serving", &Serving, SIGWINCH, kNothing},
+      {"serving", &Serving, SIGUSR2, {{.kind = kUpgrade, .operation = 1}}},
       {"serving", &Serving, SIGUSR1, kReopenBoth},
       {"serving", &Serving, SIGCHLD, kNothing},
-      // Worker 0 has been told already.
-      {"replacing", &Replacing, SIGTERM, {{kStopServing}, {kTellToEnd, 1}, {kTellToEnd, 2}}},
-      {"replacing", &Replacing, SIGINT, {{kStopServing}, {kTellToEnd, 1}, {kTellToEnd, 2}}},
-      {"replacing", &Replacing, SIGHUP, {{kPrepareReload}}},
-      {"replacing", &Replacing, SIGUSR1, kReopenBoth},
+      {"replacing", &Replacing, SIGTERM, kDrainTheOthers},
+      {"replacing", &Replacing, SIGINT, kDrainTheOthers},
+      {"replacing", &Replacing, SIGHUP, {kPrepareAgain}},
+      {"replacing",
+       &Replacing,
+       SIGUSR1,
+       {{kReopenLogs, 0}, {kReopenLogs, 1}, {kReopenLogs, kStandIn}}},
+      // They wait for the reload.
+      {"replacing", &Replacing, SIGTTIN, kNothing},
+      {"replacing", &Replacing, SIGUSR2, kNothing},
+      {"replacing", &Replacing, SIGWINCH, {{kTellToEnd, 1}}},
       {"replacing", &Replacing, SIGCHLD, kNothing},
       {"stopping", &Stopping, SIGTERM, kNothing},  // a repetition, as it comes at once
-      {"stopping", &Stopping, SIGINT, {{kKill, 0}, {kKill, 1}, {kKill, 2}}},
+      {"stopping", &Stopping, SIGINT, kKillAll},
+      {"stopping", &Stopping, SIGQUIT, kKillAll},
+      {"stopping", &Stopping, SIGTTIN, kNothing},
       {"stopping", &Stopping, SIGHUP, kNothing},
       {"stopping", &Stopping, SIGUSR1, kReopenBoth},
       {"stopping", &Stopping, SIGCHLD, kNothing},
@@ -137,10 +86,10 @@ TEST(Decide, SendsNoSignalToChildrenThatDoNotRun) {
   Daemon daemon = Serving();
   daemon.Die(1, Exited(0));
   EXPECT_THAT(daemon.Signal(SIGUSR1), ElementsAre(Action{kReopenLogs, 0}));
-  EXPECT_THAT(daemon.Signal(SIGTERM),
-              ElementsAre(Action{kStopServing}, Action{kTellToEnd, 0}, Action{kTellToEnd, 2}));
+  EXPECT_THAT(daemon.Signal(SIGTERM), ElementsAre(Action{kStopServing}, Action{kTellToEnd, 0},
+                                                  Action{kTellToEnd, kControl}));
   daemon.now += kSecond;
-  EXPECT_THAT(daemon.Signal(SIGTERM), ElementsAre(Action{kKill, 0}, Action{kKill, 2}));
+  EXPECT_THAT(daemon.Signal(SIGTERM), ElementsAre(Action{kKill, 0}, Action{kKill, kControl}));
 }
 
 TEST(Decide, ASecondSigtermCountsFromASecondOn) {
@@ -149,7 +98,7 @@ TEST(Decide, ASecondSigtermCountsFromASecondOn) {
   daemon.now += kSecond - 1;
   EXPECT_EQ(daemon.Signal(SIGTERM), kNothing);
   daemon.now += 1;
-  EXPECT_EQ(daemon.Signal(SIGTERM), (Actions{{kKill, 0}, {kKill, 1}, {kKill, 2}}));
+  EXPECT_EQ(daemon.Signal(SIGTERM), kKillAll);
 }
 
 // --- A worker's death in every state
@@ -163,10 +112,10 @@ TEST(Decide, AWorkersDeathIsFollowedByItsSuccessorUnlessTheDaemonStops) {
     Actions then;  // once time passes
     int exit_code;
   } table[] = {
-      {"booting", &Booting, 0, Killed(SIGSEGV), {{kStart, 0}}, 0},
-      {"booting", &Booting, 0, Exited(1), {{kStart, 0}}, 0},
+      {"booting", &BootingDaemon, 0, Killed(SIGSEGV), {{kStart, 0}}, 0},
+      {"booting", &BootingDaemon, 0, Exited(1), {{kStart, 0}}, 0},
       // Its exit codes mean nothing to the boot: only control's do.
-      {"booting", &Booting, 0, Exited(process::kExitBadConfig), {{kStart, 0}}, 0},
+      {"booting", &BootingDaemon, 0, Exited(process::kExitBadConfig), {{kStart, 0}}, 0},
       {"serving", &Serving, 1, Killed(SIGKILL), {{kStart, 1}}, 0},
       {"serving", &Serving, 1, Exited(0), {{kStart, 1}}, 0},
       {"replacing", &Replacing, 0, Exited(0), {{kStart, 0}}, 0},
@@ -259,13 +208,14 @@ TEST(Decide, ABootThatStopsIsNotAnnounced) {
 TEST(Decide, GivesUpWhenChildrenDieBeforeTheyAreReady) {
   Daemon daemon = Booting();
   for (int death = 1; death < kBootFailuresMax; ++death) {
-    daemon.Die(death % 3, Exited(1));
+    daemon.Die(death % 3 == 2 ? kControl : death % 3, Exited(1));
     daemon.PassTime(absl::Seconds(10));
     daemon.Settle();
     EXPECT_FALSE(daemon.state.stopping) << death;
   }
-  EXPECT_THAT(daemon.Die(0, Exited(1)), ElementsAre(Action{kSayGivingUp}, Action{kStopServing},
-                                                    Action{kTellToEnd, 1}, Action{kTellToEnd, 2}));
+  EXPECT_THAT(daemon.Die(0, Exited(1)),
+              ElementsAre(Action{kSayGivingUp}, Action{kStopServing}, Action{kTellToEnd, 1},
+                          Action{kTellToEnd, kControl}));
   EXPECT_EQ(daemon.state.exit_code, process::kExitCannotBoot);
 }
 
@@ -283,7 +233,7 @@ TEST(Decide, ADeathAfterReadinessIsNoFailedBoot) {
 TEST(Decide, AStartThatFailsIsTriedAgainAfterTheLongestPause) {
   Daemon daemon;
   EXPECT_THAT(daemon.Do(StartFailed{0, false, daemon.now}), IsEmpty());
-  EXPECT_EQ(daemon.Settle(), (Actions{{kStart, 1}, {kStart, 2}}));
+  EXPECT_EQ(daemon.Settle(), (Actions{{kStart, 1}, {kStart, kControl}}));
   EXPECT_THAT(daemon.PassTime(kBackoffMax - absl::Nanoseconds(1)), IsEmpty());
   EXPECT_THAT(daemon.PassTime(absl::Nanoseconds(1)), ElementsAre(Action{kStart, 0}));
 }
@@ -296,171 +246,6 @@ TEST(Decide, AHopelessStartEndsTheDaemon) {
               ElementsAre(Action{kStopServing}, Action{kTellToEnd, 0}));
   EXPECT_EQ(daemon.state.exit_code, process::kExitCrash);
   EXPECT_THAT(daemon.PassTime(), IsEmpty());
-}
-
-// --- Reload
-
-TEST(Decide, ReplacesOneWorkerAfterTheOther) {
-  Daemon daemon = Serving();
-  EXPECT_THAT(daemon.Do(ReloadPrepared{}), ElementsAre(Action{kSayReplacing}));
-  EXPECT_THAT(daemon.PassTime(), ElementsAre(Action{kTellToEnd, 0}));
-  EXPECT_THAT(daemon.PassTime(), IsEmpty());
-  EXPECT_THAT(daemon.Die(0, Exited(0)), IsEmpty());
-  EXPECT_EQ(daemon.Settle(), (Actions{{kStart, 0}}));
-  daemon.Do(ChildReady{0, daemon.now});
-  EXPECT_EQ(daemon.Settle(), (Actions{{kTellToEnd, 1}}));
-  daemon.Die(1, Exited(0));
-  EXPECT_EQ(daemon.Settle(), (Actions{{kStart, 1}}));
-  daemon.Do(ChildReady{1, daemon.now});
-  EXPECT_THAT(daemon.Settle(), IsEmpty());
-}
-
-TEST(Decide, AReplacedWorkersSuccessorIsDueAtOnceHoweverShortItsLifeWas) {
-  Daemon daemon = Serving();
-  for (int reload = 0; reload < 5; ++reload) {
-    daemon.Do(ReloadPrepared{});
-    for (const int slot : {0, 1}) {
-      EXPECT_EQ(daemon.Settle(), (Actions{{kTellToEnd, slot}}));
-      EXPECT_THAT(daemon.Die(slot, Exited(0)), IsEmpty());
-      EXPECT_EQ(daemon.Settle(), (Actions{{kStart, slot}}));
-      daemon.Do(ChildReady{slot, daemon.now});
-    }
-  }
-}
-
-TEST(Decide, DoesNotReplaceAWorkerThatIsAboutToBeANewOne) {
-  Daemon daemon = Serving();
-  for (int death = 0; death < 3; ++death) {
-    daemon.Settle();
-    daemon.Die(0, Exited(1));
-  }
-  ASSERT_GT(daemon.state.children[0].due, daemon.now);
-  daemon.Do(ReloadPrepared{});
-  EXPECT_EQ(daemon.Settle(), (Actions{{kStart, kStandIn}})) << "the other one serves alone";
-  daemon.Do(ChildReady{kStandIn, daemon.now});
-  EXPECT_EQ(daemon.Settle(), (Actions{{kTellToEnd, 1}}));
-}
-
-TEST(Decide, AnotherReloadStartsAnew) {
-  Daemon daemon = Replacing();
-  daemon.Do(ReloadPrepared{});
-  daemon.Die(0, Exited(0));
-  daemon.Settle();
-  daemon.Do(ChildReady{0, daemon.now});
-  EXPECT_EQ(daemon.Settle(), (Actions{{kTellToEnd, 0}}));
-}
-
-TEST(Decide, AReloadPreparedTooLateReplacesNothing) {
-  Daemon daemon = Stopping();
-  EXPECT_THAT(daemon.Do(ReloadPrepared{}), IsEmpty());
-  EXPECT_THAT(daemon.PassTime(), IsEmpty());
-}
-
-// --- The stand-in
-
-// One worker, 0, control, 1, and a stand-in, 2.
-Daemon ServingAlone() {
-  Daemon daemon;
-  daemon.state = SupervisorState(1, kDrain);
-  daemon.Settle();
-  for (const int child : {0, 1}) daemon.Do(ChildReady{child, daemon.now});
-  daemon.PassTime(absl::Hours(1));
-  return daemon;
-}
-
-TEST(Decide, TheOnlyWorkerIsReplacedBehindAStandIn) {
-  Daemon daemon = ServingAlone();
-  EXPECT_THAT(daemon.Do(ReloadPrepared{}), ElementsAre(Action{kSayReplacing}));
-  EXPECT_EQ(daemon.Settle(), (Actions{{kStart, 2}}));
-  EXPECT_THAT(daemon.PassTime(absl::Seconds(50)), IsEmpty()) << "not before it serves";
-  EXPECT_THAT(daemon.Do(ChildReady{2, daemon.now}), IsEmpty());
-  EXPECT_EQ(daemon.Settle(), (Actions{{kTellToEnd, 0}}));
-  EXPECT_THAT(daemon.Die(0, Exited(0)), IsEmpty());
-  EXPECT_EQ(daemon.Settle(), (Actions{{kStart, 0}}));
-  EXPECT_THAT(daemon.PassTime(), IsEmpty()) << "its successor does not serve yet";
-  EXPECT_THAT(daemon.Do(ChildReady{0, daemon.now}), IsEmpty());
-  EXPECT_EQ(daemon.Settle(), (Actions{{kTellToEnd, 2}}));
-  EXPECT_THAT(daemon.Die(2, Exited(0)), IsEmpty());
-  EXPECT_THAT(daemon.Settle(), IsEmpty());
-  EXPECT_EQ(daemon.state.NextDue(), kNever);
-}
-
-TEST(Decide, AWorkerBesideStuckOnesIsReplacedBehindAStandIn) {
-  Daemon daemon = Serving();
-  daemon.state.children[1].stuck = true;
-  daemon.Do(ReloadPrepared{});
-  EXPECT_EQ(daemon.Settle(), (Actions{{kStart, kStandIn}}));
-}
-
-TEST(Decide, AStandInComesWhenTheOthersDieAmidAReload) {
-  Daemon daemon = Replacing();
-  daemon.Die(1, Killed(SIGSEGV));
-  EXPECT_EQ(daemon.Settle(), (Actions{{kStart, 1}, {kStart, kStandIn}}));
-}
-
-TEST(Decide, AStandInThatDiesIsStartedAgainAndTheReloadWaits) {
-  Daemon daemon = ServingAlone();
-  daemon.Do(ReloadPrepared{});
-  daemon.Settle();
-  EXPECT_THAT(daemon.Die(2, Exited(1)), IsEmpty());
-  EXPECT_EQ(daemon.Settle(), (Actions{{kStart, 2}}));
-  EXPECT_THAT(daemon.Die(2, Exited(1)),
-              ElementsAre(Action{kSayRestartsLater, 2, absl::Milliseconds(100)}));
-  EXPECT_EQ(daemon.state.NextDue(), daemon.now + kSecond / 10);
-  EXPECT_EQ(daemon.PassTime(absl::Milliseconds(100)), (Actions{{kStart, 2}}));
-  EXPECT_FALSE(daemon.state.stopping);
-}
-
-TEST(Decide, AnotherReloadKeepsTheStandInOrWaitsForItsEnd) {
-  Daemon daemon = ServingAlone();
-  daemon.Do(ReloadPrepared{});
-  daemon.Settle();
-  daemon.Do(ChildReady{2, daemon.now});
-  daemon.Settle();
-  daemon.Do(ReloadPrepared{});
-  daemon.Die(0, Exited(0));
-  daemon.Settle();
-  daemon.Do(ChildReady{0, daemon.now});
-  EXPECT_EQ(daemon.Settle(), (Actions{{kTellToEnd, 0}})) << "it still stands in";
-  daemon.Die(0, Exited(0));
-  daemon.Settle();
-  daemon.Do(ChildReady{0, daemon.now});
-  EXPECT_EQ(daemon.Settle(), (Actions{{kTellToEnd, 2}}));
-  daemon.Do(ReloadPrepared{});
-  EXPECT_THAT(daemon.Settle(), IsEmpty());
-  daemon.Die(2, Exited(0));
-  EXPECT_EQ(daemon.Settle(), (Actions{{kStart, 2}}));
-}
-
-TEST(Decide, AStopEndsTheStandInToo) {
-  Daemon daemon = ServingAlone();
-  daemon.Do(ReloadPrepared{});
-  daemon.Settle();
-  EXPECT_EQ(daemon.Signal(SIGTERM),
-            (Actions{{kStopServing}, {kTellToEnd, 0}, {kTellToEnd, 1}, {kTellToEnd, 2}}));
-  for (const int child : {0, 1, 2}) daemon.Die(child, Exited(0));
-  EXPECT_TRUE(daemon.state.Over());
-  EXPECT_EQ(daemon.state.exit_code, process::kExitStopped);
-}
-
-TEST(Decide, ABootNeedsNoStandIn) {
-  Daemon daemon = Booting();
-  daemon.Do(ChildReady{0, daemon.now});
-  daemon.Do(ReloadPrepared{});
-  EXPECT_EQ(daemon.Settle(), (Actions{{kTellToEnd, 0}}));
-}
-
-// --- Files that were removed
-
-TEST(Decide, WorkersWhoseSocketsAreNewAreReplacedOnce) {
-  Daemon daemon = Serving();
-  EXPECT_THAT(daemon.Do(SocketsRemade{{1}}), IsEmpty());
-  EXPECT_THAT(daemon.Do(SocketsRemade{{1}}), IsEmpty());
-  EXPECT_EQ(daemon.Settle(), (Actions{{kTellToEnd, 1}}));
-  daemon.Die(1, Exited(0));
-  EXPECT_EQ(daemon.Settle(), (Actions{{kStart, 1}}));
-  daemon.Do(ChildReady{1, daemon.now});
-  EXPECT_THAT(daemon.Settle(), IsEmpty());
 }
 
 TEST(Decide, ADaemonThatHasLostItsDirectoriesEnds) {
@@ -600,7 +385,7 @@ TEST(Decide, KillsWhoOverstaysTheDrainOnce) {
   EXPECT_EQ(daemon.state.NextDue(), daemon.now + 35 * kSecond);
   EXPECT_THAT(daemon.PassTime(kDrain + kKillGrace - absl::Nanoseconds(1)), IsEmpty());
   EXPECT_THAT(daemon.PassTime(absl::Nanoseconds(1)),
-              ElementsAre(Action{kKillOverdue, 0}, Action{kKillOverdue, 2}));
+              ElementsAre(Action{kKillOverdue, 0}, Action{kKillOverdue, kControl}));
   EXPECT_THAT(daemon.PassTime(), IsEmpty());
   EXPECT_EQ(daemon.state.NextDue(), kNever);
 }
@@ -612,12 +397,20 @@ TEST(Decide, KillsAReplacedWorkerThatOverstays) {
   EXPECT_THAT(daemon.PassTime(), ElementsAre(Action{kStart, 0}));
 }
 
+TEST(Decide, WhoeverIsToEndAtOnceLeavesNoExitCode) {
+  Daemon daemon = Serving();
+  daemon.Signal(SIGQUIT);
+  for (const int child : {0, 1, kControl}) daemon.Die(child, Killed(SIGKILL));
+  EXPECT_TRUE(daemon.state.Over());
+  EXPECT_EQ(daemon.state.exit_code, process::kExitStopped);
+}
+
 TEST(Decide, IsOverOnceItStopsAndNobodyIsLeft) {
   Daemon daemon = Serving();
-  for (int child = 0; child <= kWorkers; ++child) daemon.Die(child, Exited(0));
+  for (const int child : {0, 1, kControl}) daemon.Die(child, Exited(0));
   EXPECT_FALSE(daemon.state.Over());
   daemon = Stopping();
-  for (int child = 0; child <= kWorkers; ++child) {
+  for (const int child : {0, 1, kControl}) {
     EXPECT_FALSE(daemon.state.Over());
     daemon.Die(child, Exited(0));
   }
@@ -628,7 +421,7 @@ TEST(Decide, ChildrenThatAreStoppedAreNotStartedAgain) {
   Daemon daemon = Stopping();
   daemon.Die(0, Exited(1));
   EXPECT_THAT(daemon.PassTime(absl::Hours(1)),
-              ElementsAre(Action{kKillOverdue, 1}, Action{kKillOverdue, 2}));
+              ElementsAre(Action{kKillOverdue, 1}, Action{kKillOverdue, kControl}));
 }
 
 TEST(EndedAsTold, WantsToHaveBeenTold) {

@@ -16,14 +16,14 @@
 namespace grove::supervisor {
 
 void Supervisor::Start(int child, MonotonicNanos now) {
-  const std::string& title = children_[child].title;
+  const std::string title = ChildName(child);
   const absl::StatusOr<pid_t> pid = Launch(child);
   if (!pid.ok()) {
     Log(LogLevel::kError, "cannot start a process",
         {{"name", title}, {"error", pid.status().message()}});
     return Handle(StartFailed{child, absl::IsFailedPrecondition(pid.status()), now}, now);
   }
-  if (!state_.IsControl(child)) {
+  if (child != kControl) {
     scoreboard_.slot(SlotOf(child)).pid.store(*pid, std::memory_order_relaxed);
   }
   Log(LogLevel::kInfo, "started", {{"name", title}, {"pid", *pid}});
@@ -36,7 +36,7 @@ absl::StatusOr<pid_t> Supervisor::Launch(int child) {
   // Before the fork, so that the child can close the reading end with all the others.
   children_[child].ready_line = process::ReadyLineReader(ready[0]);
   absl::StatusOr<pid_t> pid =
-      state_.IsControl(child) ? LaunchControl(ready[1]) : LaunchWorker(child, ready[1]);
+      child == kControl ? LaunchControl(ready[1]) : LaunchWorker(child, ready[1]);
   // The child's alone from here on: else its death would not end the pipe.
   close(ready[1]);
   if (!pid.ok()) children_[child].ready_line.Close();
@@ -44,6 +44,9 @@ absl::StatusOr<pid_t> Supervisor::Launch(int child) {
 }
 
 absl::StatusOr<pid_t> Supervisor::LaunchWorker(int child, int ready_fd) {
+  if (child != kStandIn) {
+    if (absl::Status taken = TakeSlot(child); !taken.ok()) return taken;
+  }
   // Before the fork: the worker counts up from here, and who reads the slot meanwhile must not see
   // its predecessor.
   metrics::WorkerSlot& row = scoreboard_.slot(SlotOf(child));
@@ -59,24 +62,35 @@ absl::StatusOr<pid_t> Supervisor::LaunchWorker(int child, int ready_fd) {
 // a connection never waits with a worker that does not accept there; the lifeline's writing end,
 // since its last holder is the one whose death it tells.
 int Supervisor::WorkerMain(int child, int ready_fd) {
-  const bool stand_in = state_.IsStandIn(child);
-  // Whose sockets it has. A stand-in's are those whose connections would wait.
-  const int worker = stand_in ? state_.BeingReplaced() : child;
-  options_.title.Set(children_[child].title);
+  const bool stand_in = child == kStandIn;
+  options_.title.Set(ChildName(child));
   files_.CloseLocks();
-  stand_in ? endpoints_.KeepForStandIn(worker) : endpoints_.KeepOnly(worker);
+  stand_in ? endpoints_.KeepForStandIn() : endpoints_.KeepOnly(child);
   for (Child& each : children_) each.ready_line.Close();
   for (int* fd : {&signal_fd_, &config_fd_, &lifeline_[1], &volatile_tasks_fd_})
     close(std::exchange(*fd, -1));
-  return options_.run_worker({.slot = SlotOf(child),
-                              .stand_in = stand_in,
-                              .http_fds = endpoints_.http_fds(worker),
-                              .link_fd = stand_in ? -1 : endpoints_.link_fd(worker),
-                              .backdoor_fd = stand_in ? -1 : endpoints_.backdoor_fd(worker),
-                              .lifeline_fd = lifeline_[0],
-                              .ready_fd = ready_fd,
-                              .ticket_keys = ticket_keys_.keys()},
-                             scoreboard_);
+  return options_.run_worker(
+      {.slot = SlotOf(child),
+       .stand_in = stand_in,
+       .http = stand_in ? endpoints_.all_http_sockets() : endpoints_.http_sockets(child),
+       .link_fd = stand_in ? -1 : endpoints_.link_fd(child),
+       .backdoor_fd = stand_in ? -1 : endpoints_.backdoor_fd(child),
+       .lifeline_fd = lifeline_[0],
+       .ready_fd = ready_fd,
+       .ticket_keys = ticket_keys_.keys()},
+      scoreboard_);
+}
+
+absl::Status Supervisor::TakeSlot(int slot) {
+  if (absl::Status bound = endpoints_.BindSlot(slot); !bound.ok()) return bound;
+  for (const std::string& path : endpoints_.paths()) files_.RemoveAtEnd(path);
+  scoreboard_.Grow(slot + 1);
+  return absl::OkStatus();
+}
+
+void Supervisor::ReleaseSlot(int slot) {
+  endpoints_.ReleaseSlot(slot);
+  scoreboard_.slot(slot).state.store(metrics::SlotState::kEmpty, std::memory_order_relaxed);
 }
 
 absl::StatusOr<pid_t> Supervisor::LaunchControl(int ready_fd) {

@@ -202,12 +202,12 @@ absl::Status WorkerParts::ServeListeners() {
   if (!ingresses.ok()) return ingresses.status();
   ingresses_.emplace(*std::move(ingresses));
   ingresses_->LogWarnings();
-  for (size_t index = 0; index < inheritance_.http_fds.size(); ++index) {
-    absl::StatusOr<Listener> listener = Listener::Adopt(inheritance_.http_fds[index]);
+  for (const auto& [fd, index] : inheritance_.http) {
+    absl::StatusOr<Listener> listener = Listener::Adopt(fd);
     if (!listener.ok()) return listener.status();
-    const http::Ingress* ingress = ingresses_->at(static_cast<int>(index));
+    const http::Ingress* ingress = ingresses_->at(index);
     // With reuse_port the kernel has spread them already, and nobody else can accept what is here.
-    const bool own = config_.http().listeners(static_cast<int>(index)).reuse_port();
+    const bool own = config_.http().listeners(index).reuse_port();
     const http::Sharing sharing = own ? http::Sharing::kAlone : http::Sharing::kWithOtherWorkers;
     absl::Status kept =
         Keep("http.accept", [this, ingress, sharing, listener = *std::move(listener)]() mutable {

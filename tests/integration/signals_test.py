@@ -11,7 +11,8 @@ from grove_harness import Daemon, OwnDaemonTest, eventually, http_get
 UNUSED = (signal.SIGQUIT, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU, signal.SIGWINCH,
           signal.SIGALRM, signal.SIGRTMIN)
 # By one of the processes alone.
-USED = {'grove-control': {signal.SIGQUIT}}
+USED = {'groved': set(UNUSED) - {signal.SIGALRM, signal.SIGRTMIN},
+        'grove-control': {signal.SIGQUIT}}
 IGNORING = '''
 import os, signal, sys
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)

@@ -1,0 +1,104 @@
+// What the supervisor does for operations beyond starting and ending children: it enters them,
+// tells how far they are, and makes ready what they need. When each begins and ends, Decide() says.
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "server/log.h"
+#include "server/process/log_setup.h"
+#include "server/supervisor/supervisor.h"
+
+namespace grove::supervisor {
+namespace {
+
+bool AnyTls(const config::v1::Http& http) {
+  return std::any_of(http.listeners().begin(), http.listeners().end(),
+                     [](const config::v1::HttpListener& each) { return each.has_tls(); });
+}
+
+// Who asked, what for, and what came of it: the audit.
+void LogOperation(const Operation& operation) {
+  const std::string number = absl::StrCat(operation.number);
+  const std::string_view kind = NameOf(operation.spec.kind);
+  if (operation.state == OperationState::kRunning) {
+    return Log(
+        LogLevel::kInfo, "operation begins",
+        {{"operation", number}, {"kind", kind}, {"requested_by", operation.spec.requested_by}});
+  }
+  if (!operation.HasEnded()) return;
+  const MonotonicNanos took = operation.begun == 0 ? 0 : operation.ended - operation.begun;
+  const bool failed = operation.state == OperationState::kFailed;
+  Log(failed ? LogLevel::kError : LogLevel::kInfo, "operation ended",
+      {{"operation", number},
+       {"kind", kind},
+       {"requested_by", operation.spec.requested_by},
+       {"outcome", NameOf(operation.state)},
+       {"message", operation.message},
+       {"error", operation.error.message()},
+       {"took_ms", took / 1'000'000}});
+}
+
+}  // namespace
+
+absl::StatusOr<int64_t> Supervisor::Ask(OperationSpec spec, MonotonicNanos now) {
+  const std::string kind(NameOf(spec.kind));
+  const std::string requested_by = spec.requested_by;
+  absl::StatusOr<int64_t> number = AskFor(state_, std::move(spec), now);
+  if (!number.ok()) {
+    Log(LogLevel::kWarning, "operation refused",
+        {{"kind", kind}, {"requested_by", requested_by}, {"error", number.status().message()}});
+  }
+  return number;
+}
+
+void Supervisor::TellOperations(MonotonicNanos now) {
+  for (const OperationChange& change : state_.operations.TakeChanges()) {
+    const Operation* operation = state_.operations.Find(change.number);
+    if (operation == nullptr || !change.new_state) continue;
+    LogOperation(*operation);
+    TellServiceManager(*operation, now);
+  }
+}
+
+// Also of a reload that began and ended meanwhile: who asked for it waits for both.
+void Supervisor::TellServiceManager(const Operation& operation, MonotonicNanos now) {
+  if (operation.spec.kind != OperationKind::kReload || !state_.announced || state_.stopping) return;
+  if (operation.begun != 0) service_notice_.Reloading("reloading", now);
+  if (operation.HasEnded() && state_.operations.FindOpen(OperationKind::kReload) == nullptr) {
+    SayServing();
+  }
+}
+
+void Supervisor::SayServing() {
+  service_notice_.Serving(absl::StrCat("serving with ", state_.workers(), " workers"));
+}
+
+void Supervisor::PrepareReload(int64_t operation, MonotonicNanos now) {
+  // A certificate that is wrong now must not end workers that have a good one.
+  if (absl::Status files = options_.check_files(); !files.ok()) {
+    Log(LogLevel::kError, "not replacing the workers: new ones could not serve",
+        {{"error", files.message()}});
+    return Handle(ReloadRefused{operation, files, now}, now);
+  }
+  if (absl::Status keys = RenewTicketKeys(); !keys.ok()) Log(LogLevel::kWarning, keys.message());
+  Handle(ReloadPrepared{.operation = operation, .now = now}, now);
+}
+
+absl::Status Supervisor::RenewTicketKeys() {
+  return AnyTls(options_.config.http()) ? ticket_keys_.Renew() : absl::OkStatus();
+}
+
+void Supervisor::Upgrade(int64_t operation, MonotonicNanos now) {
+  Handle(UpgradeFailed{operation, absl::UnimplementedError("this build cannot be upgraded"), now},
+         now);
+}
+
+void Supervisor::SetLevel(int64_t number, MonotonicNanos now) {
+  Operation& operation = *state_.operations.Find(number);
+  const std::string level =
+      operation.spec.level.empty() ? options_.config.log().level() : operation.spec.level;
+  SetLogLevel(process::LogLevelOf(level));
+  state_.operations.Succeed(operation, absl::StrCat("log level ", level), now);
+}
+
+}  // namespace grove::supervisor

@@ -1,0 +1,148 @@
+"""What an operator has the daemon do with itself, by signals: more workers, fewer, none."""
+
+import os
+import re
+import signal
+import socket
+import threading
+import unittest
+
+from grove_api import SUCCEEDED
+from grove_harness import OwnDaemonTest, eventually, free_port, http_get
+
+CONFIG = '''http:
+  routes:
+    - path: /hello
+      function: hello
+    - path: /sleep
+      function: sleep
+'''
+
+
+class OperationsTest(OwnDaemonTest):
+
+    def tell(self, number):
+        self.daemon.process.send_signal(number)
+
+    def ended(self, kind, outcome='succeeded', times=1):
+        """Waits until so many of a kind have ended so; the last one's line."""
+        line = re.compile(rf'"operation ended" operation=\d+ kind={kind} requested_by=.* '
+                          rf'outcome={outcome} .*')
+        eventually(f'{times} of {kind} {outcome}',
+                   lambda: len(line.findall(self.daemon.log())) >= times)
+        return line.findall(self.daemon.log())[-1]
+
+    def refused(self, kind):
+        line = re.compile(rf'"operation refused" kind={kind} .*')
+        eventually(f'{kind} is refused', lambda: line.search(self.daemon.log()))
+        return line.search(self.daemon.log()).group()
+
+
+class ScaleTest(OperationsTest):
+
+    def test_one_more_and_one_less(self):
+        daemon = self.start(workers=1, config=CONFIG)
+        api = daemon.api()
+        self.tell(signal.SIGTTIN)
+        self.assertIn(f'requested_by="SIGTTIN of pid {os.getpid()}"', self.ended('scale'))
+        self.assertIsNotNone(daemon.pid_of('grove-w1'))
+        eventually('both are linked', lambda: [each.linked for each in api.list_workers()]
+                   == [True, True])
+        self.assertEqual(api.run('echo', 'a').state, SUCCEEDED)
+        self.tell(signal.SIGTTOU)
+        self.ended('scale', times=2)
+        self.assertIsNone(daemon.pid_of('grove-w1'))
+        self.assertFalse(os.path.exists(os.path.join(daemon.run_dir, 'worker-1.link')))
+        eventually('control knows one', lambda: len(api.list_workers()) == 1)
+        self.tell(signal.SIGTTOU)
+        self.assertIn('there would be 0 workers: 1 to 256 are possible', self.refused('scale'))
+        self.assertEqual(daemon.get('/hello')[0], 200)
+        daemon.stop()
+
+    def test_control_that_comes_later_knows_all(self):
+        daemon = self.start(workers=1, config=CONFIG)
+        self.tell(signal.SIGTTIN)
+        self.ended('scale')
+        old = daemon.pid_of('grove-control')
+        os.kill(old, signal.SIGKILL)
+        eventually('control is back', lambda: daemon.pid_of('grove-control') not in (None, old)
+                   and daemon.log().count('"tasks restored"') == 2)
+
+        def linked():
+            try:
+                return [each.linked for each in daemon.api().list_workers()] == [True, True]
+            except OSError:
+                return False
+        eventually('both are linked', linked)
+        daemon.stop()
+
+    def test_a_worker_with_a_socket_of_its_own_takes_nobody_along(self):
+        port = free_port()
+        daemon = self.start(workers=1, config=CONFIG + f'''  listeners:
+    - {{name: own, address: "127.0.0.1:{port}", reuse_port: true}}
+''')
+        for round_ in (1, 2):
+            self.tell(signal.SIGTTIN)
+            self.ended('scale', times=2 * round_ - 1)
+            self.tell(signal.SIGTTOU)
+            self.ended('scale', times=2 * round_)
+            for _ in range(20):
+                self.assertEqual(http_get(f'127.0.0.1:{port}', '/hello')[0], 200)
+        daemon.stop()
+
+    def test_requests_go_on_while_their_worker_leaves(self):
+        daemon = self.start(workers=2, config=CONFIG)
+        answers = []
+        clients = [threading.Thread(target=lambda: answers.append(
+            http_get(daemon.http_address, '/sleep?seconds=1')[0])) for _ in range(8)]
+        for client in clients:
+            client.start()
+        eventually('they run', lambda: daemon.metrics_sum('grove_http_requests_running') == 8)
+        self.tell(signal.SIGTTOU)
+        self.ended('scale')
+        for client in clients:
+            client.join()
+        self.assertEqual(answers, [200] * 8)
+        daemon.stop()
+
+
+class EndsTest(OperationsTest):
+
+    def test_sigquit_waits_for_nobody(self):
+        daemon = self.start(workers=1, config=CONFIG)
+        with daemon.connect() as client:
+            client.sendall(b'GET /sleep?seconds=3600 HTTP/1.1\r\nHost: a\r\n\r\n')
+            eventually('it runs', lambda: daemon.metrics_sum('grove_http_requests_running') == 1)
+            self.tell(signal.SIGQUIT)
+            daemon.ended(exit_code=0)
+            with self.assertRaises(OSError):
+                socket.create_connection(tuple(daemon.http_address.rsplit(':', 1)), 1)
+        self.assertNotIn('"died"', daemon.log())
+
+    def test_nothing_of_an_old_generation_is_refused(self):
+        daemon = self.start(workers=1)
+        self.tell(signal.SIGWINCH)
+        self.assertIn('no worker waits to be replaced', self.refused('drain'))
+        daemon.stop()
+
+    def test_the_old_generation_drains_at_once(self):
+        daemon = self.start(workers=2, config=CONFIG)
+        answers = []
+        clients = [threading.Thread(target=lambda: answers.append(
+            http_get(daemon.http_address, '/sleep?seconds=2')[0])) for _ in range(8)]
+        for client in clients:
+            client.start()
+        eventually('they run', lambda: daemon.metrics_sum('grove_http_requests_running') == 8)
+        self.tell(signal.SIGHUP)
+        eventually('one drains', lambda: '"draining"' in daemon.log())
+        self.tell(signal.SIGWINCH)
+        self.ended('drain')
+        self.ended('reload')
+        for client in clients:
+            client.join()
+        self.assertEqual(answers, [200] * 8)
+        daemon.stop()
+
+
+if __name__ == '__main__':
+    unittest.main()

@@ -38,6 +38,18 @@ constexpr MethodRow kMethods[] = {
     {Method::kListFibers, "/grove.v1.InspectService/ListFibers", kRead, false},
     {Method::kListFunctions, "/grove.v1.InspectService/ListFunctions", kRead, false},
     {Method::kOpenSession, "/grove.v1.BackdoorService/OpenSession", kAdmin, true},
+    {Method::kScaleWorkers, "/grove.v1.OperationService/ScaleWorkers", kAdmin, true},
+    {Method::kRestartWorkers, "/grove.v1.OperationService/RestartWorkers", kAdmin, true},
+    {Method::kDrain, "/grove.v1.OperationService/Drain", kAdmin, true},
+    {Method::kReload, "/grove.v1.OperationService/Reload", kAdmin, true},
+    {Method::kUpgrade, "/grove.v1.OperationService/Upgrade", kAdmin, true},
+    {Method::kSetLogLevel, "/grove.v1.OperationService/SetLogLevel", kAdmin, true},
+    {Method::kGetOperation, "/grove.v1.OperationService/GetOperation", kRead, false},
+    {Method::kListOperations, "/grove.v1.OperationService/ListOperations", kRead, false},
+    {Method::kWatchOperation, "/grove.v1.OperationService/WatchOperation", kRead, false},
+    {Method::kGetConfig, "/grove.v1.OperationService/GetConfig", kRead, false},
+    // Reads whatever file it is told to.
+    {Method::kDiffConfig, "/grove.v1.OperationService/DiffConfig", kAdmin, true},
     // Probes have no tokens.
     {Method::kOther, "/grpc.health.v1.Health/*", Token::ROLE_UNSPECIFIED, false},
     {Method::kOther, "/grpc.reflection.v1.ServerReflection/*", kRead, false},

@@ -36,6 +36,17 @@ enum class Method {
   kListFibers,
   kListFunctions,
   kOpenSession,
+  kScaleWorkers,
+  kRestartWorkers,
+  kDrain,
+  kReload,
+  kUpgrade,
+  kSetLogLevel,
+  kGetOperation,
+  kListOperations,
+  kWatchOperation,
+  kGetConfig,
+  kDiffConfig,
   kOther,  // Of services that are not Grove's own.
 };
 

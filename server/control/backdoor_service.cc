@@ -32,13 +32,13 @@ class Session final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byt
     const MethodRow& method = RowOf(Method::kOpenSession);
     auto* session = new Session(sessions, method);
     session->self_.reset(session);
-    absl::StatusOr<std::string> who = AuthorizeCall(sessions.grpc.authorizer, method, *context);
-    if (!who.ok()) {
-      Reject(sessions.grpc, *context, who.status(),
+    absl::StatusOr<Caller> caller = AuthorizeCall(sessions.grpc.authorizer, method, *context);
+    if (!caller.ok()) {
+      Reject(sessions.grpc, *context, caller.status(),
              [session](const grpc::Status& answer) { session->Finish(answer); });
       return session;
     }
-    session->who_ = *std::move(who);
+    session->caller_ = *std::move(caller);
     sessions.grpc.hub.Post([self = session->self_] { self->SpawnFiber(); });
     return session;
   }
@@ -91,7 +91,7 @@ class Session final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byt
 
   void End(const absl::Status& status) {
     main_ = FiberHandle();
-    Audit(sessions_.grpc.authorizer, method_, who_, worker_, status);
+    Audit(sessions_.grpc.authorizer, method_, caller_, {worker_, "", ""}, status);
     Finish(ToGrpcStatus(status));
   }
 
@@ -109,7 +109,7 @@ class Session final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byt
     worker_ = request_.worker();
     absl::StatusOr<int> worker = ParseWorkerName("worker", worker_, sessions_.scoreboard);
     if (!worker.ok()) return worker.status();
-    Audit(sessions_.grpc.authorizer, method_, who_, worker_, absl::OkStatus());
+    Audit(sessions_.grpc.authorizer, method_, caller_, {worker_, "", ""}, absl::OkStatus());
     absl::StatusOr<Socket> socket = Connect(*worker);
     if (!socket.ok()) return socket.status();
     absl::StatusOr<FiberHandle> typing =
@@ -173,7 +173,7 @@ class Session final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byt
 
   Sessions& sessions_;
   const MethodRow& method_;
-  std::string who_;
+  Caller caller_;
   std::string worker_;
   bool cancelled_ = false;
   // Those of the read under way, and of the write.

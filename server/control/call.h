@@ -6,6 +6,7 @@
 #define GROVE_SERVER_CONTROL_CALL_H_
 
 #include <memory>
+#include <string_view>
 #include <utility>
 
 #include "absl/functional/any_invocable.h"
@@ -24,6 +25,8 @@ class Call {
   virtual bool finished() const = 0;
   // absl::InfiniteFuture() if the client set none.
   virtual absl::Time deadline() const = 0;
+  // Who asks: "token ci", or "local" where no token is needed. Of methods that are audited.
+  virtual std::string_view requested_by() const { return ""; }
 
   // What to undo when the client goes away before Finish(); the call finishes itself after it.
   void set_on_cancel(absl::AnyInvocable<void()> undo) { on_cancel_ = std::move(undo); }

@@ -50,7 +50,21 @@ Control::Control(Hub& hub, const config::v1::Config& config, const metrics::Scor
       config_(config),
       scoreboard_(scoreboard),
       directory_(std::move(directory)),
-      authorizer_(std::move(authorizer)) {}
+      authorizer_(std::move(authorizer)),
+      channel_({
+          .reply =
+              [this](internal::v1::OperationReply reply) {
+                operations_->TakeReply(std::move(reply));
+              },
+          .operations =
+              [this](const internal::v1::OperationsChanged& changed) {
+                operations_->TakeOperations(changed);
+                // Workers may have come or gone for it.
+                look_.Set();
+              },
+          .apply_config = nullptr,
+          .ended = [this] { operations_->ChannelEnded(); },
+      }) {}
 
 absl::Status Control::Recover(tasks::TaskStore& store, int volatile_tasks_fd,
                               tasks::SelfCheck self_check) {
@@ -72,6 +86,12 @@ absl::Status Control::Recover(tasks::TaskStore& store, int volatile_tasks_fd,
   driver_->set_unread([this] { return links_->AnyUnread(); });
   task_calls_ = std::make_unique<TaskCalls>(hub_, *driver_);
   worker_calls_ = std::make_unique<WorkerCalls>(hub_, scoreboard_, *links_);
+  operations_ =
+      std::make_unique<OperationCalls>([this](const internal::v1::OperationRequest& request) {
+        internal::v1::ChildMessage message;
+        *message.mutable_request() = request;
+        return channel_.Send(message);
+      });
   return absl::OkStatus();
 }
 
@@ -105,14 +125,15 @@ void Control::LogRecovery(const tasks::RecoveryReport& report) const {
   }
 }
 
-absl::Status Control::Start() {
+absl::Status Control::Start(int command_fd) {
   // Ports first: if they cannot be bound, nothing has happened yet.
   if (absl::Status admin = StartAdmin(); !admin.ok()) return admin;
-  absl::StatusOr<std::unique_ptr<GrpcServer>> grpc = GrpcServer::Start(
-      {config_, hub_, authorizer_, *driver_, *task_calls_, *worker_calls_, scoreboard_});
+  absl::StatusOr<std::unique_ptr<GrpcServer>> grpc =
+      GrpcServer::Start({config_, hub_, authorizer_, *driver_, *task_calls_, *worker_calls_,
+                         *operations_, scoreboard_});
   if (!grpc.ok()) return grpc.status();
   grpc_ = *std::move(grpc);
-  if (absl::Status fibers = StartFibers(); !fibers.ok()) return fibers;
+  if (absl::Status fibers = StartFibers(command_fd); !fibers.ok()) return fibers;
   serving_ = true;
   return absl::OkStatus();
 }
@@ -122,9 +143,14 @@ void Control::AwaitLinks() {
   links_->AwaitLinked().IgnoreError();
 }
 
-absl::Status Control::StartFibers() {
+absl::Status Control::StartFibers(int command_fd) {
   absl::StatusOr<FiberHandle> fiber = Spawn("engine-driver", [this] { return driver_->Run(); });
   if (!fiber.ok()) return fiber.status();
+  if (command_fd < 0) operations_->ChannelEnded();
+  if (command_fd >= 0) {
+    fiber = Spawn("command-channel", [this, command_fd] { return channel_.Run(command_fd); });
+    if (!fiber.ok()) return fiber.status();
+  }
   if (absl::Status linking = links_->Follow(); !linking.ok()) return linking;
   return Spawn("worker-watch", [this] { return WatchWorkers(); }).status();
 }
@@ -136,7 +162,10 @@ absl::Status Control::WatchWorkers() {
     for (int worker = 0; worker < scoreboard_.workers(); ++worker) {
       driver_->WorkerStuck(worker, scoreboard_.IsStuck(worker, hub_.ReadClock()));
     }
-    if (absl::Status slept = Sleep(kWorkersLook); !slept.ok()) return slept;
+    Timeout timeout(kWorkersLook);
+    const absl::Status woken = look_.Wait();
+    look_.Reset();
+    if (absl::IsCancelled(woken)) return woken;
   }
 }
 

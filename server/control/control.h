@@ -13,14 +13,17 @@
 #include "grove/config/v1/config.pb.h"
 #include "runtime/hub/hub.h"
 #include "runtime/offload/offload.h"
+#include "runtime/sync/event.h"
 #include "server/admin/admin_port.h"
 #include "server/control/authorizer.h"
 #include "server/control/engine_driver.h"
 #include "server/control/grpc_server.h"
+#include "server/control/operation_calls.h"
 #include "server/control/task_calls.h"
 #include "server/control/worker_calls.h"
 #include "server/control/worker_links.h"
 #include "server/metrics/scoreboard.h"
+#include "server/process/child_channel.h"
 #include "server/tenancy/directory.h"
 
 namespace grove::control {
@@ -53,8 +56,9 @@ class Control {
       tasks::TaskStore& store, int volatile_tasks_fd = -1,
       tasks::SelfCheck self_check = tasks::kSelfCheckDefault);
 
-  // On the hub. UNAVAILABLE: a port cannot be bound.
-  absl::Status Start();
+  // On the hub. `command_fd`: its end of the command channel, which it takes over (-1: it has none,
+  // and operations are UNAVAILABLE). UNAVAILABLE: a port cannot be bound.
+  absl::Status Start(int command_fd = -1);
   // Returns once every worker is linked, or after kFirstLinksMax. **Parks.**
   void AwaitLinks();
   // Refuses new tasks, starts none, and returns when no attempt runs any more, the workers are gone
@@ -78,7 +82,7 @@ class Control {
   // What the store and the memory file have, in the order of the ids.
   absl::Status RecoverTasks(tasks::TaskStore& store, int volatile_tasks_fd, WallMicros now_us);
   void LogRecovery(const tasks::RecoveryReport& report) const;
-  absl::Status StartFibers();
+  absl::Status StartFibers(int command_fd);
   // Links those that have come, and tells the engine which are stuck: until cancelled. **Parks.**
   absl::Status WatchWorkers();
   // Why durable tasks are refused; empty if they are not.
@@ -100,6 +104,10 @@ class Control {
   std::unique_ptr<WorkerLinks> links_;
   std::unique_ptr<TaskCalls> task_calls_;
   std::unique_ptr<WorkerCalls> worker_calls_;
+  std::unique_ptr<OperationCalls> operations_;
+  process::ChildChannel channel_;
+  // Set where workers may have come or gone.
+  Event look_;
   std::unique_ptr<GrpcServer> grpc_;
   std::unique_ptr<admin::AdminPort> admin_;
   OffloadPool offload_{{.threads = 2}};

@@ -20,6 +20,7 @@
 #include "runtime/hub/hub_fixture.h"
 #include "runtime/sync/event.h"
 #include "server/control/control.h"
+#include "server/control/fake_supervisor.h"
 #include "server/control/fake_worker.h"
 #include "server/tasks/resolved_tasks.h"
 #include "server/tasks/sqlite_store.h"
@@ -93,7 +94,7 @@ class ControlFixture : public testing::Test {
     absl::Notification started;
     thread_ = std::thread([this, &started] {
       RunOn(*hub_, [this, &started]() -> absl::Status {
-        start_status_ = control_->Start();
+        start_status_ = control_->Start(supervisor_ == nullptr ? -1 : supervisor_->child_fd());
         started.Notify();
         if (!start_status_.ok()) return start_status_;
         stop_.Wait().IgnoreError();
@@ -125,6 +126,8 @@ class ControlFixture : public testing::Test {
   tasks::SelfCheck self_check_ = tasks::SelfCheck::kAfterEveryEvent;
   metrics::Scoreboard scoreboard_;
   std::map<int, std::unique_ptr<FakeWorker>> workers_;
+  // Control has a channel to it if it stands before the start.
+  std::unique_ptr<FakeSupervisor> supervisor_;
   std::unique_ptr<tasks::SqliteStore> store_;
   std::unique_ptr<Hub> hub_;
   std::unique_ptr<Control> control_;

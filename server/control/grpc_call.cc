@@ -3,6 +3,7 @@
 #include <string_view>
 #include <utility>
 
+#include "runtime/switch/abseil_text.h"
 #include "server/control/rpc_status.h"
 #include "server/log.h"
 #include "server/tasks/refusal.h"
@@ -11,7 +12,7 @@ namespace grove::control {
 namespace {
 
 // Longer than the name of anything that exists; a client may send megabytes.
-constexpr size_t kResourceBytesMax = 300;
+constexpr size_t kAuditedBytesMax = 300;
 
 }  // namespace
 
@@ -22,8 +23,8 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
                       rpc.SerializeAsString());
 }
 
-absl::StatusOr<std::string> AuthorizeCall(const Authorizer& authorizer, const MethodRow& method,
-                                          const grpc::CallbackServerContext& context) {
+absl::StatusOr<Caller> AuthorizeCall(const Authorizer& authorizer, const MethodRow& method,
+                                     const grpc::CallbackServerContext& context) {
   std::string_view authorization;
   if (authorizer.has_tokens()) {
     auto found = context.client_metadata().find("authorization");
@@ -33,11 +34,11 @@ absl::StatusOr<std::string> AuthorizeCall(const Authorizer& authorizer, const Me
   }
   absl::StatusOr<std::string_view> token = authorizer.Authorize(method, authorization);
   if (!token.ok()) {
-    if (method.mutating) Audit(authorizer, method, context.peer(), "", token.status());
+    if (method.mutating) Audit(authorizer, method, {"", context.peer()}, {}, token.status());
     return token.status();
   }
-  if (!method.mutating) return std::string();
-  return token->empty() ? context.peer() : std::string(*token);
+  if (!method.mutating) return Caller();
+  return Caller{token->empty() ? "local" : StrCat("token ", *token), context.peer()};
 }
 
 void Reject(const GrpcContext& grpc, const grpc::CallbackServerContext& context,
@@ -47,16 +48,20 @@ void Reject(const GrpcContext& grpc, const grpc::CallbackServerContext& context,
                       [status, finish = std::move(finish)] { finish(ToGrpcStatus(status)); });
 }
 
-void Audit(const Authorizer& authorizer, const MethodRow& method, std::string_view who,
-           std::string_view resource, const absl::Status& status) {
-  // Without tokens, "who" is a port number on this machine, and spawns are the hot path: a line for
+void Audit(const Authorizer& authorizer, const MethodRow& method, const Caller& caller,
+           const AuditedCall& call, const absl::Status& status) {
+  // Without tokens nobody has a name, and spawns are the hot path: a line for
   // each would cost more than the spawn. The tasks themselves tell what was spawned and when.
   const bool quiet = !authorizer.has_tokens() && method.method.find("Spawn") != method.method.npos;
   Log(quiet ? LogLevel::kDebug : LogLevel::kInfo, "audit",
       {{"method", method.method},
-       {"who", who},
-       {"resource", tasks::Cut(resource, kResourceBytesMax)},
-       {"result", absl::StatusCodeToString(status.code())}});
+       {"who", caller.name},
+       {"peer", caller.peer},
+       {"resource", tasks::Cut(call.resource, kAuditedBytesMax)},
+       {"asked", tasks::Cut(call.asked, kAuditedBytesMax)},
+       {"result", absl::StatusCodeToString(status.code())},
+       {"answer",
+        status.ok() ? call.operation : tasks::Cut(Std(status.message()), kAuditedBytesMax)}});
 }
 
 absl::Time DeadlineOf(const grpc::CallbackServerContext& context) {

@@ -12,8 +12,10 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
+#include "grove/v1/operation_service.pb.h"
 #include "runtime/hub/hub.h"
 #include "server/control/authorizer.h"
 #include "server/control/call.h"
@@ -31,19 +33,30 @@ struct GrpcContext {
 
 grpc::Status ToGrpcStatus(const absl::Status& status);
 
-// Checks the call's token against `method`. The caller's name for the audit log: the token's, else
-// the peer's address; left empty for methods that are not audited.
-absl::StatusOr<std::string> AuthorizeCall(const Authorizer& authorizer, const MethodRow& method,
-                                          const grpc::CallbackServerContext& context);
+// For the audit log; empty of methods that are not audited.
+struct Caller {
+  std::string name;  // "token ci", or "local" where none is needed
+  std::string peer;  // its address
+};
+
+// Checks the call's token against `method`.
+absl::StatusOr<Caller> AuthorizeCall(const Authorizer& authorizer, const MethodRow& method,
+                                     const grpc::CallbackServerContext& context);
 
 // For a call that goes no further: `finish` gets the answer, at once or, where the token is to
 // blame, when it has been delayed.
 void Reject(const GrpcContext& grpc, const grpc::CallbackServerContext& context,
             const absl::Status& status, std::function<void(const grpc::Status&)> finish);
 
+struct AuditedCall {
+  std::string resource;
+  std::string asked;      // the rest of the request, as text
+  std::string operation;  // the one that it began
+};
+
 // One line: who called what on which resource, and how it went.
-void Audit(const Authorizer& authorizer, const MethodRow& method, std::string_view who,
-           std::string_view resource, const absl::Status& status);
+void Audit(const Authorizer& authorizer, const MethodRow& method, const Caller& caller,
+           const AuditedCall& call, const absl::Status& status);
 
 absl::Time DeadlineOf(const grpc::CallbackServerContext& context);
 
@@ -75,12 +88,13 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public Call {
   void Finish(const absl::Status& status) override {
     if (finished_.exchange(true)) return;
     on_cancel_ = nullptr;
-    if (method_.mutating) Audit(grpc_.authorizer, method_, who_, Resource(), status);
+    if (method_.mutating) Audit(grpc_.authorizer, method_, caller_, Audited(status), status);
     const absl::Status sent = status.ok() ? SerializeMessage(response_, *answer_) : status;
     grpc::ServerUnaryReactor::Finish(ToGrpcStatus(sent));
   }
   bool finished() const override { return finished_; }
   absl::Time deadline() const override { return DeadlineOf(*context_); }
+  std::string_view requested_by() const override { return caller_.name; }
 
  private:
   UnaryCall(const GrpcContext& grpc, const MethodRow& method, grpc::CallbackServerContext* context,
@@ -88,22 +102,32 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public Call {
       : grpc_(grpc), method_(method), context_(context), answer_(answer) {}
 
   absl::Status Receive(const grpc::ByteBuffer& request) {
-    absl::StatusOr<std::string> who = AuthorizeCall(grpc_.authorizer, method_, *context_);
-    if (!who.ok()) return who.status();
-    who_ = *std::move(who);
+    absl::StatusOr<Caller> caller = AuthorizeCall(grpc_.authorizer, method_, *context_);
+    if (!caller.ok()) return caller.status();
+    caller_ = *std::move(caller);
     absl::Status parsed = ParseMessage(request, request_);
-    if (!parsed.ok() && method_.mutating) Audit(grpc_.authorizer, method_, who_, "", parsed);
+    if (!parsed.ok() && method_.mutating) Audit(grpc_.authorizer, method_, caller_, {}, parsed);
     return parsed;
   }
 
-  std::string_view Resource() const {
-    if constexpr (requires { request_.name(); }) {
-      return request_.name();
-    } else if constexpr (requires { request_.parent(); }) {
-      return request_.parent();
+  AuditedCall Audited(const absl::Status& status) const {
+    AuditedCall call;
+    if constexpr (
+        requires { request_.spec(); } || requires { request_.specs(); }) {
+      // Inputs are large, or secret.
+      call.resource = request_.parent();
+    } else if constexpr (requires { request_.name(); }) {
+      call.resource = request_.name();
+      Request rest = request_;
+      rest.clear_name();
+      call.asked = rest.ShortDebugString();
     } else {
-      return "";
+      call.asked = request_.ShortDebugString();
     }
+    if constexpr (std::is_same_v<Response, v1::Operation>) {
+      if (status.ok()) call.operation = response_.name();
+    }
+    return call;
   }
 
   void OnCancel() override {
@@ -121,7 +145,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public Call {
   grpc::ByteBuffer* const answer_;
   Request request_;
   Response response_;
-  std::string who_;
+  Caller caller_;
   std::atomic<bool> finished_{false};
   std::shared_ptr<UnaryCall> self_;
 };

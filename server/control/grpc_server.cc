@@ -20,6 +20,7 @@
 #include "server/control/connection_gate.h"
 #include "server/control/grpc_services.h"
 #include "server/control/health_service.h"
+#include "server/control/operation_service.h"
 #include "server/control/raw_service.h"
 #include "server/control/reflection_service.h"
 #include "server/control/refused_tokens.h"
@@ -189,11 +190,14 @@ std::vector<std::string> ServiceNames(std::string_view prefix) {
 
 struct GrpcServer::Server {
   explicit Server(const Parts& parts)
-      : context{parts.hub, parts.authorizer, refused}, health(ServiceNames("/grove.")) {}
+      : context{parts.hub, parts.authorizer, refused},
+        health(ServiceNames("/grove.")),
+        watches(context, parts.operations) {}
 
   RefusedTokens refused;
   const GrpcContext context;
   HealthService health;
+  OperationWatches watches;
   RawService service;
   std::unique_ptr<ConnectionGate> gate;
   std::unique_ptr<grpc::Server> server;
@@ -214,10 +218,12 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Parts& parts
 
   auto server = std::make_unique<Server>(parts);
   RawService& service = server->service;
-  AddUnaryMethods(server->context, {parts.driver, parts.tasks, parts.workers}, service);
+  AddUnaryMethods(server->context, {parts.driver, parts.tasks, parts.workers, parts.operations},
+                  service);
   AddBackdoorMethods(server->context, parts.config.run_dir(), parts.scoreboard, service);
   AddReflectionMethods(server->context, ServiceNames("/"), service);
   server->health.AddMethods(service);
+  server->watches.AddMethods(service);
 
   absl::StatusOr<std::unique_ptr<ConnectionGate>> gate = BindGate(parts.config);
   if (!gate.ok()) return gate.status();
@@ -248,6 +254,7 @@ void GrpcServer::StopServing() {
 void GrpcServer::Shutdown(absl::Duration grace) {
   server_->gate->Stop();
   server_->health.EndWatches();
+  server_->watches.EndAll();
   server_->refused.AnswerAll();
   server_->server->Shutdown(absl::ToChronoTime(absl::Now() + grace));
 }

@@ -16,6 +16,7 @@
 #include "runtime/hub/hub.h"
 #include "server/control/authorizer.h"
 #include "server/control/engine_driver.h"
+#include "server/control/operation_calls.h"
 #include "server/control/task_calls.h"
 #include "server/control/worker_calls.h"
 #include "server/metrics/scoreboard.h"
@@ -52,6 +53,7 @@ class GrpcServer {
     EngineDriver& driver;
     TaskCalls& tasks;
     const WorkerCalls& workers;
+    OperationCalls& operations;
     const metrics::Scoreboard& scoreboard;
   };
 

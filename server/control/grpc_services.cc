@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "grove/v1/inspect_service.pb.h"
+#include "grove/v1/operation_service.pb.h"
 #include "grove/v1/pool_service.pb.h"
 #include "grove/v1/queue_service.pb.h"
 #include "grove/v1/task_service.pb.h"
@@ -111,6 +112,38 @@ void AddInspectMethods(Methods& methods, const WorkerCalls& calls,
       [&engine](auto& q, auto& r) { return Take(engine.ListFunctions(q), r); });
 }
 
+// One that the supervisor carries out: `field` sets what the request to it asks for.
+template <typename Request, typename Field>
+void AddOperation(Methods& methods, Method method, OperationCalls& calls, Field field) {
+  methods.Later<Request, v1::Operation>(method, [&calls, field](auto& call, auto& q, auto& r) {
+    internal::v1::OperationRequest request;
+    *(request.*field)() = q;
+    calls.Begin(call, std::move(request), r);
+  });
+}
+
+void AddOperationMethods(Methods& methods, OperationCalls& calls) {
+  using Asked = internal::v1::OperationRequest;
+  AddOperation<v1::ScaleWorkersRequest>(methods, Method::kScaleWorkers, calls,
+                                        &Asked::mutable_scale);
+  AddOperation<v1::RestartWorkersRequest>(methods, Method::kRestartWorkers, calls,
+                                          &Asked::mutable_restart);
+  AddOperation<v1::DrainRequest>(methods, Method::kDrain, calls, &Asked::mutable_drain);
+  AddOperation<v1::ReloadRequest>(methods, Method::kReload, calls, &Asked::mutable_reload);
+  AddOperation<v1::UpgradeRequest>(methods, Method::kUpgrade, calls, &Asked::mutable_upgrade);
+  AddOperation<v1::SetLogLevelRequest>(methods, Method::kSetLogLevel, calls,
+                                       &Asked::mutable_set_log_level);
+  methods.Later<v1::GetOperationRequest, v1::Operation>(
+      Method::kGetOperation, [&calls](auto& call, auto& q, auto& r) { calls.Get(call, q, r); });
+  methods.Later<v1::ListOperationsRequest, v1::ListOperationsResponse>(
+      Method::kListOperations, [&calls](auto& call, auto& q, auto& r) { calls.List(call, q, r); });
+  methods.Later<v1::GetConfigRequest, v1::GetConfigResponse>(
+      Method::kGetConfig, [&calls](auto& call, auto& q, auto& r) { calls.GetConfig(call, q, r); });
+  methods.Later<v1::DiffConfigRequest, v1::DiffConfigResponse>(
+      Method::kDiffConfig,
+      [&calls](auto& call, auto& q, auto& r) { calls.DiffConfig(call, q, r); });
+}
+
 }  // namespace
 
 void AddUnaryMethods(const GrpcContext& grpc, const GrpcHandlers& handlers, RawService& service) {
@@ -121,6 +154,7 @@ void AddUnaryMethods(const GrpcContext& grpc, const GrpcHandlers& handlers, RawS
   AddPoolMethods(methods, handlers.driver);
   AddWorkerMethods(methods, handlers.workers);
   AddInspectMethods(methods, handlers.workers, engine);
+  AddOperationMethods(methods, handlers.operations);
 }
 
 }  // namespace grove::control

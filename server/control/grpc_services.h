@@ -4,6 +4,7 @@
 
 #include "server/control/engine_driver.h"
 #include "server/control/grpc_call.h"
+#include "server/control/operation_calls.h"
 #include "server/control/raw_service.h"
 #include "server/control/task_calls.h"
 #include "server/control/worker_calls.h"
@@ -15,9 +16,11 @@ struct GrpcHandlers {
   EngineDriver& driver;
   TaskCalls& tasks;
   const WorkerCalls& workers;
+  OperationCalls& operations;
 };
 
-// Those of TaskService, QueueService, PoolService, WorkerService and InspectService.
+// Those of TaskService, QueueService, PoolService, WorkerService, InspectService and
+// OperationService.
 void AddUnaryMethods(const GrpcContext& grpc, const GrpcHandlers& handlers, RawService& service);
 
 }  // namespace grove::control

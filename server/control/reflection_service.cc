@@ -74,11 +74,11 @@ class Stream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byte
                        absl::Span<const std::string> services,
                        grpc::CallbackServerContext* context) {
     auto* stream = new Stream(services);
-    absl::StatusOr<std::string> who = AuthorizeCall(grpc.authorizer, method, *context);
-    if (who.ok()) {
+    const absl::Status allowed = AuthorizeCall(grpc.authorizer, method, *context).status();
+    if (allowed.ok()) {
       stream->StartRead(&stream->received_);
     } else {
-      Reject(grpc, *context, who.status(),
+      Reject(grpc, *context, allowed,
              [stream](const grpc::Status& answer) { stream->Finish(answer); });
     }
     return stream;

@@ -57,4 +57,12 @@ google::rpc::Status ToRpcStatus(const absl::Status& status) {
   return rpc;
 }
 
+absl::Status FromRpcStatus(const google::rpc::Status& rpc) {
+  absl::Status status(static_cast<absl::StatusCode>(rpc.code()), Abseil(rpc.message()));
+  for (const google::protobuf::Any& detail : rpc.details()) {
+    status.SetPayload(Abseil(detail.type_url()), absl::Cord(Abseil(detail.value())));
+  }
+  return status;
+}
+
 }  // namespace grove::control

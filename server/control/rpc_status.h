@@ -1,4 +1,4 @@
-// ToRpcStatus: an absl::Status as google.rpc.Status, details included.
+// ToRpcStatus, FromRpcStatus: an absl::Status as google.rpc.Status, details included, and back.
 //
 // Payloads become details; an error without an ErrorInfo gets one that repeats its code, so that
 // every error carries one. The whole is bounded: with the message once more beside it, as gRPC
@@ -18,6 +18,9 @@ namespace grove::control {
 inline constexpr size_t kDetailBytesMax = 3'000;
 
 google::rpc::Status ToRpcStatus(const absl::Status& status);
+
+// Details become payloads.
+absl::Status FromRpcStatus(const google::rpc::Status& rpc);
 
 }  // namespace grove::control
 

@@ -26,6 +26,13 @@ TEST(RpcStatus, EveryErrorCarriesAnErrorInfo) {
   EXPECT_EQ(InfoOf(refusal).reason(), "REASON");
 }
 
+TEST(RpcStatus, ComesBackAsItWas) {
+  const absl::Status status = tasks::WithRetryAfter(
+      tasks::Refusal(absl::StatusCode::kFailedPrecondition, "REASON", "not now"), 1000);
+  EXPECT_EQ(FromRpcStatus(ToRpcStatus(status)), status);
+  EXPECT_TRUE(FromRpcStatus(google::rpc::Status()).ok());
+}
+
 TEST(RpcStatus, StaysBelowWhatClientsTake) {
   absl::Status status = tasks::BadField(std::string(3000, 'f'), "REASON", std::string(3000, 'p'));
   // Whoever builds a detail by hand.

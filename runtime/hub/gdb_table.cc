@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <mutex>
 
+#include "runtime/hub/gdb_table_words.h"
 #include "runtime/hub/hub.h"
 
 // The offsets are those of classes without virtual bases, which GCC and clang define.
@@ -11,14 +12,11 @@
 
 namespace grove {
 
-// Read by tools/gdb/grove_gdb.py, member by member, each 8 bytes: a change of form or meaning
-// raises kVersion there and here.
+// Read by tools/gdb/grove_gdb.py and runtime/watch/outside_fibers.h, member by member, each 8
+// bytes: as GdbTableWords.
 struct GdbTable {
-  static constexpr uint64_t kMagic = 0x6764625f6776'6f72;
-  static constexpr uint64_t kVersion = 2;
-
-  uint64_t magic = kMagic;
-  uint64_t version = kVersion;
+  uint64_t magic = GdbTableWords::kMagic;
+  uint64_t version = GdbTableWords::kVersion;
   HubRegistration* first = nullptr;
   uint64_t registration_hub = offsetof(HubRegistration, hub_);
   uint64_t registration_next = offsetof(HubRegistration, next_);
@@ -42,6 +40,16 @@ struct GdbTable {
   const int8_t* saved_registers = Context::kSavedRegisters;  // at a stack pointer; DWARF numbers
   uint64_t fiber_switches = offsetof(Fiber, switches_);      // 0: it has not run yet …
   void (*context_start)(void*) = &Context::Start;            // … and will begin there
+  uint64_t fiber_group = offsetof(Fiber, group_);
+  uint64_t fiber_spawned_at = offsetof(Fiber, spawned_at_);
+  uint64_t fiber_label = offsetof(Fiber, label_);  // std::shared_ptr: begins with the address
+#if defined(__GLIBCXX__)
+  uint64_t label_known = 1;
+#else
+  uint64_t label_known = 0;
+#endif
+  uint64_t label_tenant = offsetof(FiberLabel, tenant);
+  uint64_t label_task = offsetof(FiberLabel, task);
 
   void Add(HubRegistration& hub) {
     hub.next_ = first;
@@ -54,6 +62,8 @@ struct GdbTable {
     if (hub.next_ != nullptr) hub.next_->previous_next_ = hub.previous_next_;
   }
 };
+
+static_assert(sizeof(GdbTable) == sizeof(GdbTableWords));
 
 }  // namespace grove
 

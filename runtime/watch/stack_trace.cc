@@ -22,9 +22,9 @@ Step FramePointerStep(FrameRegisters& frame, const StackBounds& bounds) {
   if (saved < frame.sp() || !bounds.HasWord(saved) || !bounds.HasWord(saved + 8)) {
     return Step::kUnknown;
   }
-  const uintptr_t pc = StackWord(saved + 8);
+  const uintptr_t pc = StackWord(saved + 8 + bounds.copy);
   if (pc == 0) return Step::kEnd;
-  frame.values[FrameRegisters::kRbp] = StackWord(saved);
+  frame.values[FrameRegisters::kRbp] = StackWord(saved + bounds.copy);
   frame.values[FrameRegisters::kRsp] = saved + 16;
   frame.values[FrameRegisters::kReturnAddress] = pc;
   return Step::kCaller;
@@ -45,10 +45,10 @@ std::string Symbol(uintptr_t pc, uintptr_t place) {
                          pc - reinterpret_cast<uintptr_t>(module.dli_fbase));
 }
 
-std::string FrameText(const StackTrace& trace, size_t i) {
-  const uintptr_t pc = trace.pcs[i];
+// Where the code of a frame stands: a call may be a function's last instruction.
+uintptr_t PlaceOf(const StackTrace& trace, size_t i) {
   const bool after_call = i > 0 || trace.first == PcKind::kAfterCall;
-  return Symbol(pc, pc - (after_call ? 1 : 0));
+  return trace.pcs[i] - (after_call ? 1 : 0);
 }
 
 // Empty if the trace is complete, or of nothing.
@@ -67,7 +67,8 @@ std::string_view WhyIncomplete(const StackTrace& trace) {
 
 }  // namespace
 
-StackTrace TraceFrom(FrameRegisters frame, PcKind first, const StackBounds& bounds) {
+StackTrace TraceFrom(FrameRegisters frame, PcKind first, const StackBounds& bounds,
+                     const CodeTables* tables) {
   StackTrace trace;
   trace.first = first;
   PcKind kind = first;
@@ -77,7 +78,7 @@ StackTrace TraceFrom(FrameRegisters frame, PcKind first, const StackBounds& boun
       return trace;
     }
     trace.pcs[trace.size++] = frame.pc();
-    Step step = UnwindStep(frame, kind, bounds);
+    Step step = UnwindStep(frame, kind, bounds, tables);
     if (step == Step::kUnknown) step = FramePointerStep(frame, bounds);
     if (step != Step::kCaller) {
       trace.end = step == Step::kEnd ? StackTrace::End::kEntry : StackTrace::End::kUnknown;
@@ -111,7 +112,8 @@ StackTrace TraceFiber(const Fiber& fiber) {
 std::string FormatStackTrace(const StackTrace& trace) {
   std::string text;
   for (size_t i = 0; i < trace.size; ++i) {
-    absl::StrAppendFormat(&text, "#%d 0x%x %s\n", i, trace.pcs[i], FrameText(trace, i));
+    absl::StrAppendFormat(&text, "#%d 0x%x %s\n", i, trace.pcs[i],
+                          Symbol(trace.pcs[i], PlaceOf(trace, i)));
   }
   if (const std::string_view why = WhyIncomplete(trace); !why.empty()) {
     absl::StrAppendFormat(&text, "%s\n", why);
@@ -120,8 +122,13 @@ std::string FormatStackTrace(const StackTrace& trace) {
 }
 
 std::vector<std::string> FormatFrames(const StackTrace& trace) {
+  return FormatFrames(trace, &Symbol);
+}
+
+std::vector<std::string> FormatFrames(
+    const StackTrace& trace, absl::FunctionRef<std::string(uintptr_t pc, uintptr_t place)> name) {
   std::vector<std::string> texts;
-  for (size_t i = 0; i < trace.size; ++i) texts.push_back(FrameText(trace, i));
+  for (size_t i = 0; i < trace.size; ++i) texts.push_back(name(trace.pcs[i], PlaceOf(trace, i)));
   if (const std::string_view why = WhyIncomplete(trace); !why.empty()) texts.emplace_back(why);
   return texts;
 }

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "runtime/watch/unwind_tables.h"
 
 namespace grove {
@@ -39,13 +40,18 @@ struct StackTrace {
 // ones. Hub thread only.
 StackTrace TraceFiber(const Fiber& fiber);
 
-// The stack that begins with `frame`. Any thread; signal handlers too.
-StackTrace TraceFrom(FrameRegisters frame, PcKind first, const StackBounds& bounds);
+// The stack that begins with `frame`. `tables` as UnwindStep() has them. Any thread; signal
+// handlers too.
+StackTrace TraceFrom(FrameRegisters frame, PcKind first, const StackBounds& bounds,
+                     const CodeTables* tables = nullptr);
 
 // A text per frame without its number and address, "grove::Hub::Park()+0x84", and a last one in
 // parentheses if the trace is not complete: for those who must not learn where the program lies.
 // Any thread, no signal handler.
 std::vector<std::string> FormatFrames(const StackTrace& trace);
+// The same of another process: `name` is told an address and where the code before it stands.
+std::vector<std::string> FormatFrames(
+    const StackTrace& trace, absl::FunctionRef<std::string(uintptr_t pc, uintptr_t place)> name);
 
 // One line a frame, "#0 0x55d3c0a1b2f4 grove::Hub::Park()+0x84", and a last one if the trace is
 // not complete. Names need the symbol table; without one the module and the offset in it are shown,

@@ -154,12 +154,18 @@ bool ParseEntry(const uint8_t* entry, Description& out) {
   return true;
 }
 
+CodeTables::Place PlaceOf(uintptr_t pc, const CodeTables* tables) {
+  if (tables != nullptr) return tables->Find(pc);
+  dl_find_object object;
+  if (_dl_find_object(reinterpret_cast<void*>(pc), &object) != 0) return {};
+  return {.header = static_cast<const uint8_t*>(object.dlfo_eh_frame), .pc = pc};
+}
+
 // The header's table is sorted by start address: pairs of offsets from the header to the function
 // and to its entry.
-bool FindDescription(uintptr_t pc, Description& out) {
-  dl_find_object object;
-  if (_dl_find_object(reinterpret_cast<void*>(pc), &object) != 0) return false;
-  const auto* header = static_cast<const uint8_t*>(object.dlfo_eh_frame);
+bool FindDescription(const CodeTables::Place& place, Description& out) {
+  const uint8_t* const header = place.header;
+  const uintptr_t pc = place.pc;
   if (header == nullptr || header[0] != 1 || header[3] != kDataRelative4Table) return false;
   TableReader reader(header + 4);
   reader.Encoded(header[1]);
@@ -343,9 +349,10 @@ bool Program::DefineCfa(uint8_t instruction, TableReader& reader) {
 
 }  // namespace
 
-Step UnwindStep(FrameRegisters& frame, PcKind pc, const StackBounds& bounds) {
+Step UnwindStep(FrameRegisters& frame, PcKind pc, const StackBounds& bounds,
+                const CodeTables* tables) {
   // A call may be a function's last instruction: its return address belongs to the next one.
-  const uintptr_t place = frame.pc() - (pc == PcKind::kAfterCall ? 1 : 0);
+  const CodeTables::Place place = PlaceOf(frame.pc() - (pc == PcKind::kAfterCall ? 1 : 0), tables);
   Description description;
   if (!FindDescription(place, description)) return Step::kUnknown;
   if (description.return_register != FrameRegisters::kReturnAddress) return Step::kUnknown;
@@ -354,7 +361,7 @@ Step UnwindStep(FrameRegisters& frame, PcKind pc, const StackBounds& bounds) {
     return Step::kUnknown;
   }
   program.EndOfInitial();
-  if (!program.Run(description.program, description.program_end, place)) return Step::kUnknown;
+  if (!program.Run(description.program, description.program_end, place.pc)) return Step::kUnknown;
   const Rules& rules = program.rules();
   if (rules.registers[FrameRegisters::kReturnAddress].kind == Rules::Kind::kUndefined) {
     return Step::kEnd;
@@ -370,7 +377,7 @@ Step UnwindStep(FrameRegisters& frame, PcKind pc, const StackBounds& bounds) {
     if (rule.kind != Rules::Kind::kAtOffset || number == FrameRegisters::kRsp) continue;
     const uintptr_t address = cfa + rule.offset;
     if (!bounds.HasWord(address)) return Step::kUnknown;
-    caller.values[number] = StackWord(address);
+    caller.values[number] = StackWord(address + bounds.copy);
   }
   frame = caller;
   return frame.pc() == 0 ? Step::kEnd : Step::kCaller;
@@ -378,7 +385,7 @@ Step UnwindStep(FrameRegisters& frame, PcKind pc, const StackBounds& bounds) {
 
 uintptr_t FunctionStart(uintptr_t pc) {
   Description description;
-  return FindDescription(pc, description) ? description.start : 0;
+  return FindDescription(PlaceOf(pc, nullptr), description) ? description.start : 0;
 }
 
 }  // namespace grove

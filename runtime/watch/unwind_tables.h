@@ -17,6 +17,8 @@ namespace grove {
 struct StackBounds {
   uintptr_t low = 0;
   uintptr_t high = 0;
+  // Of another process's stack: from there to the copy that is read.
+  intptr_t copy = 0;
 
   // Whether a word lies at `address`.
   bool HasWord(uintptr_t address) const {
@@ -46,10 +48,23 @@ enum class Step : uint8_t {
   kUnknown,  // no table, or one that says what is not supported: `frame` is unchanged
 };
 
+// Where the unwind tables of code are that this process does not run.
+class CodeTables {
+ public:
+  struct Place {
+    const uint8_t* header = nullptr;  // .eh_frame_hdr, as mapped here; null: there is none
+    uintptr_t pc = 0;                 // as the tables have it
+  };
+  virtual ~CodeTables() = default;
+  virtual Place Find(uintptr_t pc) const = 0;
+};
+
 // `after_call`: the program counter is a return address, not an interrupted instruction.
 // kUnknown too if the caller's frame would not lie above this one within `bounds`.
 enum class PcKind : uint8_t { kInterrupted, kAfterCall };
-Step UnwindStep(FrameRegisters& frame, PcKind pc, const StackBounds& bounds);
+// `tables`: of another process's code; null: of this one's.
+Step UnwindStep(FrameRegisters& frame, PcKind pc, const StackBounds& bounds,
+                const CodeTables* tables = nullptr);
 
 // Where the function that holds `pc` starts; 0 if no table knows it.
 uintptr_t FunctionStart(uintptr_t pc);

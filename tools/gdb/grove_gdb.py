@@ -20,12 +20,13 @@ import gdb
 import gdb.unwinder
 
 MAGIC = 0x6764625F67766F72
-VERSION = 2
+VERSION = 3
 MEMBERS = (
     'magic', 'version', 'first', 'registration_hub', 'registration_next', 'hub_fibers',
     'hub_running', 'fiber_id', 'fiber_name', 'fiber_site', 'fiber_state', 'fiber_waiting_kind',
     'fiber_waiting_fd', 'fiber_waiting_object', 'fiber_stack_pointer', 'fiber_stack_low',
-    'fiber_stack_high', 'string_view_data', 'saved_registers', 'fiber_switches', 'context_start')
+    'fiber_stack_high', 'string_view_data', 'saved_registers', 'fiber_switches', 'context_start',
+    'fiber_group', 'fiber_spawned_at', 'fiber_label', 'label_known', 'label_tenant', 'label_task')
 # Fiber::State and WaitFor::Kind, in order.
 STATES = ('runnable', 'running', 'parked', 'ended')
 # WaitFor::Kind (runtime/hub/wait_for.h).

@@ -3,10 +3,12 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <mutex>
 
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "server/log_sink.h"
+#include "server/recent_lines.h"
 
 namespace grove {
 namespace {
@@ -23,6 +25,16 @@ struct LogSettings {
 LogSettings* settings = new LogSettings;
 
 std::atomic<LogLevel> lowest_level{LogLevel::kInfo};
+
+std::mutex recent_mutex;          // threads of this process append in turn
+RecentLog* recent_log = nullptr;  // guarded by recent_mutex
+
+void KeepRecent(absl::Time time, LogLevel level, std::string_view line) {
+  const std::lock_guard lock(recent_mutex);
+  if (recent_log == nullptr) return;
+  recent_log->Append(absl::ToUnixMicros(time), static_cast<uint32_t>(level),
+                     line.substr(0, line.size() - 1));
+}
 
 std::string TellLost(uint64_t lines) {
   return FormatLogLine(settings->format, absl::Now(), LogLevel::kWarning, settings->process,
@@ -189,10 +201,23 @@ std::string FormatLogLine(LogFormat format, absl::Time time, LogLevel level,
                                     : FormatText(time, level, process, message, fields);
 }
 
+KeptRecentLog::KeptRecentLog(RecentLog& recent) {
+  const std::lock_guard lock(recent_mutex);
+  recent_log = &recent;
+}
+
+KeptRecentLog::~KeptRecentLog() {
+  const std::lock_guard lock(recent_mutex);
+  recent_log = nullptr;
+}
+
 void Log(LogLevel level, LogText message, std::initializer_list<LogField> fields) {
   if (level < lowest_level.load(std::memory_order_relaxed)) return;
-  Sink().Append(
-      FormatLogLine(settings->format, absl::Now(), level, settings->process, message.text, fields));
+  const absl::Time now = absl::Now();
+  const std::string line =
+      FormatLogLine(settings->format, now, level, settings->process, message.text, fields);
+  KeepRecent(now, level, line);
+  Sink().Append(line);
 }
 
 }  // namespace grove

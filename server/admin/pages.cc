@@ -14,7 +14,8 @@ namespace {
 constexpr char kPlain[] = "text/plain; charset=utf-8";
 constexpr char kJson[] = "application/json";
 // Nothing on these pages is to be run, framed or guessed at.
-constexpr char kPolicy[] = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
+constexpr char kPolicy[] =
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'";
 
 enum class PageFormat { kText, kJson };
 

@@ -9,6 +9,7 @@
 #include "runtime/hub/fiber.h"
 #include "runtime/hub/timeout.h"
 #include "server/admin/health.h"
+#include "server/control/debug_pages.h"
 #include "server/log.h"
 #include "server/metrics/prometheus.h"
 #include "server/process/daemon_number.h"
@@ -85,7 +86,8 @@ absl::Status Control::Recover(tasks::TaskStore& store, int volatile_tasks_fd,
   });
   driver_->set_unread([this] { return links_->AnyUnread(); });
   task_calls_ = std::make_unique<TaskCalls>(hub_, *driver_);
-  worker_calls_ = std::make_unique<WorkerCalls>(hub_, scoreboard_, *links_);
+  fibers_ = std::make_unique<FiberReading>(hub_, scoreboard_, *links_, offload_);
+  worker_calls_ = std::make_unique<WorkerCalls>(hub_, scoreboard_, *links_, *fibers_);
   operations_ =
       std::make_unique<OperationCalls>([this](const internal::v1::OperationRequest& request) {
         internal::v1::ChildMessage message;
@@ -186,6 +188,13 @@ absl::Status Control::StartAdmin() {
                                                        .linked = links_->Linked(),
                                                        .now = hub_.ReadClock()});
               },
+          .debug = DebugPages({.hub = hub_,
+                               .config = config_,
+                               .scoreboard = scoreboard_,
+                               .driver = *driver_,
+                               .fibers = *fibers_,
+                               .offload = offload_,
+                               .started_at = WallNow()}),
       },
       offload_);
 }

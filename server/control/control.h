@@ -103,6 +103,7 @@ class Control {
   std::unique_ptr<EngineDriver> driver_;
   std::unique_ptr<WorkerLinks> links_;
   std::unique_ptr<TaskCalls> task_calls_;
+  std::unique_ptr<FiberReading> fibers_;
   std::unique_ptr<WorkerCalls> worker_calls_;
   std::unique_ptr<OperationCalls> operations_;
   process::ChildChannel channel_;
@@ -110,6 +111,7 @@ class Control {
   Event look_;
   std::unique_ptr<GrpcServer> grpc_;
   std::unique_ptr<admin::AdminPort> admin_;
+  // For the stop, certificates, and reading stuck workers from outside.
   OffloadPool offload_{{.threads = 2}};
 };
 

@@ -34,6 +34,7 @@
 #include "server/process/log_setup.h"
 #include "server/process/ready_line.h"
 #include "server/process/signals.h"
+#include "server/recent_lines.h"
 #include "server/tasks/sqlite_store.h"
 #include "server/tasks/volatile_handover.h"
 
@@ -135,6 +136,7 @@ int Run(const process::ControlDescriptors& fds) {
   process::InstallCrashReport();
   absl::StatusOr<metrics::Scoreboard> scoreboard = metrics::Scoreboard::Open(fds.scoreboard_fd);
   if (!scoreboard.ok()) return Fail(process::kExitBadConfig, scoreboard.status());
+  const KeptRecentLog recent_log(scoreboard->recent(metrics::Scoreboard::kControlEvents).log);
   SetUpSignals();
 
   absl::StatusOr<std::unique_ptr<tasks::SqliteStore>> store =

@@ -6,7 +6,6 @@
 
 #include "proto/well_known_times.h"
 #include "runtime/hub/fiber.h"
-#include "runtime/hub/timeout.h"
 #include "runtime/switch/abseil_text.h"
 #include "server/control/page_token.h"
 #include "server/metrics/process_numbers.h"
@@ -178,24 +177,21 @@ void WorkerCalls::GetFiber(const CallPtr& call, const v1::GetFiberRequest& reque
 absl::Status WorkerCalls::FindFiber(const v1::GetFiberRequest& request, v1::Fiber& response) const {
   absl::StatusOr<FiberName> name = ParseFiberName(request.name(), scoreboard_);
   if (!name.ok()) return name.status();
-  WorkerLink* link = links_.Find(name->worker);
-  const std::shared_ptr<FiberQuery> query =
-      link == nullptr ? nullptr : link->QueryFibers(name->id - 1, 1, WorkerLink::Stacks::kYes);
-  if (query != nullptr) {
-    Timeout timeout(kFibersTimeout);
-    query->done.Wait().IgnoreError();
-  }
-  if (query == nullptr || query->reply == nullptr) {
-    if (query != nullptr) link->ForgetQuery(*query);
+  std::vector<FiberReading::Answer> answers = fibers_.Read({{.worker = name->worker,
+                                                             .after = name->id - 1,
+                                                             .limit = 1,
+                                                             .stacks = WorkerLink::Stacks::kYes}});
+  internal::v1::ListFibersReply* const reply = answers[0].reply.get();
+  if (reply == nullptr) {
     return tasks::Refusal(absl::StatusCode::kUnavailable, "WORKER_UNREACHABLE",
-                          StrCat(WorkerName(name->worker), " does not answer"));
+                          StrCat(WorkerName(name->worker), " does not answer: ", answers[0].how));
   }
-  if (query->reply->fibers_size() == 0 || IdOf(query->reply->fibers(0)) != name->id) {
+  if (reply->fibers_size() == 0 || IdOf(reply->fibers(0)) != name->id) {
     return tasks::Refusal(
         absl::StatusCode::kNotFound, "FIBER_NOT_FOUND",
         StrCat("no ", tasks::Cut(request.name()), ": it has ended, or never was"));
   }
-  response = std::move(*query->reply->mutable_fibers(0));
+  response = std::move(*reply->mutable_fibers(0));
   return absl::OkStatus();
 }
 
@@ -220,29 +216,23 @@ absl::Status WorkerCalls::CollectFibers(const v1::ListFibersRequest& request,
     end = first + 1;
   }
 
-  std::vector<Asked> asked;
+  std::vector<FiberReading::Ask> asks;
   for (int worker = first; worker < end; ++worker) {
     if (!HasWorker(scoreboard_, worker)) continue;
-    WorkerLink* link = links_.Find(worker);
     const uint64_t after = worker == static_cast<int>(start->worker) ? start->after : 0;
-    const auto stacks = full ? WorkerLink::Stacks::kYes : WorkerLink::Stacks::kNo;
-    asked.push_back(
-        {worker, link, link == nullptr ? nullptr : link->QueryFibers(after, *size, stacks)});
+    asks.push_back(
+        {worker, after, *size, full ? WorkerLink::Stacks::kYes : WorkerLink::Stacks::kNo});
   }
-  Timeout timeout(kFibersTimeout);
-  for (Asked& ask : asked) {
-    // After the time-out, answers that are there still count.
-    if (ask.query != nullptr) ask.query->done.Wait().IgnoreError();
-    if (ask.query != nullptr && ask.query->reply != nullptr) {
-      const uint64_t after = ask.worker == static_cast<int>(start->worker) ? start->after : 0;
-      AppendFibers(ask.worker, list, after, *size, *ask.query->reply, response);
-      // Thousands of fibers of each worker, those beyond the page too: not all in one turn.
-      ask.query.reset();
-      Yield();
+  std::vector<FiberReading::Answer> answers = fibers_.Read(asks);
+  for (size_t i = 0; i < asks.size(); ++i) {
+    if (answers[i].reply == nullptr) {
+      response.add_unreachable(WorkerName(asks[i].worker));
       continue;
     }
-    if (ask.query != nullptr) ask.link->ForgetQuery(*ask.query);
-    response.add_unreachable(WorkerName(ask.worker));
+    AppendFibers(asks[i].worker, list, asks[i].after, *size, *answers[i].reply, response);
+    // Thousands of fibers of each worker, those beyond the page too: not all in one turn.
+    answers[i].reply.reset();
+    Yield();
   }
   return absl::OkStatus();
 }

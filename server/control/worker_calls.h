@@ -14,6 +14,7 @@
 #include "grove/v1/worker_service.pb.h"
 #include "runtime/hub/hub.h"
 #include "server/control/call.h"
+#include "server/control/fiber_reading.h"
 #include "server/control/worker_links.h"
 #include "server/metrics/scoreboard.h"
 
@@ -25,17 +26,15 @@ inline constexpr int32_t kFibersPageDefault = 1'000;
 inline constexpr int32_t kFibersPageMax = 10'000;
 // With stacks: as many as a worker gives at once.
 inline constexpr int32_t kStacksPageMax = 100;
-// A worker that has not answered by then is named as unreachable.
-inline constexpr absl::Duration kFibersTimeout = absl::Seconds(2);
-
 // Index of "workers/N". INVALID_ARGUMENT: of another form; NOT_FOUND: the slot has no worker.
 absl::StatusOr<int> ParseWorkerName(std::string_view field, std::string_view name,
                                     const metrics::Scoreboard& scoreboard);
 
 class WorkerCalls {
  public:
-  WorkerCalls(Hub& hub, const metrics::Scoreboard& scoreboard, const WorkerLinks& links)
-      : hub_(hub), scoreboard_(scoreboard), links_(links) {}
+  WorkerCalls(Hub& hub, const metrics::Scoreboard& scoreboard, const WorkerLinks& links,
+              FiberReading& fibers)
+      : hub_(hub), scoreboard_(scoreboard), links_(links), fibers_(fibers) {}
 
   absl::Status ListWorkers(const v1::ListWorkersRequest& request,
                            v1::ListWorkersResponse& response) const;
@@ -45,11 +44,6 @@ class WorkerCalls {
   void GetFiber(const CallPtr& call, const v1::GetFiberRequest& request, v1::Fiber& response) const;
 
  private:
-  struct Asked {
-    int worker;
-    WorkerLink* link;  // null: there is none yet
-    std::shared_ptr<FiberQuery> query;
-  };
   v1::Worker Describe(int worker) const;
   absl::Status CollectFibers(const v1::ListFibersRequest& request,
                              v1::ListFibersResponse& response) const;
@@ -58,6 +52,7 @@ class WorkerCalls {
   Hub& hub_;
   const metrics::Scoreboard& scoreboard_;
   const WorkerLinks& links_;
+  FiberReading& fibers_;
 };
 
 }  // namespace grove::control

@@ -59,7 +59,9 @@ class WorkerCallsTest : public DriverTest {
 
   metrics::Scoreboard scoreboard_ = *metrics::Scoreboard::Create(3);
   WorkerLinks links_{"/nowhere", scoreboard_, driver_};
-  WorkerCalls calls_{*hub_, scoreboard_, links_};
+  OffloadPool offload_{{.threads = 1}};
+  FiberReading fibers_{*hub_, scoreboard_, links_, offload_};
+  WorkerCalls calls_{*hub_, scoreboard_, links_, fibers_};
 };
 
 TEST_F(WorkerCallsTest, ListsEverySlotInPages) {

@@ -36,6 +36,8 @@ static_assert(sizeof(WorkerCounters) % sizeof(WorkerCounters::Counter) == 0,
               "counters are nothing but Counters");
 constexpr size_t kCounters = sizeof(WorkerCounters) / sizeof(WorkerCounters::Counter);
 
+constexpr size_t kSlots = static_cast<size_t>(Scoreboard::kStandIn) + 1;
+
 void AddAndClear(WorkerCounters& from, WorkerCounters& to) {
   // A struct of nothing but Counters, arrays included: walked as one array of them.
   auto* source = reinterpret_cast<WorkerCounters::Counter*>(&from);
@@ -61,7 +63,8 @@ bool IsStuck(const WorkerSlot& slot, MonotonicNanos now, absl::Duration stuck) {
 }
 
 size_t Scoreboard::Bytes() {
-  return sizeof(Header) + (static_cast<size_t>(kStandIn) + 1) * sizeof(WorkerSlot);
+  return sizeof(Header) + kSlots * sizeof(WorkerSlot) +
+         (static_cast<size_t>(kSupervisorEvents) + 1) * sizeof(RecentEvents);
 }
 
 absl::StatusOr<Scoreboard> Scoreboard::Create(int workers, absl::Duration stuck) {
@@ -145,6 +148,14 @@ WorkerSlot& Scoreboard::slot(int worker) {
 
 const WorkerSlot& Scoreboard::slot(int worker) const {
   return reinterpret_cast<const WorkerSlot*>(header_ + 1)[worker];
+}
+
+RecentEvents& Scoreboard::recent(int whose) {
+  return reinterpret_cast<RecentEvents*>(&slot(static_cast<int>(kSlots)))[whose];
+}
+
+const RecentEvents& Scoreboard::recent(int whose) const {
+  return reinterpret_cast<const RecentEvents*>(&slot(static_cast<int>(kSlots)))[whose];
 }
 
 ControlSlot& Scoreboard::control() {

@@ -20,6 +20,7 @@
 #include "runtime/hub/clock.h"
 #include "server/config/limits.h"
 #include "server/http/serving/stats.h"
+#include "server/recent_lines.h"
 #include "server/wall_time.h"
 
 namespace grove::metrics {
@@ -103,6 +104,15 @@ struct alignas(64) ControlSlot {
   std::atomic<uint64_t> supervisor_log_lines_dropped;  // by itself
 };
 
+// A report of a hub's stall, as server/worker/stall_log.h writes it.
+using RecentStalls = RecentLines<16 << 10>;
+
+// What a process said last: kept when it dies, for whoever asks why.
+struct alignas(64) RecentEvents {
+  RecentLog log;
+  RecentStalls stalls;
+};
+
 // Whether the worker serves or drains and its hub has not turned for longer than `stuck`: nothing
 // new is to be given to it. One that boots is not stuck; the supervisor bounds that on its own.
 // Neither is one that has told no turn yet.
@@ -114,7 +124,7 @@ inline constexpr absl::Duration kStuckDefault = absl::Seconds(5);
 class Scoreboard {
  public:
   static constexpr uint32_t kMagic = 0x67726f76;
-  static constexpr uint32_t kVersion = 7;
+  static constexpr uint32_t kVersion = 8;
 
   // The slot of whoever stands in for a worker, behind all workers'.
   static constexpr int kStandIn = config::kWorkersMax;
@@ -141,6 +151,11 @@ class Scoreboard {
   const WorkerSlot& stand_in() const { return slot(kStandIn); }
   ControlSlot& control();
   const ControlSlot& control() const;
+  // Of a slot's process, control or the supervisor.
+  static constexpr int kControlEvents = kStandIn + 1;
+  static constexpr int kSupervisorEvents = kStandIn + 2;
+  RecentEvents& recent(int whose);
+  const RecentEvents& recent(int whose) const;
   // As the function above, by this daemon's time.
   bool IsStuck(int worker, MonotonicNanos now) const { return IsStuck(slot(worker), now); }
   bool IsStuck(const WorkerSlot& slot, MonotonicNanos now) const;

@@ -42,6 +42,7 @@
 #include "server/process/control_arguments.h"
 #include "server/process/exit_code.h"
 #include "server/process/signals.h"
+#include "server/recent_lines.h"
 #include "server/supervisor/inherited_sockets.h"
 #include "server/supervisor/launch.h"
 #include "server/supervisor/process_facts.h"
@@ -97,6 +98,8 @@ int Supervisor::Run(const Options& options) {
       config.workers(), absl::Milliseconds(config.runtime().stuck_ms()));
   if (!scoreboard.ok()) return ExitCodeOf(scoreboard.status());
   Supervisor supervisor(options, *std::move(files), *std::move(endpoints), *std::move(scoreboard));
+  const KeptRecentLog recent_log(
+      supervisor.scoreboard_.recent(metrics::Scoreboard::kSupervisorEvents).log);
   if (absl::Status status = supervisor.Open(); !status.ok()) return ExitCodeOf(status);
   return supervisor.Loop();
 }

@@ -7,15 +7,16 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "runtime/group/fiber_group.h"
 #include "runtime/hub/hub.h"
 #include "runtime/io/serve.h"
 #include "runtime/sync/queue.h"
+#include "server/link/fiber_list.h"
 #include "server/link/session.h"
 #include "server/log.h"
 #include "server/process/daemon_number.h"
 #include "server/process/peer_credentials.h"
-#include "server/worker/fiber_list.h"
 
 namespace grove::worker {
 namespace {
@@ -139,7 +140,7 @@ absl::Status ControlLink::AnswerLists(Conversation& with) {
     if (!request.ok()) return request.status();
     // Get() doesn't park for what is there, and so doesn't hear that the conversation is over.
     if (Hub::Current()->running()->cancelled()) return absl::CancelledError("the link is over");
-    with.lists.push_back(ListFibers(*request, worker_, offload_));
+    with.lists.push_back(link::ListFibers(*request, absl::StrCat("workers/", worker_), offload_));
     attempts_.news().Set();
   }
 }

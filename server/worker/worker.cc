@@ -1,6 +1,8 @@
 #include "server/worker/worker.h"
 
 #include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
 #include <memory>
 #include <utility>
@@ -14,6 +16,7 @@
 #include "server/process/crash_report.h"
 #include "server/process/exit_code.h"
 #include "server/process/signals.h"
+#include "server/recent_lines.h"
 #include "server/worker/options.h"
 #include "server/worker/stall_log.h"
 #include "server/worker/worker_parts.h"
@@ -47,13 +50,19 @@ absl::Status Boot(const process::WorkerInheritance& inheritance, const config::v
   if (!access_log.ok()) return access_log.status();
   absl::StatusOr<std::unique_ptr<Hub>> hub = Hub::Create(HubOptionsOf(config.runtime()));
   if (!hub.ok()) return hub.status();
+  metrics::RecentStalls& stalls = scoreboard.recent(inheritance.slot).stalls;
   Watchdog watchdog(**hub, {.threshold = absl::Milliseconds(config.runtime().stall_report_ms()),
                             .on_stall =
                                 [&](const StallReport& report) {
                                   PublishStalls(watchdog.stats(), slot.live);
                                   LogStall(report);
+                                  RecordStall(report, stalls);
                                 },
-                            .on_end = LogStallEnd});
+                            .on_end =
+                                [&](const StallEnd& end) {
+                                  LogStallEnd(end);
+                                  RecordStallEnd(end, stalls);
+                                }});
   WorkerParts worker(inheritance, config, application, scoreboard, *std::move(fetch),
                      access_log->get(), watchdog);
   absl::Status status = watchdog.Start();
@@ -69,8 +78,12 @@ absl::Status Boot(const process::WorkerInheritance& inheritance, const config::v
 int RunWorker(const process::WorkerInheritance& inheritance, const config::v1::Config& config,
               const Application& application, metrics::Scoreboard& scoreboard) {
   RenameLog(inheritance.stand_in ? "stand-in" : absl::StrCat("worker-", inheritance.slot));
+  const KeptRecentLog recent_log(scoreboard.recent(inheritance.slot).log);
   StartLogThread();
   process::InstallCrashReport();
+  // The supervisor's other children are no ancestors: where Yama guards processes, control may read
+  // this one's fibers from outside (runtime/watch/outside_fibers.h) only if it says so.
+  prctl(PR_SET_PTRACER, getppid(), 0, 0, 0);
   const absl::Status status = Boot(inheritance, config, application, scoreboard);
   if (!status.ok()) Log(LogLevel::kError, "the worker fails", {{"error", status.ToString()}});
   FlushLog();

@@ -1,4 +1,4 @@
-#include "server/worker/fiber_list.h"
+#include "server/link/fiber_list.h"
 
 #include <string>
 #include <vector>
@@ -8,7 +8,7 @@
 #include "runtime/hub/hub_fixture.h"
 #include "runtime/sync/event.h"
 
-namespace grove::worker {
+namespace grove::link {
 namespace {
 
 constexpr int kFibers = 5000;
@@ -51,7 +51,7 @@ TEST_F(FiberListTest, LetsOthersRunBetweenSlices) {
     const uint64_t before = Hub::Current()->Stats().switches;
     internal::v1::ListFibers request;
     request.set_limit(10);
-    EXPECT_EQ(ListFibers(request, 0, offload_).fibers_size(), 10);
+    EXPECT_EQ(ListFibers(request, "workers/0", offload_).fibers_size(), 10);
     listed = true;
     EXPECT_GE(turns, kFibers / static_cast<int>(kFibersPerSlice) - 1);
     EXPECT_GT(Hub::Current()->Stats().switches, before);
@@ -65,7 +65,7 @@ TEST_F(FiberListTest, PagesThroughAllOfThemOnceInOrder) {
     request.set_limit(700);
     int seen = 0;
     for (bool more = true; more;) {
-      const internal::v1::ListFibersReply reply = ListFibers(request, 0, offload_);
+      const internal::v1::ListFibersReply reply = ListFibers(request, "workers/0", offload_);
       for (const auto& fiber : reply.fibers()) {
         EXPECT_GT(IdOf(fiber), request.after());
         request.set_after(IdOf(fiber));
@@ -81,9 +81,9 @@ TEST_F(FiberListTest, TellsWhereFibersStandIfAskedAndOfFewerThen) {
   WithParkedFibers([this] {
     internal::v1::ListFibers request;
     request.set_limit(700);
-    EXPECT_TRUE(ListFibers(request, 0, offload_).fibers(0).stack().empty());
+    EXPECT_TRUE(ListFibers(request, "workers/0", offload_).fibers(0).stack().empty());
     request.set_stacks(true);
-    const internal::v1::ListFibersReply reply = ListFibers(request, 0, offload_);
+    const internal::v1::ListFibersReply reply = ListFibers(request, "workers/0", offload_);
     ASSERT_EQ(reply.fibers_size(), kStacksPerReplyMax);
     EXPECT_TRUE(reply.more());
     EXPECT_EQ(reply.fibers(0).display_name(), "main");
@@ -104,7 +104,7 @@ TEST_F(FiberListTest, WithoutAThreadForTheNamesItTellsAllButStacks) {
     internal::v1::ListFibers request;
     request.set_limit(2);
     request.set_stacks(true);
-    const internal::v1::ListFibersReply reply = ListFibers(request, 0, offload_);
+    const internal::v1::ListFibersReply reply = ListFibers(request, "workers/0", offload_);
     ASSERT_EQ(reply.fibers_size(), 2);
     EXPECT_TRUE(reply.fibers(1).stack().empty());
     EXPECT_GT(reply.fibers(1).stack_used_bytes(), 0);
@@ -112,4 +112,4 @@ TEST_F(FiberListTest, WithoutAThreadForTheNamesItTellsAllButStacks) {
 }
 
 }  // namespace
-}  // namespace grove::worker
+}  // namespace grove::link

@@ -1,4 +1,4 @@
-#include "server/worker/fiber_list.h"
+#include "server/link/fiber_list.h"
 
 #include <algorithm>
 #include <map>
@@ -6,11 +6,11 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
+#include "runtime/switch/abseil_text.h"
 #include "runtime/watch/stack_trace.h"
 #include "server/link/fiber_row.h"
 
-namespace grove::worker {
+namespace grove::link {
 namespace {
 
 using internal::v1::ListFibersReply;
@@ -43,7 +43,7 @@ void AddStacks(ListFibersReply& reply, const std::vector<FiberId>& ids, OffloadP
 
 }  // namespace
 
-ListFibersReply ListFibers(const internal::v1::ListFibers& request, int worker,
+ListFibersReply ListFibers(const internal::v1::ListFibers& request, std::string_view owner,
                            OffloadPool& offload) {
   Hub& hub = *Hub::Current();
   const int most = request.stacks() ? kStacksPerReplyMax : kFibersPerReplyMax;
@@ -55,18 +55,19 @@ ListFibersReply ListFibers(const internal::v1::ListFibers& request, int worker,
     cursor = hub.VisitFibers(cursor, kFibersPerSlice, [&](const Fiber& fiber) {
       if (fiber.id() <= request.after()) return;
       if (smallest.size() > limit && fiber.id() > smallest.rbegin()->first) return;
-      smallest.insert_or_assign(fiber.id(), link::DescribeFiber(fiber, hub.now()));
+      smallest.insert_or_assign(fiber.id(), DescribeFiber(fiber, hub.now()));
       if (smallest.size() > limit + 1) smallest.erase(std::prev(smallest.end()));
     });
     if (cursor != 0) Yield();
   } while (cursor != 0);
+  const std::string prefix = StrCat(owner, "/fibers/");
   ListFibersReply reply;
   reply.set_request(request.request());
   reply.set_more(smallest.size() > limit);
   std::vector<FiberId> ids;
   for (auto& [id, fiber] : smallest) {
     if (ids.size() == limit) break;
-    fiber.set_name(absl::StrCat("workers/", worker, "/fibers/", id));
+    fiber.set_name(StrCat(prefix, id));
     *reply.add_fibers() = std::move(fiber);
     ids.push_back(id);
   }
@@ -74,4 +75,4 @@ ListFibersReply ListFibers(const internal::v1::ListFibers& request, int worker,
   return reply;
 }
 
-}  // namespace grove::worker
+}  // namespace grove::link

@@ -94,7 +94,7 @@ absl::Status Serve(Control& control, const config::v1::Config& config,
         return process::Heartbeat(stuck);
       });
   if (!heartbeat.ok()) return heartbeat.status();
-  if (absl::Status started = control.Start(); !started.ok()) return started;
+  if (absl::Status started = control.Start(fds.command_fd); !started.ok()) return started;
   control.AwaitLinks();
   // From here on a death loses volatile tasks, as ever; before it the next control finds them
   // again.

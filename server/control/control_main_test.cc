@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -46,6 +47,7 @@ class ControlMainTest : public testing::Test {
 
   void Start() {
     config_fd_ = *process::ConfigToMemfd(config_);
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, command_), 0);
     ASSERT_EQ(pipe2(lifeline_, O_CLOEXEC), 0);
     ASSERT_EQ(pipe2(ready_, O_CLOEXEC), 0);
     child_ = fork();
@@ -56,7 +58,8 @@ class ControlMainTest : public testing::Test {
                                            .scoreboard_fd = scoreboard_.fd(),
                                            .lifeline_fd = lifeline_[0],
                                            .ready_fd = ready_[1],
-                                           .volatile_tasks_fd = volatile_tasks_fd_});
+                                           .volatile_tasks_fd = volatile_tasks_fd_,
+                                           .command_fd = command_[0]});
       arguments.insert(arguments.begin(), "grove-control");
       std::vector<char*> argv;
       argv.reserve(arguments.size());
@@ -92,6 +95,7 @@ class ControlMainTest : public testing::Test {
   int config_fd_ = -1;
   int lifeline_[2];
   int ready_[2];
+  int command_[2];
   const int volatile_tasks_fd_ = memfd_create("volatile-tasks", MFD_CLOEXEC);
   pid_t child_ = -1;
 };

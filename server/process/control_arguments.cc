@@ -17,7 +17,8 @@ constexpr struct {
                   {"--scoreboard_fd=", &ControlDescriptors::scoreboard_fd},
                   {"--lifeline_fd=", &ControlDescriptors::lifeline_fd},
                   {"--ready_fd=", &ControlDescriptors::ready_fd},
-                  {"--volatile_tasks_fd=", &ControlDescriptors::volatile_tasks_fd}};
+                  {"--volatile_tasks_fd=", &ControlDescriptors::volatile_tasks_fd},
+                  {"--command_fd=", &ControlDescriptors::command_fd}};
 
 bool IsOpen(int fd) {
   return fd >= 0 && fcntl(fd, F_GETFD) != -1;

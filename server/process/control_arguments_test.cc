@@ -21,7 +21,8 @@ class ControlArguments : public ::testing::Test {
             .scoreboard_fd = open_[1],
             .lifeline_fd = open_[2],
             .ready_fd = open_[3],
-            .volatile_tasks_fd = open_[4]};
+            .volatile_tasks_fd = open_[4],
+            .command_fd = open_[5]};
   }
   static absl::StatusOr<ControlDescriptors> Parse(const std::vector<std::string>& arguments) {
     std::vector<const char*> argv = {"grove-control"};
@@ -32,7 +33,7 @@ class ControlArguments : public ::testing::Test {
     return std::string(Parse(arguments).status().message());
   }
 
-  int open_[5];
+  int open_[6];
 };
 
 TEST_F(ControlArguments, NameEveryDescriptor) {
@@ -40,9 +41,10 @@ TEST_F(ControlArguments, NameEveryDescriptor) {
                                     .scoreboard_fd = 4,
                                     .lifeline_fd = 5,
                                     .ready_fd = 6,
-                                    .volatile_tasks_fd = 7}),
+                                    .volatile_tasks_fd = 7,
+                                    .command_fd = 8}),
             (std::vector<std::string>{"--config_fd=3", "--scoreboard_fd=4", "--lifeline_fd=5",
-                                      "--ready_fd=6", "--volatile_tasks_fd=7"}));
+                                      "--ready_fd=6", "--volatile_tasks_fd=7", "--command_fd=8"}));
 }
 
 TEST_F(ControlArguments, AreReadAsTheyWereWritten) {
@@ -57,7 +59,7 @@ TEST_F(ControlArguments, TheirDescriptorsAreNotForFurtherPrograms) {
 }
 
 TEST_F(ControlArguments, EachIsNeeded) {
-  for (size_t left_out = 0; left_out < 5; ++left_out) {
+  for (size_t left_out = 0; left_out < 6; ++left_out) {
     std::vector<std::string> arguments = FormatControlArguments(Open());
     const std::string name = arguments[left_out].substr(0, arguments[left_out].find('=') + 1);
     arguments.erase(arguments.begin() + static_cast<ptrdiff_t>(left_out));

@@ -27,6 +27,7 @@ struct WorkerInheritance {
   int backdoor_fd = -1;  // listening; worker-N.backdoor
   int lifeline_fd = -1;  // reaches its end when the supervisor is gone
   int ready_fd = -1;     // takes one line once the worker serves
+  int command_fd = -1;   // its end of the command channel (command_channel.h)
   // Of all workers, in memory alone, so that each resumes the others' TLS sessions; see
   // TlsServerOptions. Empty: no listener has TLS.
   std::string ticket_keys;

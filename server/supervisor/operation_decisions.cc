@@ -46,6 +46,14 @@ absl::Status CheckSlots(const SupervisorState& state, const OperationSpec& spec)
   return absl::OkStatus();
 }
 
+absl::Status CheckLevel(std::string_view level) {
+  for (const std::string_view each : {"", "debug", "info", "warning", "error"}) {
+    if (level == each) return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(StrCat(
+      "'", level, "' is no log level: debug, info, warning or error; the config's if empty"));
+}
+
 absl::Status Check(SupervisorState& state, OperationSpec& spec) {
   if (state.stopping) return absl::FailedPreconditionError("the daemon stops");
   switch (spec.kind) {
@@ -54,6 +62,8 @@ absl::Status Check(SupervisorState& state, OperationSpec& spec) {
     case OperationKind::kRestart:
     case OperationKind::kRecycle:
       return CheckSlots(state, spec);
+    case OperationKind::kSetLogLevel:
+      return CheckLevel(spec.level);
     case OperationKind::kDrain:
       if (!spec.old_generation || !state.roll.to_replace.empty()) return absl::OkStatus();
       return absl::FailedPreconditionError("no worker waits to be replaced");

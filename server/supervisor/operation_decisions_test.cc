@@ -372,6 +372,19 @@ TEST(Operations, AStartThatFailsCountsAsOneThatDidNotComeUp) {
   EXPECT_EQ(daemon.operation(1).state, OperationState::kFailed);
 }
 
+TEST(Operations, ALogLevelIsOneThatThereIs) {
+  Daemon daemon = Replacing();
+  const auto set = [&](const char* level) {
+    return AskFor(daemon.state,
+                  {.kind = OperationKind::kSetLogLevel, .requested_by = "", .level = level},
+                  daemon.now);
+  };
+  EXPECT_EQ(set("loud").status().code(), absl::StatusCode::kInvalidArgument);
+  ASSERT_TRUE(set("debug").ok());
+  EXPECT_EQ(daemon.PassTime(), (Actions{{.kind = kSetLogLevel, .operation = 2}}))
+      << "beside the reload";
+}
+
 TEST(Operations, NoneIsTakenOnceTheDaemonStops) {
   Daemon daemon = Stopping();
   for (const OperationKind kind : {OperationKind::kReload, OperationKind::kRestart}) {

@@ -153,6 +153,7 @@ int Supervisor::Loop() {
     LookAround(now);
     PassTime(now);
     service_notice_.Pass(now);
+    FollowLevel(now);
     TellOperations(now);
     if (state_.Over()) break;
     Wait(Now());
@@ -237,7 +238,9 @@ void Supervisor::TakeDeath(int child, pid_t pid, int wait_status, MonotonicNanos
   const bool as_told = state_.at_once || EndedAsTold(state_.children[child], wait_status);
   Log(as_told ? LogLevel::kInfo : LogLevel::kError, as_told ? "ended" : "died",
       {{"name", ChildName(child)}, {"pid", pid}, {"with", DescribeEnd(wait_status)}});
-  children_[child].ready_line.Close();
+  // What it asked for last counts too.
+  TakeMessages(child);
+  children_[child] = {};
   const ChildState& dead = state_.children[child];
   const bool aborted_itself = WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGABRT;
   if (!as_told && !dead.aborted && (!dead.ready || aborted_itself)) SayLikelyLimit(child, now);
@@ -312,8 +315,10 @@ void Supervisor::Wait(MonotonicNanos now) {
   std::vector<pollfd> polled = {{.fd = signal_fd_, .events = POLLIN, .revents = 0}};
   std::vector<int> owners;
   for (int child = 0; child < kChildren; ++child) {
-    if (!children_[child].ready_line.open()) continue;
-    polled.push_back({.fd = children_[child].ready_line.fd(), .events = POLLIN, .revents = 0});
+    if (state_.children[child].pid == 0) continue;
+    const Child& each = children_[child];
+    polled.push_back({.fd = each.ready_line.fd(), .events = POLLIN, .revents = 0});
+    polled.push_back({.fd = each.channel.fd(), .events = each.channel.events(), .revents = 0});
     owners.push_back(child);
   }
   const int log_fd = LogWaitsFor();
@@ -329,7 +334,8 @@ void Supervisor::Wait(MonotonicNanos now) {
   if (ready <= 0) return;
   if (log_fd >= 0 && polled.back().revents != 0) DrainLog();
   for (size_t index = 0; index < owners.size(); ++index) {
-    if (polled[index + 1].revents != 0) TakeReadyLine(owners[index]);
+    if (polled[2 * index + 1].revents != 0) TakeReadyLine(owners[index]);
+    if (polled[2 * index + 2].revents != 0) TakeMessages(owners[index]);
   }
 }
 

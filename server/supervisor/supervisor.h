@@ -18,6 +18,7 @@
 #include "grove/config/v1/config.pb.h"
 #include "runtime/hub/clock.h"
 #include "server/metrics/scoreboard.h"
+#include "server/process/command_channel.h"
 #include "server/process/inheritance.h"
 #include "server/process/process_title.h"
 #include "server/process/ready_line.h"
@@ -50,6 +51,14 @@ class Supervisor {
   // What this process has of a child; what it knows of it is in SupervisorState.
   struct Child {
     process::ReadyLineReader ready_line;
+    process::CommandChannel channel;
+    int64_t level_asked = 0;  // by which operation; 0: it has answered
+  };
+
+  // Of what connects it with a child: the child's.
+  struct ChildEnds {
+    int ready_fd;
+    int command_fd;
   };
 
   Supervisor(const Options& options, RunFiles files, Endpoints endpoints,
@@ -79,11 +88,11 @@ class Supervisor {
   void Abort(const Action& action, std::string_view why);
   void Start(int child, MonotonicNanos now);
   absl::StatusOr<pid_t> Launch(int child);
-  absl::StatusOr<pid_t> LaunchWorker(int child, int ready_fd);
-  int WorkerMain(int child, int ready_fd);
+  absl::StatusOr<pid_t> LaunchWorker(int child, ChildEnds ends);
+  int WorkerMain(int child, ChildEnds ends);
   // Of the scoreboard. Requires: no control.
   static int SlotOf(int child) { return child; }
-  absl::StatusOr<pid_t> LaunchControl(int ready_fd);
+  absl::StatusOr<pid_t> LaunchControl(ChildEnds ends);
   // Its processes have had sockets and a row of the scoreboard.
   absl::Status TakeSlot(int slot);
   void ReleaseSlot(int slot);
@@ -93,6 +102,19 @@ class Supervisor {
   // Which of them a child may have died of, once in a while.
   void SayLikelyLimit(int child, MonotonicNanos now);
 
+  // What children say: supervisor_channels.cc.
+  void TakeMessages(int child);
+  void TakeMessage(int child, const internal::v1::ChildMessage& message);
+  void TakeRequest(const internal::v1::OperationRequest& request);
+  // Control learns of all at its start, then of what changes.
+  void TellControlAll();
+  void TellControl(const std::vector<OperationChange>& changes);
+  void SetLevel(int64_t operation, MonotonicNanos now);
+  const std::string& LevelInForce() const;
+  void SendLevel(int child, int64_t operation);
+  // Ends the operation once every child has the level, or has had the time for it.
+  void FollowLevel(MonotonicNanos now);
+
   // Operations: supervisor_operations.cc.
   absl::StatusOr<int64_t> Ask(OperationSpec spec, MonotonicNanos now);
   // Those that have changed, to whoever is to know.
@@ -101,7 +123,6 @@ class Supervisor {
   void SayServing();
   void PrepareReload(int64_t operation, MonotonicNanos now);
   void Upgrade(int64_t operation, MonotonicNanos now);
-  void SetLevel(int64_t operation, MonotonicNanos now);
   absl::Status RenewTicketKeys();
 
   // Constant after Open().
@@ -117,8 +138,15 @@ class Supervisor {
 
   SupervisorState state_;
   MonotonicNanos look_at_ = 0;
-  std::string file_trouble_;          // as said last; empty: none
-  std::vector<Child> children_;       // by their index in `state_`
+  std::string file_trouble_;     // as said last; empty: none
+  std::vector<Child> children_;  // by their index in `state_`
+  // The log level, as an operator has set it; "": the config's.
+  struct LevelOrder {
+    std::string level;
+    int64_t operation = 0;  // 0: that was all
+    MonotonicNanos until = 0;
+  };
+  LevelOrder level_;
   std::vector<LowLimit> low_limits_;  // at the start
   MonotonicNanos limits_said_ = INT64_MIN / 2;
   TicketKeyRing ticket_keys_;  // workers have them by fork(2) alone

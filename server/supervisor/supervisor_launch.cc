@@ -27,23 +27,37 @@ void Supervisor::Start(int child, MonotonicNanos now) {
     scoreboard_.slot(SlotOf(child)).pid.store(*pid, std::memory_order_relaxed);
   }
   Log(LogLevel::kInfo, "started", {{"name", title}, {"pid", *pid}});
+  if (child == kControl) {
+    TellControlAll();
+    // A worker has it from this process.
+    if (!level_.level.empty()) SendLevel(child, /*operation=*/0);
+  }
   Handle(ChildStarted{child, *pid, now}, now);
 }
 
 absl::StatusOr<pid_t> Supervisor::Launch(int child) {
   int ready[2];
   if (pipe2(ready, O_CLOEXEC | O_NONBLOCK) != 0) return ErrnoStatus(errno, "pipe2");
-  // Before the fork, so that the child can close the reading end with all the others.
-  children_[child].ready_line = process::ReadyLineReader(ready[0]);
-  absl::StatusOr<pid_t> pid =
-      child == kControl ? LaunchControl(ready[1]) : LaunchWorker(child, ready[1]);
-  // The child's alone from here on: else its death would not end the pipe.
-  close(ready[1]);
-  if (!pid.ok()) children_[child].ready_line.Close();
+  // Before the fork, so that the child can close our ends with all the others.
+  Child& ours = children_[child];
+  ours.ready_line = process::ReadyLineReader(ready[0]);
+  absl::StatusOr<std::pair<process::CommandChannel, int>> commands =
+      process::CommandChannel::Open(ChildName(child));
+  if (!commands.ok()) {
+    close(ready[1]);
+    ours = {};
+    return commands.status();
+  }
+  ours.channel = std::move(commands->first);
+  const ChildEnds ends{.ready_fd = ready[1], .command_fd = commands->second};
+  absl::StatusOr<pid_t> pid = child == kControl ? LaunchControl(ends) : LaunchWorker(child, ends);
+  // The child's alone from here on: else its death would not end them.
+  for (const int fd : {ends.ready_fd, ends.command_fd}) close(fd);
+  if (!pid.ok()) ours = {};
   return pid;
 }
 
-absl::StatusOr<pid_t> Supervisor::LaunchWorker(int child, int ready_fd) {
+absl::StatusOr<pid_t> Supervisor::LaunchWorker(int child, ChildEnds ends) {
   if (child != kStandIn) {
     if (absl::Status taken = TakeSlot(child); !taken.ok()) return taken;
   }
@@ -54,19 +68,19 @@ absl::StatusOr<pid_t> Supervisor::LaunchWorker(int child, int ready_fd) {
   row.start_time_us.store(WallNow(), std::memory_order_relaxed);
   row.last_turn_ns.store(Clock::Monotonic().Now(), std::memory_order_relaxed);
   row.state.store(metrics::SlotState::kStarting, std::memory_order_relaxed);
-  return ForkWorker([&] { return WorkerMain(child, ready_fd); });
+  return ForkWorker([&] { return WorkerMain(child, ends); });
 }
 
 // In the child: lets go of what is the supervisor's or other workers'. The locks, so that a daemon
 // whose supervisor was killed can be started again while its workers end; others' sockets, so that
 // a connection never waits with a worker that does not accept there; the lifeline's writing end,
 // since its last holder is the one whose death it tells.
-int Supervisor::WorkerMain(int child, int ready_fd) {
+int Supervisor::WorkerMain(int child, ChildEnds ends) {
   const bool stand_in = child == kStandIn;
   options_.title.Set(ChildName(child));
   files_.CloseLocks();
   stand_in ? endpoints_.KeepForStandIn() : endpoints_.KeepOnly(child);
-  for (Child& each : children_) each.ready_line.Close();
+  for (Child& each : children_) each = {};
   for (int* fd : {&signal_fd_, &config_fd_, &lifeline_[1], &volatile_tasks_fd_})
     close(std::exchange(*fd, -1));
   return options_.run_worker(
@@ -76,7 +90,8 @@ int Supervisor::WorkerMain(int child, int ready_fd) {
        .link_fd = stand_in ? -1 : endpoints_.link_fd(child),
        .backdoor_fd = stand_in ? -1 : endpoints_.backdoor_fd(child),
        .lifeline_fd = lifeline_[0],
-       .ready_fd = ready_fd,
+       .ready_fd = ends.ready_fd,
+       .command_fd = ends.command_fd,
        .ticket_keys = ticket_keys_.keys()},
       scoreboard_);
 }
@@ -93,15 +108,17 @@ void Supervisor::ReleaseSlot(int slot) {
   scoreboard_.slot(slot).state.store(metrics::SlotState::kEmpty, std::memory_order_relaxed);
 }
 
-absl::StatusOr<pid_t> Supervisor::LaunchControl(int ready_fd) {
+absl::StatusOr<pid_t> Supervisor::LaunchControl(ChildEnds ends) {
   scoreboard_.control().last_turn_ns.store(Clock::Monotonic().Now(), std::memory_order_relaxed);
   const process::ControlDescriptors descriptors{.config_fd = config_fd_,
                                                 .scoreboard_fd = scoreboard_.fd(),
                                                 .lifeline_fd = lifeline_[0],
-                                                .ready_fd = ready_fd,
-                                                .volatile_tasks_fd = volatile_tasks_fd_};
+                                                .ready_fd = ends.ready_fd,
+                                                .volatile_tasks_fd = volatile_tasks_fd_,
+                                                .command_fd = ends.command_fd};
   return StartControl(options_.control_binary, process::FormatControlArguments(descriptors),
-                      {config_fd_, scoreboard_.fd(), lifeline_[0], ready_fd, volatile_tasks_fd_},
+                      {config_fd_, scoreboard_.fd(), lifeline_[0], ends.ready_fd,
+                       volatile_tasks_fd_, ends.command_fd},
                       original_mask_);
 }
 

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "server/log.h"
-#include "server/process/log_setup.h"
 #include "server/supervisor/supervisor.h"
 
 namespace grove::supervisor {
@@ -52,12 +51,14 @@ absl::StatusOr<int64_t> Supervisor::Ask(OperationSpec spec, MonotonicNanos now) 
 }
 
 void Supervisor::TellOperations(MonotonicNanos now) {
-  for (const OperationChange& change : state_.operations.TakeChanges()) {
+  const std::vector<OperationChange> changes = state_.operations.TakeChanges();
+  for (const OperationChange& change : changes) {
     const Operation* operation = state_.operations.Find(change.number);
     if (operation == nullptr || !change.new_state) continue;
     LogOperation(*operation);
     TellServiceManager(*operation, now);
   }
+  TellControl(changes);
 }
 
 // Also of a reload that began and ended meanwhile: who asked for it waits for both.
@@ -91,14 +92,6 @@ absl::Status Supervisor::RenewTicketKeys() {
 void Supervisor::Upgrade(int64_t operation, MonotonicNanos now) {
   Handle(UpgradeFailed{operation, absl::UnimplementedError("this build cannot be upgraded"), now},
          now);
-}
-
-void Supervisor::SetLevel(int64_t number, MonotonicNanos now) {
-  Operation& operation = *state_.operations.Find(number);
-  const std::string level =
-      operation.spec.level.empty() ? options_.config.log().level() : operation.spec.level;
-  SetLogLevel(process::LogLevelOf(level));
-  state_.operations.Succeed(operation, absl::StrCat("log level ", level), now);
 }
 
 }  // namespace grove::supervisor

@@ -246,6 +246,10 @@ absl::Status WorkerParts::Run() {
     status = Keep("lifeline", [this] { return process::WatchLifeline(inheritance_.lifeline_fd); });
   }
   if (status.ok()) status = Keep("heartbeat", heartbeat);
+  if (status.ok()) {
+    // Its end is no reason to stop.
+    status = Spawn("commands", [this] { return commands_.Run(inheritance_.command_fd); }).status();
+  }
   if (status.ok()) status = Serve();
   if (status.ok()) status = periodic_.Start();
   if (status.ok()) status = AnnounceReady();

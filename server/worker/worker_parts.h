@@ -24,6 +24,7 @@
 #include "server/http/serving/server.h"
 #include "server/http/websocket/message_budget.h"
 #include "server/metrics/scoreboard.h"
+#include "server/process/child_channel.h"
 #include "server/process/inheritance.h"
 #include "server/worker/attempts.h"
 #include "server/worker/backdoor_listener.h"
@@ -85,6 +86,7 @@ class WorkerParts {
   const Watchdog& watchdog_;
   Publisher publisher_;
   BackdoorListener backdoor_;
+  process::ChildChannel commands_{{}};
   // Why it stops: OK when told to.
   absl::Status why_;
   Event stop_;

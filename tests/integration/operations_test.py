@@ -1,4 +1,4 @@
-"""What an operator has the daemon do with itself, by signals: more workers, fewer, none."""
+"""What an operator has the daemon do with itself, by signals and by calls."""
 
 import os
 import re
@@ -7,6 +7,10 @@ import socket
 import threading
 import unittest
 
+import grpc
+
+from grove.v1 import operation_service_pb2 as operations
+from grove.v1.operation_service_pb2_grpc import OperationServiceStub
 from grove_api import SUCCEEDED
 from grove_harness import OwnDaemonTest, eventually, free_port, http_get
 
@@ -71,7 +75,7 @@ class ScaleTest(OperationsTest):
         def linked():
             try:
                 return [each.linked for each in daemon.api().list_workers()] == [True, True]
-            except OSError:
+            except (OSError, grpc.RpcError):
                 return False
         eventually('both are linked', linked)
         daemon.stop()
@@ -104,6 +108,61 @@ class ScaleTest(OperationsTest):
             client.join()
         self.assertEqual(answers, [200] * 8)
         daemon.stop()
+
+
+class CallsTest(OperationsTest):
+
+    def setUp(self):
+        super().setUp()
+        self.api = self.start(workers=1, config=CONFIG).api()
+        self.stub = OperationServiceStub(self.api.channel)
+
+    def over(self, operation):
+        """Follows an operation to its end."""
+        seen = list(self.stub.WatchOperation(
+            operations.WatchOperationRequest(name=operation.name), timeout=60))
+        return seen[-1]
+
+    def test_scale(self):
+        begun = self.stub.ScaleWorkers(operations.ScaleWorkersRequest(workers=2), timeout=60)
+        self.assertEqual((begun.name, begun.state),
+                         ('operations/1', operations.Operation.STATE_RUNNING))
+        ended = self.over(begun)
+        self.assertEqual((ended.state, ended.message, ended.steps_done),
+                         (operations.Operation.STATE_SUCCEEDED, 'from 1 to 2 workers', 1))
+        self.assertEqual(ended.requested_by, 'local')
+        with self.assertRaises(grpc.RpcError) as refused:
+            self.stub.ScaleWorkers(operations.ScaleWorkersRequest(change=-2), timeout=60)
+        self.assertEqual(refused.exception.code(), grpc.StatusCode.INVALID_ARGUMENT)
+        self.daemon.stop()
+
+    def test_restart_of_a_worker_and_of_control(self):
+        before = self.daemon.processes()
+        ended = self.over(self.stub.RestartWorkers(
+            operations.RestartWorkersRequest(names=['workers/0']), timeout=60))
+        self.assertEqual(ended.message, 'replaced grove-w0')
+        self.assertNotIn(self.daemon.pid_of('grove-w0'), before)
+        old = self.daemon.pid_of('grove-control')
+        self.stub.RestartWorkers(operations.RestartWorkersRequest(control=True), timeout=60)
+        self.ended('restart', times=2)
+        self.assertNotEqual(self.daemon.pid_of('grove-control'), old)
+        # The new control knows what the old one asked for.
+        stub = OperationServiceStub(self.daemon.api().channel)
+        listed = stub.ListOperations(operations.ListOperationsRequest(), timeout=60).operations
+        self.assertEqual([each.name for each in listed], ['operations/2', 'operations/1'])
+        self.daemon.stop()
+
+    def test_log_level(self):
+        ended = self.over(self.stub.SetLogLevel(
+            operations.SetLogLevelRequest(level='debug'), timeout=60))
+        self.assertEqual((ended.state, ended.message),
+                         (operations.Operation.STATE_SUCCEEDED, 'log level debug'))
+        self.daemon.stop()
+
+    def test_a_drain_of_the_daemon_ends_it(self):
+        self.stub.Drain(operations.DrainRequest(scope=operations.DrainRequest.SCOPE_DAEMON),
+                        timeout=60)
+        self.daemon.ended(exit_code=0)
 
 
 class EndsTest(OperationsTest):

@@ -216,10 +216,11 @@ int Main(int argc, char** argv, Application& application) {
        .control_binary = *control,
        .title = title,
        .run_worker =
-           [&](const process::WorkerInheritance& inheritance, metrics::Scoreboard& scoreboard) {
-             return worker::RunWorker(inheritance, *config, application, scoreboard);
+           [&](const process::WorkerInheritance& inheritance, const config::v1::Config& in_force,
+               metrics::Scoreboard& scoreboard) {
+             return worker::RunWorker(inheritance, in_force, application, scoreboard);
            },
-       .check_files = [&] { return CheckIngresses(*config); }});
+       .load_config = [&] { return ReadConfig(*flags, application); }});
   FlushLog();
   return code;
 }

@@ -58,13 +58,6 @@ MonotonicNanos Now() {
   return Clock::Monotonic().Now();
 }
 
-WatchLimits LimitsOf(const config::v1::Runtime& runtime) {
-  return {.stuck = absl::Milliseconds(runtime.stuck_ms()),
-          .stuck_kill = runtime.stuck_kill_ms() == 0 ? absl::InfiniteDuration()
-                                                     : absl::Milliseconds(runtime.stuck_kill_ms()),
-          .boot = absl::Milliseconds(runtime.boot_timeout_ms())};
-}
-
 int ExitCodeOf(const absl::Status& status) {
   Log(LogLevel::kError, status.message());
   return process::kExitCrash;
@@ -110,9 +103,11 @@ Supervisor::Supervisor(const Options& options, RunFiles files, Endpoints endpoin
       files_(std::move(files)),
       endpoints_(std::move(endpoints)),
       scoreboard_(std::move(scoreboard)),
-      state_(options.config.workers(), absl::Milliseconds(options.config.drain_timeout_ms()),
-             LimitsOf(options.config.runtime())),
+      config_(std::make_unique<config::v1::Config>(options.config)),
+      state_(options.config.workers(), absl::ZeroDuration()),
       children_(kChildren) {
+  said_level_ = config_->log().level();
+  TakeInPlace();
   for (const std::string& path : endpoints_.paths()) files_.RemoveAtEnd(path);
 }
 
@@ -133,7 +128,7 @@ absl::Status Supervisor::Open() {
   signal_fd_ = signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK);
   if (signal_fd_ < 0) return ErrnoStatus(errno, "signalfd");
   if (pipe2(lifeline_, O_CLOEXEC) != 0) return ErrnoStatus(errno, "pipe2");
-  absl::StatusOr<int> config_fd = process::ConfigToMemfd(options_.config);
+  absl::StatusOr<int> config_fd = process::ConfigToMemfd(*config_);
   if (!config_fd.ok()) return config_fd.status();
   config_fd_ = *config_fd;
   volatile_tasks_fd_ = memfd_create("grove-volatile-tasks", MFD_CLOEXEC);
@@ -431,7 +426,7 @@ void Supervisor::TakeControlAddresses(const std::string& ready_line) {
 }
 
 void Supervisor::SayLowLimits() {
-  low_limits_ = FindLowLimits(ResourceLimits::Read(), options_.config);
+  low_limits_ = FindLowLimits(ResourceLimits::Read(), *config_);
   for (const LowLimit& low : low_limits_) {
     Log(LogLevel::kWarning, "a limit is low",
         {{"limit", low.limit}, {"is", low.is}, {"wanted", low.wanted}, {"for", low.why}});

@@ -10,6 +10,7 @@
 #include <signal.h>
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,14 +35,16 @@ namespace grove::supervisor {
 class Supervisor {
  public:
   struct Options {
-    const config::v1::Config& config;  // resolved
+    const config::v1::Config& config;  // resolved; reloads take the place of it
     std::string control_binary;
     process::ProcessTitle& title;
     // Runs in the forked worker; its result is the worker's exit code.
-    std::function<int(const process::WorkerInheritance&, metrics::Scoreboard&)> run_worker;
-    // Whether new workers could serve what the config's files hold now: asked before SIGHUP
-    // replaces those that do. No thread may be left of it.
-    std::function<absl::Status()> check_files;
+    std::function<int(const process::WorkerInheritance&, const config::v1::Config&,
+                      metrics::Scoreboard&)>
+        run_worker;
+    // As at the start: reads the config, resolves it and holds it against the application and
+    // what it names (certificates). An error says what is wrong. No thread may be left of it.
+    std::function<absl::StatusOr<config::v1::Config>()> load_config;
   };
 
   // Serves until stopped; returns the exit code. Says in the log why it is not 0.
@@ -121,8 +124,16 @@ class Supervisor {
   void TellOperations(MonotonicNanos now);
   void TellServiceManager(const Operation& operation, MonotonicNanos now);
   void SayServing();
-  void PrepareReload(int64_t operation, MonotonicNanos now);
   void Upgrade(int64_t operation, MonotonicNanos now);
+
+  // Reloads: supervisor_reload.cc.
+  void PrepareReload(int64_t operation, MonotonicNanos now);
+  // The config in force from now on, for children that are started.
+  absl::Status TakeConfig(std::unique_ptr<const config::v1::Config> config);
+  // What this process does itself with it, at once.
+  void TakeInPlace();
+  // Drops the config before, or goes back to it.
+  void EndReload(const Operation& reload);
   absl::Status RenewTicketKeys();
 
   // Constant after Open().
@@ -136,6 +147,12 @@ class Supervisor {
   int lifeline_[2] = {-1, -1};  // see server/process/lifeline.h
   int volatile_tasks_fd_ = -1;  // from each control to the next
 
+  std::unique_ptr<const config::v1::Config> config_;  // in force
+  int64_t config_generation_ = 1;
+  // While a reload is under way: what holds again if it fails.
+  std::unique_ptr<const config::v1::Config> config_before_;
+  int64_t reload_ = 0;  // the operation
+
   SupervisorState state_;
   MonotonicNanos look_at_ = 0;
   std::string file_trouble_;     // as said last; empty: none
@@ -147,6 +164,7 @@ class Supervisor {
     MonotonicNanos until = 0;
   };
   LevelOrder level_;
+  std::string said_level_;            // as the config had it when it was last taken over
   std::vector<LowLimit> low_limits_;  // at the start
   MonotonicNanos limits_said_ = INT64_MIN / 2;
   TicketKeyRing ticket_keys_;  // workers have them by fork(2) alone

@@ -87,7 +87,7 @@ void Supervisor::SetLevel(int64_t number, MonotonicNanos now) {
 }
 
 const std::string& Supervisor::LevelInForce() const {
-  return level_.level.empty() ? options_.config.log().level() : level_.level;
+  return level_.level.empty() ? config_->log().level() : level_.level;
 }
 
 void Supervisor::SendLevel(int child, int64_t operation) {

@@ -93,7 +93,7 @@ int Supervisor::WorkerMain(int child, ChildEnds ends) {
        .ready_fd = ends.ready_fd,
        .command_fd = ends.command_fd,
        .ticket_keys = ticket_keys_.keys()},
-      scoreboard_);
+      *config_, scoreboard_);
 }
 
 absl::Status Supervisor::TakeSlot(int slot) {

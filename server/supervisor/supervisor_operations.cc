@@ -1,6 +1,5 @@
-// What the supervisor does for operations beyond starting and ending children: it enters them,
-// tells how far they are, and makes ready what they need. When each begins and ends, Decide() says.
-#include <algorithm>
+// What the supervisor does for operations beyond starting and ending children: it enters them, and
+// tells how far they are. When each begins and ends, Decide() says.
 #include <string>
 #include <utility>
 
@@ -9,11 +8,6 @@
 
 namespace grove::supervisor {
 namespace {
-
-bool AnyTls(const config::v1::Http& http) {
-  return std::any_of(http.listeners().begin(), http.listeners().end(),
-                     [](const config::v1::HttpListener& each) { return each.has_tls(); });
-}
 
 // Who asked, what for, and what came of it: the audit.
 void LogOperation(const Operation& operation) {
@@ -57,6 +51,7 @@ void Supervisor::TellOperations(MonotonicNanos now) {
     if (operation == nullptr || !change.new_state) continue;
     LogOperation(*operation);
     TellServiceManager(*operation, now);
+    if (operation->HasEnded()) EndReload(*operation);
   }
   TellControl(changes);
 }
@@ -72,21 +67,6 @@ void Supervisor::TellServiceManager(const Operation& operation, MonotonicNanos n
 
 void Supervisor::SayServing() {
   service_notice_.Serving(absl::StrCat("serving with ", state_.workers(), " workers"));
-}
-
-void Supervisor::PrepareReload(int64_t operation, MonotonicNanos now) {
-  // A certificate that is wrong now must not end workers that have a good one.
-  if (absl::Status files = options_.check_files(); !files.ok()) {
-    Log(LogLevel::kError, "not replacing the workers: new ones could not serve",
-        {{"error", files.message()}});
-    return Handle(ReloadRefused{operation, files, now}, now);
-  }
-  if (absl::Status keys = RenewTicketKeys(); !keys.ok()) Log(LogLevel::kWarning, keys.message());
-  Handle(ReloadPrepared{.operation = operation, .now = now}, now);
-}
-
-absl::Status Supervisor::RenewTicketKeys() {
-  return AnyTls(options_.config.http()) ? ticket_keys_.Renew() : absl::OkStatus();
 }
 
 void Supervisor::Upgrade(int64_t operation, MonotonicNanos now) {

@@ -339,7 +339,7 @@ class ReloadTest(OwnDaemonTest):
             file.write('no certificate')
         pid = self.daemon.pid_of('grove-w0')
         self.daemon.process.send_signal(signal.SIGHUP)
-        eventually('it says why not', lambda: 'not replacing the workers' in self.daemon.log())
+        eventually('it says why not', lambda: '"not reloading' in self.daemon.log())
         self.assertEqual(self.shown(), 'old.example')
         self.authority.issue('a', 'new.example')
         self.daemon.process.send_signal(signal.SIGHUP)

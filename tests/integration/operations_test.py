@@ -12,7 +12,7 @@ import grpc
 from grove.v1 import operation_service_pb2 as operations
 from grove.v1.operation_service_pb2_grpc import OperationServiceStub
 from grove_api import SUCCEEDED
-from grove_harness import OwnDaemonTest, eventually, free_port, http_get
+from grove_harness import Daemon, OwnDaemonTest, eventually, free_port, http_get
 
 CONFIG = '''http:
   routes:
@@ -108,6 +108,67 @@ class ScaleTest(OperationsTest):
             client.join()
         self.assertEqual(answers, [200] * 8)
         daemon.stop()
+
+
+class ConfiguredDaemon(Daemon):
+    """Whose number of workers is the config's."""
+
+    def command(self):
+        return [each for each in super().command() if not each.startswith('--workers=')]
+
+
+class ReloadTest(OperationsTest):
+
+    def setUp(self):
+        super().setUp()
+        self.daemon = ConfiguredDaemon(config='workers: 1\n' + CONFIG)
+        self.addCleanup(self.daemon.kill)
+        self.daemon.start()
+        self.before = self.daemon.processes()
+
+    def reload(self, config):
+        with open(os.path.join(self.daemon.folder, 'config.yaml'), 'w', encoding='utf-8') as file:
+            file.write(config)
+        self.tell(signal.SIGHUP)
+
+    def test_what_is_wrong_changes_nothing(self):
+        self.reload('workers: 1\n' + CONFIG.replace('hello\n', 'helo\n'))
+        self.assertIn('did you mean', self.ended('reload', 'failed'))
+        self.reload(f'workers: 1\n{CONFIG}  listeners: [{{name: a, address: "127.0.0.1:0"}}]\n')
+        self.assertIn('needs a restart: http.listeners', self.ended('reload', 'failed', times=2))
+        self.assertEqual(self.daemon.processes(), self.before)
+        self.assertEqual(self.daemon.get('/hello')[0], 200)
+        self.daemon.stop()
+
+    def test_a_new_route_replaces_the_workers_alone(self):
+        self.assertEqual(self.daemon.get('/hi')[0], 404)
+        self.reload('workers: 1\n' + CONFIG.replace('/hello', '/hi'))
+        self.ended('reload')
+        self.assertEqual(self.daemon.get('/hi')[0], 200)
+        self.assertIn('grove-control', [self.daemon.processes()[pid] for pid in self.before
+                                        if pid in self.daemon.processes()])
+        self.daemon.stop()
+
+    def test_what_control_reads_replaces_it_too(self):
+        old = self.daemon.pid_of('grove-control')
+        self.reload('workers: 1\ntasks: {retained_max: 777}\n' + CONFIG)
+        self.ended('reload')
+        self.assertNotEqual(self.daemon.pid_of('grove-control'), old)
+        self.assertEqual(self.daemon.api().run('echo', 'a').state, SUCCEEDED)
+        self.daemon.stop()
+
+    def test_another_number_of_workers_scales(self):
+        self.reload('workers: 2\n' + CONFIG)
+        self.ended('reload')
+        self.assertIn('requested_by="reload, operation 1"', self.ended('scale'))
+        self.assertIsNotNone(self.daemon.pid_of('grove-w1'))
+        self.daemon.stop()
+
+    def test_the_log_level_holds_in_every_process(self):
+        self.reload('workers: 1\nlog: {level: debug}\n' + CONFIG)
+        self.ended('reload')
+        eventually('a worker says more', lambda: 'debug worker-0' in self.daemon.log())
+        self.daemon.stop()
 
 
 class CallsTest(OperationsTest):

@@ -3,8 +3,8 @@
 // One typed method per call of the public API; lists follow their page tokens. Errors are
 // absl::Status with gRPC's code and message, and the server's google.rpc details as payloads
 // (client/status_details.h reads them). Sends every request once: repeating what gRPC did not is
-// the caller's decision (a request_id makes it safe). Only waits are asked again, since they change
-// nothing. Connects on the first call. Any thread may call any method.
+// the caller's decision (a request_id makes it safe). Only waits and watches are asked again, since
+// they change nothing. Connects on the first call. Any thread may call any method.
 
 #ifndef GROVE_CLIENT_CLIENT_H_
 #define GROVE_CLIENT_CLIENT_H_
@@ -22,6 +22,7 @@
 #include "client/backdoor_session.h"
 #include "client/stop.h"
 #include "grove/v1/inspect_service.pb.h"
+#include "grove/v1/operation_service.pb.h"
 #include "grove/v1/pool_service.pb.h"
 #include "grove/v1/queue_service.pb.h"
 #include "grove/v1/task_service.pb.h"
@@ -108,6 +109,25 @@ class Client {
   absl::StatusOr<v1::Pool> GetPool(std::string_view name);
   absl::StatusOr<v1::Pool> ResizePool(std::string_view name, int64_t size);
 
+  // Operations: each of the first six begins one, which goes on after the call.
+  absl::StatusOr<v1::Operation> ScaleWorkers(const v1::ScaleWorkersRequest& request);
+  absl::StatusOr<v1::Operation> RestartWorkers(const v1::RestartWorkersRequest& request);
+  absl::StatusOr<v1::Operation> Drain(v1::DrainRequest::Scope scope);
+  absl::StatusOr<v1::Operation> Reload();
+  absl::StatusOr<v1::Operation> Upgrade(std::string_view program);
+  absl::StatusOr<v1::Operation> SetLogLevel(std::string_view level);
+  absl::StatusOr<v1::Operation> GetOperation(std::string_view name);
+  absl::StatusOr<v1::ListOperationsResponse> ListOperations(v1::ListOperationsRequest request,
+                                                            int64_t limit);
+  // Returns when it has ended, or as it is once the time is over; `on_state` is told its state at
+  // once and each change. Of the options those for looks are not used.
+  absl::StatusOr<v1::Operation> FollowOperation(
+      std::string_view name, const WaitOptions& options,
+      const std::function<void(const v1::Operation&)>& on_state);
+
+  absl::StatusOr<v1::GetConfigResponse> GetConfig(const v1::GetConfigRequest& request);
+  absl::StatusOr<v1::DiffConfigResponse> DiffConfig(const v1::DiffConfigRequest& request);
+
   // A terminal into `worker` ("workers/0"). Not bound by ClientOptions::timeout. The session
   // outlives the client. Errors of opening it (no such worker) come from the session's Receive.
   std::unique_ptr<BackdoorSession> OpenBackdoor(std::string_view worker);
@@ -117,12 +137,16 @@ class Client {
   explicit Client(std::unique_ptr<Stubs> stubs);
 
   absl::Status Greet(std::string_view name, Stop* stop);
+  // One stream, until it ends or `slice` is over.
+  absl::Status WatchOnce(std::string_view name, absl::Duration slice, Stop* stop,
+                         const std::function<void(const v1::Operation&)>& on_state);
 
   const std::unique_ptr<Stubs> stubs_;
 };
 
-// Whether a task in `state` will not change any more.
+// Whether a task, or an operation, in `state` will not change any more.
 bool HasEnded(v1::TaskState state);
+bool HasEnded(v1::Operation::State state);
 
 }  // namespace grove::client
 

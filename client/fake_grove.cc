@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "client/fake_identity.h"
+#include "client/fake_operations.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "grove/v1/backdoor_service.grpc.pb.h"
@@ -386,7 +387,7 @@ struct FakeGrove::State {
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:0", credentials, &port);
     for (grpc::Service* service : std::initializer_list<grpc::Service*>{
-             &tasks, &queues, &pools, &workers, &inspect, &backdoor}) {
+             &tasks, &queues, &pools, &workers, &inspect, &operations, &backdoor}) {
       builder.RegisterService(service);
     }
     server = builder.BuildAndStart();
@@ -398,6 +399,7 @@ struct FakeGrove::State {
   Pools pools;
   Workers workers;
   Inspect inspect;
+  FakeOperations operations;
   Backdoor backdoor;
   std::string certificate;
   int port = 0;
@@ -421,6 +423,10 @@ std::string FakeGrove::certificate() const {
 void FakeGrove::LeaveWaitsUnanswered(int count) {
   const std::lock_guard<std::mutex> lock(state_->store.mutex);
   state_->store.outages = count;
+}
+
+void FakeGrove::BreakWatches(int count) {
+  state_->operations.BreakWatches(count);
 }
 
 void FakeGrove::Forget() {

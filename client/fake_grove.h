@@ -3,7 +3,7 @@
 // Tasks end as their function says: "echo" succeeds with its input, "fail" fails, "stuck" runs
 // until cancelled, "slow" is a quarter further whenever it is looked at; any other function is
 // refused. The backdoor answers every line with itself, "do" with the prompt of a statement that
-// goes on, and "bad…" with an error.
+// goes on, and "bad…" with an error. Operations: fake_operations.h.
 
 #ifndef GROVE_CLIENT_FAKE_GROVE_H_
 #define GROVE_CLIENT_FAKE_GROVE_H_
@@ -31,6 +31,8 @@ class FakeGrove {
   std::string certificate() const;
   // The next waits end as if the connection had.
   void LeaveWaitsUnanswered(int count);
+  // The next watches of operations end as if the connection had.
+  void BreakWatches(int count);
   // As a restart does with volatile tasks.
   void Forget();
   // Page sizes that ListTasks was asked for, in order.

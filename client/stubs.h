@@ -20,6 +20,7 @@
 #include "client/stop.h"
 #include "grove/v1/backdoor_service.grpc.pb.h"
 #include "grove/v1/inspect_service.grpc.pb.h"
+#include "grove/v1/operation_service.grpc.pb.h"
 #include "grove/v1/pool_service.grpc.pb.h"
 #include "grove/v1/queue_service.grpc.pb.h"
 #include "grove/v1/task_service.grpc.pb.h"
@@ -42,6 +43,7 @@ struct Client::Stubs {
         pools(channel),
         workers(channel),
         inspect(channel),
+        operations(channel),
         backdoor(channel) {}
 
   void Authorize(grpc::ClientContext& context) const {
@@ -107,6 +109,7 @@ struct Client::Stubs {
   v1::PoolService::Stub pools;
   v1::WorkerService::Stub workers;
   v1::InspectService::Stub inspect;
+  v1::OperationService::Stub operations;
   v1::BackdoorService::Stub backdoor;
 };
 

@@ -4,25 +4,17 @@
 // server (connection closed, refused, silent) is asked again after a pause that grows; what the
 // server says is final.
 
-#include <algorithm>
-#include <chrono>
-#include <optional>
 #include <string_view>
 #include <utility>
 
 #include "client/client.h"
+#include "client/patience.h"
 #include "client/status_details.h"
 #include "client/stubs.h"
 #include "runtime/switch/abseil_text.h"
 
 namespace grove::client {
 namespace {
-
-// A wait asks anew this often, so that a connection that died without a sound is noticed.
-constexpr absl::Duration kWaitSlice = absl::Seconds(60);
-
-constexpr absl::Duration kFirstPause = absl::Milliseconds(100);
-constexpr absl::Duration kPauseMax = absl::Seconds(2);
 
 google::protobuf::Duration ToProto(absl::Duration duration) {
   google::protobuf::Duration result;
@@ -32,23 +24,9 @@ google::protobuf::Duration ToProto(absl::Duration duration) {
   return result;
 }
 
-// Since some moment in the past; no clock that is set moves it.
-absl::Duration Monotonic() {
-  return absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());
-}
-
 bool IsOpen(const v1::BatchWaitTasksResponse::Result& result) {
   if (result.has_error()) return false;
   return !result.has_task() || !HasEnded(result.task().state());
-}
-
-// No words of the server: the way to it broke. What the server refuses carries an ErrorInfo; but
-// for draining, of which a restart begins.
-bool IsOutage(const absl::Status& status) {
-  const auto info = ErrorInfoOf(status);
-  if (info) return info->reason() == "DRAINING";
-  return absl::IsUnavailable(status) || absl::IsCancelled(status) ||
-         absl::IsDeadlineExceeded(status);
 }
 
 absl::Status Lost(const absl::Status& status) {
@@ -60,65 +38,11 @@ absl::Status Lost(const absl::Status& status) {
   return result;
 }
 
-// What is left of a wait's time, and of its patience with a silent server.
-class Patience {
- public:
-  Patience(const WaitOptions& options, const std::atomic<bool>& heard)
-      : options_(options), heard_(heard), end_(Monotonic() + options.timeout) {}
-
-  bool over() const { return Monotonic() >= end_; }
-
-  // The server's own wait ends first; a slice of 0 would mean "as long as you like".
-  absl::Duration Slice() const {
-    const absl::Duration slice = std::min(kWaitSlice, options_.look_interval);
-    return std::clamp(end_ - Monotonic(), absl::Milliseconds(1), slice);
-  }
-
-  void Answered() {
-    if (!outage_start_) return;
-    outage_start_.reset();
-    if (options_.on_back) options_.on_back();
-  }
-
-  // OK: ask again. Otherwise why the wait ends.
-  absl::Status Excuse(const absl::Status& failure) {
-    if (options_.stop != nullptr && options_.stop->is_set()) return Stopped();
-    if (!IsOutage(failure)) {
-      Answered();
-      return was_out_ && absl::IsNotFound(failure) ? Lost(failure) : failure;
-    }
-    if (!heard_.load()) return failure;
-    const absl::Duration now = Monotonic();
-    if (!outage_start_) {
-      outage_start_ = now;
-      was_out_ = true;
-      pause_ = kFirstPause;
-      if (options_.on_outage) options_.on_outage(failure);
-    }
-    const absl::Duration left = std::min(end_, *outage_start_ + options_.outage_max) - now;
-    if (left <= absl::ZeroDuration()) return failure;
-    if (!Pause(std::min(pause_, left))) return Stopped();
-    pause_ = std::min(2 * pause_, kPauseMax);
-    return absl::OkStatus();
-  }
-
-  bool was_out() const { return was_out_; }
-
- private:
-  static absl::Status Stopped() { return absl::CancelledError("the wait was stopped"); }
-
-  bool Pause(absl::Duration duration) const {
-    static const auto* const kNobody = new Stop();
-    return (options_.stop == nullptr ? kNobody : options_.stop)->Pause(duration);
-  }
-
-  const WaitOptions& options_;
-  const std::atomic<bool>& heard_;
-  const absl::Duration end_;
-  std::optional<absl::Duration> outage_start_;
-  bool was_out_ = false;
-  absl::Duration pause_;
-};
+// After an outage a task that is not there any more was volatile.
+absl::Status ExcuseOf(Patience& patience, const absl::Status& failure) {
+  const absl::Status status = patience.Excuse(failure);
+  return patience.was_out() && absl::IsNotFound(status) ? Lost(status) : status;
+}
 
 void MarkLost(v1::BatchWaitTasksResponse::Result& result) {
   if (!result.has_error()) return;
@@ -154,7 +78,7 @@ absl::StatusOr<v1::Task> Client::Wait(std::string_view name, const WaitOptions& 
     auto response = stubs_->Call(stubs_->tasks, &v1::TaskService::Stub::WaitTask, request,
                                  slice + stubs_->timeout, options.stop);
     if (!response.ok()) {
-      absl::Status status = patience.Excuse(response.status());
+      absl::Status status = ExcuseOf(patience, response.status());
       if (!status.ok()) return status;
       continue;
     }
@@ -235,7 +159,7 @@ absl::StatusOr<v1::BatchWaitTasksResponse> Client::WaitBatch(const std::vector<s
       auto page = stubs_->Call(stubs_->tasks, &v1::TaskService::Stub::BatchWaitTasks,
                                round.request(), slice + stubs_->timeout, options.stop);
       if (!page.ok()) {
-        absl::Status status = patience.Excuse(page.status());
+        absl::Status status = ExcuseOf(patience, page.status());
         if (!status.ok()) return status;
         // A page token is worth nothing to a server that was started anew.
         break;

@@ -95,7 +95,8 @@ absl::StatusOr<OutputFormat> ParseFormat(const std::string& text) {
 
 // For these --timeout bounds the wait, and a single call keeps its own bound.
 bool Waits(const Verb& verb, const Arguments& arguments) {
-  return verb.name == "wait" || verb.name == "backdoor" || arguments.Has("wait");
+  return (verb.waits && !arguments.Has("no_wait")) || arguments.Has("wait") ||
+         arguments.Has("watch");
 }
 
 absl::StatusOr<ClientOptions> MakeOptions(Command& command) {
@@ -152,6 +153,7 @@ absl::Status RunVerb(Command& command) {
 int Report(std::string_view verb, const absl::Status& status, std::string_view address, bool colors,
            Shell& shell) {
   if (status.ok()) return kExitSuccess;
+  if (IsSilent(status)) return kExitFailure;
   const std::string line = ErrorLine(verb, status, address);
   constexpr std::string_view kProgram = "grovectl:";
   if (colors && line.starts_with(kProgram)) {
@@ -160,6 +162,7 @@ int Report(std::string_view verb, const absl::Status& status, std::string_view a
     shell.err << line << std::endl;
   }
   if (IsInterrupted(status)) return kExitInterrupted;
+  if (const std::optional<int> code = ExitCodeOf(status)) return *code;
   return IsUsageError(status) ? kExitUsage : kExitFailure;
 }
 

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/cord.h"
 #include "runtime/switch/abseil_text.h"
 
@@ -80,6 +81,12 @@ absl::StatusOr<Typed> ReadFlag(const std::string& word, const std::vector<FlagSp
   return typed;
 }
 
+// "-2", where no flag is called so.
+bool IsNumber(const std::string& word, const std::vector<FlagSpec>& flags) {
+  return absl::ascii_isdigit(static_cast<unsigned char>(word[1])) &&
+         FindByLetter(flags, word[1]) == nullptr;
+}
+
 absl::StatusOr<std::string> SwitchValue(const Typed& typed) {
   if (!typed.value || *typed.value == "true") return std::string("true");
   if (*typed.value == "false") return std::string("false");
@@ -97,7 +104,7 @@ absl::StatusOr<Arguments> Arguments::Parse(const std::vector<std::string>& line,
       result.positional_.insert(result.positional_.end(), line.begin() + i + 1, line.end());
       break;
     }
-    if (word.size() < 2 || word[0] != '-') {
+    if (word.size() < 2 || word[0] != '-' || IsNumber(word, flags)) {
       if (scope == Scope::kLeadingFlags) {
         result.rest_.assign(line.begin() + i, line.end());
         break;

@@ -31,6 +31,10 @@ TEST(Arguments, ALoneDashIsNoFlag) {
   EXPECT_EQ(Parse({"-"})->positional().size(), 1);
 }
 
+TEST(Arguments, ANegativeNumberIsNoFlag) {
+  EXPECT_EQ(Parse({"scale", "-2"})->positional(), (std::vector<std::string>{"scale", "-2"}));
+}
+
 TEST(Arguments, TheLastOfARepeatedFlagWinsAndAllAreKept) {
   const auto arguments = Parse({"--label=a=1", "--label", "b=2", "--wait", "--wait=false"});
   EXPECT_EQ(arguments->Values("label"), (std::vector<std::string>{"a=1", "b=2"}));

@@ -17,10 +17,10 @@ struct StateColor {
 };
 
 constexpr StateColor kStateColors[] = {
-    {"SUCCEEDED", kGreen},    {"READY", kGreen},   {"ACTIVE", kGreen},    {"FAILED", kRed},
-    {"TIMED_OUT", kRed},      {"DOWN", kRed},      {"STUCK", kRed},       {"CANCELLED", kYellow},
-    {"INTERRUPTED", kYellow}, {"PAUSED", kYellow}, {"DRAINING", kYellow}, {"STARTING", kYellow},
-    {"RUNNING", kCyan},
+    {"SUCCEEDED", kGreen},   {"READY", kGreen},        {"ACTIVE", kGreen},  {"FAILED", kRed},
+    {"TIMED_OUT", kRed},     {"DOWN", kRed},           {"STUCK", kRed},     {"CANCELLED", kYellow},
+    {"SUPERSEDED", kYellow}, {"INTERRUPTED", kYellow}, {"PAUSED", kYellow}, {"DRAINING", kYellow},
+    {"STARTING", kYellow},   {"RUNNING", kCyan},
 };
 
 std::string Colored(const char* color, std::string_view text) {
@@ -50,6 +50,10 @@ std::string ColoredState(std::string_view state) {
 
 std::string Red(std::string_view text) {
   return Colored(kRed, text);
+}
+
+std::string Green(std::string_view text) {
+  return Colored(kGreen, text);
 }
 
 }  // namespace grove::client::cli

@@ -25,6 +25,7 @@ absl::StatusOr<bool> WantsColor(
 std::string ColoredState(std::string_view state);
 
 std::string Red(std::string_view text);
+std::string Green(std::string_view text);
 
 }  // namespace grove::client::cli
 

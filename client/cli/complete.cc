@@ -60,6 +60,7 @@ class Values {
   Candidates Tenants();
   Candidates Pools();
   Candidates Workers();
+  Candidates Operations();
   Candidates Fibers();
   Candidates Tasks(std::string_view typed);
   Candidates ContextNames();
@@ -153,6 +154,19 @@ Candidates Values::Workers() {
   return candidates;
 }
 
+Candidates Values::Operations() {
+  Candidates candidates;
+  Client* const daemon = Daemon();
+  if (daemon == nullptr) return candidates;
+  const auto operations = daemon->ListOperations({}, kListedMax);
+  if (!operations.ok()) return candidates;
+  for (const auto& operation : operations->operations()) {
+    candidates.push_back({ShortName(operation.name()),
+                          StrCat(OperationStateName(operation.state()), " ", operation.message())});
+  }
+  return candidates;
+}
+
 Candidates Values::Fibers() {
   Candidates candidates;
   Client* const daemon = Daemon();
@@ -242,6 +256,8 @@ Completion Values::Of(std::string_view placeholder, std::string_view typed) {
   if (placeholder == "POOL") return {Pools()};
   if (placeholder == "WORKER") return {Workers()};
   if (placeholder == "FIBER") return {Fibers()};
+  if (placeholder == "OPERATION") return {Operations()};
+  if (placeholder == "LEVEL") return {Fixed({"debug", "info", "warning", "error"})};
   if (placeholder == "TASK") return {Tasks(typed)};
   if (placeholder == "CONTEXT") return {ContextNames()};
   if (placeholder == "STATE,STATE") return {States(typed)};
@@ -252,7 +268,8 @@ Completion Values::Of(std::string_view placeholder, std::string_view typed) {
   }
   if (placeholder == "WHEN") return {Fixed({"auto", "always", "never"})};
   if (placeholder == "VIEW") return {Fixed({"basic", "output", "full"})};
-  const bool file = placeholder == "FILE" || placeholder == "@FILE" || placeholder == "INPUT";
+  const bool file = placeholder == "FILE" || placeholder == "PROGRAM" || placeholder == "@FILE" ||
+                    placeholder == "INPUT";
   return {{}, file};
 }
 

@@ -59,6 +59,12 @@ TEST_F(CompleteTest, FlagsOfTheVerbAndOfAll) {
   EXPECT_EQ(Words({"--co"}), (Strings{"--context", "--color"}));
 }
 
+TEST_F(CompleteTest, OperationsAndLogLevels) {
+  ASSERT_TRUE((*Client::Create({address_}))->Reload().ok());
+  EXPECT_EQ(Words({"operation", ""}), Strings{"1"});
+  EXPECT_EQ(Words({"loglevel", "w"}), Strings{"warning"});
+}
+
 TEST_F(CompleteTest, WhatTheDaemonHas) {
   EXPECT_EQ(Words({"spawn", ""}), Strings{"echo"});
   EXPECT_EQ(Words({"queues", "d"}), Strings{"default"});

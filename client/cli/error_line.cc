@@ -15,6 +15,8 @@ namespace grove::client::cli {
 namespace {
 
 constexpr char kPlainPayload[] = "grove.cli/plain";
+constexpr char kSilentPayload[] = "grove.cli/silent";
+constexpr char kExitPayload[] = "grove.cli/exit";
 
 // Of the ErrorInfo of whatever the daemon itself refuses.
 constexpr char kDomain[] = "grove";
@@ -65,6 +67,9 @@ constexpr Word kWords[] = {
     {"ListFibers", "\"grovectl fibers\""},
     {"GetFiber", "\"grovectl fibers\""},
     {"OpenSession", "\"grovectl backdoor\""},
+    {"WatchOperation", "\"grovectl operation --watch\""},
+    {"GetOperation", "\"grovectl operation\""},
+    {"ListOperations", "\"grovectl operations\""},
     {"send it as `authorization: Bearer TOKEN`",
      "give it with --token_file, a context or GROVE_TOKEN"},
     {"spec.function", "FUNCTION"},
@@ -161,6 +166,28 @@ absl::Status PlainError(std::string_view message) {
   absl::Status status = absl::AbortedError(Abseil(message));
   status.SetPayload(kPlainPayload, absl::Cord());
   return status;
+}
+
+absl::Status SilentFailure() {
+  absl::Status status = absl::AbortedError("");
+  status.SetPayload(kSilentPayload, absl::Cord());
+  return status;
+}
+
+bool IsSilent(const absl::Status& status) {
+  return status.GetPayload(kSilentPayload).has_value();
+}
+
+absl::Status WithExitCode(absl::Status status, int code) {
+  status.SetPayload(kExitPayload, absl::Cord(StrCat(code)));
+  return status;
+}
+
+std::optional<int> ExitCodeOf(const absl::Status& status) {
+  const auto payload = status.GetPayload(kExitPayload);
+  int code = 0;
+  if (!payload || !SimpleAtoi(std::string(*payload), &code)) return std::nullopt;
+  return code;
 }
 
 std::string ErrorLine(std::string_view verb, const absl::Status& status, std::string_view address) {

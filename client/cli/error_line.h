@@ -3,6 +3,7 @@
 #ifndef GROVE_CLIENT_CLI_ERROR_LINE_H_
 #define GROVE_CLIENT_CLI_ERROR_LINE_H_
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,14 @@ std::string DescribeError(const absl::Status& status);
 
 // A failure that its message says in full: shown without a code.
 absl::Status PlainError(std::string_view message);
+
+// Fails without a line: what was printed says all.
+absl::Status SilentFailure();
+bool IsSilent(const absl::Status& status);
+
+// `status`, which is to end grovectl with this code.
+absl::Status WithExitCode(absl::Status status, int code);
+std::optional<int> ExitCodeOf(const absl::Status& status);
 
 // "grovectl: VERB: …" without a line end. A daemon that cannot be reached is named by its
 // `address`.

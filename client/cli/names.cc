@@ -110,6 +110,16 @@ absl::StatusOr<std::string> FiberName(std::string_view typed) {
   return StrCat(*worker, "/fibers/", id);
 }
 
+absl::StatusOr<std::string> OperationName(std::string_view typed) {
+  std::string_view digits = typed;
+  ConsumePrefix(&digits, "operations/");
+  int64_t number = 0;
+  if (!SimpleAtoi(digits, &number) || number <= 0 || StrCat(number) != digits) {
+    return Malformed("operation", typed, "its number or operations/NUMBER");
+  }
+  return StrCat("operations/", number);
+}
+
 std::string FunctionName(std::string_view typed) {
   ConsumePrefix(&typed, "functions/");
   return std::string(typed);

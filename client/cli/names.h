@@ -31,6 +31,9 @@ absl::StatusOr<std::string> WorkerName(std::string_view typed);
 // "0/17" -> "workers/0/fibers/17".
 absl::StatusOr<std::string> FiberName(std::string_view typed);
 
+// "12" -> "operations/12".
+absl::StatusOr<std::string> OperationName(std::string_view typed);
+
 // "functions/echo" -> "echo".
 std::string FunctionName(std::string_view typed);
 

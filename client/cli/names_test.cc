@@ -44,6 +44,14 @@ TEST(WorkerName, TakesANumber) {
   EXPECT_FALSE(WorkerName("one").ok());
 }
 
+TEST(OperationName, IsItsNumber) {
+  EXPECT_EQ(*OperationName("12"), "operations/12");
+  EXPECT_EQ(*OperationName("operations/12"), "operations/12");
+  for (const char* typed : {"", "0", "-1", "01", "operations/", "reload"}) {
+    EXPECT_FALSE(OperationName(typed).ok()) << typed;
+  }
+}
+
 TEST(ShortTaskName, IsAcceptedByTaskName) {
   const std::string whole = "tenants/acme/queues/mail/tasks/01J";
   EXPECT_EQ(ShortTaskName(whole), "mail/01J");

@@ -11,6 +11,7 @@
 #include "client/cli/table.h"
 #include "google/protobuf/repeated_ptr_field.h"
 #include "grove/v1/inspect_service.pb.h"
+#include "grove/v1/operation_service.pb.h"
 #include "grove/v1/pool_service.pb.h"
 #include "grove/v1/queue_service.pb.h"
 #include "grove/v1/task_service.pb.h"
@@ -37,11 +38,17 @@ std::string RenderFibers(const List<v1::Fiber>& fibers, const View& view);
 std::string RenderStacks(const List<v1::Fiber>& fibers, const View& view);
 std::string RenderFunctions(const List<v1::Function>& functions, const View& view);
 
+std::string RenderOperations(const List<v1::Operation>& operations, const View& view);
+std::string RenderOperation(const v1::Operation& operation, const View& view);
+// Two lines each, as diff(1) has them.
+std::string RenderConfigDiff(const List<v1::ConfigChange>& changes, const View& view);
+
 // The most telling thing about a task in its state; may be empty.
 std::string TaskNote(const v1::Task& task, const View& view);
 
 // "SUCCEEDED".
 std::string StateName(v1::TaskState state);
+std::string OperationStateName(v1::Operation::State state);
 
 }  // namespace grove::client::cli
 

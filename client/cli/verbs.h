@@ -29,6 +29,8 @@ struct Verb {
   size_t arguments_max = 0;
   std::vector<FlagSpec> flags = {};
   Needs needs = Needs::kDaemon;
+  // --timeout bounds the wait for what it begins, not a call.
+  bool waits = false;
   // Called by scripts: no help shows it.
   bool hidden = false;
   absl::Status (*run)(Command& command);

@@ -1,0 +1,84 @@
+#include "client/patience.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "client/status_details.h"
+
+namespace grove::client {
+namespace {
+
+// A wait asks anew this often, so that a connection that died without a sound is noticed.
+constexpr absl::Duration kWaitSlice = absl::Seconds(60);
+
+constexpr absl::Duration kFirstPause = absl::Milliseconds(100);
+constexpr absl::Duration kPauseMax = absl::Seconds(2);
+
+// Since some moment in the past; no clock that is set moves it.
+absl::Duration Monotonic() {
+  return absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());
+}
+
+// No words of the server: the way to it broke. What the server refuses carries an ErrorInfo; but
+// for those with which a restart begins, or that a control says which has just begun.
+bool IsOutage(const absl::Status& status) {
+  const auto info = ErrorInfoOf(status);
+  if (info) {
+    return info->reason() == "DRAINING" || info->reason() == "CONTROL_ENDS" ||
+           info->reason() == "SUPERVISOR_SILENT";
+  }
+  return absl::IsUnavailable(status) || absl::IsCancelled(status) ||
+         absl::IsDeadlineExceeded(status);
+}
+
+absl::Status Stopped() {
+  return absl::CancelledError("the wait was stopped");
+}
+
+}  // namespace
+
+Patience::Patience(const WaitOptions& options, const std::atomic<bool>& heard)
+    : options_(options), heard_(heard), end_(Monotonic() + options.timeout) {}
+
+bool Patience::over() const {
+  return Monotonic() >= end_;
+}
+
+absl::Duration Patience::Slice() const {
+  const absl::Duration slice = std::min(kWaitSlice, options_.look_interval);
+  return std::clamp(end_ - Monotonic(), absl::Milliseconds(1), slice);
+}
+
+void Patience::Answered() {
+  if (!outage_start_) return;
+  outage_start_.reset();
+  if (options_.on_back) options_.on_back();
+}
+
+absl::Status Patience::Excuse(const absl::Status& failure) {
+  if (options_.stop != nullptr && options_.stop->is_set()) return Stopped();
+  if (!IsOutage(failure)) {
+    Answered();
+    return failure;
+  }
+  if (!heard_.load()) return failure;
+  const absl::Duration now = Monotonic();
+  if (!outage_start_) {
+    outage_start_ = now;
+    was_out_ = true;
+    pause_ = kFirstPause;
+    if (options_.on_outage) options_.on_outage(failure);
+  }
+  const absl::Duration left = std::min(end_, *outage_start_ + options_.outage_max) - now;
+  if (left <= absl::ZeroDuration()) return failure;
+  if (!Pause(std::min(pause_, left))) return Stopped();
+  pause_ = std::min(2 * pause_, kPauseMax);
+  return absl::OkStatus();
+}
+
+bool Patience::Pause(absl::Duration duration) const {
+  static const auto* const kNobody = new Stop();
+  return (options_.stop == nullptr ? kNobody : options_.stop)->Pause(duration);
+}
+
+}  // namespace grove::client

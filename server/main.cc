@@ -211,8 +211,9 @@ int Main(int argc, char** argv, Application& application) {
   const config::CpuAllowance cpus = config::CpuAllowance::OfThisProcess();
   Log(LogLevel::kInfo, "CPUs for the workers", {{"cpus", cpus.cpus}, {"by", cpus.source}});
   process::ProcessTitle title(argc, argv);
+  const supervisor::LoadedConfig loaded{.config = *config};
   const int code = supervisor::Supervisor::Run(
-      {.config = *config,
+      {.config = loaded,
        .control_binary = *control,
        .title = title,
        .run_worker =
@@ -220,7 +221,13 @@ int Main(int argc, char** argv, Application& application) {
                metrics::Scoreboard& scoreboard) {
              return worker::RunWorker(inheritance, in_force, application, scoreboard);
            },
-       .load_config = [&] { return ReadConfig(*flags, application); }});
+       .load_config = [&](const std::string& file) -> absl::StatusOr<supervisor::LoadedConfig> {
+         config::DaemonFlags again = *flags;
+         if (!file.empty()) again.config = file;
+         absl::StatusOr<config::v1::Config> read = ReadConfig(again, application);
+         if (!read.ok()) return read.status();
+         return supervisor::LoadedConfig{.config = *std::move(read)};
+       }});
   FlushLog();
   return code;
 }

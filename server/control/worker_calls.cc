@@ -74,6 +74,17 @@ uint64_t IdOf(const v1::Fiber& fiber) {
   return SimpleAtoi(name.substr(name.rfind('/') + 1), &id) ? id : 0;
 }
 
+void DescribeExits(const metrics::Exits& exits, v1::Worker& view) {
+  for (size_t reason = 0; reason < exits.counts.size(); ++reason) {
+    const auto count = static_cast<int64_t>(exits.counts[reason].load());
+    if (count > 0) (*view.mutable_exits())[std::string(metrics::kExitReasonNames[reason])] = count;
+  }
+  const WallMicros last = exits.last_time_us.load();
+  if (last == 0) return;
+  view.set_last_exit(exits.LastText());
+  proto::SetMicros(last, view.mutable_last_exit_time());
+}
+
 // What fits of one worker's answer; what does not is the next page's start.
 void AppendFibers(int worker, std::string_view list, uint64_t after, int32_t size_max,
                   internal::v1::ListFibersReply& reply, v1::ListFibersResponse& response) {
@@ -114,6 +125,7 @@ v1::Worker WorkerCalls::Describe(int worker) const {
   const bool lives = view.state() != v1::Worker::STATE_DOWN;
   view.set_pid(slot.pid.load());
   view.set_generation(static_cast<int64_t>(slot.generation.load()));
+  DescribeExits(slot.exits, view);
   proto::SetMicros(slot.start_time_us.load(), view.mutable_start_time());
   view.set_fibers(slot.fibers.load());
   view.set_tasks_running(slot.attempts_running.load());

@@ -20,6 +20,7 @@
 #include "runtime/hub/clock.h"
 #include "server/config/limits.h"
 #include "server/http/serving/stats.h"
+#include "server/metrics/exits.h"
 #include "server/recent_lines.h"
 #include "server/wall_time.h"
 
@@ -92,6 +93,7 @@ struct alignas(64) WorkerSlot {
   std::atomic<uint64_t> restarts;
   WorkerCounters live;  // of the process that has the slot now
   WorkerCounters base;  // of all its dead predecessors
+  Exits exits;          // of all of them; the supervisor's
 };
 
 struct alignas(64) ControlSlot {

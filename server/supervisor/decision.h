@@ -26,6 +26,7 @@ class Decision {
   void operator()(const StartFailed& failed);
   void operator()(const ChildReady& ready);
   void operator()(const HubSeen& seen);
+  void operator()(const LoadSeen& seen);
   void operator()(const ChildDied& died);
   void operator()(const TimePassed& passed);
 
@@ -45,7 +46,7 @@ class Decision {
   // Children and time.
   void Stop(int exit_code, MonotonicNanos now, int64_t by_operation = 0);
   void StopAtOnce();
-  void TellToEnd(int child, MonotonicNanos now);
+  void TellToEnd(int child, metrics::ExitReason reason, MonotonicNanos now);
   void Abort(ActionKind kind, int child, absl::Duration still, MonotonicNanos now);
   bool EndsBoot(const ChildDied& died);
   void KillOverdue(MonotonicNanos now);

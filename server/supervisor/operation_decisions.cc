@@ -72,6 +72,43 @@ absl::Status Check(SupervisorState& state, OperationSpec& spec) {
   }
 }
 
+metrics::ExitReason RollReasonOf(const OperationSpec& spec) {
+  switch (spec.kind) {
+    case OperationKind::kReload:
+      return metrics::ExitReason::kReload;
+    case OperationKind::kUpgrade:
+      return metrics::ExitReason::kUpgrade;
+    case OperationKind::kRecycle:
+      for (const auto reason : {metrics::ExitReason::kMaxRequests, metrics::ExitReason::kMaxAge,
+                                metrics::ExitReason::kMaxRss}) {
+        if (spec.reason == metrics::NameOf(reason)) return reason;
+      }
+      return metrics::ExitReason::kRestart;
+    default:
+      return metrics::ExitReason::kRestart;
+  }
+}
+
+// The name of the bound that a worker has reached; empty: none.
+std::string_view ReachedBound(const RecycleBounds& bounds, const ChildState& worker,
+                              const LoadSeen& seen) {
+  const double part = 1 - worker.jitter * bounds.jitter_percent / 100;
+  const auto reached = [&](double value, double bound) {
+    return bound > 0 && value >= bound * part;
+  };
+  if (reached(static_cast<double>(seen.requests), static_cast<double>(bounds.requests))) {
+    return metrics::NameOf(metrics::ExitReason::kMaxRequests);
+  }
+  const absl::Duration age = absl::Nanoseconds(seen.now - worker.policy.started());
+  if (reached(absl::ToDoubleSeconds(age), absl::ToDoubleSeconds(bounds.age))) {
+    return metrics::NameOf(metrics::ExitReason::kMaxAge);
+  }
+  if (reached(static_cast<double>(seen.rss_bytes), static_cast<double>(bounds.rss_bytes))) {
+    return metrics::NameOf(metrics::ExitReason::kMaxRss);
+  }
+  return "";
+}
+
 // "replacing grove-w1 (2 of 4)"; `done` of them are.
 std::string DescribeRoll(const Roll& roll, int done, int steps) {
   if (roll.control_away) return "replacing grove-control";
@@ -89,7 +126,8 @@ std::string DescribeReplaced(const Operation& operation) {
   for (const int slot : operation.spec.slots) {
     names += StrCat(names.empty() ? "" : ", ", ChildName(slot));
   }
-  return StrCat("replaced ", names);
+  const std::string& reason = operation.spec.reason;
+  return StrCat("replaced ", names, reason.empty() ? "" : StrCat(" (", reason, ")"));
 }
 
 }  // namespace
@@ -190,7 +228,7 @@ void Decision::LeaveSlots(MonotonicNanos now) {
     const ChildState& child = state_.children[slot];
     if (child.pid == 0 || child.told_to_end) continue;
     Do(ActionKind::kCloseOwnSockets, slot);
-    TellToEnd(slot, now);
+    TellToEnd(slot, metrics::ExitReason::kScale, now);
   }
 }
 
@@ -198,6 +236,7 @@ void Decision::LeaveSlots(MonotonicNanos now) {
 void Decision::BeginRoll(Operation& operation, bool workers, bool control) {
   Roll& roll = state_.roll;
   roll.operation = operation.number;
+  roll.reason = RollReasonOf(operation.spec);
   roll.failures = 0;
   roll.all_at_once = false;
   roll.control = control;
@@ -258,6 +297,24 @@ void Decision::operator()(const SocketsRemade& remade) {
   state_.operations.Add(std::move(spec)).IgnoreError();
 }
 
+// One at a time is asked for: who else has reached a bound is found again at the next look, and
+// what operators ask for meanwhile does not wait behind all of them.
+void Decision::operator()(const LoadSeen& seen) {
+  if (!state_.announced || state_.stopping || seen.now < state_.recycle_again) return;
+  const ChildState& worker = state_.children[seen.worker];
+  if (!state_.Accepts(seen.worker) || state_.roll.Has(seen.worker)) return;
+  if (state_.operations.FindOpen(OperationKind::kRecycle) != nullptr) return;
+  const std::string_view reason = ReachedBound(state_.recycle, worker, seen);
+  if (reason.empty()) return;
+  // Where too many wait it is found again too.
+  state_.operations
+      .Add({.kind = OperationKind::kRecycle,
+            .requested_by = "recycle",
+            .slots = {seen.worker},
+            .reason = std::string(reason)})
+      .IgnoreError();
+}
+
 // --- The roll
 
 // Those first that nobody misses. For others also a worker that boots for another reason is waited
@@ -279,7 +336,7 @@ void Decision::ContinueRoll(MonotonicNanos now) {
   for (int slot; (slot = NextToReplace()) != kNobody;) {
     std::erase(roll.to_replace, slot);
     roll.away.push_back(slot);
-    TellToEnd(slot, now);
+    TellToEnd(slot, roll.reason, now);
   }
   if (roll.control && !roll.AnyWorker()) HandControlOver(now);
   EndStandIn(now);
@@ -292,6 +349,7 @@ void Decision::HandControlOver(MonotonicNanos now) {
   state_.roll.control_away = true;
   if (control.pid == 0 || control.told_to_end) return;
   control.told_to_end = true;
+  control.told_for = state_.roll.reason;
   control.kill_at = DeadlineAfter(now, kKillGrace);
   Do(ActionKind::kTellToHandOver, kControl);
 }
@@ -299,7 +357,8 @@ void Decision::HandControlOver(MonotonicNanos now) {
 // Not before a worker serves, though a roll may have failed with the last that did.
 void Decision::EndStandIn(MonotonicNanos now) {
   if (state_.children[kStandIn].pid == 0 || state_.NeedsStandIn()) return;
-  if (state_.AnyWorkerAccepts() || !state_.children[kStandIn].ready) TellToEnd(kStandIn, now);
+  if (state_.AnyWorkerAccepts() || !state_.children[kStandIn].ready)
+    TellToEnd(kStandIn, metrics::ExitReason::kStop, now);
 }
 
 // --- Their ends
@@ -386,6 +445,9 @@ void Decision::FailOperation(Operation& operation, absl::Status error, Monotonic
     left = StrCat(state_.roll.to_replace.size(), " of ", operation.steps, " were not replaced");
   }
   state_.roll = {};
+  if (operation.spec.kind == OperationKind::kRecycle) {
+    state_.recycle_again = DeadlineAfter(now, kRecyclePause);
+  }
   state_.operations.Fail(operation, std::move(error), std::move(left), now);
 }
 

@@ -351,6 +351,82 @@ TEST(Scale, GoesBackIfTheNewOnesDoNotComeUp) {
   EXPECT_THAT(daemon.PassTime(absl::Hours(1)), IsEmpty());
 }
 
+// --- Recycling
+
+Daemon Recycling(const RecycleBounds& bounds) {
+  Daemon daemon = Serving();
+  daemon.state.recycle = bounds;
+  return daemon;
+}
+
+LoadSeen Load(const Daemon& daemon, int worker, int64_t requests, int64_t rss_bytes = 0) {
+  return {.worker = worker, .requests = requests, .rss_bytes = rss_bytes, .now = daemon.now};
+}
+
+TEST(Recycle, AWorkerAtABoundIsReplacedBehindAStandIn) {
+  Daemon daemon = Recycling({.requests = 100});
+  daemon.Do(Load(daemon, 1, 99));
+  EXPECT_THAT(daemon.Settle(), IsEmpty());
+  daemon.Do(Load(daemon, 1, 100));
+  EXPECT_EQ(daemon.Settle(), (Actions{{kStart, kStandIn}}));
+  daemon.Ready(kStandIn);
+  EXPECT_EQ(daemon.Settle(), (Actions{{kTellToEnd, 1}}));
+  EXPECT_EQ(ReasonOf(daemon.state.children[1], Exited(0), false),
+            metrics::ExitReason::kMaxRequests);
+  daemon.Replace(1);
+  daemon.Settle();
+  EXPECT_EQ(daemon.operation(1).message, "replaced grove-w1 (max_requests)");
+}
+
+TEST(Recycle, EachBoundHasItsName) {
+  const struct {
+    RecycleBounds bounds;
+    const char* reason;
+  } table[] = {{{.requests = 100}, "max_requests"},
+               {{.age = absl::Minutes(30)}, "max_age"},
+               {{.rss_bytes = 5000}, "max_rss"}};
+  for (const auto& row : table) {
+    Daemon daemon = Recycling(row.bounds);
+    daemon.Do(Load(daemon, 0, 100, 5000));
+    EXPECT_EQ(daemon.operation(1).spec.reason, row.reason);
+  }
+}
+
+TEST(Recycle, ABoundIsLowerByItsJitter) {
+  Daemon daemon = Recycling({.requests = 100, .jitter_percent = 20});
+  daemon.state.children[0].jitter = 0.5;
+  daemon.Do(Load(daemon, 0, 89));
+  EXPECT_TRUE(daemon.state.operations.all().empty());
+  daemon.Do(Load(daemon, 0, 90));
+  EXPECT_EQ(daemon.state.operations.all().size(), 1u);
+}
+
+TEST(Recycle, OneAtATimeAndWhoIsBeingReplacedNotAgain) {
+  Daemon daemon = Recycling({.requests = 100});
+  daemon.Do(Load(daemon, 0, 100));
+  daemon.Do(Load(daemon, 1, 100));
+  EXPECT_EQ(daemon.state.operations.all().size(), 1u);
+  daemon = Replacing();
+  daemon.state.recycle = {.requests = 100};
+  for (const int worker : {0, 1}) daemon.Do(Load(daemon, worker, 100));
+  EXPECT_EQ(daemon.state.operations.all().size(), 1u) << "the reload alone";
+}
+
+TEST(Recycle, AfterOneThatFailedItWaits) {
+  Daemon daemon = Recycling({.requests = 100});
+  daemon.Do(Load(daemon, 0, 100));
+  for (int i = 0; i < kOperationFailuresMax; ++i) {
+    daemon.PassTime(kBackoffMax);
+    daemon.Do(StartFailed{kStandIn, false, daemon.now});
+  }
+  ASSERT_EQ(daemon.operation(1).state, OperationState::kFailed);
+  daemon.Do(Load(daemon, 0, 100));
+  EXPECT_EQ(daemon.state.operations.all().size(), 1u);
+  daemon.now += absl::ToInt64Nanoseconds(kRecyclePause);
+  daemon.Do(Load(daemon, 0, 100));
+  EXPECT_EQ(daemon.state.operations.all().size(), 2u);
+}
+
 // --- All of them
 
 TEST(Operations, TheNextBeginsWhenOneIsOver) {

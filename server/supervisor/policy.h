@@ -1,4 +1,5 @@
-// RestartPolicy, BootPolicy: when a child that died is started again, and when to give up.
+// RestartPolicy, ForkThrottle, BootPolicy: when a child that died is started again, and when to
+// give up.
 //
 // Told the time of births, readiness and deaths, RestartPolicy says when the next process of a slot
 // is due: at once after one that served for a moment, later and later where they die before or
@@ -20,6 +21,9 @@ inline constexpr absl::Duration kQuickDeath = absl::Seconds(2);
 // The first quick death is forgiven; the second waits this long, every further one twice as long.
 inline constexpr absl::Duration kBackoffMin = absl::Milliseconds(100);
 inline constexpr absl::Duration kBackoffMax = absl::Seconds(10);
+// Of all children together: a crash loop of many, whose back-offs know nothing of each other, must
+// not be a fork bomb; and a boot of the most workers takes four seconds of it.
+inline constexpr int kForksPerSecondMax = 64;
 // Deaths before readiness, while the daemon has never served.
 inline constexpr int kBootFailuresMax = 5;
 
@@ -38,6 +42,27 @@ class RestartPolicy {
   MonotonicNanos started_ = 0;
   MonotonicNanos ready_ = kNever;
   int quick_deaths_ = 0;  // in a row
+};
+
+// ForkThrottle: whether one more may be forked now.
+class ForkThrottle {
+ public:
+  bool MayFork(MonotonicNanos now) const { return forks_ < kForksPerSecondMax || now >= NextAt(); }
+  // When it may, if it may not now; else a time that has passed.
+  MonotonicNanos NextAt() const { return forks_ < kForksPerSecondMax ? 0 : begin_ + kSecondNanos; }
+  // Also of a fork that failed.
+  void Forked(MonotonicNanos now) {
+    if (now - begin_ >= kSecondNanos) {
+      begin_ = now;
+      forks_ = 0;
+    }
+    ++forks_;
+  }
+
+ private:
+  static constexpr MonotonicNanos kSecondNanos = 1'000'000'000;
+  MonotonicNanos begin_ = 0;
+  int forks_ = 0;  // in the second that began then
 };
 
 class BootPolicy {

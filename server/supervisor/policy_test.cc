@@ -96,5 +96,19 @@ TEST(BootPolicy, NeverGivesUpOnceTheDaemonHasServed) {
   for (int failure = 0; failure < 100; ++failure) EXPECT_FALSE(policy.DiedBeforeReady());
 }
 
+TEST(ForkThrottle, LetsSoManyPassInASecond) {
+  ForkThrottle throttle;
+  const MonotonicNanos begin = 5'000'000'000;
+  for (int fork = 0; fork < kForksPerSecondMax; ++fork) {
+    EXPECT_TRUE(throttle.MayFork(begin + fork)) << fork;
+    throttle.Forked(begin + fork);
+  }
+  EXPECT_FALSE(throttle.MayFork(begin + 999'999'999));
+  EXPECT_EQ(throttle.NextAt(), begin + 1'000'000'000);
+  EXPECT_TRUE(throttle.MayFork(begin + 1'000'000'000));
+  throttle.Forked(begin + 1'000'000'000);
+  EXPECT_EQ(throttle.NextAt(), 0);
+}
+
 }  // namespace
 }  // namespace grove::supervisor

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "absl/strings/str_cat.h"
+#include "server/config/cgroup.h"
 
 namespace grove::supervisor {
 
@@ -22,6 +23,18 @@ std::string DescribeState(pid_t pid) {
     if (line.starts_with("State:\t")) return line.substr(7);
   }
   return "gone";
+}
+
+int64_t OutOfMemoryKills() {
+  for (const config::CgroupFolder& folder : config::CgroupFolders("memory", "")) {
+    std::ifstream events(folder.path + (folder.v2 ? "/memory.events" : "/memory.oom_control"));
+    std::string name;
+    for (int64_t count = 0; events >> name >> count;) {
+      // Of the process's own folder, which is the first: those above have others' deaths too.
+      if (name == "oom_kill") return count;
+    }
+  }
+  return 0;
 }
 
 }  // namespace grove::supervisor

@@ -38,6 +38,7 @@
 #include "runtime/hub/check.h"
 #include "runtime/switch/errno_status.h"
 #include "server/log.h"
+#include "server/metrics/process_numbers.h"
 #include "server/process/config_handover.h"
 #include "server/process/control_arguments.h"
 #include "server/process/exit_code.h"
@@ -70,7 +71,7 @@ void CloseIfOpen(int& fd) {
 }  // namespace
 
 int Supervisor::Run(const Options& options) {
-  const config::v1::Config& config = options.config;
+  const config::v1::Config& config = options.config.config;
   absl::StatusOr<RunFiles> files = RunFiles::Open(config.state_dir(), config.run_dir());
   if (!files.ok()) {
     Log(LogLevel::kError, files.status().message());
@@ -103,10 +104,10 @@ Supervisor::Supervisor(const Options& options, RunFiles files, Endpoints endpoin
       files_(std::move(files)),
       endpoints_(std::move(endpoints)),
       scoreboard_(std::move(scoreboard)),
-      config_(std::make_unique<config::v1::Config>(options.config)),
-      state_(options.config.workers(), absl::ZeroDuration()),
+      config_(options.config),
+      state_(options.config.config.workers(), absl::ZeroDuration()),
       children_(kChildren) {
-  said_level_ = config_->log().level();
+  said_level_ = config_.config.log().level();
   TakeInPlace();
   for (const std::string& path : endpoints_.paths()) files_.RemoveAtEnd(path);
 }
@@ -128,7 +129,7 @@ absl::Status Supervisor::Open() {
   signal_fd_ = signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK);
   if (signal_fd_ < 0) return ErrnoStatus(errno, "signalfd");
   if (pipe2(lifeline_, O_CLOEXEC) != 0) return ErrnoStatus(errno, "pipe2");
-  absl::StatusOr<int> config_fd = process::ConfigToMemfd(*config_);
+  absl::StatusOr<int> config_fd = process::ConfigToMemfd(config_.config);
   if (!config_fd.ok()) return config_fd.status();
   config_fd_ = *config_fd;
   volatile_tasks_fd_ = memfd_create("grove-volatile-tasks", MFD_CLOEXEC);
@@ -231,11 +232,20 @@ void Supervisor::Reap(MonotonicNanos now) {
 
 void Supervisor::TakeDeath(int child, pid_t pid, int wait_status, MonotonicNanos now) {
   const bool as_told = state_.at_once || EndedAsTold(state_.children[child], wait_status);
+  const int64_t kills_before = std::exchange(out_of_memory_kills_, OutOfMemoryKills());
+  const metrics::ExitReason reason =
+      ReasonOf(state_.children[child], wait_status, out_of_memory_kills_ > kills_before);
   Log(as_told ? LogLevel::kInfo : LogLevel::kError, as_told ? "ended" : "died",
-      {{"name", ChildName(child)}, {"pid", pid}, {"with", DescribeEnd(wait_status)}});
+      {{"name", ChildName(child)},
+       {"pid", pid},
+       {"reason", metrics::NameOf(state_.at_once ? metrics::ExitReason::kStop : reason)},
+       {"with", DescribeEnd(wait_status)}});
   // What it asked for last counts too.
   TakeMessages(child);
   children_[child] = {};
+  const std::string why =
+      absl::StrCat(std::string(metrics::NameOf(reason)), ": ", DescribeEnd(wait_status));
+  last_death_ = absl::StrCat(ChildName(child), ", ", why);
   const ChildState& dead = state_.children[child];
   const bool aborted_itself = WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGABRT;
   if (!as_told && !dead.aborted && (!dead.ready || aborted_itself)) SayLikelyLimit(child, now);
@@ -246,6 +256,7 @@ void Supervisor::TakeDeath(int child, pid_t pid, int wait_status, MonotonicNanos
     slot.pid.store(0, std::memory_order_relaxed);
     slot.state.store(metrics::SlotState::kDown, std::memory_order_relaxed);
     if (!as_told) slot.restarts.fetch_add(1, std::memory_order_relaxed);
+    slot.exits.Count(reason, why, WallNow());
   } else {
     scoreboard_.FoldControl();
     if (!as_told) scoreboard_.control().restarts.fetch_add(1, std::memory_order_relaxed);
@@ -270,6 +281,7 @@ void Supervisor::LookAround(MonotonicNanos now) {
   scoreboard_.control().supervisor_log_lines_dropped.store(LogLinesDropped(),
                                                            std::memory_order_relaxed);
   LookAtHubs(now);
+  LookAtLoads(now);
   if (!state_.stopping) LookAtFiles(now);
 }
 
@@ -295,6 +307,21 @@ void Supervisor::LookAtFiles(MonotonicNanos now) {
        {"files", *files},
        {"workers_to_replace", absl::StrJoin(*workers, ",")}});
   Handle(SocketsRemade{*workers}, now);
+}
+
+void Supervisor::LookAtLoads(MonotonicNanos now) {
+  const RecycleBounds& bounds = state_.recycle;
+  for (int worker = 0; worker < state_.workers(); ++worker) {
+    const metrics::WorkerCounters& live = scoreboard_.slot(worker).live;
+    int64_t requests = static_cast<int64_t>(live.attempts_started.load(std::memory_order_relaxed));
+    for (const auto& each : live.http_responses) {
+      if (bounds.requests == 0) break;
+      requests += static_cast<int64_t>(each.load(std::memory_order_relaxed));
+    }
+    const int64_t rss =
+        bounds.rss_bytes == 0 ? 0 : metrics::ResidentBytes(state_.children[worker].pid);
+    Handle(LoadSeen{.worker = worker, .requests = requests, .rss_bytes = rss, .now = now}, now);
+  }
 }
 
 void Supervisor::LookAtHubs(MonotonicNanos now) {
@@ -386,7 +413,7 @@ void Supervisor::Do(const Action& action, MonotonicNanos now) {
       return AnnounceServing();
     case ActionKind::kSayGivingUp:
       return Log(LogLevel::kError, "giving up: processes die before they are ready",
-                 {{"times", kBootFailuresMax}});
+                 {{"times", kBootFailuresMax}, {"last", last_death_}});
     case ActionKind::kSayRestartsLater:
       return Log(LogLevel::kWarning, "restarts later, since it keeps dying",
                  {{"name", title}, {"in", absl::FormatDuration(action.pause)}});
@@ -426,7 +453,7 @@ void Supervisor::TakeControlAddresses(const std::string& ready_line) {
 }
 
 void Supervisor::SayLowLimits() {
-  low_limits_ = FindLowLimits(ResourceLimits::Read(), *config_);
+  low_limits_ = FindLowLimits(ResourceLimits::Read(), config_.config);
   for (const LowLimit& low : low_limits_) {
     Log(LogLevel::kWarning, "a limit is low",
         {{"limit", low.limit}, {"is", low.is}, {"wanted", low.wanted}, {"for", low.why}});

@@ -10,32 +10,44 @@
 #include <signal.h>
 
 #include <functional>
-#include <memory>
+#include <optional>
+#include <random>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "grove/config/v1/config.pb.h"
+#include "grove/v1/operation_service.pb.h"
 #include "runtime/hub/clock.h"
+#include "server/config/format.h"
 #include "server/metrics/scoreboard.h"
 #include "server/process/command_channel.h"
 #include "server/process/inheritance.h"
 #include "server/process/process_title.h"
 #include "server/process/ready_line.h"
 #include "server/supervisor/endpoints.h"
+#include "server/supervisor/process_facts.h"
 #include "server/supervisor/resource_limits.h"
 #include "server/supervisor/run_files.h"
 #include "server/supervisor/service_notice.h"
 #include "server/supervisor/supervisor_decisions.h"
 #include "server/supervisor/ticket_key_ring.h"
+#include "server/wall_time.h"
 
 namespace grove::supervisor {
+
+// What a config file says, with flags over it.
+struct LoadedConfig {
+  config::v1::Config config;            // resolved
+  config::References references = {};   // of the values that stand elsewhere: secrets
+  std::vector<std::string> files = {};  // the main one first
+};
 
 class Supervisor {
  public:
   struct Options {
-    const config::v1::Config& config;  // resolved; reloads take the place of it
+    const LoadedConfig& config;  // reloads take the place of it
     std::string control_binary;
     process::ProcessTitle& title;
     // Runs in the forked worker; its result is the worker's exit code.
@@ -44,7 +56,8 @@ class Supervisor {
         run_worker;
     // As at the start: reads the config, resolves it and holds it against the application and
     // what it names (certificates). An error says what is wrong. No thread may be left of it.
-    std::function<absl::StatusOr<config::v1::Config>()> load_config;
+    // `file`: another one in its place; empty: none.
+    std::function<absl::StatusOr<LoadedConfig>(const std::string& file)> load_config;
   };
 
   // Serves until stopped; returns the exit code. Says in the log why it is not 0.
@@ -79,6 +92,7 @@ class Supervisor {
   // Once in a while: how far the children's hubs are, and whether the files stand.
   void LookAround(MonotonicNanos now);
   void LookAtHubs(MonotonicNanos now);
+  void LookAtLoads(MonotonicNanos now);
   void LookAtFiles(MonotonicNanos now);
   // Until the next of it, or until something is due.
   void Wait(MonotonicNanos now);
@@ -129,12 +143,14 @@ class Supervisor {
   // Reloads: supervisor_reload.cc.
   void PrepareReload(int64_t operation, MonotonicNanos now);
   // The config in force from now on, for children that are started.
-  absl::Status TakeConfig(std::unique_ptr<const config::v1::Config> config);
+  absl::Status TakeConfig(LoadedConfig config);
   // What this process does itself with it, at once.
   void TakeInPlace();
   // Drops the config before, or goes back to it.
   void EndReload(const Operation& reload);
   absl::Status RenewTicketKeys();
+  v1::GetConfigResponse DescribeConfig(const v1::GetConfigRequest& request) const;
+  absl::StatusOr<v1::DiffConfigResponse> DiffConfig(const v1::DiffConfigRequest& request) const;
 
   // Constant after Open().
   const Options& options_;
@@ -147,16 +163,20 @@ class Supervisor {
   int lifeline_[2] = {-1, -1};  // see server/process/lifeline.h
   int volatile_tasks_fd_ = -1;  // from each control to the next
 
-  std::unique_ptr<const config::v1::Config> config_;  // in force
+  LoadedConfig config_;  // in force
   int64_t config_generation_ = 1;
+  WallMicros config_loaded_at_ = WallNow();
   // While a reload is under way: what holds again if it fails.
-  std::unique_ptr<const config::v1::Config> config_before_;
+  std::optional<LoadedConfig> config_before_;
   int64_t reload_ = 0;  // the operation
 
   SupervisorState state_;
   MonotonicNanos look_at_ = 0;
-  std::string file_trouble_;     // as said last; empty: none
-  std::vector<Child> children_;  // by their index in `state_`
+  std::string last_death_;                            // whose, and how
+  int64_t out_of_memory_kills_ = OutOfMemoryKills();  // as of the last death
+  std::minstd_rand random_{std::random_device()()};   // for what need not be secret
+  std::string file_trouble_;                          // as said last; empty: none
+  std::vector<Child> children_;                       // by their index in `state_`
   // The log level, as an operator has set it; "": the config's.
   struct LevelOrder {
     std::string level;

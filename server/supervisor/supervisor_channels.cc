@@ -36,6 +36,21 @@ void Supervisor::TakeRequest(const internal::v1::OperationRequest& request) {
   internal::v1::SupervisorMessage message;
   internal::v1::OperationReply& reply = *message.mutable_reply();
   reply.set_id(request.id());
+  if (request.has_get_config()) {
+    *reply.mutable_config() = DescribeConfig(request.get_config());
+    children_[kControl].channel.Send(message);
+    return;
+  }
+  if (request.has_diff_config()) {
+    absl::StatusOr<v1::DiffConfigResponse> diff = DiffConfig(request.diff_config());
+    if (diff.ok()) {
+      *reply.mutable_diff() = *std::move(diff);
+    } else {
+      *reply.mutable_error() = DescribeStatus(diff.status());
+    }
+    children_[kControl].channel.Send(message);
+    return;
+  }
   absl::StatusOr<OperationSpec> spec = SpecOf(request);
   const absl::StatusOr<int64_t> number = spec.ok() ? Ask(*std::move(spec), now) : spec.status();
   if (number.ok()) {
@@ -87,7 +102,7 @@ void Supervisor::SetLevel(int64_t number, MonotonicNanos now) {
 }
 
 const std::string& Supervisor::LevelInForce() const {
-  return level_.level.empty() ? config_->log().level() : level_.level;
+  return level_.level.empty() ? config_.config.log().level() : level_.level;
 }
 
 void Supervisor::SendLevel(int child, int64_t operation) {

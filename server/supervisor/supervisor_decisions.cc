@@ -51,7 +51,7 @@ void Decision::Stop(int exit_code, MonotonicNanos now, int64_t by_operation) {
   state_.operations.SupersedeAll(by_operation, "the daemon stops", now);
   // Before the workers hear of it: a connection that comes after their last accept would hang.
   Do(ActionKind::kStopServing);
-  ForEachAlive([&](int child) { TellToEnd(child, now); });
+  ForEachAlive([&](int child) { TellToEnd(child, metrics::ExitReason::kStop, now); });
 }
 
 // Whoever asks for it wants no child's exit code.
@@ -60,10 +60,11 @@ void Decision::StopAtOnce() {
   ForEachAlive([&](int child) { Do(ActionKind::kKill, child); });
 }
 
-void Decision::TellToEnd(int child, MonotonicNanos now) {
+void Decision::TellToEnd(int child, metrics::ExitReason reason, MonotonicNanos now) {
   ChildState& told = state_.children[child];
   if (told.told_to_end) return;
   told.told_to_end = true;
+  told.told_for = reason;
   told.kill_at = DeadlineAfter(now, state_.drain_timeout + kKillGrace);
   Do(ActionKind::kTellToEnd, child);
 }
@@ -73,15 +74,18 @@ void Decision::TellToEnd(int child, MonotonicNanos now) {
 void Decision::operator()(const ChildStarted& started) {
   ChildState& child = state_.children[started.child];
   child.pid = started.pid;
-  child.ready = child.told_to_end = child.stuck = child.aborted = false;
+  child.ready = child.told_to_end = child.stuck = child.aborted = child.overdue = false;
+  child.jitter = started.jitter;
   child.kill_at = kNever;
   child.standstill.Begin(started.now, started.now);
   child.policy.Started(started.now);
+  state_.forks.Forked(started.now);
   // It is a new one already.
   std::erase(state_.roll.to_replace, started.child);
 }
 
 void Decision::operator()(const StartFailed& failed) {
+  state_.forks.Forked(failed.now);
   if (failed.hopeless) return Stop(process::kExitCrash, failed.now);
   state_.children[failed.child].due = DeadlineAfter(failed.now, kBackoffMax);
   FailedToComeUp(failed.child, failed.now);
@@ -185,11 +189,13 @@ void Decision::KillOverdue(MonotonicNanos now) {
   ForEachAlive([&](int child) {
     if (state_.children[child].kill_at > now) return;
     state_.children[child].kill_at = kNever;
+    state_.children[child].overdue = true;
     Do(state_.children[child].aborted ? ActionKind::kKillAborted : ActionKind::kKillOverdue, child);
   });
 }
 
 bool Decision::StartOneDue(MonotonicNanos now) {
+  if (!state_.forks.MayFork(now)) return false;
   for (int child = 0; child < kChildren; ++child) {
     const ChildState& each = state_.children[child];
     if (!state_.Wanted(child) || each.pid != 0 || each.due > now) continue;
@@ -202,6 +208,7 @@ bool Decision::StartOneDue(MonotonicNanos now) {
 bool Decision::StartStandIn(MonotonicNanos now) {
   const ChildState& stand_in = state_.children[kStandIn];
   if (!state_.NeedsStandIn() || stand_in.pid != 0 || stand_in.due > now) return false;
+  if (!state_.forks.MayFork(now)) return false;
   Do(ActionKind::kStart, kStandIn);
   return true;
 }

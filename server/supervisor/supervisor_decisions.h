@@ -37,6 +37,8 @@ inline constexpr absl::Duration kReportGrace = absl::Seconds(5);
 // An operation fails with the children that it starts, once that many came to nothing in a row: the
 // first may be bad luck, and more of them only takes longer.
 inline constexpr int kOperationFailuresMax = 3;
+// After a recycling that failed, whose reason will hardly be gone at once.
+inline constexpr absl::Duration kRecyclePause = absl::Minutes(1);
 
 // --- What happens
 
@@ -77,6 +79,7 @@ struct ChildStarted {
   int child;
   pid_t pid;
   MonotonicNanos now;
+  double jitter = 0;  // a random number from 0 to 1
 };
 struct StartFailed {
   int child;
@@ -93,6 +96,13 @@ struct HubSeen {
   MonotonicNanos last_turn;
   MonotonicNanos now;
 };
+// A look at what a worker has done and needs.
+struct LoadSeen {
+  int worker;
+  int64_t requests;
+  int64_t rss_bytes;
+  MonotonicNanos now;
+};
 struct ChildDied {
   int child;
   int wait_status;
@@ -105,7 +115,7 @@ struct TimePassed {
 };
 using SupervisorEvent = std::variant<SignalCame, ReloadPrepared, ReloadRefused, UpgradeFailed,
                                      SocketsRemade, DirectoryLost, ChildStarted, StartFailed,
-                                     ChildReady, HubSeen, ChildDied, TimePassed>;
+                                     ChildReady, HubSeen, LoadSeen, ChildDied, TimePassed>;
 
 // --- What is to be done
 

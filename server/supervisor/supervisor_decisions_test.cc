@@ -379,6 +379,14 @@ TEST(Decide, StartsAllChildrenOneAtATime) {
   EXPECT_EQ(daemon.state.NextDue(), kNever);
 }
 
+TEST(Decide, StartsNoMoreThanSoManyInASecond) {
+  Daemon daemon(config::kWorkersMax);
+  EXPECT_EQ(daemon.Settle().size(), static_cast<size_t>(kForksPerSecondMax));
+  EXPECT_EQ(daemon.state.NextDue(), daemon.now + kSecond);
+  daemon.now += kSecond;
+  EXPECT_EQ(daemon.Settle().size(), static_cast<size_t>(kForksPerSecondMax));
+}
+
 TEST(Decide, KillsWhoOverstaysTheDrainOnce) {
   Daemon daemon = Stopping();
   daemon.Die(1, Exited(0));

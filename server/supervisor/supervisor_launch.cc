@@ -32,7 +32,8 @@ void Supervisor::Start(int child, MonotonicNanos now) {
     // A worker has it from this process.
     if (!level_.level.empty()) SendLevel(child, /*operation=*/0);
   }
-  Handle(ChildStarted{child, *pid, now}, now);
+  const double jitter = std::uniform_real_distribution<double>(0, 1)(random_);
+  Handle(ChildStarted{.child = child, .pid = *pid, .now = now, .jitter = jitter}, now);
 }
 
 absl::StatusOr<pid_t> Supervisor::Launch(int child) {
@@ -93,7 +94,7 @@ int Supervisor::WorkerMain(int child, ChildEnds ends) {
        .ready_fd = ends.ready_fd,
        .command_fd = ends.command_fd,
        .ticket_keys = ticket_keys_.keys()},
-      *config_, scoreboard_);
+      config_.config, scoreboard_);
 }
 
 absl::Status Supervisor::TakeSlot(int slot) {

@@ -62,6 +62,20 @@ absl::Status CheckChanges(const config::v1::Config& old, const config::v1::Confi
       absl::StrCat("needs a restart: ", absl::StrJoin(keys, ", "), "; nothing was changed"));
 }
 
+v1::ConfigChange::Effect EffectToProto(config::Effect effect) {
+  switch (effect) {
+    case config::Effect::kInPlace:
+      return v1::ConfigChange::EFFECT_IN_PLACE;
+    case config::Effect::kReplacesWorkers:
+      return v1::ConfigChange::EFFECT_REPLACES_WORKERS;
+    case config::Effect::kReplacesControl:
+      return v1::ConfigChange::EFFECT_REPLACES_CONTROL;
+    case config::Effect::kNeedsRestart:
+      return v1::ConfigChange::EFFECT_NEEDS_RESTART;
+  }
+  return v1::ConfigChange::EFFECT_UNSPECIFIED;
+}
+
 // It drains for as long as the workers.
 bool ConcernsControl(const config::Change& change) {
   return change.effect == config::Effect::kReplacesControl || change.key == "drain_timeout_ms";
@@ -70,17 +84,16 @@ bool ConcernsControl(const config::Change& change) {
 }  // namespace
 
 void Supervisor::PrepareReload(int64_t operation, MonotonicNanos now) {
-  absl::StatusOr<config::v1::Config> loaded = options_.load_config();
+  absl::StatusOr<LoadedConfig> loaded = options_.load_config(/*file=*/"");
   absl::Status status = loaded.status();
   std::vector<config::Change> changes;
   if (status.ok()) {
-    changes = config::Compare(*config_, *loaded);
-    status = CheckChanges(*config_, *loaded, changes);
+    changes =
+        config::Compare(config_.config, loaded->config, config_.references, loaded->references);
+    status = CheckChanges(config_.config, loaded->config, changes);
   }
-  auto before = std::make_unique<const config::v1::Config>(*config_);
-  if (status.ok()) {
-    status = TakeConfig(std::make_unique<const config::v1::Config>(*std::move(loaded)));
-  }
+  LoadedConfig before = config_;
+  if (status.ok()) status = TakeConfig(*std::move(loaded));
   if (!status.ok()) {
     Log(LogLevel::kError, "not reloading: the config in force stays",
         {{"error", status.message()}});
@@ -98,19 +111,20 @@ void Supervisor::PrepareReload(int64_t operation, MonotonicNanos now) {
   }
   const bool control = std::any_of(changes.begin(), changes.end(), ConcernsControl);
   Handle(ReloadPrepared{.operation = operation, .now = now, .control = control}, now);
-  if (config_->workers() != config_before_->workers()) {
+  if (config_.config.workers() != config_before_->config.workers()) {
     OperationSpec scale{.kind = OperationKind::kScale,
                         .requested_by = absl::StrCat("reload, operation ", operation),
-                        .workers = config_->workers()};
+                        .workers = config_.config.workers()};
     Ask(std::move(scale), now).status().IgnoreError();  // Ask() has said it
   }
 }
 
-absl::Status Supervisor::TakeConfig(std::unique_ptr<const config::v1::Config> config) {
-  absl::StatusOr<int> fd = process::ConfigToMemfd(*config);
+absl::Status Supervisor::TakeConfig(LoadedConfig config) {
+  absl::StatusOr<int> fd = process::ConfigToMemfd(config.config);
   if (!fd.ok()) return fd.status();
   close(std::exchange(config_fd_, *fd));
   config_ = std::move(config);
+  config_loaded_at_ = WallNow();
   TakeInPlace();
   if (!level_.level.empty() || LevelInForce() == said_level_) return absl::OkStatus();
   said_level_ = LevelInForce();
@@ -120,16 +134,21 @@ absl::Status Supervisor::TakeConfig(std::unique_ptr<const config::v1::Config> co
 }
 
 void Supervisor::TakeInPlace() {
-  state_.drain_timeout = absl::Milliseconds(config_->drain_timeout_ms());
-  state_.limits = LimitsOf(config_->runtime());
+  state_.drain_timeout = absl::Milliseconds(config_.config.drain_timeout_ms());
+  state_.limits = LimitsOf(config_.config.runtime());
+  const config::v1::Recycle& recycle = config_.config.recycle();
+  state_.recycle = {.requests = recycle.max_requests(),
+                    .age = absl::Milliseconds(recycle.max_age_ms()),
+                    .rss_bytes = recycle.max_rss_bytes(),
+                    .jitter_percent = recycle.jitter_percent()};
 }
 
 void Supervisor::EndReload(const Operation& reload) {
   if (reload.number != reload_) return;
   reload_ = 0;
-  std::unique_ptr<const config::v1::Config> before = std::move(config_before_);
+  std::optional<LoadedConfig> before = std::exchange(config_before_, std::nullopt);
   if (reload.state != OperationState::kFailed) return;
-  if (absl::Status back = TakeConfig(std::move(before)); !back.ok()) {
+  if (absl::Status back = TakeConfig(*std::move(before)); !back.ok()) {
     return Log(LogLevel::kError, "cannot go back to the config before",
                {{"error", back.message()}});
   }
@@ -138,8 +157,34 @@ void Supervisor::EndReload(const Operation& reload) {
       {{"generation", config_generation_}});
 }
 
+v1::GetConfigResponse Supervisor::DescribeConfig(const v1::GetConfigRequest& request) const {
+  v1::GetConfigResponse response;
+  response.set_yaml(config::FormatConfig(
+      config_.config, {.defaults = request.defaults(), .references = config_.references}));
+  response.set_generation(config_generation_);
+  response.mutable_load_time()->set_seconds(config_loaded_at_ / 1'000'000);
+  for (const std::string& file : config_.files) response.add_files(file);
+  return response;
+}
+
+absl::StatusOr<v1::DiffConfigResponse> Supervisor::DiffConfig(
+    const v1::DiffConfigRequest& request) const {
+  const absl::StatusOr<LoadedConfig> loaded = options_.load_config(request.file());
+  if (!loaded.ok()) return absl::InvalidArgumentError(loaded.status().message());
+  v1::DiffConfigResponse response;
+  for (const config::Change& change :
+       config::Compare(config_.config, loaded->config, config_.references, loaded->references)) {
+    v1::ConfigChange& described = *response.add_changes();
+    described.set_key(change.key);
+    described.set_old_value(change.old_value);
+    described.set_new_value(change.new_value);
+    described.set_effect(EffectToProto(change.effect));
+  }
+  return response;
+}
+
 absl::Status Supervisor::RenewTicketKeys() {
-  return AnyTls(config_->http()) ? ticket_keys_.Renew() : absl::OkStatus();
+  return AnyTls(config_.config.http()) ? ticket_keys_.Renew() : absl::OkStatus();
 }
 
 }  // namespace grove::supervisor

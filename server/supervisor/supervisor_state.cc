@@ -35,7 +35,7 @@ MonotonicNanos SupervisorState::NextDue() const {
     if (each.pid != 0) {
       next = std::min(next, each.kill_at);
     } else if (!stopping && (Wanted(child) || (child == kStandIn && NeedsStandIn()))) {
-      next = std::min(next, each.due);
+      next = std::min(next, std::max(each.due, forks.NextAt()));
     }
   }
   return next;
@@ -68,6 +68,21 @@ bool SupervisorState::NeedsStandIn() const {
 bool EndedAsTold(const ChildState& child, int wait_status) {
   return child.told_to_end && ((WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0) ||
                                (WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGTERM));
+}
+
+metrics::ExitReason ReasonOf(const ChildState& child, int wait_status, bool out_of_memory) {
+  using enum metrics::ExitReason;
+  if (child.aborted) return child.ready ? kStuck : kBootTimeout;
+  if (child.overdue) return kOverdue;
+  if (EndedAsTold(child, wait_status)) return child.told_for;
+  if (WIFEXITED(wait_status)) return child.ready ? kCrash : kBootFailure;
+  const int signal = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0;
+  if (signal == SIGKILL) return out_of_memory ? kOutOfMemory : kSignal;
+  // What a process brings upon itself; others are somebody's.
+  for (const int own : {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS}) {
+    if (signal == own) return kCrash;
+  }
+  return kSignal;
 }
 
 }  // namespace grove::supervisor

@@ -14,6 +14,7 @@
 #include "absl/time/time.h"
 #include "runtime/hub/clock.h"
 #include "server/config/limits.h"
+#include "server/metrics/exit_reason.h"
 #include "server/process/exit_code.h"
 #include "server/supervisor/operations.h"
 #include "server/supervisor/policy.h"
@@ -26,6 +27,15 @@ struct WatchLimits {
   absl::Duration stuck = absl::Seconds(5);
   absl::Duration stuck_kill = absl::Seconds(30);  // in all; infinite: never
   absl::Duration boot = absl::Seconds(60);
+};
+
+// When a worker is replaced by another one of the same, as leaks and fragments are cured; 0: never.
+struct RecycleBounds {
+  int64_t requests = 0;  // HTTP's and attempts
+  absl::Duration age = absl::ZeroDuration();
+  int64_t rss_bytes = 0;
+  // Each worker's bound is lower by a random part of it, up to this.
+  int jitter_percent = 0;
 };
 
 // How often to look at the hubs: none is found later than by half its time.
@@ -51,11 +61,16 @@ struct ChildState {
   Standstill standstill;            // of its boot, then of its hub
   bool stuck = false;               // and that was said
   bool aborted = false;
+  bool overdue = false;  // killed, as it overstayed
+  // Of one that was told to end.
+  metrics::ExitReason told_for = metrics::ExitReason::kStop;
+  double jitter = 0;  // of its bounds, from 0 to 1: how much of what is possible
 };
 
 // The replacing of children that an operation has asked for.
 struct Roll {
-  int64_t operation = 0;       // 0: none is under way
+  int64_t operation = 0;  // 0: none is under way
+  metrics::ExitReason reason = metrics::ExitReason::kRestart;
   std::deque<int> to_replace;  // slots
   std::vector<int> away;       // slots that were told to end, until their successors are ready
   bool control = false;        // it is to be replaced too, after the workers
@@ -90,6 +105,8 @@ struct SupervisorState {
 
   absl::Duration drain_timeout;
   WatchLimits limits;
+  RecycleBounds recycle;
+  MonotonicNanos recycle_again = 0;  // not before
 
   std::vector<ChildState> children{static_cast<size_t>(kChildren)};
   int wanted;       // workers
@@ -97,6 +114,7 @@ struct SupervisorState {
   Operations operations;
   Roll roll;
   BootPolicy boot;
+  ForkThrottle forks;
   bool announced = false;  // has served once
   bool stopping = false;
   bool at_once = false;              // and nobody is waited for
@@ -107,6 +125,9 @@ struct SupervisorState {
 // Whether a child that was told to end ended so: with 0, or by a SIGTERM that came before it could
 // handle it. Requires: `child` has not heard of its death.
 bool EndedAsTold(const ChildState& child, int wait_status);
+// Why it ended. Requires the same. `out_of_memory`: the kernel has killed somebody for memory since
+// it was asked last.
+metrics::ExitReason ReasonOf(const ChildState& child, int wait_status, bool out_of_memory);
 
 }  // namespace grove::supervisor
 

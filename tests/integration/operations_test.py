@@ -213,6 +213,22 @@ class CallsTest(OperationsTest):
         self.assertEqual([each.name for each in listed], ['operations/2', 'operations/1'])
         self.daemon.stop()
 
+    def test_the_config_and_what_a_file_would_change(self):
+        shown = self.stub.GetConfig(operations.GetConfigRequest(), timeout=60)
+        self.assertIn('path: /hello', shown.yaml)
+        self.assertEqual(shown.generation, 1)
+        other = os.path.join(self.daemon.folder, 'other.yaml')
+        with open(other, 'w', encoding='utf-8') as file:
+            file.write('tasks: {retained_max: 777}\n' + CONFIG)
+        changes = self.stub.DiffConfig(operations.DiffConfigRequest(file=other), timeout=60).changes
+        self.assertEqual([(each.key, each.new_value, each.effect) for each in changes],
+                         [('tasks.retained_max', '777',
+                           operations.ConfigChange.EFFECT_REPLACES_CONTROL)])
+        with self.assertRaises(grpc.RpcError) as refused:
+            self.stub.DiffConfig(operations.DiffConfigRequest(file='/none.yaml'), timeout=60)
+        self.assertEqual(refused.exception.code(), grpc.StatusCode.INVALID_ARGUMENT)
+        self.daemon.stop()
+
     def test_log_level(self):
         ended = self.over(self.stub.SetLogLevel(
             operations.SetLogLevelRequest(level='debug'), timeout=60))
@@ -224,6 +240,27 @@ class CallsTest(OperationsTest):
         self.stub.Drain(operations.DrainRequest(scope=operations.DrainRequest.SCOPE_DAEMON),
                         timeout=60)
         self.daemon.ended(exit_code=0)
+
+
+class RecycleTest(OperationsTest):
+
+    def test_a_worker_is_replaced_after_so_many_requests_and_none_is_lost(self):
+        daemon = self.start(workers=1, config='recycle: {max_requests: 40, jitter_percent: 0}\n'
+                            + CONFIG)
+        answers = []
+
+        def one_more():
+            answers.append(daemon.get('/hello')[0])
+            return daemon.log().count('kind=recycle') >= 4  # begun and ended, twice
+        eventually('it was replaced twice', one_more)
+        self.assertEqual(set(answers), {200})
+        self.assertGreaterEqual(len(answers), 80)
+        self.assertIn('message="replaced grove-w0 (max_requests)"', self.ended('recycle', times=2))
+        self.assertIn('reason=max_requests', daemon.log())
+        worker = daemon.api().list_workers()[0]
+        self.assertEqual(worker.last_exit, 'max_requests: exit code 0')
+        self.assertEqual(dict(worker.exits), {'max_requests': worker.generation - 1})
+        daemon.stop()
 
 
 class EndsTest(OperationsTest):

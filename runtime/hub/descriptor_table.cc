@@ -19,17 +19,31 @@ std::string Named(const Fiber& fiber) {
 }  // namespace
 
 absl::Status DescriptorTable::Register(int fd, Poller::Mode mode) {
+  Entry& entry = Renew(fd, mode == Poller::Mode::kEdge);
+  entry.mode = mode;
+  absl::Status added = StartPolling(fd, entry);
+  if (!added.ok()) Drop(entry);
+  return added;
+}
+
+void DescriptorTable::RegisterAccepted(int fd) {
+  Renew(fd, true).accepted = true;
+}
+
+DescriptorTable::Entry& DescriptorTable::Renew(int fd, bool ready) {
   if (static_cast<size_t>(fd) >= entries_.size()) entries_.resize(fd + 1);
   Entry& entry = entries_[fd];
   GROVE_CHECK(!entry.registered, absl::StrFormat("descriptor %d is registered already", fd));
-  // A new one for each registration (invariant 5).
-  const uint32_t generation = entry.generation + 1;
-  if (absl::Status added = poller_.Add(fd, Token(fd, generation), mode); !added.ok()) return added;
-  entry = Entry{.generation = generation, .registered = true, .mode = mode};
-  // Optimistic: the first call tells, without a wait for the first edge.
-  entry.ready[0] = entry.ready[1] = mode == Poller::Mode::kEdge;
+  // A new generation for each registration (invariant 5).
+  entry = Entry{.generation = entry.generation + 1, .registered = true, .ready = {ready, ready}};
   ++registered_;
-  return absl::OkStatus();
+  return entry;
+}
+
+absl::Status DescriptorTable::StartPolling(int fd, Entry& entry) {
+  absl::Status added = poller_.Add(fd, Token(fd, entry.generation), entry.mode);
+  entry.polled = added.ok();
+  return added;
 }
 
 void DescriptorTable::Unregister(int fd) {
@@ -37,11 +51,24 @@ void DescriptorTable::Unregister(int fd) {
   if (entry == nullptr) return;
   // The poller first: events that it has told already are of an old registration from here on, and
   // Deliver() drops them (invariant 5).
-  poller_.Remove(fd);
-  entry->registered = false;
-  entry->watch = nullptr;
+  if (entry->polled) poller_.Remove(fd);
+  Drop(*entry);
+}
+
+void DescriptorTable::UnregisterClosing(int fd) {
+  Entry* const entry = Find(fd);
+  if (entry == nullptr) return;
+  // A child between fork and exec may keep the kernel's registration alive for a moment: what that
+  // tells is of an old generation.
+  if (entry->polled) entry->accepted ? poller_.RemoveClosing(fd) : poller_.Remove(fd);
+  Drop(*entry);
+}
+
+void DescriptorTable::Drop(Entry& entry) {
+  entry.registered = false;
+  entry.watch = nullptr;
   --registered_;
-  for (Fiber*& waiter : entry->waiters) {
+  for (Fiber*& waiter : entry.waiters) {
     if (waiter == nullptr) continue;
     hub_.Unpark(*waiter);
     waiter = nullptr;
@@ -64,6 +91,9 @@ absl::Status DescriptorTable::Await(int fd, Direction direction, WaitFor::Kind k
     return absl::FailedPreconditionError(
         absl::StrFormat("descriptor %d: %s waits to %s already; %s must not", fd, Named(*other),
                         side == 0 ? "read" : "write", Named(*self)));
+  }
+  if (!entry->polled) [[unlikely]] {
+    if (absl::Status added = StartPolling(fd, *entry); !added.ok()) return added;
   }
   // In the table before the poller is told: its next report must find who waits.
   entry->waiters[side] = self;
@@ -97,7 +127,9 @@ void DescriptorTable::WatchHangup(int fd, HangupWatch* watch) {
   if (watch != nullptr && entry->hangup) return watch->OnHangup();
   // As in Await(): the watch before the poller is told.
   entry->watch = watch;
-  if (watch != nullptr) poller_.Rearm(fd, Direction::kRead);
+  if (watch == nullptr) return;
+  if (!entry->polled) StartPolling(fd, *entry).IgnoreError();
+  poller_.Rearm(fd, Direction::kRead);
 }
 
 void DescriptorTable::MarkReady(Entry& entry, Direction direction) {

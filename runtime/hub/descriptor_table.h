@@ -1,7 +1,9 @@
 // DescriptorTable: which fiber waits for which direction of which descriptor.
 //
 // A descriptor is registered once, for both directions, edge-triggered. Readiness is remembered
-// until a system call finds it gone, so the usual order is: try the call, park on EAGAIN.
+// until a system call finds it gone, so the usual order is: try the call, park on EAGAIN. An
+// accepted connection is in the poller only from its first wait on: one whose request came with it
+// and that ends with the answer never is.
 // Registrations carry a generation: an event of a closed descriptor never reaches the next owner
 // of its number. Owned by one Hub; hub thread only.
 #ifndef GROVE_RUNTIME_HUB_DESCRIPTOR_TABLE_H_
@@ -35,8 +37,14 @@ class DescriptorTable {
 
   // Requires: non-blocking, not registered.
   absl::Status Register(int fd, Poller::Mode mode);
+  // As Register() with edges, but the poller is told only when somebody waits or watches: what it
+  // refuses, Await() returns. For one that no other process or descriptor has open, as accept4(2)
+  // makes it.
+  void RegisterAccepted(int fd);
   // Wakes its waiters, whose Await returns kAborted. Call before close(2). No effect if unknown.
   void Unregister(int fd);
+  // As Unregister(), for one that is closed before anything else happens.
+  void UnregisterClosing(int fd);
 
   // Waits until `fd` may be ready in `direction`: returns at once if it was reported ready and no
   // call of NotReady() came since. kFailedPrecondition names both fibers if another one waits for
@@ -47,8 +55,8 @@ class DescriptorTable {
   void NotReady(int fd, Direction direction);
 
   // Tells `watch` of a hang-up: at once if it is known already. Null ends the watch. One for each
-  // descriptor. The poll(2) backend looks until the next bytes come, and no further. Requires:
-  // registered.
+  // descriptor. The poll(2) backend looks until the next bytes come, and no further. Nor is it told
+  // of one that the poller refuses. Requires: registered.
   void WatchHangup(int fd, HangupWatch* watch);
 
   // From the hub's poll.
@@ -68,6 +76,8 @@ class DescriptorTable {
     HangupWatch* watch = nullptr;
     uint32_t generation = 0;
     bool registered = false;
+    bool polled = false;    // the poller has it
+    bool accepted = false;  // by RegisterAccepted()
     bool ready[2] = {false, false};
     bool hangup = false;
     Poller::Mode mode = Poller::Mode::kEdge;
@@ -80,6 +90,11 @@ class DescriptorTable {
     const bool known = static_cast<size_t>(fd) < entries_.size() && entries_[fd].registered;
     return known ? &entries_[fd] : nullptr;
   }
+  // A new registration, ready in both directions if `ready`: optimistic, the first call tells.
+  Entry& Renew(int fd, bool ready);
+  absl::Status StartPolling(int fd, Entry& entry);
+  // Takes it off the table: whoever waits is woken.
+  void Drop(Entry& entry);
   void MarkReady(Entry& entry, Direction direction);
 
   Hub& hub_;

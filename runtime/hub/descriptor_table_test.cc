@@ -163,6 +163,72 @@ TEST_F(DescriptorTableTest, CountsTheWaitsThatEndWell) {
   });
 }
 
+// As an accepted connection, whose end `fd()` is.
+class AcceptedTest : public DescriptorTableTest {
+ protected:
+  void WithAccepted(const std::function<void()>& body) {
+    WithPipe([&] {
+      Table().Unregister(fd());
+      Table().RegisterAccepted(fd());
+      body();
+    });
+  }
+};
+
+TEST_F(AcceptedTest, IsTakenForReadyAndTellsWhatCameBeforeItsFirstWait) {
+  WithAccepted([this] {
+    EXPECT_TRUE(AwaitRead().ok());
+    Table().NotReady(fd(), Direction::kRead);
+    Send();
+    EXPECT_TRUE(AwaitRead().ok());
+  });
+}
+
+TEST_F(AcceptedTest, TellsOfAHangupThatCameBeforeTheWatch) {
+  WithAccepted([this] {
+    HangUp();
+    Watch watch;
+    Table().WatchHangup(fd(), &watch);
+    Turn();
+    EXPECT_EQ(watch.told, 1);
+  });
+}
+
+TEST_F(AcceptedTest, AWaitForWhatThePollerRefusesFails) {
+  Run([this] {
+    const int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);  // no epoll takes it
+    Table().RegisterAccepted(file);
+    Table().NotReady(file, Direction::kRead);
+    EXPECT_EQ(Table().Await(file, Direction::kRead, WaitFor::Kind::kRead).code(),
+              absl::StatusCode::kPermissionDenied);
+    Table().UnregisterClosing(file);
+    close(file);
+  });
+}
+
+TEST_F(AcceptedTest, ItsSuccessorOfTheSameNumberIsToldNothingOfIt) {
+  WithAccepted([this] {
+    Table().NotReady(fd(), Direction::kRead);
+    const int kept = dup(fd());  // as in a child before its exec: the kernel forgets nothing yet
+    {
+      Timeout timeout(absl::Seconds(1));
+      EXPECT_TRUE(absl::IsDeadlineExceeded(AwaitRead()));
+    }
+    Table().UnregisterClosing(fd());
+    close(fd());
+    const int sender = ends_[1];
+    ASSERT_EQ(pipe2(ends_, O_CLOEXEC | O_NONBLOCK), 0);
+    Table().RegisterAccepted(fd());
+    Table().NotReady(fd(), Direction::kRead);
+    ASSERT_EQ(write(sender, "x", 1), 1);
+    {
+      Timeout timeout(absl::Seconds(1));
+      EXPECT_TRUE(absl::IsDeadlineExceeded(AwaitRead()));
+    }
+    for (const int end : {kept, sender}) close(end);
+  });
+}
+
 TEST_F(DescriptorTableTest, RegisteringTwiceIsAProgrammingError) {
   EXPECT_DEATH(WithPipe([this] { (void)Table().Register(fd(), Poller::Mode::kEdge); }),
                "is registered already");

@@ -31,6 +31,8 @@ class EpollPoller final : public Poller {
   }
 
   void Remove(int fd) override { epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd, nullptr); }
+  // close(2) does it (epoll(7), question 6).
+  void RemoveClosing(int /*fd*/) override {}
 
   void Wait(MonotonicNanos now, MonotonicNanos deadline, std::vector<Event>& events) override {
     const int count = WaitKernel(now, deadline);

@@ -236,6 +236,7 @@ class TellingPoller final : public Poller {
     return kernel_->Add(fd, token, mode);
   }
   void Remove(int fd) override { kernel_->Remove(fd); }
+  void RemoveClosing(int fd) override { kernel_->RemoveClosing(fd); }
   void Wait(MonotonicNanos now, MonotonicNanos deadline, std::vector<Event>& events) override {
     told_(deadline);
     kernel_->Wait(now, deadline, events);

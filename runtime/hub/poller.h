@@ -42,6 +42,10 @@ class Poller {
   virtual absl::Status Add(int fd, uint64_t token, Mode mode) = 0;
   // Before the descriptor is closed.
   virtual void Remove(int fd) = 0;
+  // As Remove(), for an edge-triggered descriptor that nobody else has open and that is closed
+  // right after: a kernel that drops those by itself need not be told. A poller that wraps another
+  // passes this on.
+  virtual void RemoveClosing(int fd) { Remove(fd); }
   // A fiber is about to wait for `direction` of an edge-triggered `fd`: the next Wait() must report
   // it if it is ready, or as soon as it is. A poller that wraps another passes this on.
   virtual void Rearm(int /*fd*/, Direction /*direction*/) {}

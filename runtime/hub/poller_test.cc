@@ -177,6 +177,7 @@ class CountingPoller final : public Poller {
     return kernel_->Add(fd, token, mode);
   }
   void Remove(int fd) override { kernel_->Remove(fd); }
+  void RemoveClosing(int fd) override { kernel_->RemoveClosing(fd); }
   void Rearm(int fd, Direction direction) override { kernel_->Rearm(fd, direction); }
   void Wait(MonotonicNanos now, MonotonicNanos deadline, std::vector<Event>& events) override {
     kernel_->Wait(now, 0, events);

@@ -7,6 +7,8 @@
 #include <cstring>
 #include <span>
 
+#include "absl/strings/str_cat.h"
+
 namespace grove {
 namespace {
 
@@ -103,6 +105,10 @@ std::optional<IpAddress> IpAddress::Of(const sockaddr* address) {
 }
 
 std::string IpAddress::ToString() const {
+  // inet_ntop(3) goes by way of sprintf: a microsecond for each connection.
+  if (family_ == AF_INET) {
+    return absl::StrCat(bytes_[0], ".", bytes_[1], ".", bytes_[2], ".", bytes_[3]);
+  }
   char text[INET6_ADDRSTRLEN];
   return inet_ntop(family_, bytes_.data(), text, sizeof(text)) == nullptr ? "" : text;
 }

@@ -19,16 +19,18 @@ namespace grove {
 
 class Listener {
  public:
-  // Takes over a bound, listening descriptor. `accept_batch`: connections taken per wake-up, before
+  // Takes over a bound, listening descriptor; connections made from now on have TCP_NODELAY, which
+  // they inherit. `accept_batch`: connections taken per wake-up, before
   // the others sharing it get their chance; at least 1.
   static absl::StatusOr<Listener> Adopt(int fd, int accept_batch = 16);
   Listener(Listener&& other) noexcept;
   Listener& operator=(Listener&& other) noexcept;
   ~Listener() { Close(); }
 
-  // The next connection (TCP_NODELAY set where it applies). kResourceExhausted: out of descriptors
-  // or memory, try again later; the connection stays in the backlog. kAborted: closed. **Parks.**
-  absl::StatusOr<Socket> Accept();
+  // The next connection (TCP_NODELAY set where it applies), and whose it is if `peer` is not null:
+  // also of a client that has left by now. kResourceExhausted: out of descriptors or memory, try
+  // again later; the connection stays in the backlog. kAborted: closed. **Parks.**
+  absl::StatusOr<Socket> Accept(SocketAddress* peer = nullptr);
   // Waits until there may be one to accept: then Accept() does not wait, unless another process
   // was faster. Returns at once within a batch. As Accept(). **Parks.**
   absl::Status AwaitConnection();

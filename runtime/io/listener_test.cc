@@ -205,6 +205,48 @@ TEST_F(ListenTest, AnIpv6SocketTakesIpv4OnlyWhenAskedTo) {
   EXPECT_EQ(Option(*Listen(AnyV6(), {.v6_only = false}), IPPROTO_IPV6, IPV6_V6ONLY), 0);
 }
 
+class AcceptTest : public HubTest {
+ protected:
+  static int NoDelay(const Socket& socket) {
+    int value = -1;
+    socklen_t length = sizeof(value);
+    getsockopt(socket.fd(), IPPROTO_TCP, TCP_NODELAY, &value, &length);
+    return value;
+  }
+};
+
+TEST_F(AcceptTest, ConnectionsHaveTcpNoDelayThoughTheyCameBeforeTheListenerWasAdopted) {
+  Run([] {
+    const int bound = *BindListener(*SocketAddress::Parse("127.0.0.1:0"));
+    Socket client = *Socket::Connect(SocketAddress::OfLocal(bound));
+    Listener listener = *Listener::Adopt(bound);
+    EXPECT_EQ(NoDelay(*listener.Accept()), 1);
+  });
+}
+
+TEST_F(AcceptTest, ConnectionsOfAListenerThatSomebodyElseBoundHaveTcpNoDelay) {
+  Run([] {
+    const int bound = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ASSERT_EQ(listen(bound, 1), 0);
+    Listener listener = *Listener::Adopt(bound);
+    const uint16_t port = listener.LocalAddress().port();
+    Socket client = *Socket::Connect(SocketAddress::Of(*IpAddress::Parse("127.0.0.1"), port));
+    EXPECT_EQ(NoDelay(*listener.Accept()), 1);
+  });
+}
+
+TEST_F(AcceptTest, TellsWhoseConnectionItIsThoughTheClientHasReset) {
+  Run([] {
+    Listener listener = *Listener::Adopt(*BindListener(*SocketAddress::Parse("127.0.0.1:0")));
+    Socket client = *Socket::Connect(listener.LocalAddress());
+    const std::string address = SocketAddress::OfLocal(client.fd()).ToString();
+    client.Abort();
+    SocketAddress peer;
+    ASSERT_TRUE(listener.Accept(&peer).ok());
+    EXPECT_EQ(peer.ToString(), address);
+  });
+}
+
 class LocalAddressTest : public HubTest {};
 
 TEST_F(LocalAddressTest, TellsThePortThatTheKernelChose) {

@@ -93,6 +93,11 @@ absl::StatusOr<Socket> Socket::Adopt(int fd) {
   return socket;
 }
 
+Socket Socket::AdoptAccepted(int fd) {
+  Table().RegisterAccepted(fd);
+  return Socket(fd);
+}
+
 absl::StatusOr<Socket> Socket::Connect(const SocketAddress& address,
                                        const ConnectOptions& options) {
   const int fd = ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -191,8 +196,8 @@ absl::Status Socket::ShutdownWrite() {
 
 void Socket::Close() {
   if (fd_ < 0) return;
-  const int fd = Release();
-  close(fd);
+  if (Hub::Current() != nullptr) Table().UnregisterClosing(fd_);
+  close(std::exchange(fd_, -1));
 }
 
 void Socket::Abort() {

@@ -44,6 +44,9 @@ class Socket final : public Stream {
   Socket() = default;
   // Takes over `fd`, makes it non-blocking and registers it with the current hub.
   static absl::StatusOr<Socket> Adopt(int fd);
+  // The same for what accept4(2) has just made, non-blocking: the kernel's poller learns of it only
+  // when a fiber waits for it. Spares a short connection four system calls.
+  static Socket AdoptAccepted(int fd);
   // kUnavailable: refused or unreachable. Errors of the bind name its address. **Parks.**
   static absl::StatusOr<Socket> Connect(const SocketAddress& address,
                                         const ConnectOptions& options = {});

@@ -49,9 +49,9 @@ absl::Status Guarded(const F& call) {
 
 }  // namespace
 
-Connection::Connection(Socket socket, const Ingress* ingress, const ServerOptions& options,
-                       const Router& router, StandingFields& standing, ServerStats& stats,
-                       BlockPool& blocks)
+Connection::Connection(Socket socket, std::string peer, const Ingress* ingress,
+                       const ServerOptions& options, const Router& router, StandingFields& standing,
+                       ServerStats& stats, BlockPool& blocks)
     : ingress_(ingress),
       options_(options),
       router_(router),
@@ -61,7 +61,7 @@ Connection::Connection(Socket socket, const Ingress* ingress, const ServerOption
       body_(wire_, options),
       writer_(wire_.output(), standing, stats, *this),
       account_(options, stats, wire_, body_, writer_),
-      peer_(wire_.socket()) {}
+      peer_(std::move(peer)) {}
 
 Request Connection::MakeRequest(const RequestHead& head, BodySource* body, Exchange* exchange) {
   Request request{.method = head.method,
@@ -96,7 +96,8 @@ void Connection::Run() {
     state_.Move<Phase::kLingering, Phase::kClosing>();
   }
   Hub::Current()->timers().Cancel(last_call_);
-  if (absl::IsDeadlineExceeded(wire_.Flush())) stats_.CountTimeout(TimedOut::kResponse);
+  if (absl::IsDeadlineExceeded(wire_.output().FlushAndEnd()))
+    stats_.CountTimeout(TimedOut::kResponse);
   wire_.output().Settle();
   wire_.stream().Close();
 }

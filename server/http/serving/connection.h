@@ -49,8 +49,9 @@ class Connection final : private ResponseWriter::Owner,
                          private Exchange,
                          private DescriptorTable::HangupWatch {
  public:
-  // All but `socket` must outlive it. `ingress`: null for plain HTTP from the first byte on.
-  Connection(Socket socket, const Ingress* ingress, const ServerOptions& options,
+  // All but `socket` must outlive it. `peer`: as SocketAddress has it. `ingress`: null for plain
+  // HTTP from the first byte on.
+  Connection(Socket socket, std::string peer, const Ingress* ingress, const ServerOptions& options,
              const Router& router, StandingFields& standing, ServerStats& stats, BlockPool& blocks);
 
   // Serves until either side ends it; then it is closed. **Parks.**

@@ -96,6 +96,9 @@ class Output {
   // bytes as TakingPace asks for, and the connection was reset; then nothing more is ever sent.
   // **Parks.**
   absl::Status Flush();
+  // As Flush(), when nothing follows but Settle() and the close: what the kernel takes at once
+  // leaves in one segment with the end of the stream, unless TLS is to end it. **Parks.**
+  absl::Status FlushAndEnd();
   // Sends `bytes` after what is pending, copying them only if they are few. **Parks** if many.
   absl::Status Write(std::string_view bytes);
   // As Write, with `length` bytes of `file` from `offset` on: copied behind what is pending if they
@@ -124,9 +127,10 @@ class Output {
 
   Stream& stream() const { return sealed_ != nullptr ? *sealed_ : socket_; }
   absl::Status AwaitTurn();
-  absl::Status WritePending();
+  // `flags`: of send(2), for what the kernel takes at once.
+  absl::Status WritePending(int flags = 0);
   // How much of `first` and `second` the kernel takes at once. Never parks.
-  absl::StatusOr<size_t> TryWrite(std::string_view first, std::string_view second);
+  absl::StatusOr<size_t> TryWrite(std::string_view first, std::string_view second, int flags = 0);
   absl::Status WriteNow(std::string_view first, std::string_view second);
   absl::Status WriteSealed(std::string_view first, std::string_view second);
   absl::Status CopyFile(int file, uint64_t offset, uint64_t length);

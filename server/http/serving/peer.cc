@@ -22,8 +22,7 @@ std::string_view WithoutPort(std::string_view address) {
 
 }  // namespace
 
-Peer::Peer(const Socket& socket)
-    : address_(socket.PeerAddress().ToString()), client_(WithoutPort(address_)) {}
+Peer::Peer(std::string address) : address_(std::move(address)), client_(WithoutPort(address_)) {}
 
 absl::Status Peer::Begin(const Ingress& ingress, Wire& wire, ServerStats& stats) {
   if (ingress.proxies.has_value() && ingress.proxies->Contains(client_)) {

@@ -22,7 +22,8 @@ inline constexpr char kPlainOnTls[] = "this port speaks HTTPS, and plain HTTP ca
 
 class Peer {
  public:
-  explicit Peer(const Socket& socket);
+  // `address`: as SocketAddress has it.
+  explicit Peer(std::string address);
   Peer(const Peer&) = delete;  // client_ is a view into it
   Peer& operator=(const Peer&) = delete;
 

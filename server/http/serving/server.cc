@@ -96,8 +96,9 @@ absl::Status Server::Serve(Listener listener, const Ingress* ingress, Sharing sh
 
 absl::Status Server::AcceptOne(Listener& listener, const Ingress* ingress) {
   if (absl::Status place = TakePlace(listener); !place.ok()) return place;
-  absl::StatusOr<Socket> socket = listener.Accept();
-  if (socket.ok()) return Start(*std::move(socket), ingress);
+  SocketAddress peer;
+  absl::StatusOr<Socket> socket = listener.Accept(&peer);
+  if (socket.ok()) return Start(*std::move(socket), peer, ingress);
   places_.Release();
   return socket.status();
 }
@@ -140,10 +141,11 @@ absl::Status Server::Adopt(Socket socket, const Ingress* ingress) {
   if (!places_.TryAcquire()) {
     return absl::ResourceExhaustedError("the HTTP server has connections_max open");
   }
-  return Start(std::move(socket), ingress);
+  const SocketAddress peer = socket.PeerAddress();
+  return Start(std::move(socket), peer, ingress);
 }
 
-absl::Status Server::Start(Socket socket, const Ingress* ingress) {
+absl::Status Server::Start(Socket socket, const SocketAddress& peer, const Ingress* ingress) {
   // Counted here, not on the fiber: AwaitIdle() must not overlook one that has yet to run.
   ++stats_.open;
   ++stats_.connections;
@@ -159,14 +161,16 @@ absl::Status Server::Start(Socket socket, const Ingress* ingress) {
     }
     Server* server;
   };
-  auto body = [closing = Closing(*this), socket = std::move(socket), ingress]() mutable {
-    closing.server->RunConnection(std::move(socket), ingress);
+  auto body = [closing = Closing(*this), socket = std::move(socket), peer = peer.ToString(),
+               ingress]() mutable {
+    closing.server->RunConnection(std::move(socket), std::move(peer), ingress);
   };
   return Spawn("http.connection", std::move(body)).status();
 }
 
-void Server::RunConnection(Socket socket, const Ingress* ingress) {
-  Connection connection(std::move(socket), ingress, options_, router_, standing_, stats_, blocks_);
+void Server::RunConnection(Socket socket, std::string peer, const Ingress* ingress) {
+  Connection connection(std::move(socket), std::move(peer), ingress, options_, router_, standing_,
+                        stats_, blocks_);
   connections_.insert(&connection);
   if (draining_) connection.Drain();
   connection.Run();

@@ -5,6 +5,7 @@
 #define GROVE_SERVER_HTTP_SERVING_SERVER_H_
 
 #include <cstdint>
+#include <string>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
@@ -69,8 +70,8 @@ class Server {
   absl::Status AcceptOne(Listener& listener, const Ingress* ingress);
   // Spawns the connection's fiber. The place taken for it is free again when that has ended, or
   // could not be spawned.
-  absl::Status Start(Socket socket, const Ingress* ingress);
-  void RunConnection(Socket socket, const Ingress* ingress);
+  absl::Status Start(Socket socket, const SocketAddress& peer, const Ingress* ingress);
+  void RunConnection(Socket socket, std::string peer, const Ingress* ingress);
 
   const ServerOptions options_;
   const Router router_;

@@ -140,7 +140,7 @@ void DescriptorTable::MarkReady(Entry& entry, Direction direction) {
   Fiber* const waiter = entry.waiters[side];
   if (waiter == nullptr) return;
   entry.waiters[side] = nullptr;
-  hub_.Unpark(*waiter);
+  hub_.UnparkCold(*waiter);
 }
 
 void DescriptorTable::Deliver(const Poller::Event& event) {

@@ -147,6 +147,7 @@ class Fiber {
   bool cancelled_ = false;
   bool started_ = false;
   bool joined_ = false;
+  bool cold_ = false;  // woken by the poller: its frames are likely out of the nearest caches
   Timeout* timeouts_ = nullptr;  // innermost first
   WaitFor waiting_for_;
   Hub& hub_;

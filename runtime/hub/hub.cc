@@ -42,6 +42,12 @@
 namespace grove {
 namespace {
 
+// Of a fiber that waited for the poller, fetched while the one before it runs: from where it
+// stopped up, its frames and what lies in them, and down, where its next calls will be. A
+// connection that reads a request and answers it touches about that much; more was slower.
+constexpr int kWarmBytesAbove = 24 * 64;
+constexpr int kWarmBytesBelow = 8 * 64;
+
 // How far from the front of the run queue a shuffled hub looks.
 constexpr uint64_t kShuffleDepth = 16;
 
@@ -201,6 +207,18 @@ void Hub::Poll() {
   events_.clear();
 }
 
+// With hundreds of connections each finds its stack in the outer caches at best, a line after the
+// other; asked for all at once, and ahead, they come while the processor is busy elsewhere.
+void Hub::Warm(Fiber& fiber) {
+  fiber.cold_ = false;
+  const char* const at = static_cast<const char*>(fiber.context_.stack_pointer());
+  constexpr int kLine = 64;
+  constexpr int kForWriting = 1;
+  for (int offset = -kWarmBytesBelow; offset < kWarmBytesAbove; offset += kLine) {
+    __builtin_prefetch(at + offset, kForWriting);  // does nothing where no memory is
+  }
+}
+
 // The context that gets the thread next.
 [[gnu::always_inline]] inline Context& Hub::NextContext() {
   const uint64_t resumes = pulse_.Resumes();
@@ -211,6 +229,8 @@ void Hub::Poll() {
   if (shuffle_ != 0) [[unlikely]]
     Shuffle();
   Fiber& next = runnable_.Pop();
+  if (Fiber* const after = runnable_.front(); after != nullptr && after->cold_) Warm(*after);
+  next.cold_ = false;
   next.state_.Enter(FiberState::kRunning);
   ++next.switches_;
   pulse_.SetResumes(resumes + 1);
@@ -303,6 +323,11 @@ void Hub::Resume(Fiber& fiber, Wake why) {
   fiber.state_.Enter(FiberState::kRunnable);
   fiber.wake_ = why;
   runnable_.Push(fiber);
+}
+
+void Hub::UnparkCold(Fiber& fiber) {
+  fiber.cold_ = fiber.state() == FiberState::kParked;
+  Unpark(fiber);
 }
 
 void Hub::Yield() {

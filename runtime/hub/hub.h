@@ -102,6 +102,8 @@ class Hub {
   void ParkShielded(const WaitFor& waiting_for);
   // Makes a parked fiber runnable. No effect on one that is not parked.
   void Unpark(Fiber& fiber) { Resume(fiber, Wake::kReady); }
+  // The same for one that has waited for the poller: its memory is fetched before its turn comes.
+  void UnparkCold(Fiber& fiber);
   // To the end of the run queue. **Parks.**
   void Yield();
   // Cancels all fibers, the main one too: Run() returns when they have ended.
@@ -158,6 +160,7 @@ class Hub {
   // Hands over to the next runnable fiber or to the loop; returns when `self` runs again.
   void SwitchAway(Fiber& self);
   Context& NextContext();
+  static void Warm(Fiber& fiber);
   // Of the run of `fiber` that begins now.
   void StartTiming(Fiber& fiber);
   // Dies if `self`, which runs, is where no fiber may park.

@@ -13,6 +13,8 @@ namespace grove {
 class RunQueue {
  public:
   bool empty() const { return head_ == nullptr; }
+  // Null if it is empty.
+  Fiber* front() const { return head_; }
   // Pushed so far.
   uint64_t pushed() const { return pushed_; }
 

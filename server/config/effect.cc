@@ -16,14 +16,19 @@ constexpr EffectRow kRows[] = {
     {"state_dir", Effect::kNeedsRestart},
     {"run_dir", Effect::kNeedsRestart},
     {"drain_timeout_ms", Effect::kInPlace},
-    {"log.", Effect::kInPlace},
+    {"log.level", Effect::kInPlace},
+    // Each process sets its log up before its threads start.
+    {"log.format", Effect::kNeedsRestart},
     {"fetch.", Effect::kReplacesWorkers},
     {"tasks.", Effect::kReplacesControl},
+    {"tasks.running_max_per_worker", Effect::kReplacesWorkers},
+    {"tasks.output_max_bytes", Effect::kReplacesWorkers},
     {"tenants[].", Effect::kReplacesControl},
     {"backdoor.", Effect::kReplacesWorkers},
     {"runtime.", Effect::kReplacesWorkers},
+    // Every process beats in time with it, and the scoreboard has it from its start.
+    {"runtime.stuck_ms", Effect::kNeedsRestart},
     // The supervisor's own.
-    {"runtime.stuck_ms", Effect::kInPlace},
     {"runtime.stuck_kill_ms", Effect::kInPlace},
     {"runtime.boot_timeout_ms", Effect::kInPlace},
     {"recycle.", Effect::kInPlace},

@@ -36,7 +36,7 @@ TEST(Effect, OfEachRowIsSomeKeys) {
 
 TEST(Effect, OfTheLongestPrefixHolds) {
   EXPECT_EQ(EffectOf("runtime.fibers_max"), Effect::kReplacesWorkers);
-  EXPECT_EQ(EffectOf("runtime.stuck_ms"), Effect::kInPlace);
+  EXPECT_EQ(EffectOf("runtime.stuck_ms"), Effect::kNeedsRestart);
   EXPECT_EQ(EffectOf("runtime.stuck_kill_ms"), Effect::kInPlace);
 }
 

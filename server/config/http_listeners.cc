@@ -1,6 +1,7 @@
 #include "server/config/http_listeners.h"
 
-#include <set>
+#include <map>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -19,100 +20,93 @@ using config::v1::HttpTls;
 // systemd's own bound on a descriptor's name (sd_listen_fds(3)).
 constexpr size_t kNameBytesMax = 255;
 
-absl::Status Wrong(std::string_view where, std::string_view what) {
-  return absl::InvalidArgumentError(StrCat(where, ": ", what));
-}
-
 // As LISTEN_FDNAMES can carry it, whose separator is the colon.
-absl::Status CheckName(const std::string& where, const std::string& name,
-                       std::set<std::string>* taken) {
-  if (name.empty()) return absl::OkStatus();
+void CheckName(const std::string& where, const std::string& name,
+               std::map<std::string, std::string>* taken, Problems& problems) {
+  if (name.empty()) return;
   bool good = name.size() <= kNameBytesMax;
   for (const char c : name) good = good && absl::ascii_isgraph(c) && c != ':';
-  if (!good) return Wrong(where, "want up to 255 printable characters without space and colon");
-  if (name == kHttpListenName || name == "control" || name == "admin") {
-    return Wrong(where, StrCat("'", name, "' is the name of another socket of the daemon's"));
+  if (!good) {
+    return problems.Add(where, "want up to 255 printable characters without space and colon");
   }
-  if (taken->insert(name).second) return absl::OkStatus();
-  return Wrong(where, StrCat("'", name, "' stands twice"));
+  if (name == kHttpListenName || name == "control" || name == "admin") {
+    return problems.Add(where,
+                        StrCat("'", name, "' is the name of another socket of the daemon's"));
+  }
+  const auto [first, is_new] = taken->emplace(name, where);
+  if (is_new) return;
+  problems.Add(where,
+               StrCat("'", name, "' stands twice, first in ", problems.Where(first->second)));
 }
 
-absl::Status CheckCertificates(const std::string& where, const HttpTls& tls) {
-  if (tls.certificates().empty()) return Wrong(where + ".certificates", "want at least one");
+// Says of a file's key what is wrong with the file.
+void CheckFile(const std::string& where, const absl::Status& status, Problems& problems) {
+  if (!status.ok()) problems.Add(where, Std(status.message()));
+}
+
+void CheckCertificates(const std::string& where, const HttpTls& tls, Problems& problems) {
+  if (tls.certificates().empty()) problems.Add(where + ".certificates", "want at least one");
   for (int i = 0; i < tls.certificates_size(); ++i) {
     const config::v1::HttpCertificate& certificate = tls.certificates(i);
     const std::string at = StrCat(where, ".certificates[", i, "]");
     if (certificate.certificate_file().empty() || certificate.key_file().empty()) {
-      return Wrong(at, "needs both certificate_file and key_file");
+      problems.Add(at, "needs both certificate_file and key_file");
+      continue;
     }
-    if (absl::Status s = CheckReadableFile(certificate.certificate_file()); !s.ok()) {
-      return Wrong(at + ".certificate_file", Std(s.message()));
-    }
-    if (absl::Status s = CheckPrivateFile(certificate.key_file()); !s.ok()) {
-      return Wrong(at + ".key_file", Std(s.message()));
-    }
+    CheckFile(at + ".certificate_file", CheckReadableFile(certificate.certificate_file()),
+              problems);
+    CheckFile(at + ".key_file", CheckPrivateFile(certificate.key_file()), problems);
   }
-  return absl::OkStatus();
 }
 
-absl::Status CheckTls(const std::string& where, const HttpTls& tls) {
-  if (absl::Status s = CheckCertificates(where, tls); !s.ok()) return s;
+void CheckTls(const std::string& where, const HttpTls& tls, Problems& problems) {
+  CheckCertificates(where, tls, problems);
   const bool asks = tls.client_certificate() == HttpTls::DEMAND_OPTIONAL ||
                     tls.client_certificate() == HttpTls::DEMAND_REQUIRED;
   if (asks && tls.client_ca_file().empty()) {
-    return Wrong(where + ".client_ca_file", "want the authorities of clients' certificates");
-  }
-  if (!asks && !tls.client_ca_file().empty()) {
-    return Wrong(where + ".client_certificate",
+    problems.Add(where + ".client_ca_file", "want the authorities of clients' certificates");
+  } else if (!asks && !tls.client_ca_file().empty()) {
+    problems.Add(where + ".client_certificate",
                  "want optional or required, since there is a client_ca_file");
-  }
-  if (asks) {
-    if (absl::Status s = CheckReadableFile(tls.client_ca_file()); !s.ok()) {
-      return Wrong(where + ".client_ca_file", Std(s.message()));
-    }
+  } else if (asks) {
+    CheckFile(where + ".client_ca_file", CheckReadableFile(tls.client_ca_file()), problems);
   }
   const std::string& version = tls.version_min();
-  if (version.empty() || version == "1.2" || version == "1.3") return absl::OkStatus();
-  return Wrong(where + ".version_min", StrCat("'", version, "': want 1.2 or 1.3"));
+  if (version.empty() || version == "1.2" || version == "1.3") return;
+  problems.Add(where + ".version_min", StrCat("'", version, "': want 1.2 or 1.3"));
 }
 
-absl::Status CheckProxies(const std::string& where, const config::v1::ProxyProtocol& proxies) {
+void CheckProxies(const std::string& where, const config::v1::ProxyProtocol& proxies,
+                  Problems& problems) {
   if (proxies.trusted().empty()) {
-    return Wrong(where + ".trusted", "want CIDR ranges, or unix:, of the balancers in front");
+    problems.Add(where + ".trusted", "want CIDR ranges, or unix:, of the balancers in front");
   }
   for (int i = 0; i < proxies.trusted_size(); ++i) {
     if (proxies.trusted(i) == "unix:") continue;
-    const absl::StatusOr<AddressRange> range = AddressRange::Parse(proxies.trusted(i));
-    if (!range.ok()) {
-      return Wrong(StrCat(where, ".trusted[", i, "]"), Std(range.status().message()));
-    }
+    CheckFile(StrCat(where, ".trusted[", i, "]"), AddressRange::Parse(proxies.trusted(i)).status(),
+              problems);
   }
-  return absl::OkStatus();
 }
 
-absl::Status CheckListener(const Http& http, const std::string& where, const HttpListener& listener,
-                           const SocketAddress& address) {
+void CheckListener(const Http& http, const std::string& where, const HttpListener& listener,
+                   const SocketAddress& address, Problems& problems) {
   if (!listener.unix_mode().empty()) {
     if (address.family() != AF_UNIX) {
-      return Wrong(where + ".unix_mode", "is for unix: addresses");
-    }
-    if (!ParseUnixMode(listener.unix_mode()).has_value()) {
-      return Wrong(where + ".unix_mode",
+      problems.Add(where + ".unix_mode", "is for unix: addresses");
+    } else if (!ParseUnixMode(listener.unix_mode()).has_value()) {
+      problems.Add(where + ".unix_mode",
                    StrCat("'", listener.unix_mode(), "': want octal permission bits, as 0660"));
     }
   }
   if (listener.reuse_port() && address.family() == AF_UNIX) {
-    return Wrong(where + ".reuse_port", "is for TCP: a unix: path is one socket's");
+    problems.Add(where + ".reuse_port", "is for TCP: a unix: path is one socket's");
   }
-  if (listener.has_tls()) {
-    if (absl::Status s = CheckTls(where + ".tls", listener.tls()); !s.ok()) return s;
-  }
+  if (listener.has_tls()) CheckTls(where + ".tls", listener.tls(), problems);
   if (listener.has_proxy_protocol()) {
-    absl::Status s = CheckProxies(where + ".proxy_protocol", listener.proxy_protocol());
-    if (!s.ok()) return s;
+    CheckProxies(where + ".proxy_protocol", listener.proxy_protocol(), problems);
   }
-  if (MayServeAt(http, listener, address)) return absl::OkStatus();
-  return Wrong(where + ".address",
+  if (MayServeAt(http, listener, address)) return;
+  problems.Add(where + ".address",
                StrCat(address.ToString(), " is reachable beyond this machine without ", where,
                       ".tls; set it, listen on 127.0.0.1, ::1 or unix:, or accept it with ", where,
                       ".insecure: true or --insecure"));
@@ -120,22 +114,20 @@ absl::Status CheckListener(const Http& http, const std::string& where, const Htt
 
 }  // namespace
 
-absl::Status CheckHttpListeners(const Http& http) {
-  std::set<std::string> names;
+void CheckHttpListeners(const Http& http, Problems* problems) {
+  std::map<std::string, std::string> names;
   for (int i = 0; i < http.listeners_size(); ++i) {
     const HttpListener& listener = http.listeners(i);
     const std::string where = StrCat("http.listeners[", i, "]");
-    absl::Status s = CheckName(where + ".name", listener.name(), &names);
-    if (!s.ok()) return s;
+    CheckName(where + ".name", listener.name(), &names, *problems);
     const absl::StatusOr<SocketAddress> address =
         SocketAddress::Parse(listener.address(), "listen address");
-    if (!address.ok()) return Wrong(where + ".address", Std(address.status().message()));
-    if (s = CheckListener(http, where, listener, *address); !s.ok()) return s;
+    if (address.ok()) CheckListener(http, where, listener, *address, *problems);
   }
   const int listeners = http.listeners_size() + (http.listen().empty() ? 0 : 1);
   // Each listener keeps a place for the connection that it waits for.
-  if (http.connections_max() >= listeners) return absl::OkStatus();
-  return Wrong(
+  if (http.connections_max() >= listeners) return;
+  problems->Add(
       "http.connections_max",
       StrCat(http.connections_max(), " is less than the listeners, which are ", listeners));
 }

@@ -9,9 +9,9 @@
 #include <string>
 #include <string_view>
 
-#include "absl/status/status.h"
 #include "grove/config/v1/config.pb.h"
 #include "runtime/io/socket_address.h"
+#include "server/config/problems.h"
 
 namespace grove::config {
 
@@ -19,8 +19,8 @@ namespace grove::config {
 inline constexpr char kHttpListenName[] = "http";
 
 // Everything about http.listeners but that the addresses parse, which is required: who may reach
-// them, names, TLS's and proxies' settings, files. kInvalidArgument names the key.
-absl::Status CheckHttpListeners(const config::v1::Http& http);
+// them, names, TLS's and proxies' settings, files.
+void CheckHttpListeners(const config::v1::Http& http, Problems* problems);
 
 // Puts http.listen's listener, if there is one, in front of the others.
 void GatherHttpListeners(config::v1::Http* http);

@@ -103,7 +103,7 @@ TEST(HttpListeners, CheckNames) {
   EXPECT_EQ(ListenerError("name: 'a:b'"),
             "name: want up to 255 printable characters without space and colon");
   EXPECT_EQ(ErrorOf("{listeners: [{name: a, address: 'unix:/a'}, {name: a, address: 'unix:/b'}]}"),
-            "http.listeners[1].name: 'a' stands twice");
+            "http.listeners[1].name: 'a' stands twice, first in http.listeners[0].name");
 }
 
 TEST(HttpListeners, CheckTlsAndItsFiles) {

@@ -2,15 +2,19 @@
 
 #include <sys/stat.h>
 
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <string>
 
+#include "absl/strings/str_replace.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace grove::config {
 namespace {
 
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 
 config::v1::Config Parsed(const std::string& text) {
@@ -140,7 +144,8 @@ TEST(ParseConfig, StopsAnAliasBomb) {
   const std::string large(100'000, 'x');
   std::string text = "fetch:\n  allow:\n  - &a " + large + "\n";
   for (int i = 0; i < 41; ++i) text += "  - *a\n";
-  EXPECT_THAT(ErrorOf(text), HasSubstr("c.yaml:3:5: with its aliases expanded the file has more"));
+  EXPECT_THAT(ErrorOf(text),
+              HasSubstr("c.yaml:3:5: with its aliases expanded the config has more"));
   text = "fetch:\n  allow:\n  - &a " + large + "\n";
   for (int i = 0; i < 40; ++i) text += "  - *a\n";
   EXPECT_EQ(Parsed(text).fetch().allow_size(), 41);
@@ -184,6 +189,146 @@ TEST(LoadConfigFile, RefusesWhatIsNoReadableFile) {
 TEST(LoadConfigFile, RefusesALargerFile) {
   const std::string path = File("large.yaml", "#" + std::string(2 * kConfigFileBytesMax, 'x'));
   EXPECT_THAT(std::string(LoadConfigFile(path).status().message()), HasSubstr("at most 1048576"));
+}
+
+class IncludeTest : public ::testing::Test {
+ protected:
+  IncludeTest() {
+    folder_ = ::testing::TempDir() + "/" +
+              ::testing::UnitTest::GetInstance()->current_test_info()->name();
+    std::filesystem::remove_all(folder_);
+    std::filesystem::create_directories(folder_ + "/config.d");
+  }
+
+  void Write(const std::string& name, const std::string& text) {
+    std::ofstream(folder_ + "/" + name, std::ios::trunc) << text;
+  }
+
+  config::v1::Config Load() {
+    problems_ = Problems();
+    return LoadConfigFile(folder_ + "/main.yaml", &problems_);
+  }
+
+  // With the folder cut off.
+  std::string Error() {
+    Load();
+    return absl::StrReplaceAll(std::string(problems_.ToStatus().message()), {{folder_ + "/", ""}});
+  }
+
+  std::string folder_;
+  Problems problems_;
+};
+
+TEST_F(IncludeTest, AppendsListsByNameOfTheFileAndMergesSections) {
+  Write("main.yaml",
+        "http: {connections_max: 7}\ninclude: [config.d/*.yaml, last.yaml]\n"
+        "tenants: [{name: main}]\n");
+  Write("config.d/b.yaml", "tenants: [{name: b}]\n");
+  Write("config.d/a.yaml", "http: {body_max_bytes: 9}\ntenants: [{name: a}]\n");
+  Write("config.d/a.yaml.bak", "nonsense");
+  Write("last.yaml", "tenants: [{name: last}]\n");
+  const config::v1::Config config = Load();
+  EXPECT_TRUE(problems_.empty()) << problems_.ToStatus();
+  ASSERT_EQ(config.tenants_size(), 4);
+  EXPECT_EQ(config.tenants(0).name() + config.tenants(1).name() + config.tenants(2).name() +
+                config.tenants(3).name(),
+            "mainablast");
+  EXPECT_EQ(config.http().connections_max(), 7);
+  EXPECT_EQ(config.http().body_max_bytes(), 9);
+  EXPECT_EQ(config.include_size(), 0);
+  EXPECT_EQ(problems_.sources().files().size(), 4u);
+  EXPECT_EQ(problems_.sources().files()[0], folder_ + "/main.yaml");
+}
+
+TEST_F(IncludeTest, StartsAtTheFolderOfTheFileThatIncludes) {
+  Write("main.yaml", "include: [config.d/a.yaml]\n");
+  Write("config.d/a.yaml", "include: [b.yaml]\n");
+  Write("config.d/b.yaml", "workers: 3\n");
+  EXPECT_EQ(Load().workers(), 3);
+}
+
+TEST_F(IncludeTest, OfAPatternMayFindNothingOfANameMayNot) {
+  Write("main.yaml", "include: ['config.d/*.yaml', 'none*/x']\n");
+  EXPECT_EQ(Error(), "");
+  Write("main.yaml", "include:\n- config.d/a.yaml\n");
+  EXPECT_THAT(Error(), HasSubstr("main.yaml:2:3: config file config.d/a.yaml: No such file"));
+}
+
+TEST_F(IncludeTest, RefusesAValueInTwoFilesAndNamesBoth) {
+  Write("main.yaml", "log: {level: info}\ninclude: [config.d/*]\n");
+  Write("config.d/a.yaml", "\nlog:\n  level: debug\n");
+  EXPECT_EQ(Error(), "config.d/a.yaml:3:3: key 'log.level' stands twice, first in main.yaml:1:7");
+}
+
+TEST_F(IncludeTest, SaysWhereInWhichFile) {
+  Write("main.yaml", "include: [config.d/*]\ntenants: [{name: a}]\n");
+  Write("config.d/a.yaml", "tenants:\n- nam: b\n");
+  Write("config.d/b.yaml", "workers: [");
+  EXPECT_THAT(Error(), HasSubstr("config.d/a.yaml:2:3: unknown key 'tenants[1].nam'; did you"));
+  EXPECT_THAT(Error(), HasSubstr("\nconfig.d/b.yaml:"));
+  EXPECT_THAT(Error(), EndsWith("\n2 errors"));
+}
+
+TEST_F(IncludeTest, ReadsNoFileTwice) {
+  Write("main.yaml", "include: [main.yaml]\n");
+  EXPECT_EQ(Error(),
+            "main.yaml:1:11: 'main.yaml' is read already, as the config file itself; a file is "
+            "read once");
+  Write("main.yaml", "include: [config.d/a.yaml]\n");
+  Write("config.d/a.yaml", "include: [b.yaml]\n");
+  Write("config.d/b.yaml", "include: [../config.d/a.yaml]\n");
+  EXPECT_THAT(Error(), HasSubstr("config.d/b.yaml:1:11: 'config.d/../config.d/a.yaml' is read "
+                                 "already, from main.yaml:1:11"));
+}
+
+TEST_F(IncludeTest, BoundsItsDepth) {
+  Write("main.yaml", "include: [2.yaml]\n");
+  for (int i = 2; i < kIncludeDepthMax; ++i) {
+    Write(std::to_string(i) + ".yaml", "include: [" + std::to_string(i + 1) + ".yaml]\n");
+  }
+  Write(std::to_string(kIncludeDepthMax) + ".yaml", "workers: 2\n");
+  EXPECT_EQ(Load().workers(), 2);
+  Write(std::to_string(kIncludeDepthMax) + ".yaml", "include: [more.yaml]\n");
+  EXPECT_THAT(Error(), HasSubstr("8.yaml:1:11: files include files 8 deep at most"));
+}
+
+TEST_F(IncludeTest, TakesReferencesInValuesOfEveryType) {
+  setenv("GROVE_NUMBER", "3", 1);
+  setenv("GROVE_YES", "true", 1);
+  unsetenv("GROVE_NONE");
+  Write("main.yaml",
+        "workers: ${GROVE_NUMBER}\nhttp: {insecure: \"${GROVE_YES}\", listen: "
+        "'unix:/${GROVE_NONE:-x}'"
+        ", body_max_bytes: '${GROVE_NONE:-}'}\nlog: {format: \"${file:config.d/format}\"}\n"
+        "fetch:\n  allow: [a, '$${b', '${GROVE_NUMBER}']\n");
+  Write("config.d/format", "json\n");
+  const config::v1::Config config = Load();
+  EXPECT_TRUE(problems_.empty()) << problems_.ToStatus();
+  EXPECT_EQ(config.workers(), 3);
+  EXPECT_TRUE(config.http().insecure());
+  EXPECT_EQ(config.http().listen(), "unix:/x");
+  EXPECT_EQ(config.http().body_max_bytes(), 0);
+  EXPECT_EQ(config.log().format(), config::v1::Log::FORMAT_JSON);
+  EXPECT_THAT(config.fetch().allow(), ::testing::ElementsAre("a", "${b", "3"));
+  EXPECT_EQ(problems_.sources().References().at("workers"), "${GROVE_NUMBER}");
+  EXPECT_EQ(problems_.sources().References().count("fetch.allow[1]"), 0u);
+}
+
+TEST_F(IncludeTest, SaysWhichReferenceIsWrongNotWhatItHolds) {
+  setenv("GROVE_SECRET", "geheim", 1);
+  unsetenv("GROVE_NONE");
+  Write("main.yaml", "workers: ${GROVE_SECRET}\nlog:\n  level: ${GROVE_NONE}\n");
+  EXPECT_EQ(Error(),
+            "main.yaml:1:10: 'workers': expected an integer from 1 to 256, found something else in "
+            "'${GROVE_SECRET}'\nmain.yaml:3:10: 'log.level': '${GROVE_NONE}': the environment has "
+            "no variable GROVE_NONE; set it, or write ${GROVE_NONE:-default}\n2 errors");
+}
+
+TEST(ParseConfig, SaysEverythingThatIsWrong) {
+  EXPECT_EQ(ErrorOf("workers: x\nhttp: {listn: 1, insecure: 2}\nlog: {level: a}\n"),
+            "c.yaml:1:10: 'workers': expected an integer from 1 to 256, found 'x'\n"
+            "c.yaml:2:8: unknown key 'http.listn'; did you mean 'listen'?\n"
+            "c.yaml:2:28: 'http.insecure': expected true or false, found '2'\n3 errors");
 }
 
 }  // namespace

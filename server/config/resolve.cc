@@ -10,7 +10,6 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
@@ -38,13 +37,10 @@ constexpr int64_t kTasksShareOfMemory = 4;
 constexpr int64_t kTasksMemoryMost = int64_t{2} << 30;
 constexpr char kLevels[][8] = {"debug", "info", "warning", "error"};
 
-absl::Status Wrong(std::string_view where, std::string_view what) {
-  return absl::InvalidArgumentError(StrCat(where, ": ", what));
-}
-
-absl::Status CheckRange(std::string_view where, int64_t number, const SchemaRow& row) {
-  if (number >= row.min && number <= row.max) return absl::OkStatus();
-  return Wrong(where, StrCat(number, " is not within ", row.min, " to ", row.max));
+bool IsWithin(std::string_view where, int64_t number, const SchemaRow& row, Problems& problems) {
+  if (number >= row.min && number <= row.max) return true;
+  problems.Add(where, StrCat(number, " is not within ", row.min, " to ", row.max));
+  return false;
 }
 
 // The flags that replace a text of the file.
@@ -63,23 +59,21 @@ void ApplyTexts(const DaemonFlags& flags, FlagOfKey* origin, Config* config) {
   apply(flags.log_level, "log.level", "--log_level", config->mutable_log()->mutable_level());
 }
 
-absl::Status ApplyFlags(const DaemonFlags& flags, FlagOfKey* origin, Config* config) {
+void ApplyFlags(const DaemonFlags& flags, FlagOfKey* origin, Config* config, Problems& problems) {
   ApplyTexts(flags, origin, config);
-  if (flags.workers.has_value()) {
-    absl::Status s = CheckRange("--workers", *flags.workers, *FindSchemaRow("workers"));
-    if (!s.ok()) return s;
+  if (flags.workers.has_value() &&
+      IsWithin("--workers", *flags.workers, *FindSchemaRow("workers"), problems)) {
     config->set_workers(static_cast<int32_t>(*flags.workers));
   }
-  if (flags.drain_timeout_ms.has_value()) {
-    absl::Status s = CheckRange("--drain_timeout_ms", *flags.drain_timeout_ms,
-                                *FindSchemaRow("drain_timeout_ms"));
-    if (!s.ok()) return s;
+  if (flags.drain_timeout_ms.has_value() &&
+      IsWithin("--drain_timeout_ms", *flags.drain_timeout_ms, *FindSchemaRow("drain_timeout_ms"),
+               problems)) {
     config->set_drain_timeout_ms(*flags.drain_timeout_ms);
   }
   if (flags.log_format.has_value()) {
     const std::string format = absl::AsciiStrToLower(*flags.log_format);
     if (format != "text" && format != "json") {
-      return Wrong("--log_format", StrCat("'", *flags.log_format, "': want text or json"));
+      problems.Add("--log_format", StrCat("'", *flags.log_format, "': want text or json"));
     }
     config->mutable_log()->set_format(format == "json" ? config::v1::Log::FORMAT_JSON
                                                        : config::v1::Log::FORMAT_TEXT);
@@ -89,42 +83,43 @@ absl::Status ApplyFlags(const DaemonFlags& flags, FlagOfKey* origin, Config* con
     config->mutable_control()->set_insecure(true);
     config->mutable_admin()->set_insecure(true);
   }
-  return absl::OkStatus();
 }
 
-absl::Status CheckTexts(const Message& message, const FieldDescriptor& field,
-                        const std::string& key) {
+void CheckTexts(const Message& message, const FieldDescriptor& field, const std::string& key,
+                Problems& problems) {
   const auto& reflection = *message.GetReflection();
   const int count = field.is_repeated() ? reflection.FieldSize(message, &field) : 1;
   for (int i = 0; i < count; ++i) {
     const std::string text = field.is_repeated() ? reflection.GetRepeatedString(message, &field, i)
                                                  : reflection.GetString(message, &field);
-    if (!IsPlainText(text)) return Wrong(key, "want UTF-8 without control characters");
+    if (!IsPlainText(text)) problems.Add(key, "want UTF-8 without control characters");
   }
-  return absl::OkStatus();
 }
 
-absl::Status FillInteger(const FieldDescriptor& field, const std::string& key, Message* message) {
+void FillInteger(const FieldDescriptor& field, const std::string& key, Message* message,
+                 Problems& problems) {
   const auto& reflection = *message->GetReflection();
   const SchemaRow* row = FindSchemaRow(key);
-  if (row == nullptr) return absl::InternalError(StrCat("no schema row for ", key));
+  if (row == nullptr) return problems.Add(key, "has no row in the schema");
   const bool is_32 = field.cpp_type() == FieldDescriptor::CPPTYPE_INT32;
   const int64_t number =
       is_32 ? reflection.GetInt32(*message, &field) : reflection.GetInt64(*message, &field);
   const bool is_given =
       number != 0 || (field.has_presence() && reflection.HasField(*message, &field));
-  if (is_given) return CheckRange(key, number, *row);
+  if (is_given) {
+    IsWithin(key, number, *row, problems);
+    return;
+  }
   if (is_32) {
     reflection.SetInt32(message, &field, static_cast<int32_t>(row->default_value));
   } else {
     reflection.SetInt64(message, &field, row->default_value);
   }
-  return absl::OkStatus();
 }
 
 // Every number of `message` and below: its default where it is 0, else checked. Every text:
 // checked.
-absl::Status FillFields(const std::string& prefix, Message* message) {
+void FillFields(const std::string& prefix, Message* message, Problems& problems) {
   const auto& reflection = *message->GetReflection();
   for (int i = 0; i < message->GetDescriptor()->field_count(); ++i) {
     const FieldDescriptor& field = *message->GetDescriptor()->field(i);
@@ -132,24 +127,21 @@ absl::Status FillFields(const std::string& prefix, Message* message) {
     // Filling in one would drop the other.
     if (field.real_containing_oneof() != nullptr && !reflection.HasField(*message, &field))
       continue;
-    absl::Status s;
     if (field.cpp_type() == FieldDescriptor::CPPTYPE_STRING) {
-      s = CheckTexts(*message, field, key);
+      CheckTexts(*message, field, key, problems);
     } else if (field.cpp_type() == FieldDescriptor::CPPTYPE_INT32 ||
                field.cpp_type() == FieldDescriptor::CPPTYPE_INT64) {
-      s = FillInteger(field, key, message);
+      FillInteger(field, key, message, problems);
     } else if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE && field.is_repeated()) {
-      for (int j = 0; j < reflection.FieldSize(*message, &field) && s.ok(); ++j) {
-        s = FillFields(StrCat(key, "[", j, "]."),
-                       reflection.MutableRepeatedMessage(message, &field, j));
+      for (int j = 0; j < reflection.FieldSize(*message, &field); ++j) {
+        FillFields(StrCat(key, "[", j, "]."), reflection.MutableRepeatedMessage(message, &field, j),
+                   problems);
       }
     } else if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
       if (IsSwitch(*field.message_type()) && !reflection.HasField(*message, &field)) continue;
-      s = FillFields(key + ".", reflection.MutableMessage(message, &field));
+      FillFields(key + ".", reflection.MutableMessage(message, &field), problems);
     }
-    if (!s.ok()) return s;
   }
-  return absl::OkStatus();
 }
 
 void FillText(std::string_view key, std::string* field) {
@@ -181,7 +173,7 @@ void FillTenant(Tenant* tenant) {
   }
 }
 
-absl::Status FillLog(const FlagOfKey& origin, config::v1::Log* log) {
+void FillLog(const FlagOfKey& origin, config::v1::Log* log, Problems& problems) {
   if (log->format() == config::v1::Log::FORMAT_UNSPECIFIED) {
     log->set_format(config::v1::Log::FORMAT_TEXT);
   }
@@ -189,11 +181,10 @@ absl::Status FillLog(const FlagOfKey& origin, config::v1::Log* log) {
   const std::string level = absl::AsciiStrToLower(log->level());
   if (std::find(std::begin(kLevels), std::end(kLevels), level) == std::end(kLevels)) {
     const bool by_flag = origin.count("log.level") > 0;
-    return Wrong(by_flag ? "--log_level" : "log.level",
+    problems.Add(by_flag ? "--log_level" : "log.level",
                  StrCat("'", log->level(), "': want debug, info, warning or error"));
   }
   log->set_level(level);
-  return absl::OkStatus();
 }
 
 std::string Absolute(const std::string& directory, const Environment& environment) {
@@ -209,19 +200,22 @@ bool IsSet(const std::string& directory) {
   return directory.starts_with("/");
 }
 
-absl::Status FillDirectories(const Environment& environment, const FlagOfKey& origin,
-                             Config* config) {
+void FillDirectories(const Environment& environment, const FlagOfKey& origin, Config* config,
+                     Problems& problems) {
   if (config->state_dir().empty()) {
     if (IsSet(environment.state_home)) {
       config->set_state_dir(StrCat(environment.state_home, "/grove"));
     } else if (IsSet(environment.home)) {
       config->set_state_dir(StrCat(environment.home, "/.local/state/grove"));
     } else {
-      return Wrong("state_dir",
-                   "no default, since neither XDG_STATE_HOME nor HOME is set; give --state_dir");
+      return problems.Add(
+          "state_dir",
+          "no default, since neither XDG_STATE_HOME nor HOME is set; give --state_dir");
     }
   }
   config->set_state_dir(Absolute(config->state_dir(), environment));
+  // Its default would only say again what is wrong with the other.
+  if (config->run_dir().empty() && !IsPlainText(config->state_dir())) return;
   if (config->run_dir().empty()) {
     config->set_run_dir(IsSet(environment.runtime_dir) ? StrCat(environment.runtime_dir, "/grove")
                                                        : StrCat(config->state_dir(), "/run"));
@@ -229,8 +223,8 @@ absl::Status FillDirectories(const Environment& environment, const FlagOfKey& or
   config->set_run_dir(Absolute(config->run_dir(), environment));
   const std::string longest_socket_name = StrCat("/worker-", kWorkersMax - 1, ".backdoor");
   const size_t room = SocketAddress::kUnixPathMax - longest_socket_name.size();
-  if (config->run_dir().size() <= room) return absl::OkStatus();
-  return Wrong(
+  if (config->run_dir().size() <= room) return;
+  problems.Add(
       origin.count("run_dir") > 0 ? "--run_dir" : "run_dir",
       StrCat("'", config->run_dir(), "' has ", config->run_dir().size(), " bytes, and at most ",
              room, " leave room for the workers' UNIX sockets; give a shorter --run_dir"));
@@ -256,22 +250,22 @@ Environment Environment::OfThisProcess() {
   return environment;
 }
 
-absl::StatusOr<Config> Resolve(const DaemonFlags& flags, const Config& file,
-                               const Environment& environment) {
+Config Resolve(const DaemonFlags& flags, const Config& file, const Environment& environment,
+               Problems* problems) {
   Config config = file;
   UngatherHttpListeners(config.mutable_http());
   FlagOfKey origin;
-  if (absl::Status s = ApplyFlags(flags, &origin, &config); !s.ok()) return s;
+  ApplyFlags(flags, &origin, &config, *problems);
   if (config.http().listeners().empty()) {
     FillText("http.listen", config.mutable_http()->mutable_listen());
   }
   FillText("control.listen", config.mutable_control()->mutable_listen());
   FillText("admin.listen", config.mutable_admin()->mutable_listen());
-  if (absl::Status s = FillLog(origin, config.mutable_log()); !s.ok()) return s;
-  if (absl::Status s = FillDirectories(environment, origin, &config); !s.ok()) return s;
+  FillLog(origin, config.mutable_log(), *problems);
+  FillDirectories(environment, origin, &config, *problems);
   FindOrAdd(kDefaultName, config.mutable_tenants());
   for (Tenant& tenant : *config.mutable_tenants()) FillTenant(&tenant);
-  if (absl::Status s = FillFields("", &config); !s.ok()) return s;
+  FillFields("", &config, *problems);
   if (config.workers() == 0) {
     const int64_t most = FindSchemaRow("workers")->max;
     config.set_workers(static_cast<int32_t>(std::clamp<int64_t>(environment.cpus, 1, most)));
@@ -281,9 +275,34 @@ absl::StatusOr<Config> Resolve(const DaemonFlags& flags, const Config& file,
     config.mutable_tasks()->set_memory_max_bytes(
         std::clamp<int64_t>(share, FindSchemaRow("tasks.memory_max_bytes")->min, kTasksMemoryMost));
   }
-  if (absl::Status s = ValidateConfig(origin, &config); !s.ok()) return s;
+  ValidateConfig(origin, &config, problems);
   GatherHttpListeners(config.mutable_http());
   return config;
+}
+
+absl::StatusOr<Config> Resolve(const DaemonFlags& flags, const Config& file,
+                               const Environment& environment) {
+  Problems problems;
+  Config config = Resolve(flags, file, environment, &problems);
+  if (!problems.empty()) return problems.ToStatus();
+  return config;
+}
+
+std::vector<std::string> KeysOfFlags(const DaemonFlags& flags) {
+  std::vector<std::string> keys;
+  const auto add = [&keys](const auto& flag, const char* key) {
+    if (flag.has_value()) keys.emplace_back(key);
+  };
+  add(flags.http, "http.listen");
+  add(flags.control, "control.listen");
+  add(flags.admin, "admin.listen");
+  add(flags.workers, "workers");
+  add(flags.state_dir, "state_dir");
+  add(flags.run_dir, "run_dir");
+  add(flags.log_format, "log.format");
+  add(flags.log_level, "log.level");
+  add(flags.drain_timeout_ms, "drain_timeout_ms");
+  return keys;
 }
 
 bool IsSwitch(const google::protobuf::Descriptor& type) {

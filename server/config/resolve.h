@@ -9,11 +9,13 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "google/protobuf/descriptor.h"
 #include "grove/config/v1/config.pb.h"
 #include "server/config/flags.h"
+#include "server/config/problems.h"
 
 namespace grove::config {
 
@@ -34,11 +36,17 @@ struct Environment {
 // are absolute; every number is within its range (runtime.stack_bytes alone may be 0: each kind of
 // fiber has its own default); log.level, log.format and every queue's order and pool are set; the
 // tenant `default` stands, with a queue and a pool `default`; control.tls is present only where TLS
-// is on. kInvalidArgument names the key, or the flag where the value came from one.
+// is on. Problems name the key, or the flag where the value came from one; with any, the result is
+// for finding more of them alone.
+config::v1::Config Resolve(const DaemonFlags& flags, const config::v1::Config& file,
+                           const Environment& environment, Problems* problems);
 absl::StatusOr<config::v1::Config> Resolve(const DaemonFlags& flags,
                                            const config::v1::Config& file);
 absl::StatusOr<config::v1::Config> Resolve(const DaemonFlags& flags, const config::v1::Config& file,
                                            const Environment& environment);
+
+// The keys whose values come from flags, whatever the file says.
+std::vector<std::string> KeysOfFlags(const DaemonFlags& flags);
 
 // Whether a section of this type says something by standing there at all, as `tls` does, which
 // Resolve() therefore never adds.

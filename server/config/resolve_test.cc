@@ -63,6 +63,37 @@ std::string TlsSection() {
          "'} ";
 }
 
+TEST(Resolve, SaysEverythingThatIsWrong) {
+  DaemonFlags flags;
+  flags.workers = 999;
+  EXPECT_EQ(ErrorOf("http {listen: 'x' routes {method: 'get' path: 'b'}} log {level: 'loud'} "
+                    "tenants {name: 'A' queues {name: 'q' pool: 'none'}}",
+                    flags)
+                .substr(0, 11),
+            "--workers: ");
+  const std::string error = ErrorOf(
+      "http {listen: 'x' routes {method: 'get' path: 'b'}} log {level: 'loud'} "
+      "tenants {name: 'A' queues {name: 'q' pool: 'none'}}");
+  for (const char* key : {"http.listen: ", "http.routes[0].method: ", "http.routes[0].path: ",
+                          "http.routes[0].function: ", "log.level: ", "tenants[0].name: ",
+                          "tenants[0].queues[0].pool: ", "\n7 errors"}) {
+    EXPECT_THAT(error, HasSubstr(key));
+  }
+}
+
+TEST(Resolve, WarnsOfWhatIsLegalAndHardlyMeant) {
+  Problems problems;
+  Resolve({},
+          FromText("runtime {stuck_ms: 5000 stuck_kill_ms: 10} "
+                   "tenants {name: 'a' pools {name: 'p'}}"),
+          TestEnvironment(), &problems);
+  EXPECT_TRUE(problems.empty());
+  EXPECT_THAT(problems.Warnings(),
+              ::testing::UnorderedElementsAre(
+                  HasSubstr("runtime.stuck_kill_ms: 10 is less than runtime.stuck_ms"),
+                  "tenants[0].pools[0]: no queue of tenant 'a' feeds pool 'p'"));
+}
+
 TEST(Resolve, FillsEveryDefault) {
   const Config config = Good("");
   EXPECT_EQ(config.http().listen(), "127.0.0.1:8090");

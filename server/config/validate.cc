@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
+#include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -27,10 +28,8 @@ using config::v1::Tenant;
 
 // A DNS label's length (RFC 1035 2.3.4): names become labels of metrics and paths.
 constexpr size_t kNameBytesMax = 63;
-
-absl::Status Wrong(std::string_view where, std::string_view what) {
-  return absl::InvalidArgumentError(StrCat(where, ": ", what));
-}
+// Stands in tenants without asking.
+constexpr char kAddedPool[] = "default";
 
 std::string Indexed(std::string_view list, int index, std::string_view field) {
   return StrCat(list, "[", index, "]", field.empty() ? "" : ".", field);
@@ -47,30 +46,25 @@ bool IsName(std::string_view name) {
                      [](char c) { return IsNameEnd(c) || c == '-' || c == '_' || c == '.'; });
 }
 
-// A well-formed name that is not yet among `taken`, and is then.
-absl::Status TakeName(const std::string& where, const std::string& name,
-                      std::set<std::string>* taken) {
-  if (!IsName(name)) {
-    return Wrong(where, StrCat("'", absl::CHexEscape(name),
-                               "' is no name: want 1 to 63 of a-z 0-9 - _ . with a letter or "
-                               "digit at both ends"));
-  }
-  if (taken->insert(name).second) return absl::OkStatus();
-  return Wrong(where, StrCat("'", name, "' stands twice"));
-}
+using TokenList = google::protobuf::RepeatedPtrField<config::v1::Token>;
+// Name -> the key where it stands.
+using Names = std::map<std::string, std::string>;
 
 class Validator {
  public:
-  Validator(const FlagOfKey& flag_of_key, Config* config)
-      : flag_of_key_(flag_of_key), config_(*config) {}
+  Validator(const FlagOfKey& flag_of_key, Config* config, Problems* problems)
+      : flag_of_key_(flag_of_key), config_(*config), problems_(*problems) {}
 
-  absl::Status Run() {
-    for (absl::Status (Validator::*check)() :
-         {&Validator::CheckListeners, &Validator::CheckTls, &Validator::CheckTokens,
-          &Validator::CheckRoutes, &Validator::CheckFetch, &Validator::CheckTenants}) {
-      if (absl::Status s = (this->*check)(); !s.ok()) return s;
-    }
-    return absl::OkStatus();
+  void Run() {
+    CheckListeners();
+    if (config_.control().has_tls()) CheckTlsFiles("control.tls", config_.control().tls());
+    if (config_.admin().has_tls()) CheckTlsFiles("admin.tls", config_.admin().tls());
+    CheckTokens("control.tokens", config_.control().tokens());
+    CheckTokens("admin.tokens", config_.admin().tokens());
+    CheckRoutes();
+    CheckFetch();
+    CheckTenants();
+    Doubt();
   }
 
  private:
@@ -78,219 +72,214 @@ class Validator {
     const auto flag = flag_of_key_.find(key);
     return flag == flag_of_key_.end() ? key : flag->second;
   }
+  // Of what another module has found in the value of a key.
+  bool Holds(const std::string& key, const absl::Status& status) {
+    if (!status.ok()) problems_.Add(Label(key), Std(status.message()));
+    return status.ok();
+  }
 
-  absl::StatusOr<SocketAddress> Listen(const std::string& key, std::string* text);
-  absl::Status CheckListeners();
-  absl::Status CheckClashes(const std::vector<std::pair<std::string, SocketAddress>>& all) const;
-  absl::Status CheckPlain(const std::string& section, bool insecure, const SocketAddress& address);
+  void TakeName(const std::string& where, const std::string& name, Names* taken);
+  // Brings the address to canonical form; nothing where it is none.
+  std::optional<SocketAddress> Listen(const std::string& key, std::string* text);
+  void CheckListeners();
+  void CheckPlain(const std::string& section, bool insecure, const SocketAddress& address);
   template <typename Section>
-  absl::Status CheckReach(const std::string& name, const Section& section,
-                          const SocketAddress& address) const;
-  absl::Status CheckTls();
-  absl::Status CheckTokens();
-  absl::Status CheckRoutes();
-  absl::Status CheckFetch();
-  absl::Status CheckTenants();
-  absl::Status CheckTenant(const std::string& where, const Tenant& tenant);
+  void CheckReach(const std::string& name, const Section& section, const SocketAddress& address);
+  void CheckTlsFiles(const std::string& where, const config::v1::Tls& tls);
+  void CheckTokens(const std::string& list, const TokenList& tokens);
+  void CheckRoutes();
+  void CheckFetch();
+  void CheckTenants();
+  void CheckTenant(const std::string& where, const Tenant& tenant);
+  void Doubt();
 
   const FlagOfKey& flag_of_key_;
   Config& config_;
+  Problems& problems_;
+  // Canonical address -> the key that has it.
+  std::map<std::string, std::string> addresses_;
 };
 
-absl::StatusOr<SocketAddress> Validator::Listen(const std::string& key, std::string* text) {
-  absl::StatusOr<SocketAddress> address = SocketAddress::Parse(*text, "listen address");
-  if (!address.ok()) return Wrong(Label(key), Std(address.status().message()));
-  *text = address->ToString();
-  return address;
+// A well-formed name that is not yet among `taken`, and is then.
+void Validator::TakeName(const std::string& where, const std::string& name, Names* taken) {
+  if (!IsName(name)) {
+    return problems_.Add(where, StrCat("'", absl::CHexEscape(name),
+                                       "' is no name: want 1 to 63 of a-z 0-9 - _ . with a letter "
+                                       "or digit at both ends"));
+  }
+  const auto [first, is_new] = taken->emplace(name, where);
+  if (is_new) return;
+  problems_.Add(where,
+                StrCat("'", name, "' stands twice, first in ", problems_.Where(first->second)));
 }
 
-absl::Status Validator::CheckListeners() {
-  // By key.
-  std::vector<std::pair<std::string, SocketAddress>> all;
-  const auto listen = [&](const std::string& key, std::string* text) -> absl::Status {
-    absl::StatusOr<SocketAddress> address = Listen(key, text);
-    if (address.ok()) all.emplace_back(key, *address);
-    return address.status();
-  };
+std::optional<SocketAddress> Validator::Listen(const std::string& key, std::string* text) {
+  const absl::StatusOr<SocketAddress> address = SocketAddress::Parse(*text, "listen address");
+  if (!Holds(key, address.status())) return std::nullopt;
+  *text = address->ToString();
+  if (address->family() == AF_UNIX || address->port() != 0) {
+    const auto [other, added] = addresses_.try_emplace(*text, key);
+    if (!added) problems_.Add(Label(key), StrCat(*text, " is taken by ", Label(other->second)));
+  }
+  return *address;
+}
+
+void Validator::CheckListeners() {
   config::v1::Http& http = *config_.mutable_http();
   if (!http.listen().empty()) {
-    if (absl::Status s = listen("http.listen", http.mutable_listen()); !s.ok()) return s;
-    if (absl::Status s = CheckPlain("http", http.insecure(), all.back().second); !s.ok()) return s;
+    const auto address = Listen("http.listen", http.mutable_listen());
+    if (address.has_value()) CheckPlain("http", http.insecure(), *address);
   }
   for (int i = 0; i < http.listeners_size(); ++i) {
     HttpListener& listener = *http.mutable_listeners(i);
-    const std::string key = Indexed("http.listeners", i, "address");
-    if (absl::Status s = listen(key, listener.mutable_address()); !s.ok()) return s;
+    Listen(Indexed("http.listeners", i, "address"), listener.mutable_address());
   }
-  if (absl::Status s = CheckHttpListeners(http); !s.ok()) return s;
-  if (absl::Status s = listen("control.listen", config_.mutable_control()->mutable_listen());
-      !s.ok()) {
-    return s;
+  CheckHttpListeners(http, &problems_);
+  if (const auto at = Listen("control.listen", config_.mutable_control()->mutable_listen())) {
+    CheckReach("control", config_.control(), *at);
   }
-  if (absl::Status s = CheckReach("control", config_.control(), all.back().second); !s.ok()) {
-    return s;
+  if (const auto at = Listen("admin.listen", config_.mutable_admin()->mutable_listen())) {
+    CheckReach("admin", config_.admin(), *at);
   }
-  if (absl::Status s = listen("admin.listen", config_.mutable_admin()->mutable_listen()); !s.ok()) {
-    return s;
-  }
-  if (absl::Status s = CheckReach("admin", config_.admin(), all.back().second); !s.ok()) return s;
-  return CheckClashes(all);
 }
 
-absl::Status Validator::CheckClashes(
-    const std::vector<std::pair<std::string, SocketAddress>>& all) const {
-  std::map<std::string, std::string> taken;
-  for (const auto& [key, address] : all) {
-    if (address.family() != AF_UNIX && address.port() == 0) continue;
-    const auto [other, added] = taken.try_emplace(address.ToString(), key);
-    if (added) continue;
-    return Wrong(Label(key), StrCat(address.ToString(), " is taken by ", Label(other->second)));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status Validator::CheckPlain(const std::string& section, bool insecure,
-                                   const SocketAddress& address) {
-  if (insecure || address.IsOfThisMachineAlone()) return absl::OkStatus();
-  return Wrong(Label(section + ".listen"),
-               StrCat(address.ToString(), " is reachable beyond this machine, and ", section,
-                      " has neither TLS nor tokens; listen on 127.0.0.1, ::1 or unix:, or "
-                      "accept it with ",
-                      section, ".insecure: true or --insecure"));
+void Validator::CheckPlain(const std::string& section, bool insecure,
+                           const SocketAddress& address) {
+  if (insecure || address.IsOfThisMachineAlone()) return;
+  problems_.Add(Label(section + ".listen"),
+                StrCat(address.ToString(), " is reachable beyond this machine, and ", section,
+                       " has neither TLS nor tokens; listen on 127.0.0.1, ::1 or unix:, or "
+                       "accept it with ",
+                       section, ".insecure: true or --insecure"));
 }
 
 // Of a section that has TLS and tokens: beyond this machine it needs both.
 template <typename Section>
-absl::Status Validator::CheckReach(const std::string& name, const Section& section,
-                                   const SocketAddress& address) const {
-  if (section.insecure() || address.IsOfThisMachineAlone()) return absl::OkStatus();
+void Validator::CheckReach(const std::string& name, const Section& section,
+                           const SocketAddress& address) {
+  if (section.insecure() || address.IsOfThisMachineAlone()) return;
   std::vector<std::string> missing;
   if (!section.has_tls()) missing.push_back(name + ".tls");
   if (section.tokens().empty()) missing.push_back(name + ".tokens");
-  if (missing.empty()) return absl::OkStatus();
-  return Wrong(Label(name + ".listen"),
-               StrCat(address.ToString(), " is reachable beyond this machine without ", missing[0],
-                      missing.size() > 1 ? " and " : "", missing.size() > 1 ? missing[1] : "",
-                      "; set both, listen on 127.0.0.1, ::1 or unix:, or accept it with ", name,
-                      ".insecure: true or --insecure"));
+  if (missing.empty()) return;
+  problems_.Add(Label(name + ".listen"),
+                StrCat(address.ToString(), " is reachable beyond this machine without ", missing[0],
+                       missing.size() > 1 ? " and " : "", missing.size() > 1 ? missing[1] : "",
+                       "; set both, listen on 127.0.0.1, ::1 or unix:, or accept it with ", name,
+                       ".insecure: true or --insecure"));
 }
 
-absl::Status CheckTlsFiles(const std::string& where, const config::v1::Tls& tls) {
+void Validator::CheckTlsFiles(const std::string& where, const config::v1::Tls& tls) {
   if (tls.certificate_file().empty() || tls.key_file().empty()) {
-    return Wrong(where, "needs both certificate_file and key_file");
+    return problems_.Add(where, "needs both certificate_file and key_file");
   }
-  if (absl::Status s = CheckReadableFile(tls.certificate_file()); !s.ok()) {
-    return Wrong(where + ".certificate_file", Std(s.message()));
-  }
-  if (absl::Status s = CheckPrivateFile(tls.key_file()); !s.ok()) {
-    return Wrong(where + ".key_file", Std(s.message()));
-  }
-  return absl::OkStatus();
+  Holds(where + ".certificate_file", CheckReadableFile(tls.certificate_file()));
+  Holds(where + ".key_file", CheckPrivateFile(tls.key_file()));
 }
 
-absl::Status Validator::CheckTls() {
-  if (config_.control().has_tls()) {
-    absl::Status s = CheckTlsFiles("control.tls", config_.control().tls());
-    if (!s.ok()) return s;
-  }
-  if (config_.admin().has_tls()) return CheckTlsFiles("admin.tls", config_.admin().tls());
-  return absl::OkStatus();
-}
-
-using TokenList = google::protobuf::RepeatedPtrField<config::v1::Token>;
-
-absl::Status CheckTokenList(const std::string& list, const TokenList& tokens) {
-  std::set<std::string> names;
+void Validator::CheckTokens(const std::string& list, const TokenList& tokens) {
+  Names names;
   std::set<std::string> secrets;
   for (int i = 0; i < tokens.size(); ++i) {
     const config::v1::Token& token = tokens[i];
-    absl::Status s = TakeName(Indexed(list, i, "name"), token.name(), &names);
-    if (!s.ok()) return s;
+    TakeName(Indexed(list, i, "name"), token.name(), &names);
     if (token.role() == config::v1::Token::ROLE_UNSPECIFIED) {
-      return Wrong(Indexed(list, i, "role"), "want read, write or admin");
+      problems_.Add(Indexed(list, i, "role"), "want read, write or admin");
     }
     const std::string where = Indexed(list, i, "secret_file");
-    if (token.secret_file().empty()) return Wrong(where, "want a file with the token's secret");
+    if (token.secret_file().empty()) {
+      problems_.Add(where, "want a file with the token's secret");
+      continue;
+    }
     const absl::StatusOr<std::string> secret = ReadSecretFile(token.secret_file());
-    if (!secret.ok()) return Wrong(where, Std(secret.status().message()));
+    if (!Holds(where, secret.status())) continue;
     // The audit log could not tell the two apart.
-    if (!secrets.insert(*secret).second) return Wrong(where, "another token has the same secret");
+    if (!secrets.insert(*secret).second) {
+      problems_.Add(where, "another token has the same secret");
+    }
   }
-  return absl::OkStatus();
 }
 
-absl::Status Validator::CheckTokens() {
-  absl::Status s = CheckTokenList("control.tokens", config_.control().tokens());
-  return s.ok() ? CheckTokenList("admin.tokens", config_.admin().tokens()) : s;
-}
-
-absl::Status Validator::CheckRoutes() {
-  std::set<std::string> taken;
+void Validator::CheckRoutes() {
+  Names taken;
   for (int i = 0; i < config_.http().routes_size(); ++i) {
     const config::v1::Route& route = config_.http().routes(i);
     const std::string& method = route.method();
     if (!std::all_of(method.begin(), method.end(), absl::ascii_isupper)) {
-      return Wrong(Indexed("http.routes", i, "method"),
-                   StrCat("'", method, "' is no method: want capitals, as in GET"));
+      problems_.Add(Indexed("http.routes", i, "method"),
+                    StrCat("'", method, "' is no method: want capitals, as in GET"));
     }
-    const absl::StatusOr<http::RoutePattern> pattern = http::RoutePattern::Parse(route.path());
-    if (!pattern.ok()) {
-      return Wrong(Indexed("http.routes", i, "path"), Std(pattern.status().message()));
-    }
+    Holds(Indexed("http.routes", i, "path"), http::RoutePattern::Parse(route.path()).status());
     if (!route.host().empty()) {
-      const absl::StatusOr<std::string> host = http::ParseHostPattern(route.host());
-      if (!host.ok()) return Wrong(Indexed("http.routes", i, "host"), Std(host.status().message()));
+      Holds(Indexed("http.routes", i, "host"), http::ParseHostPattern(route.host()).status());
     }
     if (route.function().empty()) {
-      return Wrong(Indexed("http.routes", i, "function"), "want the name of an HTTP handler");
+      problems_.Add(Indexed("http.routes", i, "function"), "want the name of an HTTP handler");
     }
     // What else matches the same requests, the router finds.
     const std::string text = StrCat(method, method.empty() ? "" : " ", route.host(), route.path());
-    if (!taken.insert(text).second) {
-      return Wrong(Indexed("http.routes", i, ""), StrCat(text, " stands twice"));
+    const std::string where = Indexed("http.routes", i, "");
+    const auto [first, is_new] = taken.emplace(text, where);
+    if (!is_new) {
+      problems_.Add(where,
+                    StrCat(text, " stands twice, first in ", problems_.Where(first->second)));
     }
   }
-  return absl::OkStatus();
 }
 
-absl::Status Validator::CheckFetch() {
+void Validator::CheckFetch() {
   for (int i = 0; i < config_.fetch().allow_size(); ++i) {
-    const absl::StatusOr<AddressRange> range = AddressRange::Parse(config_.fetch().allow(i));
-    if (!range.ok()) return Wrong(Indexed("fetch.allow", i, ""), Std(range.status().message()));
+    Holds(Indexed("fetch.allow", i, ""), AddressRange::Parse(config_.fetch().allow(i)).status());
   }
-  return absl::OkStatus();
 }
 
-absl::Status Validator::CheckTenants() {
-  std::set<std::string> names;
+void Validator::CheckTenants() {
+  Names names;
   for (int i = 0; i < config_.tenants_size(); ++i) {
     const Tenant& tenant = config_.tenants(i);
-    absl::Status s = TakeName(Indexed("tenants", i, "name"), tenant.name(), &names);
-    if (!s.ok()) return s;
-    if (s = CheckTenant(Indexed("tenants", i, ""), tenant); !s.ok()) return s;
+    TakeName(Indexed("tenants", i, "name"), tenant.name(), &names);
+    CheckTenant(Indexed("tenants", i, ""), tenant);
   }
-  return absl::OkStatus();
 }
 
-absl::Status Validator::CheckTenant(const std::string& where, const Tenant& tenant) {
-  std::set<std::string> pools;
+void Validator::CheckTenant(const std::string& where, const Tenant& tenant) {
+  Names pools;
   for (int i = 0; i < tenant.pools_size(); ++i) {
-    const std::string name_where = Indexed(where + ".pools", i, "name");
-    absl::Status s = TakeName(name_where, tenant.pools(i).name(), &pools);
-    if (!s.ok()) return s;
+    TakeName(Indexed(where + ".pools", i, "name"), tenant.pools(i).name(), &pools);
   }
-  std::set<std::string> queues;
+  Names queues;
+  std::set<std::string> fed;
   for (int i = 0; i < tenant.queues_size(); ++i) {
     const config::v1::Queue& queue = tenant.queues(i);
-    absl::Status s = TakeName(Indexed(where + ".queues", i, "name"), queue.name(), &queues);
-    if (!s.ok()) return s;
-    if (pools.count(queue.pool()) == 0) {
-      return Wrong(Indexed(where + ".queues", i, "pool"),
-                   StrCat("tenant '", tenant.name(), "' has no pool '",
-                          absl::CHexEscape(queue.pool()), "'; add it to ", where, ".pools"));
-    }
+    TakeName(Indexed(where + ".queues", i, "name"), queue.name(), &queues);
+    fed.insert(queue.pool());
+    if (pools.contains(queue.pool())) continue;
+    problems_.Add(Indexed(where + ".queues", i, "pool"),
+                  StrCat("tenant '", tenant.name(), "' has no pool '",
+                         absl::CHexEscape(queue.pool()), "'; add it to ", where, ".pools"));
   }
-  return absl::OkStatus();
+  for (int i = 0; i < tenant.pools_size(); ++i) {
+    const std::string& name = tenant.pools(i).name();
+    if (fed.contains(name) || name == kAddedPool) continue;
+    problems_.Warn(Indexed(where + ".pools", i, ""),
+                   StrCat("no queue of tenant '", tenant.name(), "' feeds pool '", name, "'"));
+  }
+}
+
+// What is legal and hardly meant.
+void Validator::Doubt() {
+  const config::v1::Runtime& runtime = config_.runtime();
+  if (runtime.stuck_kill_ms() > 0 && runtime.stuck_kill_ms() < runtime.stuck_ms()) {
+    problems_.Warn("runtime.stuck_kill_ms",
+                   StrCat(runtime.stuck_kill_ms(), " is less than runtime.stuck_ms, which is ",
+                          runtime.stuck_ms(), ": what is stuck is killed as soon as it is seen"));
+  }
+  const config::v1::Http& http = config_.http();
+  if (http.lingering_timeout_ms() > http.lingering_time_ms()) {
+    problems_.Warn("http.lingering_timeout_ms",
+                   StrCat(http.lingering_timeout_ms(), " is more than http.lingering_time_ms, ",
+                          "which is ", http.lingering_time_ms(), " and ends it first"));
+  }
 }
 
 // The length of the UTF-8 character at the front (RFC 3629 4), or 0.
@@ -315,8 +304,8 @@ size_t Utf8Length(std::string_view text) {
 
 }  // namespace
 
-absl::Status ValidateConfig(const FlagOfKey& flag_of_key, Config* config) {
-  return Validator(flag_of_key, config).Run();
+void ValidateConfig(const FlagOfKey& flag_of_key, Config* config, Problems* problems) {
+  Validator(flag_of_key, config, problems).Run();
 }
 
 bool IsPlainText(std::string_view text) {

@@ -1,6 +1,7 @@
 // ValidateConfig: what spans fields, or lies outside the schema's types.
 //
 // Addresses and who may reach them, names and references, TLS and token files, routes, ranges.
+// Warns of what is legal and hardly meant.
 
 #ifndef GROVE_SERVER_CONFIG_VALIDATE_H_
 #define GROVE_SERVER_CONFIG_VALIDATE_H_
@@ -9,8 +10,8 @@
 #include <string>
 #include <string_view>
 
-#include "absl/status/status.h"
 #include "grove/config/v1/config.pb.h"
+#include "server/config/problems.h"
 
 namespace grove::config {
 
@@ -18,7 +19,7 @@ namespace grove::config {
 using FlagOfKey = std::map<std::string, std::string>;
 
 // Requires defaults to be filled in, addresses excepted: those are brought to canonical form here.
-absl::Status ValidateConfig(const FlagOfKey& flag_of_key, config::v1::Config* config);
+void ValidateConfig(const FlagOfKey& flag_of_key, config::v1::Config* config, Problems* problems);
 
 // UTF-8 without control characters: anything else ends in a log line, a path or a label.
 bool IsPlainText(std::string_view text);

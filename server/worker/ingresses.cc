@@ -45,33 +45,50 @@ absl::Status At(std::string_view key, const absl::Status& status) {
 
 }  // namespace
 
+absl::StatusOr<std::unique_ptr<Ingresses::Listener>> Ingresses::BuildOne(
+    const config::v1::Http& http, int index, const std::string& ticket_keys,
+    const std::shared_ptr<TlsHandshakeGate>& gate) {
+  const config::v1::HttpListener& config = http.listeners(index);
+  auto listener = std::make_unique<Listener>();
+  const std::string key = config::HttpListenerKey(http, index);
+  if (config.has_tls()) {
+    TlsServerOptions options = OptionsOf(config.tls(), ticket_keys);
+    options.gate = gate;
+    listener->files.emplace(key, std::move(options));
+    absl::StatusOr<TlsServerContext> context = listener->files->Read();
+    if (!context.ok()) return context.status();
+    listener->ingress.tls = *std::move(context);
+  }
+  if (config.has_proxy_protocol()) {
+    const std::vector<std::string> ranges(config.proxy_protocol().trusted().begin(),
+                                          config.proxy_protocol().trusted().end());
+    absl::StatusOr<http::TrustedAddresses> proxies = http::TrustedAddresses::Parse(ranges);
+    if (!proxies.ok()) return At(key + ".proxy_protocol.trusted", proxies.status());
+    listener->ingress.proxies = *std::move(proxies);
+  }
+  listener->plain = !config.has_tls() && !config.has_proxy_protocol();
+  return listener;
+}
+
 absl::StatusOr<Ingresses> Ingresses::Build(const config::v1::Http& http,
                                            const std::string& ticket_keys) {
   Ingresses all;
   const auto gate = std::make_shared<TlsHandshakeGate>();
   for (int index = 0; index < http.listeners_size(); ++index) {
-    const config::v1::HttpListener& config = http.listeners(index);
-    auto listener = std::make_unique<Listener>();
-    const std::string key = config::HttpListenerKey(http, index);
-    if (config.has_tls()) {
-      TlsServerOptions options = OptionsOf(config.tls(), ticket_keys);
-      options.gate = gate;
-      listener->files.emplace(key, std::move(options));
-      absl::StatusOr<TlsServerContext> context = listener->files->Read();
-      if (!context.ok()) return context.status();
-      listener->ingress.tls = *std::move(context);
-    }
-    if (config.has_proxy_protocol()) {
-      const std::vector<std::string> ranges(config.proxy_protocol().trusted().begin(),
-                                            config.proxy_protocol().trusted().end());
-      absl::StatusOr<http::TrustedAddresses> proxies = http::TrustedAddresses::Parse(ranges);
-      if (!proxies.ok()) return At(key + ".proxy_protocol.trusted", proxies.status());
-      listener->ingress.proxies = *std::move(proxies);
-    }
-    listener->plain = !config.has_tls() && !config.has_proxy_protocol();
-    all.listeners_.push_back(std::move(listener));
+    auto listener = BuildOne(http, index, ticket_keys, gate);
+    if (!listener.ok()) return listener.status();
+    all.listeners_.push_back(*std::move(listener));
   }
   return all;
+}
+
+void Ingresses::Check(const config::v1::Http& http,
+                      const std::function<void(const absl::Status&)>& report) {
+  const auto gate = std::make_shared<TlsHandshakeGate>();
+  for (int index = 0; index < http.listeners_size(); ++index) {
+    const absl::Status status = BuildOne(http, index, /*ticket_keys=*/"", gate).status();
+    if (!status.ok()) report(status);
+  }
 }
 
 const http::Ingress* Ingresses::at(int listener) const {

@@ -4,6 +4,7 @@
 #ifndef GROVE_SERVER_WORKER_INGRESSES_H_
 #define GROVE_SERVER_WORKER_INGRESSES_H_
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,6 +24,9 @@ class Ingresses {
   // kInvalidArgument names the key and the file. Reads files on this thread; needs no hub.
   static absl::StatusOr<Ingresses> Build(const config::v1::Http& http,
                                          const std::string& ticket_keys);
+  // Tells `report` what is wrong, of every listener.
+  static void Check(const config::v1::Http& http,
+                    const std::function<void(const absl::Status&)>& report);
   Ingresses(Ingresses&&) noexcept = default;
   Ingresses& operator=(Ingresses&&) noexcept = default;
 
@@ -42,6 +46,10 @@ class Ingresses {
     http::Ingress ingress;
     bool plain = true;
   };
+
+  static absl::StatusOr<std::unique_ptr<Listener>> BuildOne(
+      const config::v1::Http& http, int index, const std::string& ticket_keys,
+      const std::shared_ptr<TlsHandshakeGate>& gate);
 
   // Each at a place of its own: connections hold pointers.
   std::vector<std::unique_ptr<Listener>> listeners_;

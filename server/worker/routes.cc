@@ -22,66 +22,72 @@ struct Chain {
   }
 };
 
-absl::StatusOr<Chain> MakeChain(
-    const std::string& where,
-    const google::protobuf::RepeatedPtrField<config::v1::Middleware>& entries,
-    const config::v1::Config& config) {
-  Chain chain;
-  for (int i = 0; i < entries.size(); ++i) {
-    absl::StatusOr<http::Middleware> made =
-        MakeMiddleware(absl::StrCat(where, "[", i, "]"), entries[i], config);
-    if (!made.ok()) return made.status();
-    chain.middleware.push_back(*std::move(made));
-    chain.answers_preflight |= entries[i].has_cors();
-  }
-  return chain;
-}
+// Told of each thing that is wrong, which is then left out.
+using Report = std::function<void(const absl::Status&)>;
 
 class RouterBuilder {
  public:
   RouterBuilder(const config::v1::Config& config, const Application& application,
-                const HandlerSource& handlers)
-      : config_(config), application_(application), handlers_(handlers) {}
+                const HandlerSource& handlers, const Report& report)
+      : config_(config), application_(application), handlers_(handlers), report_(report) {}
 
-  absl::Status Begin() {
-    absl::StatusOr<Chain> chain =
-        MakeChain("http.middleware", config_.http().middleware(), config_);
-    if (!chain.ok()) return chain.status();
-    absl::Status checked = CheckWebSocketConfig("http.websocket", config_.http().websocket());
-    if (!checked.ok()) return checked;
-    default_ = *std::move(chain);
-    if (default_.middleware.empty()) return absl::OkStatus();
+  http::Router Build() {
+    Begin();
+    for (int i = 0; i < config_.http().routes_size(); ++i) AddConfigured(i);
+    if (config_.http().routes_size() == 0) {
+      for (const Application::Route& route : application_.routes()) AddOwn(route);
+    }
+    return std::move(router_);
+  }
+
+ private:
+  void Begin() {
+    default_ = MakeChain("http.middleware", config_.http().middleware());
+    Check(CheckWebSocketConfig("http.websocket", config_.http().websocket()));
+    if (default_.middleware.empty()) return;
     router_.Wrap([chain = default_.middleware](http::Request& request, http::Response& response,
                                                const http::Handler& next) {
       return http::Compose(chain, next)(request, response);
     });
-    return absl::OkStatus();
   }
 
-  absl::Status AddConfigured(int index) {
+  void Check(const absl::Status& status) {
+    if (!status.ok()) report_(status);
+  }
+
+  Chain MakeChain(const std::string& where,
+                  const google::protobuf::RepeatedPtrField<config::v1::Middleware>& entries) {
+    Chain chain;
+    for (int i = 0; i < entries.size(); ++i) {
+      absl::StatusOr<http::Middleware> made =
+          MakeMiddleware(absl::StrCat(where, "[", i, "]"), entries[i], config_);
+      Check(made.status());
+      if (!made.ok()) continue;
+      chain.middleware.push_back(*std::move(made));
+      chain.answers_preflight |= entries[i].has_cors();
+    }
+    return chain;
+  }
+
+  void AddConfigured(int index) {
     const config::v1::Route& route = config_.http().routes(index);
     const std::string where = absl::StrCat("http.routes[", index, "]");
-    absl::Status checked = CheckWebSocketConfig(where + ".websocket", route.websocket());
-    if (!checked.ok()) return checked;
-    absl::StatusOr<Chain> own = MakeChain(where + ".middleware", route.middleware(), config_);
-    if (!own.ok()) return own.status();
+    Check(CheckWebSocketConfig(where + ".websocket", route.websocket()));
+    const Chain own = MakeChain(where + ".middleware", route.middleware());
     Chain chain;
     if (!route.own_middleware_only()) chain = default_;
-    chain.Append(*own);
-    return Add(where, route, chain);
+    chain.Append(own);
+    Add(where, route, chain);
   }
 
-  absl::Status AddOwn(const Application::Route& route) {
+  void AddOwn(const Application::Route& route) {
     config::v1::Route own;
     own.set_method(route.method);
     own.set_path(route.path);
     own.set_function(route.handler);
-    return Add("the application", own, default_);
+    Add("the application", own, default_);
   }
 
-  http::Router Take() { return std::move(router_); }
-
- private:
   http::Handler HandlerOf(const config::v1::Route& route) {
     const auto socket = application_.websockets().find(route.function());
     if (socket != application_.websockets().end()) {
@@ -98,19 +104,20 @@ class RouterBuilder {
     return handler->second;
   }
 
-  absl::Status Add(const std::string& where, const config::v1::Route& route, const Chain& chain) {
+  void Add(const std::string& where, const config::v1::Route& route, const Chain& chain) {
     absl::Status status = router_.Add({.method = route.method(),
                                        .host = route.host(),
                                        .path = route.path(),
                                        .handler = http::Compose(chain.middleware, HandlerOf(route)),
                                        .answers_preflight = chain.answers_preflight});
-    if (status.ok()) return status;
-    return absl::InvalidArgumentError(absl::StrCat(where, ": ", status.message()));
+    if (status.ok()) return;
+    report_(absl::InvalidArgumentError(absl::StrCat(where, ": ", status.message())));
   }
 
   const config::v1::Config& config_;
   const Application& application_;
   const HandlerSource& handlers_;
+  const Report& report_;
   http::Router router_;
   Chain default_;
   std::map<std::string, http::Handler> known_;
@@ -121,16 +128,20 @@ class RouterBuilder {
 absl::StatusOr<http::Router> BuildRouter(const config::v1::Config& config,
                                          const Application& application,
                                          const HandlerSource& handlers) {
-  RouterBuilder builder(config, application, handlers);
-  if (absl::Status s = builder.Begin(); !s.ok()) return s;
-  for (int i = 0; i < config.http().routes_size(); ++i) {
-    if (absl::Status s = builder.AddConfigured(i); !s.ok()) return s;
-  }
-  if (config.http().routes_size() > 0) return builder.Take();
-  for (const Application::Route& route : application.routes()) {
-    if (absl::Status s = builder.AddOwn(route); !s.ok()) return s;
-  }
-  return builder.Take();
+  absl::Status first;
+  const Report report = [&first](const absl::Status& status) { first.Update(status); };
+  http::Router router = RouterBuilder(config, application, handlers, report).Build();
+  if (!first.ok()) return first;
+  return router;
+}
+
+void CheckRoutes(const config::v1::Config& config, const Application& application,
+                 const std::function<void(const absl::Status&)>& report) {
+  // They are never called.
+  const auto never = [](const auto&...) -> http::Handler {
+    return [](http::Request&, http::Response&) { return absl::OkStatus(); };
+  };
+  RouterBuilder(config, application, {.handler = never, .websocket = never}, report).Build();
 }
 
 }  // namespace grove::worker

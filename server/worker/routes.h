@@ -8,6 +8,7 @@
 #include <functional>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "grove/config/v1/config.pb.h"
 #include "server/application.h"
@@ -30,6 +31,11 @@ struct HandlerSource {
 absl::StatusOr<http::Router> BuildRouter(const config::v1::Config& config,
                                          const Application& application,
                                          const HandlerSource& handlers);
+
+// Tells `report` of everything that is wrong with patterns and chains, each with its key. Handlers
+// are not asked for: the application need not have them.
+void CheckRoutes(const config::v1::Config& config, const Application& application,
+                 const std::function<void(const absl::Status&)>& report);
 
 }  // namespace grove::worker
 

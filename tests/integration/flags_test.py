@@ -65,6 +65,36 @@ class FlagsTest(OwnDaemonTest):
         self.assertIn('config.yaml:1:1: ',
                       self.refused_in_one_line(flags=['--check'], config='worker: 3\n'))
 
+    def test_everything_that_is_wrong_is_said_at_once(self):
+        config = ('workers: many\n'
+                  'http:\n'
+                  '  listeners: [{address: nowhere}]\n'
+                  '  routes:\n'
+                  '  - {path: /x, function: helo}\n'
+                  '  - {path: y, function: hello, middleware: [{cors: {}}]}\n'
+                  'control: {tls: {certificate_file: /dev/null, key_file: /no/key}}\n'
+                  'tenants:\n'
+                  '- {name: acme, queues: [{name: q, pool: none}]}\n')
+        for flags in [[], ['--check']]:
+            log = self.refused(2, flags=flags, config=config)
+            lines = log.splitlines()
+            for line, place, what in zip(lines, [1, 3, 5, 6, 6, 7, 7, 9], [
+                    'workers', 'http.listeners[0].address', 'http.routes[0].function',
+                    'http.routes[1].path',
+                    'http.routes[1].middleware[0].cors', 'control.tls.certificate_file',
+                    'control.tls.key_file', 'tenants[0].queues[0].pool']):
+                self.assertRegex(line, rf'^groved: \S+config.yaml:{place}:\d+: ')
+                self.assertIn(what, line)
+            self.assertEqual(lines[8:], ['groved: 8 errors'], log)
+
+    def test_check_warns_of_what_is_hardly_meant(self):
+        config = 'tenants: [{name: acme, pools: [{name: idle}]}]\n'
+        daemon = self.launch(flags=['--check'], config=config)
+        self.assertEqual(daemon.process.wait(DEADLINE_S), 0)
+        self.assertRegex(daemon.log(), r'groved: warning: \S+:1:\d+: tenants\[0\]\.pools\[0\]: no '
+                                       'queue of tenant \'acme\' feeds pool \'idle\'\n')
+        self.assertIn('the configuration is good\n', daemon.log())
+
     def test_help_and_version(self):
         daemon = self.launch(flags=['--help'])
         self.assertEqual(daemon.process.wait(DEADLINE_S), 0)

@@ -1,0 +1,142 @@
+#include "server/daemon_config.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "runtime/tls/server_context.h"
+#include "server/access_log/access_log_file.h"
+#include "server/config/load.h"
+#include "server/config/near_match.h"
+#include "server/config/problems.h"
+#include "server/config/resolve.h"
+#include "server/process/tls_files.h"
+#include "server/tenancy/directory.h"
+#include "server/worker/ingresses.h"
+#include "server/worker/routes.h"
+
+namespace grove {
+namespace {
+
+using config::Problems;
+
+// `path` stands relative to the file that says it, wherever the daemon was started.
+std::string Anchored(const std::string& path, const std::string& key, const Problems& problems) {
+  const config::Place place = problems.sources().Nearest(key);
+  if (place.file < 0) return path;
+  std::error_code error;
+  const std::string& file = problems.sources().files()[place.file];
+  const std::filesystem::path base = std::filesystem::absolute(file, error).parent_path();
+  return (base / path).lexically_normal().string();
+}
+
+void AnchorFolders(const Problems& problems, config::v1::Http& http) {
+  for (int i = 0; i < http.routes_size(); ++i) {
+    config::v1::Route& route = *http.mutable_routes(i);
+    if (route.folder().empty()) continue;
+    const std::string key = absl::StrCat("http.routes[", i, "].folder");
+    route.set_folder(Anchored(route.folder(), key, problems));
+  }
+  const std::string& log = http.access_log().file();
+  if (log.empty() || log == "-") return;
+  http.mutable_access_log()->set_file(Anchored(log, "http.access_log.file", problems));
+}
+
+void CheckFolder(const std::string& where, const config::v1::Route& route, bool wanted,
+                 Problems& problems) {
+  if (!wanted && route.folder().empty()) return;
+  const std::string handler = absl::StrCat("the handler \"", route.function(), "\"");
+  if (!wanted) return problems.Add(where, handler + " takes none");
+  if (route.folder().empty()) return problems.Add(where, handler + " needs one");
+  std::error_code error;
+  if (std::filesystem::is_directory(route.folder(), error)) return;
+  problems.Add(where, absl::StrCat("'", route.folder(), "' is no folder"));
+}
+
+// Whether the config's routes name handlers that the application has, and folders for those that
+// serve one.
+void CheckHandlers(const config::v1::Http& http, const Application& application,
+                   Problems& problems) {
+  std::vector<std::string> names;
+  for (const auto& [name, factory] : application.handlers()) names.push_back(name);
+  for (const auto& [name, factory] : application.folder_handlers()) names.push_back(name);
+  for (const auto& [name, entry] : application.websockets()) names.push_back(name);
+  for (int index = 0; index < http.routes_size(); ++index) {
+    const config::v1::Route& route = http.routes(index);
+    const std::string& name = route.function();
+    const std::string where = absl::StrCat("http.routes[", index, "]");
+    if (std::find(names.begin(), names.end(), name) == names.end()) {
+      const std::string near = config::NearMatch(name, names);
+      problems.Add(
+          where + ".function",
+          absl::StrCat("the application has no handler \"", name, "\"",
+                       near.empty() ? "" : absl::StrCat("; did you mean \"", near, "\"?")));
+      continue;
+    }
+    CheckFolder(where + ".folder", route, application.folder_handlers().contains(name), problems);
+    if (route.has_websocket() && !application.websockets().contains(name)) {
+      problems.Add(where + ".websocket",
+                   absl::StrCat("the handler \"", name, "\" is no WebSocket's"));
+    }
+  }
+}
+
+// Whether workers will be able to make the file, as far as that can be told without making it.
+void CheckAccessLog(const config::v1::AccessLog& log, Problems& problems) {
+  problems.Add(access_log::AccessFormatOf(log).status());
+  if (log.file().empty() || log.file() == "-") return;
+  const std::filesystem::path path(log.file());
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) {
+    return problems.Add("http.access_log.file", absl::StrCat("'", log.file(), "' is a folder"));
+  }
+  if (std::filesystem::is_directory(path.parent_path(), error)) return;
+  problems.Add("http.access_log.file",
+               absl::StrCat("'", path.parent_path().string(), "' is no folder"));
+}
+
+void CheckTls(const std::string& section, const config::v1::Tls& tls, Problems& problems) {
+  TlsServerOptions options;
+  options.certificates.push_back({.chain = tls.certificate_file(), .key = tls.key_file()});
+  problems.Add(process::TlsFiles(section, std::move(options)).Read().status());
+}
+
+// What each process makes of the config when it starts.
+void CheckProcesses(const config::v1::Config& config, const Application& application,
+                    Problems& problems) {
+  const auto report = [&problems](const absl::Status& status) { problems.Add(status); };
+  CheckHandlers(config.http(), application, problems);
+  worker::CheckRoutes(config, application, report);
+  CheckAccessLog(config.http().access_log(), problems);
+  worker::Ingresses::Check(config.http(), report);
+  if (config.control().has_tls()) CheckTls("control", config.control().tls(), problems);
+  if (config.admin().has_tls()) CheckTls("admin", config.admin().tls(), problems);
+  // It says at most how many there may be, if names and references are right.
+  if (problems.empty()) problems.Add(tenancy::Directory::Create(config).status());
+}
+
+}  // namespace
+
+absl::StatusOr<DaemonConfig> LoadDaemonConfig(const config::DaemonFlags& flags,
+                                              const Application& application) {
+  if (absl::Status status = application.Check(); !status.ok()) return status;
+  Problems problems;
+  config::v1::Config file;
+  if (!flags.config.empty()) {
+    file = config::LoadConfigFile(flags.config, &problems);
+    AnchorFolders(problems, *file.mutable_http());
+  }
+  DaemonConfig daemon;
+  daemon.config = config::Resolve(flags, file, config::Environment::OfThisProcess(), &problems);
+  CheckProcesses(daemon.config, application, problems);
+  if (!problems.empty()) return problems.ToStatus();
+  daemon.references = problems.sources().References();
+  for (const std::string& key : config::KeysOfFlags(flags)) daemon.references.erase(key);
+  daemon.files = problems.sources().files();
+  daemon.warnings = problems.Warnings();
+  return daemon;
+}
+
+}  // namespace grove

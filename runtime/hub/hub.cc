@@ -393,6 +393,8 @@ HubStats Hub::Stats() const {
   stats.timers_armed = timers_.size();
   stats.descriptors = descriptors_.size();
   stats.io_calls = descriptors_.calls();
+  stats.stacks = stacks_.made();
+  stats.stack_bytes = stacks_.made() * stacks_.stack_bytes();
   return stats;
 }
 

@@ -28,6 +28,9 @@ struct HubStats {
   size_t run_queue_length = 0;
   size_t timers_armed = 0;
   size_t descriptors = 0;
+  // Made for fibers, those kept for new ones included, and the address space of all of them.
+  size_t stacks = 0;
+  size_t stack_bytes = 0;
 };
 
 }  // namespace grove

@@ -27,10 +27,18 @@ uint64_t SystemEntropy() {
   return seed;
 }
 
+metrics::LabelLimits LimitsOf(const config::v1::Metrics& config) {
+  metrics::LabelLimits limits;
+  if (config.tenants_max() > 0) limits.tenants_max = static_cast<size_t>(config.tenants_max());
+  if (config.routes_max() > 0) limits.routes_max = static_cast<size_t>(config.routes_max());
+  if (config.names_max() > 0) limits.names_max = static_cast<size_t>(config.names_max());
+  return limits;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Control>> Control::Create(Hub& hub, const config::v1::Config& config,
-                                                         const metrics::Scoreboard& scoreboard,
+                                                         metrics::Scoreboard& scoreboard,
                                                          tasks::TaskStore& store,
                                                          int volatile_tasks_fd,
                                                          tasks::SelfCheck self_check) {
@@ -45,7 +53,7 @@ absl::StatusOr<std::unique_ptr<Control>> Control::Create(Hub& hub, const config:
   return control;
 }
 
-Control::Control(Hub& hub, const config::v1::Config& config, const metrics::Scoreboard& scoreboard,
+Control::Control(Hub& hub, const config::v1::Config& config, metrics::Scoreboard& scoreboard,
                  tenancy::Directory directory, Authorizer authorizer)
     : hub_(hub),
       config_(config),
@@ -79,7 +87,7 @@ absl::Status Control::Recover(tasks::TaskStore& store, int volatile_tasks_fd,
   absl::Status recovered = RecoverTasks(store, volatile_tasks_fd, now_us);
   if (!recovered.ok()) return recovered;
   LogRecovery(engine_->EndRecovery(now_us));
-  driver_ = std::make_unique<EngineDriver>(hub_, *engine_, store);
+  driver_ = std::make_unique<EngineDriver>(hub_, *engine_, store, scoreboard_.series());
   links_ = std::make_unique<WorkerLinks>(config_.run_dir(), scoreboard_, *driver_);
   driver_->set_sender([this](int32_t worker, internal::v1::ControlFrame frame) {
     links_->Send(worker, std::move(frame));
@@ -246,30 +254,37 @@ std::string Control::StoreFailure() const {
   return status.ok() ? "" : std::string(status.message());
 }
 
-std::string Control::Metrics() const {
+// What only this process knows, for its successor to go on from.
+void Control::PublishRefusals() {
+  metrics::ControlSlot& slot = scoreboard_.control();
+  slot.admin_tokens_refused.store(admin_->refused_tokens(), std::memory_order_relaxed);
+  if (grpc_ == nullptr) return;
+  const GrpcNumbers numbers = grpc_->numbers();
+  slot.connections_refused.store(numbers.connections_refused, std::memory_order_relaxed);
+  slot.tokens_refused.store(numbers.tokens_refused, std::memory_order_relaxed);
+}
+
+std::string Control::Metrics() {
+  const MonotonicNanos began = hub_.ReadClock();
+  PublishRefusals();
   metrics::MetricsInput input{.scoreboard = scoreboard_};
+  input.limits = LimitsOf(config_.metrics());
   input.version = std::string(kVersion);
-  input.now_monotonic_ns = hub_.ReadClock();
+  input.now_monotonic_ns = began;
   input.draining = driver_->draining();
   input.linked = links_->Linked();
-  for (int worker = 0; worker < scoreboard_.workers(); ++worker) {
-    input.resident_bytes.push_back(metrics::ResidentBytes(scoreboard_.slot(worker).pid.load()));
-  }
+  input.processes = metrics::ReadProcesses(scoreboard_);
   input.tasks = engine_->Counters(driver_->Now());
   input.store_failing = !engine_->store_status().ok();
   input.store_full = !engine_->store_room().ok();
-  input.rejected = driver_->rejected();
-  input.queue_wait = driver_->queue_wait();
   input.waiters = static_cast<int64_t>(driver_->ends().waits());
-  if (grpc_ != nullptr) {
-    const GrpcNumbers numbers = grpc_->numbers();
-    input.grpc_connections = numbers.connections_open;
-    input.grpc_connections_refused = numbers.connections_refused;
-    input.tokens_refused = numbers.tokens_refused;
-  }
-  input.admin_tokens_refused = admin_->refused_tokens();
-  input.process = metrics::ProcessNumbers::Read();
-  return metrics::RenderMetrics(input);
+  if (grpc_ != nullptr) input.grpc_connections = grpc_->numbers().connections_open;
+  input.cpus = cpus_.cpus;
+  input.memory_bytes = memory_.bytes;
+  input.render_seconds = render_seconds_;
+  std::string text = metrics::RenderMetrics(input);
+  render_seconds_ = static_cast<double>(hub_.ReadClock() - began) / 1e9;
+  return text;
 }
 
 }  // namespace grove::control

@@ -15,6 +15,8 @@
 #include "runtime/offload/offload.h"
 #include "runtime/sync/event.h"
 #include "server/admin/admin_port.h"
+#include "server/config/cpu_allowance.h"
+#include "server/config/memory_allowance.h"
 #include "server/control/authorizer.h"
 #include "server/control/engine_driver.h"
 #include "server/control/grpc_server.h"
@@ -52,7 +54,7 @@ class Control {
   // there is none). All must outlive it; it must outlive the hub's Run(). INVALID_ARGUMENT: the
   // config; else the store's error.
   static absl::StatusOr<std::unique_ptr<Control>> Create(
-      Hub& hub, const config::v1::Config& config, const metrics::Scoreboard& scoreboard,
+      Hub& hub, const config::v1::Config& config, metrics::Scoreboard& scoreboard,
       tasks::TaskStore& store, int volatile_tasks_fd = -1,
       tasks::SelfCheck self_check = tasks::kSelfCheckDefault);
 
@@ -76,7 +78,7 @@ class Control {
   const std::string& admin_address() const { return admin_->address(); }
 
  private:
-  Control(Hub& hub, const config::v1::Config& config, const metrics::Scoreboard& scoreboard,
+  Control(Hub& hub, const config::v1::Config& config, metrics::Scoreboard& scoreboard,
           tenancy::Directory directory, Authorizer authorizer);
   absl::Status Recover(tasks::TaskStore& store, int volatile_tasks_fd, tasks::SelfCheck self_check);
   // What the store and the memory file have, in the order of the ids.
@@ -89,14 +91,17 @@ class Control {
   std::string StoreFailure() const;
   absl::Status StartAdmin();
   void AwaitLastFrames();
-  std::string Metrics() const;
+  void PublishRefusals();
+  std::string Metrics();
 
   // Constant after construction.
   Hub& hub_;
   const config::v1::Config& config_;
-  const metrics::Scoreboard& scoreboard_;
+  metrics::Scoreboard& scoreboard_;
   const tenancy::Directory directory_;
   const Authorizer authorizer_;
+  const config::CpuAllowance cpus_ = config::CpuAllowance::OfThisProcess();
+  const config::MemoryAllowance memory_ = config::MemoryAllowance::OfThisProcess();
 
   bool serving_ = false;
   std::unique_ptr<tasks::TaskEngine> engine_;
@@ -113,6 +118,7 @@ class Control {
   std::unique_ptr<admin::AdminPort> admin_;
   // For the stop, certificates, and reading stuck workers from outside.
   OffloadPool offload_{{.threads = 2}};
+  double render_seconds_ = 0;  // what /metrics took last
 };
 
 }  // namespace grove::control

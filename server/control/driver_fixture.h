@@ -12,6 +12,7 @@
 #include "runtime/hub/hub_fixture.h"
 #include "runtime/offload/offload.h"
 #include "server/control/engine_driver.h"
+#include "server/metrics/scoreboard.h"
 #include "server/tasks/resolved_tasks.h"
 #include "server/tasks/store.h"
 #include "server/tenancy/directory.h"
@@ -120,7 +121,8 @@ class DriverTest : public HubTest {
   ScriptedStore store_;
   // The wall clock: stands unless the test sets it.
   WallMicros wall_us_ = WallMicros{1'700'000'000} * 1'000'000;
-  EngineDriver driver_{*hub_, engine_, store_, [this] { return wall_us_; }};
+  metrics::Scoreboard scoreboard_ = *metrics::Scoreboard::Create(1);
+  EngineDriver driver_{*hub_, engine_, store_, scoreboard_.series(), [this] { return wall_us_; }};
   // What went to each worker.
   std::map<int32_t, internal::v1::ControlFrame> sent_;
 };

@@ -25,7 +25,7 @@ absl::Duration Until(tasks::EngineMicros deadline_us, tasks::EngineMicros now_us
 }  // namespace
 
 EngineDriver::EngineDriver(Hub& hub, tasks::TaskEngine& engine, tasks::TaskStore& store,
-                           WallClock wall)
+                           metrics::SharedSeries& series, WallClock wall)
     : hub_(hub),
       engine_(engine),
       store_(store),
@@ -33,7 +33,8 @@ EngineDriver::EngineDriver(Hub& hub, tasks::TaskEngine& engine, tasks::TaskStore
       started_us_(wall_()),
       started_at_(hub.ReadClock()),
       acknowledgements_(hub.timers()),
-      ends_(hub.timers()) {
+      ends_(hub.timers()),
+      tally_(series, engine) {
   store_.Start([this](tasks::StoreReport report) {
     hub_.Post([this, report = std::move(report)] {
       engine_.Persisted(report, Advance(), effects_);
@@ -123,9 +124,9 @@ void EngineDriver::CarryOut() {
   for (const tasks::Effects::FirstStart& start : effects.first_starts) {
     // What an earlier control admitted waited for this one too: that is not the queue's doing.
     if (start.ready_us < started_us_) continue;
-    queue_wait_.Observe(static_cast<double>(std::max<int64_t>(0, start.start_us - start.ready_us)) /
-                        1e6);
+    tally_.CountStart(start.function, std::max<int64_t>(0, start.start_us - start.ready_us));
   }
+  for (const tasks::Tally& tally : effects.tallies) tally_.Count(tally);
   for (const tasks::TaskId& task : effects.acknowledged) acknowledgements_.Notify(task);
   for (const tasks::TaskId& task : effects.ended) ends_.Notify(task);
   round_.Set();
@@ -139,7 +140,7 @@ absl::Status EngineDriver::AwaitRound() {
 absl::StatusOr<tasks::Spawned> EngineDriver::Spawn(std::string_view parent,
                                                    const v1::TaskSpec& spec) {
   if (draining_) {
-    ++rejected_["DRAINING"];
+    tally_.CountRejected("DRAINING");
     return DrainingStatus();
   }
   absl::StatusOr<tasks::Spawned> spawned = engine_.Spawn(parent, spec, Advance(), effects_);

@@ -12,7 +12,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/container/btree_map.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -20,8 +19,9 @@
 #include "runtime/hub/hub.h"
 #include "runtime/offload/offload.h"
 #include "runtime/sync/event.h"
+#include "server/control/task_tally.h"
 #include "server/control/task_waits.h"
-#include "server/metrics/histogram.h"
+#include "server/metrics/shared_series.h"
 #include "server/tasks/engine.h"
 #include "server/wall_time.h"
 
@@ -46,10 +46,11 @@ class EngineDriver {
   using Sender = absl::AnyInvocable<void(int32_t worker, internal::v1::ControlFrame frame)>;
   using WallClock = absl::AnyInvocable<WallMicros()>;
 
-  // All must outlive it. The store is started by the constructor and stopped by Flush(). The
-  // engine's time is the wall's now, and the hub's clock from now on.
+  // All must outlive it. What becomes of tasks is counted in `series`. The store is started by the
+  // constructor and stopped by Flush(). The engine's time is the wall's now, and the hub's clock
+  // from now on.
   EngineDriver(Hub& hub, tasks::TaskEngine& engine, tasks::TaskStore& store,
-               WallClock wall = WallNow);
+               metrics::SharedSeries& series, WallClock wall = WallNow);
 
   // Before Run().
   void set_sender(Sender sender) { sender_ = std::move(sender); }
@@ -99,10 +100,6 @@ class EngineDriver {
   TaskWaits& acknowledgements() { return acknowledgements_; }
   TaskWaits& ends() { return ends_; }
 
-  const metrics::QueueWaitHistogram& queue_wait() const { return queue_wait_; }
-  // Refused before the engine saw them, by reason.
-  const absl::btree_map<std::string, int64_t>& rejected() const { return rejected_; }
-
  private:
   void Changed() { changed_.Set(); }
   // The engine's time; the wall clock's place on it is brought up to date.
@@ -133,8 +130,7 @@ class EngineDriver {
   bool handed_over_ = false;
   TaskWaits acknowledgements_;
   TaskWaits ends_;
-  metrics::QueueWaitHistogram queue_wait_{metrics::kQueueWaitBounds};
-  absl::btree_map<std::string, int64_t> rejected_;
+  TaskTally tally_;
 };
 
 }  // namespace grove::control

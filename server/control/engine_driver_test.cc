@@ -16,9 +16,10 @@ namespace {
 class EngineDriverTest : public DriverTest {
  protected:
   // Waits in the queue.
-  uint64_t Observed() const {
-    const auto& counts = driver_.queue_wait().counts();
-    return std::accumulate(counts.begin(), counts.end(), uint64_t{0});
+  uint64_t Observed() {
+    const auto& cells = scoreboard_.series().function_cells.of[1];  // of the only function
+    return std::accumulate(cells.begin() + metrics::FunctionCell::kWait,
+                           cells.begin() + metrics::kTaskTimeCells - 1, uint64_t{0});
   }
 };
 
@@ -46,7 +47,8 @@ TEST_F(EngineDriverTest, RefusesSpawnsWhileItDrains) {
     ASSERT_TRUE(driver_.WorkerUp(Hello(0)).ok());
     driver_.Drain(1);
     EXPECT_TRUE(absl::IsUnavailable(driver_.Spawn("", Spec()).status()));
-    EXPECT_EQ(driver_.rejected().at("DRAINING"), 1);
+    EXPECT_EQ(scoreboard_.series().reasons.directory().key(1), "DRAINING");
+    EXPECT_EQ(scoreboard_.series().reason_cells.of[1][0], 1u);
   });
 }
 

@@ -15,12 +15,14 @@
 #include <type_traits>
 #include <utility>
 
+#include "absl/time/clock.h"
 #include "grove/v1/operation_service.pb.h"
 #include "runtime/hub/hub.h"
 #include "server/control/authorizer.h"
 #include "server/control/call.h"
 #include "server/control/raw_service.h"
 #include "server/control/refused_tokens.h"
+#include "server/control/rpc_tally.h"
 
 namespace grove::control {
 
@@ -29,6 +31,7 @@ struct GrpcContext {
   Hub& hub;
   const Authorizer& authorizer;
   RefusedTokens& refused;
+  RpcTally& tally;
 };
 
 grpc::Status ToGrpcStatus(const absl::Status& status);
@@ -74,6 +77,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public Call {
     call->self_.reset(call);
     if (absl::Status status = call->Receive(*request); !status.ok()) {
       call->finished_ = true;
+      call->Tally(status);
       Reject(grpc, *context, status, [call](const grpc::Status& answer) {
         call->grpc::ServerUnaryReactor::Finish(answer);
       });
@@ -90,6 +94,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public Call {
     on_cancel_ = nullptr;
     if (method_.mutating) Audit(grpc_.authorizer, method_, caller_, Audited(status), status);
     const absl::Status sent = status.ok() ? SerializeMessage(response_, *answer_) : status;
+    Tally(sent);
     grpc::ServerUnaryReactor::Finish(ToGrpcStatus(sent));
   }
   bool finished() const override { return finished_; }
@@ -108,6 +113,10 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public Call {
     absl::Status parsed = ParseMessage(request, request_);
     if (!parsed.ok() && method_.mutating) Audit(grpc_.authorizer, method_, caller_, {}, parsed);
     return parsed;
+  }
+
+  void Tally(const absl::Status& status) {
+    grpc_.tally.Count(method_, status.code(), absl::Now() - began_);
   }
 
   AuditedCall Audited(const absl::Status& status) const {
@@ -141,6 +150,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public Call {
 
   const GrpcContext grpc_;
   const MethodRow& method_;
+  const absl::Time began_ = absl::Now();
   grpc::CallbackServerContext* const context_;
   grpc::ByteBuffer* const answer_;
   Request request_;

@@ -190,11 +190,13 @@ std::vector<std::string> ServiceNames(std::string_view prefix) {
 
 struct GrpcServer::Server {
   explicit Server(const Parts& parts)
-      : context{parts.hub, parts.authorizer, refused},
+      : tally(parts.scoreboard.series()),
+        context{parts.hub, parts.authorizer, refused, tally},
         health(ServiceNames("/grove.")),
         watches(context, parts.operations) {}
 
   RefusedTokens refused;
+  RpcTally tally;
   const GrpcContext context;
   HealthService health;
   OperationWatches watches;

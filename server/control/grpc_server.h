@@ -54,7 +54,7 @@ class GrpcServer {
     TaskCalls& tasks;
     const WorkerCalls& workers;
     OperationCalls& operations;
-    const metrics::Scoreboard& scoreboard;
+    metrics::Scoreboard& scoreboard;
   };
 
   // Binds control.listen and serves. UNAVAILABLE: the address cannot be bound; INVALID_ARGUMENT:

@@ -53,6 +53,7 @@ class FetchClient::Engine {
   const FetchPolicy& policy() const { return policy_; }
 
  private:
+  absl::StatusOr<FetchResult> InTurn(const FetchRequest& request);
   absl::StatusOr<FetchResult> Transfer(const FetchRequest& request);
   absl::Status Begin(FetchTransfer& transfer);
   void End(FetchTransfer& transfer);
@@ -146,13 +147,17 @@ void FetchClient::Engine::SetTimer(long after_ms) {
 
 absl::StatusOr<FetchResult> FetchClient::Engine::Fetch(const FetchRequest& request) {
   ++stats_.fetches;
-  if (absl::Status turn = permits_.Acquire(); !turn.ok()) {
-    ++stats_.failures;
-    return turn;
-  }
+  const MonotonicNanos began = Hub::Current()->ReadClock();
+  absl::StatusOr<FetchResult> result = InTurn(request);
+  if (!result.ok()) ++stats_.failures;
+  stats_.CountEnd(result.status().code(), Hub::Current()->ReadClock() - began);
+  return result;
+}
+
+absl::StatusOr<FetchResult> FetchClient::Engine::InTurn(const FetchRequest& request) {
+  if (absl::Status turn = permits_.Acquire(); !turn.ok()) return turn;
   absl::StatusOr<FetchResult> result = Transfer(request);
   permits_.Release();
-  if (!result.ok()) ++stats_.failures;
   return result;
 }
 
@@ -164,6 +169,7 @@ absl::StatusOr<FetchResult> FetchClient::Engine::Transfer(const FetchRequest& re
   if (absl::Status begun = Begin(transfer); !begun.ok()) return begun;
   const absl::Status waited = transfer.done().Wait();
   End(transfer);
+  transfer.CountLookup(stats_);
   if (transfer.done().ready()) return transfer.TakeResult();
   if (!timeout.fired()) return transfer.Annotate(waited);
   return transfer.Annotate(absl::DeadlineExceededError(

@@ -19,6 +19,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/functions/fetch_policy.h"
+#include "server/functions/fetch_stats.h"
 
 namespace grove::functions {
 
@@ -40,13 +41,6 @@ struct FetchResult {
   std::string effective_url;  // after redirects
   FetchFields headers;        // of the last response, in order, as sent
   std::string body;
-};
-
-struct FetchStats {
-  uint64_t fetches = 0;   // asked for
-  uint64_t failures = 0;  // of them: no response was had
-  int64_t running = 0;
-  int64_t waiting = 0;  // for their turn under concurrency_max
 };
 
 inline constexpr size_t kFetchUrlMaxBytes = 8192;

@@ -281,6 +281,18 @@ void FetchTransfer::Complete(CURLcode code) {
   done_.Set();
 }
 
+void FetchTransfer::CountLookup(FetchStats& stats) const {
+  const bool failed = code_ == CURLE_COULDNT_RESOLVE_HOST;
+  long connects = 0;
+  curl_easy_getinfo(easy_, CURLINFO_NUM_CONNECTS, &connects);
+  if (connects == 0 && !failed) return;  // over an open connection, or cut short before
+  ++stats.lookups;
+  if (failed) ++stats.lookup_failures;
+  curl_off_t micros = 0;
+  curl_easy_getinfo(easy_, CURLINFO_NAMELOOKUP_TIME_T, &micros);
+  stats.lookup_micros += static_cast<uint64_t>(micros);
+}
+
 absl::Status FetchTransfer::Failure() const {
   if (!refusal_.ok()) return refusal_;
   const std::string text = error_text_[0] != '\0' ? error_text_.data() : curl_easy_strerror(code_);

@@ -37,6 +37,8 @@ class FetchTransfer {
   // libcurl has ended it. Sets done().
   void Complete(CURLcode code);
   Event& done() { return done_; }
+  // What it took to find the host's address, if it had to. Requires: done(), or given up.
+  void CountLookup(FetchStats& stats) const;
   // Once: what Complete() was told, with the response. Requires: done().
   absl::StatusOr<FetchResult> TakeResult();
   // `status` with the URL (without credentials) before its message.

@@ -8,6 +8,7 @@
 #include "prometheus/text_serializer.h"
 #include "runtime/hub/check.h"
 #include "runtime/switch/abseil_text.h"
+#include "server/http/message/utf8.h"
 #include "server/metrics/metric_table.h"
 
 namespace grove::metrics {
@@ -25,6 +26,20 @@ prometheus::MetricType TypeOf(MetricKind kind) {
   return prometheus::MetricType::Untyped;
 }
 
+// With U+FFFD for every byte that belongs to no character.
+std::string AsUtf8(const std::string& text) {
+  if (http::IsUtf8(text)) return text;
+  std::string fixed;
+  for (size_t at = 0; at < text.size();) {
+    size_t bytes = 1;
+    while (bytes <= 4 && !http::IsUtf8(std::string_view(text).substr(at, bytes))) ++bytes;
+    const bool whole = bytes <= 4 && at + bytes <= text.size();
+    fixed += whole ? text.substr(at, bytes) : "\xef\xbf\xbd";
+    at += whole ? bytes : 1;
+  }
+  return fixed;
+}
+
 }  // namespace
 
 MetricFamilies::MetricFamilies() {
@@ -34,6 +49,7 @@ MetricFamilies::MetricFamilies() {
     family.name = std::string(row.name);
     family.help = std::string(row.help);
     family.type = TypeOf(row.kind);
+    bounds_.push_back(row.buckets);
     labels_.push_back(absl::StrSplit(Abseil(row.labels), ',', absl::SkipEmpty()));
   }
 }
@@ -49,7 +65,7 @@ prometheus::ClientMetric& MetricFamilies::NewSample(std::string_view name,
   GROVE_CHECK(histogram == (family.type == prometheus::MetricType::Histogram),
               "a sample of another kind than its row");
   prometheus::ClientMetric& sample = family.metric.emplace_back();
-  for (size_t i = 0; i < labels.size(); ++i) sample.label.push_back({labels[i], values[i]});
+  for (size_t i = 0; i < labels.size(); ++i) sample.label.push_back({labels[i], AsUtf8(values[i])});
   return sample;
 }
 
@@ -61,8 +77,9 @@ void MetricFamilies::Add(std::string_view name, const std::vector<std::string>& 
 }
 
 void MetricFamilies::AddHistogram(std::string_view name, const std::vector<std::string>& values,
-                                  absl::Span<const double> bounds,
                                   absl::Span<const uint64_t> counts, double sum) {
+  const absl::Span<const double> bounds = bounds_[by_name_.at(name)];
+  GROVE_CHECK(counts.size() == bounds.size() + 1, "a histogram of other buckets than its row's");
   prometheus::ClientMetric& sample = NewSample(name, values, /*histogram=*/true);
   uint64_t total = 0;
   for (size_t i = 0; i < counts.size(); ++i) {

@@ -1,7 +1,8 @@
 // MetricFamilies: samples gathered under the rows of the MetricTable.
 //
 // Rendered in the table's order, families without samples left out. A name that is not in the
-// table, or whose kind is another, is a programming error.
+// table, or whose kind or labels are others, is a programming error. Values of labels may be any
+// bytes: what is no UTF-8, which would cost the whole scrape, is replaced.
 #ifndef GROVE_SERVER_METRICS_FAMILIES_H_
 #define GROVE_SERVER_METRICS_FAMILIES_H_
 
@@ -22,9 +23,9 @@ class MetricFamilies {
 
   // `values`: of the row's labels, in their order.
   void Add(std::string_view name, const std::vector<std::string>& values, double value);
-  // `counts` has one entry per bound and one for everything above; not cumulative.
+  // `counts` has one entry for each bucket of the row and one for everything above; not cumulative.
   void AddHistogram(std::string_view name, const std::vector<std::string>& values,
-                    absl::Span<const double> bounds, absl::Span<const uint64_t> counts, double sum);
+                    absl::Span<const uint64_t> counts, double sum);
 
   std::string Render() const;
 
@@ -33,7 +34,8 @@ class MetricFamilies {
                                       bool histogram);
 
   std::vector<prometheus::MetricFamily> families_;
-  std::vector<std::vector<std::string>> labels_;
+  std::vector<std::vector<std::string>> labels_;  // by family, as the next
+  std::vector<absl::Span<const double>> bounds_;
   absl::flat_hash_map<std::string_view, size_t> by_name_;
 };
 

@@ -1,4 +1,4 @@
-// Histogram: counts of observations by upper bound, as Prometheus wants them.
+// Bounds of histograms, and which bucket a value belongs to.
 #ifndef GROVE_SERVER_METRICS_HISTOGRAM_H_
 #define GROVE_SERVER_METRICS_HISTOGRAM_H_
 
@@ -8,35 +8,18 @@
 
 namespace grove::metrics {
 
+// The bucket of `value`: the first bound that is not below it, or the one behind the last.
 template <size_t kBounds>
-class Histogram {
- public:
-  // `bounds`: ascending; a value belongs to the first bound that is not below it.
-  explicit constexpr Histogram(const std::array<double, kBounds>& bounds) : bounds_(bounds) {}
+constexpr size_t BucketOf(const std::array<double, kBounds>& bounds, double value) {
+  size_t bucket = 0;
+  while (bucket < kBounds && value > bounds[bucket]) ++bucket;
+  return bucket;
+}
 
-  void Observe(double value) {
-    size_t bucket = 0;
-    while (bucket < kBounds && value > bounds_[bucket]) ++bucket;
-    ++counts_[bucket];
-    sum_ += value;
-  }
-
-  const std::array<double, kBounds>& bounds() const { return bounds_; }
-  // Not cumulative; the last one is everything above.
-  const std::array<uint64_t, kBounds + 1>& counts() const { return counts_; }
-  double sum() const { return sum_; }
-
- private:
-  std::array<double, kBounds> bounds_;
-  std::array<uint64_t, kBounds + 1> counts_{};
-  double sum_ = 0;
-};
-
-// From the moment a task may run to the start of its first attempt. A task dispatched at once waits
-// well under a millisecond; a deep backlog makes it wait hours.
-inline constexpr std::array<double, 12> kQueueWaitBounds = {0.001, 0.005, 0.02, 0.1, 0.5,  1,
-                                                            5,     15,    60,   300, 1800, 7200};
-using QueueWaitHistogram = Histogram<kQueueWaitBounds.size()>;
+// How long tasks wait for their first attempt, how long an attempt runs, and both together. A task
+// dispatched at once waits well under a millisecond; a deep backlog makes it wait hours.
+inline constexpr std::array<double, 12> kTaskTimeBounds = {0.001, 0.005, 0.02, 0.1, 0.5,  1,
+                                                           5,     15,    60,   300, 1800, 7200};
 
 }  // namespace grove::metrics
 

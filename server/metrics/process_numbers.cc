@@ -1,8 +1,7 @@
 #include "server/metrics/process_numbers.h"
 
 #include <dirent.h>
-#include <sys/resource.h>
-#include <sys/time.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -32,16 +31,25 @@ int64_t Number(std::string_view text) {
   return SimpleAtoi(text, &value) ? value : 0;
 }
 
-int64_t CountOpenDescriptors() {
-  std::unique_ptr<DIR, int (*)(DIR*)> directory(opendir("/proc/self/fd"), &closedir);
+// Of a process with tens of thousands of them, listing takes long: kernels from 6.2 on say how many
+// there are.
+int64_t CountOpenDescriptors(const std::string& folder) {
+  struct stat status;
+  if (stat(folder.c_str(), &status) == 0 && status.st_size > 0) return status.st_size;
+  std::unique_ptr<DIR, int (*)(DIR*)> directory(opendir(folder.c_str()), &closedir);
   if (directory == nullptr) return 0;
-  int64_t count = -3;  // ".", ".." and the descriptor of this listing.
+  int64_t count = -2;  // "." and ".."
   while (readdir(directory.get()) != nullptr) ++count;
   return count;
 }
 
-double Seconds(const timeval& time) {
-  return time.tv_sec + time.tv_usec / 1e6;
+// "Max open files            1024                 4096                 files"
+int64_t SoftLimitOfFiles(std::string_view limits) {
+  const size_t line = limits.find("Max open files");
+  if (line == std::string_view::npos) return 0;
+  const std::vector<std::string_view> words =
+      StrSplit(limits.substr(line, limits.find('\n', line) - line), ' ', absl::SkipEmpty());
+  return words.size() > 3 ? Number(words[3]) : 0;
 }
 
 // proc(5): starttime counts ticks since boot.
@@ -55,28 +63,25 @@ double StartTime(int64_t start_ticks) {
 
 }  // namespace
 
-ProcessNumbers ProcessNumbers::Read() {
+ProcessNumbers ProcessNumbers::Of(int64_t pid) {
   ProcessNumbers numbers;
-  rusage usage;
-  if (getrusage(RUSAGE_SELF, &usage) == 0) {
-    numbers.cpu_seconds = Seconds(usage.ru_utime) + Seconds(usage.ru_stime);
-  }
-  const std::string stat = ReadProcFile("/proc/self/stat");
+  if (pid <= 0) return numbers;
+  const std::string folder = StrCat("/proc/", pid);
+  const std::string stat = ReadProcFile(folder + "/stat");
   // The command's name, in parentheses, may hold anything: count from behind it.
   const size_t name_end = stat.rfind(')');
-  if (name_end != std::string::npos) {
-    const std::vector<std::string_view> fields =
-        StrSplit(std::string_view(stat).substr(name_end + 1), ' ', absl::SkipEmpty());
-    if (fields.size() > 21) {  // proc(5) counts from 1, and these begin with field 3.
-      numbers.threads = Number(fields[17]);
-      numbers.start_time_seconds = StartTime(Number(fields[19]));
-      numbers.virtual_bytes = Number(fields[20]);
-      numbers.resident_bytes = Number(fields[21]) * sysconf(_SC_PAGESIZE);
-    }
-  }
-  numbers.open_fds = CountOpenDescriptors();
-  rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) == 0) numbers.max_fds = static_cast<int64_t>(limit.rlim_cur);
+  if (name_end == std::string::npos) return numbers;
+  const std::vector<std::string_view> fields =
+      StrSplit(std::string_view(stat).substr(name_end + 1), ' ', absl::SkipEmpty());
+  if (fields.size() <= 21) return numbers;  // proc(5) counts from 1, and these begin with field 3.
+  numbers.cpu_seconds = static_cast<double>(Number(fields[11]) + Number(fields[12])) /
+                        static_cast<double>(sysconf(_SC_CLK_TCK));
+  numbers.threads = Number(fields[17]);
+  numbers.start_time_seconds = StartTime(Number(fields[19]));
+  numbers.virtual_bytes = Number(fields[20]);
+  numbers.resident_bytes = Number(fields[21]) * sysconf(_SC_PAGESIZE);
+  numbers.open_fds = CountOpenDescriptors(folder + "/fd");
+  numbers.max_fds = SoftLimitOfFiles(ReadProcFile(folder + "/limits"));
   return numbers;
 }
 

@@ -15,8 +15,8 @@ struct ProcessNumbers {
   int64_t max_fds = 0;
   int64_t threads = 0;
 
-  // Of this process. What cannot be read stays 0.
-  static ProcessNumbers Read();
+  // What cannot be read stays 0; all of it if there is no such process.
+  static ProcessNumbers Of(int64_t pid);
 };
 
 // 0 if there is no such process.

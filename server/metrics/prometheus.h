@@ -1,7 +1,8 @@
 // RenderMetrics: the daemon's numbers in the Prometheus text format.
 //
-// Pure: takes what the scoreboard, the task engine and /proc said, and returns text. Label values
-// are bounded: past kSeriesMax queues, pools or functions the rest is added up as "_other".
+// Takes what the scoreboard, the task engine and /proc said, and returns text. Values of labels are
+// bounded: which routes, tenants and other names have series of their own is kept on the scoreboard
+// (label_set.h); the rest is added up as "_other".
 #ifndef GROVE_SERVER_METRICS_PROMETHEUS_H_
 #define GROVE_SERVER_METRICS_PROMETHEUS_H_
 
@@ -9,22 +10,34 @@
 #include <string>
 #include <vector>
 
-#include "absl/container/btree_map.h"
-#include "server/metrics/histogram.h"
 #include "server/metrics/process_numbers.h"
 #include "server/metrics/scoreboard.h"
 #include "server/tasks/counters.h"
 
 namespace grove::metrics {
 
-// A scrape of that many stays well below a megabyte, and a dashboard readable.
-inline constexpr size_t kSeriesMax = 200;
-
 // Version 0.0.4 of the text format.
 inline constexpr char kMetricsContentType[] = "text/plain; version=0.0.4; charset=utf-8";
 
+// One of the daemon's, or the place of one.
+struct DaemonProcess {
+  std::string name;  // as the log calls it
+  size_t index = 0;  // in SharedSeries::processes
+  int64_t pid = 0;   // 0: there is none now
+  ProcessNumbers numbers;
+};
+
+// Names that have series of their own (metrics.* of the config).
+struct LabelLimits {
+  size_t tenants_max = 100;
+  size_t routes_max = 100;
+  size_t names_max = 200;
+};
+
 struct MetricsInput {
-  const Scoreboard& scoreboard;
+  // Sums of the dead, and which names are shown, are kept there.
+  Scoreboard& scoreboard;
+  LabelLimits limits;
   std::string version;
   int64_t now_monotonic_ns = 0;
   bool draining = false;
@@ -34,18 +47,20 @@ struct MetricsInput {
   bool store_full = false;
   // By worker.
   std::vector<bool> linked;
-  std::vector<int64_t> resident_bytes;
+  // By worker first, then the others.
+  std::vector<DaemonProcess> processes;
   tasks::TaskCounters tasks;
-  // Refused by control before the engine saw them, by reason.
-  absl::btree_map<std::string, int64_t> rejected;
-  QueueWaitHistogram queue_wait{kQueueWaitBounds};
   int64_t waiters = 0;
   int64_t grpc_connections = 0;
-  uint64_t grpc_connections_refused = 0;
-  uint64_t tokens_refused = 0;
-  uint64_t admin_tokens_refused = 0;
-  ProcessNumbers process;
+  // What the daemon may use.
+  int cpus = 0;
+  int64_t memory_bytes = 0;
+  // The rendering before this one.
+  double render_seconds = 0;
 };
+
+// Of a control: the supervisor is its parent. Reads /proc.
+std::vector<DaemonProcess> ReadProcesses(const Scoreboard& scoreboard);
 
 std::string RenderMetrics(const MetricsInput& input);
 

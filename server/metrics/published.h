@@ -12,6 +12,7 @@
 #include <cstdint>
 
 #include "runtime/hub/hub_stats.h"
+#include "server/functions/fetch_stats.h"
 #include "server/http/serving/stats.h"
 #include "server/metrics/scoreboard.h"
 
@@ -75,12 +76,30 @@ inline constexpr auto kHubCounters = std::to_array<CounterRow<HubStats>>({
     {"grove_worker_uncaught_exceptions_total", &HubStats::uncaught_exceptions,
      &WorkerCounters::uncaught_exceptions},
     {nullptr, &HubStats::timers_fired, &WorkerCounters::timers_fired},
+    {"grove_hub_io_calls_total", &HubStats::io_calls, &WorkerCounters::hub_io_calls},
 });
 
 inline constexpr auto kHubLevels = std::to_array<LevelRow<HubStats, size_t>>({
     {"grove_worker_fibers", &HubStats::fibers_live, &WorkerSlot::fibers},
     {"grove_hub_run_queue_length", &HubStats::run_queue_length, &WorkerSlot::run_queue_length},
     {"grove_hub_timers", &HubStats::timers_armed, &WorkerSlot::timers},
+    {"grove_hub_descriptors", &HubStats::descriptors, &WorkerSlot::hub_descriptors},
+    {"grove_worker_stacks", &HubStats::stacks, &WorkerSlot::stacks},
+    {"grove_worker_stack_reserved_bytes", &HubStats::stack_bytes, &WorkerSlot::stack_bytes},
+});
+
+inline constexpr auto kFetchCounters = std::to_array<CounterRow<functions::FetchStats>>({
+    {"grove_worker_fetches_total", &functions::FetchStats::fetches, &WorkerCounters::fetches},
+    {"grove_worker_fetch_failures_total", &functions::FetchStats::failures,
+     &WorkerCounters::fetch_failures},
+    {"grove_dns_lookups_total", &functions::FetchStats::lookups, &WorkerCounters::dns_lookups},
+    {"grove_dns_failures_total", &functions::FetchStats::lookup_failures,
+     &WorkerCounters::dns_failures},
+});
+
+inline constexpr auto kFetchLevels = std::to_array<LevelRow<functions::FetchStats, int64_t>>({
+    {"grove_fetches_running", &functions::FetchStats::running, &WorkerSlot::fetches_running},
+    {"grove_fetches_waiting", &functions::FetchStats::waiting, &WorkerSlot::fetches_waiting},
 });
 
 }  // namespace grove::metrics

@@ -40,6 +40,8 @@ TEST(Published, EveryMetricIsInTheTableAndOfItsKind) {
   ExpectKind(kHubCounters, MetricKind::kCounter);
   ExpectKind(kHttpLevels, MetricKind::kGauge);
   ExpectKind(kHubLevels, MetricKind::kGauge);
+  ExpectKind(kFetchCounters, MetricKind::kCounter);
+  ExpectKind(kFetchLevels, MetricKind::kGauge);
 }
 
 TEST(Published, EveryNumberHasOneRow) {
@@ -47,6 +49,8 @@ TEST(Published, EveryNumberHasOneRow) {
   ExpectEachOnce(kHubCounters);
   ExpectEachOnce(kHttpLevels);
   ExpectEachOnce(kHubLevels);
+  ExpectEachOnce(kFetchCounters);
+  ExpectEachOnce(kFetchLevels);
 }
 
 }  // namespace

@@ -28,6 +28,15 @@ struct alignas(64) Scoreboard::Header {
   ControlSlot control;
 };
 
+// Everything in the slab. Pages that nobody writes to are not there.
+struct Scoreboard::Layout {
+  Header header;
+  std::array<WorkerSlot, kStandIn + 1> slots;
+  std::array<RecentEvents, kSupervisorEvents + 1> recent;
+  SharedSeries series;
+  std::array<WorkerSeries, kStandIn + 1> worker_series;
+};
+
 namespace {
 
 static_assert(WorkerCounters::Counter::is_always_lock_free, "slots are shared by processes");
@@ -35,8 +44,6 @@ static_assert(std::atomic<SlotState>::is_always_lock_free, "slots are shared by 
 static_assert(sizeof(WorkerCounters) % sizeof(WorkerCounters::Counter) == 0,
               "counters are nothing but Counters");
 constexpr size_t kCounters = sizeof(WorkerCounters) / sizeof(WorkerCounters::Counter);
-
-constexpr size_t kSlots = static_cast<size_t>(Scoreboard::kStandIn) + 1;
 
 void AddAndClear(WorkerCounters& from, WorkerCounters& to) {
   // A struct of nothing but Counters, arrays included: walked as one array of them.
@@ -63,8 +70,11 @@ bool IsStuck(const WorkerSlot& slot, MonotonicNanos now, absl::Duration stuck) {
 }
 
 size_t Scoreboard::Bytes() {
-  return sizeof(Header) + kSlots * sizeof(WorkerSlot) +
-         (static_cast<size_t>(kSupervisorEvents) + 1) * sizeof(RecentEvents);
+  return sizeof(Layout);
+}
+
+Scoreboard::Layout& Scoreboard::layout() const {
+  return *reinterpret_cast<Layout*>(header_);
 }
 
 absl::StatusOr<Scoreboard> Scoreboard::Create(int workers, absl::Duration stuck) {
@@ -143,19 +153,19 @@ void Scoreboard::Grow(int workers) {
 }
 
 WorkerSlot& Scoreboard::slot(int worker) {
-  return reinterpret_cast<WorkerSlot*>(header_ + 1)[worker];
+  return layout().slots[static_cast<size_t>(worker)];
 }
 
 const WorkerSlot& Scoreboard::slot(int worker) const {
-  return reinterpret_cast<const WorkerSlot*>(header_ + 1)[worker];
+  return layout().slots[static_cast<size_t>(worker)];
 }
 
 RecentEvents& Scoreboard::recent(int whose) {
-  return reinterpret_cast<RecentEvents*>(&slot(static_cast<int>(kSlots)))[whose];
+  return layout().recent[static_cast<size_t>(whose)];
 }
 
 const RecentEvents& Scoreboard::recent(int whose) const {
-  return reinterpret_cast<const RecentEvents*>(&slot(static_cast<int>(kSlots)))[whose];
+  return layout().recent[static_cast<size_t>(whose)];
 }
 
 ControlSlot& Scoreboard::control() {
@@ -164,6 +174,22 @@ ControlSlot& Scoreboard::control() {
 
 const ControlSlot& Scoreboard::control() const {
   return header_->control;
+}
+
+SharedSeries& Scoreboard::series() {
+  return layout().series;
+}
+
+const SharedSeries& Scoreboard::series() const {
+  return layout().series;
+}
+
+WorkerSeries& Scoreboard::worker_series(int worker) {
+  return layout().worker_series[static_cast<size_t>(worker)];
+}
+
+const WorkerSeries& Scoreboard::worker_series(int worker) const {
+  return layout().worker_series[static_cast<size_t>(worker)];
 }
 
 bool Scoreboard::IsStuck(const WorkerSlot& slot, MonotonicNanos now) const {
@@ -176,16 +202,26 @@ void Scoreboard::Fold(int worker) {
   for (std::atomic<int64_t>* level :
        {&slot.fibers, &slot.run_queue_length, &slot.timers, &slot.http_connections_open,
         &slot.http_connections_idle, &slot.http_requests_running, &slot.http_websockets,
-        &slot.attempts_running, &slot.offload_queued, &slot.offload_running,
+        &slot.attempts_running, &slot.offload_queued, &slot.offload_running, &slot.fetches_running,
+        &slot.fetches_waiting, &slot.stacks, &slot.stack_bytes, &slot.hub_descriptors,
         &slot.backdoor_sessions, &slot.last_turn_ns}) {
     level->store(0, std::memory_order_relaxed);
   }
+  WorkerSeries& own = worker_series(worker);
+  SharedSeries& shared = series();
+  FoldCells(own.requests, shared.dead.requests, shared.requests.count.claimed);
+  FoldCells(own.routes, shared.dead.routes, shared.routes.count.claimed);
 }
 
 void Scoreboard::FoldControl() {
   ControlSlot& slot = control();
-  slot.log_lines_dropped_before.fetch_add(
-      slot.log_lines_dropped.exchange(0, std::memory_order_relaxed), std::memory_order_relaxed);
+  const auto fold = [](std::atomic<uint64_t>& from, std::atomic<uint64_t>& to) {
+    to.fetch_add(from.exchange(0, std::memory_order_relaxed), std::memory_order_relaxed);
+  };
+  fold(slot.log_lines_dropped, slot.log_lines_dropped_before);
+  fold(slot.connections_refused, slot.connections_refused_before);
+  fold(slot.tokens_refused, slot.tokens_refused_before);
+  fold(slot.admin_tokens_refused, slot.admin_tokens_refused_before);
 }
 
 uint64_t Scoreboard::Total(const WorkerSlot& slot,

@@ -19,8 +19,10 @@
 #include "absl/time/time.h"
 #include "runtime/hub/clock.h"
 #include "server/config/limits.h"
+#include "server/functions/fetch_stats.h"
 #include "server/http/serving/stats.h"
 #include "server/metrics/exits.h"
+#include "server/metrics/shared_series.h"
 #include "server/recent_lines.h"
 #include "server/wall_time.h"
 
@@ -68,6 +70,18 @@ struct WorkerCounters {
   Counter attempt_run_microseconds;
   Counter fetches;
   Counter fetch_failures;
+  std::array<Counter, functions::kFetchOutcomes.size()> fetch_outcomes;
+  std::array<Counter, functions::kFetchBounds.size() + 1> fetch_durations;
+  Counter fetch_duration_microseconds;
+  Counter dns_lookups;
+  Counter dns_failures;
+  Counter dns_microseconds;
+  Counter offload_calls;
+  Counter offload_dropped;
+  Counter offload_rejected;
+  Counter offload_wait_microseconds;
+  Counter offload_run_microseconds;
+  Counter hub_io_calls;
   Counter log_lines_dropped;
 };
 
@@ -88,6 +102,11 @@ struct alignas(64) WorkerSlot {
   std::atomic<int64_t> attempts_running;
   std::atomic<int64_t> offload_queued;
   std::atomic<int64_t> offload_running;
+  std::atomic<int64_t> fetches_running;
+  std::atomic<int64_t> fetches_waiting;
+  std::atomic<int64_t> stacks;
+  std::atomic<int64_t> stack_bytes;
+  std::atomic<int64_t> hub_descriptors;
   std::atomic<int64_t> backdoor_sessions;
   // Restarts after a crash (exit code or signal), counted by the supervisor.
   std::atomic<uint64_t> restarts;
@@ -100,9 +119,16 @@ struct alignas(64) ControlSlot {
   // Control's.
   std::atomic<int64_t> last_turn_ns;  // CLOCK_MONOTONIC of the hub's last turn, at first its start
   std::atomic<uint64_t> log_lines_dropped;
+  std::atomic<uint64_t> connections_refused;
+  std::atomic<uint64_t> tokens_refused;
+  std::atomic<uint64_t> admin_tokens_refused;
   // The supervisor's.
-  std::atomic<uint64_t> restarts;                      // after a crash
-  std::atomic<uint64_t> log_lines_dropped_before;      // by control's dead predecessors
+  std::atomic<uint64_t> restarts;  // after a crash
+  // By control's dead predecessors, as above.
+  std::atomic<uint64_t> log_lines_dropped_before;
+  std::atomic<uint64_t> connections_refused_before;
+  std::atomic<uint64_t> tokens_refused_before;
+  std::atomic<uint64_t> admin_tokens_refused_before;
   std::atomic<uint64_t> supervisor_log_lines_dropped;  // by itself
 };
 
@@ -126,7 +152,7 @@ inline constexpr absl::Duration kStuckDefault = absl::Seconds(5);
 class Scoreboard {
  public:
   static constexpr uint32_t kMagic = 0x67726f76;
-  static constexpr uint32_t kVersion = 8;
+  static constexpr uint32_t kVersion = 9;
 
   // The slot of whoever stands in for a worker, behind all workers'.
   static constexpr int kStandIn = config::kWorkersMax;
@@ -158,6 +184,11 @@ class Scoreboard {
   static constexpr int kSupervisorEvents = kStandIn + 2;
   RecentEvents& recent(int whose);
   const RecentEvents& recent(int whose) const;
+  // By label (shared_series.h).
+  SharedSeries& series();
+  const SharedSeries& series() const;
+  WorkerSeries& worker_series(int worker);
+  const WorkerSeries& worker_series(int worker) const;
   // As the function above, by this daemon's time.
   bool IsStuck(int worker, MonotonicNanos now) const { return IsStuck(slot(worker), now); }
   bool IsStuck(const WorkerSlot& slot, MonotonicNanos now) const;
@@ -170,7 +201,7 @@ class Scoreboard {
   }
 
   // Supervisor, after the slot's process has died: adds live to base, clears live and the levels.
-  // The stand-in's counters go to the first worker's base.
+  // The stand-in's counters go to the first worker's base. Its series go to those of the dead.
   void Fold(int worker);
   // The same after control's death.
   void FoldControl();
@@ -179,7 +210,9 @@ class Scoreboard {
 
  private:
   struct Header;
+  struct Layout;
   static size_t Bytes();
+  Layout& layout() const;
   Scoreboard(int fd, Header* header, size_t bytes) : fd_(fd), header_(header), bytes_(bytes) {}
 
   int fd_;

@@ -1,4 +1,4 @@
-// TaskCounters: the task engine's numbers for metrics.
+// TaskCounters: the task engine's levels for metrics; what it counts comes as Tally (effects.h).
 #ifndef GROVE_SERVER_TASKS_COUNTERS_H_
 #define GROVE_SERVER_TASKS_COUNTERS_H_
 
@@ -7,23 +7,16 @@
 #include <string>
 #include <vector>
 
-#include "absl/container/btree_map.h"
-#include "grove/internal/v1/link.pb.h"
 #include "grove/v1/task_service.pb.h"
 
 namespace grove::tasks {
 
 struct TaskCounters {
+  // Tasks held now of a tenant's and function's, by grove.v1.TaskState.
   struct Function {
+    std::string tenant;
     std::string name;
-    // Tasks held now, by grove.v1.TaskState.
     std::array<int64_t, v1::TaskState_ARRAYSIZE> tasks{};
-    // Tasks that reached an end since control started, by grove.v1.TaskState.
-    std::array<int64_t, v1::TaskState_ARRAYSIZE> tasks_ended{};
-    // Attempts ended since control started, by grove.internal.v1.AttemptEnded.Outcome.
-    std::array<int64_t, internal::v1::AttemptEnded::Outcome_ARRAYSIZE> attempts_ended{};
-    // Time on workers' hubs.
-    int64_t run_time_us = 0;
   };
   struct Queue {
     std::string tenant;
@@ -32,8 +25,6 @@ struct TaskCounters {
     int64_t scheduled = 0;
     int64_t running = 0;
     int64_t oldest_age_us = 0;
-    int64_t spawned_total = 0;
-    int64_t rejected_total = 0;
   };
   struct Pool {
     std::string tenant;
@@ -45,8 +36,6 @@ struct TaskCounters {
   std::vector<Function> functions;
   std::vector<Queue> queues;
   std::vector<Pool> pools;
-  // Refused spawns by ErrorInfo reason.
-  absl::btree_map<std::string, int64_t> rejected;
   int64_t tasks_held = 0;
   int64_t attempts_running = 0;
   int64_t workers_linked = 0;

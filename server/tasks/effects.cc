@@ -21,6 +21,7 @@ void Effects::Clear() {
   to_workers.clear();
   writes.clear();
   first_starts.clear();
+  tallies.clear();
   loads.clear();
   acknowledged.clear();
   ended.clear();

@@ -5,6 +5,7 @@
 #define GROVE_SERVER_TASKS_EFFECTS_H_
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "absl/container/btree_map.h"
@@ -18,6 +19,24 @@ namespace grove::tasks {
 // A frame is closed once its inputs pass this: well below the link's 64 MiB with the largest
 // allowed input on top.
 inline constexpr size_t kFrameInputBytesMax = 16 << 20;
+
+// Something happened that is counted: not what recovery finds in the store, which the control that
+// saw it has counted.
+struct Tally {
+  enum class Kind : uint8_t {
+    kSpawned,
+    kRejected,      // by `reason`; `queue` may be SIZE_MAX: it named none
+    kAttemptEnded,  // `what`: grove.internal.v1.AttemptEnded.Outcome; `us`: from start to end
+    kRan,           // `us`: time of an attempt on its worker's hub
+    kEnded,         // `what`: grove.v1.TaskState; `us`: since it was accepted
+  };
+  Kind kind = Kind::kSpawned;
+  size_t queue = SIZE_MAX;
+  size_t function = SIZE_MAX;
+  int what = 0;
+  int64_t us = 0;
+  std::string reason;
+};
 
 struct Effects {
   struct WorkerFrames {
@@ -33,12 +52,15 @@ struct Effects {
   // A task's first attempt is on its way.
   struct FirstStart {
     TaskId task;
+    size_t function = 0;
     // When it could have started: its delay, if any, was over.
     EngineMicros ready_us = 0;
     EngineMicros start_us = 0;
   };
 
   std::vector<FirstStart> first_starts;
+  // What is only to be counted.
+  std::vector<Tally> tallies;
   // Tasks that start with an input that only the store has: for TaskStore::Read, and then Loaded().
   std::vector<TaskId> loads;
   // Spawned tasks that may now be acknowledged: on disk, if durable. Only those that Spawn did not

@@ -9,6 +9,7 @@
 #include "server/tasks/engine.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string_view>
 #include <utility>
 
@@ -125,6 +126,7 @@ Task* Admit(EngineState& state, size_t queue, v1::TaskSpec spec, Effects& effect
   task->ready_us = state.now_us;
   Task* added = AddTask(state, std::move(task));
   ++state.queues[queue].spawned;
+  effects.tallies.push_back({.kind = Tally::Kind::kSpawned, .queue = queue});
   if (added->spec.delay_us > 0) {
     Schedule(state, added, state.now_us + added->spec.delay_us);
   } else {
@@ -260,7 +262,9 @@ absl::StatusOr<Spawned> TaskEngine::Spawn(std::string_view parent, v1::TaskSpec 
   size_t queue = SIZE_MAX;
   auto spawned = TrySpawn(*state_, parent, std::move(spec), effects, &queue);
   if (!spawned.ok()) {
-    ++state_->rejected[RefusalReason(spawned.status())];
+    effects.tallies.push_back({.kind = Tally::Kind::kRejected,
+                               .queue = queue,
+                               .reason = RefusalReason(spawned.status())});
     if (queue != SIZE_MAX) ++state_->queues[queue].rejected;
   }
   return spawned;
@@ -410,6 +414,8 @@ void TaskEngine::Tick(EngineMicros now_us, Effects& effects) {
   DropOld(*state_, effects);
   Dispatch(*state_, effects);
   DropPayloads(*state_);
+  std::move(state_->tallies.begin(), state_->tallies.end(), std::back_inserter(effects.tallies));
+  state_->tallies.clear();
 }
 
 EngineMicros TaskEngine::NextDeadline() const {

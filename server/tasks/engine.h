@@ -169,6 +169,10 @@ class TaskEngine {
   absl::StatusOr<v1::ListFunctionsResponse> ListFunctions(
       const v1::ListFunctionsRequest& request) const;
   TaskCounters Counters(EngineMicros now_us) const;
+  // What a Tally's indices stand for.
+  std::string_view FunctionName(size_t function) const;
+  std::string_view QueueName(size_t queue) const;
+  std::string_view TenantOf(size_t queue) const;
   // Those that hold room, abandoned ones too.
   int64_t attempts_running() const;
   // What the store said last: OK while durable tasks can be stored, and while there is room.

@@ -59,9 +59,12 @@ size_t EngineState::InternFunction(const std::string& name) {
   if (is_new) {
     functions.emplace_back();
     functions.back().description.set_name(name);
-    functions.back().counters.name = name;
   }
   return it->second;
+}
+
+TaskCounts& EngineState::CountsOf(const Task& task) {
+  return counts[{directory->queues()[task.queue].tenant, task.function}];
 }
 
 std::string EngineState::NameOf(const Task& task) const {

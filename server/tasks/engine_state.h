@@ -12,6 +12,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/btree_map.h"
@@ -20,6 +21,7 @@
 #include "server/config/limits.h"
 #include "server/tasks/counters.h"
 #include "server/tasks/deadline_heap.h"
+#include "server/tasks/effects.h"
 #include "server/tasks/engine.h"
 #include "server/tasks/intrusive_list.h"
 #include "server/tasks/task.h"
@@ -86,8 +88,10 @@ struct FunctionState {
   bool known = false;
   internal::v1::FunctionDescription description;
   IntrusiveList<Task, &Task::backlog_hook> stranded;
-  TaskCounters::Function counters;
 };
+
+// Tasks held, by grove.v1.TaskState.
+using TaskCounts = std::array<int64_t, v1::TaskState_ARRAYSIZE>;
 
 struct WorkerView {
   bool linked = false;
@@ -138,8 +142,7 @@ struct PayloadToDrop {
 struct EngineState {
   EngineState(const tenancy::Directory* directory, const EngineOptions& options);
 
-  // --- Constant after construction
-  // ----------------------------------------------------------------
+  // --- Constant after construction ---
 
   const tenancy::Directory* const directory;
   const config::v1::Tasks limits;
@@ -165,6 +168,8 @@ struct EngineState {
   // Settled ones, oldest end first.
   IntrusiveList<Task, &Task::age_hook> ended;
   int64_t ended_count = 0;
+  // By tenant and function.
+  absl::flat_hash_map<std::pair<size_t, size_t>, TaskCounts> counts;
   // What all tasks are charged with, and what the settled ones retain (task_memory.h).
   int64_t task_bytes = 0;
   int64_t ended_bytes = 0;
@@ -187,8 +192,7 @@ struct EngineState {
   // The last Tick() stopped at kDispatchPerTickMax.
   bool dispatch_unfinished = false;
 
-  // --- Workers: written by workers.h; room and attempts by lifecycle.h
-  // -----------------------------
+  // --- Workers: written by workers.h; room and attempts by lifecycle.h ---
 
   std::vector<FunctionState> functions;
   absl::flat_hash_map<std::string, size_t> function_index;
@@ -215,8 +219,8 @@ struct EngineState {
   RecoveryReport recovery;
   std::vector<Task*> recovered_ends;
 
-  // Refused spawns by reason: written by Spawn() alone.
-  absl::btree_map<std::string, int64_t> rejected;
+  // What is to be counted; the next Tick() hands it out.
+  std::vector<Tally> tallies;
 
   // Time as the engine sees it: never back.
   void Advance(EngineMicros to_us);
@@ -235,6 +239,7 @@ struct EngineState {
   // The index of the function, added if it is new.
   size_t InternFunction(const std::string& name);
   std::string NameOf(const Task& task) const;
+  TaskCounts& CountsOf(const Task& task);
   bool IsDispatchable(const WorkerView& worker) const {
     return worker.linked && !worker.draining && !worker.stuck;
   }

@@ -19,7 +19,9 @@ TEST_F(EngineTest, RefusesSpawnsUntilAWorkerNamedItsFunctions) {
   EXPECT_EQ(RefusalReason(Refused("function: 'nope'")), "UNKNOWN_FUNCTION");
   EXPECT_EQ(RefusalReason(Refused("", "tenants/acme")), "TENANT_NOT_FOUND");
   EXPECT_EQ(RefusalReason(Refused("queue: 'mail'")), "QUEUE_NOT_FOUND");
-  EXPECT_EQ(engine_->Counters(now_).rejected.at("UNKNOWN_FUNCTION"), 1);
+  ASSERT_EQ(fx_.tallies.size(), 4u);
+  EXPECT_EQ(fx_.tallies[1].kind, Tally::Kind::kRejected);
+  EXPECT_EQ(fx_.tallies[1].reason, "UNKNOWN_FUNCTION");
 }
 
 TEST_F(EngineTest, RunsATaskToItsEnd) {

@@ -59,7 +59,7 @@ class Audit {
     Expect(!task.settled || task.ended(), "settled and not ended", name);
     Expect(!task.ended() || task.settled || task.spec.durable, "volatile and not settled", name);
     ++of_queue_[task.queue][task.state];
-    ++of_function_[task.function][task.state];
+    ++counts_[{state_.directory->queues()[task.queue].tenant, task.function}][task.state];
     backlogged_[task.queue] += task.place == Place::kBacklog;
     stranded_[task.function] += task.place == Place::kStranded;
     due_ += due;
@@ -157,9 +157,11 @@ class Audit {
   }
 
   void CheckFunctions() {
+    for (const auto& [of, counts] : state_.counts) {
+      Expect(counts == counts_[of], "counts of tenant ", of.first, " and function ", of.second);
+    }
     for (size_t i = 0; i < state_.functions.size(); ++i) {
       const FunctionState& function = state_.functions[i];
-      Expect(function.counters.tasks == of_function_[i], "counts of function ", i);
       int64_t stranded = 0;
       for (const Task* task = function.stranded.front(); task != nullptr;
            task = function.stranded.Next(task)) {
@@ -232,7 +234,7 @@ class Audit {
   std::string broken_;
   // Counted from the tasks.
   absl::flat_hash_map<size_t, ByState> of_queue_;
-  absl::flat_hash_map<size_t, ByState> of_function_;
+  absl::flat_hash_map<std::pair<size_t, size_t>, TaskCounts> counts_;
   absl::flat_hash_map<size_t, int64_t> backlogged_;
   absl::flat_hash_map<size_t, int64_t> stranded_;
   int64_t due_ = 0;

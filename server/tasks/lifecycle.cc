@@ -76,7 +76,7 @@ void LeaveQueued(EngineState& state, Task* task) {
 void LeaveState(EngineState& state, Task* task) {
   QueueState& queue = state.queues[task->queue];
   state.deadlines.Remove(task);
-  --state.functions[task->function].counters.tasks[task->state];
+  --state.CountsOf(*task)[task->state];
   if (task->state == v1::TASK_STATE_SCHEDULED) --queue.scheduled;
   if (task->state == v1::TASK_STATE_QUEUED) LeaveQueued(state, task);
   if (task->state == v1::TASK_STATE_RUNNING) --queue.running;
@@ -84,7 +84,7 @@ void LeaveState(EngineState& state, Task* task) {
 
 void EnterState(EngineState& state, Task* task) {
   QueueState& queue = state.queues[task->queue];
-  ++state.functions[task->function].counters.tasks[task->state];
+  ++state.CountsOf(*task)[task->state];
   if (task->state == v1::TASK_STATE_SCHEDULED) ++queue.scheduled;
   if (task->state == v1::TASK_STATE_RUNNING) ++queue.running;
   if (task->state != v1::TASK_STATE_QUEUED) return;
@@ -95,7 +95,6 @@ void EnterState(EngineState& state, Task* task) {
 
 void CloseAttempt(EngineState& state, Task* task, v1::Attempt::State to, Outcome::Outcome outcome,
                   const google::rpc::Status* error) {
-  ++state.functions[task->function].counters.attempts_ended[outcome];
   task->attempt = 0;
   task->progress = 0;
   task->progress_message.clear();
@@ -103,6 +102,11 @@ void CloseAttempt(EngineState& state, Task* task, v1::Attempt::State to, Outcome
   record.state = to;
   record.fiber = 0;
   if (record.end_us == 0) record.end_us = state.wall_us();
+  state.tallies.push_back({.kind = Tally::Kind::kAttemptEnded,
+                           .queue = task->queue,
+                           .function = task->function,
+                           .what = outcome,
+                           .us = std::max<int64_t>(0, record.end_us - record.start_us)});
   if (error != nullptr) record.error = std::make_unique<google::rpc::Status>(*error);
 }
 
@@ -169,7 +173,11 @@ void SetState(EngineState& state, Task* task, v1::TaskState to) {
   EnterState(state, task);
   // An end that the store held was counted by the control that saw it.
   if (task->ended() && from != v1::TASK_STATE_UNSPECIFIED) {
-    ++state.functions[task->function].counters.tasks_ended[to];
+    state.tallies.push_back({.kind = Tally::Kind::kEnded,
+                             .queue = task->queue,
+                             .function = task->function,
+                             .what = to,
+                             .us = std::max<int64_t>(0, state.wall_us() - task->create_time_us)});
   }
 }
 
@@ -201,7 +209,7 @@ Task* AddTask(EngineState& state, std::unique_ptr<Task> owned) {
 
 void DropTask(EngineState& state, Task* task, Effects& effects) {
   const size_t tenant = state.directory->queues()[task->queue].tenant;
-  --state.functions[task->function].counters.tasks[task->state];
+  --state.CountsOf(*task)[task->state];
   Unsettle(state, task);
   state.task_bytes -= task->charged_bytes;
   if (!task->spec.request_id.empty())
@@ -255,7 +263,7 @@ void StartOn(EngineState& state, Task* task, int32_t worker, Effects& effects) {
       HoldRoom(state, task, state.next_attempt++, worker, on.incarnation, timeout_us);
   state.deadlines.Set(task, state.now_us + timeout_us + kTimeoutGraceUs);
   if (record.number == 1) {
-    effects.first_starts.push_back({task->id, task->ready_us, state.now_us});
+    effects.first_starts.push_back({task->id, task->function, task->ready_us, state.now_us});
   }
   if (task->has_input()) {
     SendStart(state, *task, *attempt, task->spec.input, effects);

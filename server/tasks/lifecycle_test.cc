@@ -69,11 +69,16 @@ TEST_F(LifecycleTest, MovesCountsFromTheOldStateToTheNew) {
 }
 
 TEST_F(LifecycleTest, CountsAnEndOnlyWhereItSawIt) {
-  const auto& ended = state_.functions[0].counters.tasks_ended;
   TaskIn(v1::TASK_STATE_SUCCEEDED);  // As recovery does.
-  EXPECT_EQ(ended[v1::TASK_STATE_SUCCEEDED], 0);
-  SetState(state_, TaskIn(v1::TASK_STATE_RUNNING), v1::TASK_STATE_SUCCEEDED);
-  EXPECT_EQ(ended[v1::TASK_STATE_SUCCEEDED], 1);
+  EXPECT_TRUE(state_.tallies.empty());
+  Task* task = TaskIn(v1::TASK_STATE_RUNNING);
+  task->create_time_us = state_.wall_us();
+  state_.Advance(state_.now_us + 7);
+  SetState(state_, task, v1::TASK_STATE_SUCCEEDED);
+  ASSERT_EQ(state_.tallies.size(), 1u);
+  EXPECT_EQ(state_.tallies[0].kind, Tally::Kind::kEnded);
+  EXPECT_EQ(state_.tallies[0].what, v1::TASK_STATE_SUCCEEDED);
+  EXPECT_EQ(state_.tallies[0].us, 7);
 }
 
 using LifecycleDeathTest = LifecycleTest;

@@ -245,6 +245,19 @@ absl::StatusOr<v1::ListFunctionsResponse> TaskEngine::ListFunctions(
   return response;
 }
 
+std::string_view TaskEngine::FunctionName(size_t function) const {
+  return state_->functions[function].description.name();
+}
+
+std::string_view TaskEngine::QueueName(size_t queue) const {
+  return state_->directory->queues()[queue].name;
+}
+
+std::string_view TaskEngine::TenantOf(size_t queue) const {
+  const tenancy::Directory& directory = *state_->directory;
+  return directory.tenants()[directory.queues()[queue].tenant].name;
+}
+
 TaskCounters TaskEngine::Counters(EngineMicros now_us) const {
   state_->Advance(now_us);
   return ViewCounters(*state_);

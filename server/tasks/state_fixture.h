@@ -44,10 +44,8 @@ class StateTest : public ::testing::Test {
     StartOn(state_, task, 0, effects_);
     return task;
   }
-  // Of "echo", by state.
-  std::array<int64_t, v1::TaskState_ARRAYSIZE> Counts() const {
-    return state_.functions[0].counters.tasks;
-  }
+  // Of "echo" and the only tenant, by state.
+  TaskCounts Counts() { return state_.counts[{0, 0}]; }
 
   const tenancy::Directory directory_ = *tenancy::Directory::Create({});
   EngineState state_{&directory_, Options()};

@@ -126,22 +126,22 @@ v1::Pool ViewPool(const EngineState& state, size_t index) {
 TaskCounters ViewCounters(const EngineState& state) {
   TaskCounters counters;
   const tenancy::Directory& directory = *state.directory;
-  for (const FunctionState& function : state.functions) {
-    counters.functions.push_back(function.counters);
+  for (const auto& [of, tasks] : state.counts) {
+    counters.functions.push_back(
+        {directory.tenants()[of.first].name, state.functions[of.second].description.name(), tasks});
   }
   for (size_t i = 0; i < state.queues.size(); ++i) {
     const QueueState& queue = state.queues[i];
     const tenancy::Directory::Queue& settings = directory.queues()[i];
     counters.queues.push_back({directory.tenants()[settings.tenant].name, settings.name,
                                queue.queued, queue.scheduled, queue.running,
-                               OldestAgeUs(state, queue), queue.spawned, queue.rejected});
+                               OldestAgeUs(state, queue)});
   }
   for (size_t i = 0; i < state.pools.size(); ++i) {
     const tenancy::Directory::Pool& settings = directory.pools()[i];
     counters.pools.push_back({directory.tenants()[settings.tenant].name, settings.name,
                               state.pools[i].size, state.pools[i].running});
   }
-  counters.rejected = state.rejected;
   counters.tasks_held = state.tasks.size();
   counters.attempts_running = state.attempts.size();
   for (const WorkerView& worker : state.workers) counters.workers_linked += worker.linked;

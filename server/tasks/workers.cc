@@ -183,7 +183,10 @@ void TakeEnd(EngineState& state, int32_t number, internal::v1::AttemptEnded ende
   }
   LiveAttempt* attempt = it->second.get();
   Task* task = attempt->task;
-  state.functions[attempt->function].counters.run_time_us += ended.run_time_us();
+  effects.tallies.push_back({.kind = Tally::Kind::kRan,
+                             .queue = attempt->queue,
+                             .function = attempt->function,
+                             .us = ended.run_time_us()});
   ReleaseRoom(state, attempt);
   if (task == nullptr) {
     effects.FrameTo(number).add_acknowledged(ended.attempt());

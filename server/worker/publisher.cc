@@ -37,13 +37,41 @@ void Publisher::Publish(Hub& hub) {
   Store(live.attempts_ended, attempts_.stats().ended);
   Store(live.attempt_run_microseconds, attempts_.stats().run_time_us);
   Store(slot_.attempts_running, attempts_.running());
-  const functions::FetchStats fetch = fetch_.stats();
-  Store(live.fetches, fetch.fetches);
-  Store(live.fetch_failures, fetch.failures);
   Store(live.log_lines_dropped, LogLinesDropped());
-  Store(slot_.offload_queued, offload_.queued());
-  Store(slot_.offload_running, offload_.running());
   Store(slot_.backdoor_sessions, backdoor_sessions_);
+  PublishFetches();
+  PublishOffload();
+}
+
+void Publisher::PublishFetches() {
+  const functions::FetchStats stats = fetch_.stats();
+  StoreRows(metrics::kFetchLevels, stats, slot_);
+  // The rest stands still while none ends, which most turns see none do.
+  if (stats.fetches == fetches_ && stats.running + stats.waiting == 0 && fetches_settled_) return;
+  fetches_ = stats.fetches;
+  fetches_settled_ = stats.running + stats.waiting == 0;
+  metrics::WorkerCounters& live = slot_.live;
+  StoreRows(metrics::kFetchCounters, stats, live);
+  for (size_t i = 0; i < stats.outcomes.size(); ++i) {
+    Store(live.fetch_outcomes[i], stats.outcomes[i]);
+  }
+  for (size_t i = 0; i < stats.durations.size(); ++i) {
+    Store(live.fetch_durations[i], stats.durations[i]);
+  }
+  Store(live.fetch_duration_microseconds, stats.duration_nanos / 1000);
+  Store(live.dns_microseconds, stats.lookup_micros);
+}
+
+void Publisher::PublishOffload() {
+  const OffloadPool::Stats stats = offload_.stats();
+  metrics::WorkerCounters& live = slot_.live;
+  Store(slot_.offload_queued, stats.queued);
+  Store(slot_.offload_running, stats.running);
+  Store(live.offload_calls, stats.completed);
+  Store(live.offload_dropped, stats.dropped);
+  Store(live.offload_rejected, stats.rejected);
+  Store(live.offload_wait_microseconds, stats.queue_seconds * 1e6);
+  Store(live.offload_run_microseconds, stats.run_seconds * 1e6);
 }
 
 void Publisher::PublishHub(const HubStats& stats) {

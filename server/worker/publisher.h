@@ -41,6 +41,8 @@ class Publisher {
   void PublishHub(const HubStats& stats);
   void PublishHttp();
   void PublishAnswers();
+  void PublishFetches();
+  void PublishOffload();
 
   metrics::WorkerSlot& slot_;
   const http::ServerStats& http_;
@@ -51,6 +53,9 @@ class Publisher {
   const access_log::LineWriterStats* access_log_ = nullptr;  // null: there is none
   int64_t backdoor_sessions_ = 0;
   uint64_t answered_ = 0;
+  // What was published last of fetches, and whether none was under way then.
+  uint64_t fetches_ = 0;
+  bool fetches_settled_ = true;
 };
 
 }  // namespace grove::worker

@@ -53,6 +53,10 @@ WorkerParts::WorkerParts(const process::WorkerInheritance& inheritance,
       access_log_(access_log),
       offload_({.threads = config.runtime().offload_threads()}),
       services_{.worker = inheritance.slot, .fetch = *fetch_, .offload = offload_},
+      route_cells_(scoreboard, inheritance.slot),
+      route_stats_([this](std::string_view route, size_t method, int status) {
+        return route_cells_.Of(route, method, status);
+      }),
       websocket_budget_(static_cast<uint64_t>(config.http().websocket_memory_max_bytes()),
                         http_stats_.websockets_over_budget),
       attempts_(application.functions(), services_, AttemptLimitsOf(config.tasks())),
@@ -61,6 +65,7 @@ WorkerParts::WorkerParts(const process::WorkerInheritance& inheritance,
       watchdog_(watchdog),
       publisher_(slot_, http_stats_, attempts_, *fetch_, offload_, watchdog),
       backdoor_(config.backdoor(), BackdoorEnvironmentOf(), publisher_) {
+  http_stats_.by_route = &route_stats_;
   if (access_log != nullptr) publisher_.set_access_log(access_log->writer().stats());
 }
 

@@ -23,6 +23,7 @@
 #include "server/functions/fetch.h"
 #include "server/http/serving/server.h"
 #include "server/http/websocket/message_budget.h"
+#include "server/metrics/route_cells.h"
 #include "server/metrics/scoreboard.h"
 #include "server/process/child_channel.h"
 #include "server/process/inheritance.h"
@@ -75,6 +76,8 @@ class WorkerParts {
   OffloadPool offload_;
   WorkerServices services_;
   http::ServerStats http_stats_;
+  metrics::RouteCells route_cells_;
+  http::RouteStats route_stats_;
   http::websocket::MessageBudget websocket_budget_;
   std::optional<Ingresses> ingresses_;  // outlives the server
   std::optional<http::Server> http_;

@@ -49,10 +49,30 @@ class MetricsTest(GroveTest):
         self.eventually_counted(ok, before[0] + 5)
         self.eventually_counted(missing, before[1] + 3)
 
+    def test_requests_are_counted_by_route_method_and_code(self):
+        hello = 'grove_http_route_requests_total{route="/",method="GET",code="200"}'
+        none = 'grove_http_route_requests_total{route="_none",method="GET",code="404"}'
+        times = 'grove_http_route_request_duration_seconds_count{route="/"}'
+        before = [self.counted(name) for name in (hello, none, times)]
+        for _ in range(5):
+            self.daemon.get('/')
+        self.daemon.get('/nowhere')
+        for name, count, more in zip((hello, none, times), before, (5, 1, 5)):
+            self.eventually_counted(name, count + more)
+
+    def test_every_process_is_shown(self):
+        metrics = self.daemon.metrics()
+        for process in ('supervisor', 'control', 'worker-0', 'worker-1'):
+            for name in ('resident_memory_bytes', 'open_fds', 'max_fds', 'threads'):
+                self.assertGreater(metrics[f'grove_process_{name}{{process="{process}"}}'], 0)
+            self.assertIn(f'grove_process_cpu_seconds_total{{process="{process}"}}', metrics)
+        self.assertGreaterEqual(metrics['grove_cpus'], 1)
+        self.assertGreater(metrics['grove_memory_limit_bytes'], 1 << 20)
+
     def test_tasks_are_counted_by_function_and_state(self):
-        succeeded = 'grove_tasks_ended_total{function="echo",state="succeeded"}'
-        failed = 'grove_tasks_ended_total{function="fail",state="failed"}'
-        attempts = 'grove_task_attempts_total{function="echo",outcome="succeeded"}'
+        succeeded = 'grove_tasks_ended_total{tenant="default",function="echo",state="succeeded"}'
+        failed = 'grove_tasks_ended_total{tenant="default",function="fail",state="failed"}'
+        attempts = 'grove_task_attempts_total{tenant="default",function="echo",outcome="succeeded"}'
         before = [self.counted(name) for name in (succeeded, failed, attempts)]
         for _ in range(4):
             self.api.run('echo', {})
@@ -200,10 +220,41 @@ class TotalsTest(OwnDaemonTest):
         for _ in range(5):
             daemon.get('/')
         eventually('old and new requests are counted', lambda: daemon.metrics()[name] == 55)
+        self.assert_none_fell(before, daemon)
+        daemon.stop()
+
+    def assert_none_fell(self, before, daemon):
         after = self.totals(daemon)
         fallen = {name: (value, after.get(name)) for name, value in before.items()
-                  if after.get(name, -1) < value and not name.startswith('process_')}
+                  if after.get(name, -1) < value}
         self.assertEqual(fallen, {})
+
+    def test_do_not_fall_when_control_is_killed(self):
+        daemon = self.start(workers=1)
+        api = daemon.api()
+        for _ in range(10):
+            api.run('echo', {})
+        with self.assertRaises(Exception):
+            api.spawn('nope')
+        ended = 'grove_tasks_ended_total{tenant="default",function="echo",state="succeeded"}'
+        waits = 'grove_task_queue_wait_seconds_count{function="echo"}'
+        spawns = 'grove_rpcs_total{method="grove.v1.TaskService/SpawnTask",code="OK"}'
+        refused = 'grove_tasks_rejected_total{reason="UNKNOWN_FUNCTION"}'
+        before = self.totals(daemon)
+        self.assertEqual([before[name] for name in (ended, waits, spawns, refused)],
+                         [10, 10, 10, 1])
+        pid = daemon.pid_of('grove-control')
+        os.kill(pid, signal.SIGKILL)
+
+        def restarts():
+            try:
+                return daemon.metrics()['grove_control_restarts_total']
+            except OSError:
+                return 0
+        eventually('another control serves', lambda: restarts() == 1)
+        self.assert_none_fell(before, daemon)
+        daemon.api().run('echo', {})
+        self.assertEqual(daemon.metrics()[ended], 11)
         daemon.stop()
 
     def test_readiness_is_lost_while_draining_and_liveness_is_not(self):

@@ -28,11 +28,11 @@ bool RequestAccount::IsClientsDoing(const Request& request, End end) const {
 void RequestAccount::Close(const Request& request, std::string_view refused_line, End end) {
   const int64_t wall = Hub::Current()->ReadClock() - began_;
   // How long a WebSocket was open says nothing of the server.
-  if (protocol_ == Protocol::kHttp) stats_.CountDuration(wall);
+  stats_.CountEnd(request.context.route, request.method, writer_.status(),
+                  protocol_ == Protocol::kHttp ? wall : -1);
   if (end != End::kWhole && IsClientsDoing(request, end)) ++stats_.clients_gone;
   if (body_.failure_status() == 408 && request.body != nullptr)
     stats_.CountTimeout(TimedOut::kBody);
-  stats_.CountMethod(request.method);
   if (options_.access_log != nullptr) Log(request, refused_line, end, wall);
 }
 

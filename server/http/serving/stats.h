@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "server/http/serving/route_stats.h"
+
 namespace grove::http {
 
 // How long requests took: upper bounds in seconds, those that Prometheus' clients start with and
@@ -64,6 +66,8 @@ struct ServerStats {
   // Begun, and not for want of a byte: connections that say nothing at all are no failures.
   uint64_t tls_handshake_failures = 0;
   uint64_t proxy_header_failures = 0;
+  // Counts answers by route too; null: nobody wants to know.
+  RouteStats* by_route = nullptr;
 
   void CountResponse(int status) {
     if (status < 100 || status >= 600) return;
@@ -72,26 +76,29 @@ struct ServerStats {
     statuses_seen[index / 64] |= uint64_t{1} << index % 64;
   }
   void CountTimeout(TimedOut where) { ++timeouts[static_cast<size_t>(where)]; }
-  void CountMethod(std::string_view method);
-  void CountDuration(int64_t nanos);
+  // A request has ended. `route`: the pattern that matched, if any. `status`: 0 if it got no
+  // answer. `nanos`: negative if how long it took says nothing of the server.
+  void CountEnd(std::string_view route, std::string_view method, int status, int64_t nanos);
   uint64_t TimeoutsOf(TimedOut where) const { return timeouts[static_cast<size_t>(where)]; }
   uint64_t ResponsesWith(int status) const { return responses[status - 100]; }
 };
 
-inline void ServerStats::CountMethod(std::string_view method) {
+inline void ServerStats::CountEnd(std::string_view route, std::string_view method, int status,
+                                  int64_t nanos) {
   size_t index = 0;
   while (index + 1 < kCountedMethods.size() && kCountedMethods[index] != method) ++index;
   ++methods[index];
-}
-
-inline void ServerStats::CountDuration(int64_t nanos) {
-  size_t bucket = 0;
-  while (bucket < kDurationBounds.size() &&
-         static_cast<double>(nanos) > kDurationBounds[bucket] * 1e9) {
-    ++bucket;
+  size_t bucket = RouteStats::kNoDuration;
+  if (nanos >= 0) {
+    bucket = 0;
+    while (bucket < kDurationBounds.size() &&
+           static_cast<double>(nanos) > kDurationBounds[bucket] * 1e9) {
+      ++bucket;
+    }
+    ++durations[bucket];
+    duration_nanos += static_cast<uint64_t>(nanos);
   }
-  ++durations[bucket];
-  duration_nanos += static_cast<uint64_t>(nanos);
+  if (by_route != nullptr && status != 0) by_route->Count(route, index, status, bucket, nanos);
 }
 
 }  // namespace grove::http

@@ -14,13 +14,16 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import repository
 
 DASHBOARD = 'deploy/grafana/grove-overview.json'
+# Variables that select by the label of their name, in every metric that has it.
+FILTERS = ('tenant', 'queue', 'function', 'worker')
 SELECTOR = re.compile(r'\b([a-z_]+)\{([^}]*)\}')
 
 
 def substituted(expression):
     """As Grafana sends it."""
     for variable, value in (('$__rate_interval', '1m'), ('$__interval', '1m'),
-                            ('$job', 'grove'), ('$instance', '.*')):
+                            ('$job', 'grove'), ('$instance', '.*'),
+                            *((f'${name}', '.*') for name in FILTERS)):
         expression = expression.replace(variable, value)
     return expression
 
@@ -57,11 +60,18 @@ class GrafanaTest(unittest.TestCase):
     def test_data_source_job_and_instance_are_variables(self):
         variables = {variable['name']: variable
                      for variable in self.dashboard['templating']['list']}
-        self.assertEqual(set(variables), {'datasource', 'job', 'instance'})
+        self.assertEqual(set(variables), {'datasource', 'job', 'instance', *FILTERS})
         self.assertEqual(variables['datasource']['query'], 'prometheus')
         for name in ('job', 'instance'):
             self.assertRegex(variables[name]['query']['query'],
                              r'^label_values\(grove_build_info\b')
+        metrics = repository.metrics()
+        for name in FILTERS:
+            query = re.fullmatch(r'label_values\((\w+)\{job="\$job",instance=~"\$instance"\}, '
+                                 r'(\w+)\)', variables[name]['query']['query'])
+            self.assertEqual(query[2], name)
+            self.assertIn(name, metrics[query[1]][1])
+            self.assertTrue(variables[name]['multi'] and variables[name]['includeAll'])
         used = re.findall(r'"uid": "([^"]*)"', repository.read(DASHBOARD))
         self.assertEqual(set(used), {'${datasource}', 'grove-overview'})
 
@@ -80,7 +90,7 @@ class GrafanaTest(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertIn(f'{len(rules)} rules found', done.stdout)
 
-    def test_expressions_select_metrics_that_exist_by_job_and_instance(self):
+    def test_expressions_select_metrics_that_exist_by_job_instance_and_every_variable(self):
         metrics = repository.metrics()
         for title, expression in self.expressions:
             with self.subTest(panel=title):
@@ -90,9 +100,23 @@ class GrafanaTest(unittest.TestCase):
                     family = re.sub(r'_bucket$', '', name)
                     self.assertIn(family, metrics)
                     self.assertEqual(name != family, metrics[family][0] == 'Histogram')
-                    self.assertEqual(matchers, 'job="$job",instance=~"$instance"')
+                    labels = metrics[family][1]
+                    wanted = ['job="$job"', 'instance=~"$instance"']
+                    wanted += [f'{label}=~"${label}"' for label in FILTERS if label in labels]
+                    self.assertEqual(matchers.split(',')[:len(wanted)], wanted)
+                    others = re.findall(r'(\w+)[=!~]', ','.join(matchers.split(',')[len(wanted):]))
+                    self.assertLessEqual(set(others), labels)
                 mentioned = set(re.findall(r'\b((?:grove|process)_\w+)', expression))
                 self.assertEqual(mentioned, {name for name, _ in selectors})
+
+    def test_queues_pools_and_routes_have_tables(self):
+        tables = {panel['title']: panel for panel in self.panels if panel['type'] == 'table'}
+        self.assertEqual(set(tables), {'Routes', 'Queues', 'Pools'})
+        for title, panel in tables.items():
+            named = panel['transformations'][1]['options']['renameByName']
+            columns = {f'Value #{target["refId"]}' for target in panel['targets']}
+            self.assertEqual(set(named), columns, title)
+            self.assertIn(panel['options']['sortBy'][0]['displayName'], named.values())
 
     def test_groupings_and_legends_use_labels_that_the_metrics_have(self):
         metrics = repository.metrics()

@@ -17,7 +17,8 @@ from grove_harness import (GroveTest, curl, die_with_parent, eventually, free_po
                            program)
 
 VARIABLES = {'$__rate_interval': '1m', '$__interval': '1m', '$job': 'grove', '$instance': '.*',
-             '${job}': 'grove', '${instance}': '.*'}
+             '${job}': 'grove', '${instance}': '.*',
+             '$tenant': '.*', '$queue': '.*', '$function': '.*', '$worker': '.*'}
 
 
 class Prometheus:

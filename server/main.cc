@@ -30,7 +30,10 @@
 #include "server/process/log_setup.h"
 #include "server/process/process_title.h"
 #include "server/supervisor/control_binary.h"
+#include "server/supervisor/handover.h"
+#include "server/supervisor/program.h"
 #include "server/supervisor/supervisor.h"
+#include "server/supervisor/takeover.h"
 #include "server/version.h"
 #include "server/worker/worker.h"
 
@@ -84,18 +87,77 @@ void FillStandardDescriptors() {
   }
 }
 
+std::string SearchPath() {
+  const char* path = getenv("PATH");
+  return path != nullptr ? path : "";
+}
+
+// `self` is this process's executable. One that went back has what it had.
+supervisor::Program ProgramOf(const supervisor::Takeover& takeover, const std::string& self,
+                              const std::vector<std::string>& arguments,
+                              const std::string& control) {
+  supervisor::Program program{.path = takeover.record.next_program(), .arguments = arguments};
+  program.open = supervisor::OpenProgram("/proc/self/exe");
+  program.control_path = control;
+  if (takeover.kind == supervisor::Takeover::Kind::kWentBack) {
+    program.path = takeover.record.program();
+    program.control = supervisor::OpenProgram::Of(takeover.record.control_program_fd());
+    return program;
+  }
+  program.control = supervisor::OpenProgram(control);
+  if (!takeover.follows()) {
+    program.path =
+        supervisor::ProgramPath(arguments.empty() ? "" : arguments[0], SearchPath(), self);
+  }
+  return program;
+}
+
+absl::StatusOr<std::string> ControlOf(const supervisor::Takeover& takeover,
+                                      const config::DaemonFlags& flags) {
+  if (takeover.kind == supervisor::Takeover::Kind::kWentBack) {
+    return takeover.record.control_program();
+  }
+  return supervisor::FindControlBinary(flags.control_binary, OwnPath(), SearchPath());
+}
+
+// The rest of --check for a program that is to go on as a daemon that runs.
+int FinishTrial(const std::string& program, const supervisor::Takeover& takeover,
+                const config::v1::Config& config, const config::DaemonFlags& flags) {
+  const absl::StatusOr<std::string> control = ControlOf(takeover, flags);
+  const absl::Status status = control.ok()
+                                  ? supervisor::CheckTakeover(takeover.record, config, *control)
+                                  : control.status();
+  if (!status.ok()) return BadConfig(program, status);
+  return Print(std::string(supervisor::kTrialPassed));
+}
+
 }  // namespace
 
 int Main(int argc, char** argv, Application& application) {
   FillStandardDescriptors();
   const std::string& program = application.name();
+  absl::StatusOr<supervisor::Takeover> takeover = supervisor::ReadTakeover(argc, argv);
+  if (!takeover.ok()) return BadConfig(program, takeover.status());
+  // Before titles are written over them.
+  const std::vector<std::string> arguments(argv, argv + argc);
+  const auto fail = [&](const absl::Status& status) {
+    return takeover->follows() ? supervisor::GoBack(takeover->record, status)
+                               : BadConfig(program, status);
+  };
   absl::StatusOr<config::DaemonFlags> flags = config::ParseFlags(argc, argv);
-  if (!flags.ok()) return BadConfig(program, flags.status());
+  if (!flags.ok()) return fail(flags.status());
   if (flags->help) return Print(config::FlagsUsage(program));
   if (flags->help_config) return Print(config::FormatSchema());
   if (flags->version) return Print(absl::StrFormat("%s (grove %s)\n", program, kVersion));
-  absl::StatusOr<DaemonConfig> loaded = LoadDaemonConfig(*flags, application);
-  if (!loaded.ok()) return BadConfig(program, loaded.status());
+  // What it served with before is what it goes on with, whatever the files hold by now.
+  absl::StatusOr<DaemonConfig> loaded =
+      takeover->kind == supervisor::Takeover::Kind::kWentBack
+          ? absl::StatusOr<DaemonConfig>(DaemonConfig{.config = takeover->record.config()})
+          : LoadDaemonConfig(*flags, application);
+  if (!loaded.ok()) return fail(loaded.status());
+  if (takeover->kind == supervisor::Takeover::Kind::kTrial) {
+    return FinishTrial(program, *takeover, loaded->config, *flags);
+  }
   if (flags->check) {
     for (const std::string& warning : loaded->warnings) {
       absl::FPrintF(stderr, "%s: warning: %s\n", program, warning);
@@ -103,10 +165,9 @@ int Main(int argc, char** argv, Application& application) {
     return Print(absl::StrCat(program, ": the configuration is good\n"));
   }
   const config::v1::Config& config = loaded->config;
-  const char* search_path = getenv("PATH");
-  absl::StatusOr<std::string> control = supervisor::FindControlBinary(
-      flags->control_binary, OwnPath(), search_path != nullptr ? search_path : "");
-  if (!control.ok()) return BadConfig(program, control.status());
+  absl::StatusOr<std::string> control = ControlOf(*takeover, *flags);
+  if (!control.ok()) return fail(control.status());
+  supervisor::Program self = ProgramOf(*takeover, OwnPath(), arguments, *control);
 
   process::SetUpLogAs(program, config.log());
   for (const std::string& warning : loaded->warnings) {
@@ -119,7 +180,8 @@ int Main(int argc, char** argv, Application& application) {
   const supervisor::LoadedConfig in_file = ForSupervisor(*loaded);
   const int code = supervisor::Supervisor::Run(
       {.config = in_file,
-       .control_binary = *control,
+       .program = self,
+       .takeover = *takeover,
        .title = title,
        .run_worker =
            [&](const process::WorkerInheritance& inheritance, const config::v1::Config& in_force,

@@ -18,6 +18,7 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "runtime/hub/fiber.h"
 #include "runtime/hub/hub.h"
@@ -37,6 +38,7 @@
 #include "server/recent_lines.h"
 #include "server/tasks/sqlite_store.h"
 #include "server/tasks/volatile_handover.h"
+#include "server/version.h"
 
 namespace grove::control {
 namespace {
@@ -172,6 +174,11 @@ int Run(const process::ControlDescriptors& fds) {
 }  // namespace
 
 int ControlMain(int argc, char** argv) {
+  // For a program on trial, which looks whether the two are of one build.
+  if (argc == 2 && std::string_view(argv[1]) == "--version") {
+    printf("grove-control (grove %s)\n", std::string(kVersion).c_str());
+    return process::kExitStopped;
+  }
   prctl(PR_SET_NAME, "grove-control");
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   absl::StatusOr<process::ControlDescriptors> fds = process::ParseControlArguments(argc, argv);

@@ -20,6 +20,7 @@
 #include "server/process/control_arguments.h"
 #include "server/process/exit_code.h"
 #include "server/process/ready_line.h"
+#include "server/version.h"
 
 namespace grove::control {
 namespace {
@@ -164,6 +165,15 @@ TEST_F(ControlMainTest, ExitsWith2ForFilesThatAreNoCertificate) {
   Start();
   EXPECT_EQ(Ready().grpc, "");
   EXPECT_EQ(ExitCode(), process::kExitBadConfig);
+}
+
+TEST(ControlMain, TellsItsVersion) {
+  char name[] = "grove-control", flag[] = "--version";
+  char* argv[] = {name, flag};
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(ControlMain(2, argv), process::kExitStopped);
+  EXPECT_EQ(testing::internal::GetCapturedStdout(),
+            "grove-control (grove " + std::string(kVersion) + ")\n");
 }
 
 TEST(ControlMain, RunByHandSaysWhatItIs) {

@@ -35,8 +35,11 @@ absl::StatusOr<std::pair<CommandChannel, int>> CommandChannel::Open(std::string 
   return channel.status();
 }
 
-absl::StatusOr<CommandChannel> CommandChannel::Adopt(int fd, std::string child) {
+absl::StatusOr<CommandChannel> CommandChannel::Adopt(int fd, std::string child, std::string unread,
+                                                     std::string unsent) {
   CommandChannel channel(fd, std::move(child));
+  channel.incoming_ = std::move(unread);
+  channel.outgoing_ = std::move(unsent);
   const int flags = fcntl(fd, F_GETFL);
   if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) return ErrnoStatus(errno, "fcntl");
   return channel;

@@ -37,8 +37,9 @@ class CommandChannel {
   // A new pair, both ends close-on-exec: this one, and the child's, which is the caller's to hand
   // over and to close. `child` is its name in the log.
   static absl::StatusOr<std::pair<CommandChannel, int>> Open(std::string child);
-  // Takes over `fd`, an end of such a pair.
-  static absl::StatusOr<CommandChannel> Adopt(int fd, std::string child);
+  // Takes over `fd`, an end of such a pair, behind what another program of this process had of it.
+  static absl::StatusOr<CommandChannel> Adopt(int fd, std::string child, std::string unread = "",
+                                              std::string unsent = "");
   CommandChannel(CommandChannel&& other) noexcept { *this = std::move(other); }
   CommandChannel& operator=(CommandChannel&& other) noexcept;
   ~CommandChannel() { Close(); }
@@ -60,6 +61,9 @@ class CommandChannel {
   short events() const {
     return static_cast<short>(waiting_bytes() > 0 ? POLLIN | POLLOUT : POLLIN);
   }
+  // What came, and what is to be sent, that is no whole message yet.
+  const std::string& unread() const { return incoming_; }
+  std::string unsent() const { return outgoing_.substr(sent_); }
   size_t waiting_bytes() const { return outgoing_.size() - sent_; }
 
  private:

@@ -46,8 +46,8 @@ class ReadyLineReader {
 
   // Of no pipe.
   ReadyLineReader() = default;
-  // Takes over `fd`, which is non-blocking.
-  explicit ReadyLineReader(int fd) : fd_(fd) {}
+  // Takes over `fd`, which is non-blocking, behind what came of it already.
+  explicit ReadyLineReader(int fd, std::string line = "") : fd_(fd), line_(std::move(line)) {}
   ReadyLineReader(ReadyLineReader&& other) noexcept
       : fd_(std::exchange(other.fd_, -1)), line_(std::move(other.line_)) {}
   ReadyLineReader& operator=(ReadyLineReader&& other) noexcept;

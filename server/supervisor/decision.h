@@ -20,6 +20,8 @@ class Decision {
   void operator()(const ReloadPrepared& prepared);
   void operator()(const ReloadRefused& refused);
   void operator()(const UpgradeFailed& failed);
+  void operator()(const ProgramReplaced& replaced);
+  void operator()(const WentBack& back);
   void operator()(const SocketsRemade& remade);
   void operator()(const DirectoryLost& lost) { Stop(process::kExitBadConfig, lost.now); }
   void operator()(const ChildStarted& started);
@@ -72,6 +74,10 @@ class Decision {
   void CameUp(int child);
   void FailedToComeUp(int child, MonotonicNanos now);
   bool ConcernsOperation(int child) const;
+  // Upgrades: upgrade_decisions.cc.
+  void Prove(MonotonicNanos now);
+  void EndProof();
+  void FailProof();
   void FailOperation(Operation& operation, absl::Status error, MonotonicNanos now);
   Operation* RunningAlone();
 

@@ -14,6 +14,7 @@
 
 #include "absl/status/statusor.h"
 #include "grove/config/v1/config.pb.h"
+#include "grove/internal/v1/handover.pb.h"
 #include "runtime/io/socket_address.h"
 #include "server/process/inheritance.h"
 #include "server/supervisor/inherited_sockets.h"
@@ -27,6 +28,11 @@ class Endpoints {
   // the inherited sockets and the config don't go together.
   static absl::StatusOr<Endpoints> Bind(const config::v1::Http& http, const std::string& run_dir,
                                         int workers, InheritedSockets inherited = {});
+  // Takes over what an earlier program of this process had, as far as `http` still has it, and
+  // binds the rest. A listener is the same if name, address and reuse_port are. The record's
+  // descriptors stay open.
+  static absl::StatusOr<Endpoints> Adopt(const config::v1::Http& http, const std::string& run_dir,
+                                         const internal::v1::SupervisorHandover& handover);
   Endpoints(Endpoints&& other) noexcept
       : config_(std::move(other.config_)),
         run_dir_(std::move(other.run_dir_)),
@@ -66,6 +72,8 @@ class Endpoints {
   void KeepOnly(int worker);
   // In the stand-in, which has no private sockets.
   void KeepForStandIn() { KeepPrivate(-1); }
+  // For the program that this process goes on as.
+  void Describe(internal::v1::SupervisorHandover& handover) const;
 
  private:
   // A UNIX socket's name, as it was bound.
@@ -92,6 +100,9 @@ class Endpoints {
     Name name;
   };
   Endpoints() = default;
+  // False: none of `handed` is the listener's.
+  absl::StatusOr<bool> AdoptHttp(
+      int index, google::protobuf::RepeatedPtrField<internal::v1::HandedHttpSockets>& handed);
   absl::Status AddHttp(const config::v1::Http& http, int index, int workers,
                        InheritedSockets& inherited);
   // Binds what `listener` wants at `wanted`, into the last of `http_`.

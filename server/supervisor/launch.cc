@@ -23,7 +23,8 @@ void DieWithParent(pid_t parent) {
   if (getppid() != parent) _exit(process::kExitCrash);
 }
 
-[[noreturn]] void ExecControl(const std::string& program, const std::vector<std::string>& arguments,
+[[noreturn]] void ExecControl(const std::string& program, int program_fd,
+                              const std::vector<std::string>& arguments,
                               const std::vector<int>& inherited, const sigset_t& mask) {
   for (const int fd : inherited) fcntl(fd, F_SETFD, 0);
   // A terminal's ^C goes to every process of its group; only the supervisor decides on it.
@@ -34,6 +35,7 @@ void DieWithParent(pid_t parent) {
   std::vector<char*> argv = {name};
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
+  if (program_fd >= 0) fexecve(program_fd, argv.data(), environ);
   execv(program.c_str(), argv.data());
   Log(LogLevel::kError, "cannot run grove-control",
       {{"program", program}, {"error", strerror(errno)}});
@@ -68,7 +70,7 @@ absl::StatusOr<pid_t> ForkWorker(absl::FunctionRef<int()> body) {
   _exit(body());
 }
 
-absl::StatusOr<pid_t> StartControl(const std::string& program,
+absl::StatusOr<pid_t> StartControl(const std::string& program, int program_fd,
                                    const std::vector<std::string>& arguments,
                                    const std::vector<int>& inherited, const sigset_t& mask) {
   if (absl::Status status = CheckSingleThreaded(); !status.ok()) return status;
@@ -77,7 +79,7 @@ absl::StatusOr<pid_t> StartControl(const std::string& program,
   if (pid < 0) return ErrnoStatus(errno, "fork");
   if (pid > 0) return pid;
   DieWithParent(parent);
-  ExecControl(program, arguments, inherited, mask);
+  ExecControl(program, program_fd, arguments, inherited, mask);
 }
 
 }  // namespace grove::supervisor

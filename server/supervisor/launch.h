@@ -24,9 +24,10 @@ absl::Status CheckSingleThreaded();
 // mask.
 absl::StatusOr<pid_t> ForkWorker(absl::FunctionRef<int()> body);
 
-// Runs `program` with `arguments` (argv[1..]), the descriptors `inherited` open, `mask` as its
-// signal mask and SIGINT ignored.
-absl::StatusOr<pid_t> StartControl(const std::string& program,
+// Runs `program`, as the open executable `program_fd` if that is not -1 and no script, with
+// `arguments` (argv[1..]), the descriptors `inherited` open, `mask` as its signal mask and SIGINT
+// ignored.
+absl::StatusOr<pid_t> StartControl(const std::string& program, int program_fd,
                                    const std::vector<std::string>& arguments,
                                    const std::vector<int>& inherited, const sigset_t& mask);
 

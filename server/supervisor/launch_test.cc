@@ -48,14 +48,14 @@ TEST(Launch, ControlInheritsWhatIsNamedAndNothingElse) {
   ASSERT_EQ(pipe2(kept, O_CLOEXEC), 0);
   const std::string script = "test -e /proc/self/fd/" + std::to_string(given[1]) +
                              " && ! test -e /proc/self/fd/" + std::to_string(kept[1]);
-  auto pid = StartControl("/bin/sh", {"-c", script}, {given[1]}, EmptyMask());
+  auto pid = StartControl("/bin/sh", -1, {"-c", script}, {given[1]}, EmptyMask());
   ASSERT_TRUE(pid.ok()) << pid.status();
   EXPECT_EQ(ExitCodeOf(*pid), 0);
   for (const int fd : {given[0], given[1], kept[0], kept[1]}) close(fd);
 }
 
 TEST(Launch, ControlThatCannotRunEndsWith127) {
-  auto pid = StartControl("/absent/grove-control", {}, {}, EmptyMask());
+  auto pid = StartControl("/absent/grove-control", -1, {}, {}, EmptyMask());
   ASSERT_TRUE(pid.ok());
   EXPECT_EQ(ExitCodeOf(*pid), process::kExitCannotRun);
 }

@@ -111,6 +111,7 @@ std::string_view ReachedBound(const RecycleBounds& bounds, const ChildState& wor
 
 // "replacing grove-w1 (2 of 4)"; `done` of them are.
 std::string DescribeRoll(const Roll& roll, int done, int steps) {
+  if (roll.proves && !roll.control_away) return "waiting for the new program's first process";
   if (roll.control_away) return "replacing grove-control";
   if (roll.away.empty()) return "waiting for the stand-in";
   if (roll.away.size() > 1)
@@ -119,6 +120,9 @@ std::string DescribeRoll(const Roll& roll, int done, int steps) {
 }
 
 std::string DescribeReplaced(const Operation& operation) {
+  if (operation.spec.kind == OperationKind::kUpgrade) {
+    return StrCat("replaced all ", operation.steps, " by the new program's");
+  }
   if (operation.steps == 0) return "nothing was to be replaced";
   if (operation.spec.control) return "replaced grove-control";
   if (operation.spec.slots.empty()) return StrCat("replaced all ", operation.steps);
@@ -269,12 +273,6 @@ void Decision::operator()(const ReloadRefused& refused) {
   state_.operations.Fail(*operation, refused.why, "nothing was changed", refused.now);
 }
 
-void Decision::operator()(const UpgradeFailed& failed) {
-  Operation* operation = state_.operations.Find(failed.operation);
-  if (operation == nullptr || operation->HasEnded()) return;
-  state_.operations.Fail(*operation, failed.why, "the program goes on as it was", failed.now);
-}
-
 // As by a restart of those alone. One that is away has the old sockets too.
 void Decision::operator()(const SocketsRemade& remade) {
   if (state_.stopping) return;
@@ -321,7 +319,7 @@ void Decision::operator()(const LoadSeen& seen) {
 // for: never is more than one away.
 int Decision::NextToReplace() const {
   const Roll& roll = state_.roll;
-  if (roll.to_replace.empty()) return kNobody;
+  if (roll.to_replace.empty() || roll.proves) return kNobody;
   if (state_.NeedsStandIn() && !state_.Accepts(kStandIn)) return kNobody;
   if (roll.all_at_once) return roll.to_replace.front();
   if (!roll.away.empty()) return kNobody;
@@ -333,6 +331,7 @@ int Decision::NextToReplace() const {
 
 void Decision::ContinueRoll(MonotonicNanos now) {
   Roll& roll = state_.roll;
+  if (roll.proves) Prove(now);
   for (int slot; (slot = NextToReplace()) != kNobody;) {
     std::erase(roll.to_replace, slot);
     roll.away.push_back(slot);
@@ -421,13 +420,17 @@ bool Decision::ConcernsOperation(int child) const {
 void Decision::CameUp(int child) {
   if (ConcernsOperation(child)) state_.roll.failures = 0;
   std::erase(state_.roll.away, child);
-  if (child == kControl) state_.roll.control_away = false;
+  if (child != kControl || !state_.roll.control_away) return;
+  state_.roll.control_away = false;
+  if (state_.roll.proves) EndProof();
 }
 
 void Decision::FailedToComeUp(int child, MonotonicNanos now) {
   Operation* operation = RunningAlone();
   if (operation == nullptr || operation->HasEnded() || !ConcernsOperation(child)) return;
-  if (++state_.roll.failures < kOperationFailuresMax) return;
+  ++state_.roll.failures;
+  if (state_.roll.proves) return FailProof();
+  if (state_.roll.failures < kOperationFailuresMax) return;
   FailOperation(*operation,
                 absl::InternalError(StrCat(ChildName(child), " did not come up ",
                                            kOperationFailuresMax, " times; the log says why")),

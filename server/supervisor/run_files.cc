@@ -90,6 +90,35 @@ absl::StatusOr<RunFiles> RunFiles::Open(const std::string& state_dir, const std:
   return files;
 }
 
+absl::StatusOr<RunFiles> RunFiles::Adopt(const internal::v1::SupervisorHandover& handover) {
+  RunFiles files(handover.config().run_dir());
+  for (const internal::v1::HandedLock& lock : handover.locks()) {
+    const int fd = fcntl(lock.fd(), F_DUPFD_CLOEXEC, 0);
+    absl::Status failed =
+        fd < 0 ? FileError("dup the lock of", lock.directory()) : absl::OkStatus();
+    if (!failed.ok()) {
+      // Its end removes no file: they are still the earlier program's.
+      files.CloseLocks();
+      return failed;
+    }
+    files.locks_.push_back({lock.directory(), lock.key(), fd});
+  }
+  for (const auto& [path, line] : handover.files()) files.written_[path] = line;
+  files.remove_at_end_.insert(handover.remove_at_end().begin(), handover.remove_at_end().end());
+  return files;
+}
+
+void RunFiles::Describe(internal::v1::SupervisorHandover& handover) const {
+  for (const Lock& lock : locks_) {
+    internal::v1::HandedLock* handed = handover.add_locks();
+    handed->set_key(lock.key);
+    handed->set_directory(lock.directory);
+    handed->set_fd(lock.fd);
+  }
+  for (const auto& [path, line] : written_) (*handover.mutable_files())[path] = line;
+  for (const std::string& path : remove_at_end_) handover.add_remove_at_end(path);
+}
+
 RunFiles::~RunFiles() {
   // Moved-from and forked copies hold no lock and own nothing.
   if (locks_.empty()) return;

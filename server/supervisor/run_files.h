@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "grove/internal/v1/handover.pb.h"
 
 namespace grove::supervisor {
 
@@ -21,6 +22,8 @@ class RunFiles {
   // kAlreadyExists: another daemon runs there. kFailedPrecondition: not a directory of this user
   // alone. Else what the file system said.
   static absl::StatusOr<RunFiles> Open(const std::string& state_dir, const std::string& run_dir);
+  // What an earlier program of this process had; the record's descriptors stay open.
+  static absl::StatusOr<RunFiles> Adopt(const internal::v1::SupervisorHandover& handover);
   RunFiles(RunFiles&& other) noexcept = default;
   RunFiles& operator=(RunFiles&&) = delete;
   ~RunFiles();
@@ -34,6 +37,8 @@ class RunFiles {
   absl::StatusOr<int> Restore();
   // In a forked child: the locks stay with the parent alone.
   void CloseLocks();
+  // For the program that this process goes on as.
+  void Describe(internal::v1::SupervisorHandover& handover) const;
 
   const std::string& run_dir() const { return run_dir_; }
 

@@ -71,6 +71,7 @@ void CloseIfOpen(int& fd) {
 }  // namespace
 
 int Supervisor::Run(const Options& options) {
+  if (options.takeover.follows()) return RunOn(options);
   const config::v1::Config& config = options.config.config;
   absl::StatusOr<RunFiles> files = RunFiles::Open(config.state_dir(), config.run_dir());
   if (!files.ok()) {
@@ -95,6 +96,7 @@ int Supervisor::Run(const Options& options) {
   const KeptRecentLog recent_log(
       supervisor.scoreboard_.recent(metrics::Scoreboard::kSupervisorEvents).log);
   if (absl::Status status = supervisor.Open(); !status.ok()) return ExitCodeOf(status);
+  Log(LogLevel::kInfo, "starting", {{"pid", getpid()}, {"workers", config.workers()}});
   return supervisor.Loop();
 }
 
@@ -120,26 +122,33 @@ Supervisor::~Supervisor() {
 }
 
 absl::Status Supervisor::Open() {
-  // First of all: a child that died before its SIGCHLD was blocked would never be reaped, and a
-  // SIGTERM would end this process and leave files behind. Workers inherit the mask, so that none
-  // is lost until they read signals themselves; control gets the original one.
+  if (absl::Status signals = OpenSignals(); !signals.ok()) return signals;
+  if (pipe2(lifeline_, O_CLOEXEC) != 0) return ErrnoStatus(errno, "pipe2");
+  volatile_tasks_fd_ = memfd_create("grove-volatile-tasks", MFD_CLOEXEC);
+  if (volatile_tasks_fd_ < 0) return ErrnoStatus(errno, "memfd_create for volatile tasks");
+  if (absl::Status keys = RenewTicketKeys(); !keys.ok()) return keys;
+  return PublishConfig();
+}
+
+// First of all: a child that died before its SIGCHLD was blocked would never be reaped, and a
+// SIGTERM would end this process and leave files behind. Workers inherit the mask, so that none is
+// lost until they read signals themselves; control gets the original one.
+absl::Status Supervisor::OpenSignals() {
   const sigset_t handled = process::MaskOf(process::WithSignalsOfNoUse({SIGCHLD}));
   sigprocmask(SIG_BLOCK, &handled, &original_mask_);
   process::ResetSignals();
   signal_fd_ = signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK);
-  if (signal_fd_ < 0) return ErrnoStatus(errno, "signalfd");
-  if (pipe2(lifeline_, O_CLOEXEC) != 0) return ErrnoStatus(errno, "pipe2");
+  return signal_fd_ >= 0 ? absl::OkStatus() : ErrnoStatus(errno, "signalfd");
+}
+
+absl::Status Supervisor::PublishConfig() {
   absl::StatusOr<int> config_fd = process::ConfigToMemfd(config_.config);
   if (!config_fd.ok()) return config_fd.status();
   config_fd_ = *config_fd;
-  volatile_tasks_fd_ = memfd_create("grove-volatile-tasks", MFD_CLOEXEC);
-  if (volatile_tasks_fd_ < 0) return ErrnoStatus(errno, "memfd_create for volatile tasks");
-  if (absl::Status keys = RenewTicketKeys(); !keys.ok()) return keys;
   return files_.Write("http.address", absl::StrJoin(endpoints_.http_addresses(), "\n"));
 }
 
 int Supervisor::Loop() {
-  Log(LogLevel::kInfo, "starting", {{"pid", getpid()}, {"workers", state_.workers()}});
   SayLowLimits();
   for (;;) {
     const MonotonicNanos now = Now();
@@ -147,6 +156,7 @@ int Supervisor::Loop() {
     // In any case: several SIGCHLD become one.
     Reap(now);
     LookAround(now);
+    FollowTrial(now);
     PassTime(now);
     service_notice_.Pass(now);
     FollowLevel(now);
@@ -219,6 +229,7 @@ void Supervisor::Reap(MonotonicNanos now) {
     const auto found = std::find_if(state_.children.begin(), state_.children.end(),
                                     [&](const ChildState& each) { return each.pid == pid; });
     if (found == state_.children.end()) {
+      if (TakeTrialEnd(pid, wait_status, now)) continue;
       Log(LogLevel::kDebug, "reaped a process of somebody else", {{"pid", pid}});
       continue;
     }
@@ -326,6 +337,8 @@ void Supervisor::LookAtLoads(MonotonicNanos now) {
 
 void Supervisor::LookAtHubs(MonotonicNanos now) {
   for (int child = 0; child < kChildren; ++child) {
+    // What it writes, no board here shows.
+    if (!shares_scoreboard_ && children_[child].upgrades != upgrades_) continue;
     const std::atomic<int64_t>& last_turn = child == kControl
                                                 ? scoreboard_.control().last_turn_ns
                                                 : scoreboard_.slot(SlotOf(child)).last_turn_ns;
@@ -343,9 +356,15 @@ void Supervisor::Wait(MonotonicNanos now) {
     polled.push_back({.fd = each.channel.fd(), .events = each.channel.events(), .revents = 0});
     owners.push_back(child);
   }
+  if (trial_) {
+    // Those that have ended are -1, which poll(2) passes over.
+    polled.push_back({.fd = trial_->words_fd(), .events = POLLIN, .revents = 0});
+    polled.push_back({.fd = trial_->answer_fd(), .events = POLLIN, .revents = 0});
+  }
   const int log_fd = LogWaitsFor();
   if (log_fd >= 0) polled.push_back({.fd = log_fd, .events = POLLOUT, .revents = 0});
-  const MonotonicNanos due = std::min({state_.NextDue(), look_at_, service_notice_.due()});
+  const MonotonicNanos due = std::min(
+      {state_.NextDue(), look_at_, service_notice_.due(), trial_ ? trial_->deadline() : kNever});
   const timespec wait = absl::ToTimespec(absl::Nanoseconds(std::max<int64_t>(due - now, 0)));
   const int ready = ppoll(polled.data(), polled.size(), &wait, nullptr);
   // The lifeline takes everybody along.
@@ -355,6 +374,7 @@ void Supervisor::Wait(MonotonicNanos now) {
   }
   if (ready <= 0) return;
   if (log_fd >= 0 && polled.back().revents != 0) DrainLog();
+  if (trial_) trial_->Read();
   for (size_t index = 0; index < owners.size(); ++index) {
     if (polled[2 * index + 1].revents != 0) TakeReadyLine(owners[index]);
     if (polled[2 * index + 2].revents != 0) TakeMessages(owners[index]);
@@ -402,6 +422,10 @@ void Supervisor::Do(const Action& action, MonotonicNanos now) {
       return PrepareReload(action.operation, now);
     case ActionKind::kUpgrade:
       return Upgrade(action.operation, now);
+    case ActionKind::kProven:
+      return EndProof();
+    case ActionKind::kGoBack:
+      return GoBackToBefore(action.operation, now);
     case ActionKind::kSetLogLevel:
       return SetLevel(action.operation, now);
     case ActionKind::kSayReplacing:

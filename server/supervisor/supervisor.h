@@ -18,6 +18,7 @@
 
 #include "absl/status/status.h"
 #include "grove/config/v1/config.pb.h"
+#include "grove/internal/v1/handover.pb.h"
 #include "grove/v1/operation_service.pb.h"
 #include "runtime/hub/clock.h"
 #include "server/config/format.h"
@@ -28,11 +29,14 @@
 #include "server/process/ready_line.h"
 #include "server/supervisor/endpoints.h"
 #include "server/supervisor/process_facts.h"
+#include "server/supervisor/program.h"
 #include "server/supervisor/resource_limits.h"
 #include "server/supervisor/run_files.h"
 #include "server/supervisor/service_notice.h"
 #include "server/supervisor/supervisor_decisions.h"
+#include "server/supervisor/takeover.h"
 #include "server/supervisor/ticket_key_ring.h"
+#include "server/supervisor/trial.h"
 #include "server/wall_time.h"
 
 namespace grove::supervisor {
@@ -48,7 +52,8 @@ class Supervisor {
  public:
   struct Options {
     const LoadedConfig& config;  // reloads take the place of it
-    std::string control_binary;
+    Program& program;
+    const Takeover& takeover;  // a start, or what this process follows
     process::ProcessTitle& title;
     // Runs in the forked worker; its result is the worker's exit code.
     std::function<int(const process::WorkerInheritance&, const config::v1::Config&,
@@ -69,6 +74,7 @@ class Supervisor {
     process::ReadyLineReader ready_line;
     process::CommandChannel channel;
     int64_t level_asked = 0;  // by which operation; 0: it has answered
+    int64_t upgrades = 0;     // how often the program had been replaced when it was started
   };
 
   // Of what connects it with a child: the child's.
@@ -82,6 +88,9 @@ class Supervisor {
   ~Supervisor();
 
   absl::Status Open();
+  absl::Status OpenSignals();
+  // To whoever reads it: control, and tools.
+  absl::Status PublishConfig();
   int Loop();
 
   // What happens.
@@ -138,7 +147,6 @@ class Supervisor {
   void TellOperations(MonotonicNanos now);
   void TellServiceManager(const Operation& operation, MonotonicNanos now);
   void SayServing();
-  void Upgrade(int64_t operation, MonotonicNanos now);
 
   // Reloads: supervisor_reload.cc.
   void PrepareReload(int64_t operation, MonotonicNanos now);
@@ -151,6 +159,23 @@ class Supervisor {
   absl::Status RenewTicketKeys();
   v1::GetConfigResponse DescribeConfig(const v1::GetConfigRequest& request) const;
   absl::StatusOr<v1::DiffConfigResponse> DiffConfig(const v1::DiffConfigRequest& request) const;
+
+  // Upgrades: supervisor_upgrade.cc.
+  static int RunOn(const Options& options);
+  // Takes over from the program before; nothing of it is closed before all is.
+  absl::Status Adopt(const internal::v1::SupervisorHandover& record, MonotonicNanos now);
+  absl::Status AdoptChildren(const internal::v1::SupervisorHandover& record, MonotonicNanos now);
+  absl::Status AdoptEnds(const internal::v1::HandedChild& handed);
+  void LetGo(const internal::v1::SupervisorHandover& record);
+  void Upgrade(int64_t operation, MonotonicNanos now);
+  void FollowTrial(MonotonicNanos now);
+  // Whether it was the trial's process.
+  bool TakeTrialEnd(pid_t pid, int wait_status, MonotonicNanos now);
+  // Return only if that cannot be done.
+  void GoOn(MonotonicNanos now);
+  void GoBackToBefore(int64_t operation, MonotonicNanos now);
+  void EndProof();
+  internal::v1::SupervisorHandover Describe(int64_t operation) const;
 
   // Constant after Open().
   const Options& options_;
@@ -189,6 +214,13 @@ class Supervisor {
   MonotonicNanos limits_said_ = INT64_MIN / 2;
   TicketKeyRing ticket_keys_;  // workers have them by fork(2) alone
   process::ControlAddresses control_addresses_;
+  // Of the upgrade that is under way: its trial, then what may have to go on again.
+  std::optional<Trial> trial_;
+  int64_t trial_operation_ = 0;
+  std::string next_program_;
+  std::optional<internal::v1::SupervisorHandover> before_;
+  int64_t upgrades_ = 0;           // so far
+  bool shares_scoreboard_ = true;  // with the children of the program before
   ServiceNotice service_notice_ = ServiceNotice::TakeFromEnvironment();
 };
 

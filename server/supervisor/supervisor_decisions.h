@@ -40,6 +40,9 @@ inline constexpr int kOperationFailuresMax = 3;
 // After a recycling that failed, whose reason will hardly be gone at once.
 inline constexpr absl::Duration kRecyclePause = absl::Minutes(1);
 
+// So often the first processes of a new program may fail before it gives up.
+inline constexpr int kProofFailuresMax = 2;
+
 // --- What happens
 
 struct SignalCame {
@@ -64,6 +67,20 @@ struct ReloadRefused {
 struct UpgradeFailed {
   int64_t operation;
   absl::Status why;
+  MonotonicNanos now;
+};
+// This process has become another program for the operation: the children are those of the one
+// before.
+struct ProgramReplaced {
+  int64_t operation;
+  MonotonicNanos now;
+};
+// This process is the program again that it was before the operation; `newer` are children of the
+// one that was to replace it.
+struct WentBack {
+  int64_t operation;
+  absl::Status why;
+  std::vector<int> newer;
   MonotonicNanos now;
 };
 // These workers have sockets that nobody can reach any more.
@@ -113,9 +130,10 @@ struct ChildDied {
 struct TimePassed {
   MonotonicNanos now;
 };
-using SupervisorEvent = std::variant<SignalCame, ReloadPrepared, ReloadRefused, UpgradeFailed,
-                                     SocketsRemade, DirectoryLost, ChildStarted, StartFailed,
-                                     ChildReady, HubSeen, LoadSeen, ChildDied, TimePassed>;
+using SupervisorEvent =
+    std::variant<SignalCame, ReloadPrepared, ReloadRefused, UpgradeFailed, ProgramReplaced,
+                 WentBack, SocketsRemade, DirectoryLost, ChildStarted, StartFailed, ChildReady,
+                 HubSeen, LoadSeen, ChildDied, TimePassed>;
 
 // --- What is to be done
 
@@ -132,7 +150,9 @@ enum class ActionKind {
   kCloseOwnSockets,   // `child`: nobody is to come to its HTTP sockets any more
   kReleaseSlot,       // `child`, which has ended, and no other comes
   kPrepareReload,     // of `operation`; ReloadPrepared or ReloadRefused is to follow
-  kUpgrade,           // for `operation`; UpgradeFailed follows, or a successor
+  kUpgrade,           // for `operation`; UpgradeFailed follows, or ProgramReplaced
+  kProven,            // the program need not go back to the one before any more
+  kGoBack,            // to the program before; UpgradeFailed follows, or WentBack
   kSetLogLevel,       // for `operation`, of this process
   kSayReplacing,      // the workers will be
   kStopServing,       // no connection is accepted any more

@@ -17,6 +17,7 @@ namespace grove::supervisor {
 
 void Supervisor::Start(int child, MonotonicNanos now) {
   const std::string title = ChildName(child);
+  children_[child].upgrades = upgrades_;
   const absl::StatusOr<pid_t> pid = Launch(child);
   if (!pid.ok()) {
     Log(LogLevel::kError, "cannot start a process",
@@ -82,6 +83,9 @@ int Supervisor::WorkerMain(int child, ChildEnds ends) {
   files_.CloseLocks();
   stand_in ? endpoints_.KeepForStandIn() : endpoints_.KeepOnly(child);
   for (Child& each : children_) each = {};
+  if (before_) LetGo(*before_);
+  options_.program.open = OpenProgram();
+  options_.program.control = OpenProgram();
   for (int* fd : {&signal_fd_, &config_fd_, &lifeline_[1], &volatile_tasks_fd_})
     close(std::exchange(*fd, -1));
   return options_.run_worker(
@@ -117,7 +121,8 @@ absl::StatusOr<pid_t> Supervisor::LaunchControl(ChildEnds ends) {
                                                 .ready_fd = ends.ready_fd,
                                                 .volatile_tasks_fd = volatile_tasks_fd_,
                                                 .command_fd = ends.command_fd};
-  return StartControl(options_.control_binary, process::FormatControlArguments(descriptors),
+  return StartControl(options_.program.control_path, options_.program.control.fd(),
+                      process::FormatControlArguments(descriptors),
                       {config_fd_, scoreboard_.fd(), lifeline_[0], ends.ready_fd,
                        volatile_tasks_fd_, ends.command_fd},
                       original_mask_);

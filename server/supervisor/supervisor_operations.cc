@@ -56,22 +56,23 @@ void Supervisor::TellOperations(MonotonicNanos now) {
   TellControl(changes);
 }
 
-// Also of a reload that began and ended meanwhile: who asked for it waits for both.
+// Also of one that began and ended meanwhile: who asked for it waits for both. An upgrade is a
+// reload to whoever waits.
 void Supervisor::TellServiceManager(const Operation& operation, MonotonicNanos now) {
-  if (operation.spec.kind != OperationKind::kReload || !state_.announced || state_.stopping) return;
-  if (operation.begun != 0) service_notice_.Reloading("reloading", now);
-  if (operation.HasEnded() && state_.operations.FindOpen(OperationKind::kReload) == nullptr) {
+  const OperationKind kind = operation.spec.kind;
+  if (kind != OperationKind::kReload && kind != OperationKind::kUpgrade) return;
+  if (!state_.announced || state_.stopping) return;
+  if (operation.begun != 0) {
+    service_notice_.Reloading(kind == OperationKind::kReload ? "reloading" : "upgrading", now);
+  }
+  if (operation.HasEnded() && state_.operations.FindOpen(OperationKind::kReload) == nullptr &&
+      state_.operations.FindOpen(OperationKind::kUpgrade) == nullptr) {
     SayServing();
   }
 }
 
 void Supervisor::SayServing() {
   service_notice_.Serving(absl::StrCat("serving with ", state_.workers(), " workers"));
-}
-
-void Supervisor::Upgrade(int64_t operation, MonotonicNanos now) {
-  Handle(UpgradeFailed{operation, absl::UnimplementedError("this build cannot be upgraded"), now},
-         now);
 }
 
 }  // namespace grove::supervisor

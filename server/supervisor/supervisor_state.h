@@ -76,7 +76,10 @@ struct Roll {
   bool control = false;        // it is to be replaced too, after the workers
   bool control_away = false;
   bool all_at_once = false;  // what is left to replace
-  int failures = 0;          // starts for it that came to nothing, in a row
+  // A new program, for which nobody is told to end yet: its stand-in has to serve first, then
+  // control is replaced and has to serve too.
+  bool proves = false;
+  int failures = 0;  // starts for it that came to nothing, in a row
 
   bool AnyWorker() const { return !to_replace.empty() || !away.empty(); }
   bool Over() const { return !AnyWorker() && !control && !control_away; }

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 
@@ -17,6 +18,10 @@ class TicketKeyRing {
  public:
   // With daily reloads a key lives for some days.
   static constexpr size_t kKeysMax = 4;
+
+  TicketKeyRing() = default;
+  // Those of an earlier program of this process.
+  explicit TicketKeyRing(std::string keys) : keys_(std::move(keys)) {}
 
   // A new key in front, which encrypts; the oldest goes. No effect on an error.
   absl::Status Renew();

@@ -18,7 +18,8 @@ COMMENTED = {'control.tls', 'control.tokens', 'control.insecure', 'http.insecure
              'http.routes[].folder', 'http.routes[].host', 'http.routes[].own_middleware_only',
              'http.listeners', 'http.middleware', 'http.access_log.file', 'http.access_log.format',
              'http.websocket.origins', 'http.websocket.subprotocols', 'admin.insecure',
-             'runtime.stack_bytes'}
+             'admin.tls', 'admin.tokens', 'runtime.stack_bytes', 'recycle.max_requests',
+             'recycle.max_age_ms', 'recycle.max_rss_bytes', 'include'}
 
 
 def groved(*arguments):

@@ -219,7 +219,14 @@ class RemoteControlTest(Rendered, unittest.TestCase):
                 text = text.replace(directory, folder + '/' + os.path.basename(directory))
             tls = yaml.safe_load(text)['control']['tls']
             tokens = yaml.safe_load(text)['control']['tokens']
-            for path in [*tls.values(), *(token['secret_file'] for token in tokens)]:
+            subprocess.run(
+                ['/usr/bin/openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt',
+                 'ec_paramgen_curve:prime256v1', '-nodes', '-subj', '/CN=grove', '-out',
+                 tls['certificate_file'], '-keyout', tls['key_file']],
+                check=True, capture_output=True)
+            for path in tls.values():
+                os.chmod(path, 0o440)
+            for path in [token['secret_file'] for token in tokens]:
                 with open(path, 'w') as file:
                     secret = f'{path} is a secret'.replace(' ', '-').replace('/', '.')
                     file.write(secret[-60:] + '\n')

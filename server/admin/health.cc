@@ -75,6 +75,7 @@ Health CheckLive(const metrics::Scoreboard& scoreboard, MonotonicNanos now) {
   std::vector<std::string> stuck;
   bool turns = false;
   for (int worker = 0; worker < scoreboard.workers(); ++worker) {
+    if (scoreboard.slot(worker).state.load() == SlotState::kEmpty) continue;
     HealthCheck check = CheckWorker(scoreboard, worker, /*linked=*/true, now);
     const bool ready = scoreboard.slot(worker).state.load() == SlotState::kReady;
     if (ready && check.good) turns = true;
@@ -93,6 +94,8 @@ Health CheckReady(const metrics::Scoreboard& scoreboard, const ReadinessInput& i
   std::vector<std::string> reasons = {"no worker can serve"};
   bool serves = StandInServes(scoreboard, input.now);
   for (int worker = 0; worker < scoreboard.workers(); ++worker) {
+    // Scaled away, or to be started yet.
+    if (scoreboard.slot(worker).state.load() == SlotState::kEmpty) continue;
     const size_t index = static_cast<size_t>(worker);
     const bool linked = index < input.linked.size() && input.linked[index];
     health.checks.push_back(CheckWorker(scoreboard, worker, linked, input.now));

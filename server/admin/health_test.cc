@@ -42,6 +42,7 @@ TEST_F(HealthTest, LiveWhileNoWorkerIsReadyYet) {
 
 TEST_F(HealthTest, ReadyNeedsAReadyAndLinkedWorker) {
   SetWorker(0, metrics::SlotState::kReady, absl::ZeroDuration());
+  SetWorker(1, metrics::SlotState::kDown, absl::ZeroDuration());
   EXPECT_TRUE(CheckReady(board_, {.serving = true, .linked = {true, false}}).status.ok());
   EXPECT_EQ(CheckReady(board_, {.serving = true, .linked = {false, true}}).status.message(),
             "no worker can serve\nworker 0: not linked to control\nworker 1: down");
@@ -49,6 +50,12 @@ TEST_F(HealthTest, ReadyNeedsAReadyAndLinkedWorker) {
   SetWorker(1, metrics::SlotState::kStarting, absl::ZeroDuration());
   EXPECT_EQ(CheckReady(board_, {.serving = true, .linked = {true, true}}).status.message(),
             "no worker can serve\nworker 0: draining\nworker 1: starting");
+}
+
+TEST_F(HealthTest, ASlotThatWasScaledAwayIsNoWorker) {
+  SetWorker(0, metrics::SlotState::kReady, absl::ZeroDuration());
+  EXPECT_EQ(CheckReady(board_, {.serving = true, .linked = {false, false}}).status.message(),
+            "no worker can serve\nworker 0: not linked to control");
 }
 
 TEST_F(HealthTest, AStuckWorkerDoesNotCount) {

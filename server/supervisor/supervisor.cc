@@ -52,9 +52,6 @@
 namespace grove::supervisor {
 namespace {
 
-// Children of a limit that is too low may die by the second.
-constexpr absl::Duration kLikelyLimitInterval = absl::Minutes(1);
-
 MonotonicNanos Now() {
   return Clock::Monotonic().Now();
 }
@@ -481,17 +478,6 @@ void Supervisor::SayLowLimits() {
   for (const LowLimit& low : low_limits_) {
     Log(LogLevel::kWarning, "a limit is low",
         {{"limit", low.limit}, {"is", low.is}, {"wanted", low.wanted}, {"for", low.why}});
-  }
-}
-
-void Supervisor::SayLikelyLimit(int child, MonotonicNanos now) {
-  if (now - limits_said_ < absl::ToInt64Nanoseconds(kLikelyLimitInterval)) return;
-  for (const LowLimit& low : low_limits_) {
-    if (!low.kills) continue;
-    limits_said_ = now;
-    return Log(
-        LogLevel::kError, "it may have died of a limit that is too low: raise it",
-        {{"name", ChildName(child)}, {"limit", low.limit}, {"is", low.is}, {"wanted", low.wanted}});
   }
 }
 

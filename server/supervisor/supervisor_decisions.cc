@@ -87,6 +87,10 @@ void Decision::operator()(const ChildStarted& started) {
 void Decision::operator()(const StartFailed& failed) {
   state_.forks.Forked(failed.now);
   if (failed.hopeless) return Stop(process::kExitCrash, failed.now);
+  if (state_.boot.DiedBeforeReady()) {
+    Do(ActionKind::kSayGivingUp);
+    return Stop(process::kExitCannotBoot, failed.now);
+  }
   state_.children[failed.child].due = DeadlineAfter(failed.now, kBackoffMax);
   FailedToComeUp(failed.child, failed.now);
 }

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "runtime/switch/errno_status.h"
 #include "server/log.h"
 #include "server/process/control_arguments.h"
@@ -14,6 +15,12 @@
 #include "server/wall_time.h"
 
 namespace grove::supervisor {
+namespace {
+
+// Children of a limit that is too low may die by the second.
+constexpr absl::Duration kLikelyLimitInterval = absl::Minutes(1);
+
+}  // namespace
 
 void Supervisor::Start(int child, MonotonicNanos now) {
   const std::string title = ChildName(child);
@@ -22,6 +29,8 @@ void Supervisor::Start(int child, MonotonicNanos now) {
   if (!pid.ok()) {
     Log(LogLevel::kError, "cannot start a process",
         {{"name", title}, {"error", pid.status().message()}});
+    last_death_ = absl::StrCat(title, ": not started: ", pid.status().message());
+    SayLikelyLimit(child, now);
     return Handle(StartFailed{child, absl::IsFailedPrecondition(pid.status()), now}, now);
   }
   if (child != kControl) {
@@ -35,6 +44,17 @@ void Supervisor::Start(int child, MonotonicNanos now) {
   }
   const double jitter = std::uniform_real_distribution<double>(0, 1)(random_);
   Handle(ChildStarted{.child = child, .pid = *pid, .now = now, .jitter = jitter}, now);
+}
+
+void Supervisor::SayLikelyLimit(int child, MonotonicNanos now) {
+  if (now - limits_said_ < absl::ToInt64Nanoseconds(kLikelyLimitInterval)) return;
+  for (const LowLimit& low : low_limits_) {
+    if (!low.kills) continue;
+    limits_said_ = now;
+    return Log(
+        LogLevel::kError, "a limit that is too low may be why: raise it",
+        {{"name", ChildName(child)}, {"limit", low.limit}, {"is", low.is}, {"wanted", low.wanted}});
+  }
 }
 
 absl::StatusOr<pid_t> Supervisor::Launch(int child) {

@@ -173,7 +173,7 @@ absl::Status Control::WatchWorkers() {
       driver_->WorkerStuck(worker, scoreboard_.IsStuck(worker, hub_.ReadClock()));
     }
     Timeout timeout(kWorkersLook);
-    const absl::Status woken = look_.Wait();
+    absl::Status woken = look_.Wait();
     look_.Reset();
     if (absl::IsCancelled(woken)) return woken;
   }

@@ -68,6 +68,7 @@ class HandoverSourceTest : public testing::Test {
   ~HandoverSourceTest() override { unsetenv(kHandoverVariable); }
   std::optional<HandoverSource> Take(std::vector<std::string> arguments) {
     std::vector<char*> argv;
+    argv.reserve(arguments.size() + 1);
     for (std::string& each : arguments) argv.push_back(each.data());
     argv.push_back(nullptr);
     argc_ = static_cast<int>(arguments.size());

@@ -195,8 +195,9 @@ absl::Status Supervisor::AdoptEnds(const HandedChild& handed) {
   if (absl::Status status = Duplicate(handed.channel_fd(), fd); !status.ok()) return status;
   absl::StatusOr<process::CommandChannel> channel = process::CommandChannel::Adopt(
       fd, ChildName(handed.index()), handed.channel_read(), handed.channel_unsent());
-  if (channel.ok()) child.channel = *std::move(channel);
-  return channel.status();
+  if (!channel.ok()) return channel.status();
+  child.channel = *std::move(channel);
+  return absl::OkStatus();
 }
 
 // All that the record names and `before_`, if that is another one, does not need.

@@ -58,6 +58,7 @@ absl::Status CheckProgram(const std::string& program) {
   arguments.emplace_back("--check");
   arguments.push_back(StrCat(kHandoverFlag, handover_fd));
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (std::string& each : arguments) argv.push_back(each.data());
   argv.push_back(nullptr);
   fcntl(handover_fd, F_SETFD, 0);

@@ -185,7 +185,8 @@ absl::Status FollowDrain(Command& command, const v1::Operation& begun) {
     return OutcomeOf(command, *ended);
   }
   const bool gone = absl::IsUnavailable(ended.status()) || absl::IsNotFound(ended.status());
-  if (!gone || following.seen().name().empty()) return ended.status();
+  // It has begun: `begun` is its answer.
+  if (!gone) return ended.status();
   if (command.ForPeople()) command.shell.out << "drained: the daemon has ended\n";
   return absl::OkStatus();
 }

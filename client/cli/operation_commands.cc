@@ -66,17 +66,12 @@ class Following {
     return Run(name, options);
   }
 
-  // As it was said last.
-  const v1::Operation& seen() const { return seen_; }
-
  private:
   absl::StatusOr<v1::Operation> Run(const std::string& name, WaitOptions& options) {
     options.timeout = command_.wait_timeout;
     options.stop = &interrupt_.stop();
-    auto ended = command_.client->FollowOperation(name, options, [this](const v1::Operation& now) {
-      seen_ = now;
-      progress_.Show(ProgressText(now));
-    });
+    auto ended = command_.client->FollowOperation(
+        name, options, [this](const v1::Operation& now) { progress_.Show(ProgressText(now)); });
     progress_.Clear();
     if (!ended.ok() && interrupt_.stop().is_set()) {
       return InterruptedError(StrCat("interrupted; the operation goes on: \"", SelfText(command_),
@@ -88,7 +83,6 @@ class Following {
   Command& command_;
   Progress progress_;
   StopOnInterrupt interrupt_;
-  v1::Operation seen_;
 };
 
 // All lines of an error that has several: each is something to mend.

@@ -19,6 +19,9 @@ namespace {
 // Room for a full batch of tasks with inputs and outputs of the sizes tasks usually have.
 constexpr int kResponseBytesMax = 512 * 1024 * 1024;
 
+// What else may stand in trailers, as by default.
+constexpr int kOtherMetadataBytesMax = 8 * 1024;
+
 constexpr int64_t kCaCertBytesMax = 16 * 1024 * 1024;
 
 absl::Status CheckAddress(std::string_view address) {
@@ -79,6 +82,7 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(const std:
 grpc::ChannelArguments ChannelSettings() {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kResponseBytesMax);
+  arguments.SetInt(GRPC_ARG_MAX_METADATA_SIZE, kErrorBytesMax + kOtherMetadataBytesMax);
   // A control plane is never behind the proxy that http_proxy names for the web.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);

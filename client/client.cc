@@ -47,10 +47,15 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Create(const ClientOptions& opti
 }
 
 absl::StatusOr<v1::Task> Client::Spawn(const v1::SpawnTaskRequest& request, Stop* stop) {
-  auto response = stubs_->Call(stubs_->tasks, &v1::TaskService::Stub::SpawnTask, request,
-                               stubs_->timeout, stop);
+  auto response = SpawnOrAttach(request, stop);
   if (!response.ok()) return response.status();
   return std::move(*response->mutable_task());
+}
+
+absl::StatusOr<v1::SpawnTaskResponse> Client::SpawnOrAttach(const v1::SpawnTaskRequest& request,
+                                                            Stop* stop) {
+  return stubs_->Call(stubs_->tasks, &v1::TaskService::Stub::SpawnTask, request, stubs_->timeout,
+                      stop);
 }
 
 absl::StatusOr<v1::BatchSpawnTasksResponse> Client::SpawnBatch(
@@ -142,6 +147,13 @@ absl::StatusOr<v1::ListFunctionsResponse> Client::ListFunctions(v1::ListFunction
       [](v1::ListFunctionsResponse& response) { return response.mutable_functions(); });
   if (all.ok()) KeepDistinctUnreachable(*all);
   return all;
+}
+
+absl::StatusOr<v1::GetFairnessResponse> Client::GetFairness(v1::GetFairnessRequest request,
+                                                            int64_t limit) {
+  return stubs_->Pages(stubs_->fairness, &v1::FairnessService::Stub::GetFairness,
+                       std::move(request), limit,
+                       [](v1::GetFairnessResponse& response) { return response.mutable_shares(); });
 }
 
 absl::StatusOr<v1::Queue> Client::GetQueue(std::string_view name) {

@@ -21,11 +21,13 @@
 #include "absl/time/time.h"
 #include "client/backdoor_session.h"
 #include "client/stop.h"
+#include "grove/v1/fairness_service.pb.h"
 #include "grove/v1/inspect_service.pb.h"
 #include "grove/v1/operation_service.pb.h"
 #include "grove/v1/pool_service.pb.h"
 #include "grove/v1/queue_service.pb.h"
 #include "grove/v1/task_service.pb.h"
+#include "grove/v1/tenant_service.pb.h"
 #include "grove/v1/worker_service.pb.h"
 
 namespace grove::client {
@@ -80,6 +82,9 @@ class Client {
   // Tasks.
   // Stopped ones may have been accepted all the same.
   absl::StatusOr<v1::Task> Spawn(const v1::SpawnTaskRequest& request, Stop* stop = nullptr);
+  // The same, and whether the task was there before.
+  absl::StatusOr<v1::SpawnTaskResponse> SpawnOrAttach(const v1::SpawnTaskRequest& request,
+                                                      Stop* stop = nullptr);
   absl::StatusOr<v1::BatchSpawnTasksResponse> SpawnBatch(const v1::BatchSpawnTasksRequest& request,
                                                          Stop* stop = nullptr);
   absl::StatusOr<v1::Task> Get(std::string_view name, v1::TaskView view = v1::TASK_VIEW_FULL);
@@ -90,6 +95,18 @@ class Client {
   absl::StatusOr<v1::BatchWaitTasksResponse> WaitBatch(const std::vector<std::string>& names,
                                                        const WaitOptions& options);
   absl::StatusOr<v1::Task> Cancel(std::string_view name, std::string_view reason);
+  // As the methods of TaskService say.
+  absl::StatusOr<v1::Task> ForceCancel(std::string_view name, std::string_view reason);
+  absl::StatusOr<v1::Task> Pause(std::string_view name, std::string_view reason);
+  absl::StatusOr<v1::Task> Resume(std::string_view name);
+  absl::StatusOr<v1::Task> Retry(std::string_view name);
+  absl::Status Delete(std::string_view name);
+  absl::StatusOr<v1::Task> Update(const v1::UpdateTaskRequest& request);
+  // Does it to all that a filter matches; `more` is set where the call's time was over before.
+  absl::StatusOr<v1::BatchChangeTasksResponse> ChangeBatch(
+      const v1::BatchChangeTasksRequest& request);
+  absl::StatusOr<v1::CountTasksResponse> CountTasks(const v1::CountTasksRequest& request);
+  absl::StatusOr<v1::ExplainTaskResponse> Explain(std::string_view name);
 
   // Lists gather pages from `request.page_token` on, until `limit` items or the end;
   // next_page_token is set if there is more. A page_size of 0 leaves the size of the pages to the
@@ -105,7 +122,14 @@ class Client {
   absl::StatusOr<v1::ListFunctionsResponse> ListFunctions(v1::ListFunctionsRequest request,
                                                           int64_t limit);
 
+  // The daemon's figures are those of the last page.
+  absl::StatusOr<v1::GetFairnessResponse> GetFairness(v1::GetFairnessRequest request,
+                                                      int64_t limit);
+
   absl::StatusOr<v1::Queue> GetQueue(std::string_view name);
+  absl::StatusOr<v1::Queue> PauseQueue(std::string_view name, std::string_view reason);
+  absl::StatusOr<v1::Queue> ResumeQueue(std::string_view name);
+  absl::StatusOr<v1::PurgeQueueResponse> PurgeQueue(const v1::PurgeQueueRequest& request);
   absl::StatusOr<v1::Pool> GetPool(std::string_view name);
   absl::StatusOr<v1::Pool> ResizePool(std::string_view name, int64_t size);
 
@@ -126,7 +150,23 @@ class Client {
       const std::function<void(const v1::Operation&)>& on_state);
 
   absl::StatusOr<v1::GetConfigResponse> GetConfig(const v1::GetConfigRequest& request);
-  absl::StatusOr<v1::DiffConfigResponse> DiffConfig(const v1::DiffConfigRequest& request);
+  // Takes errors of any length.
+  absl::StatusOr<v1::DiffConfigResponse> DiffConfig(v1::DiffConfigRequest request);
+
+  // Tenants and their tokens.
+  absl::StatusOr<v1::Tenant> CreateTenant(const v1::CreateTenantRequest& request);
+  absl::StatusOr<v1::Tenant> GetTenant(std::string_view name);
+  absl::StatusOr<v1::ListTenantsResponse> ListTenants(v1::ListTenantsRequest request,
+                                                      int64_t limit);
+  absl::StatusOr<v1::Tenant> UpdateTenant(const v1::UpdateTenantRequest& request);
+  // It is gone once none of its tasks is left: then GetTenant is NOT_FOUND.
+  absl::StatusOr<v1::DeleteTenantResponse> DeleteTenant(const v1::DeleteTenantRequest& request);
+  // These two return the secret, which nobody can ask for again.
+  absl::StatusOr<v1::CreateTokenResponse> CreateToken(const v1::CreateTokenRequest& request);
+  absl::StatusOr<v1::RotateTokenResponse> RotateToken(const v1::RotateTokenRequest& request);
+  absl::StatusOr<v1::Token> GetToken(std::string_view name);
+  absl::StatusOr<v1::ListTokensResponse> ListTokens(v1::ListTokensRequest request, int64_t limit);
+  absl::StatusOr<v1::Token> RevokeToken(std::string_view name, std::string_view reason);
 
   // A terminal into `worker` ("workers/0"). Not bound by ClientOptions::timeout. The session
   // outlives the client. Errors of opening it (no such worker) come from the session's Receive.

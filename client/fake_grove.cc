@@ -8,33 +8,22 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
+#include "client/fake_error.h"
 #include "client/fake_identity.h"
 #include "client/fake_operations.h"
+#include "client/fake_tenants.h"
+#include "client/fake_workers.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
-#include "grove/v1/backdoor_service.grpc.pb.h"
-#include "grove/v1/inspect_service.grpc.pb.h"
+#include "grove/v1/fairness_service.grpc.pb.h"
 #include "grove/v1/pool_service.grpc.pb.h"
 #include "grove/v1/queue_service.grpc.pb.h"
 #include "grove/v1/task_service.grpc.pb.h"
-#include "grove/v1/worker_service.grpc.pb.h"
 
 namespace grove::client {
 namespace {
 
 using grpc::ServerContext;
-
-google::rpc::Status Error(int code, const std::string& message, const std::string& reason) {
-  google::rpc::Status error;
-  error.set_code(code);
-  error.set_message(message);
-  google::rpc::ErrorInfo info;
-  info.set_reason(reason);
-  info.set_domain("grove");
-  error.add_details()->PackFrom(info);
-  return error;
-}
 
 grpc::Status ToGrpc(const google::rpc::Status& error) {
   return grpc::Status(static_cast<grpc::StatusCode>(error.code()), error.message(),
@@ -42,8 +31,8 @@ grpc::Status ToGrpc(const google::rpc::Status& error) {
 }
 
 google::rpc::Status UnknownFunction(const std::string& function) {
-  auto error = Error(grpc::INVALID_ARGUMENT, absl::StrCat("unknown function \"", function, "\""),
-                     "UNKNOWN_FUNCTION");
+  auto error = FakeError(grpc::INVALID_ARGUMENT,
+                         absl::StrCat("unknown function \"", function, "\""), "UNKNOWN_FUNCTION");
   google::rpc::BadRequest request;
   auto& violation = *request.add_field_violations();
   violation.set_field("spec.function");
@@ -69,7 +58,7 @@ struct Store {
     const auto found = metadata.find("authorization");
     const std::string expected = "Bearer " + token;
     if (found != metadata.end() && found->second == expected) return grpc::Status::OK;
-    return ToGrpc(Error(grpc::UNAUTHENTICATED, "no valid token", "TOKEN_UNKNOWN"));
+    return ToGrpc(FakeError(grpc::UNAUTHENTICATED, "no valid token", "TOKEN_UNKNOWN"));
   }
 };
 
@@ -86,7 +75,7 @@ void End(v1::Task& task) {
     Succeed(task);
   } else if (function == "fail") {
     task.set_state(v1::TASK_STATE_FAILED);
-    *task.mutable_error() = Error(grpc::UNKNOWN, "it was told\nto fail", "FUNCTION_FAILED");
+    *task.mutable_error() = FakeError(grpc::UNKNOWN, "it was told\nto fail", "FUNCTION_FAILED");
   } else {
     task.set_state(v1::TASK_STATE_RUNNING);
   }
@@ -157,7 +146,7 @@ class Tasks : public v1::TaskService::Service {
     for (; next < request->names_size() && response->results_size() < 2; ++next) {
       auto& result = *response->add_results();
       if (!Find(request->names(next), request->view(), *result.mutable_task()).ok()) {
-        *result.mutable_error() = Error(grpc::NOT_FOUND, "no such task", "TASK_UNKNOWN");
+        *result.mutable_error() = FakeError(grpc::NOT_FOUND, "no such task", "TASK_UNKNOWN");
       }
     }
     if (next < request->names_size()) response->set_next_page_token(absl::StrCat(next));
@@ -195,13 +184,97 @@ class Tasks : public v1::TaskService::Service {
       if (found != store_.tasks.end() && found->second.state() == v1::TASK_STATE_RUNNING) {
         found->second.set_state(v1::TASK_STATE_CANCELLED);
         *found->second.mutable_error() =
-            Error(grpc::CANCELLED, request->reason(), "TASK_CANCELLED");
+            FakeError(grpc::CANCELLED, request->reason(), "TASK_CANCELLED");
       }
     }
     return Find(request->name(), v1::TASK_VIEW_BASIC, *response->mutable_task());
   }
 
+  grpc::Status ForceCancelTask(ServerContext*, const v1::ForceCancelTaskRequest* request,
+                               v1::ForceCancelTaskResponse* response) override {
+    return Change(request->name(), *response,
+                  [](v1::Task& task) { task.set_state(v1::TASK_STATE_CANCELLED); });
+  }
+  grpc::Status PauseTask(ServerContext*, const v1::PauseTaskRequest* request,
+                         v1::PauseTaskResponse* response) override {
+    return Change(request->name(), *response, [request](v1::Task& task) {
+      task.set_paused(true);
+      task.set_pause_reason(request->reason());
+    });
+  }
+  grpc::Status ResumeTask(ServerContext*, const v1::ResumeTaskRequest* request,
+                          v1::ResumeTaskResponse* response) override {
+    return Change(request->name(), *response, [](v1::Task& task) { task.set_paused(false); });
+  }
+  grpc::Status RetryTask(ServerContext*, const v1::RetryTaskRequest* request,
+                         v1::RetryTaskResponse* response) override {
+    return Change(request->name(), *response,
+                  [](v1::Task& task) { task.set_state(v1::TASK_STATE_QUEUED); });
+  }
+  grpc::Status UpdateTask(ServerContext*, const v1::UpdateTaskRequest* request,
+                          v1::UpdateTaskResponse* response) override {
+    return Change(request->task().name(), *response, [request](v1::Task& task) {
+      task.mutable_spec()->set_priority(request->task().spec().priority());
+    });
+  }
+  grpc::Status DeleteTask(ServerContext*, const v1::DeleteTaskRequest* request,
+                          v1::DeleteTaskResponse*) override {
+    const std::lock_guard<std::mutex> lock(store_.mutex);
+    store_.tasks.erase(request->name());
+    return grpc::Status::OK;
+  }
+  // The action is done to every task that the label "pick" chooses, and said in its label "done".
+  grpc::Status BatchChangeTasks(ServerContext*, const v1::BatchChangeTasksRequest* request,
+                                v1::BatchChangeTasksResponse* response) override {
+    const std::lock_guard<std::mutex> lock(store_.mutex);
+    const std::string done =
+        request->GetDescriptor()->FindFieldByNumber(request->action_case())->name();
+    for (auto& [name, task] : store_.tasks) {
+      const auto& wanted = request->filter().labels();
+      const auto& has = task.spec().labels();
+      const auto pick = wanted.find("pick");
+      if (pick != wanted.end() && (!has.contains("pick") || has.at("pick") != pick->second)) {
+        continue;
+      }
+      response->set_matched(response->matched() + 1);
+      response->add_sample(name);
+      if (request->validate_only()) continue;
+      response->set_changed(response->changed() + 1);
+      (*task.mutable_spec()->mutable_labels())["done"] = done;
+    }
+    return grpc::Status::OK;
+  }
+  grpc::Status CountTasks(ServerContext*, const v1::CountTasksRequest*,
+                          v1::CountTasksResponse* response) override {
+    response->set_total(3);
+    (*response->mutable_by_state())["QUEUED"] = 3;
+    return grpc::Status::OK;
+  }
+  grpc::Status ExplainTask(ServerContext*, const v1::ExplainTaskRequest* request,
+                           v1::ExplainTaskResponse* response) override {
+    auto& why = *response->add_all();
+    why.set_cause(v1::WaitExplanation::CAUSE_POOL_FULL);
+    why.set_text("pool default is full: 4 of 4 running");
+    why.set_used(4);
+    why.set_limit(4);
+    auto& behind = *response->add_all();
+    behind.set_cause(v1::WaitExplanation::CAUSE_BEHIND_OTHERS);
+    behind.set_ahead(7);
+    *response->mutable_wait() = response->all(0);
+    return Find(request->name(), v1::TASK_VIEW_BASIC, *response->mutable_task());
+  }
+
  private:
+  template <typename Response, typename Body>
+  grpc::Status Change(const std::string& name, Response& response, Body body) {
+    {
+      const std::lock_guard<std::mutex> lock(store_.mutex);
+      const auto found = store_.tasks.find(name);
+      if (found != store_.tasks.end()) body(found->second);
+    }
+    return Find(name, v1::TASK_VIEW_BASIC, *response.mutable_task());
+  }
+
   static bool Knows(const v1::TaskSpec& spec) {
     const std::string& function = spec.function();
     return function == "echo" || function == "fail" || function == "slow" || function == "stuck";
@@ -233,7 +306,7 @@ class Tasks : public v1::TaskService::Service {
     const std::lock_guard<std::mutex> lock(store_.mutex);
     const auto found = store_.tasks.find(name);
     if (found == store_.tasks.end()) {
-      return ToGrpc(Error(grpc::NOT_FOUND, absl::StrCat("no task ", name), "TASK_UNKNOWN"));
+      return ToGrpc(FakeError(grpc::NOT_FOUND, absl::StrCat("no task ", name), "TASK_UNKNOWN"));
     }
     BringOn(found->second);
     task = Shown(found->second, view, v1::TASK_VIEW_BASIC);
@@ -253,6 +326,24 @@ class Queues : public v1::QueueService::Service {
   grpc::Status GetQueue(ServerContext*, const v1::GetQueueRequest* request,
                         v1::GetQueueResponse* response) override {
     Fill(request->name(), *response->mutable_queue());
+    return grpc::Status::OK;
+  }
+  grpc::Status PauseQueue(ServerContext*, const v1::PauseQueueRequest* request,
+                          v1::PauseQueueResponse* response) override {
+    Fill(request->name(), *response->mutable_queue());
+    response->mutable_queue()->set_pause_reason(request->reason());
+    return grpc::Status::OK;
+  }
+  grpc::Status ResumeQueue(ServerContext*, const v1::ResumeQueueRequest* request,
+                           v1::ResumeQueueResponse* response) override {
+    Fill(request->name(), *response->mutable_queue());
+    response->mutable_queue()->set_state(v1::Queue::STATE_ACTIVE);
+    return grpc::Status::OK;
+  }
+  grpc::Status PurgeQueue(ServerContext*, const v1::PurgeQueueRequest* request,
+                          v1::PurgeQueueResponse* response) override {
+    response->set_matched(5);
+    response->set_purged(request->validate_only() ? 0 : 5);
     return grpc::Status::OK;
   }
 
@@ -293,81 +384,31 @@ class Pools : public v1::PoolService::Service {
   Store& store_;
 };
 
-class Workers : public v1::WorkerService::Service {
+class FakeFairness : public v1::FairnessService::Service {
  public:
-  grpc::Status ListWorkers(ServerContext*, const v1::ListWorkersRequest*,
-                           v1::ListWorkersResponse* response) override {
-    auto& worker = *response->add_workers();
-    worker.set_name("workers/0");
-    worker.set_state(v1::Worker::STATE_READY);
-    return grpc::Status::OK;
-  }
-};
-
-class Inspect : public v1::InspectService::Service {
- public:
-  // Worker 1 never answers.
-  grpc::Status ListFibers(ServerContext*, const v1::ListFibersRequest* request,
-                          v1::ListFibersResponse* response) override {
-    auto& fiber = *response->add_fibers();
-    fiber.set_name("workers/0/fibers/17");
-    fiber.set_display_name("main");
-    fiber.set_state(v1::Fiber::STATE_PARKED);
-    if (request->view() == v1::FIBER_VIEW_FULL) fiber.add_stack("grove::Event::Wait()+0x5e");
-    if (request->parent() != "workers/0") response->add_unreachable("workers/1");
-    if (request->page_token().empty()) response->set_next_page_token("2");
-    return grpc::Status::OK;
-  }
-  grpc::Status GetFiber(ServerContext*, const v1::GetFiberRequest* request,
-                        v1::Fiber* fiber) override {
-    if (request->name() != "workers/0/fibers/17") {
-      return {grpc::StatusCode::NOT_FOUND, "no " + request->name()};
+  grpc::Status GetFairness(ServerContext*, const v1::GetFairnessRequest* request,
+                           v1::GetFairnessResponse* response) override {
+    for (const char* tenant : {"tenants/acme", "tenants/default"}) {
+      if (!request->parent().empty() && request->parent() != tenant) continue;
+      v1::TenantShare& share = *response->add_shares();
+      share.set_tenant(tenant);
+      share.set_weight(100 * response->shares_size());
+      share.set_share(0.3 * response->shares_size());
+      share.set_fair_share(0.25);
+      share.mutable_worker_time_10s()->set_seconds(3);
+      share.mutable_over_share()->set_seconds(-2);
+      share.mutable_http_time_10s()->set_seconds(1);
+      share.mutable_http_time_total()->set_seconds(70);
+      share.set_running(4);
+      share.set_backlog(7);
+      share.mutable_start_p99()->set_nanos(80'000'000);
     }
-    fiber->set_name(request->name());
-    fiber->add_stack("grove::Event::Wait()+0x5e");
+    if (!request->parent().empty()) return grpc::Status::OK;
+    response->mutable_daemon()->set_jain(0.9975);
+    response->mutable_daemon()->set_slots(20);
+    response->mutable_daemon()->set_running(8);
+    response->mutable_daemon()->set_tenants_active(2);
     return grpc::Status::OK;
-  }
-  grpc::Status ListFunctions(ServerContext*, const v1::ListFunctionsRequest*,
-                             v1::ListFunctionsResponse* response) override {
-    auto& function = *response->add_functions();
-    function.set_name("functions/echo");
-    function.set_description("Returns its input.");
-    return grpc::Status::OK;
-  }
-};
-
-class Backdoor : public v1::BackdoorService::Service {
- public:
-  grpc::Status OpenSession(
-      ServerContext*,
-      grpc::ServerReaderWriter<v1::OpenSessionResponse, v1::OpenSessionRequest>* stream) override {
-    v1::OpenSessionRequest request;
-    if (!stream->Read(&request) || request.worker() != "workers/0") {
-      return ToGrpc(Error(grpc::NOT_FOUND, "no such worker", "WORKER_UNKNOWN"));
-    }
-    const auto say = [&](const std::string& text) {
-      v1::OpenSessionResponse response;
-      response.set_output(text);
-      stream->Write(response);
-    };
-    say("grove worker 0, pid 1. Lua 5.4\n> ");
-    while (stream->Read(&request)) {
-      for (const std::string& line : Lines(request.input())) say(Answer(line));
-    }
-    say("\n");
-    return grpc::Status::OK;
-  }
-
- private:
-  static std::vector<std::string> Lines(const std::string& text) {
-    std::vector<std::string> lines = absl::StrSplit(text, '\n');
-    lines.pop_back();
-    return lines;
-  }
-  static std::string Answer(const std::string& line) {
-    if (line == "do") return ">> ";
-    if (absl::StartsWith(line, "bad")) return "before\nerror: " + line + "\n> ";
-    return line + "\n> ";
   }
 };
 
@@ -386,8 +427,9 @@ struct FakeGrove::State {
     }
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:0", credentials, &port);
-    for (grpc::Service* service : std::initializer_list<grpc::Service*>{
-             &tasks, &queues, &pools, &workers, &inspect, &operations, &backdoor}) {
+    for (grpc::Service* service :
+         std::initializer_list<grpc::Service*>{&tasks, &queues, &pools, &fairness, &workers,
+                                               &inspect, &operations, &tenants, &backdoor}) {
       builder.RegisterService(service);
     }
     server = builder.BuildAndStart();
@@ -397,10 +439,12 @@ struct FakeGrove::State {
   Tasks tasks;
   Queues queues;
   Pools pools;
-  Workers workers;
-  Inspect inspect;
+  FakeFairness fairness;
+  FakeWorkers workers;
+  FakeInspect inspect;
   FakeOperations operations;
-  Backdoor backdoor;
+  FakeTenants tenants;
+  FakeBackdoor backdoor;
   std::string certificate;
   int port = 0;
   std::unique_ptr<grpc::Server> server;

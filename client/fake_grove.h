@@ -3,7 +3,8 @@
 // Tasks end as their function says: "echo" succeeds with its input, "fail" fails, "stuck" runs
 // until cancelled, "slow" is a quarter further whenever it is looked at; any other function is
 // refused. The backdoor answers every line with itself, "do" with the prompt of a statement that
-// goes on, and "bad…" with an error. Operations: fake_operations.h.
+// goes on, and "bad…" with an error. Operations: fake_operations.h;
+// tenants: fake_tenants.h.
 
 #ifndef GROVE_CLIENT_FAKE_GROVE_H_
 #define GROVE_CLIENT_FAKE_GROVE_H_

@@ -2,8 +2,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "google/rpc/error_details.pb.h"
-#include "google/rpc/status.pb.h"
+#include "client/fake_error.h"
 
 namespace grove::client {
 namespace {
@@ -13,14 +12,7 @@ using v1::Operation;
 constexpr char kDrained[] = "draining the daemon";
 
 grpc::Status Refuse(grpc::StatusCode code, const std::string& message, const std::string& reason) {
-  google::rpc::Status error;
-  error.set_code(code);
-  error.set_message(message);
-  google::rpc::ErrorInfo info;
-  info.set_reason(reason);
-  info.set_domain("grove");
-  error.add_details()->PackFrom(info);
-  return grpc::Status(code, message, error.SerializeAsString());
+  return grpc::Status(code, message, FakeError(code, message, reason).SerializeAsString());
 }
 
 void End(Operation& operation) {

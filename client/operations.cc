@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "client/channel.h"
 #include "client/client.h"
 #include "client/patience.h"
 #include "client/stubs.h"
@@ -61,7 +62,8 @@ absl::StatusOr<v1::GetConfigResponse> Client::GetConfig(const v1::GetConfigReque
   return stubs_->Call(stubs_->operations, &OperationStub::GetConfig, request);
 }
 
-absl::StatusOr<v1::DiffConfigResponse> Client::DiffConfig(const v1::DiffConfigRequest& request) {
+absl::StatusOr<v1::DiffConfigResponse> Client::DiffConfig(v1::DiffConfigRequest request) {
+  request.set_error_bytes_max(kErrorBytesMax);
   return stubs_->Call(stubs_->operations, &OperationStub::DiffConfig, request);
 }
 

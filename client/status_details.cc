@@ -10,8 +10,13 @@ namespace {
 constexpr char kTypeUrlPrefix[] = "type.googleapis.com/";
 
 template <typename Detail>
+std::string TypeUrl() {
+  return kTypeUrlPrefix + Detail::descriptor()->full_name();
+}
+
+template <typename Detail>
 std::optional<Detail> DetailOf(const absl::Status& status) {
-  const auto payload = status.GetPayload(kTypeUrlPrefix + Detail::descriptor()->full_name());
+  const auto payload = status.GetPayload(TypeUrl<Detail>());
   if (!payload) return std::nullopt;
   Detail detail;
   if (!detail.ParseFromString(std::string(*payload))) return std::nullopt;
@@ -39,6 +44,10 @@ std::optional<google::rpc::ErrorInfo> ErrorInfoOf(const absl::Status& status) {
 
 std::optional<google::rpc::BadRequest> BadRequestOf(const absl::Status& status) {
   return DetailOf<google::rpc::BadRequest>(status);
+}
+
+void ClearBadRequest(absl::Status& status) {
+  status.ErasePayload(TypeUrl<google::rpc::BadRequest>());
 }
 
 std::optional<google::rpc::QuotaFailure> QuotaFailureOf(const absl::Status& status) {

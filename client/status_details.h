@@ -24,6 +24,9 @@ std::optional<google::rpc::ErrorInfo> ErrorInfoOf(const absl::Status& status);
 // The fields that were wrong.
 std::optional<google::rpc::BadRequest> BadRequestOf(const absl::Status& status);
 
+// Takes them out.
+void ClearBadRequest(absl::Status& status);
+
 // The quota that was reached.
 std::optional<google::rpc::QuotaFailure> QuotaFailureOf(const absl::Status& status);
 

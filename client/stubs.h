@@ -19,11 +19,13 @@
 #include "client/client.h"
 #include "client/stop.h"
 #include "grove/v1/backdoor_service.grpc.pb.h"
+#include "grove/v1/fairness_service.grpc.pb.h"
 #include "grove/v1/inspect_service.grpc.pb.h"
 #include "grove/v1/operation_service.grpc.pb.h"
 #include "grove/v1/pool_service.grpc.pb.h"
 #include "grove/v1/queue_service.grpc.pb.h"
 #include "grove/v1/task_service.grpc.pb.h"
+#include "grove/v1/tenant_service.grpc.pb.h"
 #include "grove/v1/worker_service.grpc.pb.h"
 
 namespace grove::client {
@@ -41,9 +43,11 @@ struct Client::Stubs {
         tasks(channel),
         queues(channel),
         pools(channel),
+        fairness(channel),
         workers(channel),
         inspect(channel),
         operations(channel),
+        tenants(channel),
         backdoor(channel) {}
 
   void Authorize(grpc::ClientContext& context) const {
@@ -107,9 +111,11 @@ struct Client::Stubs {
   v1::TaskService::Stub tasks;
   v1::QueueService::Stub queues;
   v1::PoolService::Stub pools;
+  v1::FairnessService::Stub fairness;
   v1::WorkerService::Stub workers;
   v1::InspectService::Stub inspect;
   v1::OperationService::Stub operations;
+  v1::TenantService::Stub tenants;
   v1::BackdoorService::Stub backdoor;
 };
 

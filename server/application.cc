@@ -13,6 +13,10 @@ namespace {
 
 // As in DNS.
 constexpr size_t kFunctionNameBytesMax = 253;
+// As of grove.v1.TaskSpec.
+constexpr int kAttemptsMax = 100;
+constexpr double kMultiplierMax = 10;
+constexpr absl::Duration kDurationMax = absl::Hours(24);
 // A timer that fires more often starves everything else.
 constexpr absl::Duration kPeriodicIntervalMin = absl::Milliseconds(1);
 
@@ -28,6 +32,38 @@ bool IsFunctionName(std::string_view name) {
   return absl::ascii_isalnum(before);
 }
 
+// What the service would refuse each task for that leaves it to the function.
+std::vector<std::string> MistakesOf(const FunctionOptions& options) {
+  std::vector<std::string> mistakes;
+  const std::pair<const char*, absl::Duration> durations[] = {
+      {"default_timeout", options.default_timeout},
+      {"schedule_to_start_timeout", options.schedule_to_start_timeout},
+      {"heartbeat_timeout", options.heartbeat_timeout},
+      {"retry.initial_backoff", options.retry.initial_backoff},
+      {"retry.max_backoff", options.retry.max_backoff}};
+  for (const auto& [name, duration] : durations) {
+    if (duration < absl::ZeroDuration()) mistakes.push_back(absl::StrCat(name, " is negative"));
+    if (duration > kDurationMax) mistakes.push_back(absl::StrCat(name, " is more than a day"));
+  }
+  const RetryDefaults& retry = options.retry;
+  if (retry.max_attempts < 0 || retry.max_attempts > kAttemptsMax) {
+    mistakes.push_back(absl::StrCat("retry.max_attempts is not 0 to ", kAttemptsMax));
+  }
+  const double multiplier = retry.backoff_multiplier;
+  if (multiplier != 0 && !(multiplier >= 1 && multiplier <= kMultiplierMax)) {
+    mistakes.push_back(
+        absl::StrCat("retry.backoff_multiplier is neither 0 nor 1 to ", kMultiplierMax));
+  }
+  if (retry.jitter.has_value() && !(*retry.jitter >= 0 && *retry.jitter <= 1)) {
+    mistakes.push_back("retry.jitter is not 0 to 1");
+  }
+  if (retry.max_backoff > absl::ZeroDuration() && retry.max_backoff < retry.initial_backoff) {
+    mistakes.push_back("retry.max_backoff is shorter than retry.initial_backoff");
+  }
+  if (options.concurrency_max < 0) mistakes.push_back("concurrency_max is negative");
+  return mistakes;
+}
+
 }  // namespace
 
 void Application::AddFunction(std::string name, Function function, FunctionOptions options) {
@@ -37,8 +73,8 @@ void Application::AddFunction(std::string name, Function function, FunctionOptio
                                      "'.', '-' or '_' between them"));
   }
   if (function == nullptr) mistakes_.push_back(absl::StrCat("function \"", name, "\" is empty"));
-  if (options.default_timeout < absl::ZeroDuration()) {
-    mistakes_.push_back(absl::StrCat("function \"", name, "\": default_timeout is negative"));
+  for (const std::string& mistake : MistakesOf(options)) {
+    mistakes_.push_back(absl::StrCat("function \"", name, "\": ", mistake));
   }
   FunctionEntry entry{std::move(function), std::move(options)};
   const auto [place, added] = functions_.try_emplace(std::move(name), std::move(entry));

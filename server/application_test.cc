@@ -41,6 +41,37 @@ TEST(Application, RefusesARouteToAnUnknownHandler) {
             "application \"shop\": route GET /: no handler \"helo\" was added");
 }
 
+TEST(Application, ChecksWhatFunctionsSayOfTheirTasks) {
+  Application application("a");
+  application.AddFunction("right", Nothing,
+                          {.retry = {.max_attempts = 100,
+                                     .initial_backoff = absl::Seconds(1),
+                                     .max_backoff = absl::Seconds(1),
+                                     .backoff_multiplier = 10,
+                                     .jitter = 1},
+                           .queue = "mail",
+                           .heartbeat_timeout = absl::Hours(24),
+                           .concurrency_max = 1});
+  EXPECT_TRUE(application.Check().ok()) << application.Check();
+  application.AddFunction("wrong", Nothing,
+                          {.default_timeout = -absl::Seconds(1),
+                           .retry = {.max_attempts = 101,
+                                     .initial_backoff = absl::Seconds(2),
+                                     .max_backoff = absl::Seconds(1),
+                                     .backoff_multiplier = 0.5,
+                                     .jitter = 1.1},
+                           .heartbeat_timeout = absl::Hours(25),
+                           .concurrency_max = -1});
+  EXPECT_EQ(Mistake(application),
+            "application \"a\": function \"wrong\": default_timeout is negative; "
+            "function \"wrong\": heartbeat_timeout is more than a day; "
+            "function \"wrong\": retry.max_attempts is not 0 to 100; "
+            "function \"wrong\": retry.backoff_multiplier is neither 0 nor 1 to 10; "
+            "function \"wrong\": retry.jitter is not 0 to 1; "
+            "function \"wrong\": retry.max_backoff is shorter than retry.initial_backoff; "
+            "function \"wrong\": concurrency_max is negative");
+}
+
 TEST(Application, TakesAFolderHandlerForTheConfigsRoutesOnly) {
   Application application("a");
   const auto factory = [](WorkerServices&, const Application::RouteSettings&) -> http::Handler {

@@ -33,6 +33,9 @@ class FakeTask final : public TaskContext {
   std::string_view content_type() const override { return "text/x-test"; }
   absl::Time deadline() const override { return absl::InfiniteFuture(); }
   bool cancelled() const override { return false; }
+  std::string_view checkpoint() const override { return ""; }
+  void Heartbeat() override {}
+  absl::Status Checkpoint(std::string) override { return absl::OkStatus(); }
   void ReportProgress(double fraction, std::string_view) override { progress.push_back(fraction); }
   void Log(std::string_view) override {}
   WorkerServices& services() override { return services_; }

@@ -6,13 +6,19 @@
 #ifndef GROVE_SERVER_FUNCTION_H_
 #define GROVE_SERVER_FUNCTION_H_
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/http/handler/tenant_labels.h"
+#include "server/task_client.h"
 
 namespace grove::functions {
 class FetchClient;
@@ -27,7 +33,12 @@ struct WorkerServices {
   int worker = 0;
   functions::FetchClient& fetch;
   OffloadPool& offload;
+  TaskClient& tasks = NoTaskClient();
+  http::TenantLabels& tenants = http::NoTenantLabels();
 };
+
+// Most that one attempt may leave to the next.
+inline constexpr size_t kCheckpointBytesMax = 64 << 10;
 
 // What a running attempt may see and say.
 class TaskContext {
@@ -37,12 +48,23 @@ class TaskContext {
   virtual std::string_view task() const = 0;  // resource name
   virtual std::string_view tenant() const = 0;
   virtual std::string_view function() const = 0;
-  virtual int attempt() const = 0;  // from 1
+  // From 1. Given twice only if control and this worker both die within the moments before the
+  // start is on disk.
+  virtual int attempt() const = 0;
   virtual std::string_view input() const = 0;
   virtual std::string_view content_type() const = 0;
+  // What an earlier attempt left (Checkpoint) that did not succeed; empty if nothing.
+  virtual std::string_view checkpoint() const = 0;
   virtual absl::Time deadline() const = 0;
   virtual bool cancelled() const = 0;
-  // `fraction` in 0..1. Cheap: only the last one of a hub turn travels.
+  // A sign of life, for a task with a heartbeat_timeout: an attempt that gives none of these three
+  // for longer is ended and tried again. Cheap, as they all are: only the last one of a hub turn
+  // travels.
+  virtual void Heartbeat() = 0;
+  // Leaves `detail` to the next attempt, in the place of what was left before; stored with a
+  // durable task. kInvalidArgument: more than kCheckpointBytesMax.
+  virtual absl::Status Checkpoint(std::string detail) = 0;
+  // `fraction` in 0..1.
   virtual void ReportProgress(double fraction, std::string_view message) = 0;
   // One line in the worker's log, with the task's name.
   virtual void Log(std::string_view message) = 0;
@@ -55,8 +77,30 @@ struct Output {
 };
 
 // An error Status fails the attempt. kInvalidArgument and kPermissionDenied are not retried, nor
-// what FunctionOptions::not_retried names: the same input would fail again.
+// what FunctionOptions::not_retried or the task names: the same input would fail again.
+// RetryAfter() and NeverAgain() beat the codes; max_attempts bounds what they ask for.
 using Function = std::function<absl::StatusOr<Output>(TaskContext& context)>;
+
+// An error after which the next attempt starts `delay` later, instead of the back-off.
+// kUnavailable; an error of another code says the same with a google.rpc.RetryInfo.
+absl::Status RetryAfter(absl::Duration delay, std::string_view why);
+// An error after which there is no further attempt, whatever attempts are left.
+// kFailedPrecondition.
+absl::Status NeverAgain(std::string_view why);
+
+// What these two, or errors of others that say the same, ask for.
+std::optional<absl::Duration> RetryAfterOf(const absl::Status& error);
+bool IsNeverAgain(const absl::Status& error);
+
+// How a task is tried again whose spec does not say. Zero: the service's default
+// (grove.v1.RetryPolicy).
+struct RetryDefaults {
+  int max_attempts = 0;
+  absl::Duration initial_backoff = absl::ZeroDuration();
+  absl::Duration max_backoff = absl::ZeroDuration();
+  double backoff_multiplier = 0;
+  std::optional<double> jitter = std::nullopt;
+};
 
 struct FunctionOptions {
   std::string description;                                // one line
@@ -64,6 +108,15 @@ struct FunctionOptions {
   absl::Duration default_timeout = absl::ZeroDuration();  // zero: the config's
   // Further codes that another attempt cannot mend, such as kUnimplemented or kNotFound.
   std::vector<absl::StatusCode> not_retried = {};
+
+  // Of tasks whose specs do not say.
+  RetryDefaults retry = {};
+  std::string queue = "";                                           // empty: "default"
+  absl::Duration schedule_to_start_timeout = absl::ZeroDuration();  // zero: none
+  absl::Duration heartbeat_timeout = absl::ZeroDuration();          // zero: none
+  // Attempts at once, over all workers and tenants; zero: any. Further tasks wait, and let others
+  // of their queue pass.
+  int64_t concurrency_max = 0;
 };
 
 }  // namespace grove

@@ -57,6 +57,13 @@ supervisor::LoadedConfig ForSupervisor(DaemonConfig loaded) {
           .files = std::move(loaded.files)};
 }
 
+// Of a program that went back to it.
+DaemonConfig ConfigBefore(const internal::v1::SupervisorHandover& record) {
+  return {.config = record.config(),
+          .references = {record.config_references().begin(), record.config_references().end()},
+          .files = {record.config_files().begin(), record.config_files().end()}};
+}
+
 // The usual soft limit of 1024 is for select(2), which nothing here uses; a worker's connections
 // need more.
 void RaiseDescriptorLimit() {
@@ -152,7 +159,7 @@ int Main(int argc, char** argv, Application& application) {
   // What it served with before is what it goes on with, whatever the files hold by now.
   absl::StatusOr<DaemonConfig> loaded =
       takeover->kind == supervisor::Takeover::Kind::kWentBack
-          ? absl::StatusOr<DaemonConfig>(DaemonConfig{.config = takeover->record.config()})
+          ? absl::StatusOr<DaemonConfig>(ConfigBefore(takeover->record))
           : LoadDaemonConfig(*flags, application);
   if (!loaded.ok()) return fail(loaded.status());
   if (takeover->kind == supervisor::Takeover::Kind::kTrial) {

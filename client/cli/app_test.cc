@@ -14,47 +14,15 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "client/cli/app_fixture.h"
 #include "client/cli/verbs.h"
-#include "client/fake_grove.h"
 
 namespace grove::client::cli {
 namespace {
 
-// Runs grovectl against a server of its own.
-class App : public testing::Test {
+class App : public AppTest {
  protected:
-  [[nodiscard]] int Run(const std::vector<std::string>& line, const std::string& input = "") {
-    int ends[2];
-    EXPECT_EQ(pipe(ends), 0);
-    EXPECT_EQ(write(ends[1], input.data(), input.size()), static_cast<ssize_t>(input.size()));
-    close(ends[1]);
-    std::ostringstream out, err;
-    Shell shell{
-        .in_fd = ends[0],
-        .out = out,
-        .err = err,
-        .out_is_terminal = on_terminal_,
-        .environment = [&](const char* name) -> std::optional<std::string> {
-          const auto found = variables_.find(name);
-          if (found == variables_.end()) return std::nullopt;
-          return found->second;
-        },
-    };
-    const int code = RunApp(line, shell);
-    close(ends[0]);
-    out_ = out.str();
-    err_ = err.str();
-    return code;
-  }
-
   nlohmann::json Json() const { return nlohmann::json::parse(out_, nullptr, false); }
-
-  FakeGrove server_;
-  std::string address_ = server_.address();
-  std::map<std::string, std::string> variables_ = {{"GROVE_ADDRESS", address_}};
-  bool on_terminal_ = false;
-  std::string out_;
-  std::string err_;
 };
 
 TEST_F(App, SpawnPrintsTheTasksName) {
@@ -68,7 +36,7 @@ TEST_F(App, SpawnWithWaitPrintsTheRawOutput) {
   EXPECT_EQ(out_, "abc");
   EXPECT_EQ(Run({"spawn", "echo", "-", "--wait"}, "from a pipe\n"), 0);
   EXPECT_EQ(out_, "from a pipe\n");
-  on_terminal_ = true;
+  out_is_terminal_ = true;
   EXPECT_EQ(Run({"spawn", "echo", "abc", "--wait"}), 0);
   EXPECT_EQ(out_, "abc\n");
 }
@@ -119,6 +87,11 @@ TEST_F(App, OutputFormsForScripts) {
   }
   EXPECT_EQ(Run({"tasks", "-o", "wide"}), 0);
   EXPECT_TRUE(absl::StrContains(out_, "PRIORITY")) << out_;
+  EXPECT_EQ(Run({"workers"}), 0);
+  EXPECT_FALSE(absl::StrContains(out_, "LAST EXIT")) << out_;
+  EXPECT_EQ(Run({"workers", "-o", "wide"}), 0);
+  EXPECT_TRUE(absl::StrContains(out_, "CONFIG")) << out_;
+  EXPECT_TRUE(absl::StrContains(out_, "LAST EXIT")) << out_;
   EXPECT_EQ(Run({"pools", "--no-headers"}), 0);
   EXPECT_EQ(out_.substr(0, 15), "default/default");
 }
@@ -128,7 +101,7 @@ TEST_F(App, ColorsOnTerminalsOnly) {
   EXPECT_FALSE(absl::StrContains(out_, '\033')) << out_;
   EXPECT_EQ(Run({"workers", "--color=always"}), 0);
   EXPECT_TRUE(absl::StrContains(out_, "\033[32mREADY\033[0m")) << out_;
-  on_terminal_ = true;
+  out_is_terminal_ = true;
   EXPECT_EQ(Run({"workers"}), 0);
   EXPECT_TRUE(absl::StrContains(out_, "\033[32mREADY\033[0m")) << out_;
   variables_["NO_COLOR"] = "1";
@@ -177,6 +150,26 @@ TEST_F(App, SpawnCarriesItsFlags) {
   EXPECT_EQ(spec["retry_policy"]["max_attempts"], 4);
   EXPECT_EQ(spec["labels"]["a"], "b=c");
   EXPECT_EQ(spec["durability"], "VOLATILE");
+}
+
+TEST_F(App, SpawnSaysHowATaskIsTriedAgainAndWhatItIsUniqueBy) {
+  ASSERT_EQ(Run({"spawn", "echo", "--start_timeout=1m", "--heartbeat_timeout=5", "--backoff=0.5",
+                 "--max_backoff=1h", "--jitter=0.25", "--not_retried=not_found", "--not_retried=13",
+                 "--unique_key=k", "--on_conflict=refuse", "-o", "json"}),
+            0);
+  const auto spec = Json()["spec"];
+  EXPECT_EQ(spec["schedule_to_start_timeout"], "60s");
+  EXPECT_EQ(spec["heartbeat_timeout"], "5s");
+  EXPECT_EQ(spec["retry_policy"]["initial_backoff"], "0.500s");
+  EXPECT_EQ(spec["retry_policy"]["max_backoff"], "3600s");
+  EXPECT_EQ(spec["retry_policy"]["jitter"], 0.25);
+  EXPECT_EQ(spec["retry_policy"]["not_retried_codes"], nlohmann::json({5, 13}));
+  EXPECT_EQ(spec["unique_key"]["key"], "k");
+  EXPECT_EQ(spec["unique_key"]["on_conflict"], "REFUSE");
+  EXPECT_EQ(Run({"spawn", "echo", "--on_conflict=refuse"}), 2);
+  EXPECT_EQ(Run({"spawn", "echo", "--unique_key=k", "--on_conflict=wait"}), 2);
+  EXPECT_EQ(Run({"spawn", "echo", "--not_retried=FOUND"}), 2);
+  EXPECT_EQ(Run({"spawn", "echo", "--jitter=much"}), 2);
 }
 
 TEST_F(App, ServerErrorsComeInOneLine) {
@@ -240,6 +233,39 @@ TEST_F(App, ListsShowTheirTables) {
     EXPECT_EQ(Run({verb}), 0) << err_;
     EXPECT_TRUE(absl::StrContains(out_, cell)) << out_;
   }
+}
+
+TEST_F(App, FairnessShowsWhoHadMost) {
+  EXPECT_EQ(Run({"fairness"}), 0) << err_;
+  EXPECT_TRUE(absl::StrContains(out_, "0.9975")) << out_;
+  EXPECT_TRUE(absl::StrContains(out_, "8 of 20 held")) << out_;
+  EXPECT_LT(out_.find("default  200%"), out_.find("acme     100%")) << out_;
+  EXPECT_FALSE(absl::StrContains(out_, "AHEAD")) << out_;
+  EXPECT_TRUE(absl::StrContains(out_, "HTTP\n")) << out_;
+  EXPECT_EQ(Run({"fairness", "-o", "wide"}), 0);
+  EXPECT_TRUE(absl::StrContains(out_, "-2.00s")) << out_;
+  EXPECT_TRUE(absl::StrContains(out_, "HTTP TOTAL")) << out_;
+  EXPECT_EQ(Run({"fairness", "--limit", "1", "-o", "json"}), 0);
+  EXPECT_EQ(Json()["shares"].size(), 1u);
+  EXPECT_EQ(Json()["shares"][0]["tenant"], "tenants/default");
+  EXPECT_EQ(Run({"fairness", "--tenant", "acme"}), 0);
+  EXPECT_EQ(out_.substr(0, 6), "TENANT") << out_;
+  EXPECT_FALSE(absl::StrContains(out_, "default")) << out_;
+}
+
+TEST_F(App, FairnessIsWatched) {
+  const std::vector<std::string> twice = {"fairness", "--watch", "--count=2", "--interval=0.1"};
+  EXPECT_EQ(Run(twice), 0) << err_;
+  EXPECT_NE(out_.find("0.9975"), out_.rfind("0.9975")) << out_;
+  EXPECT_FALSE(absl::StrContains(out_, '\033')) << out_;
+  out_is_terminal_ = true;
+  EXPECT_EQ(Run(twice), 0) << err_;
+  EXPECT_TRUE(absl::StrContains(out_, "\033[H\033[J")) << out_;
+  EXPECT_EQ(Run({"fairness", "--watch", "--count=2", "--interval=0.1", "-o", "jsonl"}), 0) << err_;
+  EXPECT_EQ(std::count(out_.begin(), out_.end(), '\n'), 2);
+  EXPECT_EQ(Run({"fairness", "--watch", "-o", "json"}), 2);
+  EXPECT_TRUE(absl::StrContains(err_, "-o jsonl")) << err_;
+  EXPECT_EQ(Run({"fairness", "--count=2"}), 2);
 }
 
 TEST_F(App, FibersNameTheWorkerThatDidNotAnswer) {

@@ -93,15 +93,28 @@ absl::StatusOr<absl::Duration> ParseSeconds(const std::string& what, const std::
 absl::StatusOr<std::string> ReadAll(int fd, size_t bytes_max);
 absl::StatusOr<std::string> ReadWholeFile(const std::string& path, size_t bytes_max);
 
-// One line each: what every verb does stands in verbs.cc.
+// One line each: what every verb does stands in *_verbs.cc.
 absl::Status RunSpawn(Command& command);
 absl::Status RunTasks(Command& command);
+absl::Status RunTasksCount(Command& command);
+absl::Status RunTasksExplain(Command& command);
+absl::Status RunTasksCancel(Command& command);
+absl::Status RunTasksForceCancel(Command& command);
+absl::Status RunTasksPause(Command& command);
+absl::Status RunTasksResume(Command& command);
+absl::Status RunTasksRetry(Command& command);
+absl::Status RunTasksDelete(Command& command);
+absl::Status RunTasksUpdate(Command& command);
 absl::Status RunGet(Command& command);
 absl::Status RunWait(Command& command);
 absl::Status RunCancel(Command& command);
 absl::Status RunQueues(Command& command);
+absl::Status RunQueuesPause(Command& command);
+absl::Status RunQueuesResume(Command& command);
+absl::Status RunQueuesPurge(Command& command);
 absl::Status RunPools(Command& command);
 absl::Status RunPoolsResize(Command& command);
+absl::Status RunFairness(Command& command);
 absl::Status RunWorkers(Command& command);
 absl::Status RunFibers(Command& command);
 absl::Status RunFunctions(Command& command);

@@ -1,8 +1,8 @@
 #include "client/cli/complete.h"
 
 #include <algorithm>
+#include <map>
 #include <memory>
-#include <set>
 #include <string_view>
 #include <utility>
 
@@ -58,6 +58,7 @@ class Values {
   Candidates Functions();
   Candidates Queues();
   Candidates Tenants();
+  Candidates Tokens();
   Candidates Pools();
   Candidates Workers();
   Candidates Operations();
@@ -113,18 +114,30 @@ Candidates Values::Queues() {
 }
 
 Candidates Values::Tenants() {
-  std::set<std::string> names;
-  Client* const daemon = Daemon();
-  const auto queues = daemon == nullptr
-                          ? absl::StatusOr<v1::ListQueuesResponse>(absl::UnavailableError(""))
-                          : daemon->ListQueues({}, kListedMax);
-  if (!queues.ok()) return {};
-  for (const auto& queue : queues->queues()) {
-    const std::vector<std::string_view> segments = StrSplit(queue.name(), '/');
-    if (segments.size() == 4) names.insert(std::string(segments[1]));
-  }
   Candidates candidates;
-  for (const std::string& name : names) candidates.push_back({name, ""});
+  Client* const daemon = Daemon();
+  if (daemon == nullptr) return candidates;
+  const auto tenants = daemon->ListTenants({}, kListedMax);
+  if (!tenants.ok()) return candidates;
+  for (const auto& tenant : tenants->tenants()) {
+    candidates.push_back({ShortName(tenant.name()), tenant.display_name()});
+  }
+  return candidates;
+}
+
+// Of the operators, or of the tenant that is given.
+Candidates Values::Tokens() {
+  Candidates candidates;
+  Client* const daemon = Daemon();
+  if (daemon == nullptr) return candidates;
+  v1::ListTokensRequest request;
+  const auto tenant = line_.arguments.Value("tenant");
+  request.set_parent(tenant ? StrCat("tenants/", *tenant) : "operators");
+  const auto tokens = daemon->ListTokens(request, kListedMax);
+  if (!tokens.ok()) return candidates;
+  for (const auto& token : tokens->tokens()) {
+    candidates.push_back({ShortName(token.name()), RolesText(token)});
+  }
   return candidates;
 }
 
@@ -181,6 +194,25 @@ Candidates Values::Fibers() {
   return candidates;
 }
 
+// Of the tasks to which the verb can be done; empty: all.
+std::vector<v1::TaskState> StatesFor(std::string_view verb) {
+  using State = v1::TaskState;
+  static const auto* const kStates = new std::map<std::string_view, std::vector<State>>{
+      {"cancel", {v1::TASK_STATE_SCHEDULED, v1::TASK_STATE_QUEUED, v1::TASK_STATE_RUNNING}},
+      {"explain", {v1::TASK_STATE_SCHEDULED, v1::TASK_STATE_QUEUED}},
+      {"retry",
+       {v1::TASK_STATE_SCHEDULED, v1::TASK_STATE_SUCCEEDED, v1::TASK_STATE_FAILED,
+        v1::TASK_STATE_CANCELLED, v1::TASK_STATE_TIMED_OUT}},
+      {"delete",
+       {v1::TASK_STATE_SUCCEEDED, v1::TASK_STATE_FAILED, v1::TASK_STATE_CANCELLED,
+        v1::TASK_STATE_TIMED_OUT}},
+  };
+  std::string_view word = verb.substr(verb.find(' ') + 1);
+  if (word == "pause" || word == "resume" || word == "update") word = "cancel";
+  const auto found = kStates->find(word);
+  return found == kStates->end() ? std::vector<State>() : found->second;
+}
+
 // In the form that is being typed: whole names, QUEUE/ID, or IDs where the queue is "default".
 Candidates Values::Tasks(std::string_view typed) {
   Candidates candidates;
@@ -188,12 +220,7 @@ Candidates Values::Tasks(std::string_view typed) {
   v1::ListTasksRequest request;
   request.set_parent("tenants/" + Tenant());
   request.set_view(v1::TASK_VIEW_BASIC);
-  if (line_.verb->name == "cancel") {
-    for (const auto state :
-         {v1::TASK_STATE_SCHEDULED, v1::TASK_STATE_QUEUED, v1::TASK_STATE_RUNNING}) {
-      request.add_states(state);
-    }
-  }
+  for (const v1::TaskState state : StatesFor(line_.verb->name)) request.add_states(state);
   if (daemon == nullptr) return candidates;
   const auto tasks = daemon->ListTasks(request, kTasksMax);
   if (!tasks.ok()) return candidates;
@@ -222,19 +249,30 @@ Candidates Values::ContextNames() {
   return candidates;
 }
 
-// Of a list with commas the last part is completed, with states that it does not have yet.
-Candidates States(std::string_view typed) {
+// Of a list with commas the last part is completed, with words that it does not have yet.
+Candidates Listed(std::string_view typed, const std::vector<std::string>& words) {
   const size_t comma = typed.rfind(',');
   const std::string before(comma == typed.npos ? "" : typed.substr(0, comma + 1));
   const std::vector<std::string_view> taken = StrSplit(before, ',');
   Candidates candidates;
-  for (int number = 1; number < v1::TaskState_ARRAYSIZE; ++number) {
-    const std::string name = StateName(static_cast<v1::TaskState>(number));
-    if (std::find(taken.begin(), taken.end(), name) == taken.end()) {
-      candidates.push_back({before + name, ""});
+  for (const std::string& word : words) {
+    if (std::find(taken.begin(), taken.end(), word) == taken.end()) {
+      candidates.push_back({before + word, ""});
     }
   }
   return candidates;
+}
+
+Candidates States(std::string_view typed) {
+  std::vector<std::string> names;
+  for (int number = 1; number < v1::TaskState_ARRAYSIZE; ++number) {
+    names.push_back(StateName(static_cast<v1::TaskState>(number)));
+  }
+  return Listed(typed, names);
+}
+
+Candidates Roles(std::string_view typed) {
+  return Listed(typed, {"viewer", "writer", "operator", "admin", "debug"});
 }
 
 Candidates VerbNames() {
@@ -253,6 +291,8 @@ Completion Values::Of(std::string_view placeholder, std::string_view typed) {
   if (placeholder == "FUNCTION") return {Functions()};
   if (placeholder == "QUEUE") return {Queues()};
   if (placeholder == "TENANT") return {Tenants()};
+  if (placeholder == "TOKEN_NAME") return {Tokens()};
+  if (placeholder == "ROLE,ROLE") return {Roles(typed)};
   if (placeholder == "POOL") return {Pools()};
   if (placeholder == "WORKER") return {Workers()};
   if (placeholder == "FIBER") return {Fibers()};
@@ -267,6 +307,7 @@ Completion Values::Of(std::string_view placeholder, std::string_view typed) {
     return {Fixed({"table", "wide", "name", "json", "jsonl", "yaml"})};
   }
   if (placeholder == "WHEN") return {Fixed({"auto", "always", "never"})};
+  if (placeholder == "ORDER") return {Fixed({"-created", "created", "-ended", "ended"})};
   if (placeholder == "VIEW") return {Fixed({"basic", "output", "full"})};
   const bool file = placeholder == "FILE" || placeholder == "PROGRAM" || placeholder == "@FILE" ||
                     placeholder == "INPUT";

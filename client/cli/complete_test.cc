@@ -74,7 +74,9 @@ TEST_F(CompleteTest, WhatTheDaemonHas) {
   EXPECT_EQ(Words({"pools", "resize", ""}), Strings{"default"});
   EXPECT_EQ(Words({"pools", "resize", "default", ""}), Strings{});
   EXPECT_EQ(Words({"backdoor", "--worker", ""}), Strings{"0"});
-  EXPECT_EQ(Words({"--tenant=acme", "queues", ""}), Strings{"default/default"});
+  EXPECT_EQ(Words({"--tenant=acme", "queues", "de"}), Strings{"default/default"});
+  EXPECT_EQ(Words({"queues", ""}), (Strings{"default", "pause", "resume", "purge"}));
+  EXPECT_EQ(Words({"queues", "pause", ""}), Strings{"default"});
 }
 
 TEST_F(CompleteTest, TasksInTheFormThatIsBeingTyped) {
@@ -83,6 +85,10 @@ TEST_F(CompleteTest, TasksInTheFormThatIsBeingTyped) {
   EXPECT_EQ(Words({"wait", "T1", "default/"}), (Strings{"default/T1", "default/T2"}));
   EXPECT_EQ(Words({"get", "tenants/"}), (Strings{done, running}));
   EXPECT_EQ(Words({"cancel", ""}), Strings{"T2"});
+  EXPECT_EQ(Words({"tasks", "pause", ""}), Strings{"T2"});
+  EXPECT_EQ(Words({"tasks", "delete", ""}), Strings{"T1"});
+  EXPECT_EQ(Words({"tasks", "force-"}), Strings{"force-cancel"});
+  EXPECT_EQ(Words({"tasks", "--order", "-"}), (Strings{"-created", "-ended"}));
   EXPECT_EQ(Of({"cancel", ""}).candidates[0].description, "stuck RUNNING");
   EXPECT_EQ(Words({"get", "T1", ""}), Strings{});
 }

@@ -64,6 +64,21 @@ absl::StatusOr<std::string> PoolName(std::string_view typed, std::string_view te
   return BelowTenant("pools", "pool", typed, tenant);
 }
 
+absl::StatusOr<std::string> TokenName(std::string_view typed, std::string_view tenant) {
+  const Segments s = Split(typed);
+  constexpr char kForms[] =
+      "NAME, TENANT/NAME, operators/tokens/NAME or tenants/TENANT/tokens/NAME";
+  if (!AllFilled(s)) return Malformed("token", typed, kForms);
+  const bool whole = (s.size() == 3 && s[0] == "operators" && s[1] == "tokens") ||
+                     (s.size() == 4 && s[0] == "tenants" && s[2] == "tokens");
+  if (whole) return std::string(typed);
+  if (s.size() > 2) return Malformed("token", typed, kForms);
+  if (s.size() == 1 && tenant.empty()) return StrCat("operators/tokens/", s[0]);
+  absl::StatusOr<std::string> parent = TenantName(s.size() == 2 ? s[0] : tenant);
+  if (!parent.ok()) return parent.status();
+  return StrCat(*parent, "/tokens/", s.back());
+}
+
 absl::StatusOr<std::string> TaskName(std::string_view typed, std::string_view tenant) {
   const Segments s = Split(typed);
   constexpr char kForms[] = "ID, QUEUE/ID or tenants/TENANT/queues/QUEUE/tasks/ID";

@@ -1,6 +1,6 @@
 // Resource names as people type them, made whole.
 //
-// A name that begins with "tenants/" or "workers/" is taken as it is.
+// A name that begins with "tenants/", "operators/" or "workers/" is taken as it is.
 
 #ifndef GROVE_CLIENT_CLI_NAMES_H_
 #define GROVE_CLIENT_CLI_NAMES_H_
@@ -24,6 +24,10 @@ absl::StatusOr<std::string> PoolName(std::string_view typed, std::string_view te
 // "ID" or "tasks/ID" -> "tenants/TENANT/queues/default/tasks/ID"; "Q/ID" or "queues/Q/tasks/ID"
 // names queue Q.
 absl::StatusOr<std::string> TaskName(std::string_view typed, std::string_view tenant);
+
+// "ci" -> "operators/tokens/ci", or "tenants/TENANT/tokens/ci" where there is a tenant; "acme/ci"
+// names one of a tenant's.
+absl::StatusOr<std::string> TokenName(std::string_view typed, std::string_view tenant);
 
 // "0" -> "workers/0".
 absl::StatusOr<std::string> WorkerName(std::string_view typed);

@@ -5,6 +5,8 @@
 #include <system_error>
 #include <utility>
 
+#include "absl/strings/cord.h"
+#include "absl/strings/match.h"
 #include "absl/time/clock.h"
 #include "client/cli/command.h"
 #include "client/cli/error_line.h"
@@ -13,6 +15,7 @@
 #include "client/cli/progress.h"
 #include "client/cli/render.h"
 #include "client/cli/text.h"
+#include "client/status_details.h"
 #include "runtime/switch/abseil_text.h"
 
 namespace grove::client::cli {
@@ -91,6 +94,18 @@ void PrintErrorLines(Command& command, std::string_view message) {
   for (const std::string_view line : StrSplit(message, '\n')) {
     if (!line.empty()) command.shell.err << "  " << Escape(line) << "\n";
   }
+}
+
+// `status`, whose lines, if it has several, are printed: what is left for the last one says so.
+absl::Status ToldInLines(Command& command, const absl::Status& status) {
+  if (!absl::StrContains(status.message(), '\n')) return status;
+  PrintErrorLines(command, Std(status.message()));
+  absl::Status rest(status.code(), "see the lines above");
+  status.ForEachPayload(
+      [&](auto type, const absl::Cord& payload) { rest.SetPayload(type, payload); });
+  // They have said it.
+  ClearBadRequest(rest);
+  return rest;
 }
 
 absl::Status OutcomeOf(Command& command, const v1::Operation& operation) {
@@ -285,10 +300,7 @@ absl::Status DiffConfig(Command& command) {
     request.set_file(std::filesystem::absolute(typed[0], error).string());
   }
   auto diff = command.client->DiffConfig(request);
-  if (!diff.ok()) {
-    PrintErrorLines(command, Std(diff.status().message()));
-    return WithExitCode(diff.status(), kExitTrouble);
-  }
+  if (!diff.ok()) return WithExitCode(ToldInLines(command, diff.status()), kExitTrouble);
   Print(command, *diff, [&] { return RenderConfigDiff(diff->changes(), ViewOf(command)); });
   return diff->changes().empty() ? absl::OkStatus() : SilentFailure();
 }

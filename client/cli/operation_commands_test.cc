@@ -9,44 +9,14 @@
 #include <vector>
 
 #include "absl/strings/match.h"
-#include "client/cli/app.h"
-#include "client/cli/command.h"
-#include "client/fake_grove.h"
+#include "client/cli/app_fixture.h"
 
 namespace grove::client::cli {
 namespace {
 
 using absl::StrContains;
 
-class Operations : public testing::Test {
- protected:
-  [[nodiscard]] int Run(std::vector<std::string> line, const std::string& input = "") {
-    int ends[2];
-    EXPECT_EQ(pipe(ends), 0);
-    EXPECT_EQ(write(ends[1], input.data(), input.size()), static_cast<ssize_t>(input.size()));
-    close(ends[1]);
-    std::ostringstream out, err;
-    Shell shell{
-        .in_fd = ends[0],
-        .out = out,
-        .err = err,
-        .in_is_terminal = on_terminal_,
-        .err_is_terminal = on_terminal_,
-        .environment = [](const char*) { return std::optional<std::string>(); },
-    };
-    line.push_back("--address=" + server_.address());
-    const int code = RunApp(line, shell);
-    close(ends[0]);
-    out_ = out.str();
-    err_ = err.str();
-    return code;
-  }
-
-  FakeGrove server_;
-  bool on_terminal_ = false;
-  std::string out_;
-  std::string err_;
-};
+using Operations = AppTest;
 
 TEST_F(Operations, ScaleSaysWhatWasDone) {
   EXPECT_EQ(Run({"scale", "8"}), 0);
@@ -108,7 +78,7 @@ TEST_F(Operations, AWaitOutlastsARestartOfControl) {
 }
 
 TEST_F(Operations, ATerminalShowsHowFarItIs) {
-  on_terminal_ = true;
+  person_is_there_ = true;
   EXPECT_EQ(Run({"scale", "8"}), 0);
   EXPECT_TRUE(StrContains(err_, "operations/1 RUNNING: from 2 to 8 workers [1/2]")) << err_;
 }
@@ -135,7 +105,7 @@ TEST_F(Operations, ADaemonThatFallsSilentHasDrained) {
 }
 
 TEST_F(Operations, ATerminalIsAskedBeforeADrain) {
-  on_terminal_ = true;
+  person_is_there_ = true;
   EXPECT_EQ(Run({"drain"}, "n\n"), 1);
   EXPECT_TRUE(StrContains(err_, "Drain it? [y/N]")) << err_;
   EXPECT_TRUE(StrContains(err_, "drain: not drained")) << err_;
@@ -182,8 +152,9 @@ TEST_F(Operations, ADiffEndsAsDiffDoes) {
   EXPECT_EQ(Run({"config", "same", "--diff"}), 0);
   EXPECT_EQ(out_, "");
   EXPECT_EQ(Run({"config", "--diff", "/etc/grove/bad"}), 2);
-  EXPECT_TRUE(StrContains(err_, "  bad:1: workers: 0 is below 1\n  bad:2: unknown key \"x\"\n"))
-      << err_;
+  EXPECT_EQ(err_,
+            "  bad:1: workers: 0 is below 1\n  bad:2: unknown key \"x\"\n"
+            "grovectl: config: see the lines above (INVALID_ARGUMENT, CONFIG_INVALID)\n");
 }
 
 TEST_F(Operations, ADiffHasColorsWhereTheyAreWanted) {

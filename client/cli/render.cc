@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "client/cli/error_line.h"
 #include "client/cli/names.h"
 #include "client/cli/table.h"
@@ -79,6 +80,22 @@ std::string EnumText(Enum value) {
   return ShortEnumName(*google::protobuf::GetEnumDescriptor<Enum>(), value);
 }
 
+std::string CodesText(const v1::RetryPolicy& policy) {
+  std::string text;
+  for (const int32_t code : policy.not_retried_codes()) {
+    const auto status_code = static_cast<absl::StatusCode>(code);
+    absl::StrAppend(&text, text.empty() ? "" : " ", absl::StatusCodeToString(status_code));
+  }
+  return text;
+}
+
+// "1s to 1m"; of a task that is tried once nothing.
+std::string BackoffText(const v1::RetryPolicy& policy) {
+  if (policy.max_attempts() <= 1) return "";
+  return absl::StrCat(DurationText(ToDuration(policy.initial_backoff())), " to ",
+                      DurationText(ToDuration(policy.max_backoff())));
+}
+
 std::string RenderAttempts(const v1::Task& task, const View& view) {
   if (task.attempts().empty()) return "";
   Table table({{"ATTEMPT", Kind::kId},
@@ -116,6 +133,19 @@ std::string StackBytesText(const v1::Fiber& fiber) {
   if (fiber.stack_bytes() == 0) return "";
   return absl::StrCat(BytesText(fiber.stack_used_bytes()), " of ", BytesText(fiber.stack_bytes()),
                       " touched");
+}
+
+// When the next process of a worker comes, and why it does not come at once.
+std::string RestartText(const v1::Worker& worker) {
+  std::vector<std::string> parts;
+  if (worker.has_restart_delay()) {
+    parts.push_back(absl::StrCat("restarts in ", DurationText(ToDuration(worker.restart_delay()))));
+  }
+  if (worker.quick_deaths() >= 2) {
+    parts.push_back(
+        absl::StrCat("died ", worker.quick_deaths(), " times in a row (", worker.last_exit(), ")"));
+  }
+  return absl::StrJoin(parts, ", ");
 }
 
 }  // namespace
@@ -162,6 +192,7 @@ std::string RenderTask(const v1::Task& task, const View& view) {
              {
                  {"name", task.name()},
                  {"function", spec.function()},
+                 {"parent", task.parent_task()},
                  {"state", StateName(task.state())},
                  {"waiting", task.waiting_reason()},
                  {"progress", running && task.progress() > 0 ? NoteText(task, view) : ""},
@@ -170,15 +201,25 @@ std::string RenderTask(const v1::Task& task, const View& view) {
                  {"ended", age(task.has_end_time(), task.end_time())},
                  {"priority", spec.priority() == 0 ? "" : absl::StrCat(spec.priority())},
                  {"timeout", spec.has_timeout() ? DurationText(ToDuration(spec.timeout())) : ""},
+                 {"start timeout", spec.has_schedule_to_start_timeout()
+                                       ? DurationText(ToDuration(spec.schedule_to_start_timeout()))
+                                       : ""},
+                 {"heartbeat timeout", spec.has_heartbeat_timeout()
+                                           ? DurationText(ToDuration(spec.heartbeat_timeout()))
+                                           : ""},
                  {"max attempts", spec.retry_policy().max_attempts() == 0
                                       ? ""
                                       : absl::StrCat(spec.retry_policy().max_attempts())},
+                 {"back-off", BackoffText(spec.retry_policy())},
+                 {"not retried", CodesText(spec.retry_policy())},
                  {"request id", spec.request_id()},
+                 {"unique key", spec.unique_key().key()},
                  {"labels", LabelsText(spec)},
                  {"durability", spec.durability() == 0 ? "" : EnumText(spec.durability())},
                  {"input", BodyOrSize(spec.input(), spec.content_type(), task.input_size_bytes())},
                  {"output",
                   BodyOrSize(task.output(), task.output_content_type(), task.output_size_bytes())},
+                 {"checkpoint", BodyText(task.checkpoint(), "")},
                  {"error", ErrorText(task.error())},
              },
              view.look) +
@@ -231,14 +272,18 @@ std::string RenderWorkers(const List<v1::Worker>& workers, const View& view) {
                "REQUESTS",
                "LAST TURN",
                "MEMORY",
-               "LINKED"});
+               "LINKED",
+               {"CONFIG", Kind::kWide},
+               {"LAST EXIT", Kind::kWide},
+               "NOTE"});
   for (const v1::Worker& worker : workers) {
     table.Add({ShortName(worker.name()), EnumText(worker.state()), absl::StrCat(worker.pid()),
                absl::StrCat(worker.generation()), AgeText(worker.start_time(), view.now),
                absl::StrCat(worker.fibers()), absl::StrCat(worker.tasks_running()),
                absl::StrCat(worker.http_connections()), absl::StrCat(worker.http_requests_total()),
                DurationText(absl::Seconds(worker.hub_idle_seconds())) + " ago",
-               BytesText(worker.rss_bytes()), worker.linked() ? "yes" : "no"});
+               BytesText(worker.rss_bytes()), worker.linked() ? "yes" : "no",
+               absl::StrCat(worker.config_generation()), worker.last_exit(), RestartText(worker)});
   }
   return table.Render(view.look);
 }
@@ -290,12 +335,30 @@ std::string RenderFibers(const List<v1::Fiber>& fibers, const View& view) {
 }
 
 std::string RenderFunctions(const List<v1::Function>& functions, const View& view) {
-  Table table({{"FUNCTION", Kind::kId}, "TIMEOUT", "DESCRIPTION", "EXAMPLE INPUT"});
+  Table table({{"FUNCTION", Kind::kId},
+               "TIMEOUT",
+               "ATTEMPTS",
+               "AT ONCE",
+               {"QUEUE", Kind::kWide},
+               {"BACK-OFF", Kind::kWide},
+               {"NOT RETRIED", Kind::kWide},
+               {"START TIMEOUT", Kind::kWide},
+               {"HEARTBEAT", Kind::kWide},
+               "DESCRIPTION",
+               "EXAMPLE INPUT"});
+  const auto text = [](bool has, const google::protobuf::Duration& duration) {
+    return has ? DurationText(ToDuration(duration)) : std::string();
+  };
   for (const v1::Function& function : functions) {
-    table.Add(
-        {FunctionName(function.name()),
-         function.has_default_timeout() ? DurationText(ToDuration(function.default_timeout())) : "",
-         function.description(), function.input_example()});
+    const v1::RetryPolicy& retry = function.retry_policy();
+    table.Add({FunctionName(function.name()),
+               text(function.has_default_timeout(), function.default_timeout()),
+               absl::StrCat(std::max(retry.max_attempts(), 1)),
+               function.concurrency_max() == 0 ? "" : absl::StrCat(function.concurrency_max()),
+               function.queue(), BackoffText(retry), CodesText(retry),
+               text(function.has_schedule_to_start_timeout(), function.schedule_to_start_timeout()),
+               text(function.has_heartbeat_timeout(), function.heartbeat_timeout()),
+               function.description(), function.input_example()});
   }
   return table.Render(view.look);
 }

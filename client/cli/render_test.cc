@@ -36,7 +36,10 @@ TEST(RenderTask, ListsItsAttempts) {
   attempt.set_worker("workers/0");
   attempt.mutable_start_time()->set_seconds(998);
   attempt.mutable_end_time()->set_seconds(999);
+  task.set_parent_task("tenants/default/queues/mail/tasks/01A");
   const std::string text = RenderTask(task, kView);
+  EXPECT_NE(text.find("parent:   tenants/default/queues/mail/tasks/01A\n"), std::string::npos)
+      << text;
   EXPECT_NE(text.find("error:    boom\\n (UNKNOWN)\n"), std::string::npos) << text;
   EXPECT_NE(text.find("1        FAILED  0       0    -      2s ago   1.00s"), std::string::npos)
       << text;
@@ -46,6 +49,23 @@ TEST(RenderQueues, NamesTheTenant) {
   List<v1::Queue> queues;
   queues.Add()->set_name("tenants/acme/queues/mail");
   EXPECT_NE(RenderQueues(queues, kView).find("\nacme/mail  "), std::string::npos);
+}
+
+TEST(RenderWorkers, NotesWhichOneKeepsDying) {
+  List<v1::Worker> workers;
+  v1::Worker& worker = *workers.Add();
+  worker.set_last_exit("crash: signal 11 (Segmentation fault)");
+  worker.set_quick_deaths(1);
+  EXPECT_EQ(RenderWorkers(workers, kView).find("died"), std::string::npos);
+  worker.set_quick_deaths(5);
+  EXPECT_NE(RenderWorkers(workers, kView)
+                .find("  died 5 times in a row (crash: signal 11 (Segmentation fault))\n"),
+            std::string::npos);
+  worker.mutable_restart_delay()->set_seconds(3);
+  worker.mutable_restart_delay()->set_nanos(200'000'000);
+  EXPECT_NE(RenderWorkers(workers, kView).find("  restarts in 3.20s, died 5 times in a row ("),
+            std::string::npos)
+      << RenderWorkers(workers, kView);
 }
 
 TEST(RenderStacks, ShowsAFiberPerBlockWithItsFunctions) {

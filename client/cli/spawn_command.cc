@@ -1,12 +1,15 @@
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "client/cli/command.h"
 #include "client/cli/json_view.h"
 #include "client/cli/names.h"
 #include "client/cli/spawn_many.h"
 #include "client/cli/task_commands.h"
+#include "client/cli/task_filter_flags.h"
 #include "client/cli/text.h"
 #include "client/cli/waiting.h"
 #include "runtime/switch/abseil_text.h"
@@ -23,8 +26,9 @@ absl::StatusOr<std::string> ReadInput(const Command& command) {
   return typed;
 }
 
+template <typename Message>
 absl::Status SetDuration(const Command& command, const std::string& flag,
-                         google::protobuf::Duration* (v1::TaskSpec::*field)(), v1::TaskSpec& spec) {
+                         google::protobuf::Duration* (Message::*field)(), Message& spec) {
   const auto text = command.arguments.Value(flag);
   if (!text) return absl::OkStatus();
   absl::StatusOr<absl::Duration> duration = ParseSeconds("--" + flag, *text);
@@ -47,6 +51,48 @@ absl::Status SetLabels(const Command& command, v1::TaskSpec& spec) {
   return absl::OkStatus();
 }
 
+absl::Status SetRetries(const Command& command, v1::TaskSpec& spec) {
+  const auto attempts = IntegerFlag(command, "max_attempts", 0, 1, INT32_MAX);
+  if (!attempts.ok()) return attempts.status();
+  v1::RetryPolicy& policy = *spec.mutable_retry_policy();
+  policy.set_max_attempts(static_cast<int>(*attempts));
+  for (const absl::Status& status :
+       {SetDuration(command, "backoff", &v1::RetryPolicy::mutable_initial_backoff, policy),
+        SetDuration(command, "max_backoff", &v1::RetryPolicy::mutable_max_backoff, policy)}) {
+    if (!status.ok()) return status;
+  }
+  if (const auto text = command.arguments.Value("jitter")) {
+    double jitter = 0;
+    if (!absl::SimpleAtod(*text, &jitter)) {
+      return UsageError(StrCat("--jitter: \"", *text, "\" is no number"));
+    }
+    policy.set_jitter(jitter);
+  }
+  for (const std::string& typed : command.arguments.Values("not_retried")) {
+    const absl::StatusOr<int> code = ParseCode("not_retried", typed);
+    if (!code.ok()) return code.status();
+    policy.add_not_retried_codes(*code);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SetUniqueKey(const Command& command, v1::TaskSpec& spec) {
+  const auto key = command.arguments.Value("unique_key");
+  const std::string conflict = command.arguments.ValueOr("on_conflict", "attach");
+  if (conflict != "attach" && conflict != "refuse") {
+    return UsageError(StrCat("--on_conflict: \"", conflict, "\" is neither attach nor refuse"));
+  }
+  if (!key && command.arguments.Value("on_conflict")) {
+    return UsageError("--on_conflict goes with --unique_key");
+  }
+  if (!key) return absl::OkStatus();
+  spec.mutable_unique_key()->set_key(*key);
+  if (conflict == "refuse") {
+    spec.mutable_unique_key()->set_on_conflict(v1::UniqueKey::ON_CONFLICT_REFUSE);
+  }
+  return absl::OkStatus();
+}
+
 // Ranges are the server's to check: it knows its own limits.
 absl::StatusOr<v1::TaskSpec> MakeSpec(const Command& command) {
   const Arguments& arguments = command.arguments;
@@ -59,13 +105,13 @@ absl::StatusOr<v1::TaskSpec> MakeSpec(const Command& command) {
   auto priority = IntegerFlag(command, "priority", 0, INT32_MIN, INT32_MAX);
   if (!priority.ok()) return priority.status();
   spec.set_priority(static_cast<int32_t>(*priority));
-  auto attempts = IntegerFlag(command, "max_attempts", 0, 1, INT32_MAX);
-  if (!attempts.ok()) return attempts.status();
-  if (*attempts > 0) spec.mutable_retry_policy()->set_max_attempts(static_cast<int>(*attempts));
   for (const absl::Status& status :
        {SetDuration(command, "delay", &v1::TaskSpec::mutable_delay, spec),
         SetDuration(command, "task_timeout", &v1::TaskSpec::mutable_timeout, spec),
-        SetLabels(command, spec)}) {
+        SetDuration(command, "start_timeout", &v1::TaskSpec::mutable_schedule_to_start_timeout,
+                    spec),
+        SetDuration(command, "heartbeat_timeout", &v1::TaskSpec::mutable_heartbeat_timeout, spec),
+        SetRetries(command, spec), SetUniqueKey(command, spec), SetLabels(command, spec)}) {
     if (!status.ok()) return status;
   }
   absl::StatusOr<std::string> input = ReadInput(command);
@@ -81,26 +127,35 @@ std::string OutputText(const Command& command, const std::string& output) {
   return ends || !command.shell.out_is_terminal ? output : output + "\n";
 }
 
+void TellAttached(Command& command, const v1::SpawnTaskResponse& spawned) {
+  if (!spawned.attached()) return;
+  command.shell.err << "attached to the task that has the key" << std::endl;
+}
+
 absl::Status SpawnOne(Command& command, const v1::SpawnTaskRequest& request) {
-  auto task = command.client->Spawn(request);
-  if (!task.ok()) return task.status();
-  Print(command, *task, [&] { return Escape(task->name()) + "\n"; });
+  auto spawned = command.client->SpawnOrAttach(request);
+  if (!spawned.ok()) return spawned.status();
+  TellAttached(command, *spawned);
+  const v1::Task& task = spawned->task();
+  Print(command, task, [&] { return Escape(task.name()) + "\n"; });
   return absl::OkStatus();
 }
 
 absl::StatusOr<v1::Task> SpawnAndWait(Command& command, const v1::SpawnTaskRequest& request) {
   Waiting waiting(command);
   StopOnInterrupt& interrupt = waiting.interrupt();
-  auto task = command.client->Spawn(request, &interrupt.stop());
-  if (!task.ok() && interrupt.stop().is_set()) {
+  auto spawned = command.client->SpawnOrAttach(request, &interrupt.stop());
+  if (!spawned.ok() && interrupt.stop().is_set()) {
     return InterruptedError(StrCat("interrupted before the answer came: \"", SelfText(command),
                                    " tasks\" shows whether there is a task"));
   }
-  if (!task.ok()) return task.status();
+  if (!spawned.ok()) return spawned.status();
+  TellAttached(command, *spawned);
   // Whatever becomes of grovectl, the task can be found.
-  command.shell.err << Escape(task->name()) << std::endl;
-  auto ended = command.client->Wait(task->name(), waiting.Options(v1::TASK_VIEW_OUTPUT));
-  if (!ended.ok()) return waiting.Explain(ended.status(), {task->name()});
+  const std::string& name = spawned->task().name();
+  command.shell.err << Escape(name) << std::endl;
+  auto ended = command.client->Wait(name, waiting.Options(v1::TASK_VIEW_OUTPUT));
+  if (!ended.ok()) return waiting.Explain(ended.status(), {name});
   return ended;
 }
 

@@ -197,6 +197,7 @@ void Run::Tell(const v1::BatchSpawnTasksResponse& response, const Batch& batch) 
     const int64_t line = batch.lines[static_cast<size_t>(i)];
     if (line != 0) json["line"] = line;
     if (result.has_name()) json["name"] = result.name();
+    if (result.attached()) json["attached"] = true;
     if (result.has_error()) json["error"] = ToJson(result.error());
     command_.shell.out << RenderJsonLine(json);
   }

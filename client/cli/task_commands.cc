@@ -4,15 +4,13 @@
 #include <string_view>
 #include <utility>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "client/cli/command.h"
 #include "client/cli/error_line.h"
 #include "client/cli/json_view.h"
 #include "client/cli/names.h"
 #include "client/cli/render.h"
+#include "client/cli/task_filter_flags.h"
 #include "client/cli/text.h"
 #include "client/cli/waiting.h"
 #include "client/status_details.h"
@@ -23,20 +21,6 @@ namespace {
 
 constexpr int64_t kListedTasks = 100;
 constexpr int64_t kListedTasksMax = 100000;
-
-absl::StatusOr<v1::TaskState> ParseState(std::string_view typed) {
-  std::vector<std::string> names;
-  const std::string wanted = absl::AsciiStrToUpper(Abseil(typed));
-  for (int number = 1; number < v1::TaskState_ARRAYSIZE; ++number) {
-    const auto state = static_cast<v1::TaskState>(number);
-    names.push_back(StateName(state));
-    if (names.back() == wanted) return state;
-  }
-  const std::string near = NearestName(wanted, names);
-  return UsageError(StrCat("--state: \"", typed, "\" is no state; ",
-                           near.empty() ? "there are " + absl::StrJoin(names, ", ")
-                                        : StrCat("did you mean ", near, "?")));
-}
 
 absl::StatusOr<std::vector<std::string>> TaskNames(const Command& command) {
   std::vector<std::string> names;
@@ -93,23 +77,28 @@ absl::Status Summarize(const std::vector<absl::Status>& failures, size_t total) 
                         StrCat(failures.size(), " of ", total, " failed; the first: "));
 }
 
+// "" of what is no order.
+std::string_view OrderOf(std::string_view typed) {
+  if (typed == "created") return "create_time";
+  if (typed == "-created") return "create_time desc";
+  if (typed == "ended") return "end_time";
+  return typed == "-ended" ? "end_time desc" : "";
+}
+
 absl::StatusOr<v1::ListTasksRequest> ListRequest(const Command& command) {
-  const Arguments& arguments = command.arguments;
+  absl::StatusOr<TaskChoice> choice = ChosenTasks(command, absl::Now());
+  if (!choice.ok()) return choice.status();
   v1::ListTasksRequest request;
-  const auto queue = arguments.Value("queue");
-  absl::StatusOr<std::string> parent =
-      queue ? QueueName(*queue, command.Tenant()) : TenantName(command.Tenant());
-  if (!parent.ok()) return parent.status();
-  request.set_parent(*parent);
-  request.set_function(FunctionName(arguments.ValueOr("function", "")));
-  for (const std::string& list : arguments.Values("state")) {
-    for (const auto typed : absl::StrSplit(list, ',', absl::SkipWhitespace())) {
-      absl::StatusOr<v1::TaskState> state = ParseState(Std(typed));
-      if (!state.ok()) return state.status();
-      request.add_states(*state);
-    }
-  }
-  return request;
+  request.set_parent(choice->parent);
+  // Daemons of before know these two.
+  request.mutable_states()->Swap(choice->filter.mutable_states());
+  request.set_function(std::exchange(*choice->filter.mutable_function(), ""));
+  if (choice->filter.ByteSizeLong() > 0) *request.mutable_filter() = std::move(choice->filter);
+  const auto order = command.arguments.Value("order");
+  if (!order) return request;
+  request.set_order_by(std::string(OrderOf(*order)));
+  if (!request.order_by().empty()) return request;
+  return UsageError(StrCat("--order: \"", *order, "\" is not created, -created, ended or -ended"));
 }
 
 }  // namespace

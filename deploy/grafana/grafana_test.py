@@ -16,7 +16,7 @@ import repository
 DASHBOARD = 'deploy/grafana/grove-overview.json'
 # Variables that select by the label of their name, in every metric that has it.
 FILTERS = ('tenant', 'queue', 'function', 'worker')
-SELECTOR = re.compile(r'\b([a-z_]+)\{([^}]*)\}')
+SELECTOR = re.compile(r'\b([a-z_][a-z_0-9]*)\{([^}]*)\}')
 
 
 def substituted(expression):

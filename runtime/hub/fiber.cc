@@ -49,8 +49,17 @@ MonotonicNanos Fiber::run_time() const {
 
 void Fiber::CountRunTime() {
   const MonotonicNanos run = hub_.ReadClock() - resumed_at_;
-  run_time_ += label_ != nullptr ? run : run * static_cast<MonotonicNanos>(kRunTimeSample);
+  run_time_ += timed_ ? run : run * static_cast<MonotonicNanos>(kRunTimeSample);
+  if (timed_) label_->run_time += run;
   resumed_at_ = 0;
+}
+
+std::shared_ptr<const FiberLabel> Fiber::SetLabel(std::shared_ptr<const FiberLabel> label) {
+  // What ran so far counts by the rule that it began under.
+  if (resumed_at_ != 0) CountRunTime();
+  timed_ = label != nullptr;
+  if (timed_) resumed_at_ = hub_.ReadClock();
+  return std::exchange(label_, std::move(label));
 }
 
 size_t Fiber::StackHighWaterBytes() const {

@@ -50,6 +50,8 @@ absl::Status WakeStatus(Wake wake, std::string_view while_doing);
 struct FiberLabel {
   std::string tenant;
   std::string task;
+  // Of all fibers that have or had it, up to their last parks.
+  mutable MonotonicNanos run_time = 0;
 };
 
 struct SpawnOptions {
@@ -79,7 +81,7 @@ class Fiber {
   const FiberLabel* label() const { return label_.get(); }
   MonotonicNanos spawned_at() const { return spawned_at_; }
   uint64_t switches() const { return switches_; }
-  // Time on the hub so far: measured with a label, else estimated from samples.
+  // Time on the hub so far: measured while it has a label, else estimated from samples.
   MonotonicNanos run_time() const;
   // How much of its stack was ever touched, counted by pages, by it or by an earlier fiber on the
   // same stack. Asks the kernel: about a microsecond.
@@ -100,6 +102,7 @@ class Fiber {
   friend class Hub;
   friend class FiberHandle;
   friend class FiberLocalMap;
+  friend class LabelScope;
   friend class RunQueue;
   friend class Timeout;
   friend struct GdbTable;
@@ -129,6 +132,8 @@ class Fiber {
   void RunBody();
   void RunLinks();
   void CountRunTime();
+  // Gives back the one before. Requires: it runs.
+  std::shared_ptr<const FiberLabel> SetLabel(std::shared_ptr<const FiberLabel> label);
   // This and every later park is ended by `why`.
   void Interrupt(Wake why);
   void ReportUncaught(std::string_view what);
@@ -161,7 +166,7 @@ class Fiber {
   std::string_view name_;
   std::string_view group_;
   SourceLocation site_;
-  const std::shared_ptr<const FiberLabel> label_;
+  std::shared_ptr<const FiberLabel> label_;
   MonotonicNanos spawned_at_ = 0;
   MonotonicNanos run_time_ = 0;
   struct Links;

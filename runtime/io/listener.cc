@@ -109,6 +109,7 @@ absl::Status SetTcpOptions(int fd, const SocketAddress& address, const ListenOpt
     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, sizeof(v6_only));
   }
   UseRenoOnLoopback(fd, address);
+  if (options.defer_accept > absl::ZeroDuration()) SetDeferAccept(fd, options.defer_accept);
   SetNoDelay(fd);  // before listen(2): whoever connects before Adopt() has it, too
   return SetKeepAlive(fd, options.keep_alive_idle);
 }
@@ -132,6 +133,11 @@ absl::Status BindAndListen(int fd, const SocketAddress& address, const ListenOpt
 }
 
 }  // namespace
+
+void SetDeferAccept(int fd, absl::Duration silence) {
+  const int seconds = static_cast<int>(absl::ToInt64Seconds(absl::Ceil(silence, absl::Seconds(1))));
+  setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof(seconds));
+}
 
 absl::StatusOr<Listener> Listener::Adopt(int fd, int accept_batch) {
   Listener listener(fd, std::max(accept_batch, 1));

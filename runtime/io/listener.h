@@ -63,6 +63,10 @@ struct ListenOptions {
   bool v6_only = true;
   // Of connections taken, TCP only; infinite: no probes.
   absl::Duration keep_alive_idle = kKeepAliveIdle;
+  // A connection is there to be accepted once the client has sent something, or has been silent for
+  // about so long (TCP_DEFER_ACCEPT, tcp(7)): one wake-up, and a first read that finds something.
+  // In whole seconds, TCP only; zero: at once. Kernels without it do without.
+  absl::Duration defer_accept = absl::ZeroDuration();
   // Permission bits of a UNIX path, set before anybody can connect; unset: as the umask says.
   std::optional<mode_t> unix_mode = std::nullopt;
 };
@@ -73,6 +77,8 @@ struct ListenOptions {
 // a socket. kInvalidArgument: options that contradict each other or the address. kUnimplemented: a
 // kernel without SO_REUSEPORT. Else the code of the errno, with the call and the address.
 absl::StatusOr<int> BindListener(const SocketAddress& address, const ListenOptions& options = {});
+// ListenOptions::defer_accept of a socket that is bound already, for connections from now on.
+void SetDeferAccept(int fd, absl::Duration silence);
 
 }  // namespace grove
 

@@ -5,6 +5,7 @@
 #include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -187,6 +188,18 @@ TEST_F(ListenTest, TheBacklogIs4096UnlessToldOtherwiseOrTheSystemsMostIsLess) {
   std::ifstream("/proc/sys/net/core/somaxconn") >> most;
   EXPECT_EQ(BacklogOf(*Listen(Loopback())), std::min(4096u, most));
   EXPECT_EQ(BacklogOf(*Listen(Loopback(), {.backlog = 7})), 7u);
+}
+
+TEST_F(ListenTest, ADeferredConnectionIsThereOnceItsClientHasSentSomething) {
+  const int listener = *Listen(Loopback(), {.defer_accept = absl::Seconds(1)});
+  const SocketAddress address = SocketAddress::OfLocal(listener);
+  const int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  ASSERT_EQ(connect(client, address.raw(), address.length), 0);
+  pollfd waits{.fd = listener, .events = POLLIN, .revents = 0};
+  EXPECT_EQ(poll(&waits, 1, 0), 0);
+  ASSERT_EQ(write(client, "x", 1), 1);
+  EXPECT_EQ(poll(&waits, 1, -1), 1);
+  close(client);
 }
 
 TEST_F(ListenTest, OptionsReachTheSocket) {

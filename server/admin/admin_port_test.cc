@@ -2,6 +2,8 @@
 
 #include <filesystem>
 #include <fstream>
+#include <string>
+#include <string_view>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -26,7 +28,7 @@ class AdminPortTest : public testing::Test {
   }
   ~AdminPortTest() override { std::filesystem::remove_all(folder_); }
 
-  void AddToken() {
+  config::v1::Token& AddToken() {
     const std::string path = folder_ + "/token";
     std::ofstream(path) << kSecret << "\n";
     std::filesystem::permissions(path, std::filesystem::perms(0600));
@@ -34,6 +36,7 @@ class AdminPortTest : public testing::Test {
     token->set_name("prometheus");
     token->set_secret_file(path);
     token->set_role(config::v1::Token::ROLE_READ);
+    return *token;
   }
 
   // Runs `body` beside the port, on invented time.
@@ -47,12 +50,19 @@ class AdminPortTest : public testing::Test {
     RunOn(**hub, [&]() -> absl::Status {
       auto port = AdminPort::Open(config_);
       if (!port.ok()) return port.status();
-      absl::Status started = (*port)->Start({.metrics = [] { return std::string("up 1\n"); },
-                                             .metrics_content_type = "text/plain",
-                                             .live = [] { return Health(); },
-                                             .ready = [] { return Health(); },
-                                             .debug = {}},
-                                            offload);
+      absl::Status started = (*port)->Start(
+          {.metrics = [] { return std::string("up 1\n"); },
+           .metrics_for =
+               [](std::string_view tenant) { return "of " + std::string(tenant) + "\n"; },
+           .metrics_content_type = "text/plain",
+           .live = [] { return Health(); },
+           .ready = [] { return Health(); },
+           .debug = {{.name = "all", .what = "", .make = [](auto&) { return Json("all"); }},
+                     {.name = "some",
+                      .what = "",
+                      .make = [](auto&) { return Json("all"); },
+                      .make_for = [](auto&, auto tenant) { return Json(std::string(tenant)); }}}},
+          offload);
       if (!started.ok()) return started;
       body(**port);
       (*port)->Drain();
@@ -100,6 +110,26 @@ TEST_F(AdminPortTest, WantsATokenOfWhoeverReadsMetricsAndNoneOfProbes) {
     const std::string right =
         Ask(port, "/metrics", absl::StrCat("Authorization: Bearer ", kSecret, "\r\n"));
     EXPECT_TRUE(absl::StrContains(right, " 200 ")) << right;
+  });
+}
+
+TEST_F(AdminPortTest, ATenantsTokenShowsWhatIsTheTenants) {
+  AddToken().set_tenant("acme");
+  Run([](AdminPort& port) {
+    const auto ask = [&](std::string_view path) {
+      return Ask(port, path, absl::StrCat("Authorization: Bearer ", kSecret, "\r\n"));
+    };
+    EXPECT_TRUE(absl::StrContains(ask("/metrics"), "of acme\n")) << ask("/metrics");
+    EXPECT_TRUE(absl::StrContains(ask("/debug/some"), "acme")) << ask("/debug/some");
+    EXPECT_TRUE(absl::StrContains(ask("/debug/all"), " 403 ")) << ask("/debug/all");
+  });
+}
+
+TEST_F(AdminPortTest, AnExpiredTokenOpensNothing) {
+  AddToken().set_expire_time("2001-01-01T00:00:00Z");
+  Run([](AdminPort& port) {
+    EXPECT_TRUE(absl::StrContains(
+        Ask(port, "/metrics", absl::StrCat("Authorization: Bearer ", kSecret, "\r\n")), " 401 "));
   });
 }
 

@@ -4,30 +4,34 @@
 #include <string>
 
 #include "runtime/hub/hub.h"
-#include "runtime/switch/abseil_text.h"
-#include "server/config/secret.h"
+#include "server/http/middleware/bearer_auth.h"
 #include "server/log.h"
+#include "server/tenancy/config_tokens.h"
+#include "server/wall_time.h"
 
 namespace grove::admin {
 
 absl::StatusOr<std::unique_ptr<AdminGate>> AdminGate::Create(const config::v1::Admin& config) {
   std::unique_ptr<AdminGate> gate(new AdminGate(config.connections_max() / kDelayedShare));
-  for (const config::v1::Token& token : config.tokens()) {
-    absl::StatusOr<std::string> secret = config::ReadSecretFile(token.secret_file());
-    if (!secret.ok()) {
-      return absl::InvalidArgumentError(
-          StrCat("admin.tokens: token '", token.name(), "': ", secret.status().message()));
-    }
-    gate->tokens_.Add(token.name(), *secret);
-    gate->has_tokens_ = true;
-  }
+  absl::Status added = tenancy::AddConfigTokens("admin.tokens", config.tokens(), gate->tokens_);
+  if (!added.ok()) return added;
   return gate;
 }
 
 http::Middleware AdminGate::middleware() {
-  if (!has_tokens_) return {};
-  return http::BearerAuth(tokens_, "Grove's admin port",
-                          [this](const http::Request& request) { Hold(request); });
+  if (tokens_.size() == 0) return {};
+  return http::BearerAuth(
+      [this](std::string_view secret, http::Request& request) { return Accept(secret, request); },
+      "Grove's admin port", [this](const http::Request& request) { Hold(request); });
+}
+
+bool AdminGate::Accept(std::string_view secret, http::Request& request) const {
+  const tenancy::PrincipalPtr caller = tokens_.Find(secret, WallNow()).principal;
+  if (caller == nullptr) return false;
+  // The book keeps it: nothing is revoked here.
+  request.context.token = caller->name;
+  request.context.tenant = caller->tenant;
+  return true;
 }
 
 void AdminGate::Hold(const http::Request& request) {

@@ -1,19 +1,21 @@
 // AdminGate: who may see /metrics and /debug, once there are tokens.
 //
-// Requests without a right one are counted, said in one log line a period, and answered with 401 a
-// second later, so that a client that tries on and on does so slowly. Hub thread only.
+// Whose a request is stands in request.context.tenant then; empty: the operators'. Requests without
+// a right token are counted, said in one log line a period, and answered with 401 a second
+// later, so that a client that tries on and on does so slowly. Hub thread only.
 #ifndef GROVE_SERVER_ADMIN_GATE_H_
 #define GROVE_SERVER_ADMIN_GATE_H_
 
 #include <cstdint>
 #include <memory>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "grove/config/v1/config.pb.h"
 #include "server/http/handler/middleware.h"
-#include "server/http/middleware/bearer_auth.h"
 #include "server/line_limit.h"
+#include "server/tenancy/token_book.h"
 
 namespace grove::admin {
 
@@ -37,12 +39,12 @@ class AdminGate {
 
  private:
   explicit AdminGate(int delayed_max) : delayed_max_(delayed_max) {}
+  bool Accept(std::string_view secret, http::Request& request) const;
   // **Parks.**
   void Hold(const http::Request& request);
 
   const int delayed_max_;
-  bool has_tokens_ = false;
-  http::BearerTokens tokens_;
+  tenancy::TokenBook tokens_;
   LineLimit line_{kRefusedLineEvery};
   uint64_t refused_ = 0;
   int delayed_ = 0;

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
 
@@ -44,6 +45,8 @@ HealthCheck CheckWorker(const metrics::Scoreboard& scoreboard, int worker, bool 
   } else {
     check.good = state == SlotState::kReady;
     check.state = StateText(state);
+    const std::string restart = RestartText(slot, now);
+    if (!restart.empty()) absl::StrAppend(&check.state, ": ", restart);
   }
   return check;
 }
@@ -63,6 +66,20 @@ HealthCheck CheckStore(const ReadinessInput& input) {
 }
 
 }  // namespace
+
+std::string RestartText(const metrics::WorkerSlot& slot, MonotonicNanos now) {
+  std::vector<std::string> parts;
+  const absl::Duration left = absl::Nanoseconds(slot.due_ns.load(std::memory_order_relaxed) - now);
+  if (left > absl::ZeroDuration()) {
+    parts.push_back(absl::StrFormat("restarts in %.1f s", absl::ToDoubleSeconds(left)));
+  }
+  // One death is forgiven: its successor is there before anybody reads of it.
+  const int64_t deaths = slot.quick_deaths.load(std::memory_order_relaxed);
+  if (deaths >= 2) {
+    parts.push_back(absl::StrCat("died ", deaths, " times in a row (", slot.exits.LastText(), ")"));
+  }
+  return absl::StrJoin(parts, ", ");
+}
 
 std::string StuckText(const metrics::WorkerSlot& slot, MonotonicNanos now) {
   const MonotonicNanos age = now - slot.last_turn_ns.load();

@@ -45,6 +45,10 @@ struct ReadinessInput {
 // not stuck. A stand-in needs no link: it serves HTTP alone.
 Health CheckReady(const metrics::Scoreboard& scoreboard, const ReadinessInput& input);
 
+// "restarts in 3.2 s, died 5 times in a row (crash: exit code 1)"; empty: nobody waits to start it,
+// and it does not keep dying.
+std::string RestartText(const metrics::WorkerSlot& slot, MonotonicNanos now);
+
 // "stuck: its hub has not turned for 12 s".
 std::string StuckText(const metrics::WorkerSlot& slot, MonotonicNanos now);
 

@@ -96,6 +96,33 @@ TEST_F(HealthTest, NotReadyBeforeServingNorWhileDraining) {
       "draining");
 }
 
+TEST_F(HealthTest, AWorkerThatKeepsDyingSaysSo) {
+  SetWorker(0, metrics::SlotState::kReady, absl::ZeroDuration());
+  SetWorker(1, metrics::SlotState::kDown, absl::ZeroDuration());
+  metrics::WorkerSlot& slot = board_.slot(1);
+  slot.exits.Count(metrics::ExitReason::kBootFailure, "boot_failure: exit code 1", 1);
+  const auto state = [&] {
+    const ReadinessInput input{.serving = true, .linked = {true, true}, .now = kNow};
+    return CheckReady(board_, input).checks.back().state;
+  };
+  slot.quick_deaths = 1;
+  EXPECT_EQ(state(), "down");
+  slot.quick_deaths = 5;
+  slot.due_ns = kNow + 3'249'000'000;
+  EXPECT_EQ(state(), "down: restarts in 3.2 s, died 5 times in a row (boot_failure: exit code 1)");
+  slot.due_ns = kNow - 1;
+  EXPECT_EQ(state(), "down: died 5 times in a row (boot_failure: exit code 1)");
+  slot.quick_deaths = 0;
+  slot.due_ns = kNow + 100'000'000;
+  EXPECT_EQ(state(), "down: restarts in 0.1 s") << "it could not be started";
+  slot.quick_deaths = 5;
+  slot.due_ns = 0;
+  slot.state = metrics::SlotState::kStarting;
+  EXPECT_EQ(state(), "starting: died 5 times in a row (boot_failure: exit code 1)");
+  slot.quick_deaths = 0;
+  EXPECT_EQ(state(), "starting");
+}
+
 // "+worker-0 ready".
 std::vector<std::string> Texts(const Health& health) {
   std::vector<std::string> texts;

@@ -38,6 +38,10 @@ absl::Status SendJson(const Json& page, int status, http::Response& response) {
                        page.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
+absl::Status SendOperatorsOnly(http::Response& response) {
+  return response.Send(403, kPlain, "the page is for the operators; the token is a tenant's\n");
+}
+
 absl::Status SendRefusal(const absl::Status& why, http::Response& response) {
   const bool theirs = absl::IsInvalidArgument(why) || absl::IsNotFound(why);
   return response.Send(theirs ? 400 : 503, kPlain, StrCat(why.message(), "\n"));
@@ -88,17 +92,31 @@ http::Handler Probe(std::string name, std::function<Health()> check) {
 http::Handler Debug(DebugPage page) {
   std::vector<std::string> names = page.parameters;
   names.push_back("format");
-  return [names = std::move(names), make = std::move(page.make)](
-             http::Request& request, http::Response& response) -> absl::Status {
-    AddFields(response);
-    const absl::StatusOr<Query> query = Query::Parse(request.query, names);
-    if (!query.ok()) return SendRefusal(query.status(), response);
-    const absl::StatusOr<PageFormat> format = FormatOf(request, *query);
-    if (!format.ok()) return SendRefusal(format.status(), response);
-    const absl::StatusOr<Json> made = make(*query);
-    if (!made.ok()) return SendRefusal(made.status(), response);
-    if (*format == PageFormat::kJson) return SendJson(*made, 200, response);
-    return response.Send(200, kPlain, FormatPage(*made));
+  return
+      [names = std::move(names), make = std::move(page.make), make_for = std::move(page.make_for)](
+          http::Request& request, http::Response& response) -> absl::Status {
+        AddFields(response);
+        const std::string_view tenant = request.context.tenant;
+        if (!tenant.empty() && !make_for) return SendOperatorsOnly(response);
+        const absl::StatusOr<Query> query = Query::Parse(request.query, names);
+        if (!query.ok()) return SendRefusal(query.status(), response);
+        const absl::StatusOr<PageFormat> format = FormatOf(request, *query);
+        if (!format.ok()) return SendRefusal(format.status(), response);
+        const absl::StatusOr<Json> made = tenant.empty() ? make(*query) : make_for(*query, tenant);
+        if (!made.ok()) return SendRefusal(made.status(), response);
+        if (*format == PageFormat::kJson) return SendJson(*made, 200, response);
+        return response.Send(200, kPlain, FormatPage(*made));
+      };
+}
+
+http::Handler Metrics(AdminSources sources) {
+  return [metrics = std::move(sources.metrics), metrics_for = std::move(sources.metrics_for),
+          type = std::move(sources.metrics_content_type)](http::Request& request,
+                                                          http::Response& response) {
+    const std::string_view tenant = request.context.tenant;
+    if (tenant.empty()) return response.Send(200, type, metrics());
+    if (!metrics_for) return SendOperatorsOnly(response);
+    return response.Send(200, type, metrics_for(tenant));
   };
 }
 
@@ -155,15 +173,11 @@ http::Router AdminRouter(AdminSources sources, http::Middleware gate) {
       });
   add("/livez", Probe("livez", std::move(sources.live)));
   add("/readyz", Probe("readyz", std::move(sources.ready)));
-  add_gated("/metrics",
-            [metrics = std::move(sources.metrics), type = std::move(sources.metrics_content_type)](
-                http::Request&, http::Response& response) {
-              return response.Send(200, type, metrics());
-            });
   for (DebugPage& page : sources.debug) {
     const std::string path = StrCat("/debug/", page.name);
     add_gated(path, Debug(std::move(page)));
   }
+  add_gated("/metrics", Metrics(std::move(sources)));
   return router;
 }
 

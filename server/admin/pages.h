@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -25,11 +26,15 @@ struct DebugPage {
   std::vector<std::string> parameters;
   // kInvalidArgument: 400. May park.
   std::function<absl::StatusOr<Json>(const Query&)> make;
+  // What of it is a tenant's own; empty: the page is the operators' alone.
+  std::function<absl::StatusOr<Json>(const Query&, std::string_view tenant)> make_for = {};
 };
 
 struct AdminSources {
   // The text, and its content type.
   std::function<std::string()> metrics;
+  // What of it is a tenant's own; empty: nothing.
+  std::function<std::string(std::string_view tenant)> metrics_for = {};
   std::string metrics_content_type;
   // OK: 200 "ok". Else 503 with the message.
   std::function<Health()> live;
@@ -37,7 +42,8 @@ struct AdminSources {
   std::vector<DebugPage> debug;
 };
 
-// `gate` stands around /metrics and /debug; empty: anybody may see them.
+// `gate` stands around /metrics and /debug, and puts whose the request is into its context; empty:
+// anybody may see them.
 http::Router AdminRouter(AdminSources sources, http::Middleware gate = {});
 
 }  // namespace grove::admin

@@ -141,6 +141,8 @@ void Converter::Section(const YAML::Node& node, const std::string& path, const P
   }
   for (const auto& entry : node) {
     const Place key_place = PlaceOf(entry.first, place);
+    // An alias may stand for a long one.
+    if (!Charge(entry.first, key_place, path, depth)) return;
     const FieldDescriptor* field = FieldOf(entry.first, path, key_place, *out);
     if (field == nullptr) continue;
     const std::string full = path.empty() ? field->name() : StrCat(path, ".", field->name());

@@ -9,9 +9,18 @@ namespace grove::config {
 namespace {
 
 constexpr EffectRow kRows[] = {
-    {"http.", Effect::kReplacesWorkers},
+    {"http.", Effect::kInPlace},
+    {"http.listen", Effect::kReplacesWorkers},
+    {"http.listeners[].", Effect::kReplacesWorkers},
+    {"http.connections_max", Effect::kReplacesWorkers},
+    {"http.websocket_memory_max_bytes", Effect::kReplacesWorkers},
+    // A connection has it from its beginning.
+    {"http.raw_utf8_targets", Effect::kReplacesWorkers},
+    {"http.access_log.", Effect::kReplacesWorkers},
     {"control.", Effect::kReplacesControl},
     {"admin.", Effect::kReplacesControl},
+    // Control and workers write it.
+    {"audit.", Effect::kNeedsRestart},
     {"workers", Effect::kInPlace},
     {"state_dir", Effect::kNeedsRestart},
     {"run_dir", Effect::kNeedsRestart},
@@ -22,7 +31,7 @@ constexpr EffectRow kRows[] = {
     {"fetch.", Effect::kReplacesWorkers},
     {"tasks.", Effect::kReplacesControl},
     {"tasks.running_max_per_worker", Effect::kReplacesWorkers},
-    {"tasks.output_max_bytes", Effect::kReplacesWorkers},
+    {"tasks.output_max_bytes", Effect::kInPlace},
     {"tenants[].", Effect::kReplacesControl},
     {"backdoor.", Effect::kReplacesWorkers},
     {"runtime.", Effect::kReplacesWorkers},
@@ -34,7 +43,8 @@ constexpr EffectRow kRows[] = {
     {"recycle.", Effect::kInPlace},
     // What the files say has effects, not which they are.
     {"include[]", Effect::kInPlace},
-    {"metrics.", Effect::kReplacesControl},
+    // What was shown or added up stays so: a new bound would hold for some names alone.
+    {"metrics.", Effect::kNeedsRestart},
 };
 
 }  // namespace

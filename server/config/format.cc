@@ -37,6 +37,12 @@ class Writer {
     yaml_.SetMapFormat(YAML::Flow);
     yaml_.SetSeqFormat(YAML::Flow);
   }
+  // Flow style with quoted texts is JSON.
+  void AsJson() {
+    InOneLine();
+    yaml_.SetStringFormat(YAML::DoubleQuoted);
+    yaml_.SetOutputCharset(YAML::EscapeAsJson);
+  }
   void Section(const Message& message, const std::string& key);
   void Value(const Message& message, const FieldDescriptor& field, const std::string& key);
   std::string Text() const { return yaml_.c_str(); }
@@ -191,6 +197,7 @@ std::string FormatConfig(const config::v1::Config& config, const FormatOptions& 
   config::v1::Config as_written = config;
   UngatherHttpListeners(as_written.mutable_http());
   Writer writer(options);
+  if (options.json) writer.AsJson();
   writer.Section(as_written, "");
   return writer.Text() + "\n";
 }

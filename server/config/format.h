@@ -24,6 +24,8 @@ struct FormatOptions {
   // Also what has its default.
   bool defaults = false;
   References references = {};
+  // JSON, in one line, instead of YAML.
+  bool json = false;
 };
 
 // YAML in the schema's order. `config` is resolved.

@@ -91,6 +91,18 @@ TEST(FormatConfig, TellsReferencesNotWhatTheyHold) {
   EXPECT_THAT(text, Not(HasSubstr("55")));
 }
 
+TEST(FormatConfig, IsJsonIfAsked) {
+  const std::string json =
+      FormatConfig(Resolved("workers: 2\nhttp: {listen: 'unix:/a \"b\"', raw_utf8_targets: true, "
+                            "access_log: {format: 'a\\b'}}\n"),
+                   {.json = true});
+  EXPECT_EQ(json.find('\n'), json.size() - 1);
+  EXPECT_THAT(json, HasSubstr(R"("raw_utf8_targets": true)"));
+  EXPECT_THAT(json, HasSubstr(R"("workers": 2)"));
+  EXPECT_THAT(json, HasSubstr(R"("unix:/a \"b\"")"));
+  EXPECT_THAT(json, HasSubstr(R"("a\\b")"));
+}
+
 TEST(FormatConfig, EscapesWhatLooksLikeAReference) {
   config::v1::Config config = Resolved("");
   config.mutable_http()->mutable_access_log()->set_format("a ${b} $c");

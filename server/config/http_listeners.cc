@@ -101,6 +101,9 @@ void CheckListener(const Http& http, const std::string& where, const HttpListene
   if (listener.reuse_port() && address.family() == AF_UNIX) {
     problems.Add(where + ".reuse_port", "is for TCP: a unix: path is one socket's");
   }
+  if (listener.accept_silent() && address.family() == AF_UNIX) {
+    problems.Add(where + ".accept_silent", "is for TCP: a unix: path always does");
+  }
   if (listener.has_tls()) CheckTls(where + ".tls", listener.tls(), problems);
   if (listener.has_proxy_protocol()) {
     CheckProxies(where + ".proxy_protocol", listener.proxy_protocol(), problems);

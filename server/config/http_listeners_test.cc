@@ -146,6 +146,8 @@ TEST(HttpListeners, ShareAPortOnlyWhereThereIsOne) {
   EXPECT_EQ(ListenerError("reuse_port: true"), "no error");
   EXPECT_EQ(ErrorOf("{listeners: [{address: 'unix:/a', reuse_port: true}]}"),
             "http.listeners[0].reuse_port: is for TCP: a unix: path is one socket's");
+  EXPECT_EQ(ErrorOf("{listeners: [{address: 'unix:/a', accept_silent: true}]}"),
+            "http.listeners[0].accept_silent: is for TCP: a unix: path always does");
 }
 
 TEST(HttpListeners, CheckTheModeOfUnixSockets) {

@@ -12,6 +12,7 @@
 #include "runtime/switch/abseil_text.h"
 #include "server/config/config_file.h"
 #include "server/config/converter.h"
+#include "server/config/yaml_text.h"
 #include "yaml-cpp/yaml.h"
 
 namespace grove::config {
@@ -75,12 +76,12 @@ void Loading::Parse(std::string_view text, const std::string& path, int file) {
                            StrCat("a config file has at most ", kConfigFileBytesMax, " bytes"));
   }
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-    if (documents.size() > 1) {
-      problems_.AddAt(converter.PlaceOf(documents[1].Mark()), "",
+    const YamlText yaml = ReadYaml(std::string(text));
+    if (yaml.second) {
+      problems_.AddAt(converter.PlaceOf(*yaml.second), "",
                       "a second document starts here; a config file has one");
     }
-    if (!documents.empty()) converter.Convert(documents[0], &config_);
+    if (!yaml.document.IsNull()) converter.Convert(yaml.document, &config_);
   } catch (const YAML::Exception& e) {
     problems_.AddAt(converter.PlaceOf(e.mark), "", e.msg);
   }

@@ -114,7 +114,12 @@ TEST(ParseConfig, SaysWhereAndWhatIsWrong) {
       {"workers: 1\nhttp: {}\nworkers: 2",
        "c.yaml:3:1: key 'workers' stands twice, first in line 1"},
       {"http: {listen: a, listen: b}", "c.yaml:1:19: key 'http.listen' stands twice"},
-      {"workers: 1\n---\nworkers: 2\n", "a second document starts here"},
+      {"workers: 1\n---\nworkers: 2\n", "c.yaml:3:1: a second document starts here"},
+      {"---\n---\nworkers: 2\n", "c.yaml:3:1: a second document starts here"},
+      // What begins no document, without end.
+      {",\nworkers: 2", "c.yaml:1:1: a second document starts here"},
+      {"workers: 1\n...\n,", "c.yaml:3:1: a second document starts here"},
+      {"{workers: 1}, {http: {}}", "c.yaml:1:13: a second document starts here"},
       {"workers: 1\n  http: {}\n", "c.yaml:2:"},
       {"http: {listen: a", "c.yaml:1:"},
       {"a: *b", "c.yaml:1:"},
@@ -149,6 +154,13 @@ TEST(ParseConfig, StopsAnAliasBomb) {
   text = "fetch:\n  allow:\n  - &a " + large + "\n";
   for (int i = 0; i < 40; ++i) text += "  - *a\n";
   EXPECT_EQ(Parsed(text).fetch().allow_size(), 41);
+}
+
+// Each was copied and compared with the known ones: a minute for a megabyte of text.
+TEST(ParseConfig, StopsABombOfKeys) {
+  std::string text = "? &k " + std::string(100'000, 'x') + "\n: 1\n";
+  for (int i = 0; i < 41; ++i) text += "? *k\n: 1\n";
+  EXPECT_THAT(ErrorOf(text), HasSubstr("with its aliases expanded the config has more"));
 }
 
 TEST(ParseConfig, RefusesCyclesAndDepth) {

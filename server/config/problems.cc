@@ -7,6 +7,8 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "runtime/switch/abseil_text.h"
+#include "server/config/plain_text.h"
+#include "server/refusal.h"
 
 namespace grove::config {
 namespace {
@@ -35,6 +37,16 @@ bool IsAnyWithin(const Keys& keys, std::string_view section) {
     if (IsWithin(*it, section)) return true;
   }
   return false;
+}
+
+// Of the places.
+template <typename Problem>
+std::vector<Problem> InOrder(std::vector<Problem> problems) {
+  std::stable_sort(problems.begin(), problems.end(), [](const Problem& a, const Problem& b) {
+    return std::tie(a.place.file, a.place.line, a.place.column) <
+           std::tie(b.place.file, b.place.line, b.place.column);
+  });
+  return problems;
 }
 
 bool IsKey(std::string_view text) {
@@ -98,19 +110,19 @@ void Problems::Keep(Problem problem) {
 
 void Problems::AddAt(const Place& place, std::string_view key, std::string_view what) {
   broken_.emplace(key);
-  Keep({place, std::string(what)});
+  Keep({place, std::string(key), std::string(what)});
 }
 
 void Problems::AddAt(const Place& place, std::string_view key, const absl::Status& status) {
   broken_.emplace(key);
-  Keep({place, std::string(status.message()), status.code()});
+  Keep({place, std::string(key), std::string(status.message()), status.code()});
 }
 
 void Problems::Add(std::string_view key, std::string_view what) {
   const bool is_flag = key.starts_with("--");
   if (!is_flag && (Follows(key) || IsAnyWithin(reported_, key))) return;
   reported_.emplace(key);
-  Keep({sources_.Nearest(key), sources_.Masked(key, StrCat(key, ": ", what))});
+  Keep({sources_.Nearest(key), std::string(key), sources_.Masked(key, StrCat(key, ": ", what))});
 }
 
 void Problems::Add(const absl::Status& status) {
@@ -121,12 +133,13 @@ void Problems::Add(const absl::Status& status) {
   if (colon != std::string::npos && IsKey(key)) {
     return Add(key, std::string_view(message).substr(colon + 2));
   }
-  Keep({{}, message, status.code()});
+  Keep({{}, "", message, status.code()});
 }
 
 void Problems::Warn(std::string_view key, std::string_view what) {
   if (Follows(key) || warnings_.size() >= kKeptMax) return;
-  warnings_.push_back({sources_.Nearest(key), sources_.Masked(key, StrCat(key, ": ", what))});
+  warnings_.push_back(
+      {sources_.Nearest(key), std::string(key), sources_.Masked(key, StrCat(key, ": ", what))});
 }
 
 std::string Problems::Where(const std::string& key) const {
@@ -134,34 +147,40 @@ std::string Problems::Where(const std::string& key) const {
   return text.empty() ? key : text;
 }
 
-std::vector<std::string> Problems::Lines(std::vector<Problem> problems) const {
-  std::stable_sort(problems.begin(), problems.end(), [](const Problem& a, const Problem& b) {
-    return std::tie(a.place.file, a.place.line, a.place.column) <
-           std::tie(b.place.file, b.place.line, b.place.column);
-  });
-  std::vector<std::string> lines;
-  for (const Problem& problem : problems) {
-    const std::string place = sources_.Text(problem.place);
-    lines.push_back(place.empty() ? problem.text : StrCat(place, ": ", problem.text));
-  }
-  return lines;
+std::string Problems::LineOf(const Problem& problem) const {
+  const std::string place = sources_.Text(problem.place);
+  // A file says what it likes, and so does its name.
+  return CutMiddle(AsPlainText(place.empty() ? problem.text : StrCat(place, ": ", problem.text)),
+                   kProblemBytesMax);
 }
 
 absl::Status Problems::ToStatus() const {
   if (empty()) return absl::OkStatus();
-  std::vector<std::string> lines = Lines(problems_);
-  const int64_t more = count_ - static_cast<int64_t>(std::min(lines.size(), kProblemsShownMax));
-  if (lines.size() > kProblemsShownMax) lines.resize(kProblemsShownMax);
+  std::vector<std::string> lines;
+  std::vector<FieldProblem> fields;
+  size_t bytes = 0;
+  for (const Problem& problem : InOrder(problems_)) {
+    std::string line = LineOf(problem);
+    bytes += line.size() + 1;
+    if (lines.size() == kProblemsShownMax || bytes > kProblemsShownBytesMax) break;
+    fields.push_back({Cut(AsPlainText(problem.key)), line});
+    lines.push_back(std::move(line));
+  }
+  const int64_t more = count_ - static_cast<int64_t>(lines.size());
   if (more > 0) lines.push_back(StrCat("and ", more, " more"));
   if (count_ > 1) lines.push_back(StrCat(count_, " errors"));
   const absl::StatusCode code =
       count_ == 1 ? problems_.front().code : absl::StatusCode::kInvalidArgument;
-  return absl::Status(code, absl::StrJoin(lines, "\n"));
+  return WithFieldProblems(
+      WithReason(absl::Status(code, absl::StrJoin(lines, "\n")), "CONFIG_INVALID"), fields);
 }
 
 std::vector<std::string> Problems::Warnings() const {
-  std::vector<std::string> lines = Lines(warnings_);
-  if (lines.size() > kProblemsShownMax) lines.resize(kProblemsShownMax);
+  std::vector<std::string> lines;
+  for (const Problem& warning : InOrder(warnings_)) {
+    if (lines.size() == kProblemsShownMax) break;
+    lines.push_back(LineOf(warning));
+  }
   return lines;
 }
 

@@ -19,8 +19,11 @@
 
 namespace grove::config {
 
-// Lines shown; "and 12 more" stands for the rest.
+// Lines shown, and their bytes in all: an error travels. "and 12 more" stands for the rest.
 inline constexpr size_t kProblemsShownMax = 50;
+inline constexpr size_t kProblemsShownBytesMax = 16 * 1024;
+// Of one, whose middle is cut: paths have thousands.
+inline constexpr size_t kProblemBytesMax = 2'000;
 
 // `file` is an index into Sources::files(), -1 for no place; line and column count from 1, 0 where
 // only the file is known.
@@ -86,7 +89,8 @@ class Problems {
   // Where a key stands, for errors about two: "c.yaml:3:5", else the key.
   std::string Where(const std::string& key) const;
   // OK for none; else one line each in the order of the places, and "N errors" after several. Its
-  // code is kInvalidArgument, or that of a lone one.
+  // code is kInvalidArgument, or that of a lone one; for programs, its reason is CONFIG_INVALID,
+  // and each line that is shown is beside its key (server/refusal.h).
   absl::Status ToStatus() const;
   // In the order of the places.
   std::vector<std::string> Warnings() const;
@@ -94,13 +98,14 @@ class Problems {
  private:
   struct Problem {
     Place place;
+    std::string key;
     std::string text;
     absl::StatusCode code = absl::StatusCode::kInvalidArgument;
   };
 
   bool Follows(std::string_view key) const;
   void Keep(Problem problem);
-  std::vector<std::string> Lines(std::vector<Problem> problems) const;
+  std::string LineOf(const Problem& problem) const;
 
   Sources sources_;
   std::vector<Problem> problems_;

@@ -2,9 +2,12 @@
 
 #include <string>
 
+#include "absl/strings/cord.h"
 #include "gmock/gmock.h"
+#include "google/rpc/error_details.pb.h"
 #include "gtest/gtest.h"
 #include "runtime/switch/abseil_text.h"
+#include "server/refusal.h"
 
 namespace grove::config {
 namespace {
@@ -12,6 +15,7 @@ namespace {
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 std::string Text(const Problems& problems) {
   return std::string(problems.ToStatus().message());
@@ -68,6 +72,41 @@ TEST(Problems, AreShownUpToABound) {
   EXPECT_THAT(Text(problems), EndsWith("k49: x\nand 1 more\n51 errors"));
 }
 
+TEST(Problems, AreShownUpToABoundOfBytes) {
+  Problems problems;
+  problems.AddAt({}, "a", std::string(3 * kProblemsShownBytesMax, 'x'));
+  EXPECT_THAT(Text(problems), StartsWith("xxx"));
+  EXPECT_LE(Text(problems).size(), kProblemBytesMax + std::string_view("…").size());
+  for (int i = 0; i < 9; ++i) problems.AddAt({}, "a", std::string(kProblemBytesMax, 'x'));
+  EXPECT_THAT(Text(problems), EndsWith("x\nand 2 more\n10 errors"));
+  EXPECT_LE(Text(problems).size(), kProblemsShownBytesMax + 30);
+}
+
+TEST(Problems, HaveALineEachWhateverAFileSays) {
+  Problems problems;
+  problems.sources().AddFile("a\n.yaml");
+  problems.sources().Put("k", {0, 1, 2});
+  problems.Add("k", "unknown escape character: \a");
+  EXPECT_EQ(Text(problems), "a\\x0a.yaml:1:2: k: unknown escape character: \\x07");
+}
+
+TEST(Problems, StandBesideTheirKeysForPrograms) {
+  Problems problems;
+  problems.sources().AddFile("a.yaml");
+  problems.sources().Put("log.level", {0, 9, 3});
+  problems.Add("log.level", "no level");
+  problems.Add("--http", "no address");
+  const absl::Status status = problems.ToStatus();
+  EXPECT_EQ(RefusalReason(status), "CONFIG_INVALID");
+  google::rpc::BadRequest request;
+  ASSERT_TRUE(request.ParseFromString(
+      std::string(status.GetPayload(Abseil(kBadRequestType)).value_or(absl::Cord()))));
+  ASSERT_EQ(request.field_violations_size(), 2);
+  EXPECT_EQ(request.field_violations(0).field(), "--http");
+  EXPECT_EQ(request.field_violations(1).field(), "log.level");
+  EXPECT_EQ(request.field_violations(1).description(), "a.yaml:9:3: log.level: no level");
+}
+
 TEST(Problems, DoNotTellWhatReferencesHold) {
   Problems problems;
   problems.sources().PutReference("http.listeners[0].name", "${NAME}", "geheim");
@@ -82,7 +121,8 @@ TEST(Problems, DoNotTellWhatReferencesHold) {
 TEST(Problems, KeepTheCodeOfALoneOne) {
   Problems problems;
   problems.AddAt({}, "", absl::NotFoundError("no file"));
-  EXPECT_EQ(problems.ToStatus(), absl::NotFoundError("no file"));
+  EXPECT_EQ(problems.ToStatus().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(Text(problems), "no file");
   problems.Add(absl::InternalError("Something else"));
   EXPECT_EQ(problems.ToStatus().code(), absl::StatusCode::kInvalidArgument);
 }

@@ -19,6 +19,7 @@
 #include "server/config/http_listeners.h"
 #include "server/config/limits.h"
 #include "server/config/memory_allowance.h"
+#include "server/config/plain_text.h"
 #include "server/config/schema.h"
 #include "server/config/validate.h"
 

@@ -58,6 +58,12 @@ std::string Token(const std::string& name, const std::string& secret) {
          File("secret-" + name, secret) + "'} ";
 }
 
+// As Token(), with more fields.
+std::string TokenWith(const std::string& fields) {
+  const std::string token = Token("a", "0123456789abcdef");
+  return token.substr(0, token.rfind('}')) + " " + fields + "} ";
+}
+
 std::string TlsSection() {
   return "tls {certificate_file: '" + File("cert", "x", 0644) + "' key_file: '" + File("key", "x") +
          "'} ";
@@ -327,7 +333,7 @@ TEST(Resolve, ChecksTlsAndTokenFiles) {
   EXPECT_THAT(ErrorOf("control {tls {certificate_file: '/nonexistent' key_file: '/y'}}"),
               HasSubstr("control.tls.certificate_file: /nonexistent"));
   EXPECT_THAT(ErrorOf("control {tokens {name: 'a' secret_file: '/x'}}"),
-              HasSubstr("control.tokens[0].role: want read, write or admin"));
+              HasSubstr("control.tokens[0].role: want viewer, writer, operator, admin or debug"));
   EXPECT_THAT(ErrorOf("control {tokens {name: 'a' role: ROLE_READ}}"),
               HasSubstr("control.tokens[0].secret_file: want a file"));
   EXPECT_THAT(ErrorOf("control {" + Token("a", "short") + "}"),
@@ -338,6 +344,30 @@ TEST(Resolve, ChecksTlsAndTokenFiles) {
   const std::string twice = Token("a", "0123456789abcdef");
   EXPECT_THAT(ErrorOf("control {" + twice + twice + "}"),
               HasSubstr("control.tokens[1].name: 'a' stands twice"));
+}
+
+TEST(Resolve, ChecksWhoseATokenIs) {
+  const std::string tenants = "tenants {name: 'acme'} tenants {name: 'globex'} ";
+  for (const char* tenant : {"", "acme", "default"}) {
+    const std::string token = TokenWith(std::string("tenant: '") + tenant + "'");
+    EXPECT_EQ(ErrorOf(tenants + "control {" + token + "} admin {" + token + "}"), "no error");
+  }
+  EXPECT_THAT(ErrorOf(tenants + "control {" + TokenWith("tenant: 'acmee'") + "}"),
+              HasSubstr("control.tokens[0].tenant: no tenant 'acmee'; did you mean 'acme'?"));
+  EXPECT_THAT(ErrorOf(tenants + "admin {" + TokenWith("tenant: 'x'") + "}"),
+              HasSubstr("admin.tokens[0].tenant: no tenant 'x'; known: default, acme, globex"));
+}
+
+TEST(Resolve, ChecksUntilWhenATokenHolds) {
+  const auto error = [](const std::string& time) {
+    return ErrorOf("control {" + TokenWith("expire_time: '" + time + "'") + "}");
+  };
+  EXPECT_EQ(error("2999-01-31T00:00:00Z"), "no error");
+  EXPECT_EQ(error("2999-01-31T00:00:00.5+01:00"), "no error");
+  // That it is over is a warning.
+  EXPECT_EQ(error("1999-01-31T00:00:00Z"), "no error");
+  EXPECT_THAT(error("tomorrow"), HasSubstr("control.tokens[0].expire_time: 'tomorrow' is no time"));
+  EXPECT_THAT(error("2999-01-31"), HasSubstr("is no time of RFC 3339"));
 }
 
 TEST(Resolve, ChecksNames) {

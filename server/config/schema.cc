@@ -37,6 +37,8 @@ constexpr SchemaRow Number(std::string_view key, int64_t default_value, int64_t 
   return {key, "integer", "", meaning, default_value, min, max};
 }
 
+constexpr std::string_view kRoles = "viewer | read | writer | write | operator | admin | debug";
+
 constexpr SchemaRow kRows[] = {
     Text("http.listen", "127.0.0.1:8090",
          "plain HTTP listener: HOST:PORT, [IPV6]:PORT or unix:PATH"),
@@ -65,6 +67,8 @@ constexpr SchemaRow kRows[] = {
     Number("http.listeners[].backlog", 4'096, 1, 1'000'000,
            "connections that wait to be accepted; the kernel's somaxconn bounds it"),
     Flag("http.listeners[].reuse_port", "a socket for each worker (SO_REUSEPORT), not one for all"),
+    Flag("http.listeners[].accept_silent",
+         "accept TCP connections at once, not with their first bytes (TCP_DEFER_ACCEPT)"),
     Text("http.routes[].method", "any", "method of the route, such as GET"),
     Text("http.routes[].path", "required",
          "path of the route: /hello, /users/{id}, /files/{path...}; the most specific wins"),
@@ -174,14 +178,25 @@ constexpr SchemaRow kRows[] = {
     Text("control.tokens[].name", "required", "name of the token in the audit log"),
     Text("control.tokens[].secret_file", "required",
          "file with the secret in its first line, 16 bytes or more, closed to others"),
-    Choice("control.tokens[].role", "read | write | admin", "required",
-           "read: get, list, wait; write: and spawn, cancel, resize; admin: and the backdoor"),
+    Choice("control.tokens[].role", kRoles, "required",
+           "viewer: get, list, wait; writer: and spawn, cancel; operator: and resize pools, reload "
+           "and the like; admin: all; debug: view, and the backdoor; read is viewer, write writer"),
+    Text("control.tokens[].tenant", "the operators",
+         "one of `tenants`, or `default`: nothing else exists for it"),
+    Text("control.tokens[].expire_time", "never",
+         "time in RFC 3339 from when on it holds no more: 2027-01-31T00:00:00Z"),
 
     Number("control.connections_max", 1'000, 1, 1'000'000, "open gRPC connections"),
     Number("control.handshake_timeout_ms", 10'000, 1, kDayMs,
            "from a gRPC connection to the end of its handshakes"),
     Number("control.idle_timeout_ms", 600'000, 1, kDayMs,
            "gRPC connections without a call close after"),
+
+    Text("audit.file", "audit.log",
+         "a JSON line for each change goes here; relative to state_dir; -: the daemon's log"),
+    Number("audit.file_max_bytes", 64 * kMib, 4'096, 64 * kGib,
+           "the file is renamed to FILE.1 from here on, that one to FILE.2 and so on"),
+    Number("audit.files_max", 10, 1, 1'000, "older files that are kept"),
 
     Text("admin.listen", "127.0.0.1:8092", "listener for metrics, health and dashboard"),
     Flag("admin.insecure", "serve the admin port beyond loopback without TLS and tokens"),
@@ -194,8 +209,12 @@ constexpr SchemaRow kRows[] = {
     Text("admin.tokens[].name", "required", "name of the token in the audit log"),
     Text("admin.tokens[].secret_file", "required",
          "file with the secret in its first line, 16 bytes or more, closed to others"),
-    Choice("admin.tokens[].role", "read | write | admin", "required",
-           "read: /metrics and /debug; the others may no more"),
+    Choice("admin.tokens[].role", kRoles, "required",
+           "viewer: /metrics and /debug; the others may no more"),
+    Text("admin.tokens[].tenant", "the operators",
+         "one of `tenants`, or `default`: its metrics, pools, queues and fibers alone"),
+    Text("admin.tokens[].expire_time", "never",
+         "time in RFC 3339 from when on it holds no more: 2027-01-31T00:00:00Z"),
     {"workers", "integer", "the CPUs allowed", "worker processes", 0, 1, kWorkersMax},
     Text("state_dir", "$XDG_STATE_HOME/grove, else ~/.local/state/grove",
          "directory of what survives a restart"),
@@ -225,8 +244,12 @@ constexpr SchemaRow kRows[] = {
      "what control may hold of tasks; spawns are refused beyond", 0, kMib, 1024 * kGib},
     Number("tasks.disk_reserve_bytes", 64 * kMib, kMib, 1024 * kGib,
            "free below it, or below a tenth of the volume: durable tasks are refused"),
+    Number("tasks.ageing_ms", 60'000, 1, 365 * kDayMs,
+           "a task of a PRIORITY queue counts as one of the next priority after"),
 
     Text("tenants[].name", "required", "name of the tenant; `default` always exists"),
+    Number("tenants[].weight", 100, 1, 100'000,
+           "per cent of another's worker time, where tasks of several tenants wait for it"),
     Text("tenants[].queues[].name", "required", "name of the queue; `default` always exists"),
     Choice("tenants[].queues[].order", "fifo | lifo | priority", "fifo", "order of the backlog"),
     Text("tenants[].queues[].pool", "default", "pool of the same tenant that the queue feeds"),

@@ -8,8 +8,12 @@
 #include <cerrno>
 
 #include "absl/cleanup/cleanup.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/time/time.h"
+#include "runtime/switch/abseil_text.h"
 #include "runtime/switch/errno_status.h"
 
 namespace grove::config {
@@ -76,6 +80,20 @@ absl::StatusOr<std::string> ReadSecretFile(const std::string& path) {
         path, ": a secret is printable ASCII without blanks, as `openssl rand -hex 32` prints"));
   }
   return line;
+}
+
+absl::StatusOr<int64_t> ParseExpireTime(std::string_view text) {
+  if (text.empty()) return 0;
+  absl::Time time;
+  std::string error;
+  // Not "infinite-future", which Abseil takes too.
+  if (absl::ascii_isdigit(text[0]) &&
+      absl::ParseTime(absl::RFC3339_full, Abseil(text), &time, &error)) {
+    return absl::ToUnixMicros(time);
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("'", absl::CHexEscape(Abseil(text)),
+                   "' is no time of RFC 3339, such as 2027-01-31T00:00:00Z"));
 }
 
 absl::Status CheckPrivateFile(const std::string& path) {

@@ -12,10 +12,13 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
 #include "runtime/io/address_range.h"
 #include "runtime/io/socket_address.h"
 #include "runtime/switch/abseil_text.h"
 #include "server/config/http_listeners.h"
+#include "server/config/near_match.h"
 #include "server/config/secret.h"
 #include "server/http/handler/route_pattern.h"
 
@@ -30,6 +33,8 @@ using config::v1::Tenant;
 constexpr size_t kNameBytesMax = 63;
 // Stands in tenants without asking.
 constexpr char kAddedPool[] = "default";
+// Exists without standing anywhere.
+constexpr char kDefaultTenant[] = "default";
 
 std::string Indexed(std::string_view list, int index, std::string_view field) {
   return StrCat(list, "[", index, "]", field.empty() ? "" : ".", field);
@@ -87,6 +92,8 @@ class Validator {
   void CheckReach(const std::string& name, const Section& section, const SocketAddress& address);
   void CheckTlsFiles(const std::string& where, const config::v1::Tls& tls);
   void CheckTokens(const std::string& list, const TokenList& tokens);
+  void CheckTokenTenant(const std::string& where, const std::string& tenant);
+  void CheckExpireTime(const std::string& where, const std::string& time);
   void CheckRoutes();
   void CheckFetch();
   void CheckTenants();
@@ -184,8 +191,10 @@ void Validator::CheckTokens(const std::string& list, const TokenList& tokens) {
     const config::v1::Token& token = tokens[i];
     TakeName(Indexed(list, i, "name"), token.name(), &names);
     if (token.role() == config::v1::Token::ROLE_UNSPECIFIED) {
-      problems_.Add(Indexed(list, i, "role"), "want read, write or admin");
+      problems_.Add(Indexed(list, i, "role"), "want viewer, writer, operator, admin or debug");
     }
+    CheckTokenTenant(Indexed(list, i, "tenant"), token.tenant());
+    CheckExpireTime(Indexed(list, i, "expire_time"), token.expire_time());
     const std::string where = Indexed(list, i, "secret_file");
     if (token.secret_file().empty()) {
       problems_.Add(where, "want a file with the token's secret");
@@ -198,6 +207,24 @@ void Validator::CheckTokens(const std::string& list, const TokenList& tokens) {
       problems_.Add(where, "another token has the same secret");
     }
   }
+}
+
+// Where the tenant is misspelt, the token would open nothing, or another's.
+void Validator::CheckTokenTenant(const std::string& where, const std::string& tenant) {
+  std::vector<std::string> known = {kDefaultTenant};
+  for (const Tenant& each : config_.tenants()) known.push_back(each.name());
+  if (tenant.empty() || std::find(known.begin(), known.end(), tenant) != known.end()) return;
+  const std::string near = NearMatch(tenant, known);
+  const std::string hint = near.empty() ? StrCat("known: ", absl::StrJoin(known, ", "))
+                                        : StrCat("did you mean '", near, "'?");
+  problems_.Add(where, StrCat("no tenant '", absl::CHexEscape(tenant), "'; ", hint));
+}
+
+void Validator::CheckExpireTime(const std::string& where, const std::string& time) {
+  const absl::StatusOr<int64_t> expires = ParseExpireTime(time);
+  if (!Holds(where, expires.status()) || *expires == 0) return;
+  if (*expires > absl::ToUnixMicros(absl::Now())) return;
+  problems_.Warn(where, StrCat(time, " is over: the token opens nothing"));
 }
 
 void Validator::CheckRoutes() {
@@ -282,39 +309,10 @@ void Validator::Doubt() {
   }
 }
 
-// The length of the UTF-8 character at the front (RFC 3629 4), or 0.
-size_t Utf8Length(std::string_view text) {
-  const auto byte = [text](size_t i) { return static_cast<uint8_t>(text[i]); };
-  const uint8_t lead = byte(0);
-  const size_t length = lead < 0x80   ? 1
-                        : lead < 0xc2 ? 0
-                        : lead < 0xe0 ? 2
-                        : lead < 0xf0 ? 3
-                        : lead < 0xf5 ? 4
-                                      : 0;
-  if (length == 0 || length > text.size()) return 0;
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  }
-  const bool overlong = (lead == 0xe0 && byte(1) < 0xa0) || (lead == 0xf0 && byte(1) < 0x90);
-  const bool surrogate = lead == 0xed && byte(1) > 0x9f;
-  const bool beyond = lead == 0xf4 && byte(1) > 0x8f;
-  return overlong || surrogate || beyond ? 0 : length;
-}
-
 }  // namespace
 
 void ValidateConfig(const FlagOfKey& flag_of_key, Config* config, Problems* problems) {
   Validator(flag_of_key, config, problems).Run();
-}
-
-bool IsPlainText(std::string_view text) {
-  while (!text.empty()) {
-    const size_t length = Utf8Length(text);
-    if (length == 0 || absl::ascii_iscntrl(text[0])) return false;
-    text.remove_prefix(length);
-  }
-  return true;
 }
 
 }  // namespace grove::config

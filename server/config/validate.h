@@ -8,7 +8,6 @@
 
 #include <map>
 #include <string>
-#include <string_view>
 
 #include "grove/config/v1/config.pb.h"
 #include "server/config/problems.h"
@@ -20,9 +19,6 @@ using FlagOfKey = std::map<std::string, std::string>;
 
 // Requires defaults to be filled in, addresses excepted: those are brought to canonical form here.
 void ValidateConfig(const FlagOfKey& flag_of_key, config::v1::Config* config, Problems* problems);
-
-// UTF-8 without control characters: anything else ends in a log line, a path or a label.
-bool IsPlainText(std::string_view text);
 
 }  // namespace grove::config
 

@@ -1,130 +1,130 @@
 #include "server/control/authorizer.h"
 
-#include <sys/stat.h>
-
-#include <fstream>
 #include <string_view>
 
-#include "google/protobuf/descriptor.h"
-#include "grove/v1/backdoor_service.pb.h"
-#include "grove/v1/inspect_service.pb.h"
-#include "grove/v1/operation_service.pb.h"
-#include "grove/v1/pool_service.pb.h"
-#include "grove/v1/queue_service.pb.h"
-#include "grove/v1/task_service.pb.h"
-#include "grove/v1/worker_service.pb.h"
 #include "gtest/gtest.h"
+#include "runtime/switch/abseil_text.h"
 #include "server/tasks/refusal.h"
 
 namespace grove::control {
 namespace {
 
-using config::v1::Token;
+using tenancy::Role;
 
-void AddToken(const std::string& name, Token::Role role, const std::string& secret,
-              config::v1::Control& config) {
-  const std::string path = testing::TempDir() + "/secret-" + name;
-  std::ofstream(path) << secret << "\n";
-  chmod(path.c_str(), 0600);
-  Token* token = config.add_tokens();
-  token->set_name(name);
-  token->set_role(role);
-  token->set_secret_file(path);
-}
-
-Authorizer WithTokens() {
-  config::v1::Control config;
-  AddToken("reader", Token::ROLE_READ, "reader-secret-0123456789", config);
-  AddToken("writer", Token::ROLE_WRITE, "writer-secret-0123456789", config);
-  AddToken("boss", Token::ROLE_ADMIN, "boss-secret-0123456789", config);
-  return *Authorizer::Create(config);
-}
-
-absl::StatusOr<std::string_view> Try(const Authorizer& authorizer, std::string_view method,
-                                     std::string_view authorization) {
-  return authorizer.Authorize(FindMethod(method), authorization);
-}
+constexpr WallMicros kNow = 1'000'000;
 
 constexpr char kGet[] = "/grove.v1.TaskService/GetTask";
 constexpr char kSpawn[] = "/grove.v1.TaskService/SpawnTask";
+constexpr char kResize[] = "/grove.v1.PoolService/ResizePool";
+constexpr char kReload[] = "/grove.v1.OperationService/Reload";
 constexpr char kBackdoor[] = "/grove.v1.BackdoorService/OpenSession";
 
-TEST(MethodTable, HasARowForEveryMethodOfThePublicApi) {
-  for (const google::protobuf::FileDescriptor* file :
-       {v1::TaskSpec::descriptor()->file(), v1::Queue::descriptor()->file(),
-        v1::Pool::descriptor()->file(), v1::Worker::descriptor()->file(),
-        v1::Fiber::descriptor()->file(), v1::OpenSessionRequest::descriptor()->file(),
-        v1::Operation::descriptor()->file()}) {
-    ASSERT_EQ(file->service_count(), 1);
-    const google::protobuf::ServiceDescriptor* service = file->service(0);
-    for (int i = 0; i < service->method_count(); ++i) {
-      const std::string method = "/" + service->full_name() + "/" + service->method(i)->name();
-      EXPECT_EQ(FindMethod(method).method, method);
-      EXPECT_NE(FindMethod(method).role, Token::ROLE_UNSPECIFIED) << method;
-    }
+class AuthorizerTest : public testing::Test {
+ protected:
+  AuthorizerTest() {
+    Add("reader", "", {Role::kViewer});
+    Add("writer", "", {Role::kWriter});
+    Add("keeper", "", {Role::kOperator});
+    Add("boss", "", {Role::kAdmin});
+    Add("looker", "", {Role::kDebug});
+    Add("theirs", "acme", {Role::kAdmin});
+    Add("brief", "", {Role::kViewer}, kNow + 1);
   }
-}
 
-TEST(MethodTable, UnknownMethodsNeedTheAdminRole) {
-  EXPECT_EQ(FindMethod("/grove.v1.TaskService/Nothing").role, Token::ROLE_ADMIN);
-  EXPECT_EQ(FindMethod("").role, Token::ROLE_ADMIN);
-}
-
-TEST(MethodTable, OnlyReadingMethodsGoUnaudited) {
-  for (const MethodRow& row : MethodTable()) {
-    if (row.role == Token::ROLE_UNSPECIFIED || row.role == Token::ROLE_ADMIN) continue;
-    EXPECT_EQ(row.mutating, row.role == Token::ROLE_WRITE) << row.method;
+  // Its secret is "NAME-secret".
+  void Add(const std::string& name, const std::string& tenant, tenancy::RoleSet roles,
+           WallMicros expires_us = 0) {
+    ASSERT_TRUE(book_
+                    .Add({.name = name,
+                          .title = StrCat("token ", name),
+                          .tenant = tenant,
+                          .roles = roles,
+                          .digest = tenancy::DigestOf(name + "-secret"),
+                          .expires_us = expires_us})
+                    .ok());
   }
+
+  absl::StatusOr<tenancy::PrincipalPtr> Try(std::string_view method, std::string_view authorization,
+                                            WallMicros now_us = kNow) {
+    return authorizer_.Authorize(FindMethod(method), authorization, now_us);
+  }
+  // "" where it may.
+  std::string ReasonOf(std::string_view method, std::string_view token) {
+    return tasks::RefusalReason(Try(method, StrCat("Bearer ", token, "-secret")).status());
+  }
+
+  tenancy::TokenBook book_;
+  Authorizer authorizer_{book_, true};
+};
+
+TEST_F(AuthorizerTest, WhileNoTokenIsNeededEverybodyMayDoEverything) {
+  Authorizer open(book_, false);
+  EXPECT_EQ(*open.Authorize(FindMethod(kBackdoor), ""), tenancy::LocalPrincipal());
+  EXPECT_TRUE(open.Authorize(FindMethod(kSpawn), "Bearer whatever").ok());
+  open.RequireTokens();
+  EXPECT_FALSE(open.Authorize(FindMethod(kSpawn), "").ok());
 }
 
-TEST(Authorizer, WithoutTokensEverybodyMayDoEverything) {
-  const Authorizer open = *Authorizer::Create({});
-  EXPECT_TRUE(Try(open, kBackdoor, "").ok());
-  EXPECT_TRUE(Try(open, kSpawn, "Bearer whatever").ok());
+TEST_F(AuthorizerTest, SaysWhoCalls) {
+  const auto caller = *Try(kGet, "bearer theirs-secret");
+  EXPECT_EQ(caller->name, "token theirs");
+  EXPECT_EQ(caller->tenant, "acme");
+  EXPECT_EQ(caller, book_.Named("theirs"));
 }
 
-TEST(Authorizer, RolesCoverTheLowerOnes) {
-  const Authorizer authorizer = WithTokens();
-  EXPECT_EQ(*Try(authorizer, kGet, "Bearer reader-secret-0123456789"), "reader");
-  EXPECT_EQ(*Try(authorizer, kGet, "Bearer boss-secret-0123456789"), "boss");
-  EXPECT_EQ(*Try(authorizer, kSpawn, "bearer writer-secret-0123456789"), "writer");
-  EXPECT_EQ(*Try(authorizer, kBackdoor, "Bearer boss-secret-0123456789"), "boss");
+TEST_F(AuthorizerTest, RolesCoverTheLowerOnes) {
+  EXPECT_EQ(ReasonOf(kGet, "reader"), "");
+  EXPECT_EQ(ReasonOf(kGet, "boss"), "");
+  EXPECT_EQ(ReasonOf(kSpawn, "writer"), "");
+  EXPECT_EQ(ReasonOf(kResize, "keeper"), "");
+  EXPECT_EQ(ReasonOf(kReload, "keeper"), "");
+  EXPECT_EQ(ReasonOf(kBackdoor, "boss"), "");
+  EXPECT_EQ(ReasonOf(kBackdoor, "looker"), "");
+  EXPECT_EQ(ReasonOf(kGet, "looker"), "");
 }
 
-TEST(Authorizer, LowerRolesAreDenied) {
-  const Authorizer authorizer = WithTokens();
-  const absl::Status status = Try(authorizer, kSpawn, "Bearer reader-secret-0123456789").status();
+TEST_F(AuthorizerTest, LowerRolesAreDenied) {
+  const absl::Status status = Try(kSpawn, "Bearer reader-secret").status();
   EXPECT_TRUE(absl::IsPermissionDenied(status));
-  EXPECT_EQ(tasks::RefusalReason(status), "ROLE_INSUFFICIENT");
-  EXPECT_TRUE(absl::IsPermissionDenied(
-      Try(authorizer, kBackdoor, "Bearer writer-secret-0123456789").status()));
+  EXPECT_EQ(status.message(), "needs the role writer; token reader has viewer");
+  EXPECT_EQ(ReasonOf(kResize, "writer"), "ROLE_INSUFFICIENT");
+  EXPECT_EQ(ReasonOf(kReload, "writer"), "ROLE_INSUFFICIENT");
+  EXPECT_EQ(ReasonOf(kBackdoor, "keeper"), "ROLE_INSUFFICIENT");
+  EXPECT_EQ(ReasonOf(kSpawn, "looker"), "ROLE_INSUFFICIENT");
 }
 
-TEST(Authorizer, MissingMalformedAndUnknownTokensAreToldApart) {
-  const Authorizer authorizer = WithTokens();
-  const auto reason = [&](std::string_view authorization) {
-    const absl::Status status = Try(authorizer, kGet, authorization).status();
+TEST_F(AuthorizerTest, WhatIsForTheOperatorsIsClosedToTenantsWhateverTheirRole) {
+  EXPECT_EQ(ReasonOf(kResize, "theirs"), "");
+  for (const MethodRow& row : MethodTable()) {
+    if (row.reach != Reach::kOperators) continue;
+    const absl::Status status = Try(row.method, "Bearer theirs-secret").status();
+    EXPECT_TRUE(absl::IsPermissionDenied(status)) << row.method;
+    EXPECT_EQ(tasks::RefusalReason(status), "OPERATORS_ONLY") << row.method;
+  }
+}
+
+TEST_F(AuthorizerTest, MissingMalformedUnknownAndExpiredTokensAreToldApart) {
+  const auto reason = [&](std::string_view authorization, WallMicros now_us = kNow) {
+    const absl::Status status = Try(kGet, authorization, now_us).status();
     EXPECT_TRUE(absl::IsUnauthenticated(status)) << authorization;
     return tasks::RefusalReason(status);
   };
   EXPECT_EQ(reason(""), "TOKEN_MISSING");
   EXPECT_EQ(reason("Basic YTpi"), "TOKEN_MALFORMED");
   EXPECT_EQ(reason("Bearer "), "TOKEN_UNKNOWN");
-  EXPECT_EQ(reason("Bearer reader-secret-012345678"), "TOKEN_UNKNOWN");
-  EXPECT_EQ(reason("Bearer reader-secret-01234567890"), "TOKEN_UNKNOWN");
+  EXPECT_EQ(reason("Bearer reader-secre"), "TOKEN_UNKNOWN");
+  EXPECT_EQ(reason("Bearer reader-secrett"), "TOKEN_UNKNOWN");
+  EXPECT_TRUE(Try(kGet, "Bearer brief-secret").ok());
+  EXPECT_EQ(reason("Bearer brief-secret", kNow + 1), "TOKEN_EXPIRED");
+  book_.EndExpired(kNow + 1);
+  EXPECT_EQ(reason("Bearer brief-secret", kNow + 1), "TOKEN_EXPIRED");
 }
 
-TEST(Authorizer, ProbesNeedNoToken) {
-  EXPECT_TRUE(Try(WithTokens(), "/grpc.health.v1.Health/Check", "").ok());
-  EXPECT_FALSE(
-      Try(WithTokens(), "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", "").ok());
-}
-
-TEST(Authorizer, SecretsMustDiffer) {
-  config::v1::Control config;
-  AddToken("a", Token::ROLE_READ, "one-secret-0123456789", config);
-  AddToken("b", Token::ROLE_ADMIN, "one-secret-0123456789", config);
-  EXPECT_EQ(Authorizer::Create(config).status().code(), absl::StatusCode::kInvalidArgument);
+TEST_F(AuthorizerTest, ProbesNeedNoTokenAndNothingExistsForThem) {
+  const auto probe = *Try("/grpc.health.v1.Health/Check", "");
+  EXPECT_FALSE(probe->is_operator());
+  EXPECT_FALSE(probe->Sees("default"));
+  EXPECT_FALSE(Try("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", "").ok());
 }
 
 }  // namespace

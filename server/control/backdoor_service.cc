@@ -26,13 +26,14 @@ struct Sessions {
   int open = 0;
 };
 
-class Session final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
+class Session final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
+                      private LiveCall {
  public:
   static Session* Start(Sessions& sessions, grpc::CallbackServerContext* context) {
-    const MethodRow& method = RowOf(Method::kOpenSession);
+    const MethodRow& method = RowOf("BackdoorService/OpenSession");
     auto* session = new Session(sessions, method);
     session->self_.reset(session);
-    absl::StatusOr<Caller> caller = AuthorizeCall(sessions.grpc.authorizer, method, *context);
+    absl::StatusOr<Caller> caller = Admit(sessions.grpc, method, *context);
     if (!caller.ok()) {
       Reject(sessions.grpc, *context, caller.status(),
              [session](const grpc::Status& answer) { session->Finish(answer); });
@@ -87,17 +88,25 @@ class Session final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byt
     if (!fiber.ok()) return End(fiber.status());
     main_ = *fiber;
     ++sessions_.open;
+    if (!sessions_.grpc.live.Add(*this, caller_.principal)) EndRevoked();
+  }
+
+  void EndRevoked() override {
+    revoked_ = true;
+    main_.Cancel();
   }
 
   void End(const absl::Status& status) {
     main_ = FiberHandle();
-    Audit(sessions_.grpc.authorizer, method_, caller_, {worker_, "", ""}, status);
+    sessions_.grpc.live.Remove(*this);
+    Audit(sessions_.grpc, method_, caller_, {.resource = worker_}, status);
     Finish(ToGrpcStatus(status));
   }
 
   void Run() {
     absl::Status status = Carry();
     --sessions_.open;
+    if (revoked_) status = TokenRevoked();
     End(malformed_.ok() ? status : malformed_);
   }
 
@@ -109,7 +118,7 @@ class Session final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byt
     worker_ = request_.worker();
     absl::StatusOr<int> worker = ParseWorkerName("worker", worker_, sessions_.scoreboard);
     if (!worker.ok()) return worker.status();
-    Audit(sessions_.grpc.authorizer, method_, caller_, {worker_, "", ""}, absl::OkStatus());
+    Audit(sessions_.grpc, method_, caller_, {.resource = worker_}, absl::OkStatus());
     absl::StatusOr<Socket> socket = Connect(*worker);
     if (!socket.ok()) return socket.status();
     absl::StatusOr<FiberHandle> typing =
@@ -176,6 +185,7 @@ class Session final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byt
   Caller caller_;
   std::string worker_;
   bool cancelled_ = false;
+  bool revoked_ = false;
   // Those of the read under way, and of the write.
   grpc::ByteBuffer received_;
   OpenSessionRequest request_;
@@ -193,9 +203,9 @@ class Session final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byt
 void AddBackdoorMethods(const GrpcContext& grpc, std::string run_dir,
                         const metrics::Scoreboard& scoreboard, RawService& service) {
   auto sessions = std::make_shared<Sessions>(Sessions{grpc, std::move(run_dir), scoreboard});
-  service.AddBidi(RowOf(Method::kOpenSession).method, [sessions](RawService::Context* context) {
-    return Session::Start(*sessions, context);
-  });
+  service.AddBidi(
+      RowOf("BackdoorService/OpenSession").method,
+      [sessions](RawService::Context* context) { return Session::Start(*sessions, context); });
 }
 
 }  // namespace grove::control

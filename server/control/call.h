@@ -12,6 +12,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "server/tenancy/principal.h"
 
 namespace grove::control {
 
@@ -25,8 +26,10 @@ class Call {
   virtual bool finished() const = 0;
   // absl::InfiniteFuture() if the client set none.
   virtual absl::Time deadline() const = 0;
-  // Who asks: "token ci", or "local" where no token is needed. Of methods that are audited.
-  virtual std::string_view requested_by() const { return ""; }
+  // Who asks: "token ci", or "local" where no token is needed.
+  virtual std::string_view requested_by() const { return principal().name; }
+  // For whom.
+  virtual const tenancy::Principal& principal() const { return *tenancy::LocalPrincipal(); }
 
   // What to undo when the client goes away before Finish(); the call finishes itself after it.
   void set_on_cancel(absl::AnyInvocable<void()> undo) { on_cancel_ = std::move(undo); }

@@ -8,12 +8,18 @@
 #include "runtime/hub/check.h"
 #include "runtime/hub/fiber.h"
 #include "runtime/hub/timeout.h"
+#include "runtime/switch/abseil_text.h"
 #include "server/admin/health.h"
+#include "server/control/admit.h"
 #include "server/control/debug_pages.h"
 #include "server/log.h"
 #include "server/metrics/prometheus.h"
+#include "server/metrics/tenant_view.h"
 #include "server/process/daemon_number.h"
+#include "server/tasks/refusal.h"
 #include "server/tasks/volatile_handover.h"
+#include "server/tenancy/config_tokens.h"
+#include "server/tenancy/resource_name.h"
 #include "server/version.h"
 
 namespace grove::control {
@@ -40,26 +46,41 @@ metrics::LabelLimits LimitsOf(const config::v1::Metrics& config) {
 absl::StatusOr<std::unique_ptr<Control>> Control::Create(Hub& hub, const config::v1::Config& config,
                                                          metrics::Scoreboard& scoreboard,
                                                          tasks::TaskStore& store,
+                                                         tenancy::RegistryStore& registry_store,
                                                          int volatile_tasks_fd,
                                                          tasks::SelfCheck self_check) {
   absl::StatusOr<tenancy::Directory> directory = tenancy::Directory::Create(config);
   if (!directory.ok()) return directory.status();
-  absl::StatusOr<Authorizer> authorizer = Authorizer::Create(config.control());
-  if (!authorizer.ok()) return authorizer.status();
-  std::unique_ptr<Control> control(
-      new Control(hub, config, scoreboard, *std::move(directory), *std::move(authorizer)));
+  absl::StatusOr<tenancy::Registry> registry = registry_store.Load();
+  if (!registry.ok()) return registry.status();
+  AdoptTenants(*registry, *directory);
+  auto tokens = std::make_unique<tenancy::TokenBook>();
+  absl::Status added =
+      tenancy::AddConfigTokens("control.tokens", config.control().tokens(), *tokens);
+  if (!added.ok()) return added;
+  absl::StatusOr<audit::AuditLog> audit = audit::AuditLog::Open(config, "grove-control");
+  if (!audit.ok()) return audit.status();
+  std::unique_ptr<Control> control(new Control(hub, config, scoreboard, *std::move(directory),
+                                               std::move(tokens), registry_store,
+                                               *std::move(registry), *std::move(audit)));
   absl::Status recovered = control->Recover(store, volatile_tasks_fd, self_check);
   if (!recovered.ok()) return recovered;
   return control;
 }
 
 Control::Control(Hub& hub, const config::v1::Config& config, metrics::Scoreboard& scoreboard,
-                 tenancy::Directory directory, Authorizer authorizer)
+                 tenancy::Directory directory, std::unique_ptr<tenancy::TokenBook> tokens,
+                 tenancy::RegistryStore& registry_store, tenancy::Registry registry,
+                 audit::AuditLog audit)
     : hub_(hub),
       config_(config),
       scoreboard_(scoreboard),
       directory_(std::move(directory)),
-      authorizer_(std::move(authorizer)),
+      tokens_(std::move(tokens)),
+      audit_(std::move(audit)),
+      authorizer_(*tokens_, tokens_->size() > 0),
+      registry_(hub, registry_store, std::move(registry)),
+      drain_timeout_(absl::Milliseconds(config.drain_timeout_ms())),
       channel_({
           .reply =
               [this](internal::v1::OperationReply reply) {
@@ -71,7 +92,7 @@ Control::Control(Hub& hub, const config::v1::Config& config, metrics::Scoreboard
                 // Workers may have come or gone for it.
                 look_.Set();
               },
-          .apply_config = nullptr,
+          .apply_config = [this](const internal::v1::ApplyConfig& wanted) { Apply(wanted); },
           .ended = [this] { operations_->ChannelEnded(); },
       }) {}
 
@@ -81,6 +102,7 @@ absl::Status Control::Recover(tasks::TaskStore& store, int volatile_tasks_fd,
       &directory_, tasks::EngineOptions{.tasks = config_.tasks(),
                                         .start_number = store.start_number(),
                                         .daemon_number = process::DaemonNumber(),
+                                        .workers = config_.workers(),
                                         .seed = SystemEntropy(),
                                         .self_check = self_check});
   const WallMicros now_us = WallNow();
@@ -88,12 +110,19 @@ absl::Status Control::Recover(tasks::TaskStore& store, int volatile_tasks_fd,
   if (!recovered.ok()) return recovered;
   LogRecovery(engine_->EndRecovery(now_us));
   driver_ = std::make_unique<EngineDriver>(hub_, *engine_, store, scoreboard_.series());
-  links_ = std::make_unique<WorkerLinks>(config_.run_dir(), scoreboard_, *driver_);
+  inside_ = std::make_unique<InsideCalls>(*driver_);
+  links_ = std::make_unique<WorkerLinks>(config_.run_dir(), scoreboard_, *driver_, *inside_);
   driver_->set_sender([this](int32_t worker, internal::v1::ControlFrame frame) {
     links_->Send(worker, std::move(frame));
   });
+  inside_->set_sender([this](int32_t worker, internal::v1::ControlFrame frame) {
+    links_->Send(worker, std::move(frame));
+  });
+  inside_->set_gate([this] { return audit_.HasRoom() ? absl::OkStatus() : AuditLogFull(); });
+  inside_->set_auditor([this](const InsideSpawns& spawns) { AuditInside(spawns); });
   driver_->set_unread([this] { return links_->AnyUnread(); });
   task_calls_ = std::make_unique<TaskCalls>(hub_, *driver_);
+  change_calls_ = std::make_unique<ChangeCalls>(hub_, *driver_);
   fibers_ = std::make_unique<FiberReading>(hub_, scoreboard_, *links_, offload_);
   worker_calls_ = std::make_unique<WorkerCalls>(hub_, scoreboard_, *links_, *fibers_);
   operations_ =
@@ -102,7 +131,31 @@ absl::Status Control::Recover(tasks::TaskStore& store, int volatile_tasks_fd,
         *message.mutable_request() = request;
         return channel_.Send(message);
       });
+  operations_->mirror().set_on_ended([this](const v1::Operation& ended) { AuditEnd(ended); });
+  tenant_drain_ = std::make_unique<TenantDrain>(directory_, *driver_, registry_, *tokens_);
+  tenant_calls_ = std::make_unique<TenantCalls>(directory_, *driver_, registry_, *tenant_drain_);
+  token_calls_ = std::make_unique<TokenCalls>(directory_, registry_, *tokens_,
+                                              [this] { authorizer_.RequireTokens(); });
   return absl::OkStatus();
+}
+
+void Control::AuditInside(const InsideSpawns& spawns) const {
+  // As of spawns over gRPC (admit.h).
+  if (!audit_.has_file() && !authorizer_.requires_tokens()) return;
+  const std::string worker = absl::StrCat("workers/", spawns.worker);
+  const std::string resource = tenancy::FormatTenantName(spawns.tenant);
+  const std::string asked =
+      absl::StrCat(spawns.asked, " tasks from inside, ", spawns.refused, " refused");
+  const std::string result = absl::StatusCodeToString(spawns.first_refusal.code());
+  const std::string answer = tasks::CutMiddle(Std(spawns.first_refusal.message()));
+  audit_.Write({.method = RowOf("TaskService/BatchSpawnTasks").method,
+                .who = spawns.task.empty() ? worker : spawns.task,
+                .peer = worker,
+                .tenant = spawns.tenant,
+                .resource = resource,
+                .asked = asked,
+                .result = result,
+                .answer = answer});
 }
 
 absl::Status Control::RecoverTasks(tasks::TaskStore& store, int volatile_tasks_fd,
@@ -110,6 +163,9 @@ absl::Status Control::RecoverTasks(tasks::TaskStore& store, int volatile_tasks_f
   const tasks::StoreRetention retention{
       .ended_before_us = now_us - config_.tasks().retention_ms() * 1000,
       .ended_max = config_.tasks().retained_max()};
+  absl::Status queues =
+      store.LoadQueues([this](const tasks::StoredQueue& queue) { engine_->RecoverQueue(queue); });
+  if (!queues.ok()) return queues;
   tasks::VolatileTaskReader in_memory(volatile_tasks_fd);
   absl::Status loaded = store.Load(retention, [&](const tasks::StoredTask& task) {
     while (in_memory.next() != nullptr && in_memory.next()->id < task.id) {
@@ -138,9 +194,9 @@ void Control::LogRecovery(const tasks::RecoveryReport& report) const {
 absl::Status Control::Start(int command_fd) {
   // Ports first: if they cannot be bound, nothing has happened yet.
   if (absl::Status admin = StartAdmin(); !admin.ok()) return admin;
-  absl::StatusOr<std::unique_ptr<GrpcServer>> grpc =
-      GrpcServer::Start({config_, hub_, authorizer_, *driver_, *task_calls_, *worker_calls_,
-                         *operations_, scoreboard_});
+  absl::StatusOr<std::unique_ptr<GrpcServer>> grpc = GrpcServer::Start(
+      {config_, hub_, authorizer_, audit_, *tokens_, *driver_, *task_calls_, *change_calls_,
+       *worker_calls_, *operations_, *tenant_calls_, *token_calls_, scoreboard_});
   if (!grpc.ok()) return grpc.status();
   grpc_ = *std::move(grpc);
   if (absl::Status fibers = StartFibers(command_fd); !fibers.ok()) return fibers;
@@ -162,6 +218,10 @@ absl::Status Control::StartFibers(int command_fd) {
     if (!fiber.ok()) return fiber.status();
   }
   if (absl::Status linking = links_->Follow(); !linking.ok()) return linking;
+  fiber = Spawn("tenant-drain", [this] { return tenant_drain_->Run(); });
+  if (!fiber.ok()) return fiber.status();
+  fiber = Spawn("token-watch", [this] { return token_calls_->Watch(); });
+  if (!fiber.ok()) return fiber.status();
   return Spawn("worker-watch", [this] { return WatchWorkers(); }).status();
 }
 
@@ -169,6 +229,7 @@ absl::Status Control::WatchWorkers() {
   for (;;) {
     // Where there is no fiber for a link now, there may be one at the next look.
     links_->Follow().IgnoreError();
+    tokens_->EndExpired(WallNow());
     for (int worker = 0; worker < scoreboard_.workers(); ++worker) {
       driver_->WorkerStuck(worker, scoreboard_.IsStuck(worker, hub_.ReadClock()));
     }
@@ -186,6 +247,7 @@ absl::Status Control::StartAdmin() {
   return admin_->Start(
       {
           .metrics = [this] { return Metrics(); },
+          .metrics_for = [this](std::string_view tenant) { return MetricsFor(tenant); },
           .metrics_content_type = metrics::kMetricsContentType,
           .live = [this] { return admin::CheckLive(scoreboard_, hub_.ReadClock()); },
           .ready =
@@ -197,7 +259,7 @@ absl::Status Control::StartAdmin() {
                                                        .now = hub_.ReadClock()});
               },
           .debug = DebugPages({.hub = hub_,
-                               .config = config_,
+                               .operations = *operations_,
                                .scoreboard = scoreboard_,
                                .driver = *driver_,
                                .fibers = *fibers_,
@@ -207,10 +269,19 @@ absl::Status Control::StartAdmin() {
       offload_);
 }
 
+// What else has changed (server/config/effect.h), the supervisor replaces control for.
+void Control::Apply(const internal::v1::ApplyConfig& wanted) {
+  drain_timeout_ = absl::Milliseconds(wanted.config().drain_timeout_ms());
+  internal::v1::ChildMessage message;
+  message.mutable_config_applied()->set_generation(wanted.generation());
+  // A supervisor that has gone needs no answer.
+  channel_.Send(message).IgnoreError();
+}
+
 void Control::Drain() {
   driver_->Drain(scoreboard_.workers());
   grpc_->StopServing();
-  Timeout timeout(absl::Milliseconds(config_.drain_timeout_ms()) + kWorkersLastWords);
+  Timeout timeout(drain_timeout_ + kWorkersLastWords);
   MonotonicNanos gone_at = kNever;
   // A round follows whatever ends an attempt, makes a link or breaks one.
   for (absl::Status woken; woken.ok() && engine_->attempts_running() > 0;) {
@@ -239,9 +310,25 @@ absl::Status Control::HandOver(int volatile_tasks_fd) {
 absl::Status Control::Stop(absl::Duration grace) {
   absl::Status flushed = driver_->Flush(offload_);
   AwaitLastFrames();
-  absl::Status stopped = offload_.Run([this, grace] { grpc_->Shutdown(grace); });
+  // Last uses are told to the minute: a disk that fails now loses no more.
+  token_calls_->TidyUp().IgnoreError();
+  registry_.Stop(offload_).IgnoreError();
+  absl::Status stopped = offload_.Run([this, grace] {
+    grpc_->Shutdown(grace);
+    audit_.Flush();
+  });
   admin_->Drain();
   return flushed.ok() ? stopped : flushed;
+}
+
+void Control::AuditEnd(const v1::Operation& operation) const {
+  const bool failed = operation.state() == v1::Operation::STATE_FAILED;
+  audit_.Write({.method = "operation",
+                .who = operation.requested_by(),
+                .resource = operation.name(),
+                .asked = v1::Operation::Kind_Name(operation.kind()),
+                .result = v1::Operation::State_Name(operation.state()),
+                .answer = failed ? operation.error().message() : operation.message()});
 }
 
 void Control::AwaitLastFrames() {
@@ -275,6 +362,10 @@ std::string Control::Metrics() {
   input.linked = links_->Linked();
   input.processes = metrics::ReadProcesses(scoreboard_);
   input.tasks = engine_->Counters(driver_->Now());
+  if (const audit::AuditFileStats* stats = audit_.stats(); stats != nullptr) {
+    input.audit_failing = stats->failing.load(std::memory_order_relaxed);
+    input.audit_waiting_bytes = stats->bytes_waiting.load(std::memory_order_relaxed);
+  }
   input.store_failing = !engine_->store_status().ok();
   input.store_full = !engine_->store_room().ok();
   input.waiters = static_cast<int64_t>(driver_->ends().waits());
@@ -285,6 +376,10 @@ std::string Control::Metrics() {
   std::string text = metrics::RenderMetrics(input);
   render_seconds_ = static_cast<double>(hub_.ReadClock() - began) / 1e9;
   return text;
+}
+
+std::string Control::MetricsFor(std::string_view tenant) {
+  return metrics::SeriesOfTenant(Metrics(), tenant);
 }
 
 }  // namespace grove::control

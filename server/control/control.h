@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -15,18 +16,27 @@
 #include "runtime/offload/offload.h"
 #include "runtime/sync/event.h"
 #include "server/admin/admin_port.h"
+#include "server/audit/audit_log.h"
 #include "server/config/cpu_allowance.h"
 #include "server/config/memory_allowance.h"
 #include "server/control/authorizer.h"
+#include "server/control/change_calls.h"
 #include "server/control/engine_driver.h"
 #include "server/control/grpc_server.h"
+#include "server/control/inside_calls.h"
+#include "server/control/live_registry.h"
 #include "server/control/operation_calls.h"
 #include "server/control/task_calls.h"
+#include "server/control/tenant_calls.h"
+#include "server/control/tenant_drain.h"
+#include "server/control/token_calls.h"
 #include "server/control/worker_calls.h"
 #include "server/control/worker_links.h"
 #include "server/metrics/scoreboard.h"
 #include "server/process/child_channel.h"
 #include "server/tenancy/directory.h"
+#include "server/tenancy/registry.h"
+#include "server/tenancy/token_book.h"
 
 namespace grove::control {
 
@@ -45,17 +55,18 @@ inline constexpr absl::Duration kWorkersGoneAfter = absl::Seconds(1);
 // Before control calls itself ready: who is told so may spawn tasks at once. A worker that takes
 // longer to come is not waited for.
 inline constexpr absl::Duration kFirstLinksMax = absl::Seconds(1);
-// How often control looks which workers there are, and which of them are stuck.
+// How often control looks which workers there are, which of them are stuck, and which tokens have
+// expired.
 inline constexpr absl::Duration kWorkersLook = absl::Milliseconds(250);
 
 class Control {
  public:
-  // Reads the store, and what an earlier control left in the memory file `volatile_tasks_fd` (-1:
+  // Reads the stores, and what an earlier control left in the memory file `volatile_tasks_fd` (-1:
   // there is none). All must outlive it; it must outlive the hub's Run(). INVALID_ARGUMENT: the
   // config; else the store's error.
   static absl::StatusOr<std::unique_ptr<Control>> Create(
       Hub& hub, const config::v1::Config& config, metrics::Scoreboard& scoreboard,
-      tasks::TaskStore& store, int volatile_tasks_fd = -1,
+      tasks::TaskStore& store, tenancy::RegistryStore& registry, int volatile_tasks_fd = -1,
       tasks::SelfCheck self_check = tasks::kSelfCheckDefault);
 
   // On the hub. `command_fd`: its end of the command channel, which it takes over (-1: it has none,
@@ -73,16 +84,22 @@ class Control {
   // The volatile tasks go into the memory file `volatile_tasks_fd`. **Parks.**
   absl::Status HandOver(int volatile_tasks_fd);
 
+  absl::Duration drain_timeout() const { return drain_timeout_; }
   // With the ports that the kernel chose.
   const std::string& grpc_address() const { return grpc_->address(); }
   const std::string& admin_address() const { return admin_->address(); }
+  // Any thread.
+  tenancy::TokenBook& tokens() { return *tokens_; }
 
  private:
   Control(Hub& hub, const config::v1::Config& config, metrics::Scoreboard& scoreboard,
-          tenancy::Directory directory, Authorizer authorizer);
+          tenancy::Directory directory, std::unique_ptr<tenancy::TokenBook> tokens,
+          tenancy::RegistryStore& registry_store, tenancy::Registry registry,
+          audit::AuditLog audit);
   absl::Status Recover(tasks::TaskStore& store, int volatile_tasks_fd, tasks::SelfCheck self_check);
   // What the store and the memory file have, in the order of the ids.
   absl::Status RecoverTasks(tasks::TaskStore& store, int volatile_tasks_fd, WallMicros now_us);
+  void AuditInside(const InsideSpawns& spawns) const;
   void LogRecovery(const tasks::RecoveryReport& report) const;
   absl::Status StartFibers(int command_fd);
   // Links those that have come, and tells the engine which are stuck: until cancelled. **Parks.**
@@ -90,27 +107,44 @@ class Control {
   // Why durable tasks are refused; empty if they are not.
   std::string StoreFailure() const;
   absl::Status StartAdmin();
+  // Takes over what control changes in place, and answers.
+  void Apply(const internal::v1::ApplyConfig& wanted);
   void AwaitLastFrames();
   void PublishRefusals();
   std::string Metrics();
+  std::string MetricsFor(std::string_view tenant);
+
+  // Of what nobody called for here: a signal, a worker's recycling.
+  void AuditEnd(const v1::Operation& operation) const;
 
   // Constant after construction.
   Hub& hub_;
-  const config::v1::Config& config_;
+  const config::v1::Config& config_;  // that it was started with
   metrics::Scoreboard& scoreboard_;
-  const tenancy::Directory directory_;
-  const Authorizer authorizer_;
+  tenancy::Directory directory_;
+  // Those of the config, and whatever comes to be besides.
+  const std::unique_ptr<tenancy::TokenBook> tokens_;
   const config::CpuAllowance cpus_ = config::CpuAllowance::OfThisProcess();
   const config::MemoryAllowance memory_ = config::MemoryAllowance::OfThisProcess();
 
+  audit::AuditLog audit_;
+  Authorizer authorizer_;
+  LiveRegistry registry_;
+
+  absl::Duration drain_timeout_;
   bool serving_ = false;
   std::unique_ptr<tasks::TaskEngine> engine_;
   std::unique_ptr<EngineDriver> driver_;
+  std::unique_ptr<InsideCalls> inside_;
   std::unique_ptr<WorkerLinks> links_;
   std::unique_ptr<TaskCalls> task_calls_;
+  std::unique_ptr<ChangeCalls> change_calls_;
   std::unique_ptr<FiberReading> fibers_;
   std::unique_ptr<WorkerCalls> worker_calls_;
   std::unique_ptr<OperationCalls> operations_;
+  std::unique_ptr<TenantDrain> tenant_drain_;
+  std::unique_ptr<TenantCalls> tenant_calls_;
+  std::unique_ptr<TokenCalls> token_calls_;
   process::ChildChannel channel_;
   // Set where workers may have come or gone.
   Event look_;

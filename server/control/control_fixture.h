@@ -3,7 +3,11 @@
 #ifndef GROVE_SERVER_CONTROL_CONTROL_FIXTURE_H_
 #define GROVE_SERVER_CONTROL_CONTROL_FIXTURE_H_
 
+#include <arpa/inet.h>
 #include <grpcpp/grpcpp.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -12,6 +16,7 @@
 #include <string>
 #include <thread>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "google/rpc/error_details.pb.h"
@@ -24,6 +29,7 @@
 #include "server/control/fake_worker.h"
 #include "server/tasks/resolved_tasks.h"
 #include "server/tasks/sqlite_store.h"
+#include "server/tenancy/registry.h"
 
 namespace grove::control {
 
@@ -47,6 +53,8 @@ class ControlFixture : public testing::Test {
     directory_ = mkdtemp(pattern);
     config_.set_run_dir(directory_);
     config_.set_state_dir(directory_);
+    // Where tests read it.
+    config_.mutable_audit()->set_file("-");
     config_.set_workers(kWorkers);
     for (int worker = 0; worker < kWorkers; ++worker) {
       scoreboard_.slot(worker).state = metrics::SlotState::kDown;
@@ -73,7 +81,9 @@ class ControlFixture : public testing::Test {
         std::make_unique<FakeWorker>(worker, absl::StrCat(directory_, "/worker-", worker, ".link"));
   }
 
-  void AddToken(const std::string& name, config::v1::Token::Role role, const std::string& secret) {
+  // `tenant` empty: of the operators.
+  void AddToken(const std::string& name, config::v1::Token::Role role, const std::string& secret,
+                const std::string& tenant = "") {
     const std::string path = absl::StrCat(directory_, "/", name);
     std::ofstream(path) << secret << "\n";
     std::filesystem::permissions(path, std::filesystem::perms(0600));
@@ -81,14 +91,15 @@ class ControlFixture : public testing::Test {
     token->set_name(name);
     token->set_role(role);
     token->set_secret_file(path);
+    token->set_tenant(tenant);
   }
 
   // Returns once it serves; `started` says how that went.
   void StartControl() {
     store_ = *tasks::SqliteStore::Open({.state_dir = directory_});
     hub_ = *Hub::Create({.stack_bytes = 256 * 1024});
-    auto control = Control::Create(*hub_, config_, scoreboard_, *store_, /*volatile_tasks_fd=*/-1,
-                                   self_check_);
+    auto control = Control::Create(*hub_, config_, scoreboard_, *store_, registry_,
+                                   /*volatile_tasks_fd=*/-1, self_check_);
     ASSERT_TRUE(control.ok()) << control.status();
     control_ = *std::move(control);
     absl::Notification started;
@@ -106,6 +117,29 @@ class ControlFixture : public testing::Test {
     started.WaitForNotification();
     ASSERT_TRUE(start_status_.ok()) << start_status_;
     channel_ = grpc::CreateChannel(control_->grpc_address(), grpc::InsecureChannelCredentials());
+  }
+
+  // The metrics' text, from the admin port.
+  std::string Scrape() {
+    const std::string address = control_->admin_address();
+    const int port = std::stoi(address.substr(address.rfind(':') + 1));
+    sockaddr_in to{.sin_family = AF_INET, .sin_port = htons(static_cast<uint16_t>(port))};
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    EXPECT_EQ(connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof(to)), 0);
+    const std::string request = "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    EXPECT_EQ(write(fd, request.data(), request.size()), static_cast<ssize_t>(request.size()));
+    std::string text;
+    char piece[4096];
+    for (ssize_t got; (got = read(fd, piece, sizeof(piece))) > 0;) {
+      text.append(piece, static_cast<size_t>(got));
+    }
+    close(fd);
+    return text;
+  }
+  void AwaitMetric(const std::string& line) {
+    while (!absl::StrContains(Scrape(), absl::StrCat("\n", line, "\n"))) {
+    }
   }
 
   void BeginStop() {
@@ -129,6 +163,7 @@ class ControlFixture : public testing::Test {
   // Control has a channel to it if it stands before the start.
   std::unique_ptr<FakeSupervisor> supervisor_;
   std::unique_ptr<tasks::SqliteStore> store_;
+  tenancy::MemoryRegistry registry_;
   std::unique_ptr<Hub> hub_;
   std::unique_ptr<Control> control_;
   absl::Status start_status_;

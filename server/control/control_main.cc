@@ -24,6 +24,7 @@
 #include "runtime/hub/hub.h"
 #include "runtime/io/signals.h"
 #include "server/control/control.h"
+#include "server/control/method_table.h"
 #include "server/log.h"
 #include "server/metrics/scoreboard.h"
 #include "server/process/config_handover.h"
@@ -38,6 +39,7 @@
 #include "server/recent_lines.h"
 #include "server/tasks/sqlite_store.h"
 #include "server/tasks/volatile_handover.h"
+#include "server/tenancy/sqlite_registry.h"
 #include "server/version.h"
 
 namespace grove::control {
@@ -69,8 +71,9 @@ absl::StatusOr<int> AwaitTheEnd(SignalSet& signals) {
 }
 
 // Nobody waits for a successor; SIGQUIT says that one comes.
-absl::Status Drain(Control& control, const config::v1::Config& config) {
-  Log(LogLevel::kInfo, "draining", {{"timeout_ms", config.drain_timeout_ms()}});
+absl::Status Drain(Control& control) {
+  Log(LogLevel::kInfo, "draining",
+      {{"timeout_ms", absl::ToInt64Milliseconds(control.drain_timeout())}});
   control.Drain();
   return control.Stop();
 }
@@ -109,8 +112,7 @@ absl::Status Serve(Control& control, const config::v1::Config& config,
   }
   const absl::StatusOr<int> signal = AwaitTheEnd(*signals);
   const bool has_successor = signal.ok() && *signal == SIGQUIT;
-  absl::Status stopped =
-      has_successor ? control.HandOver(fds.volatile_tasks_fd) : Drain(control, config);
+  absl::Status stopped = has_successor ? control.HandOver(fds.volatile_tasks_fd) : Drain(control);
   Log(LogLevel::kInfo, "stopped");
   return signal.ok() ? stopped : signal.status();
 }
@@ -129,6 +131,19 @@ void KeepHeapSmall() {
   mallopt(M_ARENA_MAX, kArenasMax);
 }
 
+// Behind the task store, which locks the state directory.
+absl::StatusOr<std::unique_ptr<tenancy::RegistryStore>> OpenRegistry(
+    const config::v1::Config& config) {
+  if (config.state_dir().empty()) {
+    Log(LogLevel::kWarning,
+        "there is no state_dir: tenants and tokens made at run time are lost when control ends");
+    return std::make_unique<tenancy::MemoryRegistry>();
+  }
+  auto registry = tenancy::SqliteRegistry::Open(config.state_dir());
+  if (!registry.ok()) return registry.status();
+  return *std::move(registry);
+}
+
 int Run(const process::ControlDescriptors& fds) {
   KeepHeapSmall();
   absl::StatusOr<config::v1::Config> config = process::ConfigFromFd(fds.config_fd);
@@ -145,11 +160,13 @@ int Run(const process::ControlDescriptors& fds) {
       tasks::SqliteStore::Open({.state_dir = config->state_dir(),
                                 .disk_reserve_bytes = config->tasks().disk_reserve_bytes()});
   if (!store.ok()) return Fail(process::kExitCrash, store.status());
+  absl::StatusOr<std::unique_ptr<tenancy::RegistryStore>> registry = OpenRegistry(*config);
+  if (!registry.ok()) return Fail(process::kExitCrash, registry.status());
   // Handlers render whole pages, and protobuf's parser recurses.
   absl::StatusOr<std::unique_ptr<Hub>> hub = Hub::Create({.stack_bytes = 256 * 1024});
   if (!hub.ok()) return Fail(process::kExitCrash, hub.status());
   absl::StatusOr<std::unique_ptr<Control>> control =
-      Control::Create(**hub, *config, *scoreboard, **store, fds.volatile_tasks_fd);
+      Control::Create(**hub, *config, *scoreboard, **store, **registry, fds.volatile_tasks_fd);
   if (!control.ok()) {
     return Fail(
         absl::IsInvalidArgument(control.status()) ? process::kExitBadConfig : process::kExitCrash,
@@ -177,6 +194,10 @@ int ControlMain(int argc, char** argv) {
   // For a program on trial, which looks whether the two are of one build.
   if (argc == 2 && std::string_view(argv[1]) == "--version") {
     printf("grove-control (grove %s)\n", std::string(kVersion).c_str());
+    return process::kExitStopped;
+  }
+  if (argc == 2 && std::string_view(argv[1]) == "--method_table") {
+    printf("%s", MethodTableText().c_str());
     return process::kExitStopped;
   }
   prctl(PR_SET_NAME, "grove-control");

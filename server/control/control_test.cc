@@ -1,10 +1,5 @@
 #include "server/control/control.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include "absl/strings/match.h"
 #include "absl/time/clock.h"
 #include "gmock/gmock.h"
@@ -102,29 +97,6 @@ class ControlTest : public ControlFixture {
         done.Notify();
       });
       done.WaitForNotification();
-    }
-  }
-
-  // The metrics' text, from the admin port.
-  std::string Scrape() {
-    const std::string address = control_->admin_address();
-    const int port = std::stoi(address.substr(address.rfind(':') + 1));
-    sockaddr_in to{.sin_family = AF_INET, .sin_port = htons(static_cast<uint16_t>(port))};
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    EXPECT_EQ(connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof(to)), 0);
-    const std::string request = "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-    EXPECT_EQ(write(fd, request.data(), request.size()), static_cast<ssize_t>(request.size()));
-    std::string text;
-    char piece[4096];
-    for (ssize_t got; (got = read(fd, piece, sizeof(piece))) > 0;) {
-      text.append(piece, static_cast<size_t>(got));
-    }
-    close(fd);
-    return text;
-  }
-  void AwaitMetric(const std::string& line) {
-    while (!absl::StrContains(Scrape(), absl::StrCat("\n", line, "\n"))) {
     }
   }
 
@@ -504,7 +476,7 @@ TEST_F(ControlTest, APortInUseIsAnErrorThatNamesIt) {
   std::filesystem::create_directory(other);
   auto store = *tasks::SqliteStore::Open({.state_dir = other});
   auto hub = *Hub::Create();
-  auto second = Control::Create(*hub, config, scoreboard_, *store);
+  auto second = Control::Create(*hub, config, scoreboard_, *store, registry_);
   ASSERT_TRUE(second.ok()) << second.status();
   const absl::Status status = RunForStatus(*hub, [&] { return (*second)->Start(); });
   EXPECT_TRUE(absl::IsUnavailable(status));

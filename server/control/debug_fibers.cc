@@ -49,11 +49,13 @@ struct Wanted {
   int64_t limit = 0;
   std::string_view state;
   std::string_view tenant;
+  std::string_view own;  // whose token asks; empty: the operators'
   Stacks stacks = Stacks::kNo;
 
   bool Takes(const v1::Fiber& fiber) const {
     return (state.empty() || state == StateName(fiber.state())) &&
-           (tenant.empty() || tenant == std::string_view(fiber.tenant()));
+           (tenant.empty() || tenant == std::string_view(fiber.tenant())) &&
+           (own.empty() || own == std::string_view(fiber.tenant()));
   }
 };
 
@@ -246,9 +248,13 @@ Json StackRows(const DebugInput& input, Collected& collected) {
 
 }  // namespace
 
-absl::StatusOr<Json> DebugFibers(const DebugInput& input, const admin::Query& query) {
+absl::StatusOr<Json> DebugFibers(const DebugInput& input, const admin::Query& query,
+                                 std::string_view own) {
   absl::StatusOr<Wanted> wanted = WantedOf(input, query, kFiberRowsDefault, kFiberRowsMax);
   if (!wanted.ok()) return wanted.status();
+  wanted->own = own;
+  // Its fibers are nobody's.
+  if (!own.empty()) wanted->control = false;
   const Collected collected = Collect(input, *wanted);
   Json page = {{"processes", ProcessRows(collected)}, {"fibers", Json::array()}};
   for (const Collected::Process& process : collected.processes) {

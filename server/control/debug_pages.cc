@@ -19,6 +19,7 @@
 #include "server/metrics/process_numbers.h"
 #include "server/metrics/stall_record.h"
 #include "server/process/log_setup.h"
+#include "server/tenancy/resource_name.h"
 #include "server/version.h"
 
 namespace grove::control {
@@ -52,14 +53,21 @@ absl::StatusOr<Json> ListPage(const absl::StatusOr<Response>& response, const ch
   return page;
 }
 
-absl::StatusOr<Json> Queues(const DebugInput& input) {
+// The tenant's resource name; of all of them: none.
+std::string ParentOf(std::string_view tenant) {
+  return tenant.empty() ? "" : tenancy::FormatTenantName(tenant);
+}
+
+absl::StatusOr<Json> Queues(const DebugInput& input, std::string_view tenant = "") {
   v1::ListQueuesRequest request;
+  request.set_parent(ParentOf(tenant));
   request.set_page_size(kQueueRowsMax);
   return ListPage(input.driver.engine().ListQueues(request, input.driver.Now()), "queues");
 }
 
-absl::StatusOr<Json> Pools(const DebugInput& input) {
+absl::StatusOr<Json> Pools(const DebugInput& input, std::string_view tenant = "") {
   v1::ListPoolsRequest request;
+  request.set_parent(ParentOf(tenant));
   request.set_page_size(kQueueRowsMax);
   return ListPage(input.driver.engine().ListPools(request), "pools");
 }
@@ -196,6 +204,15 @@ absl::StatusOr<Json> BuildPage(const DebugInput& input) {
   return page;
 }
 
+// As the supervisor has it, which knows what came from references: their values are not shown.
+absl::StatusOr<Json> ConfigPage(const DebugInput& input) {
+  const absl::StatusOr<v1::GetConfigResponse> config = input.operations.Config();
+  if (!config.ok()) return config.status();
+  Json page = Json::parse(config->json(), nullptr, /*allow_exceptions=*/false);
+  if (page.is_discarded()) return absl::InternalError("the supervisor's config is no JSON");
+  return page;
+}
+
 }  // namespace
 
 std::vector<admin::DebugPage> DebugPages(const DebugInput& input) {
@@ -203,7 +220,10 @@ std::vector<admin::DebugPage> DebugPages(const DebugInput& input) {
       {"fibers",
        "fibers of all workers and of control",
        {"worker", "limit", "state", "tenant"},
-       [input](const Query& query) { return DebugFibers(input, query); }},
+       [input](const Query& query) { return DebugFibers(input, query); },
+       [input](const Query& query, std::string_view tenant) {
+         return DebugFibers(input, query, tenant);
+       }},
       {"stacks",
        "where they stand, those that stand alike together",
        {"worker", "limit", "state", "tenant"},
@@ -212,15 +232,20 @@ std::vector<admin::DebugPage> DebugPages(const DebugInput& input) {
        "which fibers held a hub lately, and in what",
        {"worker", "limit"},
        [input](const Query& query) { return StallsPage(input, query); }},
-      {"pools", "pools and how full they are", {}, [input](const Query&) { return Pools(input); }},
+      {"pools",
+       "pools and how full they are",
+       {},
+       [input](const Query&) { return Pools(input); },
+       [input](const Query&, std::string_view tenant) { return Pools(input, tenant); }},
       {"queues",
        "queues and what waits in them",
        {},
-       [input](const Query&) { return Queues(input); }},
+       [input](const Query&) { return Queues(input); },
+       [input](const Query&, std::string_view tenant) { return Queues(input, tenant); }},
       {"config",
-       "the effective configuration",
+       "the configuration in force, without what its references hold",
        {},
-       [input](const Query&) { return ToJson(input.config); }},
+       [input](const Query&) { return ConfigPage(input); }},
       {"build",
        "version, libraries, kernel and processes",
        {},

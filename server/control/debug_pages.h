@@ -13,6 +13,7 @@
 #include "server/admin/pages.h"
 #include "server/control/engine_driver.h"
 #include "server/control/fiber_reading.h"
+#include "server/control/operation_calls.h"
 #include "server/metrics/scoreboard.h"
 #include "server/wall_time.h"
 
@@ -30,7 +31,7 @@ inline constexpr int kQueueRowsMax = 1'000;
 // All must outlive the pages.
 struct DebugInput {
   Hub& hub;
-  const config::v1::Config& config;
+  OperationCalls& operations;
   const metrics::Scoreboard& scoreboard;
   const EngineDriver& driver;
   FiberReading& fibers;

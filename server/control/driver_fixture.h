@@ -11,6 +11,7 @@
 #include "runtime/hub/fiber.h"
 #include "runtime/hub/hub_fixture.h"
 #include "runtime/offload/offload.h"
+#include "server/control/call.h"
 #include "server/control/engine_driver.h"
 #include "server/metrics/scoreboard.h"
 #include "server/tasks/resolved_tasks.h"
@@ -18,6 +19,22 @@
 #include "server/tenancy/directory.h"
 
 namespace grove::control {
+
+// A call whose end the test sees.
+class SeenCall final : public Call {
+ public:
+  void Finish(const absl::Status& status) override {
+    if (ended.ready()) return;
+    how = status;
+    ended.Set();
+  }
+  bool finished() const override { return ended.ready(); }
+  absl::Time deadline() const override { return absl::InfiniteFuture(); }
+  std::string_view requested_by() const override { return "token ci"; }
+
+  Event ended;
+  absl::Status how;
+};
 
 // Keeps what it is given; says that it is on disk when the test tells it to, or at its end.
 class ScriptedStore final : public tasks::TaskStore {
@@ -116,7 +133,7 @@ class DriverTest : public HubTest {
     return options;
   }
 
-  const tenancy::Directory directory_ = *tenancy::Directory::Create({});
+  tenancy::Directory directory_ = *tenancy::Directory::Create({});
   tasks::TaskEngine engine_{&directory_, Options()};
   ScriptedStore store_;
   // The wall clock: stands unless the test sets it.

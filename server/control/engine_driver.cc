@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "runtime/hub/fiber.h"
 #include "runtime/hub/timeout.h"
@@ -129,6 +130,7 @@ void EngineDriver::CarryOut() {
   for (const tasks::Tally& tally : effects.tallies) tally_.Count(tally);
   for (const tasks::TaskId& task : effects.acknowledged) acknowledgements_.Notify(task);
   for (const tasks::TaskId& task : effects.ended) ends_.Notify(task);
+  ++rounds_;
   round_.Set();
   round_.Reset();
 }
@@ -138,12 +140,13 @@ absl::Status EngineDriver::AwaitRound() {
 }
 
 absl::StatusOr<tasks::Spawned> EngineDriver::Spawn(std::string_view parent,
-                                                   const v1::TaskSpec& spec) {
+                                                   const v1::TaskSpec& spec,
+                                                   std::string_view parent_task) {
   if (draining_) {
     tally_.CountRejected("DRAINING");
     return DrainingStatus();
   }
-  absl::StatusOr<tasks::Spawned> spawned = engine_.Spawn(parent, spec, Advance(), effects_);
+  absl::StatusOr<tasks::Spawned> spawned = engine_.Spawn(parent, spec, Advance(), effects_, parent_task);
   Changed();
   return spawned;
 }
@@ -155,11 +158,61 @@ absl::Status EngineDriver::Cancel(std::string_view name, std::string_view reason
   return status;
 }
 
+absl::StatusOr<bool> EngineDriver::Change(tasks::TaskId id, const tasks::TaskAction& action) {
+  if (handed_over_) return DrainingStatus();
+  absl::StatusOr<bool> changed = engine_.Change(id, action, Advance(), effects_);
+  Changed();
+  return changed;
+}
+
+absl::Status EngineDriver::PauseQueue(std::string_view name, std::string_view reason) {
+  if (handed_over_) return DrainingStatus();
+  absl::Status status = engine_.PauseQueue(name, reason, effects_);
+  Changed();
+  return status;
+}
+
+absl::Status EngineDriver::ResumeQueue(std::string_view name) {
+  if (handed_over_) return DrainingStatus();
+  absl::Status status = engine_.ResumeQueue(name, effects_);
+  Changed();
+  return status;
+}
+
+absl::Status EngineDriver::AwaitStored(absl::Duration max) {
+  const uint64_t ticket = engine_.last_ticket();
+  Timeout timeout(max);
+  while (!engine_.IsOnDisk(ticket)) {
+    absl::Status woken = round_.Wait();
+    if (timeout.fired()) {
+      return tasks::WithRetryAfter(
+          tasks::Refusal(absl::StatusCode::kUnavailable, "STORE_SLOW",
+                         absl::StrCat("the change holds, and is not on disk after ",
+                                      absl::FormatDuration(max), ": a crash may undo it")),
+          kDrainRetryMs);
+    }
+    if (!woken.ok()) return woken;
+  }
+  return absl::OkStatus();
+}
+
 absl::Status EngineDriver::ResizePool(std::string_view name, int64_t size) {
   if (handed_over_) return DrainingStatus();
   absl::Status status = engine_.ResizePool(name, size);
   Changed();
   return status;
+}
+
+bool EngineDriver::SweepTenant(size_t tenant, tasks::TenantSweep what, tasks::TaskId& after) {
+  if (handed_over_) return true;
+  const bool seen_all = engine_.SweepTenant(tenant, what, after, Advance(), effects_);
+  Changed();
+  return seen_all;
+}
+
+void EngineDriver::ForgetTenant(size_t tenant, const std::vector<size_t>& queues) {
+  engine_.ForgetTenant(tenant);
+  for (const size_t queue : queues) tally_.Forget(queue);
 }
 
 absl::Status EngineDriver::WorkerUp(internal::v1::Hello hello) {
@@ -194,10 +247,16 @@ void EngineDriver::FromWorker(int32_t worker, internal::v1::WorkerFrame& frame) 
   const tasks::EngineMicros now_us = Advance();
   if (frame.draining()) engine_.WorkerDraining(worker);
   for (const internal::v1::AttemptStarted& started : frame.started()) {
-    engine_.AttemptStarted(worker, started);
+    engine_.AttemptStarted(worker, started, now_us);
   }
   for (internal::v1::AttemptProgress& progress : *frame.mutable_progress()) {
-    engine_.AttemptProgress(worker, std::move(progress));
+    engine_.AttemptProgress(worker, std::move(progress), now_us);
+  }
+  for (internal::v1::AttemptHeartbeat& heartbeat : *frame.mutable_heartbeats()) {
+    engine_.AttemptHeartbeat(worker, std::move(heartbeat), now_us, effects_);
+  }
+  for (const internal::v1::TenantUsage& usage : frame.usage()) {
+    engine_.CountHttp(usage.tenant(), usage.http_us(), now_us);
   }
   for (internal::v1::AttemptEnded& ended : *frame.mutable_ended()) {
     engine_.AttemptEnded(worker, std::move(ended), now_us, effects_);

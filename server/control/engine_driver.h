@@ -62,19 +62,31 @@ class EngineDriver {
   // --- Events -----------------------------------------------------------------------------------
 
   // As TaskEngine::Spawn; UNAVAILABLE while draining.
-  absl::StatusOr<tasks::Spawned> Spawn(std::string_view parent, const v1::TaskSpec& spec);
+  absl::StatusOr<tasks::Spawned> Spawn(std::string_view parent, const v1::TaskSpec& spec,
+                                       std::string_view parent_task = {});
   absl::Status Cancel(std::string_view name, std::string_view reason);
+  absl::StatusOr<bool> Change(tasks::TaskId id, const tasks::TaskAction& action);
+  absl::Status PauseQueue(std::string_view name, std::string_view reason);
+  absl::Status ResumeQueue(std::string_view name);
   absl::Status ResizePool(std::string_view name, int64_t size);
+  // As TaskEngine::SweepTenant.
+  bool SweepTenant(size_t tenant, tasks::TenantSweep what, tasks::TaskId& after);
+  void Grow() { engine_.Grow(); }
+  // As TaskEngine::Reweigh.
+  void Reweigh(size_t tenant) { engine_.Reweigh(tenant, Now()); }
+  // As TaskEngine::ForgetTenant; `queues` are the tenant's.
+  void ForgetTenant(size_t tenant, const std::vector<size_t>& queues);
   absl::Status WorkerUp(internal::v1::Hello hello);
   void WorkerUnlinked(int32_t worker);
   void WorkerDown(int32_t worker);
   void WorkerStuck(int32_t worker, bool is_stuck);
-  // Everything in it but Hello and replies of ListFibers.
+  // Everything in it but Hello, replies of ListFibers, and what is asked from inside.
   void FromWorker(int32_t worker, internal::v1::WorkerFrame& frame);
 
   // From now on spawns are refused and no attempt is started.
   void Drain(int workers);
   bool draining() const { return draining_; }
+  bool handed_over() const { return handed_over_; }
   // A successor takes over: the volatile tasks go into the memory file `fd` (how many), and nothing
   // that happens from now on changes a task; clients get UNAVAILABLE, workers tell the successor.
   // Before Flush().
@@ -82,8 +94,13 @@ class EngineDriver {
   // Until the next round is carried out: whatever changed in the engine, a round follows.
   // **Parks.**
   absl::Status AwaitRound();
+  // How many there were.
+  uint64_t rounds() const { return rounds_; }
   // Until what waits for the disk has become less, or kClogPause is over. **Parks.**
   absl::Status AwaitDisk();
+  // Until all that was decided is on disk, at most `max`. UNAVAILABLE where it is not by then.
+  // **Parks.**
+  absl::Status AwaitStored(absl::Duration max);
   // As TaskStore::Read, with `done` on the hub, in no fiber: it must not park.
   void Read(std::vector<tasks::TaskId> tasks, tasks::TaskStore::ReadCallback done);
   // After the drain: writes what is pending, and ends all waits with UNAVAILABLE. **Parks.**
@@ -125,6 +142,7 @@ class EngineDriver {
   Event changed_;
   // Set for a moment at the end of each round.
   Event round_;
+  uint64_t rounds_ = 0;
   tasks::Effects effects_;
   bool draining_ = false;
   bool handed_over_ = false;

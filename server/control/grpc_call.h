@@ -1,7 +1,7 @@
 // UnaryCall: a unary RPC of gRPC's callback API, handed to the hub and back.
 //
-// gRPC's threads check the token, parse the request and post the call; the hub handles and finishes
-// it. Kept alive by gRPC until OnDone, and by whatever was posted.
+// gRPC's threads admit the call (admit.h) and post it; the hub handles and finishes it, at the
+// latest when its token ends. Kept alive by gRPC until OnDone, and by whatever was posted.
 #ifndef GROVE_SERVER_CONTROL_GRPC_CALL_H_
 #define GROVE_SERVER_CONTROL_GRPC_CALL_H_
 
@@ -17,63 +17,28 @@
 
 #include "absl/time/clock.h"
 #include "grove/v1/operation_service.pb.h"
-#include "runtime/hub/hub.h"
-#include "server/control/authorizer.h"
+#include "runtime/switch/abseil_text.h"
+#include "server/control/admit.h"
+#include "server/control/audience.h"
 #include "server/control/call.h"
 #include "server/control/raw_service.h"
-#include "server/control/refused_tokens.h"
-#include "server/control/rpc_tally.h"
+#include "server/control/rpc_status.h"
 
 namespace grove::control {
-
-// What every service needs of control.
-struct GrpcContext {
-  Hub& hub;
-  const Authorizer& authorizer;
-  RefusedTokens& refused;
-  RpcTally& tally;
-};
-
-grpc::Status ToGrpcStatus(const absl::Status& status);
-
-// For the audit log; empty of methods that are not audited.
-struct Caller {
-  std::string name;  // "token ci", or "local" where none is needed
-  std::string peer;  // its address
-};
-
-// Checks the call's token against `method`.
-absl::StatusOr<Caller> AuthorizeCall(const Authorizer& authorizer, const MethodRow& method,
-                                     const grpc::CallbackServerContext& context);
-
-// For a call that goes no further: `finish` gets the answer, at once or, where the token is to
-// blame, when it has been delayed.
-void Reject(const GrpcContext& grpc, const grpc::CallbackServerContext& context,
-            const absl::Status& status, std::function<void(const grpc::Status&)> finish);
-
-struct AuditedCall {
-  std::string resource;
-  std::string asked;      // the rest of the request, as text
-  std::string operation;  // the one that it began
-};
-
-// One line: who called what on which resource, and how it went.
-void Audit(const Authorizer& authorizer, const MethodRow& method, const Caller& caller,
-           const AuditedCall& call, const absl::Status& status);
 
 absl::Time DeadlineOf(const grpc::CallbackServerContext& context);
 
 template <typename Request, typename Response>
-class UnaryCall final : public grpc::ServerUnaryReactor, public Call {
+class UnaryCall final : public grpc::ServerUnaryReactor, public Call, private LiveCall {
  public:
   // Finishes the call, now or later. Runs on the hub.
   using Body = absl::AnyInvocable<void(const CallPtr&, const Request&, Response&)>;
 
-  static grpc::ServerUnaryReactor* Start(const GrpcContext& grpc, Method method,
+  static grpc::ServerUnaryReactor* Start(const GrpcContext& grpc, const MethodRow& method,
                                          grpc::CallbackServerContext* context,
                                          const grpc::ByteBuffer* request,
                                          grpc::ByteBuffer* response, Body body) {
-    auto* call = new UnaryCall(grpc, RowOf(method), context, response);
+    auto* call = new UnaryCall(grpc, method, context, response);
     call->self_.reset(call);
     if (absl::Status status = call->Receive(*request); !status.ok()) {
       call->finished_ = true;
@@ -83,23 +48,23 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public Call {
       });
       return call;
     }
-    grpc.hub.Post([self = call->self_, body = std::move(body)]() mutable {
-      if (!self->finished_) body(self, self->request_, self->response_);
-    });
+    grpc.hub.Post([self = call->self_, body = std::move(body)]() mutable { self->Handle(body); });
     return call;
   }
 
   void Finish(const absl::Status& status) override {
     if (finished_.exchange(true)) return;
     on_cancel_ = nullptr;
-    if (method_.mutating) Audit(grpc_.authorizer, method_, caller_, Audited(status), status);
+    grpc_.live.Remove(*this);
+    if (method_.mutating) Audit(grpc_, method_, caller_, Audited(status), status);
     const absl::Status sent = status.ok() ? SerializeMessage(response_, *answer_) : status;
     Tally(sent);
-    grpc::ServerUnaryReactor::Finish(ToGrpcStatus(sent));
+    grpc::ServerUnaryReactor::Finish(ToGrpcStatus(ForAudience(principal(), sent), ErrorBytesMax()));
   }
   bool finished() const override { return finished_; }
   absl::Time deadline() const override { return DeadlineOf(*context_); }
   std::string_view requested_by() const override { return caller_.name; }
+  const tenancy::Principal& principal() const override { return *caller_.principal; }
 
  private:
   UnaryCall(const GrpcContext& grpc, const MethodRow& method, grpc::CallbackServerContext* context,
@@ -107,44 +72,101 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public Call {
       : grpc_(grpc), method_(method), context_(context), answer_(answer) {}
 
   absl::Status Receive(const grpc::ByteBuffer& request) {
-    absl::StatusOr<Caller> caller = AuthorizeCall(grpc_.authorizer, method_, *context_);
+    absl::StatusOr<Caller> caller = Admit(grpc_, method_, *context_, request, request_);
     if (!caller.ok()) return caller.status();
     caller_ = *std::move(caller);
-    absl::Status parsed = ParseMessage(request, request_);
-    if (!parsed.ok() && method_.mutating) Audit(grpc_.authorizer, method_, caller_, {}, parsed);
-    return parsed;
+    return absl::OkStatus();
+  }
+
+  // On the hub.
+  void Handle(Body& body) {
+    if (finished_) return;
+    if (!grpc_.live.Add(*this, caller_.principal)) return Finish(TokenRevoked());
+    body(self_, request_, response_);
+  }
+
+  size_t ErrorBytesMax() const {
+    if constexpr (requires { request_.error_bytes_max(); }) {
+      if (request_.error_bytes_max() > 0) return static_cast<size_t>(request_.error_bytes_max());
+    }
+    return kTrailerBytesDefault;
   }
 
   void Tally(const absl::Status& status) {
     grpc_.tally.Count(method_, status.code(), absl::Now() - began_);
   }
 
+  // Inputs of tasks are left out: they are large, or secret.
   AuditedCall Audited(const absl::Status& status) const {
     AuditedCall call;
-    if constexpr (
-        requires { request_.spec(); } || requires { request_.specs(); }) {
-      // Inputs are large, or secret.
+    if constexpr (requires { request_.reason(); }) call.reason = request_.reason();
+    if constexpr (requires { request_.spec(); }) {
       call.resource = request_.parent();
+      call.asked = request_.spec().function();
+    } else if constexpr (requires { request_.specs(); }) {
+      call.resource = request_.parent();
+      call.asked = StrCat(request_.specs_size(), " tasks");
+    } else if constexpr (requires { request_.task(); }) {
+      call.resource = request_.task().name();
+      call.asked = Rest([](Request& rest) { rest.mutable_task()->clear_name(); });
+    } else if constexpr (requires { request_.parent(); }) {
+      call.resource = request_.parent();
+      call.asked = Rest([](Request& rest) { rest.clear_parent(); });
     } else if constexpr (requires { request_.name(); }) {
       call.resource = request_.name();
-      Request rest = request_;
-      rest.clear_name();
-      call.asked = rest.ShortDebugString();
+      call.asked = Rest([](Request& rest) { rest.clear_name(); });
     } else {
-      call.asked = request_.ShortDebugString();
+      call.asked = Rest([](Request&) {});
     }
-    if constexpr (std::is_same_v<Response, v1::Operation>) {
-      if (status.ok()) call.operation = response_.name();
-    }
+    if (status.ok()) call.answer = AuditedAnswer();
     return call;
   }
 
+  // The request as text, without what the line says elsewhere.
+  template <typename Strip>
+  std::string Rest(Strip strip) const {
+    Request rest = request_;
+    strip(rest);
+    if constexpr (requires { rest.reason(); }) rest.clear_reason();
+    return rest.ShortDebugString();
+  }
+
+  std::string AuditedAnswer() const {
+    if constexpr (std::is_same_v<Response, v1::Operation>) return response_.name();
+    if constexpr (requires { response_.changed(); }) {
+      return StrCat("changed ", response_.changed(), " of ", response_.matched());
+    }
+    if constexpr (requires { response_.purged(); }) {
+      return StrCat("purged ", response_.purged(), " of ", response_.matched());
+    }
+    if constexpr (requires { request_.spec(), response_.task(); }) return response_.task().name();
+    if constexpr (requires { request_.specs(), response_.results(); }) return AuditedBatch();
+    return "";
+  }
+
+  // As many lines as a batch has tasks would be most of the log: their ids follow each other.
+  std::string AuditedBatch() const {
+    int64_t accepted = 0;
+    std::string_view first;
+    std::string_view last;
+    for (const auto& result : response_.results()) {
+      if (result.name().empty()) continue;
+      if (++accepted == 1) first = result.name();
+      last = result.name();
+    }
+    if (accepted == 0) return "accepted 0";
+    return StrCat("accepted ", accepted, ": ", first, " to ", last);
+  }
+
   void OnCancel() override {
-    grpc_.hub.Post([self = self_] {
-      if (self->finished_) return;
-      if (auto undo = std::exchange(self->on_cancel_, nullptr)) undo();
-      self->Finish(absl::CancelledError("the client went away"));
-    });
+    grpc_.hub.Post([self = self_] { self->GiveUp(absl::CancelledError("the client went away")); });
+  }
+  // On the hub.
+  void EndRevoked() override { GiveUp(TokenRevoked()); }
+  void GiveUp(const absl::Status& why) {
+    if (finished_) return;
+    if (auto undo = std::exchange(on_cancel_, nullptr)) undo();
+    Finish(why);
   }
   void OnDone() override { self_.reset(); }
 

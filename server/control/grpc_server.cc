@@ -49,7 +49,7 @@ void LogFromGrpc(gpr_log_func_args* args) {
 // The one service here that is gRPC's own.
 constexpr std::string_view kChannelz = "/grpc.channelz.";
 
-// Guards it where tokens are configured; the others check their calls themselves and say what is
+// Guards it where tokens are needed; the others check their calls themselves and say what is
 // wrong. Here a call can only be cut off: the client sees CANCELLED.
 class TokenInterceptor final : public grpc::experimental::Interceptor {
  public:
@@ -167,11 +167,9 @@ void Configure(const GrpcContext& grpc, const config::v1::Control& config,
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                              kPingIntervalMinMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  if (grpc.authorizer.has_tokens()) {
-    std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> creators;
-    creators.push_back(std::make_unique<TokenInterceptorFactory>(grpc));
-    builder.experimental().SetInterceptorCreators(std::move(creators));
-  }
+  std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> creators;
+  creators.push_back(std::make_unique<TokenInterceptorFactory>(grpc));
+  builder.experimental().SetInterceptorCreators(std::move(creators));
 }
 
 // "grove.v1.TaskService" for every service that is served below `prefix`.
@@ -190,11 +188,21 @@ std::vector<std::string> ServiceNames(std::string_view prefix) {
 
 struct GrpcServer::Server {
   explicit Server(const Parts& parts)
-      : tally(parts.scoreboard.series()),
-        context{parts.hub, parts.authorizer, refused, tally},
+      : tokens(parts.tokens),
+        tally(parts.scoreboard.series()),
+        context{parts.hub, parts.authorizer, scope, parts.audit, refused, tally, *live},
         health(ServiceNames("/grove.")),
-        watches(context, parts.operations) {}
+        watches(context, parts.operations) {
+    tokens.set_on_revoked([&hub = parts.hub, live = live](const tenancy::PrincipalPtr& principal) {
+      hub.Post([live, principal] { live->End(principal); });
+    });
+  }
+  ~Server() { tokens.set_on_revoked(nullptr); }
 
+  tenancy::TokenBook& tokens;
+  // Shared with what was posted to the hub.
+  const std::shared_ptr<LiveCalls> live = std::make_shared<LiveCalls>();
+  const ScopeCheck scope;
   RefusedTokens refused;
   RpcTally tally;
   const GrpcContext context;
@@ -220,7 +228,9 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Parts& parts
 
   auto server = std::make_unique<Server>(parts);
   RawService& service = server->service;
-  AddUnaryMethods(server->context, {parts.driver, parts.tasks, parts.workers, parts.operations},
+  AddUnaryMethods(server->context,
+                  {parts.driver, parts.tasks, parts.changes, parts.workers, parts.operations,
+                   parts.tenant_calls, parts.token_calls},
                   service);
   AddBackdoorMethods(server->context, parts.config.run_dir(), parts.scoreboard, service);
   AddReflectionMethods(server->context, ServiceNames("/"), service);

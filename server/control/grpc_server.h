@@ -14,12 +14,17 @@
 #include "absl/time/time.h"
 #include "grove/config/v1/config.pb.h"
 #include "runtime/hub/hub.h"
+#include "server/audit/audit_log.h"
 #include "server/control/authorizer.h"
+#include "server/control/change_calls.h"
 #include "server/control/engine_driver.h"
 #include "server/control/operation_calls.h"
 #include "server/control/task_calls.h"
+#include "server/control/tenant_calls.h"
+#include "server/control/token_calls.h"
 #include "server/control/worker_calls.h"
 #include "server/metrics/scoreboard.h"
+#include "server/tenancy/token_book.h"
 
 namespace grove::control {
 
@@ -50,10 +55,15 @@ class GrpcServer {
     const config::v1::Config& config;
     Hub& hub;
     const Authorizer& authorizer;
+    const audit::AuditLog& audit;
+    tenancy::TokenBook& tokens;
     EngineDriver& driver;
     TaskCalls& tasks;
+    ChangeCalls& changes;
     const WorkerCalls& workers;
     OperationCalls& operations;
+    TenantCalls& tenant_calls;
+    TokenCalls& token_calls;
     metrics::Scoreboard& scoreboard;
   };
 

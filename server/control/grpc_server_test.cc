@@ -220,6 +220,20 @@ TEST_F(GrpcServerTest, EveryMethodSaysThatARequestIsMalformed) {
   }
 }
 
+TEST_F(GrpcServerTest, ARevokedTokenEndsABackdoorSession) {
+  AddToken("boss", config::v1::Token::ROLE_DEBUG, "boss-secret-0123456789");
+  FakeBackdoor worker(directory_ + "/worker-1.backdoor");
+  StartControl();
+  grpc::ClientContext context;
+  context.AddMetadata("authorization", "Bearer boss-secret-0123456789");
+  auto stream = Open(context, "workers/1");
+  Expect(*stream, "> ");
+  ASSERT_TRUE(control_->tokens().Revoke("operators/tokens/boss"));
+  OpenSessionResponse response;
+  EXPECT_FALSE(stream->Read(&response));
+  EXPECT_EQ(ReasonOf(stream->Finish()), "TOKEN_REVOKED");
+}
+
 TEST_F(GrpcServerTest, AMalformedMessageEndsABackdoorSession) {
   FakeBackdoor worker(directory_ + "/worker-1.backdoor");
   StartControl();
@@ -269,6 +283,7 @@ TEST_F(GrpcServerTest, AWrongTokenIsAnsweredLateAndHoldsNobodyUp) {
   constexpr int kWrong = 50;
   std::atomic<int> refused{0};
   std::vector<std::thread> wrong;
+  wrong.reserve(kWrong);
   const absl::Time start = absl::Now();
   for (int i = 0; i < kWrong; ++i) {
     wrong.emplace_back([&] {
@@ -293,6 +308,7 @@ TEST_F(GrpcServerTest, TheEndDoesNotWaitForDelayedAnswers) {
     EXPECT_EQ(CallEmpty(kTopChannels, "boss-secret-01234").error_code(), StatusCode::CANCELLED);
   });
   std::thread missing([&] { EXPECT_NE(CallEmpty(kReflection, "").error_code(), StatusCode::OK); });
+  AwaitMetric("grove_control_refused_tokens_total 2");
   StopControl();
   wrong.join();
   missing.join();

@@ -2,11 +2,14 @@
 #ifndef GROVE_SERVER_CONTROL_GRPC_SERVICES_H_
 #define GROVE_SERVER_CONTROL_GRPC_SERVICES_H_
 
+#include "server/control/change_calls.h"
 #include "server/control/engine_driver.h"
 #include "server/control/grpc_call.h"
 #include "server/control/operation_calls.h"
 #include "server/control/raw_service.h"
 #include "server/control/task_calls.h"
+#include "server/control/tenant_calls.h"
+#include "server/control/token_calls.h"
 #include "server/control/worker_calls.h"
 
 namespace grove::control {
@@ -15,11 +18,14 @@ namespace grove::control {
 struct GrpcHandlers {
   EngineDriver& driver;
   TaskCalls& tasks;
+  ChangeCalls& changes;
   const WorkerCalls& workers;
   OperationCalls& operations;
+  TenantCalls& tenants;
+  TokenCalls& tokens;
 };
 
-// Those of TaskService, QueueService, PoolService, WorkerService, InspectService and
+// Those of TaskService, QueueService, PoolService, TenantService, WorkerService, InspectService and
 // OperationService.
 void AddUnaryMethods(const GrpcContext& grpc, const GrpcHandlers& handlers, RawService& service);
 

@@ -7,7 +7,8 @@
 #include "runtime/hub/hub.h"
 #include "runtime/hub/timeout.h"
 #include "runtime/switch/abseil_text.h"
-#include "server/control/rpc_status.h"
+#include "server/control/answer.h"
+#include "server/refusal.h"
 #include "server/tasks/refusal.h"
 
 namespace grove::control {
@@ -16,18 +17,7 @@ namespace {
 using internal::v1::OperationReply;
 using internal::v1::OperationRequest;
 
-// Runs `body` on a fiber and ends the call with what it returns. A client that goes away finishes
-// the call under the fiber: `body` works on copies, and only then is the response touched.
-template <typename Response, typename Body>
-void Answer(const CallPtr& call, Response& response, Body body) {
-  absl::StatusOr<FiberHandle> fiber =
-      Spawn("operation-call", [call, &response, body = std::move(body)]() mutable -> void {
-        absl::StatusOr<Response> answer = body();
-        if (!call->finished() && answer.ok()) response = *std::move(answer);
-        call->Finish(answer.status());
-      });
-  if (!fiber.ok()) call->Finish(fiber.status());
-}
+constexpr char kFiberName[] = "operation-call";
 
 absl::Status SupervisorGone() {
   return tasks::Refusal(
@@ -83,7 +73,7 @@ absl::StatusOr<OperationReply> OperationCalls::Ask(OperationRequest request) {
   }
   if (!waited.ok()) return waited;
   if (!asked->reply) return SupervisorGone();
-  if (asked->reply->has_error()) return FromRpcStatus(asked->reply->error());
+  if (asked->reply->has_error()) return StatusFrom(asked->reply->error());
   return *std::move(asked->reply);
 }
 
@@ -92,7 +82,7 @@ void OperationCalls::Forward(const CallPtr& call, OperationRequest request,
                              bool (Reply::*has)() const, Response* (Reply::*answer)(),
                              Response& response) {
   request.set_requested_by(std::string(call->requested_by()));
-  Answer(call, response,
+  Answer(kFiberName, call, response,
          [this, has, answer, request = std::move(request)]() mutable -> absl::StatusOr<Response> {
            absl::StatusOr<Reply> reply = Ask(std::move(request));
            if (!reply.ok()) return reply.status();
@@ -112,6 +102,15 @@ void OperationCalls::GetConfig(const CallPtr& call, const v1::GetConfigRequest& 
   Forward(call, std::move(asked), &Reply::has_config, &Reply::mutable_config, response);
 }
 
+absl::StatusOr<v1::GetConfigResponse> OperationCalls::Config() {
+  OperationRequest request;
+  request.mutable_get_config()->set_defaults(true);
+  absl::StatusOr<Reply> reply = Ask(std::move(request));
+  if (!reply.ok()) return reply.status();
+  if (!reply->has_config()) return NoSuchAnswer();
+  return std::move(*reply->mutable_config());
+}
+
 void OperationCalls::DiffConfig(const CallPtr& call, const v1::DiffConfigRequest& request,
                                 v1::DiffConfigResponse& response) {
   OperationRequest asked;
@@ -122,7 +121,7 @@ void OperationCalls::DiffConfig(const CallPtr& call, const v1::DiffConfigRequest
 absl::Status OperationCalls::AwaitMirror() {
   if (ended_ && !mirror_.knows_all()) return SupervisorGone();
   Timeout timeout(kSupervisorPatience);
-  const absl::Status all = mirror_.AwaitAll();
+  absl::Status all = mirror_.AwaitAll();
   if (!absl::IsDeadlineExceeded(all)) return all;
   return ended_ ? SupervisorGone() : SupervisorSilent("which operations there are is not known");
 }
@@ -136,17 +135,18 @@ absl::StatusOr<v1::Operation> OperationCalls::Find(const std::string& name) {
 
 void OperationCalls::Get(const CallPtr& call, const v1::GetOperationRequest& request,
                          v1::Operation& response) {
-  Answer(call, response, [this, name = request.name()] { return Find(name); });
+  Answer(kFiberName, call, response, [this, name = request.name()] { return Find(name); });
 }
 
 void OperationCalls::List(const CallPtr& call, const v1::ListOperationsRequest& request,
                           v1::ListOperationsResponse& response) {
-  Answer(call, response, [this, request]() -> absl::StatusOr<v1::ListOperationsResponse> {
-    if (absl::Status known = AwaitMirror(); !known.ok()) return known;
-    v1::ListOperationsResponse listed;
-    if (absl::Status status = mirror_.List(request, listed); !status.ok()) return status;
-    return listed;
-  });
+  Answer(kFiberName, call, response,
+         [this, request]() -> absl::StatusOr<v1::ListOperationsResponse> {
+           if (absl::Status known = AwaitMirror(); !known.ok()) return known;
+           v1::ListOperationsResponse listed;
+           if (absl::Status status = mirror_.List(request, listed); !status.ok()) return status;
+           return listed;
+         });
 }
 
 }  // namespace grove::control

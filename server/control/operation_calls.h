@@ -58,6 +58,8 @@ class OperationCalls {
   // The one named, once the supervisor has said which there are; errors as the mirror's, or
   // UNAVAILABLE. **Parks.**
   absl::StatusOr<v1::Operation> Find(const std::string& name);
+  // All of the config in force, as the supervisor has it. **Parks.**
+  absl::StatusOr<v1::GetConfigResponse> Config();
   OperationMirror& mirror() { return mirror_; }
 
  private:

@@ -8,27 +8,12 @@
 #include "gtest/gtest.h"
 #include "runtime/hub/hub_fixture.h"
 #include "runtime/sync/event.h"
+#include "server/control/driver_fixture.h"
 #include "server/control/rpc_status.h"
 #include "server/tasks/refusal.h"
 
 namespace grove::control {
 namespace {
-
-// A call whose end the test sees.
-class SeenCall final : public Call {
- public:
-  void Finish(const absl::Status& status) override {
-    if (ended.ready()) return;
-    how = status;
-    ended.Set();
-  }
-  bool finished() const override { return ended.ready(); }
-  absl::Time deadline() const override { return absl::InfiniteFuture(); }
-  std::string_view requested_by() const override { return "token ci"; }
-
-  Event ended;
-  absl::Status how;
-};
 
 // The test is the supervisor.
 class OperationCallsTest : public HubTest {

@@ -29,7 +29,10 @@ bool HasEnded(const v1::Operation& operation) {
 void OperationMirror::Take(const v1::Operation& operation) {
   const int64_t number = NumberOf(operation.name());
   if (number == 0) return;
-  operations_[number] = operation;
+  v1::Operation& kept = operations_[number];
+  const bool had_ended = !kept.name().empty() && HasEnded(kept);
+  kept = operation;
+  if (on_ended_ && known_.ready() && HasEnded(operation) && !had_ended) on_ended_(operation);
   for (auto& [id, following] : followers_) {
     if (following.number == number) following.follower(operation);
   }

@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <string_view>
+#include <utility>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
@@ -31,6 +32,10 @@ class OperationMirror {
   // Must not park, nor follow or leave anything.
   using Follower = absl::AnyInvocable<void(const v1::Operation& operation)>;
   using FollowId = uint64_t;
+
+  // Told of each that ends from now on; not of those that had ended when the supervisor first said
+  // which there are.
+  void set_on_ended(Follower follower) { on_ended_ = std::move(follower); }
 
   void Take(const v1::Operation& operation);
   void Take(const internal::v1::OperationsChanged& changed);
@@ -56,6 +61,7 @@ class OperationMirror {
   void ForgetOldest();
 
   Event known_;
+  Follower on_ended_;
   std::map<int64_t, v1::Operation, std::greater<>> operations_;  // by number, the newest first
   FollowId next_follower_ = 1;
   std::map<FollowId, Following> followers_;

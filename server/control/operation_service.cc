@@ -20,21 +20,22 @@ struct OperationWatches::State {
 };
 
 // One client's stream. A client that reads slowly gets the newest state, not all between.
-class OperationWatches::Watch final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
+class OperationWatches::Watch final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
+                                      private LiveCall {
  public:
   static Watch* Start(const std::shared_ptr<State>& state, grpc::CallbackServerContext* context,
                       const grpc::ByteBuffer* request) {
     auto* watch = new Watch(state);
     watch->self_.reset(watch);
-    absl::Status status =
-        AuthorizeCall(state->grpc.authorizer, RowOf(Method::kWatchOperation), *context).status();
-    if (status.ok()) status = ParseMessage(*request, watch->request_);
-    if (!status.ok()) {
+    absl::StatusOr<Caller> caller = Admit(state->grpc, RowOf("OperationService/WatchOperation"),
+                                          *context, *request, watch->request_);
+    if (!caller.ok()) {
       watch->finished_ = true;
-      Reject(state->grpc, *context, status,
+      Reject(state->grpc, *context, caller.status(),
              [watch](const grpc::Status& answer) { watch->Finish(answer); });
       return watch;
     }
+    watch->principal_ = std::move(caller->principal);
     state->grpc.hub.Post([self = watch->self_] { self->Begin(); });
     return watch;
   }
@@ -44,6 +45,7 @@ class OperationWatches::Watch final : public grpc::ServerWriteReactor<grpc::Byte
     if (std::exchange(finished_, true)) return;
     if (follow_ != 0) state_->calls.mirror().Leave(follow_);
     state_->open.erase(this);
+    state_->grpc.live.Remove(*this);
     Finish(ToGrpcStatus(status));
   }
 
@@ -70,11 +72,14 @@ class OperationWatches::Watch final : public grpc::ServerWriteReactor<grpc::Byte
                          absl::StrCat(kOperationWatchesMax, " operations are being watched")),
           1000));
     }
+    if (!state_->grpc.live.Add(*this, principal_)) return EndRevoked();
     state_->open.insert(this);
     const absl::StatusOr<FiberHandle> fiber =
         Spawn("operation-watch", [self = self_] { self->SayFirst(); });
     if (!fiber.ok()) End(fiber.status());
   }
+
+  void EndRevoked() override { End(TokenRevoked()); }
 
   void SayFirst() {
     const absl::StatusOr<v1::Operation> now = state_->calls.Find(request_.name());
@@ -121,6 +126,7 @@ class OperationWatches::Watch final : public grpc::ServerWriteReactor<grpc::Byte
  private:
   const std::shared_ptr<State> state_;
   v1::WatchOperationRequest request_;
+  tenancy::PrincipalPtr principal_;
   OperationMirror::FollowId follow_ = 0;
   bool finished_ = false;
   v1::Operation newest_;
@@ -138,7 +144,7 @@ OperationWatches::~OperationWatches() = default;
 
 void OperationWatches::AddMethods(RawService& service) {
   service.AddServerStream(
-      RowOf(Method::kWatchOperation).method,
+      RowOf("OperationService/WatchOperation").method,
       [state = state_](RawService::Context* context, const grpc::ByteBuffer* request) {
         return Watch::Start(state, context, request);
       });

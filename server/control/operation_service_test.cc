@@ -209,7 +209,7 @@ TEST_F(OperationServiceTest, WithoutASupervisorOperationsAreUnavailableAndTheRes
   EXPECT_EQ(ReasonOf(status), "SUPERVISOR_GONE");
 }
 
-TEST_F(OperationServiceTest, WhatChangesTheDaemonNeedsTheAdminRole) {
+TEST_F(OperationServiceTest, WhatChangesTheDaemonNeedsTheOperatorRole) {
   AddToken("boss", config::v1::Token::ROLE_ADMIN, "boss-secret-0123456789");
   AddToken("ci", config::v1::Token::ROLE_WRITE, "write-secret-0123456789");
   AddToken("eye", config::v1::Token::ROLE_READ, "read-secret-0123456789");
@@ -247,11 +247,12 @@ TEST_F(OperationServiceTest, EachIsALineInTheAuditLog) {
                                 "\"audit\" method=/grove.v1.OperationService/ScaleWorkers "
                                 "who=\"token boss\" peer=ipv4:127.0.0.1:"))
       << log;
-  EXPECT_TRUE(
-      absl::StrContains(log, "resource=\"\" asked=\"workers: 8\" result=OK answer=operations/7"))
+  EXPECT_TRUE(absl::StrContains(
+      log,
+      "tenant=\"\" resource=\"\" asked=\"workers: 8\" reason=\"\" result=OK answer=operations/7"))
       << log;
   EXPECT_TRUE(absl::StrContains(log,
-                                "asked=\"names: \\\"workers/9\\\"\" result=NOT_FOUND "
+                                "asked=\"names: \\\"workers/9\\\"\" reason=\"\" result=NOT_FOUND "
                                 "answer=\"no workers/9; the last one is workers/1\""))
       << log;
 }

@@ -8,6 +8,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "grpc/reflection/v1alpha/reflection.pb.h"
 #include "server/tasks/refusal.h"
 
@@ -68,42 +69,66 @@ void AnswerExtensionNumbers(const DescriptorPool& pool, const std::string& type,
   for (const FieldDescriptor* field : fields) numbers->add_extension_number(field->number());
 }
 
-class Stream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
+class Stream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
+                     private LiveCall {
  public:
   static Stream* Start(const GrpcContext& grpc, const MethodRow& method,
                        absl::Span<const std::string> services,
                        grpc::CallbackServerContext* context) {
-    auto* stream = new Stream(services);
-    const absl::Status allowed = AuthorizeCall(grpc.authorizer, method, *context).status();
-    if (allowed.ok()) {
-      stream->StartRead(&stream->received_);
-    } else {
-      Reject(grpc, *context, allowed,
+    auto* stream = new Stream(grpc, services);
+    stream->self_.reset(stream);
+    absl::StatusOr<Caller> caller = Admit(grpc, method, *context);
+    if (!caller.ok()) {
+      Reject(grpc, *context, caller.status(),
              [stream](const grpc::Status& answer) { stream->Finish(answer); });
+      return stream;
     }
+    stream->StartRead(&stream->received_);
+    grpc.hub.Post([self = stream->self_, principal = std::move(caller->principal)] {
+      if (!self->grpc_.live.Add(*self, principal)) self->EndRevoked();
+    });
     return stream;
   }
 
  private:
-  explicit Stream(absl::Span<const std::string> services) : services_(services) {}
+  Stream(const GrpcContext& grpc, absl::Span<const std::string> services)
+      : grpc_(grpc), services_(services) {}
+
+  // Once; the hub may be first.
+  void End(const grpc::Status& status) {
+    {
+      const absl::MutexLock lock(&mutex_);
+      if (std::exchange(finished_, true)) return;
+    }
+    Finish(status);
+  }
+  void EndRevoked() override { End(ToGrpcStatus(TokenRevoked())); }
 
   void OnReadDone(bool ok) override {
-    if (!ok) return Finish(grpc::Status::OK);
+    if (!ok) return End(grpc::Status::OK);
     ServerReflectionRequest request;
     absl::Status status = ParseMessage(received_, request, kReflectionRequestBytesMax);
     if (status.ok()) status = SerializeMessage(Reflect(request, services_), sent_);
-    if (!status.ok()) return Finish(ToGrpcStatus(status));
-    StartWrite(&sent_);
+    if (!status.ok()) return End(ToGrpcStatus(status));
+    const absl::MutexLock lock(&mutex_);
+    if (!finished_) StartWrite(&sent_);
   }
   void OnWriteDone(bool ok) override {
-    if (!ok) return Finish(grpc::Status(grpc::CANCELLED, "the client went away"));
-    StartRead(&received_);
+    if (!ok) return End(grpc::Status(grpc::CANCELLED, "the client went away"));
+    const absl::MutexLock lock(&mutex_);
+    if (!finished_) StartRead(&received_);
   }
-  void OnDone() override { delete this; }
+  void OnDone() override {
+    grpc_.hub.Post([self = std::move(self_)] { self->grpc_.live.Remove(*self); });
+  }
 
+  const GrpcContext grpc_;
   const absl::Span<const std::string> services_;
   grpc::ByteBuffer received_;
   grpc::ByteBuffer sent_;
+  absl::Mutex mutex_;
+  bool finished_ ABSL_GUARDED_BY(mutex_) = false;
+  std::shared_ptr<Stream> self_;
 };
 
 }  // namespace

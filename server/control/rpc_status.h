@@ -1,4 +1,4 @@
-// ToRpcStatus, FromRpcStatus: an absl::Status as google.rpc.Status, details included, and back.
+// ToRpcStatus, ToTrailerStatus: an absl::Status as google.rpc.Status, details included.
 //
 // Payloads become details; an error without an ErrorInfo gets one that repeats its code, so that
 // every error carries one. The whole is bounded: with the message once more beside it, as gRPC
@@ -17,10 +17,17 @@ namespace grove::control {
 // (tasks::kMessageBytesMax); beside it the message, each byte of which may become three.
 inline constexpr size_t kDetailBytesMax = 3'000;
 
+// Of the trailers that carry an error: what clients take by default, less what else is in them; and
+// what those get at most that take more.
+inline constexpr size_t kTrailerBytesDefault = 7'500;
+inline constexpr size_t kTrailerBytesMax = size_t{128} << 10;
+
+// With a short message, and as many of a BadRequest's violations as fit.
 google::rpc::Status ToRpcStatus(const absl::Status& status);
 
-// Details become payloads.
-absl::Status FromRpcStatus(const google::rpc::Status& rpc);
+// Whole, where it fits into so many bytes of trailers; else as above.
+google::rpc::Status ToTrailerStatus(const absl::Status& status,
+                                    size_t bytes_max = kTrailerBytesDefault);
 
 }  // namespace grove::control
 

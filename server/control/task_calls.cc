@@ -10,7 +10,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
+#include "server/control/audience.h"
+#include "server/control/call_audience.h"
 #include "server/control/rpc_status.h"
+#include "server/control/scope_check.h"
 #include "server/tasks/list_token.h"
 #include "server/tasks/payloads.h"
 #include "server/tasks/refusal.h"
@@ -18,17 +21,19 @@
 namespace grove::control {
 namespace {
 
+constexpr std::string_view kStatePrefix = "TASK_STATE_";
+
 absl::Status CheckBatch(std::string_view field, int size) {
   if (size <= kBatchMax) return absl::OkStatus();
   return tasks::BadField(field, "BATCH_TOO_LARGE",
                          absl::StrCat("has ", size, " entries; at most ", kBatchMax));
 }
 
-absl::Status NotOnDisk() {
+absl::Status NotOnDisk(const std::string& then) {
   return tasks::WithRetryAfter(
-      tasks::Refusal(absl::StatusCode::kUnavailable, "STORE_SLOW",
-                     absl::StrCat("not on disk after ", absl::FormatDuration(kStoreWaitMax),
-                                  "; the task may still run: repeat with the same request_id")),
+      tasks::Refusal(
+          absl::StatusCode::kUnavailable, "STORE_SLOW",
+          absl::StrCat("not on disk after ", absl::FormatDuration(kStoreWaitMax), "; ", then)),
       1000);
 }
 
@@ -44,16 +49,18 @@ absl::Status Unreadable() {
                         "the task's record in the store does not parse");
 }
 
-// All that selects the results of a batch of waits.
-std::string ListOf(const v1::BatchWaitTasksRequest& request) {
+// All that selects the results of a batch of waits, and whose they are.
+std::string ListOf(const Call& call, const v1::BatchWaitTasksRequest& request) {
   const v1::TaskView view = tasks::OrDefault(request.view(), v1::TASK_VIEW_BASIC);
-  return absl::StrCat("wait ", static_cast<int>(view), " ", absl::StrJoin(request.names(), " "));
+  const std::string& tenant = call.principal().tenant;
+  return absl::StrCat("wait ", tenant, tenant.empty() ? "" : " ", static_cast<int>(view), " ",
+                      absl::StrJoin(request.names(), " "));
 }
 
 // The index of the first name that the page is about.
-absl::StatusOr<int> FirstOfPage(const v1::BatchWaitTasksRequest& request) {
+absl::StatusOr<int> FirstOfPage(const Call& call, const v1::BatchWaitTasksRequest& request) {
   if (request.page_token().empty()) return 0;
-  const auto last = tasks::DecodeListToken(ListOf(request), request.page_token());
+  const auto last = tasks::DecodeListToken(ListOf(call, request), request.page_token());
   int first = 0;
   if (last && absl::SimpleAtoi(*last, &first) && first < request.names_size()) return first;
   return tasks::BadField("page_token", "PAGE_TOKEN_INVALID",
@@ -62,6 +69,10 @@ absl::StatusOr<int> FirstOfPage(const v1::BatchWaitTasksRequest& request) {
 }
 
 }  // namespace
+
+absl::Status SpawnNotOnDisk() {
+  return NotOnDisk("the task may still run: repeat with the same request_id");
+}
 
 absl::StatusOr<absl::Duration> WaitTimeout(const google::protobuf::Duration& asked,
                                            absl::Duration until_deadline) {
@@ -74,8 +85,24 @@ absl::StatusOr<absl::Duration> WaitTimeout(const google::protobuf::Duration& ask
   return std::clamp(until_deadline - margin, absl::ZeroDuration(), kWaitMax);
 }
 
-absl::Status TaskCalls::FillTask(tasks::TaskId id, v1::TaskView view, v1::Task& task) {
-  absl::StatusOr<v1::Task> found = driver_.engine().Get(id, view, driver_.Now());
+absl::StatusOr<tasks::TaskId> TaskCalls::FindFor(const Call& call, std::string_view name) const {
+  const absl::Status seen =
+      CheckName(RuleOf("TaskService/BatchWaitTasks", "names"), call.principal(), name);
+  if (!seen.ok()) return seen;
+  return driver_.engine().Find(name);
+}
+
+absl::StatusOr<tasks::Spawned> TaskCalls::SpawnFor(const Call& call, std::string_view parent,
+                                                   const v1::TaskSpec& spec) {
+  const absl::Status seen = CheckName(RuleOf("TaskService/BatchSpawnTasks", "specs.queue"),
+                                      call.principal(), spec.queue());
+  if (!seen.ok()) return seen;
+  return driver_.Spawn(parent, spec);
+}
+
+absl::Status TaskCalls::FillTask(tasks::TaskId id, v1::TaskView view, v1::Task& task,
+                                 tasks::Audience audience) {
+  absl::StatusOr<v1::Task> found = driver_.engine().Get(id, view, driver_.Now(), audience);
   if (!found.ok()) return found.status();
   task = *std::move(found);
   return absl::OkStatus();
@@ -83,7 +110,7 @@ absl::Status TaskCalls::FillTask(tasks::TaskId id, v1::TaskView view, v1::Task& 
 
 void TaskCalls::FinishWithTask(const CallPtr& call, tasks::TaskId id, v1::TaskView view,
                                v1::Task& task) {
-  absl::Status filled = FillTask(id, view, task);
+  absl::Status filled = FillTask(id, view, task, AudienceOf(*call));
   if (!filled.ok()) return call->Finish(filled);
   std::vector<Missing> missing;
   if (driver_.engine().NeedsStore(id, view)) missing.push_back({id, &task});
@@ -145,11 +172,12 @@ void TaskCalls::Spawn(const CallPtr& call, const v1::SpawnTaskRequest& request,
                       v1::SpawnTaskResponse& response) {
   absl::StatusOr<tasks::Spawned> spawned = driver_.Spawn(request.parent(), request.spec());
   if (!spawned.ok()) return call->Finish(spawned.status());
+  response.set_attached(spawned->attached);
   std::vector<tasks::TaskId> unsafe;
   if (!spawned->acknowledged) unsafe.push_back(spawned->id);
   After(driver_.acknowledgements(), std::move(unsafe), kStoreWaitMax, call,
         [this, call, id = spawned->id, &response](TaskWaits::End end) {
-          if (end == TaskWaits::End::kTimedOut) return call->Finish(NotOnDisk());
+          if (end == TaskWaits::End::kTimedOut) return call->Finish(SpawnNotOnDisk());
           FinishWithTask(call, id, v1::TASK_VIEW_BASIC, *response.mutable_task());
         });
 }
@@ -173,18 +201,19 @@ void TaskCalls::SpawnAll(Slices& slices, const CallPtr& call,
   response.mutable_results()->Reserve(request.specs_size());
   for (const v1::TaskSpec& spec : request.specs()) {
     v1::BatchSpawnTasksResponse::Result& result = *response.add_results();
-    absl::StatusOr<tasks::Spawned> spawned = driver_.Spawn(request.parent(), spec);
+    absl::StatusOr<tasks::Spawned> spawned = SpawnFor(*call, request.parent(), spec);
     if (!spawned.ok()) {
-      *result.mutable_error() = ToRpcStatus(spawned.status());
+      *result.mutable_error() = ToRpcStatus(ForAudience(call->principal(), spawned.status()));
     } else {
       result.set_name(std::move(spawned->name));
+      result.set_attached(spawned->attached);
       if (!spawned->acknowledged) unsafe.push_back(spawned->id);
     }
     if (!slices.Pause()) return;
   }
   After(driver_.acknowledgements(), std::move(unsafe), kStoreWaitMax, call,
         [call](TaskWaits::End end) {
-          call->Finish(end == TaskWaits::End::kTimedOut ? NotOnDisk() : absl::OkStatus());
+          call->Finish(end == TaskWaits::End::kTimedOut ? SpawnNotOnDisk() : absl::OkStatus());
         });
 }
 
@@ -228,11 +257,11 @@ void TaskCalls::WaitForAll(Slices& slices, const CallPtr& call,
   absl::StatusOr<absl::Duration> timeout =
       WaitTimeout(request.timeout(), call->deadline() - absl::Now());
   if (!timeout.ok()) return call->Finish(timeout.status());
-  absl::StatusOr<int> first = FirstOfPage(request);
+  absl::StatusOr<int> first = FirstOfPage(*call, request);
   if (!first.ok()) return call->Finish(first.status());
   absl::flat_hash_set<tasks::TaskId> running;
   for (int i = *first; i < request.names_size(); ++i) {
-    absl::StatusOr<tasks::TaskId> id = driver_.engine().Find(request.names(i));
+    absl::StatusOr<tasks::TaskId> id = FindFor(*call, request.names(i));
     if (id.ok() && !driver_.engine().IsSettled(*id)) running.insert(*id);
     if (!slices.Pause()) return;
   }
@@ -252,16 +281,17 @@ void TaskCalls::AnswerPage(Slices& slices, const CallPtr& call,
   int64_t bytes = 0;
   for (int i = first; i < request.names_size(); ++i) {
     v1::BatchWaitTasksResponse::Result result;
-    absl::StatusOr<tasks::TaskId> id = driver_.engine().Find(request.names(i));
-    absl::Status filled = id.ok() ? FillTask(*id, view, *result.mutable_task()) : id.status();
+    absl::StatusOr<tasks::TaskId> id = FindFor(*call, request.names(i));
+    absl::Status filled =
+        id.ok() ? FillTask(*id, view, *result.mutable_task(), AudienceOf(*call)) : id.status();
     if (filled.ok()) {
       bytes += tasks::AnswerBytes(result.task(), view);
     } else {
-      *result.mutable_error() = ToRpcStatus(filled);
+      *result.mutable_error() = ToRpcStatus(ForAudience(call->principal(), filled));
       bytes += static_cast<int64_t>(result.error().ByteSizeLong());
     }
     if (i > first && bytes > tasks::kAnswerBytesMax) {
-      response.set_next_page_token(tasks::EncodeListToken(ListOf(request), absl::StrCat(i)));
+      response.set_next_page_token(tasks::EncodeListToken(ListOf(*call, request), absl::StrCat(i)));
       break;
     }
     v1::BatchWaitTasksResponse::Result& added = *response.add_results();
@@ -276,7 +306,8 @@ void TaskCalls::AnswerPage(Slices& slices, const CallPtr& call,
 
 void TaskCalls::List(const CallPtr& call, const v1::ListTasksRequest& request,
                      v1::ListTasksResponse& response) {
-  absl::StatusOr<v1::ListTasksResponse> listed = driver_.engine().ListTasks(request, driver_.Now());
+  absl::StatusOr<v1::ListTasksResponse> listed =
+      driver_.engine().ListTasks(request, driver_.Now(), AudienceOf(*call));
   if (!listed.ok()) return call->Finish(listed.status());
   response = *std::move(listed);
   const v1::TaskView view = tasks::OrDefault(request.view(), v1::TASK_VIEW_BASIC);
@@ -290,13 +321,53 @@ void TaskCalls::List(const CallPtr& call, const v1::ListTasksRequest& request,
   FinishWithPayloads(call, view, std::move(missing));
 }
 
-absl::Status TaskCalls::Cancel(const v1::CancelTaskRequest& request,
-                               v1::CancelTaskResponse& response) {
-  absl::Status cancelled = driver_.Cancel(request.name(), request.reason());
-  if (!cancelled.ok()) return cancelled;
+void TaskCalls::Count(const CallPtr& call, const v1::CountTasksRequest& request,
+                      v1::CountTasksResponse& response) {
+  absl::StatusOr<tasks::TaskQuery> query =
+      driver_.engine().Query(request.parent(), request.filter());
+  if (!query.ok()) return call->Finish(query.status());
+  Slices::Run(hub_, call, [this, call, query = *std::move(query), &response](Slices& slices) {
+    tasks::TaskCounts counts{};
+    tasks::TaskCursor cursor;
+    while (driver_.engine().CountSome(query, cursor, counts)) {
+      if (!slices.Pause()) return;
+    }
+    for (size_t state = 0; state < counts.size(); ++state) {
+      if (counts[state] == 0) continue;
+      response.set_total(response.total() + counts[state]);
+      const std::string name = v1::TaskState_Name(static_cast<v1::TaskState>(state));
+      (*response.mutable_by_state())[name.substr(kStatePrefix.size())] = counts[state];
+    }
+    call->Finish(absl::OkStatus());
+  });
+}
+
+absl::Status TaskCalls::Explain(const Call& call, const v1::ExplainTaskRequest& request,
+                                v1::ExplainTaskResponse& response) {
   absl::StatusOr<tasks::TaskId> id = driver_.engine().Find(request.name());
   if (!id.ok()) return id.status();
-  return FillTask(*id, v1::TASK_VIEW_BASIC, *response.mutable_task());
+  absl::StatusOr<v1::ExplainTaskResponse> explained =
+      driver_.engine().Explain(*id, driver_.Now(), AudienceOf(call));
+  if (!explained.ok()) return explained.status();
+  response = *std::move(explained);
+  return absl::OkStatus();
+}
+
+void TaskCalls::Cancel(const CallPtr& call, const v1::CancelTaskRequest& request,
+                       v1::CancelTaskResponse& response) {
+  absl::Status cancelled = driver_.Cancel(request.name(), request.reason());
+  if (!cancelled.ok()) return call->Finish(cancelled);
+  absl::StatusOr<tasks::TaskId> id = driver_.engine().Find(request.name());
+  if (!id.ok()) return call->Finish(id.status());
+  std::vector<tasks::TaskId> unsafe;
+  if (!driver_.engine().IsSettled(*id)) unsafe.push_back(*id);
+  After(driver_.ends(), std::move(unsafe), kStoreWaitMax, call,
+        [this, call, id = *id, &response](TaskWaits::End end) {
+          if (end == TaskWaits::End::kTimedOut) {
+            return call->Finish(NotOnDisk("it goes on if control dies now: cancel it again"));
+          }
+          FinishWithTask(call, id, v1::TASK_VIEW_BASIC, *response.mutable_task());
+        });
 }
 
 }  // namespace grove::control

@@ -7,6 +7,7 @@
 #define GROVE_SERVER_CONTROL_TASK_CALLS_H_
 
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -32,6 +33,9 @@ inline constexpr absl::Duration kStoreWaitMax = absl::Seconds(60);
 absl::StatusOr<absl::Duration> WaitTimeout(const google::protobuf::Duration& asked,
                                            absl::Duration until_deadline);
 
+// The answer to one that takes longer.
+absl::Status SpawnNotOnDisk();
+
 class TaskCalls {
  public:
   TaskCalls(Hub& hub, EngineDriver& driver) : hub_(hub), driver_(driver) {}
@@ -47,7 +51,12 @@ class TaskCalls {
                  v1::BatchWaitTasksResponse& response);
   void List(const CallPtr& call, const v1::ListTasksRequest& request,
             v1::ListTasksResponse& response);
-  absl::Status Cancel(const v1::CancelTaskRequest& request, v1::CancelTaskResponse& response);
+  void Count(const CallPtr& call, const v1::CountTasksRequest& request,
+             v1::CountTasksResponse& response);
+  absl::Status Explain(const Call& call, const v1::ExplainTaskRequest& request,
+                       v1::ExplainTaskResponse& response);
+  void Cancel(const CallPtr& call, const v1::CancelTaskRequest& request,
+              v1::CancelTaskResponse& response);
 
  private:
   // A task of an answer whose payload the store has.
@@ -60,7 +69,12 @@ class TaskCalls {
     v1::ListTasksResponse* list = nullptr;
   };
 
-  absl::Status FillTask(tasks::TaskId id, v1::TaskView view, v1::Task& task);
+  // One of many: what is another tenant's is not there.
+  absl::StatusOr<tasks::TaskId> FindFor(const Call& call, std::string_view name) const;
+  absl::StatusOr<tasks::Spawned> SpawnFor(const Call& call, std::string_view parent,
+                                          const v1::TaskSpec& spec);
+  absl::Status FillTask(tasks::TaskId id, v1::TaskView view, v1::Task& task,
+                        tasks::Audience audience = tasks::Audience::kTenant);
   // As FillTask, and finishes the call: later, where the store has the payload.
   void FinishWithTask(const CallPtr& call, tasks::TaskId id, v1::TaskView view, v1::Task& task);
   // The store has not got it any more. False if the call has failed with that.

@@ -30,6 +30,7 @@ TaskTally::TaskTally(metrics::SharedSeries& series, const tasks::TaskEngine& eng
       tasks_(series.tasks.directory()),
       functions_(series.functions.directory()),
       queues_(series.queues.directory()),
+      tenants_(series.tenants.directory()),
       reasons_(series.reasons.directory()) {}
 
 std::span<Cell> TaskTally::TaskCells(const Tally& tally) {
@@ -47,6 +48,12 @@ std::span<Cell> TaskTally::QueueCells(size_t queue) {
     found->second = queues_.Find(StrCat(engine_.TenantOf(queue), " ", engine_.QueueName(queue)));
   }
   return series_.queue_cells.of[found->second];
+}
+
+Cell& TaskTally::WorkerTimeOf(size_t tenant) {
+  auto [found, is_new] = tenant_numbers_.try_emplace(tenant);
+  if (is_new) found->second = tenants_.Find(engine_.TenantName(tenant));
+  return series_.tenant_cells.of[found->second][0];
 }
 
 void TaskTally::Observe(size_t function, size_t part, int64_t us) {
@@ -74,11 +81,20 @@ void TaskTally::Count(const Tally& tally) {
     case Tally::Kind::kEnded:
       Add(TaskCells(tally)[TaskCell::kEnded + static_cast<size_t>(tally.what)], 1);
       return Observe(tally.function, FunctionCell::kWhole, tally.us);
+    case Tally::Kind::kWorkerTime:
+      return Add(WorkerTimeOf(tally.tenant), tally.us);
+    case Tally::Kind::kIdleSlots:
+      return Add(series_.idle_slot_microseconds, tally.us);
   }
 }
 
 void TaskTally::CountStart(size_t function, int64_t wait_us) {
   Observe(function, FunctionCell::kWait, wait_us);
+}
+
+void TaskTally::Forget(size_t queue) {
+  queue_numbers_.erase(queue);
+  absl::erase_if(task_numbers_, [&](const auto& each) { return each.first.first == queue; });
 }
 
 void TaskTally::CountRejected(std::string_view reason) {

@@ -27,10 +27,13 @@ class TaskTally {
   // The first attempt of a task of `function` starts, which could have started `wait_us` ago.
   void CountStart(size_t function, int64_t wait_us);
   void CountRejected(std::string_view reason);
+  // What the engine calls `queue` will be another: what was counted stays.
+  void Forget(size_t queue);
 
  private:
   std::span<metrics::Cell> TaskCells(const tasks::Tally& tally);
   std::span<metrics::Cell> QueueCells(size_t queue);
+  metrics::Cell& WorkerTimeOf(size_t tenant);
   // `part`: of metrics::FunctionCell.
   void Observe(size_t function, size_t part, int64_t us);
 
@@ -39,11 +42,13 @@ class TaskTally {
   metrics::SeriesIndex tasks_;
   metrics::SeriesIndex functions_;
   metrics::SeriesIndex queues_;
+  metrics::SeriesIndex tenants_;
   metrics::SeriesIndex reasons_;
   // By what the engine calls them.
   absl::flat_hash_map<std::pair<size_t, size_t>, uint32_t> task_numbers_;  // queue and function
   absl::flat_hash_map<size_t, uint32_t> function_numbers_;
   absl::flat_hash_map<size_t, uint32_t> queue_numbers_;
+  absl::flat_hash_map<size_t, uint32_t> tenant_numbers_;
 };
 
 }  // namespace grove::control

@@ -85,6 +85,9 @@ void DescribeExits(const metrics::Exits& exits, v1::Worker& view) {
   proto::SetMicros(last, view.mutable_last_exit_time());
 }
 
+// Of one worker, how many lists are read for a tenant's page: most fibers may be others'.
+constexpr int kListsMax = 20;
+
 // What fits of one worker's answer; what does not is the next page's start.
 void AppendFibers(int worker, std::string_view list, uint64_t after, int32_t size_max,
                   internal::v1::ListFibersReply& reply, v1::ListFibersResponse& response) {
@@ -126,6 +129,10 @@ v1::Worker WorkerCalls::Describe(int worker) const {
   view.set_pid(slot.pid.load());
   view.set_generation(static_cast<int64_t>(slot.generation.load()));
   DescribeExits(slot.exits, view);
+  view.set_quick_deaths(slot.quick_deaths.load(std::memory_order_relaxed));
+  const MonotonicNanos delay = slot.due_ns.load(std::memory_order_relaxed) - hub_.ReadClock();
+  if (delay > 0) proto::SetMicros(delay / 1000, view.mutable_restart_delay());
+  view.set_config_generation(slot.config_generation.load(std::memory_order_relaxed));
   proto::SetMicros(slot.start_time_us.load(), view.mutable_start_time());
   view.set_fibers(slot.fibers.load());
   view.set_tasks_running(slot.attempts_running.load());
@@ -167,7 +174,7 @@ void WorkerCalls::ListFibers(const CallPtr& call, const v1::ListFibersRequest& r
   absl::StatusOr<FiberHandle> fiber =
       Spawn("list-fibers", [this, call, request, &response]() -> void {
         v1::ListFibersResponse collected;
-        absl::Status status = CollectFibers(request, collected);
+        absl::Status status = CollectFibers(request, call->principal(), collected);
         if (!call->finished() && status.ok()) response = std::move(collected);
         call->Finish(status);
       });
@@ -179,14 +186,15 @@ void WorkerCalls::GetFiber(const CallPtr& call, const v1::GetFiberRequest& reque
   absl::StatusOr<FiberHandle> fiber =
       Spawn("get-fiber", [this, call, request, &response]() -> void {
         v1::Fiber found;
-        absl::Status status = FindFiber(request, found);
+        absl::Status status = FindFiber(request, call->principal(), found);
         if (!call->finished() && status.ok()) response = std::move(found);
         call->Finish(status);
       });
   if (!fiber.ok()) call->Finish(fiber.status());
 }
 
-absl::Status WorkerCalls::FindFiber(const v1::GetFiberRequest& request, v1::Fiber& response) const {
+absl::Status WorkerCalls::FindFiber(const v1::GetFiberRequest& request,
+                                    const tenancy::Principal& caller, v1::Fiber& response) const {
   absl::StatusOr<FiberName> name = ParseFiberName(request.name(), scoreboard_);
   if (!name.ok()) return name.status();
   std::vector<FiberReading::Answer> answers = fibers_.Read({{.worker = name->worker,
@@ -198,7 +206,8 @@ absl::Status WorkerCalls::FindFiber(const v1::GetFiberRequest& request, v1::Fibe
     return tasks::Refusal(absl::StatusCode::kUnavailable, "WORKER_UNREACHABLE",
                           StrCat(WorkerName(name->worker), " does not answer: ", answers[0].how));
   }
-  if (reply->fibers_size() == 0 || IdOf(reply->fibers(0)) != name->id) {
+  if (reply->fibers_size() == 0 || IdOf(reply->fibers(0)) != name->id ||
+      !caller.Sees(reply->fibers(0).tenant())) {
     return tasks::Refusal(
         absl::StatusCode::kNotFound, "FIBER_NOT_FOUND",
         StrCat("no ", tasks::Cut(request.name()), ": it has ended, or never was"));
@@ -207,33 +216,58 @@ absl::Status WorkerCalls::FindFiber(const v1::GetFiberRequest& request, v1::Fibe
   return absl::OkStatus();
 }
 
+// What one call lists.
+struct WorkerCalls::FiberPage {
+  std::string list;
+  int first = 0;  // worker
+  int end = 0;
+  uint64_t after = 0;  // a fiber of the first worker
+  int32_t size_max = 0;
+  WorkerLink::Stacks stacks = WorkerLink::Stacks::kNo;
+
+  FiberReading::Ask AskOf(int worker) const {
+    return {worker, worker == first ? after : 0, size_max, stacks};
+  }
+};
+
 absl::Status WorkerCalls::CollectFibers(const v1::ListFibersRequest& request,
+                                        const tenancy::Principal& caller,
                                         v1::ListFibersResponse& response) const {
   const bool all = request.parent().empty() || request.parent() == "workers/-";
-  const std::string list =
-      StrCat("ListFibers ", all ? std::string_view("workers/-") : request.parent());
   const bool full = request.view() == v1::FIBER_VIEW_FULL;
+  FiberPage page;
+  page.list = StrCat("ListFibers ", all ? std::string_view("workers/-") : request.parent());
+  if (!caller.is_operator()) page.list += StrCat(" ", caller.tenant);
+  if (full) page.stacks = WorkerLink::Stacks::kYes;
   absl::StatusOr<int32_t> size =
       PageSize(request.page_size(), full ? kStacksPageMax : kFibersPageDefault,
                full ? kStacksPageMax : kFibersPageMax);
   if (!size.ok()) return size.status();
-  absl::StatusOr<PagePosition> start = DecodePageToken(list, request.page_token());
+  page.size_max = *size;
+  absl::StatusOr<PagePosition> start = DecodePageToken(page.list, request.page_token());
   if (!start.ok()) return start.status();
-  int first = static_cast<int>(start->worker);
-  int end = scoreboard_.workers();
+  page.first = static_cast<int>(start->worker);
+  page.after = start->after;
+  page.end = scoreboard_.workers();
   if (!all) {
     absl::StatusOr<int> worker = ParseWorkerName("parent", request.parent(), scoreboard_);
     if (!worker.ok()) return worker.status();
-    first = *worker;
-    end = first + 1;
+    if (page.first != *worker) page.after = 0;
+    page.first = *worker;
+    page.end = page.first + 1;
   }
+  if (caller.is_operator()) {
+    CollectAll(page, response);
+  } else {
+    CollectOwn(page, caller.tenant, response);
+  }
+  return absl::OkStatus();
+}
 
+void WorkerCalls::CollectAll(const FiberPage& page, v1::ListFibersResponse& response) const {
   std::vector<FiberReading::Ask> asks;
-  for (int worker = first; worker < end; ++worker) {
-    if (!HasWorker(scoreboard_, worker)) continue;
-    const uint64_t after = worker == static_cast<int>(start->worker) ? start->after : 0;
-    asks.push_back(
-        {worker, after, *size, full ? WorkerLink::Stacks::kYes : WorkerLink::Stacks::kNo});
+  for (int worker = page.first; worker < page.end; ++worker) {
+    if (HasWorker(scoreboard_, worker)) asks.push_back(page.AskOf(worker));
   }
   std::vector<FiberReading::Answer> answers = fibers_.Read(asks);
   for (size_t i = 0; i < asks.size(); ++i) {
@@ -241,12 +275,49 @@ absl::Status WorkerCalls::CollectFibers(const v1::ListFibersRequest& request,
       response.add_unreachable(WorkerName(asks[i].worker));
       continue;
     }
-    AppendFibers(asks[i].worker, list, asks[i].after, *size, *answers[i].reply, response);
+    AppendFibers(asks[i].worker, page.list, asks[i].after, page.size_max, *answers[i].reply,
+                 response);
     // Thousands of fibers of each worker, those beyond the page too: not all in one turn.
     answers[i].reply.reset();
     Yield();
   }
-  return absl::OkStatus();
+}
+
+void WorkerCalls::CollectOwn(const FiberPage& page, std::string_view tenant,
+                             v1::ListFibersResponse& response) const {
+  for (int worker = page.first; worker < page.end; ++worker) {
+    if (!HasWorker(scoreboard_, worker)) continue;
+    if (!AddOwn(page, page.AskOf(worker), tenant, response)) return;
+  }
+}
+
+bool WorkerCalls::AddOwn(const FiberPage& page, FiberReading::Ask ask, std::string_view tenant,
+                         v1::ListFibersResponse& response) const {
+  // The place tells where a fiber of this tenant was, not how many others there are.
+  uint64_t last_own = ask.after;
+  const auto end_page = [&](uint64_t after) {
+    response.set_next_page_token(
+        EncodePageToken(page.list, {static_cast<uint32_t>(ask.worker), after}));
+    return false;
+  };
+  for (int list = 0; list < kListsMax; ++list) {
+    std::vector<FiberReading::Answer> answers = fibers_.Read({ask});
+    internal::v1::ListFibersReply* const reply = answers[0].reply.get();
+    if (reply == nullptr) {
+      response.add_unreachable(WorkerName(ask.worker));
+      return true;
+    }
+    for (v1::Fiber& fiber : *reply->mutable_fibers()) {
+      ask.after = IdOf(fiber);
+      if (tenant != std::string_view(fiber.tenant())) continue;
+      if (response.fibers_size() == page.size_max) return end_page(last_own);
+      last_own = ask.after;
+      *response.add_fibers() = std::move(fiber);
+    }
+    if (!reply->more()) return true;
+    Yield();
+  }
+  return end_page(ask.after);
 }
 
 }  // namespace grove::control

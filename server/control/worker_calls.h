@@ -1,7 +1,8 @@
 // WorkerCalls: what WorkerService's and InspectService's methods do on the hub.
 //
 // Workers are listed from the scoreboard, so the answer comes also when they are stuck or dead;
-// slots that were scaled away are not. Fibers are asked for over the links. Hub thread only.
+// slots that were scaled away are not. Fibers are asked for over the links; a tenant sees its own
+// alone. Hub thread only.
 #ifndef GROVE_SERVER_CONTROL_WORKER_CALLS_H_
 #define GROVE_SERVER_CONTROL_WORKER_CALLS_H_
 
@@ -45,9 +46,20 @@ class WorkerCalls {
 
  private:
   v1::Worker Describe(int worker) const;
-  absl::Status CollectFibers(const v1::ListFibersRequest& request,
+  struct FiberPage;
+
+  absl::Status CollectFibers(const v1::ListFibersRequest& request, const tenancy::Principal& caller,
                              v1::ListFibersResponse& response) const;
-  absl::Status FindFiber(const v1::GetFiberRequest& request, v1::Fiber& response) const;
+  // Of the workers that `page` goes through.
+  void CollectAll(const FiberPage& page, v1::ListFibersResponse& response) const;
+  void CollectOwn(const FiberPage& page, std::string_view tenant,
+                  v1::ListFibersResponse& response) const;
+  // Adds a worker's fibers of the tenant. False: the page ends here, and says where the next
+  // begins.
+  bool AddOwn(const FiberPage& page, FiberReading::Ask ask, std::string_view tenant,
+              v1::ListFibersResponse& response) const;
+  absl::Status FindFiber(const v1::GetFiberRequest& request, const tenancy::Principal& caller,
+                         v1::Fiber& response) const;
 
   Hub& hub_;
   const metrics::Scoreboard& scoreboard_;

@@ -13,21 +13,6 @@ namespace {
 
 using ::testing::ElementsAre;
 
-// A call whose end the test sees.
-class SeenCall final : public Call {
- public:
-  void Finish(const absl::Status& status) override {
-    if (ended.ready()) return;
-    how = status;
-    ended.Set();
-  }
-  bool finished() const override { return ended.ready(); }
-  absl::Time deadline() const override { return absl::InfiniteFuture(); }
-
-  Event ended;
-  absl::Status how;
-};
-
 // Three slots, whose workers are all dead.
 class WorkerCallsTest : public DriverTest {
  protected:
@@ -58,7 +43,8 @@ class WorkerCallsTest : public DriverTest {
   }
 
   metrics::Scoreboard scoreboard_ = *metrics::Scoreboard::Create(3);
-  WorkerLinks links_{"/nowhere", scoreboard_, driver_};
+  InsideCalls inside_{driver_};
+  WorkerLinks links_{"/nowhere", scoreboard_, driver_, inside_};
   OffloadPool offload_{{.threads = 1}};
   FiberReading fibers_{*hub_, scoreboard_, links_, offload_};
   WorkerCalls calls_{*hub_, scoreboard_, links_, fibers_};
@@ -114,6 +100,20 @@ TEST_F(WorkerCallsTest, AWorkerWhoseHubDoesNotTurnIsStuck) {
   EXPECT_EQ(List(0, "")->workers(1).state(), v1::Worker::STATE_READY);
   slot.last_turn_ns = hub_->ReadClock() - absl::ToInt64Nanoseconds(absl::Seconds(6));
   EXPECT_EQ(List(0, "")->workers(1).state(), v1::Worker::STATE_STUCK);
+}
+
+TEST_F(WorkerCallsTest, AWorkerThatKeepsDyingSaysHowOftenAndWhenItIsStartedAgain) {
+  metrics::WorkerSlot& slot = scoreboard_.slot(1);
+  slot.quick_deaths = 5;
+  slot.due_ns = hub_->ReadClock() + absl::ToInt64Nanoseconds(absl::Milliseconds(3250));
+  auto listed = List(0, "");
+  EXPECT_EQ(listed->workers(1).quick_deaths(), 5);
+  EXPECT_EQ(listed->workers(1).restart_delay().seconds(), 3);
+  EXPECT_EQ(listed->workers(1).restart_delay().nanos(), 250'000'000);
+  slot.due_ns = hub_->ReadClock();
+  listed = List(0, "");
+  EXPECT_FALSE(listed->workers(1).has_restart_delay());
+  EXPECT_FALSE(listed->workers(0).has_restart_delay());
 }
 
 TEST_F(WorkerCallsTest, RefusesATokenOfAnotherList) {

@@ -34,8 +34,8 @@ bool EndedByPeer(const absl::Status& status) {
 
 }  // namespace
 
-WorkerLink::WorkerLink(int32_t worker, std::string path, EngineDriver& driver)
-    : worker_(worker), path_(std::move(path)), driver_(driver) {}
+WorkerLink::WorkerLink(int32_t worker, std::string path, EngineDriver& driver, InsideCalls& inside)
+    : worker_(worker), path_(std::move(path)), driver_(driver), inside_(inside) {}
 
 absl::Status WorkerLink::Run() {
   Backoff pauses = Backoff::Doubling(kReconnectMin, kReconnectMax);
@@ -104,6 +104,7 @@ absl::Status WorkerLink::TakeFrame(std::string_view bytes) {
   }
   TakeReplies(frame);
   driver_.FromWorker(worker_, frame);
+  inside_.Take(worker_, frame);
   if (absl::Status status = driver_.AwaitDisk(); !status.ok()) return status;
   // A worker that always has more to say must not keep the hub from the others.
   Yield();
@@ -147,6 +148,7 @@ void WorkerLink::Unlink(const absl::Status& why) {
   outbox_.Clear();
   for (auto& [id, query] : queries_) query->done.Set();
   queries_.clear();
+  inside_.LinkEnded(worker_);
   const bool down = !gave_up && EndedByPeer(why);
   if (down) {
     driver_.WorkerDown(worker_);

@@ -19,6 +19,7 @@
 #include "runtime/repeat/backoff.h"
 #include "runtime/sync/event.h"
 #include "server/control/engine_driver.h"
+#include "server/control/inside_calls.h"
 #include "server/control/outbox.h"
 #include "server/link/session.h"
 
@@ -42,8 +43,8 @@ struct FiberQuery {
 
 class WorkerLink {
  public:
-  // `driver` must outlive it.
-  WorkerLink(int32_t worker, std::string path, EngineDriver& driver);
+  // Both must outlive it.
+  WorkerLink(int32_t worker, std::string path, EngineDriver& driver, InsideCalls& inside);
   WorkerLink(const WorkerLink&) = delete;
   WorkerLink& operator=(const WorkerLink&) = delete;
 
@@ -80,6 +81,7 @@ class WorkerLink {
   const int32_t worker_;
   const std::string path_;
   EngineDriver& driver_;
+  InsideCalls& inside_;
 
   // Set while there is a link.
   Event linked_;

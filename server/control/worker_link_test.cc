@@ -38,7 +38,7 @@ class WorkerLinkTest : public DriverTest {
   void WithLink(absl::AnyInvocable<void()> body) {
     Drive([&] {
       Listen();
-      link_.emplace(0, Path(), driver_);
+      link_.emplace(0, Path(), driver_, inside_);
       FiberHandle fiber = *Spawn("link", [this] { return link_->Run(); });
       body();
       fiber.Cancel();
@@ -77,6 +77,7 @@ class WorkerLinkTest : public DriverTest {
 
   std::string directory_path_;
   std::optional<Listener> listener_;
+  InsideCalls inside_{driver_};
   std::optional<WorkerLink> link_;
   Socket worker_;
 };

@@ -7,8 +7,8 @@
 namespace grove::control {
 
 WorkerLinks::WorkerLinks(std::string run_dir, const metrics::Scoreboard& scoreboard,
-                         EngineDriver& driver)
-    : run_dir_(std::move(run_dir)), scoreboard_(scoreboard), driver_(driver) {}
+                         EngineDriver& driver, InsideCalls& inside)
+    : run_dir_(std::move(run_dir)), scoreboard_(scoreboard), driver_(driver), inside_(inside) {}
 
 absl::Status WorkerLinks::Follow() {
   if (slots_.size() < static_cast<size_t>(scoreboard_.workers())) {
@@ -26,7 +26,7 @@ absl::Status WorkerLinks::Follow() {
     std::unique_ptr<WorkerLink>& link = slots_[worker].link;
     if (link == nullptr) {
       link = std::make_unique<WorkerLink>(
-          worker, absl::StrCat(run_dir_, "/worker-", worker, ".link"), driver_);
+          worker, absl::StrCat(run_dir_, "/worker-", worker, ".link"), driver_, inside_);
     }
     absl::StatusOr<FiberHandle> fiber = Spawn("link", [link = link.get()] { return link->Run(); });
     if (!fiber.ok()) return fiber.status();

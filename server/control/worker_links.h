@@ -19,9 +19,10 @@ namespace grove::control {
 
 class WorkerLinks {
  public:
-  // The link of worker N is RUN_DIR/worker-N.link. `scoreboard` and `driver` must outlive it, and
-  // it must outlive the hub's Run().
-  WorkerLinks(std::string run_dir, const metrics::Scoreboard& scoreboard, EngineDriver& driver);
+  // The link of worker N is RUN_DIR/worker-N.link. All others must outlive it, and it must outlive
+  // the hub's Run().
+  WorkerLinks(std::string run_dir, const metrics::Scoreboard& scoreboard, EngineDriver& driver,
+              InsideCalls& inside);
 
   // Makes the links that are missing, and ends those of slots that have no worker any more. An
   // error: there is no fiber for one; to be tried again. **Parks.**
@@ -52,6 +53,7 @@ class WorkerLinks {
   const std::string run_dir_;
   const metrics::Scoreboard& scoreboard_;
   EngineDriver& driver_;
+  InsideCalls& inside_;
   std::vector<Slot> slots_;
 };
 

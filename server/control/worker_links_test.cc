@@ -22,7 +22,7 @@ class WorkerLinksTest : public DriverTest {
   WorkerLinksTest() {
     char pattern[] = "/tmp/grove-links-XXXXXX";
     directory_ = mkdtemp(pattern);
-    links_ = std::make_unique<WorkerLinks>(directory_, scoreboard_, driver_);
+    links_ = std::make_unique<WorkerLinks>(directory_, scoreboard_, driver_, inside_);
   }
   ~WorkerLinksTest() override { std::filesystem::remove_all(directory_); }
 
@@ -42,6 +42,7 @@ class WorkerLinksTest : public DriverTest {
 
   std::string directory_;
   metrics::Scoreboard scoreboard_ = *metrics::Scoreboard::Create(2);
+  InsideCalls inside_{driver_};
   std::unique_ptr<WorkerLinks> links_;
 };
 

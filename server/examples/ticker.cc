@@ -3,6 +3,7 @@
 //
 //   ticker &
 //   curl http://127.0.0.1:8090/count
+//   curl http://127.0.0.1:8090/primes/100000
 //   grovectl spawn ticker.primes '100000' --wait
 #include <string>
 
@@ -57,11 +58,28 @@ absl::StatusOr<grove::Output> Primes(grove::TaskContext& context) {
   return grove::Output{absl::StrCat(primes), "application/json"};
 }
 
+// GET /primes/{limit}: the same for a client of HTTP, as a task: it takes its turn with all others,
+// on whichever worker has room, and this fiber waits.
+grove::http::Handler PrimesHandler(grove::WorkerServices& services) {
+  return [&services](grove::http::Request& request, grove::http::Response& response) {
+    const std::string limit(*request.Param("limit"));
+    const auto task =
+        services.tasks.Spawn({.function = "ticker.primes", .input = limit, .durable = false});
+    if (!task.ok()) return task.status();  // 429 if the queue is full, 400 for no function
+    const auto result = services.tasks.Wait(*task, absl::Seconds(60));
+    if (!result.ok()) return result.status();
+    if (!result->status.ok()) return result->status;
+    return response.Send(200, result->content_type, result->output + "\n");
+  };
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   grove::Application application("ticker");
   application.Handle("GET", "/count", Count);
+  application.AddHandlerFactory("primes", PrimesHandler);
+  application.AddRoute("GET", "/primes/{limit}", "primes");
   application.AddFunction(
       "ticker.primes", Primes,
       {.description = "counts the primes below a number", .input_example = "100000"});

@@ -81,6 +81,19 @@ TEST(FetchClient, RefusesLoopbackByDefault) {
   });
 }
 
+TEST(FetchClient, CountsWhichAddressesItKnew) {
+  WithServer(LoopbackConfig(), [](TestServer& server, FetchClient& client) {
+    server.Answer("/a", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+    const std::string url = StrCat("http://localhost:", server.port(), "/a");
+    for (int fetch = 1; fetch <= 3; ++fetch) {
+      ASSERT_TRUE(client.Fetch({.url = url}).ok());
+      EXPECT_EQ(client.stats().lookups, fetch);
+      EXPECT_EQ(client.stats().cache_misses, 1);
+      EXPECT_EQ(client.stats().cache_hits, fetch - 1);
+    }
+  });
+}
+
 TEST(FetchClient, ChecksTheAddressThatANameResolvesTo) {
   WithServer(PublicConfig(), [](TestServer& server, FetchClient& client) {
     const std::string url = StrCat("http://localhost:", server.port(), "/");

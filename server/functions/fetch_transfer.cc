@@ -193,6 +193,8 @@ absl::Status FetchTransfer::SetOptions() {
   curl_easy_setopt(easy_, CURLOPT_SSL_CIPHER_LIST, "DEFAULT:!kDHE");
   // The time-out is the driver's, by the hub's clock. libcurl's own for connecting stays at its 300
   // s: one of the same length would race it, and end a fetch on a busy machine with other words.
+  curl_easy_setopt(easy_, CURLOPT_RESOLVER_START_FUNCTION, &OnResolverStart);
+  curl_easy_setopt(easy_, CURLOPT_RESOLVER_START_DATA, this);
   curl_easy_setopt(easy_, CURLOPT_OPENSOCKETFUNCTION, &OnOpenSocket);
   curl_easy_setopt(easy_, CURLOPT_OPENSOCKETDATA, this);
   curl_easy_setopt(easy_, CURLOPT_HEADERFUNCTION, &OnHeader);
@@ -266,6 +268,12 @@ int FetchTransfer::OnProgress(void* self, curl_off_t total, curl_off_t now, curl
   return 1;
 }
 
+// Not for what libcurl remembers.
+int FetchTransfer::OnResolverStart(void*, void*, void* self) {
+  static_cast<FetchTransfer*>(self)->asked_resolver_ = true;
+  return 0;
+}
+
 curl_socket_t FetchTransfer::OnOpenSocket(void* self, curlsocktype, curl_sockaddr* address) {
   auto& transfer = *static_cast<FetchTransfer*>(self);
   if (absl::Status allowed = transfer.policy_.Check(&address->addr); !allowed.ok()) {
@@ -287,6 +295,7 @@ void FetchTransfer::CountLookup(FetchStats& stats) const {
   curl_easy_getinfo(easy_, CURLINFO_NUM_CONNECTS, &connects);
   if (connects == 0 && !failed) return;  // over an open connection, or cut short before
   ++stats.lookups;
+  ++(asked_resolver_ ? stats.cache_misses : stats.cache_hits);
   if (failed) ++stats.lookup_failures;
   curl_off_t micros = 0;
   curl_easy_getinfo(easy_, CURLINFO_NAMELOOKUP_TIME_T, &micros);

@@ -61,6 +61,7 @@ class FetchTransfer {
   static size_t OnHeader(char* bytes, size_t size, size_t count, void* self);
   static size_t OnBody(char* bytes, size_t size, size_t count, void* self);
   static int OnProgress(void* self, curl_off_t total, curl_off_t now, curl_off_t, curl_off_t);
+  static int OnResolverStart(void* resolver, void* reserved, void* self);
   static curl_socket_t OnOpenSocket(void* self, curlsocktype purpose, curl_sockaddr* address);
 
   const FetchPolicy& policy_;
@@ -72,6 +73,7 @@ class FetchTransfer {
   std::array<char, CURL_ERROR_SIZE> error_text_{};
   Event done_;
   CURLcode code_ = CURLE_OK;
+  bool asked_resolver_ = false;
   size_t header_bytes_ = 0;
   FetchResult result_;
   absl::Status refusal_;          // of the response: ends the transfer

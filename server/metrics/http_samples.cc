@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "runtime/switch/abseil_text.h"
+#include "server/http/message/refusal.h"
 #include "server/http/serving/stats.h"
 #include "server/metrics/label_set.h"
 
@@ -54,6 +55,11 @@ void AddTotals(const Scoreboard& board, MetricFamilies& families) {
   for (size_t i = 0; i < methods.size(); ++i) {
     families.Add("grove_http_requests_by_method_total", {std::string(http::kCountedMethods[i])},
                  methods[i]);
+  }
+  const auto refusals = Sums(board, &WorkerCounters::http_refusals);
+  for (size_t i = 0; i < refusals.size(); ++i) {
+    families.Add("grove_http_parse_errors_by_kind_total", {std::string(http::kRefusalKinds[i])},
+                 refusals[i]);
   }
   const auto timeouts = Sums(board, &WorkerCounters::http_timeouts);
   for (size_t i = 0; i < timeouts.size(); ++i) {
@@ -109,6 +115,7 @@ LabelSet AdmitRoutes(const MetricsInput& input,
                      const std::vector<std::pair<std::string, uint64_t>>& requests) {
   LabelSet routes(input.scoreboard.series().shown_routes.directory(), input.limits.routes_max);
   std::vector<LabelSet::Candidate> candidates;
+  candidates.reserve(requests.size());
   for (const auto& [key, count] : requests) {
     candidates.push_back({std::string(RequestKey::Of(key).route), static_cast<double>(count)});
   }

@@ -27,8 +27,43 @@ void AddControl(const MetricsInput& input, MetricFamilies& families) {
                Sum(control.tokens_refused, control.tokens_refused_before));
   families.Add("grove_admin_refused_tokens_total", {},
                Sum(control.admin_tokens_refused, control.admin_tokens_refused_before));
+  families.Add("grove_audit_failing", {}, input.audit_failing ? 1 : 0);
+  families.Add("grove_audit_waiting_bytes", {}, static_cast<double>(input.audit_waiting_bytes));
   families.Add("grove_store_failing", {}, input.store_failing ? 1 : 0);
   families.Add("grove_store_full", {}, input.store_full ? 1 : 0);
+}
+
+void AddExits(const std::string& process, const Exits& exits, MetricFamilies& families) {
+  for (size_t reason = 0; reason < exits.counts.size(); ++reason) {
+    const uint64_t count = exits.counts[reason].load(std::memory_order_relaxed);
+    // A crash stands from the start, so that rates have a first sample.
+    if (count == 0 && reason != static_cast<size_t>(ExitReason::kCrash)) continue;
+    families.Add("grove_process_exits_total", {process, std::string(kExitReasonNames[reason])},
+                 static_cast<double>(count));
+  }
+}
+
+// What the supervisor tells.
+void AddOperations(const Scoreboard& board, MetricFamilies& families) {
+  const ControlSlot& control = board.control();
+  families.Add("grove_config_generation", {},
+               static_cast<double>(control.config_generation.load()));
+  for (size_t kind = 0; kind < kOperationKinds.size(); ++kind) {
+    for (size_t outcome = 0; outcome < kOperationOutcomes.size(); ++outcome) {
+      families.Add("grove_operations_total",
+                   {std::string(kOperationKinds[kind]), std::string(kOperationOutcomes[outcome])},
+                   static_cast<double>(control.operations.ended[kind][outcome].load()));
+    }
+  }
+  families.Add("grove_process_start_failures_total", {"worker"},
+               control.worker_start_failures.load());
+  families.Add("grove_process_start_failures_total", {"control"},
+               control.control_start_failures.load());
+  AddExits("control", control.exits, families);
+  AddExits("stand-in", board.stand_in().exits, families);
+  for (int worker = 0; worker < board.workers(); ++worker) {
+    AddExits(StrCat("worker-", worker), board.slot(worker).exits, families);
+  }
 }
 
 void AddLogs(const Scoreboard& board, MetricFamilies& families) {
@@ -61,6 +96,7 @@ void AddDropped(Scoreboard& board, MetricFamilies& families) {
 std::string RenderMetrics(const MetricsInput& input) {
   MetricFamilies families;
   AddControl(input, families);
+  AddOperations(input.scoreboard, families);
   AddCalls(input, families);
   const size_t routes_folded = AddHttp(input, families);
   AddWorkers(input, families);

@@ -42,6 +42,8 @@ struct MetricsInput {
   int64_t now_monotonic_ns = 0;
   bool draining = false;
   // Durable tasks cannot be stored.
+  bool audit_failing = false;
+  uint64_t audit_waiting_bytes = 0;
   bool store_failing = false;
   // Nor should they be: its volume is nearly full.
   bool store_full = false;

@@ -35,6 +35,7 @@ class PrometheusTest : public testing::Test {
  protected:
   PrometheusTest() : board_(*Scoreboard::Create(2)), input_{.scoreboard = board_} {
     input_.version = "1.2.3";
+    for (int worker = 0; worker < 2; ++worker) board_.slot(worker).state = SlotState::kDown;
     tasks::TaskCounters::Function function{.tenant = "acme", .name = "echo"};
     function.tasks[v1::TASK_STATE_RUNNING] = 4;
     input_.tasks.functions.push_back(function);
@@ -49,6 +50,8 @@ class PrometheusTest : public testing::Test {
     series.reason_cells.of[Number(series.reasons, "QUEUE_FULL")][0] = 3;
     series.call_cells.of[Number(series.calls, "OK grove.v1.TaskService/Spawn")][CallCell::kCalls] =
         2;
+    series.tenant_cells.of[Number(series.tenants, "acme")][0] = 3'000'000;
+    input_.tasks.tenants.push_back({.name = "acme", .share = 0.5, .fair_share = 0.25});
     input_.processes = ReadProcesses(board_);
     RouteCells route_cells(board_, 0);
     route_cells.Of("/hello/{name}", 0, 200).requests->store(7);
@@ -90,6 +93,29 @@ TEST_F(PrometheusTest, TheTableFollowsTheNamingRules) {
   }
 }
 
+TEST_F(PrometheusTest, EndsOfProcessesAndOperationsAreCountedByWhy) {
+  board_.slot(1).exits.Count(ExitReason::kMaxRss, "max_rss: exit code 0", 1);
+  board_.control().exits.Count(ExitReason::kReload, "reload: exit code 0", 1);
+  board_.control().operations.ended[3][1] = 5;
+  EXPECT_TRUE(Shows("grove_process_exits_total{process=\"worker-1\",reason=\"max_rss\"} 1"));
+  EXPECT_TRUE(Shows("grove_process_exits_total{process=\"control\",reason=\"reload\"} 1"));
+  EXPECT_TRUE(Shows("grove_operations_total{kind=\"reload\",outcome=\"failed\"} 5"));
+}
+
+TEST_F(PrometheusTest, FailedStartsAreCountedFromTheFirstScrapeOn) {
+  EXPECT_TRUE(Shows("grove_process_start_failures_total{process=\"control\"} 0"));
+  board_.control().worker_start_failures = 3;
+  board_.control().control_start_failures = 4;
+  EXPECT_TRUE(Shows("grove_process_start_failures_total{process=\"worker\"} 3"));
+  EXPECT_TRUE(Shows("grove_process_start_failures_total{process=\"control\"} 4"));
+}
+
+TEST_F(PrometheusTest, QuickDeathsAreOfEachWorker) {
+  board_.slot(1).quick_deaths = 5;
+  EXPECT_TRUE(Shows("grove_worker_quick_deaths{worker=\"0\"} 0"));
+  EXPECT_TRUE(Shows("grove_worker_quick_deaths{worker=\"1\"} 5"));
+}
+
 TEST_F(PrometheusTest, HttpCodesAreSummedOverWorkersLiveAndDead) {
   board_.slot(0).live.http_responses[404] = 2;
   board_.slot(1).base.http_responses[404] = 3;
@@ -98,6 +124,14 @@ TEST_F(PrometheusTest, HttpCodesAreSummedOverWorkersLiveAndDead) {
   board_.Fold(Scoreboard::kStandIn);
   EXPECT_TRUE(Shows("grove_http_requests_total{code=\"404\"} 9"));
   EXPECT_FALSE(absl::StrContains(Render(), "code=\"500\""));
+}
+
+TEST_F(PrometheusTest, RefusedRequestsAreSummedByKind) {
+  const auto late = static_cast<size_t>(http::RefusalKind::kLate);
+  board_.slot(0).live.http_refusals[late] = 2;
+  board_.slot(1).base.http_refusals[late] = 3;
+  EXPECT_TRUE(Shows("grove_http_parse_errors_by_kind_total{kind=\"late\"} 5"));
+  EXPECT_TRUE(Shows("grove_http_parse_errors_by_kind_total{kind=\"framing\"} 0"));
 }
 
 TEST_F(PrometheusTest, WorkerIsUpWhenReadyAndLinked) {
@@ -142,6 +176,11 @@ TEST_F(PrometheusTest, TellsOfControlAndItsStore) {
   EXPECT_TRUE(Shows("grove_log_lines_dropped_total{process=\"worker-0\"} 0"));
   EXPECT_TRUE(Shows("grove_log_lines_dropped_total{process=\"worker-1\"} 6"));
   EXPECT_TRUE(Shows("grove_control_restarts_total 2"));
+  EXPECT_TRUE(Shows("grove_audit_failing 0"));
+  input_.audit_failing = true;
+  input_.audit_waiting_bytes = 17;
+  EXPECT_TRUE(Shows("grove_audit_failing 1"));
+  EXPECT_TRUE(Shows("grove_audit_waiting_bytes 17"));
   EXPECT_TRUE(Shows("grove_store_failing 0"));
   input_.store_failing = true;
   EXPECT_TRUE(Shows("grove_store_failing 1"));

@@ -95,6 +95,10 @@ inline constexpr auto kFetchCounters = std::to_array<CounterRow<functions::Fetch
     {"grove_dns_lookups_total", &functions::FetchStats::lookups, &WorkerCounters::dns_lookups},
     {"grove_dns_failures_total", &functions::FetchStats::lookup_failures,
      &WorkerCounters::dns_failures},
+    {"grove_dns_cache_hits_total", &functions::FetchStats::cache_hits,
+     &WorkerCounters::dns_cache_hits},
+    {"grove_dns_cache_misses_total", &functions::FetchStats::cache_misses,
+     &WorkerCounters::dns_cache_misses},
 });
 
 inline constexpr auto kFetchLevels = std::to_array<LevelRow<functions::FetchStats, int64_t>>({

@@ -20,8 +20,10 @@
 #include "runtime/hub/clock.h"
 #include "server/config/limits.h"
 #include "server/functions/fetch_stats.h"
+#include "server/http/message/refusal.h"
 #include "server/http/serving/stats.h"
 #include "server/metrics/exits.h"
+#include "server/metrics/operation_counts.h"
 #include "server/metrics/shared_series.h"
 #include "server/recent_lines.h"
 #include "server/wall_time.h"
@@ -52,6 +54,7 @@ struct WorkerCounters {
   Counter http_connections_evicted;
   Counter http_websockets_over_budget;
   Counter http_parse_errors;
+  std::array<Counter, http::kRefusalKinds.size()> http_refusals;  // by http::RefusalKind
   Counter http_tls_handshakes;
   Counter http_tls_handshake_failures;
   Counter http_proxy_header_failures;
@@ -75,6 +78,8 @@ struct WorkerCounters {
   Counter fetch_duration_microseconds;
   Counter dns_lookups;
   Counter dns_failures;
+  Counter dns_cache_hits;
+  Counter dns_cache_misses;
   Counter dns_microseconds;
   Counter offload_calls;
   Counter offload_dropped;
@@ -90,7 +95,8 @@ struct alignas(64) WorkerSlot {
   std::atomic<int64_t> pid;
   std::atomic<uint64_t> generation;  // processes this slot has had
   std::atomic<WallMicros> start_time_us;
-  std::atomic<int64_t> last_turn_ns;  // CLOCK_MONOTONIC of the hub's last turn
+  std::atomic<int64_t> config_generation;  // of the config that its process has
+  std::atomic<int64_t> last_turn_ns;       // CLOCK_MONOTONIC of the hub's last turn
   // Levels.
   std::atomic<int64_t> fibers;
   std::atomic<int64_t> run_queue_length;
@@ -108,11 +114,13 @@ struct alignas(64) WorkerSlot {
   std::atomic<int64_t> stack_bytes;
   std::atomic<int64_t> hub_descriptors;
   std::atomic<int64_t> backdoor_sessions;
-  // Restarts after a crash (exit code or signal), counted by the supervisor.
-  std::atomic<uint64_t> restarts;
-  WorkerCounters live;  // of the process that has the slot now
-  WorkerCounters base;  // of all its dead predecessors
-  Exits exits;          // of all of them; the supervisor's
+  // The supervisor's.
+  std::atomic<uint64_t> restarts;     // after a crash (exit code or signal)
+  std::atomic<int64_t> quick_deaths;  // in a row, until one has served for a while
+  std::atomic<int64_t> due_ns;        // CLOCK_MONOTONIC of the next start; 0: it waits for none
+  WorkerCounters live;                // of the process that has the slot now
+  WorkerCounters base;                // of all its dead predecessors
+  Exits exits;                        // of all of them; the supervisor's
 };
 
 struct alignas(64) ControlSlot {
@@ -130,6 +138,12 @@ struct alignas(64) ControlSlot {
   std::atomic<uint64_t> tokens_refused_before;
   std::atomic<uint64_t> admin_tokens_refused_before;
   std::atomic<uint64_t> supervisor_log_lines_dropped;  // by itself
+  std::atomic<int64_t> config_generation;              // of the config in force
+  Exits exits;                                         // of control
+  OperationCounts operations;
+  // Processes that could not be started.
+  std::atomic<uint64_t> worker_start_failures;
+  std::atomic<uint64_t> control_start_failures;
 };
 
 // A report of a hub's stall, as server/worker/stall_log.h writes it.
@@ -152,7 +166,7 @@ inline constexpr absl::Duration kStuckDefault = absl::Seconds(5);
 class Scoreboard {
  public:
   static constexpr uint32_t kMagic = 0x67726f76;
-  static constexpr uint32_t kVersion = 9;
+  static constexpr uint32_t kVersion = 14;
 
   // The slot of whoever stands in for a worker, behind all workers'.
   static constexpr int kStandIn = config::kWorkersMax;

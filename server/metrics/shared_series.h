@@ -21,6 +21,7 @@ inline constexpr size_t kRouteSeriesMax = 1024;
 inline constexpr size_t kTaskSeriesMax = 4096;
 inline constexpr size_t kFunctionSeriesMax = 1024;
 inline constexpr size_t kQueueSeriesMax = 2048;
+inline constexpr size_t kTenantSeriesMax = 2048;
 inline constexpr size_t kReasonSeriesMax = 64;
 inline constexpr size_t kCallSeriesMax = 512;
 
@@ -80,6 +81,9 @@ struct SharedSeries {
   SeriesCells<kFunctionSeriesMax, FunctionCell::kCount> function_cells;
   SeriesNames<kQueueSeriesMax> queues;  // "tenant queue"
   SeriesCells<kQueueSeriesMax, QueueCell::kCount> queue_cells;
+  SeriesNames<kTenantSeriesMax> tenants;
+  SeriesCells<kTenantSeriesMax, 1> tenant_cells;  // microseconds of worker time
+  Cell idle_slot_microseconds;
   SeriesNames<kReasonSeriesMax> reasons;
   SeriesCells<kReasonSeriesMax, 1> reason_cells;
   SeriesNames<kCallSeriesMax> calls;  // "OK grove.v1.TaskService/Spawn"

@@ -80,6 +80,7 @@ class TaskSamples {
     AddTimes();
     AddQueues();
     AddPools();
+    AddShares();
     for (const auto& [reason, cells] : Read(series_.reasons, series_.reason_cells)) {
       families_.Add("grove_tasks_rejected_total", {reason.empty() ? kOther : reason}, cells[0]);
     }
@@ -216,6 +217,41 @@ class TaskSamples {
       families_.Add("grove_tasks_spawned_total", values, cells[QueueCell::kSpawned]);
       families_.Add("grove_queue_rejected_total", values, cells[QueueCell::kRejected]);
     }
+  }
+
+  void AddShares() {
+    struct Share {
+      double share = 0;
+      double fair_share = 0;
+      int64_t start_p99_us = 0;
+    };
+    // Those alone that have had some, which outlasts control: a total at 0 would go with it.
+    std::map<std::string, uint64_t> worker_us;
+    for (const auto& [key, cells] : Read(series_.tenants, series_.tenant_cells)) {
+      worker_us[key.empty() ? kOther : tenants_.Shown(key)] += cells[0];
+    }
+    for (const auto& [tenant, us] : worker_us) {
+      families_.Add("grove_tenant_worker_seconds_total", {tenant}, us / 1e6);
+    }
+    std::map<std::string, Share> shown;
+    for (const auto& tenant : input_.tasks.tenants) {
+      Share& sum = shown[tenants_.Shown(tenant.name)];
+      sum.share += tenant.share;
+      sum.fair_share += tenant.fair_share;
+      sum.start_p99_us = std::max(sum.start_p99_us, tenant.start_p99_us);
+    }
+    for (const auto& [tenant, of] : shown) {
+      families_.Add("grove_tenant_share", {tenant}, of.share);
+      families_.Add("grove_tenant_fair_share", {tenant}, of.fair_share);
+      families_.Add("grove_tenant_start_wait_p99_seconds", {tenant}, of.start_p99_us / 1e6);
+    }
+    const tasks::TaskCounters& tasks = input_.tasks;
+    families_.Add("grove_fairness_jain", {}, tasks.jain);
+    families_.Add("grove_fairness_victim_start_wait_p99_seconds", {},
+                  tasks.victim_start_p99_us / 1e6);
+    families_.Add("grove_fairness_longest_gap_seconds", {}, tasks.longest_gap_us / 1e6);
+    families_.Add("grove_fairness_idle_slot_seconds_total", {},
+                  static_cast<double>(series_.idle_slot_microseconds.load()) / 1e6);
   }
 
   void AddPools() {

@@ -81,6 +81,7 @@ void AddWorkerLevels(const WorkerSlot& slot, const Labels& labels, MetricFamilie
       {"grove_worker_offload_queued", &WorkerSlot::offload_queued},
       {"grove_worker_offload_running", &WorkerSlot::offload_running},
       {"grove_worker_backdoor_sessions", &WorkerSlot::backdoor_sessions},
+      {"grove_worker_quick_deaths", &WorkerSlot::quick_deaths},
   };
   for (const Row& row : kRows) families.Add(row.name, labels, Load(slot.*row.level));
   families.Add("grove_worker_start_time_seconds", labels, Load(slot.start_time_us) / 1e6);
@@ -102,8 +103,10 @@ void AddWorkers(const MetricsInput& input, MetricFamilies& families) {
     const WorkerSlot& slot = input.scoreboard.slot(worker);
     const Labels labels = {StrCat(worker)};
     AddWorkerCounters(slot, labels, families);
-    AddWorkerLevels(slot, labels, families);
     AddHubLag(slot, labels, families);
+    // Of a worker that was scaled away only the totals stay: it is not down.
+    if (slot.state.load() == SlotState::kEmpty) continue;
+    AddWorkerLevels(slot, labels, families);
     const size_t index = static_cast<size_t>(worker);
     const bool linked = index < input.linked.size() && input.linked[index];
     const bool up = linked && slot.state.load() == SlotState::kReady &&

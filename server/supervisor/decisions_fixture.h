@@ -25,6 +25,8 @@ inline constexpr MonotonicNanos kSecond = 1'000'000'000;
 inline constexpr MonotonicNanos kBegin = 1000 * kSecond;
 inline constexpr absl::Duration kDrain = absl::Seconds(30);
 inline constexpr pid_t kOperator = 17;
+// So often may a start fail, in a row, before it counts as a process that did not come up.
+inline constexpr int kStartsForgiven = 7;
 
 // As waitpid(2) has them.
 constexpr int Exited(int code) {

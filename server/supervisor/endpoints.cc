@@ -25,14 +25,6 @@ void CloseIfOpen(int& fd) {
   if (fd >= 0) close(std::exchange(fd, -1));
 }
 
-ListenOptions ListenOptionsOf(const config::v1::HttpListener& listener) {
-  ListenOptions options;
-  if (listener.backlog() > 0) options.backlog = listener.backlog();
-  options.reuse_port = listener.reuse_port();
-  options.unix_mode = config::ParseUnixMode(listener.unix_mode());
-  return options;
-}
-
 // Puts a port that the kernel chooses into `address`, for several sockets to share. Asked for port
 // 0 by a socket that shares, the kernel may choose one that strangers share already; so the
 // descriptor returned has it alone first, and then lets others in. To be closed when they are.
@@ -65,6 +57,15 @@ absl::StatusOr<Endpoints> Endpoints::Bind(const config::v1::Http& http, const st
   return endpoints;
 }
 
+ListenOptions Endpoints::OptionsOf(const config::v1::HttpListener& listener) {
+  ListenOptions options;
+  options.defer_accept = SilenceOf(listener);
+  if (listener.backlog() > 0) options.backlog = listener.backlog();
+  options.reuse_port = listener.reuse_port();
+  options.unix_mode = config::ParseUnixMode(listener.unix_mode());
+  return options;
+}
+
 absl::Status Endpoints::BindSlot(int worker) {
   if (static_cast<size_t>(worker) >= slots_.size()) slots_.resize(static_cast<size_t>(worker) + 1);
   const std::string stem = StrCat(run_dir_, "/worker-", worker);
@@ -89,8 +90,7 @@ absl::Status Endpoints::BindOwnHttp(Http& http, int worker) {
   if (http.fds[worker] >= 0) return absl::OkStatus();
   absl::StatusOr<SocketAddress> address = SocketAddress::Parse(http.address);
   if (!address.ok()) return address.status();
-  absl::StatusOr<int> fd =
-      BindListener(*address, ListenOptionsOf(config_.listeners(http.listener)));
+  absl::StatusOr<int> fd = BindListener(*address, OptionsOf(config_.listeners(http.listener)));
   if (!fd.ok()) return CannotBind(config::HttpListenerKey(config_, http.listener), fd.status());
   http.fds[worker] = *fd;
   return absl::OkStatus();
@@ -131,6 +131,7 @@ absl::Status Endpoints::AddHttp(const config::v1::Http& http, int index, int wor
   if (!wanted.ok()) return wanted.status();
   SocketAddress real = *wanted;
   if (const int fd = inherited.Take(listener.name(), *wanted, &real); fd >= 0) {
+    if (real.family() != AF_UNIX) SetDeferAccept(fd, SilenceOf(listener));
     // Its name is not ours to watch.
     http_.push_back(
         {.fds = {fd}, .own = false, .address = real.ToString(), .listener = index, .name = {}});
@@ -158,7 +159,7 @@ absl::Status Endpoints::BindHttp(const config::v1::HttpListener& listener,
                                  const SocketAddress& wanted, int workers) {
   std::vector<int>& fds = http_.back().fds;
   SocketAddress address = wanted;
-  ListenOptions options = ListenOptionsOf(listener);
+  ListenOptions options = OptionsOf(listener);
   int probe = -1;
   if (options.reuse_port && wanted.port() == 0) {
     absl::StatusOr<int> found = FindSharedPort(&address);
@@ -239,8 +240,7 @@ absl::StatusOr<bool> Endpoints::RebindHttp(Http& http) {
   if (http.name.Stands() || http.fds.empty() || http.fds[0] < 0) return false;
   absl::StatusOr<SocketAddress> address = SocketAddress::Parse(StrCat("unix:", http.name.path));
   if (!address.ok()) return address.status();
-  absl::StatusOr<int> fd =
-      BindListener(*address, ListenOptionsOf(config_.listeners(http.listener)));
+  absl::StatusOr<int> fd = BindListener(*address, OptionsOf(config_.listeners(http.listener)));
   if (!fd.ok()) return fd.status();
   close(std::exchange(http.fds[0], *fd));
   http.name = Name::Of(http.name.path);
@@ -258,6 +258,17 @@ absl::StatusOr<Endpoints::Private> Endpoints::BindPrivate(std::string path) {
   umask(before);
   if (!fd.ok()) return CannotBind("--run_dir, run_dir", fd.status());
   return Private{*fd, Name::Of(std::move(path))};
+}
+
+Endpoints& Endpoints::operator=(Endpoints&& other) noexcept {
+  if (this == &other) return *this;
+  CloseHttp();
+  KeepPrivate(-1);
+  config_ = std::move(other.config_);
+  run_dir_ = std::move(other.run_dir_);
+  http_ = std::exchange(other.http_, {});
+  slots_ = std::exchange(other.slots_, {});
+  return *this;
 }
 
 Endpoints::~Endpoints() {

@@ -13,13 +13,19 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "grove/config/v1/config.pb.h"
 #include "grove/internal/v1/handover.pb.h"
+#include "runtime/io/listener.h"
 #include "runtime/io/socket_address.h"
 #include "server/process/inheritance.h"
 #include "server/supervisor/inherited_sockets.h"
 
 namespace grove::supervisor {
+
+// A connection whose client says nothing for so long is given to a worker all the same: a second is
+// the least that the kernel knows.
+inline constexpr absl::Duration kSilenceMax = absl::Seconds(1);
 
 class Endpoints {
  public:
@@ -28,9 +34,10 @@ class Endpoints {
   // the inherited sockets and the config don't go together.
   static absl::StatusOr<Endpoints> Bind(const config::v1::Http& http, const std::string& run_dir,
                                         int workers, InheritedSockets inherited = {});
-  // Takes over what an earlier program of this process had, as far as `http` still has it, and
-  // binds the rest. A listener is the same if name, address and reuse_port are. The record's
-  // descriptors stay open.
+  // Takes over what an earlier program of this process had, or an earlier config, as far as `http`
+  // still has it, and binds the rest. A listener is the same if address and reuse_port are, and
+  // where the kernel chooses the port, the name; its backlog and mode may be others. The record's
+  // descriptors stay open, and an error leaves its sockets as they are.
   static absl::StatusOr<Endpoints> Adopt(const config::v1::Http& http, const std::string& run_dir,
                                          const internal::v1::SupervisorHandover& handover);
   Endpoints(Endpoints&& other) noexcept
@@ -38,7 +45,7 @@ class Endpoints {
         run_dir_(std::move(other.run_dir_)),
         http_(std::exchange(other.http_, {})),
         slots_(std::move(other.slots_)) {}
-  Endpoints& operator=(Endpoints&&) = delete;
+  Endpoints& operator=(Endpoints&& other) noexcept;
   ~Endpoints();
 
   // Binds what `worker` has for itself, as far as it does not have it yet.
@@ -72,8 +79,10 @@ class Endpoints {
   void KeepOnly(int worker);
   // In the stand-in, which has no private sockets.
   void KeepForStandIn() { KeepPrivate(-1); }
-  // For the program that this process goes on as.
+  // For the program that this process goes on as, or another config.
   void Describe(internal::v1::SupervisorHandover& handover) const;
+  // Removes the names of HTTP's UNIX sockets that `kept` does not have.
+  void RemoveNamesBut(const internal::v1::SupervisorHandover& kept) const;
 
  private:
   // A UNIX socket's name, as it was bound.
@@ -100,6 +109,14 @@ class Endpoints {
     Name name;
   };
   Endpoints() = default;
+  static ListenOptions OptionsOf(const config::v1::HttpListener& listener);
+  static absl::Duration SilenceOf(const config::v1::HttpListener& listener) {
+    return listener.accept_silent() ? absl::ZeroDuration() : kSilenceMax;
+  }
+  static bool IsHanded(const Name& name, const internal::v1::SupervisorHandover& handover);
+  absl::Status AdoptAll(const internal::v1::SupervisorHandover& handover);
+  // What may be changed of sockets that are taken over.
+  absl::Status SetUpAdopted(const internal::v1::SupervisorHandover& handover);
   // False: none of `handed` is the listener's.
   absl::StatusOr<bool> AdoptHttp(
       int index, google::protobuf::RepeatedPtrField<internal::v1::HandedHttpSockets>& handed);

@@ -1,5 +1,8 @@
 #include "server/supervisor/endpoints.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -32,6 +35,18 @@ class EndpointsTest : public ::testing::Test {
     std::vector<int> fds;
     for (const process::HttpSocket& each : endpoints.http_sockets(worker)) fds.push_back(each.fd);
     return fds;
+  }
+  static mode_t ModeOf(const std::string& path) {
+    struct stat status;
+    EXPECT_EQ(stat(path.c_str(), &status), 0) << path;
+    return status.st_mode & 0777;
+  }
+  // TCP_DEFER_ACCEPT of it, in seconds.
+  static int DeferralOf(int fd) {
+    int seconds = -1;
+    socklen_t size = sizeof(seconds);
+    EXPECT_EQ(getsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, &size), 0);
+    return seconds;
   }
   // A socket at a descriptor that nothing else has, as a service manager hands it over.
   InheritedSockets Inherit(const std::string& address, const std::string& name) {
@@ -244,6 +259,78 @@ TEST_F(EndpointsTest, AnInheritedSocketBeyondThisMachineNeedsConsent) {
   http.set_insecure(true);
   auto accepted = Endpoints::Bind(http, root_, 0, Inherit("0.0.0.0:0", "http"));
   EXPECT_TRUE(accepted.ok()) << accepted.status();
+}
+
+TEST_F(EndpointsTest, AnotherConfigKeepsWhatItHasAndDropsTheRest) {
+  config::v1::Http http = At({"127.0.0.1:0", "unix:" + root_ + "/a", "unix:" + root_ + "/b"});
+  auto old = Endpoints::Bind(http, root_, 1);
+  ASSERT_TRUE(old.ok()) << old.status();
+  http = At({"127.0.0.1:0", "unix:" + root_ + "/b", "unix:" + root_ + "/c"});
+  http.mutable_listeners(1)->set_name("renamed");
+  http.mutable_listeners(1)->set_unix_mode("0600");
+  internal::v1::SupervisorHandover record;
+  record.set_workers(1);
+  old->Describe(record);
+  auto next = Endpoints::Adopt(http, root_, record);
+  ASSERT_TRUE(next.ok()) << next.status();
+  EXPECT_EQ(next->http_addresses()[0], old->http_addresses()[0]);
+  struct stat b;
+  ASSERT_EQ(stat((root_ + "/b").c_str(), &b), 0);
+  EXPECT_EQ(b.st_mode & 0777, 0600u);
+  internal::v1::SupervisorHandover kept;
+  next->Describe(kept);
+  old->RemoveNamesBut(kept);
+  EXPECT_FALSE(std::filesystem::exists(root_ + "/a"));
+  EXPECT_TRUE(std::filesystem::exists(root_ + "/b"));
+  EXPECT_TRUE(std::filesystem::exists(root_ + "/c"));
+  *old = *std::move(next);
+  EXPECT_EQ(HttpFds(*old, 0).size(), 3u);
+}
+
+TEST_F(EndpointsTest, AnotherConfigThatCannotBeBoundChangesNothing) {
+  config::v1::Http http = At({"127.0.0.1:0", "unix:" + root_ + "/a"});
+  http.mutable_listeners(1)->set_unix_mode("0600");
+  auto old = Endpoints::Bind(http, root_, 1);
+  ASSERT_TRUE(old.ok()) << old.status();
+  internal::v1::SupervisorHandover record;
+  record.set_workers(1);
+  old->Describe(record);
+  http = At({"127.0.0.1:0", "unix:" + root_ + "/a", "unix:" + root_ + "/b", "unix:/none/c"});
+  http.mutable_listeners(0)->set_accept_silent(true);
+  http.mutable_listeners(1)->set_unix_mode("0666");
+  auto next = Endpoints::Adopt(http, root_, record);
+  ASSERT_FALSE(next.ok());
+  EXPECT_EQ(ModeOf(root_ + "/a"), 0600u);
+  EXPECT_GT(DeferralOf(HttpFds(*old, 0)[0]), 0);
+  EXPECT_FALSE(std::filesystem::exists(root_ + "/b")) << "what was bound for it is left";
+  http.mutable_listeners()->DeleteSubrange(2, 2);
+  next = Endpoints::Adopt(http, root_, record);
+  ASSERT_TRUE(next.ok()) << next.status();
+  EXPECT_EQ(ModeOf(root_ + "/a"), 0666u);
+  EXPECT_EQ(DeferralOf(HttpFds(*old, 0)[0]), 0);
+  // And back.
+  http.mutable_listeners(0)->set_accept_silent(false);
+  http.mutable_listeners(1)->set_unix_mode("");
+  const mode_t before = umask(0022);
+  next = Endpoints::Adopt(http, root_, record);
+  umask(before);
+  ASSERT_TRUE(next.ok()) << next.status();
+  EXPECT_EQ(ModeOf(root_ + "/a"), 0755u);
+  EXPECT_GT(DeferralOf(HttpFds(*old, 0)[0]), 0);
+}
+
+TEST_F(EndpointsTest, AListenerWhoseNameIsGoneCanBeTakenOver) {
+  config::v1::Http http = At({"127.0.0.1:0", "unix:" + root_ + "/a"});
+  auto old = Endpoints::Bind(http, root_, 1);
+  ASSERT_TRUE(old.ok()) << old.status();
+  internal::v1::SupervisorHandover record;
+  old->Describe(record);
+  std::filesystem::remove(root_ + "/a");
+  http.mutable_listeners(1)->set_unix_mode("0600");
+  auto next = Endpoints::Adopt(http, root_, record);
+  ASSERT_TRUE(next.ok()) << next.status();
+  ASSERT_TRUE(next->Restore().ok());
+  EXPECT_EQ(ModeOf(root_ + "/a"), 0600u);
 }
 
 }  // namespace

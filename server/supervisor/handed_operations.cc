@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "server/refusal.h"
+
 namespace grove::supervisor {
 namespace {
 
@@ -38,8 +40,7 @@ internal::v1::HandedOperation DescribeOperation(const Operation& operation) {
   handed.set_steps(operation.steps);
   handed.set_begun_ns(operation.begun);
   handed.set_ended_ns(operation.ended);
-  handed.mutable_error()->set_code(static_cast<int>(operation.error.code()));
-  handed.mutable_error()->set_message(std::string(operation.error.message()));
+  *handed.mutable_error() = DescribeStatus(operation.error);
   handed.set_requested_by(spec.requested_by);
   handed.set_workers(spec.workers);
   handed.set_change(spec.change);
@@ -68,8 +69,7 @@ Operation OperationFrom(const internal::v1::HandedOperation& handed) {
   operation.steps = handed.steps();
   operation.begun = handed.begun_ns();
   operation.ended = handed.ended_ns();
-  operation.error =
-      absl::Status(static_cast<absl::StatusCode>(handed.error().code()), handed.error().message());
+  operation.error = StatusFrom(handed.error());
   return operation;
 }
 

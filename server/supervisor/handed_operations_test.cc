@@ -1,6 +1,7 @@
 #include "server/supervisor/handed_operations.h"
 
 #include "gtest/gtest.h"
+#include "server/refusal.h"
 
 namespace grove::supervisor {
 namespace {
@@ -22,7 +23,7 @@ Operation Whole() {
   operation.steps = 2;
   operation.begun = 100;
   operation.ended = 200;
-  operation.error = absl::InternalError("it died");
+  operation.error = Refusal(absl::StatusCode::kInternal, "CAUSE", "it died");
   return operation;
 }
 
@@ -33,7 +34,7 @@ TEST(HandedOperation, IsReadAsItWasWritten) {
   EXPECT_EQ(read.spec.kind, OperationKind::kRestart);
   EXPECT_EQ(read.state, OperationState::kFailed);
   EXPECT_EQ(read.spec.slots, (std::vector<int>{2, 0}));
-  EXPECT_EQ(read.error, absl::InternalError("it died"));
+  EXPECT_EQ(read.error, Whole().error);
   EXPECT_EQ(read.begun, 100);
 }
 

@@ -112,6 +112,9 @@ TEST(HandoverDescriptors, AreAllThatAreNamed) {
   auto* child = record.add_children();
   child->set_ready_fd(-1);
   child->set_channel_fd(12);
+  auto* dead = record.add_children();
+  dead->set_ready_fd(-1);
+  dead->set_channel_fd(-1);
   auto* http = record.add_http();
   http->add_fds(13);
   http->add_fds(-1);

@@ -14,8 +14,17 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/line_limit.h"
 
 namespace grove::supervisor {
+
+// Which lines are written of processes that could not be started: their number is a metric.
+inline constexpr absl::Duration kNotStartedLineEvery = absl::Minutes(1);
+struct NotStartedLines {
+  LineLimit workers{kNotStartedLineEvery};
+  LineLimit control{kNotStartedLineEvery};
+};
 
 // kFailedPrecondition with the number of threads.
 absl::Status CheckSingleThreaded();

@@ -15,6 +15,7 @@
 
 #include "runtime/switch/abseil_text.h"
 #include "server/config/limits.h"
+#include "server/refusal.h"
 #include "server/supervisor/decision.h"
 
 namespace grove::supervisor {
@@ -33,15 +34,16 @@ int WorkersInTheEnd(SupervisorState& state) {
 absl::Status CheckScale(SupervisorState& state, OperationSpec& spec) {
   if (spec.workers == 0) spec.workers = WorkersInTheEnd(state) + spec.change;
   if (spec.workers >= 1 && spec.workers <= config::kWorkersMax) return absl::OkStatus();
-  return absl::InvalidArgumentError(StrCat("there would be ", spec.workers, " workers: 1 to ",
-                                           config::kWorkersMax, " are possible"));
+  return Refusal(absl::StatusCode::kInvalidArgument, "WORKERS_OUT_OF_RANGE",
+                 StrCat("there would be ", spec.workers, " workers: 1 to ", config::kWorkersMax,
+                        " are possible"));
 }
 
 absl::Status CheckSlots(const SupervisorState& state, const OperationSpec& spec) {
   for (const int slot : spec.slots) {
     if (slot >= 0 && slot < state.wanted) continue;
-    return absl::NotFoundError(
-        StrCat("no worker ", slot, ": there are workers 0 to ", state.wanted - 1));
+    return Refusal(absl::StatusCode::kNotFound, "WORKER_NOT_FOUND",
+                   StrCat("no worker ", slot, ": there are workers 0 to ", state.wanted - 1));
   }
   return absl::OkStatus();
 }
@@ -50,12 +52,15 @@ absl::Status CheckLevel(std::string_view level) {
   for (const std::string_view each : {"", "debug", "info", "warning", "error"}) {
     if (level == each) return absl::OkStatus();
   }
-  return absl::InvalidArgumentError(StrCat(
-      "'", level, "' is no log level: debug, info, warning or error; the config's if empty"));
+  return Refusal(absl::StatusCode::kInvalidArgument, "LOG_LEVEL_UNKNOWN",
+                 StrCat("'", Cut(level),
+                        "' is no log level: debug, info, warning or error; the config's if empty"));
 }
 
 absl::Status Check(SupervisorState& state, OperationSpec& spec) {
-  if (state.stopping) return absl::FailedPreconditionError("the daemon stops");
+  if (state.stopping) {
+    return Refusal(absl::StatusCode::kFailedPrecondition, "DAEMON_STOPS", "the daemon stops");
+  }
   switch (spec.kind) {
     case OperationKind::kScale:
       return CheckScale(state, spec);
@@ -66,10 +71,15 @@ absl::Status Check(SupervisorState& state, OperationSpec& spec) {
       return CheckLevel(spec.level);
     case OperationKind::kDrain:
       if (!spec.old_generation || !state.roll.to_replace.empty()) return absl::OkStatus();
-      return absl::FailedPreconditionError("no worker waits to be replaced");
+      return Refusal(absl::StatusCode::kFailedPrecondition, "NOTHING_TO_REPLACE",
+                     "no worker waits to be replaced");
     default:
       return absl::OkStatus();
   }
+}
+
+void AddSlot(std::vector<int>& slots, int slot) {
+  if (std::find(slots.begin(), slots.end(), slot) == slots.end()) slots.push_back(slot);
 }
 
 metrics::ExitReason RollReasonOf(const OperationSpec& spec) {
@@ -119,11 +129,12 @@ std::string DescribeRoll(const Roll& roll, int done, int steps) {
   return StrCat("replacing ", ChildName(roll.away[0]), " (", done + 1, " of ", steps, ")");
 }
 
-std::string DescribeReplaced(const Operation& operation) {
+std::string DescribeReplaced(const Operation& operation, const std::string& in_place) {
   if (operation.spec.kind == OperationKind::kUpgrade) {
     return StrCat("replaced all ", operation.steps, " by the new program's");
   }
-  if (operation.steps == 0) return "nothing was to be replaced";
+  if (operation.steps == 0) return in_place.empty() ? "nothing was to be replaced" : in_place;
+  if (!in_place.empty()) return StrCat(in_place, "; ", DescribeReplaced(operation, ""));
   if (operation.spec.control) return "replaced grove-control";
   if (operation.spec.slots.empty()) return StrCat("replaced all ", operation.steps);
   std::string names;
@@ -253,18 +264,29 @@ void Decision::BeginRoll(Operation& operation, bool workers, bool control) {
   operation.steps = static_cast<int>(roll.to_replace.size() + roll.away.size()) + (control ? 1 : 0);
 }
 
-// A reload that is under way gives way only now: those that it has replaced may be older than what
-// this one is about.
+// Reloads that are under way give way only now: those that they have replaced may be older than
+// what this one is about. What they had yet to replace is this one's, since it has been told of
+// what has changed after them alone.
 void Decision::operator()(const ReloadPrepared& prepared) {
   Operation* operation = state_.operations.Find(prepared.operation);
   if (state_.stopping || operation == nullptr || operation->HasEnded()) return;
-  Operation* before = state_.operations.FindOpen(OperationKind::kReload);
-  if (before != operation) {
+  OperationSpec& spec = operation->spec;
+  bool control = prepared.control;
+  spec.slots = prepared.slots;
+  for (Operation* before;
+       (before = state_.operations.FindOpen(OperationKind::kReload)) != operation;) {
+    if (state_.roll.operation == before->number) {
+      for (const int slot : state_.roll.to_replace) AddSlot(spec.slots, slot);
+      control |= state_.roll.control;
+    }
     state_.operations.Supersede(*before, StrCat("operation ", operation->number, " took its place"),
                                 prepared.now);
   }
+  if (prepared.workers) spec.slots.clear();
+  spec.control = control && !prepared.workers && spec.slots.empty();
   if (prepared.workers) Do(ActionKind::kSayReplacing);
-  BeginRoll(*operation, prepared.workers, prepared.control);
+  BeginRoll(*operation, prepared.workers || !spec.slots.empty(), control);
+  state_.roll.in_place = prepared.in_place;
 }
 
 void Decision::operator()(const ReloadRefused& refused) {
@@ -277,18 +299,16 @@ void Decision::operator()(const ReloadRefused& refused) {
 void Decision::operator()(const SocketsRemade& remade) {
   if (state_.stopping) return;
   OperationSpec spec{.kind = OperationKind::kRestart, .requested_by = "removed files"};
-  const auto add = [](std::vector<int>& slots, int slot) {
-    if (std::find(slots.begin(), slots.end(), slot) == slots.end()) slots.push_back(slot);
-  };
   for (const int slot : remade.workers) {
-    if (slot < state_.wanted) add(spec.slots, slot);
+    if (slot < state_.wanted) AddSlot(spec.slots, slot);
   }
   if (spec.slots.empty()) return;
   for (const Operation& each : state_.operations.all()) {
     if (each.state != OperationState::kWaiting || each.spec.requested_by != spec.requested_by) {
       continue;
     }
-    for (const int slot : spec.slots) add(state_.operations.Find(each.number)->spec.slots, slot);
+    for (const int slot : spec.slots)
+      AddSlot(state_.operations.Find(each.number)->spec.slots, slot);
     return;
   }
   // Where too many wait, one of them replaces these too, or the next look finds them again.
@@ -400,8 +420,8 @@ void Decision::FollowRoll(Operation& operation, MonotonicNanos now) {
   const Roll& roll = state_.roll;
   const int steps = operation.steps;
   if (roll.Over()) {
-    state_.roll = {};
-    return state_.operations.Succeed(operation, DescribeReplaced(operation), now);
+    const std::string in_place = std::exchange(state_.roll, {}).in_place;
+    return state_.operations.Succeed(operation, DescribeReplaced(operation, in_place), now);
   }
   const int done = steps - static_cast<int>(roll.to_replace.size() + roll.away.size()) -
                    (roll.control || roll.control_away ? 1 : 0);

@@ -1,6 +1,7 @@
 #include <signal.h>
 
 #include "gmock/gmock.h"
+#include "server/refusal.h"
 #include "server/supervisor/decisions_fixture.h"
 
 namespace grove::supervisor {
@@ -222,6 +223,65 @@ TEST(Reload, MayReplaceControlAfterTheWorkers) {
   EXPECT_EQ(daemon.operation(1).steps_done, 2);
 }
 
+// As one that has begun, and whose preparation comes to this.
+Actions Prepare(Daemon& daemon, ReloadPrepared prepared) {
+  prepared.operation = daemon.Ask({.kind = OperationKind::kReload, .requested_by = ""});
+  prepared.now = daemon.now;
+  daemon.PassTime();
+  return daemon.Do(prepared);
+}
+
+TEST(Reload, ThatIsDoneInPlaceReplacesNobody) {
+  Daemon daemon = Serving();
+  EXPECT_THAT(Prepare(daemon, {.workers = false, .in_place = "3 processes took it over"}),
+              IsEmpty());
+  EXPECT_THAT(daemon.Settle(), IsEmpty());
+  EXPECT_EQ(daemon.operation(1).state, OperationState::kSucceeded);
+  EXPECT_EQ(daemon.operation(1).message, "3 processes took it over");
+}
+
+TEST(Reload, ReplacesThoseThatCouldNotTakeItOver) {
+  Daemon daemon = Serving();
+  EXPECT_THAT(Prepare(daemon, {.workers = false, .slots = {1}, .in_place = "2 took it over"}),
+              IsEmpty());
+  EXPECT_EQ(daemon.Settle(), (Actions{{kStart, kStandIn}}));
+  daemon.Ready(kStandIn);
+  EXPECT_EQ(daemon.Settle(), (Actions{{kTellToEnd, 1}}));
+  daemon.Replace(1);
+  daemon.Settle();
+  EXPECT_EQ(daemon.operation(1).message, "2 took it over; replaced grove-w1");
+}
+
+TEST(Reload, MayReplaceControlAlone) {
+  Daemon daemon = Serving();
+  Prepare(daemon, {.workers = false, .control = true});
+  EXPECT_EQ(daemon.Settle(), (Actions{{kTellToHandOver, kControl}}));
+  daemon.Replace(kControl);
+  daemon.Settle();
+  EXPECT_EQ(daemon.operation(1).message, "replaced grove-control");
+}
+
+TEST(Reload, InPlaceTakesOverWhatOneBeforeHadYetToReplace) {
+  Daemon daemon = Replacing();
+  Prepare(daemon, {.workers = false});
+  EXPECT_EQ(daemon.operation(1).state, OperationState::kSuperseded);
+  daemon.Replace(0);
+  EXPECT_EQ(daemon.Settle(), (Actions{{kTellToEnd, 1}}));
+  daemon.Replace(1);
+  daemon.Settle();
+  EXPECT_EQ(daemon.operation(2).state, OperationState::kSucceeded);
+}
+
+TEST(Reload, SupersedesAllThatAreUnderWay) {
+  Daemon daemon = Serving();
+  for (int i = 0; i < 3; ++i) daemon.Signal(SIGHUP);
+  daemon.Do(ReloadPrepared{.operation = 3, .now = daemon.now, .workers = false});
+  daemon.Settle();
+  EXPECT_EQ(daemon.operation(1).state, OperationState::kSuperseded);
+  EXPECT_EQ(daemon.operation(2).state, OperationState::kSuperseded);
+  EXPECT_EQ(daemon.operation(3).state, OperationState::kSucceeded);
+}
+
 // --- Restart
 
 TEST(Restart, OfOneWorkerReplacesItAlone) {
@@ -241,7 +301,8 @@ TEST(Restart, OfAWorkerThatIsNotThereIsRefused) {
       AskFor(daemon.state, {.kind = OperationKind::kRestart, .requested_by = "", .slots = {2}},
              daemon.now)
           .status();
-  EXPECT_EQ(refused, absl::NotFoundError("no worker 2: there are workers 0 to 1"));
+  EXPECT_EQ(refused, Refusal(absl::StatusCode::kNotFound, "WORKER_NOT_FOUND",
+                             "no worker 2: there are workers 0 to 1"));
 }
 
 TEST(Restart, OfControlIsAHandOver) {
@@ -415,7 +476,7 @@ TEST(Recycle, OneAtATimeAndWhoIsBeingReplacedNotAgain) {
 TEST(Recycle, AfterOneThatFailedItWaits) {
   Daemon daemon = Recycling({.requests = 100});
   daemon.Do(Load(daemon, 0, 100));
-  for (int i = 0; i < kOperationFailuresMax; ++i) {
+  for (int i = 0; i < kStartsForgiven + kOperationFailuresMax; ++i) {
     daemon.PassTime(kBackoffMax);
     daemon.Do(StartFailed{kStandIn, false, daemon.now});
   }
@@ -438,14 +499,29 @@ TEST(Operations, TheNextBeginsWhenOneIsOver) {
   EXPECT_EQ(daemon.Settle(), (Actions{{kStart, 2}}));
 }
 
-TEST(Operations, AStartThatFailsCountsAsOneThatDidNotComeUp) {
+TEST(Operations, AStartThatFailsOnAndOnCountsAsOneThatDidNotComeUp) {
   Daemon daemon = Serving();
   daemon.Reload();
-  for (int i = 0; i < kOperationFailuresMax; ++i) {
+  for (int i = 0; i < kStartsForgiven + kOperationFailuresMax; ++i) {
+    EXPECT_EQ(daemon.operation(1).state, OperationState::kRunning) << i;
     EXPECT_EQ(daemon.PassTime(kBackoffMax), (Actions{{kStart, kStandIn}}));
     daemon.Do(StartFailed{kStandIn, false, daemon.now});
   }
   EXPECT_EQ(daemon.operation(1).state, OperationState::kFailed);
+}
+
+TEST(Operations, AStartThatFailsForAMomentFailsNone) {
+  Daemon daemon = Serving();
+  daemon.Reload();
+  for (int times = 0; times < kStartsForgiven; ++times) {
+    EXPECT_EQ(daemon.PassTime(kBackoffMax), (Actions{{kStart, kStandIn}}));
+    daemon.Do(StartFailed{kStandIn, false, daemon.now});
+  }
+  daemon.now += absl::ToInt64Nanoseconds(kBackoffMax);
+  daemon.Settle();
+  daemon.Ready(kStandIn);
+  EXPECT_EQ(daemon.Settle(), (Actions{{kTellToEnd, 0}}));
+  EXPECT_EQ(daemon.operation(1).state, OperationState::kRunning);
 }
 
 TEST(Operations, ALogLevelIsOneThatThereIs) {
@@ -456,6 +532,7 @@ TEST(Operations, ALogLevelIsOneThatThereIs) {
                   daemon.now);
   };
   EXPECT_EQ(set("loud").status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(RefusalReason(set("loud").status()), "LOG_LEVEL_UNKNOWN");
   ASSERT_TRUE(set("debug").ok());
   EXPECT_EQ(daemon.PassTime(), (Actions{{.kind = kSetLogLevel, .operation = 2}}))
       << "beside the reload";
@@ -465,7 +542,7 @@ TEST(Operations, NoneIsTakenOnceTheDaemonStops) {
   Daemon daemon = Stopping();
   for (const OperationKind kind : {OperationKind::kReload, OperationKind::kRestart}) {
     EXPECT_EQ(AskFor(daemon.state, {.kind = kind, .requested_by = ""}, daemon.now).status(),
-              absl::FailedPreconditionError("the daemon stops"));
+              Refusal(absl::StatusCode::kFailedPrecondition, "DAEMON_STOPS", "the daemon stops"));
   }
 }
 

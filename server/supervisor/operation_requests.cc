@@ -3,7 +3,9 @@
 #include <string>
 #include <string_view>
 
+#include "absl/strings/ascii.h"
 #include "runtime/switch/abseil_text.h"
+#include "server/refusal.h"
 
 namespace grove::supervisor {
 namespace {
@@ -12,10 +14,11 @@ using internal::v1::OperationRequest;
 
 absl::Status FillScale(const v1::ScaleWorkersRequest& request, OperationSpec& spec) {
   if ((request.workers() == 0) == (request.change() == 0)) {
-    return absl::InvalidArgumentError(
+    return Refusal(
+        absl::StatusCode::kInvalidArgument, "WORKERS_REQUIRED",
         "one of workers, how many there shall be, and change, how many more or fewer, is needed");
   }
-  if (request.workers() < 0) return absl::InvalidArgumentError("workers: at least 1");
+  if (request.workers() < 0) return BadField("workers", "WORKERS_OUT_OF_RANGE", "at least 1");
   spec.workers = request.workers();
   spec.change = request.change();
   return absl::OkStatus();
@@ -24,14 +27,14 @@ absl::Status FillScale(const v1::ScaleWorkersRequest& request, OperationSpec& sp
 absl::Status FillRestart(const v1::RestartWorkersRequest& request, OperationSpec& spec) {
   spec.control = request.control();
   if (spec.control && request.names_size() > 0) {
-    return absl::InvalidArgumentError("control is restarted alone: without names");
+    return BadField("names", "CONTROL_ALONE", "control is restarted alone: without names");
   }
   for (const std::string& name : request.names()) {
     std::string_view number = name;
     int slot = 0;
     if (!ConsumePrefix(&number, "workers/") || !SimpleAtoi(number, &slot) || slot < 0) {
-      return absl::InvalidArgumentError(
-          StrCat("'", name, "' is no worker's name; one is like workers/3"));
+      return BadField("names", "WORKER_NAME_INVALID",
+                      StrCat("'", Cut(name), "' is no worker's name; one is like workers/3"));
     }
     spec.slots.push_back(slot);
   }
@@ -43,7 +46,7 @@ absl::Status FillDrain(const v1::DrainRequest& request, OperationSpec& spec) {
   if (spec.old_generation || request.scope() == v1::DrainRequest::SCOPE_DAEMON) {
     return absl::OkStatus();
   }
-  return absl::InvalidArgumentError("scope: SCOPE_DAEMON or SCOPE_OLD_GENERATION is needed");
+  return BadField("scope", "SCOPE_REQUIRED", "SCOPE_DAEMON or SCOPE_OLD_GENERATION is needed");
 }
 
 absl::Status Fill(const OperationRequest& request, OperationSpec& spec) {
@@ -69,7 +72,8 @@ absl::Status Fill(const OperationRequest& request, OperationSpec& spec) {
       spec.level = request.set_log_level().level();
       return absl::OkStatus();
     default:
-      return absl::UnimplementedError("the supervisor does not know what was asked of it");
+      return Refusal(absl::StatusCode::kUnimplemented, "OPERATION_UNKNOWN",
+                     "the supervisor does not know what was asked of it");
   }
 }
 
@@ -135,14 +139,12 @@ v1::Operation DescribeOperation(const Operation& operation, MonotonicNanos now,
   described.set_requested_by(operation.spec.requested_by);
   if (operation.begun != 0) SetTime(*described.mutable_start_time(), wall(operation.begun));
   if (operation.ended != 0) SetTime(*described.mutable_end_time(), wall(operation.ended));
-  if (!operation.error.ok()) *described.mutable_error() = DescribeStatus(operation.error);
-  return described;
-}
-
-google::rpc::Status DescribeStatus(const absl::Status& status) {
-  google::rpc::Status described;
-  described.set_code(static_cast<int32_t>(status.code()));
-  described.set_message(std::string(status.message()));
+  if (operation.error.ok()) return described;
+  const bool has_reason = !RefusalReason(operation.error).empty();
+  const std::string failed =
+      StrCat(absl::AsciiStrToUpper(Abseil(NameOf(operation.spec.kind))), "_FAILED");
+  *described.mutable_error() =
+      DescribeStatus(has_reason ? operation.error : WithReason(operation.error, failed));
   return described;
 }
 

@@ -3,7 +3,6 @@
 #define GROVE_SERVER_SUPERVISOR_OPERATION_REQUESTS_H_
 
 #include "absl/status/statusor.h"
-#include "google/rpc/status.pb.h"
 #include "grove/internal/v1/supervision.pb.h"
 #include "grove/v1/operation_service.pb.h"
 #include "runtime/hub/clock.h"
@@ -16,11 +15,10 @@ namespace grove::supervisor {
 // no operation, or one of a newer build.
 absl::StatusOr<OperationSpec> SpecOf(const internal::v1::OperationRequest& request);
 
-// `now` and `wall_now` are the same moment.
+// `now` and `wall_now` are the same moment. An error without a reason of its own gets one by the
+// kind: "RESTART_FAILED".
 v1::Operation DescribeOperation(const Operation& operation, MonotonicNanos now,
                                 WallMicros wall_now);
-
-google::rpc::Status DescribeStatus(const absl::Status& status);
 
 }  // namespace grove::supervisor
 

@@ -1,14 +1,17 @@
 #include "server/supervisor/operation_requests.h"
 
 #include "gtest/gtest.h"
+#include "runtime/switch/abseil_text.h"
+#include "server/refusal.h"
 
 namespace grove::supervisor {
 namespace {
 
 using internal::v1::OperationRequest;
 
-std::string Refusal(const OperationRequest& request) {
-  return std::string(SpecOf(request).status().message());
+std::string Refused(const OperationRequest& request) {
+  const absl::Status why = SpecOf(request).status();
+  return StrCat(RefusalReason(why), ": ", Std(why.message()));
 }
 
 TEST(SpecOf, EachRequestIsAnOperation) {
@@ -35,18 +38,22 @@ TEST(SpecOf, EachRequestIsAnOperation) {
 TEST(SpecOf, WhatMakesNoSenseIsRefused) {
   OperationRequest request;
   EXPECT_TRUE(absl::IsUnimplemented(SpecOf(request).status()));
+  EXPECT_EQ(RefusalReason(SpecOf(request).status()), "OPERATION_UNKNOWN");
   request.mutable_scale();
-  EXPECT_EQ(Refusal(request),
-            "one of workers, how many there shall be, and change, how many more or fewer, is "
+  EXPECT_EQ(Refused(request),
+            "WORKERS_REQUIRED: one of workers, how many there shall be, and change, how many more "
+            "or fewer, is "
             "needed");
   request.mutable_scale()->set_workers(-1);
-  EXPECT_EQ(Refusal(request), "workers: at least 1");
+  EXPECT_EQ(Refused(request), "WORKERS_OUT_OF_RANGE: workers: at least 1");
   request.mutable_restart()->add_names("3");
-  EXPECT_EQ(Refusal(request), "'3' is no worker's name; one is like workers/3");
+  EXPECT_EQ(Refused(request),
+            "WORKER_NAME_INVALID: names: '3' is no worker's name; one is like workers/3");
   request.mutable_restart()->set_control(true);
-  EXPECT_EQ(Refusal(request), "control is restarted alone: without names");
+  EXPECT_EQ(Refused(request), "CONTROL_ALONE: names: control is restarted alone: without names");
   request.mutable_drain();
-  EXPECT_EQ(Refusal(request), "scope: SCOPE_DAEMON or SCOPE_OLD_GENERATION is needed");
+  EXPECT_EQ(Refused(request),
+            "SCOPE_REQUIRED: scope: SCOPE_DAEMON or SCOPE_OLD_GENERATION is needed");
 }
 
 TEST(DescribeOperation, TellsAllOfIt) {
@@ -67,6 +74,9 @@ TEST(DescribeOperation, TellsAllOfIt) {
   EXPECT_EQ(described.end_time().seconds(), 99);
   EXPECT_EQ(described.error().code(), 3);
   EXPECT_EQ(described.error().message(), "workers: too many");
+  EXPECT_EQ(RefusalReason(StatusFrom(described.error())), "RELOAD_FAILED");
+  operation.error = Refusal(absl::StatusCode::kInvalidArgument, "CONFIG_INVALID", "all of it");
+  EXPECT_EQ(StatusFrom(DescribeOperation(operation, 0, 0).error()), operation.error);
   EXPECT_EQ(described.requested_by(), "local");
 }
 

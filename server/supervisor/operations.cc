@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "runtime/switch/abseil_text.h"
+#include "server/metrics/operation_counts.h"
+#include "server/refusal.h"
 
 namespace grove::supervisor {
 namespace {
@@ -20,9 +22,7 @@ bool Runs(const Operation& operation) {
 }  // namespace
 
 std::string_view NameOf(OperationKind kind) {
-  constexpr std::string_view kNames[] = {"scale",   "restart",       "drain",  "reload",
-                                         "upgrade", "set_log_level", "recycle"};
-  return kNames[static_cast<size_t>(kind)];
+  return metrics::kOperationKinds[static_cast<size_t>(kind)];
 }
 
 std::string_view NameOf(OperationState state) {
@@ -35,7 +35,8 @@ absl::StatusOr<int64_t> Operations::Add(OperationSpec spec) {
     return each.state == OperationState::kWaiting;
   });
   if (waiting >= kWaitingMax) {
-    return absl::ResourceExhaustedError(
+    return Refusal(
+        absl::StatusCode::kResourceExhausted, "TOO_MANY_OPERATIONS",
         StrCat(kWaitingMax, " operations wait already; let them end, or stop asking for more"));
   }
   all_.push_back({.number = next_number_++,

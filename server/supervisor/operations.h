@@ -19,6 +19,7 @@
 
 namespace grove::supervisor {
 
+// As metrics::kOperationKinds names them.
 enum class OperationKind { kScale, kRestart, kDrain, kReload, kUpgrade, kSetLogLevel, kRecycle };
 enum class OperationState { kWaiting, kRunning, kSucceeded, kFailed, kSuperseded };
 

@@ -4,14 +4,39 @@
 
 namespace grove::supervisor {
 
+namespace {
+
+bool IsLong(MonotonicNanos ready, MonotonicNanos now) {
+  return ready != kNever && absl::Nanoseconds(now - ready) >= kQuickDeath;
+}
+
+// Behind so many others.
+MonotonicNanos AfterPause(MonotonicNanos now, int pauses) {
+  return DeadlineAfter(now, Backoff::Doubling(kBackoffMin, kBackoffMax).PauseAfter(pauses));
+}
+
+}  // namespace
+
+MonotonicNanos RestartPolicy::NotStarted(MonotonicNanos now) {
+  return AfterPause(now, history_.failed_starts++);
+}
+
+int RestartPolicy::QuickDeaths(MonotonicNanos now) const {
+  return IsLong(history_.ready, now) ? 0 : history_.quick_deaths;
+}
+
 MonotonicNanos RestartPolicy::Died(MonotonicNanos now) {
-  if (ready_ != kNever && absl::Nanoseconds(now - ready_) >= kQuickDeath) {
-    quick_deaths_ = 0;
-    return now;
-  }
-  if (++quick_deaths_ == 1) return now;
-  return DeadlineAfter(now,
-                       Backoff::Doubling(kBackoffMin, kBackoffMax).PauseAfter(quick_deaths_ - 2));
+  if (IsLong(history_.ready, now)) return Ended(now);
+  history_.ready = kNever;
+  const int deaths = ++history_.quick_deaths;
+  if (deaths == 1) return now;
+  return AfterPause(now, deaths - 2);
+}
+
+MonotonicNanos RestartPolicy::Ended(MonotonicNanos now) {
+  history_.quick_deaths = QuickDeaths(now);
+  history_.ready = kNever;
+  return now;
 }
 
 }  // namespace grove::supervisor

@@ -3,11 +3,11 @@
 //
 // Told the time of births, readiness and deaths, RestartPolicy says when the next process of a slot
 // is due: at once after one that served for a moment, later and later where they die before or
-// right after they serve. That is what a crash loop is; a process that is killed now and then,
-// however often, is not in one, and what it does not serve meanwhile is lost. BootPolicy counts
-// deaths before readiness over all children, control included, until the daemon has served once,
-// and says when it cannot come up at all: a daemon that never serves must not look like one that
-// does. Reads no clock, starts and kills nothing.
+// right after they serve, or cannot be started. That is what a crash loop is; a process that is
+// killed now and then, however often, is not in one, and what it does not serve meanwhile is lost.
+// BootPolicy counts deaths before readiness over all children, control included, until the daemon
+// has served once, and says when it cannot come up at all: a daemon that never serves must not look
+// like one that does. Reads no clock, starts and kills nothing.
 #ifndef GROVE_SERVER_SUPERVISOR_POLICY_H_
 #define GROVE_SERVER_SUPERVISOR_POLICY_H_
 
@@ -27,21 +27,41 @@ inline constexpr int kForksPerSecondMax = 64;
 // Deaths before readiness, while the daemon has never served.
 inline constexpr int kBootFailuresMax = 5;
 
+// Of the processes of one slot.
+struct RestartHistory {
+  MonotonicNanos started = 0;     // the last one
+  MonotonicNanos ready = kNever;  // since when it serves; kNever: not yet, or no more
+  int quick_deaths = 0;           // in a row
+  int failed_starts = 0;          // in a row: there was no process at all
+
+  friend bool operator==(const RestartHistory&, const RestartHistory&) = default;
+};
+
 class RestartPolicy {
  public:
+  RestartPolicy() = default;
+  // Goes on with what another one has seen.
+  explicit RestartPolicy(const RestartHistory& history) : history_(history) {}
+  const RestartHistory& history() const { return history_; }
+
   void Started(MonotonicNanos now) {
-    started_ = now;
-    ready_ = kNever;
+    history_.started = now;
+    history_.ready = kNever;
+    history_.failed_starts = 0;
   }
-  void Ready(MonotonicNanos now) { ready_ = now; }
-  MonotonicNanos started() const { return started_; }
+  // It could not be started. When to try again: at the longest pause in the end.
+  MonotonicNanos NotStarted(MonotonicNanos now);
+  void Ready(MonotonicNanos now) { history_.ready = now; }
+  MonotonicNanos started() const { return history_.started; }
+  // How many died quickly in a row: none any more once this one has served for long enough.
+  int QuickDeaths(MonotonicNanos now) const;
   // When the next process is due: `now` or later.
   MonotonicNanos Died(MonotonicNanos now);
+  // The same of one that was told to end, which says nothing of those before it.
+  MonotonicNanos Ended(MonotonicNanos now);
 
  private:
-  MonotonicNanos started_ = 0;
-  MonotonicNanos ready_ = kNever;
-  int quick_deaths_ = 0;  // in a row
+  RestartHistory history_;
 };
 
 // ForkThrottle: whether one more may be forked now.

@@ -65,6 +65,75 @@ TEST(RestartPolicy, ABootIsNoLifeHoweverLongItTakes) {
                                                  absl::Milliseconds(200)}));
 }
 
+TEST(RestartPolicy, QuickDeathsAreForgottenOnceOneHasServedForLong) {
+  RestartPolicy policy;
+  MonotonicNanos now = 5;
+  EXPECT_EQ(policy.QuickDeaths(now), 0);
+  for (int death = 1; death <= 3; ++death) {
+    PauseMs(policy, now, absl::ZeroDuration());
+    EXPECT_EQ(policy.QuickDeaths(now + 3600 * 1000 * kMillisecond), death) << "none serves";
+  }
+  policy.Started(now);
+  EXPECT_EQ(policy.QuickDeaths(now + 3600 * 1000 * kMillisecond), 3) << "it does not serve yet";
+  policy.Ready(now);
+  now += absl::ToInt64Nanoseconds(kQuickDeath);
+  EXPECT_EQ(policy.QuickDeaths(now - 1), 3);
+  EXPECT_EQ(policy.QuickDeaths(now), 0);
+}
+
+TEST(RestartPolicy, OneThatWasToldToEndIsNoQuickDeathAndMayHaveLivedLong) {
+  RestartPolicy policy;
+  MonotonicNanos now = 5;
+  for (int death = 1; death <= 3; ++death) PauseMs(policy, now, absl::ZeroDuration());
+  policy.Started(now);
+  policy.Ready(now);
+  RestartPolicy young = policy;
+  EXPECT_EQ(young.Ended(now), now);
+  EXPECT_EQ(young.QuickDeaths(now + 3600 * 1000 * kMillisecond), 3);
+  now += absl::ToInt64Nanoseconds(kQuickDeath);
+  EXPECT_EQ(policy.Ended(now), now);
+  EXPECT_EQ(policy.QuickDeaths(now), 0);
+}
+
+TEST(RestartPolicy, WhatCannotBeStartedIsTriedLaterAndLaterUntilItIs) {
+  RestartPolicy policy;
+  const MonotonicNanos now = 5;
+  const auto pauses = [&] {
+    std::vector<int64_t> all(9);
+    for (int64_t& pause : all) pause = (policy.NotStarted(now) - now) / kMillisecond;
+    return all;
+  };
+  const std::vector<int64_t> expected{100, 200, 400, 800, 1600, 3200, 6400, 10'000, 10'000};
+  EXPECT_EQ(pauses(), expected);
+  EXPECT_EQ(policy.history().failed_starts, 9);
+  policy.Started(now);
+  EXPECT_EQ(policy.history().failed_starts, 0);
+  EXPECT_EQ(pauses(), expected);
+  EXPECT_EQ(policy.QuickDeaths(now), 0) << "none has lived";
+}
+
+TEST(RestartPolicy, GoesOnWithTheHistoryOfAnother) {
+  RestartPolicy before;
+  MonotonicNanos now = 5;
+  for (int death = 0; death < 4; ++death) PauseMs(before, now, absl::ZeroDuration());
+  RestartPolicy policy(before.history());
+  EXPECT_EQ(policy.history(), before.history());
+  EXPECT_EQ(PauseMs(policy, now, absl::ZeroDuration()), 800);
+}
+
+TEST(RestartPolicy, TheHistoryKnowsWhetherTheLastOneServes) {
+  RestartPolicy before;
+  before.Started(5);
+  before.Ready(3600 * 1000 * kMillisecond);
+  before = RestartPolicy(before.history());
+  // Young, however long ago it was started.
+  const MonotonicNanos death = 3601 * 1000 * kMillisecond;
+  EXPECT_EQ(before.Died(death), death);
+  EXPECT_EQ(before.history().quick_deaths, 1);
+  before.Started(death);
+  EXPECT_EQ(before.history(), (RestartHistory{.started = death, .quick_deaths = 1}));
+}
+
 // A chaos monkey's, or a memory limit's: they are nobody's crash loop.
 TEST(RestartPolicy, WhoIsKilledEverySixSecondsIsThereAllTheSame) {
   RestartPolicy policy;

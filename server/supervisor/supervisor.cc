@@ -112,7 +112,8 @@ Supervisor::Supervisor(const Options& options, RunFiles files, Endpoints endpoin
 }
 
 Supervisor::~Supervisor() {
-  for (int* fd : {&signal_fd_, &config_fd_, &lifeline_[0], &lifeline_[1], &volatile_tasks_fd_}) {
+  for (int* fd : {&signal_fd_, &config_fd_, &config_before_fd_, &lifeline_[0], &lifeline_[1],
+                  &volatile_tasks_fd_}) {
     CloseIfOpen(*fd);
   }
   sigprocmask(SIG_SETMASK, &original_mask_, nullptr);
@@ -142,6 +143,7 @@ absl::Status Supervisor::PublishConfig() {
   absl::StatusOr<int> config_fd = process::ConfigToMemfd(config_.config);
   if (!config_fd.ok()) return config_fd.status();
   config_fd_ = *config_fd;
+  TellGeneration();
   return files_.Write("http.address", absl::StrJoin(endpoints_.http_addresses(), "\n"));
 }
 
@@ -154,7 +156,9 @@ int Supervisor::Loop() {
     Reap(now);
     LookAround(now);
     FollowTrial(now);
+    FollowConfig(now);
     PassTime(now);
+    TellRestarts(now);
     service_notice_.Pass(now);
     FollowLevel(now);
     TellOperations(now);
@@ -267,6 +271,7 @@ void Supervisor::TakeDeath(int child, pid_t pid, int wait_status, MonotonicNanos
     slot.exits.Count(reason, why, WallNow());
   } else {
     scoreboard_.FoldControl();
+    scoreboard_.control().exits.Count(reason, why, WallNow());
     if (!as_told) scoreboard_.control().restarts.fetch_add(1, std::memory_order_relaxed);
   }
   Handle(ChildDied{child, wait_status, now}, now);
@@ -315,21 +320,6 @@ void Supervisor::LookAtFiles(MonotonicNanos now) {
        {"files", *files},
        {"workers_to_replace", absl::StrJoin(*workers, ",")}});
   Handle(SocketsRemade{*workers}, now);
-}
-
-void Supervisor::LookAtLoads(MonotonicNanos now) {
-  const RecycleBounds& bounds = state_.recycle;
-  for (int worker = 0; worker < state_.workers(); ++worker) {
-    const metrics::WorkerCounters& live = scoreboard_.slot(worker).live;
-    int64_t requests = static_cast<int64_t>(live.attempts_started.load(std::memory_order_relaxed));
-    for (const auto& each : live.http_responses) {
-      if (bounds.requests == 0) break;
-      requests += static_cast<int64_t>(each.load(std::memory_order_relaxed));
-    }
-    const int64_t rss =
-        bounds.rss_bytes == 0 ? 0 : metrics::ResidentBytes(state_.children[worker].pid);
-    Handle(LoadSeen{.worker = worker, .requests = requests, .rss_bytes = rss, .now = now}, now);
-  }
 }
 
 void Supervisor::LookAtHubs(MonotonicNanos now) {
@@ -429,6 +419,7 @@ void Supervisor::Do(const Action& action, MonotonicNanos now) {
       return Log(LogLevel::kInfo, "replacing the workers, one after the other");
     case ActionKind::kStopServing:
       service_notice_.Stopping("draining");
+      endpoints_before_.reset();
       return endpoints_.CloseHttp();
     case ActionKind::kAnnounceServing:
       return AnnounceServing();

@@ -27,7 +27,9 @@
 #include "server/process/inheritance.h"
 #include "server/process/process_title.h"
 #include "server/process/ready_line.h"
+#include "server/supervisor/child_orders.h"
 #include "server/supervisor/endpoints.h"
+#include "server/supervisor/launch.h"
 #include "server/supervisor/process_facts.h"
 #include "server/supervisor/program.h"
 #include "server/supervisor/resource_limits.h"
@@ -74,7 +76,8 @@ class Supervisor {
     process::ReadyLineReader ready_line;
     process::CommandChannel channel;
     int64_t level_asked = 0;  // by which operation; 0: it has answered
-    int64_t upgrades = 0;     // how often the program had been replaced when it was started
+    ConfigAnswer config = ConfigAnswer::kNone;
+    int64_t upgrades = 0;  // how often the program had been replaced when it was started
   };
 
   // Of what connects it with a child: the child's.
@@ -116,6 +119,8 @@ class Supervisor {
   absl::StatusOr<pid_t> Launch(int child);
   absl::StatusOr<pid_t> LaunchWorker(int child, ChildEnds ends);
   int WorkerMain(int child, ChildEnds ends);
+  // Of workers that keep dying, on the scoreboard.
+  void TellRestarts(MonotonicNanos now);
   // Of the scoreboard. Requires: no control.
   static int SlotOf(int child) { return child; }
   absl::StatusOr<pid_t> LaunchControl(ChildEnds ends);
@@ -125,6 +130,7 @@ class Supervisor {
   void TakeControlAddresses(const std::string& ready_line);
   void AnnounceServing();
   void SayLowLimits();
+  void TakeFailedStart(int child, const absl::Status& why, MonotonicNanos now);
   // Which of them a child may have died of, once in a while.
   void SayLikelyLimit(int child, MonotonicNanos now);
 
@@ -150,15 +156,30 @@ class Supervisor {
 
   // Reloads: supervisor_reload.cc.
   void PrepareReload(int64_t operation, MonotonicNanos now);
-  // The config in force from now on, for children that are started.
-  absl::Status TakeConfig(LoadedConfig config);
+  // The config in force from now on, for children that are started. Owns `fd`, its memory file.
+  void TakeConfig(LoadedConfig config, int fd);
   // What this process does itself with it, at once.
   void TakeInPlace();
+  // To a child, if it is there: it answers.
+  void SendConfig(int child);
+  void TakeConfigApplied(int child, const internal::v1::ConfigApplied& applied);
+  // Goes on with the reload once every child has the config, or has had the time for it.
+  void FollowConfig(MonotonicNanos now);
   // Drops the config before, or goes back to it.
   void EndReload(const Operation& reload);
+  // Of the config in force, on the scoreboard.
+  void TellGeneration();
   absl::Status RenewTicketKeys();
   v1::GetConfigResponse DescribeConfig(const v1::GetConfigRequest& request) const;
   absl::StatusOr<v1::DiffConfigResponse> DiffConfig(const v1::DiffConfigRequest& request) const;
+
+  // HTTP's listeners: supervisor_listeners.cc. Binds those that are new.
+  absl::Status TakeListeners(const config::v1::Http& http);
+  // To those of `http`, which were in force before.
+  void GoBackToListeners(const config::v1::Http& http);
+  // Closes those that the ones in force have followed.
+  void DropListenersBefore();
+  void SayListeners();
 
   // Upgrades: supervisor_upgrade.cc.
   static int RunOn(const Options& options);
@@ -193,25 +214,24 @@ class Supervisor {
   WallMicros config_loaded_at_ = WallNow();
   // While a reload is under way: what holds again if it fails.
   std::optional<LoadedConfig> config_before_;
-  int64_t reload_ = 0;  // the operation
+  int config_before_fd_ = -1;                  // its memory file
+  std::optional<Endpoints> endpoints_before_;  // where listeners have changed
+  int64_t reload_ = 0;                         // the operation
+  ConfigOrder config_order_;
 
   SupervisorState state_;
   MonotonicNanos look_at_ = 0;
+  int first_load_ = 0;                                // of the last look
   std::string last_death_;                            // whose, and how
   int64_t out_of_memory_kills_ = OutOfMemoryKills();  // as of the last death
   std::minstd_rand random_{std::random_device()()};   // for what need not be secret
   std::string file_trouble_;                          // as said last; empty: none
   std::vector<Child> children_;                       // by their index in `state_`
-  // The log level, as an operator has set it; "": the config's.
-  struct LevelOrder {
-    std::string level;
-    int64_t operation = 0;  // 0: that was all
-    MonotonicNanos until = 0;
-  };
   LevelOrder level_;
   std::string said_level_;            // as the config had it when it was last taken over
   std::vector<LowLimit> low_limits_;  // at the start
   MonotonicNanos limits_said_ = INT64_MIN / 2;
+  NotStartedLines not_started_;
   TicketKeyRing ticket_keys_;  // workers have them by fork(2) alone
   process::ControlAddresses control_addresses_;
   // Of the upgrade that is under way: its trial, then what may have to go on again.

@@ -4,6 +4,7 @@
 
 #include "server/log.h"
 #include "server/process/log_setup.h"
+#include "server/refusal.h"
 #include "server/supervisor/operation_requests.h"
 #include "server/supervisor/supervisor.h"
 #include "server/wall_time.h"
@@ -24,6 +25,7 @@ void Supervisor::TakeMessages(int child) {
 
 void Supervisor::TakeMessage(int child, const internal::v1::ChildMessage& message) {
   if (message.has_request() && child == kControl) return TakeRequest(message.request());
+  if (message.has_config_applied()) return TakeConfigApplied(child, message.config_applied());
   if (!message.has_log_level_set()) return;
   int64_t& asked = children_[child].level_asked;
   if (asked == static_cast<int64_t>(message.log_level_set().id())) asked = 0;

@@ -87,11 +87,14 @@ void Decision::operator()(const ChildStarted& started) {
 void Decision::operator()(const StartFailed& failed) {
   state_.forks.Forked(failed.now);
   if (failed.hopeless) return Stop(process::kExitCrash, failed.now);
+  ChildState& child = state_.children[failed.child];
+  child.due = child.policy.NotStarted(failed.now);
+  // What is short now may be there in a moment: neither the boot nor an operation fails for that.
+  if (child.due < DeadlineAfter(failed.now, kBackoffMax)) return;
   if (state_.boot.DiedBeforeReady()) {
     Do(ActionKind::kSayGivingUp);
     return Stop(process::kExitCannotBoot, failed.now);
   }
-  state_.children[failed.child].due = DeadlineAfter(failed.now, kBackoffMax);
   FailedToComeUp(failed.child, failed.now);
 }
 
@@ -153,7 +156,7 @@ void Decision::operator()(const ChildDied& died) {
     return Do(ActionKind::kReleaseSlot, died.child);
   }
   if (failed_to_come_up && EndsBoot(died)) return;
-  child.due = child.told_to_end ? died.now : child.policy.Died(died.now);
+  child.due = child.told_to_end ? child.policy.Ended(died.now) : child.policy.Died(died.now);
   if (failed_to_come_up) FailedToComeUp(died.child, died.now);
   if (child.due > died.now) {
     Do(ActionKind::kSayRestartsLater, died.child, absl::Nanoseconds(child.due - died.now));

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -54,8 +55,10 @@ struct SignalCame {
 struct ReloadPrepared {
   int64_t operation;
   MonotonicNanos now;
-  bool workers = true;
+  bool workers = true;          // all of them, or else
+  std::vector<int> slots = {};  // these
   bool control = false;
+  std::string in_place = "";  // what was done without that, for the operation's message
 };
 // Nothing was changed.
 struct ReloadRefused {
@@ -91,7 +94,8 @@ struct SocketsRemade {
 struct DirectoryLost {
   MonotonicNanos now;
 };
-// What became of kStart. `hopeless`: no other start will go better.
+// What became of kStart. `hopeless`: no other start will go better. Else it is tried again, and
+// only one that fails on and on counts as a process that did not come up.
 struct ChildStarted {
   int child;
   pid_t pid;

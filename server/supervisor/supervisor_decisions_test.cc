@@ -230,12 +230,50 @@ TEST(Decide, ADeathAfterReadinessIsNoFailedBoot) {
   EXPECT_FALSE(daemon.state.stopping);
 }
 
-TEST(Decide, AStartThatFailsIsTriedAgainAfterTheLongestPause) {
+// Tries to start `child`, in vain, until the pauses have become the longest.
+void FailToStart(Daemon& daemon, int child) {
+  for (const int pause_ms : {100, 200, 400, 800, 1600, 3200, 6400}) {
+    EXPECT_THAT(daemon.Do(StartFailed{child, false, daemon.now}), IsEmpty());
+    EXPECT_THAT(daemon.PassTime(absl::Milliseconds(pause_ms) - absl::Nanoseconds(1)), IsEmpty());
+    EXPECT_THAT(daemon.PassTime(absl::Nanoseconds(1)), ElementsAre(Action{kStart, child}));
+  }
+}
+
+TEST(Decide, AStartThatFailsIsTriedAgainLaterAndLater) {
+  Daemon daemon = Serving();
+  daemon.Die(0, Killed(SIGKILL));
+  FailToStart(daemon, 0);
+  for (int times = 0; times < 100; ++times) {
+    EXPECT_THAT(daemon.Do(StartFailed{0, false, daemon.now}), IsEmpty());
+    EXPECT_THAT(daemon.PassTime(kBackoffMax - absl::Nanoseconds(1)), IsEmpty());
+    EXPECT_THAT(daemon.PassTime(absl::Nanoseconds(1)), ElementsAre(Action{kStart, 0}));
+  }
+  daemon.Settle();
+  daemon.Ready(0);
+  daemon.Die(0, Killed(SIGKILL));
+  EXPECT_EQ(daemon.Settle(), (Actions{{kStart, 0}})) << "all is forgiven";
+}
+
+TEST(Decide, OthersAreStartedMeanwhile) {
   Daemon daemon;
-  EXPECT_THAT(daemon.Do(StartFailed{0, false, daemon.now}), IsEmpty());
+  EXPECT_THAT(daemon.PassTime(), ElementsAre(Action{kStart, 0}));
+  daemon.Do(StartFailed{0, false, daemon.now});
   EXPECT_EQ(daemon.Settle(), (Actions{{kStart, 1}, {kStart, kControl}}));
-  EXPECT_THAT(daemon.PassTime(kBackoffMax - absl::Nanoseconds(1)), IsEmpty());
-  EXPECT_THAT(daemon.PassTime(absl::Nanoseconds(1)), ElementsAre(Action{kStart, 0}));
+}
+
+TEST(Decide, ABootGivesUpOnceStartsHaveFailedForLong) {
+  Daemon daemon(1);
+  daemon.Do(ChildStarted{kControl, 101, daemon.now});
+  daemon.PassTime();
+  FailToStart(daemon, 0);
+  for (int failure = 1; failure < kBootFailuresMax; ++failure) {
+    EXPECT_THAT(daemon.Do(StartFailed{0, false, daemon.now}), IsEmpty());
+    daemon.PassTime(kBackoffMax);
+  }
+  EXPECT_THAT(
+      daemon.Do(StartFailed{0, false, daemon.now}),
+      ElementsAre(Action{kSayGivingUp}, Action{kStopServing}, Action{kTellToEnd, kControl}));
+  EXPECT_EQ(daemon.state.exit_code, process::kExitCannotBoot);
 }
 
 TEST(Decide, AHopelessStartEndsTheDaemon) {

@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -26,17 +28,14 @@ void Supervisor::Start(int child, MonotonicNanos now) {
   const std::string title = ChildName(child);
   children_[child].upgrades = upgrades_;
   const absl::StatusOr<pid_t> pid = Launch(child);
-  if (!pid.ok()) {
-    Log(LogLevel::kError, "cannot start a process",
-        {{"name", title}, {"error", pid.status().message()}});
-    last_death_ = absl::StrCat(title, ": not started: ", pid.status().message());
-    SayLikelyLimit(child, now);
-    return Handle(StartFailed{child, absl::IsFailedPrecondition(pid.status()), now}, now);
-  }
+  if (!pid.ok()) return TakeFailedStart(child, pid.status(), now);
   if (child != kControl) {
     scoreboard_.slot(SlotOf(child)).pid.store(*pid, std::memory_order_relaxed);
   }
   Log(LogLevel::kInfo, "started", {{"name", title}, {"pid", *pid}});
+  if (const int failed = state_.children[child].policy.history().failed_starts; failed > 0) {
+    Log(LogLevel::kWarning, "can be started again", {{"name", title}, {"after_failures", failed}});
+  }
   if (child == kControl) {
     TellControlAll();
     // A worker has it from this process.
@@ -44,6 +43,36 @@ void Supervisor::Start(int child, MonotonicNanos now) {
   }
   const double jitter = std::uniform_real_distribution<double>(0, 1)(random_);
   Handle(ChildStarted{.child = child, .pid = *pid, .now = now, .jitter = jitter}, now);
+}
+
+void Supervisor::TakeFailedStart(int child, const absl::Status& why, MonotonicNanos now) {
+  const std::string title = ChildName(child);
+  const bool is_control = child == kControl;
+  metrics::ControlSlot& counts = scoreboard_.control();
+  (is_control ? counts.control_start_failures : counts.worker_start_failures)
+      .fetch_add(1, std::memory_order_relaxed);
+  LineLimit& line = is_control ? not_started_.control : not_started_.workers;
+  if (const std::optional<int64_t> times = line.AdmitAt(now)) {
+    Log(LogLevel::kError, "cannot start a process",
+        {{"name", title}, {"error", why.message()}, {"times", *times}});
+  }
+  last_death_ = absl::StrCat(title, ": not started: ", why.message());
+  SayLikelyLimit(child, now);
+  Handle(StartFailed{child, absl::IsFailedPrecondition(why), now}, now);
+}
+
+// Whenever the loop turns: some of it changes with time alone. Where it does not, no page is
+// written.
+void Supervisor::TellRestarts(MonotonicNanos now) {
+  const auto tell = [](std::atomic<int64_t>& cell, int64_t value) {
+    if (cell.load(std::memory_order_relaxed) != value) cell.store(value, std::memory_order_relaxed);
+  };
+  for (int worker = 0; worker < state_.workers(); ++worker) {
+    const ChildState& child = state_.children[worker];
+    metrics::WorkerSlot& slot = scoreboard_.slot(worker);
+    tell(slot.quick_deaths, child.policy.QuickDeaths(now));
+    tell(slot.due_ns, child.pid == 0 && !state_.stopping && child.due > now ? child.due : 0);
+  }
 }
 
 void Supervisor::SayLikelyLimit(int child, MonotonicNanos now) {
@@ -88,9 +117,15 @@ absl::StatusOr<pid_t> Supervisor::LaunchWorker(int child, ChildEnds ends) {
   metrics::WorkerSlot& row = scoreboard_.slot(SlotOf(child));
   row.generation.fetch_add(1, std::memory_order_relaxed);
   row.start_time_us.store(WallNow(), std::memory_order_relaxed);
+  row.config_generation.store(config_generation_, std::memory_order_relaxed);
   row.last_turn_ns.store(Clock::Monotonic().Now(), std::memory_order_relaxed);
   row.state.store(metrics::SlotState::kStarting, std::memory_order_relaxed);
-  return ForkWorker([&] { return WorkerMain(child, ends); });
+  absl::StatusOr<pid_t> pid = ForkWorker([&] { return WorkerMain(child, ends); });
+  if (pid.ok()) return pid;
+  // There was none.
+  row.generation.fetch_sub(1, std::memory_order_relaxed);
+  row.state.store(metrics::SlotState::kDown, std::memory_order_relaxed);
+  return pid;
 }
 
 // In the child: lets go of what is the supervisor's or other workers'. The locks, so that a daemon
@@ -102,12 +137,15 @@ int Supervisor::WorkerMain(int child, ChildEnds ends) {
   options_.title.Set(ChildName(child));
   files_.CloseLocks();
   stand_in ? endpoints_.KeepForStandIn() : endpoints_.KeepOnly(child);
+  endpoints_before_.reset();
   for (Child& each : children_) each = {};
   if (before_) LetGo(*before_);
   options_.program.open = OpenProgram();
   options_.program.control = OpenProgram();
-  for (int* fd : {&signal_fd_, &config_fd_, &lifeline_[1], &volatile_tasks_fd_})
-    close(std::exchange(*fd, -1));
+  for (int* fd :
+       {&signal_fd_, &config_fd_, &config_before_fd_, &lifeline_[1], &volatile_tasks_fd_}) {
+    if (*fd >= 0) close(std::exchange(*fd, -1));
+  }
   return options_.run_worker(
       {.slot = SlotOf(child),
        .stand_in = stand_in,

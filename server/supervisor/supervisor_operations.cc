@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "server/log.h"
+#include "server/metrics/process_numbers.h"
 #include "server/supervisor/supervisor.h"
 
 namespace grove::supervisor {
@@ -31,6 +32,14 @@ void LogOperation(const Operation& operation) {
        {"took_ms", took / 1'000'000}});
 }
 
+// Requires: it has ended.
+void CountEnd(const Operation& operation, metrics::OperationCounts& counts) {
+  const size_t outcome =
+      static_cast<size_t>(operation.state) - static_cast<size_t>(OperationState::kSucceeded);
+  counts.ended[static_cast<size_t>(operation.spec.kind)][outcome].fetch_add(
+      1, std::memory_order_relaxed);
+}
+
 }  // namespace
 
 absl::StatusOr<int64_t> Supervisor::Ask(OperationSpec spec, MonotonicNanos now) {
@@ -44,14 +53,37 @@ absl::StatusOr<int64_t> Supervisor::Ask(OperationSpec spec, MonotonicNanos now) 
   return number;
 }
 
+void Supervisor::LookAtLoads(MonotonicNanos now) {
+  const RecycleBounds& bounds = state_.recycle;
+  // Each time another one first: it is the first at a bound that is replaced, and those in front
+  // may be at it again before the last has had its turn.
+  first_load_ = (first_load_ + 1) % state_.workers();
+  for (int i = 0; i < state_.workers(); ++i) {
+    const int worker = (first_load_ + i) % state_.workers();
+    const metrics::WorkerCounters& live = scoreboard_.slot(worker).live;
+    int64_t requests = static_cast<int64_t>(live.attempts_started.load(std::memory_order_relaxed));
+    for (const auto& each : live.http_responses) {
+      if (bounds.requests == 0) break;
+      requests += static_cast<int64_t>(each.load(std::memory_order_relaxed));
+    }
+    const int64_t rss =
+        bounds.rss_bytes == 0 ? 0 : metrics::ResidentBytes(state_.children[worker].pid);
+    Handle(LoadSeen{.worker = worker, .requests = requests, .rss_bytes = rss, .now = now}, now);
+  }
+}
+
 void Supervisor::TellOperations(MonotonicNanos now) {
   const std::vector<OperationChange> changes = state_.operations.TakeChanges();
   for (const OperationChange& change : changes) {
     const Operation* operation = state_.operations.Find(change.number);
     if (operation == nullptr || !change.new_state) continue;
+    // Who reads that it has ended finds what has come of it.
+    if (operation->HasEnded()) {
+      CountEnd(*operation, scoreboard_.control().operations);
+      EndReload(*operation);
+    }
     LogOperation(*operation);
     TellServiceManager(*operation, now);
-    if (operation->HasEnded()) EndReload(*operation);
   }
   TellControl(changes);
 }

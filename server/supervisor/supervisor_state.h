@@ -79,7 +79,8 @@ struct Roll {
   // A new program, for which nobody is told to end yet: its stand-in has to serve first, then
   // control is replaced and has to serve too.
   bool proves = false;
-  int failures = 0;  // starts for it that came to nothing, in a row
+  int failures = 0;      // starts for it that came to nothing, in a row
+  std::string in_place;  // what the operation has done beside it
 
   bool AnyWorker() const { return !to_replace.empty() || !away.empty(); }
   bool Over() const { return !AnyWorker() && !control && !control_away; }

@@ -22,6 +22,7 @@
 #include "server/log.h"
 #include "server/process/log_setup.h"
 #include "server/recent_lines.h"
+#include "server/supervisor/handed_children.h"
 #include "server/supervisor/handed_operations.h"
 #include "server/supervisor/handover.h"
 #include "server/supervisor/supervisor.h"
@@ -47,6 +48,8 @@ void TakeForGoingBack(const SupervisorHandover& from, SupervisorHandover& to) {
   to.set_control_program_fd(from.control_program_fd());
   *to.mutable_config() = from.config();
   to.set_config_generation(from.config_generation());
+  *to.mutable_config_references() = from.config_references();
+  *to.mutable_config_files() = from.config_files();
   *to.mutable_http() = from.http();
   to.set_scoreboard_fd(from.scoreboard_fd());
 }
@@ -136,7 +139,8 @@ absl::Status Supervisor::Adopt(const SupervisorHandover& record, MonotonicNanos 
        {"from_version", record.build()},
        {"pid", getpid()},
        {"upgrades", upgrades_},
-       {"children", record.children_size()}});
+       {"children", std::count_if(record.children().begin(), record.children().end(),
+                                  [](const HandedChild& child) { return child.pid() != 0; })}});
   if (!went_back) {
     Handle(ProgramReplaced{record.operation(), now}, now);
     if (config_.config.workers() != record.config().workers()) {
@@ -169,15 +173,7 @@ absl::Status Supervisor::AdoptChildren(const SupervisorHandover& record, Monoton
       return absl::InternalError(
           absl::StrCat("there is no place ", handed.index(), " for a child"));
     }
-    ChildState& child = state_.children[handed.index()];
-    child.pid = static_cast<pid_t>(handed.pid());
-    child.ready = handed.ready();
-    child.told_to_end = handed.told_to_end();
-    child.aborted = handed.aborted();
-    child.kill_at = handed.kill_at_ns() == 0 ? kNever : handed.kill_at_ns();
-    child.policy.Started(handed.started_ns());
-    if (child.ready) child.policy.Ready(handed.started_ns());
-    child.standstill.Begin(now, now);
+    state_.children[handed.index()] = ChildFrom(handed, now);
     children_[handed.index()].upgrades = handed.upgrades();
     if (absl::Status ends = AdoptEnds(handed); !ends.ok()) return ends;
   }
@@ -310,6 +306,8 @@ SupervisorHandover Supervisor::Describe(int64_t operation) const {
   for (const int number : SignalsIn(original_mask_)) record.add_blocked_signals(number);
   *record.mutable_config() = config_.config;
   record.set_config_generation(config_generation_);
+  record.mutable_config_references()->insert(config_.references.begin(), config_.references.end());
+  for (const std::string& file : config_.files) record.add_config_files(file);
   record.set_upgrades(upgrades_);
   record.set_operation(operation);
   for (const Operation& each : state_.operations.all()) {
@@ -319,15 +317,9 @@ SupervisorHandover Supervisor::Describe(int64_t operation) const {
   record.set_log_level(level_.level);
   for (int index = 0; index < kChildren; ++index) {
     const ChildState& child = state_.children[index];
-    if (child.pid == 0) continue;
+    if (!HasHistory(child)) continue;
     HandedChild* handed = record.add_children();
-    handed->set_index(index);
-    handed->set_pid(child.pid);
-    handed->set_ready(child.ready);
-    handed->set_told_to_end(child.told_to_end);
-    handed->set_aborted(child.aborted);
-    handed->set_kill_at_ns(child.kill_at == kNever ? 0 : child.kill_at);
-    handed->set_started_ns(child.policy.started());
+    *handed = DescribeChild(index, child);
     handed->set_upgrades(children_[index].upgrades);
     handed->set_ready_fd(children_[index].ready_line.fd());
     handed->set_ready_line(children_[index].ready_line.line());

@@ -102,6 +102,24 @@ TEST(Upgrade, WorkersThatDieMeanwhileAreNewOnesAlready) {
   EXPECT_EQ(daemon.operation(1).state, OperationState::kSucceeded);
 }
 
+TEST(Upgrade, AWorkerThatKeepsDyingIsNotStartedEarlierByTheNewProgram) {
+  Daemon daemon = Serving();
+  for (int death = 0; death < 3; ++death) {
+    daemon.Die(0, Killed(SIGSEGV));
+    daemon.Settle();
+  }
+  const MonotonicNanos due = daemon.state.children[0].due;
+  ASSERT_GT(due, daemon.now);
+  daemon.Ask({.kind = OperationKind::kUpgrade, .requested_by = ""});
+  daemon.PassTime();
+  daemon.Do(ProgramReplaced{.operation = 1, .now = daemon.now});
+  EXPECT_EQ(daemon.Settle(), (Actions{{kStart, kStandIn}}));
+  daemon.Ready(kStandIn);
+  EXPECT_EQ(daemon.Settle(), (Actions{{kTellToHandOver, kControl}}));
+  daemon.now = due;
+  EXPECT_EQ(daemon.Settle(), (Actions{{kStart, 0}}));
+}
+
 TEST(Upgrade, WhatIsToldAfterIt) {
   Daemon daemon = Upgraded();
   EXPECT_EQ(daemon.Ask({.kind = OperationKind::kReload, .requested_by = ""}), 2);

@@ -50,6 +50,7 @@ void Commit(EngineState& state, Task* task, Effects& effects, uint64_t attempt, 
 
 void Unsettle(EngineState& state, Task* task) {
   state.ended.Remove(task);
+  state.TenantOf(*task).ended.Remove(task);
   --state.ended_count;
   state.ended_bytes -= task->retained_bytes;
   if (task->spec.durable) return;
@@ -61,6 +62,7 @@ void Settle(EngineState& state, Task* task, Effects& effects) {
   task->settled = true;
   task->settled_turn = state.turn;
   state.ended.PushBack(task);
+  state.TenantOf(*task).ended.PushBack(task);
   if (!task->spec.durable) state.ended_volatile.PushBack(task);
   ++state.ended_count;
   Charge(state, *task);

@@ -11,12 +11,15 @@
 
 namespace grove::tasks {
 
+// Tasks held, by grove.v1.TaskState.
+using TaskCounts = std::array<int64_t, v1::TaskState_ARRAYSIZE>;
+
 struct TaskCounters {
   // Tasks held now of a tenant's and function's, by grove.v1.TaskState.
   struct Function {
     std::string tenant;
     std::string name;
-    std::array<int64_t, v1::TaskState_ARRAYSIZE> tasks{};
+    TaskCounts tasks{};
   };
   struct Queue {
     std::string tenant;
@@ -33,9 +36,22 @@ struct TaskCounters {
     int64_t running = 0;
   };
 
+  // Of a tenant that had tasks waiting or running in the last 10 s.
+  struct Tenant {
+    std::string name;
+    double share = 0;
+    double fair_share = 0;
+    int64_t start_p99_us = 0;
+  };
+
   std::vector<Function> functions;
   std::vector<Queue> queues;
   std::vector<Pool> pools;
+  std::vector<Tenant> tenants;
+  // As FairnessFigures.
+  double jain = 1;
+  int64_t victim_start_p99_us = 0;
+  int64_t longest_gap_us = 0;
   int64_t tasks_held = 0;
   int64_t attempts_running = 0;
   int64_t workers_linked = 0;

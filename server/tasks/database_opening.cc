@@ -14,7 +14,7 @@ constexpr int64_t kApplicationId = 0x47525654;
 // Larger ones stay as they are: rewriting would hold up the start.
 constexpr int64_t kRewrittenBytesMax = int64_t{64} << 20;
 
-absl::Status CheckFormat(const SqliteConnection& connection, const std::string& path) {
+absl::Status CheckFormat(const sqlite::Connection& connection, const std::string& path) {
   const auto application = connection.QueryNumber("PRAGMA application_id");
   if (!application.ok()) return application.status();
   if (*application != kApplicationId) {
@@ -29,7 +29,7 @@ absl::Status CheckFormat(const SqliteConnection& connection, const std::string& 
              kSchemaVersion, "; use the program that wrote it or another --state_dir"));
 }
 
-absl::StatusOr<int64_t> SizeOf(const SqliteConnection& connection) {
+absl::StatusOr<int64_t> SizeOf(const sqlite::Connection& connection) {
   const auto pages = connection.QueryNumber("PRAGMA page_count");
   if (!pages.ok()) return pages.status();
   const auto page_bytes = connection.QueryNumber("PRAGMA page_size");
@@ -37,7 +37,7 @@ absl::StatusOr<int64_t> SizeOf(const SqliteConnection& connection) {
   return *pages * *page_bytes;
 }
 
-absl::Status CheckIntegrity(const SqliteConnection& connection, const std::string& path) {
+absl::Status CheckIntegrity(const sqlite::Connection& connection, const std::string& path) {
   const auto size = SizeOf(connection);
   if (!size.ok()) return size.status();
   if (*size > kCheckedBytesMax) return absl::OkStatus();
@@ -54,7 +54,7 @@ absl::Status CheckIntegrity(const SqliteConnection& connection, const std::strin
 // task that was acknowledged must survive a loss of power; NORMAL would flush only at checkpoints
 // and lose the last commits. FAST: distributions build SQLite so that it overwrites what is deleted
 // with zeros, and a deletion would take as much room in the log as the task did.
-absl::Status SetUp(const SqliteConnection& connection, int64_t log_bytes) {
+absl::Status SetUp(const sqlite::Connection& connection, int64_t log_bytes) {
   const auto page_bytes = connection.QueryNumber("PRAGMA page_size");
   if (!page_bytes.ok()) return page_bytes.status();
   return connection.Execute(StrCat(
@@ -63,7 +63,7 @@ absl::Status SetUp(const SqliteConnection& connection, int64_t log_bytes) {
       "; PRAGMA journal_size_limit = ", 2 * log_bytes, ";"));
 }
 
-absl::Status CreateTables(const SqliteConnection& connection) {
+absl::Status CreateTables(const sqlite::Connection& connection) {
   const std::string marks = StrCat("PRAGMA application_id = ", kApplicationId,
                                    "; PRAGMA user_version = ", kSchemaVersion, ";");
   return connection.Execute(
@@ -72,7 +72,7 @@ absl::Status CreateTables(const SqliteConnection& connection) {
 
 // Databases of before keep the pages that they once took for ever. To be without the gift of
 // shrinking is no fault: whatever goes wrong here leaves the database as it was.
-void LetShrink(const SqliteConnection& connection, int64_t spare_bytes) {
+void LetShrink(const sqlite::Connection& connection, int64_t spare_bytes) {
   const auto mode = connection.QueryNumber("PRAGMA auto_vacuum");
   const auto size = SizeOf(connection);
   if (!mode.ok() || *mode != 0 || !size.ok()) return;
@@ -85,9 +85,9 @@ enum class Check { kDamage, kFormat };
 
 absl::StatusOr<OpenedDatabase> OpenDatabase(const OpeningOptions& options, Check check) {
   // Where one was open a moment ago, an empty one would hide the loss.
-  const auto missing = check == Check::kDamage ? SqliteConnection::Missing::kCreate
-                                               : SqliteConnection::Missing::kRefuse;
-  auto connection = SqliteConnection::Open(options.path, missing);
+  const auto missing = check == Check::kDamage ? sqlite::Connection::Missing::kCreate
+                                               : sqlite::Connection::Missing::kRefuse;
+  auto connection = sqlite::Connection::Open(options.path, missing);
   if (!connection.ok()) return connection.status();
   const auto tables = connection->QueryNumber("SELECT count(*) FROM sqlite_master");
   if (!tables.ok()) return tables.status();

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "server/tasks/sqlite_connection.h"
+#include "server/sqlite/connection.h"
 
 namespace grove::tasks {
 
@@ -21,7 +21,7 @@ struct OpeningOptions {
 };
 
 struct OpenedDatabase {
-  SqliteConnection connection;
+  sqlite::Connection connection;
   // It has just got its tables.
   bool is_new = false;
 };

@@ -29,8 +29,11 @@ struct Tally {
     kAttemptEnded,  // `what`: grove.internal.v1.AttemptEnded.Outcome; `us`: from start to end
     kRan,           // `us`: time of an attempt on its worker's hub
     kEnded,         // `what`: grove.v1.TaskState; `us`: since it was accepted
+    kWorkerTime,    // `us`: for which a tenant held slots
+    kIdleSlots,     // `us`: for which slots were idle although a task could have started
   };
   Kind kind = Kind::kSpawned;
+  size_t tenant = SIZE_MAX;
   size_t queue = SIZE_MAX;
   size_t function = SIZE_MAX;
   int what = 0;

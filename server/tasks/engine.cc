@@ -14,15 +14,17 @@
 #include <utility>
 
 #include "absl/strings/escaping.h"
-#include "runtime/hub/check.h"
 #include "runtime/switch/abseil_text.h"
 #include "server/tasks/commit.h"
 #include "server/tasks/dispatch.h"
+#include "server/tasks/engine_event.h"
 #include "server/tasks/engine_state.h"
-#include "server/tasks/fingerprint.h"
-#include "server/tasks/invariants.h"
+#include "server/tasks/explain.h"
+#include "server/tasks/fairness_view.h"
 #include "server/tasks/lifecycle.h"
+#include "server/tasks/queue_changes.h"
 #include "server/tasks/refusal.h"
+#include "server/tasks/spawning.h"
 #include "server/tasks/task_memory.h"
 #include "server/tasks/views.h"
 #include "server/tasks/workers.h"
@@ -31,147 +33,9 @@
 namespace grove::tasks {
 namespace {
 
-constexpr int64_t kRetryAfterMs = 1000;
-// Of the memory budget: what may wait for the disk before links are read slowly.
-constexpr int64_t kUnconfirmedShare = 4;
-constexpr size_t kCancelReasonMax = 1024;
 constexpr size_t kProgressMessageMax = 1024;
-
-// Invariant 11: every refusal has a reason, and those that waiting cures say how long.
-absl::Status TryLater(absl::StatusCode code, std::string_view reason, std::string_view message) {
-  return WithRetryAfter(Refusal(code, reason, message), kRetryAfterMs);
-}
-
-absl::StatusOr<size_t> TenantOf(const EngineState& state, std::string_view parent) {
-  const std::string_view name = parent.empty() ? "tenants/default" : parent;
-  const auto tenant = tenancy::ParseTenantName(name);
-  if (!tenant.ok()) return BadField("parent", "NAME_INVALID", Std(tenant.status().message()));
-  const auto index = state.directory->FindTenant(*tenant);
-  if (index) return *index;
-  return Refusal(absl::StatusCode::kNotFound, "TENANT_NOT_FOUND",
-                 StrCat(name, " is not in the config"), {{"tenant", std::string(name)}});
-}
-
-absl::StatusOr<size_t> QueueOf(const EngineState& state, std::string_view tenant,
-                               std::string_view queue) {
-  const auto index = state.directory->FindQueue(tenant, queue);
-  if (index) return *index;
-  const std::string name = tenancy::FormatQueueName(tenant, queue);
-  return Refusal(absl::StatusCode::kNotFound, "QUEUE_NOT_FOUND",
-                 StrCat(name, " is not in the config"), {{"queue", name}});
-}
-
-absl::Status CheckDepth(const EngineState& state, size_t index) {
-  const tenancy::Directory::Queue& settings = state.directory->queues()[index];
-  const QueueState& queue = state.queues[index];
-  const int64_t depth = queue.queued + queue.scheduled;
-  if (depth < settings.depth_max) return absl::OkStatus();
-  const std::string bound = StrCat(depth, " of ", settings.depth_max, " tasks wait");
-  absl::Status refusal =
-      Refusal(absl::StatusCode::kResourceExhausted, "QUEUE_FULL",
-              StrCat(settings.resource_name, " is full: ", bound),
-              {{"queue", settings.resource_name}, {"depth_max", StrCat(settings.depth_max)}});
-  refusal = WithQuotaFailure(std::move(refusal), settings.resource_name, bound + " (depth_max)");
-  return WithRetryAfter(std::move(refusal), kRetryAfterMs);
-}
-
-absl::Status CheckStore(const EngineState& state) {
-  if (!state.store_status.ok()) {
-    return TryLater(absl::StatusCode::kUnavailable, "STORE_UNAVAILABLE",
-                    StrCat("durable tasks cannot be stored now: ", state.store_status.message()));
-  }
-  if (!state.store_room.ok()) {
-    return TryLater(absl::StatusCode::kResourceExhausted, "STORE_FULL",
-                    StrCat("no durable task is taken now: ", state.store_room.message()));
-  }
-  if (state.unconfirmed.size() < kUnconfirmedWritesMax) return absl::OkStatus();
-  return TryLater(absl::StatusCode::kResourceExhausted, "STORE_BUSY",
-                  StrCat(state.unconfirmed.size(), " writes wait for the disk"));
-}
-
-// Everything but the spec's own form: what depends on the state of affairs.
-absl::Status CheckRoom(const EngineState& state, size_t queue, const v1::TaskSpec& spec) {
-  absl::Status status = CheckDepth(state, queue);
-  if (status.ok()) status = CheckMemory(state, static_cast<int64_t>(spec.input().size()));
-  if (status.ok() && spec.durability() != v1::DURABILITY_VOLATILE) status = CheckStore(state);
-  return status;
-}
-
-absl::Status CheckForm(const EngineState& state, const v1::TaskSpec& spec,
-                       std::string_view tenant) {
-  if (!state.any_worker_seen) {
-    return TryLater(absl::StatusCode::kUnavailable, "NO_WORKER_YET",
-                    "no worker has connected yet, so no function is known");
-  }
-  return CheckSpec(spec, tenant, {state.limits.input_max_bytes()}, [&](std::string_view name) {
-    auto it = state.function_index.find(Abseil(name));
-    return it != state.function_index.end() && state.functions[it->second].known;
-  });
-}
-
-Task* FindByRequestId(const EngineState& state, size_t tenant, const std::string& request_id) {
-  if (request_id.empty()) return nullptr;
-  const auto& ids = state.tenants[tenant].request_ids;
-  auto it = ids.find(request_id);
-  return it == ids.end() ? nullptr : state.FindTask(it->second);
-}
-
-Task* Admit(EngineState& state, size_t queue, v1::TaskSpec spec, Effects& effects) {
-  auto task = std::make_unique<Task>();
-  task->id = state.ids.Next(state.now_us);
-  task->queue = queue;
-  task->spec = NormaliseSpec(std::move(spec));
-  task->function = state.function_index.at(task->spec.function);
-  task->create_time_us = state.wall_us();
-  task->ready_us = state.now_us;
-  Task* added = AddTask(state, std::move(task));
-  ++state.queues[queue].spawned;
-  effects.tallies.push_back({.kind = Tally::Kind::kSpawned, .queue = queue});
-  if (added->spec.delay_us > 0) {
-    Schedule(state, added, state.now_us + added->spec.delay_us);
-  } else {
-    Enqueue(state, added, /*to_front=*/false);
-  }
-  if (added->spec.durable) WriteInsert(state, *added, effects);
-  return added;
-}
-
-Spawned Describe(const EngineState& state, const Task& task) {
-  return Spawned{task.id, state.NameOf(task), !task.spec.durable || task.stored};
-}
-
-// A spawn whose request_id is taken: the first one's task, if it asks for the same.
-absl::StatusOr<Spawned> Repeat(const EngineState& state, const Task& earlier, v1::TaskSpec spec) {
-  const std::string was = FormatFingerprint(earlier.fingerprint);
-  const std::string is = FormatFingerprint(FingerprintOf(NormaliseSpec(std::move(spec))));
-  if (is == was) return Describe(state, earlier);
-  const std::string name = state.NameOf(earlier);
-  return Refusal(absl::StatusCode::kAlreadyExists, "REQUEST_ID_REUSED",
-                 StrCat("spec.request_id: ", name,
-                        " has it and another function, queue or input: ", "its fingerprint is ",
-                        was, ", this one's ", is, "; give every request an id of its own"),
-                 {{"task", name}, {"fingerprint", was}, {"fingerprint_of_request", is}});
-}
-
-absl::StatusOr<Spawned> TrySpawn(EngineState& state, std::string_view parent, v1::TaskSpec spec,
-                                 Effects& effects, size_t* queue_of_refusal) {
-  const auto tenant = TenantOf(state, parent);
-  if (!tenant.ok()) return tenant.status();
-  if (const Task* earlier = FindByRequestId(state, *tenant, spec.request_id())) {
-    return Repeat(state, *earlier, std::move(spec));
-  }
-  const std::string& tenant_name = state.directory->tenants()[*tenant].name;
-  if (absl::Status s = CheckForm(state, spec, tenant_name); !s.ok()) return s;
-  const auto name = tenancy::ParseQueueName(spec.queue());
-  const std::string_view short_name = spec.queue().empty() ? tenancy::kDefaultName
-                                      : name.ok()          ? name->queue
-                                                           : std::string_view(spec.queue());
-  const auto queue = QueueOf(state, tenant_name, short_name);
-  if (!queue.ok()) return queue.status();
-  *queue_of_refusal = *queue;
-  if (absl::Status s = CheckRoom(state, *queue, spec); !s.ok()) return s;
-  return Describe(state, *Admit(state, *queue, std::move(spec), effects));
-}
+// Workers bound it more closely.
+constexpr size_t kCheckpointBytesMax = 1 << 20;
 
 bool IsOverRetention(const EngineState& state, const Task& task) {
   return task.end_us + state.limits.retention_ms() * kUsPerMs <= state.now_us ||
@@ -198,6 +62,8 @@ void FireDeadlines(EngineState& state, Effects& effects) {
        task = state.deadlines.Front()) {
     if (task->state == v1::TASK_STATE_SCHEDULED) {
       Enqueue(state, task, /*to_front=*/false);
+    } else if (task->state == v1::TASK_STATE_QUEUED) {
+      Expire(state, task, effects);
     } else {
       TimeOut(state, task, effects);
     }
@@ -221,25 +87,16 @@ void Confirm(EngineState& state, const UnconfirmedWrite& write, Effects& effects
   if (write.then == UnconfirmedWrite::Then::kSettled) Settle(state, task, effects);
 }
 
-// Opens every event's body: what is true between two events is checked where the event ends.
-class Event {
- public:
-  explicit Event(const EngineState& state) : state_(state) {}
-  ~Event() {
-    if (state_.self_check == SelfCheck::kNever) return;
-    const absl::Status holds = CheckInvariants(state_);
-    GROVE_CHECK(holds.ok(), std::string(holds.message()));
-  }
-  Event(const Event&) = delete;
-  Event& operator=(const Event&) = delete;
-
- private:
-  const EngineState& state_;
-};
-
-Task* RunningTask(const EngineState& state, int32_t worker, uint64_t attempt) {
+// nullptr if the worker does not run it, or its task goes on without it.
+LiveAttempt* RunningAttempt(const EngineState& state, int32_t worker, uint64_t attempt) {
   auto it = state.attempts.find(attempt);
-  return it != state.attempts.end() && it->second->worker == worker ? it->second->task : nullptr;
+  if (it == state.attempts.end() || it->second->worker != worker) return nullptr;
+  return it->second->task == nullptr ? nullptr : it->second.get();
+}
+
+absl::Status NoSuchTask(TaskId id) {
+  return Refusal(absl::StatusCode::kNotFound, "TASK_NOT_FOUND",
+                 StrCat("no task ", id.ToString(), ": it never existed, or its retention is over"));
 }
 
 Task* LoadingTask(const EngineState& state, TaskId id) {
@@ -256,11 +113,12 @@ TaskEngine::TaskEngine(const tenancy::Directory* directory, const EngineOptions&
 TaskEngine::~TaskEngine() = default;
 
 absl::StatusOr<Spawned> TaskEngine::Spawn(std::string_view parent, v1::TaskSpec spec,
-                                          EngineMicros now_us, Effects& effects) {
-  const Event event(*state_);
+                                          EngineMicros now_us, Effects& effects,
+                                          std::string_view parent_task) {
+  const EngineEvent event(*state_);
   state_->Advance(now_us);
   size_t queue = SIZE_MAX;
-  auto spawned = TrySpawn(*state_, parent, std::move(spec), effects, &queue);
+  auto spawned = SpawnTask(*state_, parent, std::move(spec), parent_task, effects, &queue);
   if (!spawned.ok()) {
     effects.tallies.push_back({.kind = Tally::Kind::kRejected,
                                .queue = queue,
@@ -272,28 +130,51 @@ absl::StatusOr<Spawned> TaskEngine::Spawn(std::string_view parent, v1::TaskSpec 
 
 absl::Status TaskEngine::Cancel(std::string_view name, std::string_view reason, EngineMicros now_us,
                                 Effects& effects) {
-  const Event event(*state_);
-  state_->Advance(now_us);
-  if (reason.size() > kCancelReasonMax) {
-    return BadField(
-        "reason", "CANCEL_REASON_TOO_LONG",
-        StrCat("is ", reason.size(), " bytes; at most ", kCancelReasonMax, " are allowed"));
-  }
   const auto id = Find(name);
   if (!id.ok()) return id.status();
-  Task* task = state_->FindTask(*id);
-  if (!task->ended()) CancelTask(*state_, task, reason, effects);
-  return absl::OkStatus();
+  return Change(*id, {.kind = TaskAction::Kind::kCancel, .reason = std::string(reason)}, now_us,
+                effects)
+      .status();
+}
+
+absl::Status TaskEngine::CheckAction(const TaskAction& action) const {
+  return tasks::CheckAction(*state_, action);
+}
+
+absl::StatusOr<bool> TaskEngine::WouldChange(TaskId id, const TaskAction& action) const {
+  if (absl::Status status = CheckAction(action); !status.ok()) return status;
+  const Task* task = state_->FindTask(id);
+  return task == nullptr ? NoSuchTask(id) : tasks::WouldChange(*state_, *task, action);
+}
+
+absl::StatusOr<bool> TaskEngine::Change(TaskId id, const TaskAction& action, EngineMicros now_us,
+                                        Effects& effects) {
+  const EngineEvent event(*state_);
+  state_->Advance(now_us);
+  absl::StatusOr<bool> changes = WouldChange(id, action);
+  if (changes.ok() && *changes) ChangeTask(*state_, state_->FindTask(id), action, effects);
+  return changes;
+}
+
+absl::Status TaskEngine::PauseQueue(std::string_view name, std::string_view reason,
+                                    Effects& effects) {
+  const EngineEvent event(*state_);
+  return SayOfQueue(*state_, name, /*paused=*/true, reason, effects);
+}
+
+absl::Status TaskEngine::ResumeQueue(std::string_view name, Effects& effects) {
+  const EngineEvent event(*state_);
+  return SayOfQueue(*state_, name, /*paused=*/false, "", effects);
 }
 
 absl::Status TaskEngine::ResizePool(std::string_view name, int64_t size) {
-  const Event event(*state_);
+  const EngineEvent event(*state_);
   const auto parsed = tenancy::ParsePoolName(name);
   if (!parsed.ok()) return BadField("name", "NAME_INVALID", Std(parsed.status().message()));
   const auto pool = state_->directory->FindPool(parsed->tenant, parsed->pool);
   if (!pool) {
-    return Refusal(absl::StatusCode::kNotFound, "POOL_NOT_FOUND",
-                   StrCat(name, " is not in the config"), {{"pool", std::string(name)}});
+    return Refusal(absl::StatusCode::kNotFound, "POOL_NOT_FOUND", StrCat("there is no ", name),
+                   {{"pool", std::string(name)}});
   }
   if (size < 0 || size > tenancy::kPoolSizeMax) {
     return BadField("size", "POOL_SIZE_OUT_OF_RANGE",
@@ -306,51 +187,55 @@ absl::Status TaskEngine::ResizePool(std::string_view name, int64_t size) {
 
 absl::Status TaskEngine::WorkerUp(internal::v1::Hello hello, EngineMicros now_us,
                                   Effects& effects) {
-  const Event event(*state_);
+  const EngineEvent event(*state_);
   state_->Advance(now_us);
   return ConnectWorker(*state_, std::move(hello), effects);
 }
 
 void TaskEngine::WorkerUnlinked(int32_t worker, EngineMicros now_us) {
-  const Event event(*state_);
+  const EngineEvent event(*state_);
   state_->Advance(now_us);
   UnlinkWorker(*state_, worker);
 }
 
 void TaskEngine::WorkerDown(int32_t worker, EngineMicros now_us, Effects& effects) {
-  const Event event(*state_);
+  const EngineEvent event(*state_);
   state_->Advance(now_us);
   LoseWorker(*state_, worker, effects);
 }
 
 void TaskEngine::WorkerDraining(int32_t worker) {
-  const Event event(*state_);
+  const EngineEvent event(*state_);
   DrainWorker(*state_, worker);
 }
 
-void TaskEngine::AttemptStarted(int32_t worker, const internal::v1::AttemptStarted& started) {
-  const Event event(*state_);
-  Task* task = RunningTask(*state_, worker, started.attempt());
-  if (task == nullptr) return;
-  LiveAttempt* attempt = state_->attempts.at(started.attempt()).get();
-  attempt->started = true;
-  MarkBegun(*state_, attempt);
-  task->attempts.back().fiber = started.fiber();
+void TaskEngine::AttemptStarted(int32_t worker, const internal::v1::AttemptStarted& started,
+                                EngineMicros now_us) {
+  const EngineEvent event(*state_);
+  state_->Advance(now_us);
+  LiveAttempt* attempt = RunningAttempt(*state_, worker, started.attempt());
+  if (attempt == nullptr) return;
+  attempt->task->attempts.back().fiber = started.fiber();
   // The time-out counts from the start, which may have had to wait for the worker.
-  state_->deadlines.Set(task, state_->now_us + attempt->timeout_us + kTimeoutGraceUs);
+  attempt->times_out_us = state_->now_us + attempt->timeout_us + kTimeoutGraceUs;
+  Begin(*state_, attempt);
 }
 
 void TaskEngine::AttemptEnded(int32_t worker, internal::v1::AttemptEnded ended, EngineMicros now_us,
                               Effects& effects) {
-  const Event event(*state_);
+  const EngineEvent event(*state_);
   state_->Advance(now_us);
   TakeEnd(*state_, worker, std::move(ended), effects);
 }
 
-void TaskEngine::AttemptProgress(int32_t worker, internal::v1::AttemptProgress progress) {
-  const Event event(*state_);
-  Task* task = RunningTask(*state_, worker, progress.attempt());
-  if (task == nullptr) return;
+void TaskEngine::AttemptProgress(int32_t worker, internal::v1::AttemptProgress progress,
+                                 EngineMicros now_us) {
+  const EngineEvent event(*state_);
+  state_->Advance(now_us);
+  LiveAttempt* attempt = RunningAttempt(*state_, worker, progress.attempt());
+  if (attempt == nullptr) return;
+  Hear(*state_, attempt);
+  Task* task = attempt->task;
   // Written so that NaN becomes 0.
   task->progress = progress.fraction() > 0 ? std::min(progress.fraction(), 1.0) : 0;
   if (progress.message().size() <= kProgressMessageMax) {
@@ -359,14 +244,26 @@ void TaskEngine::AttemptProgress(int32_t worker, internal::v1::AttemptProgress p
   Charge(*state_, *task);
 }
 
+void TaskEngine::AttemptHeartbeat(int32_t worker, internal::v1::AttemptHeartbeat heartbeat,
+                                  EngineMicros now_us, Effects& effects) {
+  const EngineEvent event(*state_);
+  state_->Advance(now_us);
+  LiveAttempt* attempt = RunningAttempt(*state_, worker, heartbeat.attempt());
+  if (attempt == nullptr) return;
+  Hear(*state_, attempt);
+  if (!heartbeat.has_checkpoint() || heartbeat.checkpoint().size() > kCheckpointBytesMax) return;
+  SetCheckpoint(attempt->task, std::move(*heartbeat.mutable_checkpoint()));
+  Commit(*state_, attempt->task, effects);
+}
+
 bool TaskEngine::WorkerStuck(int32_t worker, bool is_stuck, EngineMicros now_us, Effects& effects) {
-  const Event event(*state_);
+  const EngineEvent event(*state_);
   state_->Advance(now_us);
   return SetStuck(*state_, worker, is_stuck, effects);
 }
 
 void TaskEngine::Persisted(const StoreReport& report, EngineMicros now_us, Effects& effects) {
-  const Event event(*state_);
+  const EngineEvent event(*state_);
   state_->Advance(now_us);
   state_->store_status = report.status;
   state_->store_room = report.room;
@@ -383,7 +280,7 @@ void TaskEngine::Persisted(const StoreReport& report, EngineMicros now_us, Effec
 void TaskEngine::Loaded(absl::Span<const TaskId> asked,
                         const absl::StatusOr<std::vector<StoredTask>>& found, EngineMicros now_us,
                         Effects& effects) {
-  const Event event(*state_);
+  const EngineEvent event(*state_);
   state_->Advance(now_us);
   if (found.ok()) {
     for (const StoredTask& stored : *found) {
@@ -406,13 +303,14 @@ void TaskEngine::SetWallClock(WallMicros wall_us, EngineMicros now_us) {
 }
 
 void TaskEngine::Tick(EngineMicros now_us, Effects& effects) {
-  const Event event(*state_);
+  const EngineEvent event(*state_);
   state_->Advance(now_us);
   ++state_->turn;
   EndGraces(*state_, effects);
   FireDeadlines(*state_, effects);
   DropOld(*state_, effects);
   Dispatch(*state_, effects);
+  AuditFairness(*state_);
   DropPayloads(*state_);
   std::move(state_->tallies.begin(), state_->tallies.end(), std::back_inserter(effects.tallies));
   state_->tallies.clear();
@@ -420,7 +318,8 @@ void TaskEngine::Tick(EngineMicros now_us, Effects& effects) {
 
 EngineMicros TaskEngine::NextDeadline() const {
   if (state_->dispatch_unfinished || !state_->payloads_to_drop.empty()) return state_->now_us;
-  EngineMicros next_us = NextGraceEnd(*state_);
+  EngineMicros next_us = std::min(NextGraceEnd(*state_), NextAudit(*state_));
+  if (AwaitsWorkers(*state_)) next_us = std::min(next_us, state_->workers_awaited_until_us);
   if (const Task* task = state_->deadlines.Front()) next_us = std::min(next_us, task->deadline_us);
   if (const Task* oldest = state_->ended.front()) {
     next_us = std::min(next_us, oldest->end_us + state_->limits.retention_ms() * kUsPerMs);
@@ -443,6 +342,73 @@ absl::StatusOr<TaskId> TaskEngine::Find(std::string_view name) const {
                         "\": it never existed, or its retention is over"));
 }
 
+absl::StatusOr<v1::Task> TaskEngine::Get(TaskId id, v1::TaskView view, EngineMicros now_us,
+                                         Audience audience) const {
+  state_->Advance(now_us);
+  const Task* task = state_->FindTask(id);
+  if (task == nullptr) return NoSuchTask(id);
+  return ViewTask(*state_, *task, view, audience, kAheadMax);
+}
+
+absl::StatusOr<v1::ExplainTaskResponse> TaskEngine::Explain(TaskId id, EngineMicros now_us,
+                                                            Audience audience) const {
+  state_->Advance(now_us);
+  const Task* task = state_->FindTask(id);
+  if (task == nullptr) return NoSuchTask(id);
+  v1::ExplainTaskResponse response;
+  *response.mutable_task() =
+      ViewTask(*state_, *task, v1::TASK_VIEW_BASIC, audience, /*ahead_max=*/0);
+  for (v1::WaitExplanation& why : tasks::Explain(*state_, *task, audience, kAheadMax)) {
+    *response.add_all() = std::move(why);
+  }
+  if (!response.all().empty()) {
+    *response.mutable_wait() = response.all(0);
+    *response.mutable_task()->mutable_wait() = response.all(0);
+    response.mutable_task()->set_waiting_reason(response.wait().text());
+  }
+  return response;
+}
+
+absl::StatusOr<TaskQuery> TaskEngine::Query(const std::string& parent,
+                                            const v1::TaskFilter& filter) const {
+  return ParseQuery(*state_, parent, filter);
+}
+
+bool TaskEngine::FindSome(const TaskQuery& query, TaskCursor& cursor,
+                          std::vector<TaskId>& found) const {
+  return tasks::FindSome(*state_, query, cursor,
+                         [&found](const Task& task) { found.push_back(task.id); });
+}
+
+TaskId TaskEngine::NewestId() const {
+  TaskId newest;
+  for (const TenantState& tenant : state_->tenants) {
+    if (!tenant.tasks.empty()) newest = std::max(newest, tenant.tasks.rbegin()->first);
+  }
+  return newest;
+}
+
+std::string TaskEngine::NameOf(TaskId id) const {
+  const Task* task = state_->FindTask(id);
+  return task == nullptr ? "" : state_->NameOf(*task);
+}
+
+bool TaskEngine::CountSome(const TaskQuery& query, TaskCursor& cursor, TaskCounts& counts) const {
+  if (!query.filter.IsCounted() || query.queue != SIZE_MAX) {
+    return tasks::FindSome(*state_, query, cursor,
+                           [&counts](const Task& task) { ++counts[task.state]; });
+  }
+  for (const auto& [of, tasks] : state_->counts) {
+    if (query.tenant != SIZE_MAX && of.first != query.tenant) continue;
+    const std::string& function = state_->functions[of.second].description.name();
+    if (!query.filter.function().empty() && function != query.filter.function()) continue;
+    for (size_t state = 0; state < tasks.size(); ++state) {
+      if (query.filter.HasState(static_cast<v1::TaskState>(state))) counts[state] += tasks[state];
+    }
+  }
+  return false;
+}
+
 bool TaskEngine::NeedsStore(TaskId id, v1::TaskView view) const {
   const Task* task = state_->FindTask(id);
   return task != nullptr && tasks::NeedsStore(*task, view);
@@ -456,8 +422,12 @@ const absl::Status& TaskEngine::store_room() const {
   return state_->store_room;
 }
 
+bool TaskEngine::IsOnDisk(uint64_t ticket) const {
+  return state_->unconfirmed.empty() || state_->unconfirmed.front().ticket > ticket;
+}
+
 bool TaskEngine::is_clogged() const {
-  return state_->unconfirmed_bytes > state_->limits.memory_max_bytes() / kUnconfirmedShare;
+  return IsClogged(*state_);
 }
 
 int64_t TaskEngine::attempts_running() const {

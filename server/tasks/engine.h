@@ -19,17 +19,20 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "grove/config/v1/config.pb.h"
 #include "grove/internal/v1/link.pb.h"
+#include "grove/v1/fairness_service.pb.h"
 #include "grove/v1/inspect_service.pb.h"
 #include "grove/v1/pool_service.pb.h"
 #include "grove/v1/queue_service.pb.h"
 #include "grove/v1/task_service.pb.h"
 #include "server/tasks/counters.h"
 #include "server/tasks/effects.h"
+#include "server/tasks/engine_options.h"
 #include "server/tasks/engine_time.h"
 #include "server/tasks/store.h"
+#include "server/tasks/task_changes.h"
 #include "server/tasks/task_id.h"
+#include "server/tasks/task_query.h"
 #include "server/tenancy/directory.h"
 #include "server/wall_time.h"
 
@@ -37,29 +40,8 @@ namespace grove::tasks {
 
 struct EngineState;
 
-enum class SelfCheck {
-  kNever,
-  // Recounts everything (invariants.h) and dies if it does not agree. Slow.
-  kAfterEveryEvent,
-};
-
-#ifdef NDEBUG
-inline constexpr SelfCheck kSelfCheckDefault = SelfCheck::kNever;
-#else
-inline constexpr SelfCheck kSelfCheckDefault = SelfCheck::kAfterEveryEvent;
-#endif
-
-struct EngineOptions {
-  // Resolved: no field is 0.
-  config::v1::Tasks tasks;
-  // TaskStore::start_number(); the high bits of attempt ids. At least 1.
-  uint64_t start_number = 1;
-  // The upper half of the incarnations of this daemon's workers.
-  uint32_t daemon_number = 0;
-  // From the system's entropy; task ids are drawn from it.
-  uint64_t seed = 0;
-  SelfCheck self_check = kSelfCheckDefault;
-};
+// Who reads an answer: what is said of the daemon as a whole is not for every tenant.
+enum class Audience { kOperators, kTenant };
 
 struct Spawned {
   TaskId id;
@@ -67,6 +49,8 @@ struct Spawned {
   std::string name;
   // False: durable and not yet on disk; answer the caller when Effects::acknowledged names it.
   bool acknowledged = true;
+  // It was there before, and has the unique key.
+  bool attached = false;
 };
 
 // What Recover() did, for the log.
@@ -78,6 +62,17 @@ struct RecoveryReport {
   // Records that do not parse. They stay in the store untouched.
   int64_t unreadable = 0;
 };
+
+// Tasks of a tenant that have not ended.
+struct TenantLoad {
+  int64_t queued = 0;
+  int64_t scheduled = 0;
+  int64_t running = 0;
+
+  int64_t live() const { return queued + scheduled + running; }
+};
+
+enum class TenantSweep { kCancel, kDropEnded };
 
 class TaskEngine {
  public:
@@ -92,6 +87,8 @@ class TaskEngine {
   // tasks stay so until their worker's Hello, or kLinkGraceUs from now, settles them; those of
   // another daemon's workers go back to their queues.
   void Recover(const StoredTask& stored, EngineMicros now_us);
+  // What was said of a queue; of one that the config lacks nothing is kept. Before the tasks.
+  void RecoverQueue(const StoredQueue& stored);
   // After the last one.
   RecoveryReport EndRecovery(EngineMicros now_us);
   // What is in memory alone, as Recover() of the next engine takes it, in the order of the ids.
@@ -100,14 +97,22 @@ class TaskEngine {
   // --- Events: clients ---------------------------------------------------------------------------
 
   // `parent` is a tenant's resource name, "tenants/default" if empty. Refusals: INVALID_ARGUMENT,
-  // NOT_FOUND, ALREADY_EXISTS (the request_id stands for something else), RESOURCE_EXHAUSTED (the
-  // queue, the memory or the disk is full), UNAVAILABLE (no worker has connected yet; the store
-  // fails).
+  // NOT_FOUND, ALREADY_EXISTS (the request_id stands for something else; the unique key is taken),
+  // RESOURCE_EXHAUSTED (the queue, the memory or the disk is full), UNAVAILABLE (no worker has
+  // connected yet; the store fails).
+  // `parent_task`: the name of the task that spawns it; kept as it is.
   absl::StatusOr<Spawned> Spawn(std::string_view parent, v1::TaskSpec spec, EngineMicros now_us,
-                                Effects& effects);
+                                Effects& effects, std::string_view parent_task = {});
   // Nothing changes if the task has ended. INVALID_ARGUMENT, NOT_FOUND.
   absl::Status Cancel(std::string_view name, std::string_view reason, EngineMicros now_us,
                       Effects& effects);
+  // Does it to the task; false if there was nothing to do. As CheckAction() and WouldChange() of
+  // task_changes.h; NOT_FOUND.
+  absl::StatusOr<bool> Change(TaskId id, const TaskAction& action, EngineMicros now_us,
+                              Effects& effects);
+  // Lasts over restarts. INVALID_ARGUMENT, NOT_FOUND.
+  absl::Status PauseQueue(std::string_view name, std::string_view reason, Effects& effects);
+  absl::Status ResumeQueue(std::string_view name, Effects& effects);
   absl::Status ResizePool(std::string_view name, int64_t size);
 
   // --- Events: workers ---------------------------------------------------------------------------
@@ -123,10 +128,33 @@ class TaskEngine {
   void WorkerDraining(int32_t worker);
   // Its hub does not turn, or turns again. False if that was known.
   bool WorkerStuck(int32_t worker, bool is_stuck, EngineMicros now_us, Effects& effects);
-  void AttemptStarted(int32_t worker, const internal::v1::AttemptStarted& started);
+  void AttemptStarted(int32_t worker, const internal::v1::AttemptStarted& started,
+                      EngineMicros now_us);
   void AttemptEnded(int32_t worker, internal::v1::AttemptEnded ended, EngineMicros now_us,
                     Effects& effects);
-  void AttemptProgress(int32_t worker, internal::v1::AttemptProgress progress);
+  void AttemptProgress(int32_t worker, internal::v1::AttemptProgress progress, EngineMicros now_us);
+  void AttemptHeartbeat(int32_t worker, internal::v1::AttemptHeartbeat heartbeat,
+                        EngineMicros now_us, Effects& effects);
+  // Its HTTP requests took that much of a worker's time. No effect for a tenant that is not there.
+  void CountHttp(std::string_view tenant, int64_t us, EngineMicros now_us);
+
+  // --- Events: tenants that come and go ----------------------------------------------------------
+
+  // The directory has grown, or has others in the places of retired ones.
+  void Grow();
+  // The tenant has another weight.
+  void Reweigh(size_t tenant, EngineMicros now_us);
+  // Cancels the tasks of `tenant`, or drops those that have ended: a step of it, from the task
+  // after `after` on (a TaskId() first). True once it has seen all of them.
+  bool SweepTenant(size_t tenant, TenantSweep what, TaskId& after, EngineMicros now_us,
+                   Effects& effects);
+  TenantLoad LoadOf(size_t tenant) const;
+  // No task, not even one that has ended, and no attempt is the tenant's.
+  bool IsUnused(size_t tenant) const;
+  // Before Directory::Retire(). Requires IsUnused().
+  void ForgetTenant(size_t tenant);
+  // Of the last write for the store, and whether the store has confirmed all up to it.
+  uint64_t last_ticket() const;
 
   // --- Events: store -----------------------------------------------------------------------------
 
@@ -152,32 +180,60 @@ class TaskEngine {
   // Ended for good: the end is on disk, if durable. False also if the task is unknown.
   bool IsSettled(TaskId id) const;
   // As much as `view` asks for and memory has. NOT_FOUND.
-  absl::StatusOr<v1::Task> Get(TaskId id, v1::TaskView view, EngineMicros now_us) const;
+  absl::StatusOr<v1::Task> Get(TaskId id, v1::TaskView view, EngineMicros now_us,
+                               Audience audience = Audience::kOperators) const;
+  // Why it waits, and the task. NOT_FOUND.
+  absl::StatusOr<v1::ExplainTaskResponse> Explain(TaskId id, EngineMicros now_us,
+                                                  Audience audience = Audience::kOperators) const;
   // Whether Get() leaves out something that the store has: FillPayload() of payloads.h adds it.
   bool NeedsStore(TaskId id, v1::TaskView view) const;
   // As Get(), without what only the store has. A page may be short of page_size, even empty, while
   // a next_page_token says that more may follow: one call looks at no more than kListScanMax tasks,
   // and a page holds no more than kAnswerBytesMax, what is to be added included.
   absl::StatusOr<v1::ListTasksResponse> ListTasks(const v1::ListTasksRequest& request,
-                                                  EngineMicros now_us) const;
-  absl::StatusOr<v1::Queue> GetQueue(std::string_view name, EngineMicros now_us) const;
+                                                  EngineMicros now_us,
+                                                  Audience audience = Audience::kOperators) const;
+  // INVALID_ARGUMENT: it can be done to no task.
+  absl::Status CheckAction(const TaskAction& action) const;
+  // What Change() would answer.
+  absl::StatusOr<bool> WouldChange(TaskId id, const TaskAction& action) const;
+  // INVALID_ARGUMENT, NOT_FOUND.
+  absl::StatusOr<TaskQuery> Query(const std::string& parent, const v1::TaskFilter& filter) const;
+  // The next matches, and how many of each state; a tenth of a millisecond's looks. False once
+  // there are no more.
+  bool FindSome(const TaskQuery& query, TaskCursor& cursor, std::vector<TaskId>& found) const;
+  // The greatest id so far: those of later spawns are greater.
+  TaskId NewestId() const;
+  // Resource name; empty if there is no such task.
+  std::string NameOf(TaskId id) const;
+  bool CountSome(const TaskQuery& query, TaskCursor& cursor, TaskCounts& counts) const;
+  absl::StatusOr<v1::Queue> GetQueue(std::string_view name, EngineMicros now_us,
+                                     Audience audience = Audience::kOperators) const;
   absl::StatusOr<v1::ListQueuesResponse> ListQueues(const v1::ListQueuesRequest& request,
-                                                    EngineMicros now_us) const;
+                                                    EngineMicros now_us,
+                                                    Audience audience = Audience::kOperators) const;
   absl::StatusOr<v1::Pool> GetPool(std::string_view name) const;
   absl::StatusOr<v1::ListPoolsResponse> ListPools(const v1::ListPoolsRequest& request) const;
   // Union over all workers seen, by name.
   absl::StatusOr<v1::ListFunctionsResponse> ListFunctions(
       const v1::ListFunctionsRequest& request) const;
+  // Who got how much worker time in the last 10 s. Of all tenants: the daemon's figures, and a row
+  // for each that did anything; of one tenant: its row alone. INVALID_ARGUMENT, NOT_FOUND.
+  absl::StatusOr<v1::GetFairnessResponse> GetFairness(const v1::GetFairnessRequest& request,
+                                                      EngineMicros now_us) const;
   TaskCounters Counters(EngineMicros now_us) const;
   // What a Tally's indices stand for.
   std::string_view FunctionName(size_t function) const;
   std::string_view QueueName(size_t queue) const;
   std::string_view TenantOf(size_t queue) const;
+  std::string_view TenantName(size_t tenant) const;
   // Those that hold room, abandoned ones too.
   int64_t attempts_running() const;
   // What the store said last: OK while durable tasks can be stored, and while there is room.
   const absl::Status& store_status() const;
   const absl::Status& store_room() const;
+  // Of the last write so far; and whether the disk has a write.
+  bool IsOnDisk(uint64_t ticket) const;
   // So much waits for the disk that nothing more should be taken from workers.
   bool is_clogged() const;
 

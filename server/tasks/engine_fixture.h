@@ -39,6 +39,7 @@ class EngineTest : public ::testing::Test {
     options.self_check = SelfCheck::kAfterEveryEvent;
     options.start_number = start_number;
     options.daemon_number = daemon_number_;
+    options.workers = workers_;
     options.seed = start_number;
     engine_ = std::make_unique<TaskEngine>(directory_.get(), options);
     fx_.Clear();
@@ -163,7 +164,7 @@ class EngineTest : public ::testing::Test {
     internal::v1::AttemptStarted started;
     started.set_attempt(attempt);
     started.set_fiber(9);
-    engine_->AttemptStarted(worker, started);
+    engine_->AttemptStarted(worker, started, now_);
   }
   void End(uint64_t attempt, Outcome::Outcome outcome = Outcome::OUTCOME_SUCCEEDED, int worker = 0,
            const std::string& output = "out") {
@@ -195,6 +196,7 @@ class EngineTest : public ::testing::Test {
   std::unique_ptr<TaskEngine> engine_;
   Effects fx_;
   uint32_t daemon_number_ = 0;
+  int32_t workers_ = 0;
   uint64_t written_ = 0;
   std::vector<StoreWrite> disk_;
 };

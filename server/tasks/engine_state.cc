@@ -12,6 +12,13 @@ namespace {
 // 10^12 attempts each.
 constexpr int kStartNumberShift = 40;
 
+// By an eighth more than is needed, not twice as much: idle tenants are to be cheap, and seldom
+// made.
+template <typename Entries>
+void MakeRoom(size_t size, Entries& entries) {
+  if (size > entries.capacity()) entries.reserve(size + size / 8);
+}
+
 }  // namespace
 
 EngineState::EngineState(const tenancy::Directory* directory, const EngineOptions& options)
@@ -21,11 +28,28 @@ EngineState::EngineState(const tenancy::Directory* directory, const EngineOption
       self_check(options.self_check),
       ids(options.seed),
       next_attempt((options.start_number << kStartNumberShift) + 1),
-      tenants(directory->tenants().size()),
-      pools(directory->pools().size()) {
-  for (const tenancy::Directory::Queue& queue : directory->queues())
-    queues.emplace_back(queue.order);
-  for (size_t i = 0; i < pools.size(); ++i) pools[i].size = directory->pools()[i].size;
+      workers_awaited(options.workers) {
+  Grow();
+}
+
+void EngineState::Grow() {
+  MakeRoom(directory->tenants().size(), tenants);
+  MakeRoom(directory->queues().size(), queues);
+  MakeRoom(directory->pools().size(), pools);
+  for (size_t i = tenants.size(); i < directory->tenants().size(); ++i) Reweigh(i);
+  tenants.resize(directory->tenants().size());
+  while (queues.size() < directory->queues().size()) {
+    const tenancy::Directory::Queue& settings = directory->queues()[queues.size()];
+    queues.emplace_back(settings.order, limits.ageing_ms() * kUsPerMs).paused = settings.paused;
+  }
+  while (pools.size() < directory->pools().size()) {
+    const int64_t size = directory->pools()[pools.size()].size;
+    pools.emplace_back().size = size;
+  }
+}
+
+void EngineState::Reweigh(size_t tenant) {
+  slots.SetWeight(tenant, tenancy::WeightPercent(directory->tenants()[tenant].weight), now_us);
 }
 
 void EngineState::Advance(EngineMicros to_us) {
@@ -68,7 +92,8 @@ TaskCounts& EngineState::CountsOf(const Task& task) {
 }
 
 std::string EngineState::NameOf(const Task& task) const {
-  return absl::StrCat(directory->queues()[task.queue].resource_name, "/tasks/", task.id.ToString());
+  return absl::StrCat(directory->queues()[task.queue].resource_name(), "/tasks/",
+                      task.id.ToString());
 }
 
 }  // namespace grove::tasks

@@ -23,9 +23,14 @@
 #include "server/tasks/deadline_heap.h"
 #include "server/tasks/effects.h"
 #include "server/tasks/engine.h"
+#include "server/tasks/function_state.h"
 #include "server/tasks/intrusive_list.h"
+#include "server/tasks/slot_shares.h"
 #include "server/tasks/task.h"
 #include "server/tasks/task_queue.h"
+#include "server/tasks/unconfirmed_write.h"
+#include "server/tasks/unique_keys.h"
+#include "server/tasks/worker_view.h"
 #include "server/tenancy/directory.h"
 #include "server/wall_time.h"
 
@@ -39,40 +44,55 @@ inline constexpr int64_t kLinkGraceUs = 10 * kUsPerSecond;
 inline constexpr int64_t kTimeoutGraceUs = 2 * kUsPerSecond;
 // Keeps one Tick() short; the next one goes on.
 inline constexpr int kDispatchPerTickMax = 4096;
-// Inputs that are on their way to one worker: it is given nothing more before it has begun some.
-// Below the bound of its outbox (worker_link.h), which is what would give way otherwise.
-inline constexpr int64_t kUnstartedBytesMax = int64_t{32} << 20;
 // Before an attempt whose input could not be read is tried again.
 inline constexpr int64_t kLoadRetryUs = kUsPerSecond;
+// After a recovery: for so long nothing starts before all workers have said what they run.
+inline constexpr int64_t kWorkersAwaitedUs = kUsPerSecond;
 // Beyond it the disk does not keep up, and durable tasks are refused.
 inline constexpr size_t kUnconfirmedWritesMax = 500000;
 
+inline constexpr size_t kNoQueue = SIZE_MAX;
+
 struct TenantState {
-  // Queues that could start a task, in the order of their turns.
-  std::deque<size_t> ready;
+  // Queues that could start a task, in the order of their turns: chained through `after`.
+  size_t first_ready = kNoQueue;
+  size_t last_ready = kNoQueue;
   absl::flat_hash_map<std::string, TaskId> request_ids;
+  // Its tasks, and of them the settled ones, oldest end first: what its lists are made of.
+  absl::btree_map<TaskId, Task*> tasks;
+  IntrusiveList<Task, &Task::end_hook> ended;
 };
 
 struct QueueState {
-  explicit QueueState(config::v1::Queue::Order order) : backlog(order) {}
+  QueueState(config::v1::Queue::Order order, int64_t ageing_us) : backlog(order, ageing_us) {}
 
   TaskQueue backlog;
-  // All QUEUED tasks, longest waiting first.
+  // All QUEUED tasks but the paused ones, longest waiting first.
   IntrusiveList<Task, &Task::age_hook> by_age;
   // Where it stands in the rounds of dispatch: in exactly one of these.
   enum class Stand {
     kIdle,              // Nowhere: nothing to start, or paused.
-    kReady,             // In its tenant's `ready`.
+    kReady,             // Among its tenant's ready ones: it has something to start.
     kBlockedOnPool,     // In its pool's `blocked`.
     kBlockedOnWorkers,  // In `blocked_on_workers`: those that know its first task's function are
                         // full.
   };
   Stand stand = Stand::kIdle;
+  // By the config, or whoever spoke after it.
+  bool paused = false;
+  std::string pause_reason;
+  // Its neighbours while it is ready.
+  size_t before = kNoQueue;
+  size_t after = kNoQueue;
   int64_t queued = 0;
+  // Of them: those that are paused themselves, and in no list.
+  int64_t queued_paused = 0;
   int64_t scheduled = 0;
   int64_t running = 0;
   int64_t spawned = 0;
   int64_t rejected = 0;
+  // What an attempt takes, the last ones most; 0 until one has ended.
+  int64_t mean_run_us = 0;
 };
 
 struct PoolState {
@@ -81,54 +101,6 @@ struct PoolState {
   int64_t running = 0;
   // Queues that found it full, in the order of their turns.
   std::vector<size_t> blocked;
-};
-
-struct FunctionState {
-  // A worker announced it. Recovered tasks may name functions that none has (yet).
-  bool known = false;
-  internal::v1::FunctionDescription description;
-  IntrusiveList<Task, &Task::backlog_hook> stranded;
-};
-
-// Tasks held, by grove.v1.TaskState.
-using TaskCounts = std::array<int64_t, v1::TaskState_ARRAYSIZE>;
-
-struct WorkerView {
-  bool linked = false;
-  bool draining = false;
-  // Its hub does not turn (runtime.stuck_ms).
-  bool stuck = false;
-  int64_t pid = 0;
-  uint64_t incarnation = 0;
-  int64_t capacity = 0;
-  // By function index.
-  std::vector<bool> functions;
-  IntrusiveList<LiveAttempt, &LiveAttempt::worker_hook> attempts;
-  int64_t running = 0;
-  // Of the inputs of attempts that it has not begun.
-  int64_t unstarted_bytes = 0;
-  // Attempts it runs that control does not know and has cancelled: they take room.
-  absl::flat_hash_set<uint64_t> foreign;
-  // Without a link: when its attempts are given up.
-  EngineMicros grace_ends_us = INT64_MAX;
-
-  int64_t taken() const { return running + static_cast<int64_t>(foreign.size()); }
-  int64_t room() const { return unstarted_bytes > kUnstartedBytesMax ? 0 : capacity - taken(); }
-  bool knows(size_t function) const { return function < functions.size() && functions[function]; }
-};
-
-// What to do when the store has confirmed a write.
-struct UnconfirmedWrite {
-  enum class Then { kNothing, kStored, kSettled };
-
-  uint64_t ticket = 0;
-  Then then = Then::kNothing;
-  TaskId id;
-  // To be acknowledged to `worker`; 0 if none.
-  uint64_t attempt = 0;
-  int32_t worker = -1;
-  // What the write holds until then.
-  int64_t bytes = 0;
 };
 
 struct PayloadToDrop {
@@ -149,8 +121,7 @@ struct EngineState {
   const uint32_t daemon_number;
   const SelfCheck self_check;
 
-  // --- Time and identities: written by Advance(), Tick() and where an id is drawn
-  // ------------------
+  // --- Time and identities: written by Advance(), Tick() and where an id is drawn ----------------
 
   EngineMicros now_us = 0;
   // The wall clock is ahead of the engine's by this: 0 until somebody sets it.
@@ -159,11 +130,10 @@ struct EngineState {
   TaskIdSource ids;
   uint64_t next_attempt;
 
-  // --- Tasks: written by lifecycle.h and recovery alone
-  // --------------------------------------------
+  // --- Tasks: written by lifecycle.h and recovery alone ------------------------------------------
 
   absl::flat_hash_map<TaskId, std::unique_ptr<Task>> tasks;
-  absl::btree_map<TaskId, Task*> by_id;
+  UniqueKeys unique_keys;
   DeadlineHeap deadlines;
   // Settled ones, oldest end first.
   IntrusiveList<Task, &Task::age_hook> ended;
@@ -179,12 +149,12 @@ struct EngineState {
   int64_t ended_volatile_bytes = 0;
   std::deque<PayloadToDrop> payloads_to_drop;
 
-  // --- Rounds: written by lifecycle.h (WakeQueue, WakePool) and dispatch.h
-  // -------------------------
-
   std::vector<TenantState> tenants;
-  // Tenants with ready queues, in the order of their turns.
-  std::deque<size_t> tenants_in_turn;
+  SlotShares slots;
+  // When worker time was counted last, and backlogs looked at for slots that are idle beside them.
+  EngineMicros audited_us = 0;
+  // Tasks in all backlogs.
+  int64_t backlogged = 0;
   std::vector<QueueState> queues;
   std::vector<PoolState> pools;
   // Queues whose next function only full workers know.
@@ -201,9 +171,13 @@ struct EngineState {
   // Above the highest worker heard of.
   int32_t workers_end = 0;
   absl::flat_hash_map<uint64_t, std::unique_ptr<LiveAttempt>> attempts;
+  // Those that hold room although their task goes on without them.
+  absl::flat_hash_map<TaskId, std::vector<uint64_t>> abandoned;
+  // Workers below this number are waited for until then; 0: none is.
+  EngineMicros workers_awaited_until_us = 0;
+  int32_t workers_awaited = 0;
 
-  // --- Store: written by lifecycle.h (Commit and the like) and Persisted()
-  // -------------------------
+  // --- Store: written by lifecycle.h (Commit and the like) and Persisted() -----------------------
 
   uint64_t last_ticket = 0;
   std::deque<UnconfirmedWrite> unconfirmed;
@@ -213,8 +187,7 @@ struct EngineState {
   absl::Status store_status;
   absl::Status store_room;
 
-  // --- Recovery, while it goes on
-  // ----------------------------------------------------------------------------------
+  // --- Recovery, while it goes on ----------------------------------------------------------------
 
   RecoveryReport recovery;
   std::vector<Task*> recovered_ends;
@@ -222,6 +195,10 @@ struct EngineState {
   // What is to be counted; the next Tick() hands it out.
   std::vector<Tally> tallies;
 
+  // Takes in what the directory has more than before.
+  void Grow();
+  // Takes over the weight that the directory has of it.
+  void Reweigh(size_t tenant);
   // Time as the engine sees it: never back.
   void Advance(EngineMicros to_us);
   // For what is stored and shown.
@@ -239,6 +216,9 @@ struct EngineState {
   // The index of the function, added if it is new.
   size_t InternFunction(const std::string& name);
   std::string NameOf(const Task& task) const;
+  TenantState& TenantOf(const Task& task) {
+    return tenants[directory->queues()[task.queue].tenant];
+  }
   TaskCounts& CountsOf(const Task& task);
   bool IsDispatchable(const WorkerView& worker) const {
     return worker.linked && !worker.draining && !worker.stuck;

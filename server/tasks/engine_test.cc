@@ -246,9 +246,9 @@ TEST_F(EngineTest, ShowsTheProgressOfARunningTask) {
   progress.set_attempt(TakeOnlyStart());
   progress.set_fraction(7);
   progress.set_message("half");
-  engine_->AttemptProgress(1, progress);
+  engine_->AttemptProgress(1, progress, now_);
   EXPECT_EQ(Get(name).progress(), 0);
-  engine_->AttemptProgress(0, progress);
+  engine_->AttemptProgress(0, progress, now_);
   EXPECT_EQ(Get(name).progress(), 1);
   EXPECT_EQ(Get(name).progress_message(), "half");
 }
@@ -282,6 +282,37 @@ TEST_F(EngineTest, AcknowledgesADurableEndOnlyWhenItIsOnDisk) {
   EXPECT_THAT(TakeAcknowledged(), ElementsAre(attempt));
   EXPECT_TRUE(HasEnded(name));
   EXPECT_TRUE(engine_->IsSettled(*engine_->Find(name)));
+}
+
+TEST_F(EngineTest, NobodyIsToldOfADurableEndBeforeItIsOnDisk) {
+  Up(0);
+  const std::string name = Spawn("durability: DURABILITY_DURABLE");
+  Persist();
+  const std::string running = Get(name).DebugString();
+  End(TakeOnlyStart());
+  v1::Task told = Get(name);
+  EXPECT_EQ(told.waiting_reason(), "its end is being written to disk");
+  told.clear_waiting_reason();
+  EXPECT_EQ(told.DebugString(), running);
+  v1::ListTasksRequest ended;
+  ended.add_states(v1::TASK_STATE_SUCCEEDED);
+  EXPECT_EQ(engine_->ListTasks(ended, now_)->tasks_size(), 0);
+  Persist();
+  EXPECT_EQ(StateOf(name), v1::TASK_STATE_SUCCEEDED);
+  EXPECT_EQ(Get(name).waiting_reason(), "");
+  EXPECT_EQ(engine_->ListTasks(ended, now_)->tasks_size(), 1);
+}
+
+TEST_F(EngineTest, NobodyIsToldOfADurableCancellationBeforeItIsOnDisk) {
+  Up(0, 0);
+  const std::string name = Spawn("durability: DURABILITY_DURABLE delay { seconds: 5 }");
+  Persist();
+  ASSERT_TRUE(engine_->Cancel(name, "no need", now_, fx_).ok());
+  EXPECT_EQ(StateOf(name), v1::TASK_STATE_SCHEDULED);
+  EXPECT_FALSE(Get(name).has_error());
+  Persist();
+  EXPECT_EQ(StateOf(name), v1::TASK_STATE_CANCELLED);
+  EXPECT_TRUE(Get(name).has_error());
 }
 
 TEST_F(EngineTest, CancelsADurableTaskThatIsNotYetOnDisk) {

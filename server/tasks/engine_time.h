@@ -12,6 +12,9 @@ namespace grove::tasks {
 
 using EngineMicros = int64_t;
 
+inline constexpr int64_t kUsPerMs = 1000;
+inline constexpr int64_t kUsPerSecond = 1000000;
+
 }  // namespace grove::tasks
 
 #endif  // GROVE_SERVER_TASKS_ENGINE_TIME_H_

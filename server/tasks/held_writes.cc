@@ -22,7 +22,9 @@ int64_t SizeOf(const TaskChange& change) {
 
 // The later write about a task on top of what is known of it.
 void FoldIn(const StoreWrite& write, TaskChange& change) {
-  if (write.kind == StoreWrite::Kind::kUpdate) {
+  if (write.kind == StoreWrite::Kind::kQueue) {
+    change.progress = &write.task.progress;
+  } else if (write.kind == StoreWrite::Kind::kUpdate) {
     if (change.write != nullptr && change.kind == StoreWrite::Kind::kDelete) return;
     change.progress = &write.task.progress;
     if (change.write != nullptr && change.kind == StoreWrite::Kind::kInsert) return;
@@ -36,8 +38,8 @@ void FoldIn(const StoreWrite& write, TaskChange& change) {
 // Deletes, updates, inserts.
 int Rank(const TaskChange& change) {
   return change.kind == StoreWrite::Kind::kDelete   ? 0
-         : change.kind == StoreWrite::Kind::kUpdate ? 1
-                                                    : 2;
+         : change.kind == StoreWrite::Kind::kInsert ? 2
+                                                    : 1;
 }
 
 }  // namespace
@@ -60,10 +62,14 @@ std::vector<HeldWrites::Fold> HeldWrites::FoldAll(size_t count) const {
   std::vector<Fold> folds;
   absl::flat_hash_map<TaskId, size_t> places;
   for (size_t i = 0; i < count; ++i) {
-    const auto [place, is_new] = places.try_emplace(writes_[i].task.id, folds.size());
-    if (is_new) folds.emplace_back();
-    FoldIn(writes_[i], folds[place->second].change);
-    folds[place->second].positions.push_back(i);
+    size_t place = folds.size();
+    // What is said of a queue is rare, and about no task: each stands for itself.
+    if (writes_[i].kind != StoreWrite::Kind::kQueue) {
+      place = places.try_emplace(writes_[i].task.id, place).first->second;
+    }
+    if (place == folds.size()) folds.emplace_back();
+    FoldIn(writes_[i], folds[place].change);
+    folds[place].positions.push_back(i);
   }
   return folds;
 }

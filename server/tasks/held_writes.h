@@ -15,7 +15,7 @@
 
 namespace grove::tasks {
 
-// What becomes of one task. Points into HeldWrites.
+// What becomes of one task, or queue. Points into HeldWrites.
 struct TaskChange {
   StoreWrite::Kind kind = StoreWrite::Kind::kInsert;
   // The insert, if it is one; else the last write.

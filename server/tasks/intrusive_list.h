@@ -21,6 +21,8 @@ class IntrusiveList {
   T* back() const { return back_; }
   // nullptr after the last one.
   static T* Next(const T* element) { return (element->*kHook).next; }
+  // nullptr before the first one.
+  static T* Previous(const T* element) { return (element->*kHook).previous; }
 
   void PushBack(T* element) {
     (element->*kHook) = {back_, nullptr};

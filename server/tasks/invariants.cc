@@ -25,6 +25,7 @@ class Audit {
     for (const auto& [id, task] : state_.tasks) CheckTask(*task);
     CheckTotals();
     for (size_t i = 0; i < state_.queues.size(); ++i) CheckQueue(i);
+    Expect(state_.backlogged == backlogged_in_all_, "backlogged ", state_.backlogged);
     CheckRounds();
     CheckPools();
     CheckFunctions();
@@ -42,8 +43,9 @@ class Audit {
 
   void CheckTask(const Task& task) {
     const std::string name = absl::StrCat(" of ", task.id.ToString());
-    auto listed = state_.by_id.find(task.id);
-    Expect(listed != state_.by_id.end() && listed->second == &task, "by_id", name);
+    const TenantState& tenant = state_.tenants[state_.directory->queues()[task.queue].tenant];
+    auto listed = tenant.tasks.find(task.id);
+    Expect(listed != tenant.tasks.end() && listed->second == &task, "its tenant's tasks", name);
     Expect(task.state != v1::TASK_STATE_UNSPECIFIED, "no state", name);
     const bool running = task.state == v1::TASK_STATE_RUNNING;
     auto attempt = state_.attempts.find(task.attempt);
@@ -51,8 +53,10 @@ class Audit {
     Expect(!running || (attempt != state_.attempts.end() && attempt->second->task == &task),
            "the live attempt", name);
     const bool due = task.heap_position != SIZE_MAX;
-    Expect(due == (running || task.state == v1::TASK_STATE_SCHEDULED), "deadline", name);
     const bool queued = task.state == v1::TASK_STATE_QUEUED;
+    const bool expires = queued && task.spec.schedule_to_start_us > 0;
+    Expect(due == (running || expires || task.state == v1::TASK_STATE_SCHEDULED), "deadline", name);
+    CheckUniqueKey(task, name);
     const bool on_its_way_to_disk = task.spec.durable && !task.stored;
     Expect((task.place != Place::kNone) == (queued && !on_its_way_to_disk), "place", name);
     Expect(!running || !on_its_way_to_disk, "started before it is on disk", name);
@@ -62,6 +66,10 @@ class Audit {
     ++counts_[{state_.directory->queues()[task.queue].tenant, task.function}][task.state];
     backlogged_[task.queue] += task.place == Place::kBacklog;
     stranded_[task.function] += task.place == Place::kStranded;
+    aside_[task.function] += task.place == Place::kAside;
+    paused_[task.queue] += queued && task.paused != nullptr;
+    Expect(task.place == Place::kNone || (task.place == Place::kPaused) == (task.paused != nullptr),
+           "place of a paused one", name);
     due_ += due;
     settled_ += task.settled;
     settled_bytes_ += task.settled ? RetainedOf(task) : 0;
@@ -72,8 +80,27 @@ class Audit {
     Expect(task.has_output() || (task.settled && task.output.empty()), "output", name);
   }
 
+  void CheckUniqueKey(const Task& task, const std::string& name) {
+    if (task.spec.unique == nullptr || task.ended()) return;
+    const size_t tenant = state_.directory->queues()[task.queue].tenant;
+    const auto holder = state_.unique_keys.Find(tenant, task.function, task.spec.unique->key);
+    Expect(holder.has_value() && *holder == task.id, "unique key", name);
+    ++unique_;
+  }
+
   void CheckTotals() {
-    Expect(state_.by_id.size() == state_.tasks.size(), "by_id's size");
+    Expect(state_.unique_keys.size() == unique_, "unique keys ", state_.unique_keys.size());
+    size_t listed = 0;
+    int64_t listed_ends = 0;
+    for (const TenantState& tenant : state_.tenants) {
+      listed += tenant.tasks.size();
+      for (const Task* task = tenant.ended.front(); task != nullptr;
+           task = tenant.ended.Next(task)) {
+        ++listed_ends;
+      }
+    }
+    Expect(listed == state_.tasks.size(), "the tenants' tasks");
+    Expect(listed_ends == settled_, "the tenants' ends");
     Expect(state_.task_bytes == task_bytes_, "task_bytes ", state_.task_bytes, ", not ",
            task_bytes_);
     int64_t ended = 0;
@@ -106,12 +133,15 @@ class Audit {
       Expect(task->state == v1::TASK_STATE_QUEUED && task->queue == index, "by_age", where);
       ++by_age;
     }
-    Expect(by_age == queue.queued, "by_age's length", where);
+    Expect(by_age + queue.queued_paused == queue.queued, "by_age's length", where);
+    Expect(queue.queued_paused == paused_[index], "queued_paused", where);
     const std::vector<const Task*> backlog = queue.backlog.InOrder();
     Expect(static_cast<int64_t>(backlog.size()) == backlogged_[index], "backlog's length", where);
     Expect(queue.backlog.Front() == (backlog.empty() ? nullptr : backlog[0]), "front", where);
-    const bool has_work = !backlog.empty() && !state_.directory->queues()[index].paused;
+    const bool has_work = !backlog.empty() && !queue.paused;
     Expect(queue.stand != Stand::kIdle || !has_work, "no turn for the backlog", where);
+    Expect(queue.stand != Stand::kReady || has_work, "ready with nothing to start", where);
+    backlogged_in_all_ += backlogged_[index];
     Expect(queue.stand != Stand::kBlockedOnWorkers || backlog.empty() || !HasRoom(*backlog[0]),
            "waits for a worker that has room: the front", where);
   }
@@ -124,16 +154,28 @@ class Audit {
 
   // Every queue stands where it says, and nowhere else.
   void CheckRounds() {
+    for (const auto& [id, attempt] : state_.attempts) {
+      ++running_[state_.directory->queues()[attempt->queue].tenant];
+      ++of_function_[attempt->function];
+    }
     std::vector<Stand> stands(state_.queues.size(), Stand::kIdle);
     const auto put = [&](size_t queue, Stand stand) {
       Expect(stands[queue] == Stand::kIdle, "stands twice: queue ", queue);
       stands[queue] = stand;
     };
     for (size_t tenant = 0; tenant < state_.tenants.size(); ++tenant) {
-      for (size_t queue : state_.tenants[tenant].ready) put(queue, Stand::kReady);
-      const auto turns =
-          std::count(state_.tenants_in_turn.begin(), state_.tenants_in_turn.end(), tenant);
-      Expect(turns == !state_.tenants[tenant].ready.empty(), "turns of tenant ", tenant);
+      size_t last = kNoQueue;
+      for (size_t queue = state_.tenants[tenant].first_ready; queue != kNoQueue;
+           queue = state_.queues[queue].after) {
+        put(queue, Stand::kReady);
+        Expect(state_.queues[queue].before == last, "chain of ready queues at ", queue);
+        Expect(state_.directory->queues()[queue].tenant == tenant, "tenant of queue ", queue);
+        last = queue;
+      }
+      Expect(state_.tenants[tenant].last_ready == last, "last ready of tenant ", tenant);
+      Expect(state_.slots.shares().Waits(tenant) == (last != kNoQueue), "waits: tenant ", tenant);
+      Expect(state_.slots.shares().running(tenant) == running_[tenant], "running of tenant ",
+             tenant);
     }
     for (const PoolState& pool : state_.pools) {
       for (size_t queue : pool.blocked) put(queue, Stand::kBlockedOnPool);
@@ -169,7 +211,22 @@ class Audit {
         ++stranded;
       }
       Expect(stranded == stranded_[i], "stranded of function ", i);
+      CheckAside(function, i);
     }
+  }
+
+  void CheckAside(const FunctionState& function, size_t index) {
+    int64_t aside = 0;
+    for (const auto& [queue, tasks] : function.aside) {
+      aside += tasks.size();
+      Expect(!tasks.empty() || tasks.called != nullptr, "nothing aside of function ", index);
+      Expect(function.is_full() || tasks.called != nullptr, "nobody called of function ", index);
+      Expect(tasks.called == nullptr || tasks.called->place == Place::kBacklog,
+             "place of a called");
+      Expect(tasks.empty() || tasks.Front()->place == Place::kAside, "place of one aside");
+    }
+    Expect(aside == aside_[index], "aside of function ", index);
+    Expect(function.running == of_function_[index], "running of function ", index);
   }
 
   void CheckWorker(int32_t number) {
@@ -193,13 +250,17 @@ class Audit {
   void CheckAttempts() {
     Expect(static_cast<int64_t>(state_.attempts.size()) == on_workers_, "attempts ",
            state_.attempts.size(), ", on workers ", on_workers_);
+    size_t abandoned = 0;
+    for (const auto& [task, attempts] : state_.abandoned) abandoned += attempts.size();
     for (const auto& [id, attempt] : state_.attempts) {
       const Task* task = attempt->task;
+      abandoned -= task == nullptr;
       Expect(task == nullptr || (task->attempt == id && state_.FindTask(task->id) == task),
              "task of attempt ", id);
       Expect(task == nullptr || attempt->holds_pool, "no place in the pool for attempt ", id);
       Expect(!attempt->loading || (task != nullptr && !attempt->started), "loading attempt ", id);
     }
+    Expect(abandoned == 0, "abandoned attempts");
   }
 
   // Invariant 8's other half: whatever is not on disk yet waits for a write under way.
@@ -237,6 +298,12 @@ class Audit {
   absl::flat_hash_map<std::pair<size_t, size_t>, TaskCounts> counts_;
   absl::flat_hash_map<size_t, int64_t> backlogged_;
   absl::flat_hash_map<size_t, int64_t> stranded_;
+  absl::flat_hash_map<size_t, int64_t> aside_;
+  absl::flat_hash_map<size_t, int64_t> of_function_;  // attempts
+  size_t unique_ = 0;
+  absl::flat_hash_map<size_t, int64_t> paused_;
+  absl::flat_hash_map<size_t, int64_t> running_;  // by tenant
+  int64_t backlogged_in_all_ = 0;
   int64_t due_ = 0;
   int64_t settled_ = 0;
   int64_t settled_bytes_ = 0;

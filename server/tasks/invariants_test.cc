@@ -81,8 +81,8 @@ TEST_F(InvariantsTest, TotalsAreThoseOfTheTasks) {
   ++state_.ended_count;
   EXPECT_THAT(Broken(), HasSubstr("ended_count 2, listed 1, not 1"));
   --state_.ended_count;
-  state_.by_id.erase(queued_->id);
-  EXPECT_THAT(Broken(), HasSubstr("by_id"));
+  state_.TenantOf(*queued_).tasks.erase(queued_->id);
+  EXPECT_THAT(Broken(), HasSubstr("its tenant's tasks"));
 }
 
 TEST_F(InvariantsTest, WhatIsInMemoryIsCharged) {

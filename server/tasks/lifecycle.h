@@ -6,6 +6,9 @@
 //        ^                    |  \-> QUEUED (interrupted: at the front, not counted)
 //        +--------------------+      (failed or timed out, attempts left: waits for the back-off)
 //   SCHEDULED, QUEUED -> CANCELLED
+//   QUEUED -> TIMED_OUT (nothing was started in time)
+//   QUEUED -> SCHEDULED (somebody wants it later)
+//   SUCCEEDED, FAILED, CANCELLED, TIMED_OUT -> QUEUED (somebody wants it again)
 //
 // A new record is in no state and enters SCHEDULED or QUEUED; one of the store enters the state in
 // which it was stored. Every transition keeps every index, count and hold on room right, and writes
@@ -24,6 +27,7 @@
 #include "grove/internal/v1/link.pb.h"
 #include "server/tasks/effects.h"
 #include "server/tasks/engine_state.h"
+#include "server/tasks/turns.h"
 
 namespace grove::tasks {
 
@@ -33,18 +37,17 @@ enum class Interruption {
   kGivenBack,   // The worker drains, or the attempt never reached it.
 };
 
-// Rows are what a task leaves, columns what it reaches, by grove.v1.TaskState. Nothing follows an
-// end.
+// Rows are what a task leaves, columns what it reaches, by grove.v1.TaskState.
 inline constexpr bool kMayFollow[v1::TaskState_ARRAYSIZE][v1::TaskState_ARRAYSIZE] = {
     // no state  SCHEDULED  QUEUED  RUNNING  SUCCEEDED  FAILED  CANCELLED  TIMED_OUT
-    {false, true, true, true, true, true, true, true},         // no state
-    {false, false, true, false, false, false, true, false},    // SCHEDULED
-    {false, false, false, true, false, false, true, false},    // QUEUED
-    {false, true, true, false, true, true, true, true},        // RUNNING
-    {false, false, false, false, false, false, false, false},  // SUCCEEDED
-    {false, false, false, false, false, false, false, false},  // FAILED
-    {false, false, false, false, false, false, false, false},  // CANCELLED
-    {false, false, false, false, false, false, false, false},  // TIMED_OUT
+    {false, true, true, true, true, true, true, true},        // no state
+    {false, false, true, false, false, false, true, false},   // SCHEDULED
+    {false, true, false, true, false, false, true, true},     // QUEUED
+    {false, true, true, false, true, true, true, true},       // RUNNING
+    {false, false, true, false, false, false, false, false},  // SUCCEEDED
+    {false, false, true, false, false, false, false, false},  // FAILED
+    {false, false, true, false, false, false, false, false},  // CANCELLED
+    {false, false, true, false, false, false, false, false},  // TIMED_OUT
 };
 
 // The one place where a task's state is written. Takes the task out of what belongs to the old
@@ -71,9 +74,24 @@ void End(EngineState& state, Task* task, v1::TaskState end_state,
          std::unique_ptr<google::rpc::Status> error);
 // For clients at once; a running attempt is told to stop. Requires a task that has not ended.
 void CancelTask(EngineState& state, Task* task, std::string_view reason, Effects& effects);
+// Pauses it, or resumes it if `why` is nullptr. Its attempt, if it runs, goes on. Requires a task
+// that has not ended.
+void SetPaused(EngineState& state, Task* task, std::unique_ptr<std::string> why);
+void SetPriority(EngineState& state, Task* task, int32_t priority);
+// Requires SCHEDULED or QUEUED. A time that is over is now.
+void Postpone(EngineState& state, Task* task, EngineMicros at_us);
+// Puts an ended, settled task back into its queue, as if no attempt had failed.
+void Revive(EngineState& state, Task* task);
 // QUEUED tasks that stood apart because no worker knew their function go back to their places.
 void Unstrand(EngineState& state, size_t function);
 void Strand(EngineState& state, Task* task);
+// A QUEUED task steps aside until fewer of its function run.
+void StandAside(EngineState& state, Task* task);
+// The function may run more attempts than before: what stands aside comes back, of each queue the
+// next one, and when that has started or gone, the one after it.
+void WakeFunction(EngineState& state, size_t function);
+// Ends a QUEUED task whose schedule_to_start_timeout is over.
+void Expire(EngineState& state, Task* task, Effects& effects);
 
 // --- Attempts ------------------------------------------------------------------------------------
 
@@ -89,13 +107,22 @@ void MarkBegun(EngineState& state, LiveAttempt* attempt);
 // Tells the worker to stop it, and lets go of the task; the room stays held, but that of an attempt
 // that the worker has not heard of. `attempt` may be gone afterwards.
 void Abandon(EngineState& state, LiveAttempt* attempt, std::string_view reason, Effects& effects);
+// Releases the room of what was abandoned of this task, without the workers' word. False if there
+// was nothing.
+bool ReleaseAbandoned(EngineState& state, TaskId task);
 
 // What the worker reported becomes the task's state; acknowledged when that is on disk. Requires a
 // RUNNING task whose attempt's room was released.
 void FinishAttempt(EngineState& state, Task* task, internal::v1::AttemptEnded ended, int32_t worker,
                    Effects& effects);
-// Ends the attempt of a RUNNING task without the worker's word; takes it back if the worker has not
-// even started it.
+// The worker has begun the attempt, or its function has said something: the task's next deadline is
+// counted from now.
+void Begin(EngineState& state, LiveAttempt* attempt);
+void Hear(EngineState& state, LiveAttempt* attempt);
+// For the next attempt; nothing if it is empty. The caller charges and commits.
+void SetCheckpoint(Task* task, std::string checkpoint);
+// Ends the attempt of a RUNNING task without the worker's word, because its time-out is over or it
+// has been silent for too long; takes it back if the worker has not even started it.
 void TimeOut(EngineState& state, Task* task, Effects& effects);
 // For a RUNNING task whose attempt is `loading`: its input has come and goes to the worker, or
 // cannot be had. DATA_LOSS: it never will be, and the task FAILS; otherwise it is tried again.
@@ -108,15 +135,6 @@ void TakeBack(EngineState& state, LiveAttempt* attempt, std::string_view reason,
 // FAILS.
 void Interrupt(EngineState& state, LiveAttempt* attempt, Interruption why, std::string_view reason,
                Effects& effects);
-
-// --- Turns of queues -----------------------------------------------------------------------------
-
-// Gives the queue turns if it has something to start.
-void WakeQueue(EngineState& state, size_t queue);
-// Room was given back, in this pool and on a worker.
-void WakePool(EngineState& state, size_t pool);
-// Some worker has more room than before.
-void WakeBlockedOnWorkers(EngineState& state);
 
 std::unique_ptr<google::rpc::Status> MakeError(absl::StatusCode code, std::string_view reason,
                                                std::string message);

@@ -30,17 +30,19 @@ TEST(MayFollow, IsTheDrawing) {
   EXPECT_THAT(Followers(v1::TASK_STATE_SCHEDULED),
               ElementsAre(v1::TASK_STATE_QUEUED, v1::TASK_STATE_CANCELLED));
   EXPECT_THAT(Followers(v1::TASK_STATE_QUEUED),
-              ElementsAre(v1::TASK_STATE_RUNNING, v1::TASK_STATE_CANCELLED));
+              ElementsAre(v1::TASK_STATE_SCHEDULED, v1::TASK_STATE_RUNNING,
+                          v1::TASK_STATE_CANCELLED, v1::TASK_STATE_TIMED_OUT));
   EXPECT_THAT(
       Followers(v1::TASK_STATE_RUNNING),
       ElementsAre(v1::TASK_STATE_SCHEDULED, v1::TASK_STATE_QUEUED, v1::TASK_STATE_SUCCEEDED,
                   v1::TASK_STATE_FAILED, v1::TASK_STATE_CANCELLED, v1::TASK_STATE_TIMED_OUT));
 }
 
-TEST(MayFollow, NothingFollowsAnEndAndNothingLosesItsState) {
-  for (v1::TaskState end : kStates) {
-    EXPECT_EQ(Followers(end).empty(), end >= v1::TASK_STATE_SUCCEEDED) << end;
-    EXPECT_FALSE(kMayFollow[end][v1::TASK_STATE_UNSPECIFIED]) << end;
+TEST(MayFollow, AnEndedTaskCanOnlyRunAgainAndNothingLosesItsState) {
+  for (v1::TaskState from : kStates) {
+    EXPECT_FALSE(kMayFollow[from][v1::TASK_STATE_UNSPECIFIED]) << from;
+    if (from < v1::TASK_STATE_SUCCEEDED) continue;
+    EXPECT_THAT(Followers(from), ElementsAre(v1::TASK_STATE_QUEUED)) << from;
   }
 }
 

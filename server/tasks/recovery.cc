@@ -17,12 +17,12 @@ namespace {
 std::unique_ptr<Task> Restore(EngineState& state, const StoredTask& stored, size_t queue) {
   auto task = std::make_unique<Task>();
   v1::TaskSpec spec;
-  if (!spec.ParseFromString(stored.spec) || !RestoreProgress(state, stored.progress, *task))
-    return nullptr;
+  if (!spec.ParseFromString(stored.spec)) return nullptr;
+  task->spec = NormaliseSpec(std::move(spec));
+  if (!RestoreProgress(state, stored.progress, *task)) return nullptr;
   if (task->output_bytes > kInlinePayloadBytesMax) std::string().swap(task->output);
   task->id = stored.id;
   task->queue = queue;
-  task->spec = NormaliseSpec(std::move(spec));
   task->function = state.InternFunction(task->spec.function);
   task->stored = task->spec.durable;
   return task;
@@ -44,12 +44,14 @@ void Resume(EngineState& state, Task* task, const StoredProgress& stored) {
   const int64_t timeout_us = task->spec.timeout_us > 0
                                  ? task->spec.timeout_us
                                  : state.limits.default_timeout_ms() * kUsPerMs;
-  HoldRoom(state, task, stored.attempt, stored.worker, stored.incarnation, timeout_us);
+  LiveAttempt* attempt =
+      HoldRoom(state, task, stored.attempt, stored.worker, stored.incarnation, timeout_us);
   WorkerView& worker = state.HearOf(stored.worker);
   worker.grace_ends_us = state.now_us + kLinkGraceUs;
   const EngineMicros started_us = state.FromWall(task->attempts.back().start_us);
-  state.deadlines.Set(task, std::max(started_us + timeout_us + kTimeoutGraceUs,
-                                     worker.grace_ends_us + kTimeoutGraceUs));
+  attempt->times_out_us =
+      std::max(started_us + timeout_us + kTimeoutGraceUs, worker.grace_ends_us + kTimeoutGraceUs);
+  state.deadlines.Set(task, attempt->times_out_us);
 }
 
 // Its worker ended with the daemon, which is no fault of the task's: this does not count towards
@@ -65,19 +67,31 @@ void Requeue(EngineState& state, Task* task) {
   Enqueue(state, task, /*to_front=*/false);
 }
 
+// What it has waited before counts.
+void EnqueueAgain(EngineState& state, Task* task) {
+  Enqueue(state, task, /*to_front=*/false);
+  if (task->spec.schedule_to_start_us == 0) return;
+  EngineMicros since_us = task->ready_us;
+  if (!task->attempts.empty()) {
+    since_us = std::max(since_us, state.FromWall(task->attempts.back().end_us));
+  }
+  state.deadlines.Set(task, std::min(since_us, state.now_us) + task->spec.schedule_to_start_us);
+}
+
 void PlaceLive(EngineState& state, Task* task, const StoredProgress& stored) {
   const v1::TaskState was = std::exchange(task->state, v1::TASK_STATE_UNSPECIFIED);
   if (was == v1::TASK_STATE_RUNNING && CanHold(state, *task, stored)) {
     return IsOfThisDaemon(state, stored) ? Resume(state, task, stored) : Requeue(state, task);
   }
   if (was == v1::TASK_STATE_SCHEDULED) return Schedule(state, task, task->schedule_us);
-  Enqueue(state, task, /*to_front=*/false);
+  EnqueueAgain(state, task);
 }
 
 void PlaceEnded(EngineState& state, Task* task) {
   SetState(state, task, std::exchange(task->state, v1::TASK_STATE_UNSPECIFIED));
   task->settled = true;
   state.ended.PushBack(task);
+  state.TenantOf(*task).ended.PushBack(task);
   if (!task->spec.durable) state.ended_volatile.PushBack(task);
   ++state.ended_count;
   Charge(state, *task);
@@ -106,7 +120,16 @@ void TaskEngine::Recover(const StoredTask& stored, EngineMicros now_us) {
     state.recovered_ends.push_back(task);
   } else {
     PlaceLive(state, task, stored.progress);
+    state.workers_awaited_until_us = state.now_us + kWorkersAwaitedUs;
   }
+}
+
+void TaskEngine::RecoverQueue(const StoredQueue& stored) {
+  v1::Queue said;
+  const auto index = state_->directory->FindQueue(stored.tenant, stored.queue);
+  if (!index || !said.ParseFromString(stored.settings)) return;
+  state_->queues[*index].paused = said.state() == v1::Queue::STATE_PAUSED;
+  state_->queues[*index].pause_reason = said.pause_reason();
 }
 
 RecoveryReport TaskEngine::EndRecovery(EngineMicros now_us) {

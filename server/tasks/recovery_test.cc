@@ -58,6 +58,7 @@ TEST_F(RecoveryTest, LetsARunningTaskGoOnIfItsWorkerStillRunsIt) {
   Tick(20);
   EXPECT_THAT(TakeStarts(), IsEmpty());
   End(attempt);
+  Persist();
   EXPECT_EQ(StateOf(name), v1::TASK_STATE_SUCCEEDED);
 }
 
@@ -79,7 +80,7 @@ TEST_F(RecoveryTest, RequeuesARunningTaskWhoseWorkerDoesNotReturn) {
   Persist();
   Persist();
   Restart();
-  EXPECT_EQ(engine_->NextDeadline(), now_ + 10 * kSecond);
+  EXPECT_LE(engine_->NextDeadline(), now_ + 10 * kSecond);
   Tick(9);
   EXPECT_EQ(StateOf(name), v1::TASK_STATE_RUNNING);
   Tick(1);
@@ -159,6 +160,78 @@ TEST_F(RecoveryTest, KeepsNoPayloadInMemory) {
   EXPECT_EQ(Get(name).spec().input(), "");
   EXPECT_EQ(Get(name).input_size_bytes(), 1002);
   EXPECT_EQ(RefusalReason(Refused("request_id: 'r'")), "REQUEST_ID_REUSED");
+}
+
+// A start that was on its way to the disk when control died, and to the worker before that.
+class LostStartTest : public RecoveryTest {
+ protected:
+  // A task whose attempt worker 1 runs, and of which the next engine knows no attempt.
+  void SetUp() override {
+    RecoveryTest::SetUp();
+    Up(1);
+    name_ = SpawnDurable();
+    Persist();
+    lost_ = TakeOnlyStart();
+    workers_ = 2;
+    Restart();
+    EXPECT_EQ(Get(name_).attempts_size(), 0);
+  }
+  void WorkerUp(int worker, bool runs_it) {
+    internal::v1::Hello hello = Hello(worker);
+    if (runs_it) {
+      hello.add_running(lost_);
+      internal::v1::RunningAttempt& running = *hello.add_attempts();
+      running.set_attempt(lost_);
+      running.set_task(name_);
+      running.set_number(1);
+      running.set_start_time_us(now_ - kSecond);
+    }
+    ASSERT_TRUE(engine_->WorkerUp(hello, now_, fx_).ok());
+    Tick();
+  }
+
+  std::string name_;
+  uint64_t lost_ = 0;
+};
+
+TEST_F(LostStartTest, ItsNumberIsNotGivenAgain) {
+  WorkerUp(0, /*runs_it=*/false);
+  EXPECT_THAT(TakeStarts(), IsEmpty()) << "worker 1 may have something to say";
+  WorkerUp(1, /*runs_it=*/true);
+  EXPECT_THAT(TakeCancels(), ElementsAre(lost_));
+  const auto starts = TakeStarts();
+  ASSERT_EQ(starts.size(), 1u);
+  EXPECT_EQ(starts[0].number(), 2);
+  const v1::Task task = Get(name_);
+  ASSERT_EQ(task.attempts_size(), 2);
+  EXPECT_EQ(task.attempts(0).number(), 1);
+  EXPECT_EQ(task.attempts(0).state(), v1::Attempt::STATE_INTERRUPTED);
+  EXPECT_EQ(task.attempts(0).worker(), "workers/1");
+  EXPECT_EQ(task.attempts(1).number(), 2);
+}
+
+TEST_F(LostStartTest, WhatIsLearntIsStored) {
+  WorkerUp(0, /*runs_it=*/false);
+  WorkerUp(1, /*runs_it=*/true);
+  Persist();
+  workers_ = 0;
+  Make("", 3);
+  Recover(Disk());
+  EXPECT_EQ(Get(name_).attempts_size(), 2);
+}
+
+TEST_F(LostStartTest, WorkersThatDoNotComeAreNotWaitedForLong) {
+  WorkerUp(0, /*runs_it=*/false);
+  EXPECT_EQ(engine_->NextDeadline(), now_ + kSecond);
+  Tick(1);
+  EXPECT_EQ(TakeStarts().size(), 1u);
+}
+
+TEST_F(LostStartTest, AnEndedTaskLearnsNothing) {
+  ASSERT_TRUE(engine_->Cancel(name_, "", now_, fx_).ok());
+  WorkerUp(1, /*runs_it=*/true);
+  EXPECT_EQ(Get(name_).attempts_size(), 0);
+  EXPECT_THAT(TakeCancels(), ElementsAre(lost_));
 }
 
 }  // namespace

@@ -120,7 +120,33 @@ absl::Status SqliteDatabase::Apply(absl::Span<const TaskChange> changes) {
   return status;
 }
 
+absl::Status SqliteDatabase::LoadQueues(absl::FunctionRef<void(StoredQueue)> each) const {
+  const auto tables = connection_.QueryNumber(kCountQueueTables);
+  if (!tables.ok() || *tables == 0) return tables.status();
+  const auto select = connection_.Prepare(kSelectQueues);
+  if (!select.ok()) return select.status();
+  int code;
+  while ((code = connection_.Step(select->get())) == SQLITE_ROW) {
+    each({.tenant = ColumnBytes(select->get(), 0),
+          .queue = ColumnBytes(select->get(), 1),
+          .settings = ColumnBytes(select->get(), 2)});
+  }
+  return code == SQLITE_DONE ? absl::OkStatus() : connection_.Error("read the queues of");
+}
+
+// The table is made when it is first needed: a database of before is not changed at its opening.
+absl::Status SqliteDatabase::ApplyToQueue(const TaskChange& change) const {
+  if (absl::Status made = connection_.Execute(kCreateQueues); !made.ok()) return made;
+  const bool keeps = !change.progress->task.empty();
+  const auto statement = connection_.Prepare(keeps ? kReplaceQueue : kDeleteQueue);
+  if (!statement.ok()) return statement.status();
+  BindQueue(statement->get(), change);
+  return connection_.Step(statement->get()) == SQLITE_DONE ? absl::OkStatus()
+                                                           : connection_.Error("write");
+}
+
 absl::Status SqliteDatabase::ApplyOne(const TaskChange& change) {
+  if (change.kind == StoreWrite::Kind::kQueue) return ApplyToQueue(change);
   sqlite3_stmt* statement = change.kind == StoreWrite::Kind::kInsert   ? insert_.get()
                             : change.kind == StoreWrite::Kind::kUpdate ? update_.get()
                                                                        : delete_.get();

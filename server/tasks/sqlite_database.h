@@ -15,9 +15,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "server/sqlite/connection.h"
 #include "server/tasks/database_opening.h"
 #include "server/tasks/held_writes.h"
-#include "server/tasks/sqlite_connection.h"
 #include "server/tasks/store.h"
 
 namespace grove::tasks {
@@ -39,6 +39,8 @@ class SqliteDatabase {
   // As TaskStore::Load, but deletes nothing: the ids of what the retention ends go to `expired`.
   absl::Status Load(const StoreRetention& retention, absl::FunctionRef<void(StoredTask)> each,
                     std::vector<TaskId>& expired) const;
+  // As TaskStore::LoadQueues.
+  absl::Status LoadQueues(absl::FunctionRef<void(StoredQueue)> each) const;
   // All of them or none. On return with OK they are on disk.
   absl::Status Apply(absl::Span<const TaskChange> changes);
 
@@ -78,6 +80,7 @@ class SqliteDatabase {
   absl::StatusOr<End> FindFirstKept(const StoreRetention& retention,
                                     std::vector<TaskId>& expired) const;
   absl::Status ApplyOne(const TaskChange& change);
+  absl::Status ApplyToQueue(const TaskChange& change) const;
   absl::Status Reopen();
   absl::Status CopyTo(const std::string& path) const;
   void RemoveLog() const;
@@ -85,11 +88,11 @@ class SqliteDatabase {
   const OpeningOptions options_;
   bool was_empty_ = false;
   int64_t page_bytes_ = 0;
-  SqliteConnection connection_;
+  sqlite::Connection connection_;
   // After connection_: finalized before it is closed.
-  SqliteStatement insert_;
-  SqliteStatement update_;
-  SqliteStatement delete_;
+  sqlite::Statement insert_;
+  sqlite::Statement update_;
+  sqlite::Statement delete_;
 };
 
 }  // namespace grove::tasks

@@ -95,7 +95,7 @@ absl::Status SqliteReader::Find(const TaskId& task, std::vector<StoredTask>& fou
 
 absl::Status SqliteReader::Connect() {
   if (select_ != nullptr) return absl::OkStatus();
-  auto connection = SqliteConnection::Open(path_, SqliteConnection::Missing::kRefuse);
+  auto connection = sqlite::Connection::Open(path_, sqlite::Connection::Missing::kRefuse);
   if (!connection.ok()) return connection.status();
   connection_ = *std::move(connection);
   auto select = connection_.Prepare(kSelectTask);

@@ -16,7 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
-#include "server/tasks/sqlite_connection.h"
+#include "server/sqlite/connection.h"
 #include "server/tasks/store.h"
 
 namespace grove::tasks {
@@ -62,9 +62,9 @@ class SqliteReader {
   std::thread thread_;
 
   absl::Mutex between_reads_;
-  SqliteConnection connection_ ABSL_GUARDED_BY(between_reads_);
+  sqlite::Connection connection_ ABSL_GUARDED_BY(between_reads_);
   // After connection_: gone before it.
-  SqliteStatement select_ ABSL_GUARDED_BY(between_reads_);
+  sqlite::Statement select_ ABSL_GUARDED_BY(between_reads_);
 
   absl::Mutex mutex_;
   std::deque<Request> waiting_ ABSL_GUARDED_BY(mutex_);

@@ -41,6 +41,10 @@ absl::Status SqliteStore::Load(const StoreRetention& retention,
   return writer_->Load(retention, each);
 }
 
+absl::Status SqliteStore::LoadQueues(absl::FunctionRef<void(StoredQueue)> each) {
+  return writer_->LoadQueues(each);
+}
+
 void SqliteStore::Start(ReportCallback report) {
   report_ = std::move(report);
   thread_ = std::thread(&SqliteStore::RunWriter, this);

@@ -21,7 +21,8 @@ namespace grove::tasks {
 
 // What changes over a task's life.
 struct StoredProgress {
-  // A serialized grove.v1.Task without `name` and `spec`.
+  // A serialized grove.v1.Task without `name`. Its `spec` is what has changed since the insert, if
+  // anything has: priority, labels, delay and start_time.
   std::string task;
   // Of the attempt that runs; 0 if none.
   uint64_t attempt = 0;
@@ -44,13 +45,22 @@ struct StoredTask {
   StoredProgress progress;
 };
 
+// What was said of a queue beside the config.
+struct StoredQueue {
+  std::string tenant;
+  std::string queue;
+  // A serialized grove.v1.Queue: `state` and `pause_reason`.
+  std::string settings;
+};
+
 struct StoreWrite {
-  enum class Kind { kInsert, kUpdate, kDelete };
+  enum class Kind { kInsert, kUpdate, kDelete, kQueue };
 
   Kind kind = Kind::kInsert;
   // Ascending from 1 over the life of one engine.
   uint64_t ticket = 0;
-  // kInsert: all of it. kUpdate: id and progress. kDelete: id.
+  // kInsert: all of it. kUpdate: id and progress. kDelete: id. kQueue: tenant, queue and, in
+  // progress.task, the queue's settings, of which nothing is kept if they are empty.
   StoredTask task;
 };
 
@@ -86,6 +96,10 @@ class TaskStore {
   // none of it either way. Before Start().
   virtual absl::Status Load(const StoreRetention& retention,
                             absl::FunctionRef<void(StoredTask)> each) = 0;
+  // What was said of queues. Before Start().
+  virtual absl::Status LoadQueues(absl::FunctionRef<void(StoredQueue)> /*each*/) {
+    return absl::OkStatus();
+  }
   // How many times this store was opened, from 1: the high bits of attempt ids.
   virtual uint64_t start_number() const = 0;
   virtual void Start(ReportCallback report) = 0;

@@ -257,7 +257,7 @@ absl::Status StoreWriter::WriteWhenShort(Step& step, SqliteReader& reader) {
 
 StoreWriter::Need StoreWriter::NeedOf(StoreWrite::Kind kind) {
   return kind == StoreWrite::Kind::kDelete   ? Need::kToFree
-         : kind == StoreWrite::Kind::kUpdate ? Need::kToEnd
+         : kind != StoreWrite::Kind::kInsert ? Need::kToEnd
                                              : Need::kForNew;
 }
 

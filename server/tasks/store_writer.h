@@ -59,6 +59,11 @@ class StoreWriter {
   // As TaskStore::Load; later steps delete what it leaves out.
   absl::Status Load(const StoreRetention& retention, absl::FunctionRef<void(StoredTask)> each);
 
+  // As TaskStore::LoadQueues.
+  absl::Status LoadQueues(absl::FunctionRef<void(StoredQueue)> each) const {
+    return database_->LoadQueues(each);
+  }
+
   // `now_ms` on any clock that does not jump. `reader` reads the same file.
   Step Advance(std::vector<StoreWrite> writes, int64_t now_ms, SqliteReader& reader);
   // Nothing waits to be written.

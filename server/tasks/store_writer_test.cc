@@ -37,6 +37,35 @@ class StoreWriterTest : public StoreFixture {
   }
 };
 
+// What is said of queues stands beside the tasks, last word last.
+TEST_F(StoreWriterTest, KeepsWhatWasSaidOfQueues) {
+  const auto said = [this](const std::string& settings) {
+    StoreWrite write = Write(Kind::kQueue, 0);
+    write.task.progress.task = settings;
+    return write;
+  };
+  const auto load = [this] {
+    std::vector<std::string> queues;
+    EXPECT_TRUE(writer_
+                    ->LoadQueues([&](const StoredQueue& queue) {
+                      queues.push_back(queue.tenant + "/" + queue.queue + "=" + queue.settings);
+                    })
+                    .ok());
+    return queues;
+  };
+  Open();
+  EXPECT_THAT(load(), ElementsAre()) << "a database of before";
+  const StoreReport report =
+      Advance({said("first"), Write(Kind::kInsert, 1), said("second"), Write(Kind::kInsert, 2)});
+  EXPECT_EQ(report.through, ticket_);
+  Open();
+  EXPECT_THAT(load(), ElementsAre("acme/mail=second"));
+  EXPECT_THAT(LoadIds(), ElementsAre(1, 2));
+  Advance({said("")});
+  Open();
+  EXPECT_THAT(load(), ElementsAre());
+}
+
 // Files that somebody took away.
 
 TEST_F(StoreWriterTest, WritesADeletedDatabaseAnew) {
@@ -228,7 +257,8 @@ TEST_F(StoreWriterTest, GivesTheVolumeBackWhatItDeleted) {
 
 TEST_F(StoreWriterTest, LetsASmallDatabaseOfBeforeShrink) {
   {
-    const auto old = SqliteConnection::Open(File("tasks.db"), SqliteConnection::Missing::kCreate);
+    const auto old =
+        sqlite::Connection::Open(File("tasks.db"), sqlite::Connection::Missing::kCreate);
     ASSERT_TRUE(old->Execute(std::string("PRAGMA application_id = 0x47525654;"
                                          "PRAGMA user_version = 1; PRAGMA journal_mode = WAL;") +
                              kCreateTables)
@@ -236,7 +266,7 @@ TEST_F(StoreWriterTest, LetsASmallDatabaseOfBeforeShrink) {
   }
   Open();
   const auto connection =
-      SqliteConnection::Open(File("tasks.db"), SqliteConnection::Missing::kRefuse);
+      sqlite::Connection::Open(File("tasks.db"), sqlite::Connection::Missing::kRefuse);
   EXPECT_EQ(*connection->QueryNumber("PRAGMA auto_vacuum"), 2);
 }
 

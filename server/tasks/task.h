@@ -43,6 +43,8 @@ struct Task {
     kNone,      // Durable and not yet on disk, or not QUEUED.
     kBacklog,   // In its queue's TaskQueue.
     kStranded,  // Beside it: no connected worker knows its function.
+    kPaused,    // Beside it, until somebody resumes it.
+    kAside,     // Beside it: as many of its function run as may (FunctionState::aside).
   };
 
   TaskId id;
@@ -56,6 +58,8 @@ struct Task {
   // Durable tasks: the insert is on disk; the end is on disk.
   bool stored = false;
   bool settled = false;
+  // Of an ended task: the state before.
+  v1::TaskState unended_state = v1::TASK_STATE_UNSPECIFIED;
   // The engine's turn in which it was settled.
   uint64_t settled_turn = 0;
 
@@ -65,6 +69,12 @@ struct Task {
   int32_t interruptions = 0;
   // The attempt that runs; 0 if none.
   uint64_t attempt = 0;
+  // Why nothing of it is to start; nullptr unless it is paused.
+  std::unique_ptr<std::string> paused;
+  // The task whose function spawned it, by its name; nullptr: none did.
+  std::unique_ptr<const std::string> parent;
+  // Somebody changed the spec after it was first stored.
+  bool spec_changed = false;
 
   // Their lengths, also while they are not in memory (task_memory.h).
   int64_t input_bytes = 0;
@@ -79,6 +89,8 @@ struct Task {
   std::string output;
   std::string output_content_type;
   std::unique_ptr<google::rpc::Status> error;
+  // What the last attempt left to the next; nullptr: nothing.
+  std::unique_ptr<std::string> checkpoint;
   double progress = 0;
   std::string progress_message;
 
@@ -98,10 +110,15 @@ struct Task {
   ListHook<Task> backlog_hook;
   // In the queue's list by age, or in the list of ended tasks.
   ListHook<Task> age_hook;
+  // In its tenant's list of ended tasks.
+  ListHook<Task> end_hook;
 
   bool has_input() const { return static_cast<int64_t>(spec.input.size()) == input_bytes; }
   bool has_output() const { return static_cast<int64_t>(output.size()) == output_bytes; }
   bool ended() const { return state >= v1::TASK_STATE_SUCCEEDED; }
+  // What anybody is told: an end only once it lasts (invariant 8). If control died before, the task
+  // would go on.
+  v1::TaskState told_state() const { return ended() && !settled ? unended_state : state; }
 };
 
 static_assert(v1::TASK_STATE_RUNNING < v1::TASK_STATE_SUCCEEDED);
@@ -110,11 +127,21 @@ struct LiveAttempt {
   uint64_t id = 0;
   // nullptr: abandoned (cancelled or timed out); it holds its room until the worker confirms.
   Task* task = nullptr;
+  TaskId task_id;
   int32_t worker = -1;
   uint64_t incarnation = 0;
   size_t queue = 0;
   size_t function = 0;
   int64_t timeout_us = 0;
+  // When control ends it as a time-out, if the worker has not: until it has begun, when it is taken
+  // back.
+  EngineMicros times_out_us = 0;
+  // How long it may be silent once it has begun; 0: for ever. When it was heard last.
+  int64_t heartbeat_us = 0;
+  EngineMicros heard_us = 0;
+  // Since when it holds its room, and for how long it was expected to.
+  EngineMicros held_since_us = 0;
+  int64_t expected_us = 0;
   // Its input is being read from the store: the worker has not heard of it.
   bool loading = false;
   // The worker has begun it.

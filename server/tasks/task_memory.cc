@@ -12,9 +12,14 @@ namespace {
 constexpr int64_t kRecordBytes = sizeof(Task) + 256;
 constexpr int64_t kLabelBytes = 2 * sizeof(std::string) + 32;
 constexpr int64_t kErrorBytes = 256;
+// Of a text on its own.
+constexpr int64_t kTextBytes = sizeof(std::string) + 16;
+constexpr int64_t kUniqueBytes = sizeof(UniqueKeyRule) + 128;
 constexpr int64_t kRetryAfterMs = 1000;
 // Of the budget: kept free for new tasks by what leaves early.
 constexpr int64_t kHeadroomShare = 4;
+// Of the budget: what may wait for the disk before links are read slowly.
+constexpr int64_t kUnconfirmedShare = 4;
 
 int64_t Bytes(const std::unique_ptr<google::rpc::Status>& error) {
   return error == nullptr ? 0 : kErrorBytes + static_cast<int64_t>(error->message().size());
@@ -24,12 +29,20 @@ int64_t Bytes(const std::string& text) {
   return static_cast<int64_t>(text.size());
 }
 
+// Null: there is none.
+int64_t Bytes(const std::string* text) {
+  return text == nullptr ? 0 : kTextBytes + Bytes(*text);
+}
+
 }  // namespace
 
 int64_t MemoryOf(const Task& task) {
   const AcceptedSpec& spec = task.spec;
   int64_t bytes = kRecordBytes + Bytes(spec.input) + Bytes(task.output) + Bytes(spec.request_id) +
-                  Bytes(task.progress_message) + Bytes(task.error);
+                  Bytes(task.progress_message) + Bytes(task.error) + Bytes(task.paused.get()) +
+                  Bytes(task.checkpoint.get()) + Bytes(task.parent.get());
+  // It stands in the index, too.
+  if (spec.unique != nullptr) bytes += kUniqueBytes + 2 * Bytes(spec.unique->key);
   for (const auto& [key, value] : spec.labels) bytes += kLabelBytes + Bytes(key) + Bytes(value);
   for (const AttemptRecord& attempt : task.attempts) {
     bytes += static_cast<int64_t>(sizeof(attempt)) + Bytes(attempt.error);
@@ -72,6 +85,10 @@ void DropPayloads(EngineState& state) {
     if (Task* task = state.FindTask(waiting.front().task)) DropPayload(state, *task);
     waiting.pop_front();
   }
+}
+
+bool IsClogged(const EngineState& state) {
+  return state.unconfirmed_bytes > state.limits.memory_max_bytes() / kUnconfirmedShare;
 }
 
 absl::Status CheckMemory(const EngineState& state, int64_t input_bytes) {

@@ -1,10 +1,10 @@
 // Task memory: what of each task control holds, and that all of it stays within
 // tasks.memory_max_bytes.
 //
-// Every task is charged with an estimate of its record, and with its input and output as long as
-// they are in memory. Those of a durable task leave once the store has them: a spawn's input after
-// the insert, a result when its waiters have been told. They are read again when the task starts,
-// or somebody asks for them.
+// Every task is charged with an estimate of its record, and with its input, output and checkpoint
+// as long as they are in memory. Those of a durable task leave once the store has them: a spawn's
+// input after the insert, a result when its waiters have been told. They are read again when the
+// task starts, or somebody asks for them.
 #ifndef GROVE_SERVER_TASKS_TASK_MEMORY_H_
 #define GROVE_SERVER_TASKS_TASK_MEMORY_H_
 
@@ -33,6 +33,8 @@ void DropPayload(EngineState& state, Task& task);
 // Drops those of which that was asked in an earlier turn, whose waiters have been told since.
 void DropPayloads(EngineState& state);
 
+// So much waits for the disk that nothing more should be taken from workers.
+bool IsClogged(const EngineState& state);
 // RESOURCE_EXHAUSTED if a task with such an input would pass the budget.
 absl::Status CheckMemory(const EngineState& state, int64_t input_bytes);
 // The ended task that is to go next although its retention is not over; nullptr while there is

@@ -128,6 +128,7 @@ TEST_F(TaskMemoryTest, ATaskWhoseRecordIsGoneFails) {
   const std::string name = Waiting(1000);
   Up(0);
   engine_->Loaded(std::exchange(fx_.loads, {}), std::vector<StoredTask>(), now_, fx_);
+  Persist();
   EXPECT_EQ(StateOf(name), v1::TASK_STATE_FAILED);
   EXPECT_EQ(Get(name).error().code(), static_cast<int>(absl::StatusCode::kDataLoss));
 }

@@ -11,17 +11,41 @@ size_t TaskQueue::BandOf(const Task* task) const {
 
 Task* TaskQueue::Front() const {
   if (empty()) return nullptr;
-  return bands_[std::bit_width(occupied_) - 1].front();
+  Task* first = bands_[std::bit_width(occupied_) - 1].front();
+  if (std::has_single_bit(occupied_)) return first;
+  // From the most urgent on: the earlier of equals stays.
+  for (size_t band = bands_.size(); band-- > 0;) {
+    Task* front = bands_[band].front();
+    if (front != nullptr && KeyOf(*front) < KeyOf(*first)) first = front;
+  }
+  return first;
 }
 
 std::vector<const Task*> TaskQueue::InOrder() const {
+  std::vector<const Task*> next;
+  for (const Band& band : bands_) next.push_back(band.front());
   std::vector<const Task*> tasks;
+  for (;;) {
+    size_t first = bands_.size();
+    for (size_t band = bands_.size(); band-- > 0;) {
+      if (next[band] == nullptr) continue;
+      if (first == bands_.size() || KeyOf(*next[band]) < KeyOf(*next[first])) first = band;
+    }
+    if (first == bands_.size()) return tasks;
+    tasks.push_back(next[first]);
+    next[first] = Band::Next(next[first]);
+  }
+}
+
+int64_t TaskQueue::Ahead(const Task* task, int64_t max) const {
+  int64_t ahead = 0;
   for (size_t band = bands_.size(); band-- > 0;) {
-    for (const Task* task = bands_[band].front(); task != nullptr; task = Band::Next(task)) {
-      tasks.push_back(task);
+    for (const Task* each = bands_[band].front(); each != nullptr; each = Band::Next(each)) {
+      if (each == task || ahead == max) return ahead;
+      ++ahead;
     }
   }
-  return tasks;
+  return ahead;
 }
 
 void TaskQueue::Push(Task* task) {

@@ -62,6 +62,16 @@ const char kUpdateTask[] =
     " interruptions = ?6, end_time_us = ?7, progress = ?8 WHERE id = ?1";
 const char kDeleteTask[] = "DELETE FROM tasks WHERE id = ?1";
 
+const char kCreateQueues[] =
+    "CREATE TABLE IF NOT EXISTS queues (tenant TEXT NOT NULL, queue TEXT NOT NULL,"
+    " settings BLOB NOT NULL, PRIMARY KEY (tenant, queue))";
+const char kCountQueueTables[] =
+    "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'queues'";
+const char kSelectQueues[] = "SELECT tenant, queue, settings FROM queues";
+const char kReplaceQueue[] =
+    "INSERT OR REPLACE INTO queues (tenant, queue, settings) VALUES (?1, ?2, ?3)";
+const char kDeleteQueue[] = "DELETE FROM queues WHERE tenant = ?1 AND queue = ?2";
+
 // Big-endian, so that the bytes sort as the ids do.
 void BindId(sqlite3_stmt* statement, int parameter, const TaskId& id) {
   char bytes[kIdBytes];
@@ -80,6 +90,12 @@ void BindChange(sqlite3_stmt* statement, const TaskChange& change) {
   BindText(statement, 9, task.tenant);
   BindText(statement, 10, task.queue);
   BindBytes(statement, 11, task.spec);
+}
+
+void BindQueue(sqlite3_stmt* statement, const TaskChange& change) {
+  BindText(statement, 1, change.write->task.tenant);
+  BindText(statement, 2, change.write->task.queue);
+  if (!change.progress->task.empty()) BindBytes(statement, 3, change.progress->task);
 }
 
 std::string ColumnBytes(sqlite3_stmt* row, int column) {

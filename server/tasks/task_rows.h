@@ -27,12 +27,22 @@ extern const char kInsertTask[];
 extern const char kUpdateTask[];
 extern const char kDeleteTask[];
 
+// Of queues: `tenant`, `queue`, `settings`.
+extern const char kCreateQueues[];
+extern const char kCountQueueTables[];
+extern const char kSelectQueues[];
+extern const char kReplaceQueue[];
+extern const char kDeleteQueue[];
+
 inline constexpr size_t kIdBytes = 16;
 
 // As parameter `parameter` of a statement; copied.
 void BindId(sqlite3_stmt* statement, int parameter, const TaskId& id);
 // For the statement of its kind. The bytes stay the writes': they have to outlive the step.
 void BindChange(sqlite3_stmt* statement, const TaskChange& change);
+
+// For kReplaceQueue or kDeleteQueue.
+void BindQueue(sqlite3_stmt* statement, const TaskChange& change);
 
 std::string ColumnBytes(sqlite3_stmt* row, int column);
 // An id of another size than kIdBytes reads as 0.

@@ -21,6 +21,9 @@ using proto::SetMicros;
 using proto::ToMicros;
 
 constexpr size_t kQuotedMax = 100;
+constexpr int64_t kTimeMaxS = 253402300799;
+// google.rpc.Code from CANCELLED to UNAUTHENTICATED.
+constexpr int kErrorCodesEnd = 17;
 
 std::string Quoted(std::string_view text) {
   return StrCat("\"", absl::CHexEscape(Abseil(text.substr(0, kQuotedMax))), "\"");
@@ -106,6 +109,20 @@ absl::Status CheckDuration(std::string_view field, std::string_view kind,
   return absl::OkStatus();
 }
 
+absl::Status CheckRetryRest(const v1::RetryPolicy& policy) {
+  // Written so that NaN fails.
+  if (!(policy.jitter() >= 0 && policy.jitter() <= 1)) {
+    return BadField("spec.retry_policy.jitter", "RETRY_POLICY_INVALID",
+                    StrCat("is ", policy.jitter(), "; 0 to 1 are allowed"));
+  }
+  for (const int32_t code : policy.not_retried_codes()) {
+    if (code > 0 && code < kErrorCodesEnd) continue;
+    return BadField("spec.retry_policy.not_retried_codes", "RETRY_POLICY_INVALID",
+                    StrCat("has ", code, ", which is no google.rpc.Code of an error"));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckRetryPolicy(const v1::RetryPolicy& policy) {
   if (policy.max_attempts() < 0 || policy.max_attempts() > kMaxAttemptsMax) {
     return BadField(
@@ -130,7 +147,32 @@ absl::Status CheckRetryPolicy(const v1::RetryPolicy& policy) {
     return BadField("spec.retry_policy.max_backoff", "RETRY_POLICY_INVALID",
                     "is shorter than initial_backoff");
   }
-  return absl::OkStatus();
+  return CheckRetryRest(policy);
+}
+
+absl::Status CheckUniqueKey(const v1::TaskSpec& spec) {
+  if (!spec.has_unique_key()) return absl::OkStatus();
+  const v1::UniqueKey& unique = spec.unique_key();
+  if (unique.key().empty() || unique.key().size() > kUniqueKeyMax || !IsPrintable(unique.key())) {
+    return BadField("spec.unique_key.key", "UNIQUE_KEY_INVALID",
+                    StrCat("must be 1 to ", kUniqueKeyMax, " printable ASCII characters"));
+  }
+  if (v1::UniqueKey::OnConflict_IsValid(unique.on_conflict())) return absl::OkStatus();
+  return BadField("spec.unique_key.on_conflict", "UNIQUE_KEY_INVALID",
+                  StrCat("is the unknown value ", static_cast<int>(unique.on_conflict())));
+}
+
+absl::Status CheckTimeouts(const v1::TaskSpec& spec) {
+  absl::Status status = CheckDuration("spec.timeout", "TIMEOUT", spec.timeout(), kTimeoutMaxUs);
+  if (status.ok()) {
+    status = CheckDuration("spec.schedule_to_start_timeout", "TIMEOUT",
+                           spec.schedule_to_start_timeout(), kScheduleToStartMaxUs);
+  }
+  if (status.ok()) {
+    status = CheckDuration("spec.heartbeat_timeout", "TIMEOUT", spec.heartbeat_timeout(),
+                           kHeartbeatMaxUs);
+  }
+  return status;
 }
 
 absl::Status CheckLabels(const v1::TaskSpec& spec) {
@@ -153,11 +195,28 @@ absl::Status CheckLabels(const v1::TaskSpec& spec) {
   return absl::OkStatus();
 }
 
-absl::Status CheckRest(const v1::TaskSpec& spec) {
-  if (spec.priority() < 0 || spec.priority() > kPriorityMax) {
-    return BadField("spec.priority", "PRIORITY_OUT_OF_RANGE",
-                    StrCat("is ", spec.priority(), "; 0 to ", kPriorityMax, " are allowed"));
+absl::Status CheckPriority(const v1::TaskSpec& spec) {
+  if (spec.priority() >= 0 && spec.priority() <= kPriorityMax) return absl::OkStatus();
+  return BadField("spec.priority", "PRIORITY_OUT_OF_RANGE",
+                  StrCat("is ", spec.priority(), "; 0 to ", kPriorityMax, " are allowed"));
+}
+
+// What google.protobuf.Timestamp allows, and not both.
+absl::Status CheckStart(const v1::TaskSpec& spec) {
+  if (!spec.has_start_time()) return absl::OkStatus();
+  if (spec.has_delay()) {
+    return BadField("spec.start_time", "START_TIME_INVALID", "and spec.delay are both given");
   }
+  const google::protobuf::Timestamp& time = spec.start_time();
+  if (time.seconds() >= 0 && time.seconds() <= kTimeMaxS && time.nanos() >= 0 &&
+      time.nanos() < 1000000000) {
+    return absl::OkStatus();
+  }
+  return BadField("spec.start_time", "START_TIME_INVALID",
+                  "is no time between the years 1970 and 9999");
+}
+
+absl::Status CheckRest(const v1::TaskSpec& spec) {
   if (spec.request_id().size() > kRequestIdMax || !IsPrintable(spec.request_id())) {
     return BadField("spec.request_id", "REQUEST_ID_INVALID",
                     StrCat("must be at most ", kRequestIdMax, " printable ASCII characters"));
@@ -179,7 +238,22 @@ RetryRules NormaliseRetry(const v1::RetryPolicy& policy) {
     rules.initial_backoff_us = std::min(rules.initial_backoff_us, rules.max_backoff_us);
   }
   rules.max_backoff_us = std::max(rules.max_backoff_us, rules.initial_backoff_us);
+  if (policy.has_jitter()) rules.jitter = std::clamp(policy.jitter(), 0.0, 1.0);
+  for (const int32_t code : policy.not_retried_codes()) {
+    if (code > 0 && code < kErrorCodesEnd) rules.not_retried |= 1u << code;
+  }
   return rules;
+}
+
+void FillRetry(const RetryRules& rules, v1::RetryPolicy& policy) {
+  policy.set_max_attempts(rules.max_attempts);
+  SetMicros(rules.initial_backoff_us, policy.mutable_initial_backoff());
+  SetMicros(rules.max_backoff_us, policy.mutable_max_backoff());
+  policy.set_backoff_multiplier(rules.backoff_multiplier);
+  policy.set_jitter(rules.jitter);
+  for (int code = 1; code < kErrorCodesEnd; ++code) {
+    if (rules.IsFinal(code)) policy.add_not_retried_codes(code);
+  }
 }
 
 std::string NormaliseQueue(const std::string& queue) {
@@ -190,10 +264,11 @@ std::string NormaliseQueue(const std::string& queue) {
 
 }  // namespace
 
-int64_t RetryRules::BackoffUs(int32_t failures) const {
+int64_t RetryRules::BackoffUs(int32_t failures, double chance) const {
   const double wait_us = initial_backoff_us * std::pow(backoff_multiplier, failures - 1);
   // Compared as doubles: the power may be beyond any integer.
-  return wait_us < max_backoff_us ? static_cast<int64_t>(wait_us) : max_backoff_us;
+  const double bounded_us = std::min(wait_us, static_cast<double>(max_backoff_us));
+  return static_cast<int64_t>(bounded_us * (1 - jitter * chance));
 }
 
 absl::Status CheckSpec(const v1::TaskSpec& spec, std::string_view tenant, const SpecLimits& limits,
@@ -201,13 +276,30 @@ absl::Status CheckSpec(const v1::TaskSpec& spec, std::string_view tenant, const 
   absl::Status status = CheckFunction(spec, is_known_function);
   if (status.ok()) status = CheckQueue(spec, tenant);
   if (status.ok()) status = CheckDuration("spec.delay", "DELAY", spec.delay(), kDelayMaxUs);
-  if (status.ok()) status = CheckDuration("spec.timeout", "TIMEOUT", spec.timeout(), kTimeoutMaxUs);
+  if (status.ok()) status = CheckStart(spec);
+  if (status.ok()) status = CheckPriority(spec);
+  if (status.ok()) status = CheckTimeouts(spec);
+  if (status.ok()) status = CheckUniqueKey(spec);
   if (status.ok()) status = CheckRetryPolicy(spec.retry_policy());
   if (status.ok()) status = CheckLabels(spec);
   if (status.ok()) status = CheckRest(spec);
   // Last: the only check whose cost grows with the input.
   if (status.ok()) status = CheckInput(spec, limits);
   return status;
+}
+
+absl::Status CheckChanges(const v1::TaskSpec& spec) {
+  absl::Status status = CheckDuration("spec.delay", "DELAY", spec.delay(), kDelayMaxUs);
+  if (status.ok()) status = CheckStart(spec);
+  if (status.ok()) status = CheckPriority(spec);
+  if (status.ok()) status = CheckLabels(spec);
+  return status;
+}
+
+absl::Status CheckStartTime(WallMicros start_us, WallMicros now_us) {
+  if (start_us - now_us <= kDelayMaxUs) return absl::OkStatus();
+  return BadField("spec.start_time", "START_TIME_TOO_LATE",
+                  StrCat("is more than ", kDelayMaxUs / kUsPerSecond, " s ahead"));
 }
 
 AcceptedSpec NormaliseSpec(v1::TaskSpec spec) {
@@ -220,8 +312,17 @@ AcceptedSpec NormaliseSpec(v1::TaskSpec spec) {
   accepted.queue = NormaliseQueue(spec.queue());
   accepted.priority = std::clamp(spec.priority(), 0, kPriorityMax);
   accepted.delay_us = spec.has_delay() ? ToMicros(spec.delay()) : 0;
+  accepted.start_us = spec.has_start_time() ? ToMicros(spec.start_time()) : 0;
   accepted.timeout_us = spec.has_timeout() ? ToMicros(spec.timeout()) : 0;
   if (spec.has_retry_policy()) accepted.retry = NormaliseRetry(spec.retry_policy());
+  accepted.schedule_to_start_us =
+      spec.has_schedule_to_start_timeout() ? ToMicros(spec.schedule_to_start_timeout()) : 0;
+  accepted.heartbeat_us = spec.has_heartbeat_timeout() ? ToMicros(spec.heartbeat_timeout()) : 0;
+  if (spec.has_unique_key()) {
+    const bool refuses = spec.unique_key().on_conflict() == v1::UniqueKey::ON_CONFLICT_REFUSE;
+    accepted.unique = std::make_unique<UniqueKeyRule>(
+        UniqueKeyRule{std::move(*spec.mutable_unique_key()->mutable_key()), refuses});
+  }
   accepted.request_id = std::move(*spec.mutable_request_id());
   accepted.labels.assign(spec.labels().begin(), spec.labels().end());
   std::sort(accepted.labels.begin(), accepted.labels.end());
@@ -235,12 +336,21 @@ void FillSpec(const AcceptedSpec& accepted, v1::TaskSpec& spec) {
   spec.set_queue(accepted.queue);
   spec.set_priority(accepted.priority);
   if (accepted.delay_us > 0) SetMicros(accepted.delay_us, spec.mutable_delay());
+  if (accepted.start_us > 0) SetMicros(accepted.start_us, spec.mutable_start_time());
   if (accepted.timeout_us > 0) SetMicros(accepted.timeout_us, spec.mutable_timeout());
-  v1::RetryPolicy& policy = *spec.mutable_retry_policy();
-  policy.set_max_attempts(accepted.retry.max_attempts);
-  SetMicros(accepted.retry.initial_backoff_us, policy.mutable_initial_backoff());
-  SetMicros(accepted.retry.max_backoff_us, policy.mutable_max_backoff());
-  policy.set_backoff_multiplier(accepted.retry.backoff_multiplier);
+  FillRetry(accepted.retry, *spec.mutable_retry_policy());
+  if (accepted.schedule_to_start_us > 0) {
+    SetMicros(accepted.schedule_to_start_us, spec.mutable_schedule_to_start_timeout());
+  }
+  if (accepted.heartbeat_us > 0) {
+    SetMicros(accepted.heartbeat_us, spec.mutable_heartbeat_timeout());
+  }
+  if (accepted.unique != nullptr) {
+    spec.mutable_unique_key()->set_key(accepted.unique->key);
+    spec.mutable_unique_key()->set_on_conflict(accepted.unique->refuses
+                                                   ? v1::UniqueKey::ON_CONFLICT_REFUSE
+                                                   : v1::UniqueKey::ON_CONFLICT_ATTACH);
+  }
   spec.set_request_id(accepted.request_id);
   for (const auto& [key, value] : accepted.labels) (*spec.mutable_labels())[key] = value;
   spec.set_durability(accepted.durable ? v1::DURABILITY_DURABLE : v1::DURABILITY_VOLATILE);

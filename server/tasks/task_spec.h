@@ -6,6 +6,7 @@
 #define GROVE_SERVER_TASKS_TASK_SPEC_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,11 +16,11 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "grove/v1/task_service.pb.h"
+#include "server/tasks/engine_time.h"
+#include "server/wall_time.h"
 
 namespace grove::tasks {
 
-inline constexpr int64_t kUsPerMs = 1000;
-inline constexpr int64_t kUsPerSecond = 1000000;
 inline constexpr int64_t kDelayMaxUs = 366 * 86400 * kUsPerSecond;
 inline constexpr int64_t kTimeoutMaxUs = 86400 * kUsPerSecond;
 inline constexpr int64_t kBackoffMaxUs = 86400 * kUsPerSecond;
@@ -28,6 +29,10 @@ inline constexpr int64_t kMaxBackoffDefaultUs = 60 * kUsPerSecond;
 inline constexpr int32_t kMaxAttemptsMax = 100;
 inline constexpr double kBackoffMultiplierDefault = 2.0;
 inline constexpr double kBackoffMultiplierMax = 10.0;
+inline constexpr double kJitterDefault = 0.1;
+inline constexpr int64_t kScheduleToStartMaxUs = kDelayMaxUs;
+inline constexpr int64_t kHeartbeatMaxUs = kTimeoutMaxUs;
+inline constexpr size_t kUniqueKeyMax = 128;
 inline constexpr int32_t kPriorityMax = 9;
 inline constexpr size_t kFunctionNameMax = 255;
 inline constexpr size_t kContentTypeMax = 255;
@@ -39,12 +44,23 @@ inline constexpr std::string_view kJsonContentType = "application/json";
 
 struct RetryRules {
   int32_t max_attempts = 1;
+  // Bit N: not after an error of google.rpc.Code N.
+  uint32_t not_retried = 0;
   int64_t initial_backoff_us = kInitialBackoffDefaultUs;
   int64_t max_backoff_us = kMaxBackoffDefaultUs;
   double backoff_multiplier = kBackoffMultiplierDefault;
+  double jitter = kJitterDefault;
 
-  // Wait after the `failures`-th failure, counted from 1.
-  int64_t BackoffUs(int32_t failures) const;
+  // Wait after the `failures`-th failure, counted from 1. `chance`, from 0 to 1, is how much of
+  // what the jitter allows it is shorter.
+  int64_t BackoffUs(int32_t failures, double chance) const;
+  bool IsFinal(int code) const { return code >= 0 && code < 32 && (not_retried >> code & 1) != 0; }
+};
+
+struct UniqueKeyRule {
+  std::string key;
+  // A spawn that finds it taken is refused, and not attached.
+  bool refuses = false;
 };
 
 struct AcceptedSpec {
@@ -56,10 +72,17 @@ struct AcceptedSpec {
   std::string queue;
   int32_t priority = 0;
   int64_t delay_us = 0;
+  // 0: none.
+  WallMicros start_us = 0;
   // 0: the function's own.
   int64_t timeout_us = 0;
   RetryRules retry;
+  // Of each wait in the queue, and between two signs of life of an attempt; 0: none.
+  int64_t schedule_to_start_us = 0;
+  int64_t heartbeat_us = 0;
   std::string request_id;
+  // nullptr: none.
+  std::unique_ptr<UniqueKeyRule> unique;
   // Sorted by key.
   std::vector<std::pair<std::string, std::string>> labels;
   bool durable = true;
@@ -72,6 +95,11 @@ struct SpecLimits {
 // INVALID_ARGUMENT with ErrorInfo and BadRequest. `tenant` is a short name.
 absl::Status CheckSpec(const v1::TaskSpec& spec, std::string_view tenant, const SpecLimits& limits,
                        absl::FunctionRef<bool(std::string_view)> is_known_function);
+
+// As CheckSpec, of what can change later: priority, labels, delay, and the start time's form.
+absl::Status CheckChanges(const v1::TaskSpec& spec);
+// Not too far ahead.
+absl::Status CheckStartTime(WallMicros start_us, WallMicros now_us);
 
 // Takes a checked spec apart.
 AcceptedSpec NormaliseSpec(v1::TaskSpec spec);

@@ -100,29 +100,74 @@ TEST(TaskSpec, BoundsTheRetryPolicy) {
   EXPECT_EQ(ReasonFor("retry_policy { max_attempts: 101 }"), "RETRY_POLICY_INVALID");
   EXPECT_EQ(ReasonFor("retry_policy { backoff_multiplier: 0.5 }"), "RETRY_POLICY_INVALID");
   EXPECT_EQ(ReasonFor("retry_policy { backoff_multiplier: nan }"), "RETRY_POLICY_INVALID");
+  EXPECT_EQ(ReasonFor("retry_policy { jitter: 1.5 }"), "RETRY_POLICY_INVALID");
+  EXPECT_EQ(ReasonFor("retry_policy { jitter: nan }"), "RETRY_POLICY_INVALID");
+  EXPECT_EQ(ReasonFor("retry_policy { not_retried_codes: 17 }"), "RETRY_POLICY_INVALID");
+  EXPECT_EQ(ReasonFor("retry_policy { not_retried_codes: 0 }"), "RETRY_POLICY_INVALID");
   EXPECT_EQ(ReasonFor("retry_policy { initial_backoff { seconds: 9 } max_backoff { seconds: 8 } }"),
             "RETRY_POLICY_INVALID");
 }
 
 TEST(RetryRules, GrowUpToTheirBound) {
   RetryRules rules;
-  EXPECT_EQ(rules.BackoffUs(1), kUsPerSecond);
-  EXPECT_EQ(rules.BackoffUs(2), 2 * kUsPerSecond);
-  EXPECT_EQ(rules.BackoffUs(7), 60 * kUsPerSecond);
+  EXPECT_EQ(rules.BackoffUs(1, 0), kUsPerSecond);
+  EXPECT_EQ(rules.BackoffUs(2, 0), 2 * kUsPerSecond);
+  EXPECT_EQ(rules.BackoffUs(7, 0), 60 * kUsPerSecond);
   rules.backoff_multiplier = 10;
-  EXPECT_EQ(rules.BackoffUs(100), 60 * kUsPerSecond);
+  EXPECT_EQ(rules.BackoffUs(100, 0), 60 * kUsPerSecond);
+}
+
+TEST(RetryRules, AreShorterByWhatJitterAllows) {
+  RetryRules rules = NormaliseSpec(FromText("retry_policy { jitter: 0.5 }")).retry;
+  EXPECT_EQ(rules.BackoffUs(1, 0), kUsPerSecond);
+  EXPECT_EQ(rules.BackoffUs(1, 0.5), kUsPerSecond * 3 / 4);
+  EXPECT_EQ(rules.BackoffUs(100, 1), 30 * kUsPerSecond);
+  rules.jitter = 0;
+  EXPECT_EQ(rules.BackoffUs(1, 1), kUsPerSecond);
+  EXPECT_EQ(NormaliseSpec(FromText("")).retry.jitter, kJitterDefault);
+}
+
+TEST(RetryRules, KnowTheCodesThatAreFinal) {
+  const RetryRules rules =
+      NormaliseSpec(FromText("retry_policy { not_retried_codes: [5, 12] }")).retry;
+  EXPECT_TRUE(rules.IsFinal(5) && rules.IsFinal(12));
+  EXPECT_FALSE(rules.IsFinal(4) || rules.IsFinal(0) || rules.IsFinal(-1) || rules.IsFinal(37));
+}
+
+TEST(TaskSpec, BoundsTheOtherTimeouts) {
+  EXPECT_EQ(ReasonFor("schedule_to_start_timeout { seconds: 31622400 }"), "");
+  EXPECT_EQ(ReasonFor("schedule_to_start_timeout { seconds: 31622401 }"), "TIMEOUT_TOO_LONG");
+  EXPECT_EQ(ReasonFor("heartbeat_timeout { seconds: 86401 }"), "TIMEOUT_TOO_LONG");
+  EXPECT_EQ(ReasonFor("heartbeat_timeout { seconds: -1 }"), "NEGATIVE_TIMEOUT");
+}
+
+TEST(TaskSpec, BoundsUniqueKeys) {
+  EXPECT_EQ(ReasonFor("unique_key { key: '" + std::string(128, 'k') + "' }"), "");
+  EXPECT_EQ(ReasonFor("unique_key { key: '" + std::string(129, 'k') + "' }"), "UNIQUE_KEY_INVALID");
+  EXPECT_EQ(ReasonFor("unique_key { }"), "UNIQUE_KEY_INVALID");
+  EXPECT_EQ(ReasonFor("unique_key { key: 'a\\nb' }"), "UNIQUE_KEY_INVALID");
+  v1::TaskSpec spec = FromText("unique_key { key: 'k' }");
+  spec.mutable_unique_key()->set_on_conflict(static_cast<v1::UniqueKey::OnConflict>(9));
+  EXPECT_EQ(RefusalReason(Check(spec)), "UNIQUE_KEY_INVALID");
 }
 
 TEST(TaskSpec, SurvivesARoundTrip) {
   const AcceptedSpec accepted = NormaliseSpec(
       FromText("input: '[1]' priority: 3 delay { nanos: 1 } timeout { seconds: 4 } request_id: 'r' "
-               "labels { key: 'k' value: 'v' } durability: DURABILITY_VOLATILE"));
+               "labels { key: 'k' value: 'v' } durability: DURABILITY_VOLATILE "
+               "retry_policy { jitter: 0.25 not_retried_codes: 5 } heartbeat_timeout { seconds: 6 }"
+               "unique_key { key: 'u' on_conflict: ON_CONFLICT_REFUSE }"
+               "schedule_to_start_timeout { seconds: 7 }"));
   EXPECT_EQ(accepted.delay_us, 1);
   v1::TaskSpec once, twice;
   FillSpec(accepted, once);
   FillSpec(NormaliseSpec(once), twice);
   EXPECT_EQ(once.ShortDebugString(), twice.ShortDebugString());
   EXPECT_EQ(once.durability(), v1::DURABILITY_VOLATILE);
+  EXPECT_EQ(once.retry_policy().jitter(), 0.25);
+  EXPECT_EQ(once.unique_key().on_conflict(), v1::UniqueKey::ON_CONFLICT_REFUSE);
+  EXPECT_EQ(once.schedule_to_start_timeout().seconds(), 7);
+  EXPECT_EQ(once.heartbeat_timeout().seconds(), 6);
 }
 
 }  // namespace

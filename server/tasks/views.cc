@@ -1,11 +1,15 @@
 #include "server/tasks/views.h"
 
 #include <algorithm>
+#include <memory>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "proto/well_known_times.h"
 #include "runtime/switch/abseil_text.h"
+#include "server/tasks/explain.h"
+#include "server/tasks/fairness_view.h"
 #include "server/tasks/payloads.h"
 
 namespace grove::tasks {
@@ -42,6 +46,42 @@ void FillProgress(const EngineState& state, const Task& task, v1::Task& view) {
   if (task.end_time_us != 0) SetMicros(task.end_time_us, view.mutable_end_time());
   view.set_progress(task.progress);
   view.set_progress_message(task.progress_message);
+  view.set_paused(task.paused != nullptr);
+  if (task.paused != nullptr) view.set_pause_reason(*task.paused);
+  if (task.parent != nullptr) view.set_parent_task(*task.parent);
+}
+
+// What of a spec may change after it was stored.
+void FillChanges(const AcceptedSpec& spec, v1::TaskSpec* changed) {
+  changed->set_priority(spec.priority);
+  for (const auto& [key, value] : spec.labels) (*changed->mutable_labels())[key] = value;
+  if (spec.delay_us > 0) SetMicros(spec.delay_us, changed->mutable_delay());
+  if (spec.start_us > 0) SetMicros(spec.start_us, changed->mutable_start_time());
+}
+
+void RestoreChanges(v1::TaskSpec changed, Task& task) {
+  AcceptedSpec spec = NormaliseSpec(std::move(changed));
+  task.spec_changed = true;
+  task.spec.priority = spec.priority;
+  task.spec.labels = std::move(spec.labels);
+  task.spec.delay_us = spec.delay_us;
+  task.spec.start_us = spec.start_us;
+}
+
+// Shows a task as it was before its end, which is not on disk yet.
+void HideEnd(const Task& task, v1::Task& shown) {
+  shown.set_state(task.told_state());
+  shown.set_waiting_reason("its end is being written to disk");
+  shown.clear_end_time();
+  shown.clear_error();
+  shown.clear_output();
+  shown.clear_output_content_type();
+  shown.clear_output_size_bytes();
+  if (shown.state() != v1::TASK_STATE_RUNNING) return;
+  v1::Attempt& last = *shown.mutable_attempts()->rbegin();
+  last.set_state(v1::Attempt::STATE_RUNNING);
+  last.clear_end_time();
+  last.clear_error();
 }
 
 AttemptRecord RestoreAttempt(v1::Attempt& stored) {
@@ -67,36 +107,58 @@ int64_t OldestAgeUs(const EngineState& state, const QueueState& queue) {
   return oldest == nullptr ? 0 : state.now_us - oldest->queued_us;
 }
 
+// Made at run time and not used yet, or retired: a hundred thousand of them would be most of
+// /metrics.
+bool IsQuiet(const EngineState& state, size_t tenant) {
+  if (state.directory->tenants()[tenant].from_config) return false;
+  bool any = false;
+  state.directory->ForEachQueueOf(tenant, [&](size_t index) {
+    const QueueState& queue = state.queues[index];
+    any |= queue.spawned + queue.rejected + queue.queued + queue.scheduled + queue.running > 0;
+  });
+  return !any;
+}
+
 }  // namespace
 
 bool NeedsStore(const Task& task, v1::TaskView view) {
   return (ShowsInput(view) && !task.has_input()) || (ShowsOutput(view) && !task.has_output());
 }
 
-v1::Task ViewTask(const EngineState& state, const Task& task, v1::TaskView view) {
+v1::Task ViewTask(const EngineState& state, const Task& task, v1::TaskView view, Audience audience,
+                  int64_t ahead_max) {
   v1::Task shown;
   shown.set_name(state.NameOf(task));
   FillSpec(task.spec, *shown.mutable_spec());
   if (ShowsInput(view)) shown.mutable_spec()->set_input(task.spec.input);
   FillProgress(state, task, shown);
-  if (ShowsOutput(view)) shown.set_output(task.output);
+  if (ShowsOutput(view)) {
+    shown.set_output(task.output);
+    if (task.checkpoint != nullptr) shown.set_checkpoint(*task.checkpoint);
+  }
   shown.set_input_size_bytes(task.input_bytes);
   shown.set_output_size_bytes(task.output_bytes);
-  if (task.state != v1::TASK_STATE_SCHEDULED) shown.clear_schedule_time();
-  shown.set_waiting_reason(WaitingReason(state, task));
+  if (task.told_state() != v1::TASK_STATE_SCHEDULED) shown.clear_schedule_time();
+  std::vector<v1::WaitExplanation> waits = Explain(state, task, audience, ahead_max);
+  if (!waits.empty()) {
+    shown.set_waiting_reason(waits[0].text());
+    *shown.mutable_wait() = std::move(waits[0]);
+  }
+  if (task.told_state() != task.state) HideEnd(task, shown);
   return shown;
 }
 
-v1::Queue ViewQueue(const EngineState& state, size_t index) {
+v1::Queue ViewQueue(const EngineState& state, size_t index, Audience audience) {
   const tenancy::Directory::Queue& settings = state.directory->queues()[index];
   const QueueState& queue = state.queues[index];
   v1::Queue view;
-  view.set_name(settings.resource_name);
+  view.set_name(settings.resource_name());
   // The two enums agree, value by value.
   static_assert(static_cast<int>(v1::Queue::ORDER_PRIORITY) == config::v1::Queue::ORDER_PRIORITY);
   view.set_order(static_cast<v1::Queue::Order>(settings.order));
-  view.set_state(settings.paused ? v1::Queue::STATE_PAUSED : v1::Queue::STATE_ACTIVE);
-  view.set_pool(state.directory->pools()[settings.pool].resource_name);
+  view.set_state(queue.paused ? v1::Queue::STATE_PAUSED : v1::Queue::STATE_ACTIVE);
+  view.set_pause_reason(queue.pause_reason);
+  view.set_pool(state.directory->pools()[settings.pool].resource_name());
   view.set_depth_max(settings.depth_max);
   view.set_queued(queue.queued);
   view.set_scheduled(queue.scheduled);
@@ -104,26 +166,27 @@ v1::Queue ViewQueue(const EngineState& state, size_t index) {
   SetMicros(OldestAgeUs(state, queue), view.mutable_oldest_age());
   view.set_spawned_total(queue.spawned);
   view.set_rejected_total(queue.rejected);
-  view.set_waiting_reason(WaitingReason(state, index));
+  view.set_waiting_reason(WaitingReason(state, index, audience));
   return view;
 }
 
 v1::Pool ViewPool(const EngineState& state, size_t index) {
   const PoolState& pool = state.pools[index];
   v1::Pool view;
-  view.set_name(state.directory->pools()[index].resource_name);
+  const tenancy::Directory::Pool& settings = state.directory->pools()[index];
+  view.set_name(settings.resource_name());
   view.set_size(pool.size);
   view.set_running(pool.running);
   view.set_free(pool.size - pool.running);
   int64_t waiting = 0;
-  for (size_t i = 0; i < state.queues.size(); ++i) {
-    if (state.directory->queues()[i].pool == index) waiting += state.queues[i].queued;
-  }
+  state.directory->ForEachQueueOf(settings.tenant, [&](size_t queue) {
+    if (state.directory->queues()[queue].pool == index) waiting += state.queues[queue].queued;
+  });
   view.set_waiting(waiting);
   return view;
 }
 
-TaskCounters ViewCounters(const EngineState& state) {
+TaskCounters ViewCounters(EngineState& state) {
   TaskCounters counters;
   const tenancy::Directory& directory = *state.directory;
   for (const auto& [of, tasks] : state.counts) {
@@ -133,15 +196,18 @@ TaskCounters ViewCounters(const EngineState& state) {
   for (size_t i = 0; i < state.queues.size(); ++i) {
     const QueueState& queue = state.queues[i];
     const tenancy::Directory::Queue& settings = directory.queues()[i];
+    if (IsQuiet(state, settings.tenant)) continue;
     counters.queues.push_back({directory.tenants()[settings.tenant].name, settings.name,
                                queue.queued, queue.scheduled, queue.running,
                                OldestAgeUs(state, queue)});
   }
   for (size_t i = 0; i < state.pools.size(); ++i) {
     const tenancy::Directory::Pool& settings = directory.pools()[i];
+    if (IsQuiet(state, settings.tenant)) continue;
     counters.pools.push_back({directory.tenants()[settings.tenant].name, settings.name,
                               state.pools[i].size, state.pools[i].running});
   }
+  FillFairness(state, counters);
   counters.tasks_held = state.tasks.size();
   counters.attempts_running = state.attempts.size();
   for (const WorkerView& worker : state.workers) counters.workers_linked += worker.linked;
@@ -170,6 +236,8 @@ StoredProgress EncodeProgress(const EngineState& state, const Task& task) {
   v1::Task view;
   FillProgress(state, task, view);
   view.set_output(task.output);
+  if (task.checkpoint != nullptr) view.set_checkpoint(*task.checkpoint);
+  if (task.spec_changed) FillChanges(task.spec, view.mutable_spec());
   view.SerializeToString(&stored.task);
   stored.attempt = task.attempt;
   auto attempt = state.attempts.find(task.attempt);
@@ -206,8 +274,16 @@ bool RestoreProgress(const EngineState& state, const StoredProgress& stored, Tas
   if (view.has_schedule_time()) task.schedule_us = state.FromWall(ToMicros(view.schedule_time()));
   task.ready_us = std::max(state.FromWall(task.create_time_us), task.schedule_us);
   task.end_us = std::min(state.FromWall(task.end_time_us), state.now_us);
+  if (!view.checkpoint().empty()) {
+    task.checkpoint = std::make_unique<std::string>(std::move(*view.mutable_checkpoint()));
+  }
   task.progress = view.progress();
   task.progress_message = std::move(*view.mutable_progress_message());
+  if (view.paused()) task.paused = std::make_unique<std::string>(view.pause_reason());
+  if (!view.parent_task().empty()) {
+    task.parent = std::make_unique<const std::string>(std::move(*view.mutable_parent_task()));
+  }
+  if (view.has_spec()) RestoreChanges(std::move(*view.mutable_spec()), task);
   task.failures = stored.failures;
   task.interruptions = stored.interruptions;
   return true;

@@ -10,13 +10,16 @@
 
 namespace grove::tasks {
 
-// As much as `view` asks for and memory has: FillPayload() of payloads.h brings the rest.
-v1::Task ViewTask(const EngineState& state, const Task& task, v1::TaskView view);
+// As much as `view` asks for and memory has: FillPayload() of payloads.h brings the rest. Of a task
+// that waits, how many are ahead is counted to `ahead_max`.
+v1::Task ViewTask(const EngineState& state, const Task& task, v1::TaskView view,
+                  Audience audience = Audience::kOperators, int64_t ahead_max = 0);
 // Whether the store has something of it that the view asks for and memory has not.
 bool NeedsStore(const Task& task, v1::TaskView view);
-v1::Queue ViewQueue(const EngineState& state, size_t queue);
+v1::Queue ViewQueue(const EngineState& state, size_t queue,
+                    Audience audience = Audience::kOperators);
 v1::Pool ViewPool(const EngineState& state, size_t pool);
-TaskCounters ViewCounters(const EngineState& state);
+TaskCounters ViewCounters(EngineState& state);
 
 // For the store, or the next engine. Requires: the input is in memory.
 StoredTask EncodeTask(const EngineState& state, const Task& task);
@@ -24,11 +27,6 @@ StoredTask EncodeTask(const EngineState& state, const Task& task);
 StoredProgress EncodeProgress(const EngineState& state, const Task& task);
 // False if it does not parse. Leaves `task` in no index.
 bool RestoreProgress(const EngineState& state, const StoredProgress& stored, Task& task);
-
-// What a task that has not started waits for; empty for others.
-std::string WaitingReason(const EngineState& state, const Task& task);
-// What keeps the queue's next task from starting; empty if nothing waits.
-std::string WaitingReason(const EngineState& state, size_t queue);
 
 }  // namespace grove::tasks
 

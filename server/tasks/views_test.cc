@@ -25,6 +25,7 @@ class ViewsTest : public StateTest {
     task.progress_message = "half";
     task.failures = 2;
     task.interruptions = 1;
+    task.parent = std::make_unique<const std::string>("tenants/t/queues/q/tasks/p");
     AttemptRecord& attempt = task.attempts.back();
     attempt.worker_pid = 77;
     attempt.fiber = 9;
@@ -116,6 +117,7 @@ TEST_F(ViewsTest, WhatIsStoredComesBack) {
   EXPECT_EQ(restored.failures, 2);
   EXPECT_EQ(restored.interruptions, 1);
   EXPECT_EQ(restored.attempts_started, 1);
+  EXPECT_EQ(*restored.parent, *task.parent);
   ASSERT_EQ(restored.attempts.size(), 1u);
   EXPECT_EQ(restored.attempts[0].worker, 0);
   EXPECT_EQ(restored.attempts[0].worker_pid, 77);

@@ -70,6 +70,43 @@ TEST_F(VolatileHandoverTest, ARunningAttemptGoesOnWhereItRuns) {
   EXPECT_EQ(StateOf(name), v1::TASK_STATE_SUCCEEDED);
 }
 
+TEST_F(VolatileHandoverTest, NothingOfASpecIsLost) {
+  Up(0, 0);
+  const std::string name = Spawn(
+      "input: '[1]' priority: 3 timeout { seconds: 1 } heartbeat_timeout { seconds: 2 } "
+      "schedule_to_start_timeout { seconds: 3 } labels { key: 'k' value: 'v' } "
+      "delay { seconds: 60 } request_id: 'r' unique_key { key: 'u' on_conflict: "
+      "ON_CONFLICT_REFUSE } retry_policy { max_attempts: 4 initial_backoff { seconds: 5 } "
+      "max_backoff { seconds: 6 } backoff_multiplier: 7 jitter: 0.5 not_retried_codes: 8 }");
+  const v1::TaskSpec before = Get(name).spec();
+  HandOver();
+  EXPECT_EQ(Get(name).spec().DebugString(), before.DebugString());
+  // Whoever adds a field says here whether it is handed over.
+  const auto* fields = v1::TaskSpec::descriptor();
+  for (int i = 0; i < fields->field_count(); ++i) {
+    if (fields->field(i)->name() == "start_time") continue;  // not with a delay
+    if (fields->field(i)->is_repeated()) continue;
+    EXPECT_TRUE(!fields->field(i)->has_presence() ||
+                before.GetReflection()->HasField(before, fields->field(i)))
+        << fields->field(i)->name();
+  }
+  Up(0, 0);
+  EXPECT_EQ(RefusalReason(Refused("unique_key { key: 'u' on_conflict: ON_CONFLICT_REFUSE }")),
+            "UNIQUE_KEY_TAKEN");
+}
+
+TEST_F(VolatileHandoverTest, TheNextAttemptReadsWhatTheLastOneLeft) {
+  Up(0);
+  const std::string name = Spawn();
+  Tick();
+  internal::v1::AttemptHeartbeat heartbeat;
+  heartbeat.set_attempt(TakeOnlyStart());
+  heartbeat.set_checkpoint("halfway");
+  engine_->AttemptHeartbeat(0, heartbeat, now_, fx_);
+  HandOver();
+  EXPECT_EQ(Get(name).checkpoint(), "halfway");
+}
+
 TEST_F(VolatileHandoverTest, ResultsAreStillThereAndLeaveInTheirTime) {
   Up(0);
   const std::string name = Spawn();

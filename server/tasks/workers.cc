@@ -9,6 +9,10 @@
 //    Asking takes the mark away (std::exchange): it is this Hello's alone, and an attempt that kept
 //    it would look confirmed in the next one, whether or not that worker had it.
 //
+// Of an attempt that control does not know, and that may be one of a task it does know, the number
+// is taken (LearnAttempt): nothing starts after a recovery before every worker has said so much, or
+// kWorkersAwaitedUs are over.
+//
 // A worker repeats an end until it is acknowledged (invariant 9). So an end may come twice, or for
 // an attempt that control gave up: it is acknowledged and dropped, unless its first telling is
 // still on its way to the disk (`unacknowledged`), when the acknowledgement follows with the
@@ -20,8 +24,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/tasks/commit.h"
 #include "server/tasks/lifecycle.h"
 #include "server/tasks/refusal.h"
+#include "server/tenancy/resource_name.h"
 
 namespace grove::tasks {
 namespace {
@@ -62,6 +68,7 @@ void LearnFunctions(EngineState& state, WorkerView& worker, internal::v1::Hello&
     state.functions[index].known = true;
     state.functions[index].description = std::move(description);
     Unstrand(state, index);
+    WakeFunction(state, index);
   }
 }
 
@@ -74,8 +81,7 @@ void CompareRunning(EngineState& state, WorkerView& worker, const internal::v1::
     const bool is_known = attempt != nullptr && attempt->worker == hello.worker();
     if (is_known) {
       attempt->confirmed = true;
-      attempt->started = true;
-      MarkBegun(state, attempt);
+      Begin(state, attempt);
     }
     if (!is_known) worker.foreign.insert(id);
     if (is_known && attempt->task != nullptr) continue;
@@ -83,6 +89,38 @@ void CompareRunning(EngineState& state, WorkerView& worker, const internal::v1::
     cancel->set_attempt(id);
     cancel->set_reason(is_known ? "its task has ended" : "control does not know this attempt");
   }
+}
+
+// A start that an earlier control had sent, and that was not on disk when it died: the attempt has
+// its number, which no other gets.
+void LearnAttempt(EngineState& state, const internal::v1::Hello& hello,
+                  const internal::v1::RunningAttempt& running, Effects& effects) {
+  if (state.attempts.contains(running.attempt()) || running.number() <= 0) return;
+  const auto name = tenancy::ParseTaskName(running.task());
+  const auto id = name.ok() ? TaskId::Parse(name->task) : std::nullopt;
+  Task* task = id ? state.FindTask(*id) : nullptr;
+  if (task == nullptr || task->ended()) return;
+  const auto place =
+      std::find_if(task->attempts.begin(), task->attempts.end(),
+                   [&](const AttemptRecord& record) { return record.number >= running.number(); });
+  const bool is_there = place != task->attempts.end() && place->number == running.number();
+  const bool is_forgotten =
+      place == task->attempts.begin() && task->attempts.size() >= kAttemptsKeptMax;
+  if (is_there || is_forgotten) return;
+  task->attempts_started = std::max(task->attempts_started, running.number());
+  // The last record is the running attempt's.
+  if (task->attempt != 0 && place == task->attempts.end()) return;
+  AttemptRecord record;
+  record.number = running.number();
+  record.state = v1::Attempt::STATE_INTERRUPTED;
+  record.worker = hello.worker();
+  record.worker_pid = hello.pid();
+  record.start_us = running.start_time_us();
+  record.end_us = std::max(state.wall_us(), record.start_us);
+  record.error = MakeError(absl::StatusCode::kAborted, "ATTEMPT_INTERRUPTED",
+                           "control died before its start was on disk");
+  task->attempts.insert(place, std::move(record));
+  Commit(state, task, effects);
 }
 
 std::string DeathNotice(int32_t worker, int64_t pid) {
@@ -111,6 +149,9 @@ absl::Status ConnectWorker(EngineState& state, internal::v1::Hello hello, Effect
   LearnFunctions(state, worker, hello);
   for (internal::v1::AttemptEnded& ended : *hello.mutable_ended()) {
     TakeEnd(state, number, std::move(ended), effects);
+  }
+  for (const internal::v1::RunningAttempt& running : hello.attempts()) {
+    LearnAttempt(state, hello, running, effects);
   }
   CompareRunning(state, worker, hello, effects);
   InterruptIf(state, worker, Interruption::kGivenBack,
@@ -208,6 +249,14 @@ void EndGraces(EngineState& state, Effects& effects) {
         absl::StrCat("workers/", i, " was not reached for ", kLinkGraceUs / kUsPerSecond, " s"),
         effects, [](const LiveAttempt&) { return true; });
   }
+}
+
+bool AwaitsWorkers(const EngineState& state) {
+  if (state.now_us >= state.workers_awaited_until_us) return false;
+  for (int32_t i = 0; i < state.workers_awaited; ++i) {
+    if (state.workers[i].pid == 0) return true;
+  }
+  return false;
 }
 
 EngineMicros NextGraceEnd(const EngineState& state) {

@@ -25,6 +25,8 @@ bool SetStuck(EngineState& state, int32_t worker, bool is_stuck, Effects& effect
 // The worker says that an attempt is over.
 void TakeEnd(EngineState& state, int32_t worker, internal::v1::AttemptEnded ended,
              Effects& effects);
+// Whether what was recovered has to wait for what workers have yet to say.
+bool AwaitsWorkers(const EngineState& state);
 // Gives up the attempts of workers whose grace is over.
 void EndGraces(EngineState& state, Effects& effects);
 // When EndGraces() has something to do; INT64_MAX if never.

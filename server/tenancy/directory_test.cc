@@ -6,6 +6,7 @@
 #include "gmock/gmock.h"
 #include "google/protobuf/text_format.h"
 #include "gtest/gtest.h"
+#include "runtime/switch/abseil_text.h"
 #include "server/config/schema.h"
 
 namespace grove::tenancy {
@@ -46,7 +47,7 @@ TEST(Directory, GivesEveryTenantADefaultQueueAndPool) {
   const auto mail = directory->FindQueue("acme", "mail");
   ASSERT_TRUE(mail);
   EXPECT_EQ(directory->queues()[*mail].pool, *directory->FindPool("acme", "default"));
-  EXPECT_EQ(directory->queues()[*mail].resource_name, "tenants/acme/queues/mail");
+  EXPECT_EQ(directory->queues()[*mail].resource_name(), "tenants/acme/queues/mail");
 }
 
 TEST(Directory, TakesTheDefaultsOwnSettings) {
@@ -90,6 +91,58 @@ TEST(Directory, FindsNothingUnderUnknownNames) {
   EXPECT_FALSE(directory->FindTenant("acme"));
   EXPECT_FALSE(directory->FindQueue("default", "mail"));
   EXPECT_FALSE(directory->FindPool("acme", "default"));
+}
+
+TEST(Directory, GrowsAndItsIndicesStay) {
+  auto directory = FromText("tenants { name: 'acme' }");
+  ASSERT_TRUE(directory.ok());
+  const size_t acme = *directory->FindTenant("acme");
+  const auto* acme_queue = &directory->queues()[*directory->FindQueue("acme", "default")];
+  for (int i = 0; i < 1000; ++i) ASSERT_TRUE(directory->AddTenant(StrCat("t", i), 2).ok());
+  EXPECT_EQ(directory->FindTenant("acme"), acme);
+  EXPECT_EQ(&directory->queues()[*directory->FindQueue("acme", "default")], acme_queue);
+  EXPECT_TRUE(directory->tenants()[acme].from_config);
+  // Its entries know each other also where it has been moved to.
+  const Directory moved = *std::move(directory);
+  const auto queue = moved.FindQueue("t999", "default");
+  ASSERT_TRUE(queue);
+  EXPECT_EQ(moved.queues()[*queue].resource_name(), "tenants/t999/queues/default");
+  EXPECT_EQ(moved.pools()[moved.queues()[*queue].pool].resource_name(),
+            "tenants/t999/pools/default");
+  const Directory::Tenant& tenant = moved.tenants()[moved.queues()[*queue].tenant];
+  EXPECT_EQ(tenant.name, "t999");
+  EXPECT_EQ(tenant.weight, 2);
+  EXPECT_FALSE(tenant.from_config);
+}
+
+TEST(Directory, RefusesATenantThatIsThereOrBadlyNamed) {
+  auto directory = FromText("");
+  ASSERT_TRUE(directory.ok());
+  EXPECT_TRUE(absl::IsAlreadyExists(directory->AddTenant("default", 1).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(directory->AddTenant("A", 1).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(directory->AddTenant("", 1).status()));
+}
+
+TEST(Directory, ARetiredTenantsNameAndPlaceComeAgain) {
+  auto directory = FromText("");
+  ASSERT_TRUE(directory.ok());
+  const size_t acme = *directory->AddTenant("acme", 1);
+  ASSERT_TRUE(directory->AddTenant("beta", 1).ok());
+  directory->SetDraining(acme);
+  directory->Retire(acme);
+  EXPECT_FALSE(directory->FindTenant("acme"));
+  EXPECT_FALSE(directory->FindQueue("acme", "default"));
+  EXPECT_FALSE(directory->FindPool("acme", "default"));
+  EXPECT_TRUE(directory->tenants()[acme].is_retired());
+  EXPECT_TRUE(directory->FindQueue("beta", "default"));
+  EXPECT_EQ(*directory->AddTenant("gamma", 1), acme);
+  EXPECT_FALSE(directory->tenants()[acme].draining);
+  EXPECT_EQ(directory->queues()[*directory->FindQueue("gamma", "default")].resource_name(),
+            "tenants/gamma/queues/default");
+  // Where none is free, at the end.
+  const size_t last = *directory->AddTenant("acme", 1);
+  EXPECT_EQ(last, directory->tenants().size() - 1);
+  EXPECT_EQ(directory->queues().size(), directory->pools().size());
 }
 
 TEST(Directory, ItsDefaultsAreTheSchemas) {

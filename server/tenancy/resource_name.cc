@@ -12,6 +12,7 @@ namespace {
 
 // Enough of a bad name to recognise it; the rest could be anything a client sends.
 constexpr size_t kQuotedMax = 100;
+constexpr std::string_view kOperators = "operators";
 
 bool IsAlphanumeric(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
@@ -85,6 +86,24 @@ absl::StatusOr<TaskName> ParseTaskName(std::string_view name) {
   return TaskName{ids[0], ids[1], ids[2]};
 }
 
+absl::StatusOr<TokenName> ParseTokenName(std::string_view name) {
+  std::array<std::string_view, 2> ids;
+  if (Split<2>(name, {"tenants", "tokens"}, ids) && IsShortName(ids[0]) && IsShortName(ids[1])) {
+    return TokenName{ids[0], ids[1]};
+  }
+  const std::string_view of_operators = "operators/tokens/";
+  if (name.starts_with(of_operators) && IsShortName(name.substr(of_operators.size()))) {
+    return TokenName{"", name.substr(of_operators.size())};
+  }
+  return BadName(name, "tenants/TENANT/tokens/TOKEN or operators/tokens/TOKEN");
+}
+
+absl::StatusOr<std::string_view> ParseTokenParent(std::string_view name) {
+  if (name == kOperators) return std::string_view();
+  const absl::StatusOr<std::string_view> tenant = ParseTenantName(name);
+  return tenant.ok() ? tenant : BadName(name, "tenants/TENANT or operators");
+}
+
 std::string FormatTenantName(std::string_view tenant) {
   return StrCat("tenants/", tenant);
 }
@@ -95,6 +114,14 @@ std::string FormatQueueName(std::string_view tenant, std::string_view queue) {
 
 std::string FormatPoolName(std::string_view tenant, std::string_view pool) {
   return StrCat("tenants/", tenant, "/pools/", pool);
+}
+
+std::string FormatTokenName(std::string_view tenant, std::string_view token) {
+  return StrCat(FormatTokenParent(tenant), "/tokens/", token);
+}
+
+std::string FormatTokenParent(std::string_view tenant) {
+  return tenant.empty() ? std::string(kOperators) : FormatTenantName(tenant);
 }
 
 }  // namespace grove::tenancy

@@ -66,5 +66,26 @@ TEST(ResourceName, QuotesABadNameWithoutItsControlCharacters) {
   EXPECT_NE(message.find("tenants/TENANT"), std::string::npos);
 }
 
+TEST(ResourceName, TokensAreATenantsOrTheOperators) {
+  const auto acme = ParseTokenName("tenants/acme/tokens/ci");
+  ASSERT_TRUE(acme.ok());
+  EXPECT_EQ(acme->tenant, "acme");
+  EXPECT_EQ(acme->token, "ci");
+  const auto operators = ParseTokenName("operators/tokens/ci.2");
+  ASSERT_TRUE(operators.ok());
+  EXPECT_EQ(operators->tenant, "");
+  EXPECT_EQ(operators->token, "ci.2");
+  for (const char* bad : {"operators/tokens/", "operators/tokens/A", "operators/tokens/a/b",
+                          "operators", "tenants/tokens/ci", "tenants/acme/tokens", "tokens/ci"}) {
+    EXPECT_FALSE(ParseTokenName(bad).ok()) << bad;
+  }
+  EXPECT_EQ(FormatTokenName("acme", "ci"), "tenants/acme/tokens/ci");
+  EXPECT_EQ(FormatTokenName("", "ci"), "operators/tokens/ci");
+  EXPECT_EQ(*ParseTokenParent("tenants/acme"), "acme");
+  EXPECT_EQ(*ParseTokenParent("operators"), "");
+  EXPECT_FALSE(ParseTokenParent("").ok());
+  EXPECT_FALSE(ParseTokenParent("tenants/-").ok());
+}
+
 }  // namespace
 }  // namespace grove::tenancy

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
@@ -23,6 +24,13 @@
 namespace grove::worker {
 
 using internal::v1::AttemptEnded;
+
+namespace {
+
+// What control answers to spawns while it drains.
+constexpr std::string_view kDrainingReason = "DRAINING";
+
+}  // namespace
 
 struct Attempts::Attempt {
   // Why it was told to end; a time-out is known to its Timeout.
@@ -42,6 +50,11 @@ struct Attempts::Attempt {
   bool has_progress = false;
   double fraction = 0;
   std::string message;
+  // What it leaves to the next one, and whether control has been told; a sign of life that it has
+  // not.
+  std::optional<std::string> checkpoint;
+  bool checkpoint_told = false;
+  bool is_heard = false;
   // Set once it has ended.
   std::optional<AttemptEnded> end;
 };
@@ -56,9 +69,24 @@ class Attempts::Context final : public TaskContext {
   int attempt() const override { return attempt_.start.number(); }
   std::string_view input() const override { return attempt_.start.input(); }
   std::string_view content_type() const override { return attempt_.start.content_type(); }
+  std::string_view checkpoint() const override { return attempt_.start.checkpoint(); }
   absl::Time deadline() const override { return attempt_.started_at + attempt_.timeout; }
   bool cancelled() const override { return attempt_.fiber && attempt_.fiber->cancelled(); }
   WorkerServices& services() override { return attempts_.services_; }
+
+  void Heartbeat() override { attempts_.Hear(attempt_); }
+
+  absl::Status Checkpoint(std::string detail) override {
+    if (detail.size() > kCheckpointBytesMax) {
+      return absl::InvalidArgumentError(absl::StrCat("the checkpoint has ", detail.size(),
+                                                     " bytes; at most ", kCheckpointBytesMax,
+                                                     " are allowed"));
+    }
+    attempt_.checkpoint = std::move(detail);
+    attempt_.checkpoint_told = false;
+    attempts_.Hear(attempt_);
+    return absl::OkStatus();
+  }
 
   void ReportProgress(double fraction, std::string_view message) override {
     attempt_.fraction = std::clamp(fraction, 0.0, 1.0);
@@ -189,6 +217,8 @@ AttemptEnded::Outcome Attempts::Judge(const Attempt& attempt, absl::Status& stat
         absl::StrCat("timed out after ", absl::FormatDuration(attempt.timeout)));
     return AttemptEnded::OUTCOME_TIMED_OUT;
   }
+  // The daemon's end kept it from spawning: that is not its failure.
+  if (ReasonOf(status) == kDrainingReason) return AttemptEnded::OUTCOME_INTERRUPTED;
   if (!status.ok()) return AttemptEnded::OUTCOME_FAILED;
   if (const size_t bytes = attempt.output->bytes.size(); bytes > limits_.output_max_bytes) {
     status = absl::ResourceExhaustedError(
@@ -210,6 +240,16 @@ void Attempts::Conclude(Attempt& attempt, absl::Status status) {
     end.set_output(std::move(attempt.output->bytes));
     end.set_output_content_type(Utf8Text(attempt.output->content_type, kContentTypeBytesMax));
   }
+  if (end.outcome() == AttemptEnded::OUTCOME_FAILED) {
+    end.set_never_again(IsNeverAgain(status));
+    if (const auto delay = RetryAfterOf(status)) {
+      end.set_retry_after_us(absl::ToInt64Microseconds(*delay));
+    }
+  }
+  if (end.outcome() != AttemptEnded::OUTCOME_SUCCEEDED && attempt.checkpoint.has_value()) {
+    end.set_checkpoint(*std::move(attempt.checkpoint));
+  }
+  attempt.checkpoint.reset();
   if (!status.ok()) {
     end.mutable_error()->set_code(static_cast<int>(status.code()));
     end.mutable_error()->set_message(Utf8Text(Std(status.message()), kErrorMessageBytesMax));
@@ -256,9 +296,25 @@ void Attempts::FillHello(internal::v1::Hello& hello) {
   ended_.clear();
   for (auto& [id, attempt] : attempts_) {
     hello.add_running(id);
-    if (attempt->end.has_value()) ended_.push_back(id);
+    internal::v1::RunningAttempt& running = *hello.add_attempts();
+    running.set_attempt(id);
+    running.set_task(attempt->start.task());
+    running.set_number(attempt->start.number());
+    running.set_start_time_us(absl::ToUnixMicros(attempt->started_at));
+    if (attempt->end.has_value()) {
+      ended_.push_back(id);
+    } else if (attempt->checkpoint.has_value()) {
+      attempt->checkpoint_told = false;
+      Hear(*attempt);
+    }
   }
   if (!ended_.empty()) news_.Set();
+}
+
+void Attempts::Hear(Attempt& attempt) {
+  if (std::exchange(attempt.is_heard, true)) return;
+  heard_.push_back(attempt.start.attempt());
+  news_.Set();
 }
 
 bool Attempts::TakeNews(internal::v1::WorkerFrame& frame) {
@@ -269,6 +325,16 @@ bool Attempts::TakeNews(internal::v1::WorkerFrame& frame) {
     started.set_attempt(id);
     started.set_fiber(found->second->fiber_id);
   }
+  TakeProgress(frame);
+  TakeHeartbeats(frame);
+  TakeEnds(frame);
+  if (ended_.empty() && heard_.empty()) news_.Reset();
+  return frame.started_size() + frame.progress_size() + frame.heartbeats_size() +
+             frame.ended_size() >
+         0;
+}
+
+void Attempts::TakeProgress(internal::v1::WorkerFrame& frame) {
   for (const uint64_t id : std::exchange(progressed_, {})) {
     const auto found = attempts_.find(id);
     if (found == attempts_.end()) continue;
@@ -279,9 +345,24 @@ bool Attempts::TakeNews(internal::v1::WorkerFrame& frame) {
     progress.set_fraction(attempt.fraction);
     progress.set_message(attempt.message);
   }
-  TakeEnds(frame);
-  if (ended_.empty()) news_.Reset();
-  return frame.started_size() + frame.progress_size() + frame.ended_size() > 0;
+}
+
+void Attempts::TakeHeartbeats(internal::v1::WorkerFrame& frame) {
+  size_t bytes = 0;
+  while (!heard_.empty() && bytes < kCheckpointsPerFrameBytesMax) {
+    const auto found = attempts_.find(heard_.front());
+    heard_.pop_front();
+    if (found == attempts_.end()) continue;
+    Attempt& attempt = *found->second;
+    attempt.is_heard = false;
+    // Its end says it all.
+    if (attempt.end.has_value()) continue;
+    internal::v1::AttemptHeartbeat& heartbeat = *frame.add_heartbeats();
+    heartbeat.set_attempt(found->first);
+    if (!attempt.checkpoint.has_value() || std::exchange(attempt.checkpoint_told, true)) continue;
+    heartbeat.set_checkpoint(*attempt.checkpoint);
+    bytes += attempt.checkpoint->size();
+  }
 }
 
 void Attempts::TakeEnds(internal::v1::WorkerFrame& frame) {

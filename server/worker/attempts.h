@@ -32,6 +32,8 @@ struct AttemptLimits {
 
 // Ends that travel in one frame; above it the rest waits for the next. One end may be larger.
 inline constexpr size_t kEndsPerFrameBytesMax = size_t{8} << 20;
+// So do checkpoints.
+inline constexpr size_t kCheckpointsPerFrameBytesMax = size_t{8} << 20;
 // Longer messages of ReportProgress are cut.
 inline constexpr size_t kProgressMessageBytesMax = 1024;
 // So are longer messages of errors, and content types.
@@ -52,6 +54,9 @@ class Attempts {
   Attempts(const Functions& functions, WorkerServices& services, AttemptLimits limits);
   // Requires: none runs.
   ~Attempts();
+
+  // For attempts from now on.
+  void set_limits(const AttemptLimits& limits) { limits_ = limits; }
 
   // --- What control says ------------------------------------------------------------------------
 
@@ -97,11 +102,15 @@ class Attempts {
   void Conclude(Attempt& attempt, absl::Status status);
   void Account(const internal::v1::AttemptEnded& end);
   void Refuse(Attempt& attempt, internal::v1::AttemptEnded::Outcome outcome, absl::Status why);
+  // There is a heartbeat to tell, and the checkpoint if it has not been told.
+  void Hear(Attempt& attempt);
+  void TakeProgress(internal::v1::WorkerFrame& frame);
+  void TakeHeartbeats(internal::v1::WorkerFrame& frame);
   void TakeEnds(internal::v1::WorkerFrame& frame);
 
   const Functions& functions_;
   WorkerServices& services_;
-  const AttemptLimits limits_;
+  AttemptLimits limits_;
 
   // Owns every attempt from Start() to Acknowledge().
   std::unordered_map<uint64_t, std::unique_ptr<Attempt>> attempts_;
@@ -113,6 +122,7 @@ class Attempts {
   Event news_;
   std::vector<uint64_t> started_;
   std::vector<uint64_t> progressed_;
+  std::deque<uint64_t> heard_;
   std::deque<uint64_t> ended_;
   Event idle_;
   Event acknowledged_;

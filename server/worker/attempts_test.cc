@@ -201,6 +201,15 @@ TEST_F(AttemptsTest, ADrainInterruptsWhatRunsAtItsDeadlineAndRefusesNewOnes) {
   });
 }
 
+TEST_F(AttemptsTest, WhatTheDaemonsEndKeptFromSpawningIsGivenBack) {
+  Add("f", [](TaskContext&) -> absl::StatusOr<Output> {
+    return WithReason(absl::UnavailableError("the daemon drains"), "DRAINING");
+  });
+  const AttemptEnded end = EndOf("f");
+  EXPECT_EQ(end.outcome(), AttemptEnded::OUTCOME_INTERRUPTED);
+  EXPECT_EQ(end.error().message(), "the daemon drains");
+}
+
 TEST_F(AttemptsTest, ADrainLetsWhatRunsFinish) {
   Add("brief", [](TaskContext&) -> absl::StatusOr<Output> {
     Yield();
@@ -277,6 +286,78 @@ TEST_F(AttemptsTest, AFunctionSeesItsTask) {
     return Output{};
   });
   EXPECT_EQ(EndOf("f").outcome(), AttemptEnded::OUTCOME_SUCCEEDED);
+}
+
+TEST_F(AttemptsTest, AFunctionsWordOnRetriesTravels) {
+  Add("later", [](TaskContext&) { return RetryAfter(absl::Seconds(3), "busy"); });
+  Add("never", [](TaskContext&) { return NeverAgain("gone"); });
+  Add("plain", [](TaskContext&) { return absl::UnavailableError("busy"); });
+  const AttemptEnded later = EndOf("later"), never = EndOf("never"), plain = EndOf("plain");
+  EXPECT_EQ(later.retry_after_us(), 3'000'000);
+  EXPECT_FALSE(later.never_again());
+  EXPECT_TRUE(never.never_again());
+  EXPECT_FALSE(never.has_retry_after_us());
+  EXPECT_FALSE(plain.has_retry_after_us() || plain.never_again());
+}
+
+TEST_F(AttemptsTest, WhatItLeavesTravelsAtOnceAndWithItsEnd) {
+  Event gate;
+  Add("leaves", [&gate](TaskContext& context) -> absl::StatusOr<Output> {
+    EXPECT_EQ(context.checkpoint(), "earlier");
+    EXPECT_TRUE(context.Checkpoint("1").ok());
+    EXPECT_TRUE(context.Checkpoint("2").ok());
+    EXPECT_EQ(context.Checkpoint(std::string(kCheckpointBytesMax + 1, 'x')).code(),
+              absl::StatusCode::kInvalidArgument);
+    if (absl::Status open = gate.Wait(); !open.ok()) return open;
+    context.Heartbeat();
+    return absl::InternalError("");
+  });
+  Run([&](Attempts& attempts) {
+    auto start = Order(7, "leaves");
+    start.set_checkpoint("earlier");
+    attempts.Start(start);
+    Yield();
+    internal::v1::WorkerFrame frame;
+    ASSERT_TRUE(attempts.TakeNews(frame));
+    ASSERT_EQ(frame.heartbeats_size(), 1);
+    EXPECT_EQ(frame.heartbeats(0).attempt(), 7u);
+    EXPECT_EQ(frame.heartbeats(0).checkpoint(), "2");
+    // A new control may not have heard it.
+    internal::v1::Hello hello;
+    attempts.FillHello(hello);
+    ASSERT_EQ(hello.attempts_size(), 1);
+    EXPECT_EQ(hello.attempts(0).number(), 1);
+    EXPECT_EQ(hello.attempts(0).task(), "tenants/default/tasks/1");
+    internal::v1::WorkerFrame again;
+    ASSERT_TRUE(attempts.TakeNews(again));
+    ASSERT_EQ(again.heartbeats_size(), 1);
+    EXPECT_EQ(again.heartbeats(0).checkpoint(), "2");
+    gate.Set();
+    EXPECT_EQ(NextEnd(attempts).checkpoint(), "2");
+  });
+}
+
+TEST_F(AttemptsTest, AHeartbeatIsToldOnceATurnAndNotAfterTheEnd) {
+  Add("beats", [](TaskContext& context) -> absl::StatusOr<Output> {
+    context.Heartbeat();
+    context.Heartbeat();
+    Yield();
+    context.Heartbeat();
+    return Output{};
+  });
+  Run([&](Attempts& attempts) {
+    attempts.Start(Order(7, "beats"));
+    Yield();
+    internal::v1::WorkerFrame frame;
+    ASSERT_TRUE(attempts.TakeNews(frame));
+    EXPECT_EQ(frame.heartbeats_size(), 1);
+    EXPECT_FALSE(frame.heartbeats(0).has_checkpoint());
+    Yield();
+    internal::v1::WorkerFrame last;
+    ASSERT_TRUE(attempts.TakeNews(last));
+    EXPECT_EQ(last.ended_size(), 1);
+    EXPECT_EQ(last.heartbeats_size(), 0);
+  });
 }
 
 }  // namespace

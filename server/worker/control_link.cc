@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "proto/well_known_times.h"
 #include "runtime/group/fiber_group.h"
 #include "runtime/hub/hub.h"
 #include "runtime/io/serve.h"
@@ -17,15 +18,46 @@
 #include "server/log.h"
 #include "server/process/daemon_number.h"
 #include "server/process/peer_credentials.h"
+#include "server/worker/utf8_text.h"
 
 namespace grove::worker {
 namespace {
+
+// Longer ones name nobody.
+constexpr size_t kTenantBytesMax = 255;
 
 // Unique per process, also across restarts of the machine's pids: the daemon's number, and a random
 // one.
 uint64_t NewIncarnation() {
   std::random_device random;
   return static_cast<uint64_t>(process::DaemonNumber()) << 32 | static_cast<uint32_t>(random());
+}
+
+// Zero is left unset: the service's own default.
+void FillRetry(const RetryDefaults& options, v1::RetryPolicy& retry) {
+  retry.set_max_attempts(options.max_attempts);
+  retry.set_backoff_multiplier(options.backoff_multiplier);
+  if (options.initial_backoff > absl::ZeroDuration()) {
+    proto::SetMicros(absl::ToInt64Microseconds(options.initial_backoff),
+                     retry.mutable_initial_backoff());
+  }
+  if (options.max_backoff > absl::ZeroDuration()) {
+    proto::SetMicros(absl::ToInt64Microseconds(options.max_backoff), retry.mutable_max_backoff());
+  }
+  if (options.jitter.has_value()) retry.set_jitter(*options.jitter);
+}
+
+void FillOptions(const FunctionOptions& options, internal::v1::FunctionDescription& function) {
+  function.set_default_timeout_ms(absl::ToInt64Milliseconds(options.default_timeout));
+  for (const absl::StatusCode code : options.not_retried) {
+    function.add_not_retried(static_cast<int>(code));
+  }
+  FillRetry(options.retry, *function.mutable_retry());
+  function.set_queue(options.queue);
+  function.set_concurrency_max(options.concurrency_max);
+  function.set_heartbeat_timeout_ms(absl::ToInt64Milliseconds(options.heartbeat_timeout));
+  function.set_schedule_to_start_timeout_ms(
+      absl::ToInt64Milliseconds(options.schedule_to_start_timeout));
 }
 
 }  // namespace
@@ -38,12 +70,16 @@ struct ControlLink::Conversation {
 };
 
 ControlLink::ControlLink(int worker, const Attempts::Functions& functions, Attempts& attempts,
-                         OffloadPool& offload)
+                         OffloadPool& offload, LinkedTaskClient& inside, http::TenantLabels& labels)
     : worker_(worker),
       incarnation_(NewIncarnation()),
       functions_(functions),
       attempts_(attempts),
-      offload_(offload) {}
+      offload_(offload),
+      inside_(inside),
+      labels_(labels) {
+  inside_.Attach(incarnation_, attempts_.news());
+}
 
 absl::Status ControlLink::Run(Listener& listener) {
   StreamServer server({.concurrency = kConversationsMax, .name = "link"});
@@ -66,9 +102,13 @@ absl::Status ControlLink::Serve(Socket socket) {
   }
   Conversation with{.session = link::Session(std::move(socket))};
   current_ = &with;
+  inside_.LinkUp();
   absl::Status status = with.session.Write(Greeting().SerializeAsString());
   if (status.ok()) status = Converse(with);
-  if (current_ == &with) current_ = nullptr;
+  if (current_ == &with) {
+    current_ = nullptr;
+    inside_.LinkDown();
+  }
   return absl::IsOutOfRange(status) ? absl::OkStatus() : status;
 }
 
@@ -96,10 +136,7 @@ internal::v1::WorkerFrame ControlLink::Greeting() {
     function.set_name(name);
     function.set_description(entry.options.description);
     function.set_input_example(entry.options.input_example);
-    function.set_default_timeout_ms(absl::ToInt64Milliseconds(entry.options.default_timeout));
-    for (const absl::StatusCode code : entry.options.not_retried) {
-      function.add_not_retried(static_cast<int>(code));
-    }
+    FillOptions(entry.options, function);
   }
   attempts_.FillHello(hello);
   frame.set_draining(draining_);
@@ -119,6 +156,7 @@ absl::Status ControlLink::Obey(Conversation& with, std::string_view bytes) {
   for (internal::v1::ListFibers& request : *frame.mutable_list_fibers()) {
     with.list_requests.TryPut(std::move(request));
   }
+  inside_.TakeAnswers(frame);
   return absl::OkStatus();
 }
 
@@ -147,6 +185,16 @@ absl::Status ControlLink::AnswerLists(Conversation& with) {
 
 bool ControlLink::Gather(Conversation& with, internal::v1::WorkerFrame& frame) {
   bool any = attempts_.TakeNews(frame);
+  any |= inside_.TakeNews(frame);
+  if (inside_.has_news()) attempts_.news().Set();
+  if (std::exchange(usage_due_, false)) {
+    labels_.TakeRunTimes([&](const std::string& tenant, int64_t us) {
+      internal::v1::TenantUsage& usage = *frame.add_usage();
+      usage.set_tenant(Utf8Text(tenant, kTenantBytesMax));
+      usage.set_http_us(us);
+    });
+    any |= frame.usage_size() > 0;
+  }
   for (internal::v1::ListFibersReply& list : std::exchange(with.lists, {})) {
     *frame.add_fibers() = std::move(list);
     any = true;
@@ -157,6 +205,11 @@ bool ControlLink::Gather(Conversation& with, internal::v1::WorkerFrame& frame) {
     any = true;
   }
   return any;
+}
+
+void ControlLink::TellUsage() {
+  usage_due_ = true;
+  attempts_.news().Set();
 }
 
 void ControlLink::AnnounceDrain() {

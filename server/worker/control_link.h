@@ -18,6 +18,7 @@
 #include "runtime/io/socket.h"
 #include "runtime/offload/offload.h"
 #include "server/worker/attempts.h"
+#include "server/worker/linked_task_client.h"
 
 namespace grove::worker {
 
@@ -31,7 +32,7 @@ class ControlLink {
  public:
   // Says who the worker is. Stacks are put into words on `offload`. Everything must outlive it.
   ControlLink(int worker, const Attempts::Functions& functions, Attempts& attempts,
-              OffloadPool& offload);
+              OffloadPool& offload, LinkedTaskClient& inside, http::TenantLabels& labels);
   ControlLink(const ControlLink&) = delete;
   ControlLink& operator=(const ControlLink&) = delete;
 
@@ -42,6 +43,8 @@ class ControlLink {
 
   // Tells control, now and in every later greeting.
   void AnnounceDrain();
+  // Tells control what tenants' requests have run, if anything did, as soon as there is a link.
+  void TellUsage();
   bool connected() const { return current_ != nullptr; }
 
  private:
@@ -62,6 +65,9 @@ class ControlLink {
   const Attempts::Functions& functions_;
   Attempts& attempts_;
   OffloadPool& offload_;
+  LinkedTaskClient& inside_;
+  http::TenantLabels& labels_;
+  bool usage_due_ = false;
   bool draining_ = false;
   Conversation* current_ = nullptr;
 };

@@ -74,7 +74,12 @@ class LinkTest : public ::testing::Test {
     functions_["echo"] = {[](TaskContext& context) -> absl::StatusOr<Output> {
                             return Output{std::string(context.input())};
                           },
-                          {.description = "gives back its input"}};
+                          {.description = "gives back its input",
+                           .not_retried = {absl::StatusCode::kNotFound},
+                           .retry = {.max_attempts = 3, .initial_backoff = absl::Seconds(2)},
+                           .queue = "mail",
+                           .heartbeat_timeout = absl::Seconds(4),
+                           .concurrency_max = 5}};
     functions_["gate"] = {[this](TaskContext&) -> absl::StatusOr<Output> {
                             if (absl::Status open = gate_.Wait(); !open.ok()) return open;
                             return Output{"through"};
@@ -97,7 +102,9 @@ class LinkTest : public ::testing::Test {
   OffloadPool offload_{{}};
   WorkerServices services_{.worker = 3, .fetch = *fetch_, .offload = offload_};
   Attempts attempts_{functions_, services_, {}};
-  ControlLink link_{3, functions_, attempts_, offload_};
+  LinkedTaskClient tasks_;
+  http::TenantLabels labels_;
+  ControlLink link_{3, functions_, attempts_, offload_, tasks_, labels_};
 };
 
 TEST_F(LinkTest, TheWorkerGreetsFirst) {
@@ -111,6 +118,13 @@ TEST_F(LinkTest, TheWorkerGreetsFirst) {
     ASSERT_EQ(hello.functions_size(), 2);
     EXPECT_EQ(hello.functions(0).name(), "echo");
     EXPECT_EQ(hello.functions(0).description(), "gives back its input");
+    EXPECT_EQ(hello.functions(0).retry().max_attempts(), 3);
+    EXPECT_EQ(hello.functions(0).retry().initial_backoff().seconds(), 2);
+    EXPECT_FALSE(hello.functions(0).retry().has_max_backoff());
+    EXPECT_FALSE(hello.functions(0).retry().has_jitter());
+    EXPECT_EQ(hello.functions(0).queue(), "mail");
+    EXPECT_EQ(hello.functions(0).heartbeat_timeout_ms(), 4000);
+    EXPECT_EQ(hello.functions(0).concurrency_max(), 5);
     EXPECT_EQ(hello.running_size(), 0);
   });
 }
@@ -209,6 +223,49 @@ TEST_F(LinkTest, TellsThatItDrains) {
     EXPECT_FALSE(control.Read().draining());
     link_.AnnounceDrain();
     EXPECT_TRUE(control.Read().draining());
+  });
+}
+
+TEST_F(LinkTest, WhatCodeAsksIsAskedOverTheNextLinkUntilItIsAnswered) {
+  Run([&] {
+    absl::StatusOr<std::string> spawned = absl::UnknownError("none yet");
+    FiberHandle asks;
+    WorkerFrame first;
+    {
+      FarEnd control(link_);
+      control.Read();
+      asks = *Spawn("asks", [&] { spawned = tasks_.Spawn({.function = "echo"}); });
+      first = control.Read();
+      EXPECT_EQ(first.inside_spawns_size(), 1);
+    }
+    FarEnd control(link_);
+    EXPECT_EQ(control.Read().inside_spawns_size(), 0) << "the greeting comes first";
+    const WorkerFrame again = control.Read();
+    EXPECT_EQ(again.SerializeAsString(), first.SerializeAsString());
+    ControlFrame answer;
+    answer.add_inside_spawned()->set_id(again.inside_spawns(0).id());
+    answer.mutable_inside_spawned(0)->set_name("tenants/default/queues/default/tasks/1");
+    control.Write(answer);
+    EXPECT_TRUE(asks.Join().ok());
+    EXPECT_EQ(*spawned, "tenants/default/queues/default/tasks/1");
+  });
+}
+
+TEST_F(LinkTest, TellsWhatTenantsRequestsHaveRun) {
+  Run([&] {
+    const auto label = labels_.Of("acme");
+    label->run_time = 5'000'000;
+    link_.TellUsage();
+    FarEnd control(link_);
+    control.Read();
+    const WorkerFrame frame = control.Read();
+    ASSERT_EQ(frame.usage_size(), 1);
+    EXPECT_EQ(frame.usage(0).tenant(), "acme");
+    EXPECT_EQ(frame.usage(0).http_us(), 5000);
+    // Once.
+    link_.TellUsage();
+    control.Start(7, "echo");
+    EXPECT_EQ(control.Read().usage_size(), 0);
   });
 }
 

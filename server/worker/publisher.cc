@@ -91,6 +91,9 @@ void Publisher::PublishHttp() {
   for (size_t where = 0; where < http_.timeouts.size(); ++where) {
     Store(live.http_timeouts[where], http_.timeouts[where]);
   }
+  for (size_t kind = 0; kind < http_.refusals.size(); ++kind) {
+    Store(live.http_refusals[kind], http_.refusals[kind]);
+  }
   if (access_log_ != nullptr) {
     Store(live.access_log_lines, access_log_->lines.load(std::memory_order_relaxed));
     Store(live.access_log_dropped, access_log_->dropped.load(std::memory_order_relaxed));

@@ -60,7 +60,7 @@ class RouterBuilder {
     Chain chain;
     for (int i = 0; i < entries.size(); ++i) {
       absl::StatusOr<http::Middleware> made =
-          MakeMiddleware(absl::StrCat(where, "[", i, "]"), entries[i], config_);
+          MakeMiddleware(absl::StrCat(where, "[", i, "]"), entries[i], config_, handlers_.labels);
       Check(made.status());
       if (!made.ok()) continue;
       chain.middleware.push_back(*std::move(made));

@@ -24,6 +24,8 @@ struct HandlerSource {
   // Of one of Application::websockets(). Asked once for each route, with what the handler's code,
   // http.websocket and the route come to.
   std::function<http::Handler(const std::string& name, http::WebSocketOptions options)> websocket;
+  // For the middleware that finds out whose a request is; outlives the router.
+  http::TenantLabels& labels = http::NoTenantLabels();
 };
 
 // Reads the files that bearer_auth names. kInvalidArgument, "http.routes[3].middleware[1]…: …".

@@ -24,6 +24,8 @@
 #include "runtime/hub/timeout.h"
 #include "runtime/io/signals.h"
 #include "runtime/switch/abseil_text.h"
+#include "server/audit/audit_log.h"
+#include "server/config/change.h"
 #include "server/log.h"
 #include "server/process/heartbeat.h"
 #include "server/process/lifeline.h"
@@ -45,6 +47,7 @@ WorkerParts::WorkerParts(const process::WorkerInheritance& inheritance,
                          std::unique_ptr<functions::FetchClient> fetch,
                          access_log::AccessLogFile* access_log, const Watchdog& watchdog)
     : inheritance_(inheritance),
+      started_with_(config),
       config_(config),
       application_(application),
       scoreboard_(scoreboard),
@@ -52,15 +55,20 @@ WorkerParts::WorkerParts(const process::WorkerInheritance& inheritance,
       fetch_(std::move(fetch)),
       access_log_(access_log),
       offload_({.threads = config.runtime().offload_threads()}),
-      services_{.worker = inheritance.slot, .fetch = *fetch_, .offload = offload_},
+      services_{.worker = inheritance.slot,
+                .fetch = *fetch_,
+                .offload = offload_,
+                .tasks = tasks_,
+                .tenants = tenants_},
       route_cells_(scoreboard, inheritance.slot),
       route_stats_([this](std::string_view route, size_t method, int status) {
         return route_cells_.Of(route, method, status);
       }),
       websocket_budget_(static_cast<uint64_t>(config.http().websocket_memory_max_bytes()),
                         http_stats_.websockets_over_budget),
+      handlers_(application, services_, websocket_budget_),
       attempts_(application.functions(), services_, AttemptLimitsOf(config.tasks())),
-      link_(inheritance.slot, application.functions(), attempts_, offload_),
+      link_(inheritance.slot, application.functions(), attempts_, offload_, tasks_, tenants_),
       periodic_(application.periodic(), services_),
       watchdog_(watchdog),
       publisher_(slot_, http_stats_, attempts_, *fetch_, offload_, watchdog),
@@ -100,8 +108,9 @@ backdoor::BackdoorEnvironment WorkerParts::BackdoorEnvironmentOf() {
              {"running", attempts_.running()},
              {"waiting", int64_t{0}}}};
   };
-  environment.audit = [](std::string_view line) {
-    Log(LogLevel::kInfo, "backdoor", {{"line", line}});
+  environment.audit = [this](std::string_view line) {
+    audit::WriteAuditLine(started_with_, StrCat("grove-w", inheritance_.slot),
+                          {.method = "backdoor", .asked = line});
   };
   return environment;
 }
@@ -144,27 +153,18 @@ absl::Status WorkerParts::WatchSignals() {
   });
 }
 
-HandlerSource WorkerParts::Handlers() {
-  return {.handler =
-              [this](const std::string& name, const Application::RouteSettings& route) {
-                const auto of_folder = application_.folder_handlers().find(name);
-                return of_folder != application_.folder_handlers().end()
-                           ? of_folder->second(services_, route)
-                           : application_.handlers().at(name)(services_);
-              },
-          .websocket =
-              [this](const std::string& name, http::WebSocketOptions options) {
-                options.budget = &websocket_budget_;
-                return http::WebSocketHandler(
-                    std::move(options), application_.websockets().at(name).factory(services_));
-              }};
-}
-
 absl::Status WorkerParts::ServePrivately() {
   absl::StatusOr<Listener> link = Listener::Adopt(inheritance_.link_fd);
   if (!link.ok()) return link.status();
   link_listener_.emplace(*std::move(link));
   absl::Status status = Keep("link.accept", [this] { return link_.Run(*link_listener_); });
+  if (status.ok()) {
+    status = Keep("link.usage", [this]() -> absl::Status {
+      absl::Status slept;
+      while ((slept = Sleep(http::kUsagePeriod)).ok()) link_.TellUsage();
+      return slept;
+    });
+  }
   if (!status.ok()) return status;
   absl::StatusOr<Listener> backdoor = Listener::Adopt(inheritance_.backdoor_fd);
   if (!backdoor.ok()) return backdoor.status();
@@ -176,13 +176,54 @@ absl::Status WorkerParts::Serve() {
   if (!inheritance_.stand_in) {
     if (absl::Status status = ServePrivately(); !status.ok()) return status;
   }
-  absl::StatusOr<http::Router> router = BuildRouter(config_, application_, Handlers());
+  absl::StatusOr<http::Router> router = BuildRouter(config_, application_, handlers_.Source());
   if (!router.ok()) return router.status();
-  http::ServerOptions options = HttpOptionsOf(config_.http());
+  http_.emplace(HttpOptions(config_), *std::move(router), http_stats_);
+  return ServeListeners();
+}
+
+http::ServerOptions WorkerParts::HttpOptions(const config::v1::Config& config) {
+  http::ServerOptions options = HttpOptionsOf(config.http());
   options.access_log = access_log_;
   options.other_workers = [this] { return OtherWorkers(); };
-  http_.emplace(std::move(options), *std::move(router), http_stats_);
-  return ServeListeners();
+  return options;
+}
+
+void WorkerParts::Apply(const internal::v1::ApplyConfig& wanted) {
+  const absl::Status status = TakeOver(wanted.config());
+  if (status.ok()) {
+    slot_.config_generation.store(wanted.generation(), std::memory_order_relaxed);
+  } else {
+    Log(LogLevel::kError, "the worker does not have all of the config",
+        {{"generation", wanted.generation()}, {"error", status.ToString()}});
+  }
+  internal::v1::ChildMessage message;
+  internal::v1::ConfigApplied& applied = *message.mutable_config_applied();
+  applied.set_generation(wanted.generation());
+  applied.mutable_status()->set_code(static_cast<int>(status.code()));
+  applied.mutable_status()->set_message(std::string(status.message()));
+  // Where the supervisor has gone, the lifeline says so.
+  commands_.Send(message).IgnoreError();
+}
+
+// What is not made anew here (server/config/effect.h) is as it was: the supervisor replaces the
+// worker for it. Routes are in any case, since the files of their tokens may be others.
+absl::Status WorkerParts::TakeOver(const config::v1::Config& config) {
+  absl::StatusOr<http::Router> router = BuildRouter(config, application_, handlers_.Source());
+  if (!router.ok()) return router.status();
+  http::ServerOptions options = HttpOptions(config);
+  options.connections_max = started_with_.http().connections_max();
+  if (http_.has_value()) http_->Change(std::move(options), *std::move(router));
+  AttemptLimits limits = AttemptLimitsOf(config.tasks());
+  limits.running_max = started_with_.tasks().running_max_per_worker();  // control was told
+  attempts_.set_limits(limits);
+  config_ = config;
+  // It may have started with a config that did not stay in force.
+  for (const config::Change& change : config::Compare(started_with_, config)) {
+    if (change.effect != config::Effect::kReplacesWorkers) continue;
+    return absl::FailedPreconditionError(StrCat(change.key, " is as at the worker's start"));
+  }
+  return absl::OkStatus();
 }
 
 // A few will do: they have a few others in turn, so that all come to the same. Of 256 workers each

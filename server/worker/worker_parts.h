@@ -31,9 +31,10 @@
 #include "server/worker/backdoor_listener.h"
 #include "server/worker/control_link.h"
 #include "server/worker/ingresses.h"
+#include "server/worker/linked_task_client.h"
+#include "server/worker/made_handlers.h"
 #include "server/worker/periodic.h"
 #include "server/worker/publisher.h"
-#include "server/worker/routes.h"
 
 namespace grove::worker {
 
@@ -53,7 +54,6 @@ class WorkerParts {
  private:
   backdoor::BackdoorEnvironment BackdoorEnvironmentOf();
   absl::Status WatchSignals();
-  HandlerSource Handlers();
   absl::Status Serve();
   // The link and the backdoor: what others of this user come by.
   absl::Status ServePrivately();
@@ -61,24 +61,33 @@ class WorkerParts {
   // The next few of the workers that share the listeners.
   std::vector<http::WorkerLoad> OtherWorkers() const;
   absl::Status AnnounceReady();
+  http::ServerOptions HttpOptions(const config::v1::Config& config);
+  // Answers with what has become of it.
+  void Apply(const internal::v1::ApplyConfig& wanted);
+  // What can change in place. An error: what of it did not.
+  absl::Status TakeOver(const config::v1::Config& config);
   void Drain();
   // Runs `body` on a fiber that the worker cannot do without.
   template <typename F>
   absl::Status Keep(std::string_view name, F body);
 
   const process::WorkerInheritance inheritance_;
-  const config::v1::Config& config_;
+  const config::v1::Config& started_with_;
+  config::v1::Config config_;  // in force
   const Application& application_;
   const metrics::Scoreboard& scoreboard_;
   metrics::WorkerSlot& slot_;
   const std::unique_ptr<functions::FetchClient> fetch_;
   access_log::AccessLogFile* const access_log_;  // null: none
   OffloadPool offload_;
+  LinkedTaskClient tasks_;
+  http::TenantLabels tenants_;
   WorkerServices services_;
   http::ServerStats http_stats_;
   metrics::RouteCells route_cells_;
   http::RouteStats route_stats_;
   http::websocket::MessageBudget websocket_budget_;
+  MadeHandlers handlers_;               // outlives the server
   std::optional<Ingresses> ingresses_;  // outlives the server
   std::optional<http::Server> http_;
   std::optional<Listener> link_listener_;
@@ -89,7 +98,8 @@ class WorkerParts {
   const Watchdog& watchdog_;
   Publisher publisher_;
   BackdoorListener backdoor_;
-  process::ChildChannel commands_{{}};
+  process::ChildChannel commands_{
+      {.apply_config = [this](const internal::v1::ApplyConfig& wanted) { Apply(wanted); }}};
   // Why it stops: OK when told to.
   absl::Status why_;
   Event stop_;

@@ -190,7 +190,8 @@ class SecuredTest(unittest.TestCase):
         eventually('the new one is served', served)
         with self.assertRaises(AssertionError):
             curl('--cacert', kept, f'https://{self.daemon.address("admin")}/livez')
-        self.assertIn('"new certificates are in use" listener=admin', self.daemon.log())
+        eventually('it is said', lambda: '"new certificates are in use" listener=admin'
+                   in self.daemon.log())
         self.daemon.stop()
 
 

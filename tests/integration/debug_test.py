@@ -105,6 +105,16 @@ class PagesTest(GroveTest):
         self.assertEqual([row for row in only if row['process'] != 'control'], [])
 
 
+class ReferencesTest(OwnDaemonTest):
+
+    def test_the_config_shows_references_and_not_what_they_hold(self):
+        reference = '${GROVE_TEST_UNSET:-10.20.0.0/16}'
+        daemon = self.start(config=f'fetch: {{allow: ["{reference}"]}}\n')
+        self.assertEqual(debug(daemon, 'config')['fetch']['allow'], [reference])
+        self.assertNotIn(' 10.20.', daemon.admin('/debug/config')[1])
+        daemon.stop()
+
+
 class StuckTest(OwnDaemonTest):
 
     def answered(self, daemon, worker, how):

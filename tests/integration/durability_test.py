@@ -16,16 +16,6 @@ VOLATILE = tasks.DURABILITY_VOLATILE
 
 class DurabilityTest(OwnDaemonTest):
 
-    def kill_all(self, daemon):
-        """SIGKILL to every process at once, as a power cut does."""
-        for pid in daemon.processes():
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-        daemon.process.wait()
-        eventually('nothing is left', lambda: not daemon.processes())
-
     def running(self, api, name):
         return eventually('the task runs', lambda: (lambda task: task if task.state == RUNNING
                                                     else None)(api.get(name)))
@@ -40,7 +30,7 @@ class DurabilityTest(OwnDaemonTest):
         held = api.spawn('sleep', {'seconds': 600})
         self.running(api, held.name)
         lost = api.spawn('sleep', {'seconds': 600}, durability=VOLATILE)
-        self.kill_all(daemon)
+        daemon.kill_all()
 
         daemon.start()
         api = daemon.api()

@@ -24,6 +24,15 @@ class TickerTest(OwnDaemonTest):
         self.assertEqual(daemon.get('/')[0], 404)
         daemon.stop()
 
+    def test_a_handler_spawns_a_task_and_waits_for_it(self):
+        daemon = self.start_ticker()
+        self.assertEqual(daemon.get('/primes/100000'), (200, '9592\n'))
+        [task] = daemon.grovectl_json('tasks')['tasks']
+        self.assertEqual(task['spec']['durability'], 'VOLATILE')
+        # The task's error is the request's.
+        self.assertEqual(daemon.get('/primes/-1')[0], 400)
+        daemon.stop()
+
     def test_takes_tasks_over_grpc(self):
         daemon = self.start_ticker()
         done = daemon.grovectl('spawn', 'ticker.primes', '100000', '--wait')

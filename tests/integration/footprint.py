@@ -20,6 +20,9 @@ def of_process(pid):
             'rss': int(fields['VmRSS'].split()[0]) << 10}
 
 
+STAND_IN = 'grove-stand-in'
+
+
 def of_daemon(daemon):
     """{name: footprint}; processes come and go, so that one may be missing for a moment."""
     found = {}
@@ -57,9 +60,16 @@ class Kept:
         self.daemon, self.what = daemon, what
 
     def __enter__(self):
-        self.before = of_daemon(self.daemon)
+        self.before = eventually('the daemon has settled', self.settled)
         self.began = time.monotonic()
         return self
+
+    def settled(self):
+        """What it holds once all are linked and nobody stands in, which is a moment after the end
+        of an operation."""
+        _, said = self.daemon.admin('/readyz?verbose')
+        held = of_daemon(self.daemon)
+        return None if '[-]' in said or STAND_IN in held else held
 
     def __exit__(self, failure, *_):
         if failure is not None:

@@ -7,17 +7,20 @@ from google.protobuf import duration_pb2
 from google.rpc import error_details_pb2, status_pb2
 
 from grove.v1 import backdoor_service_pb2, backdoor_service_pb2_grpc
+from grove.v1 import fairness_service_pb2, fairness_service_pb2_grpc
 from grove.v1 import inspect_service_pb2, inspect_service_pb2_grpc
 from grove.v1 import pool_service_pb2, pool_service_pb2_grpc
 from grove.v1 import queue_service_pb2, queue_service_pb2_grpc
 from grove.v1 import task_service_pb2 as tasks
 from grove.v1 import task_service_pb2_grpc
+from grove.v1 import tenant_service_pb2 as tenants
+from grove.v1 import tenant_service_pb2_grpc
 from grove.v1 import worker_service_pb2, worker_service_pb2_grpc
 
 CALL_TIMEOUT_S = 60
 
-SERVICES = (backdoor_service_pb2, inspect_service_pb2, pool_service_pb2, queue_service_pb2, tasks,
-            worker_service_pb2)
+SERVICES = (backdoor_service_pb2, fairness_service_pb2, inspect_service_pb2, pool_service_pb2,
+            queue_service_pb2, tasks, tenants, worker_service_pb2)
 
 SCHEDULED = tasks.TASK_STATE_SCHEDULED
 QUEUED = tasks.TASK_STATE_QUEUED
@@ -33,8 +36,8 @@ QUEUE = 'tenants/default/queues/default'
 __all__ = [
     'CANCELLED', 'FAILED', 'POOL', 'QUEUE', 'QUEUED', 'RUNNING', 'SCHEDULED', 'SERVICES',
     'SUCCEEDED', 'TIMED_OUT', 'Api', 'backdoor_service_pb2', 'duration', 'error_details',
-    'inspect_service_pb2', 'pool_service_pb2', 'queue_service_pb2', 'spec', 'state_name', 'tasks',
-    'worker_service_pb2']
+    'fairness_service_pb2', 'inspect_service_pb2', 'pool_service_pb2', 'queue_service_pb2', 'spec',
+    'state_name', 'tasks', 'tenants', 'worker_service_pb2']
 
 
 def duration(seconds):
@@ -47,8 +50,8 @@ def state_name(state):
 
 
 def spec(function, value=None, **fields):
-    """A TaskSpec; `value` becomes its JSON input, `delay` and `timeout` are seconds."""
-    for name in ('delay', 'timeout'):
+    """A TaskSpec; `value` becomes its JSON input, `delay` and the time-outs are seconds."""
+    for name in ('delay', 'timeout', 'schedule_to_start_timeout', 'heartbeat_timeout'):
         if name in fields:
             fields[name] = duration(fields[name])
     if value is not None:
@@ -102,8 +105,10 @@ class Api:
         self.tasks = task_service_pb2_grpc.TaskServiceStub(self.channel)
         self.queues = queue_service_pb2_grpc.QueueServiceStub(self.channel)
         self.pools = pool_service_pb2_grpc.PoolServiceStub(self.channel)
+        self.fairness = fairness_service_pb2_grpc.FairnessServiceStub(self.channel)
         self.workers = worker_service_pb2_grpc.WorkerServiceStub(self.channel)
         self.inspect = inspect_service_pb2_grpc.InspectServiceStub(self.channel)
+        self.tenants = tenant_service_pb2_grpc.TenantServiceStub(self.channel)
         self.backdoor = backdoor_service_pb2_grpc.BackdoorServiceStub(self.channel)
 
     def close(self):

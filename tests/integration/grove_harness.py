@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 
@@ -22,6 +23,14 @@ from grove_api import Api
 # What a loaded machine may take for something that takes milliseconds.
 DEADLINE_S = 30.0
 POLL_S = 0.01
+
+HELLO_AND_SLEEP = '''http:
+  routes:
+    - path: /hello
+      function: hello
+    - path: /sleep
+      function: sleep
+'''
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -183,6 +192,12 @@ class Daemon:
             self.process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def kill_all(self):
+        """SIGKILL to all of it at once, as a power cut does; back when nothing is left of it."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        eventually('nothing is left', lambda: not self.processes())
+
     def processes(self):
         """{pid: name} of all its processes, the supervisor included."""
         return processes_of_session(self.process.pid)
@@ -199,6 +214,11 @@ class Daemon:
         with open(self.log_path, encoding='utf-8', errors='replace') as file:
             file.seek(self._log_start)
             return file.read()
+
+    def audit(self):
+        """The lines of its audit log, as dicts."""
+        with open(os.path.join(self.state_dir, 'audit.log'), encoding='utf-8') as file:
+            return [json.loads(line) for line in file]
 
     def evidence(self):
         if not os.path.exists(self.log_path):
@@ -300,6 +320,24 @@ def write_certificate(folder):
     return key, certificate
 
 
+class Background:
+    """Threads that go on until the block ends, each of whose calls looks at `stop`."""
+
+    def __init__(self, *calls):
+        self.stop = threading.Event()
+        self.threads = [threading.Thread(target=call) for call in calls]
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *unused):
+        self.stop.set()
+        for thread in self.threads:
+            thread.join(DEADLINE_S)
+
+
 class GroveTest(unittest.TestCase):
     """Tests that share a daemon. Its end is part of the test: exit code 0, no process left."""
 
@@ -338,3 +376,23 @@ class OwnDaemonTest(unittest.TestCase):
 
     def evidence(self):
         return self.daemon.evidence() if self.daemon else ''
+
+
+class OperationsTest(OwnDaemonTest):
+    """What the daemon does with itself, as its log tells it."""
+
+    def tell(self, number):
+        self.daemon.process.send_signal(number)
+
+    def ended(self, kind, outcome='succeeded', times=1):
+        """Waits until so many of a kind have ended so; the last one's line."""
+        line = re.compile(rf'"operation ended" operation=\d+ kind={kind} requested_by=.* '
+                          rf'outcome={outcome} .*')
+        eventually(f'{times} of {kind} {outcome}',
+                   lambda: len(line.findall(self.daemon.log())) >= times)
+        return line.findall(self.daemon.log())[-1]
+
+    def refused(self, kind):
+        line = re.compile(rf'"operation refused" kind={kind} .*')
+        eventually(f'{kind} is refused', lambda: line.search(self.daemon.log()))
+        return line.search(self.daemon.log()).group()

@@ -70,7 +70,9 @@ class CompletionTest(GroveTest):
                 self.completes(['RUNNING'], complete, 'grovectl', 'tasks', '--state', 'RU')
                 self.completes(['--function'], complete, 'grovectl', 'tasks', '--fu')
                 self.completes(['0', '1'], complete, 'grovectl', 'backdoor', '--worker', '')
-                self.completes(['default'], complete, 'grovectl', 'queues', '')
+                self.completes(['default'], complete, 'grovectl', 'queues', 'd')
+                self.completes(['retry'], complete, 'grovectl', 'tasks', 'ret')
+                self.completes([ident], complete, 'grovectl', 'tasks', 'retry', ident[:20])
 
     def test_values_behind_an_equals_sign(self):
         # Bash has made three words of it.

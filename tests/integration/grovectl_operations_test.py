@@ -165,10 +165,13 @@ class GrovectlOperationsTest(OwnDaemonTest):
     def test_each_is_audited(self):
         daemon = self.run_daemon(workers=1)
         self.done('scale', '2')
-        eventually('the call is audited', lambda: (
-            '"audit" method=/grove.v1.OperationService/ScaleWorkers who=local peer='
-            in daemon.log()))
-        self.assertIn('asked="workers: 2" result=OK answer=operations/1', daemon.log())
+        lines = eventually('both are audited', lambda: (
+            lambda all: all if len(all) >= 2 else None)(daemon.audit()))
+        self.assertEqual([(line['method'], line['who'], line['asked'], line['result'],
+                           line['answer']) for line in lines], [
+            ('/grove.v1.OperationService/ScaleWorkers', 'local', 'workers: 2', 'OK',
+             'operations/1'),
+            ('operation', 'local', 'KIND_SCALE', 'STATE_SUCCEEDED', 'from 1 to 2 workers')])
         self.assertIn('requested_by=local', daemon.log())
         daemon.stop()
 

@@ -1,7 +1,7 @@
 """nginx as a proxy in front: what it makes of our connections, and we of its."""
 
 import asyncio
-import hashlib
+import base64
 import json
 import os
 import re
@@ -169,9 +169,10 @@ class NginxTest(GroveTest):
         self.assertEqual(sorted(seen, key=int), [str(number) for number in range(300)])
 
     def test_an_upload_streams_through(self):
+        # Answered once all of it is there: nginx 1.22 may forget to read on where an answer comes
+        # meanwhile, with both its ends idle and the client's bytes waiting.
         body = os.urandom(5 << 20)
-        self.assertEqual(hashlib.sha256(self.ask('/echo', '-T', '-', stdin=body)).digest(),
-                         hashlib.sha256(body).digest())
+        self.assertEqual(base64.b64decode(self.reflect('-T', '-', stdin=body)['body']), body)
         seen = self.reflect('-T', '-', stdin=b'abc')
         self.assertIn(['Transfer-Encoding', 'chunked'], seen['headers'])
         self.assertEqual(seen['body'], 'YWJj')

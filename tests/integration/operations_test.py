@@ -1,7 +1,6 @@
 """What an operator has the daemon do with itself, by signals and by calls."""
 
 import os
-import re
 import signal
 import socket
 import threading
@@ -12,40 +11,13 @@ import grpc
 from grove.v1 import operation_service_pb2 as operations
 from grove.v1.operation_service_pb2_grpc import OperationServiceStub
 from grove_api import SUCCEEDED
-from grove_harness import Daemon, OwnDaemonTest, eventually, free_port, http_get
-
-CONFIG = '''http:
-  routes:
-    - path: /hello
-      function: hello
-    - path: /sleep
-      function: sleep
-'''
-
-
-class OperationsTest(OwnDaemonTest):
-
-    def tell(self, number):
-        self.daemon.process.send_signal(number)
-
-    def ended(self, kind, outcome='succeeded', times=1):
-        """Waits until so many of a kind have ended so; the last one's line."""
-        line = re.compile(rf'"operation ended" operation=\d+ kind={kind} requested_by=.* '
-                          rf'outcome={outcome} .*')
-        eventually(f'{times} of {kind} {outcome}',
-                   lambda: len(line.findall(self.daemon.log())) >= times)
-        return line.findall(self.daemon.log())[-1]
-
-    def refused(self, kind):
-        line = re.compile(rf'"operation refused" kind={kind} .*')
-        eventually(f'{kind} is refused', lambda: line.search(self.daemon.log()))
-        return line.search(self.daemon.log()).group()
+from grove_harness import HELLO_AND_SLEEP, OperationsTest, eventually, free_port, http_get
 
 
 class ScaleTest(OperationsTest):
 
     def test_one_more_and_one_less(self):
-        daemon = self.start(workers=1, config=CONFIG)
+        daemon = self.start(workers=1, config=HELLO_AND_SLEEP)
         api = daemon.api()
         self.tell(signal.SIGTTIN)
         self.assertIn(f'requested_by="SIGTTIN of pid {os.getpid()}"', self.ended('scale'))
@@ -64,7 +36,7 @@ class ScaleTest(OperationsTest):
         daemon.stop()
 
     def test_control_that_comes_later_knows_all(self):
-        daemon = self.start(workers=1, config=CONFIG)
+        daemon = self.start(workers=1, config=HELLO_AND_SLEEP)
         self.tell(signal.SIGTTIN)
         self.ended('scale')
         old = daemon.pid_of('grove-control')
@@ -82,7 +54,7 @@ class ScaleTest(OperationsTest):
 
     def test_a_worker_with_a_socket_of_its_own_takes_nobody_along(self):
         port = free_port()
-        daemon = self.start(workers=1, config=CONFIG + f'''  listeners:
+        daemon = self.start(workers=1, config=HELLO_AND_SLEEP + f'''  listeners:
     - {{name: own, address: "127.0.0.1:{port}", reuse_port: true}}
 ''')
         for round_ in (1, 2):
@@ -95,7 +67,7 @@ class ScaleTest(OperationsTest):
         daemon.stop()
 
     def test_requests_go_on_while_their_worker_leaves(self):
-        daemon = self.start(workers=2, config=CONFIG)
+        daemon = self.start(workers=2, config=HELLO_AND_SLEEP)
         answers = []
         clients = [threading.Thread(target=lambda: answers.append(
             http_get(daemon.http_address, '/sleep?seconds=1')[0])) for _ in range(8)]
@@ -110,72 +82,11 @@ class ScaleTest(OperationsTest):
         daemon.stop()
 
 
-class ConfiguredDaemon(Daemon):
-    """Whose number of workers is the config's."""
-
-    def command(self):
-        return [each for each in super().command() if not each.startswith('--workers=')]
-
-
-class ReloadTest(OperationsTest):
-
-    def setUp(self):
-        super().setUp()
-        self.daemon = ConfiguredDaemon(config='workers: 1\n' + CONFIG)
-        self.addCleanup(self.daemon.kill)
-        self.daemon.start()
-        self.before = self.daemon.processes()
-
-    def reload(self, config):
-        with open(os.path.join(self.daemon.folder, 'config.yaml'), 'w', encoding='utf-8') as file:
-            file.write(config)
-        self.tell(signal.SIGHUP)
-
-    def test_what_is_wrong_changes_nothing(self):
-        self.reload('workers: 1\n' + CONFIG.replace('hello\n', 'helo\n'))
-        self.assertIn('did you mean', self.ended('reload', 'failed'))
-        self.reload(f'workers: 1\n{CONFIG}  listeners: [{{name: a, address: "127.0.0.1:0"}}]\n')
-        self.assertIn('needs a restart: http.listeners', self.ended('reload', 'failed', times=2))
-        self.assertEqual(self.daemon.processes(), self.before)
-        self.assertEqual(self.daemon.get('/hello')[0], 200)
-        self.daemon.stop()
-
-    def test_a_new_route_replaces_the_workers_alone(self):
-        self.assertEqual(self.daemon.get('/hi')[0], 404)
-        self.reload('workers: 1\n' + CONFIG.replace('/hello', '/hi'))
-        self.ended('reload')
-        self.assertEqual(self.daemon.get('/hi')[0], 200)
-        self.assertIn('grove-control', [self.daemon.processes()[pid] for pid in self.before
-                                        if pid in self.daemon.processes()])
-        self.daemon.stop()
-
-    def test_what_control_reads_replaces_it_too(self):
-        old = self.daemon.pid_of('grove-control')
-        self.reload('workers: 1\ntasks: {retained_max: 777}\n' + CONFIG)
-        self.ended('reload')
-        self.assertNotEqual(self.daemon.pid_of('grove-control'), old)
-        self.assertEqual(self.daemon.api().run('echo', 'a').state, SUCCEEDED)
-        self.daemon.stop()
-
-    def test_another_number_of_workers_scales(self):
-        self.reload('workers: 2\n' + CONFIG)
-        self.ended('reload')
-        self.assertIn('requested_by="reload, operation 1"', self.ended('scale'))
-        self.assertIsNotNone(self.daemon.pid_of('grove-w1'))
-        self.daemon.stop()
-
-    def test_the_log_level_holds_in_every_process(self):
-        self.reload('workers: 1\nlog: {level: debug}\n' + CONFIG)
-        self.ended('reload')
-        eventually('a worker says more', lambda: 'debug worker-0' in self.daemon.log())
-        self.daemon.stop()
-
-
 class CallsTest(OperationsTest):
 
     def setUp(self):
         super().setUp()
-        self.api = self.start(workers=1, config=CONFIG).api()
+        self.api = self.start(workers=1, config=HELLO_AND_SLEEP).api()
         self.stub = OperationServiceStub(self.api.channel)
 
     def over(self, operation):
@@ -219,7 +130,7 @@ class CallsTest(OperationsTest):
         self.assertEqual(shown.generation, 1)
         other = os.path.join(self.daemon.folder, 'other.yaml')
         with open(other, 'w', encoding='utf-8') as file:
-            file.write('tasks: {retained_max: 777}\n' + CONFIG)
+            file.write('tasks: {retained_max: 777}\n' + HELLO_AND_SLEEP)
         changes = self.stub.DiffConfig(operations.DiffConfigRequest(file=other), timeout=60).changes
         self.assertEqual([(each.key, each.new_value, each.effect) for each in changes],
                          [('tasks.retained_max', '777',
@@ -242,31 +153,10 @@ class CallsTest(OperationsTest):
         self.daemon.ended(exit_code=0)
 
 
-class RecycleTest(OperationsTest):
-
-    def test_a_worker_is_replaced_after_so_many_requests_and_none_is_lost(self):
-        daemon = self.start(workers=1, config='recycle: {max_requests: 40, jitter_percent: 0}\n'
-                            + CONFIG)
-        answers = []
-
-        def one_more():
-            answers.append(daemon.get('/hello')[0])
-            return daemon.log().count('kind=recycle') >= 4  # begun and ended, twice
-        eventually('it was replaced twice', one_more)
-        self.assertEqual(set(answers), {200})
-        self.assertGreaterEqual(len(answers), 80)
-        self.assertIn('message="replaced grove-w0 (max_requests)"', self.ended('recycle', times=2))
-        self.assertIn('reason=max_requests', daemon.log())
-        worker = daemon.api().list_workers()[0]
-        self.assertEqual(worker.last_exit, 'max_requests: exit code 0')
-        self.assertEqual(dict(worker.exits), {'max_requests': worker.generation - 1})
-        daemon.stop()
-
-
 class EndsTest(OperationsTest):
 
     def test_sigquit_waits_for_nobody(self):
-        daemon = self.start(workers=1, config=CONFIG)
+        daemon = self.start(workers=1, config=HELLO_AND_SLEEP)
         with daemon.connect() as client:
             client.sendall(b'GET /sleep?seconds=3600 HTTP/1.1\r\nHost: a\r\n\r\n')
             eventually('it runs', lambda: daemon.metrics_sum('grove_http_requests_running') == 1)
@@ -283,7 +173,7 @@ class EndsTest(OperationsTest):
         daemon.stop()
 
     def test_the_old_generation_drains_at_once(self):
-        daemon = self.start(workers=2, config=CONFIG)
+        daemon = self.start(workers=2, config=HELLO_AND_SLEEP)
         answers = []
         clients = [threading.Thread(target=lambda: answers.append(
             http_get(daemon.http_address, '/sleep?seconds=2')[0])) for _ in range(8)]

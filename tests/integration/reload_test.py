@@ -5,16 +5,16 @@ get. GROVE_RELOADS sets how many rolling restarts they see.
 """
 
 import collections
+import functools
 import itertools
 import os
 import random
 import signal
 import socket
-import threading
 import time
 import unittest
 
-from grove_harness import DEADLINE_S, OwnDaemonTest, eventually
+from grove_harness import Background, OwnDaemonTest, eventually
 
 CONFIG = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                        '../../deploy/examples/fixture.yaml'))
@@ -81,30 +81,19 @@ class Connection:
         return body
 
 
-class Load:
+class Load(Background):
     """Clients on threads, and what became of their requests."""
 
     def __init__(self, daemon):
+        super().__init__(*[functools.partial(self.keep_doing, kind, doing)
+                           for kind, doing in (('fresh', self.fresh), ('fresh', self.fresh),
+                                               ('kept', self.kept), ('kept', self.kept),
+                                               ('paused', self.paused), ('batch', self.batch),
+                                               ('upload', self.upload), ('slow', self.slow))])
         self.daemon = daemon
-        self.stop = threading.Event()
         self.answered = collections.Counter()
         self.late = collections.Counter()
         self.lost = []
-        self.threads = [threading.Thread(target=self.keep_doing, args=(kind, doing))
-                        for kind, doing in (('fresh', self.fresh), ('fresh', self.fresh),
-                                            ('kept', self.kept), ('kept', self.kept),
-                                            ('paused', self.paused), ('batch', self.batch),
-                                            ('upload', self.upload), ('slow', self.slow))]
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *unused):
-        self.stop.set()
-        for thread in self.threads:
-            thread.join(DEADLINE_S)
 
     def keep_doing(self, kind, doing):
         while not self.stop.is_set():
@@ -211,7 +200,7 @@ class ReloadTest(OwnDaemonTest):
         daemon = self.start(flags=[f'--config={CONFIG}'], workers=1)
         api = daemon.api()
         with daemon.connect() as slow:
-            slow.sendall(b'GET /sleep?seconds=3600 HTTP/1.1\r\nHost: a\r\n\r\n')
+            slow.sendall(HELLO.replace(b'/hello', b'/sleep?seconds=3600&cancel_on_disconnect=1'))
             eventually('it is being served',
                        lambda: daemon.metrics_sum('grove_http_requests_running') == 1)
             daemon.process.send_signal(signal.SIGHUP)

@@ -150,9 +150,11 @@ class TokensTest(GroveTest):
     def test_a_writer_spawns_and_has_no_backdoor(self):
         api = self.apis['write']
         self.assertEqual(api.run('echo', {'a': 1}).output, b'{"a": 1}')
-        self.refused(grpc.StatusCode.PERMISSION_DENIED, lambda: self.open_backdoor(api))
+        for call in (lambda: api.resize(1000), lambda: self.open_backdoor(api)):
+            self.refused(grpc.StatusCode.PERMISSION_DENIED, call)
 
-    def test_an_admin_opens_the_backdoor(self):
+    def test_an_admin_resizes_and_opens_the_backdoor(self):
+        self.assertEqual(self.apis['admin'].resize(1000).size, 1000)
         self.assertIn('> 42\n', self.open_backdoor(self.apis['admin']))
 
     def test_grovectl_takes_a_token(self):
@@ -166,10 +168,11 @@ class TokensTest(GroveTest):
 
     def test_secrets_are_not_logged_and_names_are(self):
         self.apis['write'].run('echo', {})
-        self.apis['write'].resize(1000)
-        eventually('the call is audited', lambda: 'writeer' in self.daemon.log())
+        eventually('the call is audited', lambda: any(
+            line['who'] == 'token writeer' for line in self.daemon.audit()))
         for role in ROLES:
             self.assertNotIn(secret(role), self.daemon.log())
+            self.assertNotIn(secret(role), str(self.daemon.audit()))
 
 
 class FewDescriptors(Daemon):

@@ -6,7 +6,7 @@ import signal
 import threading
 import unittest
 
-from grove_harness import Daemon, OwnDaemonTest, eventually, http_get
+from grove_harness import HELLO_AND_SLEEP, Daemon, OwnDaemonTest, eventually, http_get
 
 UNUSED = (signal.SIGQUIT, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU, signal.SIGWINCH,
           signal.SIGALRM, signal.SIGRTMIN)
@@ -20,13 +20,6 @@ signal.signal(signal.SIGTERM, signal.SIG_IGN)
 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
 os.execv(sys.argv[1], sys.argv[1:])
 '''
-CONFIG = '''http:
-  routes:
-    - path: /hello
-      function: hello
-    - path: /sleep
-      function: sleep
-'''
 
 
 class IgnoringDaemon(Daemon):
@@ -39,7 +32,7 @@ class IgnoringDaemon(Daemon):
 class SignalsTest(OwnDaemonTest):
 
     def test_what_nobody_uses_is_logged_and_changes_nothing(self):
-        daemon = self.start(workers=1, config=CONFIG)
+        daemon = self.start(workers=1, config=HELLO_AND_SLEEP)
         before = daemon.processes()
         for name in ('groved', 'grove-w0', 'grove-control'):
             for number in set(UNUSED) - USED.get(name, set()):
@@ -54,7 +47,7 @@ class SignalsTest(OwnDaemonTest):
         daemon.stop()
 
     def test_a_worker_that_dies_is_replaced_though_sigchld_was_ignored(self):
-        self.daemon = IgnoringDaemon(workers=1, config=CONFIG)
+        self.daemon = IgnoringDaemon(workers=1, config=HELLO_AND_SLEEP)
         self.addCleanup(self.daemon.kill)
         daemon = self.daemon.start()
         worker = daemon.pid_of('grove-w0')
@@ -64,7 +57,7 @@ class SignalsTest(OwnDaemonTest):
         daemon.stop()
 
     def test_a_sigterm_that_is_repeated_at_once_loses_no_request(self):
-        daemon = self.start(workers=1, config=CONFIG)
+        daemon = self.start(workers=1, config=HELLO_AND_SLEEP)
         answers = []
         client = threading.Thread(
             target=lambda: answers.append(http_get(daemon.http_address, '/sleep?seconds=1')))

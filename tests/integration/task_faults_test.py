@@ -44,6 +44,9 @@ class ClockTest(OwnDaemonTest):
                 kept = api.run('echo', 1)
                 delayed = api.spawn('echo', 1, delay=1)
                 set_clock(offset)
+                # Not in the round that had begun.
+                eventually('control is on the new clock', lambda offset=offset: abs(
+                    api.run('echo', 1).create_time.seconds - time.time() - offset) < 120)
                 began = time.monotonic()
                 failing = api.spawn('fail', {'code': 'INTERNAL', 'message': 'x'},
                                     retry_policy=tasks.RetryPolicy(max_attempts=2))
@@ -139,13 +142,7 @@ class DaemonDeathTest(OwnDaemonTest):
         name = daemon.api().spawn('sleep', {'seconds': 600}).name
         for _ in range(3):
             eventually('it runs', lambda: daemon.api().get(name).state == RUNNING)
-            for pid in daemon.processes():
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
-            daemon.process.wait()
-            eventually('nothing is left', lambda: not daemon.processes())
+            daemon.kill_all()
             daemon.start()
         task = eventually('it runs', lambda: (lambda each: each if each.state == RUNNING else None)(
             daemon.api().get(name)))
@@ -214,7 +211,7 @@ class PageTokenTest(OwnDaemonTest):
         token = api.list(page_size=1).next_page_token
         self.assertEqual(len(api.list(page_token=token).tasks), 2)
         for other in ({'states': [QUEUED]}, {'function': 'echo'}, {'view': tasks.TASK_VIEW_FULL},
-                      {'parent': 'tenants/default'}):
+                      {'parent': 'tenants/default/queues/default'}):
             with self.assertRaises(grpc.RpcError) as caught:
                 api.list(page_token=token, **other)
             self.assertEqual(caught.exception.code(), grpc.StatusCode.INVALID_ARGUMENT, other)

@@ -4,23 +4,22 @@ Programs that cannot take over are found out before anything of theirs counts, a
 on.
 """
 
+import http.client
 import os
+import re
 import shutil
 import signal
-import threading
 import unittest
 
 from grove_api import tasks
-from grove_harness import CONTROL, DEADLINE_S, GROVED, Daemon, eventually, http_get, program
+from grove_harness import (CONTROL, DEADLINE_S, GROVED, HELLO_AND_SLEEP, Background, Daemon,
+                           OwnDaemonTest, eventually, http_get, program)
 
+HANGING = 'tests/integration/hanging'
 UPGRADES = int(os.environ.get('GROVE_UPGRADES', '3'))
-CONFIG = '''http:
-  routes:
-    - path: /hello
-      function: hello
-    - path: /sleep
-      function: sleep
-'''
+# With a value that is never to be shown.
+REFERENCE = '${GROVE_TEST_UNSET:-10.20.0.0/16}'
+CONFIG = HELLO_AND_SLEEP + f'fetch: {{allow: ["{REFERENCE}"]}}\n'
 # Passes its trial, and nothing after it.
 DYING_CONTROL = '''#!/bin/sh
 [ "$1" = --version ] && echo "grove-control (grove 0.1.0)" && exit 0
@@ -31,8 +30,9 @@ exit 1
 class Installed(Daemon):
     """A daemon of programs in a folder of its own, where they can be replaced."""
 
-    def __init__(self, **options):
-        super().__init__(config=CONFIG, **options)
+    def __init__(self, source=GROVED, config=CONFIG, **options):
+        super().__init__(config=config, **options)
+        self.source = source
         self.bin = os.path.join(self.folder, 'bin')
         os.mkdir(self.bin)
         self.groved = os.path.join(self.bin, 'groved')
@@ -41,7 +41,7 @@ class Installed(Daemon):
 
     def install(self):
         """Both programs, anew: files of other inodes under the same names."""
-        for source, target in ((GROVED, self.groved), (CONTROL, self.control)):
+        for source, target in ((self.source, self.groved), (CONTROL, self.control)):
             shutil.copy(program(source), target + '.new')
             os.rename(target + '.new', target)
 
@@ -74,26 +74,21 @@ class Installed(Daemon):
     def descriptors(self):
         return len(os.listdir(f'/proc/{self.process.pid}/fd'))
 
+    def children(self):
+        """How many it has, those that have ended and are not reaped yet among them."""
+        pid = self.process.pid
+        with open(f'/proc/{pid}/task/{pid}/children', encoding='utf-8') as file:
+            return len(file.read().split())
 
-class Clients:
+
+class Clients(Background):
     """Requests on connections of their own and on kept ones, until the end."""
 
     def __init__(self, daemon):
+        super().__init__(self.ask, self.ask, self.keep)
         self.daemon = daemon
-        self.stop = threading.Event()
         self.answered = 0
         self.failed = []
-        self.threads = [threading.Thread(target=self.ask) for _ in range(3)]
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *unused):
-        self.stop.set()
-        for thread in self.threads:
-            thread.join(DEADLINE_S)
 
     def ask(self):
         while not self.stop.is_set():
@@ -105,8 +100,27 @@ class Clients:
             except OSError as error:
                 self.failed.append(repr(error))
 
+    def keep(self):
+        host, _, port = self.daemon.http_address.rpartition(':')
+        while not self.stop.is_set():
+            connection = http.client.HTTPConnection(host, int(port), timeout=DEADLINE_S)
+            try:
+                closes = False
+                while not closes and not self.stop.is_set():
+                    connection.request('GET', '/hello')
+                    response = connection.getresponse()
+                    response.read()
+                    closes = response.getheader('Connection') == 'close'
+                    if response.status != 200:
+                        self.failed.append(str(response.status))
+                    self.answered += 1
+            except (OSError, http.client.HTTPException) as error:
+                self.failed.append(f'kept: {error!r}')
+            finally:
+                connection.close()
 
-class UpgradeTest(unittest.TestCase):
+
+class UpgradeTest(OwnDaemonTest):
 
     def start(self, workers=2):
         self.daemon = Installed(workers=workers)
@@ -158,11 +172,11 @@ class UpgradeTest(unittest.TestCase):
     def test_descriptors_of_the_supervisor_stay_as_many(self):
         daemon = self.start(workers=1)
         self.assertIn('outcome=succeeded', daemon.upgrade())
-        eventually('nobody stands in', lambda: len(daemon.processes()) == 3)
+        eventually('nobody stands in', lambda: daemon.children() == 2)
         before = daemon.descriptors()
         for _ in range(UPGRADES):
             self.assertIn('outcome=succeeded', daemon.upgrade())
-        eventually('nobody stands in', lambda: len(daemon.processes()) == 3)
+        eventually('nobody stands in', lambda: daemon.children() == 2)
         eventually('all are closed', lambda: daemon.descriptors() == before)
         daemon.stop()
 
@@ -216,6 +230,7 @@ class UpgradeTest(unittest.TestCase):
                 self.assertEqual(daemon.processes().get(pid), title, daemon.evidence())
         eventually('control serves', lambda: daemon.grovectl('workers').returncode == 0)
         self.assertEqual(daemon.grovectl('wait', name).returncode, 0, daemon.evidence())
+        self.assertIn(REFERENCE, daemon.grovectl('config').stdout)
         # The next one may be whole.
         daemon.install()
         self.assertIn('outcome=succeeded', daemon.upgrade())
@@ -240,6 +255,47 @@ class UpgradeTest(unittest.TestCase):
                 self.assertIn('outcome=succeeded', daemon.ended_upgrade(0), daemon.evidence())
                 self.assertEqual(daemon.get('/hello')[0], 200)
                 daemon.stop()
+
+
+class BackOffTest(OwnDaemonTest):
+    """A worker dies at each of its starts, and the pauses between them go on growing."""
+
+    PAUSES = ['100ms', '200ms', '400ms', '800ms', '1.6s', '3.2s', '6.4s']
+
+    def pauses(self):
+        return re.findall(r'"restarts later, since it keeps dying" name=grove-w0 in=(\S+)',
+                          self.daemon.log())
+
+    def start(self):
+        """A daemon whose worker 0 keeps dying; the file that has it so."""
+        self.daemon = Installed(source=HANGING, config=None)
+        self.addCleanup(self.daemon.kill)
+        flag = os.path.join(self.daemon.folder, 'die')
+        self.daemon.env['GROVE_TEST_DIE'] = flag
+        self.daemon.start()
+        with open(flag, 'w', encoding='utf-8') as file:
+            file.write('grove-w0')
+        os.kill(self.daemon.pid_of('grove-w0'), signal.SIGKILL)
+        eventually('it keeps dying', lambda: '200ms' in self.pauses())
+        return flag
+
+    def ends(self, flag, upgrade, outcome):
+        self.assertIn(f'outcome={outcome}', upgrade, self.daemon.evidence())
+        so_far = len(self.pauses())
+        eventually('it dies once more', lambda: len(self.pauses()) > so_far)
+        self.assertEqual(self.pauses(), self.PAUSES[:len(self.pauses())], self.daemon.evidence())
+        os.unlink(flag)
+        eventually('it is back', lambda: self.daemon.pid_of('grove-w0'))
+        self.daemon.stop()
+
+    def test_the_new_program_waits_on(self):
+        flag = self.start()
+        self.ends(flag, self.daemon.upgrade(), 'succeeded')
+
+    def test_so_does_the_old_one_that_comes_back(self):
+        flag = self.start()
+        self.daemon.write(self.daemon.control, DYING_CONTROL)
+        self.ends(flag, self.daemon.upgrade(), 'failed')
 
 
 if __name__ == '__main__':

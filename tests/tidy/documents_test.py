@@ -124,6 +124,10 @@ class DocumentsTest(unittest.TestCase):
         example = checkout.read('server/examples/notes.cc').rstrip()
         self.assertIn(f'```cpp\n{example}\n```', checkout.read('docs/http.md'))
 
+    def test_the_control_plane_manual_shows_the_example_as_it_is(self):
+        example = checkout.read('client/examples/thumbnails.cc').rstrip()
+        self.assertIn(f'```cpp\n{example}\n```', checkout.read('docs/control_plane.md'))
+
     def test_the_http_manual_has_every_key_of_the_access_log(self):
         manual = checkout.read('docs/http.md')
         keys = re.findall(r'^    \{"(\w+)", ', checkout.read('server/access_log/access_value.cc'),
@@ -134,9 +138,14 @@ class DocumentsTest(unittest.TestCase):
 
     def test_the_configs_in_the_documents_are_good(self):
         with tempfile.TemporaryDirectory() as folder:
-            secret = pathlib.Path(folder, 'secret')
-            secret.touch(0o600)
-            secret.write_text('0123456789abcdef\n')
+
+            def secret(shown):
+                # Each of its own: no two tokens may have the same.
+                file = pathlib.Path(folder, pathlib.Path(shown.group()).name)
+                file.touch(0o600)
+                file.write_text(f'0123456789abcdef-{file.name}\n')
+                return str(file)
+
             key, chain = pathlib.Path(folder, 'key.pem'), pathlib.Path(folder, 'chain.pem')
             subprocess.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt',
                             'ec_paramgen_curve:P-256', '-nodes', '-days', '2',
@@ -147,7 +156,7 @@ class DocumentsTest(unittest.TestCase):
             for document in ('docs/http.md', 'docs/operations.md'):
                 text = checkout.read(document)
                 for block in re.findall(r'^```yaml\n(.*?)^```', text, re.M | re.S):
-                    for shown, real in ((r'/etc/grove/\w+\.token', str(secret)),
+                    for shown, real in ((r'/etc/grove/\w+\.token', secret),
                                         ('/srv/www', folder), ('/var/log/grove/', folder + '/'),
                                         (r'/etc/grove/[\w.]+\.key', str(key)),
                                         (r'/etc/grove/[\w.]+\.pem', str(chain))):

@@ -9,6 +9,8 @@
 namespace grove::http {
 namespace {
 
+using enum RefusalKind;
+
 // Calls `visit` with each element of a comma-separated list, blanks trimmed; empty ones too.
 template <typename Visit>
 void ForEachElement(std::string_view list, Visit visit) {
@@ -31,8 +33,8 @@ Refusal Framing::NoteNamed(const Field& field, int index) {
   switch (field.name.size()) {
     case 4:
       if (!IsNamed(field, "Host")) break;
-      if (host_index_ >= 0) return {400, "more than one Host field"};
-      if (!IsValidHost(field.value)) return {400, "malformed Host"};
+      if (host_index_ >= 0) return {400, kHost, "more than one Host field"};
+      if (!IsValidHost(field.value)) return {400, kHost, "malformed Host"};
       host_index_ = index;
       break;
     case 6:
@@ -45,7 +47,7 @@ Refusal Framing::NoteNamed(const Field& field, int index) {
       break;
     case 12:
       if (!IsNamed(field, "Content-Type")) break;
-      if (has_content_type_) return {400, "more than one Content-Type field"};
+      if (has_content_type_) return {400, kField, "more than one Content-Type field"};
       has_content_type_ = true;
       break;
     case 14:
@@ -63,15 +65,16 @@ Refusal Framing::NoteNamed(const Field& field, int index) {
 }
 
 Refusal Framing::NoteContentLength(std::string_view value) {
-  if (has_content_length_) return {400, "more than one Content-Length field"};
+  if (has_content_length_) return {400, kFraming, "more than one Content-Length field"};
   has_content_length_ = true;
   if (value.empty() || !std::all_of(value.begin(), value.end(), IsDigit)) {
-    return {400, "malformed Content-Length"};
+    return {400, kFraming, "malformed Content-Length"};
   }
   constexpr uint64_t kMax = std::numeric_limits<uint64_t>::max();
   for (const char c : value) {
     const uint64_t digit = c - '0';
-    if (content_length_ > (kMax - digit) / 10) return {413, "Content-Length over any limit"};
+    if (content_length_ > (kMax - digit) / 10)
+      return {413, kTooLarge, "Content-Length over any limit"};
     content_length_ = content_length_ * 10 + digit;
   }
   return {};
@@ -94,7 +97,7 @@ Refusal Framing::NoteTransferEncoding(std::string_view value) {
       chunked_ = true;
     }
   });
-  return malformed ? Refusal{400, "malformed Transfer-Encoding"} : Refusal{};
+  return malformed ? Refusal{400, kFraming, "malformed Transfer-Encoding"} : Refusal{};
 }
 
 void Framing::NoteConnection(std::string_view value) {
@@ -105,17 +108,18 @@ void Framing::NoteConnection(std::string_view value) {
 }
 
 Refusal Framing::Decide(int version_minor) {
-  if (version_minor >= 1 && host_index_ < 0) return {400, "no Host field"};
+  if (version_minor >= 1 && host_index_ < 0) return {400, kHost, "no Host field"};
   if (has_transfer_encoding_) {
-    if (version_minor == 0) return {400, "Transfer-Encoding in HTTP/1.0"};
-    if (has_content_length_) return {400, "both Content-Length and Transfer-Encoding"};
-    if (unknown_coding_) return {501, "transfer coding other than chunked"};
-    if (chunked_not_last_) return {400, "chunked is not the last transfer coding"};
+    if (version_minor == 0) return {400, kFraming, "Transfer-Encoding in HTTP/1.0"};
+    if (has_content_length_) return {400, kFraming, "both Content-Length and Transfer-Encoding"};
+    if (unknown_coding_) return {501, kFraming, "transfer coding other than chunked"};
+    if (chunked_not_last_) return {400, kFraming, "chunked is not the last transfer coding"};
     body_ = BodyKind::kChunked;
   } else if (content_length_ > 0) {
     body_ = BodyKind::kLength;
   }
-  if (version_minor >= 1 && expects_other_) return {417, "expectation other than 100-continue"};
+  if (version_minor >= 1 && expects_other_)
+    return {417, kExpectation, "expectation other than 100-continue"};
   expect_continue_ = version_minor >= 1 && has_expect_ && body_ != BodyKind::kNone;
   keep_alive_ = !connection_close_ && (version_minor >= 1 || connection_keep_alive_);
   return {};

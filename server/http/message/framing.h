@@ -9,15 +9,9 @@
 #include <string_view>
 
 #include "server/http/message/field.h"
+#include "server/http/message/refusal.h"
 
 namespace grove::http {
-
-// Why a request is refused: a status code and a phrase for people. OK where `status` is 0.
-struct Refusal {
-  int status = 0;
-  std::string_view reason;
-  explicit operator bool() const { return status != 0; }
-};
 
 enum class BodyKind : uint8_t { kNone, kLength, kChunked };
 

@@ -14,8 +14,10 @@
 namespace grove::http {
 namespace {
 
-constexpr Refusal kLongRequestLine{414, "request line too long"};
-constexpr Refusal kMalformedTarget{400, "malformed request target"};
+using enum RefusalKind;
+
+constexpr Refusal kLongRequestLine{414, kTooLarge, "request line too long"};
+constexpr Refusal kMalformedTarget{400, kTarget, "malformed request target"};
 
 }  // namespace
 
@@ -72,7 +74,8 @@ RequestParser::Result RequestParser::ParseRequestLine(std::string_view bytes) {
   const char* line = bytes.data() + line_start_;
   for (; line != end && *line == '\r'; line += 2, line_start_ += 2) {
     if (line + 1 == end) return Result::kNeedMore;
-    if (line[1] != '\n' || ++empty_lines_ > kEmptyLinesMax) return Refuse({400, "no request line"});
+    if (line[1] != '\n' || ++empty_lines_ > kEmptyLinesMax)
+      return Refuse({400, kRequestLine, "no request line"});
   }
   Window window = Window::kOpen;
   if (static_cast<size_t>(end - line) >= kRequestLineBytesMax + 2) {
@@ -82,12 +85,12 @@ RequestParser::Result RequestParser::ParseRequestLine(std::string_view bytes) {
 
   const char* p = SkipToken(line, end);
   if (p == end) return Incomplete(window, kLongRequestLine);
-  if (*p != ' ' || p == line) return Refuse({400, "malformed method"});
+  if (*p != ' ' || p == line) return Refuse({400, kRequestLine, "malformed method"});
   head_.method = std::string_view(line, p - line);
   const char* target = ++p;
   p = SkipTarget(p, end);
   if (p == end) return Incomplete(window, kLongRequestLine);
-  if (*p != ' ' || p == target) return Refuse({400, "malformed request line"});
+  if (*p != ' ' || p == target) return Refuse({400, kRequestLine, "malformed request line"});
   head_.target = std::string_view(target, p - target);
   if (!IsTargetText(head_.target, target_text_)) return Refuse(kMalformedTarget);
   return ParseVersion(p + 1, end, window);
@@ -101,11 +104,11 @@ RequestParser::Result RequestParser::ParseVersion(const char* version, const cha
     for (size_t i = 0; i < got; ++i) {
       const bool digit_place = i == 5 || i == 7;
       if (digit_place ? !IsDigit(version[i]) : version[i] != kPattern[i]) {
-        return Refuse({400, "malformed version or line end"});
+        return Refuse({400, kVersion, "malformed version or line end"});
       }
     }
     if (got < kPattern.size()) return Incomplete(window, kLongRequestLine);
-    if (version[5] != '1') return Refuse({505, "HTTP version other than 1.x"});
+    if (version[5] != '1') return Refuse({505, kVersion, "HTTP version other than 1.x"});
   }
   // A higher minor version is served as the highest one known (RFC 9110, 6.2).
   head_.version_minor = std::min(version[7] - '0', 1);
@@ -129,7 +132,7 @@ RequestParser::Result RequestParser::ParseFields(std::string_view bytes) {
       return EndFields(parsed, full ? Window::kFull : Window::kOpen);
     }
     const size_t count = head_.fields.size();
-    if (count > kFieldsMax) return Refuse({431, "too many header fields"});
+    if (count > kFieldsMax) return Refuse({431, kTooLarge, "too many header fields"});
     if (Refusal refusal = framing_.Note(field, static_cast<int>(count - 1))) return Refuse(refusal);
     line_start_ = parsed.next - base_;
   }
@@ -138,12 +141,12 @@ RequestParser::Result RequestParser::ParseFields(std::string_view bytes) {
 RequestParser::Result RequestParser::EndFields(const FieldLine& last, Window window) {
   switch (last.kind) {
     case FieldLine::Kind::kNeedMore:
-      return Incomplete(window, {431, "header fields too large"});
+      return Incomplete(window, {431, kTooLarge, "header fields too large"});
     case FieldLine::Kind::kEnd:
       line_start_ = last.next - base_;
       return Complete();
     default:
-      return Refuse({400, "malformed header field"});
+      return Refuse({400, kField, "malformed header field"});
   }
 }
 

@@ -11,7 +11,7 @@ namespace grove::http {
 namespace {
 
 struct State {
-  BearerTokens tokens;
+  AcceptToken accept;
   std::string challenge;
   OnRefusedToken on_refused;
 };
@@ -52,18 +52,27 @@ const std::string* BearerTokens::Find(std::string_view secret) const {
 }
 
 Middleware BearerAuth(BearerTokens tokens, std::string realm, OnRefusedToken on_refused) {
+  // The token's name lives here as long as the middleware.
+  auto accept = [tokens = std::make_shared<const BearerTokens>(std::move(tokens))](
+                    std::string_view secret, Request& request) {
+    const std::string* name = tokens->Find(secret);
+    if (name != nullptr) request.context.token = *name;
+    return name != nullptr;
+  };
+  return BearerAuth(AcceptToken(std::move(accept)), std::move(realm), std::move(on_refused));
+}
+
+Middleware BearerAuth(AcceptToken accept, std::string realm, OnRefusedToken on_refused) {
   const auto state = std::make_shared<const State>(
-      State{std::move(tokens), "Bearer realm=\"" + std::move(realm) + "\"", std::move(on_refused)});
+      State{std::move(accept), "Bearer realm=\"" + std::move(realm) + "\"", std::move(on_refused)});
   return [state](Request& request, Response& response, const Handler& next) {
     const auto authorization = request.Get("authorization");
     // Without credentials no error is told (RFC 6750, 3.1).
     if (!authorization.has_value()) return Refuse(*state, "", request, response);
     const std::string_view secret = SecretOf(*authorization);
-    const std::string* name = secret.empty() ? nullptr : state->tokens.Find(secret);
-    if (name == nullptr) {
+    if (secret.empty() || !state->accept(secret, request)) {
       return Refuse(*state, ", error=\"invalid_token\"", request, response);
     }
-    request.context.token = *name;
     return next(request, response);
   };
 }

@@ -33,8 +33,13 @@ class BearerTokens {
 // Called before a refusal is answered; may park.
 using OnRefusedToken = std::function<void(const Request&)>;
 
+// Whether the secret is that of a known token; then says in request.context whose it is.
+using AcceptToken = std::function<bool(std::string_view secret, Request&)>;
+
 // `realm`: what the client is asked to log in to; without '"' and '\'.
 Middleware BearerAuth(BearerTokens tokens, std::string realm, OnRefusedToken on_refused = {});
+// Of tokens that are kept elsewhere.
+Middleware BearerAuth(AcceptToken accept, std::string realm, OnRefusedToken on_refused = {});
 
 }  // namespace grove::http
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "runtime/hub/label_scope.h"
 #include "server/http/handler/route_pattern.h"
 #include "server/http/message/path.h"
 #include "server/http/message/scan.h"
@@ -174,6 +175,7 @@ Middleware TenantIdentity(TenantIdentityOptions options) {
         return response.Send(403, "text/plain", "Forbidden: no such tenant\r\n");
       }
       request.context.tenant = *tenant;
+      const LabelScope on_its_behalf(shared->labels.Of(*tenant));
       return next(request, response);
     }
     if (!shared->required) return next(request, response);

@@ -4,7 +4,9 @@
 // Rules are tried in order; the first that applies decides. It names its tenant, or the request
 // does: by the labels that "*." stands for, the segment behind the prefix, the field's value, or
 // what "*" stands for in a name of the certificate.
-// Only known tenants are named; one that isn't gets 403.
+// Only known tenants are named; one that isn't gets 403. While the request is served its fiber has
+// the tenant's label: what it spawns, fibers and tasks, is the tenant's, and so is the time that it
+// runs.
 #ifndef GROVE_SERVER_HTTP_MIDDLEWARE_TENANT_IDENTITY_H_
 #define GROVE_SERVER_HTTP_MIDDLEWARE_TENANT_IDENTITY_H_
 
@@ -16,6 +18,7 @@
 
 #include "absl/status/status.h"
 #include "server/http/handler/middleware.h"
+#include "server/http/handler/tenant_labels.h"
 
 namespace grove::http {
 
@@ -34,6 +37,8 @@ struct TenantIdentityOptions {
   std::set<std::string, std::less<>> tenants;
   // 403 where no rule applies; else the tenant stays empty.
   bool required = false;
+  // Where the run time of a tenant's requests is counted; must outlive the middleware.
+  TenantLabels& labels = NoTenantLabels();
 };
 
 // kInvalidArgument: a value that is none, or an empty tenant that nothing could name.

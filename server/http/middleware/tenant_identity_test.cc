@@ -1,5 +1,9 @@
 #include "server/http/middleware/tenant_identity.h"
 
+#include <memory>
+
+#include "runtime/hub/hub.h"
+#include "runtime/hub/hub_fixture.h"
 #include "server/http/middleware/middleware_fixture.h"
 
 namespace grove::http {
@@ -19,12 +23,26 @@ class TenantIdentityTest : public MiddlewareFixture {
   }
   const TlsCertificate* certificate_ = nullptr;
   Answered AskWith(std::vector<TenantRule> rules, bool required = false) {
-    TenantIdentityOptions options{
-        .rules = std::move(rules), .tenants = {"acme", "umbrella"}, .required = required};
-    return Ask(TenantIdentity(std::move(options)), [](Request& request, Response& response) {
-      return response.Send(200, "", request.context.tenant);
+    TenantIdentityOptions options{.rules = std::move(rules),
+                                  .tenants = {"acme", "umbrella"},
+                                  .required = required,
+                                  .labels = labels_};
+    Answered answered;
+    RunOn(*hub_, [&] {
+      answered =
+          Ask(TenantIdentity(std::move(options)), [this](Request& request, Response& response) {
+            const FiberLabel* const label = Hub::Current()->running()->label();
+            labelled_ = label == nullptr ? "" : label->tenant;
+            return response.Send(200, "", request.context.tenant);
+          });
+      EXPECT_EQ(Hub::Current()->running()->label(), nullptr);
     });
+    return answered;
   }
+  std::unique_ptr<Hub> hub_ = *Hub::Create();
+  TenantLabels labels_;
+  // The tenant of the handler's fiber.
+  std::string labelled_;
 };
 
 TEST_F(TenantIdentityTest, FindsByHost) {

@@ -50,8 +50,8 @@ absl::Status Guarded(const F& call) {
 }  // namespace
 
 Connection::Connection(Socket socket, std::string peer, const Ingress* ingress,
-                       const ServerOptions& options, const Router& router, StandingFields& standing,
-                       ServerStats& stats, BlockPool& blocks)
+                       const ServerOptions& options, const std::shared_ptr<const Router>& router,
+                       StandingFields& standing, ServerStats& stats, BlockPool& blocks)
     : ingress_(ingress),
       options_(options),
       router_(router),
@@ -116,7 +116,7 @@ bool Connection::Begin(const Ingress& ingress) {
   if (options_.on_failed_ingress) options_.on_failed_ingress(peer_.address(), begun);
   if (absl::IsFailedPrecondition(begun)) {
     // To somebody who speaks HTTP, not TLS: outside the scope, in which nothing could be sent.
-    Refuse({400, kPlainOnTls}, nullptr);
+    Refuse({400, RefusalKind::kPlainOnTls, kPlainOnTls}, nullptr);
   } else {
     state_.Enter(Phase::kClosing);
   }
@@ -227,7 +227,7 @@ RequestParser::Result Connection::AwaitRestOfHead() {
   // Outside the scope, in which nothing more could be sent.
   if (late && result == Result::kNeedMore) {
     account_.NoteLateHead();
-    Refuse({408, "the request's head took too long"}, nullptr);
+    Refuse({408, RefusalKind::kLate, "the request's head took too long"}, nullptr);
   } else if (result == Result::kNeedMore) {
     writer_.Start({});
     CloseUnparsed(RequestAccount::End::kCutShort);
@@ -270,21 +270,21 @@ void Connection::OnHangup() {
 // As Handle().
 [[gnu::always_inline]] inline bool Connection::Admit(const RequestHead& head) {
   if (head.method == "CONNECT") {
-    Refuse({501, "this server is no proxy"}, &head);
+    Refuse({501, RefusalKind::kUnserved, "this server is no proxy"}, &head);
     return false;
   }
   if (parser_.framing().content_length() > options_.body_max_bytes) {
-    Refuse({413, "the request's body is too long"}, &head);
+    Refuse({413, RefusalKind::kTooLarge, "the request's body is too long"}, &head);
     return false;
   }
   if (!head.scheme.empty() && IsMisdirected(head)) {
-    Refuse({421, "the target's scheme is not the connection's"}, &head);
+    Refuse({421, RefusalKind::kUnserved, "the target's scheme is not the connection's"}, &head);
     return false;
   }
   // As far as it is there; else a handler that does not read it would have answered well.
   if (parser_.framing().body() == BodyKind::kChunked &&
       IsMalformedChunked(wire_.input().unread().substr(parser_.head_bytes()))) {
-    Refuse({400, "malformed chunked body"}, &head);
+    Refuse({400, RefusalKind::kFraming, "malformed chunked body"}, &head);
     return false;
   }
   return true;
@@ -331,8 +331,10 @@ bool Connection::Serve() {
 }
 
 absl::Status Connection::RunHandler(Request& request, Response& response) {
+  // Compared first: to count holders costs more than to look.
+  if (own_router_ != router_) own_router_ = router_;
   absl::Status result = Guarded([&] {
-    absl::Status handled = router_.RouteRequest(request, response);
+    absl::Status handled = own_router_->RouteRequest(request, response);
     return handled.ok() ? response.Finish() : handled;
   });
   if (state_.EndWatch()) {
@@ -417,7 +419,7 @@ bool Connection::MayHaveMore() const {
 
 // Whoever is refused learns why (invariant 11), so far as its bytes let us find an answer's form.
 void Connection::Refuse(const Refusal& refusal, const RequestHead* head) {
-  account_.NoteRefusal();
+  account_.NoteRefusal(refusal.kind);
   const std::string_view line = RequestLineOf(wire_.input().unread());
   writer_.Start({.head = line.starts_with("HEAD ")});
   constexpr Field kClose[] = {{"Connection", "close"}};
@@ -442,7 +444,7 @@ bool Connection::IsMisdirected(const RequestHead& head) {
 }
 
 void Connection::RefuseHttp2() {
-  account_.NoteRefusal();
+  account_.NoteRefusal(RefusalKind::kHttp2);
   writer_.Start({});
   wire_.output().pending().Append(kHttp2Refusal);
   CloseUnparsed(RequestAccount::End::kWhole);

@@ -6,6 +6,7 @@
 #define GROVE_SERVER_HTTP_SERVING_CONNECTION_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "runtime/hub/clock.h"
@@ -52,7 +53,8 @@ class Connection final : private ResponseWriter::Owner,
   // All but `socket` must outlive it. `peer`: as SocketAddress has it. `ingress`: null for plain
   // HTTP from the first byte on.
   Connection(Socket socket, std::string peer, const Ingress* ingress, const ServerOptions& options,
-             const Router& router, StandingFields& standing, ServerStats& stats, BlockPool& blocks);
+             const std::shared_ptr<const Router>& router, StandingFields& standing,
+             ServerStats& stats, BlockPool& blocks);
 
   // Serves until either side ends it; then it is closed. **Parks.**
   void Run();
@@ -131,7 +133,9 @@ class Connection final : private ResponseWriter::Owner,
 
   const Ingress* const ingress_;
   const ServerOptions& options_;
-  const Router& router_;
+  const std::shared_ptr<const Router>& router_;  // the server's, for the next request
+  // That of the request under way or before, which it outlives.
+  std::shared_ptr<const Router> own_router_;
   ServerStats& stats_;
   ConnectionState state_;
   Wire wire_;

@@ -314,25 +314,38 @@ TEST_F(ConnectionTest, ClosesOverALongUnreadBodyAndLetsTheClientSeeWhy) {
 }
 
 TEST_F(ConnectionTest, RefusesAndClosesInTheParsersWords) {
-  const std::pair<std::string, int> streams[] = {
-      {"GET /" + std::string(9000, 'x'), 414},
-      {"GET / HTTP/1.1\r\nHost: a\r\nX: " + std::string(9000, 'x'), 431},
-      {"GET / HTTP/1.1\r\n\r\n", 400},
-      {"GET / HTTP/2.0\r\n\r\n", 505},
-      {"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", 501},
-      {Post("Transfer-Encoding: gzip\r\n", ""), 501},
-      {Post("Expect: tea\r\n", ""), 417},
+  using enum RefusalKind;
+  const struct {
+    std::string stream;
+    int status;
+    RefusalKind kind;
+  } rows[] = {
+      {"GET /" + std::string(9000, 'x'), 414, kTooLarge},
+      {"GET / HTTP/1.1\r\nHost: a\r\nX: " + std::string(9000, 'x'), 431, kTooLarge},
+      {Post("Content-Length: 999999999999\r\n", ""), 413, kTooLarge},
+      {"GET\r\n\r\n", 400, kRequestLine},
+      {"GET noslash HTTP/1.1\r\nHost: a\r\n\r\n", 400, kTarget},
+      {"GET / HTTP/2.0\r\n\r\n", 505, kVersion},
+      {"GET / HTTP/1.1\r\nHost : a\r\n\r\n", 400, kField},
+      {"GET / HTTP/1.1\r\n\r\n", 400, kHost},
+      {"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", 501, kUnserved},
+      {"GET https://a/ HTTP/1.1\r\nHost: a\r\n\r\n", 421, kUnserved},
+      {Post("Transfer-Encoding: gzip\r\n", ""), 501, kFraming},
+      {Post("Transfer-Encoding: chunked\r\n", "no chunk\r\n"), 400, kFraming},
+      {Post("Expect: tea\r\n", ""), 417, kExpectation},
   };
   Run([&] {
-    for (const auto& [stream, status] : streams) {
+    for (const auto& [stream, status, kind] : rows) {
+      const uint64_t before = stats_.RefusalsOf(kind);
       Client client = Connect();
       client.Send(std::string(kGet) + stream + kGet);
       EXPECT_EQ(WithoutDate(client.ReadUntil("hello")).find(kHello), 0);
       const std::string refusal = client.ReadAll();
       EXPECT_THAT(refusal, Not(HasSubstr("200 OK")));
+      EXPECT_EQ(stats_.RefusalsOf(kind), before + 1) << stream;
+      EXPECT_GT(stats_.ResponsesWith(status), 0) << stream;
     }
-    EXPECT_EQ(stats_.refused, std::size(streams));
-    for (const auto& [stream, status] : streams) EXPECT_GT(stats_.ResponsesWith(status), 0);
+    EXPECT_EQ(stats_.refused, std::size(rows));
   });
 }
 

@@ -36,6 +36,7 @@ TEST_F(Http2RefusalTest, TellsAClientOfHttp2InItsWords) {
           << "no stream, HTTP_1_1_REQUIRED";
     }
     EXPECT_EQ(stats_.refused, 2);
+    EXPECT_EQ(stats_.RefusalsOf(RefusalKind::kHttp2), 2);
   });
 }
 

@@ -54,7 +54,7 @@ class RequestAccount {
     protocol_ = Protocol::kOther;
   }
   void NoteHandled() { --(protocol_ == Protocol::kOther ? stats_.switched : stats_.running); }
-  void NoteRefusal() { ++stats_.refused; }
+  void NoteRefusal(RefusalKind kind) { stats_.CountRefusal(kind); }
   void NoteLateHead() { stats_.CountTimeout(TimedOut::kHead); }
   // `request`'s handler failed, or a hook of its response.
   void NoteFailure(const Request& request, const absl::Status& failure);

@@ -28,4 +28,10 @@ const RouteStats::Cells& RouteStats::Look(std::string_view route, const Key& key
   return entry.cells;
 }
 
+void RouteStats::Forget() {
+  entries_.clear();
+  last_key_ = {};
+  last_ = nullptr;
+}
+
 }  // namespace grove::http

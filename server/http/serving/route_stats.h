@@ -41,6 +41,8 @@ class RouteStats {
     Add(cells.durations.back(), static_cast<uint64_t>(nanos) / 1000);
   }
   static constexpr size_t kNoDuration = SIZE_MAX;
+  // What was looked up so far, where routes are replaced: their texts go with them.
+  void Forget();
 
  private:
   struct Key {

@@ -72,5 +72,14 @@ TEST_F(RouteStatsTest, BeyondItsTableAllShareOnePlace) {
   EXPECT_EQ(Of("/0").requests, 2u);
 }
 
+TEST_F(RouteStatsTest, WhatWasForgottenIsAskedForAgain) {
+  const std::string route = "/a";
+  stats_.Count(route, 0, 200, 0, 0);
+  stats_.Forget();
+  stats_.Count(route, 0, 200, 0, 0);
+  EXPECT_EQ(Of("/a").requests, 2u);
+  EXPECT_EQ(asked_, 2);
+}
+
 }  // namespace
 }  // namespace grove::http

@@ -11,7 +11,7 @@ namespace grove::http {
 
 Server::Server(ServerOptions options, Router router, ServerStats& stats)
     : options_(std::move(options)),
-      router_(std::move(router)),
+      router_(std::make_shared<const Router>(std::move(router))),
       stats_(stats),
       places_(options_.connections_max) {
   idle_.Set();
@@ -19,6 +19,14 @@ Server::Server(ServerOptions options, Router router, ServerStats& stats)
 
 Server::~Server() {
   GROVE_CHECK(connections_.empty() && listeners_.empty(), "an HTTP server died while it serves");
+}
+
+void Server::Change(ServerOptions options, Router router) {
+  GROVE_CHECK(options.connections_max == options_.connections_max,
+              "the places for connections are as many as ever");
+  options_ = std::move(options);
+  router_ = std::make_shared<const Router>(std::move(router));
+  if (stats_.by_route != nullptr) stats_.by_route->Forget();
 }
 
 // Of one listener: whether the other workers should have a go at it now.

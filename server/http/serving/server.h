@@ -5,6 +5,7 @@
 #define GROVE_SERVER_HTTP_SERVING_SERVER_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "absl/container/flat_hash_set.h"
@@ -52,6 +53,10 @@ class Server {
                      Sharing sharing = Sharing::kAlone);
   // Serves one connection that came another way. kResourceExhausted: it is closed.
   absl::Status Adopt(Socket socket, const Ingress* ingress = nullptr);
+  // Requests from now on are answered and bounded by these. Those under way keep their router, and
+  // a WebSocket as long as it lives. Of what a connection has from its beginning (target_text) the
+  // open ones keep theirs. Requires: connections_max stays the same.
+  void Change(ServerOptions options, Router router);
   // Stops accepting, closes idle connections; requests under way finish and end theirs.
   void Drain();
   // Until no connection is open. kDeadlineExceeded, kCancelled. **Parks.**
@@ -73,8 +78,8 @@ class Server {
   absl::Status Start(Socket socket, const SocketAddress& peer, const Ingress* ingress);
   void RunConnection(Socket socket, std::string peer, const Ingress* ingress);
 
-  const ServerOptions options_;
-  const Router router_;
+  ServerOptions options_;
+  std::shared_ptr<const Router> router_;
   ServerStats& stats_;
   StandingFields standing_;
   BlockPool blocks_;

@@ -188,6 +188,7 @@ TEST_F(ServerTest, AWorkerAheadOfTheOthersLetsThemGoFirst) {
   Run([&] {
     Listen(Sharing::kWithOtherWorkers);
     std::vector<Client> crowd;
+    crowd.reserve(12);
     for (int i = 0; i < 12; ++i) crowd.push_back(ConnectTcp());
     while (stats_.open < AcceptShare::kAheadMax) Yield();
     for (int i = 0; i < 10; ++i) Yield();
@@ -197,6 +198,32 @@ TEST_F(ServerTest, AWorkerAheadOfTheOthersLetsThemGoFirst) {
     EXPECT_EQ(stats_.open, AcceptShare::kAheadMax + 3);
     while (stats_.open < crowd.size()) ASSERT_TRUE(Sleep(kChanceLookPeriod).ok());
     StopListening();
+  });
+}
+
+TEST_F(ServerTest, ChangesRoutesAndLimitsForTheNextRequestOfAnOpenConnection) {
+  Event entered, leave;
+  Handle("GET", "/old", [&](Request&, Response& response) {
+    entered.Set();
+    EXPECT_TRUE(leave.Wait().ok());
+    return response.Write("old");
+  });
+  Run([&] {
+    Client client = Connect();
+    client.Send("GET /old HTTP/1.1\r\nHost: a\r\n\r\n");
+    ASSERT_TRUE(entered.Wait().ok());
+    Router router;
+    const Handler handler = [](Request&, Response& response) { return response.Write("new"); };
+    ASSERT_TRUE(router.Add("POST", "/", handler).ok());
+    ServerOptions options = options_;
+    options.body_max_bytes = 3;
+    server_->Change(options, std::move(router));
+    leave.Set();
+    EXPECT_TRUE(client.ReadUntil("\r\n0\r\n\r\n").find("old") != std::string::npos);
+    client.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
+    EXPECT_TRUE(client.ReadUntil("\r\n0\r\n\r\n").find("new") != std::string::npos);
+    client.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nabcd");
+    EXPECT_TRUE(client.ReadAll().find(" 413 ") != std::string::npos);
   });
 }
 

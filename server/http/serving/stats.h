@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "server/http/message/refusal.h"
 #include "server/http/serving/route_stats.h"
 
 namespace grove::http {
@@ -43,6 +44,8 @@ struct ServerStats {
   std::array<uint64_t, 8> statuses_seen{};
   // Requests refused before a handler saw them.
   uint64_t refused = 0;
+  // Of these, by RefusalKind.
+  std::array<uint64_t, kRefusalKinds.size()> refusals{};
   uint64_t handler_failures = 0;
   uint64_t bytes_in = 0;
   uint64_t bytes_out = 0;
@@ -75,11 +78,16 @@ struct ServerStats {
     ++responses[index];
     statuses_seen[index / 64] |= uint64_t{1} << index % 64;
   }
+  void CountRefusal(RefusalKind kind) {
+    ++refused;
+    ++refusals[static_cast<size_t>(kind)];
+  }
   void CountTimeout(TimedOut where) { ++timeouts[static_cast<size_t>(where)]; }
   // A request has ended. `route`: the pattern that matched, if any. `status`: 0 if it got no
   // answer. `nanos`: negative if how long it took says nothing of the server.
   void CountEnd(std::string_view route, std::string_view method, int status, int64_t nanos);
   uint64_t TimeoutsOf(TimedOut where) const { return timeouts[static_cast<size_t>(where)]; }
+  uint64_t RefusalsOf(RefusalKind kind) const { return refusals[static_cast<size_t>(kind)]; }
   uint64_t ResponsesWith(int status) const { return responses[status - 100]; }
 };
 

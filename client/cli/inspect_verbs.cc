@@ -1,0 +1,94 @@
+#include "client/cli/verb_groups.h"
+
+namespace grove::client::cli {
+namespace {
+
+Verb FairnessVerb() {
+  return {
+      .name = "fairness",
+      .summary = "Show how tenants share the workers, and what was fair over the last 10 s.",
+      .description =
+          "SHARE and FAIR are parts of the worker time that attempts held slots for, TIME is "
+          "that time, GAP the longest that a tenant had tasks waiting and none running. Jain is 1 "
+          "where all that waited got the same part of what was fair.",
+      .flags = {{"tenant", "TENANT", "Only this tenant's share."},
+                {"watch", "", "Again and again, until Ctrl-C."},
+                {"interval", "SECONDS", "Between two looks of --watch; 2 if not given."},
+                {"count", "N", "End --watch after N looks."},
+                {"limit", "N",
+                 "At most N tenants, those with the most worker time; 1000 if not "
+                 "given, 20 with --watch."}},
+      .waits = true,
+      .run = RunFairness,
+  };
+}
+
+}  // namespace
+
+std::vector<Verb> InspectVerbs() {
+  return {
+      {
+          .name = "queues",
+          .arguments = "[QUEUE]",
+          .summary = "List queues, of all tenants unless --tenant is given, or show one.",
+          .arguments_max = 1,
+          .flags = {TenantFlag()},
+          .run = RunQueues,
+      },
+      {
+          .name = "pools",
+          .arguments = "[POOL]",
+          .summary = "List pools, of all tenants unless --tenant is given, or show one.",
+          .arguments_max = 1,
+          .flags = {TenantFlag()},
+          .run = RunPools,
+      },
+      {
+          .name = "pools resize",
+          .arguments = "POOL SIZE",
+          .summary = "Change how many tasks a pool runs at once.",
+          .description =
+              "Lasts until the daemon restarts: the configuration is the source of the size.",
+          .arguments_min = 2,
+          .arguments_max = 2,
+          .flags = {TenantFlag()},
+          .run = RunPoolsResize,
+      },
+      FairnessVerb(),
+      {
+          .name = "workers",
+          .summary = "List worker processes.",
+          .run = RunWorkers,
+      },
+      {
+          .name = "fibers",
+          .arguments = "[FIBER]",
+          .summary = "List the fibers inside the workers, or show one with its stack.",
+          .description = "FIBER is WORKER/ID, as the list shows it.",
+          .arguments_max = 1,
+          .flags = {{"worker", "WORKER", "Only this worker's."},
+                    {"stacks", "", "Show where each stands: the functions on its stack."},
+                    {"limit", "N", "At most N fibers; 1000 if not given, 100 with --stacks."}},
+          .run = RunFibers,
+      },
+      {
+          .name = "functions",
+          .summary = "List the functions tasks may name.",
+          .run = RunFunctions,
+      },
+      {
+          .name = "backdoor",
+          .summary = "Open a Lua prompt inside a live worker.",
+          .description =
+              "Reads lines until the end of input or \"quit\". On a terminal they are edited, and "
+              "kept in a history; Ctrl-C ends a line, Ctrl-D the session. Elsewhere results alone "
+              "are printed, and an error makes it fail.",
+          .flags = {{"worker", "WORKER", "Worker to open; required."},
+                    {"command", "LUA", "Run this, print its result, and fail if it does.", 'c'}},
+          .waits = true,
+          .run = RunBackdoor,
+      },
+  };
+}
+
+}  // namespace grove::client::cli

@@ -1,0 +1,212 @@
+// MethodTable: what control serves, who may call it, and which fields of a request name things.
+//
+// One row a method, in this file alone: a method without a row does not compile where it is served,
+// and what a row leaves out, tests/integration/isolation_test.py finds. Of a service that is not
+// Grove's own, one row stands for all methods. Constant.
+#ifndef GROVE_SERVER_CONTROL_METHOD_TABLE_H_
+#define GROVE_SERVER_CONTROL_METHOD_TABLE_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/types/span.h"
+#include "server/tenancy/principal.h"
+
+namespace grove::control {
+
+// What the text of a field names.
+enum class Names : uint8_t {
+  kTenant,         // "tenants/T"
+  kTenants,        // that, or "tenants/-": all that the caller sees
+  kTenantOrQueue,  // as kTenants, or a queue's name
+  kQueue,          // "tenants/T/queues/Q"
+  kQueueOrShort,   // that, or "Q": of the request's own tenant
+  kPool,           // "tenants/T/pools/P"
+  kTask,           // "tenants/T/queues/Q/tasks/ID"
+  kToken,          // "tenants/T/tokens/ID", "operators/tokens/ID"
+  kTokenParent,    // "tenants/T", "operators"
+};
+
+// What an empty field of a tenant's call stands for.
+enum class WhenEmpty : uint8_t {
+  kSaysMethod,  // nothing of another tenant's, whatever the method makes of it
+  kOwnTenant,   // the caller's tenant
+};
+
+// What becomes of a name that is not of the caller's tenant.
+enum class Answered : uint8_t {
+  kForTheCall,   // the call fails, as with a name that never was
+  kForEachItem,  // the method answers for each item: it asks ScopeCheck (scope_check.h)
+};
+
+struct FieldRule {
+  std::string_view path;  // "name", "specs.queue": of each that is repeated
+  Names names;
+  WhenEmpty when_empty = WhenEmpty::kSaysMethod;
+  Answered answered = Answered::kForTheCall;
+  // Under which key the details of NOT_FOUND have the name.
+  std::string_view detail = "name";
+};
+
+// Whose tokens may call it.
+enum class Reach : uint8_t {
+  kTenant,     // everybody's; the rules of its fields keep a tenant to its own
+  kOperators,  // the operators' alone
+  kOpen,       // everybody's: what it says is nobody's
+};
+
+struct MethodRow {
+  // "/grove.v1.TaskService/SpawnTask"; a trailing '*' covers a whole service.
+  std::string_view method;
+  tenancy::Role role;
+  Reach reach;
+  // Worth a line in the audit log.
+  bool mutating;
+  absl::Span<const FieldRule> fields = {};
+};
+
+namespace method_table {
+
+using enum Reach;
+using enum tenancy::Role;
+
+inline constexpr FieldRule kSpawn[] = {
+    {.path = "parent",
+     .names = Names::kTenant,
+     .when_empty = WhenEmpty::kOwnTenant,
+     .detail = "tenant"},
+    {.path = "spec.queue", .names = Names::kQueueOrShort, .detail = "queue"}};
+inline constexpr FieldRule kSpawns[] = {{.path = "parent",
+                                         .names = Names::kTenant,
+                                         .when_empty = WhenEmpty::kOwnTenant,
+                                         .detail = "tenant"},
+                                        {.path = "specs.queue",
+                                         .names = Names::kQueueOrShort,
+                                         .answered = Answered::kForEachItem,
+                                         .detail = "queue"}};
+inline constexpr FieldRule kTaskName[] = {{"name", Names::kTask}};
+inline constexpr FieldRule kTaskNames[] = {
+    {.path = "names", .names = Names::kTask, .answered = Answered::kForEachItem}};
+// What a filter names of another tenant's matches nothing: only the parent's tasks are looked at.
+inline constexpr FieldRule kTasksParent[] = {
+    {"parent", Names::kTenantOrQueue, WhenEmpty::kOwnTenant}};
+inline constexpr FieldRule kTaskToUpdate[] = {{"task.name", Names::kTask}};
+inline constexpr FieldRule kParent[] = {{"parent", Names::kTenants, WhenEmpty::kOwnTenant}};
+inline constexpr FieldRule kQueueName[] = {{"name", Names::kQueue}};
+inline constexpr FieldRule kPoolName[] = {{"name", Names::kPool}};
+inline constexpr FieldRule kPoolToResize[] = {
+    {.path = "name", .names = Names::kPool, .detail = "pool"}};
+inline constexpr FieldRule kTenantName[] = {
+    {.path = "name", .names = Names::kTenant, .detail = "tenant"}};
+inline constexpr FieldRule kTokenName[] = {{"name", Names::kToken}};
+inline constexpr FieldRule kTokensParent[] = {{.path = "parent",
+                                               .names = Names::kTokenParent,
+                                               .when_empty = WhenEmpty::kOwnTenant,
+                                               .detail = "tenant"}};
+
+inline constexpr MethodRow kRows[] = {
+    {"/grove.v1.TaskService/SpawnTask", kWriter, kTenant, true, kSpawn},
+    {"/grove.v1.TaskService/BatchSpawnTasks", kWriter, kTenant, true, kSpawns},
+    {"/grove.v1.TaskService/GetTask", kViewer, kTenant, false, kTaskName},
+    {"/grove.v1.TaskService/WaitTask", kViewer, kTenant, false, kTaskName},
+    {"/grove.v1.TaskService/BatchWaitTasks", kViewer, kTenant, false, kTaskNames},
+    {"/grove.v1.TaskService/ListTasks", kViewer, kTenant, false, kTasksParent},
+    {"/grove.v1.TaskService/CountTasks", kViewer, kTenant, false, kTasksParent},
+    {"/grove.v1.TaskService/CancelTask", kWriter, kTenant, true, kTaskName},
+    {"/grove.v1.TaskService/ForceCancelTask", kOperator, kTenant, true, kTaskName},
+    {"/grove.v1.TaskService/PauseTask", kWriter, kTenant, true, kTaskName},
+    {"/grove.v1.TaskService/ResumeTask", kWriter, kTenant, true, kTaskName},
+    {"/grove.v1.TaskService/RetryTask", kWriter, kTenant, true, kTaskName},
+    {"/grove.v1.TaskService/DeleteTask", kWriter, kTenant, true, kTaskName},
+    {"/grove.v1.TaskService/UpdateTask", kWriter, kTenant, true, kTaskToUpdate},
+    {"/grove.v1.TaskService/BatchChangeTasks", kWriter, kTenant, true, kTasksParent},
+    {"/grove.v1.TaskService/ExplainTask", kViewer, kTenant, false, kTaskName},
+    {"/grove.v1.QueueService/ListQueues", kViewer, kTenant, false, kParent},
+    {"/grove.v1.QueueService/GetQueue", kViewer, kTenant, false, kQueueName},
+    {"/grove.v1.QueueService/PauseQueue", kOperator, kTenant, true, kQueueName},
+    {"/grove.v1.QueueService/ResumeQueue", kOperator, kTenant, true, kQueueName},
+    {"/grove.v1.QueueService/PurgeQueue", kOperator, kTenant, true, kQueueName},
+    {"/grove.v1.PoolService/ListPools", kViewer, kTenant, false, kParent},
+    {"/grove.v1.PoolService/GetPool", kViewer, kTenant, false, kPoolName},
+    {"/grove.v1.PoolService/ResizePool", kOperator, kTenant, true, kPoolToResize},
+    {"/grove.v1.TenantService/CreateTenant", kAdmin, kOperators, true},
+    {"/grove.v1.TenantService/GetTenant", kViewer, kTenant, false, kTenantName},
+    // Of a tenant's call, itself alone.
+    {"/grove.v1.TenantService/ListTenants", kViewer, kTenant, false},
+    {"/grove.v1.TenantService/UpdateTenant", kAdmin, kOperators, true},
+    {"/grove.v1.TenantService/DeleteTenant", kAdmin, kOperators, true},
+    {"/grove.v1.TenantService/CreateToken", kAdmin, kTenant, true, kTokensParent},
+    {"/grove.v1.TenantService/GetToken", kAdmin, kTenant, false, kTokenName},
+    {"/grove.v1.TenantService/ListTokens", kAdmin, kTenant, false, kTokensParent},
+    {"/grove.v1.TenantService/RotateToken", kAdmin, kTenant, true, kTokenName},
+    {"/grove.v1.TenantService/RevokeToken", kAdmin, kTenant, true, kTokenName},
+    {"/grove.v1.FairnessService/GetFairness", kViewer, kTenant, false, kParent},
+    {"/grove.v1.WorkerService/ListWorkers", kViewer, kOperators, false},
+    // Of a tenant's call, its own fibers alone; workers are nobody's.
+    {"/grove.v1.InspectService/GetFiber", kViewer, kTenant, false},
+    {"/grove.v1.InspectService/ListFibers", kViewer, kTenant, false},
+    {"/grove.v1.InspectService/ListFunctions", kViewer, kOpen, false},
+    {"/grove.v1.BackdoorService/OpenSession", kDebug, kOperators, true},
+    {"/grove.v1.OperationService/ScaleWorkers", kOperator, kOperators, true},
+    {"/grove.v1.OperationService/RestartWorkers", kOperator, kOperators, true},
+    {"/grove.v1.OperationService/Drain", kOperator, kOperators, true},
+    {"/grove.v1.OperationService/Reload", kOperator, kOperators, true},
+    {"/grove.v1.OperationService/Upgrade", kOperator, kOperators, true},
+    {"/grove.v1.OperationService/SetLogLevel", kOperator, kOperators, true},
+    {"/grove.v1.OperationService/GetOperation", kViewer, kOperators, false},
+    {"/grove.v1.OperationService/ListOperations", kViewer, kOperators, false},
+    {"/grove.v1.OperationService/WatchOperation", kViewer, kOperators, false},
+    {"/grove.v1.OperationService/GetConfig", kViewer, kOperators, false},
+    // Reads whatever file it is told to.
+    {"/grove.v1.OperationService/DiffConfig", kAdmin, kOperators, true},
+    // Probes have no tokens.
+    {"/grpc.health.v1.Health/*", kNone, kOpen, false},
+    {"/grpc.reflection.v1.ServerReflection/*", kViewer, kOpen, false},
+    {"/grpc.reflection.v1alpha.ServerReflection/*", kViewer, kOpen, false},
+    // Shows every client's address.
+    {"/grpc.channelz.v1.Channelz/*", kDebug, kOperators, false},
+};
+
+// Not constant: a call of it does not compile.
+void NoSuchMethod();
+
+}  // namespace method_table
+
+// Every method that control serves.
+inline absl::Span<const MethodRow> MethodTable() {
+  return method_table::kRows;
+}
+
+// "TaskService/SpawnTask", of the package grove.v1.
+consteval const MethodRow& RowOf(std::string_view method) {
+  constexpr std::string_view kPackage = "/grove.v1.";
+  for (const MethodRow& row : method_table::kRows) {
+    if (row.method.starts_with(kPackage) && row.method.substr(kPackage.size()) == method) {
+      return row;
+    }
+  }
+  method_table::NoSuchMethod();
+  return method_table::kRows[0];
+}
+
+// The rule for a field of it, "names".
+consteval const FieldRule& RuleOf(std::string_view method, std::string_view path) {
+  for (const FieldRule& rule : RowOf(method).fields) {
+    if (rule.path == path) return rule;
+  }
+  method_table::NoSuchMethod();
+  return RowOf(method).fields[0];
+}
+
+// Also of services that are not Grove's own. What has no row needs an operators' administrator.
+const MethodRow& FindMethod(std::string_view method);
+
+// A line a row, for the test of the whole: "METHOD ROLE tenant|operators|open FIELD=NAMES …", with
+// a
+// '*' behind what the method answers for each item.
+std::string MethodTableText();
+
+}  // namespace grove::control
+
+#endif  // GROVE_SERVER_CONTROL_METHOD_TABLE_H_

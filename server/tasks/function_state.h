@@ -1,0 +1,36 @@
+// FunctionState: a function as the engine knows it.
+#ifndef GROVE_SERVER_TASKS_FUNCTION_STATE_H_
+#define GROVE_SERVER_TASKS_FUNCTION_STATE_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/container/btree_map.h"
+#include "grove/internal/v1/link.pb.h"
+#include "server/tasks/aside_tasks.h"
+#include "server/tasks/intrusive_list.h"
+#include "server/tasks/run_mean.h"
+#include "server/tasks/task.h"
+
+namespace grove::tasks {
+
+struct FunctionState {
+  // A worker announced it. Recovered tasks may name functions that none has (yet).
+  bool known = false;
+  internal::v1::FunctionDescription description;
+  // What its attempts hold their slots for.
+  RunMean run;
+  // Attempts that hold room, abandoned ones too.
+  int64_t running = 0;
+  IntrusiveList<Task, &Task::backlog_hook> stranded;
+  // By queue: what found it full, or was called back since.
+  absl::btree_map<size_t, AsideTasks> aside;
+
+  bool is_full() const {
+    return description.concurrency_max() > 0 && running >= description.concurrency_max();
+  }
+};
+
+}  // namespace grove::tasks
+
+#endif  // GROVE_SERVER_TASKS_FUNCTION_STATE_H_

@@ -1,0 +1,39 @@
+#include "server/tenancy/registry.h"
+
+#include "runtime/switch/abseil_text.h"
+
+namespace grove::tenancy {
+
+const TenantRecord* Registry::FindTenant(std::string_view tenant) const {
+  const auto found = tenants_.find(Abseil(tenant));
+  return found == tenants_.end() ? nullptr : &found->second;
+}
+
+const TokenRecord* Registry::FindToken(const TokenKey& token) const {
+  const auto found = tokens_.find(token);
+  return found == tokens_.end() ? nullptr : &found->second;
+}
+
+std::pair<Registry::Tokens::const_iterator, Registry::Tokens::const_iterator> Registry::TokensOf(
+    std::string_view tenant) const {
+  // Names of tenants are free of zeros.
+  const std::string name(tenant);
+  return {tokens_.lower_bound({name, ""}), tokens_.lower_bound({name + '\0', ""})};
+}
+
+void Registry::Apply(RegistryChange change) {
+  for (const std::string& tenant : change.drop_tenants) {
+    tenants_.erase(tenant);
+    const auto [begin, end] = TokensOf(tenant);
+    tokens_.erase(begin, end);
+  }
+  for (const TokenKey& token : change.drop_tokens) tokens_.erase(token);
+  for (auto& [tenant, record] : change.put_tenants) {
+    tenants_.insert_or_assign(std::move(tenant), std::move(record));
+  }
+  for (auto& [token, record] : change.put_tokens) {
+    tokens_.insert_or_assign(std::move(token), std::move(record));
+  }
+}
+
+}  // namespace grove::tenancy

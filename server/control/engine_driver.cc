@@ -146,7 +146,8 @@ absl::StatusOr<tasks::Spawned> EngineDriver::Spawn(std::string_view parent,
     tally_.CountRejected("DRAINING");
     return DrainingStatus();
   }
-  absl::StatusOr<tasks::Spawned> spawned = engine_.Spawn(parent, spec, Advance(), effects_, parent_task);
+  absl::StatusOr<tasks::Spawned> spawned =
+      engine_.Spawn(parent, spec, Advance(), effects_, parent_task);
   Changed();
   return spawned;
 }

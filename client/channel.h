@@ -17,8 +17,8 @@ namespace grove::client {
 // Of an error's trailers: all that is wrong with a config has room. gRPC takes 8 KiB by default.
 inline constexpr int kErrorBytesMax = 128 * 1024;
 
-// INVALID_ARGUMENT: a malformed address, token or certificate. NOT_FOUND: the certificate cannot be
-// opened.
+// INVALID_ARGUMENT: a malformed address, token, certificate or key, or files that do not fit each
+// other. NOT_FOUND: a file cannot be opened.
 absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel(const ClientOptions& options);
 
 }  // namespace grove::client

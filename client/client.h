@@ -44,6 +44,10 @@ struct ClientOptions {
   std::string ca_cert_file;
   // Bound on every single call, connecting included.
   absl::Duration timeout = absl::Seconds(30);
+  // PEM files with the certificate (and its chain) that says who calls, and its key; both or none,
+  // and not without ca_cert_file.
+  std::string client_cert_file = {};
+  std::string client_key_file = {};
 };
 
 struct WaitOptions {

@@ -97,10 +97,23 @@ void CheckAccessLog(const config::v1::AccessLog& log, Problems& problems) {
                absl::StrCat("'", path.parent_path().string(), "' is no folder"));
 }
 
-void CheckTls(const std::string& section, const config::v1::Tls& tls, Problems& problems) {
+template <typename Tls>
+TlsServerOptions OptionsOf(const Tls& tls) {
   TlsServerOptions options;
   options.certificates.push_back({.chain = tls.certificate_file(), .key = tls.key_file()});
-  problems.Add(process::TlsFiles(section, std::move(options)).Read().status());
+  return options;
+}
+
+void CheckTls(const config::v1::Config& config, Problems& problems) {
+  const auto check = [&](const std::string& section, TlsServerOptions options) {
+    problems.Add(process::TlsFiles(section, std::move(options)).Read().status());
+  };
+  if (config.admin().has_tls()) check("admin", OptionsOf(config.admin().tls()));
+  if (!config.control().has_tls()) return;
+  TlsServerOptions options = OptionsOf(config.control().tls());
+  options.client_ca_file = config.control().tls().client_ca_file();
+  if (!options.client_ca_file.empty()) options.client_certificate = TlsClientCertificate::kOptional;
+  check("control", std::move(options));
 }
 
 // What each process makes of the config when it starts.
@@ -111,8 +124,7 @@ void CheckProcesses(const config::v1::Config& config, const Application& applica
   worker::CheckRoutes(config, application, report);
   CheckAccessLog(config.http().access_log(), problems);
   worker::Ingresses::Check(config.http(), report);
-  if (config.control().has_tls()) CheckTls("control", config.control().tls(), problems);
-  if (config.admin().has_tls()) CheckTls("admin", config.admin().tls(), problems);
+  CheckTls(config, problems);
   // It says at most how many there may be, if names and references are right.
   if (problems.empty()) problems.Add(tenancy::Directory::Create(config).status());
 }

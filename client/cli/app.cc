@@ -107,6 +107,8 @@ absl::StatusOr<ClientOptions> MakeOptions(Command& command) {
   options.address = target->address;
   options.token = target->token;
   options.ca_cert_file = target->ca_cert;
+  options.client_cert_file = target->client_cert;
+  options.client_key_file = target->client_key;
   options.timeout = kCallTimeout;
   const auto text = command.arguments.Value("timeout");
   if (!text) return options;

@@ -79,7 +79,8 @@ void PrintList(Command& command, const google::protobuf::Message& message, const
 
 std::string SelfText(const Command& command) {
   std::string text = "grovectl";
-  for (const char* flag : {"context", "address", "ca_cert", "token_file"}) {
+  for (const char* flag :
+       {"context", "address", "ca_cert", "client_cert", "client_key", "token_file"}) {
     const auto value = command.arguments.Value(flag);
     if (value) absl::StrAppend(&text, " --", flag, "=", Escape(*value));
   }

@@ -76,7 +76,12 @@ Client* Values::Daemon() {
   if (client_ != nullptr) return client_.get();
   absl::StatusOr<Target> target = FindTarget(line_.arguments, environment_);
   if (!target.ok()) return nullptr;
-  auto client = Client::Create({target->address, target->token, target->ca_cert, kTimeout});
+  auto client = Client::Create({.address = target->address,
+                                .token = target->token,
+                                .ca_cert_file = target->ca_cert,
+                                .timeout = kTimeout,
+                                .client_cert_file = target->client_cert,
+                                .client_key_file = target->client_key});
   if (client.ok()) client_ = *std::move(client);
   return client_.get();
 }

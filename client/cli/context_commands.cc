@@ -29,7 +29,9 @@ Json ToJson(const std::string& name, const Context& context, bool current) {
           {"current", current},
           {"address", context.address},
           {"ca_cert", context.ca_cert},
-          {"token_file", context.token_file}};
+          {"token_file", context.token_file},
+          {"client_cert", context.client_cert},
+          {"client_key", context.client_key}};
 }
 
 // Another folder may be the current one when it is read.
@@ -43,6 +45,8 @@ void Show(Command& command, const std::string& name, const Context& context, boo
                          {"address", context.address},
                          {"ca_cert", context.ca_cert},
                          {"token_file", context.token_file},
+                         {"client_cert", context.client_cert},
+                         {"client_key", context.client_key},
                          {"current", current ? "yes" : "no"}},
                         command.ToLook());
   });
@@ -55,6 +59,9 @@ absl::Status CheckSet(const Command& command, const std::string& name, const Con
   }
   if (command.arguments.Value("token")) {
     return UsageError("a context holds no token: write it to a file and give --token_file");
+  }
+  if (context.client_cert.empty() != context.client_key.empty()) {
+    return UsageError("--client_cert and --client_key: want both or none");
   }
   if (context.address.empty()) return UsageError("a new context needs --address");
   ClientOptions options;
@@ -73,11 +80,13 @@ absl::Status RunContextList(Command& command) {
                "CURRENT",
                {"ADDRESS", Column::Kind::kId},
                "TOKEN FILE",
-               "CA CERT"});
+               "CA CERT",
+               "CLIENT CERT"});
   Json list = Json::array();
   for (const auto& [name, context] : contexts.by_name) {
     const bool current = name == contexts.current;
-    table.Add({name, current ? "*" : "", context.address, context.token_file, context.ca_cert});
+    table.Add({name, current ? "*" : "", context.address, context.token_file, context.ca_cert,
+               context.client_cert});
     list.push_back(ToJson(name, context, current));
   }
   PrintList(command, Json{{"contexts", list}}, "contexts",
@@ -120,6 +129,8 @@ absl::Status RunContextSet(Command& command) {
   Context context = found == book->contexts.by_name.end() ? Context() : found->second;
   context.address = command.arguments.ValueOr("address", context.address);
   context.ca_cert = AbsolutePath(command.arguments.ValueOr("ca_cert", context.ca_cert));
+  context.client_cert = AbsolutePath(command.arguments.ValueOr("client_cert", context.client_cert));
+  context.client_key = AbsolutePath(command.arguments.ValueOr("client_key", context.client_key));
   context.token_file = AbsolutePath(command.arguments.ValueOr("token_file", context.token_file));
   absl::Status status = CheckSet(command, name, context);
   if (!status.ok()) return status;

@@ -28,9 +28,9 @@ struct Field {
 };
 
 constexpr Field kFields[] = {
-    {"address", &Context::address},
-    {"ca_cert", &Context::ca_cert},
-    {"token_file", &Context::token_file},
+    {"address", &Context::address},       {"ca_cert", &Context::ca_cert},
+    {"token_file", &Context::token_file}, {"client_cert", &Context::client_cert},
+    {"client_key", &Context::client_key},
 };
 
 // "PATH:LINE: problem".

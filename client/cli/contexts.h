@@ -20,6 +20,8 @@ struct Context {
   // Paths; empty for none.
   std::string ca_cert = {};
   std::string token_file = {};
+  std::string client_cert = {};
+  std::string client_key = {};
 };
 
 struct Contexts {

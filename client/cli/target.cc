@@ -42,6 +42,8 @@ absl::StatusOr<Target> FindTarget(const Arguments& arguments, const Environment&
   if (target.address.empty()) target.address = kDefaultAddress;
   target.address = arguments.ValueOr("address", target.address);
   target.ca_cert = arguments.ValueOr("ca_cert", context->ca_cert);
+  target.client_cert = arguments.ValueOr("client_cert", context->client_cert);
+  target.client_key = arguments.ValueOr("client_key", context->client_key);
   if (const auto token = arguments.Value("token")) {
     target.token = *token;
     return target;

@@ -34,8 +34,8 @@ std::vector<Verb> ContextVerbs() {
       ContextVerb("context delete", "CONTEXT", "Forget a name.", RunContextDelete),
   };
   verbs[3].description =
-      "Takes --address, --ca_cert and --token_file; what is not given stays as it is. The first "
-      "name is in use at once.";
+      "Takes --address, --ca_cert, --client_cert, --client_key and --token_file; what is not given "
+      "stays as it is. The first name is in use at once.";
   return verbs;
 }
 
@@ -111,6 +111,9 @@ const std::vector<FlagSpec>& GlobalFlags() {
       {"token_file", "FILE", "File that holds the token: keeps it out of the process list."},
       {"ca_cert", "FILE",
        "Speak TLS, and trust certificates that this PEM file's authorities signed."},
+      {"client_cert", "FILE",
+       "Show this PEM file's certificate, where the daemon knows callers by theirs."},
+      {"client_key", "FILE", "Its private key, in PEM form."},
       {"timeout", "SECONDS",
        "Longest a call (30 if not given) or a wait (no bound if not given) may take."},
       {"output", "FORMAT", "table (default), wide, name, json, jsonl or yaml.", 'o'},

@@ -307,7 +307,8 @@ std::vector<std::string> KeysOfFlags(const DaemonFlags& flags) {
 }
 
 bool IsSwitch(const google::protobuf::Descriptor& type) {
-  return &type == config::v1::Tls::descriptor() || &type == config::v1::HttpTls::descriptor() ||
+  return &type == config::v1::Tls::descriptor() || &type == config::v1::ControlTls::descriptor() ||
+         &type == config::v1::HttpTls::descriptor() ||
          &type == config::v1::ProxyProtocol::descriptor() ||
          &type == config::v1::WebSocket::descriptor();
 }

@@ -298,6 +298,30 @@ TEST(Resolve, NeedsTlsAndTokensForControlBeyondLoopback) {
   EXPECT_EQ(ErrorOf(open + "insecure: true}"), "no error");
 }
 
+TEST(Resolve, TakesCertificatesWithRolesForTokens) {
+  const std::string files =
+      "certificate_file: '" + File("cert", "x", 0644) + "' key_file: '" + File("key", "x") + "' ";
+  const std::string authorities = "client_ca_file: '" + File("ca", "x", 0644) + "' ";
+  const std::string role = "roles {certificate: 'CN:ci' role: ROLE_ADMIN} ";
+  const std::string open = "control {listen: '0.0.0.0:1' tls {" + files;
+  EXPECT_EQ(ErrorOf(open + authorities + role + "}}"), "no error");
+  EXPECT_THAT(ErrorOf(open + authorities + "}}"), HasSubstr("without control.tokens"));
+  EXPECT_THAT(ErrorOf("control {tls {" + files + role + "}}"),
+              HasSubstr("control.tls.client_ca_file: want the authorities of clients' "
+                        "certificates, since these have roles"));
+  EXPECT_THAT(ErrorOf("control {tls {" + files + "client_certificate: DEMAND_REQUIRED}}"),
+              HasSubstr("control.tls.client_ca_file: want the authorities"));
+  EXPECT_THAT(ErrorOf("control {tls {" + files + authorities + "client_certificate: DEMAND_NONE}}"),
+              HasSubstr("control.tls.client_certificate: want optional or required"));
+  EXPECT_THAT(ErrorOf("control {tls {" + files + "client_ca_file: '/none'}}"),
+              HasSubstr("control.tls.client_ca_file: /none"));
+  const std::string wrong = ErrorOf("control {tls {" + files + authorities +
+                                    "roles {certificate: 'ci' tenant: 'acme'}}}");
+  EXPECT_THAT(wrong, HasSubstr("control.tls.roles[0].certificate: 'ci': want a name after"));
+  EXPECT_THAT(wrong, HasSubstr("control.tls.roles[0].role: want viewer, writer, operator"));
+  EXPECT_THAT(wrong, HasSubstr("control.tls.roles[0].tenant: no tenant 'acme'"));
+}
+
 TEST(Resolve, NeedsTlsAndTokensForAdminBeyondLoopback) {
   const std::string open = "admin {listen: '0.0.0.0:1' ";
   const std::string token = Token("prometheus", "0123456789abcdef");

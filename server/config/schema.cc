@@ -37,6 +37,11 @@ constexpr SchemaRow Number(std::string_view key, int64_t default_value, int64_t 
   return {key, "integer", "", meaning, default_value, min, max};
 }
 
+// None if it is not given.
+constexpr SchemaRow Bound(std::string_view key, int64_t max, std::string_view meaning) {
+  return {key, "integer", "no bound", meaning, 0, 1, max};
+}
+
 constexpr std::string_view kRoles = "viewer | read | writer | write | operator | admin | debug";
 
 constexpr SchemaRow kRows[] = {
@@ -175,6 +180,15 @@ constexpr SchemaRow kRows[] = {
     Flag("control.insecure", "serve plain, open gRPC beyond loopback"),
     Text("control.tls.certificate_file", "no TLS", "PEM file with the certificate chain"),
     Text("control.tls.key_file", "no TLS", "PEM file with the private key"),
+    Text("control.tls.client_ca_file", "none",
+         "PEM file of the authorities that clients' certificates must come from"),
+    Choice("control.tls.client_certificate", "none | optional | required",
+           "optional with client_ca_file, else none", "whether clients must show a certificate"),
+    Text("control.tls.roles[].certificate", "required",
+         "CN:, DNS:, URI:, email: or SHA256: and a name; * stands for any part, or the tenant"),
+    Choice("control.tls.roles[].role", kRoles, "required", "as of a token"),
+    Text("control.tls.roles[].tenant", "what * names, else the operators",
+         "one of `tenants`, or `default`: nothing else exists for it"),
     Text("control.tokens[].name", "required", "name of the token in the audit log"),
     Text("control.tokens[].secret_file", "required",
          "file with the secret in its first line, 16 bytes or more, closed to others"),
@@ -187,6 +201,8 @@ constexpr SchemaRow kRows[] = {
          "time in RFC 3339 from when on it holds no more: 2027-01-31T00:00:00Z"),
 
     Number("control.connections_max", 1'000, 1, 1'000'000, "open gRPC connections"),
+    Number("control.calls_waiting_max", 10'000, 1, 1'000'000,
+           "calls of tenants that wait for their turn; further ones are refused"),
     Number("control.handshake_timeout_ms", 10'000, 1, kDayMs,
            "from a gRPC connection to the end of its handshakes"),
     Number("control.idle_timeout_ms", 600'000, 1, kDayMs,
@@ -250,6 +266,22 @@ constexpr SchemaRow kRows[] = {
     Text("tenants[].name", "required", "name of the tenant; `default` always exists"),
     Number("tenants[].weight", 100, 1, 100'000,
            "per cent of another's worker time, where tasks of several tenants wait for it"),
+    Bound("tenants[].quotas.running_max", 1'000'000, "slots that the tenant's running tasks take"),
+    Bound("tenants[].quotas.queued_max", 100'000'000, "tasks of the tenant that wait"),
+    Bound("tenants[].quotas.queued_bytes_max", int64_t{1} << 50, "inputs of tasks that wait"),
+    Bound("tenants[].quotas.spawns_per_second", 1'000'000, "spawns; or by minute"),
+    Bound("tenants[].quotas.spawns_per_minute", 60'000'000, "spawns; or by second"),
+    {"tenants[].quotas.spawn_burst", "integer", "those of one second, or minute",
+     "spawns at once after a pause", 0, 1, 100'000'000},
+    Bound("tenants[].quotas.output_bytes_max", kGib, "output of a task"),
+    Text("tenants[].limits[].pattern", "required",
+         "limit keys: `customer-7`, `customer-*`, `customer-*/report`"),
+    Bound("tenants[].limits[].running_max", 1'000'000, "slots that running tasks of a key take"),
+    Bound("tenants[].limits[].queued_max", 100'000'000, "tasks of a key that wait"),
+    Bound("tenants[].limits[].spawns_per_second", 1'000'000, "spawns of a key; or by minute"),
+    Bound("tenants[].limits[].spawns_per_minute", 60'000'000, "spawns of a key; or by second"),
+    {"tenants[].limits[].spawn_burst", "integer", "those of one second, or minute",
+     "spawns of a key at once after a pause", 0, 1, 100'000'000},
     Text("tenants[].queues[].name", "required", "name of the queue; `default` always exists"),
     Choice("tenants[].queues[].order", "fifo | lifo | priority", "fifo", "order of the backlog"),
     Text("tenants[].queues[].pool", "default", "pool of the same tenant that the queue feeds"),

@@ -17,6 +17,7 @@
 #include "runtime/io/address_range.h"
 #include "runtime/io/socket_address.h"
 #include "runtime/switch/abseil_text.h"
+#include "runtime/tls/certificate_pattern.h"
 #include "server/config/http_listeners.h"
 #include "server/config/near_match.h"
 #include "server/config/secret.h"
@@ -26,6 +27,7 @@ namespace grove::config {
 namespace {
 
 using config::v1::Config;
+using config::v1::ControlTls;
 using config::v1::HttpListener;
 using config::v1::Tenant;
 
@@ -64,6 +66,7 @@ class Validator {
     CheckListeners();
     if (config_.control().has_tls()) CheckTlsFiles("control.tls", config_.control().tls());
     if (config_.admin().has_tls()) CheckTlsFiles("admin.tls", config_.admin().tls());
+    CheckClientCertificates();
     CheckTokens("control.tokens", config_.control().tokens());
     CheckTokens("admin.tokens", config_.admin().tokens());
     CheckRoutes();
@@ -88,9 +91,13 @@ class Validator {
   std::optional<SocketAddress> Listen(const std::string& key, std::string* text);
   void CheckListeners();
   void CheckPlain(const std::string& section, bool insecure, const SocketAddress& address);
+  // `asks_who`: every call has to show who makes it.
   template <typename Section>
-  void CheckReach(const std::string& name, const Section& section, const SocketAddress& address);
-  void CheckTlsFiles(const std::string& where, const config::v1::Tls& tls);
+  void CheckReach(const std::string& name, const Section& section, bool asks_who,
+                  const SocketAddress& address);
+  template <typename Tls>
+  void CheckTlsFiles(const std::string& where, const Tls& tls);
+  void CheckClientCertificates();
   void CheckTokens(const std::string& list, const TokenList& tokens);
   void CheckTokenTenant(const std::string& where, const std::string& tenant);
   void CheckExpireTime(const std::string& where, const std::string& time);
@@ -143,10 +150,12 @@ void Validator::CheckListeners() {
   }
   CheckHttpListeners(http, &problems_);
   if (const auto at = Listen("control.listen", config_.mutable_control()->mutable_listen())) {
-    CheckReach("control", config_.control(), *at);
+    const config::v1::Control& control = config_.control();
+    CheckReach("control", control, !control.tokens().empty() || !control.tls().roles().empty(),
+               *at);
   }
   if (const auto at = Listen("admin.listen", config_.mutable_admin()->mutable_listen())) {
-    CheckReach("admin", config_.admin(), *at);
+    CheckReach("admin", config_.admin(), !config_.admin().tokens().empty(), *at);
   }
 }
 
@@ -162,12 +171,12 @@ void Validator::CheckPlain(const std::string& section, bool insecure,
 
 // Of a section that has TLS and tokens: beyond this machine it needs both.
 template <typename Section>
-void Validator::CheckReach(const std::string& name, const Section& section,
+void Validator::CheckReach(const std::string& name, const Section& section, bool asks_who,
                            const SocketAddress& address) {
   if (section.insecure() || address.IsOfThisMachineAlone()) return;
   std::vector<std::string> missing;
   if (!section.has_tls()) missing.push_back(name + ".tls");
-  if (section.tokens().empty()) missing.push_back(name + ".tokens");
+  if (!asks_who) missing.push_back(name + ".tokens");
   if (missing.empty()) return;
   problems_.Add(Label(name + ".listen"),
                 StrCat(address.ToString(), " is reachable beyond this machine without ", missing[0],
@@ -176,12 +185,45 @@ void Validator::CheckReach(const std::string& name, const Section& section,
                        ".insecure: true or --insecure"));
 }
 
-void Validator::CheckTlsFiles(const std::string& where, const config::v1::Tls& tls) {
+template <typename Tls>
+void Validator::CheckTlsFiles(const std::string& where, const Tls& tls) {
   if (tls.certificate_file().empty() || tls.key_file().empty()) {
     return problems_.Add(where, "needs both certificate_file and key_file");
   }
   Holds(where + ".certificate_file", CheckReadableFile(tls.certificate_file()));
   Holds(where + ".key_file", CheckPrivateFile(tls.key_file()));
+}
+
+void Validator::CheckClientCertificates() {
+  if (!config_.control().has_tls()) return;
+  config::v1::ControlTls& tls = *config_.mutable_control()->mutable_tls();
+  const bool has_authorities = !tls.client_ca_file().empty();
+  if (tls.client_certificate() == ControlTls::DEMAND_UNSPECIFIED) {
+    tls.set_client_certificate(has_authorities ? ControlTls::DEMAND_OPTIONAL
+                                               : ControlTls::DEMAND_NONE);
+  }
+  const bool asks = tls.client_certificate() != ControlTls::DEMAND_NONE;
+  if (has_authorities != asks) {
+    problems_.Add(asks ? "control.tls.client_ca_file" : "control.tls.client_certificate",
+                  asks ? "want the authorities of clients' certificates"
+                       : "want optional or required, since there is a client_ca_file");
+  } else if (has_authorities) {
+    Holds("control.tls.client_ca_file", CheckReadableFile(tls.client_ca_file()));
+  }
+  if (!asks && !tls.roles().empty()) {
+    problems_.Add("control.tls.client_ca_file",
+                  "want the authorities of clients' certificates, since these have roles");
+  }
+  for (int i = 0; i < tls.roles_size(); ++i) {
+    const config::v1::CertificateRole& role = tls.roles(i);
+    Holds(Indexed("control.tls.roles", i, "certificate"),
+          CheckCertificatePattern(role.certificate()));
+    if (role.role() == config::v1::Token::ROLE_UNSPECIFIED) {
+      problems_.Add(Indexed("control.tls.roles", i, "role"),
+                    "want viewer, writer, operator, admin or debug");
+    }
+    CheckTokenTenant(Indexed("control.tls.roles", i, "tenant"), role.tenant());
+  }
 }
 
 void Validator::CheckTokens(const std::string& list, const TokenList& tokens) {

@@ -1,7 +1,11 @@
 #include "server/control/admit.h"
 
+#include <grpc/grpc_security_constants.h>
+
+#include <memory>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "google/protobuf/descriptor.h"
 #include "runtime/switch/abseil_text.h"
@@ -14,15 +18,6 @@ namespace {
 
 // Longer than the name of anything that exists; a client may send megabytes.
 constexpr size_t kAuditedBytesMax = 300;
-
-// Empty where nobody asks for it.
-std::string_view AuthorizationOf(const Authorizer& authorizer,
-                                 const grpc::CallbackServerContext& context) {
-  if (!authorizer.requires_tokens()) return {};
-  const auto found = context.client_metadata().find("authorization");
-  if (found == context.client_metadata().end()) return {};
-  return {found->second.data(), found->second.size()};
-}
 
 // What a request names first, for the audit log.
 std::string ResourceOf(const google::protobuf::Message& request) {
@@ -47,6 +42,23 @@ absl::Status AuditLogFull() {
       1000);
 }
 
+absl::StatusOr<tenancy::PrincipalPtr> Authorize(const Authorizer& authorizer,
+                                                const MethodRow& method,
+                                                const grpc::ServerContextBase& context,
+                                                const CallMetadata& metadata) {
+  Shown shown;
+  if (!authorizer.requires_tokens()) return authorizer.Authorize(method, shown);
+  const auto found = metadata.find("authorization");
+  if (found != metadata.end()) shown.authorization = {found->second.data(), found->second.size()};
+  if (!authorizer.reads_certificates()) return authorizer.Authorize(method, shown);
+  const std::shared_ptr<const grpc::AuthContext> peer = context.auth_context();
+  const std::vector<grpc::string_ref> texts =
+      peer->FindPropertyValues(GRPC_X509_PEM_CERT_PROPERTY_NAME);
+  // Without authorities to check it against TLS asks for none.
+  if (texts.size() == 1) shown.certificate = {texts[0].data(), texts[0].size()};
+  return authorizer.Authorize(method, shown);
+}
+
 grpc::Status ToGrpcStatus(const absl::Status& status, size_t bytes_max) {
   if (status.ok()) return grpc::Status::OK;
   const google::rpc::Status rpc = ToTrailerStatus(status, bytes_max);
@@ -57,7 +69,7 @@ grpc::Status ToGrpcStatus(const absl::Status& status, size_t bytes_max) {
 absl::StatusOr<Caller> Admit(const GrpcContext& grpc, const MethodRow& method,
                              const grpc::CallbackServerContext& context) {
   absl::StatusOr<tenancy::PrincipalPtr> principal =
-      grpc.authorizer.Authorize(method, AuthorizationOf(grpc.authorizer, context));
+      Authorize(grpc.authorizer, method, context, context.client_metadata());
   if (!principal.ok()) {
     if (method.mutating) {
       Audit(grpc, method, {nullptr, "", context.peer()}, {}, principal.status());

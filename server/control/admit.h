@@ -9,12 +9,14 @@
 #include <grpcpp/grpcpp.h>
 
 #include <functional>
+#include <map>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "runtime/hub/hub.h"
 #include "server/audit/audit_log.h"
 #include "server/control/authorizer.h"
+#include "server/control/call_lanes.h"
 #include "server/control/live_calls.h"
 #include "server/control/method_table.h"
 #include "server/control/refused_tokens.h"
@@ -33,6 +35,7 @@ struct GrpcContext {
   RefusedTokens& refused;
   RpcTally& tally;
   LiveCalls& live;  // hub thread only
+  CallLanes& lanes;
 };
 
 struct Caller {
@@ -43,6 +46,15 @@ struct Caller {
 
 // `bytes_max`: of trailers.
 grpc::Status ToGrpcStatus(const absl::Status& status, size_t bytes_max = kTrailerBytesDefault);
+
+using CallMetadata = std::multimap<grpc::string_ref, grpc::string_ref>;
+
+// Who makes the call of `context`, by what its metadata and its connection show. UNAUTHENTICATED,
+// PERMISSION_DENIED.
+absl::StatusOr<tenancy::PrincipalPtr> Authorize(const Authorizer& authorizer,
+                                                const MethodRow& method,
+                                                const grpc::ServerContextBase& context,
+                                                const CallMetadata& metadata);
 
 // For a method whose request comes later, if at all. UNAUTHENTICATED, PERMISSION_DENIED;
 // UNAVAILABLE: it changes something, and the audit log takes no line of it.

@@ -44,25 +44,53 @@ absl::Status CheckAllowed(const MethodRow& method, const Principal& caller) {
 
 }  // namespace
 
-absl::StatusOr<PrincipalPtr> Authorizer::Authorize(const MethodRow& method,
-                                                   std::string_view authorization,
-                                                   WallMicros now_us) const {
-  if (!requires_tokens()) return tenancy::LocalPrincipal();
-  if (method.role == tenancy::Role::kNone) return Anybody();
+absl::StatusOr<PrincipalPtr> Authorizer::ByCertificate(std::string_view certificate,
+                                                       WallMicros now_us) const {
+  tenancy::CertificateBook::Found found = certificates_->Find(certificate, now_us);
+  if (found.trouble == tenancy::CertificateBook::Trouble::kExpired) {
+    return Unauthenticated("CERTIFICATE_EXPIRED",
+                           "the client's certificate has expired; connect with a new one");
+  }
+  if (found.principal == nullptr) {
+    return Unauthenticated("CERTIFICATE_UNKNOWN",
+                           "the client's certificate has no role in control.tls.roles, and the "
+                           "call has no token");
+  }
+  return std::move(found.principal);
+}
+
+absl::StatusOr<PrincipalPtr> Authorizer::Find(const Shown& shown, WallMicros now_us) const {
+  const std::string_view authorization = shown.authorization;
   if (authorization.empty()) {
-    return Unauthenticated("TOKEN_MISSING", "no token; send it as `authorization: Bearer TOKEN`");
+    if (reads_certificates() && !shown.certificate.empty()) {
+      return ByCertificate(shown.certificate, now_us);
+    }
+    return Unauthenticated("TOKEN_MISSING",
+                           reads_certificates()
+                               ? "no token and no client certificate; send the token as "
+                                 "`authorization: Bearer TOKEN`"
+                               : "no token; send it as `authorization: Bearer TOKEN`");
   }
   constexpr size_t kSchemeSize = sizeof("Bearer ") - 1;
   if (!absl::StartsWithIgnoreCase(Abseil(authorization), "Bearer ")) {
     return Unauthenticated("TOKEN_MALFORMED", "authorization is not of the form `Bearer TOKEN`");
   }
-  TokenBook::Found found = book_.Find(authorization.substr(kSchemeSize), now_us);
+  TokenBook::Found found = tokens_.Find(authorization.substr(kSchemeSize), now_us);
   if (found.trouble == TokenBook::Trouble::kExpired) {
     return Unauthenticated("TOKEN_EXPIRED", "the token has expired");
   }
   if (found.principal == nullptr) return Unauthenticated("TOKEN_UNKNOWN", "unknown token");
-  if (absl::Status allowed = CheckAllowed(method, *found.principal); !allowed.ok()) return allowed;
   return std::move(found.principal);
+}
+
+absl::StatusOr<PrincipalPtr> Authorizer::Authorize(const MethodRow& method, const Shown& shown,
+                                                   WallMicros now_us) const {
+  if (!requires_tokens()) return tenancy::LocalPrincipal();
+  if (method.role == tenancy::Role::kNone) return Anybody();
+  absl::StatusOr<PrincipalPtr> found = Find(shown, now_us);
+  if (!found.ok()) return found;
+  if (absl::Status allowed = CheckAllowed(method, **found); !allowed.ok()) return allowed;
+  return found;
 }
 
 absl::Status TokenRevoked() {

@@ -46,7 +46,7 @@ class AuthorizerTest : public testing::Test {
 
   absl::StatusOr<tenancy::PrincipalPtr> Try(std::string_view method, std::string_view authorization,
                                             WallMicros now_us = kNow) {
-    return authorizer_.Authorize(FindMethod(method), authorization, now_us);
+    return authorizer_.Authorize(FindMethod(method), {.authorization = authorization}, now_us);
   }
   // "" where it may.
   std::string ReasonOf(std::string_view method, std::string_view token) {
@@ -54,15 +54,15 @@ class AuthorizerTest : public testing::Test {
   }
 
   tenancy::TokenBook book_;
-  Authorizer authorizer_{book_, true};
+  Authorizer authorizer_{book_, nullptr, true};
 };
 
 TEST_F(AuthorizerTest, WhileNoTokenIsNeededEverybodyMayDoEverything) {
-  Authorizer open(book_, false);
-  EXPECT_EQ(*open.Authorize(FindMethod(kBackdoor), ""), tenancy::LocalPrincipal());
-  EXPECT_TRUE(open.Authorize(FindMethod(kSpawn), "Bearer whatever").ok());
+  Authorizer open(book_, nullptr, false);
+  EXPECT_EQ(*open.Authorize(FindMethod(kBackdoor), {}), tenancy::LocalPrincipal());
+  EXPECT_TRUE(open.Authorize(FindMethod(kSpawn), {.authorization = "Bearer whatever"}).ok());
   open.RequireTokens();
-  EXPECT_FALSE(open.Authorize(FindMethod(kSpawn), "").ok());
+  EXPECT_FALSE(open.Authorize(FindMethod(kSpawn), {}).ok());
 }
 
 TEST_F(AuthorizerTest, SaysWhoCalls) {
@@ -118,6 +118,28 @@ TEST_F(AuthorizerTest, MissingMalformedUnknownAndExpiredTokensAreToldApart) {
   EXPECT_EQ(reason("Bearer brief-secret", kNow + 1), "TOKEN_EXPIRED");
   book_.EndExpired(kNow + 1);
   EXPECT_EQ(reason("Bearer brief-secret", kNow + 1), "TOKEN_EXPIRED");
+}
+
+// What certificates say is certificate_book_test's.
+TEST_F(AuthorizerTest, ATokenBeatsTheCertificate) {
+  config::v1::ControlTls tls;
+  auto& role = *tls.add_roles();
+  role.set_certificate("CN:ci");
+  role.set_role(config::v1::Token::ROLE_WRITER);
+  const auto certificates = *tenancy::CertificateBook::Create("roles", tls.roles());
+  const Authorizer authorizer(book_, certificates.get(), false);
+  EXPECT_TRUE(authorizer.requires_tokens());
+  const auto reason = [&](const Shown& shown) {
+    return tasks::RefusalReason(authorizer.Authorize(FindMethod(kGet), shown, kNow).status());
+  };
+  EXPECT_EQ(reason({}), "TOKEN_MISSING");
+  EXPECT_EQ(reason({.certificate = "of nobody"}), "CERTIFICATE_UNKNOWN");
+  EXPECT_EQ(reason({.authorization = "Bearer reader-secret", .certificate = "of nobody"}), "");
+  EXPECT_EQ(reason({.authorization = "Bearer wrong", .certificate = "of nobody"}), "TOKEN_UNKNOWN");
+  // Where certificates have no roles, what a client shows is nothing.
+  EXPECT_EQ(tasks::RefusalReason(
+                authorizer_.Authorize(FindMethod(kGet), {.certificate = "x"}, kNow).status()),
+            "TOKEN_MISSING");
 }
 
 TEST_F(AuthorizerTest, ProbesNeedNoTokenAndNothingExistsForThem) {

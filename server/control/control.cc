@@ -58,11 +58,14 @@ absl::StatusOr<std::unique_ptr<Control>> Control::Create(Hub& hub, const config:
   absl::Status added =
       tenancy::AddConfigTokens("control.tokens", config.control().tokens(), *tokens);
   if (!added.ok()) return added;
+  absl::StatusOr<std::unique_ptr<tenancy::CertificateBook>> certificates =
+      tenancy::CertificateBook::Create("control.tls.roles", config.control().tls().roles());
+  if (!certificates.ok()) return certificates.status();
   absl::StatusOr<audit::AuditLog> audit = audit::AuditLog::Open(config, "grove-control");
   if (!audit.ok()) return audit.status();
-  std::unique_ptr<Control> control(new Control(hub, config, scoreboard, *std::move(directory),
-                                               std::move(tokens), registry_store,
-                                               *std::move(registry), *std::move(audit)));
+  std::unique_ptr<Control> control(new Control(
+      hub, config, scoreboard, *std::move(directory), std::move(tokens), *std::move(certificates),
+      registry_store, *std::move(registry), *std::move(audit)));
   absl::Status recovered = control->Recover(store, volatile_tasks_fd, self_check);
   if (!recovered.ok()) return recovered;
   return control;
@@ -70,6 +73,7 @@ absl::StatusOr<std::unique_ptr<Control>> Control::Create(Hub& hub, const config:
 
 Control::Control(Hub& hub, const config::v1::Config& config, metrics::Scoreboard& scoreboard,
                  tenancy::Directory directory, std::unique_ptr<tenancy::TokenBook> tokens,
+                 std::unique_ptr<const tenancy::CertificateBook> certificates,
                  tenancy::RegistryStore& registry_store, tenancy::Registry registry,
                  audit::AuditLog audit)
     : hub_(hub),
@@ -77,8 +81,9 @@ Control::Control(Hub& hub, const config::v1::Config& config, metrics::Scoreboard
       scoreboard_(scoreboard),
       directory_(std::move(directory)),
       tokens_(std::move(tokens)),
+      certificates_(std::move(certificates)),
       audit_(std::move(audit)),
-      authorizer_(*tokens_, tokens_->size() > 0),
+      authorizer_(*tokens_, certificates_.get(), tokens_->size() > 0),
       registry_(hub, registry_store, std::move(registry)),
       drain_timeout_(absl::Milliseconds(config.drain_timeout_ms())),
       channel_({
@@ -134,8 +139,9 @@ absl::Status Control::Recover(tasks::TaskStore& store, int volatile_tasks_fd,
   operations_->mirror().set_on_ended([this](const v1::Operation& ended) { AuditEnd(ended); });
   tenant_drain_ = std::make_unique<TenantDrain>(directory_, *driver_, registry_, *tokens_);
   tenant_calls_ = std::make_unique<TenantCalls>(directory_, *driver_, registry_, *tenant_drain_);
-  token_calls_ = std::make_unique<TokenCalls>(directory_, registry_, *tokens_,
-                                              [this] { authorizer_.RequireTokens(); });
+  token_calls_ = std::make_unique<TokenCalls>(
+      directory_, registry_, *tokens_, [this] { authorizer_.RequireTokens(); },
+      certificates_->HasOperatorsAdmin());
   return absl::OkStatus();
 }
 
@@ -348,6 +354,7 @@ void Control::PublishRefusals() {
   if (grpc_ == nullptr) return;
   const GrpcNumbers numbers = grpc_->numbers();
   slot.connections_refused.store(numbers.connections_refused, std::memory_order_relaxed);
+  slot.calls_refused.store(numbers.calls_refused, std::memory_order_relaxed);
   slot.tokens_refused.store(numbers.tokens_refused, std::memory_order_relaxed);
 }
 
@@ -369,7 +376,11 @@ std::string Control::Metrics() {
   input.store_failing = !engine_->store_status().ok();
   input.store_full = !engine_->store_room().ok();
   input.waiters = static_cast<int64_t>(driver_->ends().waits());
-  if (grpc_ != nullptr) input.grpc_connections = grpc_->numbers().connections_open;
+  if (grpc_ != nullptr) {
+    const GrpcNumbers numbers = grpc_->numbers();
+    input.grpc_connections = numbers.connections_open;
+    input.grpc_calls_waiting = static_cast<int64_t>(numbers.calls_waiting);
+  }
   input.cpus = cpus_.cpus;
   input.memory_bytes = memory_.bytes;
   input.render_seconds = render_seconds_;

@@ -94,6 +94,7 @@ class Control {
  private:
   Control(Hub& hub, const config::v1::Config& config, metrics::Scoreboard& scoreboard,
           tenancy::Directory directory, std::unique_ptr<tenancy::TokenBook> tokens,
+          std::unique_ptr<const tenancy::CertificateBook> certificates,
           tenancy::RegistryStore& registry_store, tenancy::Registry registry,
           audit::AuditLog audit);
   absl::Status Recover(tasks::TaskStore& store, int volatile_tasks_fd, tasks::SelfCheck self_check);
@@ -124,6 +125,7 @@ class Control {
   tenancy::Directory directory_;
   // Those of the config, and whatever comes to be besides.
   const std::unique_ptr<tenancy::TokenBook> tokens_;
+  const std::unique_ptr<const tenancy::CertificateBook> certificates_;
   const config::CpuAllowance cpus_ = config::CpuAllowance::OfThisProcess();
   const config::MemoryAllowance memory_ = config::MemoryAllowance::OfThisProcess();
 

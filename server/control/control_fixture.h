@@ -64,6 +64,7 @@ class ControlFixture : public testing::Test {
     config_.set_drain_timeout_ms(100);
     config_.mutable_control()->set_listen("127.0.0.1:0");
     config_.mutable_control()->set_connections_max(1000);
+    config_.mutable_control()->set_calls_waiting_max(10'000);
     config_.mutable_control()->set_handshake_timeout_ms(10'000);
     config_.mutable_control()->set_idle_timeout_ms(600'000);
     config_.mutable_admin()->set_listen("127.0.0.1:0");

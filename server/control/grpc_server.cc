@@ -59,13 +59,10 @@ class TokenInterceptor final : public grpc::experimental::Interceptor {
   void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override {
     using Point = grpc::experimental::InterceptionHookPoints;
     if (methods->QueryInterceptionHookPoint(Point::POST_RECV_INITIAL_METADATA)) {
-      auto* metadata = methods->GetRecvInitialMetadata();
-      auto found = metadata->find("authorization");
-      const std::string_view authorization =
-          found == metadata->end() ? std::string_view()
-                                   : std::string_view(found->second.data(), found->second.size());
       const absl::Status status =
-          grpc_.authorizer.Authorize(FindMethod(info_->method()), authorization).status();
+          Authorize(grpc_.authorizer, FindMethod(info_->method()), *info_->server_context(),
+                    *methods->GetRecvInitialMetadata())
+              .status();
       if (!status.ok()) return CutOff(status, methods);
     }
     methods->Proceed();
@@ -108,13 +105,29 @@ absl::StatusOr<std::string> ReadPem(const std::string& path) {
   return text;
 }
 
+grpc_ssl_client_certificate_request_type Demanded(const config::v1::ControlTls& tls) {
+  switch (tls.client_certificate()) {
+    case config::v1::ControlTls::DEMAND_OPTIONAL:
+      return GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY;
+    case config::v1::ControlTls::DEMAND_REQUIRED:
+      return GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY;
+    default:
+      return GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE;
+  }
+}
+
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> Credentials(
     const config::v1::Control& config) {
   if (!config.has_tls()) return grpc::InsecureServerCredentials();
+  const grpc_ssl_client_certificate_request_type demanded = Demanded(config.tls());
+  const bool asks = demanded != GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE;
   // gRPC would tell each client, and not us.
   const absl::Status usable =
       TlsServerContext::Create({.certificates = {{.chain = config.tls().certificate_file(),
-                                                  .key = config.tls().key_file()}}})
+                                                  .key = config.tls().key_file()}},
+                                .client_certificate = asks ? TlsClientCertificate::kOptional
+                                                           : TlsClientCertificate::kNone,
+                                .client_ca_file = asks ? config.tls().client_ca_file() : ""})
           .status();
   if (!usable.ok()) {
     return absl::InvalidArgumentError(absl::StrCat("control.tls: ", usable.message()));
@@ -123,7 +136,12 @@ absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> Credentials(
   if (!certificate.ok()) return certificate.status();
   absl::StatusOr<std::string> key = ReadPem(config.tls().key_file());
   if (!key.ok()) return key.status();
-  grpc::SslServerCredentialsOptions options;
+  grpc::SslServerCredentialsOptions options(demanded);
+  if (asks) {
+    absl::StatusOr<std::string> authorities = ReadPem(config.tls().client_ca_file());
+    if (!authorities.ok()) return authorities.status();
+    options.pem_root_certs = *std::move(authorities);
+  }
   options.pem_key_cert_pairs.push_back({*key, *certificate});
   return grpc::SslServerCredentials(options);
 }
@@ -184,13 +202,21 @@ std::vector<std::string> ServiceNames(std::string_view prefix) {
   return names;
 }
 
+CallLanes::Options LanesOf(const GrpcServer::Parts& parts) {
+  return {
+      .waiting_max = static_cast<size_t>(parts.config.control().calls_waiting_max()),
+      .post = [&hub = parts.hub](absl::AnyInvocable<void()> call) { hub.Post(std::move(call)); },
+      .clock = &Clock::Monotonic()};
+}
+
 }  // namespace
 
 struct GrpcServer::Server {
   explicit Server(const Parts& parts)
       : tokens(parts.tokens),
         tally(parts.scoreboard.series()),
-        context{parts.hub, parts.authorizer, scope, parts.audit, refused, tally, *live},
+        lanes(std::make_shared<CallLanes>(LanesOf(parts))),
+        context{parts.hub, parts.authorizer, scope, parts.audit, refused, tally, *live, *lanes},
         health(ServiceNames("/grove.")),
         watches(context, parts.operations) {
     tokens.set_on_revoked([&hub = parts.hub, live = live](const tenancy::PrincipalPtr& principal) {
@@ -205,6 +231,7 @@ struct GrpcServer::Server {
   const ScopeCheck scope;
   RefusedTokens refused;
   RpcTally tally;
+  const std::shared_ptr<CallLanes> lanes;
   const GrpcContext context;
   HealthService health;
   OperationWatches watches;
@@ -274,7 +301,9 @@ void GrpcServer::Shutdown(absl::Duration grace) {
 GrpcNumbers GrpcServer::numbers() const {
   return {.connections_open = server_->gate->open(),
           .connections_refused = server_->gate->refused(),
-          .tokens_refused = server_->refused.total()};
+          .tokens_refused = server_->refused.total(),
+          .calls_waiting = server_->lanes->waiting(),
+          .calls_refused = server_->lanes->refused()};
 }
 
 }  // namespace grove::control

@@ -46,6 +46,10 @@ struct GrpcNumbers {
   uint64_t connections_refused = 0;
   // Calls without a right token.
   uint64_t tokens_refused = 0;
+  // For their turn on the hub.
+  size_t calls_waiting = 0;
+  // With CONTROL_BUSY.
+  uint64_t calls_refused = 0;
 };
 
 class GrpcServer {

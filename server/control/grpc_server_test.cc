@@ -11,6 +11,7 @@
 #include <cstring>
 #include <vector>
 
+#include "absl/synchronization/blocking_counter.h"
 #include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "grove/v1/backdoor_service.grpc.pb.h"
@@ -107,6 +108,18 @@ class GrpcServerTest : public ControlFixture {
                    });
     done.WaitForNotification();
     return status;
+  }
+
+  // Holds the hub's thread until what it returns is notified.
+  std::shared_ptr<absl::Notification> HoldHub() {
+    const auto release = std::make_shared<absl::Notification>();
+    absl::Notification held;
+    hub_->Post([&held, release] {
+      held.Notify();
+      release->WaitForNotification();
+    });
+    held.WaitForNotification();
+    return release;
   }
 
   int Dial() {
@@ -375,6 +388,43 @@ TEST_F(GrpcServerTest, SpeaksTlsWithTheConfiguredCertificate) {
   EXPECT_TRUE(CallEmpty(kHealthCheck, "").ok());
   channel_ = grpc::CreateChannel(control_->grpc_address(), grpc::InsecureChannelCredentials());
   EXPECT_EQ(CallEmpty(kHealthCheck, "").error_code(), StatusCode::UNAVAILABLE);
+}
+
+class BusyTest : public GrpcServerTest {
+ protected:
+  BusyTest() { config_.mutable_control()->set_calls_waiting_max(2); }
+};
+
+TEST_F(BusyTest, CallsThatWouldWaitForTooLongAreToldSo) {
+  StartControl();
+  const auto release = HoldHub();
+  constexpr int kCalls = 3;
+  absl::BlockingCounter refused(kCalls - 1);
+  std::vector<grpc::Status> statuses(kCalls);
+  std::vector<std::thread> callers;
+  for (grpc::Status& status : statuses) {
+    callers.emplace_back([&] {
+      status = CallEmpty("/grove.v1.WorkerService/ListWorkers", "");
+      if (!status.ok()) refused.DecrementCount();
+    });
+  }
+  // The hub does not run: one waits, and the others are answered.
+  refused.Wait();
+  release->Notify();
+  for (std::thread& caller : callers) caller.join();
+  int waited = 0;
+  for (const grpc::Status& status : statuses) {
+    if (status.ok()) {
+      ++waited;
+      continue;
+    }
+    EXPECT_EQ(status.error_code(), StatusCode::RESOURCE_EXHAUSTED);
+    EXPECT_THAT(status.error_details(), testing::HasSubstr("CONTROL_BUSY"));
+    EXPECT_THAT(status.error_details(), testing::HasSubstr("google.rpc.RetryInfo"));
+  }
+  EXPECT_EQ(waited, 1);
+  AwaitMetric("grove_control_calls_refused_total 2");
+  AwaitMetric("grove_control_calls_waiting 0");
 }
 
 }  // namespace

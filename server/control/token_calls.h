@@ -35,9 +35,10 @@ class TokenCalls {
  public:
   // All outlive it. What the book has is the config's; those of the registry that hold join it.
   // `require_tokens` is called once there is, or was, one in the registry: from then on nobody
-  // calls without.
+  // calls without. `certified_admin`: the operators' administrators have a certificate to come in
+  // with, whatever tokens there are.
   TokenCalls(const tenancy::Directory& directory, LiveRegistry& registry, tenancy::TokenBook& book,
-             absl::AnyInvocable<void()> require_tokens);
+             absl::AnyInvocable<void()> require_tokens, bool certified_admin = false);
 
   absl::StatusOr<v1::GetTokenResponse> Get(const tenancy::Principal& who,
                                            const v1::GetTokenRequest& request) const;
@@ -89,6 +90,7 @@ class TokenCalls {
   LiveRegistry& registry_;
   tenancy::TokenBook& book_;
   absl::AnyInvocable<void()> require_tokens_;
+  const bool certified_admin_;
   absl::btree_map<tenancy::TokenKey, FromConfig> from_config_;
 };
 

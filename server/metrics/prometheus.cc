@@ -23,6 +23,9 @@ void AddControl(const MetricsInput& input, MetricFamilies& families) {
   families.Add("grove_control_connections", {}, input.grpc_connections);
   families.Add("grove_control_connections_refused_total", {},
                Sum(control.connections_refused, control.connections_refused_before));
+  families.Add("grove_control_calls_waiting", {}, input.grpc_calls_waiting);
+  families.Add("grove_control_calls_refused_total", {},
+               Sum(control.calls_refused, control.calls_refused_before));
   families.Add("grove_control_refused_tokens_total", {},
                Sum(control.tokens_refused, control.tokens_refused_before));
   families.Add("grove_admin_refused_tokens_total", {},

@@ -54,6 +54,7 @@ struct MetricsInput {
   tasks::TaskCounters tasks;
   int64_t waiters = 0;
   int64_t grpc_connections = 0;
+  int64_t grpc_calls_waiting = 0;
   // What the daemon may use.
   int cpus = 0;
   int64_t memory_bytes = 0;

@@ -221,6 +221,7 @@ void Scoreboard::FoldControl() {
   fold(slot.log_lines_dropped, slot.log_lines_dropped_before);
   fold(slot.connections_refused, slot.connections_refused_before);
   fold(slot.tokens_refused, slot.tokens_refused_before);
+  fold(slot.calls_refused, slot.calls_refused_before);
   fold(slot.admin_tokens_refused, slot.admin_tokens_refused_before);
 }
 

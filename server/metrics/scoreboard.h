@@ -129,6 +129,7 @@ struct alignas(64) ControlSlot {
   std::atomic<uint64_t> log_lines_dropped;
   std::atomic<uint64_t> connections_refused;
   std::atomic<uint64_t> tokens_refused;
+  std::atomic<uint64_t> calls_refused;
   std::atomic<uint64_t> admin_tokens_refused;
   // The supervisor's.
   std::atomic<uint64_t> restarts;  // after a crash
@@ -136,6 +137,7 @@ struct alignas(64) ControlSlot {
   std::atomic<uint64_t> log_lines_dropped_before;
   std::atomic<uint64_t> connections_refused_before;
   std::atomic<uint64_t> tokens_refused_before;
+  std::atomic<uint64_t> calls_refused_before;
   std::atomic<uint64_t> admin_tokens_refused_before;
   std::atomic<uint64_t> supervisor_log_lines_dropped;  // by itself
   std::atomic<int64_t> config_generation;              // of the config in force

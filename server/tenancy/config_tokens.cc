@@ -12,23 +12,6 @@ namespace {
 
 using config::v1::Token;
 
-Role RoleOf(Token::Role role) {
-  switch (role) {
-    case Token::ROLE_VIEWER:
-      return Role::kViewer;
-    case Token::ROLE_WRITER:
-      return Role::kWriter;
-    case Token::ROLE_OPERATOR:
-      return Role::kOperator;
-    case Token::ROLE_ADMIN:
-      return Role::kAdmin;
-    case Token::ROLE_DEBUG:
-      return Role::kDebug;
-    default:
-      return Role::kNone;
-  }
-}
-
 // "operators/tokens/ci", "tenants/acme/tokens/ci".
 std::string NameOf(const Token& token) {
   if (token.tenant().empty()) return StrCat("operators/tokens/", token.name());
@@ -52,6 +35,23 @@ absl::Status AddToken(const Token& token, TokenBook& book) {
 }
 
 }  // namespace
+
+Role RoleOf(Token::Role role) {
+  switch (role) {
+    case Token::ROLE_VIEWER:
+      return Role::kViewer;
+    case Token::ROLE_WRITER:
+      return Role::kWriter;
+    case Token::ROLE_OPERATOR:
+      return Role::kOperator;
+    case Token::ROLE_ADMIN:
+      return Role::kAdmin;
+    case Token::ROLE_DEBUG:
+      return Role::kDebug;
+    default:
+      return Role::kNone;
+  }
+}
 
 absl::Status AddConfigTokens(std::string_view key,
                              const google::protobuf::RepeatedPtrField<Token>& tokens,

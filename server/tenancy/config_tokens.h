@@ -7,9 +7,13 @@
 #include "absl/status/status.h"
 #include "google/protobuf/repeated_ptr_field.h"
 #include "grove/config/v1/config.pb.h"
+#include "server/tenancy/principal.h"
 #include "server/tenancy/token_book.h"
 
 namespace grove::tenancy {
+
+// kNone: unspecified.
+Role RoleOf(config::v1::Token::Role role);
 
 // Reads the secrets of `tokens`, a list that stands at `key` ("control.tokens"), and puts them into
 // `book`. INVALID_ARGUMENT names the token: no role, a file or a time that cannot be used, the

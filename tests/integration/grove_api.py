@@ -86,15 +86,22 @@ class _Token(grpc.AuthMetadataPlugin):
         callback((('authorization', f'Bearer {self._token}'),), None)
 
 
+def _content(path):
+    if path is None:
+        return None
+    with open(path, 'rb') as file:
+        return file.read()
+
+
 class Api:
     """All services over one connection."""
 
-    def __init__(self, address, token=None, ca_cert=None):
+    def __init__(self, address, token=None, ca_cert=None, client_pair=None):
         # Without a proxy, whatever the environment says; on a connection of its own.
         options = [('grpc.enable_http_proxy', 0), ('grpc.use_local_subchannel_pool', 1)]
         if ca_cert:
-            with open(ca_cert, 'rb') as file:
-                credentials = grpc.ssl_channel_credentials(file.read())
+            key, certificate = (_content(path) for path in client_pair or (None, None))
+            credentials = grpc.ssl_channel_credentials(_content(ca_cert), key, certificate)
             if token:
                 credentials = grpc.composite_channel_credentials(
                     credentials, grpc.metadata_call_credentials(_Token(token)))

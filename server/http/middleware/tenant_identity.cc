@@ -1,12 +1,11 @@
 #include "server/http/middleware/tenant_identity.h"
 
-#include <algorithm>
-#include <iterator>
 #include <memory>
 #include <utility>
 
 #include "absl/strings/str_format.h"
 #include "runtime/hub/label_scope.h"
+#include "runtime/tls/certificate_pattern.h"
 #include "server/http/handler/route_pattern.h"
 #include "server/http/message/path.h"
 #include "server/http/message/scan.h"
@@ -48,71 +47,18 @@ std::optional<std::string_view> ByHeader(const TenantRule& rule, const Request& 
   return rule.tenant;
 }
 
-// The kinds of names, as TlsCertificate has them and two more.
-constexpr std::string_view kCommonName = "CN:";
-constexpr std::string_view kDnsName = "DNS:";
-constexpr std::string_view kFingerprint = "SHA256:";
-constexpr std::string_view kNameKinds[] = {kCommonName, kDnsName, "URI:", "email:", kFingerprint};
-constexpr size_t kFingerprintDigits = 64;
-
-bool SameText(std::string_view a, std::string_view b, bool ignore_case) {
-  return ignore_case ? EqualsIgnoreCase(a, b) : a == b;
-}
-
-// What `pattern`'s '*' stands for in `name`, or all of it where there is none.
-std::optional<std::string_view> MatchName(std::string_view pattern, std::string_view name) {
-  const bool ignore_case = pattern.starts_with(kDnsName);
-  const size_t star = pattern.find('*');
-  if (star == std::string_view::npos) {
-    if (!SameText(pattern, name, ignore_case)) return std::nullopt;
-    return name;
-  }
-  const std::string_view before = pattern.substr(0, star);
-  const std::string_view after = pattern.substr(star + 1);
-  // It stands for one character at least: an empty one names nobody.
-  if (name.size() <= before.size() + after.size()) return std::nullopt;
-  if (!SameText(before, name.substr(0, before.size()), ignore_case) ||
-      !SameText(after, name.substr(name.size() - after.size()), ignore_case)) {
-    return std::nullopt;
-  }
-  return name.substr(before.size(), name.size() - before.size() - after.size());
-}
-
 std::optional<std::string_view> ByCertificate(const TenantRule& rule, const Request& request) {
   if (request.client_certificate == nullptr) return std::nullopt;
-  const TlsCertificate& certificate = *request.client_certificate;
-  const std::string_view pattern = rule.value;
-  std::optional<std::string_view> found;
-  if (pattern.starts_with(kCommonName)) {
-    found = MatchName(pattern.substr(kCommonName.size()), certificate.common_name);
-  } else if (pattern.starts_with(kFingerprint)) {
-    found = MatchName(pattern.substr(kFingerprint.size()), certificate.fingerprint);
-  } else {
-    for (size_t i = 0; i < certificate.names.size() && !found.has_value(); ++i) {
-      found = MatchName(pattern, certificate.names[i]);
-    }
-  }
+  const std::optional<std::string_view> found =
+      MatchCertificate(rule.value, *request.client_certificate);
   if (!found.has_value() || rule.tenant.empty()) return found;
   return rule.tenant;
 }
 
 absl::Status CheckCertificateRule(const TenantRule& rule) {
-  const std::string_view value = rule.value;
-  const auto* kind = std::find_if(std::begin(kNameKinds), std::end(kNameKinds),
-                                  [&](std::string_view each) { return value.starts_with(each); });
-  if (kind == std::end(kNameKinds) || value.size() == kind->size()) {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("'%s': want a name after CN:, DNS:, URI:, email: or SHA256:", rule.value));
-  }
-  const size_t stars = std::count(value.begin(), value.end(), '*');
-  const std::string_view digits = value.substr(kind->size());
-  if (*kind == kFingerprint &&
-      (digits.size() != kFingerprintDigits ||
-       digits.find_first_not_of("0123456789abcdef") != std::string_view::npos)) {
-    return absl::InvalidArgumentError("want 64 lower-case hexadecimal digits after SHA256:");
-  }
-  if (stars > 1) return absl::InvalidArgumentError("want one '*' at most");
-  if (stars == 1 || !rule.tenant.empty()) return absl::OkStatus();
+  absl::Status status = CheckCertificatePattern(rule.value);
+  if (!status.ok()) return status;
+  if (!rule.tenant.empty() || rule.value.find('*') != rule.value.npos) return absl::OkStatus();
   return absl::InvalidArgumentError("want the tenant, or a '*' that stands for it");
 }
 

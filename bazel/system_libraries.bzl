@@ -27,7 +27,7 @@ _LIBRARIES = {
     "openssl": (["openssl"], [], "libssl-dev", None),
     "prometheus": (["prometheus-cpp-core"], [], "prometheus-cpp-dev", None),
     "protobuf": (["protobuf"], [], "libprotobuf-dev", None),
-    "sqlite": (["sqlite3"], [], "libsqlite3-dev", ["@//server/sqlite:__subpackages__", "@//server/tasks:__subpackages__", "@//server/tenancy:__subpackages__"]),
+    "sqlite": (["sqlite3"], [], "libsqlite3-dev", ["@//server/schedules:__subpackages__", "@//server/sqlite:__subpackages__", "@//server/tasks:__subpackages__", "@//server/tenancy:__subpackages__"]),
     "yaml": (["yaml-cpp"], [], "libyaml-cpp-dev", ["@//server/config:__subpackages__", "@//client/cli:__subpackages__"]),
     "zlib": (["zlib"], [], "zlib1g-dev", None),
 }

@@ -66,12 +66,12 @@ absl::StatusOr<v1::BatchChangeTasksResponse> Client::ChangeBatch(
 }
 
 absl::StatusOr<v1::CountTasksResponse> Client::CountTasks(const v1::CountTasksRequest& request) {
-  return stubs_->Call(stubs_->tasks, &v1::TaskService::Stub::CountTasks, request);
+  return stubs_->CallAgain(stubs_->tasks, &v1::TaskService::Stub::CountTasks, request);
 }
 
 absl::StatusOr<v1::ExplainTaskResponse> Client::Explain(std::string_view name) {
-  return stubs_->Call(stubs_->tasks, &v1::TaskService::Stub::ExplainTask,
-                      Named<v1::ExplainTaskRequest>(name));
+  return stubs_->CallAgain(stubs_->tasks, &v1::TaskService::Stub::ExplainTask,
+                           Named<v1::ExplainTaskRequest>(name));
 }
 
 absl::StatusOr<v1::Queue> Client::PauseQueue(std::string_view name, std::string_view reason) {

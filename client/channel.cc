@@ -143,6 +143,10 @@ grpc::ChannelArguments ChannelSettings() {
   // within a second.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
+  // Streams and waits are quiet for long: a server that does not answer any more is noticed. Well
+  // above the interval that servers allow.
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
   return arguments;
 }
 

@@ -2,6 +2,9 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
+#include <chrono>
+#include <random>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -12,6 +15,20 @@
 #include "runtime/switch/abseil_text.h"
 
 namespace grove::client {
+
+absl::Duration Monotonic() {
+  return absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());
+}
+
+double DrawPart() {
+  thread_local std::minstd_rand random{std::random_device()()};
+  return std::uniform_real_distribution<double>()(random);
+}
+
+bool PauseFor(const Stop* stop, absl::Duration duration) {
+  static const auto* const kNobody = new Stop();
+  return (stop == nullptr ? kNobody : stop)->Pause(duration);
+}
 
 absl::Status FromGrpc(const grpc::Status& status) {
   if (status.ok()) return absl::OkStatus();
@@ -34,7 +51,7 @@ bool HasEnded(v1::TaskState state) {
   }
 }
 
-Client::Client(std::unique_ptr<Stubs> stubs) : stubs_(std::move(stubs)) {}
+Client::Client(std::shared_ptr<Stubs> stubs) : stubs_(std::move(stubs)) {}
 Client::~Client() = default;
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Create(const ClientOptions& options) {
@@ -43,7 +60,7 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Create(const ClientOptions& opti
   }
   auto channel = OpenChannel(options);
   if (!channel.ok()) return channel.status();
-  return std::unique_ptr<Client>(new Client(std::make_unique<Stubs>(options, *channel)));
+  return std::unique_ptr<Client>(new Client(std::make_shared<Stubs>(options, *channel)));
 }
 
 absl::StatusOr<v1::Task> Client::Spawn(const v1::SpawnTaskRequest& request, Stop* stop) {
@@ -54,14 +71,21 @@ absl::StatusOr<v1::Task> Client::Spawn(const v1::SpawnTaskRequest& request, Stop
 
 absl::StatusOr<v1::SpawnTaskResponse> Client::SpawnOrAttach(const v1::SpawnTaskRequest& request,
                                                             Stop* stop) {
-  return stubs_->Call(stubs_->tasks, &v1::TaskService::Stub::SpawnTask, request, stubs_->timeout,
-                      stop);
+  const auto method = &v1::TaskService::Stub::SpawnTask;
+  if (!request.spec().request_id().empty()) {
+    return stubs_->CallAgain(stubs_->tasks, method, request, stop);
+  }
+  return stubs_->Call(stubs_->tasks, method, request, stubs_->timeout, stop);
 }
 
 absl::StatusOr<v1::BatchSpawnTasksResponse> Client::SpawnBatch(
     const v1::BatchSpawnTasksRequest& request, Stop* stop) {
-  auto response = stubs_->Call(stubs_->tasks, &v1::TaskService::Stub::BatchSpawnTasks, request,
-                               stubs_->timeout, stop);
+  const auto method = &v1::TaskService::Stub::BatchSpawnTasks;
+  const bool repeatable =
+      std::all_of(request.specs().begin(), request.specs().end(),
+                  [](const v1::TaskSpec& spec) { return !spec.request_id().empty(); });
+  auto response = repeatable ? stubs_->CallAgain(stubs_->tasks, method, request, stop)
+                             : stubs_->Call(stubs_->tasks, method, request, stubs_->timeout, stop);
   if (response.ok() && response->results_size() != request.specs_size()) {
     return absl::InternalError(StrCat("the server answered ", response->results_size(), " of ",
                                       request.specs_size(), " tasks of a batch"));
@@ -73,7 +97,7 @@ absl::StatusOr<v1::Task> Client::Get(std::string_view name, v1::TaskView view) {
   v1::GetTaskRequest request;
   request.set_name(std::string(name));
   request.set_view(view);
-  auto response = stubs_->Call(stubs_->tasks, &v1::TaskService::Stub::GetTask, request);
+  auto response = stubs_->CallAgain(stubs_->tasks, &v1::TaskService::Stub::GetTask, request);
   if (!response.ok()) return response.status();
   return std::move(*response->mutable_task());
 }
@@ -137,7 +161,7 @@ absl::StatusOr<v1::ListFibersResponse> Client::ListFibers(v1::ListFibersRequest 
 absl::StatusOr<v1::Fiber> Client::GetFiber(std::string_view name) {
   v1::GetFiberRequest request;
   request.set_name(std::string(name));
-  return stubs_->Call(stubs_->inspect, &v1::InspectService::Stub::GetFiber, request);
+  return stubs_->CallAgain(stubs_->inspect, &v1::InspectService::Stub::GetFiber, request);
 }
 
 absl::StatusOr<v1::ListFunctionsResponse> Client::ListFunctions(v1::ListFunctionsRequest request,
@@ -159,7 +183,7 @@ absl::StatusOr<v1::GetFairnessResponse> Client::GetFairness(v1::GetFairnessReque
 absl::StatusOr<v1::Queue> Client::GetQueue(std::string_view name) {
   v1::GetQueueRequest request;
   request.set_name(std::string(name));
-  auto response = stubs_->Call(stubs_->queues, &v1::QueueService::Stub::GetQueue, request);
+  auto response = stubs_->CallAgain(stubs_->queues, &v1::QueueService::Stub::GetQueue, request);
   if (!response.ok()) return response.status();
   return std::move(*response->mutable_queue());
 }
@@ -167,7 +191,7 @@ absl::StatusOr<v1::Queue> Client::GetQueue(std::string_view name) {
 absl::StatusOr<v1::Pool> Client::GetPool(std::string_view name) {
   v1::GetPoolRequest request;
   request.set_name(std::string(name));
-  auto response = stubs_->Call(stubs_->pools, &v1::PoolService::Stub::GetPool, request);
+  auto response = stubs_->CallAgain(stubs_->pools, &v1::PoolService::Stub::GetPool, request);
   if (!response.ok()) return response.status();
   return std::move(*response->mutable_pool());
 }

@@ -2,9 +2,11 @@
 //
 // One typed method per call of the public API; lists follow their page tokens. Errors are
 // absl::Status with gRPC's code and message, and the server's google.rpc details as payloads
-// (client/status_details.h reads them). Sends every request once: repeating what gRPC did not is
-// the caller's decision (a request_id makes it safe). Only waits and watches are asked again, since
-// they change nothing. Connects on the first call. Any thread may call any method.
+// (client/status_details.h reads them). Calls that may be made twice, since they change nothing or
+// have a request_id for each task, are made again for a while where the server asks for it or the
+// connection broke; all others are made once: repeating them is the caller's decision. Waits,
+// watches and streams of spawns outlast a restart of the server. Connects on the first call. Any
+// thread may call any method.
 
 #ifndef GROVE_CLIENT_CLIENT_H_
 #define GROVE_CLIENT_CLIENT_H_
@@ -20,12 +22,14 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "client/backdoor_session.h"
+#include "client/spawn_stream.h"
 #include "client/stop.h"
 #include "grove/v1/fairness_service.pb.h"
 #include "grove/v1/inspect_service.pb.h"
 #include "grove/v1/operation_service.pb.h"
 #include "grove/v1/pool_service.pb.h"
 #include "grove/v1/queue_service.pb.h"
+#include "grove/v1/schedule_service.pb.h"
 #include "grove/v1/task_service.pb.h"
 #include "grove/v1/tenant_service.pb.h"
 #include "grove/v1/worker_service.pb.h"
@@ -44,6 +48,8 @@ struct ClientOptions {
   std::string ca_cert_file;
   // Bound on every single call, connecting included.
   absl::Duration timeout = absl::Seconds(30);
+  // For so long, within `timeout`, calls that may be made twice are; zero: every call is made once.
+  absl::Duration retry_for = absl::Seconds(10);
   // PEM files with the certificate (and its chain) that says who calls, and its key; both or none,
   // and not without ca_cert_file.
   std::string client_cert_file = {};
@@ -91,6 +97,9 @@ class Client {
                                                       Stop* stop = nullptr);
   absl::StatusOr<v1::BatchSpawnTasksResponse> SpawnBatch(const v1::BatchSpawnTasksRequest& request,
                                                          Stop* stop = nullptr);
+  // As many as a program has, at the server's pace. The stream may outlive the client.
+  std::unique_ptr<SpawnStream> OpenSpawnStream(const SpawnStreamOptions& options,
+                                               SpawnStream::OnResult on_result);
   absl::StatusOr<v1::Task> Get(std::string_view name, v1::TaskView view = v1::TASK_VIEW_FULL);
   // Returns when the task has ended, or with the task as it is once the time is over. NOT_FOUND
   // after an outage says that the task may have been volatile.
@@ -98,6 +107,12 @@ class Client {
   // The same for up to 10,000 tasks; results stand in the order of `names`.
   absl::StatusOr<v1::BatchWaitTasksResponse> WaitBatch(const std::vector<std::string>& names,
                                                        const WaitOptions& options);
+  // Hands messages out until `on_message` returns false or the time is over, which are OK. After an
+  // outage it goes on from the last resume token; of the options those for looks are not used.
+  absl::Status WatchTasks(const v1::WatchTasksRequest& request, const WaitOptions& options,
+                          const std::function<bool(const v1::WatchTasksResponse&)>& on_message);
+  absl::Status WatchQueue(const v1::WatchQueueRequest& request, const WaitOptions& options,
+                          const std::function<bool(const v1::WatchQueueResponse&)>& on_message);
   absl::StatusOr<v1::Task> Cancel(std::string_view name, std::string_view reason);
   // As the methods of TaskService say.
   absl::StatusOr<v1::Task> ForceCancel(std::string_view name, std::string_view reason);
@@ -171,21 +186,38 @@ class Client {
   absl::StatusOr<v1::Token> GetToken(std::string_view name);
   absl::StatusOr<v1::ListTokensResponse> ListTokens(v1::ListTokensRequest request, int64_t limit);
   absl::StatusOr<v1::Token> RevokeToken(std::string_view name, std::string_view reason);
+  // All limits of a tenant, and at most `limit` keys.
+  absl::StatusOr<v1::ListLimitsResponse> ListLimits(v1::ListLimitsRequest request, int64_t limit);
+  absl::StatusOr<v1::Limit> SetLimit(const v1::SetLimitRequest& request);
+  absl::Status DeleteLimit(const v1::DeleteLimitRequest& request);
+
+  // Schedules, as the methods of ScheduleService say.
+  absl::StatusOr<v1::Schedule> CreateSchedule(const v1::CreateScheduleRequest& request);
+  absl::StatusOr<v1::Schedule> GetSchedule(std::string_view name);
+  absl::StatusOr<v1::ListSchedulesResponse> ListSchedules(v1::ListSchedulesRequest request,
+                                                          int64_t limit);
+  absl::StatusOr<v1::Schedule> UpdateSchedule(const v1::UpdateScheduleRequest& request);
+  absl::Status DeleteSchedule(std::string_view name, std::string_view etag = "");
+  absl::StatusOr<v1::Schedule> PauseSchedule(std::string_view name, std::string_view reason);
+  absl::StatusOr<v1::Schedule> ResumeSchedule(std::string_view name);
+  absl::StatusOr<v1::Task> RunSchedule(std::string_view name, std::string_view request_id = "");
 
   // A terminal into `worker` ("workers/0"). Not bound by ClientOptions::timeout. The session
   // outlives the client. Errors of opening it (no such worker) come from the session's Receive.
   std::unique_ptr<BackdoorSession> OpenBackdoor(std::string_view worker);
 
  private:
+  friend class SpawnStream;
   struct Stubs;
-  explicit Client(std::unique_ptr<Stubs> stubs);
+  explicit Client(std::shared_ptr<Stubs> stubs);
 
   absl::Status Greet(std::string_view name, Stop* stop);
   // One stream, until it ends or `slice` is over.
   absl::Status WatchOnce(std::string_view name, absl::Duration slice, Stop* stop,
                          const std::function<void(const v1::Operation&)>& on_state);
 
-  const std::unique_ptr<Stubs> stubs_;
+  // Shared with streams that outlive it.
+  const std::shared_ptr<Stubs> stubs_;
 };
 
 // Whether a task, or an operation, in `state` will not change any more.

@@ -4,8 +4,10 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <thread>
 
 #include "client/fake_grove.h"
+#include "client/fake_streams.h"
 #include "client/status_details.h"
 
 namespace grove::client {
@@ -279,6 +281,93 @@ TEST(Client, BackdoorReportsAnUnknownWorkerAndACancel) {
   const auto session = client->OpenBackdoor("workers/0");
   session->Cancel();
   EXPECT_TRUE(absl::IsCancelled(session->Receive().status()));
+}
+
+TEST(Client, WhatMayBeAskedTwiceIsWhereTheServerSaysSo) {
+  FakeGrove server;
+  const auto client = Connect(server);
+  v1::SpawnTaskRequest request = SpawnRequest("echo");
+  server.streams().BeBusy(1);
+  EXPECT_TRUE(absl::IsResourceExhausted(client->Spawn(request).status()));
+  request.mutable_spec()->set_request_id("once");
+  server.streams().BeBusy(2);
+  const auto spawned = client->Spawn(request);
+  ASSERT_TRUE(spawned.ok()) << spawned.status();
+  v1::BatchSpawnTasksRequest batch;
+  *batch.add_specs() = request.spec();
+  batch.set_parent(kTenant);
+  server.streams().BeBusy(1);
+  EXPECT_EQ(client->SpawnBatch(batch)->results(0).name(), spawned->name());
+  batch.add_specs()->set_function("echo");
+  server.streams().BeBusy(1);
+  EXPECT_TRUE(absl::IsResourceExhausted(client->SpawnBatch(batch).status()));
+}
+
+TEST(Client, NothingIsAskedTwiceIfItIsNotTo) {
+  FakeGrove server;
+  const auto client =
+      *Client::Create({.address = server.address(), .retry_for = absl::ZeroDuration()});
+  v1::SpawnTaskRequest request = SpawnRequest("echo");
+  request.mutable_spec()->set_request_id("once");
+  server.streams().BeBusy(1);
+  EXPECT_TRUE(absl::IsResourceExhausted(client->Spawn(request).status()));
+}
+
+TEST(Client, AWatchGoesOnFromItsLastToken) {
+  FakeGrove server;
+  const auto client = Connect(server);
+  const std::string name = client->Spawn(SpawnRequest("echo"))->name();
+  server.streams().BreakWatches(2);
+  int messages = 0;
+  const absl::Status watched =
+      client->WatchTasks({}, {}, [&](const v1::WatchTasksResponse& message) {
+        EXPECT_EQ(message.events(0).has_existing(), messages == 0);
+        return ++messages < 3;
+      });
+  EXPECT_TRUE(watched.ok()) << watched;
+  EXPECT_EQ(server.streams().resume_tokens(), (std::vector<std::string>{"", "watch-1", "watch-2"}));
+}
+
+TEST(Client, AWatchEndsWithItsTimeOrItsStop) {
+  FakeGrove server;
+  const auto client = Connect(server);
+  const auto go_on = [](const v1::WatchTasksResponse&) { return true; };
+  EXPECT_TRUE(client->WatchTasks({}, {.timeout = absl::Milliseconds(50)}, go_on).ok());
+  Stop stop;
+  WaitOptions options;
+  options.stop = &stop;
+  std::thread stopper;
+  const absl::Status watched = client->WatchTasks({}, options, [&](const auto&) {
+    if (!stopper.joinable()) stopper = std::thread([&stop] { stop.Set(); });
+    return true;
+  });
+  stopper.join();
+  EXPECT_TRUE(absl::IsCancelled(watched)) << watched;
+}
+
+TEST(Client, QueuesAreWatched) {
+  FakeGrove server;
+  v1::WatchQueueRequest request;
+  request.set_name("tenants/default/queues/mail");
+  std::string name;
+  EXPECT_TRUE(Connect(server)
+                  ->WatchQueue(request, {},
+                               [&](const v1::WatchQueueResponse& message) {
+                                 name = message.queues(0).name();
+                                 return false;
+                               })
+                  .ok());
+  EXPECT_EQ(name, request.name());
+}
+
+TEST(StatusDetails, ThereAndBackAgainIsTheSame) {
+  google::rpc::Status status;
+  status.set_code(8);
+  status.set_message("full");
+  google::rpc::ErrorInfo info;
+  info.set_reason("QUEUE_FULL");
+  status.add_details()->PackFrom(info);
+  EXPECT_EQ(ToRpcStatus(ToAbslStatus(status)).SerializeAsString(), status.SerializeAsString());
 }
 
 TEST(StatusDetails, UnknownCodesBecomeUnknown) {

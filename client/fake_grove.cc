@@ -11,13 +11,13 @@
 #include "client/fake_error.h"
 #include "client/fake_identity.h"
 #include "client/fake_operations.h"
+#include "client/fake_queues.h"
+#include "client/fake_schedules.h"
+#include "client/fake_streams.h"
 #include "client/fake_tenants.h"
 #include "client/fake_workers.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
-#include "grove/v1/fairness_service.grpc.pb.h"
-#include "grove/v1/pool_service.grpc.pb.h"
-#include "grove/v1/queue_service.grpc.pb.h"
 #include "grove/v1/task_service.grpc.pb.h"
 
 namespace grove::client {
@@ -47,8 +47,8 @@ struct Store {
   std::mutex mutex;
   std::map<std::string, v1::Task> tasks;
   std::vector<std::string> order;
+  std::map<std::string, std::string> by_request_id;
   std::vector<int> page_sizes;
-  int64_t pool_size = 10;
   // Waits that still go unanswered.
   int outages = 0;
 
@@ -101,9 +101,12 @@ class Tasks : public v1::TaskService::Service {
  public:
   explicit Tasks(Store& store) : store_(store) {}
 
+  FakeStreams& streams() { return streams_; }
+
   grpc::Status SpawnTask(ServerContext* context, const v1::SpawnTaskRequest* request,
                          v1::SpawnTaskResponse* response) override {
     if (auto status = store_.Check(*context); !status.ok()) return status;
+    if (streams_.IsBusy()) return ToGrpc(FakeStreams::Busy());
     if (!Knows(request->spec())) return ToGrpc(UnknownFunction(request->spec().function()));
     *response->mutable_task() = Add(request->parent(), request->spec());
     return grpc::Status::OK;
@@ -111,15 +114,28 @@ class Tasks : public v1::TaskService::Service {
 
   grpc::Status BatchSpawnTasks(ServerContext*, const v1::BatchSpawnTasksRequest* request,
                                v1::BatchSpawnTasksResponse* response) override {
-    for (const auto& spec : request->specs()) {
-      auto& result = *response->add_results();
-      if (Knows(spec)) {
-        result.set_name(Add(request->parent(), spec).name());
-      } else {
-        *result.mutable_error() = UnknownFunction(spec.function());
+    if (streams_.IsBusy()) return ToGrpc(FakeStreams::Busy());
+    for (const auto& spec : request->specs())
+      Admit(request->parent(), spec, *response->add_results());
+    return grpc::Status::OK;
+  }
+
+  grpc::Status SpawnTasks(ServerContext* context, FakeStreams::Spawns* stream) override {
+    if (auto status = store_.Check(*context); !status.ok()) return status;
+    return streams_.Spawn(
+        *stream, [this](auto& parent, auto& spec, auto& result) { Admit(parent, spec, result); });
+  }
+
+  grpc::Status WatchTasks(ServerContext* context, const v1::WatchTasksRequest* request,
+                          grpc::ServerWriter<v1::WatchTasksResponse>* stream) override {
+    std::vector<v1::Task> tasks;
+    {
+      const std::lock_guard<std::mutex> lock(store_.mutex);
+      for (const std::string& name : store_.order) {
+        tasks.push_back(Shown(store_.tasks[name], request->view(), v1::TASK_VIEW_BASIC));
       }
     }
-    return grpc::Status::OK;
+    return streams_.Watch(*context, *request, tasks, *stream);
   }
 
   grpc::Status GetTask(ServerContext* context, const v1::GetTaskRequest* request,
@@ -289,8 +305,19 @@ class Tasks : public v1::TaskService::Service {
     return store_.outages > 0 && store_.outages-- > 0;
   }
 
+  void Admit(const std::string& parent, const v1::TaskSpec& spec,
+             v1::BatchSpawnTasksResponse::Result& result) {
+    if (Knows(spec)) {
+      result.set_name(Add(parent, spec).name());
+    } else {
+      *result.mutable_error() = UnknownFunction(spec.function());
+    }
+  }
+
   v1::Task Add(const std::string& parent, const v1::TaskSpec& spec) {
     const std::lock_guard<std::mutex> lock(store_.mutex);
+    const auto earlier = store_.by_request_id.find(spec.request_id());
+    if (earlier != store_.by_request_id.end()) return store_.tasks[earlier->second];
     v1::Task task;
     const std::string queue = spec.queue().empty() ? "default" : spec.queue();
     task.set_name(absl::StrCat(parent, "/queues/", queue, "/tasks/T", store_.order.size() + 1));
@@ -299,6 +326,7 @@ class Tasks : public v1::TaskService::Service {
     End(task);
     store_.tasks[task.name()] = task;
     store_.order.push_back(task.name());
+    if (!spec.request_id().empty()) store_.by_request_id[spec.request_id()] = task.name();
     return task;
   }
 
@@ -314,108 +342,13 @@ class Tasks : public v1::TaskService::Service {
   }
 
   Store& store_;
-};
-
-class Queues : public v1::QueueService::Service {
- public:
-  grpc::Status ListQueues(ServerContext*, const v1::ListQueuesRequest*,
-                          v1::ListQueuesResponse* response) override {
-    Fill("tenants/default/queues/default", *response->add_queues());
-    return grpc::Status::OK;
-  }
-  grpc::Status GetQueue(ServerContext*, const v1::GetQueueRequest* request,
-                        v1::GetQueueResponse* response) override {
-    Fill(request->name(), *response->mutable_queue());
-    return grpc::Status::OK;
-  }
-  grpc::Status PauseQueue(ServerContext*, const v1::PauseQueueRequest* request,
-                          v1::PauseQueueResponse* response) override {
-    Fill(request->name(), *response->mutable_queue());
-    response->mutable_queue()->set_pause_reason(request->reason());
-    return grpc::Status::OK;
-  }
-  grpc::Status ResumeQueue(ServerContext*, const v1::ResumeQueueRequest* request,
-                           v1::ResumeQueueResponse* response) override {
-    Fill(request->name(), *response->mutable_queue());
-    response->mutable_queue()->set_state(v1::Queue::STATE_ACTIVE);
-    return grpc::Status::OK;
-  }
-  grpc::Status PurgeQueue(ServerContext*, const v1::PurgeQueueRequest* request,
-                          v1::PurgeQueueResponse* response) override {
-    response->set_matched(5);
-    response->set_purged(request->validate_only() ? 0 : 5);
-    return grpc::Status::OK;
-  }
-
- private:
-  static void Fill(const std::string& name, v1::Queue& queue) {
-    queue.set_name(name);
-    queue.set_state(v1::Queue::STATE_PAUSED);
-    queue.set_order(v1::Queue::ORDER_FIFO);
-    queue.set_pool("tenants/default/pools/default");
-  }
-};
-
-class Pools : public v1::PoolService::Service {
- public:
-  explicit Pools(Store& store) : store_(store) {}
-  grpc::Status ListPools(ServerContext*, const v1::ListPoolsRequest*,
-                         v1::ListPoolsResponse* response) override {
-    Fill("tenants/default/pools/default", *response->add_pools());
-    return grpc::Status::OK;
-  }
-  grpc::Status GetPool(ServerContext*, const v1::GetPoolRequest* request,
-                       v1::GetPoolResponse* response) override {
-    Fill(request->name(), *response->mutable_pool());
-    return grpc::Status::OK;
-  }
-  grpc::Status ResizePool(ServerContext*, const v1::ResizePoolRequest* request,
-                          v1::ResizePoolResponse* response) override {
-    store_.pool_size = request->size();
-    Fill(request->name(), *response->mutable_pool());
-    return grpc::Status::OK;
-  }
-
- private:
-  void Fill(const std::string& name, v1::Pool& pool) {
-    pool.set_name(name);
-    pool.set_size(store_.pool_size);
-  }
-  Store& store_;
-};
-
-class FakeFairness : public v1::FairnessService::Service {
- public:
-  grpc::Status GetFairness(ServerContext*, const v1::GetFairnessRequest* request,
-                           v1::GetFairnessResponse* response) override {
-    for (const char* tenant : {"tenants/acme", "tenants/default"}) {
-      if (!request->parent().empty() && request->parent() != tenant) continue;
-      v1::TenantShare& share = *response->add_shares();
-      share.set_tenant(tenant);
-      share.set_weight(100 * response->shares_size());
-      share.set_share(0.3 * response->shares_size());
-      share.set_fair_share(0.25);
-      share.mutable_worker_time_10s()->set_seconds(3);
-      share.mutable_over_share()->set_seconds(-2);
-      share.mutable_http_time_10s()->set_seconds(1);
-      share.mutable_http_time_total()->set_seconds(70);
-      share.set_running(4);
-      share.set_backlog(7);
-      share.mutable_start_p99()->set_nanos(80'000'000);
-    }
-    if (!request->parent().empty()) return grpc::Status::OK;
-    response->mutable_daemon()->set_jain(0.9975);
-    response->mutable_daemon()->set_slots(20);
-    response->mutable_daemon()->set_running(8);
-    response->mutable_daemon()->set_tenants_active(2);
-    return grpc::Status::OK;
-  }
+  FakeStreams streams_;
 };
 
 }  // namespace
 
 struct FakeGrove::State {
-  explicit State(const Options& options) : tasks(store), pools(store) {
+  explicit State(const Options& options) : tasks(store) {
     store.token = options.token;
     std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials();
     if (options.transport == Options::Transport::kTls) {
@@ -427,9 +360,9 @@ struct FakeGrove::State {
     }
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:0", credentials, &port);
-    for (grpc::Service* service :
-         std::initializer_list<grpc::Service*>{&tasks, &queues, &pools, &fairness, &workers,
-                                               &inspect, &operations, &tenants, &backdoor}) {
+    for (grpc::Service* service : std::initializer_list<grpc::Service*>{
+             &tasks, &queues, &pools, &fairness, &workers, &inspect, &operations, &tenants,
+             &schedules, &backdoor}) {
       builder.RegisterService(service);
     }
     server = builder.BuildAndStart();
@@ -437,13 +370,14 @@ struct FakeGrove::State {
 
   Store store;
   Tasks tasks;
-  Queues queues;
-  Pools pools;
+  FakeQueues queues;
+  FakePools pools;
   FakeFairness fairness;
   FakeWorkers workers;
   FakeInspect inspect;
   FakeOperations operations;
   FakeTenants tenants;
+  FakeSchedules schedules;
   FakeBackdoor backdoor;
   std::string certificate;
   int port = 0;
@@ -473,10 +407,15 @@ void FakeGrove::BreakWatches(int count) {
   state_->operations.BreakWatches(count);
 }
 
+FakeStreams& FakeGrove::streams() {
+  return state_->tasks.streams();
+}
+
 void FakeGrove::Forget() {
   const std::lock_guard<std::mutex> lock(state_->store.mutex);
   state_->store.tasks.clear();
   state_->store.order.clear();
+  state_->store.by_request_id.clear();
 }
 
 std::vector<int> FakeGrove::page_sizes() const {

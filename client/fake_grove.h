@@ -4,7 +4,7 @@
 // until cancelled, "slow" is a quarter further whenever it is looked at; any other function is
 // refused. The backdoor answers every line with itself, "do" with the prompt of a statement that
 // goes on, and "bad…" with an error. Operations: fake_operations.h;
-// tenants: fake_tenants.h.
+// tenants: fake_tenants.h; schedules: fake_schedules.h.
 
 #ifndef GROVE_CLIENT_FAKE_GROVE_H_
 #define GROVE_CLIENT_FAKE_GROVE_H_
@@ -14,6 +14,8 @@
 #include <vector>
 
 namespace grove::client {
+
+class FakeStreams;
 
 class FakeGrove {
  public:
@@ -34,6 +36,8 @@ class FakeGrove {
   void LeaveWaitsUnanswered(int count);
   // The next watches of operations end as if the connection had.
   void BreakWatches(int count);
+  // What happens to streams of spawns and to watches of tasks.
+  FakeStreams& streams();
   // As a restart does with volatile tasks.
   void Forget();
   // Page sizes that ListTasks was asked for, in order.

@@ -86,6 +86,12 @@ grpc::Status FakeTenants::UpdateTenant(grpc::ServerContext*, const v1::UpdateTen
   if (Masks(*request, "display_name")) tenant.set_display_name(request->tenant().display_name());
   if (Masks(*request, "weight")) tenant.set_weight(request->tenant().weight());
   if (Masks(*request, "labels")) *tenant.mutable_labels() = request->tenant().labels();
+  if (Masks(*request, "quotas.running_max")) {
+    tenant.mutable_quotas()->set_running_max(request->tenant().quotas().running_max());
+  }
+  if (Masks(*request, "quotas.queued_max")) {
+    tenant.mutable_quotas()->set_queued_max(request->tenant().quotas().queued_max());
+  }
   *response->mutable_tenant() = tenant;
   return grpc::Status::OK;
 }
@@ -168,6 +174,46 @@ grpc::Status FakeTenants::RevokeToken(grpc::ServerContext*, const v1::RevokeToke
   found->second.mutable_revoke_time()->set_seconds(kMadeAt);
   *response->mutable_token() = found->second;
   return grpc::Status::OK;
+}
+
+grpc::Status FakeTenants::ListLimits(grpc::ServerContext*, const v1::ListLimitsRequest* request,
+                                     v1::ListLimitsResponse* response) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (tenants_.count(request->parent()) == 0) {
+    return NotFound(request->parent(), "TENANT_NOT_FOUND");
+  }
+  for (const auto& [name, limit] : limits_) {
+    if (name.first == request->parent()) *response->add_limits() = limit;
+  }
+  if (!absl::StartsWith("customer-7", request->key_prefix())) return grpc::Status::OK;
+  v1::LimitUsage& key = *response->add_keys();
+  key.set_key("customer-7");
+  key.set_running(2);
+  key.set_queued(5);
+  const auto limit = limits_.find({request->parent(), "customer-*"});
+  if (limit == limits_.end()) return grpc::Status::OK;
+  key.set_pattern(limit->second.pattern());
+  key.set_running_max(limit->second.running_max());
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeTenants::SetLimit(grpc::ServerContext*, const v1::SetLimitRequest* request,
+                                   v1::SetLimitResponse* response) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  v1::Limit& limit = limits_[{request->parent(), request->limit().pattern()}];
+  limit = request->limit();
+  limit.mutable_update_time()->set_seconds(kMadeAt);
+  *response->mutable_limit() = limit;
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeTenants::DeleteLimit(grpc::ServerContext*, const v1::DeleteLimitRequest* request,
+                                      v1::DeleteLimitResponse*) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (limits_.erase({request->parent(), request->pattern()}) > 0) return grpc::Status::OK;
+  return Refuse(grpc::NOT_FOUND,
+                absl::StrCat(request->parent(), " has no limit \"", request->pattern(), "\""),
+                "LIMIT_NOT_FOUND");
 }
 
 }  // namespace grove::client

@@ -1,7 +1,8 @@
 // FakeTenants: TenantService of the test's own process.
 //
 // Has the tenant "default" of the config, and what is made. A deleted tenant is DRAINING for one
-// look, and then gone. Secrets are "grv_secret-1" and so on.
+// look, and then gone. The key "customer-7" of each tenant has tasks. Secrets are "grv_secret-1"
+// and so on.
 
 #ifndef GROVE_CLIENT_FAKE_TENANTS_H_
 #define GROVE_CLIENT_FAKE_TENANTS_H_
@@ -11,6 +12,7 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <utility>
 
 #include "grove/v1/tenant_service.grpc.pb.h"
 
@@ -40,6 +42,12 @@ class FakeTenants final : public v1::TenantService::Service {
                            v1::RotateTokenResponse* response) override;
   grpc::Status RevokeToken(grpc::ServerContext*, const v1::RevokeTokenRequest* request,
                            v1::RevokeTokenResponse* response) override;
+  grpc::Status ListLimits(grpc::ServerContext*, const v1::ListLimitsRequest* request,
+                          v1::ListLimitsResponse* response) override;
+  grpc::Status SetLimit(grpc::ServerContext*, const v1::SetLimitRequest* request,
+                        v1::SetLimitResponse* response) override;
+  grpc::Status DeleteLimit(grpc::ServerContext*, const v1::DeleteLimitRequest* request,
+                           v1::DeleteLimitResponse*) override;
 
  private:
   std::string NextSecret();
@@ -47,6 +55,8 @@ class FakeTenants final : public v1::TenantService::Service {
   std::mutex mutex_;
   std::map<std::string, v1::Tenant> tenants_;
   std::map<std::string, v1::Token> tokens_;
+  // By tenant and pattern.
+  std::map<std::pair<std::string, std::string>, v1::Limit> limits_;
   int secrets_ = 0;
 };
 

@@ -48,7 +48,7 @@ absl::StatusOr<v1::Operation> Client::SetLogLevel(std::string_view level) {
 absl::StatusOr<v1::Operation> Client::GetOperation(std::string_view name) {
   v1::GetOperationRequest request;
   request.set_name(std::string(name));
-  return stubs_->Call(stubs_->operations, &OperationStub::GetOperation, request);
+  return stubs_->CallAgain(stubs_->operations, &OperationStub::GetOperation, request);
 }
 
 absl::StatusOr<v1::ListOperationsResponse> Client::ListOperations(v1::ListOperationsRequest request,
@@ -59,7 +59,7 @@ absl::StatusOr<v1::ListOperationsResponse> Client::ListOperations(v1::ListOperat
 }
 
 absl::StatusOr<v1::GetConfigResponse> Client::GetConfig(const v1::GetConfigRequest& request) {
-  return stubs_->Call(stubs_->operations, &OperationStub::GetConfig, request);
+  return stubs_->CallAgain(stubs_->operations, &OperationStub::GetConfig, request);
 }
 
 absl::StatusOr<v1::DiffConfigResponse> Client::DiffConfig(v1::DiffConfigRequest request) {

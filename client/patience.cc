@@ -1,9 +1,9 @@
 #include "client/patience.h"
 
 #include <algorithm>
-#include <chrono>
 
 #include "client/status_details.h"
+#include "client/stubs.h"
 
 namespace grove::client {
 namespace {
@@ -13,11 +13,6 @@ constexpr absl::Duration kWaitSlice = absl::Seconds(60);
 
 constexpr absl::Duration kFirstPause = absl::Milliseconds(100);
 constexpr absl::Duration kPauseMax = absl::Seconds(2);
-
-// Since some moment in the past; no clock that is set moves it.
-absl::Duration Monotonic() {
-  return absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());
-}
 
 // No words of the server: the way to it broke. What the server refuses carries an ErrorInfo; but
 // for those with which a restart begins, or that a control says which has just begun.
@@ -49,6 +44,10 @@ absl::Duration Patience::Slice() const {
   return std::clamp(end_ - Monotonic(), absl::Milliseconds(1), slice);
 }
 
+absl::Duration Patience::Left() const {
+  return std::max(end_ - Monotonic(), absl::ZeroDuration());
+}
+
 void Patience::Answered() {
   if (!outage_start_) return;
   outage_start_.reset();
@@ -71,14 +70,11 @@ absl::Status Patience::Excuse(const absl::Status& failure) {
   }
   const absl::Duration left = std::min(end_, *outage_start_ + options_.outage_max) - now;
   if (left <= absl::ZeroDuration()) return failure;
-  if (!Pause(std::min(pause_, left))) return Stopped();
+  // Many that fell silent together do not come back together.
+  const absl::Duration pause = pause_ * (0.5 + 0.5 * DrawPart());
+  if (!PauseFor(options_.stop, std::min(pause, left))) return Stopped();
   pause_ = std::min(2 * pause_, kPauseMax);
   return absl::OkStatus();
-}
-
-bool Patience::Pause(absl::Duration duration) const {
-  static const auto* const kNobody = new Stop();
-  return (options_.stop == nullptr ? kNobody : options_.stop)->Pause(duration);
 }
 
 }  // namespace grove::client

@@ -24,6 +24,9 @@ class Patience {
   // as you like".
   absl::Duration Slice() const;
 
+  // Until `over`.
+  absl::Duration Left() const;
+
   void Answered();
   // OK: ask again, after the pause that was made. Otherwise why the wait ends.
   absl::Status Excuse(const absl::Status& failure);
@@ -32,8 +35,6 @@ class Patience {
   bool was_out() const { return was_out_; }
 
  private:
-  bool Pause(absl::Duration duration) const;
-
   const WaitOptions& options_;
   const std::atomic<bool>& heard_;
   const absl::Duration end_;

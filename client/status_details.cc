@@ -38,6 +38,18 @@ absl::Status ToAbslStatus(const google::rpc::Status& status) {
   return result;
 }
 
+google::rpc::Status ToRpcStatus(const absl::Status& status) {
+  google::rpc::Status result;
+  result.set_code(static_cast<int>(status.code()));
+  result.set_message(std::string(status.message()));
+  status.ForEachPayload([&](auto type_url, const absl::Cord& payload) {
+    google::protobuf::Any& detail = *result.add_details();
+    detail.set_type_url(std::string(type_url));
+    detail.set_value(std::string(payload));
+  });
+  return result;
+}
+
 std::optional<google::rpc::ErrorInfo> ErrorInfoOf(const absl::Status& status) {
   return DetailOf<google::rpc::ErrorInfo>(status);
 }

@@ -18,6 +18,9 @@ namespace grove::client {
 // Code, message and details of `status`; a code outside the canonical ones becomes UNKNOWN.
 absl::Status ToAbslStatus(const google::rpc::Status& status);
 
+// The other way round.
+google::rpc::Status ToRpcStatus(const absl::Status& status);
+
 // The reason a program switches on.
 std::optional<google::rpc::ErrorInfo> ErrorInfoOf(const absl::Status& status);
 

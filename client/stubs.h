@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "client/client.h"
+#include "client/retries.h"
 #include "client/stop.h"
 #include "grove/v1/backdoor_service.grpc.pb.h"
 #include "grove/v1/fairness_service.grpc.pb.h"
@@ -24,11 +25,19 @@
 #include "grove/v1/operation_service.grpc.pb.h"
 #include "grove/v1/pool_service.grpc.pb.h"
 #include "grove/v1/queue_service.grpc.pb.h"
+#include "grove/v1/schedule_service.grpc.pb.h"
 #include "grove/v1/task_service.grpc.pb.h"
 #include "grove/v1/tenant_service.grpc.pb.h"
 #include "grove/v1/worker_service.grpc.pb.h"
 
 namespace grove::client {
+
+// Since some moment in the past; no clock that is set moves it.
+absl::Duration Monotonic();
+// Of [0, 1), at random.
+double DrawPart();
+// False: `stop`, which may be null, was set meanwhile.
+bool PauseFor(const Stop* stop, absl::Duration duration);
 
 // Code, message and google.rpc details.
 absl::Status FromGrpc(const grpc::Status& status);
@@ -40,6 +49,7 @@ struct Client::Stubs {
   Stubs(const ClientOptions& options, const std::shared_ptr<grpc::Channel>& channel)
       : token(options.token),
         timeout(options.timeout),
+        retry_for(options.retry_for),
         tasks(channel),
         queues(channel),
         pools(channel),
@@ -48,6 +58,7 @@ struct Client::Stubs {
         inspect(channel),
         operations(channel),
         tenants(channel),
+        schedules(channel),
         backdoor(channel) {}
 
   void Authorize(grpc::ClientContext& context) const {
@@ -78,6 +89,21 @@ struct Client::Stubs {
     return Call(stub, method, request, timeout, nullptr);
   }
 
+  // As Call(), for what may be asked twice: again while the server asks for it, or the way to it
+  // broke. The deadline is that of all tries together.
+  template <typename Stub, typename Request, typename Response>
+  absl::StatusOr<Response> CallAgain(Stub& stub, Method<Stub, Request, Response> method,
+                                     const Request& request, Stop* stop = nullptr) const {
+    const absl::Duration end = Monotonic() + timeout;
+    Retries retries(std::min(end, Monotonic() + retry_for), DrawPart);
+    for (;;) {
+      absl::StatusOr<Response> response = Call(stub, method, request, end - Monotonic(), stop);
+      if (response.ok()) return response;
+      const auto pause = retries.After(response.status(), heard.load(), Monotonic());
+      if (!pause || !PauseFor(stop, *pause)) return response;
+    }
+  }
+
   // `items` names the repeated field of a response.
   template <typename Stub, typename Request, typename Response, typename Items>
   absl::StatusOr<Response> Pages(Stub& stub, Method<Stub, Request, Response> method,
@@ -88,7 +114,7 @@ struct Client::Stubs {
       if (request.page_size() == 0 || request.page_size() > room) {
         request.set_page_size(static_cast<int32_t>(std::clamp<int64_t>(room, 1, kPageSizeMax)));
       }
-      absl::StatusOr<Response> page = Call(stub, method, request);
+      absl::StatusOr<Response> page = CallAgain(stub, method, request);
       if (!page.ok()) return page.status();
       const std::string next = page->next_page_token();
       all.MergeFrom(*page);
@@ -106,6 +132,7 @@ struct Client::Stubs {
 
   const std::string token;
   const absl::Duration timeout;
+  const absl::Duration retry_for;
   // Whether the server ever answered: what then falls silent was there, and may come back.
   mutable std::atomic<bool> heard = false;
   v1::TaskService::Stub tasks;
@@ -116,6 +143,7 @@ struct Client::Stubs {
   v1::InspectService::Stub inspect;
   v1::OperationService::Stub operations;
   v1::TenantService::Stub tenants;
+  v1::ScheduleService::Stub schedules;
   v1::BackdoorService::Stub backdoor;
 };
 

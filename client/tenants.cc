@@ -1,4 +1,4 @@
-// Client's tenants and tokens.
+// Client's tenants, tokens and limits.
 
 #include <string_view>
 #include <utility>
@@ -19,7 +19,7 @@ absl::StatusOr<v1::Tenant> Client::CreateTenant(const v1::CreateTenantRequest& r
 absl::StatusOr<v1::Tenant> Client::GetTenant(std::string_view name) {
   v1::GetTenantRequest request;
   request.set_name(std::string(name));
-  auto response = stubs_->Call(stubs_->tenants, &TenantStub::GetTenant, request);
+  auto response = stubs_->CallAgain(stubs_->tenants, &TenantStub::GetTenant, request);
   if (!response.ok()) return response.status();
   return std::move(*response->mutable_tenant());
 }
@@ -49,7 +49,7 @@ absl::StatusOr<v1::CreateTokenResponse> Client::CreateToken(const v1::CreateToke
 absl::StatusOr<v1::Token> Client::GetToken(std::string_view name) {
   v1::GetTokenRequest request;
   request.set_name(std::string(name));
-  auto response = stubs_->Call(stubs_->tenants, &TenantStub::GetToken, request);
+  auto response = stubs_->CallAgain(stubs_->tenants, &TenantStub::GetToken, request);
   if (!response.ok()) return response.status();
   return std::move(*response->mutable_token());
 }
@@ -71,6 +71,22 @@ absl::StatusOr<v1::Token> Client::RevokeToken(std::string_view name, std::string
   auto response = stubs_->Call(stubs_->tenants, &TenantStub::RevokeToken, request);
   if (!response.ok()) return response.status();
   return std::move(*response->mutable_token());
+}
+
+absl::StatusOr<v1::ListLimitsResponse> Client::ListLimits(v1::ListLimitsRequest request,
+                                                          int64_t limit) {
+  return stubs_->Pages(stubs_->tenants, &TenantStub::ListLimits, std::move(request), limit,
+                       [](v1::ListLimitsResponse& response) { return response.mutable_keys(); });
+}
+
+absl::StatusOr<v1::Limit> Client::SetLimit(const v1::SetLimitRequest& request) {
+  auto response = stubs_->Call(stubs_->tenants, &TenantStub::SetLimit, request);
+  if (!response.ok()) return response.status();
+  return std::move(*response->mutable_limit());
+}
+
+absl::Status Client::DeleteLimit(const v1::DeleteLimitRequest& request) {
+  return stubs_->Call(stubs_->tenants, &TenantStub::DeleteLimit, request).status();
 }
 
 }  // namespace grove::client

@@ -16,6 +16,7 @@ constexpr size_t kFunctionNameBytesMax = 253;
 // As of grove.v1.TaskSpec.
 constexpr int kAttemptsMax = 100;
 constexpr double kMultiplierMax = 10;
+constexpr int kSlotCostMax = 1000;
 constexpr absl::Duration kDurationMax = absl::Hours(24);
 // A timer that fires more often starves everything else.
 constexpr absl::Duration kPeriodicIntervalMin = absl::Milliseconds(1);
@@ -61,6 +62,9 @@ std::vector<std::string> MistakesOf(const FunctionOptions& options) {
     mistakes.push_back("retry.max_backoff is shorter than retry.initial_backoff");
   }
   if (options.concurrency_max < 0) mistakes.push_back("concurrency_max is negative");
+  if (options.slot_cost < 0 || options.slot_cost > kSlotCostMax) {
+    mistakes.push_back(absl::StrCat("slot_cost is not 0 to ", kSlotCostMax));
+  }
   return mistakes;
 }
 

@@ -61,7 +61,8 @@ TEST(Application, ChecksWhatFunctionsSayOfTheirTasks) {
                                      .backoff_multiplier = 0.5,
                                      .jitter = 1.1},
                            .heartbeat_timeout = absl::Hours(25),
-                           .concurrency_max = -1});
+                           .concurrency_max = -1,
+                           .slot_cost = 1001});
   EXPECT_EQ(Mistake(application),
             "application \"a\": function \"wrong\": default_timeout is negative; "
             "function \"wrong\": heartbeat_timeout is more than a day; "
@@ -69,7 +70,8 @@ TEST(Application, ChecksWhatFunctionsSayOfTheirTasks) {
             "function \"wrong\": retry.backoff_multiplier is neither 0 nor 1 to 10; "
             "function \"wrong\": retry.jitter is not 0 to 1; "
             "function \"wrong\": retry.max_backoff is shorter than retry.initial_backoff; "
-            "function \"wrong\": concurrency_max is negative");
+            "function \"wrong\": concurrency_max is negative; "
+            "function \"wrong\": slot_cost is not 0 to 1000");
 }
 
 TEST(Application, TakesAFolderHandlerForTheConfigsRoutesOnly) {

@@ -117,6 +117,8 @@ struct FunctionOptions {
   // Attempts at once, over all workers and tenants; zero: any. Further tasks wait, and let others
   // of their queue pass.
   int64_t concurrency_max = 0;
+  // Slots of its pool, its tenant's quota and its limit keys that an attempt takes; zero: one.
+  int32_t slot_cost = 0;
 };
 
 }  // namespace grove

@@ -110,6 +110,8 @@ absl::StatusOr<ClientOptions> MakeOptions(Command& command) {
   options.client_cert_file = target->client_cert;
   options.client_key_file = target->client_key;
   options.timeout = kCallTimeout;
+  // A person, or a script, is told at once.
+  options.retry_for = absl::ZeroDuration();
   const auto text = command.arguments.Value("timeout");
   if (!text) return options;
   absl::StatusOr<absl::Duration> timeout = ParseSeconds("--timeout", *text);

@@ -96,6 +96,7 @@ absl::StatusOr<std::string> ReadWholeFile(const std::string& path, size_t bytes_
 // One line each: what every verb does stands in *_verbs.cc.
 absl::Status RunSpawn(Command& command);
 absl::Status RunTasks(Command& command);
+absl::Status RunTasksWatch(Command& command);
 absl::Status RunTasksCount(Command& command);
 absl::Status RunTasksExplain(Command& command);
 absl::Status RunTasksCancel(Command& command);
@@ -118,6 +119,7 @@ absl::Status RunFairness(Command& command);
 absl::Status RunWorkers(Command& command);
 absl::Status RunFibers(Command& command);
 absl::Status RunFunctions(Command& command);
+absl::Status RunBench(Command& command);
 absl::Status RunBackdoor(Command& command);
 absl::Status RunScale(Command& command);
 absl::Status RunRestart(Command& command);

@@ -60,6 +60,8 @@ class Values {
   Candidates Tenants();
   Candidates Tokens();
   Candidates Pools();
+  Candidates Limits();
+  Candidates Schedules();
   Candidates Workers();
   Candidates Operations();
   Candidates Fibers();
@@ -146,6 +148,19 @@ Candidates Values::Tokens() {
   return candidates;
 }
 
+// Patterns that have a limit.
+Candidates Values::Limits() {
+  Candidates candidates;
+  Client* const daemon = Daemon();
+  if (daemon == nullptr) return candidates;
+  v1::ListLimitsRequest request;
+  request.set_parent("tenants/" + Tenant());
+  const auto limits = daemon->ListLimits(request, 1);
+  if (!limits.ok()) return candidates;
+  for (const auto& limit : limits->limits()) candidates.push_back({limit.pattern(), ""});
+  return candidates;
+}
+
 Candidates Values::Pools() {
   Candidates candidates;
   Client* const daemon = Daemon();
@@ -155,6 +170,20 @@ Candidates Values::Pools() {
   for (const auto& pool : pools->pools()) {
     candidates.push_back(
         {NameFor(pool.name(), Tenant()), StrCat(pool.running(), " of ", pool.size(), " running")});
+  }
+  return candidates;
+}
+
+Candidates Values::Schedules() {
+  Candidates candidates;
+  Client* const daemon = Daemon();
+  if (daemon == nullptr) return candidates;
+  v1::ListSchedulesRequest request;
+  request.set_parent(StrCat("tenants/", Tenant()));
+  const auto schedules = daemon->ListSchedules(request, kListedMax);
+  if (!schedules.ok()) return candidates;
+  for (const auto& schedule : schedules->schedules()) {
+    candidates.push_back({NameFor(schedule.name(), Tenant()), schedule.spec().function()});
   }
   return candidates;
 }
@@ -299,6 +328,11 @@ Completion Values::Of(std::string_view placeholder, std::string_view typed) {
   if (placeholder == "TOKEN_NAME") return {Tokens()};
   if (placeholder == "ROLE,ROLE") return {Roles(typed)};
   if (placeholder == "POOL") return {Pools()};
+  if (placeholder == "PATTERN") return {Limits()};
+  if (placeholder == "SCHEDULE") return {Schedules()};
+  if (placeholder == "POLICY") {
+    return {Fixed({"skip", "allow", "buffer_one", "cancel_running"})};
+  }
   if (placeholder == "WORKER") return {Workers()};
   if (placeholder == "FIBER") return {Fibers()};
   if (placeholder == "OPERATION") return {Operations()};

@@ -87,6 +87,8 @@ constexpr Word kWords[] = {
     {"spec.schedule_to_start_timeout", "--start_timeout"},
     {"spec.heartbeat_timeout", "--heartbeat_timeout"},
     {"spec.unique_key.key", "--unique_key"},
+    {"spec.limit_keys", "--limit_key"},
+    {"spec.slot_cost", "--slot_cost"},
     {"spec.request_id", "--request_id"},
     {"spec.labels", "--label"},
     {"spec.durability", "--volatile"},

@@ -74,10 +74,4 @@ absl::Status LineReader::Fill() {
   return absl::OkStatus();
 }
 
-bool LineReader::MustWait() const {
-  if (ended_ || buffer_.find('\n', begin_) != std::string::npos) return false;
-  pollfd readable = {fd_, POLLIN, 0};
-  return poll(&readable, 1, 0) == 0;
-}
-
 }  // namespace grove::client::cli

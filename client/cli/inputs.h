@@ -33,9 +33,6 @@ class LineReader {
   // nullopt at the end. RESOURCE_EXHAUSTED: a line is too long. CANCELLED: interrupted. Blocks.
   absl::StatusOr<std::optional<Line>> Next();
 
-  // Whether Next would have to wait for whoever writes.
-  bool MustWait() const;
-
  private:
   absl::Status Fill();
   std::optional<Line> Take();

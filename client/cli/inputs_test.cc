@@ -51,19 +51,6 @@ TEST_F(LineReaderTest, AnEmptyInputHasNoLines) {
   EXPECT_TRUE(All().empty());
 }
 
-TEST_F(LineReaderTest, KnowsWhetherItMustWait) {
-  EXPECT_TRUE(reader_->MustWait());
-  Write("1\n2\n3");
-  EXPECT_FALSE(reader_->MustWait());
-  EXPECT_EQ((*reader_->Next())->text, "1");
-  EXPECT_FALSE(reader_->MustWait());
-  EXPECT_EQ((*reader_->Next())->text, "2");
-  EXPECT_TRUE(reader_->MustWait());
-  End();
-  EXPECT_FALSE(reader_->MustWait());
-  EXPECT_EQ((*reader_->Next())->text, "3");
-}
-
 TEST_F(LineReaderTest, NamesALineThatIsTooLong) {
   Write("1\n" + std::string(101, 'x'));
   EXPECT_EQ((*reader_->Next())->number, 1);

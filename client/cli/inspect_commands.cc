@@ -5,6 +5,7 @@
 #include "client/cli/json_view.h"
 #include "client/cli/names.h"
 #include "client/cli/render.h"
+#include "client/cli/task_commands.h"
 
 namespace grove::client::cli {
 namespace {
@@ -44,10 +45,27 @@ void PrintPool(Command& command, const v1::Pool& pool) {
 
 }  // namespace
 
+namespace {
+
+absl::Status CheckNotWatched(const Command& command) {
+  for (const char* flag : {"interval", "count"}) {
+    if (!command.arguments.Value(flag)) continue;
+    return UsageError(absl::StrCat("--", flag, " goes with --watch"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
 absl::Status RunQueues(Command& command) {
+  const bool watches = command.arguments.Has("watch");
+  if (absl::Status flags = watches ? absl::OkStatus() : CheckNotWatched(command); !flags.ok()) {
+    return flags;
+  }
   if (!command.arguments.positional().empty()) {
     auto name = QueueName(command.arguments.positional()[0], command.Tenant());
     if (!name.ok()) return name.status();
+    if (watches) return WatchQueues(command, *name);
     auto queue = command.client->GetQueue(*name);
     if (!queue.ok()) return queue.status();
     List<v1::Queue> one;
@@ -57,6 +75,9 @@ absl::Status RunQueues(Command& command) {
   }
   auto parent = ListParent(command);
   if (!parent.ok()) return parent.status();
+  if (watches) {
+    return WatchQueues(command, absl::StrCat(parent->empty() ? "tenants/-" : *parent, "/queues/-"));
+  }
   v1::ListQueuesRequest request;
   request.set_parent(*parent);
   auto queues = command.client->ListQueues(request, kListedMax);

@@ -23,6 +23,32 @@ Verb FairnessVerb() {
   };
 }
 
+Verb BenchVerb() {
+  return {
+      .name = "bench",
+      .summary = "Spawn tasks for a while, and say how many there were a second, and how soon.",
+      .description =
+          "As fast as --concurrency callers can, or at --rate: then a task counts from when it was "
+          "due, so that what a slow daemon holds up is not left out. With -o json, all figures are "
+          "one document. Ctrl-C ends it with the results so far.",
+      .flags = {{"function", "FUNCTION", "What the tasks run; echo if not given."},
+                {"input", "JSON", "What each is given; {} if not given."},
+                {"queue", "QUEUE", "Queue to put them in; \"default\" if not given."},
+                TenantFlag(),
+                {"rate", "R", "Tasks a second; as fast as it goes if not given."},
+                {"concurrency", "N", "Callers, 1 (default) to 256, each with one call at a time."},
+                {"duration", "DURATION", "For so long; 10s if neither this nor --count is given."},
+                {"count", "N", "So many tasks."},
+                {"batch", "N", "Tasks of each call; 1 if not given."},
+                {"stream", "", "Each caller streams, --batch tasks a message."},
+                {"durable", "", "Tasks are on disk before they count (default)."},
+                {"volatile", "", "Tasks are in memory only."},
+                {"wait", "", "Wait for their ends, too, and say how soon they came."}},
+      .waits = true,
+      .run = RunBench,
+  };
+}
+
 }  // namespace
 
 std::vector<Verb> InspectVerbs() {
@@ -32,7 +58,11 @@ std::vector<Verb> InspectVerbs() {
           .arguments = "[QUEUE]",
           .summary = "List queues, of all tenants unless --tenant is given, or show one.",
           .arguments_max = 1,
-          .flags = {TenantFlag()},
+          .flags = {TenantFlag(),
+                    {"watch", "", "Those that have changed, again and again, until Ctrl-C."},
+                    {"interval", "SECONDS",
+                     "No sooner after each other with --watch; 1 if not given."},
+                    {"count", "N", "End --watch after it has printed N times."}},
           .run = RunQueues,
       },
       {
@@ -88,6 +118,7 @@ std::vector<Verb> InspectVerbs() {
           .waits = true,
           .run = RunBackdoor,
       },
+      BenchVerb(),
   };
 }
 

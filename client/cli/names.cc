@@ -64,6 +64,10 @@ absl::StatusOr<std::string> PoolName(std::string_view typed, std::string_view te
   return BelowTenant("pools", "pool", typed, tenant);
 }
 
+absl::StatusOr<std::string> ScheduleName(std::string_view typed, std::string_view tenant) {
+  return BelowTenant("schedules", "schedule", typed, tenant);
+}
+
 absl::StatusOr<std::string> TokenName(std::string_view typed, std::string_view tenant) {
   const Segments s = Split(typed);
   constexpr char kForms[] =

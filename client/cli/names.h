@@ -25,6 +25,10 @@ absl::StatusOr<std::string> PoolName(std::string_view typed, std::string_view te
 // names queue Q.
 absl::StatusOr<std::string> TaskName(std::string_view typed, std::string_view tenant);
 
+// "nightly" or "schedules/nightly" -> "tenants/TENANT/schedules/nightly"; "acme/nightly" names
+// another tenant's.
+absl::StatusOr<std::string> ScheduleName(std::string_view typed, std::string_view tenant);
+
 // "ci" -> "operators/tokens/ci", or "tenants/TENANT/tokens/ci" where there is a tenant; "acme/ci"
 // names one of a tenant's.
 absl::StatusOr<std::string> TokenName(std::string_view typed, std::string_view tenant);

@@ -28,6 +28,12 @@ TEST(QueueName, CompletesShortForms) {
   EXPECT_FALSE(QueueName("tenants/b/pools/mail", "acme").ok());
 }
 
+TEST(ScheduleName, CompletesShortForms) {
+  EXPECT_EQ(*ScheduleName("nightly", "acme"), "tenants/acme/schedules/nightly");
+  EXPECT_EQ(*ScheduleName("zeta/nightly", "acme"), "tenants/zeta/schedules/nightly");
+  EXPECT_FALSE(ScheduleName("tenants/b/queues/mail", "acme").ok());
+}
+
 TEST(FiberName, TakesWorkerAndId) {
   EXPECT_EQ(*FiberName("0/17"), "workers/0/fibers/17");
   EXPECT_EQ(*FiberName("workers/3/fibers/1"), "workers/3/fibers/1");

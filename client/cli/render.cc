@@ -214,6 +214,8 @@ std::string RenderTask(const v1::Task& task, const View& view) {
                  {"not retried", CodesText(spec.retry_policy())},
                  {"request id", spec.request_id()},
                  {"unique key", spec.unique_key().key()},
+                 {"limit key", absl::StrJoin(spec.limit_keys(), "/")},
+                 {"slot cost", spec.slot_cost() <= 1 ? "" : absl::StrCat(spec.slot_cost())},
                  {"labels", LabelsText(spec)},
                  {"durability", spec.durability() == 0 ? "" : EnumText(spec.durability())},
                  {"input", BodyOrSize(spec.input(), spec.content_type(), task.input_size_bytes())},

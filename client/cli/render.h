@@ -15,6 +15,7 @@
 #include "grove/v1/operation_service.pb.h"
 #include "grove/v1/pool_service.pb.h"
 #include "grove/v1/queue_service.pb.h"
+#include "grove/v1/schedule_service.pb.h"
 #include "grove/v1/task_service.pb.h"
 #include "grove/v1/tenant_service.pb.h"
 #include "grove/v1/worker_service.pb.h"
@@ -48,6 +49,11 @@ std::string RenderFunctions(const List<v1::Function>& functions, const View& vie
 
 std::string RenderOperations(const List<v1::Operation>& operations, const View& view);
 std::string RenderOperation(const v1::Operation& operation, const View& view);
+// What bounds keys, and what is used of it.
+std::string RenderLimits(const v1::ListLimitsResponse& limits, const View& view);
+std::string RenderSchedules(const List<v1::Schedule>& schedules, const View& view);
+// With its last runs.
+std::string RenderSchedule(const v1::Schedule& schedule, const View& view);
 std::string RenderTenants(const List<v1::Tenant>& tenants, const View& view);
 std::string RenderTenant(const v1::Tenant& tenant, const View& view);
 std::string RenderTokens(const List<v1::Token>& tokens, const View& view);

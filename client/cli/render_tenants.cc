@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/cli/names.h"
+#include "client/cli/quota_flags.h"
 #include "client/cli/render.h"
 #include "client/cli/table.h"
 #include "client/cli/text.h"
@@ -22,6 +23,11 @@ std::string TenantStateName(const v1::Tenant& tenant) {
 std::string LabelsText(const v1::Tenant& tenant) {
   const std::map<std::string, std::string> sorted(tenant.labels().begin(), tenant.labels().end());
   return absl::StrJoin(sorted, " ", absl::PairFormatter("="));
+}
+
+// Of what is used and may be.
+std::string QuotaText(int64_t used, int64_t max) {
+  return max == 0 ? absl::StrCat(used) : absl::StrCat(used, " of ", max);
 }
 
 std::string SourceText(bool from_config) {
@@ -71,19 +77,29 @@ std::string RenderTenants(const List<v1::Tenant>& tenants, const View& view) {
 }
 
 std::string RenderTenant(const v1::Tenant& tenant, const View& view) {
-  return RenderFields({{"name", tenant.name()},
-                       {"display_name", tenant.display_name()},
-                       {"state", TenantStateName(tenant)},
-                       {"weight", absl::StrCat(tenant.weight())},
-                       {"queued", absl::StrCat(tenant.queued())},
-                       {"scheduled", absl::StrCat(tenant.scheduled())},
-                       {"running", absl::StrCat(tenant.running())},
-                       {"labels", LabelsText(tenant)},
-                       {"made", TimeText(tenant.has_create_time(), tenant.create_time(), view)},
-                       {"changed", TimeText(tenant.has_update_time(), tenant.update_time(), view)},
-                       {"etag", tenant.etag()},
-                       {"from", SourceText(tenant.from_config())}},
-                      view.look);
+  const v1::Quotas& quotas = tenant.quotas();
+  return RenderFields(
+      {{"name", tenant.name()},
+       {"display_name", tenant.display_name()},
+       {"state", TenantStateName(tenant)},
+       {"weight", absl::StrCat(tenant.weight())},
+       {"queued", absl::StrCat(tenant.queued())},
+       {"scheduled", absl::StrCat(tenant.scheduled())},
+       {"running", absl::StrCat(tenant.running())},
+       {"slots", QuotaText(tenant.running_slots(), quotas.running_max())},
+       {"waiting", quotas.queued_max() == 0
+                       ? ""
+                       : QuotaText(tenant.queued() + tenant.scheduled(), quotas.queued_max())},
+       {"waiting_bytes", QuotaText(tenant.queued_bytes(), quotas.queued_bytes_max())},
+       {"spawns", RateText(quotas)},
+       {"output_bytes_max",
+        quotas.output_bytes_max() == 0 ? "" : absl::StrCat(quotas.output_bytes_max())},
+       {"labels", LabelsText(tenant)},
+       {"made", TimeText(tenant.has_create_time(), tenant.create_time(), view)},
+       {"changed", TimeText(tenant.has_update_time(), tenant.update_time(), view)},
+       {"etag", tenant.etag()},
+       {"from", SourceText(tenant.from_config())}},
+      view.look);
 }
 
 std::string RenderTokens(const List<v1::Token>& tokens, const View& view) {

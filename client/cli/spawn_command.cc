@@ -17,10 +17,10 @@
 namespace grove::client::cli {
 namespace {
 
-absl::StatusOr<std::string> ReadInput(const Command& command) {
+absl::StatusOr<std::string> ReadInput(const Command& command, size_t at) {
   const auto& arguments = command.arguments.positional();
-  if (arguments.size() < 2) return std::string();
-  const std::string& typed = arguments[1];
+  if (arguments.size() <= at) return std::string();
+  const std::string& typed = arguments[at];
   if (typed == "-") return ReadAll(command.shell.in_fd, kInputBytesMax);
   if (!typed.empty() && typed[0] == '@') return ReadWholeFile(typed.substr(1), kInputBytesMax);
   return typed;
@@ -93,11 +93,20 @@ absl::Status SetUniqueKey(const Command& command, v1::TaskSpec& spec) {
   return absl::OkStatus();
 }
 
+absl::Status SetLimitKeys(const Command& command, v1::TaskSpec& spec) {
+  for (const std::string& key : command.arguments.Values("limit_key")) spec.add_limit_keys(key);
+  const auto cost = IntegerFlag(command, "slot_cost", 0, 1, INT32_MAX);
+  if (cost.ok()) spec.set_slot_cost(static_cast<int32_t>(*cost));
+  return cost.status();
+}
+
+}  // namespace
+
 // Ranges are the server's to check: it knows its own limits.
-absl::StatusOr<v1::TaskSpec> MakeSpec(const Command& command) {
+absl::StatusOr<v1::TaskSpec> MakeSpec(const Command& command, size_t function_at) {
   const Arguments& arguments = command.arguments;
   v1::TaskSpec spec;
-  spec.set_function(FunctionName(arguments.positional()[0]));
+  spec.set_function(FunctionName(arguments.positional()[function_at]));
   spec.set_content_type(arguments.ValueOr("content_type", ""));
   spec.set_queue(arguments.ValueOr("queue", ""));
   spec.set_request_id(arguments.ValueOr("request_id", ""));
@@ -111,14 +120,17 @@ absl::StatusOr<v1::TaskSpec> MakeSpec(const Command& command) {
         SetDuration(command, "start_timeout", &v1::TaskSpec::mutable_schedule_to_start_timeout,
                     spec),
         SetDuration(command, "heartbeat_timeout", &v1::TaskSpec::mutable_heartbeat_timeout, spec),
-        SetRetries(command, spec), SetUniqueKey(command, spec), SetLabels(command, spec)}) {
+        SetRetries(command, spec), SetUniqueKey(command, spec), SetLimitKeys(command, spec),
+        SetLabels(command, spec)}) {
     if (!status.ok()) return status;
   }
-  absl::StatusOr<std::string> input = ReadInput(command);
+  absl::StatusOr<std::string> input = ReadInput(command, function_at + 1);
   if (!input.ok()) return input.status();
   spec.set_input(*std::move(input));
   return spec;
 }
+
+namespace {
 
 // The output as the function left it; on a terminal with the line end without which the prompt
 // would stick to it.
@@ -193,7 +205,7 @@ absl::Status RunSpawn(Command& command) {
   absl::StatusOr<std::string> parent = TenantName(command.Tenant());
   if (!parent.ok()) return parent.status();
   request.set_parent(*parent);
-  absl::StatusOr<v1::TaskSpec> spec = MakeSpec(command);
+  absl::StatusOr<v1::TaskSpec> spec = MakeSpec(command, 0);
   if (!spec.ok()) return spec.status();
   *request.mutable_spec() = *std::move(spec);
   if (many) return SpawnMany(command, request, count);

@@ -5,14 +5,17 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/synchronization/mutex.h"
 #include "client/cli/error_line.h"
 #include "client/cli/inputs.h"
 #include "client/cli/json_view.h"
@@ -20,6 +23,7 @@
 #include "client/cli/task_commands.h"
 #include "client/cli/text.h"
 #include "client/cli/waiting.h"
+#include "client/spawn_stream.h"
 #include "client/status_details.h"
 #include "runtime/switch/abseil_text.h"
 #include "runtime/switch/errno_status.h"
@@ -59,10 +63,9 @@ struct Crowd {
   }
 };
 
-// Specs of one batch, and the lines they came from (0: from none).
+// Specs of one batch.
 struct Batch {
   v1::BatchSpawnTasksRequest request;
-  std::vector<int64_t> lines;
   bool last = false;
 };
 
@@ -82,11 +85,20 @@ class Run {
   absl::Status Outcome() const;
 
  private:
-  absl::Status Fill(Batch& batch);
-  absl::StatusOr<bool> AddNext(Batch& batch);
-  absl::Status Send(Batch& batch);
-  void Refuse(const google::rpc::Status& reason, int64_t line);
-  void Tell(const v1::BatchSpawnTasksResponse& response, const Batch& batch);
+  // The same for each: in batches.
+  absl::Status SpawnBatches();
+  void Fill(Batch& batch);
+  absl::Status Send(const Batch& batch);
+  // The lines of a file or pipe: as they come, in a stream.
+  absl::Status SpawnLines();
+  absl::Status AddLines(SpawnStream& stream);
+  SpawnStreamOptions StreamOptions();
+  void TakeResult(SpawnResult result);
+  // What became of one; `line`: 0 if it came from none.
+  void Take(const absl::Status& status, std::string name, bool attached, int64_t line);
+  void Refuse(const absl::Status& status, int64_t line);
+  void Tell(const absl::Status& status, const std::string& name, bool attached, int64_t line);
+  void ShowSpawned();
   void Count(const v1::BatchWaitTasksResponse& response);
   bool Streams() const { return !waits_ && !IsDocument(); }
   bool IsDocument() const {
@@ -101,6 +113,11 @@ class Run {
   const bool waits_;
   Waiting waiting_;
   std::unique_ptr<LineReader> lines_;
+  // Of the stream's tasks without a result: the lines they came from.
+  absl::Mutex mutex_;
+  std::deque<int64_t> under_way_ ABSL_GUARDED_BY(mutex_);
+  // The first line whose task has no result but that the stream has failed.
+  int64_t lost_from_ ABSL_GUARDED_BY(mutex_) = 0;
   Crowd crowd_;
   const absl::Duration start_ = Monotonic();
 };
@@ -120,63 +137,120 @@ absl::Status Run::Open() {
   return absl::OkStatus();
 }
 
-// False: there are no more.
-absl::StatusOr<bool> Run::AddNext(Batch& batch) {
-  if (left_ == 0) return false;
-  int64_t line = 0;
-  v1::TaskSpec spec = one_.spec();
-  if (lines_ != nullptr) {
-    auto next = lines_->Next();
-    if (!next.ok()) return PrefixedStatus(next.status(), "--inputs: ");
-    if (!*next) return false;
-    line = (*next)->number;
-    spec.set_input(std::move((*next)->text));
-  }
-  --left_;
-  *batch.request.add_specs() = std::move(spec);
-  batch.lines.push_back(line);
-  return true;
-}
-
-absl::Status Run::Fill(Batch& batch) {
+void Run::Fill(Batch& batch) {
   batch.request.set_parent(one_.parent());
-  size_t bytes = 0;
-  while (batch.lines.size() < kBatchTasksMax && bytes < kBatchBytesMax) {
-    // What came so far is not held up by whoever writes the rest.
-    if (!batch.lines.empty() && lines_ != nullptr && lines_->MustWait()) break;
-    absl::StatusOr<bool> more = AddNext(batch);
-    if (!more.ok()) return more.status();
-    batch.last = !*more;
-    if (batch.last) break;
-    bytes += batch.request.specs(batch.request.specs_size() - 1).ByteSizeLong();
+  const size_t bytes = one_.spec().ByteSizeLong();
+  for (size_t i = 0; i < kBatchTasksMax && i * bytes < kBatchBytesMax && left_ > 0; ++i, --left_) {
+    *batch.request.add_specs() = one_.spec();
   }
-  return absl::OkStatus();
+  batch.last = left_ == 0;
 }
 
-absl::Status Run::Send(Batch& batch) {
+absl::Status Run::Send(const Batch& batch) {
   auto response = command_.client->SpawnBatch(batch.request, &waiting_.interrupt().stop());
   if (!response.ok() && stopped()) return waiting_.Interrupted(crowd_.accepted);
   if (!response.ok()) {
-    std::string where = crowd_.asked == 0 ? "" : StrCat("after ", crowd_.asked, " tasks: ");
-    if (batch.lines[0] != 0) where = StrCat("from line ", batch.lines[0], " on: ");
+    const std::string where = crowd_.asked == 0 ? "" : StrCat("after ", crowd_.asked, " tasks: ");
     return PrefixedStatus(response.status(), where);
   }
-  if (Streams()) Tell(*response, batch);
-  for (int i = 0; i < response->results_size(); ++i) {
-    auto& result = *response->mutable_results(i);
-    if (result.has_error()) {
-      Refuse(result.error(), batch.lines[static_cast<size_t>(i)]);
-      continue;
-    }
-    ++crowd_.accepted;
-    if (!Streams()) crowd_.names.push_back(std::move(*result.mutable_name()));
+  for (auto& result : *response->mutable_results()) {
+    const absl::Status status =
+        result.has_error() ? ToAbslStatus(result.error()) : absl::OkStatus();
+    Take(status, result.name(), result.attached(), 0);
   }
-  crowd_.asked += batch.lines.size();
+  command_.shell.out.flush();
   return absl::OkStatus();
 }
 
-void Run::Refuse(const google::rpc::Status& reason, int64_t line) {
-  const absl::Status status = ToAbslStatus(reason);
+absl::Status Run::SpawnBatches() {
+  for (bool last = left_ == 0; !last;) {
+    Batch batch;
+    Fill(batch);
+    if (absl::Status sent = Send(batch); !sent.ok()) return sent;
+    last = batch.last;
+    ShowSpawned();
+    if (stopped() && !last) return waiting_.Interrupted(crowd_.accepted);
+  }
+  return absl::OkStatus();
+}
+
+SpawnStreamOptions Run::StreamOptions() {
+  SpawnStreamOptions options;
+  options.parent = one_.parent();
+  options.message_max = kBatchTasksMax;
+  options.stop = &waiting_.interrupt().stop();
+  options.on_outage = [this](const absl::Status&) {
+    waiting_.progress().Notice(
+        StrCat("grovectl: ", command_.address, " fell silent; the rest is sent once it is back"));
+  };
+  options.on_back = [this] {
+    waiting_.progress().Notice(StrCat("grovectl: ", command_.address, " is back"));
+  };
+  return options;
+}
+
+absl::Status Run::AddLines(SpawnStream& stream) {
+  for (int64_t added = 0; left_ > 0; --left_) {
+    auto next = lines_->Next();
+    if (!next.ok()) return PrefixedStatus(next.status(), "--inputs: ");
+    if (!*next) return absl::OkStatus();
+    if (waits_ && ++added > kCountMax) {
+      return UsageError(StrCat("--wait goes with at most ", kCountMax, " tasks"));
+    }
+    v1::TaskSpec spec = one_.spec();
+    spec.set_input(std::move((*next)->text));
+    {
+      const absl::MutexLock lock(&mutex_);
+      under_way_.push_back((*next)->number);
+    }
+    const absl::Status taken = stream.Add(std::move(spec));
+    if (!taken.ok()) return PrefixedStatus(taken, StrCat("line ", (*next)->number, ": "));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Run::SpawnLines() {
+  const auto stream = command_.client->OpenSpawnStream(
+      StreamOptions(), [this](SpawnResult result) { TakeResult(std::move(result)); });
+  absl::Status read = AddLines(*stream);
+  // What stands before a broken line counts.
+  const absl::Status finished = stream->Finish();
+  if (stopped() || absl::IsCancelled(read)) return waiting_.Interrupted(crowd_.accepted);
+  if (finished.ok()) return read;
+  const absl::MutexLock lock(&mutex_);
+  // Those that have no result are the last ones.
+  const int64_t from = lost_from_;
+  return PrefixedStatus(finished, from == 0 ? "" : StrCat("from line ", from, " on: "));
+}
+
+// On the stream's thread.
+void Run::TakeResult(SpawnResult result) {
+  int64_t line = 0;
+  {
+    const absl::MutexLock lock(&mutex_);
+    line = under_way_.front();
+    under_way_.pop_front();
+  }
+  // The end of the stream says why.
+  if (!result.answered) {
+    const absl::MutexLock lock(&mutex_);
+    if (lost_from_ == 0) lost_from_ = line;
+    return;
+  }
+  Take(result.status, std::move(result.name), result.attached, line);
+  command_.shell.out.flush();
+  if (crowd_.asked % kBatchTasksMax == 0) ShowSpawned();
+}
+
+void Run::Take(const absl::Status& status, std::string name, bool attached, int64_t line) {
+  ++crowd_.asked;
+  if (Streams()) Tell(status, name, attached, line);
+  if (!status.ok()) return Refuse(status, line);
+  ++crowd_.accepted;
+  if (!Streams()) crowd_.names.push_back(std::move(name));
+}
+
+void Run::Refuse(const absl::Status& status, int64_t line) {
   if (crowd_.refused++ == 0) {
     crowd_.error = line == 0 ? status : PrefixedStatus(status, StrCat("line ", line, ": "));
   }
@@ -185,46 +259,28 @@ void Run::Refuse(const google::rpc::Status& reason, int64_t line) {
 }
 
 // The names as they come.
-void Run::Tell(const v1::BatchSpawnTasksResponse& response, const Batch& batch) {
+void Run::Tell(const absl::Status& status, const std::string& name, bool attached, int64_t line) {
   waiting_.progress().Clear();
-  for (int i = 0; i < response.results_size(); ++i) {
-    const auto& result = response.results(i);
-    if (command_.format != OutputFormat::kJsonl) {
-      if (result.has_name()) command_.shell.out << Escape(result.name()) << "\n";
-      continue;
-    }
-    Json json = Json::object();
-    const int64_t line = batch.lines[static_cast<size_t>(i)];
-    if (line != 0) json["line"] = line;
-    if (result.has_name()) json["name"] = result.name();
-    if (result.attached()) json["attached"] = true;
-    if (result.has_error()) json["error"] = ToJson(result.error());
-    command_.shell.out << RenderJsonLine(json);
+  if (command_.format != OutputFormat::kJsonl) {
+    if (status.ok()) command_.shell.out << Escape(name) << "\n";
+    return;
   }
-  command_.shell.out.flush();
+  Json json = Json::object();
+  if (line != 0) json["line"] = line;
+  if (status.ok()) json["name"] = name;
+  if (attached) json["attached"] = true;
+  if (!status.ok()) json["error"] = ToJson(ToRpcStatus(status));
+  command_.shell.out << RenderJsonLine(json);
+}
+
+void Run::ShowSpawned() {
+  if (Streams() && command_.shell.out_is_terminal) return;
+  const std::string total = lines_ == nullptr ? StrCat(" of ", crowd_.asked + left_) : "";
+  waiting_.progress().Show(StrCat("spawned ", crowd_.asked, total));
 }
 
 absl::Status Run::Spawn() {
-  for (bool last = left_ == 0; !last;) {
-    Batch batch;
-    absl::Status status = Fill(batch);
-    if (stopped() || absl::IsCancelled(status)) return waiting_.Interrupted(crowd_.accepted);
-    // What stands before a broken line counts.
-    if (batch.request.specs_size() > 0) {
-      absl::Status sent = Send(batch);
-      if (!sent.ok()) return sent;
-    }
-    if (!status.ok()) return status;
-    if (waits_ && crowd_.asked > static_cast<size_t>(kCountMax)) {
-      return UsageError(StrCat("--wait goes with at most ", kCountMax, " tasks"));
-    }
-    last = batch.last || left_ == 0;
-    if (!(Streams() && command_.shell.out_is_terminal)) {
-      const std::string total = lines_ == nullptr ? StrCat(" of ", crowd_.asked + left_) : "";
-      waiting_.progress().Show(StrCat("spawned ", crowd_.asked, total));
-    }
-  }
-  return absl::OkStatus();
+  return lines_ == nullptr ? SpawnBatches() : SpawnLines();
 }
 
 absl::Status Run::Wait() {
@@ -252,7 +308,7 @@ absl::Status Run::Wait() {
 void Run::Count(const v1::BatchWaitTasksResponse& response) {
   for (const auto& result : response.results()) {
     if (result.has_error()) {
-      Refuse(result.error(), 0);
+      Refuse(ToAbslStatus(result.error()), 0);
       continue;
     }
     ++crowd_.states[result.task().state()];

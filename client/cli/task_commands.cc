@@ -32,16 +32,6 @@ absl::StatusOr<std::vector<std::string>> TaskNames(const Command& command) {
   return names;
 }
 
-// How much of the tasks is asked for: `fallback` unless --view says.
-absl::StatusOr<v1::TaskView> ViewFlag(const Command& command, v1::TaskView fallback) {
-  const auto typed = command.arguments.Value("view");
-  if (!typed) return fallback;
-  if (*typed == "basic") return v1::TASK_VIEW_BASIC;
-  if (*typed == "output") return v1::TASK_VIEW_OUTPUT;
-  if (*typed == "full") return v1::TASK_VIEW_FULL;
-  return UsageError(StrCat("--view: \"", *typed, "\" is not basic, output or full"));
-}
-
 View ViewOf(const Command& command) {
   return {absl::Now(), command.ToLook()};
 }
@@ -103,6 +93,15 @@ absl::StatusOr<v1::ListTasksRequest> ListRequest(const Command& command) {
 
 }  // namespace
 
+absl::StatusOr<v1::TaskView> ViewFlag(const Command& command, v1::TaskView fallback) {
+  const auto typed = command.arguments.Value("view");
+  if (!typed) return fallback;
+  if (*typed == "basic") return v1::TASK_VIEW_BASIC;
+  if (*typed == "output") return v1::TASK_VIEW_OUTPUT;
+  if (*typed == "full") return v1::TASK_VIEW_FULL;
+  return UsageError(StrCat("--view: \"", *typed, "\" is not basic, output or full"));
+}
+
 absl::Status PrefixedStatus(const absl::Status& status, std::string_view prefix) {
   absl::Status result(status.code(), StrCat(prefix, status.message()));
   status.ForEachPayload(
@@ -122,7 +121,25 @@ absl::Status OutcomeOf(const v1::Task& task, absl::Duration waited) {
   return PrefixedStatus(error, who + ": ");
 }
 
+namespace {
+
+// Those that are there, in the order of their making, and then each change.
+absl::Status RunTasksWatched(Command& command) {
+  for (const char* flag : {"order", "limit"}) {
+    if (command.arguments.Value(flag)) {
+      return UsageError(StrCat("--", flag, " does not go with --watch"));
+    }
+  }
+  absl::StatusOr<v1::TaskView> view = ViewFlag(command, v1::TASK_VIEW_BASIC);
+  if (!view.ok()) return view.status();
+  return WatchTasks(command, *view, /*with_existing=*/true);
+}
+
+}  // namespace
+
 absl::Status RunTasks(Command& command) {
+  if (command.arguments.Has("watch")) return RunTasksWatched(command);
+  if (command.arguments.Value("count")) return UsageError("--count goes with --watch");
   absl::StatusOr<v1::ListTasksRequest> request = ListRequest(command);
   if (!request.ok()) return request.status();
   absl::StatusOr<int64_t> limit = IntegerFlag(command, "limit", kListedTasks, 1, kListedTasksMax);

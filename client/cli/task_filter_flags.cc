@@ -96,6 +96,7 @@ std::vector<FlagSpec> TaskFilterFlags() {
       {"error", "CODE", "Only tasks with this error, such as NOT_FOUND."},
       {"error_reason", "REASON", "Only tasks whose error has this reason."},
       {"worker", "WORKER", "Only tasks whose last attempt is this worker's."},
+      {"schedule", "SCHEDULE", "Only tasks that this schedule spawned."},
       {"parent_task", "TASK", "Only tasks that this task's function spawned."},
       {"text", "TEXT", "Only tasks that have this in name, label, request id or error."},
   };
@@ -144,6 +145,9 @@ absl::StatusOr<TaskChoice> ChosenTasks(const Command& command, absl::Time now) {
   for (const std::string& label : arguments.Values("label")) {
     absl::Status added = AddLabel("--label", label, *filter.mutable_labels());
     if (!added.ok()) return added;
+  }
+  if (const auto schedule = arguments.Value("schedule")) {
+    (*filter.mutable_labels())["grove.schedule"] = ShortName(*schedule);
   }
   if (absl::Status added = AddTimes(command, now, filter); !added.ok()) return added;
   if (const auto code = arguments.Value("error")) {

@@ -37,6 +37,8 @@ std::vector<FlagSpec> SpawnFlags() {
       {"request_id", "ID", "Spawning the same again returns the first task; another is refused."},
       {"unique_key", "KEY", "At most one task of this function and key at a time."},
       {"on_conflict", "WHAT", "If another has the key: attach to it (default), or refuse."},
+      {"limit_key", "KEY", "Count it for this key's limit; a second KEY is one within the first."},
+      {"slot_cost", "N", "Slots that it takes while it runs; the function's, or 1."},
       {"label", "KEY=VALUE", "Label to attach; may be repeated."},
       {"volatile", "", "Keep the task in memory only: faster, lost when control is restarted."},
       {"content_type", "TYPE", "Type of INPUT; application/json if not given."},
@@ -49,10 +51,38 @@ Verb ListVerb(const char* name, const char* summary) {
       {"order", "ORDER", "created (oldest first), -created (default), ended or -ended."});
   flags.push_back({"limit", "N", "At most N tasks; 100 if not given."});
   flags.push_back(ViewFlag("basic (default: no inputs or outputs), output or full."));
+  flags.push_back({"watch", "", "Oldest first, then a line for each change, until Ctrl-C."});
+  flags.push_back({"count", "N", "End --watch after N lines."});
   return {.name = name, .summary = summary, .flags = std::move(flags), .run = RunTasks};
 }
 
+Verb WatchVerb() {
+  std::vector<FlagSpec> flags = TaskFilterFlags();
+  flags.push_back({"existing", "", "First the tasks that are there, the oldest first."});
+  flags.push_back(ViewFlag("basic (default: no inputs or outputs), output or full."));
+  flags.push_back({"count", "N", "End after N lines."});
+  return {.name = "tasks watch",
+          .summary = "Print a line for each change of a task, until Ctrl-C.",
+          .description =
+              "A line has the state, the task, its function and a note; with -o jsonl, what "
+              "happened and the task. Changes that come faster than they are read become one. GAP "
+              "says that some may be missing: --existing tells what is there again. The watch "
+              "outlasts a restart of control; --timeout ends it.",
+          .flags = std::move(flags),
+          .waits = true,
+          .run = RunTasksWatch};
+}
+
 }  // namespace
+
+std::vector<FlagSpec> SpecFlags() {
+  std::vector<FlagSpec> flags = SpawnFlags();
+  std::erase_if(flags, [](const FlagSpec& flag) {
+    return flag.name == "wait" || flag.name == "count" || flag.name == "inputs" ||
+           flag.name == "request_id";
+  });
+  return flags;
+}
 
 Verb SpawnVerb() {
   return {
@@ -76,6 +106,7 @@ std::vector<Verb> TaskVerbs() {
   return {
       ListVerb("tasks", "List tasks, newest first."),
       ListVerb("tasks list", "As tasks: list them, newest first."),
+      WatchVerb(),
       {
           .name = "tasks count",
           .summary = "Count tasks by their states.",

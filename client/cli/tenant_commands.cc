@@ -10,6 +10,7 @@
 #include "client/cli/interrupt.h"
 #include "client/cli/json_view.h"
 #include "client/cli/names.h"
+#include "client/cli/quota_flags.h"
 #include "client/cli/render.h"
 #include "client/cli/tenant_verbs.h"
 #include "client/cli/text.h"
@@ -56,7 +57,7 @@ absl::Status TakeSettings(const Command& command, v1::Tenant& tenant,
   const bool no_labels = command.arguments.Has("no_labels");
   if (no_labels && tenant.labels_size() > 0) return UsageError("either --label or --no_labels");
   if (no_labels || tenant.labels_size() > 0) mask.add_paths("labels");
-  return absl::OkStatus();
+  return TakeQuotas(command, tenant, mask);
 }
 
 // Whether a person says that it may go.
@@ -140,7 +141,9 @@ absl::Status RunTenantsUpdate(Command& command) {
       TakeSettings(command, *request.mutable_tenant(), *request.mutable_update_mask());
   if (!taken.ok()) return taken;
   if (request.update_mask().paths().empty()) {
-    return UsageError("nothing to change: give --display_name, --weight, --label or --no_labels");
+    return UsageError(
+        "nothing to change: give --display_name, --weight, --label, --no_labels, --running_max or "
+        "another quota");
   }
   auto tenant = command.client->UpdateTenant(request);
   if (!tenant.ok()) return tenant.status();

@@ -1,5 +1,10 @@
 #include "client/cli/tenant_verbs.h"
 
+#include <utility>
+
+#include "client/cli/quota_flags.h"
+#include "client/cli/verb_groups.h"
+
 namespace grove::client::cli {
 namespace {
 
@@ -16,12 +21,14 @@ FlagSpec EtagFlag() {
 }
 
 std::vector<FlagSpec> SettingsFlags() {
-  return {
+  std::vector<FlagSpec> flags = {
       {"display_name", "TEXT", "What people call it."},
       {"weight", "W", "Of its share beside others, 0.01 to 1000."},
       {"label", "KEY=VALUE",
        "Label; may be repeated. All that are given take the old ones' place."},
   };
+  for (FlagSpec& flag : QuotaFlags()) flags.push_back(std::move(flag));
+  return flags;
 }
 
 Verb ListVerb(const char* name, const char* summary, std::vector<FlagSpec> flags,
@@ -62,7 +69,8 @@ std::vector<Verb> TenantVerbs() {
               create, RunTenantsCreate),
       OneVerb("tenants get", "TENANT", "Show a tenant.", "", {}, RunTenantsGet),
       OneVerb("tenants update", "TENANT", "Change a tenant: what is given, and no more.",
-              "Those of the daemon's config are changed there.", update, RunTenantsUpdate),
+              "Those of the daemon's config are changed there. A quota of 0 is none.", update,
+              RunTenantsUpdate),
       OneVerb("tenants delete", "TENANT", "Delete a tenant, once its tasks have ended.",
               "It takes no tasks from now on. What waits or runs is finished, or cancelled with "
               "--cancel_tasks; then it is gone, with its tokens and what its tasks left. Asks "
@@ -73,6 +81,27 @@ std::vector<Verb> TenantVerbs() {
                EtagFlag(),
                dry_run},
               RunTenantsDelete),
+  };
+}
+
+std::vector<Verb> LimitVerbs() {
+  const std::vector<FlagSpec> list = {TenantFlag(),
+                                      {"key", "KEY", "Keys that begin so."},
+                                      {"limit", "N", "At most N keys; 100 if not given."}};
+  std::vector<FlagSpec> set = LimitFlags();
+  set.push_back(TenantFlag());
+  return {
+      ListVerb("limits", "List what bounds limit keys, and the keys in use; also \"limits list\".",
+               list, RunLimits),
+      ListVerb("limits list", "List what bounds limit keys, and the keys in use.", list, RunLimits),
+      OneVerb("limits set", "PATTERN", "Bound the tasks of each limit key that PATTERN matches.",
+              "PATTERN is a key, or two as KEY/KEY; a \"*\" at the end of one stands for any end. "
+              "For each key the most specific pattern holds. It takes the place of the limit with "
+              "the same pattern, as a whole; a bound of 0 is none. Tasks that wait follow it at "
+              "once.",
+              set, RunLimitsSet),
+      OneVerb("limits delete", "PATTERN", "Take the limit with this pattern away.", "",
+              {TenantFlag()}, RunLimitsDelete),
   };
 }
 

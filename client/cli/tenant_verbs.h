@@ -1,4 +1,4 @@
-// The verbs of tenants and tokens; verbs.cc puts all together.
+// The verbs of tenants, tokens and limits; verbs.cc puts all together.
 
 #ifndef GROVE_CLIENT_CLI_TENANT_VERBS_H_
 #define GROVE_CLIENT_CLI_TENANT_VERBS_H_
@@ -11,6 +11,7 @@ namespace grove::client::cli {
 
 std::vector<Verb> TenantVerbs();
 std::vector<Verb> TokenVerbs();
+std::vector<Verb> LimitVerbs();
 
 absl::Status RunTenants(Command& command);
 absl::Status RunTenantsCreate(Command& command);
@@ -22,6 +23,9 @@ absl::Status RunTokensCreate(Command& command);
 absl::Status RunTokensGet(Command& command);
 absl::Status RunTokensRotate(Command& command);
 absl::Status RunTokensRevoke(Command& command);
+absl::Status RunLimits(Command& command);
+absl::Status RunLimitsSet(Command& command);
+absl::Status RunLimitsDelete(Command& command);
 
 }  // namespace grove::client::cli
 

@@ -13,6 +13,8 @@ namespace grove::client::cli {
 FlagSpec TenantFlag();
 
 Verb SpawnVerb();
+// Those of its flags that say what a task is to be.
+std::vector<FlagSpec> SpecFlags();
 std::vector<Verb> TaskVerbs();
 // What is done to tasks and queues that are there.
 std::vector<Verb> ChangeVerbs();

@@ -19,7 +19,8 @@ COMMENTED = {'control.tls', 'control.tokens', 'control.insecure', 'http.insecure
              'http.listeners', 'http.middleware', 'http.access_log.file', 'http.access_log.format',
              'http.websocket.origins', 'http.websocket.subprotocols', 'admin.insecure',
              'admin.tls', 'admin.tokens', 'runtime.stack_bytes', 'recycle.max_requests',
-             'recycle.max_age_ms', 'recycle.max_rss_bytes', 'include'}
+             'recycle.max_age_ms', 'recycle.max_rss_bytes', 'include',
+             'tenants[].quotas.spawns_per_minute'}
 
 
 def groved(*arguments):

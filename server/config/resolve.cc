@@ -310,7 +310,7 @@ bool IsSwitch(const google::protobuf::Descriptor& type) {
   return &type == config::v1::Tls::descriptor() || &type == config::v1::ControlTls::descriptor() ||
          &type == config::v1::HttpTls::descriptor() ||
          &type == config::v1::ProxyProtocol::descriptor() ||
-         &type == config::v1::WebSocket::descriptor();
+         &type == config::v1::WebSocket::descriptor() || &type == config::v1::Quotas::descriptor();
 }
 
 absl::StatusOr<Config> Resolve(const DaemonFlags& flags, const Config& file) {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "google/protobuf/text_format.h"
 #include "gtest/gtest.h"
@@ -374,7 +375,8 @@ TEST(Resolve, ChecksWhoseATokenIs) {
   const std::string tenants = "tenants {name: 'acme'} tenants {name: 'globex'} ";
   for (const char* tenant : {"", "acme", "default"}) {
     const std::string token = TokenWith(std::string("tenant: '") + tenant + "'");
-    EXPECT_EQ(ErrorOf(tenants + "control {" + token + "} admin {" + token + "}"), "no error");
+    EXPECT_EQ(ErrorOf(absl::StrCat(tenants, "control {", token, "} admin {", token, "}")),
+              "no error");
   }
   EXPECT_THAT(ErrorOf(tenants + "control {" + TokenWith("tenant: 'acmee'") + "}"),
               HasSubstr("control.tokens[0].tenant: no tenant 'acmee'; did you mean 'acme'?"));

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <exception>
 
+#include "absl/cleanup/cleanup.h"
 #include "runtime/switch/abseil_text.h"
 #include "server/refusal.h"
 #include "server/tenancy/resource_name.h"
@@ -100,9 +100,8 @@ void CallLanes::Put(const tenancy::Principal& who, size_t units, Work work) {
   PostRun();
 }
 
-bool CallLanes::Take(Work& work) {
+void CallLanes::Take(Work& work) {
   const bool tenants_wait = !by_start_.empty();
-  if (operators_.calls.empty() && !tenants_wait) return false;
   const bool operators_turn =
       !operators_.calls.empty() && (!tenants_wait || operators_.start <= tenants_start_);
   if (operators_turn) {
@@ -119,7 +118,6 @@ bool CallLanes::Take(Work& work) {
   running_->units -= running_->calls.front().units;
   work = std::move(running_->calls.front().work);
   running_->calls.pop_front();
-  return true;
 }
 
 void CallLanes::Charge(double seconds) {
@@ -152,36 +150,36 @@ void CallLanes::PostRun() {
   });
 }
 
-void CallLanes::Run() {
-  const MonotonicNanos began = options_.clock->Now();
-  MonotonicNanos last = began;
-  std::exception_ptr thrown;
-  for (;;) {
-    Work work;
-    {
-      absl::MutexLock lock(&mutex_);
-      if (running_ != nullptr) {
-        const MonotonicNanos now = options_.clock->Now();
-        Charge(static_cast<double>(now - last) / kNanosPerSecond);
-        last = now;
-      }
-      const bool over = thrown != nullptr || last - began >= absl::ToInt64Nanoseconds(kCallsTurn);
-      if (over && (!operators_.calls.empty() || !by_start_.empty())) {
-        PostRun();
-        break;
-      }
-      if (!Take(work)) {
-        posted_ = false;
-        break;
-      }
-    }
-    try {
-      work();
-    } catch (...) {
-      thrown = std::current_exception();
-    }
+bool CallLanes::TakeNext(Turn& turn, Work& work) {
+  const absl::MutexLock lock(&mutex_);
+  if (running_ != nullptr) {
+    const MonotonicNanos now = options_.clock->Now();
+    Charge(static_cast<double>(now - turn.last) / kNanosPerSecond);
+    turn.last = now;
   }
-  if (thrown != nullptr) std::rethrow_exception(thrown);
+  if (operators_.calls.empty() && by_start_.empty()) {
+    posted_ = false;
+    return false;
+  }
+  if (turn.last >= turn.end) {
+    PostRun();
+    return false;
+  }
+  Take(work);
+  return true;
+}
+
+void CallLanes::Run() {
+  const MonotonicNanos now = options_.clock->Now();
+  Turn turn{.last = now, .end = now + absl::ToInt64Nanoseconds(kCallsTurn)};
+  // Where a call throws, which is the hub's to log, the others have the next turn.
+  absl::Cleanup go_on = [&] {
+    Work none;
+    turn.end = turn.last;
+    TakeNext(turn, none);
+  };
+  for (Work work; TakeNext(turn, work);) work();
+  std::move(go_on).Cancel();
 }
 
 size_t CallLanes::waiting() const {

@@ -88,11 +88,18 @@ class CallLanes : public std::enable_shared_from_this<CallLanes> {
   void Put(const tenancy::Principal& who, size_t units, Work work)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status NoRoom(const tenancy::Principal& who) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Takes the call whose turn it is, and leaves its lane in running_. False: nobody waits.
-  bool Take(Work& work) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Takes the call whose turn it is, and leaves its lane in running_. Requires: somebody waits.
+  void Take(Work& work) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // What the call took.
   void Charge(double seconds) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ForgetIdle() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  struct Turn {
+    MonotonicNanos last;  // when the call that runs began
+    MonotonicNanos end;
+  };
+  // Charges for the call that ran, and takes the next one. False: there is none, or the turn is
+  // over, and the next one has been posted.
+  bool TakeNext(Turn& turn, Work& work);
   // Those of one turn. The hub's thread.
   void Run();
   void PostRun();

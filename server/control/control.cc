@@ -43,12 +43,10 @@ metrics::LabelLimits LimitsOf(const config::v1::Metrics& config) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Control>> Control::Create(Hub& hub, const config::v1::Config& config,
-                                                         metrics::Scoreboard& scoreboard,
-                                                         tasks::TaskStore& store,
-                                                         tenancy::RegistryStore& registry_store,
-                                                         int volatile_tasks_fd,
-                                                         tasks::SelfCheck self_check) {
+absl::StatusOr<std::unique_ptr<Control>> Control::Create(
+    Hub& hub, const config::v1::Config& config, metrics::Scoreboard& scoreboard,
+    tasks::TaskStore& store, tenancy::RegistryStore& registry_store,
+    schedules::ScheduleStore& schedule_store, int volatile_tasks_fd, tasks::SelfCheck self_check) {
   absl::StatusOr<tenancy::Directory> directory = tenancy::Directory::Create(config);
   if (!directory.ok()) return directory.status();
   absl::StatusOr<tenancy::Registry> registry = registry_store.Load();
@@ -67,6 +65,7 @@ absl::StatusOr<std::unique_ptr<Control>> Control::Create(Hub& hub, const config:
       hub, config, scoreboard, *std::move(directory), std::move(tokens), *std::move(certificates),
       registry_store, *std::move(registry), *std::move(audit)));
   absl::Status recovered = control->Recover(store, volatile_tasks_fd, self_check);
+  if (recovered.ok()) recovered = control->RecoverSchedules(schedule_store);
   if (!recovered.ok()) return recovered;
   return control;
 }
@@ -142,7 +141,38 @@ absl::Status Control::Recover(tasks::TaskStore& store, int volatile_tasks_fd,
   token_calls_ = std::make_unique<TokenCalls>(
       directory_, registry_, *tokens_, [this] { authorizer_.RequireTokens(); },
       certificates_->HasOperatorsAdmin());
+  limit_calls_ = std::make_unique<LimitCalls>(directory_, *driver_, registry_);
   return absl::OkStatus();
+}
+
+absl::Status Control::RecoverSchedules(schedules::ScheduleStore& store) {
+  auto stored = store.Load();
+  if (!stored.ok()) return stored.status();
+  schedules_ =
+      std::make_unique<LiveSchedules>(hub_, directory_, *driver_, store, scoreboard_.series());
+  schedules_->Restore(*std::move(stored));
+  schedules_->set_gate([this] { return audit_.HasRoom() ? absl::OkStatus() : AuditLogFull(); });
+  schedules_->set_auditor([this](const ScheduledSpawn& spawn) { AuditScheduled(spawn); });
+  schedule_calls_ = std::make_unique<ScheduleCalls>(directory_, *driver_, *schedules_,
+                                                    config_.tasks().input_max_bytes());
+  tenant_drain_->set_drop_schedules(
+      [this](std::string_view tenant) { return schedules_->RemoveAllOf(tenant); });
+  return absl::OkStatus();
+}
+
+void Control::AuditScheduled(const ScheduledSpawn& spawn) const {
+  // As of spawns over gRPC (admit.h).
+  if (!audit_.has_file() && !authorizer_.requires_tokens()) return;
+  const std::string resource = tenancy::FormatTenantName(spawn.tenant);
+  const std::string result = absl::StatusCodeToString(spawn.status.code());
+  const std::string refusal = tasks::CutMiddle(Std(spawn.status.message()));
+  audit_.Write({.method = RowOf("TaskService/SpawnTask").method,
+                .who = spawn.schedule,
+                .tenant = spawn.tenant,
+                .resource = resource,
+                .asked = spawn.function,
+                .result = result,
+                .answer = spawn.status.ok() ? spawn.task : refusal});
 }
 
 void Control::AuditInside(const InsideSpawns& spawns) const {
@@ -200,9 +230,10 @@ void Control::LogRecovery(const tasks::RecoveryReport& report) const {
 absl::Status Control::Start(int command_fd) {
   // Ports first: if they cannot be bound, nothing has happened yet.
   if (absl::Status admin = StartAdmin(); !admin.ok()) return admin;
-  absl::StatusOr<std::unique_ptr<GrpcServer>> grpc = GrpcServer::Start(
-      {config_, hub_, authorizer_, audit_, *tokens_, *driver_, *task_calls_, *change_calls_,
-       *worker_calls_, *operations_, *tenant_calls_, *token_calls_, scoreboard_});
+  absl::StatusOr<std::unique_ptr<GrpcServer>> grpc =
+      GrpcServer::Start({config_, hub_, authorizer_, audit_, *tokens_, *driver_, *task_calls_,
+                         *change_calls_, *worker_calls_, *operations_, *tenant_calls_,
+                         *token_calls_, *limit_calls_, *schedule_calls_, scoreboard_});
   if (!grpc.ok()) return grpc.status();
   grpc_ = *std::move(grpc);
   if (absl::Status fibers = StartFibers(command_fd); !fibers.ok()) return fibers;
@@ -226,6 +257,12 @@ absl::Status Control::StartFibers(int command_fd) {
   if (absl::Status linking = links_->Follow(); !linking.ok()) return linking;
   fiber = Spawn("tenant-drain", [this] { return tenant_drain_->Run(); });
   if (!fiber.ok()) return fiber.status();
+  fiber = Spawn("schedules", [this] {
+    // Before a worker has come, no function is known.
+    AwaitLinks();
+    return schedules_->Run();
+  });
+  if (!fiber.ok()) return fiber.status();
   fiber = Spawn("token-watch", [this] { return token_calls_->Watch(); });
   if (!fiber.ok()) return fiber.status();
   return Spawn("worker-watch", [this] { return WatchWorkers(); }).status();
@@ -236,6 +273,7 @@ absl::Status Control::WatchWorkers() {
     // Where there is no fiber for a link now, there may be one at the next look.
     links_->Follow().IgnoreError();
     tokens_->EndExpired(WallNow());
+    schedules_->LookAtClock();
     for (int worker = 0; worker < scoreboard_.workers(); ++worker) {
       driver_->WorkerStuck(worker, scoreboard_.IsStuck(worker, hub_.ReadClock()));
     }
@@ -319,6 +357,7 @@ absl::Status Control::Stop(absl::Duration grace) {
   // Last uses are told to the minute: a disk that fails now loses no more.
   token_calls_->TidyUp().IgnoreError();
   registry_.Stop(offload_).IgnoreError();
+  schedules_->Stop(offload_).IgnoreError();
   absl::Status stopped = offload_.Run([this, grace] {
     grpc_->Shutdown(grace);
     audit_.Flush();

@@ -24,8 +24,11 @@
 #include "server/control/engine_driver.h"
 #include "server/control/grpc_server.h"
 #include "server/control/inside_calls.h"
+#include "server/control/limit_calls.h"
 #include "server/control/live_registry.h"
+#include "server/control/live_schedules.h"
 #include "server/control/operation_calls.h"
+#include "server/control/schedule_calls.h"
 #include "server/control/task_calls.h"
 #include "server/control/tenant_calls.h"
 #include "server/control/tenant_drain.h"
@@ -34,6 +37,7 @@
 #include "server/control/worker_links.h"
 #include "server/metrics/scoreboard.h"
 #include "server/process/child_channel.h"
+#include "server/schedules/schedule_store.h"
 #include "server/tenancy/directory.h"
 #include "server/tenancy/registry.h"
 #include "server/tenancy/token_book.h"
@@ -66,7 +70,8 @@ class Control {
   // config; else the store's error.
   static absl::StatusOr<std::unique_ptr<Control>> Create(
       Hub& hub, const config::v1::Config& config, metrics::Scoreboard& scoreboard,
-      tasks::TaskStore& store, tenancy::RegistryStore& registry, int volatile_tasks_fd = -1,
+      tasks::TaskStore& store, tenancy::RegistryStore& registry,
+      schedules::ScheduleStore& schedules, int volatile_tasks_fd = -1,
       tasks::SelfCheck self_check = tasks::kSelfCheckDefault);
 
   // On the hub. `command_fd`: its end of the command channel, which it takes over (-1: it has none,
@@ -101,6 +106,8 @@ class Control {
   // What the store and the memory file have, in the order of the ids.
   absl::Status RecoverTasks(tasks::TaskStore& store, int volatile_tasks_fd, WallMicros now_us);
   void AuditInside(const InsideSpawns& spawns) const;
+  void AuditScheduled(const ScheduledSpawn& spawn) const;
+  absl::Status RecoverSchedules(schedules::ScheduleStore& store);
   void LogRecovery(const tasks::RecoveryReport& report) const;
   absl::Status StartFibers(int command_fd);
   // Links those that have come, and tells the engine which are stuck: until cancelled. **Parks.**
@@ -145,8 +152,11 @@ class Control {
   std::unique_ptr<WorkerCalls> worker_calls_;
   std::unique_ptr<OperationCalls> operations_;
   std::unique_ptr<TenantDrain> tenant_drain_;
+  std::unique_ptr<LiveSchedules> schedules_;
+  std::unique_ptr<ScheduleCalls> schedule_calls_;
   std::unique_ptr<TenantCalls> tenant_calls_;
   std::unique_ptr<TokenCalls> token_calls_;
+  std::unique_ptr<LimitCalls> limit_calls_;
   process::ChildChannel channel_;
   // Set where workers may have come or gone.
   Event look_;

@@ -27,6 +27,7 @@
 #include "server/control/control.h"
 #include "server/control/fake_supervisor.h"
 #include "server/control/fake_worker.h"
+#include "server/schedules/sqlite_schedule_store.h"
 #include "server/tasks/resolved_tasks.h"
 #include "server/tasks/sqlite_store.h"
 #include "server/tenancy/registry.h"
@@ -99,7 +100,8 @@ class ControlFixture : public testing::Test {
   void StartControl() {
     store_ = *tasks::SqliteStore::Open({.state_dir = directory_});
     hub_ = *Hub::Create({.stack_bytes = 256 * 1024});
-    auto control = Control::Create(*hub_, config_, scoreboard_, *store_, registry_,
+    schedules_ = *schedules::SqliteScheduleStore::Open(directory_);
+    auto control = Control::Create(*hub_, config_, scoreboard_, *store_, registry_, *schedules_,
                                    /*volatile_tasks_fd=*/-1, self_check_);
     ASSERT_TRUE(control.ok()) << control.status();
     control_ = *std::move(control);
@@ -154,6 +156,7 @@ class ControlFixture : public testing::Test {
     control_.reset();
     hub_.reset();
     store_.reset();
+    schedules_.reset();
   }
 
   std::string directory_;
@@ -165,6 +168,7 @@ class ControlFixture : public testing::Test {
   std::unique_ptr<FakeSupervisor> supervisor_;
   std::unique_ptr<tasks::SqliteStore> store_;
   tenancy::MemoryRegistry registry_;
+  std::unique_ptr<schedules::SqliteScheduleStore> schedules_;
   std::unique_ptr<Hub> hub_;
   std::unique_ptr<Control> control_;
   absl::Status start_status_;

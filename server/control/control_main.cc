@@ -37,6 +37,7 @@
 #include "server/process/ready_line.h"
 #include "server/process/signals.h"
 #include "server/recent_lines.h"
+#include "server/schedules/sqlite_schedule_store.h"
 #include "server/tasks/sqlite_store.h"
 #include "server/tasks/volatile_handover.h"
 #include "server/tenancy/sqlite_registry.h"
@@ -136,12 +137,21 @@ absl::StatusOr<std::unique_ptr<tenancy::RegistryStore>> OpenRegistry(
     const config::v1::Config& config) {
   if (config.state_dir().empty()) {
     Log(LogLevel::kWarning,
-        "there is no state_dir: tenants and tokens made at run time are lost when control ends");
+        "there is no state_dir: tenants, tokens and schedules made at run time are lost when "
+        "control ends");
     return std::make_unique<tenancy::MemoryRegistry>();
   }
   auto registry = tenancy::SqliteRegistry::Open(config.state_dir());
   if (!registry.ok()) return registry.status();
   return *std::move(registry);
+}
+
+absl::StatusOr<std::unique_ptr<schedules::ScheduleStore>> OpenSchedules(
+    const config::v1::Config& config) {
+  if (config.state_dir().empty()) return std::make_unique<schedules::MemoryScheduleStore>();
+  auto store = schedules::SqliteScheduleStore::Open(config.state_dir());
+  if (!store.ok()) return store.status();
+  return *std::move(store);
 }
 
 int Run(const process::ControlDescriptors& fds) {
@@ -162,11 +172,13 @@ int Run(const process::ControlDescriptors& fds) {
   if (!store.ok()) return Fail(process::kExitCrash, store.status());
   absl::StatusOr<std::unique_ptr<tenancy::RegistryStore>> registry = OpenRegistry(*config);
   if (!registry.ok()) return Fail(process::kExitCrash, registry.status());
+  absl::StatusOr<std::unique_ptr<schedules::ScheduleStore>> schedules = OpenSchedules(*config);
+  if (!schedules.ok()) return Fail(process::kExitCrash, schedules.status());
   // Handlers render whole pages, and protobuf's parser recurses.
   absl::StatusOr<std::unique_ptr<Hub>> hub = Hub::Create({.stack_bytes = 256 * 1024});
   if (!hub.ok()) return Fail(process::kExitCrash, hub.status());
-  absl::StatusOr<std::unique_ptr<Control>> control =
-      Control::Create(**hub, *config, *scoreboard, **store, **registry, fds.volatile_tasks_fd);
+  absl::StatusOr<std::unique_ptr<Control>> control = Control::Create(
+      **hub, *config, *scoreboard, **store, **registry, **schedules, fds.volatile_tasks_fd);
   if (!control.ok()) {
     return Fail(
         absl::IsInvalidArgument(control.status()) ? process::kExitBadConfig : process::kExitCrash,

@@ -476,7 +476,8 @@ TEST_F(ControlTest, APortInUseIsAnErrorThatNamesIt) {
   std::filesystem::create_directory(other);
   auto store = *tasks::SqliteStore::Open({.state_dir = other});
   auto hub = *Hub::Create();
-  auto second = Control::Create(*hub, config, scoreboard_, *store, registry_);
+  schedules::MemoryScheduleStore schedules;
+  auto second = Control::Create(*hub, config, scoreboard_, *store, registry_, schedules);
   ASSERT_TRUE(second.ok()) << second.status();
   const absl::Status status = RunForStatus(*hub, [&] { return (*second)->Start(); });
   EXPECT_TRUE(absl::IsUnavailable(status));

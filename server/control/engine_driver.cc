@@ -131,6 +131,7 @@ void EngineDriver::CarryOut() {
   for (const tasks::TaskId& task : effects.acknowledged) acknowledgements_.Notify(task);
   for (const tasks::TaskId& task : effects.ended) ends_.Notify(task);
   ++rounds_;
+  for (absl::AnyInvocable<void()>& listener : listeners_) listener();
   round_.Set();
   round_.Reset();
 }
@@ -139,15 +140,14 @@ absl::Status EngineDriver::AwaitRound() {
   return round_.Wait();
 }
 
-absl::StatusOr<tasks::Spawned> EngineDriver::Spawn(std::string_view parent,
-                                                   const v1::TaskSpec& spec,
+absl::StatusOr<tasks::Spawned> EngineDriver::Spawn(std::string_view parent, v1::TaskSpec spec,
                                                    std::string_view parent_task) {
   if (draining_) {
     tally_.CountRejected("DRAINING");
     return DrainingStatus();
   }
   absl::StatusOr<tasks::Spawned> spawned =
-      engine_.Spawn(parent, spec, Advance(), effects_, parent_task);
+      engine_.Spawn(parent, std::move(spec), Advance(), effects_, parent_task);
   Changed();
   return spawned;
 }
@@ -209,6 +209,11 @@ bool EngineDriver::SweepTenant(size_t tenant, tasks::TenantSweep what, tasks::Ta
   const bool seen_all = engine_.SweepTenant(tenant, what, after, Advance(), effects_);
   Changed();
   return seen_all;
+}
+
+void EngineDriver::Rebound(size_t tenant) {
+  engine_.Rebound(tenant, Now());
+  Changed();
 }
 
 void EngineDriver::ForgetTenant(size_t tenant, const std::vector<size_t>& queues) {

@@ -56,13 +56,17 @@ class EngineDriver {
   void set_sender(Sender sender) { sender_ = std::move(sender); }
   // Before Run(). Whether a worker has said something that no event has told yet.
   void set_unread(absl::AnyInvocable<bool()> unread) { unread_ = std::move(unread); }
+  // Before Run(). Called at the end of each round, in no order; must not park.
+  void AddListener(absl::AnyInvocable<void()> listener) {
+    listeners_.push_back(std::move(listener));
+  }
   // The body of its fiber: until cancelled. **Parks.**
   absl::Status Run();
 
   // --- Events -----------------------------------------------------------------------------------
 
   // As TaskEngine::Spawn; UNAVAILABLE while draining.
-  absl::StatusOr<tasks::Spawned> Spawn(std::string_view parent, const v1::TaskSpec& spec,
+  absl::StatusOr<tasks::Spawned> Spawn(std::string_view parent, v1::TaskSpec spec,
                                        std::string_view parent_task = {});
   absl::Status Cancel(std::string_view name, std::string_view reason);
   absl::StatusOr<bool> Change(tasks::TaskId id, const tasks::TaskAction& action);
@@ -74,6 +78,8 @@ class EngineDriver {
   void Grow() { engine_.Grow(); }
   // As TaskEngine::Reweigh.
   void Reweigh(size_t tenant) { engine_.Reweigh(tenant, Now()); }
+  // As TaskEngine::Rebound.
+  void Rebound(size_t tenant);
   // As TaskEngine::ForgetTenant; `queues` are the tenant's.
   void ForgetTenant(size_t tenant, const std::vector<size_t>& queues);
   absl::Status WorkerUp(internal::v1::Hello hello);
@@ -137,6 +143,7 @@ class EngineDriver {
   const MonotonicNanos started_at_;
   Sender sender_;
   absl::AnyInvocable<bool()> unread_ = [] { return false; };
+  std::vector<absl::AnyInvocable<void()>> listeners_;
 
   int64_t wall_offset_us_ = 0;
   Event changed_;

@@ -17,9 +17,11 @@
 
 #include "absl/time/clock.h"
 #include "grove/v1/operation_service.pb.h"
+#include "grove/v1/schedule_service.pb.h"
 #include "runtime/switch/abseil_text.h"
 #include "server/control/admit.h"
 #include "server/control/audience.h"
+#include "server/control/audited_batch.h"
 #include "server/control/call.h"
 #include "server/control/raw_service.h"
 #include "server/control/rpc_status.h"
@@ -116,6 +118,9 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public Call, private Li
     } else if constexpr (requires { request_.specs(); }) {
       call.resource = request_.parent();
       call.asked = StrCat(request_.specs_size(), " tasks");
+    } else if constexpr (requires { request_.schedule(); }) {
+      call.resource = ScheduleOf(request_);
+      call.asked = Rest([](Request& rest) { StripSchedule(rest); });
     } else if constexpr (requires { request_.task(); }) {
       call.resource = request_.task().name();
       call.asked = Rest([](Request& rest) { rest.mutable_task()->clear_name(); });
@@ -130,6 +135,20 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public Call, private Li
     }
     if (status.ok()) call.answer = AuditedAnswer();
     return call;
+  }
+
+  // The parent of one that is made, the name of one that is changed.
+  static std::string ScheduleOf(const auto& request) {
+    if constexpr (requires { request.parent(); }) {
+      return request.parent();
+    } else {
+      return request.schedule().name();
+    }
+  }
+  static void StripSchedule(auto& rest) {
+    if constexpr (requires { rest.clear_parent(); }) rest.clear_parent();
+    rest.mutable_schedule()->clear_name();
+    if (rest.schedule().has_spec()) rest.mutable_schedule()->mutable_spec()->clear_input();
   }
 
   // The request as text, without what the line says elsewhere.
@@ -149,23 +168,12 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public Call, private Li
     if constexpr (requires { response_.purged(); }) {
       return StrCat("purged ", response_.purged(), " of ", response_.matched());
     }
+    if constexpr (std::is_same_v<Response, v1::RunScheduleResponse>) return response_.task().name();
     if constexpr (requires { request_.spec(), response_.task(); }) return response_.task().name();
-    if constexpr (requires { request_.specs(), response_.results(); }) return AuditedBatch();
-    return "";
-  }
-
-  // As many lines as a batch has tasks would be most of the log: their ids follow each other.
-  std::string AuditedBatch() const {
-    int64_t accepted = 0;
-    std::string_view first;
-    std::string_view last;
-    for (const auto& result : response_.results()) {
-      if (result.name().empty()) continue;
-      if (++accepted == 1) first = result.name();
-      last = result.name();
+    if constexpr (requires { request_.specs(), response_.results(); }) {
+      return AuditedBatch(response_.results());
     }
-    if (accepted == 0) return "accepted 0";
-    return StrCat("accepted ", accepted, ": ", first, " to ", last);
+    return "";
   }
 
   void OnCancel() override {

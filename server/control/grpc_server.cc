@@ -24,6 +24,8 @@
 #include "server/control/raw_service.h"
 #include "server/control/reflection_service.h"
 #include "server/control/refused_tokens.h"
+#include "server/control/spawn_service.h"
+#include "server/control/watch_service.h"
 #include "server/line_limit.h"
 #include "server/log.h"
 #include "server/tasks/refusal.h"
@@ -218,7 +220,9 @@ struct GrpcServer::Server {
         lanes(std::make_shared<CallLanes>(LanesOf(parts))),
         context{parts.hub, parts.authorizer, scope, parts.audit, refused, tally, *live, *lanes},
         health(ServiceNames("/grove.")),
-        watches(context, parts.operations) {
+        watches(context, parts.operations),
+        spawns(context, parts.driver),
+        task_watches(context, parts.driver) {
     tokens.set_on_revoked([&hub = parts.hub, live = live](const tenancy::PrincipalPtr& principal) {
       hub.Post([live, principal] { live->End(principal); });
     });
@@ -235,6 +239,8 @@ struct GrpcServer::Server {
   const GrpcContext context;
   HealthService health;
   OperationWatches watches;
+  SpawnStreams spawns;
+  WatchStreams task_watches;
   RawService service;
   std::unique_ptr<ConnectionGate> gate;
   std::unique_ptr<grpc::Server> server;
@@ -257,12 +263,14 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Parts& parts
   RawService& service = server->service;
   AddUnaryMethods(server->context,
                   {parts.driver, parts.tasks, parts.changes, parts.workers, parts.operations,
-                   parts.tenant_calls, parts.token_calls},
+                   parts.tenant_calls, parts.token_calls, parts.limit_calls, parts.schedules},
                   service);
   AddBackdoorMethods(server->context, parts.config.run_dir(), parts.scoreboard, service);
   AddReflectionMethods(server->context, ServiceNames("/"), service);
   server->health.AddMethods(service);
   server->watches.AddMethods(service);
+  server->spawns.AddMethods(service);
+  server->task_watches.AddMethods(service);
 
   absl::StatusOr<std::unique_ptr<ConnectionGate>> gate = BindGate(parts.config);
   if (!gate.ok()) return gate.status();
@@ -288,12 +296,15 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Parts& parts
 
 void GrpcServer::StopServing() {
   server_->health.StopServing();
+  server_->spawns.Drain();
 }
 
 void GrpcServer::Shutdown(absl::Duration grace) {
   server_->gate->Stop();
   server_->health.EndWatches();
   server_->watches.EndAll();
+  server_->spawns.EndAll();
+  server_->task_watches.EndAll();
   server_->refused.AnswerAll();
   server_->server->Shutdown(absl::ToChronoTime(absl::Now() + grace));
 }

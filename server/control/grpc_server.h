@@ -18,7 +18,9 @@
 #include "server/control/authorizer.h"
 #include "server/control/change_calls.h"
 #include "server/control/engine_driver.h"
+#include "server/control/limit_calls.h"
 #include "server/control/operation_calls.h"
+#include "server/control/schedule_calls.h"
 #include "server/control/task_calls.h"
 #include "server/control/tenant_calls.h"
 #include "server/control/token_calls.h"
@@ -68,6 +70,8 @@ class GrpcServer {
     OperationCalls& operations;
     TenantCalls& tenant_calls;
     TokenCalls& token_calls;
+    LimitCalls& limit_calls;
+    ScheduleCalls& schedules;
     metrics::Scoreboard& scoreboard;
   };
 
@@ -84,7 +88,8 @@ class GrpcServer {
   // Any thread.
   GrpcNumbers numbers() const;
 
-  // Health says NOT_SERVING from now on; calls are still taken.
+  // Health says NOT_SERVING from now on; calls are still taken. Streams of spawns end once they
+  // have answered what they took: the driver drains. On the hub.
   void StopServing();
   // Waits for calls under way, cancels what is left after `grace`, and returns when none is. Blocks
   // the thread: the hub must run meanwhile on another.

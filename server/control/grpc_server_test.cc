@@ -112,7 +112,7 @@ class GrpcServerTest : public ControlFixture {
 
   // Holds the hub's thread until what it returns is notified.
   std::shared_ptr<absl::Notification> HoldHub() {
-    const auto release = std::make_shared<absl::Notification>();
+    auto release = std::make_shared<absl::Notification>();
     absl::Notification held;
     hub_->Post([&held, release] {
       held.Notify();
@@ -402,6 +402,7 @@ TEST_F(BusyTest, CallsThatWouldWaitForTooLongAreToldSo) {
   absl::BlockingCounter refused(kCalls - 1);
   std::vector<grpc::Status> statuses(kCalls);
   std::vector<std::thread> callers;
+  callers.reserve(kCalls);
   for (grpc::Status& status : statuses) {
     callers.emplace_back([&] {
       status = CallEmpty("/grove.v1.WorkerService/ListWorkers", "");

@@ -7,6 +7,7 @@
 #include "grove/v1/operation_service.pb.h"
 #include "grove/v1/pool_service.pb.h"
 #include "grove/v1/queue_service.pb.h"
+#include "grove/v1/schedule_service.pb.h"
 #include "grove/v1/task_service.pb.h"
 #include "grove/v1/tenant_service.pb.h"
 #include "grove/v1/worker_service.pb.h"
@@ -241,6 +242,12 @@ void AddReading(Methods& methods, const MethodRow& row, const Calls& calls,
   });
 }
 
+void AddLimitMethods(Methods& methods, LimitCalls& limits) {
+  AddReading(methods, RowOf("TenantService/ListLimits"), limits, &LimitCalls::List);
+  AddParking(methods, RowOf("TenantService/SetLimit"), limits, &LimitCalls::Set);
+  AddParking(methods, RowOf("TenantService/DeleteLimit"), limits, &LimitCalls::Delete);
+}
+
 void AddTenantMethods(Methods& methods, TenantCalls& tenants, TokenCalls& tokens) {
   AddParking(methods, RowOf("TenantService/CreateTenant"), tenants, &TenantCalls::Create);
   AddReading(methods, RowOf("TenantService/GetTenant"), tenants, &TenantCalls::Get);
@@ -252,6 +259,17 @@ void AddTenantMethods(Methods& methods, TenantCalls& tenants, TokenCalls& tokens
   AddReading(methods, RowOf("TenantService/ListTokens"), tokens, &TokenCalls::List);
   AddParking(methods, RowOf("TenantService/RotateToken"), tokens, &TokenCalls::Rotate);
   AddParking(methods, RowOf("TenantService/RevokeToken"), tokens, &TokenCalls::Revoke);
+}
+
+void AddScheduleMethods(Methods& methods, ScheduleCalls& calls) {
+  AddParking(methods, RowOf("ScheduleService/CreateSchedule"), calls, &ScheduleCalls::Create);
+  AddReading(methods, RowOf("ScheduleService/GetSchedule"), calls, &ScheduleCalls::Get);
+  AddReading(methods, RowOf("ScheduleService/ListSchedules"), calls, &ScheduleCalls::List);
+  AddParking(methods, RowOf("ScheduleService/UpdateSchedule"), calls, &ScheduleCalls::Update);
+  AddParking(methods, RowOf("ScheduleService/DeleteSchedule"), calls, &ScheduleCalls::Delete);
+  AddParking(methods, RowOf("ScheduleService/PauseSchedule"), calls, &ScheduleCalls::Pause);
+  AddParking(methods, RowOf("ScheduleService/ResumeSchedule"), calls, &ScheduleCalls::Resume);
+  AddParking(methods, RowOf("ScheduleService/RunSchedule"), calls, &ScheduleCalls::Run);
 }
 
 }  // namespace
@@ -268,6 +286,8 @@ void AddUnaryMethods(const GrpcContext& grpc, const GrpcHandlers& handlers, RawS
   AddInspectMethods(methods, handlers.workers, engine);
   AddOperationMethods(methods, handlers.operations);
   AddTenantMethods(methods, handlers.tenants, handlers.tokens);
+  AddLimitMethods(methods, handlers.limits);
+  AddScheduleMethods(methods, handlers.schedules);
 }
 
 }  // namespace grove::control

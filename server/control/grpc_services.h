@@ -5,8 +5,10 @@
 #include "server/control/change_calls.h"
 #include "server/control/engine_driver.h"
 #include "server/control/grpc_call.h"
+#include "server/control/limit_calls.h"
 #include "server/control/operation_calls.h"
 #include "server/control/raw_service.h"
+#include "server/control/schedule_calls.h"
 #include "server/control/task_calls.h"
 #include "server/control/tenant_calls.h"
 #include "server/control/token_calls.h"
@@ -23,10 +25,12 @@ struct GrpcHandlers {
   OperationCalls& operations;
   TenantCalls& tenants;
   TokenCalls& tokens;
+  LimitCalls& limits;
+  ScheduleCalls& schedules;
 };
 
-// Those of TaskService, QueueService, PoolService, TenantService, WorkerService, InspectService and
-// OperationService.
+// Those of TaskService, QueueService, PoolService, TenantService, ScheduleService, WorkerService,
+// InspectService and OperationService.
 void AddUnaryMethods(const GrpcContext& grpc, const GrpcHandlers& handlers, RawService& service);
 
 }  // namespace grove::control

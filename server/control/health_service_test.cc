@@ -51,12 +51,13 @@ TEST_F(HealthServiceTest, ListsThemAll) {
   grpc::ClientContext context;
   HealthListResponse response;
   ASSERT_TRUE(health_->List(&context, {}, &response).ok());
-  EXPECT_EQ(response.statuses_size(), 10);
+  EXPECT_EQ(response.statuses_size(), 11);
   for (const auto& [service, status] : response.statuses()) {
     EXPECT_EQ(status.status(), HealthCheckResponse::SERVING) << service;
   }
   EXPECT_TRUE(response.statuses().contains(""));
   EXPECT_TRUE(response.statuses().contains("grove.v1.InspectService"));
+  EXPECT_TRUE(response.statuses().contains("grove.v1.ScheduleService"));
 }
 
 TEST_F(HealthServiceTest, WatchersHearThatTheServerStops) {

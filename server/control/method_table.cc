@@ -31,12 +31,16 @@ std::string_view NamesName(Names names) {
       return "queue";
     case Names::kQueueOrShort:
       return "queue_or_short";
+    case Names::kQueues:
+      return "queues";
     case Names::kPool:
       return "pool";
     case Names::kToken:
       return "token";
     case Names::kTokenParent:
       return "token_parent";
+    case Names::kSchedule:
+      return "schedule";
     case Names::kTask:
       break;
   }

@@ -22,8 +22,10 @@ enum class Names : uint8_t {
   kTenantOrQueue,  // as kTenants, or a queue's name
   kQueue,          // "tenants/T/queues/Q"
   kQueueOrShort,   // that, or "Q": of the request's own tenant
+  kQueues,         // a queue's name, or "tenants/T/queues/-", or "tenants/-/queues/-"
   kPool,           // "tenants/T/pools/P"
   kTask,           // "tenants/T/queues/Q/tasks/ID"
+  kSchedule,       // "tenants/T/schedules/S"
   kToken,          // "tenants/T/tokens/ID", "operators/tokens/ID"
   kTokenParent,    // "tenants/T", "operators"
 };
@@ -71,20 +73,24 @@ namespace method_table {
 using enum Reach;
 using enum tenancy::Role;
 
-inline constexpr FieldRule kSpawn[] = {
-    {.path = "parent",
-     .names = Names::kTenant,
-     .when_empty = WhenEmpty::kOwnTenant,
-     .detail = "tenant"},
-    {.path = "spec.queue", .names = Names::kQueueOrShort, .detail = "queue"}};
-inline constexpr FieldRule kSpawns[] = {{.path = "parent",
+inline constexpr FieldRule kOwnParent = {.path = "parent",
                                          .names = Names::kTenant,
                                          .when_empty = WhenEmpty::kOwnTenant,
-                                         .detail = "tenant"},
+                                         .detail = "tenant"};
+inline constexpr FieldRule kSpawn[] = {
+    kOwnParent, {.path = "spec.queue", .names = Names::kQueueOrShort, .detail = "queue"}};
+inline constexpr FieldRule kSpawns[] = {kOwnParent,
                                         {.path = "specs.queue",
                                          .names = Names::kQueueOrShort,
                                          .answered = Answered::kForEachItem,
                                          .detail = "queue"}};
+// Each message of the stream is answered on its own.
+inline constexpr FieldRule kStreamedSpawns[] = {{.path = "parent",
+                                                 .names = Names::kTenant,
+                                                 .when_empty = WhenEmpty::kOwnTenant,
+                                                 .answered = Answered::kForEachItem,
+                                                 .detail = "tenant"},
+                                                kSpawns[1]};
 inline constexpr FieldRule kTaskName[] = {{"name", Names::kTask}};
 inline constexpr FieldRule kTaskNames[] = {
     {.path = "names", .names = Names::kTask, .answered = Answered::kForEachItem}};
@@ -94,11 +100,23 @@ inline constexpr FieldRule kTasksParent[] = {
 inline constexpr FieldRule kTaskToUpdate[] = {{"task.name", Names::kTask}};
 inline constexpr FieldRule kParent[] = {{"parent", Names::kTenants, WhenEmpty::kOwnTenant}};
 inline constexpr FieldRule kQueueName[] = {{"name", Names::kQueue}};
+inline constexpr FieldRule kQueuesName[] = {{"name", Names::kQueues}};
 inline constexpr FieldRule kPoolName[] = {{"name", Names::kPool}};
 inline constexpr FieldRule kPoolToResize[] = {
     {.path = "name", .names = Names::kPool, .detail = "pool"}};
 inline constexpr FieldRule kTenantName[] = {
     {.path = "name", .names = Names::kTenant, .detail = "tenant"}};
+inline constexpr FieldRule kLimitsParent[] = {kOwnParent};
+inline constexpr FieldRule kScheduleToMake[] = {
+    kOwnParent, {.path = "schedule.spec.queue", .names = Names::kQueueOrShort, .detail = "queue"}};
+inline constexpr FieldRule kSchedulesParent[] = {{.path = "parent",
+                                                  .names = Names::kTenants,
+                                                  .when_empty = WhenEmpty::kOwnTenant,
+                                                  .detail = "tenant"}};
+inline constexpr FieldRule kScheduleName[] = {{"name", Names::kSchedule}};
+inline constexpr FieldRule kScheduleToUpdate[] = {
+    {"schedule.name", Names::kSchedule},
+    {.path = "schedule.spec.queue", .names = Names::kQueueOrShort, .detail = "queue"}};
 inline constexpr FieldRule kTokenName[] = {{"name", Names::kToken}};
 inline constexpr FieldRule kTokensParent[] = {{.path = "parent",
                                                .names = Names::kTokenParent,
@@ -108,11 +126,13 @@ inline constexpr FieldRule kTokensParent[] = {{.path = "parent",
 inline constexpr MethodRow kRows[] = {
     {"/grove.v1.TaskService/SpawnTask", kWriter, kTenant, true, kSpawn},
     {"/grove.v1.TaskService/BatchSpawnTasks", kWriter, kTenant, true, kSpawns},
+    {"/grove.v1.TaskService/SpawnTasks", kWriter, kTenant, true, kStreamedSpawns},
     {"/grove.v1.TaskService/GetTask", kViewer, kTenant, false, kTaskName},
     {"/grove.v1.TaskService/WaitTask", kViewer, kTenant, false, kTaskName},
     {"/grove.v1.TaskService/BatchWaitTasks", kViewer, kTenant, false, kTaskNames},
     {"/grove.v1.TaskService/ListTasks", kViewer, kTenant, false, kTasksParent},
     {"/grove.v1.TaskService/CountTasks", kViewer, kTenant, false, kTasksParent},
+    {"/grove.v1.TaskService/WatchTasks", kViewer, kTenant, false, kTasksParent},
     {"/grove.v1.TaskService/CancelTask", kWriter, kTenant, true, kTaskName},
     {"/grove.v1.TaskService/ForceCancelTask", kOperator, kTenant, true, kTaskName},
     {"/grove.v1.TaskService/PauseTask", kWriter, kTenant, true, kTaskName},
@@ -124,6 +144,7 @@ inline constexpr MethodRow kRows[] = {
     {"/grove.v1.TaskService/ExplainTask", kViewer, kTenant, false, kTaskName},
     {"/grove.v1.QueueService/ListQueues", kViewer, kTenant, false, kParent},
     {"/grove.v1.QueueService/GetQueue", kViewer, kTenant, false, kQueueName},
+    {"/grove.v1.QueueService/WatchQueue", kViewer, kTenant, false, kQueuesName},
     {"/grove.v1.QueueService/PauseQueue", kOperator, kTenant, true, kQueueName},
     {"/grove.v1.QueueService/ResumeQueue", kOperator, kTenant, true, kQueueName},
     {"/grove.v1.QueueService/PurgeQueue", kOperator, kTenant, true, kQueueName},
@@ -141,6 +162,17 @@ inline constexpr MethodRow kRows[] = {
     {"/grove.v1.TenantService/ListTokens", kAdmin, kTenant, false, kTokensParent},
     {"/grove.v1.TenantService/RotateToken", kAdmin, kTenant, true, kTokenName},
     {"/grove.v1.TenantService/RevokeToken", kAdmin, kTenant, true, kTokenName},
+    {"/grove.v1.TenantService/ListLimits", kViewer, kTenant, false, kLimitsParent},
+    {"/grove.v1.TenantService/SetLimit", kOperator, kTenant, true, kLimitsParent},
+    {"/grove.v1.TenantService/DeleteLimit", kOperator, kTenant, true, kLimitsParent},
+    {"/grove.v1.ScheduleService/CreateSchedule", kWriter, kTenant, true, kScheduleToMake},
+    {"/grove.v1.ScheduleService/GetSchedule", kViewer, kTenant, false, kScheduleName},
+    {"/grove.v1.ScheduleService/ListSchedules", kViewer, kTenant, false, kSchedulesParent},
+    {"/grove.v1.ScheduleService/UpdateSchedule", kWriter, kTenant, true, kScheduleToUpdate},
+    {"/grove.v1.ScheduleService/DeleteSchedule", kWriter, kTenant, true, kScheduleName},
+    {"/grove.v1.ScheduleService/PauseSchedule", kWriter, kTenant, true, kScheduleName},
+    {"/grove.v1.ScheduleService/ResumeSchedule", kWriter, kTenant, true, kScheduleName},
+    {"/grove.v1.ScheduleService/RunSchedule", kWriter, kTenant, true, kScheduleName},
     {"/grove.v1.FairnessService/GetFairness", kViewer, kTenant, false, kParent},
     {"/grove.v1.WorkerService/ListWorkers", kViewer, kOperators, false},
     // Of a tenant's call, its own fibers alone; workers are nobody's.

@@ -12,6 +12,7 @@
 #include "grove/v1/operation_service.pb.h"
 #include "grove/v1/pool_service.pb.h"
 #include "grove/v1/queue_service.pb.h"
+#include "grove/v1/schedule_service.pb.h"
 #include "grove/v1/task_service.pb.h"
 #include "grove/v1/worker_service.pb.h"
 #include "gtest/gtest.h"
@@ -41,9 +42,9 @@ const FieldDescriptor* FindField(const google::protobuf::Descriptor* message,
 TEST(MethodTable, HasARowForEveryMethodOfThePublicApi) {
   for (const google::protobuf::FileDescriptor* file :
        {v1::TaskSpec::descriptor()->file(), v1::Queue::descriptor()->file(),
-        v1::Pool::descriptor()->file(), v1::Worker::descriptor()->file(),
-        v1::Fiber::descriptor()->file(), v1::OpenSessionRequest::descriptor()->file(),
-        v1::Operation::descriptor()->file()}) {
+        v1::Pool::descriptor()->file(), v1::Schedule::descriptor()->file(),
+        v1::Worker::descriptor()->file(), v1::Fiber::descriptor()->file(),
+        v1::OpenSessionRequest::descriptor()->file(), v1::Operation::descriptor()->file()}) {
     ASSERT_EQ(file->service_count(), 1);
     const google::protobuf::ServiceDescriptor* service = file->service(0);
     for (int i = 0; i < service->method_count(); ++i) {

@@ -22,6 +22,8 @@ using google::protobuf::Reflection;
 using tenancy::Principal;
 
 constexpr std::string_view kAllTenants = "tenants/-";
+constexpr std::string_view kAllQueues = "/queues/-";
+constexpr std::string_view kAllTenantsQueues = "tenants/-/queues/-";
 
 // What is named, and of which tenant.
 struct Named {
@@ -41,6 +43,15 @@ std::optional<Named> AsTenant(std::string_view name) {
   return Named{*tenant, "TENANT"};
 }
 
+// A queue, or all of a tenant's.
+std::optional<Named> AsQueues(std::string_view name) {
+  if (!name.ends_with(kAllQueues)) return Of(tenancy::ParseQueueName(name), "QUEUE");
+  name.remove_suffix(kAllQueues.size());
+  const auto tenant = AsTenant(name);
+  if (!tenant) return std::nullopt;
+  return Named{tenant->tenant, "QUEUE"};
+}
+
 // Nothing where the text has another form: that it has, the method says.
 std::optional<Named> Parse(Names names, std::string_view text) {
   switch (names) {
@@ -53,12 +64,16 @@ std::optional<Named> Parse(Names names, std::string_view text) {
     case Names::kQueue:
     case Names::kQueueOrShort:
       return Of(tenancy::ParseQueueName(text), "QUEUE");
+    case Names::kQueues:
+      return AsQueues(text);
     case Names::kPool:
       return Of(tenancy::ParsePoolName(text), "POOL");
     case Names::kTask:
       return Of(tenancy::ParseTaskName(text), "TASK");
     case Names::kToken:
       return Of(tenancy::ParseTokenName(text), "TOKEN");
+    case Names::kSchedule:
+      return Of(tenancy::ParseScheduleName(text), "SCHEDULE");
     case Names::kTokenParent:
       if (const auto tenant = AsTenant(text)) return tenant;
       if (tenancy::ParseTokenParent(text).ok()) return Named{"", "TOKEN"};
@@ -86,14 +101,12 @@ bool MeansAllTenants(Names names, std::string_view text) {
 // The text that stands for it in the caller's call.
 std::optional<std::string> OwnInstead(const FieldRule& rule, const Principal& caller,
                                       std::string_view text) {
+  if (rule.names == Names::kQueues && text == kAllTenantsQueues) {
+    return StrCat(tenancy::FormatTenantName(caller.tenant), kAllQueues);
+  }
   const bool left_out = text.empty() && rule.when_empty == WhenEmpty::kOwnTenant;
   if (!left_out && !MeansAllTenants(rule.names, text)) return std::nullopt;
   return tenancy::FormatTenantName(caller.tenant);
-}
-
-absl::Status CheckText(const FieldRule& rule, const Principal& caller, std::string& text) {
-  if (auto own = OwnInstead(rule, caller, text)) text = *std::move(own);
-  return CheckName(rule, caller, text);
 }
 
 // "grove.v1.TaskService.SpawnTask" of "/grove.v1.TaskService/SpawnTask".
@@ -182,6 +195,12 @@ absl::Status ScopeCheck::Walk(const Check& check, size_t depth, const Principal&
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
+}
+
+absl::Status CheckText(const FieldRule& rule, const Principal& caller, std::string& text) {
+  if (caller.is_operator()) return absl::OkStatus();
+  if (auto own = OwnInstead(rule, caller, text)) text = *std::move(own);
+  return CheckName(rule, caller, text);
 }
 
 absl::Status CheckName(const FieldRule& rule, const Principal& caller, std::string_view name) {

@@ -7,6 +7,7 @@
 #ifndef GROVE_SERVER_CONTROL_SCOPE_CHECK_H_
 #define GROVE_SERVER_CONTROL_SCOPE_CHECK_H_
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -41,6 +42,9 @@ class ScopeCheck {
   // Methods whose rules do not fit their request have none, and are closed to tenants.
   absl::flat_hash_map<const MethodRow*, std::vector<Check>> checks_;
 };
+
+// For methods that answer each message of a stream: as Apply() for one text of it.
+absl::Status CheckText(const FieldRule& rule, const tenancy::Principal& caller, std::string& text);
 
 // For methods that answer each item of a request: as Apply() for the text of one.
 absl::Status CheckName(const FieldRule& rule, const tenancy::Principal& caller,

@@ -4,6 +4,7 @@
 
 #include "grove/v1/pool_service.pb.h"
 #include "grove/v1/queue_service.pb.h"
+#include "grove/v1/schedule_service.pb.h"
 #include "grove/v1/task_service.pb.h"
 #include "gtest/gtest.h"
 #include "server/tasks/refusal.h"
@@ -49,6 +50,9 @@ TEST_F(ScopeCheckTest, WhatIsAnothersIsNotThere) {
   const absl::Status task = ApplyToName<v1::GetTaskRequest>(RowOf("TaskService/GetTask"),
                                                             "tenants/globex/queues/q/tasks/x");
   EXPECT_EQ(tasks::RefusalReason(task), "TASK_NOT_FOUND");
+  const absl::Status schedule = ApplyToName<v1::GetScheduleRequest>(
+      RowOf("ScheduleService/GetSchedule"), "tenants/globex/schedules/s");
+  EXPECT_EQ(tasks::RefusalReason(schedule), "SCHEDULE_NOT_FOUND");
 }
 
 TEST_F(ScopeCheckTest, WhatIsTheCallersOwnAndWhatHasAnotherFormIsTheMethodsToJudge) {

@@ -10,6 +10,7 @@
 
 #include "gtest/gtest.h"
 #include "server/control/driver_fixture.h"
+#include "server/control/limit_calls.h"
 #include "server/control/live_registry.h"
 #include "server/control/tenant_calls.h"
 #include "server/control/tenant_drain.h"
@@ -43,6 +44,7 @@ class TenancyTest : public DriverTest {
     registry_ = std::make_unique<LiveRegistry>(*hub_, registry_store_, registry_store_.kept);
     drain_ = std::make_unique<TenantDrain>(directory_, driver_, *registry_, book_);
     tenants_ = std::make_unique<TenantCalls>(directory_, driver_, *registry_, *drain_);
+    limits_ = std::make_unique<LimitCalls>(directory_, driver_, *registry_);
     tokens_ = std::make_unique<TokenCalls>(directory_, *registry_, book_,
                                            [this] { requires_tokens_ = true; });
   }
@@ -80,6 +82,7 @@ class TenancyTest : public DriverTest {
   std::unique_ptr<TenantDrain> drain_;
   std::unique_ptr<TenantCalls> tenants_;
   std::unique_ptr<TokenCalls> tokens_;
+  std::unique_ptr<LimitCalls> limits_;
 };
 
 }  // namespace grove::control

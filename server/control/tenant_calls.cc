@@ -7,7 +7,9 @@
 #include "absl/strings/escaping.h"
 #include "proto/well_known_times.h"
 #include "runtime/switch/abseil_text.h"
+#include "server/control/limit_calls.h"
 #include "server/control/page_token.h"
+#include "server/control/quota_settings.h"
 #include "server/log.h"
 #include "server/tasks/list_token.h"
 #include "server/tasks/refusal.h"
@@ -70,11 +72,13 @@ absl::StatusOr<v1::Tenant> Settings(const v1::Tenant& tenant) {
   absl::Status checked = CheckWeight(tenant.weight());
   if (checked.ok()) checked = CheckDisplayName(tenant.display_name());
   if (checked.ok()) checked = CheckLabels(tenant);
+  if (checked.ok()) checked = CheckQuotas(tenant.quotas());
   if (!checked.ok()) return checked;
   v1::Tenant settings;
   settings.set_display_name(tenant.display_name());
   if (tenant.weight() != 1) settings.set_weight(tenant.weight());
   *settings.mutable_labels() = tenant.labels();
+  if (tenant.has_quotas()) *settings.mutable_quotas() = tenant.quotas();
   return settings;
 }
 
@@ -98,7 +102,7 @@ absl::Status TakeMasked(const v1::UpdateTenantRequest& request, v1::Tenant& sett
     return BadField("update_mask", "FIELD_MASK_INVALID", problem);
   };
   if (request.update_mask().paths().empty()) {
-    return bad_mask("is empty; name what is to change: display_name, weight, labels");
+    return bad_mask("is empty; name what is to change: display_name, weight, labels, quotas");
   }
   for (const std::string& path : request.update_mask().paths()) {
     if (path == "display_name") {
@@ -107,9 +111,10 @@ absl::Status TakeMasked(const v1::UpdateTenantRequest& request, v1::Tenant& sett
       settings.set_weight(request.tenant().weight());
     } else if (path == "labels") {
       *settings.mutable_labels() = request.tenant().labels();
-    } else {
+    } else if (!TakeQuotas(path, request.tenant().quotas(), *settings.mutable_quotas())) {
       return bad_mask(StrCat("names \"", absl::CHexEscape(tasks::Cut(path)),
-                             "\"; display_name, weight and labels may be changed"));
+                             "\"; display_name, weight, labels, quotas and quotas.FIELD may be "
+                             "changed"));
     }
   }
   return absl::OkStatus();
@@ -139,14 +144,17 @@ void AdoptTenants(const tenancy::Registry& registry, tenancy::Directory& directo
       Log(LogLevel::kInfo, "a tenant of the registry is as the config says", {{"tenant", name}});
       continue;
     }
-    const auto added = directory.AddTenant(name, WeightOf(SettingsOf(record)));
+    const v1::Tenant settings = SettingsOf(record);
+    const auto added = directory.AddTenant(name, WeightOf(settings));
     if (!added.ok()) {
       Log(LogLevel::kError, "a tenant of the registry is left out",
           {{"tenant", name}, {"error", added.status().message()}});
-    } else if (record.draining) {
-      directory.SetDraining(*added);
+      continue;
     }
+    if (record.draining) directory.SetDraining(*added);
+    if (settings.has_quotas()) directory.SetQuotas(*added, tenancy::QuotasOf(settings.quotas()));
   }
+  AdoptLimits(registry, directory);
 }
 
 absl::StatusOr<size_t> FindSeen(const tenancy::Directory& directory, const Principal& who,
@@ -181,10 +189,13 @@ v1::Tenant TenantCalls::View(size_t index) const {
   view.set_weight(tenant.weight);
   view.set_state(tenant.draining ? v1::Tenant::STATE_DRAINING : v1::Tenant::STATE_ACTIVE);
   view.set_from_config(tenant.from_config);
+  if (tenant.bounds != nullptr) FillQuotas(directory_.QuotasOf(index), view);
   const tasks::TenantLoad load = driver_.engine().LoadOf(index);
   view.set_queued(load.queued);
   view.set_scheduled(load.scheduled);
   view.set_running(load.running);
+  view.set_queued_bytes(load.queued_bytes);
+  view.set_running_slots(load.running_slots);
   return view;
 }
 
@@ -277,6 +288,9 @@ absl::StatusOr<v1::CreateTenantResponse> TenantCalls::Create(
   }
   const auto added = directory_.AddTenant(name, WeightOf(*settings));
   if (!added.ok()) return AsRefusal(added.status(), name);
+  if (settings->has_quotas()) {
+    directory_.SetQuotas(*added, tenancy::QuotasOf(settings->quotas()));
+  }
   driver_.Grow();
   driver_.Reweigh(*added);
   *response.mutable_tenant() = View(*added);
@@ -322,7 +336,9 @@ absl::StatusOr<v1::UpdateTenantResponse> TenantCalls::Update(
     return written;
   }
   directory_.SetWeight(*tenant, WeightOf(*settings));
+  directory_.SetQuotas(*tenant, tenancy::QuotasOf(settings->quotas()));
   driver_.Reweigh(*tenant);
+  driver_.Rebound(*tenant);
   v1::UpdateTenantResponse response;
   *response.mutable_tenant() = View(*tenant);
   return response;

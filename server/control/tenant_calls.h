@@ -27,8 +27,8 @@ inline constexpr size_t kDisplayNameBytesMax = 200;
 inline constexpr int kLabelsMax = 32;
 inline constexpr size_t kLabelBytesMax = 200;
 
-// Adds the registry's tenants to the directory, before anything sizes itself by it: all but those
-// that the config names.
+// Adds the registry's tenants to the directory, and all limits, before anything sizes itself by it:
+// all but those that the config names.
 void AdoptTenants(const tenancy::Registry& registry, tenancy::Directory& directory);
 
 // The tenant of that name, where there is one and it is the caller's to see; else NOT_FOUND.

@@ -69,6 +69,7 @@ void TenantDrain::CancelTasks(size_t tenant) {
 
 bool TenantDrain::Advance(size_t tenant) {
   const tasks::TaskEngine& engine = driver_.engine();
+  if (!drop_schedules_(directory_.tenants()[tenant].name).ok()) return false;
   if (driver_.handed_over() || engine.LoadOf(tenant).live() > 0) return false;
   if (!engine.IsUnused(tenant)) DropEnded(tenant);
   if (!engine.IsUnused(tenant)) {

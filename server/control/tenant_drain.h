@@ -1,15 +1,18 @@
 // TenantDrain: brings tenants that are being deleted to their end.
 //
-// Once none of a tenant's tasks waits or runs, it drops what they left, from memory and from disk,
-// and then the tenant, with its tokens: until then its name is taken. Hub thread only.
+// Its schedules go at once. Once none of a tenant's tasks waits or runs, it drops what they left,
+// from memory and from disk, and then the tenant, with its tokens: until then its name is taken.
+// Hub thread only.
 #ifndef GROVE_SERVER_CONTROL_TENANT_DRAIN_H_
 #define GROVE_SERVER_CONTROL_TENANT_DRAIN_H_
 
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "runtime/sync/event.h"
@@ -31,6 +34,10 @@ class TenantDrain {
   TenantDrain(tenancy::Directory& directory, EngineDriver& driver, LiveRegistry& registry,
               tenancy::TokenBook& book);
 
+  // Before Run(). Drops a tenant's schedules, from disk too. **Parks.**
+  void set_drop_schedules(absl::AnyInvocable<absl::Status(std::string_view tenant)> drop) {
+    drop_schedules_ = std::move(drop);
+  }
   // The body of its fiber: until cancelled. **Parks.**
   absl::Status Run();
   // The tenant takes no tasks any more.
@@ -51,6 +58,9 @@ class TenantDrain {
   EngineDriver& driver_;
   LiveRegistry& registry_;
   tenancy::TokenBook& book_;
+  absl::AnyInvocable<absl::Status(std::string_view tenant)> drop_schedules_ = [](std::string_view) {
+    return absl::OkStatus();
+  };
   // By index: the ticket of the last write of what was dropped; 0: not all of it is yet.
   absl::flat_hash_map<size_t, uint64_t> draining_;
   Event begun_;

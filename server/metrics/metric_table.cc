@@ -111,6 +111,10 @@ constexpr MetricRow kRows[] = {
      "What control holds of tasks, and of changes that wait for the disk."},
     {"grove_task_memory_max_bytes", kGauge, "", "bytes", "tasks.memory_max_bytes."},
     {"grove_task_waiters", kGauge, "", "", "Calls that wait for tasks to end."},
+    {"grove_schedule_runs_total", kCounter, "tenant,outcome", "",
+     "Times of schedules, by what came of them: spawned, skipped, missed or refused."},
+    {"grove_schedule_lateness_seconds", kHistogram, "", "seconds",
+     "From the moment a run was to begin until its task was safe.", kTaskTimeBounds},
 
     {"grove_queue_depth", kGauge, "tenant,queue", "", "Tasks that wait to be started now."},
     {"grove_queue_scheduled", kGauge, "tenant,queue", "",
@@ -119,8 +123,9 @@ constexpr MetricRow kRows[] = {
     {"grove_queue_oldest_age_seconds", kGauge, "tenant,queue", "seconds",
      "How long the oldest queued task has waited."},
     {"grove_queue_rejected_total", kCounter, "tenant,queue", "", "Spawns that the queue refused."},
-    {"grove_pool_running", kGauge, "tenant,pool", "", "Tasks of the pool that run now."},
-    {"grove_pool_size", kGauge, "tenant,pool", "", "Most tasks of the pool that may run at once."},
+    {"grove_pool_running", kGauge, "tenant,pool", "", "Slots of the pool that running tasks take."},
+    {"grove_pool_size", kGauge, "tenant,pool", "",
+     "Slots of the pool: tasks that may run at once, if each takes one."},
 
     {"grove_tenant_worker_seconds_total", kCounter, "tenant", "seconds",
      "Worker time: for how long attempts of the tenant's held slots."},
@@ -131,6 +136,9 @@ constexpr MetricRow kRows[] = {
      "used."},
     {"grove_tenant_start_wait_p99_seconds", kGauge, "tenant", "seconds",
      "From the moment a task could start to its start, of the last 10 s."},
+    {"grove_tenant_quota_used", kGauge, "tenant,quota", "",
+     "What the tenant uses of a quota that it has: running (slots), queued (tasks), queued_bytes."},
+    {"grove_tenant_quota_max", kGauge, "tenant,quota", "", "What it may use of it."},
     {"grove_fairness_jain", kGauge, "", "",
      "Jain's index of what tenants that waited for a second of the last 10 got, over what was "
      "fair."},

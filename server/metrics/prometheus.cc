@@ -87,7 +87,7 @@ void AddDropped(Scoreboard& board, MetricFamilies& families) {
       {"requests", series.requests.directory()}, {"routes", series.routes.directory()},
       {"tasks", series.tasks.directory()},       {"functions", series.functions.directory()},
       {"queues", series.queues.directory()},     {"reasons", series.reasons.directory()},
-      {"calls", series.calls.directory()},
+      {"calls", series.calls.directory()},       {"schedules", series.schedules.directory()},
   };
   for (const auto& [of, directory] : all) {
     families.Add("grove_metrics_series_dropped_total", {of}, directory.dropped());

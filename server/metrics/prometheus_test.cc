@@ -48,10 +48,14 @@ class PrometheusTest : public testing::Test {
     times[FunctionCell::kWait + BucketOf(kTaskTimeBounds, 0.3)] = 1;
     times[FunctionCell::kWait + kTaskTimeCells - 1] = 300'000;
     series.reason_cells.of[Number(series.reasons, "QUEUE_FULL")][0] = 3;
+    series.schedule_cells.of[Number(series.schedules, "acme")][2] = 4;
     series.call_cells.of[Number(series.calls, "OK grove.v1.TaskService/Spawn")][CallCell::kCalls] =
         2;
     series.tenant_cells.of[Number(series.tenants, "acme")][0] = 3'000'000;
     input_.tasks.tenants.push_back({.name = "acme", .share = 0.5, .fair_share = 0.25});
+    for (const char* tenant : {"acme", "beta"}) {
+      input_.tasks.quotas.push_back({.tenant = tenant, .quota = "queued", .used = 5, .max = 9});
+    }
     input_.processes = ReadProcesses(board_);
     RouteCells route_cells(board_, 0);
     route_cells.Of("/hello/{name}", 0, 200).requests->store(7);
@@ -91,6 +95,11 @@ TEST_F(PrometheusTest, TheTableFollowsTheNamingRules) {
     EXPECT_TRUE(row.name.starts_with("grove_") || row.name.starts_with("process_"));
     EXPECT_TRUE(row.help.ends_with(".")) << row.name;
   }
+}
+
+TEST_F(PrometheusTest, QuotasAreTenantsOwnAndTheRestsTogether) {
+  EXPECT_TRUE(Shows("grove_tenant_quota_used{tenant=\"acme\",quota=\"queued\"} 5"));
+  EXPECT_TRUE(Shows("grove_tenant_quota_max{tenant=\"beta\",quota=\"queued\"} 9"));
 }
 
 TEST_F(PrometheusTest, EndsOfProcessesAndOperationsAreCountedByWhy) {
@@ -193,6 +202,7 @@ TEST_F(PrometheusTest, TasksAreShownByFunctionAndState) {
   EXPECT_TRUE(Shows(
       "grove_task_attempts_total{tenant=\"acme\",function=\"echo\",outcome=\"interrupted\"} 3"));
   EXPECT_TRUE(Shows("grove_tasks_rejected_total{reason=\"QUEUE_FULL\"} 3"));
+  EXPECT_TRUE(Shows("grove_schedule_runs_total{tenant=\"acme\",outcome=\"missed\"} 4"));
   EXPECT_TRUE(Shows("grove_queue_depth{tenant=\"acme\",queue=\"mail\"} 5"));
   EXPECT_TRUE(Shows("grove_queue_oldest_age_seconds{tenant=\"acme\",queue=\"mail\"} 2.5"));
   EXPECT_TRUE(Shows("grove_pool_size{tenant=\"acme\",pool=\"default\"} 10"));

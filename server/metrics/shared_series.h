@@ -5,7 +5,9 @@
 #ifndef GROVE_SERVER_METRICS_SHARED_SERIES_H_
 #define GROVE_SERVER_METRICS_SHARED_SERIES_H_
 
+#include <array>
 #include <cstddef>
+#include <string_view>
 
 #include "server/config/limits.h"
 #include "server/http/serving/stats.h"
@@ -24,6 +26,7 @@ inline constexpr size_t kQueueSeriesMax = 2048;
 inline constexpr size_t kTenantSeriesMax = 2048;
 inline constexpr size_t kReasonSeriesMax = 64;
 inline constexpr size_t kCallSeriesMax = 512;
+inline constexpr size_t kScheduleSeriesMax = 1024;
 
 // A histogram's buckets, and behind them the sum in microseconds.
 inline constexpr size_t kRouteCells = http::kDurationBounds.size() + 2;
@@ -48,6 +51,10 @@ struct QueueCell {
   static constexpr size_t kRejected = 1;
   static constexpr size_t kCount = 2;
 };
+
+// What becomes of schedules' times, in the order of their cells.
+inline constexpr std::array<std::string_view, 4> kScheduleOutcomes = {"spawned", "skipped",
+                                                                      "missed", "refused"};
 
 struct CallCell {
   static constexpr size_t kCalls = 0;
@@ -88,6 +95,10 @@ struct SharedSeries {
   SeriesCells<kReasonSeriesMax, 1> reason_cells;
   SeriesNames<kCallSeriesMax> calls;  // "OK grove.v1.TaskService/Spawn"
   SeriesCells<kCallSeriesMax, CallCell::kCount> call_cells;
+
+  SeriesNames<kScheduleSeriesMax> schedules;  // "tenant"
+  SeriesCells<kScheduleSeriesMax, kScheduleOutcomes.size()> schedule_cells;
+  std::array<Cell, kTaskTimeCells> schedule_lateness;
 
   ShownNames shown_routes;
   ShownNames shown_tenants;

@@ -81,6 +81,8 @@ class TaskSamples {
     AddQueues();
     AddPools();
     AddShares();
+    AddQuotas();
+    AddSchedules();
     for (const auto& [reason, cells] : Read(series_.reasons, series_.reason_cells)) {
       families_.Add("grove_tasks_rejected_total", {reason.empty() ? kOther : reason}, cells[0]);
     }
@@ -122,6 +124,7 @@ class TaskSamples {
       tenants.push_back({pool.tenant, static_cast<double>(pool.running)});
       pools.push_back({StrCat(pool.tenant, " ", pool.name), static_cast<double>(pool.running)});
     }
+    for (const auto& quota : input_.tasks.quotas) tenants.push_back({quota.tenant, 0});
     tenants_.Admit(std::move(tenants));
     functions_.Admit(std::move(functions));
     queues_.Admit(std::move(queues));
@@ -219,6 +222,24 @@ class TaskSamples {
     }
   }
 
+  void AddSchedules() {
+    std::map<std::string, std::array<uint64_t, kScheduleOutcomes.size()>> shown;
+    for (const auto& [key, cells] : Read(series_.schedules, series_.schedule_cells)) {
+      AddTo(shown[key.empty() ? kOther : tenants_.Shown(key)], cells);
+    }
+    for (const auto& [tenant, cells] : shown) {
+      for (size_t i = 0; i < cells.size(); ++i) {
+        families_.Add("grove_schedule_runs_total", {tenant, std::string(kScheduleOutcomes[i])},
+                      cells[i]);
+      }
+    }
+    std::array<uint64_t, kTaskTimeCells> lateness;
+    for (size_t i = 0; i < lateness.size(); ++i) lateness[i] = series_.schedule_lateness[i].load();
+    families_.AddHistogram("grove_schedule_lateness_seconds", {},
+                           absl::MakeConstSpan(lateness).first(kTaskTimeCells - 1),
+                           static_cast<double>(lateness.back()) / 1e6);
+  }
+
   void AddShares() {
     struct Share {
       double share = 0;
@@ -252,6 +273,20 @@ class TaskSamples {
     families_.Add("grove_fairness_longest_gap_seconds", {}, tasks.longest_gap_us / 1e6);
     families_.Add("grove_fairness_idle_slot_seconds_total", {},
                   static_cast<double>(series_.idle_slot_microseconds.load()) / 1e6);
+  }
+
+  // Of those that share a label, the sums.
+  void AddQuotas() {
+    std::map<Pair, std::pair<int64_t, int64_t>> shown;  // used, max
+    for (const auto& quota : input_.tasks.quotas) {
+      auto& [used, max] = shown[{tenants_.Shown(quota.tenant), std::string(quota.quota)}];
+      used += quota.used;
+      max += quota.max;
+    }
+    for (const auto& [labels, quota] : shown) {
+      families_.Add("grove_tenant_quota_used", {labels.first, labels.second}, quota.first);
+      families_.Add("grove_tenant_quota_max", {labels.first, labels.second}, quota.second);
+    }
   }
 
   void AddPools() {

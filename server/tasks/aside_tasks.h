@@ -1,9 +1,11 @@
-// AsideTasks: tasks of one queue that stand beside it, because their function is full.
+// AsideTasks: tasks of one queue that stand beside it, because their function, or the limit of one
+// of their keys, is full.
 //
 // In the order in which the queue would start them, whenever each stepped aside. Owns no task.
 #ifndef GROVE_SERVER_TASKS_ASIDE_TASKS_H_
 #define GROVE_SERVER_TASKS_ASIDE_TASKS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <utility>
 
@@ -26,6 +28,11 @@ class AsideTasks {
   // Requires that it stands here, and that its times and priority are those of Put().
   void Remove(Task* task) { tasks_.erase(KeyOf(*task)); }
 
+  // Whether it comes after one that stands here.
+  bool ComesAfter(const Task& task) const {
+    return !tasks_.empty() && tasks_.begin()->first < KeyOf(task);
+  }
+
   // The one that was called back to the queue's backlog and stands there; nullptr if none. There is
   // one at a time, so that their order stays.
   Task* called = nullptr;
@@ -45,6 +52,13 @@ class AsideTasks {
   config::v1::Queue::Order order_;
   int64_t ageing_us_;
   absl::btree_map<Key, Task*> tasks_;
+};
+
+// Tasks that wait for room in the same thing.
+struct Lane {
+  absl::btree_map<size_t, AsideTasks> queues;
+  // Of which one started last: the others come first.
+  size_t last = SIZE_MAX;
 };
 
 }  // namespace grove::tasks

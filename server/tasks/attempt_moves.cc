@@ -16,6 +16,7 @@
 #include "server/tasks/commit.h"
 #include "server/tasks/lifecycle.h"
 #include "server/tasks/refusal.h"
+#include "server/tasks/slot_bounds.h"
 #include "server/tasks/task_memory.h"
 
 namespace grove::tasks {
@@ -92,6 +93,24 @@ void RetryOrEnd(EngineState& state, Task* task, v1::TaskState end_state,
                               ? std::clamp<int64_t>(said.retry_after_us(), 0, kDelayMaxUs)
                               : rules.BackoffUs(task->failures, ChanceOf(*task));
   Schedule(state, task, state.now_us + wait_us);
+}
+
+// Another attempt would most likely bring as much again.
+void HoldOutputToQuota(const EngineState& state, const Task& task, Outcome& ended) {
+  const tenancy::Directory::Queue& queue = state.directory->queues()[task.queue];
+  const int64_t max = state.directory->QuotasOf(queue.tenant).output_bytes_max;
+  const auto bytes = static_cast<int64_t>(ended.output().size());
+  if (max == 0 || bytes <= max || ended.outcome() != Outcome::OUTCOME_SUCCEEDED) return;
+  ended.set_outcome(Outcome::OUTCOME_FAILED);
+  ended.set_never_again(true);
+  ended.clear_output();
+  ended.clear_output_content_type();
+  const std::unique_ptr<google::rpc::Status> error =
+      MakeError(absl::StatusCode::kResourceExhausted, "QUOTA_OUTPUT_BYTES",
+                StrCat("the output has ", bytes, " bytes, more than the ", max, " that ",
+                       state.directory->tenants()[queue.tenant].resource_name(),
+                       " may have (quotas.output_bytes_max)"));
+  *ended.mutable_error() = *error;
 }
 
 void KeepCheckpoint(Task* task, Outcome& ended) {
@@ -210,8 +229,11 @@ LiveAttempt* HoldRoom(EngineState& state, Task* task, uint64_t id, int32_t worke
   // What an earlier control started has waited for that one.
   const int64_t waited_us = task->queued_us == 0 ? 0 : state.now_us - task->queued_us;
   state.slots.Start(queue.tenant, attempt->expected_us, waited_us, state.now_us);
-  ++state.pools[queue.pool].running;
+  attempt->slots = task->spec.slot_cost;
+  attempt->key = task->key;
+  TakeSlots(state, attempt);
   ++state.functions[task->function].running;
+  state.functions[task->function].aside.last = task->queue;
   ++state.workers[worker].running;
   attempt->unstarted_bytes = task->input_bytes;
   state.workers[worker].unstarted_bytes += task->input_bytes;
@@ -229,18 +251,11 @@ void ReleaseRoom(EngineState& state, LiveAttempt* attempt) {
   if (attempt->task == nullptr) ForgetAbandoned(state, *attempt);
   worker.attempts.Remove(attempt);
   --worker.running;
-  if (attempt->holds_pool) --state.pools[queue.pool].running;
   --state.functions[attempt->function].running;
-  WakePool(state, queue.pool);
+  GiveSlots(state, attempt);
+  WakeBlockedOnWorkers(state);
   WakeFunction(state, attempt->function);
   state.attempts.erase(attempt->id);
-}
-
-void ReleasePool(EngineState& state, LiveAttempt* attempt) {
-  if (!std::exchange(attempt->holds_pool, false)) return;
-  const size_t pool = state.directory->queues()[attempt->queue].pool;
-  --state.pools[pool].running;
-  WakePool(state, pool);
 }
 
 void MarkBegun(EngineState& state, LiveAttempt* attempt) {
@@ -255,7 +270,7 @@ void Abandon(EngineState& state, LiveAttempt* attempt, std::string_view reason, 
   state.abandoned[attempt->task_id].push_back(attempt->id);
   attempt->task = nullptr;
   const WorkerView& worker = state.workers[attempt->worker];
-  if (worker.stuck) ReleasePool(state, attempt);
+  if (worker.stuck) GiveSlots(state, attempt);
   if (!worker.linked) return;
   auto* cancel = effects.FrameTo(attempt->worker).add_cancel();
   cancel->set_attempt(attempt->id);
@@ -305,6 +320,7 @@ void FinishAttempt(EngineState& state, Task* task, Outcome ended, int32_t worker
   AttemptRecord& record = task->attempts.back();
   if (ended.start_time_us() > 0) record.start_us = ended.start_time_us();
   if (ended.end_time_us() > 0) record.end_us = std::max(ended.end_time_us(), record.start_us);
+  HoldOutputToQuota(state, *task, ended);
   KeepCheckpoint(task, ended);
   switch (ended.outcome()) {
     case Outcome::OUTCOME_SUCCEEDED:

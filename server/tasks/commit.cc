@@ -61,6 +61,7 @@ void Unsettle(EngineState& state, Task* task) {
 void Settle(EngineState& state, Task* task, Effects& effects) {
   task->settled = true;
   task->settled_turn = state.turn;
+  state.NoteChange(*task);
   state.ended.PushBack(task);
   state.TenantOf(*task).ended.PushBack(task);
   if (!task->spec.durable) state.ended_volatile.PushBack(task);

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "grove/v1/task_service.pb.h"
@@ -44,10 +45,20 @@ struct TaskCounters {
     int64_t start_p99_us = 0;
   };
 
+  // Of a tenant that has such a quota.
+  struct Quota {
+    std::string tenant;
+    // "running", "queued", "queued_bytes".
+    std::string_view quota;
+    int64_t used = 0;
+    int64_t max = 0;
+  };
+
   std::vector<Function> functions;
   std::vector<Queue> queues;
   std::vector<Pool> pools;
   std::vector<Tenant> tenants;
+  std::vector<Quota> quotas;
   // As FairnessFigures.
   double jain = 1;
   int64_t victim_start_p99_us = 0;

@@ -15,7 +15,8 @@
 // * So would a function of which as many attempts run as may at once (concurrency_max). Its tasks
 //   step aside one by one (StandAside), each queue's in their order, and whenever an attempt of the
 //   function ends, one of each queue comes back to the front: whose turn it is decides which of
-//   them starts.
+//   them starts. So do tasks whose limit key has too few slots left.
+// * A pool that is full, or a tenant's quota, holds whole queues.
 // * A turn that takes the last room leaves the rest where they are: the loop ends with `room`, not
 //   with the queues, so a full daemon does not walk them once per event.
 #include "server/tasks/dispatch.h"
@@ -23,6 +24,7 @@
 #include <algorithm>
 
 #include "server/tasks/lifecycle.h"
+#include "server/tasks/slot_bounds.h"
 #include "server/tasks/workers.h"
 
 namespace grove::tasks {
@@ -50,17 +52,31 @@ Pick PickWorker(const EngineState& state, size_t function) {
   return pick;
 }
 
+// The queue waits as a whole, or the task beside it.
+void MakeWay(EngineState& state, Task* task, Obstacle obstacle) {
+  switch (obstacle) {
+    case Obstacle::kNone:
+      return;
+    case Obstacle::kPool:
+      return Block(state, task->queue, Stand::kBlockedOnPool);
+    case Obstacle::kQuota:
+      return Block(state, task->queue, Stand::kBlockedOnQuota);
+    case Obstacle::kFunction:
+      return StandAside(state, task, Task::Place::kAside);
+    case Obstacle::kFirstKey:
+      return StandAside(state, task, Task::Place::kAsideOfFirstKey);
+    case Obstacle::kSecondKey:
+      return StandAside(state, task, Task::Place::kAsideOfSecondKey);
+  }
+}
+
 // Of a ready queue. True if a task has started.
 bool TakeTurn(EngineState& state, size_t index, Effects& effects) {
   QueueState& queue = state.queues[index];
   Task* task = queue.backlog.Front();
-  const PoolState& pool = state.pools[state.directory->queues()[index].pool];
-  if (pool.running >= pool.size) {
-    Block(state, index, Stand::kBlockedOnPool);
-    return false;
-  }
-  if (state.functions[task->function].is_full()) {
-    StandAside(state, task);
+  const Obstacle obstacle = ObstacleOf(state, *task);
+  if (obstacle != Obstacle::kNone) {
+    MakeWay(state, task, obstacle);
     return false;
   }
   const Pick pick = PickWorker(state, task->function);
@@ -109,11 +125,9 @@ int64_t IdleBesideBacklog(const EngineState& state) {
   if (room == 0 || state.dispatch_unfinished || AwaitsWorkers(state)) return 0;
   for (size_t i = 0; i < state.queues.size(); ++i) {
     const Task* task = state.queues[i].backlog.Front();
-    const tenancy::Directory::Queue& settings = state.directory->queues()[i];
     if (task == nullptr || state.queues[i].paused) continue;
-    const PoolState& pool = state.pools[settings.pool];
-    if (state.functions[task->function].is_full()) continue;
-    if (pool.running < pool.size && PickWorker(state, task->function).worker >= 0) return room;
+    if (ObstacleOf(state, *task) != Obstacle::kNone) continue;
+    if (PickWorker(state, task->function).worker >= 0) return room;
   }
   return 0;
 }

@@ -22,6 +22,7 @@
 #include "server/tasks/explain.h"
 #include "server/tasks/fairness_view.h"
 #include "server/tasks/lifecycle.h"
+#include "server/tasks/limit_keys.h"
 #include "server/tasks/queue_changes.h"
 #include "server/tasks/refusal.h"
 #include "server/tasks/spawning.h"
@@ -309,16 +310,19 @@ void TaskEngine::Tick(EngineMicros now_us, Effects& effects) {
   EndGraces(*state_, effects);
   FireDeadlines(*state_, effects);
   DropOld(*state_, effects);
+  ForgetIdleKeys(*state_);
   Dispatch(*state_, effects);
   AuditFairness(*state_);
   DropPayloads(*state_);
+  state_->changes.DropIdle(state_->now_us);
   std::move(state_->tallies.begin(), state_->tallies.end(), std::back_inserter(effects.tallies));
   state_->tallies.clear();
 }
 
 EngineMicros TaskEngine::NextDeadline() const {
   if (state_->dispatch_unfinished || !state_->payloads_to_drop.empty()) return state_->now_us;
-  EngineMicros next_us = std::min(NextGraceEnd(*state_), NextAudit(*state_));
+  EngineMicros next_us =
+      std::min({NextGraceEnd(*state_), NextAudit(*state_), NextIdleKey(*state_)});
   if (AwaitsWorkers(*state_)) next_us = std::min(next_us, state_->workers_awaited_until_us);
   if (const Task* task = state_->deadlines.Front()) next_us = std::min(next_us, task->deadline_us);
   if (const Task* oldest = state_->ended.front()) {
@@ -432,6 +436,13 @@ bool TaskEngine::is_clogged() const {
 
 int64_t TaskEngine::attempts_running() const {
   return static_cast<int64_t>(state_->attempts.size());
+}
+
+std::optional<TaskId> TaskEngine::FindRequest(size_t tenant, std::string_view request_id) const {
+  const auto& ids = state_->tenants[tenant].use().request_ids;
+  const auto found = ids.find(std::string(request_id));
+  if (found == ids.end()) return std::nullopt;
+  return found->second;
 }
 
 bool TaskEngine::IsSettled(TaskId id) const {

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,7 @@
 #include "grove/v1/pool_service.pb.h"
 #include "grove/v1/queue_service.pb.h"
 #include "grove/v1/task_service.pb.h"
+#include "grove/v1/tenant_service.pb.h"
 #include "server/tasks/counters.h"
 #include "server/tasks/effects.h"
 #include "server/tasks/engine_options.h"
@@ -33,12 +35,14 @@
 #include "server/tasks/task_changes.h"
 #include "server/tasks/task_id.h"
 #include "server/tasks/task_query.h"
+#include "server/tasks/tenant_load.h"
 #include "server/tenancy/directory.h"
 #include "server/wall_time.h"
 
 namespace grove::tasks {
 
 struct EngineState;
+class TaskWatch;
 
 // Who reads an answer: what is said of the daemon as a whole is not for every tenant.
 enum class Audience { kOperators, kTenant };
@@ -63,17 +67,6 @@ struct RecoveryReport {
   int64_t unreadable = 0;
 };
 
-// Tasks of a tenant that have not ended.
-struct TenantLoad {
-  int64_t queued = 0;
-  int64_t scheduled = 0;
-  int64_t running = 0;
-
-  int64_t live() const { return queued + scheduled + running; }
-};
-
-enum class TenantSweep { kCancel, kDropEnded };
-
 class TaskEngine {
  public:
   // `directory` must outlive the engine.
@@ -83,9 +76,8 @@ class TaskEngine {
   TaskEngine& operator=(const TaskEngine&) = delete;
 
   // Takes over what the store held or an earlier engine had in memory, in the order of the ids and
-  // before any other event. Running
-  // tasks stay so until their worker's Hello, or kLinkGraceUs from now, settles them; those of
-  // another daemon's workers go back to their queues.
+  // before any other event. Running tasks stay so until their worker's Hello, or kLinkGraceUs from
+  // now, settles them; those of another daemon's workers go back to their queues.
   void Recover(const StoredTask& stored, EngineMicros now_us);
   // What was said of a queue; of one that the config lacks nothing is kept. Before the tasks.
   void RecoverQueue(const StoredQueue& stored);
@@ -144,11 +136,16 @@ class TaskEngine {
   void Grow();
   // The tenant has another weight.
   void Reweigh(size_t tenant, EngineMicros now_us);
+  // The tenant has other quotas or limits: at once after each change of these in the directory.
+  void Rebound(size_t tenant, EngineMicros now_us);
   // Cancels the tasks of `tenant`, or drops those that have ended: a step of it, from the task
   // after `after` on (a TaskId() first). True once it has seen all of them.
   bool SweepTenant(size_t tenant, TenantSweep what, TaskId& after, EngineMicros now_us,
                    Effects& effects);
   TenantLoad LoadOf(size_t tenant) const;
+  // Limit keys after `after` that begin with `prefix` and have tasks, by name, at most `max`.
+  std::vector<v1::LimitUsage> ListKeys(size_t tenant, std::string_view prefix,
+                                       std::string_view after, size_t max) const;
   // No task, not even one that has ended, and no attempt is the tenant's.
   bool IsUnused(size_t tenant) const;
   // Before Directory::Retire(). Requires IsUnused().
@@ -177,6 +174,8 @@ class TaskEngine {
 
   // INVALID_ARGUMENT (not a task's name), NOT_FOUND.
   absl::StatusOr<TaskId> Find(std::string_view name) const;
+  // The task that was spawned under that request_id of the tenant's, while it is remembered.
+  std::optional<TaskId> FindRequest(size_t tenant, std::string_view request_id) const;
   // Ended for good: the end is on disk, if durable. False also if the task is unknown.
   bool IsSettled(TaskId id) const;
   // As much as `view` asks for and memory has. NOT_FOUND.
@@ -232,6 +231,9 @@ class TaskEngine {
   // What the store said last: OK while durable tasks can be stored, and while there is room.
   const absl::Status& store_status() const;
   const absl::Status& store_room() const;
+  // From now on. As TaskWatch::Begin() of task_watch.h.
+  absl::StatusOr<std::unique_ptr<TaskWatch>> Watch(const v1::WatchTasksRequest& request,
+                                                   Audience audience, EngineMicros now_us) const;
   // Of the last write so far; and whether the disk has a write.
   bool IsOnDisk(uint64_t ticket) const;
   // So much waits for the disk that nothing more should be taken from workers.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/tasks/list_token.h"
 
 namespace grove::tasks {
 namespace {
@@ -19,6 +20,12 @@ void MakeRoom(size_t size, Entries& entries) {
   if (size > entries.capacity()) entries.reserve(size + size / 8);
 }
 
+// Not the seed itself, from which task ids could be told before they are drawn.
+uint64_t EpochOf(const EngineOptions& options) {
+  const std::string start = absl::StrCat(options.start_number, ".", options.seed);
+  return ListChecksum("epoch", start) >> 32;
+}
+
 }  // namespace
 
 EngineState::EngineState(const tenancy::Directory* directory, const EngineOptions& options)
@@ -28,7 +35,8 @@ EngineState::EngineState(const tenancy::Directory* directory, const EngineOption
       self_check(options.self_check),
       ids(options.seed),
       next_attempt((options.start_number << kStartNumberShift) + 1),
-      workers_awaited(options.workers) {
+      workers_awaited(options.workers),
+      epoch(EpochOf(options)) {
   Grow();
 }
 
@@ -89,6 +97,10 @@ size_t EngineState::InternFunction(const std::string& name) {
 
 TaskCounts& EngineState::CountsOf(const Task& task) {
   return counts[{directory->queues()[task.queue].tenant, task.function}];
+}
+
+void EngineState::NoteChange(const Task& task) {
+  changes.Note(directory->queues()[task.queue].tenant, task.id, task.queue);
 }
 
 std::string EngineState::NameOf(const Task& task) const {

@@ -16,9 +16,11 @@
 #include <vector>
 
 #include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "server/config/limits.h"
+#include "server/tasks/change_log.h"
 #include "server/tasks/counters.h"
 #include "server/tasks/deadline_heap.h"
 #include "server/tasks/effects.h"
@@ -28,6 +30,7 @@
 #include "server/tasks/slot_shares.h"
 #include "server/tasks/task.h"
 #include "server/tasks/task_queue.h"
+#include "server/tasks/tenant_state.h"
 #include "server/tasks/unconfirmed_write.h"
 #include "server/tasks/unique_keys.h"
 #include "server/tasks/worker_view.h"
@@ -51,18 +54,6 @@ inline constexpr int64_t kWorkersAwaitedUs = kUsPerSecond;
 // Beyond it the disk does not keep up, and durable tasks are refused.
 inline constexpr size_t kUnconfirmedWritesMax = 500000;
 
-inline constexpr size_t kNoQueue = SIZE_MAX;
-
-struct TenantState {
-  // Queues that could start a task, in the order of their turns: chained through `after`.
-  size_t first_ready = kNoQueue;
-  size_t last_ready = kNoQueue;
-  absl::flat_hash_map<std::string, TaskId> request_ids;
-  // Its tasks, and of them the settled ones, oldest end first: what its lists are made of.
-  absl::btree_map<TaskId, Task*> tasks;
-  IntrusiveList<Task, &Task::end_hook> ended;
-};
-
 struct QueueState {
   QueueState(config::v1::Queue::Order order, int64_t ageing_us) : backlog(order, ageing_us) {}
 
@@ -74,6 +65,7 @@ struct QueueState {
     kIdle,              // Nowhere: nothing to start, or paused.
     kReady,             // Among its tenant's ready ones: it has something to start.
     kBlockedOnPool,     // In its pool's `blocked`.
+    kBlockedOnQuota,    // In its tenant's `blocked`.
     kBlockedOnWorkers,  // In `blocked_on_workers`: those that know its first task's function are
                         // full.
   };
@@ -97,9 +89,9 @@ struct QueueState {
 
 struct PoolState {
   int64_t size = 0;
-  // Attempts that hold a slot, abandoned ones too.
+  // Slots that attempts hold, abandoned ones too.
   int64_t running = 0;
-  // Queues that found it full, in the order of their turns.
+  // Queues that found too few left, in the order of their turns.
   std::vector<size_t> blocked;
 };
 
@@ -157,6 +149,10 @@ struct EngineState {
   int64_t backlogged = 0;
   std::vector<QueueState> queues;
   std::vector<PoolState> pools;
+  // Another after each change of quotas or limits in the directory.
+  uint64_t limits_version = 1;
+  // Limit keys without users, by when they may go.
+  absl::btree_set<std::pair<EngineMicros, LimitKey*>> idle_keys;
   // Queues whose next function only full workers know.
   std::vector<size_t> blocked_on_workers;
   // The last Tick() stopped at kDispatchPerTickMax.
@@ -192,6 +188,10 @@ struct EngineState {
   RecoveryReport recovery;
   std::vector<Task*> recovered_ends;
 
+  // For who watches tasks. Tokens of watches are of one epoch, which no other process has.
+  ChangeLogs changes;
+  const uint64_t epoch;
+
   // What is to be counted; the next Tick() hands it out.
   std::vector<Tally> tallies;
 
@@ -220,6 +220,8 @@ struct EngineState {
     return tenants[directory->queues()[task.queue].tenant];
   }
   TaskCounts& CountsOf(const Task& task);
+  // Anybody who asked would be told something else of it than before.
+  void NoteChange(const Task& task);
   bool IsDispatchable(const WorkerView& worker) const {
     return worker.linked && !worker.draining && !worker.stuck;
   }

@@ -192,6 +192,17 @@ TEST_F(EngineTest, ReturnsTheEarlierTaskForTheSameRequestId) {
   EXPECT_EQ(Queue().spawned_total(), 2);
 }
 
+TEST_F(EngineTest, FindsWhatWasSpawnedUnderARequestId) {
+  Make("tenants { name: 'acme' }");
+  Up(0);
+  const std::string name = Spawn("request_id: 'r1'");
+  const auto found = engine_->FindRequest(0, "r1");
+  ASSERT_TRUE(found);
+  EXPECT_EQ(engine_->NameOf(*found), name);
+  EXPECT_FALSE(engine_->FindRequest(0, "r2"));
+  EXPECT_FALSE(engine_->FindRequest(1, "r1"));
+}
+
 TEST_F(EngineTest, RefusesWhatIsBeyondTheDepth) {
   Make("tenants { name: 'default' queues { name: 'default' depth_max: 2 } }");
   Up(0, 0);

@@ -12,6 +12,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "proto/well_known_times.h"
+#include "server/tasks/limit_keys.h"
+#include "server/tasks/slot_bounds.h"
 
 namespace grove::tasks {
 namespace {
@@ -116,7 +118,9 @@ class Explanation {
                          absl::StrCat("functions/", task.spec.function)));
     }
     AddFunction(task);
-    AddPool();
+    AddKeys(task);
+    AddQuota(task);
+    AddPool(task);
     if (room.room == 0) AddWorkers(room);
   }
 
@@ -164,17 +168,52 @@ class Explanation {
     Add(std::move(why));
   }
 
-  void AddPool() {
+  void AddKeys(const Task& task) {
+    const auto place = [&](const LimitKey& key) {
+      return key.parent != nullptr ? Task::Place::kAsideOfSecondKey : Task::Place::kAsideOfFirstKey;
+    };
+    ForEachLevel(task.key, [&](LimitKey& key) {
+      const tenancy::Limit* limit = LimitOf(state_, key);
+      if (!FitsKey(state_, key, task)) {
+        const std::string what = absl::StrCat("limit ", limit->pattern, " of key ", key.name);
+        return Add(Full(Why::CAUSE_LIMIT, what, "slots taken", key.name, key.slots,
+                        limit->running_max, task));
+      }
+      if (task.place != place(key)) return;
+      Add(Because(Why::CAUSE_BEHIND_OTHERS,
+                  absl::StrCat("other tasks of limit key ", key.name, " start before it"),
+                  key.name));
+    });
+  }
+
+  void AddQuota(const Task& task) {
+    if (FitsQuota(state_, task)) return;
+    const std::string name = state_.directory->tenants()[settings_.tenant].resource_name();
+    Add(Full(Why::CAUSE_QUOTA, absl::StrCat("the quota of ", name), "slots taken", name,
+             state_.tenants[settings_.tenant].use().slots,
+             state_.directory->QuotasOf(settings_.tenant).running_max, task));
+  }
+
+  void AddPool(const Task& task) {
+    if (FitsPool(state_, task)) return;
     const PoolState& pool = state_.pools[settings_.pool];
-    if (pool.running < pool.size) return;
     const tenancy::Directory::Pool& named = state_.directory->pools()[settings_.pool];
-    Why why = Because(Why::CAUSE_POOL_FULL,
-                      absl::StrCat("pool ", named.name, " is full: ", pool.running, " of ",
-                                   pool.size, " running"),
-                      named.resource_name());
-    why.set_used(pool.running);
-    why.set_limit(pool.size);
-    Add(std::move(why));
+    Add(Full(Why::CAUSE_POOL_FULL, absl::StrCat("pool ", named.name), "running",
+             named.resource_name(), pool.running, pool.size, task));
+  }
+
+  static Why Full(Why::Cause cause, const std::string& what, const char* used_as,
+                  std::string subject, int64_t used, int64_t limit, const Task& task) {
+    const bool is_whole = used >= limit;
+    std::string text = absl::StrCat(what, is_whole ? " is full: " : " has too little room: ", used,
+                                    " of ", limit, " ", used_as);
+    if (!is_whole || task.spec.slot_cost > limit) {
+      absl::StrAppend(&text, ", and the task takes ", task.spec.slot_cost);
+    }
+    Why why = Because(cause, std::move(text), std::move(subject));
+    why.set_used(used);
+    why.set_limit(limit);
+    return why;
   }
 
   void AddWorkers(const WorkerRoom& room) {

@@ -46,6 +46,7 @@ void FillRetry(const v1::RetryPolicy& function, v1::RetryPolicy& policy) {
 void FillDefaults(const internal::v1::FunctionDescription& function, v1::TaskSpec& spec) {
   if (function.has_retry()) FillRetry(function.retry(), *spec.mutable_retry_policy());
   if (spec.queue().empty()) spec.set_queue(function.queue());
+  if (spec.slot_cost() == 0) spec.set_slot_cost(function.slot_cost());
   if (!spec.has_schedule_to_start_timeout() && function.schedule_to_start_timeout_ms() > 0) {
     SetMicros(function.schedule_to_start_timeout_ms() * kUsPerMs,
               spec.mutable_schedule_to_start_timeout());

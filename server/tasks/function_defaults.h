@@ -7,8 +7,8 @@
 
 namespace grove::tasks {
 
-// Fills in what `spec` leaves unset: the retry policy, field by field, the queue, and the time-outs
-// but that of an attempt, which is looked up at each start. Pure.
+// Fills in what `spec` leaves unset: the retry policy, field by field, the queue, the slots it
+// takes, and the time-outs but that of an attempt, which is looked up at each start. Pure.
 void FillDefaults(const internal::v1::FunctionDescription& function, v1::TaskSpec& spec);
 
 }  // namespace grove::tasks

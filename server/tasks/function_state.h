@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "absl/container/btree_map.h"
 #include "grove/internal/v1/link.pb.h"
 #include "server/tasks/aside_tasks.h"
 #include "server/tasks/intrusive_list.h"
@@ -23,8 +22,8 @@ struct FunctionState {
   // Attempts that hold room, abandoned ones too.
   int64_t running = 0;
   IntrusiveList<Task, &Task::backlog_hook> stranded;
-  // By queue: what found it full, or was called back since.
-  absl::btree_map<size_t, AsideTasks> aside;
+  // What found it full, or was called back since.
+  Lane aside;
 
   bool is_full() const {
     return description.concurrency_max() > 0 && running >= description.concurrency_max();

@@ -7,6 +7,9 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "runtime/switch/abseil_text.h"
+#include "server/tasks/limit_keys.h"
+#include "server/tasks/places.h"
+#include "server/tasks/slot_bounds.h"
 #include "server/tasks/task_memory.h"
 
 namespace grove::tasks {
@@ -28,6 +31,7 @@ class Audit {
     Expect(state_.backlogged == backlogged_in_all_, "backlogged ", state_.backlogged);
     CheckRounds();
     CheckPools();
+    CheckKeys();
     CheckFunctions();
     for (int32_t i = 0; i < kWorkersMax; ++i) CheckWorker(i);
     CheckAttempts();
@@ -67,6 +71,7 @@ class Audit {
     backlogged_[task.queue] += task.place == Place::kBacklog;
     stranded_[task.function] += task.place == Place::kStranded;
     aside_[task.function] += task.place == Place::kAside;
+    CheckKey(task, name);
     paused_[task.queue] += queued && task.paused != nullptr;
     Expect(task.place == Place::kNone || (task.place == Place::kPaused) == (task.paused != nullptr),
            "place of a paused one", name);
@@ -78,6 +83,26 @@ class Audit {
     Expect(task.charged_bytes == MemoryOf(task), "charge", name);
     Expect(task.has_input() || (task.stored && task.spec.input.empty()), "input", name);
     Expect(task.has_output() || (task.settled && task.output.empty()), "output", name);
+  }
+
+  void CheckKey(const Task& task, const std::string& name) {
+    Expect((task.key != nullptr) == (task.spec.limit_key != nullptr && !task.ended()), "key", name);
+    const bool waits =
+        task.state == v1::TASK_STATE_QUEUED || task.state == v1::TASK_STATE_SCHEDULED;
+    Used& of_tenant = of_tenant_[state_.directory->queues()[task.queue].tenant];
+    of_tenant.waiting += waits;
+    of_tenant.waiting_bytes += waits ? task.input_bytes : 0;
+    if (task.key == nullptr) return;
+    Expect(task.key->name == *task.spec.limit_key, "name of the key", name);
+    ++of_key_[task.key].users;
+    ForEachLevel(task.key, [&](const LimitKey& key) { of_key_[&key].waiting += waits; });
+    const bool of_second = task.place == Place::kAsideOfSecondKey;
+    const bool has_two = task.key->parent != nullptr;
+    Expect(!of_second || has_two, "aside of a second key", name);
+    if (of_second) ++of_key_[task.key].aside;
+    if (task.place == Place::kAsideOfFirstKey) {
+      ++of_key_[has_two ? task.key->parent : task.key].aside;
+    }
   }
 
   void CheckUniqueKey(const Task& task, const std::string& name) {
@@ -152,6 +177,59 @@ class Audit {
     });
   }
 
+  // Every key counts what uses it, and nobody waits for slots that are there.
+  void CheckKeys() {
+    for (const auto& [id, attempt] : state_.attempts) {
+      Expect(attempt->holds_slots || attempt->key == nullptr, "key of attempt ", id);
+      if (!attempt->holds_slots) continue;
+      const int64_t slots = attempt->slots;
+      of_tenant_[state_.directory->queues()[attempt->queue].tenant].slots += slots;
+      if (attempt->key == nullptr) continue;
+      ++of_key_[attempt->key].users;
+      ForEachLevel(attempt->key, [&](const LimitKey& key) { of_key_[&key].slots += slots; });
+    }
+    size_t idle = 0;
+    for (size_t i = 0; i < state_.tenants.size(); ++i) {
+      const TenantState& tenant = state_.tenants[i];
+      const Used& used = of_tenant_[i];
+      Expect(tenant.use().waiting == used.waiting &&
+                 tenant.use().waiting_bytes == used.waiting_bytes &&
+                 tenant.use().slots == used.slots,
+             "use of the quotas of tenant ", i);
+      for (size_t queue : tenant.use().blocked) {
+        const Task* front = state_.queues[queue].backlog.Front();
+        Expect(front == nullptr || state_.queues[queue].paused || !FitsQuota(state_, *front),
+               "queue waits for the quota of tenant ", i);
+      }
+      if (tenant.used == nullptr) continue;
+      LimitKeys& keys = tenant.used->keys;
+      for (auto& [name, key] : keys) {
+        Expect(key.tenant == i && key.name == name, "name of key ", name);
+        if (key.parent != nullptr) ++of_key_[key.parent].users;
+      }
+      for (auto& [name, key] : keys) CheckKey(key);
+      for (auto& [name, key] : keys) idle += key.users == 0;
+    }
+    Expect(state_.idle_keys.size() == idle, "idle keys ", state_.idle_keys.size());
+  }
+
+  void CheckKey(LimitKey& key) {
+    const Used& used = of_key_[&key];
+    Expect(key.users == used.users && key.waiting == used.waiting && key.slots == used.slots,
+           "use of key ", key.name);
+    Expect(key.users > 0 || state_.idle_keys.contains({key.forget_us, &key}), "idle key ",
+           key.name);
+    int64_t aside = 0;
+    for (const auto& [queue, tasks] : key.aside.queues) {
+      aside += tasks.size();
+      Expect(!tasks.empty() || tasks.called != nullptr, "nothing aside of key ", key.name);
+      Expect(!tasks::HasRoom(state_, key, tasks), "nobody called of key ", key.name);
+      Expect(tasks.called == nullptr || tasks.called->place == Place::kBacklog,
+             "place of a called");
+    }
+    Expect(aside == used.aside, "aside of key ", key.name);
+  }
+
   // Every queue stands where it says, and nowhere else.
   void CheckRounds() {
     for (const auto& [id, attempt] : state_.attempts) {
@@ -180,6 +258,9 @@ class Audit {
     for (const PoolState& pool : state_.pools) {
       for (size_t queue : pool.blocked) put(queue, Stand::kBlockedOnPool);
     }
+    for (const TenantState& tenant : state_.tenants) {
+      for (size_t queue : tenant.use().blocked) put(queue, Stand::kBlockedOnQuota);
+    }
     for (size_t queue : state_.blocked_on_workers) put(queue, Stand::kBlockedOnWorkers);
     for (size_t queue = 0; queue < stands.size(); ++queue) {
       Expect(stands[queue] == state_.queues[queue].stand, "stand of queue ", queue);
@@ -189,12 +270,17 @@ class Audit {
   void CheckPools() {
     std::vector<int64_t> running(state_.pools.size());
     for (const auto& [id, attempt] : state_.attempts) {
-      running[state_.directory->queues()[attempt->queue].pool] += attempt->holds_pool;
+      if (!attempt->holds_slots) continue;
+      running[state_.directory->queues()[attempt->queue].pool] += attempt->slots;
     }
     for (size_t i = 0; i < state_.pools.size(); ++i) {
       const PoolState& pool = state_.pools[i];
       Expect(pool.running == running[i], "running of pool ", i);
-      Expect(pool.running >= pool.size || pool.blocked.empty(), "queues wait for pool ", i);
+      for (size_t queue : pool.blocked) {
+        const Task* front = state_.queues[queue].backlog.Front();
+        Expect(front == nullptr || state_.queues[queue].paused || !FitsPool(state_, *front),
+               "queue waits for pool ", i);
+      }
     }
   }
 
@@ -217,7 +303,7 @@ class Audit {
 
   void CheckAside(const FunctionState& function, size_t index) {
     int64_t aside = 0;
-    for (const auto& [queue, tasks] : function.aside) {
+    for (const auto& [queue, tasks] : function.aside.queues) {
       aside += tasks.size();
       Expect(!tasks.empty() || tasks.called != nullptr, "nothing aside of function ", index);
       Expect(function.is_full() || tasks.called != nullptr, "nobody called of function ", index);
@@ -257,7 +343,7 @@ class Audit {
       abandoned -= task == nullptr;
       Expect(task == nullptr || (task->attempt == id && state_.FindTask(task->id) == task),
              "task of attempt ", id);
-      Expect(task == nullptr || attempt->holds_pool, "no place in the pool for attempt ", id);
+      Expect(task == nullptr || attempt->holds_slots, "no slots for attempt ", id);
       Expect(!attempt->loading || (task != nullptr && !attempt->started), "loading attempt ", id);
     }
     Expect(abandoned == 0, "abandoned attempts");
@@ -289,6 +375,13 @@ class Audit {
     Expect(ends == unsettled, "ends under way ", ends, ", not ", unsettled);
   }
 
+  struct Used {
+    int64_t users = 0;
+    int64_t waiting = 0;
+    int64_t waiting_bytes = 0;
+    int64_t slots = 0;
+    int64_t aside = 0;
+  };
   using ByState = std::array<int64_t, v1::TaskState_ARRAYSIZE>;
 
   const EngineState& state_;
@@ -300,6 +393,8 @@ class Audit {
   absl::flat_hash_map<size_t, int64_t> stranded_;
   absl::flat_hash_map<size_t, int64_t> aside_;
   absl::flat_hash_map<size_t, int64_t> of_function_;  // attempts
+  absl::flat_hash_map<size_t, Used> of_tenant_;
+  absl::flat_hash_map<const LimitKey*, Used> of_key_;
   size_t unique_ = 0;
   absl::flat_hash_map<size_t, int64_t> paused_;
   absl::flat_hash_map<size_t, int64_t> running_;  // by tenant

@@ -14,69 +14,14 @@
 #include "server/tasks/commit.h"
 #include "server/tasks/explain.h"
 #include "server/tasks/fingerprint.h"
+#include "server/tasks/limit_keys.h"
+#include "server/tasks/places.h"
 #include "server/tasks/refusal.h"
+#include "server/tasks/slot_bounds.h"
 #include "server/tasks/task_memory.h"
 
 namespace grove::tasks {
 namespace {
-
-void JoinBacklog(EngineState& state, Task* task, bool to_front) {
-  QueueState& queue = state.queues[task->queue];
-  task->place = Task::Place::kBacklog;
-  ++state.backlogged;
-  to_front ? queue.backlog.PushFront(task) : queue.backlog.Push(task);
-  WakeQueue(state, task->queue);
-  if (queue.backlog.Front() == task) LookAgain(state, task->queue);
-}
-
-// The next one of those that stand aside; requires that the function has room.
-void CallBack(EngineState& state, size_t function, size_t queue) {
-  AsideTasks& aside = state.functions[function].aside.at(queue);
-  if (aside.called != nullptr || aside.empty()) return;
-  Task* task = aside.Front();
-  aside.Remove(task);
-  aside.called = task;
-  JoinBacklog(state, task, /*to_front=*/true);
-}
-
-void ForgetIfEmpty(FunctionState& function, size_t queue) {
-  const auto entry = function.aside.find(queue);
-  const AsideTasks& aside = entry->second;
-  if (aside.empty() && aside.called == nullptr) function.aside.erase(entry);
-}
-
-// If it was called back: it is the turn of the one after it.
-void PassOn(EngineState& state, Task* task) {
-  FunctionState& function = state.functions[task->function];
-  const auto entry = function.aside.find(task->queue);
-  if (entry == function.aside.end() || entry->second.called != task) return;
-  entry->second.called = nullptr;
-  if (!function.is_full()) CallBack(state, task->function, task->queue);
-  ForgetIfEmpty(function, task->queue);
-}
-
-void LeaveAside(EngineState& state, Task* task) {
-  FunctionState& function = state.functions[task->function];
-  function.aside.at(task->queue).Remove(task);
-  ForgetIfEmpty(function, task->queue);
-}
-
-void LeaveBacklog(EngineState& state, Task* task) {
-  QueueState& queue = state.queues[task->queue];
-  const bool was_first = queue.backlog.Front() == task;
-  queue.backlog.Remove(task);
-  --state.backlogged;
-  PassOn(state, task);
-  if (queue.stand == QueueState::Stand::kReady && queue.backlog.empty()) Rest(state, task->queue);
-  if (was_first) LookAgain(state, task->queue);
-}
-
-void LeavePlace(EngineState& state, Task* task) {
-  if (task->place == Task::Place::kBacklog) LeaveBacklog(state, task);
-  if (task->place == Task::Place::kStranded) state.functions[task->function].stranded.Remove(task);
-  if (task->place == Task::Place::kAside) LeaveAside(state, task);
-  task->place = Task::Place::kNone;
-}
 
 // A paused task grows no older: it does not wait for a turn.
 void BeginWait(EngineState& state, Task* task) {
@@ -99,20 +44,15 @@ void EndWait(EngineState& state, Task* task) {
   LeavePlace(state, task);
 }
 
-void TakePlace(EngineState& state, Task* task, bool to_front) {
-  // Invariant 8: not before it is on disk; otherwise it could run and be forgotten.
-  if (task->spec.durable && !task->stored) return;
-  if (task->paused != nullptr) {
-    task->place = Task::Place::kPaused;
-  } else {
-    JoinBacklog(state, task, to_front);
-  }
+bool Waits(const Task& task) {
+  return task.state == v1::TASK_STATE_SCHEDULED || task.state == v1::TASK_STATE_QUEUED;
 }
 
 void LeaveState(EngineState& state, Task* task) {
   QueueState& queue = state.queues[task->queue];
   state.deadlines.Remove(task);
   --state.CountsOf(*task)[task->state];
+  if (Waits(*task)) CountWaiting(state, *task, -1);
   if (task->state == v1::TASK_STATE_SCHEDULED) --queue.scheduled;
   if (task->state == v1::TASK_STATE_QUEUED) {
     --queue.queued;
@@ -124,11 +64,20 @@ void LeaveState(EngineState& state, Task* task) {
 void EnterState(EngineState& state, Task* task) {
   QueueState& queue = state.queues[task->queue];
   ++state.CountsOf(*task)[task->state];
+  if (Waits(*task)) CountWaiting(state, *task, 1);
   if (task->state == v1::TASK_STATE_SCHEDULED) ++queue.scheduled;
   if (task->state == v1::TASK_STATE_RUNNING) ++queue.running;
   if (task->state != v1::TASK_STATE_QUEUED) return;
   ++queue.queued;
   BeginWait(state, task);
+}
+
+// Its limit key counts it until it has ended.
+void KeepLimitKey(EngineState& state, Task* task) {
+  if (task->spec.limit_key == nullptr || (task->key == nullptr) == task->ended()) return;
+  if (task->ended()) return LeaveKey(state, std::exchange(task->key, nullptr));
+  const size_t tenant = state.directory->queues()[task->queue].tenant;
+  task->key = UseKey(state, tenant, *task->spec.limit_key);
 }
 
 void KeepUniqueKey(EngineState& state, const Task& task) {
@@ -145,8 +94,11 @@ void SetState(EngineState& state, Task* task, v1::TaskState to) {
               StrCat(v1::TaskState_Name(from), " -> ", v1::TaskState_Name(to)));
   if (from != v1::TASK_STATE_UNSPECIFIED) LeaveState(state, task);
   task->state = to;
+  KeepLimitKey(state, task);
   EnterState(state, task);
   KeepUniqueKey(state, *task);
+  // Ends are told by Settle(), and what is durable not before it is on disk.
+  if (!task->ended() && (task->stored || !task->spec.durable)) state.NoteChange(*task);
   // An end that the store held was counted by the control that saw it.
   if (task->ended() && from != v1::TASK_STATE_UNSPECIFIED) {
     state.tallies.push_back({.kind = Tally::Kind::kEnded,
@@ -175,7 +127,7 @@ Task* AddTask(EngineState& state, std::unique_ptr<Task> owned) {
   tenant.tasks.emplace_hint(tenant.tasks.end(), task->id, task);
   task->input_bytes = static_cast<int64_t>(task->spec.input.size());
   if (!task->spec.request_id.empty()) {
-    tenant.request_ids[task->spec.request_id] = task->id;
+    tenant.InUse().request_ids[task->spec.request_id] = task->id;
     task->fingerprint = FingerprintOf(task->spec);
   }
   Charge(state, *task);
@@ -188,7 +140,7 @@ void DropTask(EngineState& state, Task* task, Effects& effects) {
   --state.CountsOf(*task)[task->state];
   Unsettle(state, task);
   state.task_bytes -= task->charged_bytes;
-  if (!task->spec.request_id.empty()) tenant.request_ids.erase(task->spec.request_id);
+  if (!task->spec.request_id.empty()) tenant.InUse().request_ids.erase(task->spec.request_id);
   if (task->spec.durable) {
     StoreWrite& write = effects.writes.emplace_back();
     write.kind = StoreWrite::Kind::kDelete;
@@ -197,6 +149,7 @@ void DropTask(EngineState& state, Task* task, Effects& effects) {
     state.unconfirmed.push_back({write.ticket, UnconfirmedWrite::Then::kNothing, task->id});
   }
   tenant.tasks.erase(task->id);
+  if (tenant.tasks.empty() && tenant.use().is_over(state.now_us)) tenant.used.reset();
   state.tasks.erase(task->id);
 }
 
@@ -228,6 +181,7 @@ void Expire(EngineState& state, Task* task, Effects& effects) {
 
 void MarkStored(EngineState& state, Task* task) {
   task->stored = true;
+  state.NoteChange(*task);
   // If it starts in this turn, its input is still at hand.
   if (task->input_bytes > kInlinePayloadBytesMax) {
     state.payloads_to_drop.push_back({task->id, state.turn});
@@ -256,7 +210,9 @@ void SetPaused(EngineState& state, Task* task, std::unique_ptr<std::string> why)
 
 void SetPriority(EngineState& state, Task* task, int32_t priority) {
   const auto order = state.directory->queues()[task->queue].order;
-  const bool has_place = task->place == Task::Place::kBacklog || task->place == Task::Place::kAside;
+  const bool has_place = task->place != Task::Place::kNone &&
+                         task->place != Task::Place::kStranded &&
+                         task->place != Task::Place::kPaused;
   const bool moves = has_place && order == config::v1::Queue::ORDER_PRIORITY;
   if (moves) LeavePlace(state, task);
   task->spec.priority = priority;
@@ -290,39 +246,6 @@ void Revive(EngineState& state, Task* task) {
   task->schedule_us = 0;
   task->ready_us = state.now_us;
   Enqueue(state, task, /*to_front=*/false);
-}
-
-void Strand(EngineState& state, Task* task) {
-  LeaveBacklog(state, task);
-  state.functions[task->function].stranded.PushBack(task);
-  task->place = Task::Place::kStranded;
-}
-
-void StandAside(EngineState& state, Task* task) {
-  LeaveBacklog(state, task);
-  KeepOwed(state, task->queue);
-  const auto order = state.directory->queues()[task->queue].order;
-  AsideTasks& aside =
-      state.functions[task->function]
-          .aside.try_emplace(task->queue, order, state.limits.ageing_ms() * kUsPerMs)
-          .first->second;
-  aside.Put(task);
-  task->place = Task::Place::kAside;
-}
-
-void WakeFunction(EngineState& state, size_t index) {
-  const FunctionState& function = state.functions[index];
-  if (function.is_full()) return;
-  for (const auto& [queue, aside] : function.aside) CallBack(state, index, queue);
-}
-
-// From the last to the first, each to the front: their order stays.
-void Unstrand(EngineState& state, size_t function) {
-  auto& stranded = state.functions[function].stranded;
-  while (Task* task = stranded.back()) {
-    stranded.Remove(task);
-    JoinBacklog(state, task, /*to_front=*/true);
-  }
 }
 
 }  // namespace grove::tasks

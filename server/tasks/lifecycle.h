@@ -27,6 +27,7 @@
 #include "grove/internal/v1/link.pb.h"
 #include "server/tasks/effects.h"
 #include "server/tasks/engine_state.h"
+#include "server/tasks/places.h"
 #include "server/tasks/turns.h"
 
 namespace grove::tasks {
@@ -82,14 +83,6 @@ void SetPriority(EngineState& state, Task* task, int32_t priority);
 void Postpone(EngineState& state, Task* task, EngineMicros at_us);
 // Puts an ended, settled task back into its queue, as if no attempt had failed.
 void Revive(EngineState& state, Task* task);
-// QUEUED tasks that stood apart because no worker knew their function go back to their places.
-void Unstrand(EngineState& state, size_t function);
-void Strand(EngineState& state, Task* task);
-// A QUEUED task steps aside until fewer of its function run.
-void StandAside(EngineState& state, Task* task);
-// The function may run more attempts than before: what stands aside comes back, of each queue the
-// next one, and when that has started or gone, the one after it.
-void WakeFunction(EngineState& state, size_t function);
 // Ends a QUEUED task whose schedule_to_start_timeout is over.
 void Expire(EngineState& state, Task* task, Effects& effects);
 
@@ -100,8 +93,6 @@ LiveAttempt* HoldRoom(EngineState& state, Task* task, uint64_t attempt, int32_t 
                       uint64_t incarnation, int64_t timeout_us);
 // Gives the room back; destroys the record.
 void ReleaseRoom(EngineState& state, LiveAttempt* attempt);
-// Gives the place in the pool back before the room on the worker.
-void ReleasePool(EngineState& state, LiveAttempt* attempt);
 // The worker has the input, or never will: it no longer counts as on its way.
 void MarkBegun(EngineState& state, LiveAttempt* attempt);
 // Tells the worker to stop it, and lets go of the task; the room stays held, but that of an attempt

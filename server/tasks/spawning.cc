@@ -9,6 +9,7 @@
 #include "server/tasks/function_defaults.h"
 #include "server/tasks/lifecycle.h"
 #include "server/tasks/refusal.h"
+#include "server/tasks/spawn_quotas.h"
 #include "server/tasks/task_memory.h"
 #include "server/tenancy/resource_name.h"
 
@@ -77,8 +78,11 @@ absl::Status CheckStore(const EngineState& state) {
 
 // Everything but the spec's own form: what depends on the state of affairs.
 absl::Status CheckRoom(const EngineState& state, size_t queue, const v1::TaskSpec& spec) {
+  const auto input_bytes = static_cast<int64_t>(spec.input().size());
+  const size_t tenant = state.directory->queues()[queue].tenant;
   absl::Status status = CheckDepth(state, queue);
-  if (status.ok()) status = CheckMemory(state, static_cast<int64_t>(spec.input().size()));
+  if (status.ok()) status = CheckQuotas(state, tenant, LimitKeyOf(spec), input_bytes);
+  if (status.ok()) status = CheckMemory(state, input_bytes);
   if (status.ok() && spec.durability() != v1::DURABILITY_VOLATILE) status = CheckStore(state);
   return status;
 }
@@ -100,7 +104,7 @@ absl::Status CheckForm(const EngineState& state, const v1::TaskSpec& spec,
 
 Task* FindByRequestId(const EngineState& state, size_t tenant, const std::string& request_id) {
   if (request_id.empty()) return nullptr;
-  const auto& ids = state.tenants[tenant].request_ids;
+  const auto& ids = state.tenants[tenant].use().request_ids;
   auto it = ids.find(request_id);
   return it == ids.end() ? nullptr : state.FindTask(it->second);
 }
@@ -125,6 +129,7 @@ Task* Admit(EngineState& state, size_t queue, v1::TaskSpec spec, std::string_vie
   } else {
     Enqueue(state, added, /*to_front=*/false);
   }
+  CountSpawn(state, *added);
   if (added->spec.durable) WriteInsert(state, *added, effects);
   return added;
 }
@@ -211,6 +216,7 @@ absl::Status CheckKeyToReturn(const EngineState& state, const Task& task) {
 
 absl::Status CheckRoomToReturn(const EngineState& state, const Task& task) {
   absl::Status status = CheckDepth(state, task.queue);
+  if (status.ok()) status = CheckQuotasToReturn(state, task);
   if (status.ok() && task.spec.durable) status = CheckStore(state);
   return status;
 }

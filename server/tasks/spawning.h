@@ -18,8 +18,8 @@ absl::StatusOr<Spawned> SpawnTask(EngineState& state, std::string_view parent, v
 
 // Whether no other task has an ended task's unique key meanwhile.
 absl::Status CheckKeyToReturn(const EngineState& state, const Task& task);
-// Whether an ended task may go back into its queue: QUEUE_FULL, and while the store cannot take
-// durable tasks.
+// Whether an ended task may go back into its queue: QUEUE_FULL, quotas and limits, and while the
+// store cannot take durable tasks.
 absl::Status CheckRoomToReturn(const EngineState& state, const Task& task);
 
 }  // namespace grove::tasks

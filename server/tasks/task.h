@@ -21,6 +21,8 @@
 
 namespace grove::tasks {
 
+struct LimitKey;
+
 // Attempts remembered per task, the newest. Retries are bounded by kMaxAttemptsMax; hand-backs by
 // draining workers are not.
 inline constexpr size_t kAttemptsKeptMax = 128;
@@ -45,6 +47,9 @@ struct Task {
     kStranded,  // Beside it: no connected worker knows its function.
     kPaused,    // Beside it, until somebody resumes it.
     kAside,     // Beside it: as many of its function run as may (FunctionState::aside).
+    // Beside it: too few slots of its first, or its second, limit key are left (LimitKey::aside).
+    kAsideOfFirstKey,
+    kAsideOfSecondKey,
   };
 
   TaskId id;
@@ -73,6 +78,8 @@ struct Task {
   std::unique_ptr<std::string> paused;
   // The task whose function spawned it, by its name; nullptr: none did.
   std::unique_ptr<const std::string> parent;
+  // Of spec.limit_key, while it has not ended; nullptr: it names none.
+  LimitKey* key = nullptr;
   // Somebody changed the spec after it was first stored.
   bool spec_changed = false;
 
@@ -146,8 +153,11 @@ struct LiveAttempt {
   bool loading = false;
   // The worker has begun it.
   bool started = false;
-  // Its place in the pool: given up before the room on a worker that is stuck.
-  bool holds_pool = true;
+  // Of its pool, its tenant's quota and its limit key: given up before the room on a worker that is
+  // stuck.
+  bool holds_slots = true;
+  int32_t slots = 1;
+  LimitKey* key = nullptr;
   // Of its input, until the worker has begun it.
   int64_t unstarted_bytes = 0;
   // Hello's scratch: the worker says that it runs it.

@@ -159,6 +159,7 @@ void ChangeTask(EngineState& state, Task* task, const TaskAction& action, Effect
     case Kind::kForceCancel:
       return ForceCancel(state, task, action, effects);
     case Kind::kDelete:
+      state.NoteChange(*task);
       return DropTask(state, task, effects);
     case Kind::kPause:
       SetPaused(state, task, std::make_unique<std::string>(action.reason));
@@ -177,6 +178,7 @@ void ChangeTask(EngineState& state, Task* task, const TaskAction& action, Effect
       Update(state, task, action);
       break;
   }
+  state.NoteChange(*task);
   Commit(state, task, effects);
 }
 

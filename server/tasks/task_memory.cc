@@ -15,6 +15,8 @@ constexpr int64_t kErrorBytes = 256;
 // Of a text on its own.
 constexpr int64_t kTextBytes = sizeof(std::string) + 16;
 constexpr int64_t kUniqueBytes = sizeof(UniqueKeyRule) + 128;
+// Two keys may be there for this task alone.
+constexpr int64_t kLimitKeyBytes = kTextBytes + 2 * (sizeof(LimitKey) + 96);
 constexpr int64_t kRetryAfterMs = 1000;
 // Of the budget: kept free for new tasks by what leaves early.
 constexpr int64_t kHeadroomShare = 4;
@@ -43,6 +45,7 @@ int64_t MemoryOf(const Task& task) {
                   Bytes(task.checkpoint.get()) + Bytes(task.parent.get());
   // It stands in the index, too.
   if (spec.unique != nullptr) bytes += kUniqueBytes + 2 * Bytes(spec.unique->key);
+  if (spec.limit_key != nullptr) bytes += kLimitKeyBytes + 2 * Bytes(*spec.limit_key);
   for (const auto& [key, value] : spec.labels) bytes += kLabelBytes + Bytes(key) + Bytes(value);
   for (const AttemptRecord& attempt : task.attempts) {
     bytes += static_cast<int64_t>(sizeof(attempt)) + Bytes(attempt.error);

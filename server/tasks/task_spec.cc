@@ -7,11 +7,13 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
+#include "absl/strings/str_join.h"
 #include "proto/well_known_times.h"
 #include "runtime/switch/abseil_text.h"
 #include "server/tasks/json_grammar.h"
 #include "server/tasks/refusal.h"
 #include "server/tenancy/directory.h"
+#include "server/tenancy/quotas.h"
 #include "server/tenancy/resource_name.h"
 
 namespace grove::tasks {
@@ -162,6 +164,24 @@ absl::Status CheckUniqueKey(const v1::TaskSpec& spec) {
                   StrCat("is the unknown value ", static_cast<int>(unique.on_conflict())));
 }
 
+absl::Status CheckLimitKeys(const v1::TaskSpec& spec) {
+  if (spec.limit_keys_size() > kLimitKeysPerTaskMax) {
+    return BadField(
+        "spec.limit_keys", "TOO_MANY_LIMIT_KEYS",
+        StrCat("has ", spec.limit_keys_size(), "; at most ", kLimitKeysPerTaskMax, " are allowed"));
+  }
+  for (const std::string& key : spec.limit_keys()) {
+    if (tenancy::IsLimitKey(key)) continue;
+    return BadField("spec.limit_keys", "LIMIT_KEY_INVALID",
+                    StrCat("has ", Quoted(key), "; a key is 1 to ", tenancy::kLimitKeyBytesMax,
+                           " bytes of printable ASCII but blanks, \"/\" and \"*\""));
+  }
+  if (spec.slot_cost() >= 0 && spec.slot_cost() <= kSlotCostMax) return absl::OkStatus();
+  return BadField("spec.slot_cost", "SLOT_COST_OUT_OF_RANGE",
+                  StrCat("is ", spec.slot_cost(), "; 1 to ", kSlotCostMax,
+                         " are allowed, 0 means the default"));
+}
+
 absl::Status CheckTimeouts(const v1::TaskSpec& spec) {
   absl::Status status = CheckDuration("spec.timeout", "TIMEOUT", spec.timeout(), kTimeoutMaxUs);
   if (status.ok()) {
@@ -280,6 +300,7 @@ absl::Status CheckSpec(const v1::TaskSpec& spec, std::string_view tenant, const 
   if (status.ok()) status = CheckPriority(spec);
   if (status.ok()) status = CheckTimeouts(spec);
   if (status.ok()) status = CheckUniqueKey(spec);
+  if (status.ok()) status = CheckLimitKeys(spec);
   if (status.ok()) status = CheckRetryPolicy(spec.retry_policy());
   if (status.ok()) status = CheckLabels(spec);
   if (status.ok()) status = CheckRest(spec);
@@ -300,6 +321,10 @@ absl::Status CheckStartTime(WallMicros start_us, WallMicros now_us) {
   if (start_us - now_us <= kDelayMaxUs) return absl::OkStatus();
   return BadField("spec.start_time", "START_TIME_TOO_LATE",
                   StrCat("is more than ", kDelayMaxUs / kUsPerSecond, " s ahead"));
+}
+
+std::string LimitKeyOf(const v1::TaskSpec& spec) {
+  return absl::StrJoin(spec.limit_keys(), "/");
 }
 
 AcceptedSpec NormaliseSpec(v1::TaskSpec spec) {
@@ -323,6 +348,10 @@ AcceptedSpec NormaliseSpec(v1::TaskSpec spec) {
     accepted.unique = std::make_unique<UniqueKeyRule>(
         UniqueKeyRule{std::move(*spec.mutable_unique_key()->mutable_key()), refuses});
   }
+  if (spec.limit_keys_size() > 0) {
+    accepted.limit_key = std::make_unique<const std::string>(LimitKeyOf(spec));
+  }
+  accepted.slot_cost = std::clamp(spec.slot_cost(), 1, kSlotCostMax);
   accepted.request_id = std::move(*spec.mutable_request_id());
   accepted.labels.assign(spec.labels().begin(), spec.labels().end());
   std::sort(accepted.labels.begin(), accepted.labels.end());
@@ -351,6 +380,12 @@ void FillSpec(const AcceptedSpec& accepted, v1::TaskSpec& spec) {
                                                    ? v1::UniqueKey::ON_CONFLICT_REFUSE
                                                    : v1::UniqueKey::ON_CONFLICT_ATTACH);
   }
+  if (accepted.limit_key != nullptr) {
+    for (const std::string_view key : StrSplit(*accepted.limit_key, '/')) {
+      spec.add_limit_keys(std::string(key));
+    }
+  }
+  spec.set_slot_cost(accepted.slot_cost);
   spec.set_request_id(accepted.request_id);
   for (const auto& [key, value] : accepted.labels) (*spec.mutable_labels())[key] = value;
   spec.set_durability(accepted.durable ? v1::DURABILITY_DURABLE : v1::DURABILITY_VOLATILE);

@@ -34,6 +34,8 @@ inline constexpr int64_t kScheduleToStartMaxUs = kDelayMaxUs;
 inline constexpr int64_t kHeartbeatMaxUs = kTimeoutMaxUs;
 inline constexpr size_t kUniqueKeyMax = 128;
 inline constexpr int32_t kPriorityMax = 9;
+inline constexpr size_t kLimitKeysPerTaskMax = 2;
+inline constexpr int32_t kSlotCostMax = 1'000;
 inline constexpr size_t kFunctionNameMax = 255;
 inline constexpr size_t kContentTypeMax = 255;
 inline constexpr size_t kRequestIdMax = 128;
@@ -83,6 +85,9 @@ struct AcceptedSpec {
   std::string request_id;
   // nullptr: none.
   std::unique_ptr<UniqueKeyRule> unique;
+  // One key, or two with '/' between them; nullptr: none.
+  std::unique_ptr<const std::string> limit_key;
+  int32_t slot_cost = 1;
   // Sorted by key.
   std::vector<std::pair<std::string, std::string>> labels;
   bool durable = true;
@@ -101,6 +106,8 @@ absl::Status CheckChanges(const v1::TaskSpec& spec);
 // Not too far ahead.
 absl::Status CheckStartTime(WallMicros start_us, WallMicros now_us);
 
+// As of AcceptedSpec; empty: none.
+std::string LimitKeyOf(const v1::TaskSpec& spec);
 // Takes a checked spec apart.
 AcceptedSpec NormaliseSpec(v1::TaskSpec spec);
 

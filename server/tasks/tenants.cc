@@ -6,6 +6,8 @@
 #include "runtime/hub/check.h"
 #include "server/tasks/invariants.h"
 #include "server/tasks/lifecycle.h"
+#include "server/tasks/limit_keys.h"
+#include "server/tasks/slot_bounds.h"
 
 namespace grove::tasks {
 namespace {
@@ -56,6 +58,8 @@ TenantLoad LoadOf(const EngineState& state, size_t tenant) {
     load.scheduled += queue.scheduled;
     load.running += queue.running;
   });
+  load.queued_bytes = state.tenants[tenant].use().waiting_bytes;
+  load.running_slots = state.tenants[tenant].use().slots;
   return load;
 }
 
@@ -88,6 +92,8 @@ bool IsUnused(const EngineState& state, size_t tenant) {
 void ForgetTenant(EngineState& state, size_t tenant) {
   GROVE_CHECK(IsUnused(state, tenant), "a tenant with tasks or attempts is forgotten");
   state.slots.Forget(tenant);
+  ForgetKeysOf(state, tenant);
+  state.changes.Forget(tenant);
   state.tenants[tenant] = TenantState();
   state.directory->ForEachQueueOf(tenant, [&](size_t index) {
     QueueState& queue = state.queues[index];
@@ -118,6 +124,12 @@ bool TaskEngine::SweepTenant(size_t tenant, TenantSweep what, TaskId& after, Eng
 void TaskEngine::Reweigh(size_t tenant, EngineMicros now_us) {
   state_->Advance(now_us);
   state_->Reweigh(tenant);
+}
+
+void TaskEngine::Rebound(size_t tenant, EngineMicros now_us) {
+  state_->Advance(now_us);
+  tasks::Rebound(*state_, tenant);
+  CheckAfter(*state_);
 }
 
 TenantLoad TaskEngine::LoadOf(size_t tenant) const {

@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "server/tasks/slot_bounds.h"
+
 namespace grove::tasks {
 namespace {
 
@@ -35,6 +37,29 @@ void PushReady(EngineState& state, size_t queue) {
   state.queues[queue].stand = Stand::kReady;
 }
 
+// Where a queue stands that waits for something; nullptr: it is ready, or idle.
+std::vector<size_t>* BlockedWith(EngineState& state, size_t index) {
+  const tenancy::Directory::Queue& settings = state.directory->queues()[index];
+  switch (state.queues[index].stand) {
+    case Stand::kBlockedOnPool:
+      return &state.pools[settings.pool].blocked;
+    case Stand::kBlockedOnQuota:
+      return &state.tenants[settings.tenant].InUse().blocked;
+    case Stand::kBlockedOnWorkers:
+      return &state.blocked_on_workers;
+    default:
+      return nullptr;
+  }
+}
+
+void WakeAll(EngineState& state, std::vector<size_t>& blocked) {
+  if (blocked.empty()) return;
+  for (size_t queue : std::exchange(blocked, {})) {
+    state.queues[queue].stand = Stand::kIdle;
+    WakeQueue(state, queue);
+  }
+}
+
 }  // namespace
 
 void WakeQueue(EngineState& state, size_t index) {
@@ -45,29 +70,32 @@ void WakeQueue(EngineState& state, size_t index) {
 
 void WakePool(EngineState& state, size_t index) {
   PoolState& pool = state.pools[index];
-  if (pool.running < pool.size && !pool.blocked.empty()) {
-    for (size_t queue : std::exchange(pool.blocked, {})) {
-      state.queues[queue].stand = Stand::kIdle;
-      WakeQueue(state, queue);
-    }
-  }
-  WakeBlockedOnWorkers(state);
+  if (pool.running < pool.size) WakeAll(state, pool.blocked);
+}
+
+void WakeTenant(EngineState& state, size_t index) {
+  TenantUse* const used = state.tenants[index].used.get();
+  const int64_t max = state.directory->QuotasOf(index).running_max;
+  if (used != nullptr && (max == 0 || used->slots < max)) WakeAll(state, used->blocked);
 }
 
 void WakeBlockedOnWorkers(EngineState& state) {
-  if (state.blocked_on_workers.empty()) return;
-  for (size_t queue : std::exchange(state.blocked_on_workers, {})) {
-    state.queues[queue].stand = Stand::kIdle;
-    WakeQueue(state, queue);
-  }
+  WakeAll(state, state.blocked_on_workers);
 }
 
-void LookAgain(EngineState& state, size_t queue) {
-  if (state.queues[queue].stand != Stand::kBlockedOnWorkers) return;
-  std::vector<size_t>& blocked = state.blocked_on_workers;
-  blocked.erase(std::find(blocked.begin(), blocked.end(), queue));
-  state.queues[queue].stand = Stand::kIdle;
-  WakeQueue(state, queue);
+void LookAgain(EngineState& state, size_t index) {
+  QueueState& queue = state.queues[index];
+  std::vector<size_t>* const blocked = BlockedWith(state, index);
+  if (blocked == nullptr) return;
+  if (queue.stand != Stand::kBlockedOnWorkers && queue.backlog.Front() != nullptr) {
+    // What is full for all is so for this one, too.
+    const Obstacle obstacle = ObstacleOf(state, *queue.backlog.Front());
+    const bool on_pool = queue.stand == Stand::kBlockedOnPool;
+    if (obstacle == (on_pool ? Obstacle::kPool : Obstacle::kQuota)) return;
+  }
+  blocked->erase(std::find(blocked->begin(), blocked->end(), index));
+  queue.stand = Stand::kIdle;
+  WakeQueue(state, index);
 }
 
 void PutLast(EngineState& state, size_t queue) {
@@ -89,13 +117,8 @@ void Rest(EngineState& state, size_t queue) {
 void Block(EngineState& state, size_t queue, Stand on) {
   Rest(state, queue);
   state.queues[queue].stand = on;
-  const tenancy::Directory::Queue& settings = state.directory->queues()[queue];
-  if (on == Stand::kBlockedOnPool) {
-    state.pools[settings.pool].blocked.push_back(queue);
-    return;
-  }
-  state.blocked_on_workers.push_back(queue);
-  KeepOwed(state, queue);
+  BlockedWith(state, queue)->push_back(queue);
+  if (on == Stand::kBlockedOnWorkers) KeepOwed(state, queue);
 }
 
 void KeepOwed(EngineState& state, size_t queue) {

@@ -10,6 +10,7 @@
 #include "runtime/switch/abseil_text.h"
 #include "server/tasks/explain.h"
 #include "server/tasks/fairness_view.h"
+#include "server/tasks/limit_view.h"
 #include "server/tasks/payloads.h"
 
 namespace grove::tasks {
@@ -107,8 +108,8 @@ int64_t OldestAgeUs(const EngineState& state, const QueueState& queue) {
   return oldest == nullptr ? 0 : state.now_us - oldest->queued_us;
 }
 
-// Made at run time and not used yet, or retired: a hundred thousand of them would be most of
-// /metrics.
+}  // namespace
+
 bool IsQuiet(const EngineState& state, size_t tenant) {
   if (state.directory->tenants()[tenant].from_config) return false;
   bool any = false;
@@ -118,8 +119,6 @@ bool IsQuiet(const EngineState& state, size_t tenant) {
   });
   return !any;
 }
-
-}  // namespace
 
 bool NeedsStore(const Task& task, v1::TaskView view) {
   return (ShowsInput(view) && !task.has_input()) || (ShowsOutput(view) && !task.has_output());
@@ -208,6 +207,7 @@ TaskCounters ViewCounters(EngineState& state) {
                               state.pools[i].size, state.pools[i].running});
   }
   FillFairness(state, counters);
+  FillQuotas(state, counters);
   counters.tasks_held = state.tasks.size();
   counters.attempts_running = state.attempts.size();
   for (const WorkerView& worker : state.workers) counters.workers_linked += worker.linked;

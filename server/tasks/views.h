@@ -19,6 +19,9 @@ bool NeedsStore(const Task& task, v1::TaskView view);
 v1::Queue ViewQueue(const EngineState& state, size_t queue,
                     Audience audience = Audience::kOperators);
 v1::Pool ViewPool(const EngineState& state, size_t pool);
+// Made at run time and not used yet, or retired: a hundred thousand of them would be most of
+// /metrics.
+bool IsQuiet(const EngineState& state, size_t tenant);
 TaskCounters ViewCounters(EngineState& state);
 
 // For the store, or the next engine. Requires: the input is in memory.

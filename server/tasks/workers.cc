@@ -27,6 +27,7 @@
 #include "server/tasks/commit.h"
 #include "server/tasks/lifecycle.h"
 #include "server/tasks/refusal.h"
+#include "server/tasks/slot_bounds.h"
 #include "server/tenancy/resource_name.h"
 
 namespace grove::tasks {
@@ -158,7 +159,7 @@ absl::Status ConnectWorker(EngineState& state, internal::v1::Hello hello, Effect
               "the link broke before it reached the worker", effects,
               [](LiveAttempt& attempt) { return !std::exchange(attempt.confirmed, false); });
   // Queues that found all workers full try again.
-  for (size_t pool = 0; pool < state.pools.size(); ++pool) WakePool(state, pool);
+  WakeBlockedOnWorkers(state);
   return absl::OkStatus();
 }
 
@@ -188,7 +189,7 @@ bool SetStuck(EngineState& state, int32_t number, bool is_stuck, Effects& effect
   while (attempt != nullptr) {
     LiveAttempt* previous = attempt->worker_hook.previous;
     if (attempt->task == nullptr) {
-      ReleasePool(state, attempt);
+      GiveSlots(state, attempt);
     } else if (!attempt->started) {
       TakeBack(state, attempt, absl::StrCat("workers/", number, " is stuck and has not started it"),
                effects);

@@ -99,6 +99,7 @@ absl::Status Directory::AddFromConfig(const config::v1::Tenant& tenant) {
   const int32_t percent = tenant.weight() == 0 ? kWeightDefault : tenant.weight();
   const size_t index =
       PlaceTenant({.name = tenant.name(), .weight = percent / 100.0, .from_config = true});
+  if (absl::Status s = BindFromConfig(index, tenant); !s.ok()) return s;
   // Pools first: queues name them.
   config::v1::Pool default_pool;
   default_pool.set_name(std::string(kDefaultName));
@@ -117,6 +118,46 @@ absl::Status Directory::AddFromConfig(const config::v1::Tenant& tenant) {
     if (absl::Status s = AddQueue(index, queue); !s.ok()) return s;
   }
   return absl::OkStatus();
+}
+
+absl::Status Directory::BindFromConfig(size_t index, const config::v1::Tenant& tenant) {
+  const std::string name = FormatTenantName(tenant.name());
+  const auto wrong = [](std::string_view where, const WrongBound& bound) {
+    return absl::InvalidArgumentError(StrCat(where, ": ", bound.field, " ", bound.problem));
+  };
+  if (tenant.has_quotas()) {
+    const auto bound = CheckBounds(tenant.quotas());
+    if (bound) return wrong(name + ": quotas", *bound);
+    SetQuotas(index, tenancy::QuotasOf(tenant.quotas()));
+  }
+  if (tenant.limits_size() > kLimitsMax) {
+    return absl::InvalidArgumentError(StrCat(name, ": more than ", kLimitsMax, " limits"));
+  }
+  for (const config::v1::Limit& said : tenant.limits()) {
+    const std::string where =
+        StrCat(name, ": limit \"", absl::CHexEscape(Abseil(said.pattern())), "\"");
+    const std::string problem = CheckPattern(said.pattern());
+    if (!problem.empty()) return wrong(where, {"pattern", problem});
+    if (const auto bound = CheckBounds(said)) return wrong(where, *bound);
+    if (LimitsOf(index).Named(said.pattern()) != nullptr) {
+      return absl::InvalidArgumentError(where + " is there twice");
+    }
+    Limit limit{tenancy::BoundsOf(said), said.pattern(), /*from_config=*/true};
+    SetLimit(index, std::move(limit));
+  }
+  return absl::OkStatus();
+}
+
+const TenantBounds& Directory::BoundsOf(size_t tenant) const {
+  static const auto* const kUnbound = new TenantBounds();
+  const TenantBounds* bounds = tenants_[tenant].bounds.get();
+  return bounds == nullptr ? *kUnbound : *bounds;
+}
+
+TenantBounds& Directory::Bind(size_t tenant) {
+  std::unique_ptr<TenantBounds>& bounds = tenants_[tenant].bounds;
+  if (bounds == nullptr) bounds = std::make_unique<TenantBounds>();
+  return *bounds;
 }
 
 absl::Status Directory::CheckNew(std::string_view tenant) const {

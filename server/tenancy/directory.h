@@ -10,6 +10,7 @@
 #include <cmath>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,6 +21,7 @@
 #include "absl/status/statusor.h"
 #include "grove/config/v1/config.pb.h"
 #include "runtime/switch/abseil_text.h"
+#include "server/tenancy/quotas.h"
 
 namespace grove::tenancy {
 
@@ -86,6 +88,8 @@ class Directory {
     // The others follow by their `next`.
     uint32_t first_queue = kNone;
     uint32_t first_pool = kNone;
+    // nullptr: none.
+    std::unique_ptr<TenantBounds> bounds = nullptr;
 
     bool is_retired() const { return name.empty(); }
     std::string resource_name() const;
@@ -118,6 +122,9 @@ class Directory {
   std::optional<size_t> FindTenant(std::string_view tenant) const;
   std::optional<size_t> FindQueue(std::string_view tenant, std::string_view queue) const;
   std::optional<size_t> FindPool(std::string_view tenant, std::string_view pool) const;
+  const Quotas& QuotasOf(size_t tenant) const { return BoundsOf(tenant).quotas; }
+  // What is in these is there until the next change of a tenant's limits.
+  const Limits& LimitsOf(size_t tenant) const { return BoundsOf(tenant).limits; }
 
   // --- At run time: whoever sizes itself by the directory has to be told ------------------------
 
@@ -128,6 +135,9 @@ class Directory {
   absl::Status CheckNew(std::string_view tenant) const;
   void SetWeight(size_t tenant, double weight) { tenants_[tenant].weight = weight; }
   void SetDraining(size_t tenant) { tenants_[tenant].draining = true; }
+  void SetQuotas(size_t tenant, const Quotas& quotas) { Bind(tenant).quotas = quotas; }
+  void SetLimit(size_t tenant, Limit limit) { Bind(tenant).limits.Set(std::move(limit)); }
+  void DropLimit(size_t tenant, std::string_view pattern) { Bind(tenant).limits.Drop(pattern); }
   // It is gone, with its queues and pools, and its name may come again. Requires: it is not from
   // the config, and nothing refers to it any more.
   void Retire(size_t tenant);
@@ -139,7 +149,10 @@ class Directory {
 
   Directory() = default;
 
+  const TenantBounds& BoundsOf(size_t tenant) const;
+  TenantBounds& Bind(size_t tenant);
   absl::Status AddFromConfig(const config::v1::Tenant& tenant);
+  absl::Status BindFromConfig(size_t index, const config::v1::Tenant& tenant);
   // Puts it in a retired one's place, or at the end; its index.
   template <typename Entry>
   static uint32_t Place(Entry entry, std::deque<Entry>& entries, std::vector<uint32_t>& free);

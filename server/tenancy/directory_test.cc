@@ -145,11 +145,54 @@ TEST(Directory, ARetiredTenantsNameAndPlaceComeAgain) {
   EXPECT_EQ(directory->queues().size(), directory->pools().size());
 }
 
+TEST(Directory, QuotasAndLimitsAreOfTheConfigOrSet) {
+  auto directory = FromText(
+      "tenants { name: 'acme' quotas { running_max: 3 spawns_per_minute: 6 } "
+      "limits { pattern: 'a*' queued_max: 2 } limits { pattern: '*/x' running_max: 1 } }");
+  ASSERT_TRUE(directory.ok()) << directory.status();
+  const size_t acme = *directory->FindTenant("acme");
+  EXPECT_EQ(directory->QuotasOf(acme).running_max, 3);
+  EXPECT_EQ(directory->QuotasOf(acme).spawns.interval_ns, 10'000'000'000);
+  EXPECT_EQ(directory->LimitsOf(acme).Find("ab")->queued_max, 2);
+  EXPECT_TRUE(directory->LimitsOf(acme).Find("ab")->from_config);
+  EXPECT_EQ(directory->LimitsOf(acme).Find("b/x")->running_max, 1);
+  const size_t none = *directory->FindTenant("default");
+  EXPECT_EQ(directory->tenants()[none].bounds, nullptr) << "costs nothing";
+  EXPECT_EQ(directory->QuotasOf(none).running_max, 0);
+  EXPECT_TRUE(directory->LimitsOf(none).all().empty());
+  directory->SetLimit(none, {{.running_max = 4}, "k"});
+  EXPECT_EQ(directory->LimitsOf(none).Find("k")->running_max, 4);
+  directory->DropLimit(none, "k");
+  EXPECT_EQ(directory->LimitsOf(none).Find("k"), nullptr);
+}
+
+TEST(Directory, RefusesWrongQuotasAndLimits) {
+  const auto refusal = [](const std::string& of) {
+    return std::string(FromText("tenants { name: 'acme' " + of + " }").status().message());
+  };
+  EXPECT_EQ(refusal("quotas { running_max: -1 }"),
+            "tenants/acme: quotas: running_max is -1; 0 (no bound) to 1000000 are allowed");
+  EXPECT_EQ(refusal("limits { pattern: 'a' spawn_burst: 1 }"),
+            "tenants/acme: limit \"a\": spawn_burst bounds nothing without spawns_per_second or "
+            "_minute");
+  EXPECT_EQ(refusal("limits { pattern: 'a' } limits { pattern: 'a' }"),
+            "tenants/acme: limit \"a\" is there twice");
+  EXPECT_NE(refusal("limits { pattern: 'a/b/c' }"), "");
+}
+
 TEST(Directory, ItsDefaultsAreTheSchemas) {
   const auto value = [](std::string_view key) { return config::FindSchemaRow(key)->default_value; };
   EXPECT_EQ(kPoolSizeDefault, value("tenants[].pools[].size"));
   EXPECT_EQ(kQueueDepthDefault, value("tenants[].queues[].depth_max"));
-  EXPECT_EQ(kQueueDepthMax, config::FindSchemaRow("tenants[].queues[].depth_max")->max);
+  const auto most = [](std::string_view key) { return config::FindSchemaRow(key)->max; };
+  EXPECT_EQ(kQueueDepthMax, most("tenants[].queues[].depth_max"));
+  EXPECT_EQ(kRunningQuotaMax, most("tenants[].quotas.running_max"));
+  EXPECT_EQ(kQueuedQuotaMax, most("tenants[].quotas.queued_max"));
+  EXPECT_EQ(kQueuedBytesQuotaMax, most("tenants[].quotas.queued_bytes_max"));
+  EXPECT_EQ(kSpawnsPerSecondMax, most("tenants[].quotas.spawns_per_second"));
+  EXPECT_EQ(kSpawnsPerMinuteMax, most("tenants[].limits[].spawns_per_minute"));
+  EXPECT_EQ(kSpawnBurstMax, most("tenants[].limits[].spawn_burst"));
+  EXPECT_EQ(kOutputBytesQuotaMax, most("tenants[].quotas.output_bytes_max"));
 }
 
 }  // namespace

@@ -14,6 +14,11 @@ const TokenRecord* Registry::FindToken(const TokenKey& token) const {
   return found == tokens_.end() ? nullptr : &found->second;
 }
 
+const LimitRecord* Registry::FindLimit(const LimitName& limit) const {
+  const auto found = limits_.find(limit);
+  return found == limits_.end() ? nullptr : &found->second;
+}
+
 std::pair<Registry::Tokens::const_iterator, Registry::Tokens::const_iterator> Registry::TokensOf(
     std::string_view tenant) const {
   // Names of tenants are free of zeros.
@@ -26,6 +31,7 @@ void Registry::Apply(RegistryChange change) {
     tenants_.erase(tenant);
     const auto [begin, end] = TokensOf(tenant);
     tokens_.erase(begin, end);
+    limits_.erase(limits_.lower_bound({tenant, ""}), limits_.lower_bound({tenant + '\0', ""}));
   }
   for (const TokenKey& token : change.drop_tokens) tokens_.erase(token);
   for (auto& [tenant, record] : change.put_tenants) {
@@ -33,6 +39,10 @@ void Registry::Apply(RegistryChange change) {
   }
   for (auto& [token, record] : change.put_tokens) {
     tokens_.insert_or_assign(std::move(token), std::move(record));
+  }
+  for (const LimitName& limit : change.drop_limits) limits_.erase(limit);
+  for (auto& [limit, record] : change.put_limits) {
+    limits_.insert_or_assign(std::move(limit), std::move(record));
   }
 }
 

@@ -1,4 +1,4 @@
-// Registry: the tenants and tokens that were made at run time.
+// Registry: the tenants, tokens and limits that were made at run time.
 //
 // Registry is what is known of them, in memory; a RegistryStore keeps it. A change is written
 // first, then taken over here, then answered. Neither knows of rights or of what the config names.
@@ -28,8 +28,8 @@ struct TenantRecord {
   int64_t version = 1;
   WallMicros created_us = 0;
   WallMicros updated_us = 0;
-  // What may be set of it (grove.v1.Tenant: display_name, weight, labels), as bytes: little where
-  // little is set, and what a later version adds comes along.
+  // What may be set of it (grove.v1.Tenant: display_name, weight, labels, quotas), as bytes: little
+  // where little is set, and what a later version adds comes along.
   std::string settings = "";
 
   friend bool operator==(const TenantRecord&, const TenantRecord&) = default;
@@ -55,16 +55,30 @@ struct TokenRecord {
 // The tenant's short name (empty: the operators) and the token's. Its order is the lists'.
 using TokenKey = std::pair<std::string, std::string>;
 
+struct LimitRecord {
+  WallMicros updated_us = 0;
+  // What may be set of it (grove.v1.Limit), as bytes.
+  std::string settings = "";
+
+  friend bool operator==(const LimitRecord&, const LimitRecord&) = default;
+};
+
+// The tenant's short name and the pattern. Its order is the lists'.
+using LimitName = std::pair<std::string, std::string>;
+
 // All of it or nothing.
 struct RegistryChange {
   std::vector<std::pair<std::string, TenantRecord>> put_tenants = {};
   std::vector<std::pair<TokenKey, TokenRecord>> put_tokens = {};
   std::vector<TokenKey> drop_tokens = {};
-  // With their tokens. Before the others.
+  // With their tokens and limits. Before the others.
   std::vector<std::string> drop_tenants = {};
+  std::vector<std::pair<LimitName, LimitRecord>> put_limits = {};
+  std::vector<LimitName> drop_limits = {};
 
   bool empty() const {
-    return put_tenants.empty() && put_tokens.empty() && drop_tokens.empty() && drop_tenants.empty();
+    return put_tenants.empty() && put_tokens.empty() && drop_tokens.empty() &&
+           drop_tenants.empty() && put_limits.empty() && drop_limits.empty();
   }
 };
 
@@ -73,12 +87,15 @@ class Registry {
  public:
   using Tenants = absl::btree_map<std::string, TenantRecord>;  // by short name
   using Tokens = absl::btree_map<TokenKey, TokenRecord>;
+  using Limits = absl::btree_map<LimitName, LimitRecord>;
 
   const Tenants& tenants() const { return tenants_; }
   const Tokens& tokens() const { return tokens_; }
+  const Limits& limits() const { return limits_; }
   // Null: there is none.
   const TenantRecord* FindTenant(std::string_view tenant) const;
   const TokenRecord* FindToken(const TokenKey& token) const;
+  const LimitRecord* FindLimit(const LimitName& limit) const;
   // The tokens of one tenant.
   std::pair<Tokens::const_iterator, Tokens::const_iterator> TokensOf(std::string_view tenant) const;
 
@@ -87,6 +104,7 @@ class Registry {
  private:
   Tenants tenants_;
   Tokens tokens_;
+  Limits limits_;
 };
 
 // Where a registry lasts. Owned by one thread; Write() says where `done` is called.

@@ -86,6 +86,15 @@ absl::StatusOr<TaskName> ParseTaskName(std::string_view name) {
   return TaskName{ids[0], ids[1], ids[2]};
 }
 
+absl::StatusOr<ScheduleName> ParseScheduleName(std::string_view name) {
+  std::array<std::string_view, 2> ids;
+  if (!Split<2>(name, {"tenants", "schedules"}, ids) || !IsShortName(ids[0]) ||
+      !IsShortName(ids[1])) {
+    return BadName(name, "tenants/TENANT/schedules/SCHEDULE");
+  }
+  return ScheduleName{ids[0], ids[1]};
+}
+
 absl::StatusOr<TokenName> ParseTokenName(std::string_view name) {
   std::array<std::string_view, 2> ids;
   if (Split<2>(name, {"tenants", "tokens"}, ids) && IsShortName(ids[0]) && IsShortName(ids[1])) {
@@ -114,6 +123,10 @@ std::string FormatQueueName(std::string_view tenant, std::string_view queue) {
 
 std::string FormatPoolName(std::string_view tenant, std::string_view pool) {
   return StrCat("tenants/", tenant, "/pools/", pool);
+}
+
+std::string FormatScheduleName(std::string_view tenant, std::string_view schedule) {
+  return StrCat("tenants/", tenant, "/schedules/", schedule);
 }
 
 std::string FormatTokenName(std::string_view tenant, std::string_view token) {

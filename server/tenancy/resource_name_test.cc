@@ -33,6 +33,10 @@ TEST(ResourceName, ParsesWhatItFormats) {
   const std::string pool = FormatPoolName("acme", "small");
   EXPECT_EQ(pool, "tenants/acme/pools/small");
   EXPECT_EQ(ParsePoolName(pool)->pool, "small");
+  const std::string schedule = FormatScheduleName("acme", "nightly");
+  EXPECT_EQ(schedule, "tenants/acme/schedules/nightly");
+  EXPECT_EQ(ParseScheduleName(schedule)->tenant, "acme");
+  EXPECT_EQ(ParseScheduleName(schedule)->schedule, "nightly");
 }
 
 TEST(ResourceName, ParsesTaskNames) {
@@ -54,6 +58,7 @@ TEST(ResourceName, RefusesOtherForms) {
     EXPECT_FALSE(ParseQueueName(name).ok()) << name;
   }
   EXPECT_FALSE(ParsePoolName("tenants/a/queues/q").ok());
+  EXPECT_FALSE(ParseScheduleName("tenants/a/queues/q").ok());
   for (const char* name :
        {"tenants/a/queues/q", "tenants/a/queues/q/tasks/", "tenants/a/queues/q/tasks/x/y"}) {
     EXPECT_FALSE(ParseTaskName(name).ok()) << name;

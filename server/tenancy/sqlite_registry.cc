@@ -1,13 +1,6 @@
 #include "server/tenancy/sqlite_registry.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <filesystem>
 #include <string_view>
 #include <utility>
 
@@ -15,6 +8,10 @@
 
 namespace grove::tenancy {
 namespace {
+
+using sqlite::Binder;
+using sqlite::RunStatement;
+using sqlite::TextOf;
 
 // "GRVR" in the file's header: tells the registry from the tasks, and from anybody else's.
 constexpr int64_t kApplicationId = 0x47525652;
@@ -45,6 +42,18 @@ CREATE TABLE tokens (
 ) WITHOUT ROWID;
 )";
 
+// Of every file, also of one that an older program has made: that one reads it still, without the
+// limits.
+constexpr char kCreateLimits[] = R"(
+CREATE TABLE IF NOT EXISTS limits (
+  tenant TEXT NOT NULL,
+  pattern TEXT NOT NULL,
+  updated_us INTEGER NOT NULL,
+  settings BLOB NOT NULL,
+  PRIMARY KEY (tenant, pattern)
+) WITHOUT ROWID;
+)";
+
 constexpr char kSelectTenants[] =
     "SELECT name, draining, version, created_us, updated_us, settings FROM tenants ORDER BY name";
 constexpr char kSelectTokens[] =
@@ -60,34 +69,10 @@ constexpr char kPutToken[] =
     "rotated_to = ?11";
 constexpr char kDropToken[] = "DELETE FROM tokens WHERE tenant = ?1 AND id = ?2";
 constexpr char kDropTokens[] = "DELETE FROM tokens WHERE tenant = ?1";
-
-// Puts values into a statement, one after the other; they have to outlive its step.
-class Binder {
- public:
-  explicit Binder(sqlite3_stmt* statement) : statement_(statement) {}
-  Binder& operator<<(int64_t value) {
-    sqlite3_bind_int64(statement_, ++parameter_, value);
-    return *this;
-  }
-  Binder& operator<<(const std::string& text) {
-    sqlite3_bind_text64(statement_, ++parameter_, text.data(), text.size(), SQLITE_STATIC,
-                        SQLITE_UTF8);
-    return *this;
-  }
-  Binder& Bytes(std::string_view bytes) {
-    sqlite3_bind_blob64(statement_, ++parameter_, bytes.data(), bytes.size(), SQLITE_STATIC);
-    return *this;
-  }
-
- private:
-  sqlite3_stmt* const statement_;
-  int parameter_ = 0;
-};
-
-std::string Text(sqlite3_stmt* row, int column) {
-  const auto* bytes = static_cast<const char*>(sqlite3_column_blob(row, column));
-  return bytes == nullptr ? "" : std::string(bytes, sqlite3_column_bytes(row, column));
-}
+constexpr char kSelectLimits[] = "SELECT tenant, pattern, updated_us, settings FROM limits";
+constexpr char kPutLimit[] = "INSERT OR REPLACE INTO limits VALUES (?1, ?2, ?3, ?4)";
+constexpr char kDropLimit[] = "DELETE FROM limits WHERE tenant = ?1 AND pattern = ?2";
+constexpr char kDropLimits[] = "DELETE FROM limits WHERE tenant = ?1";
 
 std::string_view View(const SecretDigest& digest) {
   return {reinterpret_cast<const char*>(digest.data()), digest.size()};
@@ -106,69 +91,29 @@ bool ParseRoles(std::string_view text, RoleSet& roles) {
 }
 
 bool ParseToken(sqlite3_stmt* row, TokenRecord& token) {
-  const std::string digest = Text(row, 3);
-  if (digest.size() != token.digest.size() || !ParseRoles(Text(row, 2), token.roles)) return false;
+  const std::string digest = TextOf(row, 3);
+  if (digest.size() != token.digest.size() || !ParseRoles(TextOf(row, 2), token.roles))
+    return false;
   std::copy(digest.begin(), digest.end(), token.digest.begin());
-  token.prefix = Text(row, 4);
+  token.prefix = TextOf(row, 4);
   token.created_us = sqlite3_column_int64(row, 5);
   token.expires_us = sqlite3_column_int64(row, 6);
   token.revoked_us = sqlite3_column_int64(row, 7);
   token.last_use_us = sqlite3_column_int64(row, 8);
-  token.created_by = Text(row, 9);
-  token.rotated_to = Text(row, 10);
+  token.created_by = TextOf(row, 9);
+  token.rotated_to = TextOf(row, 10);
   return true;
-}
-
-// Before SQLite does, which goes by the umask: digests are nobody's to read, not even to guess at.
-absl::Status CreatePrivate(const std::string& path) {
-  std::error_code error;
-  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
-  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) {
-    const std::string text = StrCat("open ", path, ": ", strerror(errno));
-    return errno == EACCES || errno == EPERM || errno == EROFS ? absl::PermissionDeniedError(text)
-                                                               : absl::UnavailableError(text);
-  }
-  close(fd);
-  return absl::OkStatus();
-}
-
-absl::Status CheckFormat(const sqlite::Connection& connection, const std::string& path) {
-  const auto application = connection.QueryNumber("PRAGMA application_id");
-  if (!application.ok()) return application.status();
-  if (*application != kApplicationId) {
-    return absl::FailedPreconditionError(
-        StrCat(path, " is a database of another program; move it away or use another --state_dir"));
-  }
-  const auto version = connection.QueryNumber("PRAGMA user_version");
-  if (!version.ok()) return version.status();
-  if (*version == kSchemaVersion) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      StrCat(path, " has schema version ", *version, ", this program reads version ",
-             kSchemaVersion, "; use the program that wrote it or another --state_dir"));
 }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SqliteRegistry>> SqliteRegistry::Open(const std::string& state_dir) {
   const std::string path = state_dir + "/registry.db";
-  if (absl::Status created = CreatePrivate(path); !created.ok()) return created;
-  auto connection = sqlite::Connection::Open(path, sqlite::Connection::Missing::kRefuse);
+  auto connection = sqlite::OpenSideFile(path, {.application_id = kApplicationId,
+                                                .schema_version = kSchemaVersion,
+                                                .create_tables = kCreateTables});
   if (!connection.ok()) return connection.status();
-  const auto tables = connection->QueryNumber("SELECT count(*) FROM sqlite_master");
-  if (!tables.ok()) return tables.status();
-  if (*tables > 0) {
-    if (absl::Status format = CheckFormat(*connection, path); !format.ok()) return format;
-  }
-  // FULL: a token that was revoked stays revoked after a loss of power.
-  absl::Status set_up =
-      connection->Execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
-  if (set_up.ok() && *tables == 0) {
-    set_up = connection->Execute(StrCat("BEGIN IMMEDIATE;", kCreateTables,
-                                        "PRAGMA application_id = ", kApplicationId,
-                                        "; PRAGMA user_version = ", kSchemaVersion, "; COMMIT;"));
-  }
-  if (!set_up.ok()) return set_up;
+  if (absl::Status limits = connection->Execute(kCreateLimits); !limits.ok()) return limits;
   std::unique_ptr<SqliteRegistry> registry(new SqliteRegistry(path, *std::move(connection)));
   if (absl::Status prepared = registry->Prepare(); !prepared.ok()) return prepared;
   return registry;
@@ -186,17 +131,17 @@ absl::Status SqliteRegistry::Prepare() {
                                 {kDropTenant, &drop_tenant_},
                                 {kPutToken, &put_token_},
                                 {kDropToken, &drop_token_},
-                                {kDropTokens, &drop_tokens_}}) {
+                                {kDropTokens, &drop_tokens_},
+                                {kPutLimit, &put_limit_},
+                                {kDropLimit, &drop_limit_},
+                                {kDropLimits, &drop_limits_}}) {
     auto prepared = connection_.Prepare(sql);
     if (!prepared.ok()) return prepared.status();
     *statement = *std::move(prepared);
   }
-  struct stat file {};
-  if (stat(path_.c_str(), &file) != 0) {
-    return absl::UnavailableError(StrCat("stat ", path_, ": ", strerror(errno)));
-  }
-  device_ = file.st_dev;
-  inode_ = file.st_ino;
+  auto place = sqlite::PlaceOfFile::Of(path_);
+  if (!place.ok()) return place.status();
+  place_ = *std::move(place);
   return absl::OkStatus();
 }
 
@@ -204,6 +149,7 @@ absl::StatusOr<Registry> SqliteRegistry::Load() {
   RegistryChange all;
   absl::Status loaded = LoadTenants(all);
   if (loaded.ok()) loaded = LoadTokens(all);
+  if (loaded.ok()) loaded = LoadLimits(all);
   if (!loaded.ok()) return loaded;
   Registry registry;
   registry.Apply(std::move(all));
@@ -216,12 +162,12 @@ absl::Status SqliteRegistry::LoadTenants(RegistryChange& all) const {
   sqlite3_stmt* const row = select->get();
   int code = SQLITE_ROW;
   while ((code = connection_.Step(row)) == SQLITE_ROW) {
-    all.put_tenants.emplace_back(Text(row, 0),
+    all.put_tenants.emplace_back(TextOf(row, 0),
                                  TenantRecord{.draining = sqlite3_column_int64(row, 1) != 0,
                                               .version = sqlite3_column_int64(row, 2),
                                               .created_us = sqlite3_column_int64(row, 3),
                                               .updated_us = sqlite3_column_int64(row, 4),
-                                              .settings = Text(row, 5)});
+                                              .settings = TextOf(row, 5)});
   }
   return code == SQLITE_DONE ? absl::OkStatus() : connection_.Error("read the tenants of");
 }
@@ -232,7 +178,7 @@ absl::Status SqliteRegistry::LoadTokens(RegistryChange& all) const {
   sqlite3_stmt* const row = select->get();
   int code = SQLITE_ROW;
   while ((code = connection_.Step(row)) == SQLITE_ROW) {
-    TokenKey key(Text(row, 0), Text(row, 1));
+    TokenKey key(TextOf(row, 0), TextOf(row, 1));
     TokenRecord token;
     // To go on without it would be to forget who was let in, or locked out.
     if (!ParseToken(row, token)) {
@@ -242,6 +188,19 @@ absl::Status SqliteRegistry::LoadTokens(RegistryChange& all) const {
     all.put_tokens.emplace_back(std::move(key), std::move(token));
   }
   return code == SQLITE_DONE ? absl::OkStatus() : connection_.Error("read the tokens of");
+}
+
+absl::Status SqliteRegistry::LoadLimits(RegistryChange& all) const {
+  const auto select = connection_.Prepare(kSelectLimits);
+  if (!select.ok()) return select.status();
+  sqlite3_stmt* const row = select->get();
+  int code = SQLITE_ROW;
+  while ((code = connection_.Step(row)) == SQLITE_ROW) {
+    all.put_limits.emplace_back(
+        LimitName(TextOf(row, 0), TextOf(row, 1)),
+        LimitRecord{.updated_us = sqlite3_column_int64(row, 2), .settings = TextOf(row, 3)});
+  }
+  return code == SQLITE_DONE ? absl::OkStatus() : connection_.Error("read the limits of");
 }
 
 void SqliteRegistry::Write(RegistryChange change, Done done) {
@@ -281,16 +240,8 @@ void SqliteRegistry::RunThread() {
   }
 }
 
-absl::Status SqliteRegistry::CheckInPlace() const {
-  struct stat file {};
-  const bool there = stat(path_.c_str(), &file) == 0;
-  if (there && file.st_dev == device_ && file.st_ino == inode_) return absl::OkStatus();
-  return absl::UnavailableError(StrCat(path_, there ? " was replaced" : " was taken away",
-                                       " while it was open; put it back"));
-}
-
 absl::Status SqliteRegistry::Commit(const RegistryChange& change) {
-  if (absl::Status there = CheckInPlace(); !there.ok()) return there;
+  if (absl::Status there = place_.Check(); !there.ok()) return there;
   absl::Status status = connection_.Execute("BEGIN IMMEDIATE");
   if (status.ok()) status = ApplyAll(change);
   if (status.ok()) status = connection_.Execute("COMMIT");
@@ -303,36 +254,38 @@ absl::Status SqliteRegistry::ApplyAll(const RegistryChange& change) {
   absl::Status status;
   for (const std::string& tenant : change.drop_tenants) {
     Binder(drop_tokens_.get()) << tenant;
+    Binder(drop_limits_.get()) << tenant;
     Binder(drop_tenant_.get()) << tenant;
-    status.Update(Run(drop_tokens_.get()));
-    status.Update(Run(drop_tenant_.get()));
+    status.Update(RunStatement(connection_, drop_tokens_.get()));
+    status.Update(RunStatement(connection_, drop_limits_.get()));
+    status.Update(RunStatement(connection_, drop_tenant_.get()));
   }
   for (const TokenKey& token : change.drop_tokens) {
     Binder(drop_token_.get()) << token.first << token.second;
-    status.Update(Run(drop_token_.get()));
+    status.Update(RunStatement(connection_, drop_token_.get()));
   }
   for (const auto& [name, tenant] : change.put_tenants) {
     (Binder(put_tenant_.get()) << name << int64_t{tenant.draining} << tenant.version
                                << tenant.created_us << tenant.updated_us)
         .Bytes(tenant.settings);
-    status.Update(Run(put_tenant_.get()));
+    status.Update(RunStatement(connection_, put_tenant_.get()));
   }
   for (const auto& [key, token] : change.put_tokens) {
     const std::string roles = token.roles.ToString();
     (Binder(put_token_.get()) << key.first << key.second << roles).Bytes(View(token.digest))
         << token.prefix << token.created_us << token.expires_us << token.revoked_us
         << token.last_use_us << token.created_by << token.rotated_to;
-    status.Update(Run(put_token_.get()));
+    status.Update(RunStatement(connection_, put_token_.get()));
   }
-  return status;
-}
-
-absl::Status SqliteRegistry::Run(sqlite3_stmt* statement) {
-  const int code = connection_.Step(statement);
-  absl::Status status = code == SQLITE_DONE ? absl::OkStatus() : connection_.Error("write");
-  sqlite3_reset(statement);
-  // What was bound is the caller's and ends with this call.
-  sqlite3_clear_bindings(statement);
+  for (const LimitName& limit : change.drop_limits) {
+    Binder(drop_limit_.get()) << limit.first << limit.second;
+    status.Update(RunStatement(connection_, drop_limit_.get()));
+  }
+  for (const auto& [limit, record] : change.put_limits) {
+    (Binder(put_limit_.get()) << limit.first << limit.second << record.updated_us)
+        .Bytes(record.settings);
+    status.Update(RunStatement(connection_, put_limit_.get()));
+  }
   return status;
 }
 

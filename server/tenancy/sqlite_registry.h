@@ -6,8 +6,6 @@
 #ifndef GROVE_SERVER_TENANCY_SQLITE_REGISTRY_H_
 #define GROVE_SERVER_TENANCY_SQLITE_REGISTRY_H_
 
-#include <sys/types.h>
-
 #include <deque>
 #include <memory>
 #include <string>
@@ -19,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "server/sqlite/connection.h"
+#include "server/sqlite/side_file.h"
 #include "server/tenancy/registry.h"
 
 namespace grove::tenancy {
@@ -46,13 +45,11 @@ class SqliteRegistry final : public RegistryStore {
 
   SqliteRegistry(std::string path, sqlite::Connection connection);
   absl::Status Prepare();
-  // The open file still has its name: otherwise what is written is lost with the process.
-  absl::Status CheckInPlace() const;
   absl::Status Commit(const RegistryChange& change);
   absl::Status ApplyAll(const RegistryChange& change);
-  absl::Status Run(sqlite3_stmt* statement);
   absl::Status LoadTenants(RegistryChange& all) const;
   absl::Status LoadTokens(RegistryChange& all) const;
+  absl::Status LoadLimits(RegistryChange& all) const;
   void RunThread();
   bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void End(Ending ending);
@@ -66,8 +63,10 @@ class SqliteRegistry final : public RegistryStore {
   sqlite::Statement put_token_;
   sqlite::Statement drop_token_;
   sqlite::Statement drop_tokens_;
-  dev_t device_ = 0;
-  ino_t inode_ = 0;
+  sqlite::Statement put_limit_;
+  sqlite::Statement drop_limit_;
+  sqlite::Statement drop_limits_;
+  sqlite::PlaceOfFile place_;
 
   std::thread thread_;
   absl::Mutex mutex_;

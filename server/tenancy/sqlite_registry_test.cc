@@ -127,6 +127,36 @@ TEST_F(SqliteRegistryTest, ATenantGoesWithItsTokensAlone) {
   }
 }
 
+TEST_F(SqliteRegistryTest, LimitsLastAndGoWithTheirTenant) {
+  const LimitRecord few{.updated_us = 5, .settings = "few"};
+  ASSERT_TRUE(Write({.put_tenants = {{"a", {}}},
+                     .put_limits = {{{"a", "*"}, few}, {{"a", "x/*"}, {}}, {{"ab", "*"}, few}}})
+                  .ok());
+  Open();
+  ASSERT_EQ(Loaded().limits().size(), 3);
+  EXPECT_EQ(*Loaded().FindLimit({"a", "*"}), few);
+  const LimitRecord more{.updated_us = 6, .settings = "more"};
+  ASSERT_TRUE(Write({.put_limits = {{{"a", "*"}, more}}, .drop_limits = {{"a", "x/*"}}}).ok());
+  EXPECT_EQ(*Loaded().FindLimit({"a", "*"}), more);
+  EXPECT_EQ(Loaded().FindLimit({"a", "x/*"}), nullptr);
+  RegistryChange drop{.drop_tenants = {"a"}};
+  Registry registry = Loaded();
+  registry.Apply(drop);
+  ASSERT_TRUE(Write(std::move(drop)).ok());
+  for (const Registry& after : {Loaded(), registry}) {
+    EXPECT_EQ(after.FindLimit({"a", "*"}), nullptr);
+    EXPECT_EQ(*after.FindLimit({"ab", "*"}), few);
+  }
+}
+
+TEST_F(SqliteRegistryTest, AFileWithoutLimitsGetsATableOfThem) {
+  store_.reset();
+  Execute("DROP TABLE limits");
+  Open();
+  EXPECT_TRUE(Loaded().limits().empty());
+  EXPECT_TRUE(Write({.put_limits = {{{"a", "*"}, {}}}}).ok());
+}
+
 TEST_F(SqliteRegistryTest, AllOfAChangeOrNothing) {
   ASSERT_TRUE(Write({.put_tokens = {{{"", "a"}, SomeToken("same")}}}).ok());
   // Two tokens cannot have one secret.

@@ -55,6 +55,7 @@ void FillOptions(const FunctionOptions& options, internal::v1::FunctionDescripti
   FillRetry(options.retry, *function.mutable_retry());
   function.set_queue(options.queue);
   function.set_concurrency_max(options.concurrency_max);
+  function.set_slot_cost(options.slot_cost);
   function.set_heartbeat_timeout_ms(absl::ToInt64Milliseconds(options.heartbeat_timeout));
   function.set_schedule_to_start_timeout_ms(
       absl::ToInt64Milliseconds(options.schedule_to_start_timeout));

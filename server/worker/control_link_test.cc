@@ -79,7 +79,8 @@ class LinkTest : public ::testing::Test {
                            .retry = {.max_attempts = 3, .initial_backoff = absl::Seconds(2)},
                            .queue = "mail",
                            .heartbeat_timeout = absl::Seconds(4),
-                           .concurrency_max = 5}};
+                           .concurrency_max = 5,
+                           .slot_cost = 3}};
     functions_["gate"] = {[this](TaskContext&) -> absl::StatusOr<Output> {
                             if (absl::Status open = gate_.Wait(); !open.ok()) return open;
                             return Output{"through"};
@@ -125,6 +126,7 @@ TEST_F(LinkTest, TheWorkerGreetsFirst) {
     EXPECT_EQ(hello.functions(0).queue(), "mail");
     EXPECT_EQ(hello.functions(0).heartbeat_timeout_ms(), 4000);
     EXPECT_EQ(hello.functions(0).concurrency_max(), 5);
+    EXPECT_EQ(hello.functions(0).slot_cost(), 3);
     EXPECT_EQ(hello.running_size(), 0);
   });
 }

@@ -11,6 +11,8 @@ from grove.v1 import fairness_service_pb2, fairness_service_pb2_grpc
 from grove.v1 import inspect_service_pb2, inspect_service_pb2_grpc
 from grove.v1 import pool_service_pb2, pool_service_pb2_grpc
 from grove.v1 import queue_service_pb2, queue_service_pb2_grpc
+from grove.v1 import schedule_service_pb2 as schedules
+from grove.v1 import schedule_service_pb2_grpc
 from grove.v1 import task_service_pb2 as tasks
 from grove.v1 import task_service_pb2_grpc
 from grove.v1 import tenant_service_pb2 as tenants
@@ -20,7 +22,7 @@ from grove.v1 import worker_service_pb2, worker_service_pb2_grpc
 CALL_TIMEOUT_S = 60
 
 SERVICES = (backdoor_service_pb2, fairness_service_pb2, inspect_service_pb2, pool_service_pb2,
-            queue_service_pb2, tasks, tenants, worker_service_pb2)
+            queue_service_pb2, schedules, tasks, tenants, worker_service_pb2)
 
 SCHEDULED = tasks.TASK_STATE_SCHEDULED
 QUEUED = tasks.TASK_STATE_QUEUED
@@ -36,8 +38,8 @@ QUEUE = 'tenants/default/queues/default'
 __all__ = [
     'CANCELLED', 'FAILED', 'POOL', 'QUEUE', 'QUEUED', 'RUNNING', 'SCHEDULED', 'SERVICES',
     'SUCCEEDED', 'TIMED_OUT', 'Api', 'backdoor_service_pb2', 'duration', 'error_details',
-    'fairness_service_pb2', 'inspect_service_pb2', 'pool_service_pb2', 'queue_service_pb2', 'spec',
-    'state_name', 'tasks', 'tenants', 'worker_service_pb2']
+    'fairness_service_pb2', 'inspect_service_pb2', 'pool_service_pb2', 'queue_service_pb2',
+    'schedules', 'spec', 'state_name', 'tasks', 'tenants', 'worker_service_pb2']
 
 
 def duration(seconds):
@@ -116,6 +118,7 @@ class Api:
         self.workers = worker_service_pb2_grpc.WorkerServiceStub(self.channel)
         self.inspect = inspect_service_pb2_grpc.InspectServiceStub(self.channel)
         self.tenants = tenant_service_pb2_grpc.TenantServiceStub(self.channel)
+        self.schedules = schedule_service_pb2_grpc.ScheduleServiceStub(self.channel)
         self.backdoor = backdoor_service_pb2_grpc.BackdoorServiceStub(self.channel)
 
     def close(self):

@@ -20,7 +20,7 @@ from google.protobuf import descriptor, descriptor_pool, text_format
 
 from grove_api import CALL_TIMEOUT_S, duration, error_details, tasks
 from grove_harness import CONTROL, Daemon, GroveTest, OwnDaemonTest, eventually, program
-from names_nothing import NAMES_NOTHING
+from names_nothing import NAMES_NOTHING, NEEDED
 
 PACKAGE = os.path.dirname(tasks.__file__)
 
@@ -30,19 +30,6 @@ WORDS = (BORAGE, 'quartz', 'basalt', 'feldspar', 'gneiss')
 
 # Open to every token: what they say is nobody's.
 OPEN = {'/grove.v1.InspectService/ListFunctions'}
-
-# What a request must have beside the name that is tried, to get as far as to the name.
-NEEDED = {
-    '/grove.v1.TaskService/SpawnTask': {'spec': {'function': 'echo'}},
-    '/grove.v1.TaskService/BatchSpawnTasks': {'specs': [{'function': 'echo'}]},
-    # A wait must end.
-    '/grove.v1.TaskService/WaitTask': {'timeout': duration(0.001)},
-    '/grove.v1.TaskService/BatchWaitTasks': {'timeout': duration(0.001)},
-    '/grove.v1.TenantService/CreateToken': {'token': {'roles': [1]}},
-    '/grove.v1.TaskService/BatchChangeTasks': {
-        'filter': {'function': 'echo'}, 'validate_only': True, 'cancel': {}},
-    '/grove.v1.TaskService/UpdateTask': {'update_mask': {'paths': ['spec.priority']}},
-}
 
 # What sleeps is not waited for at the end.
 TENANTS = '''drain_timeout_ms: 100
@@ -169,8 +156,15 @@ class Client:
         except grpc.RpcError as error:
             return Outcome(error=error)
 
+    def do(self, method, **fields):
+        """The answer to a call that succeeds."""
+        answer = self.call(f'/grove.v1.{method}', self.request(f'/grove.v1.{method}', **fields))
+        assert answer.code == 'OK', answer.text
+        return answer.response
 
-class IsolationTest(GroveTest):
+
+class TwoTenants(GroveTest):
+    """Borage has something of each kind, Amber asks."""
 
     @classmethod
     def setUpClass(cls):
@@ -192,30 +186,30 @@ class IsolationTest(GroveTest):
     def have_something(cls):
         """Borage has tasks of all kinds."""
         def spawn(queue, function, value):
-            request = cls.borage.request('/grove.v1.TaskService/SpawnTask', spec=tasks.TaskSpec(
+            return cls.borage.do('TaskService/SpawnTask', spec=tasks.TaskSpec(
                 function=function, queue=queue, input=json.dumps(value).encode(),
-                labels={'what': 'feldspar'}, request_id=f'feldspar-{function}-{queue}-{value}'))
-            answer = cls.borage.call('/grove.v1.TaskService/SpawnTask', request)
-            assert answer.code == 'OK', answer.text
-            return answer.response.task.name
+                labels={'what': 'feldspar'}, request_id=f'feldspar-{function}-{queue}-{value}',
+                limit_keys=[f'gneiss-{function}', 'feldspar'])).task.name
 
-        made = cls.boss.call('/grove.v1.TenantService/CreateToken', cls.boss.request(
-            '/grove.v1.TenantService/CreateToken', parent='tenants/borage', token_id='gneiss'))
-        assert made.code == 'OK', made.text
+        cls.boss.do('TenantService/CreateToken', parent='tenants/borage', token_id='gneiss')
+        cls.borage.do('TenantService/SetLimit', limit={'pattern': 'basalt-*', 'running_max': 9})
+        for who, name in ((cls.borage, 'feldspar'), (cls.borage, 'gneiss'), (cls.amber, 'own')):
+            who.do('ScheduleService/CreateSchedule', schedule_id=name, validate_only=False)
         cls.running = [spawn('quartz', 'sleep', {'seconds': seconds}) for seconds in (3600, 3601)]
         cls.ended = [spawn('quartz', 'echo', 'feldspar'), spawn('quartz', 'echo', 'gneiss')]
         cls.queued = [spawn('gneiss', 'echo', 'feldspar')]
         for name in cls.ended:
-            cls.borage.call('/grove.v1.TaskService/WaitTask', cls.borage.request(
-                '/grove.v1.TaskService/WaitTask', name=name, timeout=duration(30)))
+            cls.borage.do('TaskService/WaitTask', name=name, timeout=duration(30))
         cls.names = {
             'tenant': ['tenants/borage'],
             'tenants': ['tenants/borage'],
             'tenant_or_queue': ['tenants/borage', 'tenants/borage/queues/quartz'],
             'queue': ['tenants/borage/queues/quartz', 'tenants/borage/queues/default'],
             'queue_or_short': ['tenants/borage/queues/quartz', 'tenants/borage/queues/default'],
+            'queues': ['tenants/borage/queues/quartz', 'tenants/borage/queues/-'],
             'pool': ['tenants/borage/pools/basalt', 'tenants/borage/pools/default'],
             'task': cls.running + cls.ended + cls.queued,
+            'schedule': [f'tenants/borage/schedules/{each}' for each in ('feldspar', 'gneiss')],
             'token': ['tenants/borage/tokens/borage', 'tenants/borage/tokens/gneiss'],
             'token_parent': ['tenants/borage'],
         }
@@ -226,8 +220,10 @@ class IsolationTest(GroveTest):
             'tenant_or_queue': ['tenants/amber/queues/never'],
             'queue': ['tenants/amber/queues/never', 'tenants/amber/queues/quartz'],
             'queue_or_short': ['tenants/amber/queues/never', 'tenants/amber/queues/quartz'],
+            'queues': ['tenants/amber/queues/never', 'tenants/amber/queues/quartz'],
             'pool': ['tenants/amber/pools/never', 'tenants/amber/pools/basalt'],
             'task': [f'tenants/amber/queues/default/tasks/{each}' for each in ids + [never]],
+            'schedule': ['tenants/amber/schedules/never', 'tenants/amber/schedules/feldspar'],
             'token': ['tenants/amber/tokens/never', 'tenants/amber/tokens/gneiss'],
         }
 
@@ -242,16 +238,21 @@ class IsolationTest(GroveTest):
 
     def state_of_borage(self):
         """What a call by somebody else could have changed."""
-        listed = self.borage.call('/grove.v1.TaskService/ListTasks', self.borage.request(
-            '/grove.v1.TaskService/ListTasks')).response.tasks
-        pools = self.borage.call('/grove.v1.PoolService/ListPools', self.borage.request(
-            '/grove.v1.PoolService/ListPools')).response.pools
+        listed = self.borage.do('TaskService/ListTasks').tasks
+        pools = self.borage.do('PoolService/ListPools').pools
+        limits = self.borage.do('TenantService/ListLimits').limits
+        schedules = self.borage.do('ScheduleService/ListSchedules').schedules
         return ([(task.name, task.state, len(task.attempts)) for task in listed],
-                [(pool.name, pool.size) for pool in pools])
+                [(pool.name, pool.size) for pool in pools],
+                [(limit.pattern, limit.running_max) for limit in limits],
+                [(schedule.name, schedule.etag) for schedule in schedules])
 
     def assert_clean(self, text, what):
         for word in WORDS:
             self.assertNotIn(word, text, what)
+
+
+class IsolationTest(TwoTenants):
 
     # The table
 
@@ -265,7 +266,7 @@ class IsolationTest(GroveTest):
             found = dict(texts(self.methods[row.method].input_type))
             self.assertLessEqual(set(row.fields), set(found), row.method)
             for path, field in found.items():
-                if path in row.fields or path.endswith('page_token'):
+                if path in row.fields or path.endswith(('page_token', 'resume_token')):
                     continue
                 known.add(field.full_name)
                 self.assertIn(field.full_name, NAMES_NOTHING,
@@ -344,7 +345,8 @@ class IsolationTest(GroveTest):
         for parent in ('', 'tenants/-'):
             for method, field in (('TaskService/ListTasks', 'tasks'),
                                   ('QueueService/ListQueues', 'queues'),
-                                  ('PoolService/ListPools', 'pools')):
+                                  ('PoolService/ListPools', 'pools'),
+                                  ('ScheduleService/ListSchedules', 'schedules')):
                 method = f'/grove.v1.{method}'
                 response = self.amber.call(
                     method, self.amber.request(method, parent=parent)).response
@@ -382,7 +384,8 @@ class IsolationTest(GroveTest):
                 self.assertEqual(outcome.about(first.response.next_page_token),
                                  self.amber.call(row.method, request).about(request.page_token))
                 replayed.add(row.method.rpartition('/')[2])
-        self.assertGreaterEqual(replayed, {'ListTasks', 'ListQueues', 'ListPools', 'ListFibers'})
+        self.assertGreaterEqual(replayed, {'ListTasks', 'ListQueues', 'ListPools', 'ListFibers',
+                                           'ListLimits'})
 
     # Fibers
 

@@ -1,4 +1,8 @@
-"""Fields of requests whose texts name nothing of a tenant's, and why: isolation_test.py."""
+"""What isolation_test.py has to know of requests: which texts name nothing of a tenant's, and why;
+and what a request needs besides.
+"""
+
+from grove_api import duration
 
 _WHY = {
     'functions are everybody\'s': ['TaskSpec.function', 'ListTasksRequest.function'],
@@ -14,13 +18,22 @@ _WHY = {
         'TaskFilter.function', 'TaskFilter.names', 'TaskFilter.parent_task', 'TaskFilter.text',
         'TaskFilter.worker'],
     'names a field': ['ListTasksRequest.order_by'],
+    'of the parent alone': [
+        'DeleteLimitRequest.pattern', 'Limit.pattern', 'ListLimitsRequest.key_prefix'],
+    'of the tenant; limit_keys are counted for each by itself': ['TaskSpec.limit_keys'],
     'of a task to be changed: no mask names it': [
         'TaskSpec.queue', 'Attempt.fiber', 'Attempt.worker', 'Task.output_content_type',
         'Task.parent_task', 'Task.pause_reason', 'Task.progress_message', 'Task.waiting_reason',
         'WaitExplanation.subject', 'WaitExplanation.text'],
     'a worker\'s; test_fibers_of_others_are_not_there': [
         'GetFiberRequest.name', 'ListFibersRequest.parent'],
-    'within the parent': ['CreateTokenRequest.token_id'],
+    'within the parent': ['CreateTokenRequest.token_id', 'CreateScheduleRequest.schedule_id'],
+    'the schedule\'s own': [
+        'PauseScheduleRequest.reason', 'RunScheduleRequest.request_id',
+        'Schedule.cron_expressions', 'Schedule.etag', 'Schedule.time_zone',
+        'DeleteScheduleRequest.etag'],
+    'of a schedule to be made or changed: not looked at': [
+        'Schedule.name', 'Schedule.pause_reason', 'Schedule.running_tasks', 'ScheduleRun.task'],
     'for the audit log': ['RevokeTokenRequest.reason'],
     'of one to be made: not looked at': [
         'Token.name', 'Token.display_prefix', 'Token.created_by', 'Token.rotated_to'],
@@ -31,4 +44,27 @@ NAMES_NOTHING = {f'grove.v1.{field}': why for why, fields in _WHY.items() for fi
     'google.protobuf.Any.type_url': 'of a task to be changed: no mask names it',
     'google.protobuf.FieldMask.paths': 'names fields',
     'google.rpc.Status.message': 'of a task to be changed: no mask names it',
+}
+
+# What a request must have beside the name that is tried, to get as far as to the name.
+NEEDED = {
+    '/grove.v1.TaskService/SpawnTask': {'spec': {'function': 'echo'}},
+    '/grove.v1.TaskService/BatchSpawnTasks': {'specs': [{'function': 'echo'}]},
+    '/grove.v1.TaskService/SpawnTasks': {'specs': [{'function': 'echo'}]},
+    # All there is comes first.
+    '/grove.v1.TaskService/WatchTasks': {'with_existing': True},
+    # A wait must end.
+    '/grove.v1.TaskService/WaitTask': {'timeout': duration(0.001)},
+    '/grove.v1.TaskService/BatchWaitTasks': {'timeout': duration(0.001)},
+    '/grove.v1.TenantService/CreateToken': {'token': {'roles': [1]}},
+    '/grove.v1.TenantService/SetLimit': {'limit': {'pattern': 'amber-*', 'running_max': 1}},
+    '/grove.v1.TaskService/BatchChangeTasks': {
+        'filter': {'function': 'echo'}, 'validate_only': True, 'cancel': {}},
+    '/grove.v1.TaskService/UpdateTask': {'update_mask': {'paths': ['spec.priority']}},
+    '/grove.v1.ScheduleService/CreateSchedule': {
+        'schedule_id': 'tried', 'validate_only': True,
+        'schedule': {'cron_expressions': ['@yearly'], 'spec': {'function': 'echo'}}},
+    '/grove.v1.ScheduleService/UpdateSchedule': {
+        'schedule': {'name': 'tenants/amber/schedules/own', 'spec': {'function': 'echo'}},
+        'update_mask': {'paths': ['spec']}, 'validate_only': True},
 }

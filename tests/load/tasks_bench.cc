@@ -1,7 +1,8 @@
 // tasks_bench: what a live daemon's control plane takes, seen from a client on the same machine.
 //
 // usage: tasks_bench ADDRESS [TASKS]
-// Prints `grove METRIC VALUE` lines. The function is `echo`; batches hold 1,000 tasks.
+// Prints `grove METRIC VALUE` lines. The function is `echo`; batches, and messages of a stream,
+// hold 1,000 tasks.
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
@@ -82,6 +83,26 @@ double BatchesPerSecond(int batches, absl::FunctionRef<void()> batch) {
          });
 }
 
+// Over one stream, on which each task has a result.
+double StreamedPerSecond(client::Client& client, v1::Durability durability, int tasks) {
+  client::SpawnStreamOptions options;
+  options.message_max = kBatch;
+  // As the batches beside it.
+  options.fill_request_ids = false;
+  return PerSecond(tasks, [&] {
+    std::atomic<int> accepted = 0;
+    const auto stream = client.OpenSpawnStream(options, [&](const client::SpawnResult& result) {
+      if (!result.status.ok()) Fail(result.status);
+      ++accepted;
+    });
+    for (int i = 0; i < tasks; ++i) {
+      if (absl::Status added = stream->Add(Echo(durability)); !added.ok()) Fail(added);
+    }
+    if (absl::Status finished = stream->Finish(); !finished.ok()) Fail(finished);
+    if (accepted != tasks) Fail(absl::UnknownError("a streamed task has no result"));
+  });
+}
+
 void Report(const char* metric, double value) {
   printf("grove %s %.0f\n", metric, value);
   fflush(stdout);
@@ -135,6 +156,9 @@ int Main(int argc, char** argv) {
   Report("spawn_durable_per_s", BatchesPerSecond(batches, [&client] {
            (void)SpawnBatch(**client, v1::DURABILITY_DURABLE);
          }));
+  Report("spawn_stream_volatile_per_s",
+         StreamedPerSecond(**client, v1::DURABILITY_VOLATILE, tasks));
+  Report("spawn_stream_durable_per_s", StreamedPerSecond(**client, v1::DURABILITY_DURABLE, tasks));
   BenchUnary(**client, tasks / 4);
   BenchLatency(**client);
   return 0;

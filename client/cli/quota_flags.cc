@@ -1,0 +1,82 @@
+#include "client/cli/quota_flags.h"
+
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+#include "google/protobuf/descriptor.h"
+#include "google/protobuf/message.h"
+#include "runtime/switch/abseil_text.h"
+
+namespace grove::client::cli {
+namespace {
+
+// Ranges are the server's to check. The fields are all numbers of one kind.
+absl::Status TakeFlags(const Command& command, const std::vector<FlagSpec>& flags,
+                       google::protobuf::Message& message, std::vector<std::string>& taken) {
+  for (const FlagSpec& flag : flags) {
+    if (!command.arguments.Has(flag.name)) continue;
+    const auto value = IntegerFlag(command, flag.name, 0, 0, INT64_MAX);
+    if (!value.ok()) return value.status();
+    message.GetReflection()->SetInt64(&message, message.GetDescriptor()->FindFieldByName(flag.name),
+                                      *value);
+    taken.push_back(flag.name);
+  }
+  return absl::OkStatus();
+}
+
+template <typename Message>
+std::string Rate(const Message& said) {
+  const bool by_second = said.spawns_per_second() > 0;
+  const int64_t spawns = by_second ? said.spawns_per_second() : said.spawns_per_minute();
+  if (spawns == 0) return "";
+  return StrCat(spawns, by_second ? "/s" : "/min",
+                said.spawn_burst() == 0 ? "" : StrCat(", ", said.spawn_burst(), " at once"));
+}
+
+}  // namespace
+
+std::vector<FlagSpec> LimitFlags() {
+  return {
+      {"running_max", "N", "Slots that running tasks take: each 1, or its slot cost."},
+      {"queued_max", "N", "Tasks that wait, those for later included."},
+      {"spawns_per_second", "N", "Spawns; or by minute."},
+      {"spawns_per_minute", "N", "Spawns; or by second."},
+      {"spawn_burst", "N", "Spawns at once after a pause; those of one second, or minute."},
+  };
+}
+
+std::vector<FlagSpec> QuotaFlags() {
+  std::vector<FlagSpec> flags = LimitFlags();
+  flags.push_back({"queued_bytes_max", "BYTES", "Inputs of tasks that wait."});
+  flags.push_back({"output_bytes_max", "BYTES", "Output of a task; one with more has failed."});
+  return flags;
+}
+
+absl::Status TakeQuotas(const Command& command, v1::Tenant& tenant,
+                        google::protobuf::FieldMask& mask) {
+  v1::Quotas quotas;
+  std::vector<std::string> taken;
+  absl::Status status = TakeFlags(command, QuotaFlags(), quotas, taken);
+  if (!status.ok() || taken.empty()) return status;
+  *tenant.mutable_quotas() = quotas;
+  for (const std::string& field : taken) mask.add_paths(StrCat("quotas.", field));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> TakeLimit(const Command& command, v1::Limit& limit) {
+  std::vector<std::string> taken;
+  absl::Status status = TakeFlags(command, LimitFlags(), limit, taken);
+  if (!status.ok()) return status;
+  return !taken.empty();
+}
+
+std::string RateText(const v1::Quotas& quotas) {
+  return Rate(quotas);
+}
+
+std::string RateText(const v1::Limit& limit) {
+  return Rate(limit);
+}
+
+}  // namespace grove::client::cli

@@ -14,7 +14,8 @@ import grpc
 from grove_api import (
     CALL_TIMEOUT_S, CANCELLED, QUEUE, QUEUED, RUNNING, SUCCEEDED, error_details,
     inspect_service_pb2 as inspect, queue_service_pb2 as queues, spec, status_details, tasks)
-from grove_harness import GroveTest, OwnDaemonTest, eventually, free_port, program
+from grove_harness import (DEADLINE_S, GroveTest, OwnDaemonTest, eventually, free_port,
+                           program)
 
 VOLATILE = tasks.DURABILITY_VOLATILE
 
@@ -202,8 +203,10 @@ class SpawnTasksLifeTest(OwnDaemonTest):
             target=lambda: errors.append(self.collect_refusals(api, sent, answered)))
         thread.start()
         eventually('the stream is under way', lambda: len(answered) > 20)
-        daemon.stop()
-        thread.join()
+        # Before the client's own end closes its channel.
+        daemon.terminate()
+        thread.join(DEADLINE_S)
+        daemon.ended()
         self.assertEqual(errors[0].code(), grpc.StatusCode.UNAVAILABLE, errors[0])
         self.assertEqual(error_details(errors[0])['ErrorInfo'].reason, 'DRAINING')
         daemon.start()

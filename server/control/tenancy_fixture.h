@@ -52,7 +52,8 @@ class TenancyTest : public DriverTest {
   static tenancy::Principal Operator(tenancy::Role role = tenancy::Role::kAdmin) {
     return {.name = "token root", .roles = {role}};
   }
-  static tenancy::Principal Of(std::string tenant, tenancy::Role role = tenancy::Role::kAdmin) {
+  static tenancy::Principal Of(const std::string& tenant,
+                               tenancy::Role role = tenancy::Role::kAdmin) {
     return {.name = "token of " + tenant, .tenant = tenant, .roles = {role}};
   }
 

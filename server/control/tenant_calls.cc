@@ -301,7 +301,7 @@ absl::StatusOr<size_t> TenantCalls::FindChangeable(const Principal& who, const s
                                                    std::string_view etag) const {
   const auto parsed = tenancy::ParseTenantName(name);
   if (!parsed.ok()) return BadField("name", "NAME_INVALID", Std(parsed.status().message()));
-  const auto tenant = FindSeen(directory_, who, *parsed);
+  absl::StatusOr<size_t> tenant = FindSeen(directory_, who, *parsed);
   if (!tenant.ok()) return tenant;
   const TenantRecord* record = registry_.all().FindTenant(*parsed);
   if (directory_.tenants()[*tenant].from_config || record == nullptr) {

@@ -34,8 +34,9 @@ void Registry::Apply(RegistryChange change) {
     limits_.erase(limits_.lower_bound({tenant, ""}), limits_.lower_bound({tenant + '\0', ""}));
   }
   for (const TokenKey& token : change.drop_tokens) tokens_.erase(token);
-  for (auto& [tenant, record] : change.put_tenants) {
-    tenants_.insert_or_assign(std::move(tenant), std::move(record));
+  // Without names for the two: clang-tidy would take the change for one that only is read.
+  for (auto& put : change.put_tenants) {
+    tenants_.insert_or_assign(std::move(put.first), std::move(put.second));
   }
   for (auto& [token, record] : change.put_tokens) {
     tokens_.insert_or_assign(std::move(token), std::move(record));

@@ -267,6 +267,12 @@ Config Resolve(const DaemonFlags& flags, const Config& file, const Environment& 
   FindOrAdd(kDefaultName, config.mutable_tenants());
   for (Tenant& tenant : *config.mutable_tenants()) FillTenant(&tenant);
   FillFields("", &config, *problems);
+  // What says the default is as what says nothing: a reload sees no change between the two.
+  FillText("audit.file", config.mutable_audit()->mutable_file());
+  for (config::v1::HttpListener& listener : *config.mutable_http()->mutable_listeners()) {
+    if (!listener.has_tls()) continue;
+    FillText("http.listeners[].tls.version_min", listener.mutable_tls()->mutable_version_min());
+  }
   if (config.workers() == 0) {
     const int64_t most = FindSchemaRow("workers")->max;
     config.set_workers(static_cast<int32_t>(std::clamp<int64_t>(environment.cpus, 1, most)));

@@ -299,6 +299,15 @@ TEST(Resolve, NeedsTlsAndTokensForControlBeyondLoopback) {
   EXPECT_EQ(ErrorOf(open + "insecure: true}"), "no error");
 }
 
+TEST(Resolve, WhatSaysTheDefaultIsAsWhatSaysNothing) {
+  const auto resolved = [](const std::string& text) { return Good(text).DebugString(); };
+  EXPECT_EQ(resolved("audit {file: 'audit.log'}"), resolved(""));
+  const std::string listener =
+      absl::StrCat("http {listeners {address: '127.0.0.1:0' tls {certificates {certificate_file: '",
+                   File("cert", "x", 0644), "' key_file: '", File("key", "x"), "'} ");
+  EXPECT_EQ(resolved(listener + "version_min: '1.2'}}}"), resolved(listener + "}}}"));
+}
+
 TEST(Resolve, TakesCertificatesWithRolesForTokens) {
   const std::string files =
       "certificate_file: '" + File("cert", "x", 0644) + "' key_file: '" + File("key", "x") + "' ";

@@ -112,7 +112,7 @@ TEST_F(TaskWatchTest, TellsOfPausesUpdatesAndDeletes) {
   const auto watch = Watch();
   Read(*watch);
   const TaskId id = *engine_->Find(name);
-  const auto change = [&](TaskAction action) {
+  const auto change = [&](const TaskAction& action) {
     ASSERT_TRUE(*engine_->Change(id, action, now_, fx_));
   };
   change({.kind = TaskAction::Kind::kPause});

@@ -92,8 +92,9 @@ void ChangeCalls::Change(const CallPtr& call, std::string_view name, tasks::Task
     if (!status.ok() || task == nullptr) return call->Finish(status);
     absl::StatusOr<v1::Task> found =
         driver_.engine().Get(id, v1::TASK_VIEW_BASIC, driver_.Now(), AudienceOf(*call));
-    if (found.ok()) *task = *std::move(found);
-    call->Finish(found.status());
+    if (!found.ok()) return call->Finish(found.status());
+    *task = *std::move(found);
+    call->Finish(absl::OkStatus());
   });
 }
 
@@ -198,8 +199,9 @@ void ChangeCalls::FinishWithQueue(const CallPtr& call, const absl::Status& said,
     if (!stored.ok()) return call->Finish(stored);
     absl::StatusOr<v1::Queue> shown =
         driver_.engine().GetQueue(name, driver_.Now(), AudienceOf(*call));
-    if (shown.ok()) queue = *std::move(shown);
-    call->Finish(shown.status());
+    if (!shown.ok()) return call->Finish(shown.status());
+    queue = *std::move(shown);
+    call->Finish(absl::OkStatus());
   });
 }
 

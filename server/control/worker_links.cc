@@ -55,6 +55,7 @@ bool WorkerLinks::AnyLinked() const {
 
 std::vector<bool> WorkerLinks::Linked() const {
   std::vector<bool> linked_now;
+  linked_now.reserve(static_cast<size_t>(scoreboard_.workers()));
   for (int worker = 0; worker < scoreboard_.workers(); ++worker) {
     linked_now.push_back(linked(worker));
   }

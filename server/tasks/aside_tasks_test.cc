@@ -35,6 +35,7 @@ TEST_F(AsideTasksTest, RunsNoMoreAtOnceAndLetsOthersPass) {
   Tick();
   auto starts = TakeStarts();
   std::vector<std::string> names;
+  names.reserve(starts.size());
   for (const auto& start : starts) names.push_back(start.task());
   EXPECT_THAT(names, ElementsAre(a, b, echo));
   EXPECT_EQ(StateOf(c), v1::TASK_STATE_QUEUED);
@@ -90,6 +91,7 @@ TEST_F(AsideTasksTest, TenantsTakeTurnsForAFullFunction) {
   Make("tenants { name: 'default' } tenants { name: 'acme' }");
   UpWith(1);
   std::vector<std::string> flood;
+  flood.reserve(20);
   for (int i = 0; i < 20; ++i) flood.push_back(One());
   Tick();
   const std::string quiet = One("", "tenants/acme");

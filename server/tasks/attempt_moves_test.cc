@@ -50,6 +50,7 @@ class AttemptMovesTest : public EngineTest {
 TEST_F(AttemptMovesTest, BackOffsScatterBelowTheirLength) {
   Up(0, 100);
   std::vector<std::string> names;
+  names.reserve(50);
   for (int i = 0; i < 50; ++i) {
     names.push_back(
         Spawn("retry_policy { max_attempts: 2 initial_backoff { seconds: 10 } "

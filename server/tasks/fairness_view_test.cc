@@ -14,7 +14,6 @@ namespace grove::tasks {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 
 class FairnessTest : public EngineTest {
  protected:
@@ -58,8 +57,8 @@ class FairnessTest : public EngineTest {
 TEST_F(FairnessTest, TenantsShareWorkerTimeByWeight) {
   const auto got = Run(70, {{"default", 10}, {"acme", 1}});
   // 300 s of the one for 100 of the other.
-  EXPECT_NEAR(got.at("default"), 70 * 3 / 13, 2);
-  EXPECT_NEAR(got.at("acme"), 70 * 10 / 13, 2);
+  EXPECT_NEAR(got.at("default"), 70.0 * 3 / 13, 2);
+  EXPECT_NEAR(got.at("acme"), 70.0 * 10 / 13, 2);
 }
 
 TEST_F(FairnessTest, SaysWhoHadHowMuch) {

@@ -1,6 +1,5 @@
 """What a task may ask for and its function may say, with a daemon that is killed meanwhile."""
 
-import http.client
 import os
 import signal
 import unittest
@@ -9,7 +8,7 @@ import grpc
 
 from grove_api import (FAILED, QUEUED, RUNNING, SUCCEEDED, TIMED_OUT, duration, error_details,
                        inspect_service_pb2, spec, status_details, tasks)
-from grove_harness import OwnDaemonTest, eventually, free_port
+from grove_harness import KilledTest, eventually, free_port
 
 PROMISING = 'tests/integration/promising'
 CONFIG = '''tenants:
@@ -35,7 +34,7 @@ def policy(**fields):
     return tasks.RetryPolicy(**fields)
 
 
-class FeaturesTest(OwnDaemonTest):
+class FeaturesTest(KilledTest):
 
     def setUp(self):
         # Control has the same port when it was replaced.
@@ -44,31 +43,6 @@ class FeaturesTest(OwnDaemonTest):
 
     def tearDown(self):
         self.daemon.stop()
-
-    def again(self):
-        """All of it is killed at once, and is back."""
-        self.daemon.kill_all()
-        self.daemon.start()
-        self.api = self.daemon.api()
-
-    def kill_control(self):
-        before = self.daemon.pid_of('grove-control')
-        os.kill(before, signal.SIGKILL)
-        eventually('another control', lambda: self.daemon.pid_of('grove-control') not in
-                   (None, before))
-        eventually('it serves', self.is_ready)
-        self.api = self.daemon.api()
-
-    def is_ready(self):
-        try:
-            return self.daemon.admin('/readyz')[0] == 200
-        except (OSError, http.client.HTTPException):
-            return False
-
-    def ctl(self, *arguments):
-        done = self.daemon.grovectl(*arguments)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        return done.stdout
 
     def until(self, name, probe):
         def look():

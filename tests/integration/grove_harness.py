@@ -378,6 +378,37 @@ class OwnDaemonTest(unittest.TestCase):
         return self.daemon.evidence() if self.daemon else ''
 
 
+class KilledTest(OwnDaemonTest):
+    """What outlasts the deaths of processes; `api` is a client of the control that serves."""
+
+    api = None
+
+    def again(self):
+        """All of it is killed at once, and is back."""
+        self.daemon.kill_all()
+        self.daemon.start()
+        self.api = self.daemon.api()
+
+    def kill_control(self):
+        before = self.daemon.pid_of('grove-control')
+        os.kill(before, signal.SIGKILL)
+        eventually('another control', lambda: self.daemon.pid_of('grove-control') not in
+                   (None, before))
+        eventually('it serves', self.is_ready)
+        self.api = self.daemon.api()
+
+    def is_ready(self):
+        try:
+            return self.daemon.admin('/readyz')[0] == 200
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def ctl(self, *arguments):
+        done = self.daemon.grovectl(*arguments)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+
 class OperationsTest(OwnDaemonTest):
     """What the daemon does with itself, as its log tells it."""
 

@@ -1,15 +1,12 @@
 """Quotas of tenants and limits of their keys: what is refused, what waits, and what lasts."""
 
-import http.client
-import os
-import signal
 import unittest
 
 import grpc
 
 from grove_api import (FAILED, QUEUED, RUNNING, SUCCEEDED, error_details, spec, status_details,
                        tasks, tenants)
-from grove_harness import OwnDaemonTest, eventually, free_port
+from grove_harness import KilledTest, eventually, free_port
 
 CONFIG = '''tenants:
 - name: default
@@ -22,37 +19,12 @@ CAUSES = tasks.WaitExplanation
 HOUR = {'seconds': 3600}
 
 
-class QuotasTest(OwnDaemonTest):
+class QuotasTest(KilledTest):
 
     def setUp(self):
         # Control has the same port when it was replaced.
         self.start(config=CONFIG, flags=[f'--control=127.0.0.1:{free_port()}'])
         self.api = self.daemon.api()
-
-    def again(self):
-        """All of it is killed at once, and is back."""
-        self.daemon.kill_all()
-        self.daemon.start()
-        self.api = self.daemon.api()
-
-    def kill_control(self):
-        before = self.daemon.pid_of('grove-control')
-        os.kill(before, signal.SIGKILL)
-        eventually('another control', lambda: self.daemon.pid_of('grove-control') not in
-                   (None, before))
-        eventually('it serves', self.is_ready)
-        self.api = self.daemon.api()
-
-    def is_ready(self):
-        try:
-            return self.daemon.admin('/readyz')[0] == 200
-        except (OSError, http.client.HTTPException):
-            return False
-
-    def ctl(self, *arguments):
-        done = self.daemon.grovectl(*arguments)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        return done.stdout
 
     def ask(self, tenant='default', value=HOUR, function='sleep', **fields):
         return self.api.call(self.api.tasks.SpawnTask, tasks.SpawnTaskRequest(

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "server/tasks/engine_fixture.h"
 
@@ -35,7 +36,7 @@ class TaskListTest : public EngineTest {
     std::vector<std::string> names;
     std::string token;
     do {
-      for (auto& name : List(text + " page_size: 1 page_token: '" + token + "'")) {
+      for (auto& name : List(absl::StrCat(text, " page_size: 1 page_token: '", token, "'"))) {
         names.push_back(std::move(name));
       }
       token = token_;
@@ -55,7 +56,7 @@ class TaskListTest : public EngineTest {
   }
   // Runs it to its end, with this error if it is to fail.
   std::string Run(const std::string& spec, const google::rpc::Status& error = {}) {
-    const std::string name = Spawn(spec);
+    std::string name = Spawn(spec);
     Tick();
     internal::v1::AttemptEnded ended;
     ended.set_attempt(TakeOnlyStart());

@@ -6,13 +6,13 @@
 
 #include "absl/random/random.h"
 #include "absl/strings/str_format.h"
+#include "http/message/conditions.h"
+#include "http/message/http_date.h"
+#include "http/message/path.h"
 #include "runtime/switch/abseil_text.h"
 #include "server/handlers/media_type.h"
 #include "server/handlers/query_input.h"
 #include "server/http/handler/status.h"
-#include "server/http/message/conditions.h"
-#include "server/http/message/http_date.h"
-#include "server/http/message/path.h"
 
 namespace grove::handlers {
 namespace {

@@ -14,9 +14,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "http/message/byte_ranges.h"
 #include "server/handlers/folder.h"
 #include "server/http/handler/handler.h"
-#include "server/http/message/byte_ranges.h"
 
 namespace grove::handlers {
 

@@ -7,8 +7,8 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "http/message/utf8.h"
 #include "server/functions/json_input.h"
-#include "server/http/message/utf8.h"
 
 namespace grove::handlers {
 namespace {

@@ -5,10 +5,10 @@
 #include <string_view>
 
 #include "absl/strings/str_split.h"
+#include "http/message/utf8.h"
 #include "prometheus/text_serializer.h"
 #include "runtime/hub/check.h"
 #include "runtime/switch/abseil_text.h"
-#include "server/http/message/utf8.h"
 #include "server/metrics/metric_table.h"
 
 namespace grove::metrics {

@@ -6,8 +6,8 @@
 #include <tuple>
 #include <utility>
 
+#include "http/message/refusal.h"
 #include "runtime/switch/abseil_text.h"
-#include "server/http/message/refusal.h"
 #include "server/http/serving/stats.h"
 #include "server/metrics/label_set.h"
 

@@ -17,10 +17,10 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "http/message/refusal.h"
 #include "runtime/hub/clock.h"
 #include "server/config/limits.h"
 #include "server/functions/fetch_stats.h"
-#include "server/http/message/refusal.h"
 #include "server/http/serving/stats.h"
 #include "server/metrics/exits.h"
 #include "server/metrics/operation_counts.h"

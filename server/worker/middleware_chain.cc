@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "http/message/scan.h"
 #include "runtime/switch/abseil_text.h"
 #include "server/config/secret.h"
-#include "server/http/message/scan.h"
 #include "server/http/middleware/bearer_auth.h"
 #include "server/http/middleware/body_limit.h"
 #include "server/http/middleware/cors.h"

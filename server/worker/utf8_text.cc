@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "server/http/message/utf8.h"
+#include "http/message/utf8.h"
 
 namespace grove::worker {
 namespace {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include "http/message/scan.h"
 #include "runtime/switch/abseil_text.h"
-#include "server/http/message/scan.h"
 
 namespace grove::worker {
 namespace {

@@ -7,7 +7,7 @@ import json
 import pathlib
 import sys
 
-TABLES = pathlib.Path(__file__).resolve().parents[2] / "server/http/message/testdata"
+TABLES = pathlib.Path(__file__).resolve().parents[2] / "http/message/testdata"
 # parser_fuzz takes the first byte for the seed of its splits.
 SPLIT_SEED = b"s"
 

@@ -5,10 +5,10 @@ import unittest
 
 import checkout
 
-FOLDERS = ('runtime', 'server', 'client')
+FOLDERS = ('runtime', 'http', 'server', 'client')
 TYPES = ('class', 'struct', 'enum', 'union', 'typedef')
 # Folders whose subfolders share their namespace, or have one inside it.
-SHARED = {'runtime': 'grove', 'server/http': 'grove::http'}
+SHARED = {'runtime': 'grove', 'http': 'grove::http', 'server/http': 'grove::http'}
 
 
 def namespace_of(path):

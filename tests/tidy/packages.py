@@ -10,7 +10,7 @@ import re
 
 import checkout
 
-FOLDERS = ('runtime', 'proto', 'server', 'client')
+FOLDERS = ('runtime', 'http', 'proto', 'server', 'client')
 
 Rule = collections.namedtuple('Rule', 'kind name attributes')
 # `question` is the first sentence of its BUILD file; `uses` are packages and libraries of @system;

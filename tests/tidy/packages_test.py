@@ -28,6 +28,13 @@ class PackagesTest(unittest.TestCase):
         for package in packages.packages():
             if package.name.startswith('runtime'):
                 above = {used for used in package.uses
+                         if used.split('/')[0] in ('http', 'server', 'client', 'proto')}
+                self.assertEqual(above, set(), package.name)
+
+    def test_http_stands_on_the_runtime_alone(self):
+        for package in packages.packages():
+            if package.name.startswith('http/'):
+                above = {used for used in package.uses
                          if used.split('/')[0] in ('server', 'client', 'proto')}
                 self.assertEqual(above, set(), package.name)
 

@@ -5,7 +5,7 @@ import unittest
 
 import checkout
 
-FOLDERS = ('runtime', 'server', 'client', 'tests', 'tools')
+FOLDERS = ('runtime', 'http', 'server', 'client', 'tests', 'tools')
 
 
 def limits():

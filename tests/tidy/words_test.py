@@ -5,7 +5,7 @@ import unittest
 
 import checkout
 
-FOLDERS = ('runtime', 'server', 'client')
+FOLDERS = ('runtime', 'http', 'server', 'client')
 
 # What it looks like, why not, and what may all the same: paths begin so.
 BANNED = [

@@ -15,8 +15,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "http/message/field.h"
 #include "runtime/tls/certificate.h"
-#include "server/http/message/field.h"
 
 namespace grove::http {
 
@@ -59,7 +59,7 @@ struct Request {
   // What routing and middleware find out.
   struct Context {
     std::string_view route;            // the pattern that matched, "/users/{id}"; empty: none
-    std::string_view route_path;       // the path in the form of server/http/message/path.h
+    std::string_view route_path;       // the path in the form of http/message/path.h
     std::string_view scheme = "http";  // "https" behind TLS, also that of a trusted proxy
     std::string_view client;           // the address of `peer`, or what trusted proxies say
     std::string_view id;               // of this request; empty without that middleware

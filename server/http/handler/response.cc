@@ -1,9 +1,9 @@
 #include "server/http/handler/response.h"
 
 #include "absl/strings/str_cat.h"
+#include "http/message/field.h"
+#include "http/message/scan.h"
 #include "runtime/switch/abseil_text.h"
-#include "server/http/message/field.h"
-#include "server/http/message/scan.h"
 
 namespace grove::http {
 namespace {

@@ -14,9 +14,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "http/message/field.h"
 #include "server/http/handler/response_sink.h"
 #include "server/http/handler/transport.h"
-#include "server/http/message/field.h"
 
 namespace grove::http {
 

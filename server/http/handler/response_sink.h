@@ -14,8 +14,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "http/message/field.h"
 #include "server/http/handler/transport.h"
-#include "server/http/message/field.h"
 
 namespace grove::http {
 

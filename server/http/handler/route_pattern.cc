@@ -5,7 +5,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_format.h"
-#include "server/http/message/path.h"
+#include "http/message/path.h"
 
 namespace grove::http {
 namespace {

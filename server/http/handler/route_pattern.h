@@ -2,7 +2,7 @@
 //
 //   /users/{id}          one segment, not empty
 //   /files/{path...}     the rest, also an empty one; last only. "/files" itself is another path.
-//   /caf%C3%A9           literal segments, compared in the form of server/http/message/path.h
+//   /caf%C3%A9           literal segments, compared in the form of http/message/path.h
 //
 // Hosts are exact ("example.org") or "*.example.org", one label or more before it; without port.
 // Values.

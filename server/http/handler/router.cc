@@ -6,8 +6,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "http/message/path.h"
 #include "server/http/handler/status.h"
-#include "server/http/message/path.h"
 
 namespace grove::http {
 namespace {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "http/message/scan.h"
 #include "server/http/handler/handler.h"
-#include "server/http/message/scan.h"
 
 namespace grove::http {
 namespace {

@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "server/http/message/scan.h"
+#include "http/message/scan.h"
 
 namespace grove::http {
 namespace {

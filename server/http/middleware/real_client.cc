@@ -5,7 +5,7 @@
 #include <optional>
 #include <utility>
 
-#include "server/http/message/scan.h"
+#include "http/message/scan.h"
 
 namespace grove::http {
 namespace {

@@ -4,11 +4,11 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "http/message/path.h"
+#include "http/message/scan.h"
 #include "runtime/hub/label_scope.h"
 #include "runtime/tls/certificate_pattern.h"
 #include "server/http/handler/route_pattern.h"
-#include "server/http/message/path.h"
-#include "server/http/message/scan.h"
 
 namespace grove::http {
 namespace {

@@ -6,9 +6,9 @@
 
 #include <cstdint>
 
+#include "http/message/chunked.h"
+#include "http/message/framing.h"
 #include "server/http/handler/handler.h"
-#include "server/http/message/chunked.h"
-#include "server/http/message/framing.h"
 #include "server/http/serving/options.h"
 #include "server/http/serving/wire.h"
 

@@ -2,8 +2,8 @@
 
 #include <optional>
 
+#include "http/message/parser.h"
 #include "runtime/switch/abseil_text.h"
-#include "server/http/message/parser.h"
 #include "server/http/serving/wire_fixture.h"
 
 namespace grove::http {

@@ -23,10 +23,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "http/message/chunked.h"
 #include "runtime/hub/exception_text.h"
 #include "runtime/hub/hub.h"
 #include "server/http/handler/status.h"
-#include "server/http/message/chunked.h"
 #include "server/http/serving/failure_answer.h"
 #include "server/http/serving/http2_refusal.h"
 #include "server/http/serving/refused_head.h"

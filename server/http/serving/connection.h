@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 
+#include "http/message/parser.h"
 #include "runtime/hub/clock.h"
 #include "runtime/hub/descriptor_table.h"
 #include "runtime/hub/fiber.h"
@@ -17,7 +18,6 @@
 #include "runtime/io/socket.h"
 #include "server/http/handler/handler.h"
 #include "server/http/handler/router.h"
-#include "server/http/message/parser.h"
 #include "server/http/serving/body_reader.h"
 #include "server/http/serving/connection_state.h"
 #include "server/http/serving/ingress.h"

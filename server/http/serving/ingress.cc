@@ -5,10 +5,10 @@
 #include <cerrno>
 #include <span>
 
+#include "http/message/proxy_header.h"
 #include "runtime/hub/hub.h"
 #include "runtime/switch/abseil_text.h"
 #include "runtime/switch/errno_status.h"
-#include "server/http/message/proxy_header.h"
 
 namespace grove::http {
 namespace {

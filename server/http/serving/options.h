@@ -10,9 +10,9 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "http/message/target.h"
 #include "server/http/handler/access_log.h"
 #include "server/http/handler/handler.h"
-#include "server/http/message/target.h"
 #include "server/http/serving/accept_share.h"
 
 namespace grove::http {

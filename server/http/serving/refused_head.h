@@ -7,7 +7,7 @@
 
 #include <string_view>
 
-#include "server/http/message/parser.h"
+#include "http/message/parser.h"
 
 namespace grove::http {
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "server/http/message/http_date.h"
+#include "http/message/http_date.h"
 
 namespace grove::http {
 

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "server/http/message/refusal.h"
+#include "http/message/refusal.h"
 #include "server/http/serving/route_stats.h"
 
 namespace grove::http {

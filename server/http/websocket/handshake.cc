@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "absl/strings/escaping.h"
+#include "http/message/scan.h"
 #include "runtime/switch/abseil_text.h"
-#include "server/http/message/scan.h"
 
 namespace grove::http::websocket {
 namespace {

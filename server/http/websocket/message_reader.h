@@ -10,7 +10,7 @@
 #include <span>
 #include <string>
 
-#include "server/http/message/utf8.h"
+#include "http/message/utf8.h"
 #include "server/http/websocket/deflate_codec.h"
 #include "server/http/websocket/frame.h"
 #include "server/http/websocket/frame_parser.h"

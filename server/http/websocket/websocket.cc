@@ -20,10 +20,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "http/message/utf8.h"
 #include "runtime/hub/check.h"
 #include "runtime/hub/hub.h"
 #include "runtime/hub/timeout.h"
-#include "server/http/message/utf8.h"
 #include "server/http/websocket/frame_writer.h"
 
 namespace grove::http {

@@ -5,12 +5,12 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "http/client/test_server.h"
 #include "runtime/hub/hub.h"
 #include "runtime/hub/hub_fixture.h"
 #include "runtime/offload/offload.h"
 #include "server/application.h"
 #include "server/functions/fetch.h"
-#include "server/functions/test_server.h"
 
 namespace grove {
 namespace {
@@ -122,7 +122,7 @@ class Builtins : public ::testing::Test {
   OffloadPool offload_{{}};
   std::unique_ptr<functions::FetchClient> fetch_;
   std::optional<WorkerServices> services_;
-  std::optional<functions::TestServer> server_;
+  std::optional<http::TestServer> server_;
   std::vector<double> progress_;
 };
 

@@ -54,6 +54,12 @@ class DescriptorTable {
   // edge makes the descriptor ready again. Ignored for reads after a hang-up: no edge need follow.
   void NotReady(int fd, Direction direction);
 
+  // Whether Await() would return at once. False if unknown.
+  bool MayBeReady(int fd, Direction direction) {
+    const Entry* entry = Find(fd);
+    return entry != nullptr && entry->ready[static_cast<size_t>(direction)];
+  }
+
   // Tells `watch` of a hang-up: at once if it is known already. Null ends the watch. One for each
   // descriptor. The poll(2) backend looks until the next bytes come, and no further. Nor is it told
   // of one that the poller refuses. Requires: registered.

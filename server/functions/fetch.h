@@ -1,11 +1,10 @@
-// FetchClient: HTTP and HTTPS requests of fibers, through libcurl's multi interface.
+// FetchClient: HTTP and HTTPS requests of built-in functions and of tenants' code.
 //
-// Fetch() looks blocking and parks only its fiber. Sockets of all transfers lie in an epoll set of
-// the client's own, whose descriptor one driver fiber awaits while transfers are under way; no
-// thread blocks but the ones that libcurl starts to resolve names.
-// Every address is checked when it is connected to, so neither DNS nor redirects lead around the
-// policy. No proxies, cookies, .netrc or other schemes; certificates are verified.
-// Make it after fork. Hub thread only; it outlives the runs of the hub it is used on.
+// An HttpClient that is bounded by a policy: which addresses are reached, how much an answer may
+// be, how long it may take, and how many run at once. Every address is checked when it is connected
+// to, so neither DNS nor redirects lead around the policy. No proxies, cookies or other schemes;
+// certificates are verified.
+// Hub thread only; it outlives the runs of the hub it is used on.
 #ifndef GROVE_SERVER_FUNCTIONS_FETCH_H_
 #define GROVE_SERVER_FUNCTIONS_FETCH_H_
 
@@ -13,17 +12,17 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "http/client/http_client.h"
+#include "runtime/sync/semaphore.h"
 #include "server/functions/fetch_policy.h"
 #include "server/functions/fetch_stats.h"
 
 namespace grove::functions {
 
-using FetchFields = std::vector<std::pair<std::string, std::string>>;
+using FetchFields = http::HttpFields;
 
 enum class FetchMethod { kGet, kHead, kPost };
 
@@ -46,13 +45,11 @@ struct FetchResult {
 inline constexpr size_t kFetchUrlMaxBytes = 8192;
 inline constexpr size_t kFetchRequestHeadersMax = 64;
 inline constexpr size_t kFetchRequestHeadersMaxBytes = 16 * 1024;
-// Of all responses of one fetch together.
-inline constexpr size_t kFetchResponseHeadersMaxBytes = 64 * 1024;
 
 class FetchClient {
  public:
   static absl::StatusOr<std::unique_ptr<FetchClient>> Create(FetchPolicy policy);
-  // Requires: no Fetch under way, and the hub's Run() has returned or no Fetch was ever called.
+  // Requires: no Fetch under way.
   ~FetchClient();
   FetchClient(const FetchClient&) = delete;
   FetchClient& operator=(const FetchClient&) = delete;
@@ -65,13 +62,18 @@ class FetchClient {
   absl::StatusOr<FetchResult> Fetch(const FetchRequest& request);
 
   FetchStats stats() const;
-  const FetchPolicy& policy() const;
+  const FetchPolicy& policy() const { return policy_; }
 
  private:
-  class Engine;
-  explicit FetchClient(std::unique_ptr<Engine> engine);
+  FetchClient(FetchPolicy policy, std::unique_ptr<http::HttpClient> client);
+  absl::StatusOr<FetchResult> InTurn(const FetchRequest& request);
+  absl::StatusOr<FetchResult> FetchNow(const FetchRequest& request);
 
-  const std::unique_ptr<Engine> engine_;
+  const FetchPolicy policy_;
+  const std::unique_ptr<http::HttpClient> client_;
+  Semaphore permits_;
+  int64_t running_ = 0;
+  FetchStats stats_;
 };
 
 }  // namespace grove::functions

@@ -2,8 +2,8 @@
 //
 // Answers by path; unknown paths stay silent ("/silent"), and "/held" waits for Release().
 // Each fiber of it ends with Stop(). Hub thread only.
-#ifndef GROVE_SERVER_FUNCTIONS_TEST_SERVER_H_
-#define GROVE_SERVER_FUNCTIONS_TEST_SERVER_H_
+#ifndef GROVE_HTTP_CLIENT_TEST_SERVER_H_
+#define GROVE_HTTP_CLIENT_TEST_SERVER_H_
 
 #include <map>
 #include <string>
@@ -17,7 +17,7 @@
 #include "runtime/io/serve.h"
 #include "runtime/sync/event.h"
 
-namespace grove::functions {
+namespace grove::http {
 
 class TestServer {
  public:
@@ -57,6 +57,6 @@ class TestServer {
   bool stopped_ = false;
 };
 
-}  // namespace grove::functions
+}  // namespace grove::http
 
-#endif  // GROVE_SERVER_FUNCTIONS_TEST_SERVER_H_
+#endif  // GROVE_HTTP_CLIENT_TEST_SERVER_H_

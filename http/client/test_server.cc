@@ -1,4 +1,4 @@
-#include "server/functions/test_server.h"
+#include "http/client/test_server.h"
 
 #include <arpa/inet.h>
 
@@ -9,7 +9,7 @@
 #include "runtime/hub/hub.h"
 #include "runtime/io/buffered_reader.h"
 
-namespace grove::functions {
+namespace grove::http {
 namespace {
 
 // Of a head or a body that a test sends.
@@ -97,4 +97,4 @@ void TestServer::Release(std::string response) {
   released_.Set();
 }
 
-}  // namespace grove::functions
+}  // namespace grove::http

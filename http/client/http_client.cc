@@ -1,0 +1,166 @@
+#include "http/client/http_client.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "http/client/exchange_state.h"
+#include "http/client/inflater.h"
+#include "http/client/request_head.h"
+#include "http/client/url.h"
+#include "runtime/switch/abseil_text.h"
+
+namespace grove::http {
+namespace {
+
+constexpr size_t kShownUrlBytesMax = 200;
+
+absl::Status About(const Url& url, const absl::Status& status) {
+  return absl::Status(status.code(),
+                      StrCat(url.ToString().substr(0, kShownUrlBytesMax), ": ", status.message()));
+}
+
+bool IsRedirect(int status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+std::string_view LocationOf(const HttpExchange::State& answer) {
+  for (const auto& [name, value] : answer.fields()) {
+    if (EqualsIgnoreCase(name, "location")) return value;
+  }
+  return "";
+}
+
+// RFC 9110, 15.4: as browsers do, a POST becomes a GET but where the status says otherwise.
+void TurnIntoGet(HttpRequest& request) {
+  request.method = "GET";
+  request.body.clear();
+  request.source = nullptr;
+  std::erase_if(request.fields, [](const auto& field) {
+    return field.first.size() > 8 &&
+           EqualsIgnoreCase(std::string_view(field.first).substr(0, 8), "content-");
+  });
+}
+
+}  // namespace
+
+HttpClient::HttpClient(HttpClientOptions options, std::unique_ptr<HttpDialer> dialer)
+    : options_(std::move(options)), dialer_(std::move(dialer)), pool_(options_.pool) {}
+HttpClient::~HttpClient() = default;
+
+absl::StatusOr<std::unique_ptr<HttpClient>> HttpClient::Create(HttpClientOptions options) {
+  absl::StatusOr<std::unique_ptr<HttpDialer>> dialer = HttpDialer::Create(options.dial);
+  if (!dialer.ok()) return dialer.status();
+  if (options.pool.per_origin_max < 1 || options.pool.connections_max < 1) {
+    return absl::InvalidArgumentError(
+        "pool: want at least one connection, to an origin and in all");
+  }
+  return std::unique_ptr<HttpClient>(new HttpClient(std::move(options), *std::move(dialer)));
+}
+
+HttpClientStats HttpClient::stats() const {
+  HttpClientStats stats = stats_;
+  stats.pool = pool_.stats();
+  stats.dial = dialer_->stats();
+  return stats;
+}
+
+absl::StatusOr<HttpClient::StatePtr> HttpClient::Ask(const Url& url, HttpRequest& request,
+                                                     bool same_origin) {
+  const bool proxied = request.unix_socket.empty() && dialer_->AsksProxy(url);
+  const std::string head =
+      WriteHead(request, url,
+                {.user_agent = options_.user_agent,
+                 .accept_encoding = options_.decode ? Inflater::kCodings : std::string_view(),
+                 .absolute_target = proxied,
+                 .proxy_authorization = proxied ? dialer_->proxy_credentials() : std::string(),
+                 .without_credentials = !same_origin});
+  const std::string key = dialer_->KeyOf(url, request.unix_socket);
+  const auto open = [&]() -> absl::StatusOr<std::unique_ptr<ClientConnection>> {
+    absl::StatusOr<std::unique_ptr<Stream>> stream = dialer_->Dial(url, request.unix_socket);
+    if (!stream.ok()) return stream.status();
+    return std::make_unique<ClientConnection>(*std::move(stream), pool_.buffers());
+  };
+  const bool repeatable =
+      request.source == nullptr && (IsIdempotent(request.method) || request.may_repeat);
+  for (;;) {
+    absl::StatusOr<ConnectionPool::Lease> lease = pool_.Take(key, open);
+    if (!lease.ok()) return lease.status();
+    ++stats_.requests;
+    auto answer = std::make_unique<HttpExchange::State>(*std::move(lease), url.ToString());
+    const absl::Status run = answer->Run(request, head, options_.decode);
+    if (run.ok()) return answer;
+    // The server closed a kept connection while the request was on its way: it has not seen it, or
+    // seeing it twice is seeing it once. Each time a kept connection goes, so this ends.
+    const bool stale = answer->was_reused() && answer->unanswered() && absl::IsUnavailable(run);
+    if (!stale || !repeatable) return run;
+    ++stats_.repeated;
+  }
+}
+
+absl::StatusOr<Url> HttpClient::NextUrl(const Url& from, const HttpExchange::State& answer,
+                                        HttpRequest& request) {
+  absl::StatusOr<Url> next = from.Follow(LocationOf(answer));
+  if (!next.ok()) return next;
+  const int status = answer.status();
+  const bool becomes_get =
+      status == 303 ? request.method != "HEAD" : status <= 302 && request.method == "POST";
+  if (becomes_get) {
+    TurnIntoGet(request);
+  } else if (request.source != nullptr) {
+    return absl::FailedPreconditionError(
+        StrCat("a redirect (", status, ") asks for the body again, whose source is used up"));
+  }
+  return next;
+}
+
+absl::StatusOr<HttpClient::StatePtr> HttpClient::FollowAll(HttpRequest& request) {
+  if (absl::Status checked = CheckRequest(request); !checked.ok()) return checked;
+  absl::StatusOr<Url> first = Url::Parse(request.url);
+  if (!first.ok()) return absl::InvalidArgumentError(StrCat("url: ", first.status().message()));
+  const int redirects_max = std::min(options_.redirects_max, request.redirects_max);
+  Url url = *first;
+  for (int redirects = 0;; ++redirects) {
+    absl::StatusOr<StatePtr> answer = Ask(url, request, url.SameOrigin(*first));
+    if (!answer.ok()) return About(url, answer.status());
+    const bool ends = !options_.follow_redirects || !IsRedirect((*answer)->status()) ||
+                      LocationOf(**answer).empty();
+    if (ends) return answer;
+    if (redirects >= redirects_max) {
+      return About(url, absl::FailedPreconditionError(
+                            absl::StrFormat("more than %d redirects", redirects_max)));
+    }
+    absl::StatusOr<Url> next = NextUrl(url, **answer, request);
+    if (!next.ok()) return About(url, next.status());
+    (*answer)->Discard();
+    ++stats_.redirects;
+    url = *std::move(next);
+  }
+}
+
+absl::StatusOr<HttpExchange> HttpClient::Open(HttpRequest request) {
+  auto kept = std::make_unique<HttpRequest>(std::move(request));
+  absl::StatusOr<StatePtr> answer = FollowAll(*kept);
+  if (!answer.ok()) return answer.status();
+  (*answer)->Keep(std::move(kept));
+  return HttpExchange(*std::move(answer));
+}
+
+absl::StatusOr<HttpResponse> HttpClient::Fetch(HttpRequest request) {
+  absl::StatusOr<StatePtr> answer = FollowAll(request);
+  if (!answer.ok()) return answer.status();
+  HttpExchange::State& state = **answer;
+  absl::StatusOr<std::string> body =
+      state.ReadAll(std::min(options_.body_max_bytes, request.body_max_bytes));
+  if (!body.ok()) {
+    return absl::Status(body.status().code(), StrCat(state.url().substr(0, kShownUrlBytesMax), ": ",
+                                                     body.status().message()));
+  }
+  return HttpResponse{.status = state.status(),
+                      .url = state.url(),
+                      .fields = state.fields(),
+                      .body = *std::move(body),
+                      .trailers = state.trailers()};
+}
+
+}  // namespace grove::http

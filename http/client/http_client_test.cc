@@ -1,17 +1,9 @@
 #include "http/client/http_client.h"
 
-#include <functional>
-
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "http/client/test_server.h"
-#include "runtime/group/fiber_group.h"
-#include "runtime/hub/hub.h"
-#include "runtime/hub/hub_fixture.h"
+#include "http/client/client_fixture.h"
 #include "runtime/hub/timeout.h"
-#include "runtime/io/buffered_reader.h"
-#include "runtime/io/listener.h"
-#include "runtime/switch/abseil_text.h"
 #include "runtime/tls/fixture.h"
 #include "runtime/tls/stream.h"
 
@@ -22,82 +14,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::Pair;
-
-constexpr std::string_view kOk = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-
-std::unique_ptr<HttpClient> MakeClient(HttpClientOptions options = {}) {
-  absl::StatusOr<std::unique_ptr<HttpClient>> client = HttpClient::Create(std::move(options));
-  EXPECT_TRUE(client.ok()) << client.status();
-  return *std::move(client);
-}
-
-// Runs `body` on a hub, beside a server of canned answers.
-void WithServer(const std::function<void(TestServer&, HttpClient&)>& body,
-                HttpClientOptions options = {}) {
-  const std::unique_ptr<HttpClient> client = MakeClient(std::move(options));
-  std::unique_ptr<Hub> hub = *Hub::Create({.stack_bytes = 256 * 1024});
-  RunOn(*hub, [&] {
-    TestServer server;
-    body(server, *client);
-    client->CloseIdle();
-    server.Stop();
-  });
-  EXPECT_EQ(client->stats().pool.open, 0);
-  EXPECT_EQ(hub->Stats().fibers_live, 0);
-}
-
-// A server that does with each connection what `serve` says, numbered from 0.
-class Script {
- public:
-  explicit Script(std::function<void(Socket&, int)> serve)
-      : listener_(*Listener::Adopt(*BindListener(*SocketAddress::Parse("127.0.0.1:0")))),
-        serve_(std::move(serve)) {
-    EXPECT_TRUE(group_.Spawn("script", [this] { Accept(); }).ok());
-  }
-  ~Script() {
-    group_.Cancel();
-    group_.Join().IgnoreError();
-  }
-  std::string Url(std::string_view path = "/") const {
-    return StrCat("http://", listener_.LocalAddress().ToString(), path);
-  }
-  uint16_t port() const { return listener_.LocalAddress().port(); }
-  int connections() const { return connections_; }
-
- private:
-  void Accept() {
-    for (;;) {
-      absl::StatusOr<Socket> socket = listener_.Accept();
-      if (!socket.ok()) return;
-      const int number = connections_++;
-      auto held = std::make_shared<Socket>(*std::move(socket));
-      EXPECT_TRUE(group_.Spawn("script", [this, held, number] { serve_(*held, number); }).ok());
-    }
-  }
-
-  Listener listener_;
-  std::function<void(Socket&, int)> serve_;
-  int connections_ = 0;
-  FiberGroup group_;
-};
-
-// A whole head, as a script reads it.
-std::string ReadHead(BufferedReader& reader) {
-  return reader.ReadUntil("\r\n\r\n", 1 << 20).value_or("");
-}
-
-void WithScript(const std::function<void(Socket&, int)>& serve,
-                const std::function<void(Script&, HttpClient&)>& body,
-                HttpClientOptions options = {}) {
-  const std::unique_ptr<HttpClient> client = MakeClient(std::move(options));
-  std::unique_ptr<Hub> hub = *Hub::Create({.stack_bytes = 256 * 1024});
-  RunOn(*hub, [&] {
-    Script script(serve);
-    body(script, *client);
-    client->CloseIdle();
-  });
-  EXPECT_EQ(client->stats().pool.open, 0);
-}
 
 TEST(HttpClient, AsksAndAnswers) {
   WithServer([](TestServer& server, HttpClient& client) {
@@ -137,21 +53,6 @@ TEST(HttpClient, KeepsItsConnection) {
     EXPECT_EQ(pool.reused, 8);
     EXPECT_EQ(pool.idle, 1);
   });
-}
-
-TEST(HttpClient, ReadsUntilTheConnectionEnds) {
-  WithScript(
-      [](Socket& socket, int) {
-        BufferedReader reader(socket);
-        ReadHead(reader);
-        EXPECT_TRUE(socket.Write("HTTP/1.0 200 OK\r\n\r\nhello").ok());
-        socket.Close();
-      },
-      [](Script& script, HttpClient& client) {
-        EXPECT_EQ(client.Fetch({.url = script.Url()})->body, "hello");
-        EXPECT_EQ(client.Fetch({.url = script.Url()})->body, "hello");
-        EXPECT_EQ(script.connections(), 2);
-      });
 }
 
 TEST(HttpClient, DropsAConnectionThatIsToEnd) {
@@ -259,144 +160,7 @@ TEST(HttpClient, RepeatsOnlyWhatMayBeRepeated) {
   });
 }
 
-TEST(HttpClient, DoesNotRepeatWhatWasAnsweredInPart) {
-  WithScript(
-      [](Socket& socket, int) {
-        BufferedReader reader(socket);
-        ReadHead(reader);
-        EXPECT_TRUE(socket.Write("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart").ok());
-        socket.Close();
-      },
-      [](Script& script, HttpClient& client) {
-        const absl::Status status = client.Fetch({.url = script.Url()}).status();
-        EXPECT_TRUE(absl::IsUnavailable(status));
-        EXPECT_THAT(std::string(status.message()), HasSubstr("ended before the body did"));
-        EXPECT_EQ(script.connections(), 1);
-      });
-}
-
-TEST(HttpClient, SendsBodies) {
-  WithServer([](TestServer& server, HttpClient& client) {
-    server.Answer("/", std::string(kOk));
-    EXPECT_TRUE(client.Fetch({.url = server.Url("/"), .method = "PUT", .body = "payload"}).ok());
-    EXPECT_THAT(server.requests()[0], HasSubstr("PUT / HTTP/1.1\r\n"));
-    EXPECT_THAT(server.requests()[0], HasSubstr("\r\nContent-Length: 7\r\n"));
-    EXPECT_THAT(server.requests()[0], HasSubstr("\r\n\r\npayload"));
-    EXPECT_TRUE(client.Fetch({.url = server.Url("/"), .method = "POST"}).ok());
-    EXPECT_THAT(server.requests()[1], HasSubstr("\r\nContent-Length: 0\r\n"));
-    EXPECT_TRUE(client.Fetch({.url = server.Url("/"), .method = "DELETE"}).ok());
-    EXPECT_THAT(server.requests()[2], Not(HasSubstr("Content-Length")));
-  });
-}
-
-TEST(HttpClient, SendsALargeBodyAndOneFromASource) {
-  static constexpr size_t kBytes = 5'000'000;
-  WithServer([](TestServer& server, HttpClient& client) {
-    server.Answer("/", std::string(kOk));
-    EXPECT_TRUE(
-        client.Fetch({.url = server.Url("/"), .method = "POST", .body = std::string(900'000, 'x')})
-            .ok());
-    EXPECT_EQ(server.requests()[0].size() - server.requests()[0].find("\r\n\r\n") - 4, 900'000);
-  });
-  WithScript(
-      [](Socket& socket, int) {
-        BufferedReader reader(socket);
-        EXPECT_THAT(ReadHead(reader), HasSubstr("\r\nTransfer-Encoding: chunked\r\n"));
-        size_t bytes = 0;
-        for (;;) {
-          const size_t size = strtoul(reader.ReadLine()->c_str(), nullptr, 16);
-          EXPECT_TRUE(reader.ReadExactly(size + 2).ok());
-          if (size == 0) break;
-          bytes += size;
-        }
-        EXPECT_EQ(bytes, kBytes);
-        EXPECT_TRUE(socket.Write(kOk).ok());
-        ReadHead(reader);
-      },
-      [](Script& script, HttpClient& client) {
-        size_t left = kBytes;
-        const auto source = [&left]() -> absl::StatusOr<std::string> {
-          Yield();
-          const size_t some = std::min<size_t>(left, 70'000);
-          left -= some;
-          return std::string(some, 'y');
-        };
-        EXPECT_TRUE(client.Fetch({.url = script.Url(), .method = "POST", .source = source}).ok());
-        EXPECT_EQ(client.stats().pool.idle, 1);
-      });
-}
-
-TEST(HttpClient, TellsWhyABodyFailed) {
-  WithScript(
-      [](Socket& socket, int) {
-        BufferedReader reader(socket);
-        while (reader.ReadExactly(1).ok()) continue;
-      },
-      [](Script& script, HttpClient& client) {
-        const auto broken = []() -> absl::StatusOr<std::string> {
-          return absl::DataLossError("no more of it");
-        };
-        EXPECT_TRUE(absl::IsDataLoss(
-            client.Fetch({.url = script.Url(), .method = "POST", .source = broken}).status()));
-        const auto one = [n = 0]() mutable -> absl::StatusOr<std::string> {
-          return n++ == 0 ? "x" : "";
-        };
-        EXPECT_TRUE(absl::IsInvalidArgument(
-            client.Fetch({.url = script.Url(), .method = "POST", .source = one, .source_length = 2})
-                .status()));
-        EXPECT_EQ(client.stats().pool.open, 0);
-      });
-}
-
 // The server answers and closes before it has the body.
-TEST(HttpClient, TakesAnAnswerThatComesBeforeTheBodysEnd) {
-  WithScript(
-      [](Socket& socket, int) {
-        BufferedReader reader(socket);
-        ReadHead(reader);
-        EXPECT_TRUE(socket.Write("HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno").ok());
-        ReadHead(reader);
-      },
-      [](Script& script, HttpClient& client) {
-        const auto endless = []() -> absl::StatusOr<std::string> {
-          return std::string(100'000, 'z');
-        };
-        const auto answer =
-            client.Fetch({.url = script.Url(), .method = "POST", .source = endless});
-        ASSERT_TRUE(answer.ok()) << answer.status();
-        EXPECT_EQ(answer->status, 413);
-        EXPECT_EQ(answer->body, "no");
-        // Half a request is on it.
-        EXPECT_EQ(client.stats().pool.open, 0);
-      });
-}
-
-TEST(HttpClient, WaitsForContinue) {
-  WithScript(
-      [](Socket& socket, int) {
-        BufferedReader reader(socket);
-        EXPECT_THAT(ReadHead(reader), HasSubstr("\r\nExpect: 100-continue\r\n"));
-        EXPECT_EQ(reader.buffered(), 0);
-        EXPECT_TRUE(socket.Write("HTTP/1.1 100 Continue\r\n\r\n").ok());
-        EXPECT_EQ(*reader.ReadExactly(4), "body");
-        EXPECT_TRUE(socket.Write(StrCat("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", kOk)).ok());
-        // The next one is refused by its head.
-        ReadHead(reader);
-        EXPECT_TRUE(socket.Write("HTTP/1.1 417 No\r\nContent-Length: 0\r\n\r\n").ok());
-        EXPECT_FALSE(reader.ReadExactly(1).ok());
-      },
-      [](Script& script, HttpClient& client) {
-        const auto ask = [&] {
-          return client.Fetch(
-              {.url = script.Url(), .method = "POST", .body = "body", .expect_continue = true});
-        };
-        EXPECT_EQ(ask()->body, "ok");
-        EXPECT_EQ(ask()->status, 417);
-        EXPECT_EQ(script.connections(), 1);
-        EXPECT_EQ(client.stats().pool.open, 0);
-      });
-}
-
 TEST(HttpClient, FollowsRedirects) {
   HttpClientOptions options;
   options.redirects_max = 2;
@@ -454,100 +218,6 @@ TEST(HttpClient, GivesCredentialsToNobodyElse) {
     EXPECT_THAT(server.requests()[4], HasSubstr("\r\nAuthorization: Basic bWU6cEBzcw==\r\n"));
     EXPECT_EQ(answer->url, server.Url("/0"));
   });
-}
-
-TEST(HttpClient, UndoesTheBodysCoding) {
-  // `printf hello | gzip -n`
-  const std::string coded(
-      "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xcbH\xcd\xc9\xc9\x07\x00\x86\xa6\x10\x36\x05\x00"
-      "\x00\x00",
-      25);
-  WithServer([&](TestServer& server, HttpClient& client) {
-    server.Answer("/length", StrCat("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: ",
-                                    coded.size(), "\r\n\r\n", coded));
-    server.Answer("/chunked",
-                  StrCat("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked"
-                         "\r\n\r\na\r\n",
-                         coded.substr(0, 10), "\r\nf\r\n", coded.substr(10), "\r\n0\r\n\r\n"));
-    server.Answer("/short", StrCat("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: "
-                                   "10\r\n\r\n",
-                                   coded.substr(0, 10)));
-    for (const char* path : {"/length", "/chunked"}) {
-      const auto answer = client.Fetch({.url = server.Url(path)});
-      ASSERT_TRUE(answer.ok()) << path << answer.status();
-      EXPECT_EQ(answer->body, "hello");
-      EXPECT_EQ(answer->Field("content-encoding"), "");
-    }
-    EXPECT_EQ(client.stats().pool.made, 1);
-    EXPECT_TRUE(absl::IsUnavailable(client.Fetch({.url = server.Url("/short")}).status()));
-  });
-  HttpClientOptions plain;
-  plain.decode = false;
-  WithServer(
-      [&](TestServer& server, HttpClient& client) {
-        server.Answer("/", StrCat("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: ",
-                                  coded.size(), "\r\n\r\n", coded));
-        const auto answer = client.Fetch({.url = server.Url("/")});
-        EXPECT_EQ(answer->body, coded);
-        EXPECT_EQ(answer->Field("Content-Encoding"), "gzip");
-        EXPECT_THAT(server.requests()[0], Not(HasSubstr("Accept-Encoding")));
-      },
-      plain);
-}
-
-TEST(HttpClient, BoundsTheBody) {
-  HttpClientOptions options;
-  options.body_max_bytes = 5;
-  WithServer(
-      [](TestServer& server, HttpClient& client) {
-        server.Answer("/5", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
-        server.Answer("/6", "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhello!");
-        server.Answer("/chunked",
-                      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-                      "3\r\nhel\r\n3\r\nlo!\r\n0\r\n\r\n");
-        EXPECT_TRUE(client.Fetch({.url = server.Url("/5")}).ok());
-        for (const char* path : {"/6", "/chunked"}) {
-          const absl::Status over = client.Fetch({.url = server.Url(path)}).status();
-          EXPECT_TRUE(absl::IsResourceExhausted(over)) << path;
-          EXPECT_THAT(std::string(over.message()), HasSubstr("larger than the 5 bytes"));
-        }
-        EXPECT_TRUE(absl::IsResourceExhausted(
-            client.Fetch({.url = server.Url("/5"), .body_max_bytes = 4}).status()));
-      },
-      options);
-}
-
-TEST(HttpClient, ReadsABodyPieceByPiece) {
-  WithScript(
-      [](Socket& socket, int) {
-        BufferedReader reader(socket);
-        while (!ReadHead(reader).empty()) {
-          if (!socket.Write("HTTP/1.1 200 OK\r\nContent-Length: 10000000\r\n\r\n").ok()) return;
-          for (int i = 0; i < 100; ++i) {
-            if (!socket.Write(std::string(100'000, 'a' + i % 26)).ok()) return;
-          }
-        }
-      },
-      [](Script& script, HttpClient& client) {
-        {
-          HttpExchange answer = *client.Open({.url = script.Url()});
-          EXPECT_EQ(answer.status(), 200);
-          size_t bytes = 0;
-          for (;;) {
-            const absl::StatusOr<std::string_view> piece = answer.Next();
-            ASSERT_TRUE(piece.ok()) << piece.status();
-            if (piece->empty()) break;
-            EXPECT_LE(piece->size(), kClientReadBytes);
-            EXPECT_EQ((*piece)[0], 'a' + static_cast<int>(bytes / 100'000) % 26);
-            bytes += piece->size();
-          }
-          EXPECT_EQ(bytes, 10'000'000);
-        }
-        EXPECT_EQ(client.stats().pool.idle, 1);
-        // One that is not read to its end takes its connection along.
-        { EXPECT_TRUE(client.Open({.url = script.Url()}).ok()); }
-        EXPECT_EQ(client.stats().pool.open, 0);
-      });
 }
 
 TEST(HttpClient, EndsWithItsFiberAndItsTimeout) {

@@ -24,7 +24,7 @@ class IpAddress {
   IpAddress(int family, const Bytes& bytes) : family_(family), bytes_(bytes) {}
   // All of `text`, as inet_pton(3) takes it: no brackets, no zone. Allocates nothing.
   static std::optional<IpAddress> Parse(std::string_view text);
-  // Of AF_INET and AF_INET6, from any alignment: callers hold buffers of libcurl's.
+  // Of AF_INET and AF_INET6, from any alignment.
   static std::optional<IpAddress> Of(const sockaddr* address);
 
   int family() const { return family_; }  // AF_INET or AF_INET6

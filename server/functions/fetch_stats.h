@@ -47,7 +47,8 @@ struct FetchStats {
   // Fetches that needed addresses, those that got none, and the wait for them.
   uint64_t lookups = 0;
   uint64_t lookup_failures = 0;
-  // Of the lookups, those by libcurl's memory alone, and those that asked a resolver.
+  // Of the lookups, those that no server had to be asked for (numbers, the hosts file, the cache),
+  // and those that asked one.
   uint64_t cache_hits = 0;
   uint64_t cache_misses = 0;
   uint64_t lookup_micros = 0;

@@ -198,11 +198,11 @@ constexpr MetricRow kRows[] = {
     {"grove_dns_failures_total", kCounter, "worker", "",
      "Of these, those whose host had no address."},
     {"grove_dns_cache_hits_total", kCounter, "worker", "",
-     "Of these lookups, those that libcurl answered from its memory."},
+     "Of these lookups, those that no server had to be asked for."},
     {"grove_dns_cache_misses_total", kCounter, "worker", "",
      "Of these lookups, those that were resolved anew."},
     {"grove_dns_lookup_seconds_total", kCounter, "worker", "seconds",
-     "Time that these waited for addresses; next to none where libcurl remembered them."},
+     "Time that these waited for addresses; next to none where none had to be asked."},
 
     {"grove_hub_turns_total", kCounter, "worker", "", "Turns of the worker's hub."},
     {"grove_hub_switches_total", kCounter, "worker", "", "Switches between fibers."},

@@ -1,5 +1,6 @@
 """Documents are in step with the code: what they list exists, what they show is what is built."""
 
+import itertools
 import os
 import pathlib
 import re
@@ -96,11 +97,11 @@ class DocumentsTest(unittest.TestCase):
         example = checkout.read('server/examples/ticker.cc').rstrip()
         self.assertIn(f'```cpp\n{example}\n```', checkout.read('README.md'))
 
-    def test_the_runtime_manual_shows_its_examples_as_they_are(self):
-        manual = checkout.read('docs/runtime.md')
-        blocks = re.findall(r'(?ms)(^[^\n]*\n)?^```\w*\n(.*?)\n```$', manual)
-        self.assertGreater(len(blocks), 30)
-        for above, shown in blocks:
+    def test_manuals_of_libraries_show_their_examples_as_they_are(self):
+        blocks = {name: re.findall(r'(?ms)(^[^\n]*\n)?^```\w*\n(.*?)\n```$', checkout.read(name))
+                  for name in ('docs/runtime.md', 'docs/http_client.md')}
+        self.assertGreater(min(map(len, blocks.values())), 6)
+        for above, shown in itertools.chain(*blocks.values()):
             marked = re.fullmatch(r'<!-- ([^\s:]+)(?:: (.+))? -->\n', above)
             self.assertIsNotNone(marked, f'no example is named above the block: {shown[:60]}')
             self.assertEqual(shown, example(*marked.groups()), marked[0])

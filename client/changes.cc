@@ -28,9 +28,23 @@ absl::StatusOr<v1::Queue> QueueOf(absl::StatusOr<Response> response) {
 
 }  // namespace
 
+absl::StatusOr<v1::Task> Client::Cancel(std::string_view name, std::string_view reason) {
+  auto request = Named<v1::CancelTaskRequest>(name);
+  request.set_reason(std::string(reason));
+  return Cancel(request);
+}
+
+absl::StatusOr<v1::Task> Client::Cancel(const v1::CancelTaskRequest& request) {
+  return TaskOf(stubs_->Call(stubs_->tasks, &v1::TaskService::Stub::CancelTask, request));
+}
+
 absl::StatusOr<v1::Task> Client::ForceCancel(std::string_view name, std::string_view reason) {
   auto request = Named<v1::ForceCancelTaskRequest>(name);
   request.set_reason(std::string(reason));
+  return ForceCancel(request);
+}
+
+absl::StatusOr<v1::Task> Client::ForceCancel(const v1::ForceCancelTaskRequest& request) {
   return TaskOf(stubs_->Call(stubs_->tasks, &v1::TaskService::Stub::ForceCancelTask, request));
 }
 
@@ -48,6 +62,12 @@ absl::StatusOr<v1::Task> Client::Resume(std::string_view name) {
 absl::StatusOr<v1::Task> Client::Retry(std::string_view name) {
   return TaskOf(stubs_->Call(stubs_->tasks, &v1::TaskService::Stub::RetryTask,
                              Named<v1::RetryTaskRequest>(name)));
+}
+
+absl::StatusOr<v1::Task> Client::RetryAsNew(std::string_view name) {
+  auto request = Named<v1::RetryTaskRequest>(name);
+  request.set_as_new(true);
+  return TaskOf(stubs_->Call(stubs_->tasks, &v1::TaskService::Stub::RetryTask, request));
 }
 
 absl::Status Client::Delete(std::string_view name) {

@@ -9,12 +9,22 @@
 #include <string_view>
 #include <utility>
 
+#include "absl/strings/str_format.h"
 #include "client/channel.h"
 #include "client/status_details.h"
 #include "client/stubs.h"
 #include "runtime/switch/abseil_text.h"
 
 namespace grove::client {
+namespace {
+
+// No other batch's, nor another run's of the same program.
+std::string NewRequestId() {
+  std::random_device random;
+  return absl::StrFormat("batch-%08x%08x%08x", random(), random(), random());
+}
+
+}  // namespace
 
 absl::Duration Monotonic() {
   return absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());
@@ -81,9 +91,12 @@ absl::StatusOr<v1::SpawnTaskResponse> Client::SpawnOrAttach(const v1::SpawnTaskR
 absl::StatusOr<v1::BatchSpawnTasksResponse> Client::SpawnBatch(
     const v1::BatchSpawnTasksRequest& request, Stop* stop) {
   const auto method = &v1::TaskService::Stub::BatchSpawnTasks;
-  const bool repeatable =
+  const bool all_named =
       std::all_of(request.specs().begin(), request.specs().end(),
                   [](const v1::TaskSpec& spec) { return !spec.request_id().empty(); });
+  const bool completion_named =
+      !request.has_completion() || !request.completion().request_id().empty();
+  const bool repeatable = !request.request_id().empty() || (all_named && completion_named);
   auto response = repeatable ? stubs_->CallAgain(stubs_->tasks, method, request, stop)
                              : stubs_->Call(stubs_->tasks, method, request, stubs_->timeout, stop);
   if (response.ok() && response->results_size() != request.specs_size()) {
@@ -93,20 +106,23 @@ absl::StatusOr<v1::BatchSpawnTasksResponse> Client::SpawnBatch(
   return response;
 }
 
+absl::StatusOr<v1::BatchSpawnTasksResponse> Client::SpawnAll(std::string_view parent,
+                                                             std::vector<v1::TaskSpec> specs,
+                                                             std::optional<v1::TaskSpec> completion,
+                                                             Stop* stop) {
+  v1::BatchSpawnTasksRequest request;
+  request.set_parent(std::string(parent));
+  request.set_request_id(NewRequestId());
+  for (v1::TaskSpec& spec : specs) *request.add_specs() = std::move(spec);
+  if (completion) *request.mutable_completion() = *std::move(completion);
+  return SpawnBatch(request, stop);
+}
+
 absl::StatusOr<v1::Task> Client::Get(std::string_view name, v1::TaskView view) {
   v1::GetTaskRequest request;
   request.set_name(std::string(name));
   request.set_view(view);
   auto response = stubs_->CallAgain(stubs_->tasks, &v1::TaskService::Stub::GetTask, request);
-  if (!response.ok()) return response.status();
-  return std::move(*response->mutable_task());
-}
-
-absl::StatusOr<v1::Task> Client::Cancel(std::string_view name, std::string_view reason) {
-  v1::CancelTaskRequest request;
-  request.set_name(std::string(name));
-  request.set_reason(std::string(reason));
-  auto response = stubs_->Call(stubs_->tasks, &v1::TaskService::Stub::CancelTask, request);
   if (!response.ok()) return response.status();
   return std::move(*response->mutable_task());
 }

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -97,6 +98,12 @@ class Client {
                                                       Stop* stop = nullptr);
   absl::StatusOr<v1::BatchSpawnTasksResponse> SpawnBatch(const v1::BatchSpawnTasksRequest& request,
                                                          Stop* stop = nullptr);
+  // Up to 10,000 tasks, and `completion`, if there is one, which starts once all of them have
+  // ended; not spawned if one is refused. Sent again where an answer is lost: nothing is spawned
+  // twice.
+  absl::StatusOr<v1::BatchSpawnTasksResponse> SpawnAll(
+      std::string_view parent, std::vector<v1::TaskSpec> specs,
+      std::optional<v1::TaskSpec> completion = std::nullopt, Stop* stop = nullptr);
   // As many as a program has, at the server's pace. The stream may outlive the client.
   std::unique_ptr<SpawnStream> OpenSpawnStream(const SpawnStreamOptions& options,
                                                SpawnStream::OnResult on_result);
@@ -115,10 +122,14 @@ class Client {
                           const std::function<bool(const v1::WatchQueueResponse&)>& on_message);
   absl::StatusOr<v1::Task> Cancel(std::string_view name, std::string_view reason);
   // As the methods of TaskService say.
+  absl::StatusOr<v1::Task> Cancel(const v1::CancelTaskRequest& request);
+  absl::StatusOr<v1::Task> ForceCancel(const v1::ForceCancelTaskRequest& request);
   absl::StatusOr<v1::Task> ForceCancel(std::string_view name, std::string_view reason);
   absl::StatusOr<v1::Task> Pause(std::string_view name, std::string_view reason);
   absl::StatusOr<v1::Task> Resume(std::string_view name);
   absl::StatusOr<v1::Task> Retry(std::string_view name);
+  // A new task from the spec of this one.
+  absl::StatusOr<v1::Task> RetryAsNew(std::string_view name);
   absl::Status Delete(std::string_view name);
   absl::StatusOr<v1::Task> Update(const v1::UpdateTaskRequest& request);
   // Does it to all that a filter matches; `more` is set where the call's time was over before.

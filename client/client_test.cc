@@ -108,6 +108,21 @@ TEST(Client, BatchesAnswerInRequestOrder) {
   EXPECT_EQ(ErrorInfoOf(ToAbslStatus(response->results(1).error()))->reason(), "UNKNOWN_FUNCTION");
 }
 
+TEST(Client, SpawnsManyAndWhatComesAfterThem) {
+  FakeGrove server;
+  const auto client = Connect(server);
+  v1::TaskSpec echo;
+  echo.set_function("echo");
+  const auto response = client->SpawnAll(kTenant, {echo, echo}, echo);
+  ASSERT_TRUE(response.ok()) << response.status();
+  const v1::Task last = *client->Get(response->completion().name());
+  ASSERT_EQ(last.spec().after_size(), 2);
+  EXPECT_EQ(last.spec().after(0), response->results(0).name());
+  EXPECT_EQ(last.spec().after(1), response->results(1).name());
+  EXPECT_TRUE(last.spec().request_id().starts_with("batch-"));
+  EXPECT_FALSE(client->SpawnAll(kTenant, {echo})->has_completion());
+}
+
 TEST(Client, WaitReturnsAnEndedTaskAtOnceAndAnotherAsItIsWhenTimeIsOver) {
   FakeGrove server;
   const auto client = Connect(server);

@@ -108,15 +108,31 @@ class Tasks : public v1::TaskService::Service {
     if (auto status = store_.Check(*context); !status.ok()) return status;
     if (streams_.IsBusy()) return ToGrpc(FakeStreams::Busy());
     if (!Knows(request->spec())) return ToGrpc(UnknownFunction(request->spec().function()));
-    *response->mutable_task() = Add(request->parent(), request->spec());
+    const std::string parent =
+        request->parent().empty() ? CallersTenant(*context) : request->parent();
+    *response->mutable_task() = Add(parent, request->spec());
     return grpc::Status::OK;
   }
 
   grpc::Status BatchSpawnTasks(ServerContext*, const v1::BatchSpawnTasksRequest* request,
                                v1::BatchSpawnTasksResponse* response) override {
     if (streams_.IsBusy()) return ToGrpc(FakeStreams::Busy());
-    for (const auto& spec : request->specs())
+    bool all = true;
+    for (v1::TaskSpec spec : request->specs()) {
+      const std::string at = absl::StrCat("/", response->results_size());
+      if (!request->request_id().empty()) spec.set_request_id(request->request_id() + at);
       Admit(request->parent(), spec, *response->add_results());
+      all = all && response->results().rbegin()->has_name();
+    }
+    if (!request->has_completion()) return grpc::Status::OK;
+    v1::TaskSpec last = request->completion();
+    for (const auto& result : response->results()) last.add_after(result.name());
+    if (!request->request_id().empty()) last.set_request_id(request->request_id() + "/completion");
+    if (all) {
+      Admit(request->parent(), last, *response->mutable_completion());
+    } else {
+      response->mutable_completion()->mutable_error()->set_code(grpc::FAILED_PRECONDITION);
+    }
     return grpc::Status::OK;
   }
 
@@ -231,6 +247,7 @@ class Tasks : public v1::TaskService::Service {
                           v1::UpdateTaskResponse* response) override {
     return Change(request->task().name(), *response, [request](v1::Task& task) {
       task.mutable_spec()->set_priority(request->task().spec().priority());
+      *task.mutable_spec()->mutable_limit_keys() = request->task().spec().limit_keys();
     });
   }
   grpc::Status DeleteTask(ServerContext*, const v1::DeleteTaskRequest* request,
@@ -320,7 +337,8 @@ class Tasks : public v1::TaskService::Service {
     if (earlier != store_.by_request_id.end()) return store_.tasks[earlier->second];
     v1::Task task;
     const std::string queue = spec.queue().empty() ? "default" : spec.queue();
-    task.set_name(absl::StrCat(parent, "/queues/", queue, "/tasks/T", store_.order.size() + 1));
+    const std::string tenant = parent.empty() ? "tenants/default" : parent;
+    task.set_name(absl::StrCat(tenant, "/queues/", queue, "/tasks/T", store_.order.size() + 1));
     *task.mutable_spec() = spec;
     task.set_input_size_bytes(static_cast<int64_t>(spec.input().size()));
     End(task);

@@ -58,8 +58,9 @@ grpc::Status FakeSchedules::ListSchedules(grpc::ServerContext*,
                                           const v1::ListSchedulesRequest* request,
                                           v1::ListSchedulesResponse* response) {
   const std::lock_guard<std::mutex> lock(mutex_);
+  const std::string parent = request->parent().empty() ? "tenants/default" : request->parent();
   for (const auto& [name, schedule] : schedules_) {
-    if (request->parent() == "tenants/-" || absl::StartsWith(name, request->parent() + "/")) {
+    if (parent == "tenants/-" || absl::StartsWith(name, parent + "/")) {
       *response->add_schedules() = schedule;
     }
   }

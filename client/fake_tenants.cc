@@ -1,6 +1,8 @@
 #include "client/fake_tenants.h"
 
 #include <algorithm>
+#include <string>
+#include <string_view>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -11,6 +13,7 @@ namespace {
 
 // 2023-11-14T22:13:20Z.
 constexpr int64_t kMadeAt = 1'700'000'000;
+constexpr char kDefaultTenant[] = "tenants/default";
 
 grpc::Status Refuse(grpc::StatusCode code, const std::string& message, const std::string& reason) {
   return grpc::Status(code, message, FakeError(code, message, reason).SerializeAsString());
@@ -25,7 +28,26 @@ bool Masks(const v1::UpdateTenantRequest& request, const std::string& path) {
   return std::find(paths.begin(), paths.end(), path) != paths.end();
 }
 
+std::string ParentOf(const grpc::ServerContext& context, const std::string& parent) {
+  return parent.empty() ? CallersTenant(context) : parent;
+}
+
+// As of the others, but for the operators'.
+std::string TokenParentOf(const grpc::ServerContext& context, const std::string& parent) {
+  const std::string tenant = ParentOf(context, parent);
+  return parent.empty() && tenant == kDefaultTenant ? "operators" : tenant;
+}
+
 }  // namespace
+
+std::string CallersTenant(const grpc::ServerContext& context) {
+  constexpr std::string_view kBearer = "Bearer of-";
+  const auto found = context.client_metadata().find("authorization");
+  if (found == context.client_metadata().end()) return kDefaultTenant;
+  const std::string_view value(found->second.data(), found->second.size());
+  if (!value.starts_with(kBearer)) return kDefaultTenant;
+  return absl::StrCat("tenants/", std::string(value.substr(kBearer.size())));
+}
 
 FakeTenants::FakeTenants() {
   v1::Tenant& tenant = tenants_["tenants/default"];
@@ -63,10 +85,13 @@ grpc::Status FakeTenants::GetTenant(grpc::ServerContext*, const v1::GetTenantReq
   return grpc::Status::OK;
 }
 
-grpc::Status FakeTenants::ListTenants(grpc::ServerContext*, const v1::ListTenantsRequest*,
+grpc::Status FakeTenants::ListTenants(grpc::ServerContext* context, const v1::ListTenantsRequest*,
                                       v1::ListTenantsResponse* response) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  for (const auto& [name, tenant] : tenants_) *response->add_tenants() = tenant;
+  const std::string own = CallersTenant(*context);
+  for (const auto& [name, tenant] : tenants_) {
+    if (own == kDefaultTenant || name == own) *response->add_tenants() = tenant;
+  }
   return grpc::Status::OK;
 }
 
@@ -86,11 +111,13 @@ grpc::Status FakeTenants::UpdateTenant(grpc::ServerContext*, const v1::UpdateTen
   if (Masks(*request, "display_name")) tenant.set_display_name(request->tenant().display_name());
   if (Masks(*request, "weight")) tenant.set_weight(request->tenant().weight());
   if (Masks(*request, "labels")) *tenant.mutable_labels() = request->tenant().labels();
-  if (Masks(*request, "quotas.running_max")) {
-    tenant.mutable_quotas()->set_running_max(request->tenant().quotas().running_max());
-  }
-  if (Masks(*request, "quotas.queued_max")) {
-    tenant.mutable_quotas()->set_queued_max(request->tenant().quotas().queued_max());
+  for (const std::string& path : request->update_mask().paths()) {
+    constexpr std::string_view kQuotas = "quotas.";
+    if (!std::string_view(path).starts_with(kQuotas)) continue;
+    const auto* field = v1::Quotas::descriptor()->FindFieldByName(path.substr(kQuotas.size()));
+    const v1::Quotas& said = request->tenant().quotas();
+    v1::Quotas& quotas = *tenant.mutable_quotas();
+    quotas.GetReflection()->SetInt64(&quotas, field, said.GetReflection()->GetInt64(said, field));
   }
   *response->mutable_tenant() = tenant;
   return grpc::Status::OK;
@@ -113,16 +140,18 @@ std::string FakeTenants::NextSecret() {
   return absl::StrCat("grv_secret-", ++secrets_);
 }
 
-grpc::Status FakeTenants::CreateToken(grpc::ServerContext*, const v1::CreateTokenRequest* request,
+grpc::Status FakeTenants::CreateToken(grpc::ServerContext* context,
+                                      const v1::CreateTokenRequest* request,
                                       v1::CreateTokenResponse* response) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (request->parent() != "operators" && tenants_.count(request->parent()) == 0) {
-    return NotFound(request->parent(), "TENANT_NOT_FOUND");
+  const std::string parent = TokenParentOf(*context, request->parent());
+  if (parent != "operators" && tenants_.count(parent) == 0) {
+    return NotFound(parent, "TENANT_NOT_FOUND");
   }
   v1::Token& token = *response->mutable_token();
   token = request->token();
   const std::string id = request->token_id().empty() ? "made-up" : request->token_id();
-  token.set_name(absl::StrCat(request->parent(), "/tokens/", id));
+  token.set_name(absl::StrCat(parent, "/tokens/", id));
   token.set_display_prefix("grv_secr");
   token.mutable_create_time()->set_seconds(kMadeAt);
   token.set_created_by("local");
@@ -140,11 +169,13 @@ grpc::Status FakeTenants::GetToken(grpc::ServerContext*, const v1::GetTokenReque
   return grpc::Status::OK;
 }
 
-grpc::Status FakeTenants::ListTokens(grpc::ServerContext*, const v1::ListTokensRequest* request,
+grpc::Status FakeTenants::ListTokens(grpc::ServerContext* context,
+                                     const v1::ListTokensRequest* request,
                                      v1::ListTokensResponse* response) {
   const std::lock_guard<std::mutex> lock(mutex_);
+  const std::string parent = TokenParentOf(*context, request->parent());
   for (const auto& [name, token] : tokens_) {
-    if (!absl::StartsWith(name, request->parent() + "/")) continue;
+    if (!absl::StartsWith(name, parent + "/")) continue;
     if (!token.has_revoke_time() || request->with_revoked()) *response->add_tokens() = token;
   }
   return grpc::Status::OK;
@@ -176,43 +207,47 @@ grpc::Status FakeTenants::RevokeToken(grpc::ServerContext*, const v1::RevokeToke
   return grpc::Status::OK;
 }
 
-grpc::Status FakeTenants::ListLimits(grpc::ServerContext*, const v1::ListLimitsRequest* request,
+grpc::Status FakeTenants::ListLimits(grpc::ServerContext* context,
+                                     const v1::ListLimitsRequest* request,
                                      v1::ListLimitsResponse* response) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (tenants_.count(request->parent()) == 0) {
-    return NotFound(request->parent(), "TENANT_NOT_FOUND");
+  const std::string parent = ParentOf(*context, request->parent());
+  if (tenants_.count(parent) == 0) {
+    return NotFound(parent, "TENANT_NOT_FOUND");
   }
   for (const auto& [name, limit] : limits_) {
-    if (name.first == request->parent()) *response->add_limits() = limit;
+    if (name.first == parent) *response->add_limits() = limit;
   }
   if (!absl::StartsWith("customer-7", request->key_prefix())) return grpc::Status::OK;
   v1::LimitUsage& key = *response->add_keys();
   key.set_key("customer-7");
   key.set_running(2);
   key.set_queued(5);
-  const auto limit = limits_.find({request->parent(), "customer-*"});
+  const auto limit = limits_.find({parent, "customer-*"});
   if (limit == limits_.end()) return grpc::Status::OK;
   key.set_pattern(limit->second.pattern());
   key.set_running_max(limit->second.running_max());
   return grpc::Status::OK;
 }
 
-grpc::Status FakeTenants::SetLimit(grpc::ServerContext*, const v1::SetLimitRequest* request,
+grpc::Status FakeTenants::SetLimit(grpc::ServerContext* context, const v1::SetLimitRequest* request,
                                    v1::SetLimitResponse* response) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  v1::Limit& limit = limits_[{request->parent(), request->limit().pattern()}];
+  const std::string parent = ParentOf(*context, request->parent());
+  v1::Limit& limit = limits_[{parent, request->limit().pattern()}];
   limit = request->limit();
   limit.mutable_update_time()->set_seconds(kMadeAt);
   *response->mutable_limit() = limit;
   return grpc::Status::OK;
 }
 
-grpc::Status FakeTenants::DeleteLimit(grpc::ServerContext*, const v1::DeleteLimitRequest* request,
+grpc::Status FakeTenants::DeleteLimit(grpc::ServerContext* context,
+                                      const v1::DeleteLimitRequest* request,
                                       v1::DeleteLimitResponse*) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (limits_.erase({request->parent(), request->pattern()}) > 0) return grpc::Status::OK;
-  return Refuse(grpc::NOT_FOUND,
-                absl::StrCat(request->parent(), " has no limit \"", request->pattern(), "\""),
+  const std::string parent = ParentOf(*context, request->parent());
+  if (limits_.erase({parent, request->pattern()}) > 0) return grpc::Status::OK;
+  return Refuse(grpc::NOT_FOUND, absl::StrCat(parent, " has no limit \"", request->pattern(), "\""),
                 "LIMIT_NOT_FOUND");
 }
 

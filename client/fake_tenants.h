@@ -18,6 +18,10 @@
 
 namespace grove::client {
 
+// What an empty parent stands for: the tenant of the token "of-TENANT", or tenants/default, which
+// stands for the operators' here.
+std::string CallersTenant(const grpc::ServerContext& context);
+
 class FakeTenants final : public v1::TenantService::Service {
  public:
   FakeTenants();

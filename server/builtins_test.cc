@@ -256,10 +256,11 @@ TEST_F(Builtins, TitlesAnswersLineByLineAndSkipsBlankLines) {
     PostTitles(absl::StrCat(server_->Url("/1"), "\r\n\r\n  \nnonsense\n", server_->Url("/2")),
                sink);
     EXPECT_EQ(sink.status, 200);
-    EXPECT_THAT(
-        sink.pieces,
-        ElementsAre("One\n", "error: url: \"nonsense\" is not an absolute http or https URL\n",
-                    "Two\n"));
+    EXPECT_THAT(sink.pieces,
+                ElementsAre("One\n",
+                            "error: url: \"nonsense\" is not an absolute http or https URL: want "
+                            "http:// or https://\n",
+                            "Two\n"));
     EXPECT_THAT(sink.head, HasSubstr("text/plain"));
   });
 }

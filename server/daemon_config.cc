@@ -112,6 +112,7 @@ void CheckTls(const config::v1::Config& config, Problems& problems) {
   if (!config.control().has_tls()) return;
   TlsServerOptions options = OptionsOf(config.control().tls());
   options.client_ca_file = config.control().tls().client_ca_file();
+  options.client_crl_file = config.control().tls().client_crl_file();
   if (!options.client_ca_file.empty()) options.client_certificate = TlsClientCertificate::kOptional;
   check("control", std::move(options));
 }

@@ -78,7 +78,8 @@ struct Output {
 
 // An error Status fails the attempt. kInvalidArgument and kPermissionDenied are not retried, nor
 // what FunctionOptions::not_retried or the task names: the same input would fail again.
-// RetryAfter() and NeverAgain() beat the codes; max_attempts bounds what they ask for.
+// RetryAfter() and NeverAgain() beat the codes; max_attempts bounds what they ask for. SuspendFor()
+// and SuspendUntilEnded() are no failures.
 using Function = std::function<absl::StatusOr<Output>(TaskContext& context)>;
 
 // An error after which the next attempt starts `delay` later, instead of the back-off.
@@ -88,7 +89,24 @@ absl::Status RetryAfter(absl::Duration delay, std::string_view why);
 // kFailedPrecondition.
 absl::Status NeverAgain(std::string_view why);
 
-// What these two, or errors of others that say the same, ask for.
+// Instead of an output: the attempt is over, gives back its places in its pool and on its worker,
+// and the task goes on in another one, which finds the checkpoint that this one has left. Neither a
+// failure nor an interruption: no bound on attempts counts it. Lasts over restarts of everything,
+// if the task is durable.
+// Goes on after `time`.
+absl::Status SuspendFor(absl::Duration time);
+// Goes on when all of these tasks of its tenant, by their names, have ended, however, or after
+// `at_most`. At most 10,000. One that is not there: the attempt has failed (kNotFound).
+absl::Status SuspendUntilEnded(const std::vector<std::string>& tasks,
+                               absl::Duration at_most = absl::InfiniteDuration());
+
+struct SuspensionRequest {
+  std::optional<absl::Duration> at_most;
+  std::vector<std::string> tasks;
+};
+// What these two ask for.
+std::optional<SuspensionRequest> SuspensionOf(const absl::Status& status);
+// What RetryAfter() and NeverAgain(), or errors of others that say the same, ask for.
 std::optional<absl::Duration> RetryAfterOf(const absl::Status& error);
 bool IsNeverAgain(const absl::Status& error);
 

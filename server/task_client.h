@@ -44,6 +44,14 @@ struct SpawnRequest {
   // run again spawns again, unless it says by this that it is the same. Empty: one of its own.
   std::string request_id;
   std::vector<std::pair<std::string, std::string>> labels;
+  // Starts once these tasks of its tenant have ended, by their names; with `after_success` it fails
+  // as soon as one has not succeeded.
+  std::vector<std::string> after = {};
+  bool after_success = false;
+  // Tasks with the same one run one after the other; empty: none.
+  std::string sequence = "";
+  // Those behind it wait while it has ended and not succeeded.
+  bool halts_sequence = false;
   // Of a task that runs: the new one's `parent_task` is that.
   bool child = true;
 };

@@ -103,6 +103,7 @@ absl::StatusOr<ClientOptions> MakeOptions(Command& command) {
   absl::StatusOr<Target> target = FindTarget(command.arguments, command.shell.environment);
   if (!target.ok()) return target.status();
   command.address = target->address;
+  command.has_identity = !target->token.empty() || !target->client_cert.empty();
   ClientOptions options;
   options.address = target->address;
   options.token = target->token;

@@ -264,6 +264,11 @@ TEST_F(App, FairnessIsWatched) {
   EXPECT_EQ(Run({"fairness", "--watch", "--count=2", "--interval=0.1", "-o", "jsonl"}), 0) << err_;
   EXPECT_EQ(std::count(out_.begin(), out_.end(), '\n'), 2);
   EXPECT_EQ(Run({"fairness", "--watch", "-o", "json"}), 2);
+  EXPECT_EQ(Run(twice), 0);
+  const std::string watched = out_;
+  EXPECT_EQ(Run({"tenants", "top", "--count=2", "--interval=0.1"}), 0) << err_;
+  EXPECT_EQ(out_, watched);
+  EXPECT_EQ(Run({"tenants", "top", "-o", "json"}), 2);
   EXPECT_TRUE(absl::StrContains(err_, "-o jsonl")) << err_;
   EXPECT_EQ(Run({"fairness", "--count=2"}), 2);
 }

@@ -115,7 +115,7 @@ absl::Status SetBounds(const Command& command, BenchPlan& plan) {
 absl::StatusOr<BenchPlan> PlanOf(const Command& command) {
   const Arguments& arguments = command.arguments;
   BenchPlan plan;
-  const auto parent = TenantName(command.Tenant());
+  const auto parent = command.Parent();
   if (!parent.ok()) return parent.status();
   plan.one.set_parent(*parent);
   v1::TaskSpec& spec = *plan.one.mutable_spec();

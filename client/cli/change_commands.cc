@@ -148,6 +148,11 @@ absl::Status Change(Command& command, v1::BatchChangeTasksRequest batch, const C
   if (command.arguments.positional().empty() == !chooses) {
     return UsageError("either TASKs, or flags that choose some, or --all");
   }
+  for (const char* flag : {"descendants", "as_new"}) {
+    if (chooses && command.arguments.Has(flag)) {
+      return UsageError(StrCat("--", flag, " goes with TASKs"));
+    }
+  }
   if (chooses) return ChangeChosen(command, std::move(batch));
   if (command.arguments.Has("dry_run")) return UsageError("--dry_run goes with flags that choose");
   return ChangeNamed(command, one);
@@ -182,8 +187,14 @@ absl::Status ParseUpdate(const Command& command, v1::TaskSpec& spec,
     if (!added.ok()) return added;
   }
   if (arguments.Has("set_label") || arguments.Has("no_labels")) mask.add_paths("spec.labels");
+  for (const std::string& key : arguments.Values("set_limit_key")) spec.add_limit_keys(key);
+  if (arguments.Has("set_limit_key") || arguments.Has("no_limit_keys")) {
+    mask.add_paths("spec.limit_keys");
+  }
   if (mask.paths().empty()) {
-    return UsageError("what is to change? --priority, --delay, --start, --set_label, --no_labels");
+    return UsageError(
+        "what is to change? --priority, --delay, --start, --set_label, --no_labels, "
+        "--set_limit_key, --no_limit_keys");
   }
   return absl::OkStatus();
 }
@@ -206,7 +217,11 @@ absl::Status RunTasksCancel(Command& command) {
   v1::BatchChangeTasksRequest batch;
   batch.mutable_cancel();
   return Change(command, std::move(batch), [&command](const std::string& name) {
-    return command.client->Cancel(name, ReasonOf(command));
+    v1::CancelTaskRequest request;
+    request.set_name(name);
+    request.set_reason(ReasonOf(command));
+    request.set_descendants(command.arguments.Has("descendants"));
+    return command.client->Cancel(request);
   });
 }
 
@@ -214,7 +229,11 @@ absl::Status RunTasksForceCancel(Command& command) {
   v1::BatchChangeTasksRequest batch;
   batch.mutable_force_cancel();
   return Change(command, std::move(batch), [&command](const std::string& name) {
-    return command.client->ForceCancel(name, ReasonOf(command));
+    v1::ForceCancelTaskRequest request;
+    request.set_name(name);
+    request.set_reason(ReasonOf(command));
+    request.set_descendants(command.arguments.Has("descendants"));
+    return command.client->ForceCancel(request);
   });
 }
 
@@ -236,8 +255,10 @@ absl::Status RunTasksResume(Command& command) {
 absl::Status RunTasksRetry(Command& command) {
   v1::BatchChangeTasksRequest batch;
   batch.mutable_retry();
-  return Change(command, std::move(batch),
-                [&command](const std::string& name) { return command.client->Retry(name); });
+  return Change(command, std::move(batch), [&command](const std::string& name) {
+    const bool as_new = command.arguments.Has("as_new");
+    return as_new ? command.client->RetryAsNew(name) : command.client->Retry(name);
+  });
 }
 
 absl::Status RunTasksDelete(Command& command) {

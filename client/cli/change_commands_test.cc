@@ -31,6 +31,10 @@ TEST_F(ChangeCommandsTest, EachActsOnTheTasksThatAreNamed) {
   EXPECT_EQ(Json()["name"], "tenants/default/queues/default/tasks/" + a);
   EXPECT_EQ(Run({"tasks", "update", a, "--priority=7", "-o", "json"}), 0);
   EXPECT_EQ(Json()["spec"]["priority"], 7);
+  EXPECT_EQ(Run({"tasks", "update", a, "--set_limit_key=k", "--set_limit_key=l", "-o", "json"}), 0);
+  EXPECT_EQ(Json()["spec"]["limit_keys"].size(), 2);
+  EXPECT_EQ(Run({"tasks", "update", a, "--no_limit_keys", "-o", "json"}), 0);
+  EXPECT_EQ(Json()["spec"]["limit_keys"].size(), 0);
   EXPECT_EQ(Run({"tasks", "force-cancel", a}), 0);
   EXPECT_THAT(out_, HasSubstr("CANCELLED"));
   EXPECT_EQ(Run({"tasks", "cancel", b}), 0);

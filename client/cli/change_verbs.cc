@@ -40,6 +40,10 @@ FlagSpec ReasonFlag(const char* help) {
   return {"reason", "TEXT", help};
 }
 
+FlagSpec DescendantsFlag() {
+  return {"descendants", "", "Also the tasks that theirs have spawned, and so on."};
+}
+
 Verb QueueVerb(const char* name, const char* summary, const char* description,
                absl::Status (*run)(Command&), std::vector<FlagSpec> own = {}) {
   std::vector<FlagSpec> flags = std::move(own);
@@ -64,24 +68,29 @@ std::vector<Verb> ChangeVerbs() {
                  "Takes TASKs, or changes all that the flags choose: counts them, shows some, and "
                  "asks on a terminal; elsewhere it needs --yes. Tasks to which this cannot be done "
                  "are passed over then. So do all of these verbs.",
-                 RunTasksCancel, {ReasonFlag("Kept in the tasks' errors.")}),
+                 RunTasksCancel, {ReasonFlag("Kept in the tasks' errors."), DescendantsFlag()}),
       ChangeVerb("tasks force-cancel", "Cancel tasks whose attempts do not stop.",
                  "Also gives the room of their attempts back, without the workers' word.",
-                 RunTasksForceCancel, {ReasonFlag("Kept in the tasks' errors.")}),
+                 RunTasksForceCancel,
+                 {ReasonFlag("Kept in the tasks' errors."), DescendantsFlag()}),
       ChangeVerb("tasks pause", "Start no attempt of tasks until they are resumed.",
                  "Attempts that run go on.", RunTasksPause,
                  {ReasonFlag("Shown with the tasks meanwhile.")}),
       ChangeVerb("tasks resume", "Let paused tasks take their turn.", "", RunTasksResume),
       ChangeVerb("tasks retry", "Run ended tasks again, or start scheduled ones now.",
-                 "They keep their names and get as many attempts as at first.", RunTasksRetry),
+                 "They keep their names and get as many attempts as at first.", RunTasksRetry,
+                 {{"as_new", "", "Spawn new tasks from their specs, and leave them as they are."}}),
       ChangeVerb("tasks delete", "Forget ended tasks.", "", RunTasksDelete),
       ChangeVerb(
-          "tasks update", "Change the priority, start or labels of tasks.", "", RunTasksUpdate,
+          "tasks update", "Change the priority, start, labels or limit keys of tasks.",
+          "Limit keys of tasks that wait alone.", RunTasksUpdate,
           {{"priority", "P", "0 to 9; higher runs first in a PRIORITY queue."},
            {"delay", "DURATION", "Start no sooner than this from now, such as 5s."},
            {"start", "TIME", "Start no sooner than 2026-11-29T10:00:00Z, or 5m from now."},
            {"set_label", "KEY=VALUE", "Label to have instead of all others; may be repeated."},
-           {"no_labels", "", "Have no labels."}}),
+           {"no_labels", "", "Have no labels."},
+           {"set_limit_key", "KEY", "Limit key to have instead of all others; once or twice."},
+           {"no_limit_keys", "", "Have no limit keys."}}),
   };
 }
 

@@ -10,10 +10,31 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "client/cli/json_view.h"
+#include "client/cli/names.h"
 #include "client/cli/text.h"
 #include "runtime/switch/errno_status.h"
 
 namespace grove::client::cli {
+
+absl::StatusOr<std::string> Command::Parent() const {
+  const auto typed = arguments.Value("tenant");
+  if (!typed) return std::string();
+  return TenantName(*typed);
+}
+
+std::string Command::Tenant() const {
+  if (const auto typed = arguments.Value("tenant")) return *typed;
+  if (client == nullptr || !has_identity) return "default";
+  if (!own_tenant) own_tenant = OwnTenant(*client);
+  return *own_tenant;
+}
+
+// A tenant's call sees its own alone; the operators' see `default` at least.
+std::string OwnTenant(Client& client) {
+  const auto tenants = client.ListTenants({}, 2);
+  if (!tenants.ok() || tenants->tenants_size() != 1) return "default";
+  return ShortName(tenants->tenants(0).name());
+}
 
 Look Command::ToLook() const {
   Look look;

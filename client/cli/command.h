@@ -57,10 +57,24 @@ struct Command {
   // How long --timeout lets a wait take: for ever if it is not given.
   absl::Duration wait_timeout = absl::InfiniteDuration();
 
-  std::string Tenant() const { return arguments.ValueOr("tenant", "default"); }
+  // Whether calls come with a token or a certificate, which may be a tenant's.
+  bool has_identity = false;
+
+  // For a request: that of --tenant; empty: the caller's own, or `default` where that is the
+  // operators.
+  absl::StatusOr<std::string> Parent() const;
+  // Of short names: the same by its short name. The daemon is asked for it once, if it may know.
+  std::string Tenant() const;
   bool ForPeople() const { return format == OutputFormat::kTable || format == OutputFormat::kWide; }
   Look ToLook() const;
+
+  // Of Tenant(), once it was asked for.
+  mutable std::optional<std::string> own_tenant = std::nullopt;
 };
+
+// The short name of the tenant that the client's calls are of; "default" where they are the
+// operators', or the daemon does not say.
+std::string OwnTenant(Client& client);
 
 // Writes one object in the format asked for, or, for people, what `table` renders. What has no name
 // is a table as a name, too.
@@ -116,6 +130,7 @@ absl::Status RunQueuesPurge(Command& command);
 absl::Status RunPools(Command& command);
 absl::Status RunPoolsResize(Command& command);
 absl::Status RunFairness(Command& command);
+absl::Status RunTenantsTop(Command& command);
 absl::Status RunWorkers(Command& command);
 absl::Status RunFibers(Command& command);
 absl::Status RunFunctions(Command& command);

@@ -67,12 +67,19 @@ class Values {
   Candidates Fibers();
   Candidates Tasks(std::string_view typed);
   Candidates ContextNames();
-  std::string Tenant() const { return line_.arguments.ValueOr("tenant", "default"); }
+  std::string Tenant();
 
   const Line& line_;
   const Environment& environment_;
   std::unique_ptr<Client> client_;
+  bool has_identity_ = false;
 };
+
+std::string Values::Tenant() {
+  if (const auto typed = line_.arguments.Value("tenant")) return *typed;
+  Client* const daemon = Daemon();
+  return daemon == nullptr || !has_identity_ ? "default" : OwnTenant(*daemon);
+}
 
 Client* Values::Daemon() {
   if (client_ != nullptr) return client_.get();
@@ -85,6 +92,7 @@ Client* Values::Daemon() {
                                 .client_cert_file = target->client_cert,
                                 .client_key_file = target->client_key});
   if (client.ok()) client_ = *std::move(client);
+  has_identity_ = !target->token.empty() || !target->client_cert.empty();
   return client_.get();
 }
 

@@ -54,8 +54,8 @@ TEST_F(CompleteTest, VerbsThatBeginSo) {
 }
 
 TEST_F(CompleteTest, FlagsOfTheVerbAndOfAll) {
-  EXPECT_EQ(Words({"spawn", "--co"}),
-            (Strings{"--count", "--content_type", "--context", "--color"}));
+  EXPECT_EQ(Words({"spawn", "--co"}), (Strings{"--count", "--completion", "--completion_input",
+                                               "--content_type", "--context", "--color"}));
   EXPECT_EQ(Words({"--co"}), (Strings{"--context", "--color"}));
 }
 

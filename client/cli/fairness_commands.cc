@@ -50,16 +50,13 @@ absl::Status Watch(Command& command, const v1::GetFairnessRequest& request, int6
   return absl::OkStatus();
 }
 
-}  // namespace
-
-absl::Status RunFairness(Command& command) {
+absl::Status RunWith(Command& command, bool watches) {
   v1::GetFairnessRequest request;
   if (const auto tenant = command.arguments.Value("tenant")) {
     auto name = TenantName(*tenant);
     if (!name.ok()) return name.status();
     request.set_parent(*name);
   }
-  const bool watches = command.arguments.Has("watch");
   auto limit =
       IntegerFlag(command, "limit", watches ? kWatchedShares : kListedShares, 1, kSharesMax);
   if (!limit.ok()) return limit.status();
@@ -75,8 +72,18 @@ absl::Status RunFairness(Command& command) {
   }
   const bool is_one_document =
       command.format == OutputFormat::kJson || command.format == OutputFormat::kYaml;
-  if (is_one_document) return UsageError("--watch prints many documents: give it -o jsonl");
+  if (is_one_document) return UsageError("it prints many documents: give it -o jsonl");
   return Watch(command, request, *limit, std::max(*interval, kIntervalMin), *looks);
+}
+
+}  // namespace
+
+absl::Status RunFairness(Command& command) {
+  return RunWith(command, command.arguments.Has("watch"));
+}
+
+absl::Status RunTenantsTop(Command& command) {
+  return RunWith(command, /*watches=*/true);
 }
 
 }  // namespace grove::client::cli

@@ -23,12 +23,12 @@ View ViewOf(const Command& command) {
 }  // namespace
 
 absl::Status RunLimits(Command& command) {
-  auto tenant = TenantName(command.Tenant());
-  if (!tenant.ok()) return tenant.status();
+  auto parent = command.Parent();
+  if (!parent.ok()) return parent.status();
   auto limit = IntegerFlag(command, "limit", kListedKeys, 1, kListedKeysMax);
   if (!limit.ok()) return limit.status();
   v1::ListLimitsRequest request;
-  request.set_parent(*tenant);
+  request.set_parent(*parent);
   request.set_key_prefix(command.arguments.ValueOr("key", ""));
   auto limits = command.client->ListLimits(std::move(request), *limit);
   if (!limits.ok()) return limits.status();
@@ -37,10 +37,10 @@ absl::Status RunLimits(Command& command) {
 }
 
 absl::Status RunLimitsSet(Command& command) {
-  auto tenant = TenantName(command.Tenant());
-  if (!tenant.ok()) return tenant.status();
+  auto parent = command.Parent();
+  if (!parent.ok()) return parent.status();
   v1::SetLimitRequest request;
-  request.set_parent(*tenant);
+  request.set_parent(*parent);
   request.mutable_limit()->set_pattern(command.arguments.positional()[0]);
   const auto any = TakeLimit(command, *request.mutable_limit());
   if (!any.ok()) return any.status();
@@ -58,14 +58,15 @@ absl::Status RunLimitsSet(Command& command) {
 }
 
 absl::Status RunLimitsDelete(Command& command) {
-  auto tenant = TenantName(command.Tenant());
-  if (!tenant.ok()) return tenant.status();
+  auto parent = command.Parent();
+  if (!parent.ok()) return parent.status();
   v1::DeleteLimitRequest request;
-  request.set_parent(*tenant);
+  request.set_parent(*parent);
   request.set_pattern(command.arguments.positional()[0]);
   if (absl::Status gone = command.client->DeleteLimit(request); !gone.ok()) return gone;
   Print(command, v1::DeleteLimitResponse(), [&] {
-    return StrCat("limit ", Escape(request.pattern()), " of ", Escape(*tenant), " is gone\n");
+    return StrCat("limit ", Escape(request.pattern()), " of tenants/",
+                  Escape(ShortName(command.Tenant())), " is gone\n");
   });
   return absl::OkStatus();
 }

@@ -77,5 +77,29 @@ TEST_F(LimitVerbsTest, ASpawnNamesKeysAndACost) {
   EXPECT_EQ(Run({"spawn", "echo", "1", "--slot_cost=0"}), 2);
 }
 
+TEST_F(LimitVerbsTest, ASpawnNamesWhatItComesAfterAndItsSequence) {
+  const std::string first = RunJson({"spawn", "echo", "1"})["name"];
+  const Json task = RunJson(
+      {"spawn", "echo", "1", "--after", first, "--if_succeeded", "--sequence=import", "--halt"});
+  EXPECT_EQ(task["spec"]["after"], Json({first}));
+  EXPECT_EQ(task["spec"]["after_condition"], "SUCCEEDED");
+  EXPECT_EQ(task["spec"]["sequence"]["key"], "import");
+  EXPECT_EQ(task["spec"]["sequence"]["on_failure"], "HALT");
+  EXPECT_EQ(Run({"get", std::string(task["name"])}), 0) << err_;
+  EXPECT_TRUE(StrContains(out_, first + ", if succeeded")) << out_;
+  EXPECT_TRUE(StrContains(out_, "import, halts it if it fails")) << out_;
+  EXPECT_EQ(Run({"spawn", "echo", "1", "--if_succeeded"}), 2);
+  EXPECT_EQ(Run({"spawn", "echo", "1", "--halt"}), 2);
+}
+
+TEST_F(LimitVerbsTest, ABatchHasACompletion) {
+  const Json names = RunJson({"spawn", "echo", "1", "--count=2", "--completion=echo"})["names"];
+  ASSERT_EQ(names.size(), 3u);
+  const Json last = RunJson({"get", std::string(names[2])});
+  EXPECT_EQ(last["spec"]["after"], Json({names[0], names[1]}));
+  EXPECT_EQ(Run({"spawn", "echo", "1", "--completion=echo"}), 2);
+  EXPECT_EQ(Run({"spawn", "echo", "1", "--count=2", "--completion_input=1"}), 2);
+}
+
 }  // namespace
 }  // namespace grove::client::cli

@@ -25,13 +25,11 @@ absl::Status TakeFlags(const Command& command, const std::vector<FlagSpec>& flag
   return absl::OkStatus();
 }
 
-template <typename Message>
-std::string Rate(const Message& said) {
-  const bool by_second = said.spawns_per_second() > 0;
-  const int64_t spawns = by_second ? said.spawns_per_second() : said.spawns_per_minute();
-  if (spawns == 0) return "";
-  return StrCat(spawns, by_second ? "/s" : "/min",
-                said.spawn_burst() == 0 ? "" : StrCat(", ", said.spawn_burst(), " at once"));
+std::string Rate(int64_t per_second, int64_t per_minute, int64_t burst) {
+  const int64_t times = per_second > 0 ? per_second : per_minute;
+  if (times == 0) return "";
+  return StrCat(times, per_second > 0 ? "/s" : "/min",
+                burst == 0 ? "" : StrCat(", ", burst, " at once"));
 }
 
 }  // namespace
@@ -50,6 +48,11 @@ std::vector<FlagSpec> QuotaFlags() {
   std::vector<FlagSpec> flags = LimitFlags();
   flags.push_back({"queued_bytes_max", "BYTES", "Inputs of tasks that wait."});
   flags.push_back({"output_bytes_max", "BYTES", "Output of a task; one with more has failed."});
+  flags.push_back({"http_requests_max", "N", "HTTP requests at once, over all workers."});
+  flags.push_back({"http_requests_per_second", "N", "HTTP requests; or by minute."});
+  flags.push_back({"http_requests_per_minute", "N", "HTTP requests; or by second."});
+  flags.push_back({"http_burst", "N", "HTTP requests at once after a pause."});
+  flags.push_back({"fetches_max", "N", "Outgoing HTTP requests at once; others wait."});
   return flags;
 }
 
@@ -72,11 +75,16 @@ absl::StatusOr<bool> TakeLimit(const Command& command, v1::Limit& limit) {
 }
 
 std::string RateText(const v1::Quotas& quotas) {
-  return Rate(quotas);
+  return Rate(quotas.spawns_per_second(), quotas.spawns_per_minute(), quotas.spawn_burst());
 }
 
 std::string RateText(const v1::Limit& limit) {
-  return Rate(limit);
+  return Rate(limit.spawns_per_second(), limit.spawns_per_minute(), limit.spawn_burst());
+}
+
+std::string HttpRateText(const v1::Quotas& quotas) {
+  return Rate(quotas.http_requests_per_second(), quotas.http_requests_per_minute(),
+              quotas.http_burst());
 }
 
 }  // namespace grove::client::cli

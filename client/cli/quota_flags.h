@@ -27,6 +27,7 @@ absl::StatusOr<bool> TakeLimit(const Command& command, v1::Limit& limit);
 // "5/s, 10 at once", "3/min"; empty: none.
 std::string RateText(const v1::Quotas& quotas);
 std::string RateText(const v1::Limit& limit);
+std::string HttpRateText(const v1::Quotas& quotas);
 
 }  // namespace grove::client::cli
 

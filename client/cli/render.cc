@@ -148,6 +148,26 @@ std::string RestartText(const v1::Worker& worker) {
   return absl::StrJoin(parts, ", ");
 }
 
+// The first few: there may be thousands.
+std::string NamesText(const google::protobuf::RepeatedPtrField<std::string>& names) {
+  constexpr int kShown = 5;
+  std::vector<std::string> shown(names.begin(), names.begin() + std::min(names.size(), kShown));
+  if (names.size() > kShown) {
+    shown.push_back(absl::StrCat("and ", names.size() - kShown, " more"));
+  }
+  return absl::StrJoin(shown, ", ");
+}
+
+std::string AfterText(const v1::TaskSpec& spec) {
+  const bool needs_success = spec.after_condition() == v1::AFTER_CONDITION_SUCCEEDED;
+  return absl::StrCat(NamesText(spec.after()), needs_success ? ", if succeeded" : "");
+}
+
+std::string SequenceText(const v1::TaskSpec& spec) {
+  const bool halts = spec.sequence().on_failure() == v1::Sequence::ON_FAILURE_HALT;
+  return absl::StrCat(spec.sequence().key(), halts ? ", halts it if it fails" : "");
+}
+
 }  // namespace
 
 std::string TaskNote(const v1::Task& task, const View& view) {
@@ -193,6 +213,7 @@ std::string RenderTask(const v1::Task& task, const View& view) {
                  {"name", task.name()},
                  {"function", spec.function()},
                  {"parent", task.parent_task()},
+                 {"retry of", task.retry_of()},
                  {"state", StateName(task.state())},
                  {"waiting", task.waiting_reason()},
                  {"progress", running && task.progress() > 0 ? NoteText(task, view) : ""},
@@ -216,6 +237,11 @@ std::string RenderTask(const v1::Task& task, const View& view) {
                  {"unique key", spec.unique_key().key()},
                  {"limit key", absl::StrJoin(spec.limit_keys(), "/")},
                  {"slot cost", spec.slot_cost() <= 1 ? "" : absl::StrCat(spec.slot_cost())},
+                 {"after", AfterText(spec)},
+                 {"sequence", SequenceText(spec)},
+                 {"suspended for", NamesText(task.suspended_for())},
+                 {"webhook", spec.webhook().url()},
+                 {"told by", task.webhook_task()},
                  {"labels", LabelsText(spec)},
                  {"durability", spec.durability() == 0 ? "" : EnumText(spec.durability())},
                  {"input", BodyOrSize(spec.input(), spec.content_type(), task.input_size_bytes())},
@@ -240,6 +266,10 @@ std::string RenderQueues(const List<v1::Queue>& queues, const View& view) {
                "DEPTH MAX",
                "SPAWNED",
                "REJECTED",
+               "ENDED",
+               "DEAD LETTERS",
+               "KEPT FOR",
+               "DEAD FOR",
                "WAITS FOR"});
   for (const v1::Queue& queue : queues) {
     const absl::Duration oldest = ToDuration(queue.oldest_age());
@@ -248,7 +278,9 @@ std::string RenderQueues(const List<v1::Queue>& queues, const View& view) {
                absl::StrCat(queue.scheduled()), absl::StrCat(queue.running()),
                oldest == absl::ZeroDuration() ? "" : DurationText(oldest),
                absl::StrCat(queue.depth_max()), absl::StrCat(queue.spawned_total()),
-               absl::StrCat(queue.rejected_total()), queue.waiting_reason()});
+               absl::StrCat(queue.rejected_total()), absl::StrCat(queue.ended()),
+               absl::StrCat(queue.dead_letters()), DurationText(ToDuration(queue.retention())),
+               DurationText(ToDuration(queue.dead_letter_retention())), queue.waiting_reason()});
   }
   return table.Render(view.look);
 }
@@ -346,6 +378,7 @@ std::string RenderFunctions(const List<v1::Function>& functions, const View& vie
                {"NOT RETRIED", Kind::kWide},
                {"START TIMEOUT", Kind::kWide},
                {"HEARTBEAT", Kind::kWide},
+               {"SLOTS", Kind::kWide},
                "DESCRIPTION",
                "EXAMPLE INPUT"});
   const auto text = [](bool has, const google::protobuf::Duration& duration) {
@@ -360,7 +393,8 @@ std::string RenderFunctions(const List<v1::Function>& functions, const View& vie
                function.queue(), BackoffText(retry), CodesText(retry),
                text(function.has_schedule_to_start_timeout(), function.schedule_to_start_timeout()),
                text(function.has_heartbeat_timeout(), function.heartbeat_timeout()),
-               function.description(), function.input_example()});
+               absl::StrCat(std::max(function.slot_cost(), 1)), function.description(),
+               function.input_example()});
   }
   return table.Render(view.look);
 }

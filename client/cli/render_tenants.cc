@@ -30,6 +30,10 @@ std::string QuotaText(int64_t used, int64_t max) {
   return max == 0 ? absl::StrCat(used) : absl::StrCat(used, " of ", max);
 }
 
+std::string BoundText(int64_t max) {
+  return max == 0 ? "" : absl::StrCat(max);
+}
+
 std::string SourceText(bool from_config) {
   return from_config ? "config" : "";
 }
@@ -92,8 +96,10 @@ std::string RenderTenant(const v1::Tenant& tenant, const View& view) {
                        : QuotaText(tenant.queued() + tenant.scheduled(), quotas.queued_max())},
        {"waiting_bytes", QuotaText(tenant.queued_bytes(), quotas.queued_bytes_max())},
        {"spawns", RateText(quotas)},
-       {"output_bytes_max",
-        quotas.output_bytes_max() == 0 ? "" : absl::StrCat(quotas.output_bytes_max())},
+       {"output_bytes_max", BoundText(quotas.output_bytes_max())},
+       {"http_requests_max", BoundText(quotas.http_requests_max())},
+       {"http_requests", HttpRateText(quotas)},
+       {"fetches_max", BoundText(quotas.fetches_max())},
        {"labels", LabelsText(tenant)},
        {"made", TimeText(tenant.has_create_time(), tenant.create_time(), view)},
        {"changed", TimeText(tenant.has_update_time(), tenant.update_time(), view)},

@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
+#include "absl/time/time.h"
+#include "client/cli/text.h"
+
 namespace grove::client::cli {
 namespace {
 
@@ -49,6 +54,21 @@ TEST(RenderQueues, NamesTheTenant) {
   List<v1::Queue> queues;
   queues.Add()->set_name("tenants/acme/queues/mail");
   EXPECT_NE(RenderQueues(queues, kView).find("\nacme/mail  "), std::string::npos);
+}
+
+TEST(RenderQueues, ShowsDeadLettersAndForHowLongTheyAreKept) {
+  List<v1::Queue> queues;
+  v1::Queue& queue = *queues.Add();
+  queue.set_name("tenants/acme/queues/mail");
+  queue.set_ended(7);
+  queue.set_dead_letters(3);
+  queue.mutable_retention()->set_seconds(60);
+  queue.mutable_dead_letter_retention()->set_seconds(7200);
+  const std::string text = RenderQueues(queues, kView);
+  EXPECT_NE(text.find("ENDED  DEAD LETTERS  KEPT FOR  DEAD FOR"), std::string::npos) << text;
+  EXPECT_NE(text.find("7      3             " + DurationText(absl::Seconds(60))), std::string::npos)
+      << text;
+  EXPECT_NE(text.find(DurationText(absl::Seconds(7200))), std::string::npos) << text;
 }
 
 TEST(RenderWorkers, NotesWhichOneKeepsDying) {

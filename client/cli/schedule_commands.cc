@@ -174,7 +174,7 @@ absl::Status TakeSettings(const Command& command, v1::Schedule& schedule,
 
 absl::Status RunSchedules(Command& command) {
   v1::ListSchedulesRequest request;
-  absl::StatusOr<std::string> parent = TenantName(command.Tenant());
+  absl::StatusOr<std::string> parent = command.Parent();
   if (!parent.ok()) return parent.status();
   request.set_parent(*parent);
   auto schedules = command.client->ListSchedules(request, kListedMax);

@@ -62,7 +62,8 @@ Verb OneVerb(const char* name, const char* summary, const char* description,
 Verb ListVerb(const char* name, const char* summary) {
   return {.name = name,
           .summary = summary,
-          .flags = {{"tenant", "TENANT", "Whose; \"default\" if not given, \"-\" for all."}},
+          .flags = {{"tenant", "TENANT",
+                     "Whose; the token's tenant, or \"default\", if not given; \"-\" for all."}},
           .run = RunSchedules};
 }
 

@@ -100,6 +100,27 @@ absl::Status SetLimitKeys(const Command& command, v1::TaskSpec& spec) {
   return cost.status();
 }
 
+absl::Status SetRelations(const Command& command, v1::TaskSpec& spec) {
+  for (const std::string& typed : command.arguments.Values("after")) {
+    absl::StatusOr<std::string> name = TaskName(typed, command.Tenant());
+    if (!name.ok()) return name.status();
+    spec.add_after(*std::move(name));
+  }
+  if (command.arguments.Has("if_succeeded")) {
+    if (spec.after().empty()) return UsageError("--if_succeeded goes with --after");
+    spec.set_after_condition(v1::AFTER_CONDITION_SUCCEEDED);
+  }
+  if (const auto url = command.arguments.Value("webhook")) spec.mutable_webhook()->set_url(*url);
+  const auto key = command.arguments.Value("sequence");
+  if (!key && command.arguments.Has("halt")) return UsageError("--halt goes with --sequence");
+  if (!key) return absl::OkStatus();
+  spec.mutable_sequence()->set_key(*key);
+  if (command.arguments.Has("halt")) {
+    spec.mutable_sequence()->set_on_failure(v1::Sequence::ON_FAILURE_HALT);
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 // Ranges are the server's to check: it knows its own limits.
@@ -121,7 +142,7 @@ absl::StatusOr<v1::TaskSpec> MakeSpec(const Command& command, size_t function_at
                     spec),
         SetDuration(command, "heartbeat_timeout", &v1::TaskSpec::mutable_heartbeat_timeout, spec),
         SetRetries(command, spec), SetUniqueKey(command, spec), SetLimitKeys(command, spec),
-        SetLabels(command, spec)}) {
+        SetRelations(command, spec), SetLabels(command, spec)}) {
     if (!status.ok()) return status;
   }
   absl::StatusOr<std::string> input = ReadInput(command, function_at + 1);
@@ -188,6 +209,16 @@ absl::Status CheckMany(const Command& command) {
   return absl::OkStatus();
 }
 
+// It is spawned with one batch.
+absl::Status CheckCompletion(const Command& command, std::optional<int64_t> count) {
+  if (!command.arguments.Value("completion")) {
+    if (!command.arguments.Value("completion_input")) return absl::OkStatus();
+    return UsageError("--completion_input goes with --completion");
+  }
+  if (count && *count <= static_cast<int64_t>(kBatchTasksMax)) return absl::OkStatus();
+  return UsageError(StrCat("--completion goes with a --count of at most ", kBatchTasksMax));
+}
+
 }  // namespace
 
 absl::Status RunSpawn(Command& command) {
@@ -201,8 +232,9 @@ absl::Status RunSpawn(Command& command) {
   if (absl::Status status = many ? CheckMany(command) : absl::OkStatus(); !status.ok()) {
     return status;
   }
+  if (absl::Status fits = CheckCompletion(command, count); !fits.ok()) return fits;
   v1::SpawnTaskRequest request;
-  absl::StatusOr<std::string> parent = TenantName(command.Tenant());
+  absl::StatusOr<std::string> parent = command.Parent();
   if (!parent.ok()) return parent.status();
   request.set_parent(*parent);
   absl::StatusOr<v1::TaskSpec> spec = MakeSpec(command, 0);

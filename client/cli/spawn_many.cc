@@ -19,6 +19,7 @@
 #include "client/cli/error_line.h"
 #include "client/cli/inputs.h"
 #include "client/cli/json_view.h"
+#include "client/cli/names.h"
 #include "client/cli/render.h"
 #include "client/cli/task_commands.h"
 #include "client/cli/text.h"
@@ -32,9 +33,6 @@ namespace grove::client::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-// Small enough for progress to move, large enough to cost no round trips worth counting.
-constexpr size_t kBatchTasksMax = 1000;
 
 // A server reads messages of 4 MiB unless told otherwise.
 constexpr size_t kBatchBytesMax = 3 * 1024 * 1024;
@@ -144,6 +142,12 @@ void Run::Fill(Batch& batch) {
     *batch.request.add_specs() = one_.spec();
   }
   batch.last = left_ == 0;
+  const auto completion = command_.arguments.Value("completion");
+  if (!completion || !batch.last) return;
+  v1::TaskSpec& spec = *batch.request.mutable_completion();
+  spec = one_.spec();
+  spec.set_function(FunctionName(*completion));
+  spec.set_input(command_.arguments.ValueOr("completion_input", ""));
 }
 
 absl::Status Run::Send(const Batch& batch) {
@@ -157,6 +161,11 @@ absl::Status Run::Send(const Batch& batch) {
     const absl::Status status =
         result.has_error() ? ToAbslStatus(result.error()) : absl::OkStatus();
     Take(status, result.name(), result.attached(), 0);
+  }
+  if (response->has_completion()) {
+    const auto& result = response->completion();
+    Take(result.has_error() ? ToAbslStatus(result.error()) : absl::OkStatus(), result.name(),
+         result.attached(), 0);
   }
   command_.shell.out.flush();
   return absl::OkStatus();

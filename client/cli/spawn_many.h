@@ -11,6 +11,9 @@
 
 namespace grove::client::cli {
 
+// Small enough for progress to move, large enough to cost no round trips worth counting.
+inline constexpr size_t kBatchTasksMax = 1000;
+
 // Beyond what any server accepts as one input: keeps a mistyped @file from filling the memory.
 inline constexpr size_t kInputBytesMax = 64 * 1024 * 1024;
 

@@ -86,7 +86,8 @@ std::vector<FlagSpec> TaskFilterFlags() {
   return {
       {"state", "STATE,STATE", "Only tasks in these states, such as QUEUED,RUNNING."},
       {"queue", "QUEUE", "Only tasks of this queue."},
-      {"tenant", "TENANT", "Tenant of short names, \"default\" if not given; \"-\" for all."},
+      {"tenant", "TENANT",
+       "Tenant of short names; the token's, or \"default\", if not given; \"-\" for all."},
       {"function", "FUNCTION", "Only tasks of this function."},
       {"label", "KEY=VALUE", "Only tasks with this label; may be repeated."},
       {"created_since", "TIME", "Only tasks accepted since 5m ago, or 2026-11-29T10:00:00Z."},
@@ -98,6 +99,7 @@ std::vector<FlagSpec> TaskFilterFlags() {
       {"worker", "WORKER", "Only tasks whose last attempt is this worker's."},
       {"schedule", "SCHEDULE", "Only tasks that this schedule spawned."},
       {"parent_task", "TASK", "Only tasks that this task's function spawned."},
+      {"sequence", "KEY", "Only tasks of this sequence."},
       {"text", "TEXT", "Only tasks that have this in name, label, request id or error."},
   };
 }
@@ -136,7 +138,7 @@ absl::StatusOr<TaskChoice> ChosenTasks(const Command& command, absl::Time now) {
   TaskChoice choice;
   const auto queue = arguments.Value("queue");
   absl::StatusOr<std::string> parent =
-      queue ? QueueName(*queue, command.Tenant()) : TenantName(command.Tenant());
+      queue ? QueueName(*queue, command.Tenant()) : command.Parent();
   if (!parent.ok()) return parent.status();
   choice.parent = *std::move(parent);
   v1::TaskFilter& filter = choice.filter;
@@ -166,6 +168,7 @@ absl::StatusOr<TaskChoice> ChosenTasks(const Command& command, absl::Time now) {
     if (!name.ok()) return name.status();
     filter.set_parent_task(*std::move(name));
   }
+  filter.set_sequence_key(arguments.ValueOr("sequence", ""));
   filter.set_text(arguments.ValueOr("text", ""));
   return choice;
 }

@@ -22,6 +22,8 @@ std::vector<FlagSpec> SpawnFlags() {
       {"count", "N", "Spawn N tasks in batches; with --wait, print a summary."},
       {"inputs", "@FILE",
        "Spawn a task for each line of FILE, or of standard input if it is \"-\" (NDJSON)."},
+      {"completion", "FUNCTION", "With --count, at most 1,000: spawn this once all have ended."},
+      {"completion_input", "INPUT", "Its input; otherwise it is as the others."},
       {"queue", "QUEUE", "Queue to put the task in; \"default\" if not given."},
       TenantFlag(),
       {"priority", "P", "0 (default) to 9; higher runs first in a PRIORITY queue."},
@@ -39,6 +41,11 @@ std::vector<FlagSpec> SpawnFlags() {
       {"on_conflict", "WHAT", "If another has the key: attach to it (default), or refuse."},
       {"limit_key", "KEY", "Count it for this key's limit; a second KEY is one within the first."},
       {"slot_cost", "N", "Slots that it takes while it runs; the function's, or 1."},
+      {"after", "TASK", "Start once this task has ended; may be repeated."},
+      {"if_succeeded", "", "With --after: fail as soon as one of those has not succeeded."},
+      {"sequence", "KEY", "Tasks with this KEY run one after the other, as they were spawned."},
+      {"halt", "", "With --sequence: if it fails, those behind it wait until it has succeeded."},
+      {"webhook", "URL", "POST the task to URL once it has ended, tried again for hours."},
       {"label", "KEY=VALUE", "Label to attach; may be repeated."},
       {"volatile", "", "Keep the task in memory only: faster, lost when control is restarted."},
       {"content_type", "TYPE", "Type of INPUT; application/json if not given."},
@@ -77,9 +84,11 @@ Verb WatchVerb() {
 
 std::vector<FlagSpec> SpecFlags() {
   std::vector<FlagSpec> flags = SpawnFlags();
+  // A schedule's tasks come after nothing.
   std::erase_if(flags, [](const FlagSpec& flag) {
     return flag.name == "wait" || flag.name == "count" || flag.name == "inputs" ||
-           flag.name == "request_id";
+           flag.name == "request_id" || flag.name == "completion" ||
+           flag.name == "completion_input" || flag.name == "after" || flag.name == "if_succeeded";
   });
   return flags;
 }

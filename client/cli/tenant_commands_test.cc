@@ -45,6 +45,46 @@ TEST_F(Tenants, ADryRunChangesNothing) {
   EXPECT_TRUE(StrContains(err_, "there is no tenants/acme")) << err_;
 }
 
+// The fake's token "of-acme" is the tenant's.
+TEST_F(Tenants, ATokensOwnTenantNeedNotBeNamed) {
+  ASSERT_EQ(Run({"tenants", "create", "acme"}), 0);
+  variables_["GROVE_TOKEN"] = "of-acme";
+  EXPECT_EQ(Run({"spawn", "stuck"}), 0) << err_;
+  EXPECT_EQ(out_, "tenants/acme/queues/default/tasks/T1\n");
+  EXPECT_EQ(Run({"get", "T1", "-o", "name"}), 0) << err_;
+  EXPECT_EQ(out_, "tenants/acme/queues/default/tasks/T1\n");
+  EXPECT_EQ(Run({"limits", "set", "a*", "--running_max=1"}), 0) << err_;
+  EXPECT_EQ(Run({"limits", "delete", "a*"}), 0) << err_;
+  EXPECT_EQ(out_, "limit a* of tenants/acme is gone\n");
+  EXPECT_EQ(Run({"schedules", "create", "nightly", "echo", "--cron", "0 3 * * *"}), 0) << err_;
+  EXPECT_EQ(Run({"schedules", "get", "nightly", "-o", "name"}), 0) << err_;
+  EXPECT_EQ(out_, "tenants/acme/schedules/nightly\n");
+  EXPECT_EQ(Run({"tokens", "create", "ci", "--role", "viewer"}), 0) << err_;
+  EXPECT_EQ(Run({"tokens", "get", "ci", "-o", "name"}), 0) << err_;
+  EXPECT_EQ(out_, "tenants/acme/tokens/ci\n");
+  EXPECT_EQ(Run({"spawn", "stuck", "--tenant", "default"}), 0) << err_;
+  EXPECT_EQ(out_, "tenants/default/queues/default/tasks/T2\n") << "what is typed is sent";
+  variables_["GROVE_TOKEN"] = "an-operators";
+  EXPECT_EQ(Run({"spawn", "stuck"}), 0) << err_;
+  EXPECT_EQ(out_, "tenants/default/queues/default/tasks/T3\n");
+  EXPECT_EQ(Run({"tokens", "create", "root", "--role", "admin"}), 0) << err_;
+  EXPECT_EQ(Run({"tokens", "get", "root", "-o", "name"}), 0) << err_;
+  EXPECT_EQ(out_, "operators/tokens/root\n");
+}
+
+TEST_F(Tenants, QuotasOfHttpAreSetAndShown) {
+  ASSERT_EQ(Run({"tenants", "create", "acme"}), 0);
+  EXPECT_EQ(RunJson({"tenants", "update", "acme", "--http_requests_max=20",
+                     "--http_requests_per_minute=600", "--http_burst=50",
+                     "--fetches_max=3"})["quotas"]["http_burst"],
+            "50");
+  EXPECT_EQ(Run({"tenants", "get", "acme"}), 0);
+  for (const char* line : {"http_requests_max: 20", "fetches_max:       3"}) {
+    EXPECT_TRUE(StrContains(out_, line)) << out_;
+  }
+  EXPECT_TRUE(StrContains(out_, "600/min, 50 at once")) << out_;
+}
+
 TEST_F(Tenants, AnUpdateChangesWhatIsGivenAlone) {
   ASSERT_EQ(Run({"tenants", "create", "acme", "--label", "a=1", "--display_name", "Acme"}), 0);
   EXPECT_EQ(RunJson({"tenants", "update", "acme", "--weight=3"})["labels"]["a"], "1");

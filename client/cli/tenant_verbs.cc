@@ -9,7 +9,8 @@ namespace grove::client::cli {
 namespace {
 
 FlagSpec OfTenantFlag() {
-  return {"tenant", "TENANT", "Tenant whose tokens they are; the operators' if not given."};
+  return {"tenant", "TENANT",
+          "Tenant whose they are; the token's, or the operators', if not given."};
 }
 
 FlagSpec ExpiresFlag(const char* help) {
@@ -51,6 +52,20 @@ Verb OneVerb(const char* name, const char* argument, const char* summary, const 
   };
 }
 
+Verb TenantsTopVerb() {
+  return {
+      .name = "tenants top",
+      .summary = "Show again and again who has the workers; as \"fairness --watch\".",
+      .description = "Until Ctrl-C. Those with the most worker time of the last 10 s come first.",
+      .flags = {{"tenant", "TENANT", "Only this tenant's share."},
+                {"interval", "SECONDS", "Between two looks; 2 if not given."},
+                {"count", "N", "End after N looks."},
+                {"limit", "N", "At most N tenants; 20 if not given."}},
+      .waits = true,
+      .run = RunTenantsTop,
+  };
+}
+
 }  // namespace
 
 std::vector<Verb> TenantVerbs() {
@@ -68,6 +83,7 @@ std::vector<Verb> TenantVerbs() {
               "\"tokens create\".",
               create, RunTenantsCreate),
       OneVerb("tenants get", "TENANT", "Show a tenant.", "", {}, RunTenantsGet),
+      TenantsTopVerb(),
       OneVerb("tenants update", "TENANT", "Change a tenant: what is given, and no more.",
               "Those of the daemon's config are changed there. A quota of 0 is none.", update,
               RunTenantsUpdate),

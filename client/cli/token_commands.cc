@@ -22,13 +22,20 @@ View ViewOf(const Command& command) {
   return {absl::Now(), command.ToLook()};
 }
 
-absl::StatusOr<std::string> TokenParent(const Command& command) {
-  const auto tenant = command.arguments.Value("tenant");
-  return tenant ? TenantName(*tenant) : std::string("operators");
+// The caller's own, if --tenant does not say: its tenant's, or the operators'. Its tokens are named
+// after it.
+std::string OwnTokenTenant(const Command& command) {
+  if (const auto tenant = command.arguments.Value("tenant")) return *tenant;
+  if (!command.has_identity) return "";
+  const auto tokens = command.client->ListTokens({}, 1);
+  if (!tokens.ok() || tokens->tokens().empty()) return "";
+  std::string_view name = tokens->tokens(0).name();
+  if (!ConsumePrefix(&name, "tenants/")) return "";
+  return std::string(name.substr(0, name.find('/')));
 }
 
 absl::StatusOr<std::string> NamedToken(const Command& command) {
-  return TokenName(command.arguments.positional()[0], command.arguments.ValueOr("tenant", ""));
+  return TokenName(command.arguments.positional()[0], OwnTokenTenant(command));
 }
 
 // "90d", and all that other durations may be.
@@ -96,7 +103,7 @@ void PrintToken(Command& command, const v1::Token& token) {
 }  // namespace
 
 absl::Status RunTokens(Command& command) {
-  auto parent = TokenParent(command);
+  auto parent = command.Parent();
   if (!parent.ok()) return parent.status();
   v1::ListTokensRequest request;
   request.set_parent(*parent);
@@ -109,7 +116,7 @@ absl::Status RunTokens(Command& command) {
 }
 
 absl::Status RunTokensCreate(Command& command) {
-  auto parent = TokenParent(command);
+  auto parent = command.Parent();
   if (!parent.ok()) return parent.status();
   v1::CreateTokenRequest request;
   request.set_parent(*parent);

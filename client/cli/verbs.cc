@@ -94,7 +94,7 @@ std::vector<Verb> AllVerbs() {
 }  // namespace
 
 FlagSpec TenantFlag() {
-  return {"tenant", "TENANT", "Tenant of short names; \"default\" if not given."};
+  return {"tenant", "TENANT", "Tenant of short names; the token's, or \"default\", if not given."};
 }
 
 const std::vector<Verb>& Verbs() {

@@ -20,7 +20,8 @@ COMMENTED = {'control.tls', 'control.tokens', 'control.insecure', 'http.insecure
              'http.websocket.origins', 'http.websocket.subprotocols', 'admin.insecure',
              'admin.tls', 'admin.tokens', 'runtime.stack_bytes', 'recycle.max_requests',
              'recycle.max_age_ms', 'recycle.max_rss_bytes', 'include',
-             'tenants[].quotas.spawns_per_minute'}
+             'tasks.webhook_secret_file', 'tenants[].quotas.spawns_per_minute',
+             'tenants[].quotas.http_requests_per_minute'}
 
 
 def groved(*arguments):

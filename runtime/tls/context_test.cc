@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
 #include "runtime/hub/hub_fixture.h"
 #include "runtime/io/buffered_reader.h"
 #include "runtime/io/listener.h"
@@ -255,6 +256,35 @@ TEST_F(TlsContextTest, OtherDemandsOnClientsAreNotMetByAnOldSession) {
     const TlsClientOptions me{.certificate = Issue("me", "")};
     EXPECT_FALSE(Resumes(lax, strict, me));
     EXPECT_TRUE(Resumes(strict, strict, me));
+  });
+}
+
+TEST_F(TlsContextTest, ARevokedClientIsRefusedAlsoWithAnOldSession) {
+  Run([&] {
+    const TlsClientOptions me{.certificate = Issue("me", "")};
+    const TlsClientOptions other{.certificate = Issue("other", "")};
+    const auto server = [&](const std::string& lists, const std::string& key) {
+      return *TlsServerContext::Create({.certificates = {certificate_},
+                                        .client_certificate = TlsClientCertificate::kOptional,
+                                        .client_ca_file = authority_.ca_file(),
+                                        .client_crl_file = lists,
+                                        .ticket_keys = key});
+    };
+    const std::string key = *TlsTicketKeys::Generate();
+    const std::string none = authority_.Revoke("none", {});
+    const std::string one = authority_.Revoke("one", {*me.certificate});
+    EXPECT_TRUE(Shake(server(none, key), Client(me), "example.org").server.ok());
+    EXPECT_TRUE(Shake(server(one, key), Client(other), "example.org").server.ok());
+    EXPECT_TRUE(Shake(server(one, key), Client(), "example.org").server.ok()) << "it shows none";
+    const auto refusal = [&](const std::string& lists, const TlsClientOptions& who) {
+      return Shake(server(lists, key), Client(who), "example.org").server.status().ToString();
+    };
+    EXPECT_THAT(refusal(one, me), testing::HasSubstr("certificate revoked"));
+    EXPECT_TRUE(Resumes(server(none, key), server(none, key), me));
+    EXPECT_FALSE(Resumes(server(none, key), server(one, key), other)) << "it was checked by others";
+    const std::string late = authority_.Revoke("late", {}, -absl::Hours(1));
+    EXPECT_THAT(refusal(late, other), testing::HasSubstr("CRL has expired"));
+    EXPECT_EQ(server(late, key).Warnings(absl::Now()).size(), 1);
   });
 }
 

@@ -97,6 +97,36 @@ TlsCertificateFiles TestAuthority::Issue(std::string_view file,
   return files;
 }
 
+std::string TestAuthority::Revoke(std::string_view file,
+                                  const std::vector<TlsCertificateFiles>& revoked,
+                                  absl::Duration valid_until, absl::Duration valid_from) {
+  X509_CRL* list = X509_CRL_new();
+  X509_CRL_set_version(list, X509_CRL_VERSION_2);
+  X509_CRL_set_issuer_name(list, X509_get_subject_name(certificate_));
+  ASN1_TIME* time = ASN1_TIME_new();
+  X509_CRL_set1_lastUpdate(list, X509_gmtime_adj(time, absl::ToInt64Seconds(valid_from)));
+  for (const TlsCertificateFiles& files : revoked) {
+    FILE* in = fopen(files.chain.c_str(), "re");
+    X509* certificate = PEM_read_X509(in, nullptr, nullptr, nullptr);
+    fclose(in);
+    X509_REVOKED* entry = X509_REVOKED_new();
+    X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(certificate));
+    X509_REVOKED_set_revocationDate(entry, time);
+    X509_CRL_add0_revoked(list, entry);
+    X509_free(certificate);
+  }
+  X509_CRL_set1_nextUpdate(list, X509_gmtime_adj(time, absl::ToInt64Seconds(valid_until)));
+  ASN1_TIME_free(time);
+  X509_CRL_sort(list);
+  X509_CRL_sign(list, key_, EVP_sha256());
+  const std::string path = StrCat(directory_, "/", file);
+  FILE* out = fopen(path.c_str(), "we");
+  PEM_write_X509_CRL(out, list);
+  fclose(out);
+  X509_CRL_free(list);
+  return path;
+}
+
 std::string TestAuthority::WriteFile(std::string_view file, std::string_view content) {
   std::string path = StrCat(directory_, "/", file);
   std::ofstream(path) << content;

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "runtime/tls/certificate.h"
@@ -36,6 +37,10 @@ class TestAuthority {
   const std::string& ca_file() const { return ca_file_; }
   // Issues one into files named after `file`; a second time replaces them.
   TlsCertificateFiles Issue(std::string_view file, const TestCertificateOptions& options);
+  // A list of what it has revoked, in a file named after `file`. Times from now.
+  std::string Revoke(std::string_view file, const std::vector<TlsCertificateFiles>& revoked,
+                     absl::Duration valid_until = absl::Hours(24),
+                     absl::Duration valid_from = -absl::Hours(24));
   // A file with that content.
   std::string WriteFile(std::string_view file, std::string_view content);
 

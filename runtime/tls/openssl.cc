@@ -46,14 +46,6 @@ StackPtr Borrow(const std::vector<CertificatePtr>& certificates) {
   return stack;
 }
 
-std::string NameText(const X509_NAME* name) {
-  BioPtr out(BIO_new(BIO_s_mem()));
-  X509_NAME_print_ex(out.get(), name, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB);
-  char* text = nullptr;
-  const long length = BIO_get_mem_data(out.get(), &text);
-  return std::string(text, length);
-}
-
 // Empty if it holds a NUL byte, which could make "good.org\0.evil.org" look like the former.
 std::string TextOf(const ASN1_STRING* string) {
   const auto* bytes = reinterpret_cast<const char*>(ASN1_STRING_get0_data(string));
@@ -152,6 +144,14 @@ absl::StatusOr<KeyPtr> LoadKey(const std::string& path) {
 }
 
 }  // namespace
+
+std::string NameText(const X509_NAME* name) {
+  BioPtr out(BIO_new(BIO_s_mem()));
+  X509_NAME_print_ex(out.get(), name, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB);
+  char* text = nullptr;
+  const long length = BIO_get_mem_data(out.get(), &text);
+  return std::string(text, length);
+}
 
 std::string TakeTlsErrors(std::string_view otherwise) {
   std::string text;
@@ -278,18 +278,21 @@ absl::StatusOr<std::string> AlpnList(const std::vector<std::string>& protocols) 
   return list;
 }
 
+std::string DescribeRefusal(X509_STORE_CTX* check) {
+  const X509* certificate = X509_STORE_CTX_get_current_cert(check);
+  return absl::StrFormat("certificate \"%s\" at depth %d: %s",
+                         certificate == nullptr ? "" : NameText(X509_get_subject_name(certificate)),
+                         X509_STORE_CTX_get_error_depth(check),
+                         X509_verify_cert_error_string(X509_STORE_CTX_get_error(check)));
+}
+
 int NoteRefusedCertificate(int verified, X509_STORE_CTX* store) {
   if (verified == 1) return 1;
   SSL* ssl =
       static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
   auto* handshake = static_cast<TlsHandshake*>(SSL_get_app_data(ssl));
-  const X509* certificate = X509_STORE_CTX_get_current_cert(store);
   if (handshake == nullptr || !handshake->refused.empty()) return 0;
-  handshake->refused =
-      absl::StrFormat("certificate \"%s\" at depth %d: %s",
-                      certificate == nullptr ? "" : NameText(X509_get_subject_name(certificate)),
-                      X509_STORE_CTX_get_error_depth(store),
-                      X509_verify_cert_error_string(X509_STORE_CTX_get_error(store)));
+  handshake->refused = DescribeRefusal(store);
   return 0;
 }
 

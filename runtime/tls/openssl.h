@@ -62,6 +62,10 @@ absl::StatusOr<TlsKeyPair> LoadTlsKeyPair(const TlsCertificateFiles& files);
 absl::StatusOr<std::string> ReadTlsFile(const std::string& path);
 inline constexpr size_t kTlsFileBytesMax = 8 << 20;  // a system's bundle of CAs has 0.2 MB
 
+// "CN=clients,O=example".
+std::string NameText(const X509_NAME* name);
+// Of a check that failed: the certificate that was refused, and why.
+std::string DescribeRefusal(X509_STORE_CTX* check);
 TlsCertificate DescribeCertificate(const X509* certificate);
 
 // A context of either side with what both want: versions, ciphers, groups, no compression, no

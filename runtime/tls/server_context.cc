@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "runtime/tls/openssl.h"
+#include "runtime/tls/revocation_lists.h"
 #include "runtime/tls/ticket_keys.h"
 
 namespace grove {
@@ -24,10 +25,13 @@ struct TlsServerContext::State {
   std::string alpn;
   TlsTicketKeys ticket_keys;
   SslContextPtr context;
+  RevocationLists revoked;
 
   void NameCertificates();
   const std::vector<const TlsKeyPair*>* Find(std::string_view server_name) const;
   absl::Status DemandClientCertificates();
+  // What they say goes to `demands`.
+  absl::Status AddRevocationLists(std::string& demands);
   void SetCallbacks();
 
   static int ChooseCertificate(SSL* ssl, int* alert, void* state);
@@ -83,6 +87,10 @@ absl::Status CheckOptions(const TlsServerOptions& options) {
   }
   if (options.client_certificate != TlsClientCertificate::kNone && options.client_ca_file.empty()) {
     return absl::InvalidArgumentError("client certificates need client_ca_file");
+  }
+  if (options.client_certificate == TlsClientCertificate::kNone &&
+      !options.client_crl_file.empty()) {
+    return absl::InvalidArgumentError("client_crl_file is of use with client certificates alone");
   }
   if (options.session_lifetime < absl::Seconds(1) || options.session_lifetime > absl::Hours(168)) {
     return absl::InvalidArgumentError(
@@ -193,6 +201,18 @@ SSL_TICKET_RETURN TlsServerContext::State::JudgeTicket(SSL* ssl, SSL_SESSION* se
   return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
 }
 
+absl::Status TlsServerContext::State::AddRevocationLists(std::string& demands) {
+  if (options.client_crl_file.empty()) return absl::OkStatus();
+  absl::StatusOr<std::string> pem = ReadTlsFile(options.client_crl_file);
+  if (!pem.ok()) return pem.status();
+  absl::StatusOr<RevocationLists> read = RevocationLists::Parse(options.client_crl_file, *pem);
+  if (!read.ok()) return read.status();
+  demands += *pem;
+  revoked = *std::move(read);
+  revoked.AddTo(SSL_CTX_get_cert_store(context.get()));
+  return absl::OkStatus();
+}
+
 absl::Status TlsServerContext::State::DemandClientCertificates() {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int digest_bytes = 0;
@@ -208,6 +228,7 @@ absl::Status TlsServerContext::State::DemandClientCertificates() {
           "%s: no PEM certificates of authorities: %s", path, TakeTlsErrors("none found")));
     }
     SSL_CTX_set_client_CA_list(context.get(), names);  // takes it over
+    if (absl::Status added = AddRevocationLists(demands); !added.ok()) return added;
     const bool required = options.client_certificate == TlsClientCertificate::kRequired;
     SSL_CTX_set_verify(context.get(),
                        SSL_VERIFY_PEER | (required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
@@ -318,6 +339,7 @@ std::vector<std::string> TlsServerContext::Warnings(absl::Time now) const {
                                          pair.files.chain, certificate.subject));
     }
   }
+  for (std::string& warning : state_->revoked.Warnings(now)) warnings.push_back(std::move(warning));
   return warnings;
 }
 

@@ -37,6 +37,9 @@ struct TlsServerOptions {
   TlsClientCertificate client_certificate = TlsClientCertificate::kNone;
   // PEM file of the authorities that client certificates must come from; needed unless kNone.
   std::string client_ca_file;
+  // PEM file with the lists of what these have revoked, of each of them; empty: nothing is. Without
+  // a valid list of an authority its certificates are refused.
+  std::string client_crl_file;
   TlsVersion version_min = TlsVersion::k12;
   // For TLS 1.2, in OpenSSL's notation.
   std::string ciphers = kTlsCiphersDefault;
@@ -71,7 +74,7 @@ class TlsServerContext {
   // In the order of the options.
   std::vector<TlsCertificate> certificates() const;
   // What is legal but will hardly work, a line each: certificates that are expired, not valid yet,
-  // or serve no name.
+  // or serve no name, and lists of revoked ones that are out of date.
   std::vector<std::string> Warnings(absl::Time now) const;
 
  private:

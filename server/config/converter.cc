@@ -276,9 +276,9 @@ void Converter::SetEnum(const Scalar& scalar, const YAML::Node& node, const Fiel
   for (int i = 0; i < type.value_count(); ++i) {
     if (type.value(i)->number() == 0) continue;
     names.push_back(ShortName(type, i));
-    if (node.IsScalar() && names.back() == word) {
-      return out->GetReflection()->SetEnum(out, &field, type.value(i));
-    }
+    if (!node.IsScalar() || names.back() != word) continue;
+    if (field.is_repeated()) return out->GetReflection()->AddEnum(out, &field, type.value(i));
+    return out->GetReflection()->SetEnum(out, &field, type.value(i));
   }
   Unusable(scalar, node, path, place, StrCat("one of ", absl::StrJoin(names, ", ")));
 }

@@ -32,6 +32,7 @@ constexpr EffectRow kRows[] = {
     {"tasks.", Effect::kReplacesControl},
     {"tasks.running_max_per_worker", Effect::kReplacesWorkers},
     {"tasks.output_max_bytes", Effect::kInPlace},
+    {"tasks.webhook_secret_file", Effect::kReplacesWorkers},
     {"tenants[].", Effect::kReplacesControl},
     {"backdoor.", Effect::kReplacesWorkers},
     {"runtime.", Effect::kReplacesWorkers},

@@ -115,7 +115,8 @@ void Writer::Scalar(const Message& message, const FieldDescriptor& field, int in
       yaml_ << reflection.GetBool(message, &field);
       return;
     case FieldDescriptor::CPPTYPE_ENUM:
-      yaml_ << ShortName(*reflection.GetEnum(message, &field));
+      yaml_ << ShortName(*(index < 0 ? reflection.GetEnum(message, &field)
+                                     : reflection.GetRepeatedEnum(message, &field, index)));
       return;
     case FieldDescriptor::CPPTYPE_STRING: {
       const std::string text = index < 0 ? reflection.GetString(message, &field)

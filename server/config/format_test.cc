@@ -66,6 +66,17 @@ TEST(FormatConfig, IsReadBackAsTheSame) {
   }
 }
 
+TEST(FormatConfig, HasListsOfWords) {
+  const auto config = ParseConfig("admin: {tokens: [{name: a, roles: [viewer, debug]}]}", "");
+  ASSERT_TRUE(config.ok()) << config.status();
+  const std::string text = FormatConfig(*config);
+  EXPECT_THAT(text, HasSubstr("viewer"));
+  const auto again = ParseConfig(text, "");
+  ASSERT_TRUE(again.ok()) << again.status() << text;
+  EXPECT_EQ(again->admin().tokens(0).SerializeAsString(),
+            config->admin().tokens(0).SerializeAsString());
+}
+
 TEST(FormatConfig, HasWhatDiffersFromItsDefaultAlone) {
   const std::string text = FormatConfig(Resolved("http: {body_max_bytes: 7}\nworkers: 2\n"));
   EXPECT_THAT(text, HasSubstr("http:\n  body_max_bytes: 7\nworkers: 2\n"));

@@ -59,6 +59,11 @@ void CheckCertificates(const std::string& where, const HttpTls& tls, Problems& p
   }
 }
 
+absl::Status NoAuthorities() {
+  return absl::InvalidArgumentError(
+      "want client_ca_file, too: these are lists of what its authorities have revoked");
+}
+
 void CheckTls(const std::string& where, const HttpTls& tls, Problems& problems) {
   CheckCertificates(where, tls, problems);
   const bool asks = tls.client_certificate() == HttpTls::DEMAND_OPTIONAL ||
@@ -70,6 +75,10 @@ void CheckTls(const std::string& where, const HttpTls& tls, Problems& problems) 
                  "want optional or required, since there is a client_ca_file");
   } else if (asks) {
     CheckFile(where + ".client_ca_file", CheckReadableFile(tls.client_ca_file()), problems);
+  }
+  if (!tls.client_crl_file().empty()) {
+    CheckFile(where + ".client_crl_file",
+              asks ? CheckReadableFile(tls.client_crl_file()) : NoAuthorities(), problems);
   }
   const std::string& version = tls.version_min();
   if (version.empty() || version == "1.2" || version == "1.3") return;

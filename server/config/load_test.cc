@@ -65,6 +65,19 @@ tenants:
   EXPECT_EQ(config.tenants(0).pools(0).size(), 9);
 }
 
+TEST(ParseConfig, TakesListsOfWords) {
+  const config::v1::Config config =
+      Parsed("admin: {tokens: [{name: a, roles: [viewer, Debug]}, {name: b, roles: []}]}");
+  ASSERT_EQ(config.admin().tokens_size(), 2);
+  EXPECT_THAT(
+      config.admin().tokens(0).roles(),
+      ::testing::ElementsAre(config::v1::Token::ROLE_VIEWER, config::v1::Token::ROLE_DEBUG));
+  EXPECT_EQ(config.admin().tokens(0).role(), config::v1::Token::ROLE_UNSPECIFIED);
+  EXPECT_EQ(config.admin().tokens(1).roles_size(), 0);
+  EXPECT_THAT(ErrorOf("admin: {tokens: [{name: a, roles: [viewer, root]}]}"),
+              HasSubstr("expected one of viewer"));
+}
+
 TEST(ParseConfig, TakesEmptinessForDefaults) {
   for (const char* text : {"", "\n", "# only words\n", "---\n", "---\n...\n", "{}", "~", "http:\n",
                            "workers:\nlog: {level: ~}\ntenants:\n", "workers: 0\n"}) {

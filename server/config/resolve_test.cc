@@ -15,7 +15,9 @@ namespace grove::config {
 namespace {
 
 using config::v1::Config;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 Environment TestEnvironment() {
   Environment environment;
@@ -368,6 +370,8 @@ TEST(Resolve, ChecksTlsAndTokenFiles) {
               HasSubstr("control.tls.certificate_file: /nonexistent"));
   EXPECT_THAT(ErrorOf("control {tokens {name: 'a' secret_file: '/x'}}"),
               HasSubstr("control.tokens[0].role: want viewer, writer, operator, admin or debug"));
+  EXPECT_THAT(ErrorOf("admin {tokens {name: 'a' roles: [ROLE_VIEWER, ROLE_DEBUG]}}"),
+              AllOf(Not(HasSubstr("role: want")), HasSubstr("secret_file: want a file")));
   EXPECT_THAT(ErrorOf("control {tokens {name: 'a' role: ROLE_READ}}"),
               HasSubstr("control.tokens[0].secret_file: want a file"));
   EXPECT_THAT(ErrorOf("control {" + Token("a", "short") + "}"),

@@ -69,6 +69,7 @@ class Validator {
     CheckClientCertificates();
     CheckTokens("control.tokens", config_.control().tokens());
     CheckTokens("admin.tokens", config_.admin().tokens());
+    CheckWebhookSecret();
     CheckRoutes();
     CheckFetch();
     CheckTenants();
@@ -101,6 +102,7 @@ class Validator {
   void CheckTokens(const std::string& list, const TokenList& tokens);
   void CheckTokenTenant(const std::string& where, const std::string& tenant);
   void CheckExpireTime(const std::string& where, const std::string& time);
+  void CheckWebhookSecret();
   void CheckRoutes();
   void CheckFetch();
   void CheckTenants();
@@ -210,6 +212,12 @@ void Validator::CheckClientCertificates() {
   } else if (has_authorities) {
     Holds("control.tls.client_ca_file", CheckReadableFile(tls.client_ca_file()));
   }
+  if (!tls.client_crl_file().empty() && asks) {
+    Holds("control.tls.client_crl_file", CheckReadableFile(tls.client_crl_file()));
+  } else if (!tls.client_crl_file().empty()) {
+    problems_.Add("control.tls.client_crl_file",
+                  "want client_ca_file, too: these are lists of what its authorities have revoked");
+  }
   if (!asks && !tls.roles().empty()) {
     problems_.Add("control.tls.client_ca_file",
                   "want the authorities of clients' certificates, since these have roles");
@@ -232,8 +240,9 @@ void Validator::CheckTokens(const std::string& list, const TokenList& tokens) {
   for (int i = 0; i < tokens.size(); ++i) {
     const config::v1::Token& token = tokens[i];
     TakeName(Indexed(list, i, "name"), token.name(), &names);
-    if (token.role() == config::v1::Token::ROLE_UNSPECIFIED) {
-      problems_.Add(Indexed(list, i, "role"), "want viewer, writer, operator, admin or debug");
+    if (token.role() == config::v1::Token::ROLE_UNSPECIFIED && token.roles().empty()) {
+      problems_.Add(Indexed(list, i, "role"),
+                    "want viewer, writer, operator, admin or debug; several of them in `roles`");
     }
     CheckTokenTenant(Indexed(list, i, "tenant"), token.tenant());
     CheckExpireTime(Indexed(list, i, "expire_time"), token.expire_time());
@@ -249,6 +258,11 @@ void Validator::CheckTokens(const std::string& list, const TokenList& tokens) {
       problems_.Add(where, "another token has the same secret");
     }
   }
+}
+
+void Validator::CheckWebhookSecret() {
+  const std::string& file = config_.tasks().webhook_secret_file();
+  if (!file.empty()) Holds("tasks.webhook_secret_file", ReadSecretFile(file).status());
 }
 
 // Where the tenant is misspelt, the token would open nothing, or another's.

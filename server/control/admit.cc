@@ -47,15 +47,22 @@ absl::StatusOr<tenancy::PrincipalPtr> Authorize(const Authorizer& authorizer,
                                                 const grpc::ServerContextBase& context,
                                                 const CallMetadata& metadata) {
   Shown shown;
-  if (!authorizer.requires_tokens()) return authorizer.Authorize(method, shown);
+  const bool reads = authorizer.reads_certificates() || authorizer.checks_certificates();
+  if (!authorizer.requires_tokens() && !reads) return authorizer.Authorize(method, shown);
   const auto found = metadata.find("authorization");
   if (found != metadata.end()) shown.authorization = {found->second.data(), found->second.size()};
-  if (!authorizer.reads_certificates()) return authorizer.Authorize(method, shown);
+  if (!reads) return authorizer.Authorize(method, shown);
   const std::shared_ptr<const grpc::AuthContext> peer = context.auth_context();
-  const std::vector<grpc::string_ref> texts =
-      peer->FindPropertyValues(GRPC_X509_PEM_CERT_PROPERTY_NAME);
   // Without authorities to check it against TLS asks for none.
-  if (texts.size() == 1) shown.certificate = {texts[0].data(), texts[0].size()};
+  const auto text_of = [&peer](const char* property) -> std::string_view {
+    const std::vector<grpc::string_ref> texts = peer->FindPropertyValues(property);
+    if (texts.size() != 1) return {};
+    return {texts[0].data(), texts[0].size()};
+  };
+  shown.certificate = text_of(GRPC_X509_PEM_CERT_PROPERTY_NAME);
+  if (authorizer.checks_certificates()) {
+    shown.chain = text_of(GRPC_X509_PEM_CERT_CHAIN_PROPERTY_NAME);
+  }
   return authorizer.Authorize(method, shown);
 }
 

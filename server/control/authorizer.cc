@@ -85,6 +85,10 @@ absl::StatusOr<PrincipalPtr> Authorizer::Find(const Shown& shown, WallMicros now
 
 absl::StatusOr<PrincipalPtr> Authorizer::Authorize(const MethodRow& method, const Shown& shown,
                                                    WallMicros now_us) const {
+  if (revoked_ != nullptr && !shown.certificate.empty()) {
+    const std::string_view chain = shown.chain.empty() ? shown.certificate : shown.chain;
+    if (absl::Status checked = revoked_->Check(chain); !checked.ok()) return checked;
+  }
   if (!requires_tokens()) return tenancy::LocalPrincipal();
   if (method.role == tenancy::Role::kNone) return Anybody();
   absl::StatusOr<PrincipalPtr> found = Find(shown, now_us);

@@ -12,6 +12,7 @@
 
 #include "absl/status/statusor.h"
 #include "server/control/method_table.h"
+#include "server/control/revoked_certificates.h"
 #include "server/tenancy/certificate_book.h"
 #include "server/tenancy/token_book.h"
 #include "server/wall_time.h"
@@ -22,15 +23,17 @@ namespace grove::control {
 struct Shown {
   std::string_view authorization;  // the metadata's value, empty if there is none
   std::string_view certificate;    // the client's, in PEM form; empty: none that was checked
+  std::string_view chain;          // the same, and those that it came with
 };
 
 class Authorizer {
  public:
-  // The books must outlive it; `certificates` may be null.
+  // The books must outlive it; all but `tokens` may be null.
   Authorizer(const tenancy::TokenBook& tokens, const tenancy::CertificateBook* certificates,
-             bool requires_tokens)
+             bool requires_tokens, const RevokedCertificates* revoked = nullptr)
       : tokens_(tokens),
         certificates_(certificates),
+        revoked_(revoked),
         requires_tokens_(requires_tokens || reads_certificates()) {}
 
   // For good: that the last token is gone opens nothing.
@@ -38,6 +41,8 @@ class Authorizer {
   bool requires_tokens() const { return requires_tokens_.load(std::memory_order_relaxed); }
   // Whether a client's certificate says anything here.
   bool reads_certificates() const { return certificates_ != nullptr && !certificates_->empty(); }
+  // Whether one that is revoked is nobody's, whatever else the call shows.
+  bool checks_certificates() const { return revoked_ != nullptr; }
 
   // Who calls; never null. UNAUTHENTICATED, PERMISSION_DENIED.
   absl::StatusOr<tenancy::PrincipalPtr> Authorize(const MethodRow& method, const Shown& shown,
@@ -50,6 +55,7 @@ class Authorizer {
 
   const tenancy::TokenBook& tokens_;
   const tenancy::CertificateBook* const certificates_;
+  const RevokedCertificates* const revoked_;
   std::atomic<bool> requires_tokens_;
 };
 

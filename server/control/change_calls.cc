@@ -9,6 +9,7 @@
 #include "server/control/call_audience.h"
 #include "server/control/rpc_status.h"
 #include "server/tasks/refusal.h"
+#include "server/tenancy/resource_name.h"
 
 namespace grove::control {
 namespace {
@@ -90,12 +91,49 @@ void ChangeCalls::Change(const CallPtr& call, std::string_view name, tasks::Task
     }
     if (call->finished()) return;
     if (!status.ok() || task == nullptr) return call->Finish(status);
-    absl::StatusOr<v1::Task> found =
-        driver_.engine().Get(id, v1::TASK_VIEW_BASIC, driver_.Now(), AudienceOf(*call));
-    if (!found.ok()) return call->Finish(found.status());
-    *task = *std::move(found);
-    call->Finish(absl::OkStatus());
+    FinishWithTask(call, id, *task);
   });
+}
+
+void ChangeCalls::FinishWithTask(const CallPtr& call, tasks::TaskId id, v1::Task& task) {
+  absl::StatusOr<v1::Task> found =
+      driver_.engine().Get(id, v1::TASK_VIEW_BASIC, driver_.Now(), AudienceOf(*call));
+  if (!found.ok()) return call->Finish(found.status());
+  task = *std::move(found);
+  call->Finish(absl::OkStatus());
+}
+
+void ChangeCalls::ChangeFamily(const CallPtr& call, const std::string& name,
+                               tasks::TaskAction action, v1::Task& task) {
+  const tasks::TaskEngine& engine = driver_.engine();
+  const absl::StatusOr<tasks::TaskId> id = engine.Find(name);
+  if (!id.ok()) return call->Finish(id.status());
+  const std::string_view tenant = tenancy::ParseTaskName(name)->tenant;
+  absl::StatusOr<tasks::TaskQuery> query = engine.Query(tenancy::FormatTenantName(tenant), {});
+  if (!query.ok()) return call->Finish(query.status());
+  query->filter.OnlyDescendantsOf(name);
+  Batched batch{.query = *std::move(query), .action = std::move(action), .may_stop = false};
+  Slices::Run(hub_, call, [this, call, id = *id, batch = std::move(batch), &task](Slices& slices) {
+    ChangeFamilyOf(slices, call, id, batch, task);
+  });
+}
+
+void ChangeCalls::ChangeFamilyOf(Slices& slices, const CallPtr& call, tasks::TaskId id,
+                                 Batched batch, v1::Task& task) {
+  absl::Status status = ChangeOne(id, batch.action).status();
+  if (call->finished()) return;
+  if (!status.ok()) return call->Finish(status);
+  v1::BatchChangeTasksResponse counts;
+  // What they spawn before they stop is found in another look.
+  for (int64_t before = -1; before < counts.changed();) {
+    before = counts.changed();
+    batch.newest = driver_.engine().NewestId();
+    if (!ChangeAll(slices, *call, batch, counts)) return;
+  }
+  status = driver_.AwaitStored(kChangeStoreMax);
+  if (call->finished()) return;
+  if (!status.ok()) return call->Finish(status);
+  FinishWithTask(call, id, task);
 }
 
 void ChangeCalls::Update(const CallPtr& call, const v1::UpdateTaskRequest& request,
@@ -159,7 +197,7 @@ bool ChangeCalls::ChangeAll(Slices& slices, const Call& call, const Batched& bat
 
 bool ChangeCalls::TakeNext(const Call& call, const Batched& batch, tasks::TaskId id,
                            v1::BatchChangeTasksResponse& response) {
-  if (absl::Now() + kBatchMargin >= call.deadline()) {
+  if (batch.may_stop && absl::Now() + kBatchMargin >= call.deadline()) {
     response.set_more(true);
     return false;
   }

@@ -35,6 +35,9 @@ class ChangeCalls {
 
   // `task`, if it is not nullptr, gets the task as it is then.
   void Change(const CallPtr& call, std::string_view name, tasks::TaskAction action, v1::Task* task);
+  // Does it to all that the task's function has spawned, too, and to what those have.
+  void ChangeFamily(const CallPtr& call, const std::string& name, tasks::TaskAction action,
+                    v1::Task& task);
   void Update(const CallPtr& call, const v1::UpdateTaskRequest& request,
               v1::UpdateTaskResponse& response);
   void Batch(const CallPtr& call, const v1::BatchChangeTasksRequest& request,
@@ -56,6 +59,8 @@ class ChangeCalls {
     int64_t limit = INT64_MAX;
     // Later tasks are not of the batch.
     tasks::TaskId newest;
+    // It answers shortly before the call's time is over, and says that there is more.
+    bool may_stop = true;
   };
 
   // Does it, and waits for an end of the task's own that is on its way to the disk. **Parks.**
@@ -63,12 +68,16 @@ class ChangeCalls {
   // Runs it on a fiber of its own, then `done`; neither if the client goes away meanwhile.
   void RunBatch(const CallPtr& call, Batched batch, v1::BatchChangeTasksResponse& response,
                 absl::AnyInvocable<void()> done);
+  // First the task, then those that it is an ancestor of. **Parks.**
+  void ChangeFamilyOf(Slices& slices, const CallPtr& call, tasks::TaskId id, Batched batch,
+                      v1::Task& task);
   // False once the call is finished. **Parks.**
   bool ChangeAll(Slices& slices, const Call& call, const Batched& batch,
                  v1::BatchChangeTasksResponse& response);
   // False once there is enough.
   bool TakeNext(const Call& call, const Batched& batch, tasks::TaskId id,
                 v1::BatchChangeTasksResponse& response);
+  void FinishWithTask(const CallPtr& call, tasks::TaskId id, v1::Task& task);
   // Answers with the queue, once what was said of it is on disk.
   void FinishWithQueue(const CallPtr& call, const absl::Status& said, std::string_view name,
                        v1::Queue& queue);

@@ -12,6 +12,7 @@
 #include "server/admin/health.h"
 #include "server/control/admit.h"
 #include "server/control/debug_pages.h"
+#include "server/control/tenant_bounds.h"
 #include "server/log.h"
 #include "server/metrics/prometheus.h"
 #include "server/metrics/tenant_view.h"
@@ -59,11 +60,13 @@ absl::StatusOr<std::unique_ptr<Control>> Control::Create(
   absl::StatusOr<std::unique_ptr<tenancy::CertificateBook>> certificates =
       tenancy::CertificateBook::Create("control.tls.roles", config.control().tls().roles());
   if (!certificates.ok()) return certificates.status();
+  auto revoked = RevokedCertificates::Open(config.control().tls());
+  if (!revoked.ok()) return revoked.status();
   absl::StatusOr<audit::AuditLog> audit = audit::AuditLog::Open(config, "grove-control");
   if (!audit.ok()) return audit.status();
   std::unique_ptr<Control> control(new Control(
       hub, config, scoreboard, *std::move(directory), std::move(tokens), *std::move(certificates),
-      registry_store, *std::move(registry), *std::move(audit)));
+      *std::move(revoked), registry_store, *std::move(registry), *std::move(audit)));
   absl::Status recovered = control->Recover(store, volatile_tasks_fd, self_check);
   if (recovered.ok()) recovered = control->RecoverSchedules(schedule_store);
   if (!recovered.ok()) return recovered;
@@ -73,6 +76,7 @@ absl::StatusOr<std::unique_ptr<Control>> Control::Create(
 Control::Control(Hub& hub, const config::v1::Config& config, metrics::Scoreboard& scoreboard,
                  tenancy::Directory directory, std::unique_ptr<tenancy::TokenBook> tokens,
                  std::unique_ptr<const tenancy::CertificateBook> certificates,
+                 std::unique_ptr<RevokedCertificates> revoked,
                  tenancy::RegistryStore& registry_store, tenancy::Registry registry,
                  audit::AuditLog audit)
     : hub_(hub),
@@ -81,8 +85,9 @@ Control::Control(Hub& hub, const config::v1::Config& config, metrics::Scoreboard
       directory_(std::move(directory)),
       tokens_(std::move(tokens)),
       certificates_(std::move(certificates)),
+      revoked_(std::move(revoked)),
       audit_(std::move(audit)),
-      authorizer_(*tokens_, certificates_.get(), tokens_->size() > 0),
+      authorizer_(*tokens_, certificates_.get(), tokens_->size() > 0, revoked_.get()),
       registry_(hub, registry_store, std::move(registry)),
       drain_timeout_(absl::Milliseconds(config.drain_timeout_ms())),
       channel_({
@@ -116,6 +121,7 @@ absl::Status Control::Recover(tasks::TaskStore& store, int volatile_tasks_fd,
   driver_ = std::make_unique<EngineDriver>(hub_, *engine_, store, scoreboard_.series());
   inside_ = std::make_unique<InsideCalls>(*driver_);
   links_ = std::make_unique<WorkerLinks>(config_.run_dir(), scoreboard_, *driver_, *inside_);
+  links_->set_greeting([this] { return AllBounds(directory_); });
   driver_->set_sender([this](int32_t worker, internal::v1::ControlFrame frame) {
     links_->Send(worker, std::move(frame));
   });
@@ -137,7 +143,11 @@ absl::Status Control::Recover(tasks::TaskStore& store, int volatile_tasks_fd,
       });
   operations_->mirror().set_on_ended([this](const v1::Operation& ended) { AuditEnd(ended); });
   tenant_drain_ = std::make_unique<TenantDrain>(directory_, *driver_, registry_, *tokens_);
+  tenant_drain_->set_on_gone(
+      [this](const std::string& tenant) { links_->SendToAll(BoundsOfGone(tenant)); });
   tenant_calls_ = std::make_unique<TenantCalls>(directory_, *driver_, registry_, *tenant_drain_);
+  tenant_calls_->set_on_changed(
+      [this](size_t tenant) { links_->SendToAll(BoundsOf(directory_, tenant)); });
   token_calls_ = std::make_unique<TokenCalls>(
       directory_, registry_, *tokens_, [this] { authorizer_.RequireTokens(); },
       certificates_->HasOperatorsAdmin());
@@ -196,9 +206,8 @@ void Control::AuditInside(const InsideSpawns& spawns) const {
 
 absl::Status Control::RecoverTasks(tasks::TaskStore& store, int volatile_tasks_fd,
                                    WallMicros now_us) {
-  const tasks::StoreRetention retention{
-      .ended_before_us = now_us - config_.tasks().retention_ms() * 1000,
-      .ended_max = config_.tasks().retained_max()};
+  const tasks::StoreRetention retention{.ended_before_us = now_us - engine_->LongestRetentionUs(),
+                                        .ended_max = config_.tasks().retained_max()};
   absl::Status queues =
       store.LoadQueues([this](const tasks::StoredQueue& queue) { engine_->RecoverQueue(queue); });
   if (!queues.ok()) return queues;
@@ -263,6 +272,10 @@ absl::Status Control::StartFibers(int command_fd) {
     return schedules_->Run();
   });
   if (!fiber.ok()) return fiber.status();
+  if (revoked_ != nullptr) {
+    fiber = Spawn("revoked-certificates", [this] { return revoked_->Run(offload_); });
+    if (!fiber.ok()) return fiber.status();
+  }
   fiber = Spawn("token-watch", [this] { return token_calls_->Watch(); });
   if (!fiber.ok()) return fiber.status();
   return Spawn("worker-watch", [this] { return WatchWorkers(); }).status();
@@ -408,6 +421,7 @@ std::string Control::Metrics() {
   input.linked = links_->Linked();
   input.processes = metrics::ReadProcesses(scoreboard_);
   input.tasks = engine_->Counters(driver_->Now());
+  CountHttpQuotas(directory_, scoreboard_, input.tasks);
   if (const audit::AuditFileStats* stats = audit_.stats(); stats != nullptr) {
     input.audit_failing = stats->failing.load(std::memory_order_relaxed);
     input.audit_waiting_bytes = stats->bytes_waiting.load(std::memory_order_relaxed);

@@ -100,8 +100,8 @@ class Control {
   Control(Hub& hub, const config::v1::Config& config, metrics::Scoreboard& scoreboard,
           tenancy::Directory directory, std::unique_ptr<tenancy::TokenBook> tokens,
           std::unique_ptr<const tenancy::CertificateBook> certificates,
-          tenancy::RegistryStore& registry_store, tenancy::Registry registry,
-          audit::AuditLog audit);
+          std::unique_ptr<RevokedCertificates> revoked, tenancy::RegistryStore& registry_store,
+          tenancy::Registry registry, audit::AuditLog audit);
   absl::Status Recover(tasks::TaskStore& store, int volatile_tasks_fd, tasks::SelfCheck self_check);
   // What the store and the memory file have, in the order of the ids.
   absl::Status RecoverTasks(tasks::TaskStore& store, int volatile_tasks_fd, WallMicros now_us);
@@ -133,6 +133,7 @@ class Control {
   // Those of the config, and whatever comes to be besides.
   const std::unique_ptr<tenancy::TokenBook> tokens_;
   const std::unique_ptr<const tenancy::CertificateBook> certificates_;
+  const std::unique_ptr<RevokedCertificates> revoked_;  // null: there are no lists
   const config::CpuAllowance cpus_ = config::CpuAllowance::OfThisProcess();
   const config::MemoryAllowance memory_ = config::MemoryAllowance::OfThisProcess();
 

@@ -162,7 +162,12 @@ int Run(const process::ControlDescriptors& fds) {
   StartLogThread();
   process::InstallCrashReport();
   absl::StatusOr<metrics::Scoreboard> scoreboard = metrics::Scoreboard::Open(fds.scoreboard_fd);
-  if (!scoreboard.ok()) return Fail(process::kExitBadConfig, scoreboard.status());
+  if (!scoreboard.ok()) {
+    // Short of memory, and not started by hand: the next one may have it.
+    return Fail(absl::IsResourceExhausted(scoreboard.status()) ? process::kExitCrash
+                                                               : process::kExitBadConfig,
+                scoreboard.status());
+  }
   const KeptRecentLog recent_log(scoreboard->recent(metrics::Scoreboard::kControlEvents).log);
   SetUpSignals();
 

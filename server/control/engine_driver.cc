@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -141,13 +142,13 @@ absl::Status EngineDriver::AwaitRound() {
 }
 
 absl::StatusOr<tasks::Spawned> EngineDriver::Spawn(std::string_view parent, v1::TaskSpec spec,
-                                                   std::string_view parent_task) {
+                                                   const tasks::SpawnOrigin& origin) {
   if (draining_) {
     tally_.CountRejected("DRAINING");
     return DrainingStatus();
   }
   absl::StatusOr<tasks::Spawned> spawned =
-      engine_.Spawn(parent, std::move(spec), Advance(), effects_, parent_task);
+      engine_.Spawn(parent, std::move(spec), Advance(), effects_, origin);
   Changed();
   return spawned;
 }
@@ -219,6 +220,7 @@ void EngineDriver::Rebound(size_t tenant) {
 void EngineDriver::ForgetTenant(size_t tenant, const std::vector<size_t>& queues) {
   engine_.ForgetTenant(tenant);
   for (const size_t queue : queues) tally_.Forget(queue);
+  tally_.ForgetTenant(tenant);
 }
 
 absl::Status EngineDriver::WorkerUp(internal::v1::Hello hello) {
@@ -262,7 +264,8 @@ void EngineDriver::FromWorker(int32_t worker, internal::v1::WorkerFrame& frame) 
     engine_.AttemptHeartbeat(worker, std::move(heartbeat), now_us, effects_);
   }
   for (const internal::v1::TenantUsage& usage : frame.usage()) {
-    engine_.CountHttp(usage.tenant(), usage.http_us(), now_us);
+    const std::optional<size_t> tenant = engine_.CountHttp(usage.tenant(), usage.http_us(), now_us);
+    if (tenant) tally_.CountHttp(*tenant, usage.http_us());
   }
   for (internal::v1::AttemptEnded& ended : *frame.mutable_ended()) {
     engine_.AttemptEnded(worker, std::move(ended), now_us, effects_);

@@ -67,7 +67,7 @@ class EngineDriver {
 
   // As TaskEngine::Spawn; UNAVAILABLE while draining.
   absl::StatusOr<tasks::Spawned> Spawn(std::string_view parent, v1::TaskSpec spec,
-                                       std::string_view parent_task = {});
+                                       const tasks::SpawnOrigin& origin = {});
   absl::Status Cancel(std::string_view name, std::string_view reason);
   absl::StatusOr<bool> Change(tasks::TaskId id, const tasks::TaskAction& action);
   absl::Status PauseQueue(std::string_view name, std::string_view reason);

@@ -129,7 +129,8 @@ absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> Credentials(
                                                   .key = config.tls().key_file()}},
                                 .client_certificate = asks ? TlsClientCertificate::kOptional
                                                            : TlsClientCertificate::kNone,
-                                .client_ca_file = asks ? config.tls().client_ca_file() : ""})
+                                .client_ca_file = asks ? config.tls().client_ca_file() : "",
+                                .client_crl_file = asks ? config.tls().client_crl_file() : ""})
           .status();
   if (!usable.ok()) {
     return absl::InvalidArgumentError(absl::StrCat("control.tls: ", usable.message()));

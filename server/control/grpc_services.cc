@@ -79,9 +79,6 @@ void AddTaskMethods(Methods& methods, TaskCalls& calls) {
   methods.Later<v1::ExplainTaskRequest, v1::ExplainTaskResponse>(
       RowOf("TaskService/ExplainTask"),
       [&calls](auto& call, auto& q, auto& r) { call->Finish(calls.Explain(*call, q, r)); });
-  methods.Later<v1::CancelTaskRequest, v1::CancelTaskResponse>(
-      RowOf("TaskService/CancelTask"),
-      [&calls](auto& call, auto& q, auto& r) { calls.Cancel(call, q, r); });
 }
 
 // One that does something to the task that the request names.
@@ -97,16 +94,34 @@ void AddChange(Methods& methods, const MethodRow& row, ChangeCalls& calls,
   });
 }
 
+// Those that may reach the task's descendants, or make another task of it.
+void AddFamilyMethods(Methods& methods, ChangeCalls& changes, TaskCalls& calls) {
+  using Kind = tasks::TaskAction::Kind;
+  methods.Later<v1::CancelTaskRequest, v1::CancelTaskResponse>(
+      RowOf("TaskService/CancelTask"), [&changes, &calls](auto& call, auto& q, auto& r) {
+        if (!q.descendants()) return calls.Cancel(call, q, r);
+        changes.ChangeFamily(call, q.name(), {.kind = Kind::kCancel, .reason = q.reason()},
+                             *r.mutable_task());
+      });
+  methods.Later<v1::ForceCancelTaskRequest, v1::ForceCancelTaskResponse>(
+      RowOf("TaskService/ForceCancelTask"), [&changes](auto& call, auto& q, auto& r) {
+        const tasks::TaskAction action{.kind = Kind::kForceCancel, .reason = q.reason()};
+        if (!q.descendants()) return changes.Change(call, q.name(), action, r.mutable_task());
+        changes.ChangeFamily(call, q.name(), action, *r.mutable_task());
+      });
+  methods.Later<v1::RetryTaskRequest, v1::RetryTaskResponse>(
+      RowOf("TaskService/RetryTask"), [&changes, &calls](auto& call, auto& q, auto& r) {
+        if (q.as_new()) return calls.RetryAsNew(call, q, r);
+        changes.Change(call, q.name(), {.kind = Kind::kRetry}, r.mutable_task());
+      });
+}
+
 void AddChangeMethods(Methods& methods, ChangeCalls& calls) {
   using Kind = tasks::TaskAction::Kind;
-  AddChange<v1::ForceCancelTaskRequest, v1::ForceCancelTaskResponse>(
-      methods, RowOf("TaskService/ForceCancelTask"), calls, Kind::kForceCancel);
   AddChange<v1::PauseTaskRequest, v1::PauseTaskResponse>(methods, RowOf("TaskService/PauseTask"),
                                                          calls, Kind::kPause);
   AddChange<v1::ResumeTaskRequest, v1::ResumeTaskResponse>(methods, RowOf("TaskService/ResumeTask"),
                                                            calls, Kind::kResume);
-  AddChange<v1::RetryTaskRequest, v1::RetryTaskResponse>(methods, RowOf("TaskService/RetryTask"),
-                                                         calls, Kind::kRetry);
   AddChange<v1::DeleteTaskRequest, v1::DeleteTaskResponse>(methods, RowOf("TaskService/DeleteTask"),
                                                            calls, Kind::kDelete);
   methods.Later<v1::UpdateTaskRequest, v1::UpdateTaskResponse>(
@@ -278,6 +293,7 @@ void AddUnaryMethods(const GrpcContext& grpc, const GrpcHandlers& handlers, RawS
   Methods methods(grpc, service);
   const tasks::TaskEngine& engine = handlers.driver.engine();
   AddTaskMethods(methods, handlers.tasks);
+  AddFamilyMethods(methods, handlers.changes, handlers.tasks);
   AddChangeMethods(methods, handlers.changes);
   AddQueueMethods(methods, handlers.driver, handlers.changes);
   AddPoolMethods(methods, handlers.driver);

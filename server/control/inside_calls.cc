@@ -112,7 +112,8 @@ absl::StatusOr<tasks::Spawned> InsideCalls::Admit(const InsideSpawn& asked,
       CheckName(RuleOf("TaskService/BatchSpawnTasks", "specs.queue"), who, asked.spec().queue());
   if (!seen.ok()) return seen;
   const std::string_view parent = asked.child() ? asked.caller().task() : std::string_view();
-  return driver_.Spawn(tenancy::FormatTenantName(who.tenant), asked.spec(), parent);
+  return driver_.Spawn(tenancy::FormatTenantName(who.tenant), asked.spec(),
+                       {.parent_task = parent});
 }
 
 absl::Status InsideCalls::Spawn(int32_t worker, const InsideSpawn& asked, ControlFrame& answers) {

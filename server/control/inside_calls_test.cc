@@ -240,6 +240,11 @@ TEST_F(InsideCallsTest, WhatATenantsRequestsRanIsInTheLedger) {
     const auto later = engine_.GetFairness(own, driver_.Now());
     EXPECT_EQ(later->shares(0).http_time_total().seconds(), 5);
     EXPECT_EQ(later->shares(0).http_time_10s().seconds(), 0);
+    metrics::SharedSeries& series = scoreboard_.series();
+    metrics::SeriesIndex names(series.tenants.directory());
+    EXPECT_EQ(series.tenant_cells.of[names.Find("default")][metrics::TenantTimeCell::kHttp],
+              5'000'000u);
+    EXPECT_FALSE(names.Knows("nobody"));
   });
 }
 

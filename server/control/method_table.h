@@ -83,6 +83,10 @@ inline constexpr FieldRule kSpawns[] = {kOwnParent,
                                         {.path = "specs.queue",
                                          .names = Names::kQueueOrShort,
                                          .answered = Answered::kForEachItem,
+                                         .detail = "queue"},
+                                        {.path = "completion.queue",
+                                         .names = Names::kQueueOrShort,
+                                         .answered = Answered::kForEachItem,
                                          .detail = "queue"}};
 // Each message of the stream is answered on its own.
 inline constexpr FieldRule kStreamedSpawns[] = {{.path = "parent",

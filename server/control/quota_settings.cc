@@ -58,6 +58,11 @@ void FillQuotas(const tenancy::Quotas& quotas, v1::Tenant& view) {
   FillBounds(quotas, filled);
   filled.set_queued_bytes_max(quotas.queued_bytes_max);
   filled.set_output_bytes_max(quotas.output_bytes_max);
+  filled.set_http_requests_max(quotas.http.requests_max);
+  filled.set_http_requests_per_second(quotas.http.per_second);
+  filled.set_http_requests_per_minute(quotas.http.per_minute);
+  filled.set_http_burst(quotas.http.burst);
+  filled.set_fetches_max(quotas.http.fetches_max);
   view.clear_quotas();
   if (filled.ByteSizeLong() > 0) *view.mutable_quotas() = filled;
 }

@@ -17,6 +17,7 @@
 #include "server/tasks/list_token.h"
 #include "server/tasks/payloads.h"
 #include "server/tasks/refusal.h"
+#include "server/tenancy/resource_name.h"
 
 namespace grove::control {
 namespace {
@@ -27,6 +28,22 @@ absl::Status CheckBatch(std::string_view field, int size) {
   if (size <= kBatchMax) return absl::OkStatus();
   return tasks::BadField(field, "BATCH_TOO_LARGE",
                          absl::StrCat("has ", size, " entries; at most ", kBatchMax));
+}
+
+absl::Status CheckBatchId(const std::string& id) {
+  const bool fits = id.size() <= kBatchRequestIdMax &&
+                    std::all_of(id.begin(), id.end(), [](char c) { return c >= ' ' && c <= '~'; });
+  if (fits) return absl::OkStatus();
+  return tasks::BadField(
+      "request_id", "BATCH_REQUEST_ID_INVALID",
+      absl::StrCat("must be at most ", kBatchRequestIdMax, " printable ASCII characters"));
+}
+
+// What has an id of its own keeps it.
+void NameRequest(const v1::BatchSpawnTasksRequest& request, const std::string& which,
+                 v1::TaskSpec& spec) {
+  if (request.request_id().empty() || !spec.request_id().empty()) return;
+  spec.set_request_id(absl::StrCat(request.request_id(), "/", which));
 }
 
 absl::Status NotOnDisk(const std::string& then) {
@@ -93,11 +110,11 @@ absl::StatusOr<tasks::TaskId> TaskCalls::FindFor(const Call& call, std::string_v
 }
 
 absl::StatusOr<tasks::Spawned> TaskCalls::SpawnFor(const Call& call, std::string_view parent,
-                                                   const v1::TaskSpec& spec) {
+                                                   v1::TaskSpec spec) {
   const absl::Status seen = CheckName(RuleOf("TaskService/BatchSpawnTasks", "specs.queue"),
                                       call.principal(), spec.queue());
   if (!seen.ok()) return seen;
-  return driver_.Spawn(parent, spec);
+  return driver_.Spawn(parent, std::move(spec));
 }
 
 absl::Status TaskCalls::FillTask(tasks::TaskId id, v1::TaskView view, v1::Task& task,
@@ -173,12 +190,16 @@ void TaskCalls::Spawn(const CallPtr& call, const v1::SpawnTaskRequest& request,
   absl::StatusOr<tasks::Spawned> spawned = driver_.Spawn(request.parent(), request.spec());
   if (!spawned.ok()) return call->Finish(spawned.status());
   response.set_attached(spawned->attached);
+  FinishSpawn(call, *spawned, *response.mutable_task());
+}
+
+void TaskCalls::FinishSpawn(const CallPtr& call, const tasks::Spawned& spawned, v1::Task& task) {
   std::vector<tasks::TaskId> unsafe;
-  if (!spawned->acknowledged) unsafe.push_back(spawned->id);
+  if (!spawned.acknowledged) unsafe.push_back(spawned.id);
   After(driver_.acknowledgements(), std::move(unsafe), kStoreWaitMax, call,
-        [this, call, id = spawned->id, &response](TaskWaits::End end) {
+        [this, call, id = spawned.id, &task](TaskWaits::End end) {
           if (end == TaskWaits::End::kTimedOut) return call->Finish(SpawnNotOnDisk());
-          FinishWithTask(call, id, v1::TASK_VIEW_BASIC, *response.mutable_task());
+          FinishWithTask(call, id, v1::TASK_VIEW_BASIC, task);
         });
 }
 
@@ -187,6 +208,7 @@ void TaskCalls::BatchSpawn(const CallPtr& call, const v1::BatchSpawnTasksRequest
   if (absl::Status size = CheckBatch("specs", request.specs_size()); !size.ok()) {
     return call->Finish(size);
   }
+  if (absl::Status id = CheckBatchId(request.request_id()); !id.ok()) return call->Finish(id);
   // Refused as a whole: the client is to send all of it to the next control.
   if (driver_.draining()) return call->Finish(EngineDriver::DrainingStatus());
   Slices::Run(hub_, call, [this, call, &request, &response](Slices& slices) {
@@ -199,22 +221,52 @@ void TaskCalls::SpawnAll(Slices& slices, const CallPtr& call,
                          v1::BatchSpawnTasksResponse& response) {
   std::vector<tasks::TaskId> unsafe;
   response.mutable_results()->Reserve(request.specs_size());
-  for (const v1::TaskSpec& spec : request.specs()) {
-    v1::BatchSpawnTasksResponse::Result& result = *response.add_results();
-    absl::StatusOr<tasks::Spawned> spawned = SpawnFor(*call, request.parent(), spec);
-    if (!spawned.ok()) {
-      *result.mutable_error() = ToRpcStatus(ForAudience(call->principal(), spawned.status()));
-    } else {
-      result.set_name(std::move(spawned->name));
-      result.set_attached(spawned->attached);
-      if (!spawned->acknowledged) unsafe.push_back(spawned->id);
-    }
+  for (int i = 0; i < request.specs_size(); ++i) {
+    v1::TaskSpec spec = request.specs(i);
+    NameRequest(request, absl::StrCat(i), spec);
+    SpawnOneOf(*call, request, std::move(spec), *response.add_results(), unsafe);
     if (!slices.Pause()) return;
   }
+  if (request.has_completion()) Complete(*call, request, response, unsafe);
   After(driver_.acknowledgements(), std::move(unsafe), kStoreWaitMax, call,
         [call](TaskWaits::End end) {
           call->Finish(end == TaskWaits::End::kTimedOut ? SpawnNotOnDisk() : absl::OkStatus());
         });
+}
+
+void TaskCalls::SpawnOneOf(const Call& call, const v1::BatchSpawnTasksRequest& request,
+                           v1::TaskSpec spec, v1::BatchSpawnTasksResponse::Result& result,
+                           std::vector<tasks::TaskId>& unsafe) {
+  absl::StatusOr<tasks::Spawned> spawned = SpawnFor(call, request.parent(), std::move(spec));
+  if (!spawned.ok()) {
+    *result.mutable_error() = ToRpcStatus(ForAudience(call.principal(), spawned.status()));
+    return;
+  }
+  result.set_name(std::move(spawned->name));
+  result.set_attached(spawned->attached);
+  if (!spawned->acknowledged) unsafe.push_back(spawned->id);
+}
+
+void TaskCalls::Complete(const Call& call, const v1::BatchSpawnTasksRequest& request,
+                         v1::BatchSpawnTasksResponse& response,
+                         std::vector<tasks::TaskId>& unsafe) {
+  v1::BatchSpawnTasksResponse::Result& result = *response.mutable_completion();
+  v1::TaskSpec spec = request.completion();
+  int refused = 0;
+  for (const v1::BatchSpawnTasksResponse::Result& each : response.results()) {
+    refused += each.has_error();
+    // One that has ended and was forgotten while the others were spawned is waited for no more.
+    if (driver_.engine().Find(each.name()).ok()) spec.add_after(each.name());
+  }
+  if (refused > 0) {
+    *result.mutable_error() = ToRpcStatus(
+        tasks::Refusal(absl::StatusCode::kFailedPrecondition, "BATCH_INCOMPLETE",
+                       absl::StrCat(refused, " of the ", request.specs_size(),
+                                    " tasks of the batch were refused, and so is its completion")));
+    return;
+  }
+  NameRequest(request, "completion", spec);
+  SpawnOneOf(call, request, std::move(spec), result, unsafe);
 }
 
 void TaskCalls::Get(const CallPtr& call, const v1::GetTaskRequest& request,
@@ -351,6 +403,48 @@ absl::Status TaskCalls::Explain(const Call& call, const v1::ExplainTaskRequest& 
   if (!explained.ok()) return explained.status();
   response = *std::move(explained);
   return absl::OkStatus();
+}
+
+void TaskCalls::RetryAsNew(const CallPtr& call, const v1::RetryTaskRequest& request,
+                           v1::RetryTaskResponse& response) {
+  const absl::StatusOr<tasks::TaskId> id = driver_.engine().Find(request.name());
+  if (!id.ok()) return call->Finish(id.status());
+  v1::Task task;
+  if (absl::Status filled = FillTask(*id, v1::TASK_VIEW_FULL, task); !filled.ok()) {
+    return call->Finish(filled);
+  }
+  if (!driver_.engine().NeedsStore(*id, v1::TASK_VIEW_FULL)) {
+    return SpawnAgain(call, task, response);
+  }
+  driver_.Read(
+      {*id}, [this, call, id = *id, task = std::move(task), &response](const auto& found) mutable {
+        if (call->finished()) return;
+        if (!found.ok()) return call->Finish(found.status());
+        if (found->empty()) return call->Finish(EndedRetention(id));
+        if (!tasks::FillPayload(found->front(), v1::TASK_VIEW_FULL, task)) {
+          return call->Finish(Unreadable());
+        }
+        SpawnAgain(call, task, response);
+      });
+}
+
+void TaskCalls::SpawnAgain(const CallPtr& call, const v1::Task& task,
+                           v1::RetryTaskResponse& response) {
+  v1::TaskSpec spec = task.spec();
+  spec.clear_unique_key();
+  spec.clear_request_id();
+  spec.clear_delay();
+  spec.clear_start_time();
+  // What has ended and is forgotten it need not come after.
+  spec.clear_after();
+  for (const std::string& name : task.spec().after()) {
+    if (driver_.engine().Find(name).ok()) spec.add_after(name);
+  }
+  const std::string_view tenant = tenancy::ParseTaskName(task.name())->tenant;
+  absl::StatusOr<tasks::Spawned> spawned =
+      driver_.Spawn(tenancy::FormatTenantName(tenant), std::move(spec), {.retry_of = task.name()});
+  if (!spawned.ok()) return call->Finish(spawned.status());
+  FinishSpawn(call, *spawned, *response.mutable_task());
 }
 
 void TaskCalls::Cancel(const CallPtr& call, const v1::CancelTaskRequest& request,

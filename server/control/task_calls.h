@@ -21,6 +21,8 @@
 namespace grove::control {
 
 inline constexpr int kBatchMax = 10'000;
+// So that what stands for a spec's fits.
+inline constexpr size_t kBatchRequestIdMax = 100;
 inline constexpr absl::Duration kWaitMax = absl::Hours(1);
 // A wait without a time-out answers this long before the call's deadline, so that the client gets
 // the task as it is instead of DEADLINE_EXCEEDED.
@@ -57,6 +59,8 @@ class TaskCalls {
                        v1::ExplainTaskResponse& response);
   void Cancel(const CallPtr& call, const v1::CancelTaskRequest& request,
               v1::CancelTaskResponse& response);
+  void RetryAsNew(const CallPtr& call, const v1::RetryTaskRequest& request,
+                  v1::RetryTaskResponse& response);
 
  private:
   // A task of an answer whose payload the store has.
@@ -72,7 +76,7 @@ class TaskCalls {
   // One of many: what is another tenant's is not there.
   absl::StatusOr<tasks::TaskId> FindFor(const Call& call, std::string_view name) const;
   absl::StatusOr<tasks::Spawned> SpawnFor(const Call& call, std::string_view parent,
-                                          const v1::TaskSpec& spec);
+                                          v1::TaskSpec spec);
   absl::Status FillTask(tasks::TaskId id, v1::TaskView view, v1::Task& task,
                         tasks::Audience audience = tasks::Audience::kTenant);
   // As FillTask, and finishes the call: later, where the store has the payload.
@@ -85,8 +89,17 @@ class TaskCalls {
   // because control ends finishes the call with UNAVAILABLE.
   void After(TaskWaits& waits, std::vector<tasks::TaskId> tasks, absl::Duration timeout,
              const CallPtr& call, absl::AnyInvocable<void(TaskWaits::End)> then);
+  // Answers with the task once it is safe.
+  void FinishSpawn(const CallPtr& call, const tasks::Spawned& spawned, v1::Task& task);
+  void SpawnAgain(const CallPtr& call, const v1::Task& task, v1::RetryTaskResponse& response);
   void SpawnAll(Slices& slices, const CallPtr& call, const v1::BatchSpawnTasksRequest& request,
                 v1::BatchSpawnTasksResponse& response);
+  // What becomes of it goes into `result`; those that are not on disk yet, into `unsafe`.
+  void SpawnOneOf(const Call& call, const v1::BatchSpawnTasksRequest& request, v1::TaskSpec spec,
+                  v1::BatchSpawnTasksResponse::Result& result, std::vector<tasks::TaskId>& unsafe);
+  // After all the others.
+  void Complete(const Call& call, const v1::BatchSpawnTasksRequest& request,
+                v1::BatchSpawnTasksResponse& response, std::vector<tasks::TaskId>& unsafe);
   void WaitForAll(Slices& slices, const CallPtr& call, const v1::BatchWaitTasksRequest& request,
                   v1::BatchWaitTasksResponse& response);
   // The page that begins with the name at `first`.

@@ -50,10 +50,10 @@ std::span<Cell> TaskTally::QueueCells(size_t queue) {
   return series_.queue_cells.of[found->second];
 }
 
-Cell& TaskTally::WorkerTimeOf(size_t tenant) {
+std::span<Cell> TaskTally::TimesOf(size_t tenant) {
   auto [found, is_new] = tenant_numbers_.try_emplace(tenant);
   if (is_new) found->second = tenants_.Find(engine_.TenantName(tenant));
-  return series_.tenant_cells.of[found->second][0];
+  return series_.tenant_cells.of[found->second];
 }
 
 void TaskTally::Observe(size_t function, size_t part, int64_t us) {
@@ -82,7 +82,7 @@ void TaskTally::Count(const Tally& tally) {
       Add(TaskCells(tally)[TaskCell::kEnded + static_cast<size_t>(tally.what)], 1);
       return Observe(tally.function, FunctionCell::kWhole, tally.us);
     case Tally::Kind::kWorkerTime:
-      return Add(WorkerTimeOf(tally.tenant), tally.us);
+      return Add(TimesOf(tally.tenant)[metrics::TenantTimeCell::kWorker], tally.us);
     case Tally::Kind::kIdleSlots:
       return Add(series_.idle_slot_microseconds, tally.us);
   }
@@ -90,6 +90,10 @@ void TaskTally::Count(const Tally& tally) {
 
 void TaskTally::CountStart(size_t function, int64_t wait_us) {
   Observe(function, FunctionCell::kWait, wait_us);
+}
+
+void TaskTally::CountHttp(size_t tenant, int64_t us) {
+  Add(TimesOf(tenant)[metrics::TenantTimeCell::kHttp], us);
 }
 
 void TaskTally::Forget(size_t queue) {

@@ -27,13 +27,17 @@ class TaskTally {
   // The first attempt of a task of `function` starts, which could have started `wait_us` ago.
   void CountStart(size_t function, int64_t wait_us);
   void CountRejected(std::string_view reason);
+  // `tenant`'s HTTP requests have run for that long.
+  void CountHttp(size_t tenant, int64_t us);
   // What the engine calls `queue` will be another: what was counted stays.
   void Forget(size_t queue);
+  // The same of `tenant`.
+  void ForgetTenant(size_t tenant) { tenant_numbers_.erase(tenant); }
 
  private:
   std::span<metrics::Cell> TaskCells(const tasks::Tally& tally);
   std::span<metrics::Cell> QueueCells(size_t queue);
-  metrics::Cell& WorkerTimeOf(size_t tenant);
+  std::span<metrics::Cell> TimesOf(size_t tenant);
   // `part`: of metrics::FunctionCell.
   void Observe(size_t function, size_t part, int64_t us);
 

@@ -293,6 +293,7 @@ absl::StatusOr<v1::CreateTenantResponse> TenantCalls::Create(
   }
   driver_.Grow();
   driver_.Reweigh(*added);
+  on_changed_(*added);
   *response.mutable_tenant() = View(*added);
   return response;
 }
@@ -339,6 +340,7 @@ absl::StatusOr<v1::UpdateTenantResponse> TenantCalls::Update(
   directory_.SetQuotas(*tenant, tenancy::QuotasOf(settings->quotas()));
   driver_.Reweigh(*tenant);
   driver_.Rebound(*tenant);
+  on_changed_(*tenant);
   v1::UpdateTenantResponse response;
   *response.mutable_tenant() = View(*tenant);
   return response;

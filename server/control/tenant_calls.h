@@ -5,8 +5,10 @@
 #ifndef GROVE_SERVER_CONTROL_TENANT_CALLS_H_
 #define GROVE_SERVER_CONTROL_TENANT_CALLS_H_
 
+#include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -41,6 +43,11 @@ class TenantCalls {
   TenantCalls(tenancy::Directory& directory, EngineDriver& driver, LiveRegistry& registry,
               TenantDrain& drain);
 
+  // Called for each that comes to be or has other quotas.
+  void set_on_changed(std::function<void(size_t tenant)> on_changed) {
+    on_changed_ = std::move(on_changed);
+  }
+
   absl::StatusOr<v1::GetTenantResponse> Get(const tenancy::Principal& who,
                                             const v1::GetTenantRequest& request) const;
   absl::StatusOr<v1::ListTenantsResponse> List(const tenancy::Principal& who,
@@ -67,6 +74,7 @@ class TenantCalls {
   EngineDriver& driver_;
   LiveRegistry& registry_;
   TenantDrain& drain_;
+  std::function<void(size_t tenant)> on_changed_ = [](size_t) {};
   std::vector<std::string> from_config_;  // in order
 };
 

@@ -97,6 +97,7 @@ bool TenantDrain::Remove(size_t tenant) {
   directory_.ForEachQueueOf(tenant, [&](size_t queue) { queues.push_back(queue); });
   driver_.ForgetTenant(tenant, queues);
   directory_.Retire(tenant);
+  on_gone_(name);
   Log(LogLevel::kInfo, "tenant deleted", {{"tenant", name}});
   return true;
 }

@@ -38,6 +38,10 @@ class TenantDrain {
   void set_drop_schedules(absl::AnyInvocable<absl::Status(std::string_view tenant)> drop) {
     drop_schedules_ = std::move(drop);
   }
+  // Before Run(). Told the name of each that is gone.
+  void set_on_gone(absl::AnyInvocable<void(const std::string& tenant)> on_gone) {
+    on_gone_ = std::move(on_gone);
+  }
   // The body of its fiber: until cancelled. **Parks.**
   absl::Status Run();
   // The tenant takes no tasks any more.
@@ -61,6 +65,7 @@ class TenantDrain {
   absl::AnyInvocable<absl::Status(std::string_view tenant)> drop_schedules_ = [](std::string_view) {
     return absl::OkStatus();
   };
+  absl::AnyInvocable<void(const std::string& tenant)> on_gone_ = [](const std::string&) {};
   // By index: the ticket of the last write of what was dropped; 0: not all of it is yet.
   absl::flat_hash_map<size_t, uint64_t> draining_;
   Event begun_;

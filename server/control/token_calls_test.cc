@@ -143,6 +143,8 @@ TEST_F(TokenCallsTest, ATenantCaresForItsOwnAlone) {
 TEST_F(TokenCallsTest, RefusesWhatIsWrong) {
   Drive([&] {
     AddRoot();
+    EXPECT_EQ(Create(Operator(), "", "left-out")->token().name(), "operators/tokens/left-out");
+    EXPECT_EQ(ReasonOf(Create(Of("acme"), "", "x")), "NAME_INVALID") << "scope_check.h fills it in";
     EXPECT_EQ(ReasonOf(Create(Operator(), "acme", "x")), "NAME_INVALID");
     EXPECT_EQ(ReasonOf(Create(Operator(), "tenants/acme", "x")), "TENANT_NOT_FOUND");
     EXPECT_EQ(ReasonOf(Create(Operator(), "operators", "X")), "NAME_INVALID");

@@ -93,6 +93,7 @@ absl::Status WorkerLink::TakeHello(link::Session& session) {
   if (!up.ok()) return up;
   session_ = &session;
   linked_.Set();
+  if (greeting_) Send(greeting_());
   driver_.FromWorker(worker_, frame);
   return absl::OkStatus();
 }

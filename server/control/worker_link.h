@@ -7,9 +7,11 @@
 #define GROVE_SERVER_CONTROL_WORKER_LINK_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
@@ -48,6 +50,11 @@ class WorkerLink {
   WorkerLink(const WorkerLink&) = delete;
   WorkerLink& operator=(const WorkerLink&) = delete;
 
+  // What each worker is told first of all, of which there is nothing else; without it: nothing.
+  void set_greeting(std::function<internal::v1::ControlFrame()> greeting) {
+    greeting_ = std::move(greeting);
+  }
+
   // The body of its fiber: until cancelled. **Parks.**
   absl::Status Run();
 
@@ -82,6 +89,7 @@ class WorkerLink {
   const std::string path_;
   EngineDriver& driver_;
   InsideCalls& inside_;
+  std::function<internal::v1::ControlFrame()> greeting_;
 
   // Set while there is a link.
   Event linked_;

@@ -27,6 +27,7 @@ absl::Status WorkerLinks::Follow() {
     if (link == nullptr) {
       link = std::make_unique<WorkerLink>(
           worker, absl::StrCat(run_dir_, "/worker-", worker, ".link"), driver_, inside_);
+      link->set_greeting(greeting_);
     }
     absl::StatusOr<FiberHandle> fiber = Spawn("link", [link = link.get()] { return link->Run(); });
     if (!fiber.ok()) return fiber.status();
@@ -72,6 +73,10 @@ bool WorkerLinks::AnyUnread() const {
 
 void WorkerLinks::Send(int worker, internal::v1::ControlFrame frame) {
   if (WorkerLink* link = Find(worker)) link->Send(std::move(frame));
+}
+
+void WorkerLinks::SendToAll(const internal::v1::ControlFrame& frame) {
+  for (int worker = 0; worker < static_cast<int>(slots_.size()); ++worker) Send(worker, frame);
 }
 
 // By index: a Follow() meanwhile may make room for more.

@@ -5,8 +5,10 @@
 #ifndef GROVE_SERVER_CONTROL_WORKER_LINKS_H_
 #define GROVE_SERVER_CONTROL_WORKER_LINKS_H_
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -24,6 +26,11 @@ class WorkerLinks {
   WorkerLinks(std::string run_dir, const metrics::Scoreboard& scoreboard, EngineDriver& driver,
               InsideCalls& inside);
 
+  // Of links that are made from now on.
+  void set_greeting(std::function<internal::v1::ControlFrame()> greeting) {
+    greeting_ = std::move(greeting);
+  }
+
   // Makes the links that are missing, and ends those of slots that have no worker any more. An
   // error: there is no fiber for one; to be tried again. **Parks.**
   absl::Status Follow();
@@ -38,6 +45,7 @@ class WorkerLinks {
   bool AnyUnread() const;
   // Dropped where there is no link.
   void Send(int worker, internal::v1::ControlFrame frame);
+  void SendToAll(const internal::v1::ControlFrame& frame);
   // Until all are linked. **Parks.**
   absl::Status AwaitLinked() const;
   // As WorkerLink::AwaitWritten, of all. **Parks.**
@@ -54,6 +62,7 @@ class WorkerLinks {
   const metrics::Scoreboard& scoreboard_;
   EngineDriver& driver_;
   InsideCalls& inside_;
+  std::function<internal::v1::ControlFrame()> greeting_;
   std::vector<Slot> slots_;
 };
 

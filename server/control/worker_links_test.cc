@@ -58,6 +58,44 @@ TEST_F(WorkerLinksTest, ASlotIsLinkedOnceItHasAWorker) {
   });
 }
 
+TEST_F(WorkerLinksTest, EachLinkBeginsWithTheGreeting) {
+  Drive([&] {
+    links_->set_greeting([] {
+      internal::v1::ControlFrame frame;
+      frame.add_bounds()->set_tenant("acme");
+      return frame;
+    });
+    Set(0, metrics::SlotState::kReady);
+    ASSERT_TRUE(links_->Follow().ok());
+    const auto read = [](Socket& worker) {
+      internal::v1::ControlFrame frame;
+      EXPECT_TRUE(frame.ParseFromString(link::ReadFrame(worker).value_or("?")));
+      return frame.bounds_size() == 0 ? "" : frame.bounds(0).tenant();
+    };
+    for (int time = 0; time < 2; ++time) {
+      Socket worker = Accept(0);
+      EXPECT_EQ(read(worker), "acme");
+      internal::v1::ControlFrame change;
+      change.add_bounds()->set_tenant("umbrella");
+      links_->SendToAll(change);
+      EXPECT_EQ(read(worker), "umbrella");
+      worker.Close();
+      while (links_->linked(0)) ASSERT_TRUE(driver_.AwaitRound().ok());
+    }
+  });
+}
+
+// So that a worker knows that there is nothing else.
+TEST_F(WorkerLinksTest, AnEmptyGreetingIsAFrameToo) {
+  Drive([&] {
+    links_->set_greeting([] { return internal::v1::ControlFrame(); });
+    Set(0, metrics::SlotState::kReady);
+    ASSERT_TRUE(links_->Follow().ok());
+    Socket worker = Accept(0);
+    EXPECT_EQ(link::ReadFrame(worker).value_or("?"), "");
+  });
+}
+
 TEST_F(WorkerLinksTest, ADeadWorkersLinkWaitsForItsSuccessor) {
   Drive([&] {
     Set(0, metrics::SlotState::kReady);

@@ -27,8 +27,9 @@ absl::Status About(std::string_view url, const absl::Status& status) {
   return absl::Status(status.code(), StrCat("fetch ", url, ": ", status.message()));
 }
 
-// As a fetch's own words.
+// In a fetch's own words; what is wrong with the request names its part already.
 absl::Status Named(const absl::Status& status) {
+  if (absl::IsInvalidArgument(status)) return status;
   std::string text = StrCat("fetch ", status.message());
   if (absl::IsResourceExhausted(status) && text.ends_with("bytes allowed")) {
     text += " (fetch.body_max_bytes)";
@@ -95,9 +96,22 @@ absl::StatusOr<FetchResult> FetchClient::Fetch(const FetchRequest& request) {
   return result;
 }
 
+// The tenant's turn first: who waits for it must not keep the others' permits.
 absl::StatusOr<FetchResult> FetchClient::InTurn(const FetchRequest& request) {
   if (absl::Status checked = CheckSize(request); !checked.ok()) return checked;
-  if (absl::Status turn = permits_.Acquire(); !turn.ok()) return turn;
+  FetchTurns::Line* line = nullptr;
+  if (turns_ != nullptr) {
+    absl::StatusOr<FetchTurns::Line*> turn = turns_->Await();
+    if (!turn.ok()) return turn.status();
+    line = *turn;
+  }
+  absl::StatusOr<FetchResult> result = Permitted(request);
+  if (line != nullptr) turns_->End(line);
+  return result;
+}
+
+absl::StatusOr<FetchResult> FetchClient::Permitted(const FetchRequest& request) {
+  if (absl::Status permitted = permits_.Acquire(); !permitted.ok()) return permitted;
   ++running_;
   absl::StatusOr<FetchResult> result = FetchNow(request);
   --running_;
@@ -132,6 +146,7 @@ FetchStats FetchClient::stats() const {
   FetchStats stats = stats_;
   stats.running = running_;
   stats.waiting = static_cast<int64_t>(permits_.waiting());
+  if (turns_ != nullptr) stats.waiting += turns_->waiting();
   const http::DialerStats dial = client_->stats().dial;
   stats.lookups = dial.lookups;
   stats.lookup_failures = dial.lookup_failures;

@@ -19,6 +19,7 @@
 #include "runtime/sync/semaphore.h"
 #include "server/functions/fetch_policy.h"
 #include "server/functions/fetch_stats.h"
+#include "server/functions/fetch_turns.h"
 
 namespace grove::functions {
 
@@ -61,17 +62,22 @@ class FetchClient {
   // kDeadlineExceeded, kCancelled. The transfer has ended when it returns. **Parks.**
   absl::StatusOr<FetchResult> Fetch(const FetchRequest& request);
 
+  // Each fetch waits for its turn from now on; `turns` must outlive the client's fetches.
+  void set_turns(FetchTurns& turns) { turns_ = &turns; }
+
   FetchStats stats() const;
   const FetchPolicy& policy() const { return policy_; }
 
  private:
   FetchClient(FetchPolicy policy, std::unique_ptr<http::HttpClient> client);
   absl::StatusOr<FetchResult> InTurn(const FetchRequest& request);
+  absl::StatusOr<FetchResult> Permitted(const FetchRequest& request);
   absl::StatusOr<FetchResult> FetchNow(const FetchRequest& request);
 
   const FetchPolicy policy_;
   const std::unique_ptr<http::HttpClient> client_;
   Semaphore permits_;
+  FetchTurns* turns_ = nullptr;  // null: nobody's are bounded
   int64_t running_ = 0;
   FetchStats stats_;
 };

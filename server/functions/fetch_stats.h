@@ -39,7 +39,7 @@ struct FetchStats {
   uint64_t fetches = 0;   // asked for
   uint64_t failures = 0;  // of them: no response was had
   int64_t running = 0;
-  int64_t waiting = 0;  // for their turn under concurrency_max
+  int64_t waiting = 0;  // for their turn under concurrency_max, or a tenant's quota
   // Ended ones, by kFetchOutcomes; by kFetchBounds, and above.
   std::array<uint64_t, kFetchOutcomes.size()> outcomes{};
   std::array<uint64_t, kFetchBounds.size() + 1> durations{};

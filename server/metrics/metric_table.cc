@@ -122,6 +122,8 @@ constexpr MetricRow kRows[] = {
     {"grove_queue_running", kGauge, "tenant,queue", "", "Tasks of the queue that run now."},
     {"grove_queue_oldest_age_seconds", kGauge, "tenant,queue", "seconds",
      "How long the oldest queued task has waited."},
+    {"grove_queue_dead_letters", kGauge, "tenant,queue", "",
+     "Tasks that FAILED or TIMED_OUT and are kept."},
     {"grove_queue_rejected_total", kCounter, "tenant,queue", "", "Spawns that the queue refused."},
     {"grove_pool_running", kGauge, "tenant,pool", "", "Slots of the pool that running tasks take."},
     {"grove_pool_size", kGauge, "tenant,pool", "",
@@ -129,6 +131,12 @@ constexpr MetricRow kRows[] = {
 
     {"grove_tenant_worker_seconds_total", kCounter, "tenant", "seconds",
      "Worker time: for how long attempts of the tenant's held slots."},
+    {"grove_tenant_http_seconds_total", kCounter, "tenant", "seconds",
+     "Time that the tenant's HTTP requests ran on workers' hubs."},
+    {"grove_tenant_http_refused_total", kCounter, "tenant,quota", "",
+     "HTTP requests answered with 429 for a quota of the tenant's: http_requests or http_rate."},
+    {"grove_tenant_fetch_waits_total", kCounter, "tenant", "",
+     "Outgoing requests that waited for their turn under the tenant's quota."},
     {"grove_tenant_share", kGauge, "tenant", "",
      "Of the worker time of the last 10 s, what the tenant had: 0 to 1."},
     {"grove_tenant_fair_share", kGauge, "tenant", "",
@@ -137,7 +145,8 @@ constexpr MetricRow kRows[] = {
     {"grove_tenant_start_wait_p99_seconds", kGauge, "tenant", "seconds",
      "From the moment a task could start to its start, of the last 10 s."},
     {"grove_tenant_quota_used", kGauge, "tenant,quota", "",
-     "What the tenant uses of a quota that it has: running (slots), queued (tasks), queued_bytes."},
+     "What the tenant uses of a quota that it has: running (slots), queued (tasks), queued_bytes, "
+     "http_requests, fetches."},
     {"grove_tenant_quota_max", kGauge, "tenant,quota", "", "What it may use of it."},
     {"grove_fairness_jain", kGauge, "", "",
      "Jain's index of what tenants that waited for a second of the last 10 got, over what was "

@@ -51,7 +51,13 @@ class PrometheusTest : public testing::Test {
     series.schedule_cells.of[Number(series.schedules, "acme")][2] = 4;
     series.call_cells.of[Number(series.calls, "OK grove.v1.TaskService/Spawn")][CallCell::kCalls] =
         2;
-    series.tenant_cells.of[Number(series.tenants, "acme")][0] = 3'000'000;
+    auto& tenant_times = series.tenant_cells.of[Number(series.tenants, "acme")];
+    tenant_times[TenantTimeCell::kWorker] = 3'000'000;
+    tenant_times[TenantTimeCell::kHttp] = 1'500'000;
+    TenantCells& bound = series.bound_cells.of[Number(series.bound_tenants, "acme")];
+    bound.refused_requests = 2;
+    bound.refused_rate = 3;
+    bound.fetch_waits = 4;
     input_.tasks.tenants.push_back({.name = "acme", .share = 0.5, .fair_share = 0.25});
     for (const char* tenant : {"acme", "beta"}) {
       input_.tasks.quotas.push_back({.tenant = tenant, .quota = "queued", .used = 5, .max = 9});
@@ -59,8 +65,11 @@ class PrometheusTest : public testing::Test {
     input_.processes = ReadProcesses(board_);
     RouteCells route_cells(board_, 0);
     route_cells.Of("/hello/{name}", 0, 200).requests->store(7);
-    input_.tasks.queues.push_back(
-        {.tenant = "acme", .name = "mail", .queued = 5, .oldest_age_us = 2500000});
+    input_.tasks.queues.push_back({.tenant = "acme",
+                                   .name = "mail",
+                                   .queued = 5,
+                                   .oldest_age_us = 2500000,
+                                   .dead_letters = 3});
     input_.tasks.pools.push_back({.tenant = "acme", .name = "default", .size = 10, .running = 2});
   }
 
@@ -100,6 +109,14 @@ TEST_F(PrometheusTest, TheTableFollowsTheNamingRules) {
 TEST_F(PrometheusTest, QuotasAreTenantsOwnAndTheRestsTogether) {
   EXPECT_TRUE(Shows("grove_tenant_quota_used{tenant=\"acme\",quota=\"queued\"} 5"));
   EXPECT_TRUE(Shows("grove_tenant_quota_max{tenant=\"beta\",quota=\"queued\"} 9"));
+}
+
+TEST_F(PrometheusTest, WhatHttpTakesAndIsRefusedIsOfEachTenant) {
+  EXPECT_TRUE(Shows("grove_tenant_worker_seconds_total{tenant=\"acme\"} 3"));
+  EXPECT_TRUE(Shows("grove_tenant_http_seconds_total{tenant=\"acme\"} 1.5"));
+  EXPECT_TRUE(Shows("grove_tenant_http_refused_total{tenant=\"acme\",quota=\"http_requests\"} 2"));
+  EXPECT_TRUE(Shows("grove_tenant_http_refused_total{tenant=\"acme\",quota=\"http_rate\"} 3"));
+  EXPECT_TRUE(Shows("grove_tenant_fetch_waits_total{tenant=\"acme\"} 4"));
 }
 
 TEST_F(PrometheusTest, EndsOfProcessesAndOperationsAreCountedByWhy) {
@@ -205,6 +222,7 @@ TEST_F(PrometheusTest, TasksAreShownByFunctionAndState) {
   EXPECT_TRUE(Shows("grove_schedule_runs_total{tenant=\"acme\",outcome=\"missed\"} 4"));
   EXPECT_TRUE(Shows("grove_queue_depth{tenant=\"acme\",queue=\"mail\"} 5"));
   EXPECT_TRUE(Shows("grove_queue_oldest_age_seconds{tenant=\"acme\",queue=\"mail\"} 2.5"));
+  EXPECT_TRUE(Shows("grove_queue_dead_letters{tenant=\"acme\",queue=\"mail\"} 3"));
   EXPECT_TRUE(Shows("grove_pool_size{tenant=\"acme\",pool=\"default\"} 10"));
 }
 

@@ -13,6 +13,7 @@
 #include "server/http/serving/stats.h"
 #include "server/metrics/histogram.h"
 #include "server/metrics/series.h"
+#include "server/metrics/tenant_cells.h"
 
 namespace grove::metrics {
 
@@ -49,6 +50,13 @@ struct FunctionCell {
 struct QueueCell {
   static constexpr size_t kSpawned = 0;
   static constexpr size_t kRejected = 1;
+  static constexpr size_t kCount = 2;
+};
+
+// Microseconds of worker time, and of HTTP's on the hubs.
+struct TenantTimeCell {
+  static constexpr size_t kWorker = 0;
+  static constexpr size_t kHttp = 1;
   static constexpr size_t kCount = 2;
 };
 
@@ -89,7 +97,7 @@ struct SharedSeries {
   SeriesNames<kQueueSeriesMax> queues;  // "tenant queue"
   SeriesCells<kQueueSeriesMax, QueueCell::kCount> queue_cells;
   SeriesNames<kTenantSeriesMax> tenants;
-  SeriesCells<kTenantSeriesMax, 1> tenant_cells;  // microseconds of worker time
+  SeriesCells<kTenantSeriesMax, TenantTimeCell::kCount> tenant_cells;
   Cell idle_slot_microseconds;
   SeriesNames<kReasonSeriesMax> reasons;
   SeriesCells<kReasonSeriesMax, 1> reason_cells;
@@ -99,6 +107,9 @@ struct SharedSeries {
   SeriesNames<kScheduleSeriesMax> schedules;  // "tenant"
   SeriesCells<kScheduleSeriesMax, kScheduleOutcomes.size()> schedule_cells;
   std::array<Cell, kTaskTimeCells> schedule_lateness;
+
+  SeriesNames<kBoundTenantsMax> bound_tenants;  // "tenant"
+  AllTenantCells bound_cells;
 
   ShownNames shown_routes;
   ShownNames shown_tenants;

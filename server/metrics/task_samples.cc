@@ -82,6 +82,7 @@ class TaskSamples {
     AddPools();
     AddShares();
     AddQuotas();
+    AddRefusals();
     AddSchedules();
     for (const auto& [reason, cells] : Read(series_.reasons, series_.reason_cells)) {
       families_.Add("grove_tasks_rejected_total", {reason.empty() ? kOther : reason}, cells[0]);
@@ -125,6 +126,13 @@ class TaskSamples {
       pools.push_back({StrCat(pool.tenant, " ", pool.name), static_cast<double>(pool.running)});
     }
     for (const auto& quota : input_.tasks.quotas) tenants.push_back({quota.tenant, 0});
+    const SeriesDirectory bound = series_.bound_tenants.directory();
+    for (uint32_t number = 1; number <= bound.claimed(); ++number) {
+      if (!bound.key(number).empty()) tenants.push_back({std::string(bound.key(number)), 0});
+    }
+    for (const auto& [key, cells] : Read(series_.tenants, series_.tenant_cells)) {
+      if (!key.empty()) tenants.push_back({key, static_cast<double>(cells[0] + cells[1])});
+    }
     tenants_.Admit(std::move(tenants));
     functions_.Admit(std::move(functions));
     queues_.Admit(std::move(queues));
@@ -203,6 +211,7 @@ class TaskSamples {
       sum.scheduled += queue.scheduled;
       sum.running += queue.running;
       sum.oldest_age_us = std::max(sum.oldest_age_us, queue.oldest_age_us);
+      sum.dead_letters += queue.dead_letters;
       counted[labels];
     }
     for (const auto& [key, cells] : Read(series_.queues, series_.queue_cells)) {
@@ -214,6 +223,7 @@ class TaskSamples {
       families_.Add("grove_queue_scheduled", values, queue.scheduled);
       families_.Add("grove_queue_running", values, queue.running);
       families_.Add("grove_queue_oldest_age_seconds", values, queue.oldest_age_us / 1e6);
+      families_.Add("grove_queue_dead_letters", values, queue.dead_letters);
     }
     for (const auto& [labels, cells] : counted) {
       const std::vector<std::string> values = {labels.first, labels.second};
@@ -247,12 +257,14 @@ class TaskSamples {
       int64_t start_p99_us = 0;
     };
     // Those alone that have had some, which outlasts control: a total at 0 would go with it.
-    std::map<std::string, uint64_t> worker_us;
+    std::map<std::string, std::array<uint64_t, TenantTimeCell::kCount>> times;
     for (const auto& [key, cells] : Read(series_.tenants, series_.tenant_cells)) {
-      worker_us[key.empty() ? kOther : tenants_.Shown(key)] += cells[0];
+      AddTo(times[key.empty() ? kOther : tenants_.Shown(key)], cells);
     }
-    for (const auto& [tenant, us] : worker_us) {
-      families_.Add("grove_tenant_worker_seconds_total", {tenant}, us / 1e6);
+    for (const auto& [tenant, us] : times) {
+      families_.Add("grove_tenant_worker_seconds_total", {tenant},
+                    us[TenantTimeCell::kWorker] / 1e6);
+      families_.Add("grove_tenant_http_seconds_total", {tenant}, us[TenantTimeCell::kHttp] / 1e6);
     }
     std::map<std::string, Share> shown;
     for (const auto& tenant : input_.tasks.tenants) {
@@ -273,6 +285,29 @@ class TaskSamples {
     families_.Add("grove_fairness_longest_gap_seconds", {}, tasks.longest_gap_us / 1e6);
     families_.Add("grove_fairness_idle_slot_seconds_total", {},
                   static_cast<double>(series_.idle_slot_microseconds.load()) / 1e6);
+  }
+
+  void AddRefusals() {
+    struct Sums {
+      uint64_t requests = 0;
+      uint64_t rate = 0;
+      uint64_t fetch_waits = 0;
+    };
+    std::map<std::string, Sums> shown;
+    const SeriesDirectory names = series_.bound_tenants.directory();
+    for (uint32_t number = 1; number <= names.claimed(); ++number) {
+      if (names.key(number).empty()) continue;
+      const TenantCells& cells = series_.bound_cells.of[number];
+      Sums& sums = shown[tenants_.Shown(names.key(number))];
+      sums.requests += cells.refused_requests.load();
+      sums.rate += cells.refused_rate.load();
+      sums.fetch_waits += cells.fetch_waits.load();
+    }
+    for (const auto& [tenant, sums] : shown) {
+      families_.Add("grove_tenant_http_refused_total", {tenant, "http_requests"}, sums.requests);
+      families_.Add("grove_tenant_http_refused_total", {tenant, "http_rate"}, sums.rate);
+      families_.Add("grove_tenant_fetch_waits_total", {tenant}, sums.fetch_waits);
+    }
   }
 
   // Of those that share a label, the sums.

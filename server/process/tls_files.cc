@@ -10,6 +10,15 @@
 
 namespace grove::process {
 
+FileMark MarkOf(const std::string& path) {
+  struct stat file;
+  if (path.empty() || stat(path.c_str(), &file) != 0) return {};
+  return {.device = file.st_dev,
+          .inode = file.st_ino,
+          .bytes = file.st_size,
+          .changed_ns = file.st_ctim.tv_sec * 1'000'000'000 + file.st_ctim.tv_nsec};
+}
+
 absl::StatusOr<TlsServerContext> TlsFiles::Read() {
   marks_ = MarksNow();
   absl::StatusOr<TlsServerContext> context = TlsServerContext::Create(options_);
@@ -18,22 +27,14 @@ absl::StatusOr<TlsServerContext> TlsFiles::Read() {
                       absl::StrCat(listener_, ".tls: ", context.status().message()));
 }
 
-std::vector<TlsFiles::FileMark> TlsFiles::MarksNow() const {
+std::vector<FileMark> TlsFiles::MarksNow() const {
   std::vector<FileMark> marks;
-  const auto add = [&](const std::string& path) {
-    struct stat file;
-    FileMark& mark = marks.emplace_back();
-    if (path.empty() || stat(path.c_str(), &file) != 0) return;
-    mark = {.device = file.st_dev,
-            .inode = file.st_ino,
-            .bytes = file.st_size,
-            .changed_ns = file.st_ctim.tv_sec * 1'000'000'000 + file.st_ctim.tv_nsec};
-  };
   for (const TlsCertificateFiles& files : options_.certificates) {
-    add(files.chain);
-    add(files.key);
+    marks.push_back(MarkOf(files.chain));
+    marks.push_back(MarkOf(files.key));
   }
-  add(options_.client_ca_file);
+  marks.push_back(MarkOf(options_.client_ca_file));
+  marks.push_back(MarkOf(options_.client_crl_file));
   return marks;
 }
 

@@ -21,6 +21,16 @@ namespace grove::process {
 // Between two looks at the files: soon enough for a certificate, and a few stat(2) each.
 inline constexpr absl::Duration kCertificateCheckPeriod = absl::Seconds(10);
 
+// Which file it is and which version; zero if there is none.
+struct FileMark {
+  uint64_t device = 0;
+  uint64_t inode = 0;
+  int64_t bytes = 0;
+  int64_t changed_ns = 0;  // st_ctim: also a file that was put back by rename(2) has a new one
+  bool operator==(const FileMark&) const = default;
+};
+FileMark MarkOf(const std::string& path);
+
 class TlsFiles {
  public:
   // `listener`: the key of the config's that the log names, "http.listeners[0]".
@@ -36,14 +46,6 @@ class TlsFiles {
   void LogWarnings(const TlsServerContext& context) const;
 
  private:
-  // Which file it is and which version; zero if there is none.
-  struct FileMark {
-    uint64_t device = 0;
-    uint64_t inode = 0;
-    int64_t bytes = 0;
-    int64_t changed_ns = 0;  // st_ctim: also a file that was put back by rename(2) has a new one
-    bool operator==(const FileMark&) const = default;
-  };
   std::vector<FileMark> MarksNow() const;
 
   std::string listener_;

@@ -59,6 +59,9 @@ absl::Status CheckOwnFields(const v1::TaskSpec& spec) {
   if (spec.has_start_time()) {
     return refuse("start_time", "is set; the schedule says when its tasks start");
   }
+  if (!spec.after().empty()) {
+    return refuse("after", "is set; a schedule's tasks come again and again, and after nothing");
+  }
   if (spec.labels().contains(std::string(kScheduleLabel))) {
     return refuse("labels", StrCat("have ", kScheduleLabel, ", which the schedule sets"));
   }

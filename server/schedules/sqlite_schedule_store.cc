@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "runtime/switch/abseil_text.h"
+#include "server/sqlite/side_file.h"
 
 namespace grove::schedules {
 namespace {
@@ -56,11 +57,9 @@ absl::StatusOr<std::unique_ptr<SqliteScheduleStore>> SqliteScheduleStore::Open(
 }
 
 SqliteScheduleStore::SqliteScheduleStore(std::string path, sqlite::Connection connection)
-    : path_(std::move(path)), connection_(std::move(connection)) {}
-
-SqliteScheduleStore::~SqliteScheduleStore() {
-  End(Ending::kDrop);
-}
+    : path_(std::move(path)),
+      connection_(std::move(connection)),
+      writer_(connection_, sqlite::SideWriter::Commits::kTogether) {}
 
 absl::Status SqliteScheduleStore::Prepare() {
   for (auto [sql, statement] : {std::pair(kPutSettings, &put_settings_),
@@ -71,10 +70,7 @@ absl::Status SqliteScheduleStore::Prepare() {
     if (!prepared.ok()) return prepared.status();
     *statement = *std::move(prepared);
   }
-  auto place = sqlite::PlaceOfFile::Of(path_);
-  if (!place.ok()) return place.status();
-  place_ = *std::move(place);
-  return absl::OkStatus();
+  return writer_.Guard(path_);
 }
 
 absl::StatusOr<std::vector<StoredSchedule>> SqliteScheduleStore::Load() {
@@ -102,52 +98,11 @@ absl::StatusOr<std::vector<StoredSchedule>> SqliteScheduleStore::Load() {
 }
 
 void SqliteScheduleStore::Write(ScheduleChange change, Done done) {
-  const absl::MutexLock lock(&mutex_);
-  pending_.push_back({std::move(change), std::move(done)});
-  // With the first change: most daemons never see one.
-  if (!thread_.joinable()) thread_ = std::thread(&SqliteScheduleStore::RunThread, this);
+  writer_.Write([this, change = std::move(change)] { return Apply(change); }, std::move(done));
 }
 
 void SqliteScheduleStore::Stop() {
-  End(Ending::kFlush);
-}
-
-void SqliteScheduleStore::End(Ending ending) {
-  {
-    const absl::MutexLock lock(&mutex_);
-    if (ending_ == Ending::kNone) ending_ = ending;
-  }
-  if (thread_.joinable()) thread_.join();
-}
-
-bool SqliteScheduleStore::HasWork() const {
-  return !pending_.empty() || ending_ != Ending::kNone;
-}
-
-void SqliteScheduleStore::RunThread() {
-  for (;;) {
-    std::vector<Pending> group;
-    {
-      const absl::MutexLock lock(&mutex_);
-      mutex_.Await(absl::Condition(this, &SqliteScheduleStore::HasWork));
-      if (ending_ == Ending::kDrop || pending_.empty()) return;
-      group.swap(pending_);
-    }
-    const absl::Status committed = CommitAll(group);
-    for (Pending& each : group) each.done(committed);
-  }
-}
-
-absl::Status SqliteScheduleStore::CommitAll(const std::vector<Pending>& group) {
-  if (absl::Status there = place_.Check(); !there.ok()) return there;
-  absl::Status status = connection_.Execute("BEGIN IMMEDIATE");
-  for (const Pending& each : group) {
-    if (status.ok()) status = Apply(each.change);
-  }
-  if (status.ok()) status = connection_.Execute("COMMIT");
-  // Some errors have rolled back by themselves; then there is nothing left to roll back.
-  if (!status.ok() && connection_.InTransaction()) connection_.Execute("ROLLBACK").IgnoreError();
-  return status;
+  writer_.Stop();
 }
 
 absl::Status SqliteScheduleStore::Apply(const ScheduleChange& change) {

@@ -2,24 +2,20 @@
 // directory.
 //
 // Beside the tasks' database, not in it: a run is spawned under a request_id of its own, so that
-// the two need no common transaction. A thread of its own writes all that has gathered at once:
-// many schedules are due in the same second. The lock of the state directory is the task store's.
+// the two need no common transaction. What has gathered is written at once: many schedules are due
+// in the same second. The lock of the state directory is the task store's.
 #ifndef GROVE_SERVER_SCHEDULES_SQLITE_SCHEDULE_STORE_H_
 #define GROVE_SERVER_SCHEDULES_SQLITE_SCHEDULE_STORE_H_
 
 #include <memory>
 #include <string>
-#include <thread>
-#include <utility>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "server/schedules/schedule_store.h"
 #include "server/sqlite/connection.h"
-#include "server/sqlite/side_file.h"
+#include "server/sqlite/side_writer.h"
 
 namespace grove::schedules {
 
@@ -29,7 +25,7 @@ class SqliteScheduleStore final : public ScheduleStore {
   // program, or of a newer version; else as sqlite::Connection.
   static absl::StatusOr<std::unique_ptr<SqliteScheduleStore>> Open(const std::string& state_dir);
   // Without Stop() drops what is pending, as a crash would.
-  ~SqliteScheduleStore() override;
+  ~SqliteScheduleStore() override = default;
   SqliteScheduleStore(const SqliteScheduleStore&) = delete;
   SqliteScheduleStore& operator=(const SqliteScheduleStore&) = delete;
 
@@ -38,20 +34,9 @@ class SqliteScheduleStore final : public ScheduleStore {
   void Stop() override;
 
  private:
-  struct Pending {
-    ScheduleChange change;
-    Done done;
-  };
-  enum class Ending { kNone, kFlush, kDrop };
-
   SqliteScheduleStore(std::string path, sqlite::Connection connection);
   absl::Status Prepare();
-  absl::Status CommitAll(const std::vector<Pending>& group);
   absl::Status Apply(const ScheduleChange& change);
-  void RunThread();
-  bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void End(Ending ending);
-
   const std::string path_;
   // The thread's, once it runs.
   sqlite::Connection connection_;
@@ -60,12 +45,8 @@ class SqliteScheduleStore final : public ScheduleStore {
   sqlite::Statement put_runs_;
   sqlite::Statement drop_settings_;
   sqlite::Statement drop_runs_;
-  sqlite::PlaceOfFile place_;
-
-  std::thread thread_;
-  absl::Mutex mutex_;
-  std::vector<Pending> pending_ ABSL_GUARDED_BY(mutex_);
-  Ending ending_ ABSL_GUARDED_BY(mutex_) = Ending::kNone;
+  // Ends its thread first.
+  sqlite::SideWriter writer_;
 };
 
 }  // namespace grove::schedules

@@ -14,8 +14,10 @@
 
 #include "runtime/switch/abseil_text.h"
 #include "server/tasks/commit.h"
+#include "server/tasks/holds.h"
 #include "server/tasks/lifecycle.h"
 #include "server/tasks/refusal.h"
+#include "server/tasks/sequences.h"
 #include "server/tasks/slot_bounds.h"
 #include "server/tasks/task_memory.h"
 
@@ -35,10 +37,11 @@ void LearnRunTime(QueueState& queue, int64_t us) {
 
 void CloseAttempt(EngineState& state, Task* task, v1::Attempt::State to, Outcome::Outcome outcome,
                   const google::rpc::Status* error) {
-  task->attempt = 0;
-  task->progress = 0;
-  task->progress_message.clear();
-  AttemptRecord& record = task->attempts.back();
+  TaskPast& past = task->Past();
+  past.attempt = 0;
+  past.progress = 0;
+  past.progress_message.clear();
+  AttemptRecord& record = past.attempts.back();
   record.state = to;
   record.fiber = 0;
   if (record.end_us == 0) record.end_us = state.wall_us();
@@ -57,14 +60,16 @@ void CloseAttempt(EngineState& state, Task* task, v1::Attempt::State to, Outcome
 void ForgetAbandoned(EngineState& state, const LiveAttempt& attempt) {
   const auto found = state.abandoned.find(attempt.task_id);
   std::erase(found->second, attempt.id);
-  if (found->second.empty()) state.abandoned.erase(found);
+  if (!found->second.empty()) return;
+  state.abandoned.erase(found);
+  if (Task* task = state.FindTask(attempt.task_id)) LeaveIfDone(state, task);
 }
 
 // Whether the same input would fail again: function.h's promise.
 bool IsFinal(const EngineState& state, const Task& task, int code) {
   if (code == static_cast<int>(absl::StatusCode::kInvalidArgument)) return true;
   if (code == static_cast<int>(absl::StatusCode::kPermissionDenied)) return true;
-  if (task.spec.retry.IsFinal(code)) return true;
+  if (task.spec.retry().IsFinal(code)) return true;
   const auto& own = state.functions[task.function].description.not_retried();
   return std::find(own.begin(), own.end(), code) != own.end();
 }
@@ -73,7 +78,7 @@ bool IsFinal(const EngineState& state, const Task& task, int code) {
 double ChanceOf(const Task& task) {
   constexpr uint64_t kStep = 0x9e3779b97f4a7c15;
   uint64_t mixed =
-      task.id.high * kStep + task.id.low + static_cast<uint64_t>(task.failures) * kStep;
+      task.id.high * kStep + task.id.low + static_cast<uint64_t>(task.past().failures) * kStep;
   mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9;
   mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111eb;
   return static_cast<double>((mixed ^ (mixed >> 31)) >> 11) * 0x1p-53;
@@ -82,16 +87,16 @@ double ChanceOf(const Task& task) {
 // After a failure or a time-out: another try, or the end. What the function said beats the codes.
 void RetryOrEnd(EngineState& state, Task* task, v1::TaskState end_state,
                 std::unique_ptr<google::rpc::Status> error, const Outcome& said = {}) {
-  ++task->failures;
-  const RetryRules& rules = task->spec.retry;
+  const int32_t failures = ++task->Past().failures;
+  const RetryRules& rules = task->spec.retry();
   const bool is_final =
       said.never_again() || (!said.has_retry_after_us() && IsFinal(state, *task, error->code()));
-  if (is_final || task->failures >= rules.max_attempts) {
+  if (is_final || failures >= rules.max_attempts) {
     return End(state, task, end_state, std::move(error));
   }
   const int64_t wait_us = said.has_retry_after_us()
                               ? std::clamp<int64_t>(said.retry_after_us(), 0, kDelayMaxUs)
-                              : rules.BackoffUs(task->failures, ChanceOf(*task));
+                              : rules.BackoffUs(failures, ChanceOf(*task));
   Schedule(state, task, state.now_us + wait_us);
 }
 
@@ -115,7 +120,7 @@ void HoldOutputToQuota(const EngineState& state, const Task& task, Outcome& ende
 
 void KeepCheckpoint(Task* task, Outcome& ended) {
   if (ended.outcome() == Outcome::OUTCOME_SUCCEEDED) {
-    task->checkpoint.reset();
+    task->Past().checkpoint.reset();
   } else if (ended.has_checkpoint()) {
     SetCheckpoint(task, std::move(*ended.mutable_checkpoint()));
   }
@@ -145,18 +150,20 @@ void FillStart(const EngineState& state, const Task& task, const LiveAttempt& at
   start->set_attempt(attempt.id);
   start->set_task(state.NameOf(task));
   start->set_tenant(state.directory->tenants()[queue.tenant].name);
-  start->set_function(task.spec.function);
+  start->set_function(state.FunctionOf(task));
   start->set_input(input);
-  start->set_content_type(task.spec.content_type);
-  start->set_number(task.attempts.back().number);
+  start->set_content_type(std::string(task.spec.content_type()));
+  start->set_number(task.past().attempts.back().number);
   start->set_timeout_ms((attempt.timeout_us + kUsPerMs - 1) / kUsPerMs);
-  for (const auto& [key, value] : task.spec.labels) (*start->mutable_labels())[key] = value;
-  if (task.checkpoint != nullptr) start->set_checkpoint(*task.checkpoint);
+  for (const auto& [key, value] : task.spec.extras().labels)
+    (*start->mutable_labels())[key] = value;
+  if (task.past().checkpoint != nullptr) start->set_checkpoint(*task.past().checkpoint);
 }
 
 void SendStart(const EngineState& state, const Task& task, const LiveAttempt& attempt,
                const std::string& input, Effects& effects) {
-  const size_t checkpoint_bytes = task.checkpoint == nullptr ? 0 : task.checkpoint->size();
+  const auto& checkpoint = task.past().checkpoint;
+  const size_t checkpoint_bytes = checkpoint == nullptr ? 0 : checkpoint->size();
   FillStart(state, task, attempt, input,
             effects.FrameTo(attempt.worker, input.size() + checkpoint_bytes).add_start());
 }
@@ -169,14 +176,32 @@ std::unique_ptr<google::rpc::Status> ErrorOf(Outcome& ended, absl::StatusCode co
   return error;
 }
 
+// It goes on in another attempt, unless it named a task that is not there.
+void SuspendOrFail(EngineState& state, Task* task, const Outcome& ended) {
+  const internal::v1::Suspension& asked = ended.suspended();
+  const size_t tenant = state.directory->queues()[task->queue].tenant;
+  const absl::Status fits = CheckSuspension(state, tenant, asked);
+  if (!fits.ok()) {
+    auto error = MakeError(fits.code(), RefusalReason(fits), std::string(Std(fits.message())));
+    CloseAttempt(state, task, v1::Attempt::STATE_FAILED, Outcome::OUTCOME_FAILED, error.get());
+    return RetryOrEnd(state, task, v1::TASK_STATE_FAILED, std::move(error));
+  }
+  CloseAttempt(state, task, v1::Attempt::STATE_SUSPENDED, ended.outcome(), nullptr);
+  TaskNames names;
+  for (const std::string& name : asked.tasks()) names.Add(name);
+  const int64_t for_us = std::clamp<int64_t>(asked.for_us(), 0, kDelayMaxUs);
+  Suspend(state, task, std::move(names), asked.has_for_us() ? state.now_us + for_us : 0);
+}
+
 }  // namespace
 
 void StartOn(EngineState& state, Task* task, int32_t worker, Effects& effects) {
   const WorkerView& on = state.workers[worker];
   SetState(state, task, v1::TASK_STATE_RUNNING);
-  if (task->attempts.size() >= kAttemptsKeptMax) task->attempts.erase(task->attempts.begin());
-  AttemptRecord& record = task->attempts.emplace_back();
-  record.number = ++task->attempts_started;
+  TaskPast& past = task->Past();
+  if (past.attempts.size() >= kAttemptsKeptMax) past.attempts.erase(past.attempts.begin());
+  AttemptRecord& record = past.attempts.emplace_back();
+  record.number = ++past.attempts_started;
   record.worker = worker;
   record.worker_pid = on.pid;
   record.start_us = state.wall_us();
@@ -201,7 +226,7 @@ void CancelTask(EngineState& state, Task* task, std::string_view reason, Effects
   std::string message = reason.empty() ? "cancelled" : StrCat("cancelled: ", reason);
   auto error = MakeError(absl::StatusCode::kCancelled, "TASK_CANCELLED", std::move(message));
   if (task->state == v1::TASK_STATE_RUNNING) {
-    Abandon(state, state.attempts.at(task->attempt).get(), error->message(), effects);
+    Abandon(state, state.attempts.at(task->past().attempt).get(), error->message(), effects);
     CloseAttempt(state, task, v1::Attempt::STATE_CANCELLED, Outcome::OUTCOME_CANCELLED,
                  error.get());
   }
@@ -221,10 +246,10 @@ LiveAttempt* HoldRoom(EngineState& state, Task* task, uint64_t id, int32_t worke
   attempt->queue = task->queue;
   attempt->function = task->function;
   attempt->timeout_us = timeout_us;
-  attempt->heartbeat_us = task->spec.heartbeat_us;
+  attempt->heartbeat_us = task->spec.extras().heartbeat_us;
   attempt->held_since_us = state.now_us;
   attempt->expected_us = state.functions[task->function].run.us();
-  task->attempt = id;
+  task->Past().attempt = id;
   const tenancy::Directory::Queue& queue = state.directory->queues()[task->queue];
   // What an earlier control started has waited for that one.
   const int64_t waited_us = task->queued_us == 0 ? 0 : state.now_us - task->queued_us;
@@ -286,13 +311,13 @@ bool ReleaseAbandoned(EngineState& state, TaskId task) {
 }
 
 void TakeInput(EngineState& state, Task* task, const std::string& input, Effects& effects) {
-  LiveAttempt& attempt = *state.attempts.at(task->attempt);
+  LiveAttempt& attempt = *state.attempts.at(task->past().attempt);
   attempt.loading = false;
   SendStart(state, *task, attempt, input, effects);
 }
 
 void LoseInput(EngineState& state, Task* task, const absl::Status& why, Effects& effects) {
-  ReleaseRoom(state, state.attempts.at(task->attempt).get());
+  ReleaseRoom(state, state.attempts.at(task->past().attempt).get());
   auto error = MakeError(why.code(), "INPUT_NOT_READ",
                          StrCat("the store does not give its input: ", why.message()));
   CloseAttempt(state, task, v1::Attempt::STATE_INTERRUPTED, Outcome::OUTCOME_INTERRUPTED,
@@ -317,7 +342,8 @@ void TakeBack(EngineState& state, LiveAttempt* attempt, std::string_view reason,
 
 void FinishAttempt(EngineState& state, Task* task, Outcome ended, int32_t worker,
                    Effects& effects) {
-  AttemptRecord& record = task->attempts.back();
+  TaskPast& past = task->Past();
+  AttemptRecord& record = past.attempts.back();
   if (ended.start_time_us() > 0) record.start_us = ended.start_time_us();
   if (ended.end_time_us() > 0) record.end_us = std::max(ended.end_time_us(), record.start_us);
   HoldOutputToQuota(state, *task, ended);
@@ -325,9 +351,9 @@ void FinishAttempt(EngineState& state, Task* task, Outcome ended, int32_t worker
   switch (ended.outcome()) {
     case Outcome::OUTCOME_SUCCEEDED:
       CloseAttempt(state, task, v1::Attempt::STATE_SUCCEEDED, ended.outcome(), nullptr);
-      task->output = std::move(*ended.mutable_output());
-      task->output_bytes = static_cast<int64_t>(task->output.size());
-      task->output_content_type = std::move(*ended.mutable_output_content_type());
+      past.output = std::move(*ended.mutable_output());
+      past.output_bytes = static_cast<int64_t>(past.output.size());
+      past.output_content_type = std::move(*ended.mutable_output_content_type());
       End(state, task, v1::TASK_STATE_SUCCEEDED, nullptr);
       break;
     case Outcome::OUTCOME_CANCELLED: {
@@ -344,6 +370,9 @@ void FinishAttempt(EngineState& state, Task* task, Outcome ended, int32_t worker
       RetryOrEnd(state, task, v1::TASK_STATE_TIMED_OUT, std::move(error));
       break;
     }
+    case Outcome::OUTCOME_SUSPENDED:
+      SuspendOrFail(state, task, ended);
+      break;
     case Outcome::OUTCOME_INTERRUPTED: {
       auto error = ErrorOf(ended, absl::StatusCode::kAborted, "ATTEMPT_INTERRUPTED",
                            "the worker gave it back unfinished");
@@ -362,7 +391,7 @@ void FinishAttempt(EngineState& state, Task* task, Outcome ended, int32_t worker
 }
 
 void SetCheckpoint(Task* task, std::string checkpoint) {
-  task->checkpoint =
+  task->Past().checkpoint =
       checkpoint.empty() ? nullptr : std::make_unique<std::string>(std::move(checkpoint));
 }
 
@@ -379,7 +408,7 @@ void Hear(EngineState& state, LiveAttempt* attempt) {
 }
 
 void TimeOut(EngineState& state, Task* task, Effects& effects) {
-  LiveAttempt* attempt = state.attempts.at(task->attempt).get();
+  LiveAttempt* attempt = state.attempts.at(task->past().attempt).get();
   const bool is_silent = state.now_us < attempt->times_out_us;
   if (is_silent && !Listens(state, *attempt)) return Hear(state, attempt);
   // The time-out counts from the start: who has not started may still do so elsewhere.
@@ -411,11 +440,12 @@ void Interrupt(EngineState& state, LiveAttempt* attempt, Interruption why, std::
   auto error = MakeError(absl::StatusCode::kAborted, "ATTEMPT_INTERRUPTED", std::string(reason));
   CloseAttempt(state, task, v1::Attempt::STATE_INTERRUPTED, Outcome::OUTCOME_INTERRUPTED,
                error.get());
-  if (why == Interruption::kWorkerDied) ++task->interruptions;
-  if (why == Interruption::kWorkerDied && task->interruptions >= state.limits.interruptions_max()) {
+  if (why == Interruption::kWorkerDied) ++task->Past().interruptions;
+  if (why == Interruption::kWorkerDied &&
+      task->past().interruptions >= state.limits.interruptions_max()) {
     End(state, task, v1::TASK_STATE_FAILED,
         MakeError(absl::StatusCode::kAborted, "WORKER_DIED_TOO_OFTEN",
-                  StrCat("its worker died ", task->interruptions,
+                  StrCat("its worker died ", task->past().interruptions,
                          " times while it ran (tasks.interruptions_max); last: ", reason)));
   } else {
     Enqueue(state, task, /*to_front=*/true);

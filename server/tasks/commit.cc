@@ -4,6 +4,10 @@
 // confirmation.
 #include "server/tasks/commit.h"
 
+#include "server/tasks/after.h"
+#include "server/tasks/fingerprint.h"
+#include "server/tasks/retention.h"
+#include "server/tasks/sequences.h"
 #include "server/tasks/task_memory.h"
 #include "server/tasks/views.h"
 
@@ -12,12 +16,15 @@ namespace {
 
 // Both copies are held until the store has it.
 int64_t BytesOf(const StoreWrite& write) {
-  return static_cast<int64_t>(write.task.spec.size() + write.task.progress.task.size());
+  return static_cast<int64_t>(write.task.spec.size() + write.task.input.size() +
+                              write.task.progress.task.size());
 }
 
 }  // namespace
 
-void WriteInsert(EngineState& state, const Task& task, Effects& effects) {
+void WriteInsert(EngineState& state, Task& task, Effects& effects) {
+  const bool leaves = task.input_bytes > kInlinePayloadBytesMax;
+  if (leaves && !task.spec.extras().request_id.empty()) KeepFingerprint(state, task);
   StoreWrite& write = effects.writes.emplace_back();
   write.kind = StoreWrite::Kind::kInsert;
   write.ticket = ++state.last_ticket;
@@ -48,25 +55,36 @@ void Commit(EngineState& state, Task* task, Effects& effects, uint64_t attempt, 
   if (attempt != 0) state.unacknowledged.insert(attempt);
 }
 
+void ListEnd(EngineState& state, Task* task) {
+  state.TenantOf(*task).ended.PushBack(task);
+  CountEnded(state, *task, 1);
+  if (Halts(*task)) return state.halting.PushBack(task);
+  state.ended.PushBack(task);
+  Retain(state, task);
+  if (!task->spec.durable) state.ended_volatile.PushBack(task);
+  ++state.ended_count;
+}
+
 void Unsettle(EngineState& state, Task* task) {
-  state.ended.Remove(task);
   state.TenantOf(*task).ended.Remove(task);
+  CountEnded(state, *task, -1);
+  state.ended_bytes -= task->past().retained_bytes;
+  if (!task->spec.durable) state.ended_volatile_bytes -= task->past().retained_bytes;
+  if (Halts(*task)) return state.halting.Remove(task);
+  state.ended.Remove(task);
+  Release(state, task);
   --state.ended_count;
-  state.ended_bytes -= task->retained_bytes;
-  if (task->spec.durable) return;
-  state.ended_volatile.Remove(task);
-  state.ended_volatile_bytes -= task->retained_bytes;
+  if (!task->spec.durable) state.ended_volatile.Remove(task);
 }
 
 void Settle(EngineState& state, Task* task, Effects& effects) {
   task->settled = true;
-  task->settled_turn = state.turn;
+  task->Past().settled_turn = state.turn;
   state.NoteChange(*task);
-  state.ended.PushBack(task);
-  state.TenantOf(*task).ended.PushBack(task);
-  if (!task->spec.durable) state.ended_volatile.PushBack(task);
-  ++state.ended_count;
+  ListEnd(state, task);
   Charge(state, *task);
+  TellAwaiting(state, *task);
+  LeaveIfDone(state, task);
   effects.ended.push_back(task->id);
   // What waits for it now is answered after this turn or the next; later askers read the store.
   if (task->spec.durable) state.payloads_to_drop.push_back({task->id, state.turn + 1});

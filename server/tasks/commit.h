@@ -11,7 +11,7 @@
 
 namespace grove::tasks {
 
-void WriteInsert(EngineState& state, const Task& task, Effects& effects);
+void WriteInsert(EngineState& state, Task& task, Effects& effects);
 // Makes the task's state last: at once if volatile, with a write if durable. Follows every change
 // but that from SCHEDULED to QUEUED, which time alone repeats. `attempt` (0 if none) is
 // acknowledged to `worker` when it lasts.
@@ -20,6 +20,8 @@ void Commit(EngineState& state, Task* task, Effects& effects, uint64_t attempt =
 // The end of the task is there to stay: it counts towards the retention, and waiters may know.
 void Settle(EngineState& state, Task* task, Effects& effects);
 
+// A settled task comes to where its retention ends in its turn, if it does at all.
+void ListEnd(EngineState& state, Task* task);
 // The task is to be dropped: it no longer counts as retained.
 void Unsettle(EngineState& state, Task* task);
 

@@ -29,6 +29,8 @@ struct TaskCounters {
     int64_t scheduled = 0;
     int64_t running = 0;
     int64_t oldest_age_us = 0;
+    // Tasks that FAILED or TIMED_OUT and are retained.
+    int64_t dead_letters = 0;
   };
   struct Pool {
     std::string tenant;

@@ -14,6 +14,15 @@ constexpr int64_t kApplicationId = 0x47525654;
 // Larger ones stay as they are: rewriting would hold up the start.
 constexpr int64_t kRewrittenBytesMax = int64_t{64} << 20;
 
+// In one transaction: after a death in between it is what it was, or what it is to be.
+absl::Status Migrate(const sqlite::Connection& connection) {
+  absl::Status status =
+      connection.Execute(StrCat("BEGIN IMMEDIATE;", std::string(kMigrateFrom1),
+                                "PRAGMA user_version = ", kSchemaVersion, ";COMMIT;"));
+  if (!status.ok() && connection.InTransaction()) connection.Execute("ROLLBACK").IgnoreError();
+  return status;
+}
+
 absl::Status CheckFormat(const sqlite::Connection& connection, const std::string& path) {
   const auto application = connection.QueryNumber("PRAGMA application_id");
   if (!application.ok()) return application.status();
@@ -24,8 +33,9 @@ absl::Status CheckFormat(const sqlite::Connection& connection, const std::string
   const auto version = connection.QueryNumber("PRAGMA user_version");
   if (!version.ok()) return version.status();
   if (*version == kSchemaVersion) return absl::OkStatus();
+  if (*version == 1) return Migrate(connection);
   return absl::FailedPreconditionError(
-      StrCat(path, " has schema version ", *version, ", this program reads version ",
+      StrCat(path, " has schema version ", *version, ", this program reads versions up to ",
              kSchemaVersion, "; use the program that wrote it or another --state_dir"));
 }
 

@@ -3,56 +3,56 @@
 namespace grove::tasks {
 
 void DeadlineHeap::Set(Task* task, EngineMicros deadline_us) {
-  if (task->heap_position == SIZE_MAX) {
-    task->heap_position = heap_.size();
-    heap_.push_back(task);
+  if (task->heap_position == Task::kNoDeadline) {
+    task->heap_position = static_cast<uint32_t>(heap_.size());
+    heap_.emplace_back();
   }
-  task->deadline_us = deadline_us;
+  heap_[task->heap_position] = {deadline_us, task};
   SiftUp(task->heap_position);
   SiftDown(task->heap_position);
 }
 
 void DeadlineHeap::Remove(Task* task) {
   const size_t position = task->heap_position;
-  if (position == SIZE_MAX) return;
-  Task* last = heap_.back();
+  if (position == Task::kNoDeadline) return;
+  const Entry last = heap_.back();
   heap_.pop_back();
-  task->heap_position = SIZE_MAX;
-  if (last == task) return;
+  task->heap_position = Task::kNoDeadline;
+  if (last.task == task) return;
   Put(position, last);
   SiftUp(position);
-  SiftDown(last->heap_position);
+  SiftDown(last.task->heap_position);
 }
 
-void DeadlineHeap::Put(size_t position, Task* task) {
-  heap_[position] = task;
-  task->heap_position = position;
+void DeadlineHeap::Put(size_t position, Entry entry) {
+  heap_[position] = entry;
+  entry.task->heap_position = static_cast<uint32_t>(position);
 }
 
 void DeadlineHeap::SiftUp(size_t position) {
-  Task* task = heap_[position];
+  const Entry entry = heap_[position];
   while (position > 0) {
     const size_t parent = (position - 1) / 2;
-    if (heap_[parent]->deadline_us <= task->deadline_us) break;
+    if (heap_[parent].deadline_us <= entry.deadline_us) break;
     Put(position, heap_[parent]);
     position = parent;
   }
-  Put(position, task);
+  Put(position, entry);
 }
 
 void DeadlineHeap::SiftDown(size_t position) {
-  Task* task = heap_[position];
+  const Entry entry = heap_[position];
   for (;;) {
     size_t least = 2 * position + 1;
     if (least >= heap_.size()) break;
-    if (least + 1 < heap_.size() && heap_[least + 1]->deadline_us < heap_[least]->deadline_us) {
+    if (least + 1 < heap_.size() && heap_[least + 1].deadline_us < heap_[least].deadline_us) {
       ++least;
     }
-    if (task->deadline_us <= heap_[least]->deadline_us) break;
+    if (entry.deadline_us <= heap_[least].deadline_us) break;
     Put(position, heap_[least]);
     position = least;
   }
-  Put(position, task);
+  Put(position, entry);
 }
 
 }  // namespace grove::tasks

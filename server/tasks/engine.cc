@@ -21,10 +21,13 @@
 #include "server/tasks/engine_state.h"
 #include "server/tasks/explain.h"
 #include "server/tasks/fairness_view.h"
+#include "server/tasks/holds.h"
 #include "server/tasks/lifecycle.h"
 #include "server/tasks/limit_keys.h"
+#include "server/tasks/payloads.h"
 #include "server/tasks/queue_changes.h"
 #include "server/tasks/refusal.h"
+#include "server/tasks/retention.h"
 #include "server/tasks/spawning.h"
 #include "server/tasks/task_memory.h"
 #include "server/tasks/views.h"
@@ -38,31 +41,11 @@ constexpr size_t kProgressMessageMax = 1024;
 // Workers bound it more closely.
 constexpr size_t kCheckpointBytesMax = 1 << 20;
 
-bool IsOverRetention(const EngineState& state, const Task& task) {
-  return task.end_us + state.limits.retention_ms() * kUsPerMs <= state.now_us ||
-         state.ended_count > state.limits.retained_max();
-}
-
-// Invariant 12. What ended since the last Tick() stays for one more, so that its waiters can be
-// answered.
-void DropOld(EngineState& state, Effects& effects) {
-  const auto was_told = [&](const Task& task) { return task.settled_turn + 1 < state.turn; };
-  for (Task* oldest = state.ended.front();
-       oldest != nullptr && was_told(*oldest) && IsOverRetention(state, *oldest);
-       oldest = state.ended.front()) {
-    DropTask(state, oldest, effects);
-  }
-  for (Task* next = LeavesEarly(state); next != nullptr && was_told(*next);
-       next = LeavesEarly(state)) {
-    DropTask(state, next, effects);
-  }
-}
-
 void FireDeadlines(EngineState& state, Effects& effects) {
-  for (Task* task = state.deadlines.Front(); task != nullptr && task->deadline_us <= state.now_us;
-       task = state.deadlines.Front()) {
+  while (state.deadlines.Next() <= state.now_us) {
+    Task* task = state.deadlines.Front();
     if (task->state == v1::TASK_STATE_SCHEDULED) {
-      Enqueue(state, task, /*to_front=*/false);
+      EndDelay(state, task);
     } else if (task->state == v1::TASK_STATE_QUEUED) {
       Expire(state, task, effects);
     } else {
@@ -102,8 +85,8 @@ absl::Status NoSuchTask(TaskId id) {
 
 Task* LoadingTask(const EngineState& state, TaskId id) {
   Task* task = state.FindTask(id);
-  if (task == nullptr || task->attempt == 0) return nullptr;
-  return state.attempts.at(task->attempt)->loading ? task : nullptr;
+  if (task == nullptr || task->past().attempt == 0) return nullptr;
+  return state.attempts.at(task->past().attempt)->loading ? task : nullptr;
 }
 
 }  // namespace
@@ -115,11 +98,11 @@ TaskEngine::~TaskEngine() = default;
 
 absl::StatusOr<Spawned> TaskEngine::Spawn(std::string_view parent, v1::TaskSpec spec,
                                           EngineMicros now_us, Effects& effects,
-                                          std::string_view parent_task) {
+                                          const SpawnOrigin& origin) {
   const EngineEvent event(*state_);
   state_->Advance(now_us);
   size_t queue = SIZE_MAX;
-  auto spawned = SpawnTask(*state_, parent, std::move(spec), parent_task, effects, &queue);
+  auto spawned = SpawnTask(*state_, parent, std::move(spec), origin, effects, &queue);
   if (!spawned.ok()) {
     effects.tallies.push_back({.kind = Tally::Kind::kRejected,
                                .queue = queue,
@@ -216,7 +199,7 @@ void TaskEngine::AttemptStarted(int32_t worker, const internal::v1::AttemptStart
   state_->Advance(now_us);
   LiveAttempt* attempt = RunningAttempt(*state_, worker, started.attempt());
   if (attempt == nullptr) return;
-  attempt->task->attempts.back().fiber = started.fiber();
+  attempt->task->Past().attempts.back().fiber = started.fiber();
   // The time-out counts from the start, which may have had to wait for the worker.
   attempt->times_out_us = state_->now_us + attempt->timeout_us + kTimeoutGraceUs;
   Begin(*state_, attempt);
@@ -238,9 +221,9 @@ void TaskEngine::AttemptProgress(int32_t worker, internal::v1::AttemptProgress p
   Hear(*state_, attempt);
   Task* task = attempt->task;
   // Written so that NaN becomes 0.
-  task->progress = progress.fraction() > 0 ? std::min(progress.fraction(), 1.0) : 0;
+  task->Past().progress = progress.fraction() > 0 ? std::min(progress.fraction(), 1.0) : 0;
   if (progress.message().size() <= kProgressMessageMax) {
-    task->progress_message = std::move(*progress.mutable_message());
+    task->Past().progress_message = std::move(*progress.mutable_message());
   }
   Charge(*state_, *task);
 }
@@ -285,10 +268,10 @@ void TaskEngine::Loaded(absl::Span<const TaskId> asked,
   state_->Advance(now_us);
   if (found.ok()) {
     for (const StoredTask& stored : *found) {
-      v1::TaskSpec spec;
+      std::string input;
       Task* task = LoadingTask(*state_, stored.id);
-      if (task == nullptr || !spec.ParseFromString(stored.spec)) continue;
-      TakeInput(*state_, task, spec.input(), effects);
+      if (task == nullptr || !TakeStoredInput(stored, input)) continue;
+      TakeInput(*state_, task, input, effects);
     }
   }
   const absl::Status why =
@@ -309,6 +292,7 @@ void TaskEngine::Tick(EngineMicros now_us, Effects& effects) {
   ++state_->turn;
   EndGraces(*state_, effects);
   FireDeadlines(*state_, effects);
+  SettleHolds(*state_, effects);
   DropOld(*state_, effects);
   ForgetIdleKeys(*state_);
   Dispatch(*state_, effects);
@@ -320,15 +304,19 @@ void TaskEngine::Tick(EngineMicros now_us, Effects& effects) {
 }
 
 EngineMicros TaskEngine::NextDeadline() const {
-  if (state_->dispatch_unfinished || !state_->payloads_to_drop.empty()) return state_->now_us;
+  if (state_->dispatch_unfinished || !state_->payloads_to_drop.empty() ||
+      HasHoldsToSettle(*state_)) {
+    return state_->now_us;
+  }
   EngineMicros next_us =
       std::min({NextGraceEnd(*state_), NextAudit(*state_), NextIdleKey(*state_)});
   if (AwaitsWorkers(*state_)) next_us = std::min(next_us, state_->workers_awaited_until_us);
-  if (const Task* task = state_->deadlines.Front()) next_us = std::min(next_us, task->deadline_us);
-  if (const Task* oldest = state_->ended.front()) {
-    next_us = std::min(next_us, oldest->end_us + state_->limits.retention_ms() * kUsPerMs);
-  }
-  return next_us;
+  next_us = std::min(next_us, state_->deadlines.Next());
+  return std::min(next_us, NextDrop(*state_));
+}
+
+int64_t TaskEngine::LongestRetentionUs() const {
+  return tasks::LongestRetentionUs(*state_);
 }
 
 absl::StatusOr<TaskId> TaskEngine::Find(std::string_view name) const {
@@ -439,10 +427,8 @@ int64_t TaskEngine::attempts_running() const {
 }
 
 std::optional<TaskId> TaskEngine::FindRequest(size_t tenant, std::string_view request_id) const {
-  const auto& ids = state_->tenants[tenant].use().request_ids;
-  const auto found = ids.find(std::string(request_id));
-  if (found == ids.end()) return std::nullopt;
-  return found->second;
+  const Task* task = state_->tenants[tenant].use().request_ids.Find(request_id);
+  return task == nullptr ? std::nullopt : std::optional(task->id);
 }
 
 bool TaskEngine::IsSettled(TaskId id) const {

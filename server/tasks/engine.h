@@ -31,6 +31,7 @@
 #include "server/tasks/effects.h"
 #include "server/tasks/engine_options.h"
 #include "server/tasks/engine_time.h"
+#include "server/tasks/spawned.h"
 #include "server/tasks/store.h"
 #include "server/tasks/task_changes.h"
 #include "server/tasks/task_id.h"
@@ -46,16 +47,6 @@ class TaskWatch;
 
 // Who reads an answer: what is said of the daemon as a whole is not for every tenant.
 enum class Audience { kOperators, kTenant };
-
-struct Spawned {
-  TaskId id;
-  // Resource name.
-  std::string name;
-  // False: durable and not yet on disk; answer the caller when Effects::acknowledged names it.
-  bool acknowledged = true;
-  // It was there before, and has the unique key.
-  bool attached = false;
-};
 
 // What Recover() did, for the log.
 struct RecoveryReport {
@@ -92,9 +83,8 @@ class TaskEngine {
   // NOT_FOUND, ALREADY_EXISTS (the request_id stands for something else; the unique key is taken),
   // RESOURCE_EXHAUSTED (the queue, the memory or the disk is full), UNAVAILABLE (no worker has
   // connected yet; the store fails).
-  // `parent_task`: the name of the task that spawns it; kept as it is.
   absl::StatusOr<Spawned> Spawn(std::string_view parent, v1::TaskSpec spec, EngineMicros now_us,
-                                Effects& effects, std::string_view parent_task = {});
+                                Effects& effects, const SpawnOrigin& origin = {});
   // Nothing changes if the task has ended. INVALID_ARGUMENT, NOT_FOUND.
   absl::Status Cancel(std::string_view name, std::string_view reason, EngineMicros now_us,
                       Effects& effects);
@@ -127,8 +117,9 @@ class TaskEngine {
   void AttemptProgress(int32_t worker, internal::v1::AttemptProgress progress, EngineMicros now_us);
   void AttemptHeartbeat(int32_t worker, internal::v1::AttemptHeartbeat heartbeat,
                         EngineMicros now_us, Effects& effects);
-  // Its HTTP requests took that much of a worker's time. No effect for a tenant that is not there.
-  void CountHttp(std::string_view tenant, int64_t us, EngineMicros now_us);
+  // Its HTTP requests took that much of a worker's time. No effect, and nullopt, for a tenant that
+  // is not there.
+  std::optional<size_t> CountHttp(std::string_view tenant, int64_t us, EngineMicros now_us);
 
   // --- Events: tenants that come and go ----------------------------------------------------------
 
@@ -172,6 +163,8 @@ class TaskEngine {
 
   // --- Queries -----------------------------------------------------------------------------------
 
+  // What ended longer ago than this is kept by no queue.
+  int64_t LongestRetentionUs() const;
   // INVALID_ARGUMENT (not a task's name), NOT_FOUND.
   absl::StatusOr<TaskId> Find(std::string_view name) const;
   // The task that was spawned under that request_id of the tenant's, while it is remembered.

@@ -65,8 +65,7 @@ void EngineState::Advance(EngineMicros to_us) {
 }
 
 Task* EngineState::FindTask(TaskId id) const {
-  auto it = tasks.find(id);
-  return it == tasks.end() ? nullptr : it->second.get();
+  return tasks.Find(id);
 }
 
 WorkerView* EngineState::FindWorker(int32_t number) {

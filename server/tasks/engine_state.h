@@ -27,8 +27,12 @@
 #include "server/tasks/engine.h"
 #include "server/tasks/function_state.h"
 #include "server/tasks/intrusive_list.h"
+#include "server/tasks/queue_state.h"
+#include "server/tasks/retained_tasks.h"
+#include "server/tasks/sequences.h"
 #include "server/tasks/slot_shares.h"
 #include "server/tasks/task.h"
+#include "server/tasks/task_index.h"
 #include "server/tasks/task_queue.h"
 #include "server/tasks/tenant_state.h"
 #include "server/tasks/unconfirmed_write.h"
@@ -53,39 +57,6 @@ inline constexpr int64_t kLoadRetryUs = kUsPerSecond;
 inline constexpr int64_t kWorkersAwaitedUs = kUsPerSecond;
 // Beyond it the disk does not keep up, and durable tasks are refused.
 inline constexpr size_t kUnconfirmedWritesMax = 500000;
-
-struct QueueState {
-  QueueState(config::v1::Queue::Order order, int64_t ageing_us) : backlog(order, ageing_us) {}
-
-  TaskQueue backlog;
-  // All QUEUED tasks but the paused ones, longest waiting first.
-  IntrusiveList<Task, &Task::age_hook> by_age;
-  // Where it stands in the rounds of dispatch: in exactly one of these.
-  enum class Stand {
-    kIdle,              // Nowhere: nothing to start, or paused.
-    kReady,             // Among its tenant's ready ones: it has something to start.
-    kBlockedOnPool,     // In its pool's `blocked`.
-    kBlockedOnQuota,    // In its tenant's `blocked`.
-    kBlockedOnWorkers,  // In `blocked_on_workers`: those that know its first task's function are
-                        // full.
-  };
-  Stand stand = Stand::kIdle;
-  // By the config, or whoever spoke after it.
-  bool paused = false;
-  std::string pause_reason;
-  // Its neighbours while it is ready.
-  size_t before = kNoQueue;
-  size_t after = kNoQueue;
-  int64_t queued = 0;
-  // Of them: those that are paused themselves, and in no list.
-  int64_t queued_paused = 0;
-  int64_t scheduled = 0;
-  int64_t running = 0;
-  int64_t spawned = 0;
-  int64_t rejected = 0;
-  // What an attempt takes, the last ones most; 0 until one has ended.
-  int64_t mean_run_us = 0;
-};
 
 struct PoolState {
   int64_t size = 0;
@@ -124,12 +95,14 @@ struct EngineState {
 
   // --- Tasks: written by lifecycle.h and recovery alone ------------------------------------------
 
-  absl::flat_hash_map<TaskId, std::unique_ptr<Task>> tasks;
+  TaskIndex tasks;
   UniqueKeys unique_keys;
   DeadlineHeap deadlines;
-  // Settled ones, oldest end first.
+  // Settled ones, oldest end first, but for those that halt their sequences.
   IntrusiveList<Task, &Task::age_hook> ended;
   int64_t ended_count = 0;
+  // By retention.h.
+  RetainedTasks retained;
   // By tenant and function.
   absl::flat_hash_map<std::pair<size_t, size_t>, TaskCounts> counts;
   // What all tasks are charged with, and what the settled ones retain (task_memory.h).
@@ -141,11 +114,24 @@ struct EngineState {
   int64_t ended_volatile_bytes = 0;
   std::deque<PayloadToDrop> payloads_to_drop;
 
+  // --- How tasks stand to others: written by holds.h, after.h and sequences.h --------------------
+
+  // Tasks that others wait for, which have not ended for good, and who waits.
+  absl::btree_set<std::pair<TaskId, TaskId>> awaited;
+  // By tenant and key.
+  absl::flat_hash_map<std::pair<size_t, std::string>, std::unique_ptr<Sequence>> sequences;
+  // Settled ones that halt their sequences: no retention ends for them, and `ended` has none.
+  IntrusiveList<Task, &Task::age_hook> halting;
+  // For the next Tick(): to fail, and no longer held.
+  std::vector<TaskId> doomed;
+  std::vector<TaskId> to_release;
+
   std::vector<TenantState> tenants;
   SlotShares slots;
   // When worker time was counted last, and backlogs looked at for slots that are idle beside them.
   EngineMicros audited_us = 0;
-  // Tasks in all backlogs.
+  // Tasks that are SCHEDULED or QUEUED; tasks in all backlogs.
+  int64_t waiting = 0;
   int64_t backlogged = 0;
   std::vector<QueueState> queues;
   std::vector<PoolState> pools;
@@ -185,8 +171,16 @@ struct EngineState {
 
   // --- Recovery, while it goes on ----------------------------------------------------------------
 
+  bool recovers = false;
   RecoveryReport recovery;
+  std::vector<TaskId> recovered_holds;
   std::vector<Task*> recovered_ends;
+  TaskId recovered_last;
+  // Parsed into again and again: a million tasks need not make a message each.
+  v1::TaskSpec recovered_spec;
+  v1::Task recovered_progress;
+  // Whose buckets are being counted anew: a user of each.
+  absl::flat_hash_set<LimitKey*> recovered_keys;
 
   // For who watches tasks. Tokens of watches are of one epoch, which no other process has.
   ChangeLogs changes;
@@ -215,6 +209,9 @@ struct EngineState {
   std::span<const WorkerView> WorkersHeardOf() const;
   // The index of the function, added if it is new.
   size_t InternFunction(const std::string& name);
+  const std::string& FunctionOf(const Task& task) const {
+    return functions[task.function].description.name();
+  }
   std::string NameOf(const Task& task) const;
   TenantState& TenantOf(const Task& task) {
     return tenants[directory->queues()[task.queue].tenant];

@@ -12,7 +12,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "proto/well_known_times.h"
+#include "server/tasks/after.h"
+#include "server/tasks/holds.h"
 #include "server/tasks/limit_keys.h"
+#include "server/tasks/sequences.h"
 #include "server/tasks/slot_bounds.h"
 
 namespace grove::tasks {
@@ -76,8 +79,8 @@ class Explanation {
     if (task.state == v1::TASK_STATE_QUEUED && task.spec.durable && !task.stored) {
       Add(Because(Why::CAUSE_STORING, "it is being written to disk"));
     }
-    if (task.paused != nullptr) {
-      Add(Because(Why::CAUSE_TASK_PAUSED, absl::StrCat("it is paused", Reason(*task.paused)),
+    if (task.is_paused()) {
+      Add(Because(Why::CAUSE_TASK_PAUSED, absl::StrCat("it is paused", Reason(*task.past().paused)),
                   state_.NameOf(task)));
     }
   }
@@ -89,12 +92,50 @@ class Explanation {
                 settings_.resource_name()));
   }
 
+  // What of other tasks keeps it.
+  void AddHolds(const Task& task) {
+    if (task.relations == nullptr || task.state != v1::TASK_STATE_SCHEDULED) return;
+    const size_t waiting = task.relations->waiting;
+    if (waiting > 0 && ComesAfter(task)) {
+      Add(Awaited(task, Why::CAUSE_AFTER, "it comes after", task.spec.extras().relations->after));
+    }
+    if (task.relations->is_doomed) Add(Because(Why::CAUSE_AFTER, DoomText(state_, task)));
+    if (HasTurn(task)) return;
+    const Task* turn = task.relations->sequence->turn;
+    const std::string name = turn == nullptr ? "" : state_.NameOf(*turn);
+    const std::string& key = task.spec.extras().relations->sequence;
+    const bool is_halted = turn != nullptr && Halts(*turn);
+    Add(Because(
+        Why::CAUSE_SEQUENCE,
+        is_halted ? absl::StrCat("its sequence ", key, " is halted by ", name,
+                                 ", which has not succeeded: try that again, or delete it")
+                  : absl::StrCat("it is not its turn in the sequence ", key, ": ", name, " has it"),
+        name));
+  }
+
+  void AddSuspension(const Task& task) {
+    const bool awaits = task.relations != nullptr && task.relations->waiting > 0;
+    Why why = awaits ? Awaited(task, Why::CAUSE_SUSPENDED, "it has suspended itself for",
+                               task.relations->suspended_for)
+                     : Because(Why::CAUSE_SUSPENDED, "it has suspended itself");
+    if (task.schedule_us != 0) {
+      why.set_text(absl::StrCat(why.text(), awaits ? ", at most until " : " until ",
+                                FormatTime(state_.ToWall(task.schedule_us))));
+      if (all_.empty()) {
+        proto::SetMicros(state_.ToWall(task.schedule_us), why.mutable_expected_start_time());
+      }
+    }
+    Add(std::move(why));
+  }
+
   void AddTime(const Task& task) {
     if (task.state != v1::TASK_STATE_SCHEDULED) return;
+    if (IsSuspended(task)) return AddSuspension(task);
+    if (task.schedule_us == 0) return;
     const std::string at = FormatTime(state_.ToWall(task.schedule_us));
-    const bool retries = task.failures > 0;
+    const bool retries = task.past().failures > 0;
     Why why = retries ? Because(Why::CAUSE_BACKOFF,
-                                absl::StrCat("attempt ", task.attempts_started,
+                                absl::StrCat("attempt ", task.past().attempts_started,
                                              " did not succeed; the next starts at ", at))
                       : Because(Why::CAUSE_DELAYED, absl::StrCat("starts at ", at));
     if (all_.empty()) {
@@ -114,8 +155,8 @@ class Explanation {
     }
     if (!room.function_known) {
       return Add(Because(Why::CAUSE_FUNCTION_UNKNOWN,
-                         absl::StrCat("no connected worker has function ", task.spec.function),
-                         absl::StrCat("functions/", task.spec.function)));
+                         absl::StrCat("no connected worker has function ", state_.FunctionOf(task)),
+                         absl::StrCat("functions/", state_.FunctionOf(task))));
     }
     AddFunction(task);
     AddKeys(task);
@@ -150,9 +191,24 @@ class Explanation {
  private:
   void Add(Why why) { all_.push_back(std::move(why)); }
 
+  Why Awaited(const Task& task, Why::Cause cause, std::string_view what,
+              const TaskNames& names) const {
+    const auto all = static_cast<int64_t>(names.size());
+    const int64_t ended = all - static_cast<int64_t>(task.relations->waiting);
+    const std::string first = names.NameOf(FirstAwaited(state_, task, names));
+    const std::string text =
+        all == 1 ? absl::StrCat(std::string(what), " ", first, ", which has not ended")
+                 : absl::StrCat(std::string(what), " ", all, " tasks, of which ", ended,
+                                " have ended; the first that has not is ", first);
+    Why why = Because(cause, text, first);
+    why.set_used(ended);
+    why.set_limit(all);
+    return why;
+  }
+
   void AddFunction(const Task& task) {
     const FunctionState& function = state_.functions[task.function];
-    const std::string subject = absl::StrCat("functions/", task.spec.function);
+    const std::string subject = absl::StrCat("functions/", state_.FunctionOf(task));
     if (!function.is_full()) {
       if (task.place != Task::Place::kAside) return;
       return Add(Because(Why::CAUSE_BEHIND_OTHERS, "other tasks of its function start before it",
@@ -160,7 +216,7 @@ class Explanation {
     }
     const int64_t limit = function.description.concurrency_max();
     Why why = Because(Why::CAUSE_FUNCTION_FULL,
-                      absl::StrCat("function ", task.spec.function, " is full: ", limit,
+                      absl::StrCat("function ", state_.FunctionOf(task), " is full: ", limit,
                                    " attempts run, as many as may at once"),
                       subject);
     if (audience_ != Audience::kTenant) why.set_used(function.running);
@@ -271,6 +327,7 @@ std::vector<v1::WaitExplanation> Explain(const EngineState& state, const Task& t
   if (task.state != v1::TASK_STATE_SCHEDULED && task.state != v1::TASK_STATE_QUEUED) return {};
   Explanation explanation(state, task.queue, audience);
   explanation.AddOfTask(task);
+  explanation.AddHolds(task);
   explanation.AddPause();
   explanation.AddTime(task);
   if (task.place != Task::Place::kNone && task.place != Task::Place::kPaused) {
@@ -302,7 +359,8 @@ std::string WaitingReason(const EngineState& state, size_t index, Audience audie
     return absl::StrCat("its ", queue.queued_paused, " queued tasks are paused");
   }
   if (queue.scheduled > 0) {
-    return absl::StrCat("its ", queue.scheduled, " tasks are scheduled for later");
+    return absl::StrCat("its ", queue.scheduled,
+                        " tasks are scheduled for later, or wait for other tasks");
   }
   return "";
 }

@@ -146,12 +146,14 @@ absl::StatusOr<v1::GetFairnessResponse> TaskEngine::GetFairness(
   return response;
 }
 
-void TaskEngine::CountHttp(std::string_view tenant, int64_t us, EngineMicros now_us) {
+std::optional<size_t> TaskEngine::CountHttp(std::string_view tenant, int64_t us,
+                                            EngineMicros now_us) {
   const EngineEvent event(*state_);
   state_->Advance(now_us);
   // Nobody's time is taken back, whatever a worker says.
   const auto index = state_->directory->FindTenant(tenant);
   if (index && us > 0) state_->slots.ledger().CountHttp(*index, us, state_->now_us);
+  return index;
 }
 
 std::string_view TaskEngine::TenantName(size_t tenant) const {

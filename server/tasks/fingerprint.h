@@ -8,12 +8,19 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
+#include "server/tasks/engine_state.h"
+#include "server/tasks/task.h"
 #include "server/tasks/task_spec.h"
 
 namespace grove::tasks {
 
-uint64_t FingerprintOf(const AcceptedSpec& spec);
+// `queue` is a short name.
+uint64_t FingerprintOf(std::string_view function, std::string_view queue, const AcceptedSpec& spec);
+// Of a task that has a request_id: made when it is first asked for, and remembered. Requires that
+// it was asked for before the input left the memory.
+uint64_t KeepFingerprint(const EngineState& state, Task& task);
 // 16 hexadecimal digits.
 std::string FormatFingerprint(uint64_t fingerprint);
 

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include "grove/internal/v1/link.pb.h"
 #include "server/tasks/aside_tasks.h"
@@ -22,6 +23,8 @@ struct FunctionState {
   // Attempts that hold room, abandoned ones too.
   int64_t running = 0;
   IntrusiveList<Task, &Task::backlog_hook> stranded;
+  // Of its last task that had others than the default: most have the same, and share it.
+  std::shared_ptr<const RetryRules> usual_retry;
   // What found it full, or was called back since.
   Lane aside;
 

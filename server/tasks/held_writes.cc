@@ -11,12 +11,15 @@ namespace {
 constexpr int64_t kRowBytes = 256;
 
 int64_t SizeOf(const StoreWrite& write) {
-  return kRowBytes + static_cast<int64_t>(write.task.spec.size() + write.task.progress.task.size());
+  return kRowBytes + static_cast<int64_t>(write.task.spec.size() + write.task.input.size() +
+                                          write.task.progress.task.size());
 }
 
 int64_t SizeOf(const TaskChange& change) {
   if (change.kind == StoreWrite::Kind::kDelete) return kRowBytes;
-  const size_t spec = change.kind == StoreWrite::Kind::kInsert ? change.write->task.spec.size() : 0;
+  const StoredTask& task = change.write->task;
+  const bool is_insert = change.kind == StoreWrite::Kind::kInsert;
+  const size_t spec = is_insert ? task.spec.size() + task.input.size() : 0;
   return kRowBytes + static_cast<int64_t>(spec + change.progress->task.size());
 }
 

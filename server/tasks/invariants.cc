@@ -7,8 +7,11 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "runtime/switch/abseil_text.h"
+#include "server/tasks/holds.h"
 #include "server/tasks/limit_keys.h"
 #include "server/tasks/places.h"
+#include "server/tasks/retention.h"
+#include "server/tasks/sequences.h"
 #include "server/tasks/slot_bounds.h"
 #include "server/tasks/task_memory.h"
 
@@ -25,8 +28,9 @@ class Audit {
   explicit Audit(const EngineState& state) : state_(state) {}
 
   absl::Status Run() {
-    for (const auto& [id, task] : state_.tasks) CheckTask(*task);
+    state_.tasks.ForEach([this](const Task& task) { CheckTask(task); });
     CheckTotals();
+    CheckRelations();
     for (size_t i = 0; i < state_.queues.size(); ++i) CheckQueue(i);
     Expect(state_.backlogged == backlogged_in_all_, "backlogged ", state_.backlogged);
     CheckRounds();
@@ -52,14 +56,16 @@ class Audit {
     Expect(listed != tenant.tasks.end() && listed->second == &task, "its tenant's tasks", name);
     Expect(task.state != v1::TASK_STATE_UNSPECIFIED, "no state", name);
     const bool running = task.state == v1::TASK_STATE_RUNNING;
-    auto attempt = state_.attempts.find(task.attempt);
-    Expect(running == (task.attempt != 0), "attempt and state", name);
+    auto attempt = state_.attempts.find(task.past().attempt);
+    Expect(running == (task.past().attempt != 0), "attempt and state", name);
     Expect(!running || (attempt != state_.attempts.end() && attempt->second->task == &task),
            "the live attempt", name);
-    const bool due = task.heap_position != SIZE_MAX;
+    const bool due = task.heap_position != Task::kNoDeadline;
     const bool queued = task.state == v1::TASK_STATE_QUEUED;
-    const bool expires = queued && task.spec.schedule_to_start_us > 0;
-    Expect(due == (running || expires || task.state == v1::TASK_STATE_SCHEDULED), "deadline", name);
+    const bool expires = queued && task.spec.extras().schedule_to_start_us > 0;
+    const bool scheduled = task.state == v1::TASK_STATE_SCHEDULED;
+    Expect(due == (running || expires || (scheduled && task.schedule_us != 0)), "deadline", name);
+    CheckHolds(task, name);
     CheckUniqueKey(task, name);
     const bool on_its_way_to_disk = task.spec.durable && !task.stored;
     Expect((task.place != Place::kNone) == (queued && !on_its_way_to_disk), "place", name);
@@ -72,28 +78,32 @@ class Audit {
     stranded_[task.function] += task.place == Place::kStranded;
     aside_[task.function] += task.place == Place::kAside;
     CheckKey(task, name);
-    paused_[task.queue] += queued && task.paused != nullptr;
-    Expect(task.place == Place::kNone || (task.place == Place::kPaused) == (task.paused != nullptr),
+    paused_[task.queue] += queued && task.is_paused();
+    Expect(task.place == Place::kNone || (task.place == Place::kPaused) == task.is_paused(),
            "place of a paused one", name);
     due_ += due;
     settled_ += task.settled;
+    settled_of_[task.queue] += task.settled;
+    dead_letters_of_[task.queue] += task.settled && IsDeadLetter(task);
     settled_bytes_ += task.settled ? RetainedOf(task) : 0;
     volatile_bytes_ += task.settled && !task.spec.durable ? RetainedOf(task) : 0;
     task_bytes_ += task.charged_bytes;
     Expect(task.charged_bytes == MemoryOf(task), "charge", name);
     Expect(task.has_input() || (task.stored && task.spec.input.empty()), "input", name);
-    Expect(task.has_output() || (task.settled && task.output.empty()), "output", name);
+    Expect(task.has_output() || (task.settled && task.past().output.empty()), "output", name);
   }
 
   void CheckKey(const Task& task, const std::string& name) {
-    Expect((task.key != nullptr) == (task.spec.limit_key != nullptr && !task.ended()), "key", name);
+    Expect((task.key != nullptr) == (task.spec.extras().limit_key != nullptr && !task.ended()),
+           "key", name);
     const bool waits =
         task.state == v1::TASK_STATE_QUEUED || task.state == v1::TASK_STATE_SCHEDULED;
     Used& of_tenant = of_tenant_[state_.directory->queues()[task.queue].tenant];
     of_tenant.waiting += waits;
+    waiting_ += waits;
     of_tenant.waiting_bytes += waits ? task.input_bytes : 0;
     if (task.key == nullptr) return;
-    Expect(task.key->name == *task.spec.limit_key, "name of the key", name);
+    Expect(task.key->name == *task.spec.extras().limit_key, "name of the key", name);
     ++of_key_[task.key].users;
     ForEachLevel(task.key, [&](const LimitKey& key) { of_key_[&key].waiting += waits; });
     const bool of_second = task.place == Place::kAsideOfSecondKey;
@@ -105,10 +115,59 @@ class Audit {
     }
   }
 
+  // Nobody waits for what is over, and who is held is nowhere else.
+  void CheckHolds(const Task& task, const std::string& name) {
+    const bool scheduled = task.state == v1::TASK_STATE_SCHEDULED;
+    Expect(scheduled || task.ended() || !IsHeld(task), "held and not scheduled", name);
+    Expect(!scheduled || IsHeld(task) || task.schedule_us != 0 ||
+               std::count(state_.to_release.begin(), state_.to_release.end(), task.id) > 0,
+           "waits for nothing", name);
+    halting_ += task.settled && Halts(task);
+    if (task.relations == nullptr) return;
+    const TaskRelations& relations = *task.relations;
+    awaited_ += relations.waiting;
+    Expect(relations.waiting == 0 || scheduled, "waits and is not scheduled", name);
+    Expect(relations.suspended_for.empty() || IsSuspended(task), "suspended", name);
+    Expect(!relations.is_doomed || scheduled, "doomed", name);
+    const bool stays = !task.ended() || !task.settled || Halts(task);
+    const bool has_sequence =
+        task.spec.extras().relations != nullptr && !task.spec.extras().relations->sequence.empty();
+    Expect(!has_sequence || !stays || relations.sequence != nullptr, "no sequence", name);
+    if (relations.sequence == nullptr) return;
+    ++members_;
+    const auto own = relations.sequence->behind.find(task.id);
+    Expect(HasTurn(task) != (own != relations.sequence->behind.end() && own->second == &task),
+           "place in its sequence", name);
+    Expect(relations.sequence->name.second == task.spec.extras().relations->sequence,
+           "its sequence", name);
+  }
+
+  void CheckRelations() {
+    Expect(state_.awaited.size() == awaited_, "awaited ", state_.awaited.size());
+    for (const auto& [awaited, waiting] : state_.awaited) {
+      const Task* task = state_.FindTask(awaited);
+      Expect(task != nullptr && !task->settled, "awaited for nothing: ", awaited.ToString());
+    }
+    size_t members = 0;
+    for (const auto& [name, sequence] : state_.sequences) {
+      Expect(sequence->turn != nullptr, "nobody has the turn in ", name.second);
+      members += 1 + sequence->behind.size();
+    }
+    Expect(members == members_, "members of sequences ", members, ", not ", members_);
+    int64_t halting = 0;
+    for (const Task* task = state_.halting.front(); task != nullptr;
+         task = state_.halting.Next(task)) {
+      Expect(task->settled && Halts(*task), "halts nothing: ", task->id.ToString());
+      ++halting;
+    }
+    Expect(halting == halting_, "halting ", halting, ", not ", halting_);
+  }
+
   void CheckUniqueKey(const Task& task, const std::string& name) {
-    if (task.spec.unique == nullptr || task.ended()) return;
+    if (task.spec.extras().unique == nullptr || task.ended()) return;
     const size_t tenant = state_.directory->queues()[task.queue].tenant;
-    const auto holder = state_.unique_keys.Find(tenant, task.function, task.spec.unique->key);
+    const auto holder =
+        state_.unique_keys.Find(tenant, task.function, task.spec.extras().unique->key);
     Expect(holder.has_value() && *holder == task.id, "unique key", name);
     ++unique_;
   }
@@ -126,6 +185,7 @@ class Audit {
     }
     Expect(listed == state_.tasks.size(), "the tenants' tasks");
     Expect(listed_ends == settled_, "the tenants' ends");
+    Expect(state_.waiting == waiting_, "waiting ", state_.waiting, ", not ", waiting_);
     Expect(state_.task_bytes == task_bytes_, "task_bytes ", state_.task_bytes, ", not ",
            task_bytes_);
     int64_t ended = 0;
@@ -133,16 +193,19 @@ class Audit {
       Expect(task->settled, "listed as ended and not settled: ", task->id.ToString());
       ++ended;
     }
-    Expect(ended == settled_ && state_.ended_count == settled_, "ended_count ", state_.ended_count,
-           ", listed ", ended, ", not ", settled_);
+    const int64_t passing = settled_ - halting_;
+    Expect(ended == passing && state_.ended_count == passing, "ended_count ", state_.ended_count,
+           ", listed ", ended, ", not ", passing);
+    const absl::Status retained = CheckRetained(state_.retained, passing);
+    Expect(retained.ok(), Std(retained.message()));
     Expect(state_.ended_volatile_bytes == volatile_bytes_, "ended_volatile_bytes");
     Expect(state_.ended_bytes == settled_bytes_, "ended_bytes ", state_.ended_bytes, ", not ",
            settled_bytes_);
-    const std::vector<Task*>& heap = state_.deadlines.tasks();
+    const auto& heap = state_.deadlines.entries();
     Expect(static_cast<int64_t>(heap.size()) == due_, "deadlines ", heap.size(), ", not ", due_);
     for (size_t i = 0; i < heap.size(); ++i) {
-      Expect(heap[i]->heap_position == i, "position in the heap");
-      Expect(heap[(i - (i > 0)) / 2]->deadline_us <= heap[i]->deadline_us, "order of the heap");
+      Expect(heap[i].task->heap_position == i, "position in the heap");
+      Expect(heap[(i - (i > 0)) / 2].deadline_us <= heap[i].deadline_us, "order of the heap");
     }
   }
 
@@ -153,6 +216,8 @@ class Audit {
     Expect(queue.scheduled == count[v1::TASK_STATE_SCHEDULED], "scheduled", where);
     Expect(queue.queued == count[v1::TASK_STATE_QUEUED], "queued", where);
     Expect(queue.running == count[v1::TASK_STATE_RUNNING], "running", where);
+    Expect(queue.ended == settled_of_[index], "ended", where);
+    Expect(queue.dead_letters == dead_letters_of_[index], "dead letters", where);
     int64_t by_age = 0;
     for (const Task* task = queue.by_age.front(); task != nullptr; task = queue.by_age.Next(task)) {
       Expect(task->state == v1::TASK_STATE_QUEUED && task->queue == index, "by_age", where);
@@ -341,7 +406,7 @@ class Audit {
     for (const auto& [id, attempt] : state_.attempts) {
       const Task* task = attempt->task;
       abandoned -= task == nullptr;
-      Expect(task == nullptr || (task->attempt == id && state_.FindTask(task->id) == task),
+      Expect(task == nullptr || (task->past().attempt == id && state_.FindTask(task->id) == task),
              "task of attempt ", id);
       Expect(task == nullptr || attempt->holds_slots, "no slots for attempt ", id);
       Expect(!attempt->loading || (task != nullptr && !attempt->started), "loading attempt ", id);
@@ -367,10 +432,10 @@ class Audit {
     Expect(bytes == state_.unconfirmed_bytes, "unconfirmed_bytes ", state_.unconfirmed_bytes);
     Expect(acknowledgements == state_.unacknowledged.size(), "unacknowledged's size");
     size_t unstored = 0, unsettled = 0;
-    for (const auto& [id, task] : state_.tasks) {
-      unstored += task->spec.durable && !task->stored;
-      unsettled += task->ended() && !task->settled;
-    }
+    state_.tasks.ForEach([&](const Task& task) {
+      unstored += task.spec.durable && !task.stored;
+      unsettled += task.ended() && !task.settled;
+    });
     Expect(inserts == unstored, "inserts under way ", inserts, ", not ", unstored);
     Expect(ends == unsettled, "ends under way ", ends, ", not ", unsettled);
   }
@@ -389,6 +454,8 @@ class Audit {
   // Counted from the tasks.
   absl::flat_hash_map<size_t, ByState> of_queue_;
   absl::flat_hash_map<std::pair<size_t, size_t>, TaskCounts> counts_;
+  absl::flat_hash_map<size_t, int64_t> settled_of_;
+  absl::flat_hash_map<size_t, int64_t> dead_letters_of_;
   absl::flat_hash_map<size_t, int64_t> backlogged_;
   absl::flat_hash_map<size_t, int64_t> stranded_;
   absl::flat_hash_map<size_t, int64_t> aside_;
@@ -399,8 +466,12 @@ class Audit {
   absl::flat_hash_map<size_t, int64_t> paused_;
   absl::flat_hash_map<size_t, int64_t> running_;  // by tenant
   int64_t backlogged_in_all_ = 0;
+  int64_t waiting_ = 0;
   int64_t due_ = 0;
   int64_t settled_ = 0;
+  int64_t halting_ = 0;
+  size_t awaited_ = 0;
+  size_t members_ = 0;
   int64_t settled_bytes_ = 0;
   int64_t volatile_bytes_ = 0;
   int64_t task_bytes_ = 0;

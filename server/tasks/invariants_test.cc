@@ -1,6 +1,7 @@
 #include "server/tasks/invariants.h"
 
 #include <string>
+#include <utility>
 
 #include "gmock/gmock.h"
 #include "server/tasks/dispatch.h"
@@ -70,8 +71,9 @@ TEST_F(InvariantsTest, DeadlinesAreThoseOfScheduledAndRunningTasks) {
   state_.deadlines.Remove(running_);
   EXPECT_THAT(Broken(), HasSubstr("deadline of"));
   state_.deadlines.Set(running_, 5);
-  state_.deadlines.Front()->deadline_us = INT64_MAX;
-  EXPECT_THAT(Broken(), HasSubstr("order of the heap"));
+  const uint32_t position = std::exchange(state_.deadlines.Front()->heap_position, 7);
+  EXPECT_THAT(Broken(), HasSubstr("position in the heap"));
+  state_.deadlines.Front()->heap_position = position;
 }
 
 TEST_F(InvariantsTest, TotalsAreThoseOfTheTasks) {
@@ -97,7 +99,7 @@ TEST_F(InvariantsTest, PlacesFollowStates) {
   queued_->place = Task::Place::kNone;
   EXPECT_THAT(Broken(), HasSubstr("place of"));
   queued_->place = Task::Place::kBacklog;
-  running_->attempt = 0;
+  running_->Past().attempt = 0;
   EXPECT_THAT(Broken(), HasSubstr("attempt and state of"));
 }
 

@@ -11,12 +11,15 @@
 #include "google/rpc/error_details.pb.h"
 #include "runtime/hub/check.h"
 #include "runtime/switch/abseil_text.h"
+#include "server/tasks/after.h"
 #include "server/tasks/commit.h"
 #include "server/tasks/explain.h"
 #include "server/tasks/fingerprint.h"
+#include "server/tasks/holds.h"
 #include "server/tasks/limit_keys.h"
 #include "server/tasks/places.h"
 #include "server/tasks/refusal.h"
+#include "server/tasks/sequences.h"
 #include "server/tasks/slot_bounds.h"
 #include "server/tasks/task_memory.h"
 
@@ -27,7 +30,7 @@ namespace {
 void BeginWait(EngineState& state, Task* task) {
   QueueState& queue = state.queues[task->queue];
   task->queued_us = state.now_us;
-  if (task->paused != nullptr) {
+  if (task->is_paused()) {
     ++queue.queued_paused;
   } else {
     queue.by_age.PushBack(task);
@@ -36,7 +39,7 @@ void BeginWait(EngineState& state, Task* task) {
 
 void EndWait(EngineState& state, Task* task) {
   QueueState& queue = state.queues[task->queue];
-  if (task->paused != nullptr) {
+  if (task->is_paused()) {
     --queue.queued_paused;
   } else {
     queue.by_age.Remove(task);
@@ -74,14 +77,14 @@ void EnterState(EngineState& state, Task* task) {
 
 // Its limit key counts it until it has ended.
 void KeepLimitKey(EngineState& state, Task* task) {
-  if (task->spec.limit_key == nullptr || (task->key == nullptr) == task->ended()) return;
+  if (task->spec.extras().limit_key == nullptr || (task->key == nullptr) == task->ended()) return;
   if (task->ended()) return LeaveKey(state, std::exchange(task->key, nullptr));
   const size_t tenant = state.directory->queues()[task->queue].tenant;
-  task->key = UseKey(state, tenant, *task->spec.limit_key);
+  task->key = UseKey(state, tenant, *task->spec.extras().limit_key);
 }
 
 void KeepUniqueKey(EngineState& state, const Task& task) {
-  if (task.spec.unique == nullptr) return;
+  if (task.spec.extras().unique == nullptr) return;
   const size_t tenant = state.directory->queues()[task.queue].tenant;
   task.ended() ? state.unique_keys.Give(tenant, task) : state.unique_keys.Take(tenant, task);
 }
@@ -121,17 +124,29 @@ std::unique_ptr<google::rpc::Status> MakeError(absl::StatusCode code, std::strin
   return error;
 }
 
+void ShareRetryRules(EngineState& state, Task& task) {
+  std::shared_ptr<const RetryRules>& own = task.spec.shared_retry;
+  if (own == nullptr) return;
+  std::shared_ptr<const RetryRules>& usual = state.functions[task.function].usual_retry;
+  if (usual != nullptr && *usual == *own) {
+    own = usual;
+  } else {
+    usual = own;
+  }
+}
+
 Task* AddTask(EngineState& state, std::unique_ptr<Task> owned) {
   Task* task = owned.get();
   TenantState& tenant = state.TenantOf(*task);
   tenant.tasks.emplace_hint(tenant.tasks.end(), task->id, task);
-  task->input_bytes = static_cast<int64_t>(task->spec.input.size());
-  if (!task->spec.request_id.empty()) {
-    tenant.InUse().request_ids[task->spec.request_id] = task->id;
-    task->fingerprint = FingerprintOf(task->spec);
+  const SpecExtras& extras = task->spec.extras();
+  if (!extras.request_id.empty()) tenant.InUse().request_ids.Insert(task);
+  if (extras.relations != nullptr && task->relations == nullptr) {
+    task->relations = std::make_unique<TaskRelations>();
   }
+  if (!task->ended() || Halts(*task)) JoinSequence(state, task);
   Charge(state, *task);
-  state.tasks.emplace(task->id, std::move(owned));
+  state.tasks.Insert(std::move(owned));
   return task;
 }
 
@@ -140,7 +155,7 @@ void DropTask(EngineState& state, Task* task, Effects& effects) {
   --state.CountsOf(*task)[task->state];
   Unsettle(state, task);
   state.task_bytes -= task->charged_bytes;
-  if (!task->spec.request_id.empty()) tenant.InUse().request_ids.erase(task->spec.request_id);
+  if (!task->spec.extras().request_id.empty()) tenant.InUse().request_ids.Erase(task);
   if (task->spec.durable) {
     StoreWrite& write = effects.writes.emplace_back();
     write.kind = StoreWrite::Kind::kDelete;
@@ -148,22 +163,24 @@ void DropTask(EngineState& state, Task* task, Effects& effects) {
     write.task.id = task->id;
     state.unconfirmed.push_back({write.ticket, UnconfirmedWrite::Then::kNothing, task->id});
   }
+  LeaveSequence(state, task);
   tenant.tasks.erase(task->id);
   if (tenant.tasks.empty() && tenant.use().is_over(state.now_us)) tenant.used.reset();
-  state.tasks.erase(task->id);
+  state.tasks.Erase(task);
 }
 
 void Schedule(EngineState& state, Task* task, EngineMicros at_us) {
   SetState(state, task, v1::TASK_STATE_SCHEDULED);
   task->schedule_us = at_us;
-  if (task->attempts_started == 0) task->ready_us = at_us;
+  if (task->past().attempts_started == 0) task->ready_us = at_us;
   state.deadlines.Set(task, at_us);
 }
 
 void Enqueue(EngineState& state, Task* task, bool to_front) {
   SetState(state, task, v1::TASK_STATE_QUEUED);
-  if (task->spec.schedule_to_start_us > 0) {
-    state.deadlines.Set(task, state.now_us + task->spec.schedule_to_start_us);
+  GoOn(state, task);
+  if (task->spec.extras().schedule_to_start_us > 0) {
+    state.deadlines.Set(task, state.now_us + task->spec.extras().schedule_to_start_us);
   }
   TakePlace(state, task, to_front);
 }
@@ -173,7 +190,7 @@ void Expire(EngineState& state, Task* task, Effects& effects) {
       Explain(state, *task, Audience::kTenant, /*ahead_max=*/0);
   auto error = MakeError(absl::StatusCode::kDeadlineExceeded, "SCHEDULE_TO_START_TIMEOUT",
                          StrCat("no attempt was started within its schedule_to_start_timeout of ",
-                                task->spec.schedule_to_start_us / kUsPerMs, " ms",
+                                task->spec.extras().schedule_to_start_us / kUsPerMs, " ms",
                                 waits.empty() ? "" : StrCat(": ", waits[0].text())));
   End(state, task, v1::TASK_STATE_TIMED_OUT, std::move(error));
   Commit(state, task, effects);
@@ -183,7 +200,7 @@ void MarkStored(EngineState& state, Task* task) {
   task->stored = true;
   state.NoteChange(*task);
   // If it starts in this turn, its input is still at hand.
-  if (task->input_bytes > kInlinePayloadBytesMax) {
+  if (task->input_bytes > InlineInputMax(state)) {
     state.payloads_to_drop.push_back({task->id, state.turn});
   }
   if (task->state == v1::TASK_STATE_QUEUED) TakePlace(state, task, /*to_front=*/false);
@@ -191,18 +208,20 @@ void MarkStored(EngineState& state, Task* task) {
 
 void End(EngineState& state, Task* task, v1::TaskState end_state,
          std::unique_ptr<google::rpc::Status> error) {
-  task->unended_state = task->state;
+  TaskPast& past = task->Past();
+  past.unended_state = task->state;
+  DropHolds(state, task);
   SetState(state, task, end_state);
-  task->end_us = state.now_us;
-  task->end_time_us = state.wall_us();
-  task->error = std::move(error);
+  past.end_us = state.now_us;
+  past.end_time_us = state.wall_us();
+  past.error = std::move(error);
 }
 
 void SetPaused(EngineState& state, Task* task, std::unique_ptr<std::string> why) {
   const bool waits = task->state == v1::TASK_STATE_QUEUED;
-  const bool moves = waits && (task->paused == nullptr) != (why == nullptr);
+  const bool moves = waits && task->is_paused() == (why == nullptr);
   if (moves) EndWait(state, task);
-  task->paused = std::move(why);
+  if (task->is_paused() || why != nullptr) task->Past().paused = std::move(why);
   if (!moves) return;
   BeginWait(state, task);
   TakePlace(state, task, /*to_front=*/false);
@@ -215,16 +234,27 @@ void SetPriority(EngineState& state, Task* task, int32_t priority) {
                          task->place != Task::Place::kPaused;
   const bool moves = has_place && order == config::v1::Queue::ORDER_PRIORITY;
   if (moves) LeavePlace(state, task);
-  task->spec.priority = priority;
+  task->spec.priority = static_cast<int16_t>(priority);
   if (moves) TakePlace(state, task, /*to_front=*/false);
+}
+
+void SetLimitKey(EngineState& state, Task* task, const std::string& key) {
+  const bool waits = Waits(*task);
+  const bool needs_place = LeaveKeyLanes(state, task);
+  if (waits) CountWaiting(state, *task, -1);
+  if (task->key != nullptr) LeaveKey(state, std::exchange(task->key, nullptr));
+  task->spec.Extras().limit_key = key.empty() ? nullptr : std::make_unique<const std::string>(key);
+  KeepLimitKey(state, task);
+  if (waits) CountWaiting(state, *task, 1);
+  if (needs_place) TakePlace(state, task, /*to_front=*/true);
 }
 
 void Postpone(EngineState& state, Task* task, EngineMicros at_us) {
   if (at_us <= state.now_us) {
-    if (task->state == v1::TASK_STATE_SCHEDULED) Enqueue(state, task, /*to_front=*/false);
+    if (task->state == v1::TASK_STATE_SCHEDULED) EndDelay(state, task);
   } else if (task->state == v1::TASK_STATE_SCHEDULED) {
     task->schedule_us = at_us;
-    if (task->attempts_started == 0) task->ready_us = at_us;
+    if (task->past().attempts_started == 0) task->ready_us = at_us;
     state.deadlines.Set(task, at_us);
   } else {
     Schedule(state, task, at_us);
@@ -234,18 +264,21 @@ void Postpone(EngineState& state, Task* task, EngineMicros at_us) {
 void Revive(EngineState& state, Task* task) {
   Unsettle(state, task);
   task->settled = false;
-  task->retained_bytes = 0;
-  task->failures = 0;
-  task->interruptions = 0;
-  std::string().swap(task->output);
-  task->output_bytes = 0;
-  task->output_content_type.clear();
-  task->error.reset();
-  task->end_us = 0;
-  task->end_time_us = 0;
+  TaskPast& past = task->Past();
+  past.retained_bytes = 0;
+  past.failures = 0;
+  past.interruptions = 0;
+  std::string().swap(past.output);
+  past.output_bytes = 0;
+  past.output_content_type.clear();
+  past.error.reset();
+  past.end_us = 0;
+  past.end_time_us = 0;
   task->schedule_us = 0;
   task->ready_us = state.now_us;
-  Enqueue(state, task, /*to_front=*/false);
+  JoinSequence(state, task);
+  BeginAfter(state, task);
+  Await(state, task, state.now_us);
 }
 
 }  // namespace grove::tasks

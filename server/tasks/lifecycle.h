@@ -8,7 +8,10 @@
 //   SCHEDULED, QUEUED -> CANCELLED
 //   QUEUED -> TIMED_OUT (nothing was started in time)
 //   QUEUED -> SCHEDULED (somebody wants it later)
-//   SUCCEEDED, FAILED, CANCELLED, TIMED_OUT -> QUEUED (somebody wants it again)
+//   RUNNING -> SCHEDULED, QUEUED (it has suspended itself)
+//   SCHEDULED -> FAILED (what it comes after has not succeeded)
+//   SUCCEEDED, FAILED, CANCELLED, TIMED_OUT -> QUEUED (somebody wants it again), or SCHEDULED,
+//   while it is held (holds.h)
 //
 // A new record is in no state and enters SCHEDULED or QUEUED; one of the store enters the state in
 // which it was stored. Every transition keeps every index, count and hold on room right, and writes
@@ -41,14 +44,14 @@ enum class Interruption {
 // Rows are what a task leaves, columns what it reaches, by grove.v1.TaskState.
 inline constexpr bool kMayFollow[v1::TaskState_ARRAYSIZE][v1::TaskState_ARRAYSIZE] = {
     // no state  SCHEDULED  QUEUED  RUNNING  SUCCEEDED  FAILED  CANCELLED  TIMED_OUT
-    {false, true, true, true, true, true, true, true},        // no state
-    {false, false, true, false, false, false, true, false},   // SCHEDULED
-    {false, true, false, true, false, false, true, true},     // QUEUED
-    {false, true, true, false, true, true, true, true},       // RUNNING
-    {false, false, true, false, false, false, false, false},  // SUCCEEDED
-    {false, false, true, false, false, false, false, false},  // FAILED
-    {false, false, true, false, false, false, false, false},  // CANCELLED
-    {false, false, true, false, false, false, false, false},  // TIMED_OUT
+    {false, true, true, true, true, true, true, true},       // no state
+    {false, false, true, false, false, true, true, false},   // SCHEDULED
+    {false, true, false, true, false, false, true, true},    // QUEUED
+    {false, true, true, false, true, true, true, true},      // RUNNING
+    {false, true, true, false, false, false, false, false},  // SUCCEEDED
+    {false, true, true, false, false, false, false, false},  // FAILED
+    {false, true, true, false, false, false, false, false},  // CANCELLED
+    {false, true, true, false, false, false, false, false},  // TIMED_OUT
 };
 
 // The one place where a task's state is written. Takes the task out of what belongs to the old
@@ -58,6 +61,8 @@ void SetState(EngineState& state, Task* task, v1::TaskState to);
 
 // --- Tasks ---------------------------------------------------------------------------------------
 
+// A new record's rules become one with those of its function's last task, if they are the same.
+void ShareRetryRules(EngineState& state, Task& task);
 // Takes over a new record in no state.
 Task* AddTask(EngineState& state, std::unique_ptr<Task> task);
 // Requires an ended, settled task.
@@ -79,6 +84,8 @@ void CancelTask(EngineState& state, Task* task, std::string_view reason, Effects
 // that has not ended.
 void SetPaused(EngineState& state, Task* task, std::unique_ptr<std::string> why);
 void SetPriority(EngineState& state, Task* task, int32_t priority);
+// As AcceptedSpec's; empty: it names none any more. Requires SCHEDULED or QUEUED.
+void SetLimitKey(EngineState& state, Task* task, const std::string& key);
 // Requires SCHEDULED or QUEUED. A time that is over is now.
 void Postpone(EngineState& state, Task* task, EngineMicros at_us);
 // Puts an ended, settled task back into its queue, as if no attempt had failed.

@@ -28,7 +28,7 @@ std::vector<v1::TaskState> Followers(v1::TaskState from) {
 TEST(MayFollow, IsTheDrawing) {
   static_assert(std::size(kStates) == v1::TaskState_ARRAYSIZE);
   EXPECT_THAT(Followers(v1::TASK_STATE_SCHEDULED),
-              ElementsAre(v1::TASK_STATE_QUEUED, v1::TASK_STATE_CANCELLED));
+              ElementsAre(v1::TASK_STATE_QUEUED, v1::TASK_STATE_FAILED, v1::TASK_STATE_CANCELLED));
   EXPECT_THAT(Followers(v1::TASK_STATE_QUEUED),
               ElementsAre(v1::TASK_STATE_SCHEDULED, v1::TASK_STATE_RUNNING,
                           v1::TASK_STATE_CANCELLED, v1::TASK_STATE_TIMED_OUT));
@@ -42,7 +42,8 @@ TEST(MayFollow, AnEndedTaskCanOnlyRunAgainAndNothingLosesItsState) {
   for (v1::TaskState from : kStates) {
     EXPECT_FALSE(kMayFollow[from][v1::TASK_STATE_UNSPECIFIED]) << from;
     if (from < v1::TASK_STATE_SUCCEEDED) continue;
-    EXPECT_THAT(Followers(from), ElementsAre(v1::TASK_STATE_QUEUED)) << from;
+    EXPECT_THAT(Followers(from), ElementsAre(v1::TASK_STATE_SCHEDULED, v1::TASK_STATE_QUEUED))
+        << from;
   }
 }
 

@@ -32,6 +32,8 @@ struct Tokens {
     if (as_of_us > 0) have_us = std::min(us * burst, have_us + now_us - as_of_us);
     as_of_us = now_us;
   }
+  // Also where there is none.
+  void Take() { have_us = std::max<int64_t>(have_us, 0) - us; }
 };
 
 struct ModelTask {
@@ -41,6 +43,12 @@ struct ModelTask {
   int64_t bytes = 0;
   // It is SCHEDULED or QUEUED, as of the last look.
   bool waits = true;
+};
+
+struct ModelSpawn {
+  size_t tenant = 0;
+  std::string key;
+  int64_t at_us = 0;
 };
 
 struct ModelAttempt {
@@ -60,7 +68,6 @@ class LimitsModelTest : public BoundsTest, public ::testing::WithParamInterface<
         "tenants { name: 'default' queues { name: 'default' } queues { name: 'urgent' order: "
         "ORDER_PRIORITY } pools { name: 'default' size: 8 } } tenants { name: 'acme' }",
         start);
-    buckets_.clear();
     for (const char* tenant : kTenants) {
       SetLimit("pattern: 'rated' spawns_per_second: 2 spawn_burst: 3", tenant);
     }
@@ -182,9 +189,21 @@ class LimitsModelTest : public BoundsTest, public ::testing::WithParamInterface<
     ASSERT_EQ(RefusalReason(spawned.status()), expected) << task.key;
     if (!spawned.ok()) return;
     tasks_[spawned->name] = task;
-    if (task.key.starts_with("rated")) {
-      Tokens& bucket = BucketOf(task.tenant, "rated");
-      bucket.have_us -= bucket.us;
+    spawns_[spawned->name] = {task.tenant, task.key, now_};
+    if (task.key.starts_with("rated")) BucketOf(task.tenant, "rated").Take();
+  }
+  // What a control that finds these tasks makes of when they were accepted.
+  void CountSpawnsAgain() {
+    buckets_.clear();
+    std::vector<ModelSpawn> spawns;
+    for (const auto& [name, spawn] : spawns_) spawns.push_back(spawn);
+    std::stable_sort(spawns.begin(), spawns.end(),
+                     [](const auto& a, const auto& b) { return a.at_us < b.at_us; });
+    for (const ModelSpawn& spawn : spawns) {
+      if (!spawn.key.starts_with("rated")) continue;
+      Tokens& bucket = BucketOf(spawn.tenant, "rated");
+      bucket.Refill(spawn.at_us);
+      bucket.Take();
     }
   }
   void DoEnd() {
@@ -204,8 +223,28 @@ class LimitsModelTest : public BoundsTest, public ::testing::WithParamInterface<
                                       TaskAction::Kind::kResume, TaskAction::Kind::kResume,
                                       TaskAction::Kind::kUpdate, TaskAction::Kind::kRetry};
     action.kind = kinds[Draw(std::size(kinds))];
+    if (action.kind == TaskAction::Kind::kUpdate && Draw(2) == 0) return DoMove(*task);
     if (action.kind == TaskAction::Kind::kUpdate) action.priority = Draw(10);
     engine_->Change(*engine_->Find(task->first), action, now_, fx_).status().IgnoreError();
+  }
+  // To another limit key. Its tenant's quotas count it already, and so may the first part.
+  void DoMove(std::pair<const std::string, ModelTask>& task) {
+    const TaskAction action{.kind = TaskAction::Kind::kUpdate,
+                            .limit_key = kKeys[Draw(std::size(kKeys))]};
+    const std::vector<std::string> had = LevelsOf(task.second.key);
+    std::string expected = task.second.waits ? "" : "TASK_RUNNING";
+    for (const std::string& level : LevelsOf(*action.limit_key)) {
+      const tenancy::Limit* limit = LimitFor(task.second.tenant, level);
+      const bool is_full = limit != nullptr && limit->queued_max > 0 &&
+                           Waiting(task.second.tenant, level) >= limit->queued_max;
+      if (task.second.waits && is_full && std::count(had.begin(), had.end(), level) == 0) {
+        expected = "LIMIT_QUEUED";
+      }
+    }
+    const bool is_other = *action.limit_key != task.second.key;
+    const auto changed = engine_->Change(*engine_->Find(task.first), action, now_, fx_);
+    ASSERT_EQ(RefusalReason(changed.status()), is_other ? expected : "");
+    if (changed.ok()) spawns_[task.first].key = task.second.key = *action.limit_key;
   }
   void DoBound() {
     const char* tenant = kTenants[Draw(2)];
@@ -241,6 +280,7 @@ class LimitsModelTest : public BoundsTest, public ::testing::WithParamInterface<
     }
     ASSERT_TRUE(engine_->ResizePool("tenants/default/pools/default", pools_[0]).ok());
     Recover(kept);
+    CountSpawnsAgain();
     internal::v1::Hello hello = Hello(0, kCapacity);
     for (const auto& [attempt, of] : live_) hello.add_running(attempt);
     ASSERT_TRUE(engine_->WorkerUp(std::move(hello), now_, fx_).ok());
@@ -316,6 +356,7 @@ class LimitsModelTest : public BoundsTest, public ::testing::WithParamInterface<
   uint64_t starts_ = 1;
   std::map<std::string, ModelTask> tasks_;  // that have not ended
   std::map<uint64_t, ModelAttempt> live_;   // that hold slots
+  std::map<std::string, ModelSpawn> spawns_;
   int64_t pools_[2] = {8, tenancy::kPoolSizeDefault};
   std::map<std::pair<size_t, std::string>, Tokens> buckets_;
 };

@@ -63,6 +63,7 @@ void FillDefaultsOf(const internal::v1::FunctionDescription& described, v1::Func
   v1::TaskSpec spec;
   FillDefaults(described, spec);
   v1::TaskSpec filled;
+  filled.set_queue(ShortQueueName(spec));
   FillSpec(NormaliseSpec(std::move(spec)), filled);
   *function.mutable_retry_policy() = std::move(*filled.mutable_retry_policy());
   for (const int32_t code : described.not_retried()) {
@@ -70,6 +71,7 @@ void FillDefaultsOf(const internal::v1::FunctionDescription& described, v1::Func
   }
   function.set_queue(filled.queue());
   function.set_concurrency_max(described.concurrency_max());
+  function.set_slot_cost(filled.slot_cost());
   if (filled.has_schedule_to_start_timeout()) {
     *function.mutable_schedule_to_start_timeout() = filled.schedule_to_start_timeout();
   }

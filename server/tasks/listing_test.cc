@@ -132,14 +132,17 @@ TEST_F(ListingTest, PagesOverQueuesPoolsAndFunctions) {
   EXPECT_EQ(engine_->ListPools(pools)->pools_size(), 3);
   auto hello = Hello(0);
   hello.add_functions()->set_name("alpha");
+  hello.mutable_functions()->rbegin()->set_slot_cost(5);
   ASSERT_TRUE(engine_->WorkerUp(hello, now_, fx_).ok());
   v1::ListFunctionsRequest functions;
   functions.set_page_size(1);
   auto listed = engine_->ListFunctions(functions);
   EXPECT_EQ(listed->functions(0).name(), "functions/alpha");
+  EXPECT_EQ(listed->functions(0).slot_cost(), 5);
   functions.set_page_token(listed->next_page_token());
   listed = engine_->ListFunctions(functions);
   EXPECT_EQ(listed->functions(0).name(), "functions/echo");
+  EXPECT_EQ(listed->functions(0).slot_cost(), 1);
   EXPECT_EQ(listed->next_page_token(), "");
 }
 

@@ -27,13 +27,24 @@ int64_t AnswerBytes(const v1::Task& task, v1::TaskView view) {
   return bytes;
 }
 
-bool FillPayload(const StoredTask& stored, v1::TaskView view, v1::Task& task) {
+bool TakeStoredInput(const StoredTask& stored, std::string& input) {
+  if (stored.input_bytes >= 0) {
+    input = stored.input;
+    return true;
+  }
   v1::TaskSpec spec;
+  if (!spec.ParseFromString(stored.spec)) return false;
+  input = std::move(*spec.mutable_input());
+  return true;
+}
+
+bool FillPayload(const StoredTask& stored, v1::TaskView view, v1::Task& task) {
+  std::string input;
   v1::Task progress;
-  if (!spec.ParseFromString(stored.spec) || !progress.ParseFromString(stored.progress.task)) {
+  if (!TakeStoredInput(stored, input) || !progress.ParseFromString(stored.progress.task)) {
     return false;
   }
-  if (ShowsInput(view)) task.mutable_spec()->set_input(std::move(*spec.mutable_input()));
+  if (ShowsInput(view)) task.mutable_spec()->set_input(std::move(input));
   if (ShowsOutput(view)) task.set_output(std::move(*progress.mutable_output()));
   return true;
 }

@@ -22,6 +22,8 @@ bool ShowsInput(v1::TaskView view);
 bool ShowsOutput(v1::TaskView view);
 // Of the message once its payloads are filled in.
 int64_t AnswerBytes(const v1::Task& task, v1::TaskView view);
+// Of a record as TaskStore::Read() gives it. False if it does not parse.
+bool TakeStoredInput(const StoredTask& stored, std::string& input);
 // False if the record does not parse.
 bool FillPayload(const StoredTask& stored, v1::TaskView view, v1::Task& task);
 

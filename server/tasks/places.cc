@@ -1,5 +1,7 @@
 #include "server/tasks/places.h"
 
+#include <span>
+
 #include "server/tasks/slot_bounds.h"
 #include "server/tasks/turns.h"
 
@@ -9,6 +11,7 @@ namespace {
 using Place = Task::Place;
 
 constexpr Place kAsides[] = {Place::kAside, Place::kAsideOfFirstKey, Place::kAsideOfSecondKey};
+constexpr std::span<const Place> kAsidesOfKeys = std::span(kAsides).subspan(1);
 
 // nullptr: it has no such key, or `place` is no aside.
 LimitKey* KeyOf(const Task& task, Place place) {
@@ -66,9 +69,9 @@ void WakeLane(EngineState& state, Lane& lane, MayCome may_come) {
   }
 }
 
-// If it was called back: it is the turn of the one after it.
-void PassOn(EngineState& state, Task* task) {
-  for (const Place place : kAsides) {
+// If it was called back by one of these: it is the turn of the one after it.
+void PassOn(EngineState& state, Task* task, std::span<const Place> asides = kAsides) {
+  for (const Place place : asides) {
     Lane* const lane = LaneOf(state, *task, place);
     if (lane == nullptr || lane->queues.empty()) continue;
     const auto entry = lane->queues.find(task->queue);
@@ -112,7 +115,7 @@ bool HasRoom(const EngineState& state, LimitKey& key, const AsideTasks& aside) {
 void TakePlace(EngineState& state, Task* task, bool to_front) {
   // Invariant 8: not before it is on disk; otherwise it could run and be forgotten.
   if (task->spec.durable && !task->stored) return;
-  if (task->paused != nullptr) {
+  if (task->is_paused()) {
     task->place = Place::kPaused;
   } else {
     JoinBacklog(state, task, to_front);
@@ -137,6 +140,13 @@ void LeavePlace(EngineState& state, Task* task) {
       break;
   }
   task->place = Place::kNone;
+}
+
+bool LeaveKeyLanes(EngineState& state, Task* task) {
+  if (task->place == Place::kBacklog) PassOn(state, task, kAsidesOfKeys);
+  if (KeyOf(*task, task->place) == nullptr) return false;
+  LeavePlace(state, task);
+  return true;
 }
 
 void Strand(EngineState& state, Task* task) {

@@ -15,6 +15,10 @@ namespace grove::tasks {
 void TakePlace(EngineState& state, Task* task, bool to_front);
 void LeavePlace(EngineState& state, Task* task);
 
+// Its limit keys are to be others: nothing waits for it in their lanes. True: it stood in one, and
+// has no place now.
+bool LeaveKeyLanes(EngineState& state, Task* task);
+
 // --- Of a task in the backlog --------------------------------------------------------------------
 
 // No worker knows its function.

@@ -3,9 +3,14 @@
 #include <utility>
 #include <vector>
 
+#include "server/tasks/commit.h"
 #include "server/tasks/engine.h"
 #include "server/tasks/engine_state.h"
+#include "server/tasks/holds.h"
 #include "server/tasks/lifecycle.h"
+#include "server/tasks/retention.h"
+#include "server/tasks/sequences.h"
+#include "server/tasks/spawn_quotas.h"
 #include "server/tasks/task_memory.h"
 #include "server/tasks/views.h"
 #include "server/tenancy/resource_name.h"
@@ -16,14 +21,19 @@ namespace {
 // nullptr if the record does not parse.
 std::unique_ptr<Task> Restore(EngineState& state, const StoredTask& stored, size_t queue) {
   auto task = std::make_unique<Task>();
-  v1::TaskSpec spec;
+  v1::TaskSpec& spec = state.recovered_spec;
   if (!spec.ParseFromString(stored.spec)) return nullptr;
+  task->function = state.InternFunction(spec.function());
   task->spec = NormaliseSpec(std::move(spec));
-  if (!RestoreProgress(state, stored.progress, *task)) return nullptr;
-  if (task->output_bytes > kInlinePayloadBytesMax) std::string().swap(task->output);
+  if (stored.input_bytes >= 0) task->spec.input = stored.input;
+  task->input_bytes = static_cast<int32_t>(
+      stored.input_bytes >= 0 ? stored.input_bytes : static_cast<int64_t>(task->spec.input.size()));
+  if (stored.fingerprint != 0) task->spec.Extras().fingerprint = stored.fingerprint;
+  ShareRetryRules(state, *task);
+  if (!RestoreProgress(state, stored.progress, state.recovered_progress, *task)) return nullptr;
+  if (task->past().output_bytes > kInlinePayloadBytesMax) std::string().swap(task->Past().output);
   task->id = stored.id;
   task->queue = queue;
-  task->function = state.InternFunction(task->spec.function);
   task->stored = task->spec.durable;
   return task;
 }
@@ -35,7 +45,7 @@ bool IsOfThisDaemon(const EngineState& state, const StoredProgress& stored) {
 
 bool CanHold(const EngineState& state, const Task& task, const StoredProgress& stored) {
   return stored.attempt != 0 && state.FindWorker(stored.worker) != nullptr &&
-         !task.attempts.empty() && !state.attempts.contains(stored.attempt);
+         !task.past().attempts.empty() && !state.attempts.contains(stored.attempt);
 }
 
 // The attempt may still run: its worker's Hello will tell.
@@ -48,7 +58,7 @@ void Resume(EngineState& state, Task* task, const StoredProgress& stored) {
       HoldRoom(state, task, stored.attempt, stored.worker, stored.incarnation, timeout_us);
   WorkerView& worker = state.HearOf(stored.worker);
   worker.grace_ends_us = state.now_us + kLinkGraceUs;
-  const EngineMicros started_us = state.FromWall(task->attempts.back().start_us);
+  const EngineMicros started_us = state.FromWall(task->past().attempts.back().start_us);
   attempt->times_out_us =
       std::max(started_us + timeout_us + kTimeoutGraceUs, worker.grace_ends_us + kTimeoutGraceUs);
   state.deadlines.Set(task, attempt->times_out_us);
@@ -57,32 +67,38 @@ void Resume(EngineState& state, Task* task, const StoredProgress& stored) {
 // Its worker ended with the daemon, which is no fault of the task's: this does not count towards
 // interruptions_max.
 void Requeue(EngineState& state, Task* task) {
-  AttemptRecord& record = task->attempts.back();
+  AttemptRecord& record = task->Past().attempts.back();
   record.state = v1::Attempt::STATE_INTERRUPTED;
   record.fiber = 0;
   record.end_us = state.wall_us();
   record.error =
       MakeError(absl::StatusCode::kAborted, "ATTEMPT_INTERRUPTED", "the daemon ended while it ran");
   Charge(state, *task);
-  Enqueue(state, task, /*to_front=*/false);
+  Await(state, task, state.now_us);
 }
 
 // What it has waited before counts.
 void EnqueueAgain(EngineState& state, Task* task) {
   Enqueue(state, task, /*to_front=*/false);
-  if (task->spec.schedule_to_start_us == 0) return;
+  if (task->spec.extras().schedule_to_start_us == 0) return;
   EngineMicros since_us = task->ready_us;
-  if (!task->attempts.empty()) {
-    since_us = std::max(since_us, state.FromWall(task->attempts.back().end_us));
+  if (!task->past().attempts.empty()) {
+    since_us = std::max(since_us, state.FromWall(task->past().attempts.back().end_us));
   }
-  state.deadlines.Set(task, std::min(since_us, state.now_us) + task->spec.schedule_to_start_us);
+  state.deadlines.Set(task,
+                      std::min(since_us, state.now_us) + task->spec.extras().schedule_to_start_us);
 }
 
 void PlaceLive(EngineState& state, Task* task, const StoredProgress& stored) {
   const v1::TaskState was = std::exchange(task->state, v1::TASK_STATE_UNSPECIFIED);
-  if (was == v1::TASK_STATE_RUNNING && CanHold(state, *task, stored)) {
-    return IsOfThisDaemon(state, stored) ? Resume(state, task, stored) : Requeue(state, task);
+  const bool is_running = was == v1::TASK_STATE_RUNNING && CanHold(state, *task, stored);
+  if (is_running && IsOfThisDaemon(state, stored)) {
+    KeepTurn(task);
+    return Resume(state, task, stored);
   }
+  HoldRecovered(state, task);
+  if (is_running) return Requeue(state, task);
+  if (IsHeld(*task)) return Await(state, task, task->schedule_us);
   if (was == v1::TASK_STATE_SCHEDULED) return Schedule(state, task, task->schedule_us);
   EnqueueAgain(state, task);
 }
@@ -90,10 +106,9 @@ void PlaceLive(EngineState& state, Task* task, const StoredProgress& stored) {
 void PlaceEnded(EngineState& state, Task* task) {
   SetState(state, task, std::exchange(task->state, v1::TASK_STATE_UNSPECIFIED));
   task->settled = true;
-  state.ended.PushBack(task);
-  state.TenantOf(*task).ended.PushBack(task);
-  if (!task->spec.durable) state.ended_volatile.PushBack(task);
-  ++state.ended_count;
+  ListEnd(state, task);
+  // Whoever is behind it waits.
+  if (Halts(*task)) state.recovered_holds.push_back(task->id);
   Charge(state, *task);
 }
 
@@ -108,10 +123,15 @@ void TaskEngine::Recover(const StoredTask& stored, EngineMicros now_us) {
     return;
   }
   std::unique_ptr<Task> restored = Restore(state, stored, *queue);
-  if (restored == nullptr || state.FindTask(stored.id) != nullptr) {
+  // They come in the order of their ids: which of them are there is not looked up for each.
+  const bool is_new = state.recovered_last < stored.id || state.FindTask(stored.id) == nullptr;
+  if (restored == nullptr || !is_new) {
     ++state.recovery.unreadable;
     return;
   }
+  state.recovers = true;
+  state.recovered_last = std::max(state.recovered_last, stored.id);
+  state.ids.PassOver(stored.id);
   Task* task = AddTask(state, std::move(restored));
   // One task's payload at a time: a store may hold more than the memory.
   DropPayload(state, *task);
@@ -122,6 +142,7 @@ void TaskEngine::Recover(const StoredTask& stored, EngineMicros now_us) {
     PlaceLive(state, task, stored.progress);
     state.workers_awaited_until_us = state.now_us + kWorkersAwaitedUs;
   }
+  CountEarlierSpawn(state, *task);
 }
 
 void TaskEngine::RecoverQueue(const StoredQueue& stored) {
@@ -136,17 +157,22 @@ RecoveryReport TaskEngine::EndRecovery(EngineMicros now_us) {
   EngineState& state = *state_;
   state.Advance(now_us);
   std::vector<Task*> ended = std::exchange(state.recovered_ends, {});
-  std::stable_sort(ended.begin(), ended.end(),
-                   [](const Task* a, const Task* b) { return a->end_us < b->end_us; });
+  std::stable_sort(ended.begin(), ended.end(), [](const Task* a, const Task* b) {
+    return a->past().end_us < b->past().end_us;
+  });
   for (Task* task : ended) PlaceEnded(state, task);
+  EndHoldsRecovery(state);
+  state.recovered_spec = {};
+  state.recovered_progress = {};
+  EndEarlierSpawns(state);
   return std::exchange(state.recovery, {});
 }
 
 void TaskEngine::ForEachVolatile(absl::FunctionRef<void(const StoredTask&)> each) const {
   std::vector<const Task*> tasks;
-  for (const auto& [id, task] : state_->tasks) {
-    if (!task->spec.durable) tasks.push_back(task.get());
-  }
+  state_->tasks.ForEach([&tasks](const Task& task) {
+    if (!task.spec.durable) tasks.push_back(&task);
+  });
   std::sort(tasks.begin(), tasks.end(), [](const Task* a, const Task* b) { return a->id < b->id; });
   // One at a time: together they may fill half the memory.
   for (const Task* task : tasks) each(EncodeTask(*state_, *task));

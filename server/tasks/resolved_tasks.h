@@ -13,7 +13,7 @@ inline void FillTasks(config::v1::Tasks& tasks) {
   const auto* reflection = tasks.GetReflection();
   for (int i = 0; i < tasks.GetDescriptor()->field_count(); ++i) {
     const auto* field = tasks.GetDescriptor()->field(i);
-    if (reflection->HasField(tasks, field)) continue;
+    if (reflection->HasField(tasks, field) || field->cpp_type() == field->CPPTYPE_STRING) continue;
     const int64_t value =
         config::FindSchemaRow(absl::StrCat("tasks.", field->name()))->default_value;
     if (field->cpp_type() == field->CPPTYPE_INT32) {

@@ -65,6 +65,7 @@ Obstacle ObstacleOf(const EngineState& state, const Task& task) {
 
 void CountWaiting(EngineState& state, const Task& task, int sign) {
   TenantUse& tenant = state.TenantOf(task).InUse();
+  state.waiting += sign;
   tenant.waiting += sign;
   tenant.waiting_bytes += sign * task.input_bytes;
   ForEachLevel(task.key, [sign](LimitKey& key) { key.waiting += sign; });

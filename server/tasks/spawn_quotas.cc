@@ -14,6 +14,7 @@ namespace {
 
 constexpr int64_t kRetryAfterMs = 1000;
 constexpr int64_t kNsPerMs = 1'000'000;
+constexpr std::string_view kTenantQueued = "QUOTA_QUEUED";
 
 // A tenant, or one of the keys of a task: what holds for it, and what is used.
 struct Level {
@@ -36,7 +37,7 @@ Level LevelOf(const EngineState& state, size_t tenant) {
           state.directory->QuotasOf(tenant),
           of.waiting,
           of.spawns,
-          "QUOTA_QUEUED",
+          kTenantQueued,
           "QUOTA_SPAWN_RATE"};
 }
 
@@ -107,7 +108,8 @@ absl::Status CheckLevels(const EngineState& state, size_t tenant, std::string_vi
 }
 
 std::string_view KeyOf(const Task& task) {
-  return task.spec.limit_key == nullptr ? std::string_view() : *task.spec.limit_key;
+  const auto& key = task.spec.extras().limit_key;
+  return key == nullptr ? std::string_view() : *key;
 }
 
 }  // namespace
@@ -128,6 +130,19 @@ absl::Status CheckQuotasToReturn(const EngineState& state, const Task& task) {
   return status.ok() ? CheckBytes(state, tenant, task.input_bytes) : status;
 }
 
+absl::Status CheckQuotasToMove(const EngineState& state, const Task& task, std::string_view key) {
+  const size_t tenant = state.directory->queues()[task.queue].tenant;
+  const auto counts_for = [&](std::string_view subject) {
+    bool found = false;
+    ForEachLevel(task.key, [&](const LimitKey& own) { found |= own.name == subject; });
+    return found;
+  };
+  return CheckLevels(state, tenant, key, [&](const Level& level) {
+    const bool is_tenant = level.queued_reason == kTenantQueued;
+    return is_tenant || counts_for(level.subject) ? absl::OkStatus() : CheckQueued(level);
+  });
+}
+
 void CountSpawn(EngineState& state, const Task& task) {
   const size_t tenant = state.directory->queues()[task.queue].tenant;
   const int64_t now_ns = state.now_us * 1000;
@@ -137,6 +152,32 @@ void CountSpawn(EngineState& state, const Task& task) {
     const tenancy::Limit* limit = LimitOf(state, key);
     if (limit != nullptr) key.spawns.Take(limit->spawns, now_ns);
   });
+}
+
+void CountEarlierSpawn(EngineState& state, const Task& task) {
+  const size_t tenant = state.directory->queues()[task.queue].tenant;
+  if (state.directory->tenants()[tenant].bounds == nullptr) return;
+  const int64_t at_ns = std::min(state.now_us, state.FromWall(task.create_time_us)) * 1000;
+  const tenancy::Rate& rate = state.directory->QuotasOf(tenant).spawns;
+  if (rate.is_bound()) state.tenants[tenant].InUse().spawns.Take(rate, at_ns);
+  const std::string_view name = KeyOf(task);
+  const auto is_bound = [&](std::string_view level) {
+    const tenancy::Limit* limit = FindLimit(state, tenant, level);
+    return limit != nullptr && limit->spawns.is_bound();
+  };
+  if (name.empty() || (!is_bound(name) && !is_bound(name.substr(0, name.find('/'))))) return;
+  // One that has ended has no key any more, but its bucket may outlast it. What is full by now was
+  // not so when the next one was let in: none is forgotten in between.
+  LimitKey* const key = UseKey(state, tenant, name);
+  ForEachLevel(key, [&](LimitKey& level) {
+    const tenancy::Limit* limit = LimitOf(state, level);
+    if (limit != nullptr) level.spawns.Take(limit->spawns, at_ns);
+  });
+  if (!state.recovered_keys.insert(key).second) LeaveKey(state, key);
+}
+
+void EndEarlierSpawns(EngineState& state) {
+  for (LimitKey* key : std::exchange(state.recovered_keys, {})) LeaveKey(state, key);
 }
 
 }  // namespace grove::tasks

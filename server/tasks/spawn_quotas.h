@@ -16,8 +16,15 @@ absl::Status CheckQuotas(const EngineState& state, size_t tenant, std::string_vi
                          int64_t input_bytes);
 // The same for an ended task that is to wait again: however often.
 absl::Status CheckQuotasToReturn(const EngineState& state, const Task& task);
+// The same for a task that waits and is to count for the key `key`: however often, and of what it
+// does not count for already.
+absl::Status CheckQuotasToMove(const EngineState& state, const Task& task, std::string_view key);
 // The task was let in: it counts towards the rates.
 void CountSpawn(EngineState& state, const Task& task);
+// The same for one that an earlier control let in, when that was. In the order of their ids.
+void CountEarlierSpawn(EngineState& state, const Task& task);
+// After the last of them.
+void EndEarlierSpawns(EngineState& state);
 
 }  // namespace grove::tasks
 

@@ -261,6 +261,34 @@ TEST_F(SpawnQuotasTest, AnEndedTaskComesBackOnlyWithinTheQuotas) {
   EXPECT_THAT(Started(), ElementsAre(ended));
 }
 
+TEST_F(SpawnQuotasTest, ARestartMakesNoBucketFull) {
+  const auto bound = [this] {
+    SetQuotas("spawns_per_minute: 6 spawn_burst: 4");
+    SetLimit("pattern: 'k' spawns_per_minute: 1 spawn_burst: 2");
+  };
+  bound();
+  const std::string durable = "durability: DURABILITY_DURABLE ";
+  for (int i = 0; i < 2; ++i) {
+    Of("k", durable);
+    Of("", durable);
+  }
+  Persist();
+  now_ += 5 * kUsPerSecond;
+  EXPECT_EQ(RetryMs(Refused("")), 5000);
+  const std::vector<StoredTask> disk = Disk();
+  Make("tenants { name: 'acme' }", 2);
+  // Before the tasks are read, as those of the config and of the registry are.
+  bound();
+  Recover(disk);
+  Up(0);
+  EXPECT_EQ(RetryMs(Refused("")), 5000) << "as before";
+  now_ += 5 * kUsPerSecond;
+  EXPECT_EQ(SubjectOf(Refused(Keys("k"))), "k");
+  EXPECT_EQ(RetryMs(Refused(Keys("k"))), 50'000);
+  Spawn();
+  EXPECT_EQ(RetryMs(Refused("")), 10'000);
+}
+
 TEST_F(SpawnQuotasTest, KeysHaveAForm) {
   const auto reason = [this](const std::string& text) { return RefusalReason(Refused(text)); };
   EXPECT_EQ(reason("limit_keys: 'a' limit_keys: 'b' limit_keys: 'c'"), "TOO_MANY_LIMIT_KEYS");

@@ -4,13 +4,16 @@
 
 #include "proto/well_known_times.h"
 #include "runtime/switch/abseil_text.h"
+#include "server/tasks/after.h"
 #include "server/tasks/commit.h"
 #include "server/tasks/fingerprint.h"
 #include "server/tasks/function_defaults.h"
+#include "server/tasks/holds.h"
 #include "server/tasks/lifecycle.h"
 #include "server/tasks/refusal.h"
 #include "server/tasks/spawn_quotas.h"
 #include "server/tasks/task_memory.h"
+#include "server/tasks/webhook.h"
 #include "server/tenancy/resource_name.h"
 
 namespace grove::tasks {
@@ -48,11 +51,12 @@ absl::StatusOr<size_t> QueueOf(const EngineState& state, std::string_view tenant
                  {{"queue", name}});
 }
 
-absl::Status CheckDepth(const EngineState& state, size_t index) {
+// Whether `more` tasks fit.
+absl::Status CheckDepth(const EngineState& state, size_t index, int64_t more = 1) {
   const tenancy::Directory::Queue& settings = state.directory->queues()[index];
   const QueueState& queue = state.queues[index];
   const int64_t depth = queue.queued + queue.scheduled;
-  if (depth < settings.depth_max) return absl::OkStatus();
+  if (depth + more <= settings.depth_max) return absl::OkStatus();
   const std::string bound = StrCat(depth, " of ", settings.depth_max, " tasks wait");
   absl::Status refusal =
       Refusal(absl::StatusCode::kResourceExhausted, "QUEUE_FULL",
@@ -82,7 +86,9 @@ absl::Status CheckRoom(const EngineState& state, size_t queue, const v1::TaskSpe
   const size_t tenant = state.directory->queues()[queue].tenant;
   absl::Status status = CheckDepth(state, queue);
   if (status.ok()) status = CheckQuotas(state, tenant, LimitKeyOf(spec), input_bytes);
-  if (status.ok()) status = CheckMemory(state, input_bytes);
+  if (status.ok()) {
+    status = CheckMemory(state, input_bytes + spec.after_size() * kAfterMemoryBytes);
+  }
   if (status.ok() && spec.durability() != v1::DURABILITY_VOLATILE) status = CheckStore(state);
   return status;
 }
@@ -104,34 +110,74 @@ absl::Status CheckForm(const EngineState& state, const v1::TaskSpec& spec,
 
 Task* FindByRequestId(const EngineState& state, size_t tenant, const std::string& request_id) {
   if (request_id.empty()) return nullptr;
-  const auto& ids = state.tenants[tenant].use().request_ids;
-  auto it = ids.find(request_id);
-  return it == ids.end() ? nullptr : state.FindTask(it->second);
+  return state.tenants[tenant].use().request_ids.Find(request_id);
 }
 
-Task* Admit(EngineState& state, size_t queue, v1::TaskSpec spec, std::string_view parent_task,
-            Effects& effects) {
+Task* Accept(EngineState& state, size_t queue, v1::TaskSpec spec, const SpawnOrigin& origin,
+             Effects& effects) {
   auto task = std::make_unique<Task>();
   task->id = state.ids.Next(state.now_us);
   task->queue = queue;
+  task->function = state.function_index.at(spec.function());
   task->spec = NormaliseSpec(std::move(spec));
-  task->function = state.function_index.at(task->spec.function);
-  if (!parent_task.empty()) task->parent = std::make_unique<const std::string>(parent_task);
+  task->input_bytes = static_cast<int32_t>(task->spec.input.size());
+  ShareRetryRules(state, *task);
+  if (!origin.parent_task.empty()) {
+    task->parent = std::make_unique<const std::string>(origin.parent_task);
+  }
+  if (!origin.retry_of.empty()) {
+    task->relations = std::make_unique<TaskRelations>();
+    task->relations->retry_of = origin.retry_of;
+  }
   task->create_time_us = state.wall_us();
   task->ready_us = state.now_us;
   Task* added = AddTask(state, std::move(task));
   ++state.queues[queue].spawned;
   effects.tallies.push_back({.kind = Tally::Kind::kSpawned, .queue = queue});
-  const EngineMicros start_us = added->spec.start_us > 0 ? state.FromWall(added->spec.start_us)
-                                                         : state.now_us + added->spec.delay_us;
-  if (start_us > state.now_us) {
-    Schedule(state, added, start_us);
-  } else {
-    Enqueue(state, added, /*to_front=*/false);
-  }
+  const SpecExtras& extras = added->spec.extras();
+  const EngineMicros start_us =
+      extras.start_us > 0 ? state.FromWall(extras.start_us) : state.now_us + extras.delay_us;
+  BeginAfter(state, added);
+  Await(state, added, start_us);
   CountSpawn(state, *added);
-  if (added->spec.durable) WriteInsert(state, *added, effects);
   return added;
+}
+
+// The task, and the one that tells of its end: both, or none. That one is written first: alone it
+// has nothing to tell, and says so.
+Task* AcceptWithWebhook(EngineState& state, size_t queue, v1::TaskSpec spec,
+                        const SpawnOrigin& origin, Effects& effects) {
+  v1::TaskSpec asked;
+  asked.set_queue(spec.queue());
+  asked.set_priority(spec.priority());
+  asked.set_durability(spec.durability());
+  *asked.mutable_webhook() = spec.webhook();
+  Task* task = Accept(state, queue, std::move(spec), origin, effects);
+  Task* hook =
+      Accept(state, queue, WebhookSpec(asked, state.NameOf(*task)), SpawnOrigin(), effects);
+  task->relations->webhook_task = state.NameOf(*hook);
+  Charge(state, *task);
+  if (hook->spec.durable) WriteInsert(state, *hook, effects);
+  return task;
+}
+
+Task* Admit(EngineState& state, size_t queue, v1::TaskSpec spec, const SpawnOrigin& origin,
+            Effects& effects) {
+  Task* task = spec.has_webhook()
+                   ? AcceptWithWebhook(state, queue, std::move(spec), origin, effects)
+                   : Accept(state, queue, std::move(spec), origin, effects);
+  if (task->spec.durable) WriteInsert(state, *task, effects);
+  return task;
+}
+
+// What the second task needs beside what the first one does.
+absl::Status CheckWebhookTask(const EngineState& state, size_t queue) {
+  const auto function = state.function_index.find(Abseil(kWebhookFunction));
+  if (function == state.function_index.end() || !state.functions[function->second].known) {
+    return BadField("spec.webhook", "UNKNOWN_FUNCTION",
+                    StrCat("no worker has the function ", kWebhookFunction));
+  }
+  return CheckDepth(state, queue, /*more=*/2);
 }
 
 Spawned Describe(const EngineState& state, const Task& task) {
@@ -165,9 +211,12 @@ void FillFunctionDefaults(const EngineState& state, v1::TaskSpec& spec) {
 }
 
 // A spawn whose request_id is taken: the first one's task, if it asks for the same.
-absl::StatusOr<Spawned> Repeat(const EngineState& state, const Task& earlier, v1::TaskSpec spec) {
-  const std::string was = FormatFingerprint(earlier.fingerprint);
-  const std::string is = FormatFingerprint(FingerprintOf(NormaliseSpec(std::move(spec))));
+absl::StatusOr<Spawned> Repeat(const EngineState& state, Task& earlier, v1::TaskSpec spec) {
+  const std::string was = FormatFingerprint(KeepFingerprint(state, earlier));
+  const std::string function = spec.function();
+  const std::string queue = ShortQueueName(spec);
+  const std::string is =
+      FormatFingerprint(FingerprintOf(function, queue, NormaliseSpec(std::move(spec))));
   if (is == was) return Describe(state, earlier);
   const std::string name = state.NameOf(earlier);
   return Refusal(absl::StatusCode::kAlreadyExists, "REQUEST_ID_REUSED",
@@ -180,12 +229,12 @@ absl::StatusOr<Spawned> Repeat(const EngineState& state, const Task& earlier, v1
 }  // namespace
 
 absl::StatusOr<Spawned> SpawnTask(EngineState& state, std::string_view parent, v1::TaskSpec spec,
-                                  std::string_view parent_task, Effects& effects,
+                                  const SpawnOrigin& origin, Effects& effects,
                                   size_t* queue_of_refusal) {
   const auto tenant = TenantOf(state, parent);
   if (!tenant.ok()) return tenant.status();
   FillFunctionDefaults(state, spec);
-  if (const Task* earlier = FindByRequestId(state, *tenant, spec.request_id())) {
+  if (Task* earlier = FindByRequestId(state, *tenant, spec.request_id())) {
     return Repeat(state, *earlier, std::move(spec));
   }
   const std::string& tenant_name = state.directory->tenants()[*tenant].name;
@@ -196,6 +245,7 @@ absl::StatusOr<Spawned> SpawnTask(EngineState& state, std::string_view parent, v
     const Task* holder = FindByUniqueKey(state, *tenant, function, spec.unique_key().key());
     if (holder != nullptr) return Attach(state, *holder, spec.unique_key());
   }
+  if (absl::Status s = CheckAwaited(state, *tenant, "spec.after", spec.after()); !s.ok()) return s;
   const auto name = tenancy::ParseQueueName(spec.queue());
   const std::string_view short_name = spec.queue().empty() ? tenancy::kDefaultName
                                       : name.ok()          ? name->queue
@@ -204,13 +254,17 @@ absl::StatusOr<Spawned> SpawnTask(EngineState& state, std::string_view parent, v
   if (!queue.ok()) return queue.status();
   *queue_of_refusal = *queue;
   if (absl::Status s = CheckRoom(state, *queue, spec); !s.ok()) return s;
-  return Describe(state, *Admit(state, *queue, std::move(spec), parent_task, effects));
+  if (spec.has_webhook()) {
+    if (absl::Status s = CheckWebhookTask(state, *queue); !s.ok()) return s;
+  }
+  return Describe(state, *Admit(state, *queue, std::move(spec), origin, effects));
 }
 
 absl::Status CheckKeyToReturn(const EngineState& state, const Task& task) {
-  if (task.spec.unique == nullptr) return absl::OkStatus();
+  if (task.spec.extras().unique == nullptr) return absl::OkStatus();
   const size_t tenant = state.directory->queues()[task.queue].tenant;
-  const Task* holder = FindByUniqueKey(state, tenant, task.function, task.spec.unique->key);
+  const Task* holder =
+      FindByUniqueKey(state, tenant, task.function, task.spec.extras().unique->key);
   return holder == nullptr ? absl::OkStatus() : KeyTaken(state, *holder);
 }
 

@@ -13,7 +13,7 @@ namespace grove::tasks {
 
 // As TaskEngine::Spawn. `queue_of_refusal` is set once it is known which queue is meant.
 absl::StatusOr<Spawned> SpawnTask(EngineState& state, std::string_view parent, v1::TaskSpec spec,
-                                  std::string_view parent_task, Effects& effects,
+                                  const SpawnOrigin& origin, Effects& effects,
                                   size_t* queue_of_refusal);
 
 // Whether no other task has an ended task's unique key meanwhile.

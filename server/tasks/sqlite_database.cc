@@ -83,6 +83,7 @@ absl::Status SqliteDatabase::Load(const StoreRetention& retention,
   if (!select.ok()) return select.status();
   sqlite3_bind_int64(select->get(), 1, first->time_us);
   BindId(select->get(), 2, first->id);
+  sqlite3_bind_int64(select->get(), 3, kInlinePayloadBytesMax);
   int code;
   while ((code = connection_.Step(select->get())) == SQLITE_ROW) each(DecodeRow(select->get()));
   return code == SQLITE_DONE ? absl::OkStatus() : connection_.Error("read the tasks of");

@@ -126,6 +126,85 @@ TEST_F(SqliteStoreTest, KeepsWhatItConfirmedThroughAKill) {
   EXPECT_EQ(task.progress.worker, 3);
 }
 
+TEST_F(SqliteStoreTest, LoadsNoLongInput) {
+  Open();
+  Start();
+  const auto insert = [this](uint64_t id, size_t bytes) {
+    StoreWrite write = Write(StoreWrite::Kind::kInsert, id);
+    write.task.input = std::string(bytes, 'i');
+    write.task.input_bytes = static_cast<int64_t>(bytes);
+    write.task.fingerprint = ~id;
+    store_->Write({write});
+    AwaitPersisted(ticket_);
+  };
+  insert(1, 0);
+  insert(2, kInlinePayloadBytesMax);
+  insert(3, 100'000);
+  const auto read = Read({3});
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ((*read)[0].input, std::string(100'000, 'i'));
+  Open();
+  const auto tasks = Load();
+  ASSERT_EQ(tasks.size(), 3u);
+  EXPECT_EQ(tasks[0].input_bytes, 0);
+  EXPECT_EQ(tasks[1].input, std::string(kInlinePayloadBytesMax, 'i'));
+  EXPECT_EQ(tasks[2].input, "");
+  EXPECT_EQ(tasks[2].input_bytes, 100'000);
+  EXPECT_EQ(tasks[2].fingerprint, ~uint64_t{3});
+}
+
+// As the program made it that knew version 1.
+constexpr char kVersion1[] = R"(
+PRAGMA auto_vacuum = INCREMENTAL;
+PRAGMA journal_mode = WAL;
+PRAGMA application_id = 1196578388;
+PRAGMA user_version = 1;
+CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+CREATE TABLE tasks (
+  id BLOB NOT NULL PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  queue TEXT NOT NULL,
+  attempt INTEGER NOT NULL,
+  incarnation INTEGER NOT NULL,
+  worker INTEGER NOT NULL,
+  failures INTEGER NOT NULL,
+  interruptions INTEGER NOT NULL,
+  end_time_us INTEGER NOT NULL,
+  progress BLOB NOT NULL,
+  spec BLOB NOT NULL
+);
+INSERT INTO counters VALUES ('starts', 6);
+INSERT INTO tasks VALUES (x'0000000000000005fffffffffffffffa', 'acme', 'mail', 0, 0, -1, 2, 1, 0,
+                          x'70', x'73');
+)";
+
+TEST_F(SqliteStoreTest, TakesOverADatabaseOfVersion1) {
+  sqlite3* database = nullptr;
+  ASSERT_EQ(sqlite3_open((dir_ + "/tasks.db").c_str(), &database), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(database, kVersion1, nullptr, nullptr, nullptr), SQLITE_OK);
+  sqlite3_close(database);
+  Open();
+  EXPECT_EQ(store_->start_number(), 7u);
+  auto tasks = Load();
+  ASSERT_EQ(tasks.size(), 1u);
+  EXPECT_EQ(tasks[0].id, (TaskId{5, ~uint64_t{5}}));
+  EXPECT_EQ(tasks[0].spec, "s");
+  EXPECT_EQ(tasks[0].input_bytes, -1) << "it stands in the spec";
+  EXPECT_EQ(tasks[0].progress.failures, 2);
+  Start();
+  store_->Write({Write(StoreWrite::Kind::kUpdate, 5, "q")});
+  AwaitPersisted(ticket_);
+  Insert(6);
+  const auto read = Read({5});
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ((*read)[0].spec, "s");
+  Open();
+  tasks = Load();
+  ASSERT_EQ(tasks.size(), 2u);
+  EXPECT_EQ(tasks[0].progress.task, "q");
+  EXPECT_EQ(tasks[1].id.high, 6u);
+}
+
 TEST_F(SqliteStoreTest, AppliesUpdatesAndDeletesInOrder) {
   Open();
   Start();
@@ -190,11 +269,11 @@ TEST_F(SqliteStoreTest, HandsOverRowsThatNobodyCanRead) {
   store_.reset();
   sqlite3* database = nullptr;
   ASSERT_EQ(sqlite3_open((dir_ + "/tasks.db").c_str(), &database), SQLITE_OK);
-  ASSERT_EQ(
-      sqlite3_exec(database,
-                   "INSERT INTO tasks VALUES ('x', 'acme', 'mail', 0, 0, 0, 0, 0, 7, 'p', '')",
-                   nullptr, nullptr, nullptr),
-      SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(
+                database,
+                "INSERT INTO tasks VALUES ('x', 'acme', 'mail', 0, 0, 0, 0, 0, 7, 'p', '', 0, '')",
+                nullptr, nullptr, nullptr),
+            SQLITE_OK);
   sqlite3_close(database);
   Open();
   const auto tasks = Load({.ended_before_us = 100});
@@ -308,10 +387,10 @@ TEST_F(SqliteStoreTest, RefusesANewerSchema) {
   store_.reset();
   sqlite3* database = nullptr;
   ASSERT_EQ(sqlite3_open((dir_ + "/tasks.db").c_str(), &database), SQLITE_OK);
-  sqlite3_exec(database, "PRAGMA user_version = 2", nullptr, nullptr, nullptr);
+  sqlite3_exec(database, "PRAGMA user_version = 3", nullptr, nullptr, nullptr);
   sqlite3_close(database);
   EXPECT_THAT(std::string(SqliteStore::Open({.state_dir = dir_}).status().message()),
-              HasSubstr("schema version 2"));
+              HasSubstr("schema version 3"));
 }
 
 TEST_F(SqliteStoreTest, NamesADirectoryThatItCannotUse) {

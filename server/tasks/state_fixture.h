@@ -34,7 +34,6 @@ class StateTest : public ::testing::Test {
   Task* Add() {
     auto task = std::make_unique<Task>();
     task->id = state_.ids.Next(state_.now_us);
-    task->spec.function = "echo";
     task->spec.durable = false;
     return AddTask(state_, std::move(task));
   }

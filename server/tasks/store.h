@@ -35,13 +35,23 @@ struct StoredProgress {
   WallMicros end_time_us = 0;
 };
 
+// Inputs and outputs up to this length stay in memory (task_memory.h), and inputs are loaded with
+// their tasks: to read them again would cost more than to keep them.
+inline constexpr int64_t kInlinePayloadBytesMax = 256;
+
 // What is written once, and the progress.
 struct StoredTask {
   TaskId id;
   std::string tenant;
   std::string queue;
-  // A serialized grove.v1.TaskSpec, normalised.
+  // A serialized grove.v1.TaskSpec, normalised and without its input.
   std::string spec;
+  std::string input;
+  // Its length, also where Load() leaves it out. -1: it stands in the spec, as rows of schema
+  // version 1 have it.
+  int64_t input_bytes = -1;
+  // Of a task with a request_id whose input Load() leaves out (fingerprint.h); else 0.
+  uint64_t fingerprint = 0;
   StoredProgress progress;
 };
 
@@ -91,7 +101,8 @@ class TaskStore {
 
   virtual ~TaskStore() = default;
 
-  // Hands all tasks over, one by one, in the order of their ids, after the retention was applied.
+  // Hands all tasks over, one by one, in the order of their ids, after the retention was applied;
+  // without the inputs that are longer than kInlinePayloadBytesMax, which a start need not read.
   // What it deletes need not reach the disk (a full volume must not hinder a start): `each` sees
   // none of it either way. Before Start().
   virtual absl::Status Load(const StoreRetention& retention,

@@ -260,7 +260,7 @@ TEST_F(StoreWriterTest, LetsASmallDatabaseOfBeforeShrink) {
     const auto old =
         sqlite::Connection::Open(File("tasks.db"), sqlite::Connection::Missing::kCreate);
     ASSERT_TRUE(old->Execute(std::string("PRAGMA application_id = 0x47525654;"
-                                         "PRAGMA user_version = 1; PRAGMA journal_mode = WAL;") +
+                                         "PRAGMA user_version = 2; PRAGMA journal_mode = WAL;") +
                              kCreateTables)
                     .ok());
   }

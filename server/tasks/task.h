@@ -15,6 +15,7 @@
 #include "grove/v1/task_service.pb.h"
 #include "server/tasks/engine_time.h"
 #include "server/tasks/intrusive_list.h"
+#include "server/tasks/relations.h"
 #include "server/tasks/task_id.h"
 #include "server/tasks/task_spec.h"
 #include "server/wall_time.h"
@@ -22,6 +23,7 @@
 namespace grove::tasks {
 
 struct LimitKey;
+struct Task;
 
 // Attempts remembered per task, the newest. Retries are bounded by kMaxAttemptsMax; hand-backs by
 // draining workers are not.
@@ -39,30 +41,13 @@ struct AttemptRecord {
   std::unique_ptr<google::rpc::Status> error;
 };
 
-struct Task {
-  // Where a QUEUED task stands.
-  enum class Place {
-    kNone,      // Durable and not yet on disk, or not QUEUED.
-    kBacklog,   // In its queue's TaskQueue.
-    kStranded,  // Beside it: no connected worker knows its function.
-    kPaused,    // Beside it, until somebody resumes it.
-    kAside,     // Beside it: as many of its function run as may (FunctionState::aside).
-    // Beside it: too few slots of its first, or its second, limit key are left (LimitKey::aside).
-    kAsideOfFirstKey,
-    kAsideOfSecondKey,
-  };
+// What has happened to a task: to most of those that wait, nothing yet.
+struct TaskPast {
+  // Of a settled task, for its places in the lists of retention.h.
+  Task* task = nullptr;
+  ListHook<TaskPast> lane_hook;
+  ListHook<TaskPast> kind_hook;
 
-  TaskId id;
-  // Indices into the directory's queues and the engine's functions.
-  size_t queue = 0;
-  size_t function = 0;
-  AcceptedSpec spec;
-
-  v1::TaskState state = v1::TASK_STATE_UNSPECIFIED;
-  Place place = Place::kNone;
-  // Durable tasks: the insert is on disk; the end is on disk.
-  bool stored = false;
-  bool settled = false;
   // Of an ended task: the state before.
   v1::TaskState unended_state = v1::TASK_STATE_UNSPECIFIED;
   // The engine's turn in which it was settled.
@@ -76,23 +61,11 @@ struct Task {
   uint64_t attempt = 0;
   // Why nothing of it is to start; nullptr unless it is paused.
   std::unique_ptr<std::string> paused;
-  // The task whose function spawned it, by its name; nullptr: none did.
-  std::unique_ptr<const std::string> parent;
-  // Of spec.limit_key, while it has not ended; nullptr: it names none.
-  LimitKey* key = nullptr;
-  // Somebody changed the spec after it was first stored.
-  bool spec_changed = false;
 
-  // Their lengths, also while they are not in memory (task_memory.h).
-  int64_t input_bytes = 0;
+  // Its length, also while it is not in memory (task_memory.h).
   int64_t output_bytes = 0;
-  // What it was last charged with.
-  int64_t charged_bytes = 0;
   // Its part in EngineState::ended_bytes, once it is settled.
   int64_t retained_bytes = 0;
-  // Of the spec, if it has a request_id.
-  uint64_t fingerprint = 0;
-
   std::string output;
   std::string output_content_type;
   std::unique_ptr<google::rpc::Status> error;
@@ -101,32 +74,93 @@ struct Task {
   double progress = 0;
   std::string progress_message;
 
+  // Shown and stored; measured by.
+  WallMicros end_time_us = 0;
+  EngineMicros end_us = 0;
+};
+
+// There may be millions that wait: what few of them have stands in the spec's extras or in the
+// past, and a test holds the size (task_memory_test.cc).
+struct Task {
+  // Where a QUEUED task stands.
+  enum class Place : uint8_t {
+    kNone,      // Durable and not yet on disk, or not QUEUED.
+    kBacklog,   // In its queue's TaskQueue.
+    kStranded,  // Beside it: no connected worker knows its function.
+    kPaused,    // Beside it, until somebody resumes it.
+    kAside,     // Beside it: as many of its function run as may (FunctionState::aside).
+    // Beside it: too few slots of its first, or its second, limit key are left (LimitKey::aside).
+    kAsideOfFirstKey,
+    kAsideOfSecondKey,
+  };
+  static constexpr uint32_t kNoDeadline = UINT32_MAX;
+
+  TaskId id;
+  // Indices into the directory's queues and the engine's functions.
+  uint32_t queue = 0;
+  uint32_t function = 0;
+  AcceptedSpec spec;
+
+  v1::TaskState state = v1::TASK_STATE_UNSPECIFIED;
+  Place place = Place::kNone;
+  // Durable tasks: the insert is on disk; the end is on disk.
+  bool stored = false;
+  bool settled = false;
+  // Somebody changed the spec after it was first stored.
+  bool spec_changed = false;
+
+  // DeadlineHeap's.
+  uint32_t heap_position = kNoDeadline;
+  // Its length, also while it is not in memory (task_memory.h).
+  int32_t input_bytes = 0;
+  // What it was last charged with.
+  int64_t charged_bytes = 0;
+
+  // nullptr: nothing has happened.
+  std::unique_ptr<TaskPast> happened;
+  // nullptr: it has nothing to do with others, but for what stands here.
+  std::unique_ptr<TaskRelations> relations;
+  // The task whose function spawned it, by its name; nullptr: none did.
+  std::unique_ptr<const std::string> parent;
+  // Of the spec's limit key, while it has not ended; nullptr: it names none.
+  LimitKey* key = nullptr;
+
   // Shown and stored.
   WallMicros create_time_us = 0;
-  WallMicros end_time_us = 0;
   // Measured by. `ready_us`: when it could first have started.
   EngineMicros ready_us = 0;
   EngineMicros schedule_us = 0;
   EngineMicros queued_us = 0;
-  EngineMicros end_us = 0;
 
-  // DeadlineHeap's.
-  EngineMicros deadline_us = 0;
-  size_t heap_position = SIZE_MAX;
-
+  // TaskIndex's.
+  Task* next_in_index = nullptr;
   ListHook<Task> backlog_hook;
   // In the queue's list by age, or in the list of ended tasks.
   ListHook<Task> age_hook;
   // In its tenant's list of ended tasks.
   ListHook<Task> end_hook;
 
+  const TaskPast& past() const;
+  // To be written to.
+  TaskPast& Past() {
+    if (happened == nullptr) happened = std::make_unique<TaskPast>();
+    return *happened;
+  }
+  bool is_paused() const { return past().paused != nullptr; }
   bool has_input() const { return static_cast<int64_t>(spec.input.size()) == input_bytes; }
-  bool has_output() const { return static_cast<int64_t>(output.size()) == output_bytes; }
+  bool has_output() const {
+    return static_cast<int64_t>(past().output.size()) == past().output_bytes;
+  }
   bool ended() const { return state >= v1::TASK_STATE_SUCCEEDED; }
   // What anybody is told: an end only once it lasts (invariant 8). If control died before, the task
   // would go on.
-  v1::TaskState told_state() const { return ended() && !settled ? unended_state : state; }
+  v1::TaskState told_state() const { return ended() && !settled ? past().unended_state : state; }
 };
+
+inline const TaskPast& Task::past() const {
+  static const auto* const kNothing = new TaskPast();
+  return happened == nullptr ? *kNothing : *happened;
+}
 
 static_assert(v1::TASK_STATE_RUNNING < v1::TASK_STATE_SUCCEEDED);
 

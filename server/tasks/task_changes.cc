@@ -6,10 +6,13 @@
 
 #include "proto/well_known_times.h"
 #include "runtime/switch/abseil_text.h"
+#include "server/tasks/after.h"
 #include "server/tasks/commit.h"
 #include "server/tasks/engine_state.h"
+#include "server/tasks/holds.h"
 #include "server/tasks/lifecycle.h"
 #include "server/tasks/refusal.h"
+#include "server/tasks/spawn_quotas.h"
 #include "server/tasks/spawning.h"
 #include "server/tasks/task_spec.h"
 
@@ -42,37 +45,59 @@ absl::Status CheckSettled(const EngineState& state, const Task& task) {
       kRetryAfterMs);
 }
 
+absl::Status WouldFailAgain(const EngineState& state, const Task& task, TaskId by) {
+  const Task* other = state.FindTask(by);
+  const std::string name = state.NameOf(task);
+  return Refusal(absl::StatusCode::kFailedPrecondition, "AFTER_FAILED",
+                 StrCat(name, " comes after ", other == nullptr ? "a task" : state.NameOf(*other),
+                        " that has not succeeded: try that again first"),
+                 {{"task", name}});
+}
+
 absl::StatusOr<bool> WouldRetry(const EngineState& state, const Task& task) {
-  if (task.state == v1::TASK_STATE_SCHEDULED) return true;
+  if (task.state == v1::TASK_STATE_SCHEDULED) return CanEndDelay(task);
   if (absl::Status settled = CheckSettled(state, task); !settled.ok()) return settled;
   if (absl::Status key = CheckKeyToReturn(state, task); !key.ok()) return key;
+  if (const auto by = DoomedBy(state, task)) return WouldFailAgain(state, task, *by);
   if (absl::Status room = CheckRoomToReturn(state, task); !room.ok()) return room;
   return true;
+}
+
+std::string_view KeyOf(const Task& task) {
+  return task.spec.extras().limit_key == nullptr ? std::string_view()
+                                                 : *task.spec.extras().limit_key;
 }
 
 absl::StatusOr<bool> WouldUpdate(const EngineState& state, const Task& task,
                                  const TaskAction& action) {
   if (absl::Status alive = CheckNotEnded(state, task); !alive.ok()) return alive;
   const bool moves = action.delay_us || action.start_us;
-  if (moves && task.state == v1::TASK_STATE_RUNNING) {
-    return Unfit(state, task, "TASK_RUNNING", "cannot start later");
+  const bool has_other_keys = action.limit_key && *action.limit_key != KeyOf(task);
+  if (task.state == v1::TASK_STATE_RUNNING && (moves || has_other_keys)) {
+    return Unfit(state, task, "TASK_RUNNING",
+                 moves ? "cannot start later" : "keeps its limit keys");
   }
-  return moves || (action.priority && *action.priority != task.spec.priority) ||
-         (action.labels && *action.labels != task.spec.labels);
+  if (has_other_keys) {
+    absl::Status room = CheckQuotasToMove(state, task, *action.limit_key);
+    if (!room.ok()) return room;
+  }
+  return moves || has_other_keys || (action.priority && *action.priority != task.spec.priority) ||
+         (action.labels && *action.labels != task.spec.extras().labels);
 }
 
 void Update(EngineState& state, Task* task, const TaskAction& action) {
   task->spec_changed = true;
   if (action.priority) SetPriority(state, task, *action.priority);
-  if (action.labels) task->spec.labels = *action.labels;
+  if (action.labels) task->spec.Extras().labels = *action.labels;
+  if (action.limit_key) SetLimitKey(state, task, *action.limit_key);
   if (action.delay_us) {
-    task->spec.delay_us = *action.delay_us;
-    task->spec.start_us = 0;
+    task->spec.Extras().delay_us = *action.delay_us;
+    task->spec.Extras().start_us = 0;
     Postpone(state, task, state.now_us + *action.delay_us);
   }
   if (action.start_us) {
-    task->spec.start_us = *action.start_us;
-    task->spec.delay_us = 0;
+    task->spec.Extras().start_us = *action.start_us;
+    task->spec.Extras().delay_us = 0;
     Postpone(state, task, state.FromWall(*action.start_us));
   }
 }
@@ -94,6 +119,8 @@ absl::StatusOr<TaskAction> UpdateAction(const v1::TaskSpec& spec,
     } else if (path == "spec.labels") {
       action.labels.emplace(spec.labels().begin(), spec.labels().end());
       std::sort(action.labels->begin(), action.labels->end());
+    } else if (path == "spec.limit_keys") {
+      action.limit_key = LimitKeyOf(spec);
     } else if (path == "spec.delay") {
       action.delay_us = 0;
     } else if (path == "spec.start_time") {
@@ -101,7 +128,7 @@ absl::StatusOr<TaskAction> UpdateAction(const v1::TaskSpec& spec,
     } else {
       return BadField("update_mask", "FIELD_MASK_INVALID",
                       StrCat("names \"", Cut(path),
-                             "\"; spec.priority, spec.labels, spec.delay and "
+                             "\"; spec.priority, spec.labels, spec.limit_keys, spec.delay and "
                              "spec.start_time can be changed"));
     }
   }
@@ -111,6 +138,7 @@ absl::StatusOr<TaskAction> UpdateAction(const v1::TaskSpec& spec,
   v1::TaskSpec changed;
   if (action.priority) changed.set_priority(spec.priority());
   if (action.labels) *changed.mutable_labels() = spec.labels();
+  if (action.limit_key) *changed.mutable_limit_keys() = spec.limit_keys();
   if (action.delay_us) *changed.mutable_delay() = spec.delay();
   if (action.start_us) *changed.mutable_start_time() = spec.start_time();
   if (absl::Status status = CheckChanges(changed); !status.ok()) return status;
@@ -138,7 +166,7 @@ absl::StatusOr<bool> WouldChange(const EngineState& state, const Task& task,
     case Kind::kPause:
     case Kind::kResume: {
       if (absl::Status alive = CheckNotEnded(state, task); !alive.ok()) return alive;
-      return (task.paused != nullptr) == (action.kind == Kind::kResume);
+      return task.is_paused() == (action.kind == Kind::kResume);
     }
     case Kind::kRetry:
       return WouldRetry(state, task);
@@ -171,7 +199,7 @@ void ChangeTask(EngineState& state, Task* task, const TaskAction& action, Effect
       if (task->ended()) {
         Revive(state, task);
       } else {
-        Enqueue(state, task, /*to_front=*/false);
+        EndDelay(state, task);
       }
       break;
     case Kind::kUpdate:

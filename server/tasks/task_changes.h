@@ -31,6 +31,8 @@ struct TaskAction {
   // Of kUpdate: what is to change.
   std::optional<int32_t> priority = std::nullopt;
   std::optional<std::vector<std::pair<std::string, std::string>>> labels = std::nullopt;
+  // As AcceptedSpec's: "customer-7/report"; empty: none any more.
+  std::optional<std::string> limit_key = std::nullopt;
   std::optional<int64_t> delay_us = std::nullopt;
   std::optional<WallMicros> start_us = std::nullopt;
 };

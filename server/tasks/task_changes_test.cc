@@ -263,11 +263,48 @@ TEST_F(TaskChangesTest, UpdateRefusesWhatCannotBe) {
   EXPECT_EQ(why("delay { seconds: -1 }", {"spec.delay"}), "NEGATIVE_DELAY");
   EXPECT_EQ(why("labels { key: '' value: 'x' }", {"spec.labels"}), "LABEL_KEY_INVALID");
   EXPECT_EQ(why("start_time { seconds: -5 }", {"spec.start_time"}), "START_TIME_INVALID");
+  EXPECT_EQ(why("limit_keys: 'a b'", {"spec.limit_keys"}), "LIMIT_KEY_INVALID");
+  EXPECT_EQ(why("limit_keys: ['a', 'b', 'c']", {"spec.limit_keys"}), "TOO_MANY_LIMIT_KEYS");
   EXPECT_EQ(why("delay {} start_time {}", {"spec.delay", "spec.start_time"}), "START_TIME_INVALID");
   const std::string a = Spawn();
   EXPECT_EQ(Why(a, *Update("start_time { seconds: 9999999999 }", {"spec.start_time"})),
             "START_TIME_TOO_LATE");
   EXPECT_EQ(Why(a, {.kind = Kind::kPause, .reason = std::string(1025, 'x')}), "REASON_TOO_LONG");
+}
+
+TEST_F(TaskChangesTest, UpdateMovesAWaitingTaskToOtherLimitKeys) {
+  Up(0, 4);
+  directory_->SetLimit(0, {{.running_max = 1}, "full"});
+  directory_->SetLimit(0, {{.queued_max = 1}, "short"});
+  engine_->Rebound(0, now_);
+  const std::string runs = Spawn("limit_keys: 'full'");
+  const std::string aside = Spawn("limit_keys: 'full'"), behind = Spawn("limit_keys: 'full'");
+  Tick();
+  EXPECT_THAT(TakeStartedNames(), ElementsAre(runs));
+  EXPECT_EQ(Get(aside).wait().cause(), v1::WaitExplanation::CAUSE_LIMIT);
+  EXPECT_EQ(Why(runs, *Update("limit_keys: 'free'", {"spec.limit_keys"})), "TASK_RUNNING");
+  EXPECT_EQ(*Do(runs, *Update("limit_keys: 'full'", {"spec.limit_keys"})), false) << "as it is";
+  EXPECT_EQ(*Do(aside, *Update("limit_keys: 'full' limit_keys: 'b'", {"spec.limit_keys"})), true);
+  EXPECT_EQ(StateOf(aside), v1::TASK_STATE_QUEUED) << "the first part is as full as before";
+  EXPECT_EQ(*Do(aside, *Update("limit_keys: 'free'", {"spec.limit_keys"})), true);
+  EXPECT_THAT(TakeStartedNames(), ElementsAre(aside));
+  EXPECT_EQ(*Do(behind, *Update("", {"spec.limit_keys"})), true);
+  EXPECT_THAT(TakeStartedNames(), ElementsAre(behind));
+  EXPECT_EQ(Get(behind).spec().limit_keys_size(), 0);
+
+  const std::string later = Spawn("limit_keys: 'short' delay { seconds: 60 }");
+  const std::string other = Spawn("delay { seconds: 60 }");
+  EXPECT_EQ(Why(other, *Update("limit_keys: 'short'", {"spec.limit_keys"})), "LIMIT_QUEUED");
+  EXPECT_EQ(*Do(later, *Update("limit_keys: 'short' limit_keys: 'x'", {"spec.limit_keys"})), true)
+      << "the first part counts it already";
+}
+
+TEST_F(TaskChangesTest, ATaskThatWasMovedKeepsItsPlaceInTheQueue) {
+  Up(0, 0);
+  const std::string a = Spawn("limit_keys: 'k'"), b = Spawn("limit_keys: 'k'"), c = Spawn();
+  EXPECT_EQ(*Do(a, *Update("limit_keys: 'm'", {"spec.limit_keys"})), true);
+  Up(0, 3, 2);
+  EXPECT_THAT(TakeStartedNames(), ElementsAre(a, b, c));
 }
 
 TEST_F(TaskChangesTest, ASpawnMayNameItsStart) {
@@ -285,7 +322,12 @@ TEST_F(TaskChangesTest, ASpawnMayNameItsStart) {
 TEST_F(TaskChangesTest, WhatWasChangedSurvivesARestart) {
   Up(0, 0);
   const std::string a = Spawn(kDurable), b = Spawn(kDurable), c = Spawn(kDurable);
+  const std::string d = Spawn(StrCat(kDurable, " limit_keys: 'old' slot_cost: 3"));
+  const std::string e = Spawn(StrCat(kDurable, " limit_keys: 'old' slot_cost: 3"));
   Persist();
+  EXPECT_TRUE(Do(d, *Update("limit_keys: ['k', 'l']", {"spec.limit_keys"})).ok());
+  EXPECT_TRUE(Do(d, *Update("delay { seconds: 3600 }", {"spec.delay"})).ok());
+  EXPECT_TRUE(Do(e, *Update("delay { seconds: 3600 }", {"spec.delay"})).ok());
   Does(a, Kind::kPause, "later");
   EXPECT_TRUE(
       Do(b, *Update("priority: 7 labels { key: 'k' value: 'v' }", {"spec.priority", "spec.labels"}))
@@ -301,6 +343,9 @@ TEST_F(TaskChangesTest, WhatWasChangedSurvivesARestart) {
   EXPECT_EQ(Get(b).spec().delay().seconds(), 3600);
   EXPECT_EQ(StateOf(b), v1::TASK_STATE_SCHEDULED);
   EXPECT_EQ(StateOf(c), v1::TASK_STATE_QUEUED);
+  EXPECT_THAT(Get(d).spec().limit_keys(), ElementsAre("k", "l"));
+  EXPECT_EQ(Get(d).spec().slot_cost(), 3);
+  EXPECT_THAT(Get(e).spec().limit_keys(), ElementsAre("old"));
   Up(0);
   EXPECT_THAT(TakeStartedNames(), ElementsAre(c));
 }

@@ -34,8 +34,9 @@ absl::StatusOr<int32_t> WorkerOf(const std::string& name) {
 // The error that tells how the task fares.
 const google::rpc::Status* ErrorOf(const Task& task) {
   if (task.told_state() != task.state) return nullptr;
-  if (task.ended()) return task.error.get();
-  return task.attempts.empty() ? nullptr : task.attempts.back().error.get();
+  if (task.ended()) return task.past().error.get();
+  const std::vector<AttemptRecord>& attempts = task.past().attempts;
+  return attempts.empty() ? nullptr : attempts.back().error.get();
 }
 
 std::string ReasonOf(const google::rpc::Status& error) {
@@ -109,6 +110,7 @@ absl::StatusOr<TaskFilter> TaskFilter::Create(const v1::TaskFilter& asked) {
     filter.worker_ = *worker;
   }
   filter.parent_task_ = asked.parent_task();
+  filter.sequence_key_ = asked.sequence_key();
   filter.text_ = absl::AsciiStrToLower(asked.text());
   if (asked.names().empty()) return filter;
   std::vector<std::pair<TaskId, std::string>> named;
@@ -127,6 +129,19 @@ absl::StatusOr<TaskFilter> TaskFilter::Create(const v1::TaskFilter& asked) {
   return filter;
 }
 
+void TaskFilter::OnlyDescendantsOf(std::string_view name) {
+  family_ = std::make_shared<absl::flat_hash_set<std::string>>();
+  family_->emplace(name);
+}
+
+// Parents come before their children.
+bool TaskFilter::MatchesFamily(const EngineState& state, const Task& task) const {
+  if (family_ == nullptr) return true;
+  if (task.parent == nullptr || !family_->contains(*task.parent)) return false;
+  family_->insert(state.NameOf(task));
+  return true;
+}
+
 bool TaskFilter::HasState(v1::TaskState state) const {
   return states_ == 0 || (states_ >> state & 1) != 0;
 }
@@ -134,12 +149,17 @@ bool TaskFilter::HasState(v1::TaskState state) const {
 bool TaskFilter::IsCounted() const {
   return labels_.empty() && created_.from == INT64_MIN && created_.before == INT64_MAX && !ended_ &&
          error_code_ == 0 && error_reason_.empty() && !worker_ && parent_task_.empty() &&
-         text_.empty() && !ids_;
+         sequence_key_.empty() && family_ == nullptr && text_.empty() && !ids_;
 }
 
 bool TaskFilter::MatchesPlace(const EngineState& state, const Task& task) const {
-  if (worker_ && (task.attempts.empty() || task.attempts.back().worker != *worker_)) return false;
+  const std::vector<AttemptRecord>& attempts = task.past().attempts;
+  if (worker_ && (attempts.empty() || attempts.back().worker != *worker_)) return false;
   if (!parent_task_.empty() && (task.parent == nullptr || *task.parent != parent_task_)) {
+    return false;
+  }
+  const SpecRelations* relations = task.spec.extras().relations.get();
+  if (!sequence_key_.empty() && (relations == nullptr || relations->sequence != sequence_key_)) {
     return false;
   }
   if (!ids_) return true;
@@ -163,18 +183,20 @@ bool TaskFilter::MatchesError(const Task& task) const {
 bool TaskFilter::MatchesText(const EngineState& state, const Task& task) const {
   if (text_.empty()) return true;
   const google::rpc::Status* error = ErrorOf(task);
-  return Contains(state.NameOf(task), text_) || Contains(task.spec.request_id, text_) ||
+  const SpecExtras& extras = task.spec.extras();
+  return Contains(state.NameOf(task), text_) || Contains(extras.request_id, text_) ||
          (error != nullptr && Contains(error->message(), text_)) ||
-         std::any_of(task.spec.labels.begin(), task.spec.labels.end(),
+         std::any_of(extras.labels.begin(), extras.labels.end(),
                      [&](const auto& label) { return Contains(label.second, text_); });
 }
 
 bool TaskFilter::Matches(const EngineState& state, const Task& task) const {
+  if (!MatchesFamily(state, task)) return false;
   if (!HasState(task.told_state())) return false;
-  if (!function_.empty() && task.spec.function != function_) return false;
+  if (!function_.empty() && state.FunctionOf(task) != function_) return false;
   if (!created_.Has(task.create_time_us)) return false;
-  if (ended_ && !(task.settled && ended_->Has(task.end_time_us))) return false;
-  const auto& has = task.spec.labels;
+  if (ended_ && !(task.settled && ended_->Has(task.past().end_time_us))) return false;
+  const auto& has = task.spec.extras().labels;
   const bool has_labels = std::all_of(labels_.begin(), labels_.end(), [&has](const auto& label) {
     return std::find(has.begin(), has.end(), label) != has.end();
   });

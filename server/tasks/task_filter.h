@@ -5,11 +5,14 @@
 #define GROVE_SERVER_TASKS_TASK_FILTER_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "grove/v1/task_service.pb.h"
 #include "server/tasks/task_id.h"
@@ -34,6 +37,10 @@ class TaskFilter {
   // Of a look at a task, in looks of a filter without a text.
   int cost() const { return text_.empty() ? 1 : kTextCost; }
 
+  // Of tasks of one tenant, looked at in the order of their ids: matches those alone that the task
+  // of this name has spawned, and theirs, as far as it is known who was whose.
+  void OnlyDescendantsOf(std::string_view name);
+
   // The names' ids in their order, if there are names: no other task matches.
   const std::optional<std::vector<TaskId>>& ids() const { return ids_; }
   bool HasState(v1::TaskState state) const;
@@ -49,6 +56,7 @@ class TaskFilter {
     bool Has(WallMicros us) const { return from <= us && us < before; }
   };
 
+  bool MatchesFamily(const EngineState& state, const Task& task) const;
   bool MatchesPlace(const EngineState& state, const Task& task) const;
   bool MatchesError(const Task& task) const;
   bool MatchesText(const EngineState& state, const Task& task) const;
@@ -63,6 +71,9 @@ class TaskFilter {
   std::string error_reason_;
   std::optional<int32_t> worker_;
   std::string parent_task_;
+  std::string sequence_key_;
+  // Names of the ancestor and of the descendants seen so far; nullptr: any will do.
+  std::shared_ptr<absl::flat_hash_set<std::string>> family_;
   // In lower case.
   std::string text_;
   std::optional<std::vector<TaskId>> ids_;

@@ -5,6 +5,7 @@
 #ifndef GROVE_SERVER_TASKS_TASK_ID_H_
 #define GROVE_SERVER_TASKS_TASK_ID_H_
 
+#include <algorithm>
 #include <compare>
 #include <cstdint>
 #include <optional>
@@ -41,6 +42,8 @@ class TaskIdSource {
   explicit TaskIdSource(uint64_t seed) : random_(seed) {}
 
   TaskId Next(EngineMicros now_us);
+  // Those to come are greater than `known`, which an earlier control has given out.
+  void PassOver(const TaskId& known) { last_ = std::max(last_, known); }
 
  private:
   std::mt19937_64 random_;

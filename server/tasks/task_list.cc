@@ -146,9 +146,9 @@ Walk ByEnd(const EngineState& state, const List& list, bool down,
   if (after) {
     const Task* last = state.FindTask(after->id);
     const auto is_passed = [&](const Task& task) {
-      return down ? task.end_us >= after->end_us : task.end_us <= after->end_us;
+      return down ? task.past().end_us >= after->end_us : task.past().end_us <= after->end_us;
     };
-    if (last != nullptr && last->settled && last->end_us == after->end_us) {
+    if (last != nullptr && last->settled && last->past().end_us == after->end_us) {
       next = step(last);
     } else {
       while (next != nullptr && is_passed(*next)) next = step(next);
@@ -261,7 +261,7 @@ absl::StatusOr<v1::ListTasksResponse> TaskEngine::ListTasks(const v1::ListTasksR
       response.set_next_page_token(EncodeListToken(spec->list, Encode(last)));
       return response;
     }
-    last = {task->id, task->end_us};
+    last = {task->id, task->past().end_us};
     looks += spec->query.filter.cost();
   }
   return response;

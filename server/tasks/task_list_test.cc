@@ -101,7 +101,7 @@ TEST_F(TaskListTest, FiltersByWhatIsKnownOfATask) {
 TEST_F(TaskListTest, FiltersByTheParent) {
   Up(0);
   const std::string parent = Spawn(), other = Spawn();
-  const auto child = engine_->Spawn("", Spec(), now_, fx_, parent);
+  const auto child = engine_->Spawn("", Spec(), now_, fx_, {.parent_task = parent});
   EXPECT_THAT(Filtered("parent_task: '" + parent + "'"), ElementsAre(child->name));
   EXPECT_THAT(Filtered("parent_task: '" + other + "'"), IsEmpty());
   EXPECT_EQ(Get(child->name).parent_task(), parent);

@@ -15,12 +15,19 @@
 
 namespace grove::tasks {
 
-// Inputs and outputs up to this length stay: to read them again would cost more than to keep them.
-inline constexpr int64_t kInlinePayloadBytesMax = 256;
+// As long as no more tasks wait, inputs up to kInlinePayloadBytesMax stay. Beyond, those of durable
+// tasks stay only where they cost nothing, within the string itself: what waits so far behind is
+// read again when its turn comes.
+inline constexpr int64_t kInlineWaitingMax = 50'000;
 // Of the budget: what ended volatile tasks may hold in any case. Beyond it the oldest go before
 // their retention is over when memory is short.
 inline constexpr int64_t kEndedShare = 4;
 
+// Of one name of those that a task comes after, and of the pair that keeps it waiting.
+inline constexpr int64_t kAfterMemoryBytes = 72;
+
+// Inputs of durable tasks that are longer leave the memory.
+int64_t InlineInputMax(const EngineState& state);
 // What the task takes now.
 int64_t MemoryOf(const Task& task);
 // Of that, what stays while the task is retained: what its waiters are told from is about to leave.

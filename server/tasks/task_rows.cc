@@ -5,7 +5,7 @@ namespace {
 
 #define GROVE_TASK_COLUMNS                                                                     \
   "id, attempt, incarnation, worker, failures, interruptions, end_time_us, progress, tenant, " \
-  "queue, spec"
+  "queue, spec, fingerprint, "
 
 void BindBytes(sqlite3_stmt* statement, int parameter, const std::string& bytes) {
   sqlite3_bind_blob64(statement, parameter, bytes.data(), bytes.size(), SQLITE_STATIC);
@@ -27,9 +27,13 @@ void BindProgress(sqlite3_stmt* statement, const StoredProgress& progress) {
 
 }  // namespace
 
+// A row of version 1 has its input in the spec, and NULL here.
+const char kMigrateFrom1[] =
+    "ALTER TABLE tasks ADD COLUMN fingerprint INTEGER; ALTER TABLE tasks ADD COLUMN input BLOB;";
+
 // One row per task: a typical row is a few hundred bytes, so an update that rewrites `spec` too is
 // cheaper than a second table. The ids grow with time, so inserts go to the end of the index. The
-// small columns come first: to look at them no page of a large `progress` or `spec` is read.
+// small columns come first: to look at them no page of a large `progress` or `input` is read.
 const char kCreateTables[] = R"(
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS tasks (
@@ -43,20 +47,24 @@ CREATE TABLE IF NOT EXISTS tasks (
   interruptions INTEGER NOT NULL,
   end_time_us INTEGER NOT NULL,
   progress BLOB NOT NULL,
-  spec BLOB NOT NULL
+  spec BLOB NOT NULL,
+  fingerprint INTEGER,
+  input BLOB
 );
 )";
 
-const char kSelectTask[] = "SELECT " GROVE_TASK_COLUMNS " FROM tasks WHERE id = ?1";
+const char kSelectTask[] =
+    "SELECT " GROVE_TASK_COLUMNS "length(input), input FROM tasks WHERE id = ?1";
 // By the index of the ids: sorting would copy all rows first.
 const char kSelectKept[] = "SELECT " GROVE_TASK_COLUMNS
+                           "length(input), CASE WHEN length(input) <= ?3 THEN input END"
                            " FROM tasks INDEXED BY sqlite_autoindex_tasks_1"
                            " WHERE end_time_us = 0 OR length(id) != 16"
                            " OR (end_time_us, id) >= (?1, ?2) ORDER BY id";
 const char kSelectEnded[] =
     "SELECT end_time_us, id FROM tasks WHERE end_time_us != 0 AND length(id) = 16";
 const char kInsertTask[] = "INSERT OR REPLACE INTO tasks (" GROVE_TASK_COLUMNS
-                           ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+                           "input) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
 const char kUpdateTask[] =
     "UPDATE tasks SET attempt = ?2, incarnation = ?3, worker = ?4, failures = ?5,"
     " interruptions = ?6, end_time_us = ?7, progress = ?8 WHERE id = ?1";
@@ -90,6 +98,10 @@ void BindChange(sqlite3_stmt* statement, const TaskChange& change) {
   BindText(statement, 9, task.tenant);
   BindText(statement, 10, task.queue);
   BindBytes(statement, 11, task.spec);
+  if (task.fingerprint != 0) {
+    sqlite3_bind_int64(statement, 12, static_cast<int64_t>(task.fingerprint));
+  }
+  if (task.input_bytes >= 0) BindBytes(statement, 13, task.input);
 }
 
 void BindQueue(sqlite3_stmt* statement, const TaskChange& change) {
@@ -127,6 +139,10 @@ StoredTask DecodeRow(sqlite3_stmt* row) {
   task.tenant = ColumnBytes(row, 8);
   task.queue = ColumnBytes(row, 9);
   task.spec = ColumnBytes(row, 10);
+  task.fingerprint = static_cast<uint64_t>(sqlite3_column_int64(row, 11));
+  if (sqlite3_column_type(row, 12) == SQLITE_NULL) return task;
+  task.input_bytes = sqlite3_column_int64(row, 12);
+  task.input = ColumnBytes(row, 13);
   return task;
 }
 

@@ -14,8 +14,11 @@
 
 namespace grove::tasks {
 
-inline constexpr int64_t kSchemaVersion = 1;
+// 2: inputs in a column of their own.
+inline constexpr int64_t kSchemaVersion = 2;
 extern const char kCreateTables[];
+// From the version before; nothing is rewritten.
+extern const char kMigrateFrom1[];
 
 // Columns as DecodeRow() reads them.
 extern const char kSelectTask[];

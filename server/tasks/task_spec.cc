@@ -4,6 +4,7 @@
 #include <cmath>
 #include <string_view>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
@@ -12,6 +13,7 @@
 #include "runtime/switch/abseil_text.h"
 #include "server/tasks/json_grammar.h"
 #include "server/tasks/refusal.h"
+#include "server/tasks/webhook_url.h"
 #include "server/tenancy/directory.h"
 #include "server/tenancy/quotas.h"
 #include "server/tenancy/resource_name.h"
@@ -182,6 +184,32 @@ absl::Status CheckLimitKeys(const v1::TaskSpec& spec) {
                          " are allowed, 0 means the default"));
 }
 
+absl::Status CheckRelations(const v1::TaskSpec& spec) {
+  if (spec.after_size() > kAfterMax) {
+    return BadField(
+        "spec.after", "TOO_MANY_AFTER",
+        StrCat("has ", spec.after_size(), " entries; at most ", kAfterMax, " are allowed"));
+  }
+  for (const std::string& name : spec.after()) {
+    const auto parsed = tenancy::ParseTaskName(name);
+    if (!parsed.ok()) return BadField("spec.after", "NAME_INVALID", Std(parsed.status().message()));
+  }
+  if (!v1::AfterCondition_IsValid(spec.after_condition())) {
+    return BadField("spec.after_condition", "REQUEST_MALFORMED",
+                    StrCat("is the unknown value ", static_cast<int>(spec.after_condition())));
+  }
+  if (!spec.has_sequence()) return absl::OkStatus();
+  const v1::Sequence& sequence = spec.sequence();
+  if (sequence.key().empty() || sequence.key().size() > kSequenceKeyMax ||
+      !IsPrintable(sequence.key())) {
+    return BadField("spec.sequence.key", "SEQUENCE_KEY_INVALID",
+                    StrCat("must be 1 to ", kSequenceKeyMax, " printable ASCII characters"));
+  }
+  if (v1::Sequence::OnFailure_IsValid(sequence.on_failure())) return absl::OkStatus();
+  return BadField("spec.sequence.on_failure", "SEQUENCE_KEY_INVALID",
+                  StrCat("is the unknown value ", static_cast<int>(sequence.on_failure())));
+}
+
 absl::Status CheckTimeouts(const v1::TaskSpec& spec) {
   absl::Status status = CheckDuration("spec.timeout", "TIMEOUT", spec.timeout(), kTimeoutMaxUs);
   if (status.ok()) {
@@ -276,13 +304,90 @@ void FillRetry(const RetryRules& rules, v1::RetryPolicy& policy) {
   }
 }
 
-std::string NormaliseQueue(const std::string& queue) {
-  if (queue.empty()) return std::string(tenancy::kDefaultName);
-  const auto name = tenancy::ParseQueueName(queue);
-  return name.ok() ? std::string(name->queue) : queue;
+// nullptr: it says nothing of others.
+std::unique_ptr<SpecRelations> NormaliseRelations(const v1::TaskSpec& spec) {
+  if (spec.after().empty() && !spec.has_sequence() && !spec.has_webhook()) return nullptr;
+  auto relations = std::make_unique<SpecRelations>();
+  absl::flat_hash_set<std::string_view> known;
+  for (const std::string& name : spec.after()) {
+    if (known.insert(name).second) relations->after.Add(name);
+  }
+  relations->needs_success = spec.after_condition() == v1::AFTER_CONDITION_SUCCEEDED;
+  relations->webhook_url = spec.webhook().url();
+  relations->sequence = spec.sequence().key();
+  relations->halts = spec.sequence().on_failure() == v1::Sequence::ON_FAILURE_HALT;
+  return relations;
+}
+
+void FillRelations(const SpecRelations& relations, v1::TaskSpec& spec) {
+  const TaskNames& after = relations.after;
+  for (size_t i = 0; i < after.size(); ++i) spec.add_after(after.NameOf(i));
+  if (!after.empty()) {
+    spec.set_after_condition(relations.needs_success ? v1::AFTER_CONDITION_SUCCEEDED
+                                                     : v1::AFTER_CONDITION_ENDED);
+  }
+  if (!relations.webhook_url.empty()) spec.mutable_webhook()->set_url(relations.webhook_url);
+  if (relations.sequence.empty()) return;
+  spec.mutable_sequence()->set_key(relations.sequence);
+  spec.mutable_sequence()->set_on_failure(relations.halts ? v1::Sequence::ON_FAILURE_HALT
+                                                          : v1::Sequence::ON_FAILURE_CONTINUE);
+}
+
+// Whether anything is to stand in the extras but the content type.
+bool HasExtras(const v1::TaskSpec& spec) {
+  return spec.has_delay() || spec.has_start_time() || spec.has_schedule_to_start_timeout() ||
+         spec.has_heartbeat_timeout() || !spec.request_id().empty() || spec.has_unique_key() ||
+         spec.limit_keys_size() > 0 || !spec.labels().empty() || spec.after_size() > 0 ||
+         spec.has_sequence() || spec.has_webhook();
+}
+
+void FillExtras(v1::TaskSpec& spec, SpecExtras& extras) {
+  if (spec.has_delay()) extras.delay_us = ToMicros(spec.delay());
+  if (spec.has_start_time()) extras.start_us = ToMicros(spec.start_time());
+  if (spec.has_schedule_to_start_timeout()) {
+    extras.schedule_to_start_us = ToMicros(spec.schedule_to_start_timeout());
+  }
+  if (spec.has_heartbeat_timeout()) extras.heartbeat_us = ToMicros(spec.heartbeat_timeout());
+  if (spec.has_unique_key()) {
+    const bool refuses = spec.unique_key().on_conflict() == v1::UniqueKey::ON_CONFLICT_REFUSE;
+    extras.unique = std::make_unique<UniqueKeyRule>(
+        UniqueKeyRule{std::move(*spec.mutable_unique_key()->mutable_key()), refuses});
+  }
+  if (spec.limit_keys_size() > 0) {
+    extras.limit_key = std::make_unique<const std::string>(LimitKeyOf(spec));
+  }
+  extras.relations = NormaliseRelations(spec);
+  extras.request_id = std::move(*spec.mutable_request_id());
+  extras.labels.assign(spec.labels().begin(), spec.labels().end());
+  std::sort(extras.labels.begin(), extras.labels.end());
 }
 
 }  // namespace
+
+const RetryRules& AcceptedSpec::retry() const {
+  static constexpr RetryRules kDefaults;
+  return shared_retry == nullptr ? kDefaults : *shared_retry;
+}
+
+const SpecExtras& AcceptedSpec::extras() const {
+  static const auto* const kNone = new SpecExtras();
+  return rare == nullptr ? *kNone : *rare;
+}
+
+SpecExtras& AcceptedSpec::Extras() {
+  if (rare == nullptr) rare = std::make_unique<SpecExtras>();
+  return *rare;
+}
+
+std::string_view AcceptedSpec::content_type() const {
+  return extras().content_type.empty() ? kJsonContentType : std::string_view(rare->content_type);
+}
+
+std::string ShortQueueName(const v1::TaskSpec& spec) {
+  if (spec.queue().empty()) return std::string(tenancy::kDefaultName);
+  const auto name = tenancy::ParseQueueName(spec.queue());
+  return name.ok() ? std::string(name->queue) : spec.queue();
+}
 
 int64_t RetryRules::BackoffUs(int32_t failures, double chance) const {
   const double wait_us = initial_backoff_us * std::pow(backoff_multiplier, failures - 1);
@@ -301,6 +406,8 @@ absl::Status CheckSpec(const v1::TaskSpec& spec, std::string_view tenant, const 
   if (status.ok()) status = CheckTimeouts(spec);
   if (status.ok()) status = CheckUniqueKey(spec);
   if (status.ok()) status = CheckLimitKeys(spec);
+  if (status.ok()) status = CheckRelations(spec);
+  if (status.ok()) status = CheckWebhook(spec);
   if (status.ok()) status = CheckRetryPolicy(spec.retry_policy());
   if (status.ok()) status = CheckLabels(spec);
   if (status.ok()) status = CheckRest(spec);
@@ -314,6 +421,7 @@ absl::Status CheckChanges(const v1::TaskSpec& spec) {
   if (status.ok()) status = CheckStart(spec);
   if (status.ok()) status = CheckPriority(spec);
   if (status.ok()) status = CheckLabels(spec);
+  if (status.ok()) status = CheckLimitKeys(spec);
   return status;
 }
 
@@ -327,67 +435,56 @@ std::string LimitKeyOf(const v1::TaskSpec& spec) {
   return absl::StrJoin(spec.limit_keys(), "/");
 }
 
-AcceptedSpec NormaliseSpec(v1::TaskSpec spec) {
+AcceptedSpec NormaliseSpec(v1::TaskSpec&& spec) {
   AcceptedSpec accepted;
-  accepted.function = std::move(*spec.mutable_function());
   accepted.input = std::move(*spec.mutable_input());
-  accepted.content_type = std::move(*spec.mutable_content_type());
-  if (accepted.input.empty() && IsJson(accepted.content_type)) accepted.input = "{}";
-  if (accepted.content_type.empty()) accepted.content_type = std::string(kJsonContentType);
-  accepted.queue = NormaliseQueue(spec.queue());
-  accepted.priority = std::clamp(spec.priority(), 0, kPriorityMax);
-  accepted.delay_us = spec.has_delay() ? ToMicros(spec.delay()) : 0;
-  accepted.start_us = spec.has_start_time() ? ToMicros(spec.start_time()) : 0;
+  if (accepted.input.empty() && IsJson(spec.content_type())) accepted.input = "{}";
+  if (!spec.content_type().empty() && spec.content_type() != kJsonContentType) {
+    accepted.Extras().content_type = std::move(*spec.mutable_content_type());
+  }
+  accepted.priority = static_cast<int16_t>(std::clamp(spec.priority(), 0, kPriorityMax));
   accepted.timeout_us = spec.has_timeout() ? ToMicros(spec.timeout()) : 0;
-  if (spec.has_retry_policy()) accepted.retry = NormaliseRetry(spec.retry_policy());
-  accepted.schedule_to_start_us =
-      spec.has_schedule_to_start_timeout() ? ToMicros(spec.schedule_to_start_timeout()) : 0;
-  accepted.heartbeat_us = spec.has_heartbeat_timeout() ? ToMicros(spec.heartbeat_timeout()) : 0;
-  if (spec.has_unique_key()) {
-    const bool refuses = spec.unique_key().on_conflict() == v1::UniqueKey::ON_CONFLICT_REFUSE;
-    accepted.unique = std::make_unique<UniqueKeyRule>(
-        UniqueKeyRule{std::move(*spec.mutable_unique_key()->mutable_key()), refuses});
+  if (spec.has_retry_policy()) {
+    const RetryRules rules = NormaliseRetry(spec.retry_policy());
+    if (rules != RetryRules()) accepted.shared_retry = std::make_shared<const RetryRules>(rules);
   }
-  if (spec.limit_keys_size() > 0) {
-    accepted.limit_key = std::make_unique<const std::string>(LimitKeyOf(spec));
-  }
-  accepted.slot_cost = std::clamp(spec.slot_cost(), 1, kSlotCostMax);
-  accepted.request_id = std::move(*spec.mutable_request_id());
-  accepted.labels.assign(spec.labels().begin(), spec.labels().end());
-  std::sort(accepted.labels.begin(), accepted.labels.end());
+  accepted.slot_cost = static_cast<int16_t>(std::clamp(spec.slot_cost(), 1, kSlotCostMax));
+  if (HasExtras(spec)) FillExtras(spec, accepted.Extras());
   accepted.durable = spec.durability() != v1::DURABILITY_VOLATILE;
   return accepted;
 }
 
+void FillLimitKeys(const AcceptedSpec& accepted, v1::TaskSpec& spec) {
+  const SpecExtras& extras = accepted.extras();
+  if (extras.limit_key == nullptr) return;
+  for (const std::string_view key : StrSplit(*extras.limit_key, '/')) {
+    spec.add_limit_keys(std::string(key));
+  }
+}
+
 void FillSpec(const AcceptedSpec& accepted, v1::TaskSpec& spec) {
-  spec.set_function(accepted.function);
-  spec.set_content_type(accepted.content_type);
-  spec.set_queue(accepted.queue);
+  const SpecExtras& extras = accepted.extras();
+  spec.set_content_type(std::string(accepted.content_type()));
   spec.set_priority(accepted.priority);
-  if (accepted.delay_us > 0) SetMicros(accepted.delay_us, spec.mutable_delay());
-  if (accepted.start_us > 0) SetMicros(accepted.start_us, spec.mutable_start_time());
+  if (extras.delay_us > 0) SetMicros(extras.delay_us, spec.mutable_delay());
+  if (extras.start_us > 0) SetMicros(extras.start_us, spec.mutable_start_time());
   if (accepted.timeout_us > 0) SetMicros(accepted.timeout_us, spec.mutable_timeout());
-  FillRetry(accepted.retry, *spec.mutable_retry_policy());
-  if (accepted.schedule_to_start_us > 0) {
-    SetMicros(accepted.schedule_to_start_us, spec.mutable_schedule_to_start_timeout());
+  FillRetry(accepted.retry(), *spec.mutable_retry_policy());
+  if (extras.schedule_to_start_us > 0) {
+    SetMicros(extras.schedule_to_start_us, spec.mutable_schedule_to_start_timeout());
   }
-  if (accepted.heartbeat_us > 0) {
-    SetMicros(accepted.heartbeat_us, spec.mutable_heartbeat_timeout());
-  }
-  if (accepted.unique != nullptr) {
-    spec.mutable_unique_key()->set_key(accepted.unique->key);
-    spec.mutable_unique_key()->set_on_conflict(accepted.unique->refuses
+  if (extras.heartbeat_us > 0) SetMicros(extras.heartbeat_us, spec.mutable_heartbeat_timeout());
+  if (extras.unique != nullptr) {
+    spec.mutable_unique_key()->set_key(extras.unique->key);
+    spec.mutable_unique_key()->set_on_conflict(extras.unique->refuses
                                                    ? v1::UniqueKey::ON_CONFLICT_REFUSE
                                                    : v1::UniqueKey::ON_CONFLICT_ATTACH);
   }
-  if (accepted.limit_key != nullptr) {
-    for (const std::string_view key : StrSplit(*accepted.limit_key, '/')) {
-      spec.add_limit_keys(std::string(key));
-    }
-  }
+  FillLimitKeys(accepted, spec);
   spec.set_slot_cost(accepted.slot_cost);
-  spec.set_request_id(accepted.request_id);
-  for (const auto& [key, value] : accepted.labels) (*spec.mutable_labels())[key] = value;
+  if (extras.relations != nullptr) FillRelations(*extras.relations, spec);
+  spec.set_request_id(extras.request_id);
+  for (const auto& [key, value] : extras.labels) (*spec.mutable_labels())[key] = value;
   spec.set_durability(accepted.durable ? v1::DURABILITY_DURABLE : v1::DURABILITY_VOLATILE);
 }
 

@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "grove/v1/task_service.pb.h"
 #include "server/tasks/engine_time.h"
+#include "server/tasks/relations.h"
 #include "server/wall_time.h"
 
 namespace grove::tasks {
@@ -36,6 +37,8 @@ inline constexpr size_t kUniqueKeyMax = 128;
 inline constexpr int32_t kPriorityMax = 9;
 inline constexpr size_t kLimitKeysPerTaskMax = 2;
 inline constexpr int32_t kSlotCostMax = 1'000;
+inline constexpr int kAfterMax = 10'000;
+inline constexpr size_t kSequenceKeyMax = 128;
 inline constexpr size_t kFunctionNameMax = 255;
 inline constexpr size_t kContentTypeMax = 255;
 inline constexpr size_t kRequestIdMax = 128;
@@ -53,6 +56,7 @@ struct RetryRules {
   double backoff_multiplier = kBackoffMultiplierDefault;
   double jitter = kJitterDefault;
 
+  bool operator==(const RetryRules&) const = default;
   // Wait after the `failures`-th failure, counted from 1. `chance`, from 0 to 1, is how much of
   // what the jitter allows it is shorter.
   int64_t BackoffUs(int32_t failures, double chance) const;
@@ -65,32 +69,49 @@ struct UniqueKeyRule {
   bool refuses = false;
 };
 
-struct AcceptedSpec {
-  std::string function;
-  // Empty JSON input has become "{}": a function that reads JSON always gets some.
-  std::string input;
+// What few specs have: out of line, since there may be millions of the others.
+struct SpecExtras {
+  // Empty: kJsonContentType.
   std::string content_type;
-  // Short name.
-  std::string queue;
-  int32_t priority = 0;
   int64_t delay_us = 0;
   // 0: none.
   WallMicros start_us = 0;
-  // 0: the function's own.
-  int64_t timeout_us = 0;
-  RetryRules retry;
   // Of each wait in the queue, and between two signs of life of an attempt; 0: none.
   int64_t schedule_to_start_us = 0;
   int64_t heartbeat_us = 0;
   std::string request_id;
+  // Of the whole spec, if it has a request_id (fingerprint.h), and once somebody asked for it or
+  // the input has left the memory; before that 0.
+  uint64_t fingerprint = 0;
   // nullptr: none.
   std::unique_ptr<UniqueKeyRule> unique;
   // One key, or two with '/' between them; nullptr: none.
   std::unique_ptr<const std::string> limit_key;
-  int32_t slot_cost = 1;
+  // nullptr: none.
+  std::unique_ptr<SpecRelations> relations;
   // Sorted by key.
   std::vector<std::pair<std::string, std::string>> labels;
+};
+
+// All of a spec but the names of its function and its queue, for which a task has indices.
+struct AcceptedSpec {
+  // Empty JSON input has become "{}": a function that reads JSON always gets some.
+  std::string input;
+  // nullptr: the defaults. Shared: most tasks of a function have the same.
+  std::shared_ptr<const RetryRules> shared_retry;
+  // nullptr: it has none.
+  std::unique_ptr<SpecExtras> rare;
+  // 0: the function's own.
+  int64_t timeout_us = 0;
+  int16_t priority = 0;
+  int16_t slot_cost = 1;
   bool durable = true;
+
+  const RetryRules& retry() const;
+  const SpecExtras& extras() const;
+  // To be written to.
+  SpecExtras& Extras();
+  std::string_view content_type() const;
 };
 
 struct SpecLimits {
@@ -108,10 +129,14 @@ absl::Status CheckStartTime(WallMicros start_us, WallMicros now_us);
 
 // As of AcceptedSpec; empty: none.
 std::string LimitKeyOf(const v1::TaskSpec& spec);
+// The short name of the queue that a checked spec names.
+std::string ShortQueueName(const v1::TaskSpec& spec);
 // Takes a checked spec apart.
-AcceptedSpec NormaliseSpec(v1::TaskSpec spec);
+AcceptedSpec NormaliseSpec(v1::TaskSpec&& spec);
 
-// For queries and the store: the spec with its defaults filled in, but for the input.
+void FillLimitKeys(const AcceptedSpec& accepted, v1::TaskSpec& spec);
+// For queries and the store: the spec with its defaults filled in, but for the names of function
+// and queue, and the input.
 void FillSpec(const AcceptedSpec& accepted, v1::TaskSpec& spec);
 
 }  // namespace grove::tasks

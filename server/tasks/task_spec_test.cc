@@ -29,9 +29,10 @@ TEST(TaskSpec, AcceptsAMinimalOne) {
   EXPECT_TRUE(Check(FromText("")).ok());
   const AcceptedSpec spec = NormaliseSpec(FromText(""));
   EXPECT_EQ(spec.input, "{}");
-  EXPECT_EQ(spec.content_type, "application/json");
-  EXPECT_EQ(spec.queue, "default");
-  EXPECT_EQ(spec.retry.max_attempts, 1);
+  EXPECT_EQ(spec.content_type(), "application/json");
+  EXPECT_EQ(ShortQueueName(FromText("")), "default");
+  EXPECT_EQ(spec.rare, nullptr) << "most specs have nothing rare";
+  EXPECT_EQ(spec.retry().max_attempts, 1);
   EXPECT_TRUE(spec.durable);
 }
 
@@ -89,7 +90,7 @@ TEST(TaskSpec, BoundsPriorityRequestIdAndLabels) {
 }
 
 TEST(TaskSpec, TakesQueuesOfItsOwnTenantOnly) {
-  EXPECT_EQ(NormaliseSpec(FromText("queue: 'tenants/default/queues/mail'")).queue, "mail");
+  EXPECT_EQ(ShortQueueName(FromText("queue: 'tenants/default/queues/mail'")), "mail");
   EXPECT_EQ(ReasonFor("queue: 'tenants/default/queues/mail'"), "");
   EXPECT_EQ(ReasonFor("queue: 'tenants/acme/queues/mail'"), "QUEUE_OF_OTHER_TENANT");
   EXPECT_EQ(ReasonFor("queue: 'A b'"), "QUEUE_NAME_INVALID");
@@ -118,18 +119,18 @@ TEST(RetryRules, GrowUpToTheirBound) {
 }
 
 TEST(RetryRules, AreShorterByWhatJitterAllows) {
-  RetryRules rules = NormaliseSpec(FromText("retry_policy { jitter: 0.5 }")).retry;
+  RetryRules rules = NormaliseSpec(FromText("retry_policy { jitter: 0.5 }")).retry();
   EXPECT_EQ(rules.BackoffUs(1, 0), kUsPerSecond);
   EXPECT_EQ(rules.BackoffUs(1, 0.5), kUsPerSecond * 3 / 4);
   EXPECT_EQ(rules.BackoffUs(100, 1), 30 * kUsPerSecond);
   rules.jitter = 0;
   EXPECT_EQ(rules.BackoffUs(1, 1), kUsPerSecond);
-  EXPECT_EQ(NormaliseSpec(FromText("")).retry.jitter, kJitterDefault);
+  EXPECT_EQ(NormaliseSpec(FromText("")).retry().jitter, kJitterDefault);
 }
 
 TEST(RetryRules, KnowTheCodesThatAreFinal) {
   const RetryRules rules =
-      NormaliseSpec(FromText("retry_policy { not_retried_codes: [5, 12] }")).retry;
+      NormaliseSpec(FromText("retry_policy { not_retried_codes: [5, 12] }")).retry();
   EXPECT_TRUE(rules.IsFinal(5) && rules.IsFinal(12));
   EXPECT_FALSE(rules.IsFinal(4) || rules.IsFinal(0) || rules.IsFinal(-1) || rules.IsFinal(37));
 }
@@ -158,10 +159,10 @@ TEST(TaskSpec, SurvivesARoundTrip) {
                "retry_policy { jitter: 0.25 not_retried_codes: 5 } heartbeat_timeout { seconds: 6 }"
                "unique_key { key: 'u' on_conflict: ON_CONFLICT_REFUSE }"
                "schedule_to_start_timeout { seconds: 7 }"));
-  EXPECT_EQ(accepted.delay_us, 1);
+  EXPECT_EQ(accepted.extras().delay_us, 1);
   v1::TaskSpec once, twice;
   FillSpec(accepted, once);
-  FillSpec(NormaliseSpec(once), twice);
+  FillSpec(NormaliseSpec(v1::TaskSpec(once)), twice);
   EXPECT_EQ(once.ShortDebugString(), twice.ShortDebugString());
   EXPECT_EQ(once.durability(), v1::DURABILITY_VOLATILE);
   EXPECT_EQ(once.retry_policy().jitter(), 0.25);

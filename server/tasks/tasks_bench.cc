@@ -1,13 +1,18 @@
 // What one volatile task costs the engine: spawned, started and ended in batches, of one tenant and
 // of many. Between one and many lies what the memory of the many costs; before and after a change
-// of dispatch, what fairness does.
+// of dispatch, what fairness does. What one that waits takes of memory, and what it takes to take
+// one over from the store.
+#include <malloc.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "server/tasks/engine.h"
 #include "server/tasks/resolved_tasks.h"
@@ -16,6 +21,7 @@ namespace {
 
 constexpr int kBatch = 1000;
 constexpr int kRounds = 500;
+constexpr int kQueued = 1'000'000;
 
 void RunRound(grove::tasks::TaskEngine& engine, const std::vector<std::string>& parents,
               grove::tasks::Effects& effects, int64_t now_us) {
@@ -76,6 +82,117 @@ int64_t TaskOf(int tenants) {
   return static_cast<int64_t>(took * 1e9 / kBatch / kRounds);
 }
 
+int64_t HeapBytes() {
+  const struct mallinfo2 heap = mallinfo2();
+  return static_cast<int64_t>(heap.uordblks + heap.hblkhd);
+}
+
+// An engine whose worker has no room, so that everything waits.
+class Backlog {
+ public:
+  Backlog() : directory_(*grove::tenancy::Directory::Create(Config())) {
+    options_.tasks.set_memory_max_bytes(int64_t{8} << 30);
+    grove::tasks::FillTasks(options_.tasks);
+    engine_ = std::make_unique<grove::tasks::TaskEngine>(&directory_, options_);
+    grove::internal::v1::Hello hello;
+    hello.set_incarnation(1);
+    hello.add_functions()->set_name("echo");
+    if (!engine_->WorkerUp(std::move(hello), 1, effects_).ok()) std::abort();
+    engine_->Tick(1, effects_);
+    effects_.Clear();
+  }
+
+  // On disk at once. Hands what the store gets to `written`.
+  void Fill(int count, absl::FunctionRef<grove::v1::TaskSpec(int number)> make,
+            absl::FunctionRef<void(grove::tasks::StoredTask)> written) {
+    for (int i = 0; i < count; ++i) {
+      const int64_t now_us = 1000000 + i;
+      if (!engine_->Spawn("tenants/t0", make(i), now_us, effects_).ok()) std::abort();
+      if (i % kBatch != kBatch - 1) continue;
+      engine_->Persisted({.through = engine_->last_ticket()}, now_us, effects_);
+      engine_->Tick(now_us, effects_);
+      engine_->Tick(now_us, effects_);
+      for (auto& write : effects_.writes) written(std::move(write.task));
+      effects_ = {};
+    }
+  }
+  grove::tasks::TaskEngine& engine() { return *engine_; }
+
+ private:
+  static grove::config::v1::Config Config() {
+    grove::config::v1::Config config;
+    auto* tenant = config.add_tenants();
+    tenant->set_name("t0");
+    auto* queue = tenant->add_queues();
+    queue->set_name("default");
+    queue->set_depth_max(2 * kQueued);
+    return config;
+  }
+
+  const grove::tenancy::Directory directory_;
+  grove::tasks::EngineOptions options_;
+  std::unique_ptr<grove::tasks::TaskEngine> engine_;
+  grove::tasks::Effects effects_;
+};
+
+// Bytes of the heap that each of kQueued tasks takes while it waits: in its own record and in every
+// index. The store has the durable ones.
+int64_t QueuedBytes(absl::FunctionRef<grove::v1::TaskSpec(int number)> make) {
+  Backlog backlog;
+  const int64_t before = HeapBytes();
+  backlog.Fill(kQueued, make, [](const grove::tasks::StoredTask&) {});
+  return (HeapBytes() - before) / kQueued;
+}
+
+// Nanoseconds of CPU time for each of kQueued tasks that an engine takes over from the store.
+int64_t RecoveryOf(absl::FunctionRef<grove::v1::TaskSpec(int number)> make) {
+  std::vector<grove::tasks::StoredTask> stored;
+  {
+    Backlog before;
+    before.Fill(kQueued, make,
+                [&stored](grove::tasks::StoredTask task) { stored.push_back(std::move(task)); });
+  }
+  Backlog after;
+  const std::clock_t begin = std::clock();
+  for (const auto& task : stored) after.engine().Recover(task, 2000000000);
+  if (after.engine().EndRecovery(2000000000).restored != kQueued) std::abort();
+  return static_cast<int64_t>((std::clock() - begin) * (1e9 / CLOCKS_PER_SEC) / kQueued);
+}
+
+grove::v1::TaskSpec Echo(grove::v1::Durability durability, size_t input_bytes) {
+  grove::v1::TaskSpec spec;
+  spec.set_function("echo");
+  spec.set_input("{}" + std::string(input_bytes - 2, ' '));
+  spec.set_durability(durability);
+  return spec;
+}
+
+grove::v1::TaskSpec WithRequestId(int number) {
+  grove::v1::TaskSpec spec = Echo(grove::v1::DURABILITY_DURABLE, 2);
+  spec.set_request_id(absl::StrCat("00000000-0000-0000-0000-00000", 1000000 + number));
+  return spec;
+}
+
+void ReportMemory() {
+  const auto report = [](const char* what, int64_t bytes) {
+    std::printf("engine queued_%s_bytes %lld\n", what, static_cast<long long>(bytes));
+    std::fflush(stdout);
+  };
+  using grove::v1::DURABILITY_DURABLE;
+  using grove::v1::DURABILITY_VOLATILE;
+  report("durable", QueuedBytes([](int) { return Echo(DURABILITY_DURABLE, 2); }));
+  report("durable_of_100b", QueuedBytes([](int) { return Echo(DURABILITY_DURABLE, 100); }));
+  report("durable_of_4kb", QueuedBytes([](int) { return Echo(DURABILITY_DURABLE, 4096); }));
+  report("durable_with_request_id", QueuedBytes(WithRequestId));
+  report("durable_with_retries", QueuedBytes([](int) {
+           grove::v1::TaskSpec spec = Echo(DURABILITY_DURABLE, 2);
+           spec.mutable_retry_policy()->set_max_attempts(5);
+           return spec;
+         }));
+  report("volatile", QueuedBytes([](int) { return Echo(DURABILITY_VOLATILE, 2); }));
+  report("volatile_of_100b", QueuedBytes([](int) { return Echo(DURABILITY_VOLATILE, 100); }));
+}
+
 }  // namespace
 
 int main() {
@@ -84,4 +201,6 @@ int main() {
     std::printf("engine spawn_dispatch_end_of_%d_tenants_ns %lld\n", tenants,
                 static_cast<long long>(TaskOf(tenants)));
   }
+  ReportMemory();
+  std::printf("engine recover_ns %lld\n", static_cast<long long>(RecoveryOf(WithRequestId)));
 }

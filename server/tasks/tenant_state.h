@@ -11,12 +11,12 @@
 #include <vector>
 
 #include "absl/container/btree_map.h"
-#include "absl/container/flat_hash_map.h"
 #include "server/tasks/engine_time.h"
 #include "server/tasks/intrusive_list.h"
 #include "server/tasks/limit_key.h"
 #include "server/tasks/task.h"
 #include "server/tasks/task_id.h"
+#include "server/tasks/task_index.h"
 #include "server/tenancy/gcra.h"
 
 namespace grove::tasks {
@@ -25,7 +25,7 @@ inline constexpr size_t kNoQueue = SIZE_MAX;
 
 // Of a tenant that has tasks, or had some a moment ago.
 struct TenantUse {
-  absl::flat_hash_map<std::string, TaskId> request_ids;
+  RequestIndex request_ids;
   // What is used of its quotas. Tasks that are SCHEDULED or QUEUED, and their inputs; slots that
   // attempts hold, abandoned ones too.
   int64_t waiting = 0;

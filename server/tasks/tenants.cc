@@ -28,7 +28,7 @@ int64_t HeldOf(const EngineState& state, size_t tenant) {
 
 // As DropOld(): whoever waits for its end is answered first.
 bool MayBeDropped(const EngineState& state, const Task& task) {
-  return task.settled && task.settled_turn + 1 < state.turn;
+  return task.settled && task.past().settled_turn + 1 < state.turn;
 }
 
 // False: there is nothing to be done with it.

@@ -23,12 +23,12 @@ class UniqueKeys {
   }
   // Both do nothing for a task without a key. One that another has stays with that.
   void Take(size_t tenant, const Task& task) {
-    if (task.spec.unique == nullptr) return;
-    holders_.try_emplace(Key(tenant, task.function, task.spec.unique->key), task.id);
+    if (task.spec.extras().unique == nullptr) return;
+    holders_.try_emplace(Key(tenant, task.function, task.spec.extras().unique->key), task.id);
   }
   void Give(size_t tenant, const Task& task) {
-    if (task.spec.unique == nullptr) return;
-    const auto found = holders_.find(Key(tenant, task.function, task.spec.unique->key));
+    if (task.spec.extras().unique == nullptr) return;
+    const auto found = holders_.find(Key(tenant, task.function, task.spec.extras().unique->key));
     if (found != holders_.end() && found->second == task.id) holders_.erase(found);
   }
   size_t size() const { return holders_.size(); }

@@ -12,6 +12,7 @@
 #include "server/tasks/fairness_view.h"
 #include "server/tasks/limit_view.h"
 #include "server/tasks/payloads.h"
+#include "server/tasks/retention.h"
 
 namespace grove::tasks {
 namespace {
@@ -36,37 +37,67 @@ void FillAttempt(const AttemptRecord& record, v1::Attempt* attempt) {
 
 // All but the output.
 void FillProgress(const EngineState& state, const Task& task, v1::Task& view) {
+  const TaskPast& past = task.past();
   view.set_state(task.state);
-  for (const AttemptRecord& record : task.attempts) FillAttempt(record, view.add_attempts());
-  view.set_output_content_type(task.output_content_type);
-  if (task.error) *view.mutable_error() = *task.error;
+  for (const AttemptRecord& record : past.attempts) FillAttempt(record, view.add_attempts());
+  view.set_output_content_type(past.output_content_type);
+  if (past.error) *view.mutable_error() = *past.error;
   SetMicros(task.create_time_us, view.mutable_create_time());
   if (task.schedule_us != 0) {
     SetMicros(state.ToWall(task.schedule_us), view.mutable_schedule_time());
   }
-  if (task.end_time_us != 0) SetMicros(task.end_time_us, view.mutable_end_time());
-  view.set_progress(task.progress);
-  view.set_progress_message(task.progress_message);
-  view.set_paused(task.paused != nullptr);
-  if (task.paused != nullptr) view.set_pause_reason(*task.paused);
+  if (past.end_time_us != 0) SetMicros(past.end_time_us, view.mutable_end_time());
+  view.set_progress(past.progress);
+  view.set_progress_message(past.progress_message);
+  view.set_paused(task.is_paused());
+  if (task.is_paused()) view.set_pause_reason(*past.paused);
   if (task.parent != nullptr) view.set_parent_task(*task.parent);
+  if (task.relations == nullptr) return;
+  view.set_retry_of(task.relations->retry_of);
+  view.set_webhook_task(task.relations->webhook_task);
+  const TaskNames& suspended_for = task.relations->suspended_for;
+  for (size_t i = 0; i < suspended_for.size(); ++i) {
+    view.add_suspended_for(suspended_for.NameOf(i));
+  }
+}
+
+void FillSpecOf(const EngineState& state, const Task& task, v1::TaskSpec& spec) {
+  spec.set_function(state.FunctionOf(task));
+  spec.set_queue(state.directory->queues()[task.queue].name);
+  FillSpec(task.spec, spec);
 }
 
 // What of a spec may change after it was stored.
 void FillChanges(const AcceptedSpec& spec, v1::TaskSpec* changed) {
   changed->set_priority(spec.priority);
-  for (const auto& [key, value] : spec.labels) (*changed->mutable_labels())[key] = value;
-  if (spec.delay_us > 0) SetMicros(spec.delay_us, changed->mutable_delay());
-  if (spec.start_us > 0) SetMicros(spec.start_us, changed->mutable_start_time());
+  const SpecExtras& extras = spec.extras();
+  for (const auto& [key, value] : extras.labels) (*changed->mutable_labels())[key] = value;
+  if (extras.delay_us > 0) SetMicros(extras.delay_us, changed->mutable_delay());
+  if (extras.start_us > 0) SetMicros(extras.start_us, changed->mutable_start_time());
+  FillLimitKeys(spec, *changed);
+  changed->set_slot_cost(spec.slot_cost);
 }
 
-void RestoreChanges(v1::TaskSpec changed, Task& task) {
+void RestoreChanges(v1::TaskSpec&& changed, Task& task) {
+  // What was written while keys could not change yet says nothing of them, nor of the cost.
+  const bool has_keys = changed.slot_cost() > 0;
   AcceptedSpec spec = NormaliseSpec(std::move(changed));
   task.spec_changed = true;
   task.spec.priority = spec.priority;
-  task.spec.labels = std::move(spec.labels);
-  task.spec.delay_us = spec.delay_us;
-  task.spec.start_us = spec.start_us;
+  SpecExtras& extras = task.spec.Extras();
+  extras.labels = std::move(spec.Extras().labels);
+  extras.delay_us = spec.extras().delay_us;
+  extras.start_us = spec.extras().start_us;
+  if (has_keys) extras.limit_key = std::move(spec.Extras().limit_key);
+}
+
+// Of what it comes after: what the next control may not find.
+void MarkVolatile(const AcceptedSpec& spec, v1::TaskSpec& stored) {
+  if (spec.extras().relations == nullptr) return;
+  const TaskNames& after = spec.extras().relations->after;
+  for (size_t i = 0; i < after.size(); ++i) {
+    if (after.is_volatile(i)) stored.set_after(static_cast<int>(i), after.MarkedNameOf(i));
+  }
 }
 
 // Shows a task as it was before its end, which is not on disk yet.
@@ -103,6 +134,35 @@ AttemptRecord RestoreAttempt(v1::Attempt& stored) {
   return record;
 }
 
+bool HasPast(const StoredProgress& stored, const v1::Task& view) {
+  return !view.attempts().empty() || view.has_end_time() || view.paused() ||
+         !view.checkpoint().empty() || stored.failures > 0 || stored.interruptions > 0;
+}
+
+void RestorePast(const EngineState& state, const StoredProgress& stored, v1::Task& view,
+                 TaskPast& past) {
+  for (v1::Attempt& attempt : *view.mutable_attempts()) {
+    past.attempts.push_back(RestoreAttempt(attempt));
+  }
+  if (!past.attempts.empty()) past.attempts_started = past.attempts.back().number;
+  past.output = std::move(*view.mutable_output());
+  past.output_content_type = std::move(*view.mutable_output_content_type());
+  if (view.has_error()) {
+    past.error = std::make_unique<google::rpc::Status>(std::move(*view.mutable_error()));
+  }
+  past.output_bytes = static_cast<int64_t>(past.output.size());
+  past.end_time_us = view.has_end_time() ? ToMicros(view.end_time()) : 0;
+  past.end_us = std::min(state.FromWall(past.end_time_us), state.now_us);
+  if (!view.checkpoint().empty()) {
+    past.checkpoint = std::make_unique<std::string>(std::move(*view.mutable_checkpoint()));
+  }
+  past.progress = view.progress();
+  past.progress_message = std::move(*view.mutable_progress_message());
+  if (view.paused()) past.paused = std::make_unique<std::string>(view.pause_reason());
+  past.failures = stored.failures;
+  past.interruptions = stored.interruptions;
+}
+
 int64_t OldestAgeUs(const EngineState& state, const QueueState& queue) {
   const Task* oldest = queue.by_age.front();
   return oldest == nullptr ? 0 : state.now_us - oldest->queued_us;
@@ -115,7 +175,9 @@ bool IsQuiet(const EngineState& state, size_t tenant) {
   bool any = false;
   state.directory->ForEachQueueOf(tenant, [&](size_t index) {
     const QueueState& queue = state.queues[index];
-    any |= queue.spawned + queue.rejected + queue.queued + queue.scheduled + queue.running > 0;
+    any |= queue.spawned + queue.rejected + queue.queued + queue.scheduled + queue.running +
+               queue.dead_letters >
+           0;
   });
   return !any;
 }
@@ -128,15 +190,15 @@ v1::Task ViewTask(const EngineState& state, const Task& task, v1::TaskView view,
                   int64_t ahead_max) {
   v1::Task shown;
   shown.set_name(state.NameOf(task));
-  FillSpec(task.spec, *shown.mutable_spec());
+  FillSpecOf(state, task, *shown.mutable_spec());
   if (ShowsInput(view)) shown.mutable_spec()->set_input(task.spec.input);
   FillProgress(state, task, shown);
   if (ShowsOutput(view)) {
-    shown.set_output(task.output);
-    if (task.checkpoint != nullptr) shown.set_checkpoint(*task.checkpoint);
+    shown.set_output(task.past().output);
+    if (task.past().checkpoint != nullptr) shown.set_checkpoint(*task.past().checkpoint);
   }
   shown.set_input_size_bytes(task.input_bytes);
-  shown.set_output_size_bytes(task.output_bytes);
+  shown.set_output_size_bytes(task.past().output_bytes);
   if (task.told_state() != v1::TASK_STATE_SCHEDULED) shown.clear_schedule_time();
   std::vector<v1::WaitExplanation> waits = Explain(state, task, audience, ahead_max);
   if (!waits.empty()) {
@@ -166,6 +228,10 @@ v1::Queue ViewQueue(const EngineState& state, size_t index, Audience audience) {
   view.set_spawned_total(queue.spawned);
   view.set_rejected_total(queue.rejected);
   view.set_waiting_reason(WaitingReason(state, index, audience));
+  SetMicros(RetentionUs(state, index), view.mutable_retention());
+  SetMicros(DeadLetterRetentionUs(state, index), view.mutable_dead_letter_retention());
+  view.set_ended(queue.ended);
+  view.set_dead_letters(queue.dead_letters);
   return view;
 }
 
@@ -198,7 +264,7 @@ TaskCounters ViewCounters(EngineState& state) {
     if (IsQuiet(state, settings.tenant)) continue;
     counters.queues.push_back({directory.tenants()[settings.tenant].name, settings.name,
                                queue.queued, queue.scheduled, queue.running,
-                               OldestAgeUs(state, queue)});
+                               OldestAgeUs(state, queue), queue.dead_letters});
   }
   for (size_t i = 0; i < state.pools.size(); ++i) {
     const tenancy::Directory::Pool& settings = directory.pools()[i];
@@ -224,9 +290,12 @@ StoredTask EncodeTask(const EngineState& state, const Task& task) {
   stored.tenant = state.directory->tenants()[queue.tenant].name;
   stored.queue = queue.name;
   v1::TaskSpec spec;
-  FillSpec(task.spec, spec);
-  spec.set_input(task.spec.input);
+  FillSpecOf(state, task, spec);
+  MarkVolatile(task.spec, spec);
   spec.SerializeToString(&stored.spec);
+  stored.input = task.spec.input;
+  stored.input_bytes = task.input_bytes;
+  stored.fingerprint = task.spec.extras().fingerprint;
   stored.progress = EncodeProgress(state, task);
   return stored;
 }
@@ -235,57 +304,46 @@ StoredProgress EncodeProgress(const EngineState& state, const Task& task) {
   StoredProgress stored;
   v1::Task view;
   FillProgress(state, task, view);
-  view.set_output(task.output);
-  if (task.checkpoint != nullptr) view.set_checkpoint(*task.checkpoint);
+  const TaskPast& past = task.past();
+  view.set_output(past.output);
+  if (past.checkpoint != nullptr) view.set_checkpoint(*past.checkpoint);
   if (task.spec_changed) FillChanges(task.spec, view.mutable_spec());
   view.SerializeToString(&stored.task);
-  stored.attempt = task.attempt;
-  auto attempt = state.attempts.find(task.attempt);
+  stored.attempt = past.attempt;
+  auto attempt = state.attempts.find(past.attempt);
   if (attempt != state.attempts.end()) {
     stored.incarnation = attempt->second->incarnation;
     stored.worker = attempt->second->worker;
   }
-  stored.failures = task.failures;
-  stored.interruptions = task.interruptions;
-  stored.end_time_us = task.end_time_us;
+  stored.failures = past.failures;
+  stored.interruptions = past.interruptions;
+  // Whatever halts its sequence is not to be forgotten.
+  stored.end_time_us = Halts(task) ? 0 : past.end_time_us;
   return stored;
 }
 
-bool RestoreProgress(const EngineState& state, const StoredProgress& stored, Task& task) {
-  v1::Task view;
+bool RestoreProgress(const EngineState& state, const StoredProgress& stored, v1::Task& view,
+                     Task& task) {
   if (!view.ParseFromString(stored.task) || view.state() == v1::TASK_STATE_UNSPECIFIED ||
       !v1::TaskState_IsValid(view.state())) {
     return false;
   }
   task.state = view.state();
-  for (v1::Attempt& attempt : *view.mutable_attempts()) {
-    task.attempts.push_back(RestoreAttempt(attempt));
-  }
-  if (!task.attempts.empty()) task.attempts_started = task.attempts.back().number;
-  task.output = std::move(*view.mutable_output());
-  task.output_content_type = std::move(*view.mutable_output_content_type());
-  if (view.has_error()) {
-    task.error = std::make_unique<google::rpc::Status>(std::move(*view.mutable_error()));
-  }
-  task.output_bytes = static_cast<int64_t>(task.output.size());
   task.create_time_us = ToMicros(view.create_time());
-  task.end_time_us = view.has_end_time() ? ToMicros(view.end_time()) : 0;
   // Between two controls the wall clock is all there is.
   if (view.has_schedule_time()) task.schedule_us = state.FromWall(ToMicros(view.schedule_time()));
   task.ready_us = std::max(state.FromWall(task.create_time_us), task.schedule_us);
-  task.end_us = std::min(state.FromWall(task.end_time_us), state.now_us);
-  if (!view.checkpoint().empty()) {
-    task.checkpoint = std::make_unique<std::string>(std::move(*view.mutable_checkpoint()));
-  }
-  task.progress = view.progress();
-  task.progress_message = std::move(*view.mutable_progress_message());
-  if (view.paused()) task.paused = std::make_unique<std::string>(view.pause_reason());
   if (!view.parent_task().empty()) {
     task.parent = std::make_unique<const std::string>(std::move(*view.mutable_parent_task()));
   }
+  if (!view.suspended_for().empty() || !view.retry_of().empty() || !view.webhook_task().empty()) {
+    task.relations = std::make_unique<TaskRelations>();
+    for (const std::string& name : view.suspended_for()) task.relations->suspended_for.Add(name);
+    task.relations->retry_of = view.retry_of();
+    task.relations->webhook_task = view.webhook_task();
+  }
+  if (HasPast(stored, view)) RestorePast(state, stored, view, task.Past());
   if (view.has_spec()) RestoreChanges(std::move(*view.mutable_spec()), task);
-  task.failures = stored.failures;
-  task.interruptions = stored.interruptions;
   return true;
 }
 

@@ -29,7 +29,8 @@ StoredTask EncodeTask(const EngineState& state, const Task& task);
 // The part of it that changes: what RestoreProgress takes back.
 StoredProgress EncodeProgress(const EngineState& state, const Task& task);
 // False if it does not parse. Leaves `task` in no index.
-bool RestoreProgress(const EngineState& state, const StoredProgress& stored, Task& task);
+bool RestoreProgress(const EngineState& state, const StoredProgress& stored, v1::Task& scratch,
+                     Task& task);
 
 }  // namespace grove::tasks
 

@@ -19,14 +19,15 @@ class ViewsTest : public StateTest {
     Task& task = *Start(Add());
     task.create_time_us = 1'000'000;
     task.spec.input = "in";
-    task.output = "out";
-    task.output_content_type = "text/plain";
-    task.progress = 0.5;
-    task.progress_message = "half";
-    task.failures = 2;
-    task.interruptions = 1;
+    TaskPast& past = task.Past();
+    past.output = "out";
+    past.output_content_type = "text/plain";
+    past.progress = 0.5;
+    past.progress_message = "half";
+    past.failures = 2;
+    past.interruptions = 1;
     task.parent = std::make_unique<const std::string>("tenants/t/queues/q/tasks/p");
-    AttemptRecord& attempt = task.attempts.back();
+    AttemptRecord& attempt = task.Past().attempts.back();
     attempt.worker_pid = 77;
     attempt.fiber = 9;
     attempt.end_us = 3'000'000;
@@ -59,7 +60,7 @@ TEST_F(ViewsTest, ATaskIsShownWithItsAttempts) {
 
 TEST_F(ViewsTest, AnAttemptWhoseFiberIsUnknownNamesNone) {
   Task& task = *Start(Add());
-  task.attempts.back().fiber = 0;
+  task.Past().attempts.back().fiber = 0;
   EXPECT_EQ(ViewTask(state_, task, v1::TASK_VIEW_FULL).attempts(0).fiber(), "");
 }
 
@@ -103,35 +104,37 @@ TEST_F(ViewsTest, CountersAreOfTheWholeEngine) {
 TEST_F(ViewsTest, WhatIsStoredComesBack) {
   const Task& task = Failed();
   const StoredProgress stored = EncodeProgress(state_, task);
-  EXPECT_EQ(stored.attempt, task.attempt);
+  EXPECT_EQ(stored.attempt, task.past().attempt);
   EXPECT_EQ(stored.worker, 0);
+  v1::Task scratch;
   Task restored;
-  ASSERT_TRUE(RestoreProgress(state_, stored, restored));
+  ASSERT_TRUE(RestoreProgress(state_, stored, scratch, restored));
   EXPECT_EQ(restored.state, v1::TASK_STATE_RUNNING);
-  EXPECT_EQ(restored.output, "out");
-  EXPECT_EQ(restored.output_content_type, "text/plain");
-  EXPECT_EQ(restored.progress, 0.5);
-  EXPECT_EQ(restored.progress_message, "half");
+  EXPECT_EQ(restored.past().output, "out");
+  EXPECT_EQ(restored.past().output_content_type, "text/plain");
+  EXPECT_EQ(restored.past().progress, 0.5);
+  EXPECT_EQ(restored.past().progress_message, "half");
   EXPECT_EQ(restored.create_time_us, 1'000'000);
-  EXPECT_EQ(restored.end_us, 0);
-  EXPECT_EQ(restored.failures, 2);
-  EXPECT_EQ(restored.interruptions, 1);
-  EXPECT_EQ(restored.attempts_started, 1);
+  EXPECT_EQ(restored.past().end_us, 0);
+  EXPECT_EQ(restored.past().failures, 2);
+  EXPECT_EQ(restored.past().interruptions, 1);
+  EXPECT_EQ(restored.past().attempts_started, 1);
   EXPECT_EQ(*restored.parent, *task.parent);
-  ASSERT_EQ(restored.attempts.size(), 1u);
-  EXPECT_EQ(restored.attempts[0].worker, 0);
-  EXPECT_EQ(restored.attempts[0].worker_pid, 77);
-  EXPECT_EQ(restored.attempts[0].end_us, 3'000'000);
-  EXPECT_EQ(restored.attempts[0].error->message(), "lost");
+  ASSERT_EQ(restored.past().attempts.size(), 1u);
+  EXPECT_EQ(restored.past().attempts[0].worker, 0);
+  EXPECT_EQ(restored.past().attempts[0].worker_pid, 77);
+  EXPECT_EQ(restored.past().attempts[0].end_us, 3'000'000);
+  EXPECT_EQ(restored.past().attempts[0].error->message(), "lost");
 }
 
 TEST_F(ViewsTest, WhatDoesNotParseOrHasNoStateIsNotRestored) {
+  v1::Task scratch;
   Task restored;
-  EXPECT_FALSE(RestoreProgress(state_, {.task = "\xff"}, restored));
-  EXPECT_FALSE(RestoreProgress(state_, {.task = ""}, restored));
+  EXPECT_FALSE(RestoreProgress(state_, {.task = "\xff"}, scratch, restored));
+  EXPECT_FALSE(RestoreProgress(state_, {.task = ""}, scratch, restored));
   v1::Task view;
   view.set_state(static_cast<v1::TaskState>(99));
-  EXPECT_FALSE(RestoreProgress(state_, {.task = view.SerializeAsString()}, restored));
+  EXPECT_FALSE(RestoreProgress(state_, {.task = view.SerializeAsString()}, scratch, restored));
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "grove/internal/v1/handover.pb.h"
+#include "grove/v1/task_service.pb.h"
 #include "runtime/switch/errno_status.h"
 
 namespace grove::tasks {
@@ -27,13 +28,20 @@ absl::Status WriteAll(int fd, std::string_view bytes) {
   return absl::OkStatus();
 }
 
+// One spec with its input: serialized messages, one behind the other, are one.
+std::string WithInput(const StoredTask& task) {
+  v1::TaskSpec input;
+  input.set_input(task.input);
+  return task.spec + input.SerializeAsString();
+}
+
 std::string Frame(const StoredTask& task) {
   internal::v1::VolatileTask record;
   record.set_id_high(task.id.high);
   record.set_id_low(task.id.low);
   record.set_tenant(task.tenant);
   record.set_queue(task.queue);
-  record.set_spec(task.spec);
+  record.set_spec(WithInput(task));
   record.set_progress(task.progress.task);
   record.set_attempt(task.progress.attempt);
   record.set_incarnation(task.progress.incarnation);

@@ -71,13 +71,19 @@ TEST_F(VolatileHandoverTest, ARunningAttemptGoesOnWhereItRuns) {
 }
 
 TEST_F(VolatileHandoverTest, NothingOfASpecIsLost) {
-  Up(0, 0);
-  const std::string name = Spawn(
-      "input: '[1]' priority: 3 timeout { seconds: 1 } heartbeat_timeout { seconds: 2 } "
-      "schedule_to_start_timeout { seconds: 3 } labels { key: 'k' value: 'v' } "
-      "delay { seconds: 60 } request_id: 'r' unique_key { key: 'u' on_conflict: "
-      "ON_CONFLICT_REFUSE } retry_policy { max_attempts: 4 initial_backoff { seconds: 5 } "
-      "max_backoff { seconds: 6 } backoff_multiplier: 7 jitter: 0.5 not_retried_codes: 8 }");
+  auto hello = Hello(0, 0);
+  hello.add_functions()->set_name("task.webhook");
+  ASSERT_TRUE(engine_->WorkerUp(std::move(hello), now_, fx_).ok());
+  const std::string first = Spawn();
+  const std::string name =
+      Spawn("after: '" + first +
+            "' after_condition: AFTER_CONDITION_SUCCEEDED webhook { url: 'https://example.com' } "
+            "sequence { key: 's' on_failure: ON_FAILURE_HALT } "
+            "input: '[1]' priority: 3 timeout { seconds: 1 } heartbeat_timeout { seconds: 2 } "
+            "schedule_to_start_timeout { seconds: 3 } labels { key: 'k' value: 'v' } "
+            "delay { seconds: 60 } request_id: 'r' unique_key { key: 'u' on_conflict: "
+            "ON_CONFLICT_REFUSE } retry_policy { max_attempts: 4 initial_backoff { seconds: 5 } "
+            "max_backoff { seconds: 6 } backoff_multiplier: 7 jitter: 0.5 not_retried_codes: 8 }");
   const v1::TaskSpec before = Get(name).spec();
   HandOver();
   EXPECT_EQ(Get(name).spec().DebugString(), before.DebugString());

@@ -101,16 +101,17 @@ void LearnAttempt(EngineState& state, const internal::v1::Hello& hello,
   const auto id = name.ok() ? TaskId::Parse(name->task) : std::nullopt;
   Task* task = id ? state.FindTask(*id) : nullptr;
   if (task == nullptr || task->ended()) return;
+  TaskPast& past = task->Past();
   const auto place =
-      std::find_if(task->attempts.begin(), task->attempts.end(),
+      std::find_if(past.attempts.begin(), past.attempts.end(),
                    [&](const AttemptRecord& record) { return record.number >= running.number(); });
-  const bool is_there = place != task->attempts.end() && place->number == running.number();
+  const bool is_there = place != past.attempts.end() && place->number == running.number();
   const bool is_forgotten =
-      place == task->attempts.begin() && task->attempts.size() >= kAttemptsKeptMax;
+      place == past.attempts.begin() && past.attempts.size() >= kAttemptsKeptMax;
   if (is_there || is_forgotten) return;
-  task->attempts_started = std::max(task->attempts_started, running.number());
+  past.attempts_started = std::max(past.attempts_started, running.number());
   // The last record is the running attempt's.
-  if (task->attempt != 0 && place == task->attempts.end()) return;
+  if (past.attempt != 0 && place == past.attempts.end()) return;
   AttemptRecord record;
   record.number = running.number();
   record.state = v1::Attempt::STATE_INTERRUPTED;
@@ -120,7 +121,7 @@ void LearnAttempt(EngineState& state, const internal::v1::Hello& hello,
   record.end_us = std::max(state.wall_us(), record.start_us);
   record.error = MakeError(absl::StatusCode::kAborted, "ATTEMPT_INTERRUPTED",
                            "control died before its start was on disk");
-  task->attempts.insert(place, std::move(record));
+  past.attempts.insert(place, std::move(record));
   Commit(state, task, effects);
 }
 

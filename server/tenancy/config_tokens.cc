@@ -19,7 +19,8 @@ std::string NameOf(const Token& token) {
 }
 
 absl::Status AddToken(const Token& token, TokenBook& book) {
-  if (token.role() == Token::ROLE_UNSPECIFIED) {
+  const RoleSet roles = RolesOf(token);
+  if (roles.empty()) {
     return absl::InvalidArgumentError("has no role; viewer, writer, operator, admin or debug");
   }
   const absl::StatusOr<std::string> secret = config::ReadSecretFile(token.secret_file());
@@ -29,7 +30,7 @@ absl::Status AddToken(const Token& token, TokenBook& book) {
   return book.Add({.name = NameOf(token),
                    .title = StrCat("token ", token.name()),
                    .tenant = token.tenant(),
-                   .roles = {RoleOf(token.role())},
+                   .roles = roles,
                    .digest = DigestOf(*secret),
                    .expires_us = *expires});
 }
@@ -51,6 +52,17 @@ Role RoleOf(Token::Role role) {
     default:
       return Role::kNone;
   }
+}
+
+RoleSet RolesOf(const Token& token) {
+  RoleSet roles;
+  if (token.role() != Token::ROLE_UNSPECIFIED) roles.Add(RoleOf(token.role()));
+  for (const int role : token.roles()) {
+    if (const Role given = RoleOf(static_cast<Token::Role>(role)); given != Role::kNone) {
+      roles.Add(given);
+    }
+  }
+  return roles;
 }
 
 absl::Status AddConfigTokens(std::string_view key,

@@ -14,6 +14,8 @@ namespace grove::tenancy {
 
 // kNone: unspecified.
 Role RoleOf(config::v1::Token::Role role);
+// Of `role` and `roles` together.
+RoleSet RolesOf(const config::v1::Token& token);
 
 // Reads the secrets of `tokens`, a list that stands at `key` ("control.tokens"), and puts them into
 // `book`. INVALID_ARGUMENT names the token: no role, a file or a time that cannot be used, the

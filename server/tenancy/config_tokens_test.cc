@@ -56,6 +56,20 @@ TEST_F(ConfigTokensTest, SayWhoseTheyAreAndForHowLong) {
             TokenBook::Trouble::kExpired);
 }
 
+TEST_F(ConfigTokensTest, MayHaveSeveralRoles) {
+  Token& beside = AddToken("beside", "one-secret-0123456789");
+  beside.add_roles(Token::ROLE_DEBUG);
+  Token& instead = AddToken("instead", "two-secret-0123456789");
+  instead.clear_role();
+  instead.add_roles(Token::ROLE_VIEWER);
+  instead.add_roles(Token::ROLE_OPERATOR);
+  ASSERT_EQ(Error(), "");
+  EXPECT_EQ(book_.Find("one-secret-0123456789", 0).principal->roles,
+            (RoleSet{Role::kWriter, Role::kDebug}));
+  EXPECT_EQ(book_.Find("two-secret-0123456789", 0).principal->roles,
+            (RoleSet{Role::kViewer, Role::kOperator}));
+}
+
 TEST_F(ConfigTokensTest, SayWhatIsWrongWithWhich) {
   AddToken("a", "one-secret-0123456789");
   AddToken("b", "one-secret-0123456789");

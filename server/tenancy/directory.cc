@@ -258,6 +258,8 @@ absl::Status Directory::AddQueue(size_t tenant, const config::v1::Queue& queue) 
                   .order = has_order ? queue.order() : config::v1::Queue::ORDER_FIFO,
                   .paused = queue.paused(),
                   .depth_max = queue.depth_max() == 0 ? kQueueDepthDefault : queue.depth_max(),
+                  .retention_ms = queue.retention_ms(),
+                  .dead_letter_retention_ms = queue.dead_letter_retention_ms(),
                   .next = tenants_[tenant].first_queue},
             queues_, free_queues_);
   tenants_[tenant].first_queue = index;

@@ -71,6 +71,9 @@ class Directory {
     config::v1::Queue::Order order;
     bool paused;
     int64_t depth_max;
+    // For how long its ended tasks are kept, and those of them that failed; 0: as the others'.
+    int64_t retention_ms = 0;
+    int64_t dead_letter_retention_ms = 0;
     // Of the same tenant; kNone: the last.
     uint32_t next = kNone;
 

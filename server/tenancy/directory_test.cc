@@ -193,6 +193,11 @@ TEST(Directory, ItsDefaultsAreTheSchemas) {
   EXPECT_EQ(kSpawnsPerMinuteMax, most("tenants[].limits[].spawns_per_minute"));
   EXPECT_EQ(kSpawnBurstMax, most("tenants[].limits[].spawn_burst"));
   EXPECT_EQ(kOutputBytesQuotaMax, most("tenants[].quotas.output_bytes_max"));
+  EXPECT_EQ(kHttpRequestsQuotaMax, most("tenants[].quotas.http_requests_max"));
+  EXPECT_EQ(kHttpPerSecondMax, most("tenants[].quotas.http_requests_per_second"));
+  EXPECT_EQ(kHttpPerMinuteMax, most("tenants[].quotas.http_requests_per_minute"));
+  EXPECT_EQ(kHttpBurstMax, most("tenants[].quotas.http_burst"));
+  EXPECT_EQ(kFetchesQuotaMax, most("tenants[].quotas.fetches_max"));
 }
 
 }  // namespace

@@ -22,6 +22,10 @@ struct Rate {
 
 class Gcra {
  public:
+  Gcra() = default;
+  // `full_at_ns`: what another one said.
+  explicit Gcra(int64_t full_at_ns) : full_at_ns_(full_at_ns) {}
+
   // Until one is let in; 0 if one is now.
   int64_t WaitNs(const Rate& rate, int64_t now_ns) const {
     if (!rate.is_bound()) return 0;

@@ -15,6 +15,7 @@ namespace {
 
 constexpr int64_t kSecondNs = 1'000'000'000;
 constexpr int64_t kMinuteNs = 60 * kSecondNs;
+constexpr int64_t kBucketNsMax = int64_t{1} << 62;
 
 std::pair<std::string_view, std::string_view> Parts(std::string_view key) {
   const size_t slash = key.find('/');
@@ -38,6 +39,30 @@ const Limit* ForPatterns(std::string_view part, Each each) {
 bool IsPart(std::string_view part) {
   if (part.ends_with('*')) part.remove_suffix(1);
   return part.empty() || IsLimitKey(part);
+}
+
+// Fields and what they may be at most: by second, by minute, at once.
+struct RateFields {
+  struct Field {
+    std::string_view name;
+    int64_t value;
+    int64_t max;
+  };
+  Field per_second, per_minute, burst;
+};
+
+std::optional<WrongBound> CheckRate(const RateFields& of) {
+  for (const RateFields::Field& field : {of.per_second, of.per_minute, of.burst}) {
+    if (auto wrong = CheckBound(field.name, field.value, field.max)) return wrong;
+  }
+  if (of.per_second.value > 0 && of.per_minute.value > 0) {
+    return WrongBound{of.per_minute.name, StrCat("and ", of.per_second.name, " are both given")};
+  }
+  if (of.burst.value > 0 && of.per_second.value == 0 && of.per_minute.value == 0) {
+    return WrongBound{of.burst.name,
+                      StrCat("bounds nothing without ", of.per_second.name, " or _minute")};
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -64,24 +89,27 @@ std::optional<WrongBound> CheckBound(std::string_view field, int64_t value, int6
 }
 
 std::optional<WrongBound> CheckSpawns(int64_t per_second, int64_t per_minute, int64_t burst) {
-  auto wrong = CheckBound("spawns_per_second", per_second, kSpawnsPerSecondMax);
-  if (!wrong) wrong = CheckBound("spawns_per_minute", per_minute, kSpawnsPerMinuteMax);
-  if (!wrong) wrong = CheckBound("spawn_burst", burst, kSpawnBurstMax);
-  if (wrong) return wrong;
-  if (per_second > 0 && per_minute > 0) {
-    return WrongBound{"spawns_per_minute", "and spawns_per_second are both given"};
-  }
-  if (burst > 0 && per_second == 0 && per_minute == 0) {
-    return WrongBound{"spawn_burst", "bounds nothing without spawns_per_second or _minute"};
-  }
-  return std::nullopt;
+  return CheckRate({{"spawns_per_second", per_second, kSpawnsPerSecondMax},
+                    {"spawns_per_minute", per_minute, kSpawnsPerMinuteMax},
+                    {"spawn_burst", burst, kSpawnBurstMax}});
 }
 
-Rate SpawnRate(int64_t per_second, int64_t per_minute, int64_t burst) {
-  const int64_t spawns = per_second > 0 ? per_second : per_minute;
-  if (spawns == 0) return {};
-  return {.interval_ns = (per_second > 0 ? kSecondNs : kMinuteNs) / spawns,
-          .burst = burst > 0 ? burst : spawns};
+std::optional<WrongBound> CheckHttp(const HttpQuotas& http) {
+  auto wrong = CheckBound("http_requests_max", http.requests_max, kHttpRequestsQuotaMax);
+  if (!wrong) wrong = CheckBound("fetches_max", http.fetches_max, kFetchesQuotaMax);
+  if (wrong) return wrong;
+  return CheckRate({{"http_requests_per_second", http.per_second, kHttpPerSecondMax},
+                    {"http_requests_per_minute", http.per_minute, kHttpPerMinuteMax},
+                    {"http_burst", http.burst, kHttpBurstMax}});
+}
+
+Rate RateOf(int64_t per_second, int64_t per_minute, int64_t burst) {
+  const int64_t times = per_second > 0 ? per_second : per_minute;
+  if (times == 0) return {};
+  const int64_t interval_ns = (per_second > 0 ? kSecondNs : kMinuteNs) / times;
+  // More than a century of it is no other bound, and would not fit.
+  return {.interval_ns = interval_ns,
+          .burst = std::min(burst > 0 ? burst : times, kBucketNsMax / interval_ns)};
 }
 
 void Limits::Set(Limit limit) {

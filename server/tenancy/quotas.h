@@ -25,6 +25,11 @@ inline constexpr int64_t kSpawnsPerSecondMax = 1'000'000;
 inline constexpr int64_t kSpawnsPerMinuteMax = 60'000'000;
 inline constexpr int64_t kSpawnBurstMax = 100'000'000;
 inline constexpr int64_t kOutputBytesQuotaMax = int64_t{1} << 30;
+inline constexpr int64_t kHttpRequestsQuotaMax = 1'000'000;
+inline constexpr int64_t kHttpPerSecondMax = 10'000'000;
+inline constexpr int64_t kHttpPerMinuteMax = 600'000'000;
+inline constexpr int64_t kHttpBurstMax = 1'000'000'000;
+inline constexpr int64_t kFetchesQuotaMax = 1'000'000;
 // Of one tenant.
 inline constexpr size_t kLimitsMax = 1'000;
 inline constexpr size_t kLimitKeyBytesMax = 63;
@@ -41,9 +46,22 @@ struct Bounds {
   Rate spawns = {};
 };
 
+// What workers hold, over all of them.
+struct HttpQuotas {
+  int64_t requests_max = 0;
+  // One of these two.
+  int64_t per_second = 0;
+  int64_t per_minute = 0;
+  int64_t burst = 0;
+  int64_t fetches_max = 0;
+
+  friend bool operator==(const HttpQuotas&, const HttpQuotas&) = default;
+};
+
 struct Quotas : Bounds {
   int64_t queued_bytes_max = 0;
   int64_t output_bytes_max = 0;
+  HttpQuotas http = {};
 };
 
 struct Limit : Bounds {
@@ -64,8 +82,18 @@ struct WrongBound {
 };
 std::optional<WrongBound> CheckBound(std::string_view field, int64_t value, int64_t max);
 std::optional<WrongBound> CheckSpawns(int64_t per_second, int64_t per_minute, int64_t burst);
-// Of what CheckSpawns() lets pass.
-Rate SpawnRate(int64_t per_second, int64_t per_minute, int64_t burst);
+std::optional<WrongBound> CheckHttp(const HttpQuotas& http);
+// Of what these let pass.
+Rate RateOf(int64_t per_second, int64_t per_minute, int64_t burst);
+
+template <typename Proto>
+HttpQuotas HttpQuotasOf(const Proto& said) {
+  return {.requests_max = said.http_requests_max(),
+          .per_second = said.http_requests_per_second(),
+          .per_minute = said.http_requests_per_minute(),
+          .burst = said.http_burst(),
+          .fetches_max = said.fetches_max()};
+}
 
 // Of grove.v1's and grove.config.v1's Quotas and Limit, whose fields agree.
 template <typename Proto>
@@ -79,6 +107,7 @@ std::optional<WrongBound> CheckBounds(const Proto& said) {
     if (!wrong) {
       wrong = CheckBound("output_bytes_max", said.output_bytes_max(), kOutputBytesQuotaMax);
     }
+    if (!wrong) wrong = CheckHttp(HttpQuotasOf(said));
   }
   if (wrong) return wrong;
   return CheckSpawns(said.spawns_per_second(), said.spawns_per_minute(), said.spawn_burst());
@@ -86,17 +115,16 @@ std::optional<WrongBound> CheckBounds(const Proto& said) {
 // Of what CheckBounds() lets pass.
 template <typename Proto>
 Bounds BoundsOf(const Proto& said) {
-  return {
-      .running_max = said.running_max(),
-      .queued_max = said.queued_max(),
-      .spawns_per_second = said.spawns_per_second(),
-      .spawns_per_minute = said.spawns_per_minute(),
-      .spawn_burst = said.spawn_burst(),
-      .spawns = SpawnRate(said.spawns_per_second(), said.spawns_per_minute(), said.spawn_burst())};
+  return {.running_max = said.running_max(),
+          .queued_max = said.queued_max(),
+          .spawns_per_second = said.spawns_per_second(),
+          .spawns_per_minute = said.spawns_per_minute(),
+          .spawn_burst = said.spawn_burst(),
+          .spawns = RateOf(said.spawns_per_second(), said.spawns_per_minute(), said.spawn_burst())};
 }
 template <typename Proto>
 Quotas QuotasOf(const Proto& said) {
-  return {BoundsOf(said), said.queued_bytes_max(), said.output_bytes_max()};
+  return {BoundsOf(said), said.queued_bytes_max(), said.output_bytes_max(), HttpQuotasOf(said)};
 }
 
 // The limits of one tenant.

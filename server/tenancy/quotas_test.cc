@@ -120,16 +120,46 @@ TEST(Quotas, AreWithinBounds) {
   EXPECT_EQ(WrongOf(quotas), "spawns_per_minute") << "both";
 }
 
+TEST(Quotas, ThoseOfHttpAreWithinBounds) {
+  config::v1::Quotas quotas;
+  quotas.set_http_requests_max(kHttpRequestsQuotaMax);
+  quotas.set_fetches_max(kFetchesQuotaMax);
+  quotas.set_http_requests_per_minute(kHttpPerMinuteMax);
+  quotas.set_http_burst(kHttpBurstMax);
+  EXPECT_EQ(WrongOf(quotas), "");
+  EXPECT_EQ(QuotasOf(quotas).http, (HttpQuotas{.requests_max = kHttpRequestsQuotaMax,
+                                               .per_minute = kHttpPerMinuteMax,
+                                               .burst = kHttpBurstMax,
+                                               .fetches_max = kFetchesQuotaMax}));
+  quotas.set_http_requests_max(kHttpRequestsQuotaMax + 1);
+  EXPECT_EQ(WrongOf(quotas), "http_requests_max");
+  quotas.set_http_requests_max(0);
+  quotas.set_fetches_max(-1);
+  EXPECT_EQ(WrongOf(quotas), "fetches_max");
+  quotas.set_fetches_max(0);
+  quotas.set_http_requests_per_second(kHttpPerSecondMax + 1);
+  EXPECT_EQ(WrongOf(quotas), "http_requests_per_second");
+  quotas.set_http_requests_per_second(1);
+  EXPECT_EQ(WrongOf(quotas), "http_requests_per_minute") << "both";
+  quotas.set_http_requests_per_second(0);
+  quotas.set_http_requests_per_minute(0);
+  EXPECT_EQ(WrongOf(quotas), "http_burst") << "of no rate";
+}
+
 TEST(Quotas, RatesCountBySecondOrMinute) {
-  EXPECT_EQ(SpawnRate(0, 0, 0), Rate());
-  EXPECT_EQ(SpawnRate(4, 0, 0), (Rate{.interval_ns = 250'000'000, .burst = 4}));
-  EXPECT_EQ(SpawnRate(0, 6, 0), (Rate{.interval_ns = 10'000'000'000, .burst = 6}));
-  EXPECT_EQ(SpawnRate(0, 6, 1), (Rate{.interval_ns = 10'000'000'000, .burst = 1}));
+  EXPECT_EQ(RateOf(0, 0, 0), Rate());
+  EXPECT_EQ(RateOf(4, 0, 0), (Rate{.interval_ns = 250'000'000, .burst = 4}));
+  EXPECT_EQ(RateOf(0, 6, 0), (Rate{.interval_ns = 10'000'000'000, .burst = 6}));
+  EXPECT_EQ(RateOf(0, 6, 1), (Rate{.interval_ns = 10'000'000'000, .burst = 1}));
   // A burst of the slowest rate is no overflow.
-  const Rate slowest = SpawnRate(0, 1, kSpawnBurstMax);
+  const Rate slowest = RateOf(0, 1, kSpawnBurstMax);
   Gcra gcra;
   gcra.Take(slowest, int64_t{4'000'000'000} * 1'000'000'000 / 2);
   EXPECT_EQ(gcra.WaitNs(slowest, int64_t{2'000'000'000} * 1'000'000'000), 0);
+  const Rate largest = RateOf(0, 1, kHttpBurstMax);
+  EXPECT_GT(largest.burst, 70'000'000);
+  EXPECT_EQ(Gcra().WaitNs(largest, 1), 0);
+  EXPECT_GT(largest.interval_ns * largest.burst, 0);
 }
 
 }  // namespace

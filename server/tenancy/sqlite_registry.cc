@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "runtime/switch/abseil_text.h"
+#include "server/sqlite/side_file.h"
 
 namespace grove::tenancy {
 namespace {
@@ -120,11 +121,9 @@ absl::StatusOr<std::unique_ptr<SqliteRegistry>> SqliteRegistry::Open(const std::
 }
 
 SqliteRegistry::SqliteRegistry(std::string path, sqlite::Connection connection)
-    : path_(std::move(path)), connection_(std::move(connection)) {}
-
-SqliteRegistry::~SqliteRegistry() {
-  End(Ending::kDrop);
-}
+    : path_(std::move(path)),
+      connection_(std::move(connection)),
+      writer_(connection_, sqlite::SideWriter::Commits::kAlone) {}
 
 absl::Status SqliteRegistry::Prepare() {
   for (auto [sql, statement] : {std::pair(kPutTenant, &put_tenant_),
@@ -139,10 +138,7 @@ absl::Status SqliteRegistry::Prepare() {
     if (!prepared.ok()) return prepared.status();
     *statement = *std::move(prepared);
   }
-  auto place = sqlite::PlaceOfFile::Of(path_);
-  if (!place.ok()) return place.status();
-  place_ = *std::move(place);
-  return absl::OkStatus();
+  return writer_.Guard(path_);
 }
 
 absl::StatusOr<Registry> SqliteRegistry::Load() {
@@ -204,50 +200,11 @@ absl::Status SqliteRegistry::LoadLimits(RegistryChange& all) const {
 }
 
 void SqliteRegistry::Write(RegistryChange change, Done done) {
-  const absl::MutexLock lock(&mutex_);
-  pending_.push_back({std::move(change), std::move(done)});
-  // With the first change: most daemons never see one.
-  if (!thread_.joinable()) thread_ = std::thread(&SqliteRegistry::RunThread, this);
+  writer_.Write([this, change = std::move(change)] { return ApplyAll(change); }, std::move(done));
 }
 
 void SqliteRegistry::Stop() {
-  End(Ending::kFlush);
-}
-
-void SqliteRegistry::End(Ending ending) {
-  {
-    const absl::MutexLock lock(&mutex_);
-    if (ending_ == Ending::kNone) ending_ = ending;
-  }
-  if (thread_.joinable()) thread_.join();
-}
-
-bool SqliteRegistry::HasWork() const {
-  return !pending_.empty() || ending_ != Ending::kNone;
-}
-
-void SqliteRegistry::RunThread() {
-  for (;;) {
-    Pending next;
-    {
-      const absl::MutexLock lock(&mutex_);
-      mutex_.Await(absl::Condition(this, &SqliteRegistry::HasWork));
-      if (ending_ == Ending::kDrop || pending_.empty()) return;
-      next = std::move(pending_.front());
-      pending_.pop_front();
-    }
-    next.done(Commit(next.change));
-  }
-}
-
-absl::Status SqliteRegistry::Commit(const RegistryChange& change) {
-  if (absl::Status there = place_.Check(); !there.ok()) return there;
-  absl::Status status = connection_.Execute("BEGIN IMMEDIATE");
-  if (status.ok()) status = ApplyAll(change);
-  if (status.ok()) status = connection_.Execute("COMMIT");
-  // Some errors have rolled back by themselves; then there is nothing left to roll back.
-  if (!status.ok() && connection_.InTransaction()) connection_.Execute("ROLLBACK").IgnoreError();
-  return status;
+  writer_.Stop();
 }
 
 absl::Status SqliteRegistry::ApplyAll(const RegistryChange& change) {

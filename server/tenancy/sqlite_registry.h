@@ -1,23 +1,18 @@
 // SqliteRegistry: the registry in a SQLite file of its own, `registry.db` in the state directory.
 //
 // Beside the tasks' database, not in it: what may come in has another life than what came in, and
-// another owner of its thread. A thread of its own writes one change after the other. The lock of
-// the state directory is the task store's to hold.
+// another owner of its thread. One change after the other is written, so that one that fails fails
+// alone. The lock of the state directory is the task store's to hold.
 #ifndef GROVE_SERVER_TENANCY_SQLITE_REGISTRY_H_
 #define GROVE_SERVER_TENANCY_SQLITE_REGISTRY_H_
 
-#include <deque>
 #include <memory>
 #include <string>
-#include <thread>
-#include <utility>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "server/sqlite/connection.h"
-#include "server/sqlite/side_file.h"
+#include "server/sqlite/side_writer.h"
 #include "server/tenancy/registry.h"
 
 namespace grove::tenancy {
@@ -28,7 +23,7 @@ class SqliteRegistry final : public RegistryStore {
   // program, or of a newer version; else as sqlite::Connection.
   static absl::StatusOr<std::unique_ptr<SqliteRegistry>> Open(const std::string& state_dir);
   // Without Stop() drops what is pending, as a crash would.
-  ~SqliteRegistry() override;
+  ~SqliteRegistry() override = default;
   SqliteRegistry(const SqliteRegistry&) = delete;
   SqliteRegistry& operator=(const SqliteRegistry&) = delete;
 
@@ -37,23 +32,12 @@ class SqliteRegistry final : public RegistryStore {
   void Stop() override;
 
  private:
-  struct Pending {
-    RegistryChange change;
-    Done done;
-  };
-  enum class Ending { kNone, kFlush, kDrop };
-
   SqliteRegistry(std::string path, sqlite::Connection connection);
   absl::Status Prepare();
-  absl::Status Commit(const RegistryChange& change);
   absl::Status ApplyAll(const RegistryChange& change);
   absl::Status LoadTenants(RegistryChange& all) const;
   absl::Status LoadTokens(RegistryChange& all) const;
   absl::Status LoadLimits(RegistryChange& all) const;
-  void RunThread();
-  bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void End(Ending ending);
-
   const std::string path_;
   // The thread's, once it runs.
   sqlite::Connection connection_;
@@ -66,12 +50,8 @@ class SqliteRegistry final : public RegistryStore {
   sqlite::Statement put_limit_;
   sqlite::Statement drop_limit_;
   sqlite::Statement drop_limits_;
-  sqlite::PlaceOfFile place_;
-
-  std::thread thread_;
-  absl::Mutex mutex_;
-  std::deque<Pending> pending_ ABSL_GUARDED_BY(mutex_);
-  Ending ending_ ABSL_GUARDED_BY(mutex_) = Ending::kNone;
+  // Ends its thread first.
+  sqlite::SideWriter writer_;
 };
 
 }  // namespace grove::tenancy

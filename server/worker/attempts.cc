@@ -29,6 +29,15 @@ namespace {
 
 // What control answers to spawns while it drains.
 constexpr std::string_view kDrainingReason = "DRAINING";
+// No task has a longer name.
+constexpr size_t kTaskNameBytesMax = 255;
+
+void FillSuspension(const SuspensionRequest& asked, internal::v1::Suspension& suspension) {
+  if (asked.at_most) suspension.set_for_us(absl::ToInt64Microseconds(*asked.at_most));
+  for (const std::string& task : asked.tasks) {
+    suspension.add_tasks(Utf8Text(task, kTaskNameBytesMax));
+  }
+}
 
 }  // namespace
 
@@ -219,6 +228,7 @@ AttemptEnded::Outcome Attempts::Judge(const Attempt& attempt, absl::Status& stat
   }
   // The daemon's end kept it from spawning: that is not its failure.
   if (ReasonOf(status) == kDrainingReason) return AttemptEnded::OUTCOME_INTERRUPTED;
+  if (SuspensionOf(status)) return AttemptEnded::OUTCOME_SUSPENDED;
   if (!status.ok()) return AttemptEnded::OUTCOME_FAILED;
   if (const size_t bytes = attempt.output->bytes.size(); bytes > limits_.output_max_bytes) {
     status = absl::ResourceExhaustedError(
@@ -239,6 +249,10 @@ void Attempts::Conclude(Attempt& attempt, absl::Status status) {
   if (end.outcome() == AttemptEnded::OUTCOME_SUCCEEDED) {
     end.set_output(std::move(attempt.output->bytes));
     end.set_output_content_type(Utf8Text(attempt.output->content_type, kContentTypeBytesMax));
+  }
+  if (end.outcome() == AttemptEnded::OUTCOME_SUSPENDED) {
+    FillSuspension(*SuspensionOf(status), *end.mutable_suspended());
+    status = absl::OkStatus();
   }
   if (end.outcome() == AttemptEnded::OUTCOME_FAILED) {
     end.set_never_again(IsNeverAgain(status));

@@ -95,6 +95,20 @@ TEST_F(AttemptsTest, DeliversTheOutputWithItsTimes) {
   EXPECT_GE(end.end_time_us(), end.start_time_us());
 }
 
+TEST_F(AttemptsTest, OneThatSuspendsItselfSaysForWhatAndLeavesItsCheckpoint) {
+  Add("f", [](TaskContext& context) -> absl::StatusOr<Output> {
+    if (absl::Status kept = context.Checkpoint("half"); !kept.ok()) return kept;
+    return SuspendUntilEnded({"tenants/default/queues/default/tasks/1"}, absl::Seconds(3));
+  });
+  const AttemptEnded end = EndOf("f");
+  EXPECT_EQ(end.outcome(), AttemptEnded::OUTCOME_SUSPENDED);
+  EXPECT_EQ(end.checkpoint(), "half");
+  EXPECT_EQ(end.suspended().for_us(), 3'000'000);
+  ASSERT_EQ(end.suspended().tasks_size(), 1);
+  EXPECT_EQ(end.suspended().tasks(0), "tenants/default/queues/default/tasks/1");
+  EXPECT_FALSE(end.has_error());
+}
+
 TEST_F(AttemptsTest, AnErrorStatusFails) {
   Add("f", [](TaskContext&) { return absl::InvalidArgumentError("no url"); });
   const AttemptEnded end = EndOf("f");

@@ -68,17 +68,21 @@ struct ControlLink::Conversation {
   Queue<internal::v1::ListFibers> list_requests{kFiberRequestsMax};
   std::vector<internal::v1::ListFibersReply> lists;
   bool drain_told = false;
+  // Of control's frames none has come yet.
+  bool is_new = true;
 };
 
 ControlLink::ControlLink(int worker, const Attempts::Functions& functions, Attempts& attempts,
-                         OffloadPool& offload, LinkedTaskClient& inside, http::TenantLabels& labels)
+                         OffloadPool& offload, LinkedTaskClient& inside, http::TenantLabels& labels,
+                         TenantQuotas& quotas)
     : worker_(worker),
       incarnation_(NewIncarnation()),
       functions_(functions),
       attempts_(attempts),
       offload_(offload),
       inside_(inside),
-      labels_(labels) {
+      labels_(labels),
+      quotas_(quotas) {
   inside_.Attach(incarnation_, attempts_.news());
 }
 
@@ -148,6 +152,11 @@ absl::Status ControlLink::Obey(Conversation& with, std::string_view bytes) {
   internal::v1::ControlFrame frame;
   if (!frame.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     return absl::InvalidArgumentError("a frame of control's is malformed");
+  }
+  if (std::exchange(with.is_new, false)) {
+    quotas_.TakeAll(frame.bounds());
+  } else {
+    quotas_.Take(frame.bounds());
   }
   for (const uint64_t attempt : frame.acknowledged()) attempts_.Acknowledge(attempt);
   for (internal::v1::StartAttempt& start : *frame.mutable_start()) {

@@ -19,6 +19,7 @@
 #include "runtime/offload/offload.h"
 #include "server/worker/attempts.h"
 #include "server/worker/linked_task_client.h"
+#include "server/worker/tenant_quotas.h"
 
 namespace grove::worker {
 
@@ -32,7 +33,8 @@ class ControlLink {
  public:
   // Says who the worker is. Stacks are put into words on `offload`. Everything must outlive it.
   ControlLink(int worker, const Attempts::Functions& functions, Attempts& attempts,
-              OffloadPool& offload, LinkedTaskClient& inside, http::TenantLabels& labels);
+              OffloadPool& offload, LinkedTaskClient& inside, http::TenantLabels& labels,
+              TenantQuotas& quotas);
   ControlLink(const ControlLink&) = delete;
   ControlLink& operator=(const ControlLink&) = delete;
 
@@ -67,6 +69,7 @@ class ControlLink {
   OffloadPool& offload_;
   LinkedTaskClient& inside_;
   http::TenantLabels& labels_;
+  TenantQuotas& quotas_;
   bool usage_due_ = false;
   bool draining_ = false;
   Conversation* current_ = nullptr;

@@ -105,7 +105,9 @@ class LinkTest : public ::testing::Test {
   Attempts attempts_{functions_, services_, {}};
   LinkedTaskClient tasks_;
   http::TenantLabels labels_;
-  ControlLink link_{3, functions_, attempts_, offload_, tasks_, labels_};
+  metrics::Scoreboard board_ = *metrics::Scoreboard::Create(4);
+  TenantQuotas quotas_{board_, 3};
+  ControlLink link_{3, functions_, attempts_, offload_, tasks_, labels_, quotas_};
 };
 
 TEST_F(LinkTest, TheWorkerGreetsFirst) {
@@ -268,6 +270,29 @@ TEST_F(LinkTest, TellsWhatTenantsRequestsHaveRun) {
     link_.TellUsage();
     control.Start(7, "echo");
     EXPECT_EQ(control.Read().usage_size(), 0);
+  });
+}
+
+TEST_F(LinkTest, TheFirstFrameHasAllTenantsAndLaterOnesWhatChanges) {
+  using Known = http::TenantGate::Known;
+  const auto frame = [](const std::string& tenant) {
+    ControlFrame with;
+    with.add_bounds()->set_tenant(tenant);
+    return with;
+  };
+  Run([&] {
+    for (const std::string first : {"acme", "umbrella"}) {
+      FarEnd control(link_);
+      control.Read();
+      control.Write(frame(first));
+      control.Write(frame(first + "-2"));
+      control.Start(first.size(), "echo");
+      // The second is told of the first one's, too.
+      while (control.ReadEnd().attempt() != first.size()) continue;
+      EXPECT_EQ(quotas_.Knows(first), Known::kYes);
+      EXPECT_EQ(quotas_.Knows(first + "-2"), Known::kYes);
+    }
+    EXPECT_EQ(quotas_.Knows("acme"), Known::kNo) << "the second control's first frame lacks it";
   });
 }
 

@@ -34,6 +34,7 @@ TlsServerOptions OptionsOf(const config::v1::HttpTls& tls, const std::string& ti
   options.alpn = {"http/1.1", "http/1.0"};
   options.client_certificate = DemandOf(tls.client_certificate());
   options.client_ca_file = tls.client_ca_file();
+  options.client_crl_file = tls.client_crl_file();
   options.version_min = tls.version_min() == "1.3" ? TlsVersion::k13 : TlsVersion::k12;
   options.ticket_keys = ticket_keys;
   return options;

@@ -47,6 +47,7 @@ void FillCaller(bool with_task, internal::v1::InsideCaller* caller) {
 size_t BytesOf(const SpawnRequest& request) {
   size_t bytes = kSpawnBytes + request.input.size();
   for (const auto& [key, value] : request.labels) bytes += key.size() + value.size();
+  for (const std::string& task : request.after) bytes += task.size();
   return bytes;
 }
 
@@ -235,6 +236,14 @@ void LinkedTaskClient::FillSpec(SpawnRequest request, uint64_t id, v1::TaskSpec*
   }
   if (request.attempts_max != 1) {
     spec->mutable_retry_policy()->set_max_attempts(request.attempts_max);
+  }
+  for (const std::string& task : request.after) spec->add_after(Text(task));
+  if (request.after_success) spec->set_after_condition(v1::AFTER_CONDITION_SUCCEEDED);
+  if (!request.sequence.empty()) {
+    spec->mutable_sequence()->set_key(Text(request.sequence));
+    if (request.halts_sequence) {
+      spec->mutable_sequence()->set_on_failure(v1::Sequence::ON_FAILURE_HALT);
+    }
   }
   spec->set_request_id(request.request_id.empty()
                            ? absl::StrFormat("inside-%016x-%x", incarnation_, id)

@@ -182,9 +182,9 @@ absl::StatusOr<http::TenantRule> MakeTenantRule(const config::v1::TenantRule& co
 }
 
 Made MakeTenantIdentity(const std::string& where, const config::v1::TenantIdentity& config,
-                        const Config& whole, http::TenantLabels& labels) {
+                        const Config& whole, http::TenantLabels& labels, http::TenantGate* gate) {
   if (config.rules().empty()) return Wrong(where + ".rules", "want a rule");
-  http::TenantIdentityOptions options{.labels = labels};
+  http::TenantIdentityOptions options{.labels = labels, .gate = gate};
   options.required = config.required();
   for (const config::v1::Tenant& tenant : whole.tenants()) options.tenants.insert(tenant.name());
   for (int i = 0; i < config.rules_size(); ++i) {
@@ -228,7 +228,7 @@ std::function<std::string(const http::Request&)> ForwardedSchemeOf(const config:
 }
 
 Made MakeMiddleware(const std::string& where, const config::v1::Middleware& entry,
-                    const Config& config, http::TenantLabels& labels) {
+                    const Config& config, http::TenantLabels& labels, http::TenantGate* gate) {
   using config::v1::Middleware;
   switch (entry.kind_case()) {
     case Middleware::kRequestId:
@@ -249,7 +249,7 @@ Made MakeMiddleware(const std::string& where, const config::v1::Middleware& entr
     case Middleware::kBearerAuth:
       return MakeBearerAuth(where + ".bearer_auth", entry.bearer_auth());
     case Middleware::kTenant:
-      return MakeTenantIdentity(where + ".tenant", entry.tenant(), config, labels);
+      return MakeTenantIdentity(where + ".tenant", entry.tenant(), config, labels, gate);
     case Middleware::KIND_NOT_SET:
       break;
   }

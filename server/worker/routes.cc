@@ -59,8 +59,8 @@ class RouterBuilder {
                   const google::protobuf::RepeatedPtrField<config::v1::Middleware>& entries) {
     Chain chain;
     for (int i = 0; i < entries.size(); ++i) {
-      absl::StatusOr<http::Middleware> made =
-          MakeMiddleware(absl::StrCat(where, "[", i, "]"), entries[i], config_, handlers_.labels);
+      absl::StatusOr<http::Middleware> made = MakeMiddleware(
+          absl::StrCat(where, "[", i, "]"), entries[i], config_, handlers_.labels, handlers_.gate);
       Check(made.status());
       if (!made.ok()) continue;
       chain.middleware.push_back(*std::move(made));

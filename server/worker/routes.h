@@ -13,6 +13,7 @@
 #include "grove/config/v1/config.pb.h"
 #include "server/application.h"
 #include "server/http/handler/router.h"
+#include "server/http/handler/tenant_gate.h"
 
 namespace grove::worker {
 
@@ -24,8 +25,10 @@ struct HandlerSource {
   // Of one of Application::websockets(). Asked once for each route, with what the handler's code,
   // http.websocket and the route come to.
   std::function<http::Handler(const std::string& name, http::WebSocketOptions options)> websocket;
-  // For the middleware that finds out whose a request is; outlives the router.
+  // For the middleware that finds out whose a request is; both outlive the router. Without a gate
+  // there are no tenants but the config's, and none is bounded.
   http::TenantLabels& labels = http::NoTenantLabels();
+  http::TenantGate* gate = nullptr;
 };
 
 // Reads the files that bearer_auth names. kInvalidArgument, "http.routes[3].middleware[1]…: …".

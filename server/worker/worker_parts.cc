@@ -32,12 +32,22 @@
 #include "server/process/ready_line.h"
 #include "server/process/signals.h"
 #include "server/worker/options.h"
+#include "server/worker/webhook.h"
 
 namespace grove::worker {
 namespace {
 
 // For control to acknowledge what ended, once the drain is over; below the supervisor's grace.
 constexpr absl::Duration kFarewell = absl::Seconds(1);
+
+// One of the application's by the same name is the one that runs.
+Attempts::Functions WithOwnFunctions(Attempts::Functions functions,
+                                     const config::v1::Tasks& tasks) {
+  functions.try_emplace(
+      std::string(kWebhookFunction),
+      Application::FunctionEntry{WebhookFunction(tasks.webhook_secret_file()), WebhookOptions()});
+  return functions;
+}
 
 }  // namespace
 
@@ -55,6 +65,7 @@ WorkerParts::WorkerParts(const process::WorkerInheritance& inheritance,
       fetch_(std::move(fetch)),
       access_log_(access_log),
       offload_({.threads = config.runtime().offload_threads()}),
+      quotas_(scoreboard, inheritance.slot),
       services_{.worker = inheritance.slot,
                 .fetch = *fetch_,
                 .offload = offload_,
@@ -67,12 +78,15 @@ WorkerParts::WorkerParts(const process::WorkerInheritance& inheritance,
       websocket_budget_(static_cast<uint64_t>(config.http().websocket_memory_max_bytes()),
                         http_stats_.websockets_over_budget),
       handlers_(application, services_, websocket_budget_),
-      attempts_(application.functions(), services_, AttemptLimitsOf(config.tasks())),
-      link_(inheritance.slot, application.functions(), attempts_, offload_, tasks_, tenants_),
+      functions_(WithOwnFunctions(application.functions(), config.tasks())),
+      attempts_(functions_, services_, AttemptLimitsOf(config.tasks())),
+      link_(inheritance.slot, functions_, attempts_, offload_, tasks_, tenants_, quotas_),
       periodic_(application.periodic(), services_),
       watchdog_(watchdog),
       publisher_(slot_, http_stats_, attempts_, *fetch_, offload_, watchdog),
       backdoor_(config.backdoor(), BackdoorEnvironmentOf(), publisher_) {
+  quotas_.Begin(config);
+  fetch_->set_turns(quotas_);
   http_stats_.by_route = &route_stats_;
   if (access_log != nullptr) publisher_.set_access_log(access_log->writer().stats());
 }
@@ -176,10 +190,16 @@ absl::Status WorkerParts::Serve() {
   if (!inheritance_.stand_in) {
     if (absl::Status status = ServePrivately(); !status.ok()) return status;
   }
-  absl::StatusOr<http::Router> router = BuildRouter(config_, application_, handlers_.Source());
+  absl::StatusOr<http::Router> router = RouterOf(config_);
   if (!router.ok()) return router.status();
   http_.emplace(HttpOptions(config_), *std::move(router), http_stats_);
   return ServeListeners();
+}
+
+absl::StatusOr<http::Router> WorkerParts::RouterOf(const config::v1::Config& config) {
+  HandlerSource handlers = handlers_.Source();
+  handlers.gate = &quotas_;
+  return BuildRouter(config, application_, handlers);
 }
 
 http::ServerOptions WorkerParts::HttpOptions(const config::v1::Config& config) {
@@ -209,7 +229,7 @@ void WorkerParts::Apply(const internal::v1::ApplyConfig& wanted) {
 // What is not made anew here (server/config/effect.h) is as it was: the supervisor replaces the
 // worker for it. Routes are in any case, since the files of their tokens may be others.
 absl::Status WorkerParts::TakeOver(const config::v1::Config& config) {
-  absl::StatusOr<http::Router> router = BuildRouter(config, application_, handlers_.Source());
+  absl::StatusOr<http::Router> router = RouterOf(config);
   if (!router.ok()) return router.status();
   http::ServerOptions options = HttpOptions(config);
   options.connections_max = started_with_.http().connections_max();

@@ -35,6 +35,7 @@
 #include "server/worker/made_handlers.h"
 #include "server/worker/periodic.h"
 #include "server/worker/publisher.h"
+#include "server/worker/tenant_quotas.h"
 
 namespace grove::worker {
 
@@ -62,6 +63,7 @@ class WorkerParts {
   std::vector<http::WorkerLoad> OtherWorkers() const;
   absl::Status AnnounceReady();
   http::ServerOptions HttpOptions(const config::v1::Config& config);
+  absl::StatusOr<http::Router> RouterOf(const config::v1::Config& config);
   // Answers with what has become of it.
   void Apply(const internal::v1::ApplyConfig& wanted);
   // What can change in place. An error: what of it did not.
@@ -82,6 +84,7 @@ class WorkerParts {
   OffloadPool offload_;
   LinkedTaskClient tasks_;
   http::TenantLabels tenants_;
+  TenantQuotas quotas_;
   WorkerServices services_;
   http::ServerStats http_stats_;
   metrics::RouteCells route_cells_;
@@ -92,6 +95,8 @@ class WorkerParts {
   std::optional<http::Server> http_;
   std::optional<Listener> link_listener_;
   std::optional<Listener> backdoor_listener_;
+  // The application's, and those that every worker has.
+  const Attempts::Functions functions_;
   Attempts attempts_;
   ControlLink link_;
   PeriodicWork periodic_;

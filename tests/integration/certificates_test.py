@@ -8,7 +8,8 @@ import unittest
 import grpc
 
 from grove_api import Api, error_details, tenants
-from grove_harness import DEADLINE_S, GROVECTL, OwnDaemonTest, program, write_certificate
+from grove_harness import (DEADLINE_S, GROVECTL, OwnDaemonTest, eventually, program,
+                           write_certificate)
 
 OPENSSL = '/usr/bin/openssl'
 SECRET = 'the-secret-of-the-test'
@@ -26,6 +27,8 @@ class Authority:
         self.name = name
         self.certificate = os.path.join(folder, f'{name}.pem')
         self.key = os.path.join(folder, f'{name}.key')
+        # What it has revoked.
+        self.list = os.path.join(folder, f'{name}.crl')
         run_openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1',
                     '-nodes', '-keyout', self.key, '-out', self.certificate, '-days', '2',
                     '-subj', f'/CN={name}')
@@ -42,6 +45,23 @@ class Authority:
                     self.key, '-CAcreateserial', '-days', '2', '-extfile', extensions, '-out',
                     path + '.pem')
         return path + '.key', path + '.pem'
+
+    def revoke(self, *certificates, until=None):
+        """Puts them on its list, which is written anew; until: "YYMMDDHHMMSSZ"."""
+        config = os.path.join(self.folder, f'{self.name}.cnf')
+        index = os.path.join(self.folder, f'{self.name}.index')
+        if not os.path.exists(config):
+            with open(index, 'w', encoding='utf-8'):
+                pass
+            with open(config, 'w', encoding='utf-8') as file:
+                file.write(f'[ca]\ndefault_ca=own\n[own]\ndatabase={index}\ndefault_md=sha256\n'
+                           'default_crl_days=1\n')
+        own = ('ca', '-config', config, '-keyfile', self.key, '-cert', self.certificate)
+        for certificate in certificates:
+            run_openssl(*own, '-revoke', certificate)
+        times = ('-crl_lastupdate', '200101000000Z', '-crl_nextupdate', until) if until else ()
+        run_openssl(*own, '-gencrl', '-out', self.list + '.new', *times)
+        os.rename(self.list + '.new', self.list)
 
 
 class CertificatesTest(OwnDaemonTest):
@@ -182,6 +202,83 @@ tenants: [{{name: acme}}, {{name: other}}]
                    f'--client_key={key}')
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(run('workers').returncode, 0)
+
+    def begin_with_lists(self):
+        self.authority.revoke()
+        self.start(config=f'''
+http:
+  listeners:
+  - address: "127.0.0.1:0"
+    tls:
+      certificates: [{{certificate_file: {self.server_certificate}, key_file: {self.server_key}}}]
+      client_ca_file: {self.authority.certificate}
+      client_crl_file: {self.authority.list}
+      client_certificate: required
+control:
+  tls:
+    certificate_file: {self.server_certificate}
+    key_file: {self.server_key}
+    client_ca_file: {self.authority.certificate}
+    client_crl_file: {self.authority.list}
+    client_certificate: required
+    roles: [{{certificate: "CN:good", role: operator}}, {{certificate: "CN:bad", role: operator}}]
+''')
+
+    def served(self, pair):
+        """Whether both ports serve who shows it; None if they differ."""
+        # Behind the plain one of the flag.
+        host, _, port = self.daemon.http_address.split(',')[-1].rpartition(':')
+        done = subprocess.run(
+            ['/usr/bin/curl', '--silent', '--noproxy', '*', '--max-time', '30', '--cacert',
+             self.server_certificate, '--key', pair[0], '--cert', pair[1],
+             f'https://localhost:{port}/', '--resolve', f'localhost:{port}:{host}'],
+            capture_output=True, check=False)
+        try:
+            over_grpc = len(self.api(pair).list_workers()) == 2
+        except grpc.RpcError as error:
+            self.assertEqual(error.code(), grpc.StatusCode.UNAUTHENTICATED)
+            self.assertEqual(error_details(error)['ErrorInfo'].reason, 'CERTIFICATE_UNKNOWN')
+            over_grpc = False
+        return over_grpc if over_grpc == (done.returncode == 0) else None
+
+    def test_one_that_is_revoked_is_refused_once_the_list_says_so(self):
+        good, bad = self.authority.issue('good'), self.authority.issue('bad')
+        self.begin_with_lists()
+        self.assertIs(self.served(good), True)
+        self.assertIs(self.served(bad), True)
+        connected = self.api(bad)
+        self.assertEqual(len(connected.list_workers()), 2)
+        self.authority.revoke(bad[1])
+        eventually('it is refused', lambda: self.served(bad) is False)
+        self.assertEqual(self.refused(connected.list_workers),
+                         (grpc.StatusCode.UNAUTHENTICATED, 'CERTIFICATE_UNKNOWN'),
+                         'on a connection that was there before')
+        self.assertIs(self.served(good), True)
+        # A list that is wrong changes nothing.
+        with open(self.authority.list, 'w', encoding='utf-8') as file:
+            file.write('no list')
+        eventually('it is told', lambda: 'the old ones stay' in self.daemon.log())
+        self.assertIs(self.served(good), True)
+        self.assertIs(self.served(bad), False)
+        # Without a valid one nobody is known not to be on it.
+        self.authority.revoke(until='200102000000Z')
+        eventually('all are refused', lambda: self.served(good) is False)
+        self.assertIn('was to be renewed by', self.daemon.log())
+        self.authority.revoke()
+        eventually('those that are not revoked are served', lambda: self.served(good) is True)
+        self.assertIs(self.served(bad), False)
+
+    def test_lists_that_cannot_be_used_are_told(self):
+        tls = (f'{{certificate_file: {self.server_certificate}, key_file: {self.server_key}, '
+               f'client_crl_file: %s')
+        authorities = f', client_ca_file: {self.authority.certificate}}}'
+        for config, said in (
+                (f'control: {{tls: {tls}{authorities}}}\n', 'control.tls'),
+                (f'control: {{tls: {tls}}}}}\n', 'control.tls.client_crl_file: want client_ca_fi')):
+            for file in ('/none', self.server_key):
+                daemon = self.launch(config=config % file)
+                self.assertEqual(daemon.process.wait(DEADLINE_S), 2, daemon.evidence())
+                self.assertIn(said, daemon.log())
 
     def test_files_that_cannot_be_used_are_told(self):
         config = (f'control: {{tls: {{certificate_file: {self.server_certificate}, '

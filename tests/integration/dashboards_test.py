@@ -103,6 +103,8 @@ class DashboardsTest(GroveTest):
         cls.prometheus = Prometheus(cls.daemon.address('admin'))
         cls.addClassCleanup(cls.prometheus.close)
         eventually('the daemon is scraped', lambda: cls.prometheus.values('up{job="grove"}') == [1])
+        made = cls.daemon.grovectl('schedules', 'create', 'often', 'echo', '--every=1s')
+        assert made.returncode == 0, made.stderr
         # What rates and changes are to be seen of.
         os.kill(cls.daemon.pid_of('grove-w1'), signal.SIGKILL)
 

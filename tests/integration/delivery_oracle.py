@@ -3,7 +3,8 @@
 At least once: a task whose spawn was acknowledged ends, as its function says and with the end that
 was told first, whoever died meanwhile; it ran as its attempts say; nothing runs that was not asked
 for, or that was refused. A volatile task may be gone once the control has died that took it, and
-only then. What ran more than once without having failed is right, too, and counted.
+only then. What ran more than once without having failed is right, too, and counted. What comes
+after another task, or behind it in a sequence, first ran after that one had.
 """
 
 import collections
@@ -33,6 +34,8 @@ ENDS = {'done': (1, SUCCEEDED), 'fails 1': (2, SUCCEEDED), 'fails 2': (3, SUCCEE
         'never': (2, FAILED), 'final': (3, FAILED)}
 SLEEPS_MS = (0, 0, 0, 1, 20, 200)
 DELAYS_S = (0, 0, 0, 0, 0.05, 0.5)
+# Of so many tasks, one after the other, those of a sequence are.
+SEQUENCE_SPAN = 40
 
 
 class Ask:
@@ -50,6 +53,11 @@ class Ask:
             content_type='text/plain', durability=DURABLE if self.durable else VOLATILE,
             delay=chance.choice(DELAYS_S), request_id=request_id,
             retry_policy=tasks.RetryPolicy(max_attempts=attempts, initial_backoff=duration(0.02)))
+        if self.durable and chance.random() < 0.15:
+            # Short ones: each waits for the disk twice.
+            self.spec.sequence.key = f'sequence {int(key) // SEQUENCE_SPAN}'
+        if book.last_durable and chance.random() < 0.15:
+            self.spec.after.append(book.last_durable)
         self.sent_epoch = None  # the last time
         self.epoch = None       # in which the last name was asked for
         self.names = []         # one, but for volatile tasks of several controls
@@ -95,6 +103,7 @@ class Book:
         self.epoch = 0          # grows as controls die
         self.calm_until_ns = None
         self.asks = {}          # by key
+        self.last_durable = ''  # the name of one that was accepted
         self.waiting = {}       # those accepted whose end nobody has seen
         self.problems = []
         self.refusals = collections.Counter()
@@ -124,6 +133,8 @@ class Book:
             ask.epoch = ask.sent_epoch
             ask.end, ask.lost, ask.refused = None, False, False
             self.waiting[ask.key] = ask
+            if ask.durable:
+                self.last_durable = name
 
     def _may_be_lost(self, ask):
         return not ask.durable and ask.epoch != self.epoch
@@ -254,7 +265,28 @@ class Book:
             # Runs of a volatile task before its control died may have had another name.
             if task is not None and (ask.durable or ask.unanswered == 0 and len(ask.names) == 1):
                 self._hold(ask, task, runs, count)
+        self._hold_order(by_key, notes, count)
         return count
+
+    def _hold_order(self, by_key, notes, count):
+        first = {key: min(run.begun_ns for run in notes[key].begun)
+                 for key in by_key if key in notes and notes[key].begun}
+        key_of = {task.name: key for key, task in by_key.items()}
+        sequences = collections.defaultdict(list)
+        for name, key in sorted(key_of.items()):
+            task = by_key[key]
+            if task.spec.HasField('sequence') and key in first:
+                sequences[task.spec.sequence.key].append(key)
+            for before in map(key_of.get, task.spec.after):
+                count['after another'] += 1
+                done = notes[before].ended if before in notes else []
+                if key in first and not any(run.begun_ns < first[key] for run in done):
+                    self.wrong(self.asks[key], f'ran before {before}, which it comes after')
+        for keys in sequences.values():
+            count['behind another'] += len(keys) - 1
+            for before, after in zip(keys, keys[1:]):
+                if first[before] > first[after]:
+                    self.wrong(self.asks[after], f'ran before {before} of its sequence')
 
     @staticmethod
     def _count(ask, count):

@@ -28,6 +28,9 @@ PACKAGE = os.path.dirname(tasks.__file__)
 AMBER, BORAGE = 'amber', 'borage'
 WORDS = (BORAGE, 'quartz', 'basalt', 'feldspar', 'gneiss')
 
+# What Amber has spawned beside it.
+OWN_TASK = re.compile(f'tenants/{AMBER}/queues/default/tasks/[0-9A-Z]{{26}}')
+
 # Open to every token: what they say is nobody's.
 OPEN = {'/grove.v1.InspectService/ListFunctions'}
 
@@ -126,8 +129,8 @@ class Outcome:
                 f'{kind}: {details[kind]}' for kind in sorted(details)])
 
     def about(self, name):
-        """With the name replaced: what does not depend on it."""
-        return self.code, self.text.replace(name, 'NAME')
+        """With the name replaced: what does not depend on it; nor on what else was spawned."""
+        return self.code, OWN_TASK.sub('OWN', self.text.replace(name, 'NAME'))
 
 
 class Client:

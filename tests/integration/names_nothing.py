@@ -15,15 +15,19 @@ _WHY = {
         'PauseTaskRequest.reason', 'PurgeQueueRequest.reason'],
     'looked for among the parent\'s tasks alone': [
         'TaskFilter.LabelsEntry.key', 'TaskFilter.LabelsEntry.value', 'TaskFilter.error_reason',
-        'TaskFilter.function', 'TaskFilter.names', 'TaskFilter.parent_task', 'TaskFilter.text',
-        'TaskFilter.worker'],
+        'TaskFilter.function', 'TaskFilter.names', 'TaskFilter.parent_task',
+        'TaskFilter.sequence_key', 'TaskFilter.text', 'TaskFilter.worker'],
     'names a field': ['ListTasksRequest.order_by'],
     'of the parent alone': [
         'DeleteLimitRequest.pattern', 'Limit.pattern', 'ListLimitsRequest.key_prefix'],
+    'of the tenant; after_test and sequences_test': [
+        'Sequence.key', 'TaskSpec.after', 'BatchSpawnTasksRequest.request_id'],
+    'nothing is read there: it is sent to': ['Webhook.url'],
     'of the tenant; limit_keys are counted for each by itself': ['TaskSpec.limit_keys'],
     'of a task to be changed: no mask names it': [
         'TaskSpec.queue', 'Attempt.fiber', 'Attempt.worker', 'Task.output_content_type',
-        'Task.parent_task', 'Task.pause_reason', 'Task.progress_message', 'Task.waiting_reason',
+        'Task.parent_task', 'Task.pause_reason', 'Task.progress_message', 'Task.retry_of',
+        'Task.suspended_for', 'Task.waiting_reason', 'Task.webhook_task',
         'WaitExplanation.subject', 'WaitExplanation.text'],
     'a worker\'s; test_fibers_of_others_are_not_there': [
         'GetFiberRequest.name', 'ListFibersRequest.parent'],
@@ -49,7 +53,8 @@ NAMES_NOTHING = {f'grove.v1.{field}': why for why, fields in _WHY.items() for fi
 # What a request must have beside the name that is tried, to get as far as to the name.
 NEEDED = {
     '/grove.v1.TaskService/SpawnTask': {'spec': {'function': 'echo'}},
-    '/grove.v1.TaskService/BatchSpawnTasks': {'specs': [{'function': 'echo'}]},
+    '/grove.v1.TaskService/BatchSpawnTasks': {
+        'specs': [{'function': 'echo'}], 'completion': {'function': 'echo'}},
     '/grove.v1.TaskService/SpawnTasks': {'specs': [{'function': 'echo'}]},
     # All there is comes first.
     '/grove.v1.TaskService/WatchTasks': {'with_existing': True},

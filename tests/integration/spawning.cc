@@ -129,6 +129,16 @@ absl::StatusOr<grove::Output> Say(grove::TaskContext& context) {
   return grove::Output{std::string(context.tenant()), "text/plain"};
 }
 
+// "echo": its input.
+absl::StatusOr<grove::Output> Echo(grove::TaskContext& context) {
+  return grove::Output{std::string(context.input()), std::string(context.content_type())};
+}
+
+// "fail": always.
+absl::StatusOr<grove::Output> Fail(grove::TaskContext&) {
+  return absl::InternalError("told to");
+}
+
 // "hold": until the test lets it go.
 absl::StatusOr<grove::Output> Hold(grove::TaskContext& context) {
   while (!IsThere("go")) {
@@ -164,6 +174,59 @@ absl::StatusOr<grove::Output> Late(grove::TaskContext& context) {
   return grove::Output{*child, "text/plain"};
 }
 
+// "gather": TIMES: spawns so many of "hold" and gives its place back until they have ended; their
+// names, and which attempt this is.
+absl::StatusOr<grove::Output> Gather(grove::TaskContext& context) {
+  if (!context.checkpoint().empty()) {
+    return grove::Output{absl::StrCat(std::string(context.checkpoint()), "\n", context.attempt()),
+                         "text/plain"};
+  }
+  int times = 0;
+  if (!absl::SimpleAtoi(std::string(context.input()), &times)) {
+    return absl::InvalidArgumentError("no number");
+  }
+  std::vector<SpawnRequest> requests;
+  for (int i = 0; i < times; ++i) {
+    SpawnRequest& request = requests.emplace_back(RequestOf({"hold", "", "durable"}));
+    request.request_id = absl::StrCat(std::string(context.task()), "/", i);
+  }
+  std::vector<std::string> names;
+  for (auto& child : context.services().tasks.SpawnAll(std::move(requests))) {
+    if (!child.ok()) return child.status();
+    names.push_back(*std::move(child));
+  }
+  const absl::Status kept = context.Checkpoint(absl::StrJoin(names, "\n"));
+  return kept.ok() ? grove::SuspendUntilEnded(names) : kept;
+}
+
+// "nap": MILLISECONDS, without its place; which attempt wakes.
+absl::StatusOr<grove::Output> Nap(grove::TaskContext& context) {
+  if (!context.checkpoint().empty()) {
+    return grove::Output{absl::StrCat(context.attempt()), "text/plain"};
+  }
+  int milliseconds = 0;
+  if (!absl::SimpleAtoi(std::string(context.input()), &milliseconds)) {
+    return absl::InvalidArgumentError("no number");
+  }
+  const absl::Status kept = context.Checkpoint("slept");
+  return kept.ok() ? grove::SuspendFor(absl::Milliseconds(milliseconds)) : kept;
+}
+
+// "first": HOW: spawns "hold", and then "say" after it and in a sequence; both names.
+absl::StatusOr<grove::Output> First(grove::TaskContext& context) {
+  grove::TaskClient& tasks = context.services().tasks;
+  const auto held = tasks.Spawn(RequestOf({"hold", "", "durable"}));
+  if (!held.ok()) return held.status();
+  SpawnRequest request = RequestOf({"say", "", "durable"});
+  request.after = {*held};
+  request.after_success = true;
+  request.sequence = "inside";
+  request.halts_sequence = true;
+  const auto next = tasks.Spawn(std::move(request));
+  if (!next.ok()) return next.status();
+  return grove::Output{absl::StrCat(*held, "\n", *next), "text/plain"};
+}
+
 // Every so often: a task, once the test asks for it.
 absl::Status Tick(grove::WorkerServices& services) {
   if (!IsThere("tick")) return absl::OkStatus();
@@ -189,9 +252,14 @@ int main(int argc, char** argv) {
   application.AddRoute("GET", "/burn", "burn");
   application.AddRoute("GET", "/bench/{times}/{how}", "bench");
   application.AddFunction("say", Say);
+  application.AddFunction("echo", Echo);
+  application.AddFunction("fail", Fail);
   application.AddFunction("hold", Hold);
   application.AddFunction("parent", Parent);
   application.AddFunction("late", Late);
+  application.AddFunction("gather", Gather);
+  application.AddFunction("nap", Nap);
+  application.AddFunction("first", First);
   application.AddPeriodic("tick", absl::Milliseconds(20), Tick);
   return grove::Main(argc, argv, application);
 }

@@ -151,11 +151,15 @@ class RefusedTitlesTest(GroveTest):
 
     def test_loopback_is_refused_by_address_and_by_name(self):
         port = self.feeds.address.rpartition(':')[2]
-        for host in ('127.0.0.1', 'localhost', '127.1', '2130706433', '[::1]',
-                     '[::ffff:127.0.0.1]', '0.0.0.0'):
+        for host in ('127.0.0.1', 'localhost', '[::1]', '[::ffff:127.0.0.1]', '0.0.0.0'):
             with self.subTest(host):
                 error = self.error_of(f'http://{host}:{port}/magazine.rss')
                 self.assertRegex(error, '^error: .*refuses to connect to .*fetch.allow')
+        # The old ways to write an address are neither that nor a name.
+        for host in ('127.1', '2130706433', '0x7f.1', '0177.0.0.1'):
+            with self.subTest(host):
+                error = self.error_of(f'http://{host}:{port}/magazine.rss')
+                self.assertRegex(error, '^error: .*(neither an IPv4 address nor a name)')
         self.assertEqual(self.feeds.requests, [])
 
     def test_private_and_link_local_addresses_are_refused(self):

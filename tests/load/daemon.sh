@@ -14,7 +14,7 @@ start_daemon() {
   "$@" --http=127.0.0.1:0 --control=127.0.0.1:0 --admin=127.0.0.1:0 \
     --state_dir="$work/state" --run_dir="$work/run" 2>"$work/log" &
   daemon=$!
-  for _ in $(seq 100); do
+  for _ in $(seq "${start_tries:-100}"); do
     if ready 2>/dev/null; then break; fi
     sleep 0.1
   done

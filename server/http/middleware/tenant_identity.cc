@@ -1,12 +1,15 @@
 #include "server/http/middleware/tenant_identity.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "absl/time/time.h"
 #include "http/message/path.h"
 #include "http/message/scan.h"
 #include "runtime/hub/label_scope.h"
+#include "runtime/switch/abseil_text.h"
 #include "runtime/tls/certificate_pattern.h"
 #include "server/http/handler/route_pattern.h"
 
@@ -60,6 +63,43 @@ absl::Status CheckCertificateRule(const TenantRule& rule) {
   if (!status.ok()) return status;
   if (!rule.tenant.empty() || rule.value.find('*') != rule.value.npos) return absl::OkStatus();
   return absl::InvalidArgumentError("want the tenant, or a '*' that stands for it");
+}
+
+// Of what RFC 9110, 10.2.3 has: whole seconds; rounded up, so that a retry succeeds.
+std::string RetryAfter(absl::Duration delay) {
+  return StrCat(std::max<int64_t>(1, absl::ToInt64Seconds(absl::Ceil(delay, absl::Seconds(1)))));
+}
+
+absl::Status ServeFor(std::string_view tenant, const TenantIdentityOptions& options,
+                      Request& request, Response& response, const Handler& next) {
+  // One that two of these find the same tenant for has come in already.
+  const bool counts = options.gate != nullptr && request.context.tenant != tenant;
+  request.context.tenant = tenant;
+  const TenantPass pass = counts ? options.gate->Enter(tenant) : TenantPass::Admitted();
+  if (!pass.admitted()) {
+    response.Add("Retry-After", RetryAfter(pass.retry_in()));
+    return response.Send(429, "text/plain", StrCat("Too Many Requests: ", pass.full(), "\r\n"));
+  }
+  const LabelScope on_its_behalf(options.labels.Of(tenant));
+  return next(request, response);
+}
+
+absl::Status ServeNamed(std::string_view named, const TenantIdentityOptions& options,
+                        Request& request, Response& response, const Handler& next) {
+  const auto tenant = options.tenants.find(named);
+  if (tenant != options.tenants.end()) {
+    return ServeFor(*tenant, options, request, response, next);
+  }
+  const TenantGate::Known known =
+      options.gate == nullptr ? TenantGate::Known::kNo : options.gate->Knows(named);
+  if (known == TenantGate::Known::kYes) {
+    return ServeFor(request.Keep(std::string(named)), options, request, response, next);
+  }
+  if (known == TenantGate::Known::kNo) {
+    return response.Send(403, "text/plain", "Forbidden: no such tenant\r\n");
+  }
+  response.Add("Retry-After", "1");
+  return response.Send(503, "text/plain", "Service Unavailable: tenants are not known yet\r\n");
 }
 
 }  // namespace
@@ -116,13 +156,7 @@ Middleware TenantIdentity(TenantIdentityOptions options) {
     for (const TenantRule& rule : shared->rules) {
       const std::optional<std::string_view> named = FindTenant(rule, request);
       if (!named.has_value()) continue;
-      const auto tenant = shared->tenants.find(*named);
-      if (tenant == shared->tenants.end()) {
-        return response.Send(403, "text/plain", "Forbidden: no such tenant\r\n");
-      }
-      request.context.tenant = *tenant;
-      const LabelScope on_its_behalf(shared->labels.Of(*tenant));
-      return next(request, response);
+      return ServeNamed(*named, *shared, request, response, next);
     }
     if (!shared->required) return next(request, response);
     return response.Send(403, "text/plain", "Forbidden: the request names no tenant\r\n");

@@ -4,9 +4,10 @@
 // Rules are tried in order; the first that applies decides. It names its tenant, or the request
 // does: by the labels that "*." stands for, the segment behind the prefix, the field's value, or
 // what "*" stands for in a name of the certificate.
-// Only known tenants are named; one that isn't gets 403. While the request is served its fiber has
-// the tenant's label: what it spawns, fibers and tasks, is the tenant's, and so is the time that it
-// runs.
+// Only known tenants are named: those of the config, and those that the gate knows. One that isn't
+// gets 403, or 503 while the gate has not been told; one that uses as much as it may gets 429.
+// While the request is served its fiber has the tenant's label: what it spawns, fibers and tasks,
+// is the tenant's, and so is the time that it runs.
 #ifndef GROVE_SERVER_HTTP_MIDDLEWARE_TENANT_IDENTITY_H_
 #define GROVE_SERVER_HTTP_MIDDLEWARE_TENANT_IDENTITY_H_
 
@@ -18,6 +19,7 @@
 
 #include "absl/status/status.h"
 #include "server/http/handler/middleware.h"
+#include "server/http/handler/tenant_gate.h"
 #include "server/http/handler/tenant_labels.h"
 
 namespace grove::http {
@@ -39,6 +41,8 @@ struct TenantIdentityOptions {
   bool required = false;
   // Where the run time of a tenant's requests is counted; must outlive the middleware.
   TenantLabels& labels = NoTenantLabels();
+  // Must outlive it, too; null: there are no others, and none is bounded.
+  TenantGate* gate = nullptr;
 };
 
 // kInvalidArgument: a value that is none, or an empty tenant that nothing could name.

@@ -1,6 +1,10 @@
 #include "server/http/middleware/tenant_identity.h"
 
+#include <atomic>
+#include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "runtime/hub/hub.h"
 #include "runtime/hub/hub_fixture.h"
@@ -10,6 +14,26 @@ namespace grove::http {
 namespace {
 
 using By = TenantRule::By;
+
+// Knows "made" besides, once it was told, and lets in as many as `max`.
+class CountingGate final : public TenantGate {
+ public:
+  Known Knows(std::string_view tenant) override {
+    if (!told) return Known::kNotTold;
+    return tenant == "made" ? Known::kYes : Known::kNo;
+  }
+  TenantPass Enter(std::string_view tenant) override {
+    entered.emplace_back(tenant);
+    if (count == max) return TenantPass::Refused("no more", absl::Milliseconds(1200));
+    ++count;
+    return TenantPass::Admitted(&count);
+  }
+
+  bool told = true;
+  int max = 1;
+  std::atomic<int32_t> count = 0;
+  std::vector<std::string> entered;
+};
 
 class TenantIdentityTest : public MiddlewareFixture {
  protected:
@@ -26,13 +50,15 @@ class TenantIdentityTest : public MiddlewareFixture {
     TenantIdentityOptions options{.rules = std::move(rules),
                                   .tenants = {"acme", "umbrella"},
                                   .required = required,
-                                  .labels = labels_};
+                                  .labels = labels_,
+                                  .gate = gate_};
     Answered answered;
     RunOn(*hub_, [&] {
       answered =
           Ask(TenantIdentity(std::move(options)), [this](Request& request, Response& response) {
             const FiberLabel* const label = Hub::Current()->running()->label();
             labelled_ = label == nullptr ? "" : label->tenant;
+            if (in_handler_) in_handler_();
             return response.Send(200, "", request.context.tenant);
           });
       EXPECT_EQ(Hub::Current()->running()->label(), nullptr);
@@ -41,6 +67,8 @@ class TenantIdentityTest : public MiddlewareFixture {
   }
   std::unique_ptr<Hub> hub_ = *Hub::Create();
   TenantLabels labels_;
+  TenantGate* gate_ = nullptr;
+  std::function<void()> in_handler_;
   // The tenant of the handler's fiber.
   std::string labelled_;
 };
@@ -116,6 +144,68 @@ TEST_F(TenantIdentityTest, RefusesATenantThatIsNotKnown) {
 TEST_F(TenantIdentityTest, RefusesARequestOfNobodyWhereOneIsRequired) {
   EXPECT_EQ(AskWith({{By::kHeader, "X-Tenant", ""}}).Body(), "");
   EXPECT_EQ(AskWith({{By::kHeader, "X-Tenant", ""}}, true).status, 403);
+}
+
+TEST_F(TenantIdentityTest, TheGateKnowsTenantsBesidesTheConfigs) {
+  CountingGate gate;
+  gate_ = &gate;
+  fields_ = {{"x-tenant", "made"}};
+  EXPECT_EQ(AskWith({{By::kHeader, "X-Tenant", ""}}).Body(), "made");
+  EXPECT_EQ(labelled_, "made");
+  fields_ = {{"x-tenant", "nobody"}};
+  EXPECT_EQ(AskWith({{By::kHeader, "X-Tenant", ""}}).status, 403);
+  gate.told = false;
+  const Answered early = AskWith({{By::kHeader, "X-Tenant", ""}});
+  EXPECT_EQ(early.status, 503);
+  EXPECT_EQ(early.Field("Retry-After"), "1");
+  fields_ = {{"x-tenant", "acme"}};
+  EXPECT_EQ(AskWith({{By::kHeader, "X-Tenant", ""}}).status, 200) << "the config's";
+}
+
+TEST_F(TenantIdentityTest, ARequestCountsWhileItIsServed) {
+  CountingGate gate;
+  gate_ = &gate;
+  fields_ = {{"x-tenant", "acme"}};
+  in_handler_ = [&] { EXPECT_EQ(gate.count, 1); };
+  EXPECT_EQ(AskWith({{By::kHeader, "X-Tenant", ""}}).status, 200);
+  EXPECT_EQ(gate.count, 0);
+  EXPECT_EQ(gate.entered, std::vector<std::string>{"acme"});
+  fields_ = {};
+  in_handler_ = [&] { EXPECT_EQ(gate.count, 0); };
+  EXPECT_EQ(AskWith({{By::kHeader, "X-Tenant", ""}}).status, 200);
+  EXPECT_EQ(gate.entered.size(), 1) << "nobody's";
+}
+
+TEST_F(TenantIdentityTest, RefusesWhatTheGateDoesNotLetIn) {
+  CountingGate gate;
+  gate_ = &gate;
+  gate.max = 0;
+  fields_ = {{"x-tenant", "acme"}};
+  in_handler_ = [] { ADD_FAILURE() << "served"; };
+  const Answered refused = AskWith({{By::kHeader, "X-Tenant", ""}});
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_EQ(refused.Field("Retry-After"), "2") << "rounded up";
+  EXPECT_EQ(refused.Body(), "Too Many Requests: no more\r\n");
+}
+
+TEST_F(TenantIdentityTest, TwoThatFindTheSameTenantCountOnce) {
+  CountingGate gate;
+  gate_ = &gate;
+  fields_ = {{"x-tenant", "acme"}};
+  TenantIdentityOptions options{.rules = {{By::kHeader, "X-Tenant", ""}}, .tenants = {"acme"}};
+  options.gate = &gate;
+  const Middleware middleware = TenantIdentity(std::move(options));
+  Answered answered;
+  RunOn(*hub_, [&] {
+    answered = Ask(middleware, [&](Request& request, Response& response) {
+      return middleware(request, response, [](Request&, Response& inner) {
+        return inner.Send(200, "text/plain", "ok");
+      });
+    });
+  });
+  EXPECT_EQ(answered.status, 200);
+  EXPECT_EQ(gate.entered.size(), 1);
+  EXPECT_EQ(gate.count, 0);
 }
 
 TEST(CheckTenantRule, RefusesWhatNamesNobody) {

@@ -1,0 +1,122 @@
+#include "server/worker/webhook.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/numbers.h"
+#include "absl/time/clock.h"
+#include "runtime/offload/offload.h"
+#include "runtime/switch/abseil_text.h"
+#include "server/config/secret.h"
+
+namespace grove::worker {
+namespace {
+
+constexpr std::string_view kSecretPrefix = "whsec_";
+constexpr int kGone = 410;
+constexpr int64_t kRetryAfterMaxS = 24 * 3600;
+// Of an answer nothing is read but its status.
+constexpr size_t kAnswerBytesMax = 64 << 10;
+constexpr absl::Duration kAnswerTimeout = absl::Seconds(20);
+
+// In seconds; a date is not looked at.
+int64_t RetryAfterSeconds(const functions::FetchResult& answer) {
+  int64_t seconds = 0;
+  for (const auto& [name, value] : answer.headers) {
+    const bool is_it = absl::AsciiStrToLower(name) == "retry-after";
+    if (is_it && SimpleAtoi(value, &seconds) && seconds > 0) {
+      return std::min(seconds, kRetryAfterMaxS);
+    }
+  }
+  return 0;
+}
+
+// Empty: there is none.
+absl::StatusOr<std::string> ReadKey(const std::string& file, OffloadPool& offload) {
+  if (file.empty()) return std::string();
+  absl::StatusOr<std::string> secret;
+  absl::Status ran = offload.Run([&] { secret = config::ReadSecretFile(file); });
+  if (!ran.ok()) return ran;
+  if (!secret.ok()) {
+    return absl::UnavailableError(
+        StrCat("tasks.webhook_secret_file: ", Std(secret.status().message())));
+  }
+  return WebhookKey(*secret);
+}
+
+absl::StatusOr<Output> Send(const std::string& secret_file, TaskContext& context) {
+  const std::string body(context.checkpoint());
+  if (body.empty()) return NeverAgain("the task that it tells of is gone");
+  const absl::StatusOr<std::string> key = ReadKey(secret_file, context.services().offload);
+  if (!key.ok()) return key.status();
+  functions::FetchRequest request;
+  request.url = std::string(context.input());
+  request.method = functions::FetchMethod::kPost;
+  request.body = body;
+  request.limits.timeout = kAnswerTimeout;
+  request.limits.redirects_max = 0;
+  request.limits.body_max_bytes = kAnswerBytesMax;
+  // The same for each attempt: who has seen it has seen it.
+  const std::string_view task = context.task();
+  const std::string id(task.substr(task.rfind('/') + 1));
+  const int64_t now = absl::ToUnixSeconds(absl::Now());
+  request.headers = {
+      {"Content-Type", "application/json"}, {"webhook-id", id}, {"webhook-timestamp", StrCat(now)}};
+  if (!key->empty()) {
+    request.headers.emplace_back("webhook-signature", WebhookSignature(*key, id, now, body));
+  }
+  const absl::StatusOr<functions::FetchResult> answer = context.services().fetch.Fetch(request);
+  if (!answer.ok()) return answer.status();
+  if (absl::Status judged = JudgeWebhookAnswer(*answer); !judged.ok()) return judged;
+  return Output{StrCat("{\"status\":", answer->status, "}")};
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> WebhookKey(std::string_view secret) {
+  if (!secret.starts_with(kSecretPrefix)) return std::string(secret);
+  std::string key;
+  if (absl::Base64Unescape(Abseil(secret.substr(kSecretPrefix.size())), &key) && !key.empty()) {
+    return key;
+  }
+  return absl::InvalidArgumentError("the webhooks' secret: no base64 follows whsec_");
+}
+
+std::string WebhookSignature(std::string_view key, std::string_view id, int64_t unix_seconds,
+                             std::string_view body) {
+  const std::string signed_text = StrCat(id, ".", unix_seconds, ".", body);
+  unsigned char mac[EVP_MAX_MD_SIZE];
+  unsigned int size = 0;
+  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+       reinterpret_cast<const unsigned char*>(signed_text.data()), signed_text.size(), mac, &size);
+  const std::string_view bytes(reinterpret_cast<const char*>(mac), size);
+  return StrCat("v1,", absl::Base64Escape(Abseil(bytes)));
+}
+
+absl::Status JudgeWebhookAnswer(const functions::FetchResult& answer) {
+  if (answer.status >= 200 && answer.status < 300) return absl::OkStatus();
+  if (answer.status == kGone) return NeverAgain("the receiver wants no more of these: 410 Gone");
+  const std::string why = StrCat("the receiver answered ", answer.status);
+  const int64_t seconds = RetryAfterSeconds(answer);
+  return seconds > 0 ? RetryAfter(absl::Seconds(seconds), why) : absl::UnavailableError(why);
+}
+
+Function WebhookFunction(std::string secret_file) {
+  return [secret_file = std::move(secret_file)](TaskContext& context) {
+    return Send(secret_file, context);
+  };
+}
+
+FunctionOptions WebhookOptions() {
+  FunctionOptions options;
+  options.description = "Tells over HTTP that a task has ended: see TaskSpec.webhook.";
+  options.input_example = "https://example.com/hook";
+  return options;
+}
+
+}  // namespace grove::worker

@@ -119,7 +119,7 @@ std::string TestAuthority::Revoke(std::string_view file,
   ASN1_TIME_free(time);
   X509_CRL_sort(list);
   X509_CRL_sign(list, key_, EVP_sha256());
-  const std::string path = StrCat(directory_, "/", file);
+  std::string path = StrCat(directory_, "/", file);
   FILE* out = fopen(path.c_str(), "we");
   PEM_write_X509_CRL(out, list);
   fclose(out);

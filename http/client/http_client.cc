@@ -98,11 +98,10 @@ absl::StatusOr<HttpClient::StatePtr> HttpClient::Ask(const Url& url, HttpRequest
   }
 }
 
-absl::StatusOr<Url> HttpClient::NextUrl(const Url& from, const HttpExchange::State& answer,
+absl::StatusOr<Url> HttpClient::NextUrl(const Url& from, int status, const std::string& location,
                                         HttpRequest& request) {
-  absl::StatusOr<Url> next = from.Follow(LocationOf(answer));
+  absl::StatusOr<Url> next = from.Follow(location);
   if (!next.ok()) return next;
-  const int status = answer.status();
   const bool becomes_get =
       status == 303 ? request.method != "HEAD" : status <= 302 && request.method == "POST";
   if (becomes_get) {
@@ -130,9 +129,13 @@ absl::StatusOr<HttpClient::StatePtr> HttpClient::FollowAll(HttpRequest& request)
       return About(url, absl::FailedPreconditionError(
                             absl::StrFormat("more than %d redirects", redirects_max)));
     }
-    absl::StatusOr<Url> next = NextUrl(url, **answer, request);
-    if (!next.ok()) return About(url, next.status());
+    const int status = (*answer)->status();
+    const std::string location(LocationOf(**answer));
+    // Its body may still be on the way: what sends it uses the request, which is about to change.
     (*answer)->Discard();
+    answer->reset();
+    absl::StatusOr<Url> next = NextUrl(url, status, location, request);
+    if (!next.ok()) return About(url, next.status());
     ++stats_.redirects;
     url = *std::move(next);
   }

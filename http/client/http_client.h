@@ -72,7 +72,8 @@ class HttpClient {
   HttpClient(HttpClientOptions options, std::unique_ptr<HttpDialer> dialer);
   absl::StatusOr<StatePtr> FollowAll(HttpRequest& request);
   absl::StatusOr<StatePtr> Ask(const Url& url, HttpRequest& request, bool same_origin);
-  absl::StatusOr<Url> NextUrl(const Url& from, const HttpExchange::State& answer,
+  // Of a redirect; turns the request into what is asked there.
+  absl::StatusOr<Url> NextUrl(const Url& from, int status, const std::string& location,
                               HttpRequest& request);
 
   const HttpClientOptions options_;

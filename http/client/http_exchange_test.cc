@@ -136,6 +136,39 @@ TEST(HttpExchange, TakesAnAnswerThatComesBeforeTheBodysEnd) {
       });
 }
 
+// The body of the first request is still being sent when the redirect makes a GET of it.
+TEST(HttpExchange, EndsABodyBeforeARedirectIsFollowed) {
+  WithScript(
+      [](Socket& socket, int number) {
+        BufferedReader reader(socket);
+        const std::string head = ReadHead(reader);
+        if (number == 0) {
+          EXPECT_TRUE(
+              socket.Write("HTTP/1.1 303 x\r\nLocation: /next\r\nContent-Length: 0\r\n\r\n").ok());
+        } else {
+          EXPECT_THAT(head, HasSubstr("GET /next HTTP/1.1\r\n"));
+          EXPECT_TRUE(socket.Write(kOk).ok());
+        }
+        ReadHead(reader);
+      },
+      [](Script& script, HttpClient& client) {
+        bool outlived = false;
+        Event never;
+        auto slow = [&, alive = std::make_shared<int>()]() -> absl::StatusOr<std::string> {
+          const std::weak_ptr<int> seen = alive;
+          bool& told = outlived;
+          const absl::Status waited = never.Wait();
+          told = told || seen.expired();  // the source must not go while it is asked
+          return waited;
+        };
+        const auto answer =
+            client.Fetch({.url = script.Url(), .method = "POST", .source = std::move(slow)});
+        ASSERT_TRUE(answer.ok()) << answer.status();
+        EXPECT_EQ(answer->body, "ok");
+        EXPECT_FALSE(outlived);
+      });
+}
+
 TEST(HttpExchange, WaitsForContinue) {
   WithScript(
       [](Socket& socket, int) {

@@ -62,9 +62,12 @@ class SpawnStreams::Stream final
     if (!last_) last_ = how;
     if (spawns_->idle()) Leave(*last_, /*at_once=*/false);
   }
-  // The first one counts.
+  // The first one counts. A client may be gone while the stream waits in its lane to begin.
   void End(const absl::Status& how) {
-    if (!finished_) Leave(how, /*at_once=*/true);
+    if (finished_) return;
+    if (spawns_ != nullptr) return Leave(how, /*at_once=*/true);
+    finished_ = true;
+    FinishNow(ToGrpcStatus(how));
   }
 
  private:
@@ -98,8 +101,10 @@ class SpawnStreams::Stream final
   void OnWriteDone(bool ok) override {
     const absl::MutexLock lock(&mutex_);
     writing_ = false;
-    if (!ok || closed_) return;
-    if (window_.Release(written_bytes_)) StartRead(&received_);
+    if (closed_) return;
+    // Nobody is there for the rest; what ends by itself still has to.
+    if (!ok) answers_.clear();
+    if (ok && window_.Release(written_bytes_)) StartRead(&received_);
     WriteNext();
   }
 

@@ -14,6 +14,7 @@ _CONTROL_ONLY = ["@//proto:__pkg__", "@//server/control:__subpackages__", "@//cl
 _LIBRARIES = {
     "absl": (["absl_base", "absl_cord", "absl_flat_hash_map", "absl_flat_hash_set", "absl_flags", "absl_flags_parse", "absl_flags_usage", "absl_status", "absl_statusor", "absl_strings", "absl_str_format", "absl_synchronization", "absl_time", "absl_symbolize", "absl_stacktrace", "absl_failure_signal_handler", "absl_any_invocable", "absl_inlined_vector", "absl_span", "absl_random_random"], [], "libabsl-dev", None),
     "boost_context": ([], ["-l:libboost_context.a"], "libboost-context1.81-dev", _RUNTIME_ONLY),
+    "brotli": (["libbrotlidec", "libbrotlienc"], [], "libbrotli-dev", ["@//http/client:__subpackages__", "@grove//http/client:__subpackages__"]),
     "cares": (["libcares"], [], "libc-ares-dev", _RUNTIME_ONLY),
     "curl": (["libcurl"], [], "libcurl4-openssl-dev", None),
     "edit": (["libedit"], [], "libedit-dev", ["@//client/cli:__subpackages__"]),
@@ -22,14 +23,19 @@ _LIBRARIES = {
     "grpc_channelz": (["grpc++", "protobuf"], ["-lgrpcpp_channelz"], "libgrpc++-dev", _CONTROL_ONLY),
     "gtest": (["gtest", "gmock"], [], "libgmock-dev", None),
     "gtest_main": (["gtest", "gmock", "gtest_main"], [], "libgtest-dev", None),
+    "hiredis": (["hiredis"], [], "libhiredis-dev", ["@//database/redis:__subpackages__", "@grove//database/redis:__subpackages__"]),
     "json": (["nlohmann_json"], [], "nlohmann-json3-dev", None),
     "lua": (["lua5.4"], [], "liblua5.4-dev", ["@//server/backdoor:__subpackages__"]),
+    "mariadb": (["libmariadb"], [], "libmariadb-dev", ["@//database/mariadb:__subpackages__", "@grove//database/mariadb:__subpackages__"]),
     "openssl": (["openssl"], [], "libssl-dev", None),
+    "pq": (["libpq"], [], "libpq-dev", ["@//database/postgres:__subpackages__", "@grove//database/postgres:__subpackages__"]),
     "prometheus": (["prometheus-cpp-core"], [], "prometheus-cpp-dev", None),
     "protobuf": (["protobuf"], [], "libprotobuf-dev", None),
-    "sqlite": (["sqlite3"], [], "libsqlite3-dev", ["@//server/schedules:__subpackages__", "@//server/sqlite:__subpackages__", "@//server/tasks:__subpackages__", "@//server/tenancy:__subpackages__"]),
+    "sqlite": (["sqlite3"], [], "libsqlite3-dev", ["@//database/sqlite:__subpackages__", "@grove//database/sqlite:__subpackages__", "@//server/schedules:__subpackages__", "@//server/sqlite:__subpackages__", "@//server/tasks:__subpackages__", "@//server/tenancy:__subpackages__"]),
     "yaml": (["yaml-cpp"], [], "libyaml-cpp-dev", ["@//server/config:__subpackages__", "@//client/cli:__subpackages__"]),
+    "zeromq": (["libzmq"], [], "libzmq3-dev", ["@//zeromq:__subpackages__", "@grove//zeromq:__subpackages__"]),
     "zlib": (["zlib"], [], "zlib1g-dev", None),
+    "zstd": (["libzstd"], [], "libzstd-dev", ["@//http/client:__subpackages__", "@grove//http/client:__subpackages__"]),
 }
 
 def _pkg_config(ctx, target, package, args):

@@ -1,5 +1,6 @@
 #include "runtime/hub/timeout.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "runtime/hub/check.h"
@@ -38,6 +39,14 @@ Timeout::~Timeout() {
   fiber_.hub_.timers().Cancel(*this);
   fiber_.timeouts_ = outer_;
   if (fired_) Withdraw();
+}
+
+MonotonicNanos Timeout::Nearest() {
+  MonotonicNanos nearest = kNever;
+  for (const Timeout* scope = RunningFiber().timeouts_; scope != nullptr; scope = scope->outer_) {
+    if (scope->pending()) nearest = std::min(nearest, scope->deadline_);
+  }
+  return nearest;
 }
 
 void Timeout::ArmFor(MonotonicNanos deadline) {

@@ -51,6 +51,10 @@ class Timeout : private Timer {
   // Whether `status` is this scope's own expiry, as Silence() sees it.
   bool Caused(const absl::Status& status) const;
 
+  // When the first of the running fiber's scopes fires, in the hub's time; kNever: none will. What
+  // a peer is told who cannot be interrupted. Requires: a fiber runs.
+  static MonotonicNanos Nearest();
+
   // The scope around it; null if none. For those who look at a fiber from outside.
   const Timeout* outer() const { return outer_; }
 

@@ -193,12 +193,38 @@ void SuspendOrFail(EngineState& state, Task* task, const Outcome& ended) {
   Suspend(state, task, std::move(names), asked.has_for_us() ? state.now_us + for_us : 0);
 }
 
+// Starts of earlier controls that were not on disk when those died, and of which nobody told more
+// than that there was a later one: each number has its record.
+void RecordLostStarts(TaskPast& past, WallMicros now_us) {
+  const auto started = static_cast<size_t>(past.attempts_started);
+  if (past.attempts.size() == started || started >= kAttemptsKeptMax) return;
+  std::vector<AttemptRecord> known = std::exchange(past.attempts, {});
+  past.attempts.reserve(started + 1);
+  const auto lose_until = [&past, now_us](int32_t number) {
+    while (static_cast<int32_t>(past.attempts.size()) + 1 < number) {
+      AttemptRecord& lost = past.attempts.emplace_back();
+      lost.number = static_cast<int32_t>(past.attempts.size());
+      lost.state = v1::Attempt::STATE_INTERRUPTED;
+      lost.start_us = now_us;  // nobody knows better
+      lost.end_us = now_us;
+      lost.error = MakeError(absl::StatusCode::kAborted, "ATTEMPT_INTERRUPTED",
+                             "control died before anything of it was on disk");
+    }
+  };
+  for (AttemptRecord& record : known) {
+    lose_until(record.number);
+    past.attempts.push_back(std::move(record));
+  }
+  lose_until(past.attempts_started + 1);
+}
+
 }  // namespace
 
 void StartOn(EngineState& state, Task* task, int32_t worker, Effects& effects) {
   const WorkerView& on = state.workers[worker];
   SetState(state, task, v1::TASK_STATE_RUNNING);
   TaskPast& past = task->Past();
+  RecordLostStarts(past, state.wall_us());
   if (past.attempts.size() >= kAttemptsKeptMax) past.attempts.erase(past.attempts.begin());
   AttemptRecord& record = past.attempts.emplace_back();
   record.number = ++past.attempts_started;

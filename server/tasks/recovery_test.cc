@@ -176,14 +176,14 @@ class LostStartTest : public RecoveryTest {
     Restart();
     EXPECT_EQ(Get(name_).attempts_size(), 0);
   }
-  void WorkerUp(int worker, bool runs_it) {
+  void WorkerUp(int worker, bool runs_it, int32_t number = 1) {
     internal::v1::Hello hello = Hello(worker);
     if (runs_it) {
       hello.add_running(lost_);
       internal::v1::RunningAttempt& running = *hello.add_attempts();
       running.set_attempt(lost_);
       running.set_task(name_);
-      running.set_number(1);
+      running.set_number(number);
       running.set_start_time_us(now_ - kSecond);
     }
     ASSERT_TRUE(engine_->WorkerUp(hello, now_, fx_).ok());
@@ -208,6 +208,23 @@ TEST_F(LostStartTest, ItsNumberIsNotGivenAgain) {
   EXPECT_EQ(task.attempts(0).state(), v1::Attempt::STATE_INTERRUPTED);
   EXPECT_EQ(task.attempts(0).worker(), "workers/1");
   EXPECT_EQ(task.attempts(1).number(), 2);
+}
+
+TEST_F(LostStartTest, EachNumberBeforeItHasARecord) {
+  WorkerUp(0, /*runs_it=*/false);
+  WorkerUp(1, /*runs_it=*/true, /*number=*/3);
+  ASSERT_EQ(TakeStarts().size(), 1u);
+  Persist();
+  workers_ = 0;
+  Make("", 3);
+  Recover(Disk());
+  const v1::Task task = Get(name_);
+  ASSERT_EQ(task.attempts_size(), 4);
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(task.attempts(i).number(), i + 1);
+  EXPECT_EQ(task.attempts(0).state(), v1::Attempt::STATE_INTERRUPTED);
+  EXPECT_EQ(task.attempts(0).worker(), "") << "nobody knows whose it was";
+  EXPECT_EQ(task.attempts(0).error().message(), "control died before anything of it was on disk");
+  EXPECT_EQ(task.attempts(2).worker(), "workers/1");
 }
 
 TEST_F(LostStartTest, WhatIsLearntIsStored) {

@@ -25,7 +25,7 @@ constexpr std::string_view kWorkerPrefix = "workers/";
 void FillAttempt(const AttemptRecord& record, v1::Attempt* attempt) {
   attempt->set_number(record.number);
   attempt->set_state(record.state);
-  attempt->set_worker(StrCat(kWorkerPrefix, record.worker));
+  if (record.worker >= 0) attempt->set_worker(StrCat(kWorkerPrefix, record.worker));
   attempt->set_worker_pid(record.worker_pid);
   if (record.fiber != 0) {
     attempt->set_fiber(StrCat(kWorkerPrefix, record.worker, "/fibers/", record.fiber));

@@ -23,7 +23,7 @@ _LIBRARIES = {
     "grpc_channelz": (["grpc++", "protobuf"], ["-lgrpcpp_channelz"], "libgrpc++-dev", _CONTROL_ONLY),
     "gtest": (["gtest", "gmock"], [], "libgmock-dev", None),
     "gtest_main": (["gtest", "gmock", "gtest_main"], [], "libgtest-dev", None),
-    "hiredis": (["hiredis"], [], "libhiredis-dev", ["@//database/redis:__subpackages__", "@grove//database/redis:__subpackages__"]),
+    "hiredis": (["hiredis"], [], "libhiredis-dev", ["@//database/redis:__subpackages__", "@grove//database/redis:__subpackages__", "@//runtime/green:__pkg__", "@grove//runtime/green:__pkg__"]),
     "json": (["nlohmann_json"], [], "nlohmann-json3-dev", None),
     "lua": (["lua5.4"], [], "liblua5.4-dev", ["@//server/backdoor:__subpackages__"]),
     "mariadb": (["libmariadb"], [], "libmariadb-dev", ["@//database/mariadb:__subpackages__", "@grove//database/mariadb:__subpackages__"]),

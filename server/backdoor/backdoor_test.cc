@@ -7,6 +7,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "runtime/green/green_report.h"
 #include "runtime/hub/hub.h"
 #include "runtime/hub/hub_fixture.h"
 
@@ -317,6 +318,16 @@ TEST_F(Backdoor, ShowsWhatTheWorkerTells) {
   environment_.pools = [] { return BackdoorTable{{{"name", std::string("mail")}, {"size", 1.5}}}; };
   EXPECT_EQ(Eval("worker().worker, worker().draining, worker().pid > 0"), "3\tfalse\ttrue\n");
   EXPECT_EQ(Eval("pools()"), "{\n  { name = \"mail\", size = 1.5 },\n}\n");
+}
+
+TEST_F(Backdoor, ShowsWhatLibrariesCalledInGreenScopes) {
+  ResetGreenReport();
+  EXPECT_EQ(Eval("green()"), "{}\n");
+  CountGreenCall("poll", nullptr, GreenOutcome::kParked);
+  CountGreenCall("poll", nullptr, GreenOutcome::kEscaped, absl::Seconds(2));
+  EXPECT_EQ(Eval("g = green()[1]\ng.call, g.parked, g.escaped, g.blocked_seconds"),
+            "> poll\t1\t1\t2.0\n");
+  ResetGreenReport();
 }
 
 TEST_F(Backdoor, HandsOutCopies) {

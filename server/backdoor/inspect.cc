@@ -10,6 +10,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
 #include "proto/well_known_times.h"
+#include "runtime/green/green_report.h"
 #include "runtime/hub/hub.h"
 #include "runtime/watch/stack_trace.h"
 #include "runtime/watch/wait_graph.h"
@@ -36,6 +37,7 @@ constexpr char kHelp[] =
     "pools()      the worker's pools and bounds\n"
     "timers()     armed timers and when the next is due\n"
     "listeners()  descriptors and the fibers that wait for them\n"
+    "green()      what blocking libraries called in GreenScopes: call, parked, escaped, caller, …\n"
     "worker()     this worker\n"
     "quit()       ends the session\n"
     "Any Lua 5.4 works, over several lines too: for _, f in ipairs(fibers()) do print(f.name) end\n"
@@ -119,6 +121,20 @@ void CollectDescriptors(BackdoorTable& rows) {
     if (writer != nullptr) row.emplace_back("writer", std::string(writer->name()));
     rows.push_back(std::move(row));
   });
+}
+
+void CollectGreenCalls(BackdoorTable& rows) {
+  for (const GreenCall& call : GreenReport()) {
+    rows.push_back({{"call", std::string(call.function)},
+                    {"ready", Count(call.count(GreenOutcome::kReady))},
+                    {"parked", Count(call.count(GreenOutcome::kParked))},
+                    {"offloaded", Count(call.count(GreenOutcome::kOffloaded))},
+                    {"escaped", Count(call.count(GreenOutcome::kEscaped))},
+                    {"refused", Count(call.count(GreenOutcome::kRefused))},
+                    {"blocked_seconds", absl::ToDoubleSeconds(call.blocked)},
+                    {"library", call.library},
+                    {"caller", call.caller}});
+  }
 }
 
 BackdoorRow TimersRow() {
@@ -250,6 +266,12 @@ int ListenersFunction(lua_State* lua) {
   return ReturnTable(lua);
 }
 
+int GreenFunction(lua_State* lua) {
+  LuaSession::Of(lua).scratch().clear();
+  CollectGreenCalls(LuaSession::Of(lua).scratch());
+  return ReturnTable(lua);
+}
+
 int WorkerFunction(lua_State* lua) {
   LuaSession::Of(lua).scratch().assign(1, WorkerRow(LuaSession::Of(lua).environment()));
   return ReturnRow(lua);
@@ -268,17 +290,13 @@ int QuitFunction(lua_State* lua) {
 }  // namespace
 
 void OpenInspection(lua_State* lua) {
-  constexpr luaL_Reg kFunctions[] = {{"deadlocks", &DeadlocksFunction},
-                                     {"hub", &HubFunction},
-                                     {"fibers", &FibersFunction},
-                                     {"pools", &PoolsFunction},
-                                     {"timers", &TimersFunction},
-                                     {"listeners", &ListenersFunction},
-                                     {"worker", &WorkerFunction},
-                                     {"help", &HelpFunction},
-                                     {"quit", &QuitFunction},
-                                     {"stack", &StackFunction},
-                                     {nullptr, nullptr}};
+  constexpr luaL_Reg kFunctions[] = {
+      {"deadlocks", &DeadlocksFunction}, {"hub", &HubFunction},
+      {"fibers", &FibersFunction},       {"pools", &PoolsFunction},
+      {"timers", &TimersFunction},       {"listeners", &ListenersFunction},
+      {"green", &GreenFunction},         {"worker", &WorkerFunction},
+      {"help", &HelpFunction},           {"quit", &QuitFunction},
+      {"stack", &StackFunction},         {nullptr, nullptr}};
   lua_pushglobaltable(lua);
   luaL_setfuncs(lua, kFunctions, 0);
   lua_pop(lua, 1);

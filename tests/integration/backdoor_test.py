@@ -35,7 +35,8 @@ class BackdoorTest(GroveTest):
 
     def test_help_names_every_function(self):
         text = self.eval('help()')
-        for name in ('hub', 'fibers', 'pools', 'timers', 'listeners', 'worker', 'quit'):
+        for name in ('hub', 'fibers', 'pools', 'timers', 'listeners', 'green', 'worker',
+                     'quit'):
             self.assertIn(f'{name}()', text)
 
     def test_hub_counts(self):

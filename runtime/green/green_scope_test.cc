@@ -92,6 +92,7 @@ TEST_F(GreenScopeTest, HiredisWaitsForItsAnswersWithoutTheThread) {
     Listener listener = *Listen();
     FiberHandle server = Serve(listener, 14, "+PONG\r\n");  // "*1\r\n$4\r\nPING\r\n"
     std::vector<FiberHandle> clients;
+    clients.reserve(10);
     for (int i = 0; i < 10; ++i) {
       clients.push_back(*Spawn("client", [&] {
         // [hiredis]
@@ -159,6 +160,7 @@ TEST_F(GreenScopeTest, CurlEasyFetchesBesideOthers) {
     FiberHandle server =
         Serve(listener, 1, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok");
     std::vector<FiberHandle> clients;
+    clients.reserve(10);
     for (int i = 0; i < 5; ++i) {
       clients.push_back(*Spawn("client", [&] {
         const GreenScope green({.offload = &pool_});

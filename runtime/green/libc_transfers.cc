@@ -212,6 +212,7 @@ ssize_t read(int fd, void* buffer, size_t length) {
   return call.is_green() ? grove::Read(call, fd, buffer, length)
                          : grove::real_read(fd, buffer, length);
 }
+// NOLINTNEXTLINE(bugprone-reserved-identifier): libc's name
 ssize_t __read_chk(int fd, void* buffer, size_t length, size_t room) {
   if (length > room) abort();
   grove::GreenedCall call("read", GROVE_CALLER);
@@ -261,6 +262,7 @@ ssize_t recv(int fd, void* buffer, size_t length, int flags) {
   }
   return grove::Receive(call, fd, buffer, length, flags);
 }
+// NOLINTNEXTLINE(bugprone-reserved-identifier): libc's name
 ssize_t __recv_chk(int fd, void* buffer, size_t length, size_t room, int flags) {
   if (length > room) abort();
   grove::GreenedCall call("recv", GROVE_CALLER);

@@ -147,6 +147,7 @@ int poll(pollfd* fds, nfds_t count, int timeout_ms) {
   if (!call.is_green()) return grove::real_poll(fds, count, timeout_ms);
   return grove::PollGreen(call, fds, count, timeout_ms);
 }
+// NOLINTNEXTLINE(bugprone-reserved-identifier): libc's name
 int __poll_chk(pollfd* fds, nfds_t count, int timeout_ms, size_t room) {
   if (room / sizeof(pollfd) < count) abort();
   GreenedCall call("poll", GROVE_CALLER);

@@ -28,6 +28,7 @@ MAY_CATCH_ALL = {
     'runtime/hub/fiber.cc',
     'runtime/hub/scheduled_call.cc',
     'runtime/offload/offload.cc',
+    'runtime/process_pool/process_functions.cc',
     'server/http/serving/connection.cc',
 }
 

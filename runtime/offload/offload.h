@@ -18,6 +18,7 @@
 #include <string>
 #include <thread>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
@@ -43,7 +44,7 @@ class OffloadPool {
     // Of its threads, as top(1) and gdb show it; the first 15 characters.
     std::string name = "offload";
   };
-  explicit OffloadPool(Options options) : options_(options) {}
+  explicit OffloadPool(Options options) : options_(std::move(options)) {}
   // Stops.
   ~OffloadPool();
 

@@ -47,9 +47,9 @@ std::string TypeText(TypeId type) {
 
 // The value itself stands in no error: it may be a secret.
 absl::Status DecodeError(const Field& field, std::string_view wanted) {
-  return absl::InvalidArgumentError(
-      absl::StrFormat("column \"%s\" (%s, %s): not to be read as %s", field.column,
-                      TypeText(field.type), field.binary ? "binary" : "text", wanted));
+  return absl::InvalidArgumentError(absl::StrFormat("column \"%s\" (%s, %s): not to be read as %s",
+                                                    field.column, TypeText(field.type),
+                                                    field.binary ? "binary" : "text", wanted));
 }
 
 template <typename Unsigned>

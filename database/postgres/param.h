@@ -77,7 +77,8 @@ class Param {
   Param(const std::string& text);  // NOLINT(google-explicit-constructor)
   Param(const char* text);         // NOLINT(google-explicit-constructor)
   Param(BytesView bytes);          // NOLINT(google-explicit-constructor)
-  Param(const Bytes& bytes) : Param(BytesView{bytes.data}) {}  // NOLINT(google-explicit-constructor)
+  Param(const Bytes& bytes)
+      : Param(BytesView{bytes.data}) {}  // NOLINT(google-explicit-constructor)
   template <typename T>
   Param(const std::optional<T>& value)  // NOLINT(google-explicit-constructor)
       : Param(value.has_value() ? Param(*value) : Param(nullptr)) {}

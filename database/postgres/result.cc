@@ -61,9 +61,8 @@ TypeId Result::column_type(int column) const {
 
 absl::Status Result::CheckOneValue() const {
   if (rows() == 1 && columns() == 1) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrFormat("one value was asked for: there are %d rows of %d columns", rows(),
-                      columns()));
+  return absl::FailedPreconditionError(absl::StrFormat(
+      "one value was asked for: there are %d rows of %d columns", rows(), columns()));
 }
 
 int64_t Result::rows_affected() const {

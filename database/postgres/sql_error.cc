@@ -11,9 +11,9 @@ namespace {
 constexpr char kPayloadUrl[] = "grove.postgres/SqlError";
 
 // The fields in the order in which the payload has them.
-constexpr std::array kFields = {&SqlError::sqlstate, &SqlError::severity, &SqlError::message,
-                                &SqlError::detail,   &SqlError::hint,     &SqlError::position,
-                                &SqlError::schema,   &SqlError::table,    &SqlError::column,
+constexpr std::array kFields = {&SqlError::sqlstate,  &SqlError::severity, &SqlError::message,
+                                &SqlError::detail,    &SqlError::hint,     &SqlError::position,
+                                &SqlError::schema,    &SqlError::table,    &SqlError::column,
                                 &SqlError::constraint};
 
 struct Row {

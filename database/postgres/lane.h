@@ -1,0 +1,81 @@
+// Lane: one connection of a Pipeline, with what is under way on it.
+//
+// Fibers that ask send by themselves and wait. A fiber of the lane reads for as long as answers are
+// to come; another sends what the kernel did not take at once. Both keep the lane alive, and end
+// when its connection does.
+#ifndef GROVE_DATABASE_POSTGRES_LANE_H_
+#define GROVE_DATABASE_POSTGRES_LANE_H_
+
+#include <deque>
+#include <memory>
+#include <string>
+
+#include "database/postgres/pipeline.h"
+#include "database/postgres/statement_cache.h"
+#include "database/postgres/wire.h"
+#include "runtime/sync/event.h"
+#include "runtime/sync/mutex.h"
+#include "runtime/sync/semaphore.h"
+
+namespace grove::postgres {
+
+// What the lanes of a pipeline share, for as long as one of them lives.
+struct PipelineShared {
+  PipelineShared(PipelineOptions its_options, std::unique_ptr<Connector> its_connector)
+      : options(std::move(its_options)),
+        connector(std::move(its_connector)),
+        room(options.depth_max * options.connections) {
+    room.ForgetHolders();
+  }
+  const PipelineOptions options;
+  const std::unique_ptr<Connector> connector;
+  Semaphore room;
+  PipelineStats stats;
+};
+
+class Lane : public std::enable_shared_from_this<Lane> {
+ public:
+  explicit Lane(std::shared_ptr<PipelineShared> shared);
+
+  // Requires: a place of the room was taken, which is given back when the answer is there.
+  // **Parks.**
+  absl::StatusOr<Result> Query(const std::string& sql, Params params, const QueryOptions& options);
+  void ForgetStatement(std::string_view sql, Params params) { statements_.Remove(sql, params); }
+  size_t under_way() const { return calls_.size(); }
+  // Whoever waits gets kAborted.
+  void Close();
+
+ private:
+  // On the stack of the fiber that asks.
+  struct Call {
+    absl::Status failed;
+    ResultPtr result;
+    Event answered;
+  };
+
+  absl::Status EnsureConnected();
+  bool Send(const std::string& sql, Params params, const ParamArrays& arrays, bool binary,
+            bool prepare);
+  absl::Status StartFibers();
+  void Leave(const Call& call);
+  // Of the lane's fibers; `wire`: whose it is.
+  void Read(const std::shared_ptr<Wire>& wire);
+  void FlushRest(const std::shared_ptr<Wire>& wire);
+  // All that have come.
+  void TakeAnswers();
+  void TakeAnswer(ResultPtr result);
+  // Everybody who waits is told, and the next call connects.
+  void Break(const absl::Status& status);
+
+  const std::shared_ptr<PipelineShared> shared_;
+  Mutex connecting_;
+  std::shared_ptr<Wire> wire_;  // null: not connected
+  StatementCache statements_;
+  std::deque<Call*> calls_;  // in the order of sending; null: its fiber has left
+  bool reading_ = false;
+  bool flushing_ = false;
+};
+
+}  // namespace grove::postgres
+
+#endif  // GROVE_DATABASE_POSTGRES_LANE_H_

@@ -114,7 +114,8 @@ absl::StatusOr<Result> Connection::CollectBatch(int statements, int& succeeded) 
   absl::Status failed;
   for (;;) {
     absl::StatusOr<ResultPtr> next = wire_->NextResult(options_.result_bytes_max);
-    if (!next.ok()) return Broken(next.status());
+    // What the server said before it hung up tells more.
+    if (!next.ok()) return Broken(failed.ok() ? next.status() : failed);
     if (*next == nullptr) {
       if (PQstatus(wire_->conn()) == CONNECTION_BAD) return Broken(wire_->Error());
       continue;
@@ -141,7 +142,8 @@ absl::StatusOr<Result> Connection::Collect() {
   absl::Status failed;
   for (;;) {
     absl::StatusOr<ResultPtr> next = wire_->NextResult(options_.result_bytes_max);
-    if (!next.ok()) return Broken(next.status());
+    // What the server said before it hung up tells more.
+    if (!next.ok()) return Broken(failed.ok() ? next.status() : failed);
     if (*next == nullptr) break;
     if (IsCopy(PQresultStatus(next->get()))) {
       return Broken(absl::InvalidArgumentError("COPY is no query: StartCopyIn(), StartCopyOut()"));

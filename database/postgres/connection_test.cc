@@ -77,9 +77,10 @@ TEST_F(ConnectionTest, TriesHostsInTurn) {
 
 TEST_F(ConnectionTest, SetsTheSession) {
   ConnectionOptions options = server_->Options();
-  options.settings = {{"search_path", "a b\\c"}, {"statement_timeout", "7s"}};
+  options.settings = {{"grove.note", "a b\\c"}, {"statement_timeout", "7s"}};
   WithConnection(
       [](Connection& connection) {
+        EXPECT_EQ(*connection.Query("SHOW grove.note")->Value<std::string>(), "a b\\c");
         EXPECT_EQ(*connection.Query("SHOW statement_timeout")->Value<std::string>(), "7s");
         EXPECT_EQ(*connection.Query("SHOW application_name")->Value<std::string>(), "grove");
         EXPECT_EQ(connection.parameter("server_encoding"), "UTF8");

@@ -19,8 +19,8 @@ TEST_F(StreamsTest, RowsComeOneAfterTheOtherHoweverMany) {
   options.result_bytes_max = 1 << 20;  // of one row
   WithConnection(
       [](Connection& connection) {
-        auto rows = connection.Stream("SELECT i, repeat('x', $1) FROM generate_series(1, 100000) i",
-                                      {100});
+        auto rows =
+            connection.Stream("SELECT i, repeat('x', $1) FROM generate_series(1, 100000) i", {100});
         ASSERT_TRUE(rows.ok()) << rows.status();
         int64_t sum = 0;
         for (;;) {

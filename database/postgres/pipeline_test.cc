@@ -74,13 +74,19 @@ TEST_F(PipelineTest, EachStatementIsATransactionOfItsOwn) {
 
 TEST_F(PipelineTest, AFiberThatLeavesDoesNotDisturbTheOthers) {
   WithPipeline(Options(), [](Pipeline& pipeline) {
-    auto slow = *Spawn("slow", [&] { return pipeline.Query("SELECT pg_sleep(0.05)").status(); });
-    Yield();
+    auto connector = *Connector::Create();
+    auto holder = *connector->Connect(server_->Options());
+    ASSERT_TRUE(holder->Query("SELECT pg_advisory_lock(5)").ok());
+    auto slow = *Spawn("slow", [&] {
+      return pipeline.Query("SELECT pg_advisory_xact_lock(5)").status();
+    });
+    while (pipeline.stats().under_way < 1) (void)Sleep(absl::Milliseconds(1));
     auto behind =
         *Spawn("behind", [&] { return pipeline.Query("SELECT 7")->Value<int>().status(); });
-    Yield();
+    while (pipeline.stats().under_way < 2) (void)Sleep(absl::Milliseconds(1));
     slow.Cancel();
     EXPECT_TRUE(absl::IsCancelled(slow.Join()));
+    ASSERT_TRUE(holder->Query("SELECT pg_advisory_unlock(5)").ok());
     EXPECT_TRUE(behind.Join().ok());
     EXPECT_EQ(pipeline.stats().left, 1u);
     EXPECT_EQ(pipeline.connector_stats().connects, 1u);

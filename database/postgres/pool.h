@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -56,7 +57,8 @@ class Pool {
   // PutBack() ends it.
   class Lease {
    public:
-    Lease(Lease&&) noexcept = default;
+    Lease(Lease&& other) noexcept
+        : pool_(other.pool_), lease_(std::exchange(other.lease_, std::nullopt)) {}
     Lease& operator=(Lease&&) = delete;
     ~Lease();
     Connection& operator*() { return *(*lease_)->connection; }

@@ -136,9 +136,9 @@ class Floor {
     if (PQconsumeInput(session.conn) == 0) Die("read", PQerrorMessage(session.conn));
     while (!session.began.empty() && PQisBusy(session.conn) == 0) {
       PGresult* const result = PQgetResult(session.conn);
-      const bool end = pipelined_ ? result != nullptr &&
-                                        PQresultStatus(result) == PGRES_PIPELINE_SYNC
-                                  : result == nullptr;
+      const bool end = pipelined_
+                           ? result != nullptr && PQresultStatus(result) == PGRES_PIPELINE_SYNC
+                           : result == nullptr;
       if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) != work_.rows) {
         Die("rows", "not as many as asked for");
       }
@@ -190,8 +190,8 @@ int Main(const Plan& plan) {
   for (const Work& work : kWorks) {
     Floor(plan, work, true).Run("libpq pipelined", plan.length);
     hub->Run([&] {
-         std::unique_ptr<Pipeline> pipeline = *Pipeline::Create({.connection = *connection,
-                                                                 .connections = plan.connections});
+         std::unique_ptr<Pipeline> pipeline =
+             *Pipeline::Create({.connection = *connection, .connections = plan.connections});
          RunFibers("grove pipeline", plan, work, plan.fibers,
                    [&](const char* sql) { return pipeline->Query(sql); });
        })

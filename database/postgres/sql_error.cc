@@ -16,13 +16,13 @@ constexpr std::array kFields = {&SqlError::sqlstate,  &SqlError::severity, &SqlE
                                 &SqlError::schema,    &SqlError::table,    &SqlError::column,
                                 &SqlError::constraint};
 
-struct Row {
+struct CodeRow {
   std::string_view prefix;
   absl::StatusCode code;
 };
 
 // The first row whose prefix fits, so that states stand above their classes.
-constexpr Row kCodes[] = {
+constexpr CodeRow kCodes[] = {
     {"02", absl::StatusCode::kNotFound},
     {"08", absl::StatusCode::kUnavailable},
     {"0A", absl::StatusCode::kUnimplemented},
@@ -59,7 +59,7 @@ constexpr Row kCodes[] = {
 }  // namespace
 
 absl::StatusCode CodeOfSqlState(std::string_view sqlstate) {
-  for (const Row& row : kCodes) {
+  for (const CodeRow& row : kCodes) {
     if (sqlstate.starts_with(row.prefix)) return row.code;
   }
   return absl::StatusCode::kUnknown;

@@ -184,7 +184,7 @@ absl::StatusOr<std::unique_ptr<Wire>> Connector::Open(const ConnectionOptions& o
       ++services_->stats.connect_failures;
       absl::Status told(failed.code(), StrCat("PostgreSQL at ", host.host, " port ", host.port,
                                               ": ", Std(failed.message()), others));
-      failed.ForEachPayload([&told](absl::string_view url, const absl::Cord& payload) {
+      failed.ForEachPayload([&told](auto url, const absl::Cord& payload) {
         told.SetPayload(url, payload);
       });
       return told;

@@ -8,7 +8,8 @@ import checkout
 FOLDERS = ('runtime', 'http', 'database', 'server', 'client')
 TYPES = ('class', 'struct', 'enum', 'union', 'typedef')
 # Folders whose subfolders share their namespace, or have one inside it.
-SHARED = {'runtime': 'grove', 'http': 'grove::http', 'server/http': 'grove::http'}
+SHARED = {'runtime': 'grove', 'http': 'grove::http', 'server/http': 'grove::http',
+          'database/examples': 'grove'}
 
 
 def namespace_of(path):

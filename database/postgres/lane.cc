@@ -14,7 +14,7 @@ Lane::Lane(std::shared_ptr<PipelineShared> shared)
 
 absl::Status Lane::EnsureConnected() {
   // What has come while nothing was under way can only be a notice, or the end.
-  if (wire_ != nullptr && calls_.empty() && wire_->MayHaveInput() && !wire_->Consume().ok()) {
+  if (wire_ != nullptr && under_way() == 0 && wire_->MayHaveInput() && !wire_->Consume().ok()) {
     Break(absl::UnavailableError("the connection ended"));
   }
   if (wire_ != nullptr) return absl::OkStatus();
@@ -31,22 +31,25 @@ absl::Status Lane::EnsureConnected() {
   return absl::OkStatus();
 }
 
-bool Lane::Send(const std::string& sql, Params params, const ParamArrays& arrays, bool binary,
-                bool prepare) {
+bool Lane::Send(const Call& call) {
   PGconn* const conn = wire_->conn();
-  if (!prepare || !statements_.enabled()) {
-    return PQsendQueryParams(conn, sql.c_str(), arrays.size(), arrays.types(), arrays.values(),
-                             arrays.lengths(), arrays.formats(), binary ? 1 : 0) != 0;
+  const ParamArrays& arrays = call.arrays;
+  const int format = call.options.binary ? 1 : 0;
+  if (!call.options.prepare || !statements_.enabled()) {
+    return PQsendQueryParams(conn, call.sql.c_str(), arrays.size(), arrays.types(), arrays.values(),
+                             arrays.lengths(), arrays.formats(), format) != 0;
   }
-  if (const std::string* name = statements_.Find(sql, params)) {
+  if (const std::string* name = statements_.Find(call.sql, call.params)) {
     return PQsendQueryPrepared(conn, name->c_str(), arrays.size(), arrays.values(),
-                               arrays.lengths(), arrays.formats(), binary ? 1 : 0) != 0;
+                               arrays.lengths(), arrays.formats(), format) != 0;
   }
   const std::string name = statements_.NewName();
-  if (!SendPrepareAndRun(conn, statements_, name, sql, arrays, binary)) return false;
+  if (!SendPrepareAndRun(conn, statements_, name, call.sql, arrays, call.options.binary)) {
+    return false;
+  }
   // Who asks for the same next finds it prepared: the server takes one after the other. If that
   // fails, theirs are stale.
-  statements_.Add(sql, params, name);
+  statements_.Add(call.sql, call.params, name);
   ++shared_->connector->services().stats.prepared;
   return true;
 }
@@ -60,15 +63,10 @@ absl::StatusOr<Result> Lane::Query(const std::string& sql, Params params,
     shared_->room.Release();
     return ready;
   }
-  Call call;
-  calls_.push_back(&call);
+  Call call{sql, params, arrays, options};
+  waiting_.push_back(&call);
   ++shared_->stats.statements;
-  if (!Send(sql, params, arrays, options.binary, options.prepare) ||
-      PQpipelineSync(wire_->conn()) == 0) {
-    Break(wire_->Error());
-  } else if (absl::Status started = StartFibers(); !started.ok()) {
-    Break(started);
-  }
+  if (absl::Status started = StartSending(); !started.ok()) Break(started);
   if (absl::Status waited = call.answered.Wait(); !waited.ok()) {
     Leave(call);
     return waited;
@@ -82,24 +80,49 @@ absl::StatusOr<Result> Lane::Query(const std::string& sql, Params params,
   return Result(call.result.release());
 }
 
-absl::Status Lane::StartFibers() {
+absl::Status Lane::StartSending() {
+  if (std::exchange(sending_, true)) return absl::OkStatus();
+  return Spawn("postgres send",
+               [self = shared_from_this(), wire = wire_] { self->SendWaiting(wire); })
+      .status();
+}
+
+// It runs when all that are runnable now have asked.
+void Lane::SendWaiting(const std::shared_ptr<Wire>& wire) {
+  if (wire_ != wire) return;
+  sending_ = false;
+  while (!waiting_.empty()) {
+    const Call& call = *waiting_.front();
+    calls_.push_back(waiting_.front());
+    waiting_.pop_front();
+    if (!Send(call) || PQpipelineSync(wire->conn()) == 0) return Break(wire->Error());
+  }
+  if (absl::Status started = StartOthers(); !started.ok()) Break(started);
+}
+
+absl::Status Lane::StartOthers() {
+  if (calls_.empty()) return absl::OkStatus();
   const int left = PQflush(wire_->conn());
   if (left < 0) return wire_->Error();
-  if (left > 0 && !flushing_) {
-    flushing_ = true;
-    absl::StatusOr<FiberHandle> fiber = Spawn(
-        "postgres flush", [self = shared_from_this(), wire = wire_] { self->FlushRest(wire); });
-    if (!fiber.ok()) return fiber.status();
+  if (left > 0 && !std::exchange(flushing_, true)) {
+    absl::Status started = Spawn("postgres flush", [self = shared_from_this(), wire = wire_] {
+                             self->FlushRest(wire);
+                           }).status();
+    if (!started.ok()) return started;
   }
-  if (reading_) return absl::OkStatus();
-  reading_ = true;
+  if (std::exchange(reading_, true)) return absl::OkStatus();
   return Spawn("postgres read", [self = shared_from_this(), wire = wire_] { self->Read(wire); })
       .status();
 }
 
 void Lane::Leave(const Call& call) {
   ++shared_->stats.left;
-  std::replace(calls_.begin(), calls_.end(), const_cast<Call*>(&call), static_cast<Call*>(nullptr));
+  Call* const left = const_cast<Call*>(&call);
+  if (std::erase(waiting_, left) > 0) {
+    shared_->room.Release();
+  } else {
+    std::replace(calls_.begin(), calls_.end(), left, static_cast<Call*>(nullptr));
+  }
 }
 
 void Lane::Read(const std::shared_ptr<Wire>& wire) {
@@ -155,9 +178,11 @@ void Lane::Break(const absl::Status& status) {
   if (wire == nullptr) return;
   --shared_->connector->services().stats.connections;
   ++shared_->stats.broken;
-  reading_ = flushing_ = false;
+  sending_ = reading_ = flushing_ = false;
   // Whoever interrupted the lane's fiber has not interrupted those that wait.
   const bool interrupted = absl::IsCancelled(status) || absl::IsDeadlineExceeded(status);
+  calls_.insert(calls_.end(), waiting_.begin(), waiting_.end());
+  waiting_.clear();
   for (Call* const call : std::exchange(calls_, {})) {
     shared_->room.Release();
     if (call == nullptr) continue;

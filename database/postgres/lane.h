@@ -1,8 +1,9 @@
 // Lane: one connection of a Pipeline, with what is under way on it.
 //
-// Fibers that ask send by themselves and wait. A fiber of the lane reads for as long as answers are
-// to come; another sends what the kernel did not take at once. Both keep the lane alive, and end
-// when its connection does.
+// What is asked in a turn of the hub is sent by one fiber of the lane, one statement right after
+// the other: libpq 15 writes with each Sync, and only the first of these writes has to wake the
+// server. Another fiber reads for as long as answers are to come; a third sends what the kernel did
+// not take at once. They keep the lane alive, and end when its connection does.
 #ifndef GROVE_DATABASE_POSTGRES_LANE_H_
 #define GROVE_DATABASE_POSTGRES_LANE_H_
 
@@ -18,6 +19,8 @@
 #include "runtime/sync/semaphore.h"
 
 namespace grove::postgres {
+
+class ParamArrays;
 
 // What the lanes of a pipeline share, for as long as one of them lives.
 struct PipelineShared {
@@ -41,24 +44,30 @@ class Lane : public std::enable_shared_from_this<Lane> {
   // **Parks.**
   absl::StatusOr<Result> Query(const std::string& sql, Params params, const QueryOptions& options);
   void ForgetStatement(std::string_view sql, Params params) { statements_.Remove(sql, params); }
-  size_t under_way() const { return calls_.size(); }
+  size_t under_way() const { return waiting_.size() + calls_.size(); }
   // Whoever waits gets kAborted.
   void Close();
 
  private:
   // On the stack of the fiber that asks.
   struct Call {
+    const std::string& sql;
+    Params params;
+    const ParamArrays& arrays;
+    const QueryOptions& options;
     absl::Status failed;
     ResultPtr result;
     Event answered;
   };
 
   absl::Status EnsureConnected();
-  bool Send(const std::string& sql, Params params, const ParamArrays& arrays, bool binary,
-            bool prepare);
-  absl::Status StartFibers();
-  void Leave(const Call& call);
+  bool Send(const Call& call);
+  // Starts the fiber that sends.
+  absl::Status StartSending();
   // Of the lane's fibers; `wire`: whose it is.
+  void SendWaiting(const std::shared_ptr<Wire>& wire);
+  absl::Status StartOthers();
+  void Leave(const Call& call);
   void Read(const std::shared_ptr<Wire>& wire);
   void FlushRest(const std::shared_ptr<Wire>& wire);
   // All that have come.
@@ -71,7 +80,9 @@ class Lane : public std::enable_shared_from_this<Lane> {
   Mutex connecting_;
   std::shared_ptr<Wire> wire_;  // null: not connected
   StatementCache statements_;
-  std::deque<Call*> calls_;  // in the order of sending; null: its fiber has left
+  std::deque<Call*> waiting_;  // to be sent
+  std::deque<Call*> calls_;    // in the order of sending; null: its fiber has left
+  bool sending_ = false;
   bool reading_ = false;
   bool flushing_ = false;
 };

@@ -90,10 +90,11 @@ TransactionGuard::Mark::Mark(TransactionGuard& guard, std::string_view held, Sou
 
 TransactionGuard::Mark::~Mark() {
   --guard_.stats_.held;
+  for (OwnWait* scope = own_wait_; scope != nullptr; scope = scope->outer_) scope->mark_ = nullptr;
 }
 
 void TransactionGuard::Mark::OnPark(const Fiber& fiber) {
-  if (own_waits_ > 0) return;
+  if (own_wait_ != nullptr) return;
   const std::optional<HeldWait> kind = KindOf(fiber.waiting_for().kind);
   if (!kind.has_value()) return;
   guard_.Count(*kind);

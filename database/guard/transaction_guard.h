@@ -73,20 +73,23 @@ class TransactionGuard {
   // That the fiber which made it holds something, for as long as it lives.
   class Mark final : private ParkWatch {
    public:
-    // Waits in this scope are those of what is held. Null: no effect.
+    // Waits in this scope are those of what is held. Null: no effect. May outlive the mark. Such
+    // scopes end in reverse order.
     class OwnWait {
      public:
       explicit OwnWait(Mark* mark) : mark_(mark) {
-        if (mark_ != nullptr) ++mark_->own_waits_;
+        if (mark_ != nullptr) outer_ = std::exchange(mark_->own_wait_, this);
       }
       ~OwnWait() {
-        if (mark_ != nullptr) --mark_->own_waits_;
+        if (mark_ != nullptr) mark_->own_wait_ = outer_;
       }
       OwnWait(const OwnWait&) = delete;
       OwnWait& operator=(const OwnWait&) = delete;
 
      private:
-      Mark* const mark_;
+      friend class Mark;
+      Mark* mark_;  // null: there is none, or it is dead
+      OwnWait* outer_ = nullptr;
     };
     ~Mark() override;
 
@@ -99,7 +102,7 @@ class TransactionGuard {
     const std::string_view held_;
     const SourceLocation site_;
     const MonotonicNanos since_;
-    int own_waits_ = 0;
+    OwnWait* own_wait_ = nullptr;  // innermost
   };
 
   explicit TransactionGuard(TransactionGuardOptions options = {}) : options_(std::move(options)) {}

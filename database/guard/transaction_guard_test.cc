@@ -112,6 +112,27 @@ TEST_F(TransactionGuardTest, APlaceIsReportedOnceInAnInterval) {
   });
 }
 
+TEST_F(TransactionGuardTest, AMarkMayDieInsideOfItsOwnWaits) {
+  Run([&] {
+    TransactionGuard guard(Recording());
+    auto mark = guard.Hold("transaction", SourceLocation::Current());
+    {
+      TransactionGuard::Mark::OwnWait outer(mark.get());
+      TransactionGuard::Mark::OwnWait inner(mark.get());
+      mark.reset();
+    }
+    mark = guard.Hold("transaction", SourceLocation::Current());
+    {
+      TransactionGuard::Mark::OwnWait outer(mark.get());
+      { TransactionGuard::Mark::OwnWait inner(mark.get()); }
+      (void)Sleep(absl::Seconds(1));
+      EXPECT_EQ(guard.stats().sleeps, 0u);
+    }
+    (void)Sleep(absl::Seconds(1));
+    EXPECT_EQ(guard.stats().sleeps, 1u);
+  });
+}
+
 TEST_F(TransactionGuardTest, SwitchedOffItMarksNothing) {
   Run([&] {
     TransactionGuardOptions options = Recording();

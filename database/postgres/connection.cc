@@ -203,8 +203,7 @@ bool Connection::Clean() {
   if (!use.status().ok()) return false;
   mark_.reset();
   if (PQtransactionStatus(wire_->conn()) == PQTRANS_IDLE) return true;
-  return Command("ROLLBACK").ok() && wire_ != nullptr &&
-         PQtransactionStatus(wire_->conn()) == PQTRANS_IDLE;
+  return Command("ROLLBACK").ok() && open() && !in_transaction();
 }
 
 void Connection::Close() {

@@ -63,11 +63,11 @@ absl::StatusOr<Result> Lane::Query(const std::string& sql, Params params,
     shared_->room.Release();
     return ready;
   }
-  Call call{sql, params, arrays, options};
+  Call call{sql, params, arrays, options, *Hub::Current()->running()};
   waiting_.push_back(&call);
   ++shared_->stats.statements;
   if (absl::Status started = StartSending(); !started.ok()) Break(started);
-  if (absl::Status waited = call.answered.Wait(); !waited.ok()) {
+  if (absl::Status waited = AwaitAnswer(call); !waited.ok()) {
     Leave(call);
     return waited;
   }
@@ -78,6 +78,20 @@ absl::StatusOr<Result> Lane::Query(const std::string& sql, Params params,
         absl::StrFormat("the result is larger than %d bytes", bytes_max));
   }
   return Result(call.result.release());
+}
+
+// As an Event would, but for that whoever is woken among a thousand finds its stack in the caches.
+absl::Status Lane::AwaitAnswer(const Call& call) {
+  while (!call.answered) {
+    const Wake wake = Hub::Current()->Park({.kind = WaitFor::Kind::kEvent});
+    if (wake != Wake::kReady && !call.answered) return WakeStatus(wake, "an answer of PostgreSQL");
+  }
+  return absl::OkStatus();
+}
+
+void Lane::Answer(Call& call) {
+  call.answered = true;
+  Hub::Current()->UnparkCold(call.fiber);
 }
 
 absl::Status Lane::StartSending() {
@@ -93,6 +107,8 @@ void Lane::SendWaiting(const std::shared_ptr<Wire>& wire) {
   sending_ = false;
   while (!waiting_.empty()) {
     const Call& call = *waiting_.front();
+    // Each lies on another stack.
+    if (waiting_.size() > 1) __builtin_prefetch(waiting_[1]);
     calls_.push_back(waiting_.front());
     waiting_.pop_front();
     if (!Send(call) || PQpipelineSync(wire->conn()) == 0) return Break(wire->Error());
@@ -161,11 +177,12 @@ void Lane::TakeAnswers() {
 
 void Lane::TakeAnswer(ResultPtr result) {
   Call* const call = calls_.front();
+  if (calls_.size() > 1) __builtin_prefetch(calls_[1]);
   const ExecStatusType status = PQresultStatus(result.get());
   if (status == PGRES_PIPELINE_SYNC) {
     calls_.pop_front();
     shared_->room.Release();
-    if (call != nullptr) call->answered.Set();
+    if (call != nullptr) Answer(*call);
     return;
   }
   if (call == nullptr) return;
@@ -189,7 +206,7 @@ void Lane::Break(const absl::Status& status) {
     if (call->failed.ok()) {
       call->failed = interrupted ? absl::AbortedError("the pipeline was stopped") : status;
     }
-    call->answered.Set();
+    Answer(*call);
   }
   wire->Close();
 }

@@ -14,7 +14,7 @@
 #include "database/postgres/pipeline.h"
 #include "database/postgres/statement_cache.h"
 #include "database/postgres/wire.h"
-#include "runtime/sync/event.h"
+#include "runtime/hub/fiber.h"
 #include "runtime/sync/mutex.h"
 #include "runtime/sync/semaphore.h"
 
@@ -55,9 +55,10 @@ class Lane : public std::enable_shared_from_this<Lane> {
     Params params;
     const ParamArrays& arrays;
     const QueryOptions& options;
+    Fiber& fiber;  // that waits
     absl::Status failed;
     ResultPtr result;
-    Event answered;
+    bool answered = false;
   };
 
   absl::Status EnsureConnected();
@@ -73,6 +74,8 @@ class Lane : public std::enable_shared_from_this<Lane> {
   // All that have come.
   void TakeAnswers();
   void TakeAnswer(ResultPtr result);
+  static absl::Status AwaitAnswer(const Call& call);
+  static void Answer(Call& call);
   // Everybody who waits is told, and the next call connects.
   void Break(const absl::Status& status);
 

@@ -77,9 +77,8 @@ TEST_F(PipelineTest, AFiberThatLeavesDoesNotDisturbTheOthers) {
     auto connector = *Connector::Create();
     auto holder = *connector->Connect(server_->Options());
     ASSERT_TRUE(holder->Query("SELECT pg_advisory_lock(5)").ok());
-    auto slow = *Spawn("slow", [&] {
-      return pipeline.Query("SELECT pg_advisory_xact_lock(5)").status();
-    });
+    auto slow =
+        *Spawn("slow", [&] { return pipeline.Query("SELECT pg_advisory_xact_lock(5)").status(); });
     while (pipeline.stats().under_way < 1) (void)Sleep(absl::Milliseconds(1));
     auto behind =
         *Spawn("behind", [&] { return pipeline.Query("SELECT 7")->Value<int>().status(); });
@@ -136,13 +135,13 @@ TEST_F(PipelineTest, AServerThatIsKilledIsToldToAllAndConnectedToAgain) {
     for (const absl::Status& end : ends) EXPECT_TRUE(absl::IsUnavailable(end)) << end;
     EXPECT_TRUE(absl::IsUnavailable(pipeline.Query("SELECT 1").status()));
     server_->Start();
-    EXPECT_TRUE(pipeline.Query("SELECT 1").ok());
+    EXPECT_EQ(pipeline.Query("SELECT 1").status(), absl::OkStatus());
     // One that ends while it is idle is found before it is used.
     server_->Kill();
     server_->Start();
     (void)Sleep(absl::Milliseconds(1));
-    EXPECT_TRUE(pipeline.Query("SELECT 1").ok());
-    EXPECT_TRUE(pipeline.Query("SELECT 1").ok());
+    EXPECT_EQ(pipeline.Query("SELECT 1").status(), absl::OkStatus());
+    EXPECT_EQ(pipeline.Query("SELECT 1").status(), absl::OkStatus());
   });
 }
 

@@ -5,19 +5,19 @@ import unittest
 
 import checkout
 
-FOLDERS = ('runtime', 'http', 'server', 'client')
+FOLDERS = ('runtime', 'http', 'database', 'server', 'client')
 TYPES = ('class', 'struct', 'enum', 'union', 'typedef')
 # Folders whose subfolders share their namespace, or have one inside it.
 SHARED = {'runtime': 'grove', 'http': 'grove::http', 'server/http': 'grove::http'}
 
 
 def namespace_of(path):
-    """The namespace of a file's package: grove, and the folders below server/ or client/."""
+    """The namespace of a file's package: grove, and the folders below server/, database/ or client/."""
     for folder, namespace in SHARED.items():
         if path.startswith(folder + '/'):
             return namespace
     parts = path.split('/')[:-1]
-    return '::'.join(['grove', *parts[parts[0] == 'server':]])
+    return '::'.join(['grove', *parts[parts[0] in ('server', 'database'):]])
 
 
 def types():

@@ -14,7 +14,8 @@ END = '<!-- /packages -->\n'
 
 # What each of them links: nobody learns anything from it.
 EVERYWHERE = {'absl'}
-NO_ROOMS = {'http/examples', 'runtime/examples', 'server/examples'}
+NO_ROOMS = {'database/examples/redis', 'database/examples/sqlite', 'database/examples/mariadb',
+            'http/examples', 'runtime/examples', 'server/examples'}
 
 
 def spelled(names):

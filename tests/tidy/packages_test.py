@@ -38,6 +38,13 @@ class PackagesTest(unittest.TestCase):
                          if used.split('/')[0] in ('server', 'client', 'proto')}
                 self.assertEqual(above, set(), package.name)
 
+    def test_databases_stand_on_the_runtime_alone(self):
+        for package in packages.packages():
+            if package.name.startswith('database/'):
+                above = {used for used in package.uses
+                         if used.split('/')[0] in ('http', 'server', 'client', 'proto')}
+                self.assertEqual(above, set(), package.name)
+
     def test_what_dev_builds_and_tests_is_there(self):
         labels = re.findall(r'(?<![\w/])//(\w[\w/-]*):(\w[\w-]*)', checkout.read('dev'))
         self.assertGreater(len(labels), 20)

@@ -5,7 +5,7 @@ import unittest
 
 import checkout
 
-FOLDERS = ('runtime', 'http', 'server', 'client')
+FOLDERS = ('runtime', 'http', 'database', 'server', 'client')
 
 # What it looks like, why not, and what may all the same: paths begin so.
 BANNED = [

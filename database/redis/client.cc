@@ -20,7 +20,7 @@ Script::Script(std::string source) : source_(std::move(source)) {
       EVP_Digest(source_.data(), source_.size(), reinterpret_cast<unsigned char*>(digest.data()),
                  nullptr, EVP_sha1(), nullptr);
   GROVE_CHECK(hashed == 1, "OpenSSL has no SHA-1");
-  sha1_ = absl::BytesToHexString(absl::string_view(digest.data(), digest.size()));
+  sha1_ = absl::BytesToHexString(Abseil({digest.data(), digest.size()}));
 }
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Create(ClientOptions options) {

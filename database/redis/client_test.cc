@@ -113,14 +113,18 @@ TEST_F(RedisClientTest, ABlockingCommandHasItsOwnConnectionWhichACancellationClo
       if (!connection.ok()) return connection.status();
       return (*connection)->Run({"BLPOP", "list", 0}).status();
     });
-    // Until the server says that it blocks.
-    for (;;) {
-      const std::string list = *client.Run({"CLIENT", "LIST"})->String();
-      if (list.find("cmd=blpop") != std::string::npos) break;
-      ASSERT_TRUE(Sleep(absl::Milliseconds(1)).ok());
-    }
+    // Until the server says that it blocks, or does so no longer.
+    const auto await_blocked = [&](bool blocked) {
+      for (;;) {
+        const std::string list = *client.Run({"CLIENT", "LIST"})->String();
+        if ((list.find("cmd=blpop") != std::string::npos) == blocked) return;
+        ASSERT_TRUE(Sleep(absl::Milliseconds(1)).ok());
+      }
+    };
+    await_blocked(true);
     pops.Cancel();
     EXPECT_TRUE(absl::IsCancelled(pops.Join()));
+    await_blocked(false);
     EXPECT_EQ(client.stats().connections_lent, 0);
     EXPECT_TRUE(client.Run({"RPUSH", "list", "x"}).ok());
     absl::StatusOr<Client::Lease> connection = client.Take();

@@ -81,7 +81,7 @@ absl::StatusOr<std::unique_ptr<Wire>> Dialer::Dial() {
   absl::Status status(wire.status().code(),
                       absl::StrFormat("redis: connect %s: %s", place_, wire.status().message()));
   wire.status().ForEachPayload(
-      [&](absl::string_view url, const absl::Cord& payload) { status.SetPayload(url, payload); });
+      [&](auto url, const absl::Cord& payload) { status.SetPayload(url, payload); });
   return status;
 }
 

@@ -65,7 +65,7 @@ TEST_F(DialerTest, TheServersRefusalIsToldWithItsWord) {
 TEST_F(DialerTest, AServerThatIsTooOldIsNamedSo) {
   const absl::Status old = Dialled("-ERR unknown command `HELLO`, with args beginning with:\r\n");
   EXPECT_TRUE(absl::IsFailedPrecondition(old)) << old;
-  EXPECT_NE(old.message().find("Redis 6"), absl::string_view::npos) << old;
+  EXPECT_NE(old.message().find("Redis 6"), std::string::npos) << old;
 }
 
 TEST_F(DialerTest, OneThatIsSilentOrNoRedisIsUnavailable) {

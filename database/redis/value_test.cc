@@ -26,7 +26,7 @@ TEST(ValueTest, GettersSayWhatItIsInstead) {
   EXPECT_TRUE(absl::IsNotFound(Value().String().status()));
   const absl::Status wrong = Value(Kind::kMap, std::vector<Value>{}).Integer().status();
   EXPECT_TRUE(absl::IsFailedPrecondition(wrong));
-  EXPECT_NE(wrong.message().find("map"), absl::string_view::npos) << wrong;
+  EXPECT_NE(wrong.message().find("map"), std::string::npos) << wrong;
   EXPECT_TRUE(absl::IsFailedPrecondition(Value(Kind::kString, "x1").Integer().status()));
   EXPECT_TRUE(absl::IsFailedPrecondition(Value(Kind::kString, "").Double().status()));
   EXPECT_TRUE(absl::IsFailedPrecondition(Value::OfInteger(2).Boolean().status()));

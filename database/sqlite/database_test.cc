@@ -137,7 +137,7 @@ TEST_F(DatabaseTest, OpeningSaysWhatIsWrong) {
     fclose(file);
     const absl::Status bad = Database::Open({.path = path_}).status();
     EXPECT_TRUE(absl::IsDataLoss(bad)) << bad;
-    EXPECT_NE(bad.message().find("OpeningSays"), absl::string_view::npos) << "names the file";
+    EXPECT_NE(bad.message().find("OpeningSays"), std::string::npos) << "names the file";
   });
 }
 

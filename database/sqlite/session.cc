@@ -74,7 +74,7 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const SessionOptions& opt
     absl::Status status(prepared.code(),
                         StrCat("open ", options.path, ": ", Std(prepared.message())));
     prepared.ForEachPayload(
-        [&](absl::string_view url, const absl::Cord& payload) { status.SetPayload(url, payload); });
+        [&](auto url, const absl::Cord& payload) { status.SetPayload(url, payload); });
     return status;
   }
   return session;
@@ -213,7 +213,9 @@ Session::Run::~Run() {
 
 std::vector<std::string> Session::Run::Columns() const {
   std::vector<std::string> names;
-  for (int i = 0; i < sqlite3_column_count(statement_); ++i) {
+  const int columns = sqlite3_column_count(statement_);
+  names.reserve(columns);
+  for (int i = 0; i < columns; ++i) {
     names.emplace_back(sqlite3_column_name(statement_, i));
   }
   return names;

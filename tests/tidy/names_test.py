@@ -17,7 +17,9 @@ def namespace_of(path):
         if path.startswith(folder + '/'):
             return namespace
     parts = path.split('/')[:-1]
-    return '::'.join(['grove', *parts[parts[0] in ('server', 'database'):]])
+    if parts[0] == 'database':  # examples are in the namespace of their library
+        return f'grove::{parts[-1]}'
+    return '::'.join(['grove', *parts[parts[0] == 'server':]])
 
 
 def types():

@@ -2,6 +2,7 @@
 
 #include <errmsg.h>
 #include <fcntl.h>
+#include <openssl/err.h>
 #include <sys/socket.h>
 
 #include <utility>
@@ -67,8 +68,11 @@ absl::Status Wire::Drive(absl::FunctionRef<int()> start, absl::FunctionRef<int(i
   if (broken_) return absl::UnavailableError("mariadb: the connection is broken");
   absl::Status waited;
   int steps = 0;
+  // The library takes what anybody has left in this thread's queue of TLS errors for its own.
+  ERR_clear_error();
   for (int wait = start(); wait != 0;) {
     if (waited.ok()) waited = Await(wait);
+    ERR_clear_error();
     if (!waited.ok()) {
       GROVE_CHECK(++steps < kAbandonStepsMax, "a call of libmariadb does not end");
       Break();
@@ -230,6 +234,7 @@ absl::Status Dialer::ConnectOnThread(Wire& wire) {
     connected = mysql_real_connect(
         wire.get(), options_.host.c_str(), options_.user.c_str(), options_.password.c_str(),
         options_.database.empty() ? nullptr : options_.database.c_str(), options_.port, nullptr, 0);
+    ERR_clear_error();
     mysql_thread_end();
   });
   if (!ran.ok()) return ran;

@@ -107,7 +107,10 @@ void Pipeline::Drive() {
     wire_ = *std::move(wire);
     broken_ = absl::OkStatus();
     absl::StatusOr<FiberHandle> reader = Spawn("redis-reader", [this] { ReadUntilBroken(); });
-    if (!reader.ok()) return FailAll(reader.status());
+    if (!reader.ok()) {
+      wire_.reset();
+      return FailAll(reader.status());
+    }
     WriteUntilBroken();
     wire_->Abort();
     if (Hub::Current()->interruption() != Wake::kReady) reader->Cancel();

@@ -25,10 +25,11 @@ absl::Status AsFiberHearsIt(absl::Status status) {
 // Rolls back what has not been committed, also when an exception passes.
 class OpenTransaction {
  public:
-  explicit OpenTransaction(Session& session) : session_(session) {}
+  explicit OpenTransaction(Session& session) : session_(session) { session_.ForbidCommits(); }
   OpenTransaction(const OpenTransaction&) = delete;
   OpenTransaction& operator=(const OpenTransaction&) = delete;
   ~OpenTransaction() {
+    session_.AllowCommits();
     if (!session_.InTransaction()) return;
     session_.ClearStop();  // it concerned what is undone here
     (void)session_.RunScript("ROLLBACK");
@@ -311,6 +312,7 @@ absl::Status Database::InTransaction(Session& session, std::string_view begin,
     return absl::FailedPreconditionError("sqlite: the body has ended its transaction itself");
   }
   session.ClearStop();  // all is done but for the commit
+  session.AllowCommits();
   return session.Execute("COMMIT").status();
 }
 
@@ -325,10 +327,11 @@ bool Database::RunGroup(Session& session, const std::vector<Job*>& group) {
   for (Job* job : group) {
     if (!session.Execute("SAVEPOINT one").ok()) return false;
     job->result = job->body(session);
-    if (!session.InTransaction()) return false;  // SQLite has rolled all of it back: a full disk
+    // Either fails if SQLite has rolled all of it back, as for a full disk.
     if (!job->result.ok() && !session.Execute("ROLLBACK TO one").ok()) return false;
     if (!session.Execute("RELEASE one").ok()) return false;
   }
+  session.AllowCommits();
   return session.Execute("COMMIT").ok();
 }
 

@@ -83,6 +83,7 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const SessionOptions& opt
 absl::Status Session::Prepare() {
   sqlite3_busy_handler(database_, &Session::OnBusy, this);
   sqlite3_progress_handler(database_, kProgressInstructions, &Session::OnProgress, this);
+  sqlite3_commit_hook(database_, &Session::OnCommit, this);
   sqlite3_limit(database_, SQLITE_LIMIT_LENGTH, Bounded(options_.value_bytes_max));
   // A database that others wrote may hold functions in its schema that do harm.
   sqlite3_db_config(database_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
@@ -113,6 +114,10 @@ void Session::Stop() {
 
 int Session::OnProgress(void* self) {
   return static_cast<Session*>(self)->stop_ ? 1 : 0;
+}
+
+int Session::OnCommit(void* self) {
+  return static_cast<Session*>(self)->may_commit_ ? 0 : 1;
 }
 
 int Session::OnBusy(void* self, int tries) {

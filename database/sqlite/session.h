@@ -92,6 +92,10 @@ class Session {
   absl::Status RunScript(const std::string& sql);
 
   bool InTransaction() const;
+  // While they are not allowed, a COMMIT rolls back instead, with SQLITE_CONSTRAINT_COMMITHOOK: a
+  // statement must not end the transaction that it shares.
+  void AllowCommits() { may_commit_ = true; }
+  void ForbidCommits() { may_commit_ = false; }
   // Whether the fiber that waits for this has been cancelled or timed out: a function that computes
   // for long asks, and ends.
   bool stopped() const { return stop_; }
@@ -117,12 +121,14 @@ class Session {
   absl::Status Error(int code);
   static int OnProgress(void* self);
   static int OnBusy(void* self, int tries);
+  static int OnCommit(void* self);
 
   const SessionOptions options_;
   const std::shared_ptr<SessionCounts> counts_;
   sqlite3* database_ = nullptr;
   std::list<Kept> kept_;  // the last used first
-  int64_t busy_ms_ = 0;   // that were waited for the lock under way
+  bool may_commit_ = true;
+  int64_t busy_ms_ = 0;  // that were waited for the lock under way
   std::atomic<bool> stop_{false};
 };
 

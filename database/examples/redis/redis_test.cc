@@ -32,7 +32,7 @@ class RedisExample : public ::testing::Test {
 TEST_F(RedisExample, Asks) {
   Run([](Client& client) {
     // [run]
-    Timeout timeout(absl::Seconds(1));  // of both
+    Timeout timeout(absl::Seconds(10));  // of both
     if (absl::StatusOr<Value> set = client.Run({"SET", "page", "text", "EX", 60}); !set.ok())
       return;
     absl::StatusOr<Value> page = client.Run({"GET", "page"});

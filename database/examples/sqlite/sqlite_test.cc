@@ -34,7 +34,7 @@ class SqliteExample : public ::testing::Test {
 TEST_F(SqliteExample, AsksAndWrites) {
   Run([](Database& database) {
     // [ask]
-    Timeout timeout(absl::Seconds(1));  // stops the statement, should it fire
+    Timeout timeout(absl::Seconds(10));  // stops the statement, should it fire
     auto changed = database.Execute("INSERT INTO account VALUES (?, ?)", {"eve", 7});
     if (!changed.ok()) return;  // nothing was written
     EXPECT_EQ(changed->rows, 1);

@@ -44,7 +44,7 @@ class MariadbServer {
     FILE* said = nullptr;
     const pid_t install =
         Spawn({"/usr/bin/mariadb-install-db", "--no-defaults", "--datadir=" + folder_ + "/data",
-               "--auth-root-authentication-method=normal", "--skip-test-db"},
+               "--auth-root-authentication-method=normal", "--skip-test-db", "--tmpdir=" + folder_},
               said);
     std::string all;
     for (int letter = fgetc(said); letter != EOF; letter = fgetc(said)) {

@@ -24,7 +24,7 @@ class PipelineTest : public HubTest {
       client->Close();
     });
   }
-  static FiberHandle Asks(Client& client, std::string key, absl::StatusOr<Value>& answer) {
+  static FiberHandle Asks(Client& client, const std::string& key, absl::StatusOr<Value>& answer) {
     return *Spawn("asks", [&client, key, &answer] { answer = client.Run({"GET", key}); });
   }
 };
@@ -47,6 +47,7 @@ TEST_F(PipelineTest, WhatIsAskedInOneTurnLeavesInOneWriteAndEachGetsItsOwn) {
     const uint64_t writes = client.stats().pipeline.writes;
     std::vector<absl::StatusOr<Value>> answers(50);
     std::vector<FiberHandle> fibers;
+    fibers.reserve(50);
     for (int i = 0; i < 50; ++i) {
       fibers.push_back(Asks(client, std::to_string(i), answers[i]));
     }
@@ -263,6 +264,7 @@ TEST_F(PipelineTest, DepthIsBoundedAndOthersWaitTheirTurn) {
       [&](FakeRedis&, Client& client) {
         std::vector<absl::StatusOr<Value>> answers(5);
         std::vector<FiberHandle> fibers;
+        fibers.reserve(5);
         for (int i = 0; i < 5; ++i) fibers.push_back(Asks(client, std::to_string(i), answers[i]));
         EXPECT_TRUE(Sleep(absl::Milliseconds(1)).ok());
         const PipelineStats stats = client.stats().pipeline;

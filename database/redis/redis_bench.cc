@@ -54,6 +54,7 @@ bool Fibers(Client& client, int count, int fibers) {
   int left = count;
   bool good = true;
   std::vector<FiberHandle> handles;
+  handles.reserve(fibers);
   for (int i = 0; i < fibers; ++i) {
     handles.push_back(*Spawn("bench", [&] {
       while (left-- > 0) good = client.Run({"INCR", "bench"}).ok() && good;

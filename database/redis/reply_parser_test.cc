@@ -20,7 +20,7 @@ Value Parsed(std::string_view bytes) {
 absl::Status Failure(std::string_view bytes, const ReplyLimits& limits = {}) {
   ReplyParser parser(limits);
   parser.Feed(bytes);
-  const absl::Status failed = parser.Next().status();
+  absl::Status failed = parser.Next().status();
   EXPECT_EQ(parser.Next().status(), failed) << "it must not go on after an error";
   return failed;
 }

@@ -64,6 +64,7 @@ bool Fibers(int count, int fibers, const std::function<bool(int)>& call) {
   int next = 0;
   bool good = true;
   std::vector<FiberHandle> handles;
+  handles.reserve(fibers);
   for (int i = 0; i < fibers; ++i) {
     handles.push_back(*Spawn("bench", [&] {
       while (next < count) good = call(++next) && good;

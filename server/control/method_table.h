@@ -26,6 +26,7 @@ enum class Names : uint8_t {
   kPool,           // "tenants/T/pools/P"
   kTask,           // "tenants/T/queues/Q/tasks/ID"
   kSchedule,       // "tenants/T/schedules/S"
+  kPayload,        // "tenants/T/payloads/ID"
   kToken,          // "tenants/T/tokens/ID", "operators/tokens/ID"
   kTokenParent,    // "tenants/T", "operators"
 };
@@ -78,7 +79,9 @@ inline constexpr FieldRule kOwnParent = {.path = "parent",
                                          .when_empty = WhenEmpty::kOwnTenant,
                                          .detail = "tenant"};
 inline constexpr FieldRule kSpawn[] = {
-    kOwnParent, {.path = "spec.queue", .names = Names::kQueueOrShort, .detail = "queue"}};
+    kOwnParent,
+    {.path = "spec.queue", .names = Names::kQueueOrShort, .detail = "queue"},
+    {.path = "spec.input_payload", .names = Names::kPayload, .detail = "payload"}};
 inline constexpr FieldRule kSpawns[] = {kOwnParent,
                                         {.path = "specs.queue",
                                          .names = Names::kQueueOrShort,
@@ -87,14 +90,23 @@ inline constexpr FieldRule kSpawns[] = {kOwnParent,
                                         {.path = "completion.queue",
                                          .names = Names::kQueueOrShort,
                                          .answered = Answered::kForEachItem,
-                                         .detail = "queue"}};
+                                         .detail = "queue"},
+                                        {.path = "specs.input_payload",
+                                         .names = Names::kPayload,
+                                         .answered = Answered::kForEachItem,
+                                         .detail = "payload"},
+                                        {.path = "completion.input_payload",
+                                         .names = Names::kPayload,
+                                         .answered = Answered::kForEachItem,
+                                         .detail = "payload"}};
 // Each message of the stream is answered on its own.
 inline constexpr FieldRule kStreamedSpawns[] = {{.path = "parent",
                                                  .names = Names::kTenant,
                                                  .when_empty = WhenEmpty::kOwnTenant,
                                                  .answered = Answered::kForEachItem,
                                                  .detail = "tenant"},
-                                                kSpawns[1]};
+                                                kSpawns[1],
+                                                kSpawns[3]};
 inline constexpr FieldRule kTaskName[] = {{"name", Names::kTask}};
 inline constexpr FieldRule kTaskNames[] = {
     {.path = "names", .names = Names::kTask, .answered = Answered::kForEachItem}};
@@ -121,6 +133,13 @@ inline constexpr FieldRule kScheduleName[] = {{"name", Names::kSchedule}};
 inline constexpr FieldRule kScheduleToUpdate[] = {
     {"schedule.name", Names::kSchedule},
     {.path = "schedule.spec.queue", .names = Names::kQueueOrShort, .detail = "queue"}};
+// Of the first message of a stream: the method checks it itself.
+inline constexpr FieldRule kPayloadParent[] = {kOwnParent};
+inline constexpr FieldRule kPayloadsParent[] = {{.path = "parent",
+                                                 .names = Names::kTenants,
+                                                 .when_empty = WhenEmpty::kOwnTenant,
+                                                 .detail = "tenant"}};
+inline constexpr FieldRule kPayloadName[] = {{"name", Names::kPayload}};
 inline constexpr FieldRule kTokenName[] = {{"name", Names::kToken}};
 inline constexpr FieldRule kTokensParent[] = {{.path = "parent",
                                                .names = Names::kTokenParent,
@@ -177,6 +196,11 @@ inline constexpr MethodRow kRows[] = {
     {"/grove.v1.ScheduleService/PauseSchedule", kWriter, kTenant, true, kScheduleName},
     {"/grove.v1.ScheduleService/ResumeSchedule", kWriter, kTenant, true, kScheduleName},
     {"/grove.v1.ScheduleService/RunSchedule", kWriter, kTenant, true, kScheduleName},
+    {"/grove.v1.PayloadService/WritePayload", kWriter, kTenant, true, kPayloadParent},
+    {"/grove.v1.PayloadService/ReadPayload", kViewer, kTenant, false, kPayloadName},
+    {"/grove.v1.PayloadService/GetPayload", kViewer, kTenant, false, kPayloadName},
+    {"/grove.v1.PayloadService/ListPayloads", kViewer, kTenant, false, kPayloadsParent},
+    {"/grove.v1.PayloadService/DeletePayload", kWriter, kTenant, true, kPayloadName},
     {"/grove.v1.FairnessService/GetFairness", kViewer, kTenant, false, kParent},
     {"/grove.v1.WorkerService/ListWorkers", kViewer, kOperators, false},
     // Of a tenant's call, its own fibers alone; workers are nobody's.

@@ -33,6 +33,7 @@ EngineState::EngineState(const tenancy::Directory* directory, const EngineOption
       limits(options.tasks),
       daemon_number(options.daemon_number),
       self_check(options.self_check),
+      payloads(options.payloads),
       ids(options.seed),
       next_attempt((options.start_number << kStartNumberShift) + 1),
       workers_awaited(options.workers),

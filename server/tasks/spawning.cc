@@ -10,6 +10,7 @@
 #include "server/tasks/function_defaults.h"
 #include "server/tasks/holds.h"
 #include "server/tasks/lifecycle.h"
+#include "server/tasks/payload_links.h"
 #include "server/tasks/refusal.h"
 #include "server/tasks/spawn_quotas.h"
 #include "server/tasks/task_memory.h"
@@ -234,6 +235,7 @@ absl::StatusOr<Spawned> SpawnTask(EngineState& state, std::string_view parent, v
   const auto tenant = TenantOf(state, parent);
   if (!tenant.ok()) return tenant.status();
   FillFunctionDefaults(state, spec);
+  FillContentType(state, spec);
   if (Task* earlier = FindByRequestId(state, *tenant, spec.request_id())) {
     return Repeat(state, *earlier, std::move(spec));
   }
@@ -246,6 +248,7 @@ absl::StatusOr<Spawned> SpawnTask(EngineState& state, std::string_view parent, v
     if (holder != nullptr) return Attach(state, *holder, spec.unique_key());
   }
   if (absl::Status s = CheckAwaited(state, *tenant, "spec.after", spec.after()); !s.ok()) return s;
+  if (absl::Status s = CheckInputPayload(state, tenant_name, spec); !s.ok()) return s;
   const auto name = tenancy::ParseQueueName(spec.queue());
   const std::string_view short_name = spec.queue().empty() ? tenancy::kDefaultName
                                       : name.ok()          ? name->queue

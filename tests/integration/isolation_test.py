@@ -198,6 +198,8 @@ class TwoTenants(GroveTest):
         cls.borage.do('TenantService/SetLimit', limit={'pattern': 'basalt-*', 'running_max': 9})
         for who, name in ((cls.borage, 'feldspar'), (cls.borage, 'gneiss'), (cls.amber, 'own')):
             who.do('ScheduleService/CreateSchedule', schedule_id=name, validate_only=False)
+        cls.payloads = [cls.borage.do('PayloadService/WritePayload', data=each.encode()).payload.name
+                        for each in ('feldspar', 'gneiss')]
         cls.running = [spawn('quartz', 'sleep', {'seconds': seconds}) for seconds in (3600, 3601)]
         cls.ended = [spawn('quartz', 'echo', 'feldspar'), spawn('quartz', 'echo', 'gneiss')]
         cls.queued = [spawn('gneiss', 'echo', 'feldspar')]
@@ -213,6 +215,7 @@ class TwoTenants(GroveTest):
             'pool': ['tenants/borage/pools/basalt', 'tenants/borage/pools/default'],
             'task': cls.running + cls.ended + cls.queued,
             'schedule': [f'tenants/borage/schedules/{each}' for each in ('feldspar', 'gneiss')],
+            'payload': cls.payloads,
             'token': ['tenants/borage/tokens/borage', 'tenants/borage/tokens/gneiss'],
             'token_parent': ['tenants/borage'],
         }
@@ -227,6 +230,7 @@ class TwoTenants(GroveTest):
             'pool': ['tenants/amber/pools/never', 'tenants/amber/pools/basalt'],
             'task': [f'tenants/amber/queues/default/tasks/{each}' for each in ids + [never]],
             'schedule': ['tenants/amber/schedules/never', 'tenants/amber/schedules/feldspar'],
+            'payload': [name.replace(BORAGE, AMBER) for name in cls.payloads],
             'token': ['tenants/amber/tokens/never', 'tenants/amber/tokens/gneiss'],
         }
 
@@ -245,10 +249,12 @@ class TwoTenants(GroveTest):
         pools = self.borage.do('PoolService/ListPools').pools
         limits = self.borage.do('TenantService/ListLimits').limits
         schedules = self.borage.do('ScheduleService/ListSchedules').schedules
+        payloads = self.borage.do('PayloadService/ListPayloads').payloads
         return ([(task.name, task.state, len(task.attempts)) for task in listed],
                 [(pool.name, pool.size) for pool in pools],
                 [(limit.pattern, limit.running_max) for limit in limits],
-                [(schedule.name, schedule.etag) for schedule in schedules])
+                [(schedule.name, schedule.etag) for schedule in schedules],
+                [payload.name for payload in payloads])
 
     def assert_clean(self, text, what):
         for word in WORDS:
@@ -349,6 +355,7 @@ class IsolationTest(TwoTenants):
             for method, field in (('TaskService/ListTasks', 'tasks'),
                                   ('QueueService/ListQueues', 'queues'),
                                   ('PoolService/ListPools', 'pools'),
+                                  ('PayloadService/ListPayloads', 'payloads'),
                                   ('ScheduleService/ListSchedules', 'schedules')):
                 method = f'/grove.v1.{method}'
                 response = self.amber.call(
@@ -388,7 +395,7 @@ class IsolationTest(TwoTenants):
                                  self.amber.call(row.method, request).about(request.page_token))
                 replayed.add(row.method.rpartition('/')[2])
         self.assertGreaterEqual(replayed, {'ListTasks', 'ListQueues', 'ListPools', 'ListFibers',
-                                           'ListLimits'})
+                                           'ListLimits', 'ListPayloads'})
 
     # Fibers
 

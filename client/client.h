@@ -152,11 +152,9 @@ class Client {
   absl::StatusOr<v1::Fiber> GetFiber(std::string_view name);
   absl::StatusOr<v1::ListFunctionsResponse> ListFunctions(v1::ListFunctionsRequest request,
                                                           int64_t limit);
-
   // The daemon's figures are those of the last page.
   absl::StatusOr<v1::GetFairnessResponse> GetFairness(v1::GetFairnessRequest request,
                                                       int64_t limit);
-
   absl::StatusOr<v1::Queue> GetQueue(std::string_view name);
   absl::StatusOr<v1::Queue> PauseQueue(std::string_view name, std::string_view reason);
   absl::StatusOr<v1::Queue> ResumeQueue(std::string_view name);

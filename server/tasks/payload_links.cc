@@ -30,6 +30,14 @@ absl::Status CheckInputPayload(const EngineState& state, std::string_view tenant
                                const v1::TaskSpec& spec) {
   const std::string& name = spec.input_payload();
   if (name.empty()) return absl::OkStatus();
+  const auto parsed = tenancy::ParsePayloadName(name);
+  if (!parsed.ok()) {
+    return BadField("spec.input_payload", "NAME_INVALID", Std(parsed.status().message()));
+  }
+  if (!spec.input().empty()) {
+    return BadField("spec.input_payload", "INPUT_AMBIGUOUS",
+                    "and spec.input are both given; an input is one or the other");
+  }
   const PayloadRecord* record = Find(state, name);
   // Another tenant's is as one that never was.
   if (record == nullptr || record->tenant != tenant) {

@@ -16,8 +16,9 @@ namespace grove::tasks {
 
 // The payload's, where the spec names one and no content type. Before CheckSpec().
 void FillContentType(const EngineState& state, v1::TaskSpec& spec);
-// NOT_FOUND (PAYLOAD_NOT_FOUND): the spec names none of the tenant's. INVALID_ARGUMENT
-// (INPUT_TOO_LARGE): its function would have to read it whole. Of a spec that CheckSpec() lets pass.
+// NOT_FOUND (PAYLOAD_NOT_FOUND): the spec names none of the tenant's. INVALID_ARGUMENT:
+// NAME_INVALID, INPUT_AMBIGUOUS (it has an input, too), INPUT_TOO_LARGE (its function would have to
+// read it whole). Of a spec that CheckSpec() lets pass.
 absl::Status CheckInputPayload(const EngineState& state, std::string_view tenant,
                                const v1::TaskSpec& spec);
 

@@ -59,19 +59,7 @@ absl::Status CheckFunction(const v1::TaskSpec& spec,
   return absl::OkStatus();
 }
 
-absl::Status CheckPayloadName(const v1::TaskSpec& spec) {
-  if (spec.input_payload().empty()) return absl::OkStatus();
-  const auto name = tenancy::ParsePayloadName(spec.input_payload());
-  if (!name.ok()) {
-    return BadField("spec.input_payload", "NAME_INVALID", Std(name.status().message()));
-  }
-  if (spec.input().empty()) return absl::OkStatus();
-  return BadField("spec.input_payload", "INPUT_AMBIGUOUS",
-                  "and spec.input are both given; an input is one or the other");
-}
-
 absl::Status CheckInput(const v1::TaskSpec& spec, const SpecLimits& limits) {
-  if (absl::Status named = CheckPayloadName(spec); !named.ok()) return named;
   const std::string& input = spec.input();
   if (input.size() > limits.input_max_bytes) {
     return BadField(

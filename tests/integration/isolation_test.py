@@ -198,8 +198,7 @@ class TwoTenants(GroveTest):
         cls.borage.do('TenantService/SetLimit', limit={'pattern': 'basalt-*', 'running_max': 9})
         for who, name in ((cls.borage, 'feldspar'), (cls.borage, 'gneiss'), (cls.amber, 'own')):
             who.do('ScheduleService/CreateSchedule', schedule_id=name, validate_only=False)
-        cls.payloads = [cls.borage.do('PayloadService/WritePayload', data=each.encode()).payload.name
-                        for each in ('feldspar', 'gneiss')]
+        cls.payloads = [cls.borage.do('PayloadService/WritePayload').payload.name for _ in '12']
         cls.running = [spawn('quartz', 'sleep', {'seconds': seconds}) for seconds in (3600, 3601)]
         cls.ended = [spawn('quartz', 'echo', 'feldspar'), spawn('quartz', 'echo', 'gneiss')]
         cls.queued = [spawn('gneiss', 'echo', 'feldspar')]
@@ -220,7 +219,6 @@ class TwoTenants(GroveTest):
             'token_parent': ['tenants/borage'],
         }
         ids = [name.rpartition('/')[2] for name in cls.names['task']]
-        never = cls.running[0].rpartition('/')[2][::-1]
         # Amber's own, that never were.
         cls.never = {
             'tenant_or_queue': ['tenants/amber/queues/never'],
@@ -228,7 +226,7 @@ class TwoTenants(GroveTest):
             'queue_or_short': ['tenants/amber/queues/never', 'tenants/amber/queues/quartz'],
             'queues': ['tenants/amber/queues/never', 'tenants/amber/queues/quartz'],
             'pool': ['tenants/amber/pools/never', 'tenants/amber/pools/basalt'],
-            'task': [f'tenants/amber/queues/default/tasks/{each}' for each in ids + [never]],
+            'task': [f'tenants/amber/queues/default/tasks/{each}' for each in ids + [ids[0][::-1]]],
             'schedule': ['tenants/amber/schedules/never', 'tenants/amber/schedules/feldspar'],
             'payload': [name.replace(BORAGE, AMBER) for name in cls.payloads],
             'token': ['tenants/amber/tokens/never', 'tenants/amber/tokens/gneiss'],

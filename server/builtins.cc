@@ -280,11 +280,10 @@ http::WebSocketOptions EchoOptions() {
 }
 
 void RegisterBuiltins(Application& application) {
-  application.AddFunction(
-      "echo", &Echo,
-      {.description = "Returns its input, of any size.",
-       .input_example = R"({"any":"thing"})",
-       .streams_input = true});
+  application.AddFunction("echo", &Echo,
+                          {.description = "Returns its input, of any size.",
+                           .input_example = R"({"any":"thing"})",
+                           .streams_input = true});
   application.AddFunction("checksum", &Checksum,
                           {.description = "SHA-256 and size of its input, of any size.",
                            .input_example = R"({"any":"thing"})",

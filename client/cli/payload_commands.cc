@@ -108,8 +108,7 @@ absl::Status RunPayloadsShow(Command& command) {
 absl::Status RunPayloadsPut(Command& command) {
   const auto file = InputFile::Open(command, command.arguments.positional()[0]);
   if (!file.ok()) return file.status();
-  const auto payload =
-      Upload(command, *file, "", command.arguments.ValueOr("content_type", ""));
+  const auto payload = Upload(command, *file, "", command.arguments.ValueOr("content_type", ""));
   if (!payload.ok()) return payload.status();
   Print(command, *payload, [&] { return Escape(payload->name()) + "\n"; });
   return absl::OkStatus();

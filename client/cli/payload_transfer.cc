@@ -59,8 +59,7 @@ class PayloadHash {
  public:
   PayloadHash()
       : context_(EVP_MD_CTX_new(), &EVP_MD_CTX_free),
-        ok_(context_ != nullptr && EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1) {
-  }
+        ok_(context_ != nullptr && EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1) {}
 
   void Add(std::string_view piece) {
     ok_ = ok_ && EVP_DigestUpdate(context_.get(), piece.data(), piece.size()) == 1;
@@ -243,8 +242,9 @@ absl::Status DownloadToFile(const Command& command, std::string_view name,
   if (!sha256.ok()) return sha256.status();
   if (*sha256 != payload->sha256()) {
     if (absl::Status emptied = file->Empty(); !emptied.ok()) return emptied;
-    return absl::DataLossError(StrCat(part, " was not of this payload, or is damaged: it has been "
-                                            "emptied; the same command begins anew"));
+    return absl::DataLossError(StrCat(part,
+                                      " was not of this payload, or is damaged: it has been "
+                                      "emptied; the same command begins anew"));
   }
   return file->Rename(path);
 }

@@ -36,8 +36,7 @@ Verb PutVerb() {
           "is kept for tasks.payload_retention_ms, then it lives as long as its tasks.",
       .arguments_min = 1,
       .arguments_max = 1,
-      .flags = {{"content_type", "TYPE",
-                 "What it is; application/octet-stream if not given."},
+      .flags = {{"content_type", "TYPE", "What it is; application/octet-stream if not given."},
                 TenantFlag()},
       .run = RunPayloadsPut,
   };

@@ -103,7 +103,8 @@ Verb SpawnVerb() {
       .description =
           "INPUT is handed to the function as it is: \"-\" reads it from standard input, \"@FILE\" "
           "from a file; one of more than 1 MiB is uploaded first, as payloads put does. Prints the "
-          "task's name; with --wait, that goes to standard error first, and the output to standard output, byte for byte. The wait outlasts a restart of control. "
+          "task's name; with --wait, that goes to standard error first, and the output to standard "
+          "output, byte for byte. The wait outlasts a restart of control. "
           "Ctrl-C ends it, not the task, and says how to go on.",
       .arguments_min = 1,
       .arguments_max = 2,

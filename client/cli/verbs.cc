@@ -84,9 +84,10 @@ std::vector<Verb> LocalVerbs() {
 
 std::vector<Verb> AllVerbs() {
   std::vector<Verb> all = {SpawnVerb()};
-  for (const auto& some : {TaskVerbs(), ChangeVerbs(), InspectVerbs(), QueueChangeVerbs(),
-                           ScheduleVerbs(), PayloadVerbs(), TenantVerbs(), TokenVerbs(), LimitVerbs(),
-                           OperationVerbs(), OperationViews(), ContextVerbs(), LocalVerbs()}) {
+  for (const auto& some :
+       {TaskVerbs(), ChangeVerbs(), InspectVerbs(), QueueChangeVerbs(), ScheduleVerbs(),
+        PayloadVerbs(), TenantVerbs(), TokenVerbs(), LimitVerbs(), OperationVerbs(),
+        OperationViews(), ContextVerbs(), LocalVerbs()}) {
     all.insert(all.end(), some.begin(), some.end());
   }
   return all;

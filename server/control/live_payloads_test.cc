@@ -78,8 +78,8 @@ class LivePayloadsTest : public ::testing::Test {
   // What a worker has written, which keeps it until it dies.
   std::unique_ptr<payloads::PayloadWriter> Written(const std::string& id, size_t bytes,
                                                    const std::string& tenant = "default") {
-    auto writer = *payloads::PayloadWriter::Create(
-        payloads::PayloadFolderOf(config_.state_dir()), id, {});
+    auto writer =
+        *payloads::PayloadWriter::Create(payloads::PayloadFolderOf(config_.state_dir()), id, {});
     EXPECT_TRUE(writer->Write(std::string(bytes, 'x')).ok());
     v1::Payload head;
     head.set_name("tenants/" + tenant + "/payloads/" + id);
@@ -171,9 +171,9 @@ TEST_F(LivePayloadsTest, WhatIsBeyondABoundIsRefused) {
               "PAYLOAD_TOO_LARGE");
     EXPECT_EQ(tasks::RefusalReason(TryPut(payloads, much, "tenants/small").status()),
               "QUOTA_PAYLOAD_BYTES");
-    EXPECT_EQ(tasks::RefusalReason(
-                  TryPut(payloads, "", "tenants/default", "size_bytes: 101").status()),
-              "PAYLOAD_TOO_LARGE");
+    EXPECT_EQ(
+        tasks::RefusalReason(TryPut(payloads, "", "tenants/default", "size_bytes: 101").status()),
+        "PAYLOAD_TOO_LARGE");
     for (int i = 0; i < 3; ++i) Put(payloads, much);
     EXPECT_EQ(tasks::RefusalReason(TryPut(payloads, much).status()), "PAYLOADS_FULL");
     EXPECT_EQ(tasks::RefusalReason(TryPut(payloads, "", "tenants/never").status()),

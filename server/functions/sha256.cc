@@ -9,8 +9,7 @@ namespace grove::functions {
 
 Sha256::Sha256()
     : context_(EVP_MD_CTX_new(), &EVP_MD_CTX_free),
-      ok_(context_ != nullptr &&
-          EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1) {}
+      ok_(context_ != nullptr && EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1) {}
 
 void Sha256::Add(std::string_view piece) {
   ok_ = ok_ && EVP_DigestUpdate(context_.get(), piece.data(), piece.size()) == 1;

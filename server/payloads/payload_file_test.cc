@@ -54,12 +54,11 @@ class PayloadFileTest : public ::testing::Test {
   }
   std::vector<std::string> Listed() {
     std::vector<std::string> ids;
-    EXPECT_TRUE(folder_
-                    .ForEach([&ids](std::string_view id, const v1::Payload&) {
-                      ids.emplace_back(id);
-                    },
-                             damaged_)
-                    .ok());
+    EXPECT_TRUE(
+        folder_
+            .ForEach([&ids](std::string_view id, const v1::Payload&) { ids.emplace_back(id); },
+                     damaged_)
+            .ok());
     return ids;
   }
 

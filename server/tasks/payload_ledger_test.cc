@@ -27,8 +27,8 @@ class PayloadLedgerTest : public ::testing::Test {
   // The low halves of the ids of those that are to go.
   std::vector<uint64_t> Leaving(WallMicros now_us) {
     std::vector<uint64_t> ids;
-    for (const TaskId& id : ledger_.TakeLeaving(
-             now_us, [this](uint64_t ticket) { return ticket <= on_disk_; })) {
+    for (const TaskId& id :
+         ledger_.TakeLeaving(now_us, [this](uint64_t ticket) { return ticket <= on_disk_; })) {
       ids.push_back(id.low);
     }
     return ids;
@@ -118,8 +118,7 @@ TEST_F(PayloadLedgerTest, ARefusalSaysWhenToTryAgain) {
   const absl::Status refused = ledger_.Reserve("acme", 2, 1);
   EXPECT_TRUE(refused.GetPayload(std::string(kRetryInfoType)).has_value());
   EXPECT_TRUE(refused.GetPayload(std::string(kQuotaFailureType)).has_value());
-  EXPECT_TRUE(
-      ledger_.Reserve("acme", 1001, 0).GetPayload(std::string(kRetryInfoType)).has_value());
+  EXPECT_TRUE(ledger_.Reserve("acme", 1001, 0).GetPayload(std::string(kRetryInfoType)).has_value());
 }
 
 TEST_F(PayloadLedgerTest, TheirNumberIsBounded) {

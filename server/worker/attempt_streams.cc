@@ -100,10 +100,10 @@ class SpillingOutput final : public OutputStream {
   absl::Status Create() {
     id_ = payloads::NewPayloadId(absl::ToUnixMillis(absl::Now()));
     const int64_t max = access_.bounds.payload_max_bytes();
-    auto writer = PayloadWriter::Create(
-        access_.folder, id_,
-        {.bytes_max = max > 0 ? max : INT64_MAX,
-         .disk_reserve_bytes = access_.bounds.disk_reserve_bytes()});
+    auto writer =
+        PayloadWriter::Create(access_.folder, id_,
+                              {.bytes_max = max > 0 ? max : INT64_MAX,
+                               .disk_reserve_bytes = access_.bounds.disk_reserve_bytes()});
     if (!writer.ok()) return writer.status();
     writer_ = *std::move(writer);
     return absl::OkStatus();
@@ -151,9 +151,10 @@ absl::StatusOr<std::string> ReadPayload(const PayloadAccess& access, OffloadPool
   const int64_t size = (*reader)->head().size_bytes();
   const int64_t max = access.bounds.input_max_bytes();
   if (size > max) {
-    return Refusal(absl::StatusCode::kInvalidArgument, "INPUT_TOO_LARGE",
-                   StrCat("the input has ", size, " bytes, and the function reads it whole: at most ",
-                          max, " (tasks.input_max_bytes) are allowed"));
+    return Refusal(
+        absl::StatusCode::kInvalidArgument, "INPUT_TOO_LARGE",
+        StrCat("the input has ", size, " bytes, and the function reads it whole: at most ", max,
+               " (tasks.input_max_bytes) are allowed"));
   }
   absl::StatusOr<std::string> input;
   const absl::Status ran =

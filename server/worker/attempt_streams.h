@@ -1,8 +1,8 @@
 // Attempt streams: inputs and outputs that lie in files (server/payloads).
 //
-// The worker opens the files itself: control tells it names alone, so that no byte of a payload goes
-// through control or a link. Files are read and written on the worker's threads for blocking calls.
-// An output spills into a file once it is too large for a message. Hub thread only.
+// The worker opens the files itself: control tells it names alone, so that no byte of a payload
+// goes through control or a link. Files are read and written on the worker's threads for blocking
+// calls. An output spills into a file once it is too large for a message. Hub thread only.
 #ifndef GROVE_SERVER_WORKER_ATTEMPT_STREAMS_H_
 #define GROVE_SERVER_WORKER_ATTEMPT_STREAMS_H_
 

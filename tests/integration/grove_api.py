@@ -41,7 +41,8 @@ __all__ = [
     'CANCELLED', 'FAILED', 'POOL', 'QUEUE', 'QUEUED', 'RUNNING', 'SCHEDULED', 'SERVICES',
     'SUCCEEDED', 'TIMED_OUT', 'Api', 'backdoor_service_pb2', 'duration', 'error_details',
     'fairness_service_pb2', 'inspect_service_pb2', 'payloads', 'pool_service_pb2',
-    'queue_service_pb2', 'schedules', 'spec', 'state_name', 'tasks', 'tenants', 'worker_service_pb2']
+    'queue_service_pb2', 'schedules', 'spec', 'state_name', 'tasks', 'tenants',
+    'worker_service_pb2']
 
 
 def duration(seconds):

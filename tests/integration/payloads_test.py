@@ -317,7 +317,7 @@ class GrovectlTest(OwnDaemonTest):
         daemon.stop()
 
     def download(self, daemon, name, data):
-        """Goes on where a broken one has ended, and begins anew where that was of something else."""
+        """Goes on where a broken one ended, and begins anew where that was of something else."""
         to = os.path.join(daemon.folder, 'copy')
         for left in (data[:1_000_000], data + b'more'):
             with open(to + '.part', 'wb') as file:

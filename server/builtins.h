@@ -18,6 +18,8 @@ void RegisterBuiltins(Application& application);
 
 // The output is the input, with its content type.
 absl::StatusOr<Output> Echo(TaskContext& context);
+// SHA-256 and size of the input, as JSON.
+absl::StatusOr<Output> Checksum(TaskContext& context);
 // {"seconds":…}, 0 to 86,400 -> {"slept":…}.
 absl::StatusOr<Output> SleepFor(TaskContext& context);
 // {"url":…,"method":…,"headers":{…},"body":…} -> {"status","url","headers":[[n,v],…],"body"}, or

@@ -39,8 +39,6 @@ struct WorkerServices {
   http::TenantLabels& tenants = http::NoTenantLabels();
 };
 
-// Streamed outputs up to this travel as others do.
-inline constexpr size_t kInlineOutputBytes = 256 << 10;
 // Most that one attempt may leave to the next.
 inline constexpr size_t kCheckpointBytesMax = 64 << 10;
 
@@ -78,7 +76,7 @@ class TaskContext {
   // The input from its beginning, wherever it lies (FunctionOptions::streams_input). Must not
   // outlive the attempt. kDataLoss: the payload is gone. **Parks.**
   virtual absl::StatusOr<std::unique_ptr<InputStream>> OpenInput();
-  // An output that may be large: beyond kInlineOutputBytes it becomes the task's output_payload.
+  // An output that may be large: beyond tasks.output_max_bytes it becomes the task's output_payload.
   // What is not finished leaves nothing.
   virtual absl::StatusOr<std::unique_ptr<OutputStream>> OpenOutput(std::string content_type);
 };

@@ -5,7 +5,6 @@
 #include "absl/time/clock.h"
 #include "proto/well_known_times.h"
 #include "runtime/switch/abseil_text.h"
-#include "server/function.h"
 #include "server/payloads/payload_folder.h"
 #include "server/refusal.h"
 #include "server/tenancy/resource_name.h"
@@ -39,13 +38,14 @@ class FileInput final : public InputStream {
   int64_t offset_ = 0;
 };
 
-// Gathers pieces of kInlineOutputBytes, also once it has a file: a call of a thread for each.
+// Gathers what may stay in memory, and once it has a file, pieces: a call of a thread for each.
 class SpillingOutput final : public OutputStream {
  public:
-  SpillingOutput(const PayloadAccess& access, OffloadPool& offload, std::string_view tenant,
-                 std::string content_type)
+  SpillingOutput(const PayloadAccess& access, OffloadPool& offload, size_t inline_max,
+                 std::string_view tenant, std::string content_type)
       : access_(access),
         offload_(offload),
+        inline_max_(inline_max),
         tenant_(tenant),
         content_type_(std::move(content_type)) {}
   ~SpillingOutput() override {
@@ -59,10 +59,11 @@ class SpillingOutput final : public OutputStream {
       return absl::OkStatus();
     }
     while (!data.empty()) {
-      const std::string_view piece = data.substr(0, kInlineOutputBytes - gathered_.size());
+      const size_t max = writer_ == nullptr ? inline_max_ : kStreamPieceBytes;
+      const std::string_view piece = data.substr(0, max - gathered_.size());
       gathered_.append(piece);
       data.remove_prefix(piece.size());
-      if (gathered_.size() < kInlineOutputBytes || data.empty()) continue;
+      if (gathered_.size() < max || data.empty()) continue;
       if (absl::Status spilled = Spill(); !spilled.ok()) return spilled;
     }
     return absl::OkStatus();
@@ -111,6 +112,7 @@ class SpillingOutput final : public OutputStream {
 
   const PayloadAccess& access_;
   OffloadPool& offload_;
+  const size_t inline_max_;
   const std::string tenant_;
   std::string content_type_;
   std::string gathered_;
@@ -164,8 +166,10 @@ absl::StatusOr<std::string> ReadPayload(const PayloadAccess& access, OffloadPool
 }
 
 std::unique_ptr<OutputStream> OpenOutput(const PayloadAccess& access, OffloadPool& offload,
-                                         std::string_view tenant, std::string content_type) {
-  return std::make_unique<SpillingOutput>(access, offload, tenant, std::move(content_type));
+                                         size_t inline_max, std::string_view tenant,
+                                         std::string content_type) {
+  return std::make_unique<SpillingOutput>(access, offload, inline_max, tenant,
+                                          std::move(content_type));
 }
 
 }  // namespace grove::worker

@@ -6,6 +6,7 @@
 #ifndef GROVE_SERVER_WORKER_ATTEMPT_STREAMS_H_
 #define GROVE_SERVER_WORKER_ATTEMPT_STREAMS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -46,9 +47,10 @@ absl::StatusOr<std::unique_ptr<InputStream>> OpenPayload(const PayloadAccess& ac
 // All of it, for a function that takes no stream. kInvalidArgument (INPUT_TOO_LARGE). **Parks.**
 absl::StatusOr<std::string> ReadPayload(const PayloadAccess& access, OffloadPool& offload,
                                         std::string_view id);
-// Of a task of `tenant`'s.
+// Of a task of `tenant`'s; in memory up to `inline_max` bytes.
 std::unique_ptr<OutputStream> OpenOutput(const PayloadAccess& access, OffloadPool& offload,
-                                         std::string_view tenant, std::string content_type);
+                                         size_t inline_max, std::string_view tenant,
+                                         std::string content_type);
 
 }  // namespace grove::worker
 

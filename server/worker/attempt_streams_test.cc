@@ -8,7 +8,6 @@
 #include "gtest/gtest.h"
 #include "runtime/hub/hub.h"
 #include "runtime/hub/hub_fixture.h"
-#include "server/function.h"
 #include "server/payloads/payload_folder.h"
 #include "server/refusal.h"
 
@@ -17,6 +16,8 @@ namespace {
 
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
+
+constexpr size_t kInline = 300'000;
 
 class AttemptStreamsTest : public ::testing::Test {
  protected:
@@ -40,7 +41,7 @@ class AttemptStreamsTest : public ::testing::Test {
     return names;
   }
   absl::StatusOr<Output> WriteOut(size_t bytes) {
-    const auto stream = OpenOutput(access_, offload_, "acme", "text/plain");
+    const auto stream = OpenOutput(access_, offload_, kInline, "acme", "text/plain");
     for (size_t left = bytes; left > 0;) {
       const size_t piece = std::min<size_t>(left, 100'000);
       absl::Status written = stream->Write(std::string(piece, 'x'));
@@ -63,9 +64,9 @@ class AttemptStreamsTest : public ::testing::Test {
 
 TEST_F(AttemptStreamsTest, ASmallOutputNeedsNoFile) {
   Run([this] {
-    const auto output = WriteOut(kInlineOutputBytes);
+    const auto output = WriteOut(kInline);
     ASSERT_TRUE(output.ok()) << output.status();
-    EXPECT_EQ(output->bytes.size(), kInlineOutputBytes);
+    EXPECT_EQ(output->bytes.size(), kInline);
     EXPECT_EQ(output->content_type, "text/plain");
     EXPECT_EQ(output->streamed, nullptr);
     EXPECT_THAT(Files(), IsEmpty());
@@ -74,14 +75,14 @@ TEST_F(AttemptStreamsTest, ASmallOutputNeedsNoFile) {
 
 TEST_F(AttemptStreamsTest, ALargeOneIsAFileThatIsRead) {
   Run([this] {
-    const auto output = WriteOut(kInlineOutputBytes + 1);
+    const auto output = WriteOut(kInline + 1);
     ASSERT_TRUE(output.ok()) << output.status();
     ASSERT_NE(output->streamed, nullptr);
     EXPECT_EQ(output->bytes, "");
     const auto input = OpenPayload(access_, offload_, Taken(*output));
     ASSERT_TRUE(input.ok()) << input.status();
-    EXPECT_EQ((*input)->size_bytes(), static_cast<int64_t>(kInlineOutputBytes) + 1);
-    EXPECT_THAT(*(*input)->Read(kInlineOutputBytes), SizeIs(kInlineOutputBytes));
+    EXPECT_EQ((*input)->size_bytes(), static_cast<int64_t>(kInline) + 1);
+    EXPECT_THAT(*(*input)->Read(kInline), SizeIs(kInline));
     EXPECT_EQ(*(*input)->Read(), "x");
     EXPECT_EQ(*(*input)->Read(), "");
   });
@@ -91,8 +92,8 @@ TEST_F(AttemptStreamsTest, WhatIsNotFinishedIsSwept) {
   Run([this] {
     const payloads::PayloadFolder folder(access_.folder);
     {
-      const auto stream = OpenOutput(access_, offload_, "acme", "text/plain");
-      ASSERT_TRUE(stream->Write(std::string(kInlineOutputBytes + 1, 'x')).ok());
+      const auto stream = OpenOutput(access_, offload_, kInline, "acme", "text/plain");
+      ASSERT_TRUE(stream->Write(std::string(kInline + 1, 'x')).ok());
       EXPECT_THAT(Files(), SizeIs(1));
       EXPECT_EQ(*folder.Sweep(), 0);
     }
@@ -103,7 +104,7 @@ TEST_F(AttemptStreamsTest, WhatIsNotFinishedIsSwept) {
 TEST_F(AttemptStreamsTest, AFinishedOneIsNoLitterBeforeItIsForgotten) {
   Run([this] {
     const payloads::PayloadFolder folder(access_.folder);
-    auto output = WriteOut(kInlineOutputBytes + 1);
+    auto output = WriteOut(kInline + 1);
     ASSERT_TRUE(output.ok());
     EXPECT_EQ(*folder.Sweep(), 0);
     output->streamed.reset();
@@ -120,10 +121,10 @@ TEST_F(AttemptStreamsTest, MoreThanAPayloadMayHaveIsRefused) {
 
 TEST_F(AttemptStreamsTest, AFunctionThatTakesNoStreamGetsASmallOneWhole) {
   Run([this] {
-    access_.bounds.set_input_max_bytes(kInlineOutputBytes + 1);
-    const std::string id = Taken(*WriteOut(kInlineOutputBytes + 1));
-    EXPECT_THAT(*ReadPayload(access_, offload_, id), SizeIs(kInlineOutputBytes + 1));
-    access_.bounds.set_input_max_bytes(kInlineOutputBytes);
+    access_.bounds.set_input_max_bytes(kInline + 1);
+    const std::string id = Taken(*WriteOut(kInline + 1));
+    EXPECT_THAT(*ReadPayload(access_, offload_, id), SizeIs(kInline + 1));
+    access_.bounds.set_input_max_bytes(kInline);
     EXPECT_EQ(RefusalReason(ReadPayload(access_, offload_, id).status()), "INPUT_TOO_LARGE");
   });
 }
@@ -137,7 +138,7 @@ TEST_F(AttemptStreamsTest, OneThatIsNotThereIsLost) {
 TEST_F(AttemptStreamsTest, WithoutAFolderAnOutputStaysInMemory) {
   Run([this] {
     const std::string folder = std::exchange(access_.folder, "");
-    EXPECT_EQ(WriteOut(kInlineOutputBytes + 1)->bytes.size(), kInlineOutputBytes + 1);
+    EXPECT_EQ(WriteOut(kInline + 1)->bytes.size(), kInline + 1);
     access_.folder = folder;
   });
 }

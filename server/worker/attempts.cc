@@ -106,7 +106,8 @@ class Attempts::Context final : public TaskContext {
   }
 
   absl::StatusOr<std::unique_ptr<OutputStream>> OpenOutput(std::string content_type) override {
-    return worker::OpenOutput(attempts_.payloads_, services().offload, tenant(),
+    return worker::OpenOutput(attempts_.payloads_, services().offload,
+                              attempts_.limits_.output_max_bytes, tenant(),
                               std::move(content_type));
   }
 

@@ -198,7 +198,8 @@ class TwoTenants(GroveTest):
         cls.borage.do('TenantService/SetLimit', limit={'pattern': 'basalt-*', 'running_max': 9})
         for who, name in ((cls.borage, 'feldspar'), (cls.borage, 'gneiss'), (cls.amber, 'own')):
             who.do('ScheduleService/CreateSchedule', schedule_id=name, validate_only=False)
-        cls.payloads = [cls.borage.do('PayloadService/WritePayload').payload.name for _ in '12']
+        cls.payloads = [who.do('PayloadService/WritePayload').payload.name
+                        for who in (cls.borage, cls.borage, cls.amber)][:2]
         cls.running = [spawn('quartz', 'sleep', {'seconds': seconds}) for seconds in (3600, 3601)]
         cls.ended = [spawn('quartz', 'echo', 'feldspar'), spawn('quartz', 'echo', 'gneiss')]
         cls.queued = [spawn('gneiss', 'echo', 'feldspar')]
@@ -247,12 +248,11 @@ class TwoTenants(GroveTest):
         pools = self.borage.do('PoolService/ListPools').pools
         limits = self.borage.do('TenantService/ListLimits').limits
         schedules = self.borage.do('ScheduleService/ListSchedules').schedules
-        payloads = self.borage.do('PayloadService/ListPayloads').payloads
         return ([(task.name, task.state, len(task.attempts)) for task in listed],
                 [(pool.name, pool.size) for pool in pools],
                 [(limit.pattern, limit.running_max) for limit in limits],
                 [(schedule.name, schedule.etag) for schedule in schedules],
-                [payload.name for payload in payloads])
+                [each.name for each in self.borage.do('PayloadService/ListPayloads').payloads])
 
     def assert_clean(self, text, what):
         for word in WORDS:

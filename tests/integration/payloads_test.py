@@ -9,7 +9,7 @@ import threading
 import unittest
 
 import grpc
-from grove_api import CANCELLED, FAILED, SUCCEEDED, error_details, payloads, spec, tasks
+from grove_api import CANCELLED, FAILED, SUCCEEDED, error_details, payloads, spec, tasks, tenants
 from grove_harness import GROVECTL, GroveTest, KilledTest, OwnDaemonTest, eventually, program
 
 MB = 1_000_000
@@ -134,8 +134,8 @@ class PayloadsTest(GroveTest):
         self.refused('INVALID_ARGUMENT', 'INPUT_TOO_LARGE', self.api.spawn, 'fail',
                      input_payload=large.name)
 
-    def test_outputs_up_to_a_quarter_of_a_mebibyte_stay_in_the_task(self):
-        for size, is_large in ((256 << 10, False), ((256 << 10) + 1, True)):
+    def test_outputs_up_to_the_bound_stay_in_the_task(self):
+        for size, is_large in ((2 << 20, False), ((2 << 20) + 1, True)):
             payload = self.api.write_payload(pieces(size))
             task = self.api.run('echo', input_payload=payload.name)
             self.assertEqual(bool(task.output_payload), is_large, size)
@@ -215,7 +215,7 @@ class FaultsTest(KilledTest):
     def test_payloads_of_ended_tasks_outlive_a_restart_and_their_own_time(self):
         daemon = self.start(config='tasks: {payload_retention_ms: 1000}')
         api = daemon.api()
-        payload = api.write_payload(pieces(MB))
+        payload = api.write_payload(pieces(3 * MB))
         task = api.run('echo', input_payload=payload.name)
         unused = api.write_payload([b'1'])
         daemon.stop()
@@ -227,7 +227,7 @@ class FaultsTest(KilledTest):
                          {payload.name, task.output_payload})
         again = api.get(task.name)
         self.assertEqual(again.output_payload, task.output_payload)
-        self.assertEqual(sha256(api.read_payload(again.output_payload)), sha256(pieces(MB)))
+        self.assertEqual(sha256(api.read_payload(again.output_payload)), sha256(pieces(3 * MB)))
         daemon.stop()
 
     def test_an_attempt_that_is_cancelled_leaves_nothing(self):
@@ -247,8 +247,8 @@ class FaultsTest(KilledTest):
 
     def test_quotas_and_bounds(self):
         daemon = self.start(config='''
-tasks: {payload_max_bytes: 3000000, payloads_max_bytes: 5000000}
-tenants: [{name: small, quotas: {payload_bytes_max: 1000000}}]
+tasks: {payload_max_bytes: 3000000, payloads_max_bytes: 9000000}
+tenants: [{name: small, quotas: {payload_bytes_max: 4000000}}]
 ''')
         api = daemon.api()
 
@@ -261,18 +261,21 @@ tenants: [{name: small, quotas: {payload_bytes_max: 1000000}}]
 
         self.assertEqual(reason(3_000_001), ('PAYLOAD_TOO_LARGE', False))
         self.assertEqual(reason(1, size_bytes=3_000_001), ('PAYLOAD_TOO_LARGE', False))
-        for fields in ({}, {'size_bytes': 1_000_001}):
-            self.assertEqual(reason(1_000_001, parent='tenants/small', **fields),
+        own = api.write_payload(pieces(2_500_000, 100_000), parent='tenants/small')
+        for fields in ({}, {'size_bytes': 1_500_001}):
+            self.assertEqual(reason(1_500_001, parent='tenants/small', **fields),
                              ('QUOTA_PAYLOAD_BYTES', True))
-        own = api.write_payload(pieces(900_000, 100_000), parent='tenants/small')
-        self.assertEqual(daemon.grovectl_json('tenants', 'get', 'small')['payload_bytes'], 900_000)
+        request = tenants.GetTenantRequest(name='tenants/small')
+        self.assertEqual(api.call(api.tenants.GetTenant, request).tenant.payload_bytes,
+                         2_500_000)
         # An output is held to it as well.
         request = tasks.SpawnTaskRequest(parent='tenants/small',
                                          spec=spec('echo', input_payload=own.name))
         task = api.wait(api.call(api.tasks.SpawnTask, request).task.name)
         self.assertEqual(task.state, FAILED)
         self.assertIn('QUOTA_PAYLOAD_BYTES', str(task.error))
-        api.write_payload(pieces(3_000_000, 100_000))
+        for _ in range(2):
+            api.write_payload(pieces(3_000_000, 100_000))
         self.assertEqual(reason(1_200_000), ('PAYLOADS_FULL', True))
         api.delete_payload(api.list_payloads()[0].name)
         api.write_payload(pieces(1_200_000, 100_000))
@@ -299,7 +302,7 @@ class GrovectlTest(OwnDaemonTest):
         short = name.rpartition('/')[2]
         piped = self.ctl(daemon, 'payloads', 'put', '-', input=b'abc').decode().strip()
         shown = json.loads(self.ctl(daemon, 'payloads', 'show', short, '-o', 'json'))
-        self.assertEqual((shown['size_bytes'], shown['sha256']),
+        self.assertEqual((int(shown['size_bytes']), shown['sha256']),
                          (3 * MB, hashlib.sha256(data).hexdigest()))
         self.assertEqual(self.ctl(daemon, 'payloads', '-o', 'name').decode().split(),
                          sorted([name, piped]))

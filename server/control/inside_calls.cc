@@ -215,6 +215,7 @@ void InsideCalls::SendWaited(int32_t worker, uint64_t id, v1::Task task) {
   answer.set_state(task.state());
   answer.set_output(std::move(*task.mutable_output()));
   answer.set_output_content_type(std::move(*task.mutable_output_content_type()));
+  answer.set_output_payload(task.output_payload());
   if (task.has_error()) *answer.mutable_error() = std::move(*task.mutable_error());
   sender_(worker, std::move(frame));
 }

@@ -225,7 +225,7 @@ void LinkedTaskClient::SpawnSome(std::vector<SpawnRequest>& requests, size_t& ne
 void LinkedTaskClient::FillSpec(SpawnRequest request, uint64_t id, v1::TaskSpec* spec) const {
   spec->set_function(Text(request.function));
   spec->set_input(std::move(request.input));
-  spec->set_input_payload(std::move(request.input_payload));
+  spec->set_input_payload(Text(request.input_payload));
   spec->set_content_type(Text(request.content_type));
   spec->set_queue(Text(request.queue));
   spec->set_priority(request.priority);

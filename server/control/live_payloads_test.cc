@@ -230,9 +230,12 @@ TEST_F(LivePayloadsTest, AnOutputBeyondTheTenantsQuotaFailsItsTaskForGood) {
 }
 
 TEST_F(LivePayloadsTest, AnOutputThatWasTakenBeforeControlDiedIsThereForTheNext) {
-  const auto writer = Written(id_, 5);
+  std::unique_ptr<payloads::PayloadWriter> writer;
   internal::v1::WorkerFrame frame = Ended(id_);
-  Run([&](LivePayloads& payloads) { payloads.TakeOutputs(frame); });
+  Run([&](LivePayloads& payloads) {
+    writer = Written(id_, 5);
+    EXPECT_EQ(payloads.TakeOutputs(frame).size(), 1u);
+  });
   Run([&](LivePayloads& payloads) {
     payloads.ledger().EndRecovery(now_us_);
     payloads.Look();

@@ -76,8 +76,8 @@ class TaskContext {
   // The input from its beginning, wherever it lies (FunctionOptions::streams_input). Must not
   // outlive the attempt. kDataLoss: the payload is gone. **Parks.**
   virtual absl::StatusOr<std::unique_ptr<InputStream>> OpenInput();
-  // An output that may be large: beyond tasks.output_max_bytes it becomes the task's output_payload.
-  // What is not finished leaves nothing.
+  // An output that may be large: beyond tasks.output_max_bytes it becomes the task's
+  // output_payload. What is not finished leaves nothing.
   virtual absl::StatusOr<std::unique_ptr<OutputStream>> OpenOutput(std::string content_type);
 };
 

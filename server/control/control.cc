@@ -252,11 +252,10 @@ void Control::LogRecovery(const tasks::RecoveryReport& report) const {
 absl::Status Control::Start(int command_fd) {
   // Ports first: if they cannot be bound, nothing has happened yet.
   if (absl::Status admin = StartAdmin(); !admin.ok()) return admin;
-  absl::StatusOr<std::unique_ptr<GrpcServer>> grpc =
-      GrpcServer::Start({config_, hub_, authorizer_, audit_, *tokens_, *driver_, *task_calls_,
-                         *change_calls_, *worker_calls_, *operations_, *tenant_calls_,
-                         *token_calls_, *limit_calls_, *schedule_calls_, payloads_,
-                         payload_calls_, scoreboard_});
+  absl::StatusOr<std::unique_ptr<GrpcServer>> grpc = GrpcServer::Start(
+      {config_, hub_, authorizer_, audit_, *tokens_, *driver_, *task_calls_, *change_calls_,
+       *worker_calls_, *operations_, *tenant_calls_, *token_calls_, *limit_calls_, *schedule_calls_,
+       payloads_, payload_calls_, scoreboard_});
   if (!grpc.ok()) return grpc.status();
   grpc_ = *std::move(grpc);
   if (absl::Status fibers = StartFibers(command_fd); !fibers.ok()) return fibers;

@@ -172,7 +172,8 @@ void LivePayloads::SweepSoon() {
 
 absl::StatusOr<LivePayloads::TenantOf> LivePayloads::FindTenant(std::string_view parent) const {
   const auto tenant = tenancy::ParseTenantName(parent);
-  if (!tenant.ok()) return tasks::BadField("parent", "NAME_INVALID", Std(tenant.status().message()));
+  if (!tenant.ok())
+    return tasks::BadField("parent", "NAME_INVALID", Std(tenant.status().message()));
   const std::optional<size_t> index = directory_.FindTenant(*tenant);
   if (!index) {
     return Refusal(absl::StatusCode::kNotFound, "TENANT_NOT_FOUND", StrCat("there is no ", parent),

@@ -80,8 +80,8 @@ class PayloadStreams::Stream : protected LiveCall {
       if (how_) return *how_;
       absl::Status status = woken_.Wait();
       if (timeout.fired()) {
-        return absl::DeadlineExceededError(
-            absl::StrCat("the client has done nothing for ", absl::FormatDuration(kPayloadIdleMax)));
+        return absl::DeadlineExceededError(absl::StrCat("the client has done nothing for ",
+                                                        absl::FormatDuration(kPayloadIdleMax)));
       }
       if (!status.ok()) return status;
       woken_.Reset();
@@ -104,14 +104,14 @@ class PayloadStreams::Stream : protected LiveCall {
     if (state_->ended || state_->driver.draining()) return EngineDriver::DrainingStatus();
     const std::string& tenant = caller_.principal->tenant;
     const auto own = state_->count.find(tenant);
-    const bool own_full = !tenant.empty() && own != state_->count.end() &&
-                          own->second >= kTenantPayloadStreamsMax;
+    const bool own_full =
+        !tenant.empty() && own != state_->count.end() && own->second >= kTenantPayloadStreamsMax;
     if (state_->open.size() < kPayloadStreamsMax && !own_full) return absl::OkStatus();
     // How many others have, a tenant is not told.
-    const std::string text =
-        own_full ? absl::StrCat(kTenantPayloadStreamsMax, " streams of payloads of the tenant are "
-                                                          "open")
-                 : "as many streams of payloads are open as may be";
+    const std::string text = own_full ? absl::StrCat(kTenantPayloadStreamsMax,
+                                                     " streams of payloads of the tenant are "
+                                                     "open")
+                                      : "as many streams of payloads are open as may be";
     return tasks::WithRetryAfter(
         tasks::Refusal(absl::StatusCode::kResourceExhausted, "TOO_MANY_STREAMS", text), 1000);
   }
@@ -130,19 +130,19 @@ class PayloadStreams::Stream : protected LiveCall {
   Event woken_;
 };
 
-class PayloadStreams::Write final : public Stream,
-                                    public grpc::ServerBidiReactor<grpc::ByteBuffer,
-                                                                   grpc::ByteBuffer> {
+class PayloadStreams::Write final
+    : public Stream,
+      public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
   static Write* Start(const std::shared_ptr<State>& state, grpc::CallbackServerContext* context) {
     auto* stream = new Write(state);
     stream->self_.reset(stream);
     absl::StatusOr<Caller> caller = Admit(state->grpc, stream->method_, *context);
     if (!caller.ok()) {
-      Reject(state->grpc, *context, caller.status(), [self = stream->self_](
-                                                         const grpc::Status& answer) {
-        self->ServerBidiReactor::Finish(answer);
-      });
+      Reject(state->grpc, *context, caller.status(),
+             [self = stream->self_](const grpc::Status& answer) {
+               self->ServerBidiReactor::Finish(answer);
+             });
       return stream;
     }
     stream->caller_ = *std::move(caller);
@@ -238,7 +238,8 @@ class PayloadStreams::Write final : public Stream,
   std::shared_ptr<Write> self_;
 };
 
-class PayloadStreams::Read final : public Stream, public grpc::ServerWriteReactor<grpc::ByteBuffer> {
+class PayloadStreams::Read final : public Stream,
+                                   public grpc::ServerWriteReactor<grpc::ByteBuffer> {
  public:
   static Read* Start(const std::shared_ptr<State>& state, grpc::CallbackServerContext* context,
                      const grpc::ByteBuffer* bytes) {
@@ -247,10 +248,10 @@ class PayloadStreams::Read final : public Stream, public grpc::ServerWriteReacto
     absl::StatusOr<Caller> caller =
         Admit(state->grpc, stream->method_, *context, *bytes, stream->request_);
     if (!caller.ok()) {
-      Reject(state->grpc, *context, caller.status(), [self = stream->self_](
-                                                         const grpc::Status& answer) {
-        self->ServerWriteReactor::Finish(answer);
-      });
+      Reject(state->grpc, *context, caller.status(),
+             [self = stream->self_](const grpc::Status& answer) {
+               self->ServerWriteReactor::Finish(answer);
+             });
       return stream;
     }
     stream->caller_ = *std::move(caller);
@@ -341,11 +342,11 @@ void PayloadStreams::AddMethods(RawService& service) {
   service.AddBidi(
       RowOf("PayloadService/WritePayload").method,
       [state = state_](RawService::Context* context) { return Write::Start(state, context); });
-  service.AddServerStream(RowOf("PayloadService/ReadPayload").method,
-                          [state = state_](RawService::Context* context,
-                                           const grpc::ByteBuffer* request) {
-                            return Read::Start(state, context, request);
-                          });
+  service.AddServerStream(
+      RowOf("PayloadService/ReadPayload").method,
+      [state = state_](RawService::Context* context, const grpc::ByteBuffer* request) {
+        return Read::Start(state, context, request);
+      });
 }
 
 void PayloadStreams::EndAll() {

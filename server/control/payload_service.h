@@ -1,8 +1,8 @@
 // PayloadStreams: PayloadService.WritePayload and ReadPayload, the bytes of payloads.
 //
 // Each stream has a fiber, which takes one message, writes it to the disk and asks for the next: a
-// client is no faster than the disk, and a stream holds two messages. A client that says nothing, or
-// reads nothing, for kPayloadIdleMax is given up.
+// client is no faster than the disk, and a stream holds two messages. A client that says nothing,
+// or reads nothing, for kPayloadIdleMax is given up.
 #ifndef GROVE_SERVER_CONTROL_PAYLOAD_SERVICE_H_
 #define GROVE_SERVER_CONTROL_PAYLOAD_SERVICE_H_
 

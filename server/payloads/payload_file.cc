@@ -13,8 +13,8 @@
 
 #include "absl/strings/escaping.h"
 #include "runtime/hub/check.h"
-#include "runtime/switch/errno_status.h"
 #include "runtime/switch/abseil_text.h"
+#include "runtime/switch/errno_status.h"
 #include "server/refusal.h"
 
 namespace grove::payloads {
@@ -102,8 +102,7 @@ absl::Status CheckVolume(const std::string& folder, int64_t reserve_bytes, int64
   if (statvfs(folder.c_str(), &volume) != 0 || volume.f_blocks == 0) return absl::OkStatus();
   const auto unit = static_cast<int64_t>(volume.f_frsize);
   const int64_t available = static_cast<int64_t>(volume.f_bavail) * unit;
-  const int64_t kept =
-      std::min(reserve_bytes, static_cast<int64_t>(volume.f_blocks) * unit / 10);
+  const int64_t kept = std::min(reserve_bytes, static_cast<int64_t>(volume.f_blocks) * unit / 10);
   if (available - kept >= more_bytes) return absl::OkStatus();
   return WithRetryAfter(
       Refusal(absl::StatusCode::kResourceExhausted, "STORE_FULL",

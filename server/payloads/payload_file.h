@@ -1,10 +1,10 @@
 // PayloadWriter and PayloadReader: one payload's file.
 //
 // A file is a head of kHeadBytes, which says what the payload is, and then its bytes. It is written
-// under a name that ends in kPartSuffix, which its writer keeps locked (flock(2)): what nobody holds
-// locked is litter of one that died, whoever it was. The head is written last, before the sync, so
-// that no half-written file has one.
-// All of it may block for the disk: not for a hub's thread. One thread at a time each.
+// under a name that ends in kPartSuffix, which its writer keeps locked (flock(2)): what nobody
+// holds locked is litter of one that died, whoever it was. The head is written last, before the
+// sync, so that no half-written file has one. All of it may block for the disk: not for a hub's
+// thread. One thread at a time each.
 #ifndef GROVE_SERVER_PAYLOADS_PAYLOAD_FILE_H_
 #define GROVE_SERVER_PAYLOADS_PAYLOAD_FILE_H_
 
@@ -104,8 +104,8 @@ class PayloadReader {
   const v1::Payload head_;
 };
 
-// OK, or RESOURCE_EXHAUSTED (STORE_FULL, with RetryInfo): less than `reserve_bytes` and `more_bytes`
-// is free on the folder's volume.
+// OK, or RESOURCE_EXHAUSTED (STORE_FULL, with RetryInfo): less than `reserve_bytes` and
+// `more_bytes` is free on the folder's volume.
 absl::Status CheckVolume(const std::string& folder, int64_t reserve_bytes, int64_t more_bytes);
 // 64 hexadecimal digits of 32 bytes.
 std::string HexOf(std::string_view bytes);

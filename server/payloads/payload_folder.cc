@@ -15,8 +15,8 @@
 #include <utility>
 
 #include "runtime/hub/check.h"
-#include "runtime/switch/errno_status.h"
 #include "runtime/switch/abseil_text.h"
+#include "runtime/switch/errno_status.h"
 #include "server/payloads/payload_file.h"
 
 namespace grove::payloads {

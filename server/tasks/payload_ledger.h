@@ -81,8 +81,9 @@ class PayloadLedger {
   // nullptr: there is none of this name.
   const PayloadRecord* Find(std::string_view name) const;
   // Those after `after`, by name, of one tenant or, where that is empty, of all.
-  std::vector<const PayloadRecord*> List(
-      std::string_view tenant, const std::pair<std::string, TaskId>& after, size_t max) const;
+  std::vector<const PayloadRecord*> List(std::string_view tenant,
+                                         const std::pair<std::string, TaskId>& after,
+                                         size_t max) const;
   // FAILED_PRECONDITION (PAYLOAD_IN_USE). Requires that it is there.
   absl::Status Remove(std::string_view name);
   // The tenant is gone.

@@ -41,17 +41,17 @@ absl::Status CheckInputPayload(const EngineState& state, std::string_view tenant
   const PayloadRecord* record = Find(state, name);
   // Another tenant's is as one that never was.
   if (record == nullptr || record->tenant != tenant) {
-    return Refusal(absl::StatusCode::kNotFound, "PAYLOAD_NOT_FOUND",
-                   StrCat("there is no ", name), {{"payload", name}});
+    return Refusal(absl::StatusCode::kNotFound, "PAYLOAD_NOT_FOUND", StrCat("there is no ", name),
+                   {{"payload", name}});
   }
   const int64_t max = state.limits.input_max_bytes();
   const FunctionState& function = state.functions[state.function_index.at(spec.function())];
   if (record->size_bytes <= max || function.description.streams_input()) return absl::OkStatus();
-  return BadField("spec.input_payload", "INPUT_TOO_LARGE",
-                  StrCat("has ", record->size_bytes, " bytes, and ", spec.function(),
-                         " reads its input whole: at most ", max,
-                         " (tasks.input_max_bytes) are allowed"),
-                  {{"size_bytes", StrCat(record->size_bytes)}, {"max_bytes", StrCat(max)}});
+  return BadField(
+      "spec.input_payload", "INPUT_TOO_LARGE",
+      StrCat("has ", record->size_bytes, " bytes, and ", spec.function(),
+             " reads its input whole: at most ", max, " (tasks.input_max_bytes) are allowed"),
+      {{"size_bytes", StrCat(record->size_bytes)}, {"max_bytes", StrCat(max)}});
 }
 
 void HoldPayloads(EngineState& state, const Task& task) {

@@ -2,8 +2,8 @@
 //
 // Parses and formats "tenants/T", "tenants/T/queues/Q", "tenants/T/pools/P",
 // "tenants/T/queues/Q/tasks/ID", "tenants/T/schedules/S", "tenants/T/payloads/ID",
-// "tenants/T/tokens/ID" and "operators/tokens/ID". Parsed names are views into the text they were parsed from. Knows form
-// only, not what exists.
+// "tenants/T/tokens/ID" and "operators/tokens/ID". Parsed names are views into the text they were
+// parsed from. Knows form only, not what exists.
 #ifndef GROVE_SERVER_TENANCY_RESOURCE_NAME_H_
 #define GROVE_SERVER_TENANCY_RESOURCE_NAME_H_
 

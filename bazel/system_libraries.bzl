@@ -24,6 +24,7 @@ _LIBRARIES = {
     "gtest": (["gtest", "gmock"], [], "libgmock-dev", None),
     "gtest_main": (["gtest", "gmock", "gtest_main"], [], "libgtest-dev", None),
     "hiredis": (["hiredis"], [], "libhiredis-dev", ["@//database/redis:__subpackages__", "@grove//database/redis:__subpackages__"]),
+    "jemalloc": ([], ["-l:libjemalloc.so.2"], "libjemalloc2", ["@//server:__pkg__"]),
     "json": (["nlohmann_json"], [], "nlohmann-json3-dev", None),
     "lua": (["lua5.4"], [], "liblua5.4-dev", ["@//server/backdoor:__subpackages__"]),
     "mariadb": (["libmariadb"], [], "libmariadb-dev", ["@//database/mariadb:__subpackages__", "@grove//database/mariadb:__subpackages__"]),

@@ -285,7 +285,7 @@ void TaskCalls::Wait(const CallPtr& call, const v1::WaitTaskRequest& request,
   absl::StatusOr<tasks::TaskId> id = driver_.engine().Find(request.name());
   if (!id.ok()) return call->Finish(id.status());
   std::vector<tasks::TaskId> running;
-  if (!driver_.engine().IsSettled(*id)) running.push_back(*id);
+  if (driver_.engine().IsUnderWay(*id)) running.push_back(*id);
   const v1::TaskView view = tasks::OrDefault(request.view(), v1::TASK_VIEW_BASIC);
   After(driver_.ends(), std::move(running), *timeout, call,
         [this, call, id = *id, view, &response](TaskWaits::End) {
@@ -314,9 +314,11 @@ void TaskCalls::WaitForAll(Slices& slices, const CallPtr& call,
   absl::flat_hash_set<tasks::TaskId> running;
   for (int i = *first; i < request.names_size(); ++i) {
     absl::StatusOr<tasks::TaskId> id = FindFor(*call, request.names(i));
-    if (id.ok() && !driver_.engine().IsSettled(*id)) running.insert(*id);
+    if (id.ok() && driver_.engine().IsUnderWay(*id)) running.insert(*id);
     if (!slices.Pause()) return;
   }
+  // One that has ended while the others were looked at is told of no more.
+  absl::erase_if(running, [this](tasks::TaskId id) { return !driver_.engine().IsUnderWay(id); });
   After(driver_.ends(), {running.begin(), running.end()}, *timeout, call,
         [this, call, first = *first, &request, &response](TaskWaits::End) {
           Slices::Run(hub_, call, [this, call, first, &request, &response](Slices& later) {
@@ -454,7 +456,7 @@ void TaskCalls::Cancel(const CallPtr& call, const v1::CancelTaskRequest& request
   absl::StatusOr<tasks::TaskId> id = driver_.engine().Find(request.name());
   if (!id.ok()) return call->Finish(id.status());
   std::vector<tasks::TaskId> unsafe;
-  if (!driver_.engine().IsSettled(*id)) unsafe.push_back(*id);
+  if (driver_.engine().IsUnderWay(*id)) unsafe.push_back(*id);
   After(driver_.ends(), std::move(unsafe), kStoreWaitMax, call,
         [this, call, id = *id, &response](TaskWaits::End end) {
           if (end == TaskWaits::End::kTimedOut) {

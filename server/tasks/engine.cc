@@ -431,6 +431,11 @@ std::optional<TaskId> TaskEngine::FindRequest(size_t tenant, std::string_view re
   return task == nullptr ? std::nullopt : std::optional(task->id);
 }
 
+bool TaskEngine::IsUnderWay(TaskId id) const {
+  const Task* task = state_->FindTask(id);
+  return task != nullptr && !task->settled;
+}
+
 bool TaskEngine::IsSettled(TaskId id) const {
   const Task* task = state_->FindTask(id);
   return task != nullptr && task->settled;

@@ -171,6 +171,8 @@ class TaskEngine {
   std::optional<TaskId> FindRequest(size_t tenant, std::string_view request_id) const;
   // Ended for good: the end is on disk, if durable. False also if the task is unknown.
   bool IsSettled(TaskId id) const;
+  // There is such a task, and it has not ended for good.
+  bool IsUnderWay(TaskId id) const;
   // As much as `view` asks for and memory has. NOT_FOUND.
   absl::StatusOr<v1::Task> Get(TaskId id, v1::TaskView view, EngineMicros now_us,
                                Audience audience = Audience::kOperators) const;

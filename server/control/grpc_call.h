@@ -5,6 +5,7 @@
 #ifndef GROVE_SERVER_CONTROL_GRPC_CALL_H_
 #define GROVE_SERVER_CONTROL_GRPC_CALL_H_
 
+#include <google/protobuf/arena.h>
 #include <grpcpp/grpcpp.h>
 
 #include <atomic>
@@ -30,11 +31,15 @@ namespace grove::control {
 
 absl::Time DeadlineOf(const grpc::CallbackServerContext& context);
 
+// Small for one task, and in few pieces for many.
+google::protobuf::ArenaOptions CallArena();
+
 template <typename Request, typename Response>
 class UnaryCall final : public grpc::ServerUnaryReactor, public Call, private LiveCall {
  public:
-  // Finishes the call, now or later. Runs on the hub.
-  using Body = absl::AnyInvocable<void(const CallPtr&, const Request&, Response&)>;
+  // Finishes the call, now or later. Runs on the hub, and may take parts out of the request but
+  // for those that are audited.
+  using Body = absl::AnyInvocable<void(const CallPtr&, Request&, Response&)>;
 
   static grpc::ServerUnaryReactor* Start(const GrpcContext& grpc, const MethodRow& method,
                                          grpc::CallbackServerContext* context,
@@ -193,8 +198,10 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public Call, private Li
   const absl::Time began_ = absl::Now();
   grpc::CallbackServerContext* const context_;
   grpc::ByteBuffer* const answer_;
-  Request request_;
-  Response response_;
+  // A batch has tens of thousands of parts, which are freed with their arena.
+  google::protobuf::Arena arena_{CallArena()};
+  Request& request_ = *google::protobuf::Arena::CreateMessage<Request>(&arena_);
+  Response& response_ = *google::protobuf::Arena::CreateMessage<Response>(&arena_);
   Caller caller_;
   std::atomic<bool> finished_{false};
   std::shared_ptr<UnaryCall> self_;

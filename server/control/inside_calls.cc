@@ -112,7 +112,7 @@ absl::StatusOr<tasks::Spawned> InsideCalls::Admit(const InsideSpawn& asked,
       CheckName(RuleOf("TaskService/BatchSpawnTasks", "specs.queue"), who, asked.spec().queue());
   if (!seen.ok()) return seen;
   const std::string_view parent = asked.child() ? asked.caller().task() : std::string_view();
-  return driver_.Spawn(tenancy::FormatTenantName(who.tenant), asked.spec(),
+  return driver_.Spawn(tenancy::FormatTenantName(who.tenant), v1::TaskSpec(asked.spec()),
                        {.parent_task = parent});
 }
 

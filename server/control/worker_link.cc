@@ -19,6 +19,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "google/protobuf/arena.h"
 #include "runtime/hub/fiber.h"
 #include "runtime/hub/hub.h"
 #include "server/log.h"
@@ -99,7 +100,8 @@ absl::Status WorkerLink::TakeHello(link::Session& session) {
 }
 
 absl::Status WorkerLink::TakeFrame(std::string_view bytes) {
-  internal::v1::WorkerFrame frame;
+  google::protobuf::Arena arena;
+  auto& frame = *google::protobuf::Arena::CreateMessage<internal::v1::WorkerFrame>(&arena);
   if (!frame.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     return absl::InvalidArgumentError("a frame that is not a WorkerFrame");
   }

@@ -340,7 +340,7 @@ void TakeBack(EngineState& state, LiveAttempt* attempt, std::string_view reason,
   Commit(state, task, effects);
 }
 
-void FinishAttempt(EngineState& state, Task* task, Outcome ended, int32_t worker,
+void FinishAttempt(EngineState& state, Task* task, Outcome&& ended, int32_t worker,
                    Effects& effects) {
   TaskPast& past = task->Past();
   AttemptRecord& record = past.attempts.back();

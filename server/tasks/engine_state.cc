@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/switch/abseil_text.h"
 #include "server/tasks/list_token.h"
 
 namespace grove::tasks {
@@ -103,8 +104,11 @@ void EngineState::NoteChange(const Task& task) {
 }
 
 std::string EngineState::NameOf(const Task& task) const {
-  return absl::StrCat(directory->queues()[task.queue].resource_name(), "/tasks/",
-                      task.id.ToString());
+  const tenancy::Directory::Queue& queue = directory->queues()[task.queue];
+  const std::array<char, TaskId::kTextSize> id = task.id.ToText();
+  // In one piece: every spawn, start and answer has a name.
+  return absl::StrCat("tenants/", *queue.tenant_name, "/queues/", queue.name, "/tasks/",
+                      Abseil({id.data(), id.size()}));
 }
 
 }  // namespace grove::tasks

@@ -113,7 +113,7 @@ Task* FindByRequestId(const EngineState& state, size_t tenant, const std::string
   return state.tenants[tenant].use().request_ids.Find(request_id);
 }
 
-Task* Accept(EngineState& state, size_t queue, v1::TaskSpec spec, const SpawnOrigin& origin,
+Task* Accept(EngineState& state, size_t queue, v1::TaskSpec&& spec, const SpawnOrigin& origin,
              Effects& effects) {
   auto task = std::make_unique<Task>();
   task->id = state.ids.Next(state.now_us);
@@ -145,7 +145,7 @@ Task* Accept(EngineState& state, size_t queue, v1::TaskSpec spec, const SpawnOri
 
 // The task, and the one that tells of its end: both, or none. That one is written first: alone it
 // has nothing to tell, and says so.
-Task* AcceptWithWebhook(EngineState& state, size_t queue, v1::TaskSpec spec,
+Task* AcceptWithWebhook(EngineState& state, size_t queue, v1::TaskSpec&& spec,
                         const SpawnOrigin& origin, Effects& effects) {
   v1::TaskSpec asked;
   asked.set_queue(spec.queue());
@@ -161,7 +161,7 @@ Task* AcceptWithWebhook(EngineState& state, size_t queue, v1::TaskSpec spec,
   return task;
 }
 
-Task* Admit(EngineState& state, size_t queue, v1::TaskSpec spec, const SpawnOrigin& origin,
+Task* Admit(EngineState& state, size_t queue, v1::TaskSpec&& spec, const SpawnOrigin& origin,
             Effects& effects) {
   Task* task = spec.has_webhook()
                    ? AcceptWithWebhook(state, queue, std::move(spec), origin, effects)
@@ -211,7 +211,7 @@ void FillFunctionDefaults(const EngineState& state, v1::TaskSpec& spec) {
 }
 
 // A spawn whose request_id is taken: the first one's task, if it asks for the same.
-absl::StatusOr<Spawned> Repeat(const EngineState& state, Task& earlier, v1::TaskSpec spec) {
+absl::StatusOr<Spawned> Repeat(const EngineState& state, Task& earlier, v1::TaskSpec&& spec) {
   const std::string was = FormatFingerprint(KeepFingerprint(state, earlier));
   const std::string function = spec.function();
   const std::string queue = ShortQueueName(spec);
@@ -228,7 +228,7 @@ absl::StatusOr<Spawned> Repeat(const EngineState& state, Task& earlier, v1::Task
 
 }  // namespace
 
-absl::StatusOr<Spawned> SpawnTask(EngineState& state, std::string_view parent, v1::TaskSpec spec,
+absl::StatusOr<Spawned> SpawnTask(EngineState& state, std::string_view parent, v1::TaskSpec&& spec,
                                   const SpawnOrigin& origin, Effects& effects,
                                   size_t* queue_of_refusal) {
   const auto tenant = TenantOf(state, parent);

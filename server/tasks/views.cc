@@ -189,6 +189,12 @@ bool NeedsStore(const Task& task, v1::TaskView view) {
 v1::Task ViewTask(const EngineState& state, const Task& task, v1::TaskView view, Audience audience,
                   int64_t ahead_max) {
   v1::Task shown;
+  ShowTask(state, task, view, audience, ahead_max, shown);
+  return shown;
+}
+
+void ShowTask(const EngineState& state, const Task& task, v1::TaskView view, Audience audience,
+              int64_t ahead_max, v1::Task& shown) {
   shown.set_name(state.NameOf(task));
   FillSpecOf(state, task, *shown.mutable_spec());
   if (ShowsInput(view)) shown.mutable_spec()->set_input(task.spec.input);
@@ -206,7 +212,6 @@ v1::Task ViewTask(const EngineState& state, const Task& task, v1::TaskView view,
     *shown.mutable_wait() = std::move(waits[0]);
   }
   if (task.told_state() != task.state) HideEnd(task, shown);
-  return shown;
 }
 
 v1::Queue ViewQueue(const EngineState& state, size_t index, Audience audience) {

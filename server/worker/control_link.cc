@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "google/protobuf/arena.h"
 #include "proto/well_known_times.h"
 #include "runtime/group/fiber_group.h"
 #include "runtime/hub/hub.h"
@@ -177,7 +178,8 @@ absl::StatusOr<std::string> ControlLink::NextFrame(Conversation& with) {
     Yield();
     // What is gathered is told once: the next control's conversation shall have it.
     if (!with.session.ended().ok()) return with.session.ended();
-    internal::v1::WorkerFrame frame;
+    google::protobuf::Arena arena;
+    auto& frame = *google::protobuf::Arena::CreateMessage<internal::v1::WorkerFrame>(&arena);
     if (Gather(with, frame)) return frame.SerializeAsString();
   }
 }

@@ -19,6 +19,7 @@
 #include <string>
 #include <string_view>
 
+#include "absl/synchronization/mutex.h"
 #include "runtime/hub/fiber.h"
 #include "runtime/hub/hub.h"
 #include "runtime/io/signals.h"
@@ -139,6 +140,9 @@ absl::StatusOr<std::unique_ptr<schedules::ScheduleStore>> OpenSchedules(
 }
 
 int Run(const process::ControlDescriptors& fds) {
+  // The distribution's abseil is built with its checks: gRPC's threads would look for circles of
+  // locks with each one they take.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   absl::StatusOr<config::v1::Config> config = process::ConfigFromFd(fds.config_fd);
   if (!config.ok()) return Fail(process::kExitBadConfig, config.status());
   process::SetUpLogAs("grove-control", config->log());

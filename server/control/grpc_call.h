@@ -45,7 +45,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public Call, private Li
                                          grpc::CallbackServerContext* context,
                                          const grpc::ByteBuffer* request,
                                          grpc::ByteBuffer* response, Body body) {
-    auto* call = new UnaryCall(grpc, method, context, response);
+    auto* call = new UnaryCall(grpc, method, context, response, std::move(body));
     call->self_.reset(call);
     if (absl::Status status = call->Receive(*request); !status.ok()) {
       call->finished_ = true;
@@ -55,9 +55,8 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public Call, private Li
       });
       return call;
     }
-    const absl::Status entered = grpc.lanes.Enter(
-        call->principal(), request->Length(),
-        [self = call->self_, body = std::move(body)]() mutable { self->Handle(body); });
+    const absl::Status entered = grpc.lanes.Enter(call->principal(), request->Length(),
+                                                  [self = call->self_] { self->Handle(); });
     if (!entered.ok()) call->TurnAway(entered);
     return call;
   }
@@ -78,8 +77,8 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public Call, private Li
 
  private:
   UnaryCall(const GrpcContext& grpc, const MethodRow& method, grpc::CallbackServerContext* context,
-            grpc::ByteBuffer* answer)
-      : grpc_(grpc), method_(method), context_(context), answer_(answer) {}
+            grpc::ByteBuffer* answer, Body body)
+      : grpc_(grpc), method_(method), context_(context), answer_(answer), body_(std::move(body)) {}
 
   absl::Status Receive(const grpc::ByteBuffer& request) {
     absl::StatusOr<Caller> caller = Admit(grpc_, method_, *context_, request, request_);
@@ -96,10 +95,10 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public Call, private Li
   }
 
   // On the hub.
-  void Handle(Body& body) {
+  void Handle() {
     if (finished_) return;
     if (!grpc_.live.Add(*this, caller_.principal)) return Finish(TokenRevoked());
-    body(self_, request_, response_);
+    body_(self_, request_, response_);
   }
 
   size_t ErrorBytesMax() const {
@@ -192,12 +191,15 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public Call, private Li
     Finish(why);
   }
   void OnDone() override { self_.reset(); }
+  // gRPC's own reactors say so: what is above is too little for another thread of gRPC's.
+  bool InternalInlineable() override { return true; }
 
   const GrpcContext grpc_;
   const MethodRow& method_;
   const absl::Time began_ = absl::Now();
   grpc::CallbackServerContext* const context_;
   grpc::ByteBuffer* const answer_;
+  Body body_;
   // A batch has tens of thousands of parts, which are freed with their arena.
   google::protobuf::Arena arena_{CallArena()};
   Request& request_ = *google::protobuf::Arena::CreateMessage<Request>(&arena_);

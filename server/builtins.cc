@@ -17,6 +17,8 @@
 #include "server/functions/fetch.h"
 #include "server/functions/json_input.h"
 #include "server/functions/one_line.h"
+#include "server/functions/outgoing_request.h"
+#include "server/functions/send_request.h"
 #include "server/handlers/file.h"
 #include "server/handlers/reflect.h"
 #include "server/handlers/try_out.h"
@@ -31,33 +33,6 @@ constexpr double kSleepMaxSeconds = 86'400;
 constexpr size_t kTitlesBodyMaxBytes = 1 << 20;
 // What the usual WebSocket test suites send at most.
 constexpr uint64_t kEchoMessageBytesMax = 16 << 20;
-
-absl::StatusOr<std::pair<std::string, std::string>> HeaderPair(const json& name,
-                                                               const json& value) {
-  if (name.is_string() && value.is_string()) {
-    return std::pair(name.get_ref<const std::string&>(), value.get_ref<const std::string&>());
-  }
-  return functions::BadInput("headers", "names and values must be strings");
-}
-
-// {"name":"value",…} or [["name","value"],…], which can repeat a name.
-absl::StatusOr<functions::FetchFields> Headers(const json& input) {
-  functions::FetchFields fields;
-  const json* const headers = functions::FindField(input, "headers");
-  if (headers == nullptr) return fields;
-  if (!headers->is_object() && !headers->is_array()) {
-    return functions::BadInput("headers", "expected an object, or a list of [name, value]");
-  }
-  for (const auto& [key, entry] : headers->items()) {
-    const bool is_pair = entry.is_array() && entry.size() == 2;
-    if (headers->is_array() && !is_pair)
-      return functions::BadInput("headers", "expected [name, value]");
-    auto field = is_pair ? HeaderPair(entry[0], entry[1]) : HeaderPair(json(key), entry);
-    if (!field.ok()) return field.status();
-    fields.push_back(*std::move(field));
-  }
-  return fields;
-}
 
 absl::StatusOr<functions::FetchMethod> Method(const json& input) {
   const absl::StatusOr<std::string> method = functions::StringField(input, "method", "GET");
@@ -76,7 +51,7 @@ absl::StatusOr<functions::FetchRequest> ParseFetchRequest(std::string_view text)
   if (!url.ok()) return url.status();
   const absl::StatusOr<functions::FetchMethod> method = Method(*input);
   if (!method.ok()) return method.status();
-  absl::StatusOr<functions::FetchFields> headers = Headers(*input);
+  absl::StatusOr<functions::FetchFields> headers = functions::HeadersField(*input);
   if (!headers.ok()) return headers.status();
   absl::StatusOr<std::string> body = functions::StringField(*input, "body", "");
   if (!body.ok()) return body.status();
@@ -259,6 +234,9 @@ void RegisterBuiltins(Application& application) {
   application.AddFunction("http.fetch", &HttpFetch,
                           {.description = "Fetches an http or https URL.",
                            .input_example = R"({"url":"https://example.com/"})"});
+  application.AddFunction("http.request", &functions::SendRequest,
+                          {.description = "Sends an HTTP request within its origin's bounds.",
+                           .input_example = R"({"url":"https://example.com/","json":{"a":1}})"});
   application.AddFunction("feed.titles", &FeedTitles,
                           {.description = "Titles of up to 1,000 RSS and Atom feeds.",
                            .input_example = R"({"urls":["https://example.com/feed.xml"]})"});

@@ -1,8 +1,8 @@
 // Builtins: the functions, handlers and routes that groved serves without further code.
 //
-// Functions echo, sleep, http.fetch, feed.titles, fail; handlers hello and titles, routed to
-// GET / and POST /titles; and for the config's routes the handlers reflect, echo, ignore, stream,
-// status, sleep, fail (try_out.h, reflect.h), file (file.h) and websocket.echo.
+// Functions echo, sleep, http.fetch, http.request, feed.titles, fail; handlers hello and titles,
+// routed to GET / and POST /titles; and for the config's routes the handlers reflect, echo, ignore,
+// stream, status, sleep, fail (try_out.h, reflect.h), file (file.h) and websocket.echo.
 #ifndef GROVE_SERVER_BUILTINS_H_
 #define GROVE_SERVER_BUILTINS_H_
 

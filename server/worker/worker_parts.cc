@@ -66,6 +66,7 @@ WorkerParts::WorkerParts(const process::WorkerInheritance& inheritance,
       access_log_(access_log),
       offload_({.threads = config.runtime().offload_threads()}),
       quotas_(scoreboard, inheritance.slot),
+      origins_(scoreboard, inheritance.slot, config.fetch()),
       services_{.worker = inheritance.slot,
                 .fetch = *fetch_,
                 .offload = offload_,
@@ -87,6 +88,7 @@ WorkerParts::WorkerParts(const process::WorkerInheritance& inheritance,
       backdoor_(config.backdoor(), BackdoorEnvironmentOf(), publisher_) {
   quotas_.Begin(config);
   fetch_->set_turns(quotas_);
+  fetch_->set_origins(origins_);
   http_stats_.by_route = &route_stats_;
   if (access_log != nullptr) publisher_.set_access_log(access_log->writer().stats());
 }

@@ -285,7 +285,7 @@ TEST_F(Builtins, AreRegisteredWithoutMistakes) {
   Application application("test");
   RegisterBuiltins(application);
   EXPECT_TRUE(application.Check().ok()) << application.Check();
-  EXPECT_EQ(application.functions().size(), 5);
+  EXPECT_EQ(application.functions().size(), 6);
   EXPECT_EQ(application.routes().size(), 2);
 }
 

@@ -124,6 +124,7 @@ absl::StatusOr<FetchResult> FetchClient::InTurn(const FetchRequest& request) {
 absl::StatusOr<FetchResult> FetchClient::Permitted(const FetchRequest& request) {
   if (absl::Status permitted = permits_.Acquire(); !permitted.ok()) return permitted;
   ++running_;
+  if (request.on_begin != nullptr) request.on_begin();
   absl::StatusOr<FetchResult> result = FetchNow(request);
   --running_;
   permits_.Release();

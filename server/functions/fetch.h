@@ -38,6 +38,8 @@ struct FetchRequest {
   FetchLimits limits = {absl::InfiniteDuration(), SIZE_MAX, INT32_MAX};
   // As of http::HttpRequest.
   std::function<absl::Status(const http::Url& next)> on_redirect = nullptr;
+  // It has its turn: from here on what fails is not for want of one.
+  std::function<void()> on_begin = nullptr;
 };
 
 struct FetchResult {

@@ -50,6 +50,10 @@ class OriginPasses {
     if (!pass_.has_value()) wait_ = entry.wait;
     return pass_.has_value();
   }
+  // It goes out only now.
+  void Begin(MonotonicNanos now) {
+    if (pass_.has_value()) pass_->began_ns = now;
+  }
   void Leave(const OriginAnswer& answer) {
     if (pass_.has_value()) gate_->Leave(*std::exchange(pass_, std::nullopt), answer);
   }
@@ -169,13 +173,18 @@ absl::StatusOr<Output> SendRequest(TaskContext& context) {
     redirects.push_back(next.ToString());
     return passes.Enter(next) ? absl::OkStatus() : absl::UnavailableError("its origin is busy");
   };
-  const MonotonicNanos began = Hub::Current()->ReadClock();
+  std::optional<MonotonicNanos> began;
+  request->fetch.on_begin = [&] {
+    began = Hub::Current()->ReadClock();
+    passes.Begin(*began);
+  };
   const absl::StatusOr<FetchResult> answer = client.Fetch(request->fetch);
   if (passes.wait().has_value()) return SuspendFor(*passes.wait());
-  passes.Leave(AnswerOf(answer));
+  // One that had no turn here says nothing of its origin.
+  passes.Leave(began.has_value() ? AnswerOf(answer) : OriginAnswer{});
   if (!answer.ok()) return answer.status();
   if (absl::Status judged = Judge(*request, *answer); !judged.ok()) return judged;
-  return OutputOf(*answer, redirects, absl::Nanoseconds(Hub::Current()->ReadClock() - began));
+  return OutputOf(*answer, redirects, absl::Nanoseconds(Hub::Current()->ReadClock() - *began));
 }
 
 }  // namespace grove::functions

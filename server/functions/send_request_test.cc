@@ -12,6 +12,7 @@
 #include "gtest/gtest.h"
 #include "http/client/test_server.h"
 #include "runtime/hub/hub_fixture.h"
+#include "runtime/hub/timeout.h"
 #include "runtime/offload/offload.h"
 #include "server/functions/fetch.h"
 #include "server/functions/origin_gate.h"
@@ -75,6 +76,7 @@ class SendRequestTest : public ::testing::Test {
     FetchPolicy policy;
     policy.allow.push_back(*AddressRange::Parse("127.0.0.0/8"));
     policy.limits.timeout = absl::Seconds(30);
+    policy.concurrency_max = concurrency_max_;
     policy.secrets[{"acme", "orders"}] = secret_;
     policy.secrets[{"umbrella", "theirs"}] = secret_;
     fetch_ = *FetchClient::Create(std::move(policy));
@@ -98,6 +100,7 @@ class SendRequestTest : public ::testing::Test {
   }
 
   const std::string secret_ = ::testing::TempDir() + "/orders.secret";
+  int concurrency_max_ = 256;
   OffloadPool offload_{{.threads = 1}};
   NotedGate gate_;
   std::unique_ptr<FetchClient> fetch_;
@@ -194,6 +197,22 @@ TEST_F(SendRequestTest, CountsSilenceAndHangingUpAsFailures) {
     const absl::Status refused = Send({{"url", "http://10.1.2.3/"}}).status();
     EXPECT_EQ(refused.code(), absl::StatusCode::kPermissionDenied) << refused;
     EXPECT_EQ(gate_.answers.back().kind, OriginAnswer::Kind::kNothing);
+  });
+}
+
+TEST_F(SendRequestTest, BlamesNoOriginForTheWantOfATurn) {
+  concurrency_max_ = 1;
+  Run([&] {
+    FiberHandle first = *Spawn("first", [&] { (void)Send({{"url", server_->Url("/held")}}); });
+    server_->AwaitRequests(1);
+    {
+      Timeout timeout(absl::Milliseconds(1));
+      EXPECT_EQ(Send({}).status().code(), absl::StatusCode::kDeadlineExceeded);
+    }
+    EXPECT_EQ(gate_.answers.at(0).kind, OriginAnswer::Kind::kNothing);
+    server_->Release("HTTP/1.1 204 At last\r\n\r\n");
+    EXPECT_TRUE(first.Join().ok());
+    EXPECT_EQ(gate_.answers.at(1).kind, OriginAnswer::Kind::kAnswered);
   });
 }
 

@@ -102,7 +102,7 @@ absl::Status Sign(const RequestSigning& signing, TaskContext& context, FetchRequ
                                    "; fetch.secrets of the config names them"));
   }
   absl::StatusOr<std::string> secret;
-  const absl::Status ran =
+  absl::Status ran =
       context.services().offload.Run([&] { secret = config::ReadSecretFile(found->second); });
   if (!ran.ok()) return ran;
   // Its file may be in the making.

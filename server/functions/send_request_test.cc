@@ -59,7 +59,7 @@ class NotedGate final : public OriginGate {
     entered.push_back(who);
     Entry entry;
     entry.wait = absl::Seconds(7);
-    if (url.host != busy) entry.pass.emplace();
+    if (url.host != busy) entry.pass = Pass{};
     return entry;
   }
   void Leave(const Pass&, const OriginAnswer& answer) override { answers.push_back(answer); }

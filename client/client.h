@@ -23,6 +23,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "client/backdoor_session.h"
+#include "client/payload_io.h"
 #include "client/spawn_stream.h"
 #include "client/stop.h"
 #include "grove/v1/fairness_service.pb.h"
@@ -151,11 +152,9 @@ class Client {
   absl::StatusOr<v1::Fiber> GetFiber(std::string_view name);
   absl::StatusOr<v1::ListFunctionsResponse> ListFunctions(v1::ListFunctionsRequest request,
                                                           int64_t limit);
-
   // The daemon's figures are those of the last page.
   absl::StatusOr<v1::GetFairnessResponse> GetFairness(v1::GetFairnessRequest request,
                                                       int64_t limit);
-
   absl::StatusOr<v1::Queue> GetQueue(std::string_view name);
   absl::StatusOr<v1::Queue> PauseQueue(std::string_view name, std::string_view reason);
   absl::StatusOr<v1::Queue> ResumeQueue(std::string_view name);
@@ -213,6 +212,17 @@ class Client {
   absl::StatusOr<v1::Schedule> ResumeSchedule(std::string_view name);
   absl::StatusOr<v1::Task> RunSchedule(std::string_view name, std::string_view request_id = "");
 
+  // Payloads. Their bytes are not bound by ClientOptions::timeout.
+  absl::StatusOr<v1::Payload> WritePayload(std::string_view parent, const v1::Payload& wanted,
+                                           const PayloadSource& source, Stop* stop = nullptr);
+  // From `offset` on, and on from where the connection broke.
+  absl::Status ReadPayload(std::string_view name, int64_t offset, const PayloadSink& sink,
+                           Stop* stop = nullptr);
+  absl::StatusOr<v1::Payload> GetPayload(std::string_view name);
+  absl::StatusOr<v1::ListPayloadsResponse> ListPayloads(v1::ListPayloadsRequest request,
+                                                        int64_t limit);
+  absl::Status DeletePayload(std::string_view name);
+
   // A terminal into `worker` ("workers/0"). Not bound by ClientOptions::timeout. The session
   // outlives the client. Errors of opening it (no such worker) come from the session's Receive.
   std::unique_ptr<BackdoorSession> OpenBackdoor(std::string_view worker);
@@ -231,7 +241,7 @@ class Client {
   const std::shared_ptr<Stubs> stubs_;
 };
 
-// Whether a task, or an operation, in `state` will not change any more.
+// Whether one in `state` will not change any more.
 bool HasEnded(v1::TaskState state);
 bool HasEnded(v1::Operation::State state);
 

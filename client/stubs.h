@@ -23,6 +23,7 @@
 #include "grove/v1/fairness_service.grpc.pb.h"
 #include "grove/v1/inspect_service.grpc.pb.h"
 #include "grove/v1/operation_service.grpc.pb.h"
+#include "grove/v1/payload_service.grpc.pb.h"
 #include "grove/v1/pool_service.grpc.pb.h"
 #include "grove/v1/queue_service.grpc.pb.h"
 #include "grove/v1/schedule_service.grpc.pb.h"
@@ -59,6 +60,7 @@ struct Client::Stubs {
         operations(channel),
         tenants(channel),
         schedules(channel),
+        payloads(channel),
         backdoor(channel) {}
 
   void Authorize(grpc::ClientContext& context) const {
@@ -144,6 +146,7 @@ struct Client::Stubs {
   v1::OperationService::Stub operations;
   v1::TenantService::Stub tenants;
   v1::ScheduleService::Stub schedules;
+  v1::PayloadService::Stub payloads;
   v1::BackdoorService::Stub backdoor;
 };
 

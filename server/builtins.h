@@ -1,8 +1,8 @@
 // Builtins: the functions, handlers and routes that groved serves without further code.
 //
-// Functions echo, sleep, http.fetch, feed.titles, fail; handlers hello and titles, routed to
-// GET / and POST /titles; and for the config's routes the handlers reflect, echo, ignore, stream,
-// status, sleep, fail (try_out.h, reflect.h), file (file.h) and websocket.echo.
+// Functions echo, sleep, http.fetch, http.request, feed.titles, fail; handlers hello and titles,
+// routed to GET / and POST /titles; and for the config's routes the handlers reflect, echo, ignore,
+// stream, status, sleep, fail (try_out.h, reflect.h), file (file.h) and websocket.echo.
 #ifndef GROVE_SERVER_BUILTINS_H_
 #define GROVE_SERVER_BUILTINS_H_
 
@@ -18,6 +18,8 @@ void RegisterBuiltins(Application& application);
 
 // The output is the input, with its content type.
 absl::StatusOr<Output> Echo(TaskContext& context);
+// SHA-256 and size of the input, as JSON.
+absl::StatusOr<Output> Checksum(TaskContext& context);
 // {"seconds":…}, 0 to 86,400 -> {"slept":…}.
 absl::StatusOr<Output> SleepFor(TaskContext& context);
 // {"url":…,"method":…,"headers":{…},"body":…} -> {"status","url","headers":[[n,v],…],"body"}, or

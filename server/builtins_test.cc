@@ -126,6 +126,16 @@ class Builtins : public ::testing::Test {
   std::vector<double> progress_;
 };
 
+TEST_F(Builtins, ChecksumIsThatOfTheInputsBytes) {
+  Run([this] {
+    // FIPS 180-2.
+    EXPECT_EQ(json::parse(Call(&Checksum, "abc")->bytes),
+              json({{"sha256", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+                    {"size_bytes", 3}}));
+    EXPECT_EQ(json::parse(Call(&Checksum, "")->bytes)["size_bytes"], 0);
+  });
+}
+
 TEST_F(Builtins, EchoKeepsBytesAndContentType) {
   Run([&] {
     const auto output = Call(&Echo, std::string("a\0\xff", 3));
@@ -285,7 +295,7 @@ TEST_F(Builtins, AreRegisteredWithoutMistakes) {
   Application application("test");
   RegisterBuiltins(application);
   EXPECT_TRUE(application.Check().ok()) << application.Check();
-  EXPECT_EQ(application.functions().size(), 5);
+  EXPECT_EQ(application.functions().size(), 7);
   EXPECT_EQ(application.routes().size(), 2);
 }
 

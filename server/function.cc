@@ -31,6 +31,14 @@ absl::Status Suspension(absl::Duration at_most, const std::vector<std::string>& 
 
 }  // namespace
 
+absl::StatusOr<std::unique_ptr<InputStream>> TaskContext::OpenInput() {
+  return MemoryInput(input());
+}
+
+absl::StatusOr<std::unique_ptr<OutputStream>> TaskContext::OpenOutput(std::string content_type) {
+  return MemoryOutput(std::move(content_type));
+}
+
 absl::Status RetryAfter(absl::Duration delay, std::string_view why) {
   return http::WithRetryDelay(absl::UnavailableError(Abseil(why)),
                               std::clamp(delay, absl::ZeroDuration(), kRetryAfterMax));

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,6 +19,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/http/handler/tenant_labels.h"
+#include "server/streams.h"
 #include "server/task_client.h"
 
 namespace grove::functions {
@@ -51,6 +53,7 @@ class TaskContext {
   // From 1. Given twice only if control and this worker both die within the moments before the
   // start is on disk.
   virtual int attempt() const = 0;
+  // All of it; of a function that streams its input, and whose input is a payload: nothing.
   virtual std::string_view input() const = 0;
   virtual std::string_view content_type() const = 0;
   // What an earlier attempt left (Checkpoint) that did not succeed; empty if nothing.
@@ -69,11 +72,13 @@ class TaskContext {
   // One line in the worker's log, with the task's name.
   virtual void Log(std::string_view message) = 0;
   virtual WorkerServices& services() = 0;
-};
 
-struct Output {
-  std::string bytes;
-  std::string content_type = "application/json";
+  // The input from its beginning, wherever it lies (FunctionOptions::streams_input). Must not
+  // outlive the attempt. kDataLoss: the payload is gone. **Parks.**
+  virtual absl::StatusOr<std::unique_ptr<InputStream>> OpenInput();
+  // An output that may be large: beyond tasks.output_max_bytes it becomes the task's
+  // output_payload. What is not finished leaves nothing.
+  virtual absl::StatusOr<std::unique_ptr<OutputStream>> OpenOutput(std::string content_type);
 };
 
 // An error Status fails the attempt. kInvalidArgument and kPermissionDenied are not retried, nor
@@ -137,6 +142,9 @@ struct FunctionOptions {
   int64_t concurrency_max = 0;
   // Slots of its pool, its tenant's quota and its limit keys that an attempt takes; zero: one.
   int32_t slot_cost = 0;
+  // It reads its input by OpenInput(), so that a payload may have any size. What other functions
+  // get is at most tasks.input_max_bytes, and whole.
+  bool streams_input = false;
 };
 
 }  // namespace grove

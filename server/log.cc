@@ -82,6 +82,16 @@ size_t PrintableSequence(std::string_view text) {
   return length;
 }
 
+// Bytes at the start of `text` that are written as they are.
+size_t PlainRun(std::string_view text) {
+  size_t length = 0;
+  while (length < text.size() && text[length] >= ' ' && text[length] <= '~' &&
+         text[length] != '"' && text[length] != '\\') {
+    ++length;
+  }
+  return length;
+}
+
 void AppendByte(LogFormat format, unsigned char byte, std::string& line) {
   if (byte == '"' || byte == '\\') {
     line += '\\';
@@ -90,8 +100,6 @@ void AppendByte(LogFormat format, unsigned char byte, std::string& line) {
     line += "\\n";
   } else if (byte == '\t') {
     line += "\\t";
-  } else if (byte >= 0x20 && byte < 0x7f) {
-    line += static_cast<char>(byte);
   } else {
     absl::StrAppendFormat(&line, "%s%02x", format == LogFormat::kJson ? "\\u00" : "\\x", byte);
   }
@@ -101,7 +109,11 @@ void AppendQuoted(LogFormat format, std::string_view text, std::string& line) {
   const bool cut = text.size() > kLogValueBytesMax;
   if (cut) text = text.substr(0, kLogValueBytesMax);
   line += '"';
-  while (!text.empty()) {
+  for (;;) {
+    const size_t plain = PlainRun(text);
+    line.append(text.substr(0, plain));
+    text.remove_prefix(plain);
+    if (text.empty()) break;
     const size_t sequence = PrintableSequence(text);
     if (sequence > 0) {
       line.append(text.substr(0, sequence));

@@ -52,6 +52,8 @@ struct SpawnRequest {
   std::string sequence = "";
   // Those behind it wait while it has ended and not succeeded.
   bool halts_sequence = false;
+  // Instead of `input`: a payload of its tenant, by its name. `content_type` says what it is.
+  std::string input_payload = "";
   // Of a task that runs: the new one's `parent_task` is that.
   bool child = true;
 };
@@ -65,6 +67,8 @@ struct TaskResult {
   absl::Status status;
   std::string output;
   std::string content_type;
+  // Instead of the output: a payload's name, which may be the input_payload of another task.
+  std::string output_payload = "";
 };
 
 // Calls of a worker that wait for an answer, and the bytes of their inputs; beyond it they are

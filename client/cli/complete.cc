@@ -11,6 +11,7 @@
 #include "absl/strings/str_split.h"
 #include "client/cli/contexts.h"
 #include "client/cli/names.h"
+#include "client/cli/payload_verbs.h"
 #include "client/cli/render.h"
 #include "client/cli/target.h"
 #include "client/cli/text.h"
@@ -338,6 +339,7 @@ Completion Values::Of(std::string_view placeholder, std::string_view typed) {
   if (placeholder == "POOL") return {Pools()};
   if (placeholder == "PATTERN") return {Limits()};
   if (placeholder == "SCHEDULE") return {Schedules()};
+  if (placeholder == "PAYLOAD") return {PayloadCandidates(Daemon(), Tenant())};
   if (placeholder == "POLICY") {
     return {Fixed({"skip", "allow", "buffer_one", "cancel_running"})};
   }

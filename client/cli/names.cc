@@ -68,6 +68,10 @@ absl::StatusOr<std::string> ScheduleName(std::string_view typed, std::string_vie
   return BelowTenant("schedules", "schedule", typed, tenant);
 }
 
+absl::StatusOr<std::string> PayloadName(std::string_view typed, std::string_view tenant) {
+  return BelowTenant("payloads", "payload", typed, tenant);
+}
+
 absl::StatusOr<std::string> TokenName(std::string_view typed, std::string_view tenant) {
   const Segments s = Split(typed);
   constexpr char kForms[] =

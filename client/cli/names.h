@@ -29,6 +29,9 @@ absl::StatusOr<std::string> TaskName(std::string_view typed, std::string_view te
 // another tenant's.
 absl::StatusOr<std::string> ScheduleName(std::string_view typed, std::string_view tenant);
 
+// "ID" or "payloads/ID" -> "tenants/TENANT/payloads/ID"; "acme/ID" names another tenant's.
+absl::StatusOr<std::string> PayloadName(std::string_view typed, std::string_view tenant);
+
 // "ci" -> "operators/tokens/ci", or "tenants/TENANT/tokens/ci" where there is a tenant; "acme/ci"
 // names one of a tenant's.
 absl::StatusOr<std::string> TokenName(std::string_view typed, std::string_view tenant);

@@ -48,6 +48,7 @@ std::vector<FlagSpec> QuotaFlags() {
   std::vector<FlagSpec> flags = LimitFlags();
   flags.push_back({"queued_bytes_max", "BYTES", "Inputs of tasks that wait."});
   flags.push_back({"output_bytes_max", "BYTES", "Output of a task; one with more has failed."});
+  flags.push_back({"payload_bytes_max", "BYTES", "Payloads on disk."});
   flags.push_back({"http_requests_max", "N", "HTTP requests at once, over all workers."});
   flags.push_back({"http_requests_per_second", "N", "HTTP requests; or by minute."});
   flags.push_back({"http_requests_per_minute", "N", "HTTP requests; or by second."});

@@ -244,6 +244,8 @@ std::string RenderTask(const v1::Task& task, const View& view) {
                  {"told by", task.webhook_task()},
                  {"labels", LabelsText(spec)},
                  {"durability", spec.durability() == 0 ? "" : EnumText(spec.durability())},
+                 {"input payload", spec.input_payload()},
+                 {"output payload", task.output_payload()},
                  {"input", BodyOrSize(spec.input(), spec.content_type(), task.input_size_bytes())},
                  {"output",
                   BodyOrSize(task.output(), task.output_content_type(), task.output_size_bytes())},

@@ -97,6 +97,7 @@ std::string RenderTenant(const v1::Tenant& tenant, const View& view) {
        {"waiting_bytes", QuotaText(tenant.queued_bytes(), quotas.queued_bytes_max())},
        {"spawns", RateText(quotas)},
        {"output_bytes_max", BoundText(quotas.output_bytes_max())},
+       {"payload_bytes", QuotaText(tenant.payload_bytes(), quotas.payload_bytes_max())},
        {"http_requests_max", BoundText(quotas.http_requests_max())},
        {"http_requests", HttpRateText(quotas)},
        {"fetches_max", BoundText(quotas.fetches_max())},

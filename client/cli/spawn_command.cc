@@ -7,23 +7,57 @@
 #include "client/cli/command.h"
 #include "client/cli/json_view.h"
 #include "client/cli/names.h"
+#include "client/cli/payload_transfer.h"
 #include "client/cli/spawn_many.h"
 #include "client/cli/task_commands.h"
 #include "client/cli/task_filter_flags.h"
 #include "client/cli/text.h"
+#include "client/cli/verbs.h"
 #include "client/cli/waiting.h"
 #include "runtime/switch/abseil_text.h"
 
 namespace grove::client::cli {
 namespace {
 
-absl::StatusOr<std::string> ReadInput(const Command& command, size_t at) {
+// A file, or standard input: beyond kInlineInputBytes it is uploaded.
+absl::Status SetInputFrom(const Command& command, const std::string& path, v1::TaskSpec& spec) {
+  const absl::StatusOr<InputFile> file = InputFile::Open(command, path);
+  if (!file.ok()) return file.status();
+  // A schedule's tasks have no payload.
+  const bool may_upload = command.verb.name == "spawn";
+  const size_t max = may_upload ? kInlineInputBytes : kInputBytesMax;
+  absl::StatusOr<std::string> begun = file->Read(max + 1);
+  if (!begun.ok()) return begun.status();
+  if (begun->size() > max && !may_upload) {
+    return absl::ResourceExhaustedError(StrCat("the input has more than ", max, " bytes"));
+  }
+  if (begun->size() <= max) {
+    spec.set_input(*std::move(begun));
+    return absl::OkStatus();
+  }
+  const auto payload = Upload(command, *file, *std::move(begun), spec.content_type());
+  if (!payload.ok()) return payload.status();
+  spec.set_input_payload(payload->name());
+  return absl::OkStatus();
+}
+
+absl::Status SetInput(const Command& command, size_t at, v1::TaskSpec& spec) {
   const auto& arguments = command.arguments.positional();
-  if (arguments.size() <= at) return std::string();
+  if (const auto typed = command.arguments.Value("input_payload")) {
+    if (arguments.size() > at) return UsageError("INPUT does not go with --input_payload");
+    absl::StatusOr<std::string> name = PayloadName(*typed, command.Tenant());
+    if (!name.ok()) return name.status();
+    spec.set_input_payload(*std::move(name));
+    return absl::OkStatus();
+  }
+  if (arguments.size() <= at) return absl::OkStatus();
   const std::string& typed = arguments[at];
-  if (typed == "-") return ReadAll(command.shell.in_fd, kInputBytesMax);
-  if (!typed.empty() && typed[0] == '@') return ReadWholeFile(typed.substr(1), kInputBytesMax);
-  return typed;
+  const bool is_file = !typed.empty() && typed[0] == '@';
+  if (typed == "-" || is_file) {
+    return SetInputFrom(command, is_file ? typed.substr(1) : typed, spec);
+  }
+  spec.set_input(typed);
+  return absl::OkStatus();
 }
 
 template <typename Message>
@@ -145,9 +179,7 @@ absl::StatusOr<v1::TaskSpec> MakeSpec(const Command& command, size_t function_at
         SetRelations(command, spec), SetLabels(command, spec)}) {
     if (!status.ok()) return status;
   }
-  absl::StatusOr<std::string> input = ReadInput(command, function_at + 1);
-  if (!input.ok()) return input.status();
-  spec.set_input(*std::move(input));
+  if (absl::Status status = SetInput(command, function_at + 1, spec); !status.ok()) return status;
   return spec;
 }
 
@@ -195,7 +227,12 @@ absl::StatusOr<v1::Task> SpawnAndWait(Command& command, const v1::SpawnTaskReque
 absl::Status SpawnWaited(Command& command, const v1::SpawnTaskRequest& request) {
   absl::StatusOr<v1::Task> task = SpawnAndWait(command, request);
   if (!task.ok()) return task.status();
-  Print(command, *task, [&] { return OutputText(command, task->output()); });
+  if (command.ForPeople() && !task->output_payload().empty()) {
+    absl::Status status = DownloadToOutput(command, task->output_payload());
+    if (!status.ok()) return status;
+  } else {
+    Print(command, *task, [&] { return OutputText(command, task->output()); });
+  }
   return OutcomeOf(*task, command.wait_timeout);
 }
 

@@ -9,6 +9,7 @@
 #include "client/cli/error_line.h"
 #include "client/cli/json_view.h"
 #include "client/cli/names.h"
+#include "client/cli/payload_transfer.h"
 #include "client/cli/render.h"
 #include "client/cli/task_filter_flags.h"
 #include "client/cli/text.h"
@@ -40,24 +41,26 @@ void PrintTable(Command& command, const v1::ListTasksResponse& tasks) {
   PrintList(command, tasks, "tasks", [&] { return RenderTasks(tasks.tasks(), ViewOf(command)); });
 }
 
-void PrintTask(Command& command, const v1::Task& task) {
+absl::Status PrintTask(Command& command, const v1::Task& task) {
   if (command.arguments.Has("raw")) {
+    if (!task.output_payload().empty()) return DownloadToOutput(command, task.output_payload());
     command.shell.out << task.output();
-    return;
+    return absl::OkStatus();
   }
   Print(command, task, [&] { return RenderTask(task, ViewOf(command)); });
+  return absl::OkStatus();
 }
 
 // One task as itself, several as a list.
-void PrintTasks(Command& command, const v1::ListTasksResponse& tasks) {
+absl::Status PrintTasks(Command& command, const v1::ListTasksResponse& tasks) {
   if (command.arguments.positional().size() == 1 && tasks.tasks_size() == 1) {
-    PrintTask(command, tasks.tasks(0));
-  } else {
-    // Several names are no page of a list.
-    const nlohmann::ordered_json json = {
-        {"tasks", command.ForPeople() ? nlohmann::ordered_json() : ToJson(tasks)["tasks"]}};
-    PrintList(command, json, "tasks", [&] { return RenderTasks(tasks.tasks(), ViewOf(command)); });
+    return PrintTask(command, tasks.tasks(0));
   }
+  // Several names are no page of a list.
+  const nlohmann::ordered_json json = {
+      {"tasks", command.ForPeople() ? nlohmann::ordered_json() : ToJson(tasks)["tasks"]}};
+  PrintList(command, json, "tasks", [&] { return RenderTasks(tasks.tasks(), ViewOf(command)); });
+  return absl::OkStatus();
 }
 
 // The first failure, and how many more there are.
@@ -164,7 +167,7 @@ absl::Status RunGet(Command& command) {
   if (!view.ok()) return view.status();
   auto task = command.client->Get(names->front(), *view);
   if (!task.ok()) return task.status();
-  PrintTask(command, *task);
+  if (absl::Status printed = PrintTask(command, *task); !printed.ok()) return printed;
   if (raw && task->state() != v1::TASK_STATE_SUCCEEDED) {
     return absl::FailedPreconditionError(
         StrCat("task ", ShortTaskName(task->name()), " has no output: ", StateName(task->state())));
@@ -215,7 +218,10 @@ absl::Status RunWait(Command& command) {
     if (!outcome.ok()) failures.push_back(std::move(outcome));
     if (result.has_task()) *tasks.add_tasks() = std::move(*result.mutable_task());
   }
-  if (tasks.tasks_size() > 0) PrintTasks(command, tasks);
+  if (tasks.tasks_size() > 0) {
+    absl::Status printed = PrintTasks(command, tasks);
+    if (!printed.ok()) failures.push_back(std::move(printed));
+  }
   return Summarize(failures, names->size());
 }
 
@@ -236,7 +242,10 @@ absl::Status RunCancel(Command& command) {
     }
     *tasks.add_tasks() = *std::move(task);
   }
-  if (tasks.tasks_size() > 0) PrintTasks(command, tasks);
+  if (tasks.tasks_size() > 0) {
+    absl::Status printed = PrintTasks(command, tasks);
+    if (!printed.ok()) failures.push_back(std::move(printed));
+  }
   return Summarize(failures, names->size());
 }
 

@@ -49,6 +49,7 @@ std::vector<FlagSpec> SpawnFlags() {
       {"label", "KEY=VALUE", "Label to attach; may be repeated."},
       {"volatile", "", "Keep the task in memory only: faster, lost when control is restarted."},
       {"content_type", "TYPE", "Type of INPUT; application/json if not given."},
+      {"input_payload", "PAYLOAD", "Instead of INPUT: one that \"payloads put\" has uploaded."},
   };
 }
 
@@ -88,7 +89,8 @@ std::vector<FlagSpec> SpecFlags() {
   std::erase_if(flags, [](const FlagSpec& flag) {
     return flag.name == "wait" || flag.name == "count" || flag.name == "inputs" ||
            flag.name == "request_id" || flag.name == "completion" ||
-           flag.name == "completion_input" || flag.name == "after" || flag.name == "if_succeeded";
+           flag.name == "completion_input" || flag.name == "after" || flag.name == "if_succeeded" ||
+           flag.name == "input_payload";
   });
   return flags;
 }
@@ -100,9 +102,9 @@ Verb SpawnVerb() {
       .summary = "Spawn a task.",
       .description =
           "INPUT is handed to the function as it is: \"-\" reads it from standard input, \"@FILE\" "
-          "from a file. Prints the task's name; with --wait, that goes to standard error first, "
-          "and "
-          "the output to standard output, byte for byte. The wait outlasts a restart of control. "
+          "from a file; one of more than 1 MiB is uploaded first, as payloads put does. Prints the "
+          "task's name; with --wait, that goes to standard error first, and the output to standard "
+          "output, byte for byte. The wait outlasts a restart of control. "
           "Ctrl-C ends it, not the task, and says how to go on.",
       .arguments_min = 1,
       .arguments_max = 2,

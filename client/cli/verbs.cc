@@ -2,6 +2,7 @@
 
 #include <string_view>
 
+#include "client/cli/payload_verbs.h"
 #include "client/cli/schedule_verbs.h"
 #include "client/cli/tenant_verbs.h"
 #include "client/cli/verb_groups.h"
@@ -63,7 +64,7 @@ std::vector<Verb> LocalVerbs() {
           .description =
               "bash: source <(grovectl completion bash); zsh: the same with zsh, after compinit; "
               "fish: grovectl completion fish | source. Functions, queues, pools, workers, "
-              "tasks, schedules, tenants and operations are asked of the daemon.",
+              "tasks, schedules, payloads, tenants and operations are asked of the daemon.",
           .arguments_min = 1,
           .arguments_max = 1,
           .needs = Verb::Needs::kNothing,
@@ -83,9 +84,10 @@ std::vector<Verb> LocalVerbs() {
 
 std::vector<Verb> AllVerbs() {
   std::vector<Verb> all = {SpawnVerb()};
-  for (const auto& some : {TaskVerbs(), ChangeVerbs(), InspectVerbs(), QueueChangeVerbs(),
-                           ScheduleVerbs(), TenantVerbs(), TokenVerbs(), LimitVerbs(),
-                           OperationVerbs(), OperationViews(), ContextVerbs(), LocalVerbs()}) {
+  for (const auto& some :
+       {TaskVerbs(), ChangeVerbs(), InspectVerbs(), QueueChangeVerbs(), ScheduleVerbs(),
+        PayloadVerbs(), TenantVerbs(), TokenVerbs(), LimitVerbs(), OperationVerbs(),
+        OperationViews(), ContextVerbs(), LocalVerbs()}) {
     all.insert(all.end(), some.begin(), some.end());
   }
   return all;

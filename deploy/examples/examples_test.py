@@ -21,7 +21,9 @@ COMMENTED = {'control.tls', 'control.tokens', 'control.insecure', 'http.insecure
              'admin.tls', 'admin.tokens', 'runtime.stack_bytes', 'recycle.max_requests',
              'recycle.max_age_ms', 'recycle.max_rss_bytes', 'include',
              'tasks.webhook_secret_file', 'tenants[].quotas.spawns_per_minute',
-             'tenants[].quotas.http_requests_per_minute'}
+             'tenants[].quotas.http_requests_per_minute',
+             'fetch.per_origin.requests_per_second', 'fetch.per_origin.requests_per_minute',
+             'fetch.per_origin.burst', 'fetch.origins[].requests_per_second', 'fetch.secrets'}
 
 
 def groved(*arguments):

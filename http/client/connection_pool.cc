@@ -32,7 +32,10 @@ void ConnectionPool::Leave(Origin& origin) {
 absl::StatusOr<ConnectionPool::Lease> ConnectionPool::Take(const std::string& key, Open open) {
   Origin& origin = Find(key);
   ++origin.users;
-  if (absl::Status place = origin.free.Acquire(); !place.ok()) {
+  ++waiting_for_places_;
+  absl::Status place = origin.free.Acquire();
+  --waiting_for_places_;
+  if (!place.ok()) {
     Leave(origin);
     return place;
   }
@@ -189,8 +192,7 @@ PoolStats ConnectionPool::stats() const {
   stats.open = open_;
   stats.idle = static_cast<int64_t>(idle_.size());
   stats.origins = origins_.size();
-  stats.waiting = waiters_.size();
-  for (const auto& [key, origin] : origins_) stats.waiting += origin->free.waiting();
+  stats.waiting = waiters_.size() + waiting_for_places_;
   return stats;
 }
 

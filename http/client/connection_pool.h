@@ -14,6 +14,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
@@ -118,7 +119,7 @@ class ConnectionPool {
     Semaphore free;
     // Leases and those that wait for one.
     int64_t users = 0;
-    std::deque<IdleList::iterator> idle;  // by `since`
+    std::vector<IdleList::iterator> idle;  // by `since`
   };
   // For room among all connections.
   struct Waiter {
@@ -148,6 +149,7 @@ class ConnectionPool {
   IdleList idle_;  // by `since`
   std::deque<Waiter*> waiters_;
   int64_t open_ = 0;
+  size_t waiting_for_places_ = 0;  // of their origins
   ScheduledCall timer_;
   PoolStats stats_;
 };

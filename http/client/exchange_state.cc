@@ -158,8 +158,8 @@ void HttpExchange::State::TakeHead(const ResponseHead& head, bool decode) {
   for (const http::Field& field : head.fields) {
     if (EqualsIgnoreCase(field.name, "content-encoding")) coding = field.value;
   }
-  const bool decodes = decode && framing_.body != ResponseBody::kNone && Inflater::Knows(coding);
-  if (decodes) inflater_ = std::make_unique<Inflater>();
+  if (decode && framing_.body != ResponseBody::kNone) decoder_ = ContentDecoder::Of(coding);
+  const bool decodes = decoder_ != nullptr;
   fields_.reserve(head.fields.size());
   for (const http::Field& field : head.fields) {
     if (decodes && (EqualsIgnoreCase(field.name, "content-encoding") ||
@@ -233,13 +233,13 @@ void HttpExchange::State::TakeTrailers() {
 
 absl::StatusOr<std::string_view> HttpExchange::State::NextDecoded() {
   for (;;) {
-    if (coded_.empty() && !inflater_->has_more()) {
+    if (coded_.empty() && !decoder_->has_more()) {
       absl::StatusOr<std::string_view> coded = NextCoded();
       if (!coded.ok()) return coded;
-      if (coded->empty()) return inflater_->at_end() ? coded : CutShort();
+      if (coded->empty()) return decoder_->at_end() ? coded : CutShort();
       coded_ = *coded;
     }
-    if (absl::Status inflated = inflater_->Next(coded_, decoded_); !inflated.ok()) return inflated;
+    if (absl::Status status = decoder_->Next(coded_, decoded_); !status.ok()) return status;
     if (!decoded_.empty()) return decoded_;
   }
 }
@@ -249,7 +249,7 @@ absl::StatusOr<std::string_view> HttpExchange::State::Next() {
     if (!failure_.ok()) return failure_;
     return std::string_view();
   }
-  absl::StatusOr<std::string_view> piece = inflater_ != nullptr ? NextDecoded() : NextCoded();
+  absl::StatusOr<std::string_view> piece = decoder_ != nullptr ? NextDecoded() : NextCoded();
   if (!piece.ok()) return Fail(piece.status());
   if (piece->empty()) Finish();
   return piece;
@@ -278,7 +278,7 @@ absl::StatusOr<std::string> HttpExchange::State::ReadLength(size_t bytes_max) {
 }
 
 absl::StatusOr<std::string> HttpExchange::State::ReadAll(size_t bytes_max) {
-  if (!ended_ && inflater_ == nullptr && framing_.body == ResponseBody::kLength) {
+  if (!ended_ && decoder_ == nullptr && framing_.body == ResponseBody::kLength) {
     lease_->Consume(std::exchange(unconsumed_, 0));
     return ReadLength(bytes_max);
   }
@@ -293,7 +293,7 @@ absl::StatusOr<std::string> HttpExchange::State::ReadAll(size_t bytes_max) {
 }
 
 void HttpExchange::State::Discard() {
-  inflater_ = nullptr;
+  decoder_ = nullptr;
   if (framing_.body == ResponseBody::kUntilClose) return;
   for (size_t left = kDiscardBytesMax; !ended_;) {
     absl::StatusOr<std::string_view> piece = Next();

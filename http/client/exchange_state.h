@@ -13,9 +13,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "http/client/connection_pool.h"
+#include "http/client/content_decoder.h"
 #include "http/client/http_exchange.h"
 #include "http/client/http_request.h"
-#include "http/client/inflater.h"
 #include "http/client/response_parser.h"
 #include "http/message/chunked.h"
 #include "runtime/hub/fiber.h"
@@ -76,8 +76,8 @@ class HttpExchange::State {
   // Of the connection's bytes, in the view that was given last.
   size_t unconsumed_ = 0;
   ChunkedDecoder chunked_;
-  std::unique_ptr<Inflater> inflater_;
-  std::string_view coded_;  // what the inflater has not taken yet
+  std::unique_ptr<ContentDecoder> decoder_;
+  std::string_view coded_;  // what the decoder has not taken yet
   std::string decoded_;
   int status_ = 0;
   HttpFields fields_;

@@ -4,8 +4,10 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
+#include "http/client/content_decoder.h"
+#include "http/client/cookie_jar.h"
 #include "http/client/exchange_state.h"
-#include "http/client/inflater.h"
 #include "http/client/request_head.h"
 #include "http/client/url.h"
 #include "runtime/switch/abseil_text.h"
@@ -29,6 +31,17 @@ std::string_view LocationOf(const HttpExchange::State& answer) {
     if (EqualsIgnoreCase(name, "location")) return value;
   }
   return "";
+}
+
+bool HasField(const HttpFields& fields, std::string_view name) {
+  return std::any_of(fields.begin(), fields.end(),
+                     [name](const auto& field) { return EqualsIgnoreCase(field.first, name); });
+}
+
+void TakeCookies(const Url& url, const HttpExchange::State& answer, CookieJar& cookies) {
+  for (const auto& [name, value] : answer.fields()) {
+    if (EqualsIgnoreCase(name, "set-cookie")) cookies.Take(url, value, absl::Now());
+  }
 }
 
 // RFC 9110, 15.4: as browsers do, a POST becomes a GET but where the status says otherwise.
@@ -68,11 +81,16 @@ HttpClientStats HttpClient::stats() const {
 absl::StatusOr<HttpClient::StatePtr> HttpClient::Ask(const Url& url, HttpRequest& request,
                                                      bool same_origin) {
   const bool proxied = request.unix_socket.empty() && dialer_->AsksProxy(url);
+  std::string cookies;
+  if (request.cookies != nullptr && !(same_origin && HasField(request.fields, "cookie"))) {
+    cookies = request.cookies->FieldFor(url, absl::Now());
+  }
   const std::string head =
       WriteHead(request, url,
                 {.user_agent = options_.user_agent,
-                 .accept_encoding = options_.decode ? Inflater::kCodings : std::string_view(),
+                 .accept_encoding = options_.decode ? ContentDecoder::kCodings : std::string_view(),
                  .absolute_target = proxied,
+                 .cookies = cookies,
                  .proxy_authorization = proxied ? dialer_->proxy_credentials() : std::string(),
                  .without_credentials = !same_origin});
   const std::string key = dialer_->KeyOf(url, request.unix_socket);
@@ -89,7 +107,10 @@ absl::StatusOr<HttpClient::StatePtr> HttpClient::Ask(const Url& url, HttpRequest
     ++stats_.requests;
     auto answer = std::make_unique<HttpExchange::State>(*std::move(lease), url.ToString());
     const absl::Status run = answer->Run(request, head, options_.decode);
-    if (run.ok()) return answer;
+    if (run.ok()) {
+      if (request.cookies != nullptr) TakeCookies(url, *answer, *request.cookies);
+      return answer;
+    }
     // The server closed a kept connection while the request was on its way: it has not seen it, or
     // seeing it twice is seeing it once. Each time a kept connection goes, so this ends.
     const bool stale = answer->was_reused() && answer->unanswered() && absl::IsUnavailable(run);
@@ -136,6 +157,9 @@ absl::StatusOr<HttpClient::StatePtr> HttpClient::FollowAll(HttpRequest& request)
     answer->reset();
     absl::StatusOr<Url> next = NextUrl(url, status, location, request);
     if (!next.ok()) return About(url, next.status());
+    if (request.on_redirect != nullptr) {
+      if (absl::Status may = request.on_redirect(*next); !may.ok()) return About(*next, may);
+    }
     ++stats_.redirects;
     url = *std::move(next);
   }

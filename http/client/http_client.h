@@ -3,10 +3,11 @@
 //   absl::StatusOr<HttpResponse> page = client.Fetch({.url = "https://example.org/"});
 //
 // Calls look blocking and park only their fiber; Timeout scopes bound them, Cancel() ends them. One
-// client serves all fibers of its hub. It follows redirects, undoes gzip and deflate, and sends a
+// client serves all fibers of its hub. It follows redirects, undoes codings of bodies, and sends a
 // request again where that is safe: on another connection, if a kept one had been closed, and the
 // method is idempotent or the request says that it may be repeated.
-// No cookies, no .netrc, and no proxy but the options'. Certificates are verified.
+// No cookies but those of a jar that the request names, no .netrc, and no proxy but the options'.
+// Certificates are verified.
 // Hub thread only; it may outlive the runs of the hub it is used on.
 #ifndef GROVE_HTTP_CLIENT_HTTP_CLIENT_H_
 #define GROVE_HTTP_CLIENT_HTTP_CLIENT_H_
@@ -32,7 +33,7 @@ struct HttpClientOptions {
   int redirects_max = 10;
   // Of Fetch(), decoded.
   size_t body_max_bytes = size_t{64} << 20;
-  // Ask for gzip and deflate, and undo them.
+  // Ask for gzip, deflate, br and zstd, and undo them.
   bool decode = true;
   std::string user_agent = "grove";
 };

@@ -30,7 +30,7 @@ TEST(HttpClient, AsksAndAnswers) {
     EXPECT_EQ(answer->Field("X-TWO"), "2");
     EXPECT_EQ(server.requests()[0], StrCat("GET /a?b HTTP/1.1\r\nHost: 127.0.0.1:", server.port(),
                                            "\r\nX-Mine: yes\r\nUser-Agent: grove\r\nAccept: */*\r\n"
-                                           "Accept-Encoding: gzip, deflate\r\n\r\n"));
+                                           "Accept-Encoding: gzip, deflate, br, zstd\r\n\r\n"));
   });
 }
 

@@ -7,6 +7,7 @@
 #include <climits>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,10 +15,14 @@
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "http/client/url.h"
 #include "http/message/field.h"
 
 namespace grove::http {
+
+class CookieJar;
 
 // In order, as they are sent.
 using HttpFields = std::vector<std::pair<std::string, std::string>>;
@@ -46,6 +51,11 @@ struct HttpRequest {
   size_t body_max_bytes = SIZE_MAX;
   // Not over TCP: the path of a UNIX socket; the URL's host is only named.
   std::string unix_socket;
+  // Asked before a redirect is followed, with where it leads; an error ends the request with it.
+  std::function<absl::Status(const Url& next)> on_redirect = nullptr;
+  // Sent from and kept in it, at redirects too; it must outlive the request. Null: no cookies. A
+  // Cookie of `fields` goes in the place of the jar's.
+  CookieJar* cookies = nullptr;
 };
 
 struct HttpResponse {

@@ -2,8 +2,6 @@
 
 #include <zlib.h>
 
-#include "http/message/field.h"
-
 namespace grove::http {
 namespace {
 
@@ -21,11 +19,6 @@ bool BeginsAsGzipOrZlib(std::string_view coded) {
 }
 
 }  // namespace
-
-bool Inflater::Knows(std::string_view coding) {
-  return EqualsIgnoreCase(coding, "gzip") || EqualsIgnoreCase(coding, "x-gzip") ||
-         EqualsIgnoreCase(coding, "deflate");
-}
 
 Inflater::Inflater() : zlib_(std::make_unique<z_stream>()) {}
 
@@ -57,8 +50,7 @@ absl::Status Inflater::Next(std::string_view& coded, std::string& piece) {
   const int code = inflate(zlib_.get(), Z_NO_FLUSH);
   if (code != Z_OK && code != Z_STREAM_END && code != Z_BUF_ERROR) {
     piece.clear();
-    return absl::UnavailableError(
-        "the body's Content-Encoding does not hold: it cannot be inflated");
+    return NotCodedAs("gzip or deflate");
   }
   coded.remove_prefix(coded.size() - zlib_->avail_in);
   piece.resize(piece.size() - zlib_->avail_out);

@@ -76,14 +76,5 @@ TEST(Inflater, SeesWhatIsBrokenOrCutShort) {
   EXPECT_FALSE(Inflated("plain text", 1000).ok());
 }
 
-TEST(Inflater, KnowsItsCodings) {
-  EXPECT_TRUE(Inflater::Knows("GZIP"));
-  EXPECT_TRUE(Inflater::Knows("x-gzip"));
-  EXPECT_TRUE(Inflater::Knows("deflate"));
-  EXPECT_FALSE(Inflater::Knows("br"));
-  EXPECT_FALSE(Inflater::Knows("gzip, gzip"));
-  EXPECT_FALSE(Inflater::Knows(""));
-}
-
 }  // namespace
 }  // namespace grove::http

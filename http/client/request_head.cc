@@ -130,6 +130,7 @@ std::string WriteHead(const HttpRequest& request, const Url& url, const HeadExtr
     if (extras.without_credentials && IsOneOf(name, kCredentials)) continue;
     AppendField(head, name, value);
   }
+  if (!extras.cookies.empty()) AppendField(head, "Cookie", extras.cookies);
   const std::string credentials = BasicCredentials(url.userinfo);
   if (!credentials.empty() && !HasField(request.fields, "authorization")) {
     AppendField(head, "Authorization", credentials);

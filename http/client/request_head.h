@@ -23,6 +23,8 @@ struct HeadExtras {
   std::string_view accept_encoding;
   // In absolute form, for a proxy.
   bool absolute_target = false;
+  // Value of Cookie; empty: none.
+  std::string_view cookies;
   // Value of Proxy-Authorization; empty: none.
   std::string_view proxy_authorization;
   // Credentials do not go along to another origin than the first one.

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <string>
 
+#include "http/client/cookie_jar.h"
 #include "http/client/test_server.h"
 #include "runtime/hub/hub_fixture.h"
 #include "runtime/hub/timeout.h"
@@ -91,6 +92,18 @@ TEST_F(ClientExample, Streams) {
     }
     EXPECT_EQ(bytes, 2u);
     // [/download]
+  });
+}
+
+TEST_F(ClientExample, KeepsCookies) {
+  Run([](HttpClient& client, const std::string& url) {
+    const std::string& login = url;
+    // [cookies]
+    CookieJar jar;  // of one user, say; it outlives the requests
+    absl::StatusOr<HttpResponse> page = client.Fetch({.url = login, .cookies = &jar});
+    if (page.ok()) page = client.Fetch({.url = url, .cookies = &jar});
+    // [/cookies]
+    EXPECT_TRUE(page.ok());
   });
 }
 

@@ -1,5 +1,8 @@
 // What docs/runtime.md shows of I/O.
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -11,14 +14,19 @@
 #include "runtime/dns/resolver.h"
 #include "runtime/hub/hub_fixture.h"
 #include "runtime/hub/timeout.h"
+#include "runtime/io/buffered_reader.h"
 #include "runtime/io/datagram.h"
 #include "runtime/io/dial.h"
+#include "runtime/io/foreign_descriptor.h"
 #include "runtime/io/listener.h"
 #include "runtime/io/pipe.h"
 #include "runtime/io/send_file.h"
 #include "runtime/io/signals.h"
+#include "runtime/io/standard_input.h"
 #include "runtime/io/subprocess.h"
 #include "runtime/offload/offload.h"
+#include "runtime/sync/event.h"
+#include "runtime/sync/select_descriptor.h"
 
 namespace grove {
 namespace {
@@ -124,6 +132,98 @@ TEST_F(IoExample, Signals) {
     // [/signals]
     kill(getpid(), SIGTERM);
     EXPECT_TRUE(watcher.Join().ok());
+  });
+}
+
+TEST_F(IoExample, WaitsForBytesOrAnEvent) {
+  Run([] {
+    Pipe pipe = *Pipe::Create();
+    Event stop;
+    std::string said;
+    // [select]
+    auto listener = *Spawn("listener", [&] {
+      SelectReadable bytes(pipe.reader.fd());
+      SelectEvent stopped(stop);
+      Selector selector({&bytes, &stopped});
+      for (auto at = selector.Wait(); at.ok() && *at == 0; at = selector.Wait()) {
+        char buffer[4];  // what does not fit is ready at the next Wait()
+        auto got = bytes.status().ok() ? pipe.reader.Read(buffer) : bytes.status();
+        if (!got.ok() || *got == 0) return;  // it was closed, on this side or the other
+        said.append(buffer, *got);
+      }
+    });
+    // [/select]
+    EXPECT_TRUE(pipe.writer.Write("in pieces").ok());
+    (void)Sleep(absl::Seconds(1));
+    EXPECT_EQ(said, "in pieces");
+    stop.Set();
+    EXPECT_TRUE(listener.Join().ok());
+  });
+}
+
+TEST_F(IoExample, ReadsStandardInput) {
+  Run([] {
+    int ends[2];
+    ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+    ASSERT_EQ(write(ends[1], "first\nsecond\n", 13), 13);
+    close(ends[1]);
+    const int stdin_fd = ends[0];
+    std::vector<std::string> lines;
+    // [stdin]
+    auto input = StandardInput::Open(stdin_fd);  // without an argument: descriptor 0
+    if (!input.ok()) return;
+    BufferedReader reader(*input);
+    for (auto line = reader.ReadLine(); line.ok(); line = reader.ReadLine()) lines.push_back(*line);
+    // [/stdin]
+    EXPECT_EQ(lines, (std::vector<std::string>{"first", "second"}));
+    close(stdin_fd);
+  });
+}
+
+// A library with a loop of its own: a counter that the loop adds up as it is told.
+struct ForeignLoop {
+  int set = epoll_create1(EPOLL_CLOEXEC);
+  int counter = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  uint64_t sum = 0;
+
+  ForeignLoop() {
+    epoll_event event{.events = EPOLLIN, .data = {}};
+    epoll_ctl(set, EPOLL_CTL_ADD, counter, &event);
+  }
+  ~ForeignLoop() {
+    close(set);
+    close(counter);
+  }
+  int descriptor() const { return set; }
+  // What is there to do, without a wait.
+  void DoWhatIsThere() {
+    epoll_event event;
+    uint64_t count = 0;
+    while (epoll_wait(set, &event, 1, 0) == 1 && eventfd_read(counter, &count) == 0) sum += count;
+  }
+};
+
+TEST_F(IoExample, TurnsAForeignLoop) {
+  Run([] {
+    ForeignLoop loop;
+    // [foreign]
+    auto turns = *Spawn("foreign loop", [&]() -> absl::Status {
+      absl::StatusOr<ForeignDescriptor> waited = ForeignDescriptor::Register(loop.descriptor());
+      if (!waited.ok()) return waited.status();
+      for (;;) {
+        if (absl::Status ready = waited->AwaitReadable(); !ready.ok()) return ready;
+        loop.DoWhatIsThere();
+      }
+    });
+    // [/foreign]
+    for (int i = 0; i < 2; ++i) {
+      (void)Sleep(absl::Seconds(1));
+      EXPECT_EQ(eventfd_write(loop.counter, 21), 0);
+    }
+    (void)Sleep(absl::Seconds(1));
+    EXPECT_EQ(loop.sum, 42u);
+    turns.Cancel();
+    EXPECT_TRUE(absl::IsCancelled(turns.Join()));
   });
 }
 

@@ -1,19 +1,28 @@
 #include "runtime/hub/descriptor_table.h"
 
+#include <poll.h>
+
+#include <cerrno>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_format.h"
 #include "runtime/hub/check.h"
 #include "runtime/hub/hub.h"
+#include "runtime/switch/errno_status.h"
 
 namespace grove {
 namespace {
 
-std::string Named(const Fiber& fiber) {
-  return absl::StrFormat("fiber %d \"%s\" (spawned at %s:%d)", fiber.id(), fiber.name(),
-                         fiber.spawn_site().file_name(),
-                         static_cast<int>(fiber.spawn_site().line()));
+std::string Named(const Fiber* fiber) {
+  if (fiber == nullptr) return "a library's watch";
+  return absl::StrFormat("fiber %d \"%s\" (spawned at %s:%d)", fiber->id(), fiber->name(),
+                         fiber->spawn_site().file_name(),
+                         static_cast<int>(fiber->spawn_site().line()));
+}
+
+absl::Status Unknown(int fd) {
+  return absl::AbortedError(absl::StrFormat("descriptor %d is closed", fd));
 }
 
 }  // namespace
@@ -23,6 +32,16 @@ absl::Status DescriptorTable::Register(int fd, Poller::Mode mode) {
   entry.mode = mode;
   absl::Status added = StartPolling(fd, entry);
   if (!added.ok()) Drop(entry);
+  return added;
+}
+
+absl::Status DescriptorTable::RegisterAny(int fd) {
+  Entry& entry = Renew(fd, true);
+  absl::Status added = StartPolling(fd, entry);
+  // EPERM of epoll_ctl(2): it has no poll operation.
+  entry.always_ready = absl::IsPermissionDenied(added);
+  if (added.ok() || entry.always_ready) return absl::OkStatus();
+  Drop(entry);
   return added;
 }
 
@@ -68,30 +87,37 @@ void DescriptorTable::Drop(Entry& entry) {
   entry.registered = false;
   entry.watch = nullptr;
   --registered_;
-  for (Fiber*& waiter : entry.waiters) {
-    if (waiter == nullptr) continue;
-    hub_.Unpark(*waiter);
-    waiter = nullptr;
+  for (int side = 0; side < 2; ++side) {
+    Fiber* const waiter = std::exchange(entry.waiters[side], nullptr);
+    if (ReadyWatch* const watch = std::exchange(entry.ready_watches[side], nullptr)) {
+      watch->OnUnregistered();
+    } else if (waiter != nullptr) {
+      hub_.Unpark(*waiter);
+    }
   }
+}
+
+absl::Status DescriptorTable::CheckFree(int fd, const Entry& entry, Direction direction,
+                                        const Fiber* newcomer) const {
+  const int side = static_cast<int>(direction);
+  if (entry.waiters[side] == nullptr && entry.ready_watches[side] == nullptr) [[likely]]
+    return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrFormat("descriptor %d: %s waits to %s already; %s must not", fd,
+                      Named(entry.waiters[side]), side == 0 ? "read" : "write", Named(newcomer)));
 }
 
 absl::Status DescriptorTable::Await(int fd, Direction direction, WaitFor::Kind kind) {
   const int side = static_cast<int>(direction);
   Entry* entry = Find(fd);
-  if (entry == nullptr) {
-    return absl::AbortedError(absl::StrFormat("descriptor %d is closed", fd));
-  }
+  if (entry == nullptr) return Unknown(fd);
   if (entry->ready[side]) {
     ++calls_;
     return absl::OkStatus();
   }
   const uint32_t generation = entry->generation;
   Fiber* const self = hub_.running();
-  if (const Fiber* other = entry->waiters[side]; other != nullptr) {
-    return absl::FailedPreconditionError(
-        absl::StrFormat("descriptor %d: %s waits to %s already; %s must not", fd, Named(*other),
-                        side == 0 ? "read" : "write", Named(*self)));
-  }
+  if (absl::Status free = CheckFree(fd, *entry, direction, self); !free.ok()) return free;
   if (!entry->polled) [[unlikely]] {
     if (absl::Status added = StartPolling(fd, *entry); !added.ok()) return added;
   }
@@ -115,10 +141,54 @@ absl::Status DescriptorTable::Await(int fd, Direction direction, WaitFor::Kind k
 void DescriptorTable::NotReady(int fd, Direction direction) {
   Entry* const entry = Find(fd);
   if (entry == nullptr) return;
+  if (entry->always_ready) return;
   // After a hang-up reads no longer block, and no edge need follow. A peer that only stopped
   // sending may still be slow to take bytes: writes go on waiting for edges.
   if (entry->hangup && direction == Direction::kRead) return;
   entry->ready[static_cast<int>(direction)] = false;
+}
+
+absl::StatusOr<bool> DescriptorTable::Look(int fd, Direction direction) {
+  Entry* const entry = Find(fd);
+  if (entry == nullptr) return Unknown(fd);
+  if (absl::Status free = CheckFree(fd, *entry, direction, hub_.running()); !free.ok()) return free;
+  if (entry->always_ready) return true;
+  ++calls_;
+  const short wanted = direction == Direction::kRead ? POLLIN | POLLRDHUP : POLLOUT;
+  pollfd polled{.fd = fd, .events = wanted, .revents = 0};
+  int polling;
+  do {
+    polling = poll(&polled, 1, 0);
+  } while (polling < 0 && errno == EINTR);
+  if (polling < 0) return ErrnoStatus(errno, "poll");
+  if ((polled.revents & POLLNVAL) != 0) {
+    return absl::AbortedError(absl::StrFormat("descriptor %d was closed by its owner", fd));
+  }
+  const bool ready = polled.revents != 0;
+  entry->ready[static_cast<int>(direction)] = ready;
+  return ready;
+}
+
+absl::Status DescriptorTable::WatchReady(int fd, Direction direction, ReadyWatch& watch,
+                                         Fiber* fiber) {
+  Entry* const entry = Find(fd);
+  if (entry == nullptr) return Unknown(fd);
+  if (absl::Status free = CheckFree(fd, *entry, direction, fiber); !free.ok()) return free;
+  if (!entry->polled) {
+    if (absl::Status added = StartPolling(fd, *entry); !added.ok()) return added;
+  }
+  // As in Await(): the watch before the poller is told.
+  entry->waiters[static_cast<int>(direction)] = fiber;
+  entry->ready_watches[static_cast<int>(direction)] = &watch;
+  poller_.Rearm(fd, direction);
+  return absl::OkStatus();
+}
+
+void DescriptorTable::UnwatchReady(int fd, Direction direction, const ReadyWatch& watch) {
+  Entry* const entry = Find(fd);
+  if (entry == nullptr || entry->ready_watches[static_cast<int>(direction)] != &watch) return;
+  entry->ready_watches[static_cast<int>(direction)] = nullptr;
+  entry->waiters[static_cast<int>(direction)] = nullptr;
 }
 
 void DescriptorTable::WatchHangup(int fd, HangupWatch* watch) {
@@ -137,10 +207,13 @@ void DescriptorTable::MarkReady(Entry& entry, Direction direction) {
   entry.ready[side] = true;
   // Readiness is kept even if nobody waits: an edge comes once. Off the table before it runs, so
   // that another fiber may come to wait meanwhile.
-  Fiber* const waiter = entry.waiters[side];
-  if (waiter == nullptr) return;
-  entry.waiters[side] = nullptr;
-  hub_.UnparkCold(*waiter);
+  Fiber* const waiter = std::exchange(entry.waiters[side], nullptr);
+  if (ReadyWatch* const watch = entry.ready_watches[side]; watch != nullptr) [[unlikely]] {
+    entry.ready_watches[side] = nullptr;
+    watch->OnReady();
+  } else if (waiter != nullptr) {
+    hub_.UnparkCold(*waiter);
+  }
 }
 
 void DescriptorTable::Deliver(const Poller::Event& event) {

@@ -10,10 +10,12 @@
 #define GROVE_RUNTIME_HUB_DESCRIPTOR_TABLE_H_
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "runtime/hub/fiber.h"
 #include "runtime/hub/poller.h"
 
@@ -33,10 +35,24 @@ class DescriptorTable {
     ~HangupWatch() = default;
   };
 
+  // Told once that a direction may be ready, or that its descriptor was taken off the table. Called
+  // from the hub's poll, or by Unregister(): must not park, nor register descriptors.
+  class ReadyWatch {
+   public:
+    virtual void OnReady() = 0;
+    virtual void OnUnregistered() = 0;
+
+   protected:
+    ~ReadyWatch() = default;
+  };
+
   DescriptorTable(Hub& hub, Poller& poller) : hub_(hub), poller_(poller) {}
 
   // Requires: non-blocking, not registered.
   absl::Status Register(int fd, Poller::Mode mode);
+  // As Register() with edges; but what cannot be waited for (a regular file, a directory,
+  // /dev/null), which epoll(7) refuses, is always ready.
+  absl::Status RegisterAny(int fd);
   // As Register() with edges, but the poller is told only when somebody waits or watches: what it
   // refuses, Await() returns. For one that no other process or descriptor has open, as accept4(2)
   // makes it.
@@ -54,8 +70,23 @@ class DescriptorTable {
   // edge makes the descriptor ready again. Ignored for reads after a hang-up: no edge need follow.
   void NotReady(int fd, Direction direction);
 
+  // Whether a call would not block now, as poll(2) says: what is remembered is the last edge, which
+  // others may have used up or not. Remembers the answer. kAborted: unknown, or closed by somebody
+  // else. kFailedPrecondition: another fiber waits for the same direction. Never parks.
+  absl::StatusOr<bool> Look(int fd, Direction direction);
+  // As Await(), but tells `watch` in place of waking `fiber`, which is who waits (null: no fiber in
+  // particular). Requires: Look() or NotReady() has just said that it is not ready.
+  absl::Status WatchReady(int fd, Direction direction, ReadyWatch& watch, Fiber* fiber);
+  // No effect if it has been told.
+  void UnwatchReady(int fd, Direction direction, const ReadyWatch& watch);
+  // Of this registration alone, whoever has its number later; 0: unknown.
+  uint64_t Registration(int fd) const {
+    const Entry* entry = Find(fd);
+    return entry == nullptr ? 0 : Token(fd, entry->generation);
+  }
+
   // Whether Await() would return at once. False if unknown.
-  bool MayBeReady(int fd, Direction direction) {
+  bool MayBeReady(int fd, Direction direction) const {
     const Entry* entry = Find(fd);
     return entry != nullptr && entry->ready[static_cast<size_t>(direction)];
   }
@@ -79,11 +110,13 @@ class DescriptorTable {
  private:
   struct Entry {
     Fiber* waiters[2] = {nullptr, nullptr};
+    ReadyWatch* ready_watches[2] = {nullptr, nullptr};  // told in place of waking the waiter
     HangupWatch* watch = nullptr;
     uint32_t generation = 0;
     bool registered = false;
     bool polled = false;    // the poller has it
     bool accepted = false;  // by RegisterAccepted()
+    bool always_ready = false;
     bool ready[2] = {false, false};
     bool hangup = false;
     Poller::Mode mode = Poller::Mode::kEdge;
@@ -92,10 +125,14 @@ class DescriptorTable {
     return static_cast<uint64_t>(generation) << 32 | static_cast<uint32_t>(fd);
   }
   // Null unless it is registered. Valid until the next Register(): that may move the entries.
-  Entry* Find(int fd) {
+  Entry* Find(int fd) { return const_cast<Entry*>(std::as_const(*this).Find(fd)); }
+  const Entry* Find(int fd) const {
     const bool known = static_cast<size_t>(fd) < entries_.size() && entries_[fd].registered;
     return known ? &entries_[fd] : nullptr;
   }
+  // kFailedPrecondition, naming both, if somebody waits for `direction` already.
+  absl::Status CheckFree(int fd, const Entry& entry, Direction direction,
+                         const Fiber* newcomer) const;
   // A new registration, ready in both directions if `ready`: optimistic, the first call tells.
   Entry& Renew(int fd, bool ready);
   absl::Status StartPolling(int fd, Entry& entry);

@@ -35,6 +35,7 @@ class Fiber;
 class FiberHandle;
 class FiberLocalMap;
 class Hub;
+class ParkWatch;
 class Timeout;
 
 using FiberId = uint64_t;
@@ -103,6 +104,7 @@ class Fiber {
   friend class FiberHandle;
   friend class FiberLocalMap;
   friend class LabelScope;
+  friend class ParkWatch;
   friend class RunQueue;
   friend class Timeout;
   friend struct GdbTable;
@@ -153,7 +155,8 @@ class Fiber {
   bool started_ = false;
   bool joined_ = false;
   bool cold_ = false;  // woken by the poller: its frames are likely out of the nearest caches
-  Timeout* timeouts_ = nullptr;  // innermost first
+  Timeout* timeouts_ = nullptr;   // innermost first
+  ParkWatch* watches_ = nullptr;  // told of its parks
   WaitFor waiting_for_;
   Hub& hub_;
   Stack stack_;

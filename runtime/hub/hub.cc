@@ -299,6 +299,8 @@ void Hub::ParkRunning() {
     return;
   }
   CheckMayPark(*self);
+  if (self->watches_ != nullptr) [[unlikely]]
+    TellWatches(*self);
   // Before the hand-over: whoever runs next may unpark this one, which must be found parked.
   self->state_.Enter(FiberState::kParked);
   SwitchAway(*self);
@@ -308,9 +310,11 @@ void Hub::ParkShielded(const WaitFor& waiting_for) {
   Fiber* const self = running_;
   if (self == nullptr) DieParkingOutside();
   CheckMayPark(*self);
+  self->waiting_for_ = waiting_for;
+  if (self->watches_ != nullptr) [[unlikely]]
+    TellWatches(*self);
   self->shielded_ = true;
   self->state_.Enter(FiberState::kParked);
-  self->waiting_for_ = waiting_for;
   SwitchAway(*self);
   self->shielded_ = false;
 }

@@ -165,18 +165,18 @@ class Hub {
   void StartTiming(Fiber& fiber);
   // Dies if `self`, which runs, is where no fiber may park.
   void CheckMayPark(const Fiber& self) const;
+  static void TellWatches(const Fiber& self);  // park_watch.cc
   [[noreturn]] void DieParking() const;
   [[noreturn]] static void DieParkingOutside();
   [[noreturn]] static void DieWithoutHub();
   // Does not return; see Context::Leave().
   void LeaveEnded(Fiber& self);
   void CancelAll();
+  void Shuffle();
   void DropScheduledCalls();  // scheduled_call.cc
   // Runs what is no fiber; what it throws is counted and logged. `site`: where it was scheduled;
   // null: it was posted. scheduled_call.cc
   void RunCall(absl::AnyInvocable<void()>& call, const SourceLocation* site);
-
-  void Shuffle();
 
   // Read wherever anything waits. Fibers never migrate, so even a cached address of it is right.
   // The hubs are in the executable, not in a library that is loaded later: no call to find it.

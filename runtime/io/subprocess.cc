@@ -79,7 +79,15 @@ class SpawnPlan {
     if (!options.directory.empty()) {
       posix_spawn_file_actions_addchdir_np(&actions_, options.directory.c_str());
     }
-    posix_spawn_file_actions_addclosefrom_np(&actions_, 3);
+    const int first_closed = 3 + static_cast<int>(options.descriptors.size());
+    for (size_t i = 0; i < options.descriptors.size(); ++i) {
+      // Above them all: the dup2 of one must not replace another that is still to come.
+      const int copy = fcntl(options.descriptors[i], F_DUPFD_CLOEXEC, first_closed);
+      if (copy < 0) return errno;
+      child_ends_.push_back(copy);
+      posix_spawn_file_actions_adddup2(&actions_, copy, 3 + static_cast<int>(i));
+    }
+    posix_spawn_file_actions_addclosefrom_np(&actions_, first_closed);
     std::vector<char*> arguments = Pointers(command);
     std::vector<char*> environment;
     if (options.environment.has_value()) environment = Pointers(*options.environment);

@@ -1,9 +1,9 @@
 // Subprocess: a child process with pipes, waited for on the hub.
 //
-// The child starts with default signals, nothing blocked, no descriptor but 0, 1 and 2, and leads
-// its own process group, so that what it starts is signalled with it. One fiber waits at a time.
-// Nobody else in the process may reap its children (wait(2) of any, SIGCHLD ignored).
-// Hub thread only.
+// The child starts with default signals, nothing blocked, no descriptor but 0, 1, 2 and what the
+// options name, and leads its own process group, so that what it starts is signalled with it. One
+// fiber waits at a time. Nobody else in the process may reap its children (wait(2) of any, SIGCHLD
+// ignored). Hub thread only.
 #ifndef GROVE_RUNTIME_IO_SUBPROCESS_H_
 #define GROVE_RUNTIME_IO_SUBPROCESS_H_
 
@@ -28,6 +28,8 @@ struct SubprocessOptions {
   Stream in = Stream::kNull;
   Stream out = Stream::kPipe;
   Stream err = Stream::kPipe;
+  // The child's 3, 4, …: copies; these stay this process's.
+  std::vector<int> descriptors;
   // "NAME=value"; unset: this process's.
   std::optional<std::vector<std::string>> environment;
   std::string directory;  // empty: this process's

@@ -1,7 +1,9 @@
 #include "runtime/io/subprocess.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
@@ -36,6 +38,30 @@ class SubprocessTest : public HubTest {
 };
 
 constexpr auto kPipe = SubprocessOptions::Stream::kPipe;
+
+TEST_F(SubprocessTest, NamedDescriptorsAreTheChildsFromThreeOn) {
+  Run([] {
+    int first[2];
+    int second[2];
+    ASSERT_EQ(pipe2(first, O_CLOEXEC), 0);
+    ASSERT_EQ(pipe2(second, O_CLOEXEC), 0);
+    // In an order that would have one replace the other, were they not moved out of the way.
+    Subprocess child =
+        Shell("echo 3 >&3; echo 4 >&4; ls /proc/self/fd", {.descriptors = {second[1], first[1]}});
+    const auto output = child.Communicate();
+    char text[3] = "";
+    EXPECT_EQ(read(second[0], text, 2), 2);
+    EXPECT_STREQ(text, "3\n");
+    EXPECT_EQ(read(first[0], text, 2), 2);
+    EXPECT_STREQ(text, "4\n");
+    EXPECT_EQ(output->out, "0\n1\n2\n3\n4\n5\n");  // 5: of ls itself
+    for (const int* ends : {first, second}) {
+      close(ends[0]);
+      close(ends[1]);
+    }
+    EXPECT_FALSE(Subprocess::Start({"true"}, {.descriptors = {-1}}).ok());
+  });
+}
 
 TEST_F(SubprocessTest, PassesInputAndCollectsBothOutputsAndTheCode) {
   Run([] {

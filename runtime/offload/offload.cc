@@ -1,12 +1,15 @@
 #include "runtime/offload/offload.h"
 
+#include <pthread.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <exception>
 
+#include "absl/strings/str_cat.h"
 #include "runtime/hub/check.h"
 #include "runtime/hub/hub.h"
+#include "runtime/hub/timeout.h"
 
 namespace grove {
 namespace {
@@ -48,12 +51,14 @@ absl::Status OffloadPool::Run(absl::FunctionRef<void()> body) {
       return absl::ResourceExhaustedError("offload: too many calls wait for a thread");
     }
     calls_.push_back(&call);
+    stats_.queued_most = std::max(stats_.queued_most, calls_.size());
     if (idle_ == 0 && static_cast<int>(threads_.size()) < options_.threads) {
       process_ = getpid();
       threads_.emplace_back([this] { ThreadLoop(); });
     }
     work_->notify_one();
   }
+  Timeout patience(options_.queue_time_max);
   Wake wake = Wake::kReady;
   while (!call.finished && wake == Wake::kReady) {
     wake = hub.Park({.kind = WaitFor::Kind::kOffload, .object = this});
@@ -63,8 +68,14 @@ absl::Status OffloadPool::Run(absl::FunctionRef<void()> body) {
       const std::lock_guard lock(mutex_);
       if (call.state == Call::State::kQueued) {
         calls_.erase(std::find(calls_.begin(), calls_.end(), &call));
-        ++stats_.dropped;
-        return WakeStatus(wake, "offload");
+        absl::Status ended = WakeStatus(wake, "offload");
+        if (!patience.Caused(ended)) {
+          ++stats_.dropped;
+          return ended;
+        }
+        ++stats_.expired;
+        return absl::ResourceExhaustedError(absl::StrCat(
+            "offload: no thread was free for ", absl::FormatDuration(options_.queue_time_max)));
       }
     }
     // It runs and may use this stack: wait it out.
@@ -85,6 +96,8 @@ void OffloadPool::Finish(Call& call) {
 }
 
 void OffloadPool::ThreadLoop() {
+  // More than 15 characters would be refused.
+  pthread_setname_np(pthread_self(), options_.name.substr(0, 15).c_str());
   for (;;) {
     Call* call;
     MonotonicNanos started = 0;

@@ -15,12 +15,15 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "runtime/hub/clock.h"
 #include "runtime/hub/fiber.h"
 #include "runtime/hub/thread_mutex.h"
@@ -36,14 +39,18 @@ class OffloadPool {
     int threads = 8;
     // Calls that wait for a thread; kResourceExhausted beyond.
     size_t queue_max = 10'000;
+    // A call that no thread has begun by then never runs: kResourceExhausted.
+    absl::Duration queue_time_max = absl::InfiniteDuration();
+    // Of its threads, as top(1) and gdb show it; the first 15 characters.
+    std::string name = "offload";
   };
-  explicit OffloadPool(Options options) : options_(options) {}
+  explicit OffloadPool(Options options) : options_(std::move(options)) {}
   // Stops.
   ~OffloadPool();
 
   // Runs `call` on a pool thread. OK once it has returned; kCancelled / kDeadlineExceeded: it was
-  // still queued and never runs; kResourceExhausted: the queue is full. An exception it throws is
-  // thrown here. **Parks.**
+  // still queued and never runs; kResourceExhausted: the queue is full, or no thread was free for
+  // `queue_time_max`. An exception it throws is thrown here. **Parks.**
   absl::Status Run(absl::FunctionRef<void()> call);
   // Waits for running calls, drops queued ones (their callers see kCancelled). Not from a fiber. In
   // a forked child: forgets the parent's threads.
@@ -57,6 +64,8 @@ class OffloadPool {
     uint64_t completed = 0;
     uint64_t dropped = 0;      // while queued: cancelled, timed out, or the pool stopped
     uint64_t rejected = 0;     // the queue was full
+    uint64_t expired = 0;      // waited for longer than queue_time_max
+    size_t queued_most = 0;    // at once, ever
     double queue_seconds = 0;  // of those that ran, all together
     double run_seconds = 0;    // of those that have returned
   };

@@ -157,6 +157,42 @@ TEST_F(OffloadTest, ACallThatIsTimedOutWhileQueuedNeverRuns) {
   });
 }
 
+TEST_F(OffloadTest, ACallThatNoThreadBeginsInTimeIsRefusedAndARunningOneIsNot) {
+  Run([] {
+    OffloadPool pool({.threads = 1, .queue_time_max = absl::Seconds(1)});
+    absl::Notification started;
+    absl::Notification release;
+    auto running = *Spawn("running", [&] {
+      EXPECT_TRUE(pool.Run([&] {
+                        started.Notify();
+                        release.WaitForNotification();
+                      })
+                      .ok());
+    });
+    Yield();
+    started.WaitForNotification();
+    EXPECT_TRUE(absl::IsResourceExhausted(pool.Run([] { ADD_FAILURE(); })));
+    {
+      Timeout own(absl::Milliseconds(1));  // the caller's own ends it as ever
+      EXPECT_TRUE(absl::IsDeadlineExceeded(pool.Run([] { ADD_FAILURE(); })));
+    }
+    release.Notify();
+    EXPECT_TRUE(running.Join().ok());
+    EXPECT_EQ(pool.stats().expired, 1u);
+    EXPECT_EQ(pool.stats().dropped, 1u);
+    EXPECT_EQ(pool.stats().queued_most, 1u);
+  });
+}
+
+TEST_F(OffloadTest, ItsThreadsHaveItsName) {
+  Run([] {
+    OffloadPool pool({.threads = 1, .name = "a name that is too long"});
+    char name[16] = "";
+    EXPECT_TRUE(pool.Run([&] { pthread_getname_np(pthread_self(), name, sizeof(name)); }).ok());
+    EXPECT_STREQ(name, "a name that is ");
+  });
+}
+
 TEST_F(OffloadTest, InAForkedChildItMayDieAndItsOwnServesButTheParentsDoesNot) {
 #if defined(GROVE_TSAN)
   GTEST_SKIP() << "TSan bears no new threads after a fork";

@@ -34,6 +34,7 @@ void Selector::StandInLine(Fiber* fiber) {
     last = &each->waiter_;
     if (first == nullptr) first = last;
     each->line_.PushBack(each->waiter_);
+    each->Enter(*fiber);
   }
   GROVE_CHECK(first != nullptr, "a Selector none of whose cases can become ready");
   last->alternative = first;
@@ -44,6 +45,9 @@ absl::StatusOr<size_t> Selector::Wait() {
   Hub& hub = *Hub::Current();
   StandInLine(hub.running());
   const Wake wake = hub.Park({.kind = WaitFor::Kind::kSelect, .object = this});
+  for (SelectCase* each : cases_) {
+    if (each->waiter_.list != nullptr) each->Leave();
+  }
   // Whoever granted one has taken the others off.
   for (size_t at = 0; at < cases_.size(); ++at) {
     if (!cases_[at]->waiter_.granted) continue;

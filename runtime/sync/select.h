@@ -1,4 +1,5 @@
-// Selector: waits for one of several: a value or room in a queue, an event, a permit, a time.
+// Selector: waits for one of several: a value or room in a queue, an event, a permit, a time, or a
+// descriptor (select_descriptor.h).
 //
 // From those not chosen nothing is taken, and nothing is put. A wait is bounded by a Timeout around
 // it, or by a SelectTimer among the cases. While it waits it stands in line at each like any other
@@ -52,6 +53,9 @@ class SelectCase {
   virtual bool Waits() const { return true; }
   // It was served while it stood in line.
   virtual void Served(const Waiter&) {}
+  // `fiber` waits, with this case in line, from Enter() to Leave().
+  virtual void Enter(Fiber&) {}
+  virtual void Leave() {}
 
   WaitList& line_;
   AlternativeWaiter waiter_;
@@ -179,13 +183,13 @@ class SelectAcquire final : public SelectCase {
 };
 
 // The base that is constructed first: a case keeps a reference to its line.
-class SelectTimerLine {
+class SelectOwnLine {
  protected:
   WaitList waiters_;
 };
 
 // A moment: ready from it on, until Restart(). Unlike a Timeout it interrupts nothing.
-class SelectTimer final : private SelectTimerLine, private Timer, public SelectCase {
+class SelectTimer final : private SelectOwnLine, private Timer, public SelectCase {
  public:
   // absl::InfiniteDuration() is never ready.
   explicit SelectTimer(absl::Duration after);
@@ -209,8 +213,7 @@ class Selector {
   Selector& operator=(const Selector&) = delete;
 
   // The index of the case that was chosen. kDeadlineExceeded, kCancelled: nothing was taken from
-  // any. Requires: one case at
-  // least can become ready. **Parks** until one is.
+  // any. Requires: one case at least can become ready. **Parks** until one is.
   absl::StatusOr<size_t> Wait();
   // As Wait(); nothing if that would park.
   std::optional<size_t> TryWait();

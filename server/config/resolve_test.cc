@@ -450,6 +450,40 @@ TEST(Resolve, ChecksRoutesAndRanges) {
               HasSubstr("fetch.allow[1]: '10.1.0.0/8' is no address range"));
 }
 
+TEST(Resolve, ChecksTheBoundsOfOrigins) {
+  EXPECT_THAT(ErrorOf("fetch {origins {pattern: 'example.org'}}"),
+              HasSubstr("fetch.origins[0].pattern: 'example.org' is no origin: want https://HOST"));
+  EXPECT_THAT(ErrorOf("fetch {origins {pattern: 'http://*'} origins {pattern: 'http://*'}}"),
+              HasSubstr("fetch.origins[1].pattern: http://* stands twice, first in fetch.origins"));
+  EXPECT_THAT(ErrorOf("fetch {per_origin {requests_per_second: 1 requests_per_minute: 1}}"),
+              HasSubstr("fetch.per_origin: want requests_per_second or requests_per_minute"));
+  EXPECT_THAT(ErrorOf("fetch {origins {pattern: 'http://a' burst: 2}}"),
+              HasSubstr("fetch.origins[0]: burst wants requests_per_second"));
+  EXPECT_THAT(ErrorOf("fetch {origins {pattern: 'http://a' breaker_open_ms: -1}}"),
+              HasSubstr("fetch.origins[0].breaker_open_ms: -1 is not within 1 to 86400000"));
+  const Config config = Good("fetch {origins {pattern: 'http://a' concurrency_max: 2}}");
+  EXPECT_EQ(config.fetch().per_origin().concurrency_max(), 16);
+  EXPECT_EQ(config.fetch().per_origin().breaker_failures(), 5);
+  EXPECT_EQ(config.fetch().per_origin().breaker_open_ms(), 30'000);
+  EXPECT_EQ(config.fetch().origins(0).breaker_failures(), 0);
+}
+
+TEST(Resolve, ChecksTheSecretsOfRequests) {
+  EXPECT_THAT(ErrorOf("fetch {secrets {name: 'a'}}"),
+              HasSubstr("fetch.secrets[0].secret_file: want a file with the secret"));
+  EXPECT_THAT(ErrorOf("fetch {secrets {name: 'A' secret_file: '/nowhere'}}"),
+              HasSubstr("fetch.secrets[0].name: 'A' is no name"));
+  EXPECT_THAT(ErrorOf("fetch {secrets {name: 'a' secret_file: '/nowhere'}}"),
+              HasSubstr("fetch.secrets[0].secret_file: "));
+  EXPECT_THAT(ErrorOf("fetch {secrets {name: 'a' tenant: 'nobody' secret_file: '/nowhere'}}"),
+              HasSubstr("fetch.secrets[0].tenant: no tenant 'nobody'"));
+  const std::string twice = ErrorOf(
+      "fetch {secrets {name: 'a' secret_file: '/x'} secrets {name: 'a' secret_file: '/x'} "
+      "secrets {name: 'a' tenant: 'b' secret_file: '/x'}} tenants {name: 'b'}");
+  EXPECT_THAT(twice, HasSubstr("fetch.secrets[1].name: 'a' stands twice"));
+  EXPECT_THAT(twice, ::testing::Not(HasSubstr("fetch.secrets[2].name")));
+}
+
 TEST(Resolve, RefusesTextsThatNoLogOrPathShouldHold) {
   for (const char* bad : {"/a\nb", "/\xff", "/\xc0\xaf", "/\xed\xa0\x80", "/\xf4\x90\x80\x80",
                           "/\xe2\x82", "/\x7f"}) {

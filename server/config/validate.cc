@@ -20,6 +20,7 @@
 #include "runtime/tls/certificate_pattern.h"
 #include "server/config/http_listeners.h"
 #include "server/config/near_match.h"
+#include "server/config/origin_pattern.h"
 #include "server/config/secret.h"
 #include "server/http/handler/route_pattern.h"
 
@@ -105,6 +106,9 @@ class Validator {
   void CheckWebhookSecret();
   void CheckRoutes();
   void CheckFetch();
+  template <typename Bounds>
+  void CheckOneRate(const std::string& where, const Bounds& bounds);
+  void CheckFetchSecrets();
   void CheckTenants();
   void CheckTenant(const std::string& where, const Tenant& tenant);
   void Doubt();
@@ -313,6 +317,46 @@ void Validator::CheckRoutes() {
 void Validator::CheckFetch() {
   for (int i = 0; i < config_.fetch().allow_size(); ++i) {
     Holds(Indexed("fetch.allow", i, ""), AddressRange::Parse(config_.fetch().allow(i)).status());
+  }
+  CheckOneRate("fetch.per_origin", config_.fetch().per_origin());
+  Names patterns;
+  for (int i = 0; i < config_.fetch().origins_size(); ++i) {
+    const config::v1::Origin& origin = config_.fetch().origins(i);
+    const std::string where = Indexed("fetch.origins", i, "pattern");
+    CheckOneRate(Indexed("fetch.origins", i, ""), origin);
+    if (!Holds(where, OriginPattern::Parse(origin.pattern()).status())) continue;
+    const auto [first, is_new] = patterns.emplace(origin.pattern(), where);
+    if (!is_new) {
+      problems_.Add(where, StrCat(origin.pattern(), " stands twice, first in ",
+                                  problems_.Where(first->second)));
+    }
+  }
+  CheckFetchSecrets();
+}
+
+template <typename Bounds>
+void Validator::CheckOneRate(const std::string& where, const Bounds& bounds) {
+  const bool has_rate = bounds.requests_per_second() > 0 || bounds.requests_per_minute() > 0;
+  if (bounds.requests_per_second() > 0 && bounds.requests_per_minute() > 0) {
+    problems_.Add(where, "want requests_per_second or requests_per_minute, not both");
+  } else if (!has_rate && bounds.burst() > 0) {
+    problems_.Add(where, "burst wants requests_per_second or requests_per_minute beside it");
+  }
+}
+
+void Validator::CheckFetchSecrets() {
+  std::map<std::string, Names> names;  // by tenant
+  for (int i = 0; i < config_.fetch().secrets_size(); ++i) {
+    config::v1::FetchSecret& secret = *config_.mutable_fetch()->mutable_secrets(i);
+    if (secret.tenant().empty()) secret.set_tenant(kDefaultTenant);
+    TakeName(Indexed("fetch.secrets", i, "name"), secret.name(), &names[secret.tenant()]);
+    CheckTokenTenant(Indexed("fetch.secrets", i, "tenant"), secret.tenant());
+    const std::string where = Indexed("fetch.secrets", i, "secret_file");
+    if (secret.secret_file().empty()) {
+      problems_.Add(where, "want a file with the secret");
+    } else {
+      Holds(where, ReadSecretFile(secret.secret_file()).status());
+    }
   }
 }
 

@@ -90,6 +90,8 @@ Control::Control(Hub& hub, const config::v1::Config& config, metrics::Scoreboard
       authorizer_(*tokens_, certificates_.get(), tokens_->size() > 0, revoked_.get()),
       registry_(hub, registry_store, std::move(registry)),
       drain_timeout_(absl::Milliseconds(config.drain_timeout_ms())),
+      payloads_(config, directory_),
+      payload_calls_(directory_, payloads_),
       channel_({
           .reply =
               [this](internal::v1::OperationReply reply) {
@@ -107,21 +109,30 @@ Control::Control(Hub& hub, const config::v1::Config& config, metrics::Scoreboard
 
 absl::Status Control::Recover(tasks::TaskStore& store, int volatile_tasks_fd,
                               tasks::SelfCheck self_check) {
+  if (absl::Status loaded = payloads_.Load(); !loaded.ok()) return loaded;
   engine_ = std::make_unique<tasks::TaskEngine>(
       &directory_, tasks::EngineOptions{.tasks = config_.tasks(),
                                         .start_number = store.start_number(),
                                         .daemon_number = process::DaemonNumber(),
                                         .workers = config_.workers(),
                                         .seed = SystemEntropy(),
-                                        .self_check = self_check});
+                                        .self_check = self_check,
+                                        .payloads = &payloads_.ledger()});
+  payloads_.set_is_on_disk([this](uint64_t ticket) { return engine_->IsOnDisk(ticket); });
   const WallMicros now_us = WallNow();
   absl::Status recovered = RecoverTasks(store, volatile_tasks_fd, now_us);
   if (!recovered.ok()) return recovered;
   LogRecovery(engine_->EndRecovery(now_us));
+  payloads_.ledger().EndRecovery(now_us);
   driver_ = std::make_unique<EngineDriver>(hub_, *engine_, store, scoreboard_.series());
   inside_ = std::make_unique<InsideCalls>(*driver_);
   links_ = std::make_unique<WorkerLinks>(config_.run_dir(), scoreboard_, *driver_, *inside_);
-  links_->set_greeting([this] { return AllBounds(directory_); });
+  links_->set_greeting([this] {
+    internal::v1::ControlFrame greeting = AllBounds(directory_);
+    *greeting.mutable_payload_bounds() = payloads_.Bounds();
+    return greeting;
+  });
+  links_->set_payloads(&payloads_);
   driver_->set_sender([this](int32_t worker, internal::v1::ControlFrame frame) {
     links_->Send(worker, std::move(frame));
   });
@@ -143,8 +154,10 @@ absl::Status Control::Recover(tasks::TaskStore& store, int volatile_tasks_fd,
       });
   operations_->mirror().set_on_ended([this](const v1::Operation& ended) { AuditEnd(ended); });
   tenant_drain_ = std::make_unique<TenantDrain>(directory_, *driver_, registry_, *tokens_);
-  tenant_drain_->set_on_gone(
-      [this](const std::string& tenant) { links_->SendToAll(BoundsOfGone(tenant)); });
+  tenant_drain_->set_on_gone([this](const std::string& tenant) {
+    links_->SendToAll(BoundsOfGone(tenant));
+    payloads_.RemoveAllOf(tenant);
+  });
   tenant_calls_ = std::make_unique<TenantCalls>(directory_, *driver_, registry_, *tenant_drain_);
   tenant_calls_->set_on_changed(
       [this](size_t tenant) { links_->SendToAll(BoundsOf(directory_, tenant)); });
@@ -239,10 +252,10 @@ void Control::LogRecovery(const tasks::RecoveryReport& report) const {
 absl::Status Control::Start(int command_fd) {
   // Ports first: if they cannot be bound, nothing has happened yet.
   if (absl::Status admin = StartAdmin(); !admin.ok()) return admin;
-  absl::StatusOr<std::unique_ptr<GrpcServer>> grpc =
-      GrpcServer::Start({config_, hub_, authorizer_, audit_, *tokens_, *driver_, *task_calls_,
-                         *change_calls_, *worker_calls_, *operations_, *tenant_calls_,
-                         *token_calls_, *limit_calls_, *schedule_calls_, scoreboard_});
+  absl::StatusOr<std::unique_ptr<GrpcServer>> grpc = GrpcServer::Start(
+      {config_, hub_, authorizer_, audit_, *tokens_, *driver_, *task_calls_, *change_calls_,
+       *worker_calls_, *operations_, *tenant_calls_, *token_calls_, *limit_calls_, *schedule_calls_,
+       payloads_, payload_calls_, scoreboard_});
   if (!grpc.ok()) return grpc.status();
   grpc_ = *std::move(grpc);
   if (absl::Status fibers = StartFibers(command_fd); !fibers.ok()) return fibers;
@@ -276,6 +289,8 @@ absl::Status Control::StartFibers(int command_fd) {
     fiber = Spawn("revoked-certificates", [this] { return revoked_->Run(offload_); });
     if (!fiber.ok()) return fiber.status();
   }
+  fiber = Spawn("payloads", [this] { return payloads_.Run(); });
+  if (!fiber.ok()) return fiber.status();
   fiber = Spawn("token-watch", [this] { return token_calls_->Watch(); });
   if (!fiber.ok()) return fiber.status();
   return Spawn("worker-watch", [this] { return WatchWorkers(); }).status();

@@ -25,9 +25,11 @@
 #include "server/control/grpc_server.h"
 #include "server/control/inside_calls.h"
 #include "server/control/limit_calls.h"
+#include "server/control/live_payloads.h"
 #include "server/control/live_registry.h"
 #include "server/control/live_schedules.h"
 #include "server/control/operation_calls.h"
+#include "server/control/payload_calls.h"
 #include "server/control/schedule_calls.h"
 #include "server/control/task_calls.h"
 #include "server/control/tenant_calls.h"
@@ -143,6 +145,9 @@ class Control {
 
   absl::Duration drain_timeout_;
   bool serving_ = false;
+  // Before the engine, which holds payloads.
+  LivePayloads payloads_;
+  PayloadCalls payload_calls_;
   std::unique_ptr<tasks::TaskEngine> engine_;
   std::unique_ptr<EngineDriver> driver_;
   std::unique_ptr<InsideCalls> inside_;

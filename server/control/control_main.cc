@@ -10,7 +10,6 @@
 // successor's to hear of.
 #include "server/control/control_main.h"
 
-#include <malloc.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -20,6 +19,7 @@
 #include <string>
 #include <string_view>
 
+#include "absl/synchronization/mutex.h"
 #include "runtime/hub/fiber.h"
 #include "runtime/hub/hub.h"
 #include "runtime/io/signals.h"
@@ -45,12 +45,6 @@
 
 namespace grove::control {
 namespace {
-
-// Below 512 KiB, and with fewer arenas or an eager trim, spawns in batches lost a quarter of their
-// speed to page faults (./dev bench tasks).
-constexpr int kOwnMappingBytes = 512 << 10;
-constexpr int kTrimBytes = 16 << 20;
-constexpr int kArenasMax = 8;
 
 // They are a fiber's to take; blocked before gRPC starts its threads, which inherit that.
 void SetUpSignals() {
@@ -123,15 +117,6 @@ int Fail(int code, const absl::Status& status) {
   return code;
 }
 
-// Large payloads come and go: each has a mapping of its own, which goes back to the system with it.
-// By default malloc raises the threshold to the largest that was freed, and keeps them in the heaps
-// of gRPC's many threads.
-void KeepHeapSmall() {
-  mallopt(M_MMAP_THRESHOLD, kOwnMappingBytes);
-  mallopt(M_TRIM_THRESHOLD, kTrimBytes);
-  mallopt(M_ARENA_MAX, kArenasMax);
-}
-
 // Behind the task store, which locks the state directory.
 absl::StatusOr<std::unique_ptr<tenancy::RegistryStore>> OpenRegistry(
     const config::v1::Config& config) {
@@ -155,7 +140,9 @@ absl::StatusOr<std::unique_ptr<schedules::ScheduleStore>> OpenSchedules(
 }
 
 int Run(const process::ControlDescriptors& fds) {
-  KeepHeapSmall();
+  // The distribution's abseil is built with its checks: gRPC's threads would look for circles of
+  // locks with each one they take.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   absl::StatusOr<config::v1::Config> config = process::ConfigFromFd(fds.config_fd);
   if (!config.ok()) return Fail(process::kExitBadConfig, config.status());
   process::SetUpLogAs("grove-control", config->log());

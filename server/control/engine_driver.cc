@@ -141,7 +141,7 @@ absl::Status EngineDriver::AwaitRound() {
   return round_.Wait();
 }
 
-absl::StatusOr<tasks::Spawned> EngineDriver::Spawn(std::string_view parent, v1::TaskSpec spec,
+absl::StatusOr<tasks::Spawned> EngineDriver::Spawn(std::string_view parent, v1::TaskSpec&& spec,
                                                    const tasks::SpawnOrigin& origin) {
   if (draining_) {
     tally_.CountRejected("DRAINING");

@@ -66,7 +66,7 @@ class EngineDriver {
   // --- Events -----------------------------------------------------------------------------------
 
   // As TaskEngine::Spawn; UNAVAILABLE while draining.
-  absl::StatusOr<tasks::Spawned> Spawn(std::string_view parent, v1::TaskSpec spec,
+  absl::StatusOr<tasks::Spawned> Spawn(std::string_view parent, v1::TaskSpec&& spec,
                                        const tasks::SpawnOrigin& origin = {});
   absl::Status Cancel(std::string_view name, std::string_view reason);
   absl::StatusOr<bool> Change(tasks::TaskId id, const tasks::TaskAction& action);

@@ -134,7 +134,7 @@ TEST_F(EngineDriverTest, AClockThatIsSetMovesNoDelay) {
       ASSERT_TRUE(driver_.WorkerUp(Hello(0)).ok());
       v1::TaskSpec spec = Spec();
       spec.mutable_delay()->set_seconds(2);
-      const auto spawned = driver_.Spawn("", spec);
+      const auto spawned = driver_.Spawn("", v1::TaskSpec(spec));
       ASSERT_TRUE(spawned.ok());
       wall_us_ += jump_s * 1'000'000;
       Pass(absl::Milliseconds(1999));
@@ -156,7 +156,7 @@ TEST_F(EngineDriverTest, AfterAStandstillItReadsWhatArrivedFirst) {
     ASSERT_TRUE(driver_.WorkerUp(Hello(0)).ok());
     v1::TaskSpec spec = Spec();
     spec.mutable_timeout()->set_seconds(3);
-    const auto spawned = driver_.Spawn("", spec);
+    const auto spawned = driver_.Spawn("", v1::TaskSpec(spec));
     ASSERT_TRUE(spawned.ok() && driver_.AwaitRound().ok());
     internal::v1::WorkerFrame begun;
     begun.add_started()->set_attempt(sent_[0].start(0).attempt());
@@ -180,7 +180,7 @@ TEST_F(EngineDriverTest, AWorkerThatNeverFallsSilentHoldsNoDeadlineUpForLong) {
     ASSERT_TRUE(driver_.WorkerUp(Hello(0)).ok());
     v1::TaskSpec spec = Spec();
     spec.mutable_timeout()->set_seconds(3);
-    const auto spawned = driver_.Spawn("", spec);
+    const auto spawned = driver_.Spawn("", v1::TaskSpec(spec));
     ASSERT_TRUE(spawned.ok() && driver_.AwaitRound().ok());
     internal::v1::WorkerFrame begun;
     begun.add_started()->set_attempt(sent_[0].start(0).attempt());
@@ -202,7 +202,7 @@ TEST_F(EngineDriverTest, ATaskStartsWithTheInputThatTheStoreHas) {
     v1::TaskSpec spec = Spec(v1::DURABILITY_DURABLE);
     spec.set_content_type("text/plain");
     spec.set_input(std::string(1000, 'x'));
-    ASSERT_TRUE(driver_.Spawn("", spec).ok() && driver_.AwaitRound().ok());
+    ASSERT_TRUE(driver_.Spawn("", v1::TaskSpec(spec)).ok() && driver_.AwaitRound().ok());
     store_.Persist();
     ASSERT_TRUE(driver_.AwaitRound().ok());
     ASSERT_TRUE(driver_.WorkerUp(Hello(0)).ok());
@@ -218,7 +218,7 @@ TEST_F(EngineDriverTest, LinksAreReadSlowlyWhileTooMuchWaitsForTheDisk) {
     v1::TaskSpec spec = Spec(v1::DURABILITY_DURABLE);
     spec.set_content_type("text/plain");
     spec.set_input(std::string(1 << 20, 'x'));
-    while (!engine_.is_clogged()) ASSERT_TRUE(driver_.Spawn("", spec).ok());
+    while (!engine_.is_clogged()) ASSERT_TRUE(driver_.Spawn("", v1::TaskSpec(spec)).ok());
     ASSERT_TRUE(driver_.AwaitRound().ok());
     const MonotonicNanos before = clock_.Now();
     EXPECT_TRUE(driver_.AwaitDisk().ok());

@@ -5,6 +5,7 @@
 #ifndef GROVE_SERVER_CONTROL_GRPC_CALL_H_
 #define GROVE_SERVER_CONTROL_GRPC_CALL_H_
 
+#include <google/protobuf/arena.h>
 #include <grpcpp/grpcpp.h>
 
 #include <atomic>
@@ -30,17 +31,21 @@ namespace grove::control {
 
 absl::Time DeadlineOf(const grpc::CallbackServerContext& context);
 
+// Small for one task, and in few pieces for many.
+google::protobuf::ArenaOptions CallArena();
+
 template <typename Request, typename Response>
 class UnaryCall final : public grpc::ServerUnaryReactor, public Call, private LiveCall {
  public:
-  // Finishes the call, now or later. Runs on the hub.
-  using Body = absl::AnyInvocable<void(const CallPtr&, const Request&, Response&)>;
+  // Finishes the call, now or later. Runs on the hub, and may take parts out of the request but
+  // for those that are audited.
+  using Body = absl::AnyInvocable<void(const CallPtr&, Request&, Response&)>;
 
   static grpc::ServerUnaryReactor* Start(const GrpcContext& grpc, const MethodRow& method,
                                          grpc::CallbackServerContext* context,
                                          const grpc::ByteBuffer* request,
                                          grpc::ByteBuffer* response, Body body) {
-    auto* call = new UnaryCall(grpc, method, context, response);
+    auto* call = new UnaryCall(grpc, method, context, response, std::move(body));
     call->self_.reset(call);
     if (absl::Status status = call->Receive(*request); !status.ok()) {
       call->finished_ = true;
@@ -50,9 +55,8 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public Call, private Li
       });
       return call;
     }
-    const absl::Status entered = grpc.lanes.Enter(
-        call->principal(), request->Length(),
-        [self = call->self_, body = std::move(body)]() mutable { self->Handle(body); });
+    const absl::Status entered = grpc.lanes.Enter(call->principal(), request->Length(),
+                                                  [self = call->self_] { self->Handle(); });
     if (!entered.ok()) call->TurnAway(entered);
     return call;
   }
@@ -73,8 +77,8 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public Call, private Li
 
  private:
   UnaryCall(const GrpcContext& grpc, const MethodRow& method, grpc::CallbackServerContext* context,
-            grpc::ByteBuffer* answer)
-      : grpc_(grpc), method_(method), context_(context), answer_(answer) {}
+            grpc::ByteBuffer* answer, Body body)
+      : grpc_(grpc), method_(method), context_(context), answer_(answer), body_(std::move(body)) {}
 
   absl::Status Receive(const grpc::ByteBuffer& request) {
     absl::StatusOr<Caller> caller = Admit(grpc_, method_, *context_, request, request_);
@@ -91,10 +95,10 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public Call, private Li
   }
 
   // On the hub.
-  void Handle(Body& body) {
+  void Handle() {
     if (finished_) return;
     if (!grpc_.live.Add(*this, caller_.principal)) return Finish(TokenRevoked());
-    body(self_, request_, response_);
+    body_(self_, request_, response_);
   }
 
   size_t ErrorBytesMax() const {
@@ -187,14 +191,19 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public Call, private Li
     Finish(why);
   }
   void OnDone() override { self_.reset(); }
+  // gRPC's own reactors say so: what is above is too little for another thread of gRPC's.
+  bool InternalInlineable() override { return true; }
 
   const GrpcContext grpc_;
   const MethodRow& method_;
   const absl::Time began_ = absl::Now();
   grpc::CallbackServerContext* const context_;
   grpc::ByteBuffer* const answer_;
-  Request request_;
-  Response response_;
+  Body body_;
+  // A batch has tens of thousands of parts, which are freed with their arena.
+  google::protobuf::Arena arena_{CallArena()};
+  Request& request_ = *google::protobuf::Arena::CreateMessage<Request>(&arena_);
+  Response& response_ = *google::protobuf::Arena::CreateMessage<Response>(&arena_);
   Caller caller_;
   std::atomic<bool> finished_{false};
   std::shared_ptr<UnaryCall> self_;

@@ -21,6 +21,7 @@
 #include "server/control/grpc_services.h"
 #include "server/control/health_service.h"
 #include "server/control/operation_service.h"
+#include "server/control/payload_service.h"
 #include "server/control/raw_service.h"
 #include "server/control/reflection_service.h"
 #include "server/control/refused_tokens.h"
@@ -223,7 +224,8 @@ struct GrpcServer::Server {
         health(ServiceNames("/grove.")),
         watches(context, parts.operations),
         spawns(context, parts.driver),
-        task_watches(context, parts.driver) {
+        task_watches(context, parts.driver),
+        payloads(context, parts.driver, parts.payloads) {
     tokens.set_on_revoked([&hub = parts.hub, live = live](const tenancy::PrincipalPtr& principal) {
       hub.Post([live, principal] { live->End(principal); });
     });
@@ -242,6 +244,7 @@ struct GrpcServer::Server {
   OperationWatches watches;
   SpawnStreams spawns;
   WatchStreams task_watches;
+  PayloadStreams payloads;
   RawService service;
   std::unique_ptr<ConnectionGate> gate;
   std::unique_ptr<grpc::Server> server;
@@ -264,7 +267,8 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Parts& parts
   RawService& service = server->service;
   AddUnaryMethods(server->context,
                   {parts.driver, parts.tasks, parts.changes, parts.workers, parts.operations,
-                   parts.tenant_calls, parts.token_calls, parts.limit_calls, parts.schedules},
+                   parts.tenant_calls, parts.token_calls, parts.limit_calls, parts.schedules,
+                   parts.payload_calls},
                   service);
   AddBackdoorMethods(server->context, parts.config.run_dir(), parts.scoreboard, service);
   AddReflectionMethods(server->context, ServiceNames("/"), service);
@@ -272,6 +276,7 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Parts& parts
   server->watches.AddMethods(service);
   server->spawns.AddMethods(service);
   server->task_watches.AddMethods(service);
+  server->payloads.AddMethods(service);
 
   absl::StatusOr<std::unique_ptr<ConnectionGate>> gate = BindGate(parts.config);
   if (!gate.ok()) return gate.status();
@@ -306,6 +311,7 @@ void GrpcServer::Shutdown(absl::Duration grace) {
   server_->watches.EndAll();
   server_->spawns.EndAll();
   server_->task_watches.EndAll();
+  server_->payloads.EndAll();
   server_->refused.AnswerAll();
   server_->server->Shutdown(absl::ToChronoTime(absl::Now() + grace));
 }

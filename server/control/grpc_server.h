@@ -19,7 +19,9 @@
 #include "server/control/change_calls.h"
 #include "server/control/engine_driver.h"
 #include "server/control/limit_calls.h"
+#include "server/control/live_payloads.h"
 #include "server/control/operation_calls.h"
+#include "server/control/payload_calls.h"
 #include "server/control/schedule_calls.h"
 #include "server/control/task_calls.h"
 #include "server/control/tenant_calls.h"
@@ -72,6 +74,8 @@ class GrpcServer {
     TokenCalls& token_calls;
     LimitCalls& limit_calls;
     ScheduleCalls& schedules;
+    LivePayloads& payloads;
+    PayloadCalls& payload_calls;
     metrics::Scoreboard& scoreboard;
   };
 

@@ -5,6 +5,7 @@
 #include "grove/v1/fairness_service.pb.h"
 #include "grove/v1/inspect_service.pb.h"
 #include "grove/v1/operation_service.pb.h"
+#include "grove/v1/payload_service.pb.h"
 #include "grove/v1/pool_service.pb.h"
 #include "grove/v1/queue_service.pb.h"
 #include "grove/v1/schedule_service.pb.h"
@@ -287,6 +288,12 @@ void AddScheduleMethods(Methods& methods, ScheduleCalls& calls) {
   AddParking(methods, RowOf("ScheduleService/RunSchedule"), calls, &ScheduleCalls::Run);
 }
 
+void AddPayloadMethods(Methods& methods, PayloadCalls& calls) {
+  AddReading(methods, RowOf("PayloadService/GetPayload"), calls, &PayloadCalls::Get);
+  AddReading(methods, RowOf("PayloadService/ListPayloads"), calls, &PayloadCalls::List);
+  AddParking(methods, RowOf("PayloadService/DeletePayload"), calls, &PayloadCalls::Delete);
+}
+
 }  // namespace
 
 void AddUnaryMethods(const GrpcContext& grpc, const GrpcHandlers& handlers, RawService& service) {
@@ -304,6 +311,7 @@ void AddUnaryMethods(const GrpcContext& grpc, const GrpcHandlers& handlers, RawS
   AddTenantMethods(methods, handlers.tenants, handlers.tokens);
   AddLimitMethods(methods, handlers.limits);
   AddScheduleMethods(methods, handlers.schedules);
+  AddPayloadMethods(methods, handlers.payloads);
 }
 
 }  // namespace grove::control

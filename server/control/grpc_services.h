@@ -7,6 +7,7 @@
 #include "server/control/grpc_call.h"
 #include "server/control/limit_calls.h"
 #include "server/control/operation_calls.h"
+#include "server/control/payload_calls.h"
 #include "server/control/raw_service.h"
 #include "server/control/schedule_calls.h"
 #include "server/control/task_calls.h"
@@ -27,10 +28,11 @@ struct GrpcHandlers {
   TokenCalls& tokens;
   LimitCalls& limits;
   ScheduleCalls& schedules;
+  PayloadCalls& payloads;
 };
 
-// Those of TaskService, QueueService, PoolService, TenantService, ScheduleService, WorkerService,
-// InspectService and OperationService.
+// Those of TaskService, QueueService, PoolService, TenantService, ScheduleService, PayloadService,
+// WorkerService, InspectService and OperationService.
 void AddUnaryMethods(const GrpcContext& grpc, const GrpcHandlers& handlers, RawService& service);
 
 }  // namespace grove::control

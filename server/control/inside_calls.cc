@@ -112,7 +112,7 @@ absl::StatusOr<tasks::Spawned> InsideCalls::Admit(const InsideSpawn& asked,
       CheckName(RuleOf("TaskService/BatchSpawnTasks", "specs.queue"), who, asked.spec().queue());
   if (!seen.ok()) return seen;
   const std::string_view parent = asked.child() ? asked.caller().task() : std::string_view();
-  return driver_.Spawn(tenancy::FormatTenantName(who.tenant), asked.spec(),
+  return driver_.Spawn(tenancy::FormatTenantName(who.tenant), v1::TaskSpec(asked.spec()),
                        {.parent_task = parent});
 }
 
@@ -215,6 +215,7 @@ void InsideCalls::SendWaited(int32_t worker, uint64_t id, v1::Task task) {
   answer.set_state(task.state());
   answer.set_output(std::move(*task.mutable_output()));
   answer.set_output_content_type(std::move(*task.mutable_output_content_type()));
+  answer.set_output_payload(task.output_payload());
   if (task.has_error()) *answer.mutable_error() = std::move(*task.mutable_error());
   sender_(worker, std::move(frame));
 }

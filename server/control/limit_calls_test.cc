@@ -53,7 +53,7 @@ class LimitCallsTest : public TenancyTest {
   void SpawnWith(const std::string& key, const std::string& parent = "tenants/default") {
     v1::TaskSpec spec = Spec();
     spec.add_limit_keys(key);
-    const auto spawned = driver_.Spawn(parent, spec);
+    const auto spawned = driver_.Spawn(parent, v1::TaskSpec(spec));
     EXPECT_TRUE(spawned.ok()) << spawned.status();
   }
   absl::StatusOr<v1::UpdateTenantResponse> Update(const v1::Tenant& tenant,

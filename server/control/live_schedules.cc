@@ -178,7 +178,7 @@ absl::StatusOr<tasks::Spawned> LiveSchedules::SpawnTask(const Key& key, const St
   v1::TaskSpec spec = state.schedule().spec();
   spec.set_request_id(std::string(request_id));
   (*spec.mutable_labels())[std::string(schedules::kScheduleLabel)] = key.second;
-  return driver_.Spawn(tenancy::FormatTenantName(key.first), spec);
+  return driver_.Spawn(tenancy::FormatTenantName(key.first), std::move(spec));
 }
 
 bool LiveSchedules::SpawnDue(const Key& key, State& state, WallMicros due_us) {

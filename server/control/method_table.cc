@@ -41,6 +41,8 @@ std::string_view NamesName(Names names) {
       return "token_parent";
     case Names::kSchedule:
       return "schedule";
+    case Names::kPayload:
+      return "payload";
     case Names::kTask:
       break;
   }

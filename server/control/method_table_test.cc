@@ -10,6 +10,7 @@
 #include "grove/v1/backdoor_service.pb.h"
 #include "grove/v1/inspect_service.pb.h"
 #include "grove/v1/operation_service.pb.h"
+#include "grove/v1/payload_service.pb.h"
 #include "grove/v1/pool_service.pb.h"
 #include "grove/v1/queue_service.pb.h"
 #include "grove/v1/schedule_service.pb.h"
@@ -20,8 +21,8 @@
 namespace grove::control {
 namespace {
 
-constexpr std::string_view kReads[] = {"Get",       "List",  "Count",   "Explain",
-                                       "BatchWait", "Watch", "WaitTask"};
+constexpr std::string_view kReads[] = {"Get",       "List",  "Count",    "Explain",
+                                       "BatchWait", "Watch", "WaitTask", "Read"};
 
 using google::protobuf::FieldDescriptor;
 using tenancy::Role;
@@ -43,8 +44,9 @@ TEST(MethodTable, HasARowForEveryMethodOfThePublicApi) {
   for (const google::protobuf::FileDescriptor* file :
        {v1::TaskSpec::descriptor()->file(), v1::Queue::descriptor()->file(),
         v1::Pool::descriptor()->file(), v1::Schedule::descriptor()->file(),
-        v1::Worker::descriptor()->file(), v1::Fiber::descriptor()->file(),
-        v1::OpenSessionRequest::descriptor()->file(), v1::Operation::descriptor()->file()}) {
+        v1::Payload::descriptor()->file(), v1::Worker::descriptor()->file(),
+        v1::Fiber::descriptor()->file(), v1::OpenSessionRequest::descriptor()->file(),
+        v1::Operation::descriptor()->file()}) {
     ASSERT_EQ(file->service_count(), 1);
     const google::protobuf::ServiceDescriptor* service = file->service(0);
     for (int i = 0; i < service->method_count(); ++i) {

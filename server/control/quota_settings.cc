@@ -58,6 +58,7 @@ void FillQuotas(const tenancy::Quotas& quotas, v1::Tenant& view) {
   FillBounds(quotas, filled);
   filled.set_queued_bytes_max(quotas.queued_bytes_max);
   filled.set_output_bytes_max(quotas.output_bytes_max);
+  filled.set_payload_bytes_max(quotas.payload_bytes_max);
   filled.set_http_requests_max(quotas.http.requests_max);
   filled.set_http_requests_per_second(quotas.http.per_second);
   filled.set_http_requests_per_minute(quotas.http.per_minute);

@@ -74,6 +74,8 @@ std::optional<Named> Parse(Names names, std::string_view text) {
       return Of(tenancy::ParseTokenName(text), "TOKEN");
     case Names::kSchedule:
       return Of(tenancy::ParseScheduleName(text), "SCHEDULE");
+    case Names::kPayload:
+      return Of(tenancy::ParsePayloadName(text), "PAYLOAD");
     case Names::kTokenParent:
       if (const auto tenant = AsTenant(text)) return tenant;
       if (tenancy::ParseTokenParent(text).ok()) return Named{"", "TOKEN"};

@@ -42,7 +42,7 @@ absl::Status CheckBatchId(const std::string& id) {
 // What has an id of its own keeps it.
 void NameRequest(const v1::BatchSpawnTasksRequest& request, const std::string& which,
                  v1::TaskSpec& spec) {
-  if (request.request_id().empty() || !spec.request_id().empty()) return;
+  if (!spec.request_id().empty()) return;
   spec.set_request_id(absl::StrCat(request.request_id(), "/", which));
 }
 
@@ -110,7 +110,7 @@ absl::StatusOr<tasks::TaskId> TaskCalls::FindFor(const Call& call, std::string_v
 }
 
 absl::StatusOr<tasks::Spawned> TaskCalls::SpawnFor(const Call& call, std::string_view parent,
-                                                   v1::TaskSpec spec) {
+                                                   v1::TaskSpec&& spec) {
   const absl::Status seen = CheckName(RuleOf("TaskService/BatchSpawnTasks", "specs.queue"),
                                       call.principal(), spec.queue());
   if (!seen.ok()) return seen;
@@ -119,10 +119,7 @@ absl::StatusOr<tasks::Spawned> TaskCalls::SpawnFor(const Call& call, std::string
 
 absl::Status TaskCalls::FillTask(tasks::TaskId id, v1::TaskView view, v1::Task& task,
                                  tasks::Audience audience) {
-  absl::StatusOr<v1::Task> found = driver_.engine().Get(id, view, driver_.Now(), audience);
-  if (!found.ok()) return found.status();
-  task = *std::move(found);
-  return absl::OkStatus();
+  return driver_.engine().Show(id, view, driver_.Now(), audience, task);
 }
 
 void TaskCalls::FinishWithTask(const CallPtr& call, tasks::TaskId id, v1::TaskView view,
@@ -185,9 +182,10 @@ void TaskCalls::After(TaskWaits& waits, std::vector<tasks::TaskId> tasks, absl::
   call->set_on_cancel([&waits, id = *wait] { waits.Remove(id); });
 }
 
-void TaskCalls::Spawn(const CallPtr& call, const v1::SpawnTaskRequest& request,
+void TaskCalls::Spawn(const CallPtr& call, v1::SpawnTaskRequest& request,
                       v1::SpawnTaskResponse& response) {
-  absl::StatusOr<tasks::Spawned> spawned = driver_.Spawn(request.parent(), request.spec());
+  absl::StatusOr<tasks::Spawned> spawned =
+      driver_.Spawn(request.parent(), std::move(*request.mutable_spec()));
   if (!spawned.ok()) return call->Finish(spawned.status());
   response.set_attached(spawned->attached);
   FinishSpawn(call, *spawned, *response.mutable_task());
@@ -203,7 +201,7 @@ void TaskCalls::FinishSpawn(const CallPtr& call, const tasks::Spawned& spawned, 
         });
 }
 
-void TaskCalls::BatchSpawn(const CallPtr& call, const v1::BatchSpawnTasksRequest& request,
+void TaskCalls::BatchSpawn(const CallPtr& call, v1::BatchSpawnTasksRequest& request,
                            v1::BatchSpawnTasksResponse& response) {
   if (absl::Status size = CheckBatch("specs", request.specs_size()); !size.ok()) {
     return call->Finish(size);
@@ -216,14 +214,13 @@ void TaskCalls::BatchSpawn(const CallPtr& call, const v1::BatchSpawnTasksRequest
   });
 }
 
-void TaskCalls::SpawnAll(Slices& slices, const CallPtr& call,
-                         const v1::BatchSpawnTasksRequest& request,
+void TaskCalls::SpawnAll(Slices& slices, const CallPtr& call, v1::BatchSpawnTasksRequest& request,
                          v1::BatchSpawnTasksResponse& response) {
   std::vector<tasks::TaskId> unsafe;
   response.mutable_results()->Reserve(request.specs_size());
   for (int i = 0; i < request.specs_size(); ++i) {
-    v1::TaskSpec spec = request.specs(i);
-    NameRequest(request, absl::StrCat(i), spec);
+    v1::TaskSpec& spec = *request.mutable_specs(i);
+    if (!request.request_id().empty()) NameRequest(request, absl::StrCat(i), spec);
     SpawnOneOf(*call, request, std::move(spec), *response.add_results(), unsafe);
     if (!slices.Pause()) return;
   }
@@ -235,7 +232,7 @@ void TaskCalls::SpawnAll(Slices& slices, const CallPtr& call,
 }
 
 void TaskCalls::SpawnOneOf(const Call& call, const v1::BatchSpawnTasksRequest& request,
-                           v1::TaskSpec spec, v1::BatchSpawnTasksResponse::Result& result,
+                           v1::TaskSpec&& spec, v1::BatchSpawnTasksResponse::Result& result,
                            std::vector<tasks::TaskId>& unsafe) {
   absl::StatusOr<tasks::Spawned> spawned = SpawnFor(call, request.parent(), std::move(spec));
   if (!spawned.ok()) {
@@ -265,7 +262,7 @@ void TaskCalls::Complete(const Call& call, const v1::BatchSpawnTasksRequest& req
                                     " tasks of the batch were refused, and so is its completion")));
     return;
   }
-  NameRequest(request, "completion", spec);
+  if (!request.request_id().empty()) NameRequest(request, "completion", spec);
   SpawnOneOf(call, request, std::move(spec), result, unsafe);
 }
 
@@ -285,7 +282,7 @@ void TaskCalls::Wait(const CallPtr& call, const v1::WaitTaskRequest& request,
   absl::StatusOr<tasks::TaskId> id = driver_.engine().Find(request.name());
   if (!id.ok()) return call->Finish(id.status());
   std::vector<tasks::TaskId> running;
-  if (!driver_.engine().IsSettled(*id)) running.push_back(*id);
+  if (driver_.engine().IsUnderWay(*id)) running.push_back(*id);
   const v1::TaskView view = tasks::OrDefault(request.view(), v1::TASK_VIEW_BASIC);
   After(driver_.ends(), std::move(running), *timeout, call,
         [this, call, id = *id, view, &response](TaskWaits::End) {
@@ -314,9 +311,11 @@ void TaskCalls::WaitForAll(Slices& slices, const CallPtr& call,
   absl::flat_hash_set<tasks::TaskId> running;
   for (int i = *first; i < request.names_size(); ++i) {
     absl::StatusOr<tasks::TaskId> id = FindFor(*call, request.names(i));
-    if (id.ok() && !driver_.engine().IsSettled(*id)) running.insert(*id);
+    if (id.ok() && driver_.engine().IsUnderWay(*id)) running.insert(*id);
     if (!slices.Pause()) return;
   }
+  // One that has ended while the others were looked at is told of no more.
+  absl::erase_if(running, [this](tasks::TaskId id) { return !driver_.engine().IsUnderWay(id); });
   After(driver_.ends(), {running.begin(), running.end()}, *timeout, call,
         [this, call, first = *first, &request, &response](TaskWaits::End) {
           Slices::Run(hub_, call, [this, call, first, &request, &response](Slices& later) {
@@ -332,7 +331,7 @@ void TaskCalls::AnswerPage(Slices& slices, const CallPtr& call,
   std::vector<Missing> missing;
   int64_t bytes = 0;
   for (int i = first; i < request.names_size(); ++i) {
-    v1::BatchWaitTasksResponse::Result result;
+    v1::BatchWaitTasksResponse::Result& result = *response.add_results();
     absl::StatusOr<tasks::TaskId> id = FindFor(*call, request.names(i));
     absl::Status filled =
         id.ok() ? FillTask(*id, view, *result.mutable_task(), AudienceOf(*call)) : id.status();
@@ -343,13 +342,12 @@ void TaskCalls::AnswerPage(Slices& slices, const CallPtr& call,
       bytes += static_cast<int64_t>(result.error().ByteSizeLong());
     }
     if (i > first && bytes > tasks::kAnswerBytesMax) {
+      response.mutable_results()->RemoveLast();
       response.set_next_page_token(tasks::EncodeListToken(ListOf(*call, request), absl::StrCat(i)));
       break;
     }
-    v1::BatchWaitTasksResponse::Result& added = *response.add_results();
-    added = std::move(result);
     if (filled.ok() && driver_.engine().NeedsStore(*id, view)) {
-      missing.push_back({*id, added.mutable_task(), &added});
+      missing.push_back({*id, result.mutable_task(), &result});
     }
     if (!slices.Pause()) return;
   }
@@ -454,7 +452,7 @@ void TaskCalls::Cancel(const CallPtr& call, const v1::CancelTaskRequest& request
   absl::StatusOr<tasks::TaskId> id = driver_.engine().Find(request.name());
   if (!id.ok()) return call->Finish(id.status());
   std::vector<tasks::TaskId> unsafe;
-  if (!driver_.engine().IsSettled(*id)) unsafe.push_back(*id);
+  if (driver_.engine().IsUnderWay(*id)) unsafe.push_back(*id);
   After(driver_.ends(), std::move(unsafe), kStoreWaitMax, call,
         [this, call, id = *id, &response](TaskWaits::End end) {
           if (end == TaskWaits::End::kTimedOut) {

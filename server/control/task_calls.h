@@ -42,9 +42,9 @@ class TaskCalls {
  public:
   TaskCalls(Hub& hub, EngineDriver& driver) : hub_(hub), driver_(driver) {}
 
-  void Spawn(const CallPtr& call, const v1::SpawnTaskRequest& request,
-             v1::SpawnTaskResponse& response);
-  void BatchSpawn(const CallPtr& call, const v1::BatchSpawnTasksRequest& request,
+  // Take what they keep out of the specs.
+  void Spawn(const CallPtr& call, v1::SpawnTaskRequest& request, v1::SpawnTaskResponse& response);
+  void BatchSpawn(const CallPtr& call, v1::BatchSpawnTasksRequest& request,
                   v1::BatchSpawnTasksResponse& response);
   void Get(const CallPtr& call, const v1::GetTaskRequest& request, v1::GetTaskResponse& response);
   void Wait(const CallPtr& call, const v1::WaitTaskRequest& request,
@@ -76,7 +76,7 @@ class TaskCalls {
   // One of many: what is another tenant's is not there.
   absl::StatusOr<tasks::TaskId> FindFor(const Call& call, std::string_view name) const;
   absl::StatusOr<tasks::Spawned> SpawnFor(const Call& call, std::string_view parent,
-                                          v1::TaskSpec spec);
+                                          v1::TaskSpec&& spec);
   absl::Status FillTask(tasks::TaskId id, v1::TaskView view, v1::Task& task,
                         tasks::Audience audience = tasks::Audience::kTenant);
   // As FillTask, and finishes the call: later, where the store has the payload.
@@ -92,10 +92,10 @@ class TaskCalls {
   // Answers with the task once it is safe.
   void FinishSpawn(const CallPtr& call, const tasks::Spawned& spawned, v1::Task& task);
   void SpawnAgain(const CallPtr& call, const v1::Task& task, v1::RetryTaskResponse& response);
-  void SpawnAll(Slices& slices, const CallPtr& call, const v1::BatchSpawnTasksRequest& request,
+  void SpawnAll(Slices& slices, const CallPtr& call, v1::BatchSpawnTasksRequest& request,
                 v1::BatchSpawnTasksResponse& response);
   // What becomes of it goes into `result`; those that are not on disk yet, into `unsafe`.
-  void SpawnOneOf(const Call& call, const v1::BatchSpawnTasksRequest& request, v1::TaskSpec spec,
+  void SpawnOneOf(const Call& call, const v1::BatchSpawnTasksRequest& request, v1::TaskSpec&& spec,
                   v1::BatchSpawnTasksResponse::Result& result, std::vector<tasks::TaskId>& unsafe);
   // After all the others.
   void Complete(const Call& call, const v1::BatchSpawnTasksRequest& request,

@@ -196,6 +196,7 @@ v1::Tenant TenantCalls::View(size_t index) const {
   view.set_running(load.running);
   view.set_queued_bytes(load.queued_bytes);
   view.set_running_slots(load.running_slots);
+  view.set_payload_bytes(load.payload_bytes);
   return view;
 }
 

@@ -95,6 +95,8 @@ class WatchStreams::Stream : public grpc::ServerWriteReactor<grpc::ByteBuffer>, 
 
   // Until the client has taken it. `began`: when the work on it began. **Parks.**
   absl::Status Write(const google::protobuf::Message& message, MonotonicNanos began) {
+    // Ended since this fiber was last parked: gRPC's side may be gone already.
+    if (finished_) return absl::CancelledError("the watch has ended");
     if (absl::Status made = SerializeMessage(message, bytes_); !made.ok()) return made;
     limits().Worked(began, hub().ReadClock());
     written_.Reset();

@@ -17,10 +17,13 @@
 
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "google/protobuf/arena.h"
 #include "runtime/hub/fiber.h"
 #include "runtime/hub/hub.h"
+#include "server/control/live_payloads.h"
 #include "server/log.h"
 #include "server/process/peer_credentials.h"
 
@@ -99,12 +102,18 @@ absl::Status WorkerLink::TakeHello(link::Session& session) {
 }
 
 absl::Status WorkerLink::TakeFrame(std::string_view bytes) {
-  internal::v1::WorkerFrame frame;
+  google::protobuf::Arena arena;
+  auto& frame = *google::protobuf::Arena::CreateMessage<internal::v1::WorkerFrame>(&arena);
   if (!frame.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     return absl::InvalidArgumentError("a frame that is not a WorkerFrame");
   }
   TakeReplies(frame);
+  std::vector<std::string> outputs;
+  // Ends that nobody hears any more are the successor's to take.
+  if (payloads_ != nullptr && !driver_.handed_over()) outputs = payloads_->TakeOutputs(frame);
   driver_.FromWorker(worker_, frame);
+  if (payloads_ != nullptr && !outputs.empty() && !driver_.handed_over())
+    payloads_->DropUntaken(outputs);
   inside_.Take(worker_, frame);
   if (absl::Status status = driver_.AwaitDisk(); !status.ok()) return status;
   // A worker that always has more to say must not keep the hub from the others.

@@ -43,6 +43,8 @@ struct FiberQuery {
   std::unique_ptr<internal::v1::ListFibersReply> reply;
 };
 
+class LivePayloads;
+
 class WorkerLink {
  public:
   // Both must outlive it.
@@ -54,6 +56,8 @@ class WorkerLink {
   void set_greeting(std::function<internal::v1::ControlFrame()> greeting) {
     greeting_ = std::move(greeting);
   }
+  // Takes outputs over that lie in files; without it they are nobody's.
+  void set_payloads(LivePayloads* payloads) { payloads_ = payloads; }
 
   // The body of its fiber: until cancelled. **Parks.**
   absl::Status Run();
@@ -90,6 +94,7 @@ class WorkerLink {
   EngineDriver& driver_;
   InsideCalls& inside_;
   std::function<internal::v1::ControlFrame()> greeting_;
+  LivePayloads* payloads_ = nullptr;
 
   // Set while there is a link.
   Event linked_;

@@ -31,6 +31,9 @@ class WorkerLinks {
     greeting_ = std::move(greeting);
   }
 
+  // As of WorkerLink.
+  void set_payloads(LivePayloads* payloads) { payloads_ = payloads; }
+
   // Makes the links that are missing, and ends those of slots that have no worker any more. An
   // error: there is no fiber for one; to be tried again. **Parks.**
   absl::Status Follow();
@@ -63,6 +66,7 @@ class WorkerLinks {
   EngineDriver& driver_;
   InsideCalls& inside_;
   std::function<internal::v1::ControlFrame()> greeting_;
+  LivePayloads* payloads_ = nullptr;
   std::vector<Slot> slots_;
 };
 

@@ -17,6 +17,14 @@ std::string_view NameOf(FetchMethod method) {
       return "HEAD";
     case FetchMethod::kPost:
       return "POST";
+    case FetchMethod::kPut:
+      return "PUT";
+    case FetchMethod::kPatch:
+      return "PATCH";
+    case FetchMethod::kDelete:
+      return "DELETE";
+    case FetchMethod::kOptions:
+      return "OPTIONS";
     case FetchMethod::kGet:
       break;
   }
@@ -51,8 +59,11 @@ absl::Status CheckSize(const FetchRequest& request) {
                                                       kFetchRequestHeadersMax,
                                                       kFetchRequestHeadersMaxBytes));
   }
-  if (request.method != FetchMethod::kPost && !request.body.empty()) {
-    return absl::InvalidArgumentError("body: only POST carries one");
+  const bool carries_none = request.method == FetchMethod::kGet ||
+                            request.method == FetchMethod::kHead ||
+                            request.method == FetchMethod::kOptions;
+  if (carries_none && !request.body.empty()) {
+    return absl::InvalidArgumentError(StrCat("body: ", NameOf(request.method), " carries none"));
   }
   return absl::OkStatus();
 }
@@ -113,6 +124,7 @@ absl::StatusOr<FetchResult> FetchClient::InTurn(const FetchRequest& request) {
 absl::StatusOr<FetchResult> FetchClient::Permitted(const FetchRequest& request) {
   if (absl::Status permitted = permits_.Acquire(); !permitted.ok()) return permitted;
   ++running_;
+  if (request.on_begin != nullptr) request.on_begin();
   absl::StatusOr<FetchResult> result = FetchNow(request);
   --running_;
   permits_.Release();
@@ -129,6 +141,7 @@ absl::StatusOr<FetchResult> FetchClient::FetchNow(const FetchRequest& request) {
       .body = request.body,
       .redirects_max = std::max(0, request.limits.redirects_max),
       .body_max_bytes = request.limits.body_max_bytes,
+      .on_redirect = request.on_redirect,
   });
   if (answer.ok()) {
     return FetchResult{.status = answer->status,
@@ -147,7 +160,13 @@ FetchStats FetchClient::stats() const {
   stats.running = running_;
   stats.waiting = static_cast<int64_t>(permits_.waiting());
   if (turns_ != nullptr) stats.waiting += turns_->waiting();
-  const http::DialerStats dial = client_->stats().dial;
+  if (origins_ != nullptr) stats.origins = origins_->stats();
+  const http::HttpClientStats client = client_->stats();
+  stats.connections = client.pool.open;
+  stats.connections_idle = client.pool.idle;
+  stats.connections_made = client.pool.made;
+  stats.connections_reused = client.pool.reused;
+  const http::DialerStats& dial = client.dial;
   stats.lookups = dial.lookups;
   stats.lookup_failures = dial.lookup_failures;
   stats.cache_misses = dial.asked;

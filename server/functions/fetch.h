@@ -9,6 +9,7 @@
 #define GROVE_SERVER_FUNCTIONS_FETCH_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -20,20 +21,25 @@
 #include "server/functions/fetch_policy.h"
 #include "server/functions/fetch_stats.h"
 #include "server/functions/fetch_turns.h"
+#include "server/functions/origin_gate.h"
 
 namespace grove::functions {
 
 using FetchFields = http::HttpFields;
 
-enum class FetchMethod { kGet, kHead, kPost };
+enum class FetchMethod { kGet, kHead, kPost, kPut, kPatch, kDelete, kOptions };
 
 struct FetchRequest {
   std::string url;  // absolute, http or https
   FetchMethod method = FetchMethod::kGet;
   FetchFields headers;
-  std::string body;  // kPost
+  std::string body;  // kPost, kPut, kPatch, kDelete
   // Each counts as far as it is tighter than the policy's.
   FetchLimits limits = {absl::InfiniteDuration(), SIZE_MAX, INT32_MAX};
+  // As of http::HttpRequest.
+  std::function<absl::Status(const http::Url& next)> on_redirect = nullptr;
+  // It has its turn: from here on what fails is not for want of one.
+  std::function<void()> on_begin = nullptr;
 };
 
 struct FetchResult {
@@ -64,6 +70,10 @@ class FetchClient {
 
   // Each fetch waits for its turn from now on; `turns` must outlive the client's fetches.
   void set_turns(FetchTurns& turns) { turns_ = &turns; }
+  // Whoever asks an origin by its bounds asks it; fetches do not. It must outlive them. Null: there
+  // are no bounds.
+  void set_origins(OriginGate& origins) { origins_ = &origins; }
+  OriginGate* origins() const { return origins_; }
 
   FetchStats stats() const;
   const FetchPolicy& policy() const { return policy_; }
@@ -78,6 +88,7 @@ class FetchClient {
   const std::unique_ptr<http::HttpClient> client_;
   Semaphore permits_;
   FetchTurns* turns_ = nullptr;  // null: nobody's are bounded
+  OriginGate* origins_ = nullptr;
   int64_t running_ = 0;
   FetchStats stats_;
 };

@@ -62,6 +62,9 @@ absl::StatusOr<FetchPolicy> FetchPolicy::FromConfig(const config::v1::Fetch& con
   policy.limits.timeout = absl::Milliseconds(config.timeout_ms());
   policy.limits.redirects_max = config.redirects_max();
   policy.concurrency_max = config.concurrency_max();
+  for (const config::v1::FetchSecret& secret : config.secrets()) {
+    policy.secrets[{secret.tenant(), secret.name()}] = secret.secret_file();
+  }
   return policy;
 }
 

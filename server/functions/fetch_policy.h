@@ -8,6 +8,9 @@
 #include <sys/socket.h>
 
 #include <cstddef>
+#include <map>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -29,6 +32,8 @@ struct FetchPolicy {
   std::vector<AddressRange> allow;
   FetchLimits limits;
   int concurrency_max = 256;
+  // What may be signed with: tenant and name -> file.
+  std::map<std::pair<std::string, std::string>, std::string> secrets;
 
   // Of a resolved config. kInvalidArgument names the bad range.
   static absl::StatusOr<FetchPolicy> FromConfig(const config::v1::Fetch& config);

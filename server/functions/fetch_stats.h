@@ -1,4 +1,4 @@
-// FetchStats: what a FetchClient counts, and by what: kFetchOutcomes and kFetchBounds.
+// FetchStats: what a FetchClient counts, and by what: kFetchOutcomes, kFetchBounds, kOriginBounds.
 //
 // Hub thread only.
 #ifndef GROVE_SERVER_FUNCTIONS_FETCH_STATS_H_
@@ -35,6 +35,16 @@ inline constexpr std::array<FetchOutcome, 9> kFetchOutcomes = {{
     {absl::StatusCode::kUnknown, "other"},
 }};
 
+// What puts a request off that its origin's bounds do not let out now.
+enum class OriginBound { kConcurrency, kRate, kRetryAfter, kBreaker };
+inline constexpr std::array<std::string_view, 4> kOriginBounds = {"concurrency", "rate",
+                                                                  "retry_after", "breaker"};
+
+struct OriginStats {
+  std::array<uint64_t, kOriginBounds.size()> put_off{};  // by OriginBound
+  uint64_t breaker_openings = 0;
+};
+
 struct FetchStats {
   uint64_t fetches = 0;   // asked for
   uint64_t failures = 0;  // of them: no response was had
@@ -52,6 +62,12 @@ struct FetchStats {
   uint64_t cache_hits = 0;
   uint64_t cache_misses = 0;
   uint64_t lookup_micros = 0;
+  // Connections: now, and since the start.
+  int64_t connections = 0;
+  int64_t connections_idle = 0;
+  uint64_t connections_made = 0;
+  uint64_t connections_reused = 0;
+  OriginStats origins;
 
   void CountEnd(absl::StatusCode code, int64_t nanos) {
     size_t outcome = 0;

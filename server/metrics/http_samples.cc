@@ -73,6 +73,13 @@ void AddTotals(const Scoreboard& board, MetricFamilies& families) {
     families.Add("grove_fetches_total", {std::string(functions::kFetchOutcomes[i].name)},
                  outcomes[i]);
   }
+  const auto put_off = Sums(board, &WorkerCounters::origin_put_off);
+  for (size_t i = 0; i < put_off.size(); ++i) {
+    families.Add("grove_origin_put_off_total", {std::string(functions::kOriginBounds[i])},
+                 put_off[i]);
+  }
+  families.Add("grove_origin_breaker_openings_total", {},
+               Sum(board, &WorkerCounters::origin_breaker_openings));
   families.AddHistogram(
       "grove_fetch_duration_seconds", {}, Sums(board, &WorkerCounters::fetch_durations),
       static_cast<double>(Sum(board, &WorkerCounters::fetch_duration_microseconds)) / 1e6);

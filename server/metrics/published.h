@@ -99,11 +99,19 @@ inline constexpr auto kFetchCounters = std::to_array<CounterRow<functions::Fetch
      &WorkerCounters::dns_cache_hits},
     {"grove_dns_cache_misses_total", &functions::FetchStats::cache_misses,
      &WorkerCounters::dns_cache_misses},
+    {"grove_fetch_connections_made_total", &functions::FetchStats::connections_made,
+     &WorkerCounters::fetch_connections_made},
+    {"grove_fetch_connections_reused_total", &functions::FetchStats::connections_reused,
+     &WorkerCounters::fetch_connections_reused},
 });
 
 inline constexpr auto kFetchLevels = std::to_array<LevelRow<functions::FetchStats, int64_t>>({
     {"grove_fetches_running", &functions::FetchStats::running, &WorkerSlot::fetches_running},
     {"grove_fetches_waiting", &functions::FetchStats::waiting, &WorkerSlot::fetches_waiting},
+    {"grove_fetch_connections", &functions::FetchStats::connections,
+     &WorkerSlot::fetch_connections},
+    {"grove_fetch_connections_idle", &functions::FetchStats::connections_idle,
+     &WorkerSlot::fetch_connections_idle},
 });
 
 }  // namespace grove::metrics

@@ -203,8 +203,8 @@ void Scoreboard::Fold(int worker) {
        {&slot.fibers, &slot.run_queue_length, &slot.timers, &slot.http_connections_open,
         &slot.http_connections_idle, &slot.http_requests_running, &slot.http_websockets,
         &slot.attempts_running, &slot.offload_queued, &slot.offload_running, &slot.fetches_running,
-        &slot.fetches_waiting, &slot.stacks, &slot.stack_bytes, &slot.hub_descriptors,
-        &slot.backdoor_sessions, &slot.last_turn_ns}) {
+        &slot.fetches_waiting, &slot.fetch_connections, &slot.fetch_connections_idle, &slot.stacks,
+        &slot.stack_bytes, &slot.hub_descriptors, &slot.backdoor_sessions, &slot.last_turn_ns}) {
     level->store(0, std::memory_order_relaxed);
   }
   WorkerSeries& own = worker_series(worker);
@@ -215,6 +215,7 @@ void Scoreboard::Fold(int worker) {
   for (uint32_t number = 1; number <= tenants; ++number) {
     shared.bound_cells.of[number].Forget(worker);
   }
+  shared.origins.Forget(worker);
 }
 
 void Scoreboard::FoldControl() {

@@ -12,6 +12,7 @@
 #include "server/config/limits.h"
 #include "server/http/serving/stats.h"
 #include "server/metrics/histogram.h"
+#include "server/metrics/origin_cells.h"
 #include "server/metrics/series.h"
 #include "server/metrics/tenant_cells.h"
 
@@ -110,6 +111,7 @@ struct SharedSeries {
 
   SeriesNames<kBoundTenantsMax> bound_tenants;  // "tenant"
   AllTenantCells bound_cells;
+  OriginCells origins;
 
   ShownNames shown_routes;
   ShownNames shown_tenants;

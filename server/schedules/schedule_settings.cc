@@ -62,6 +62,9 @@ absl::Status CheckOwnFields(const v1::TaskSpec& spec) {
   if (!spec.after().empty()) {
     return refuse("after", "is set; a schedule's tasks come again and again, and after nothing");
   }
+  if (!spec.input_payload().empty()) {
+    return refuse("input_payload", "is set; a payload goes with the first task that names it");
+  }
   if (spec.labels().contains(std::string(kScheduleLabel))) {
     return refuse("labels", StrCat("have ", kScheduleLabel, ", which the schedule sets"));
   }

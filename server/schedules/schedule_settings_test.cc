@@ -52,6 +52,8 @@ TEST(ScheduleSettingsTest, WhatCannotBeIsRefusedWithItsField) {
        [](auto& s) { s.mutable_spec()->set_request_id("mine"); }},
       {"schedule.spec.start_time", "SCHEDULE_SPEC_INVALID",
        [](auto& s) { s.mutable_spec()->mutable_start_time(); }},
+      {"schedule.spec.input_payload", "SCHEDULE_SPEC_INVALID",
+       [](auto& s) { s.mutable_spec()->set_input_payload("tenants/default/payloads/1"); }},
       {"schedule.spec.labels", "SCHEDULE_SPEC_INVALID",
        [](auto& s) { (*s.mutable_spec()->mutable_labels())["grove.schedule"] = "other"; }},
       {"schedule.spec.labels", "SCHEDULE_SPEC_INVALID",

@@ -16,6 +16,7 @@
 #include "server/tasks/commit.h"
 #include "server/tasks/holds.h"
 #include "server/tasks/lifecycle.h"
+#include "server/tasks/payload_links.h"
 #include "server/tasks/refusal.h"
 #include "server/tasks/sequences.h"
 #include "server/tasks/slot_bounds.h"
@@ -152,6 +153,7 @@ void FillStart(const EngineState& state, const Task& task, const LiveAttempt& at
   start->set_tenant(state.directory->tenants()[queue.tenant].name);
   start->set_function(state.FunctionOf(task));
   start->set_input(input);
+  FillInputPayload(state, task, start);
   start->set_content_type(std::string(task.spec.content_type()));
   start->set_number(task.past().attempts.back().number);
   start->set_timeout_ms((attempt.timeout_us + kUsPerMs - 1) / kUsPerMs);
@@ -366,7 +368,7 @@ void TakeBack(EngineState& state, LiveAttempt* attempt, std::string_view reason,
   Commit(state, task, effects);
 }
 
-void FinishAttempt(EngineState& state, Task* task, Outcome ended, int32_t worker,
+void FinishAttempt(EngineState& state, Task* task, Outcome&& ended, int32_t worker,
                    Effects& effects) {
   TaskPast& past = task->Past();
   AttemptRecord& record = past.attempts.back();
@@ -380,6 +382,9 @@ void FinishAttempt(EngineState& state, Task* task, Outcome ended, int32_t worker
       past.output = std::move(*ended.mutable_output());
       past.output_bytes = static_cast<int64_t>(past.output.size());
       past.output_content_type = std::move(*ended.mutable_output_content_type());
+      if (ended.has_output_payload()) {
+        SetOutputPayload(state, *task, ended.output_payload().file());
+      }
       End(state, task, v1::TASK_STATE_SUCCEEDED, nullptr);
       break;
     case Outcome::OUTCOME_CANCELLED: {

@@ -96,7 +96,7 @@ TaskEngine::TaskEngine(const tenancy::Directory* directory, const EngineOptions&
 
 TaskEngine::~TaskEngine() = default;
 
-absl::StatusOr<Spawned> TaskEngine::Spawn(std::string_view parent, v1::TaskSpec spec,
+absl::StatusOr<Spawned> TaskEngine::Spawn(std::string_view parent, v1::TaskSpec&& spec,
                                           EngineMicros now_us, Effects& effects,
                                           const SpawnOrigin& origin) {
   const EngineEvent event(*state_);
@@ -205,8 +205,8 @@ void TaskEngine::AttemptStarted(int32_t worker, const internal::v1::AttemptStart
   Begin(*state_, attempt);
 }
 
-void TaskEngine::AttemptEnded(int32_t worker, internal::v1::AttemptEnded ended, EngineMicros now_us,
-                              Effects& effects) {
+void TaskEngine::AttemptEnded(int32_t worker, internal::v1::AttemptEnded&& ended,
+                              EngineMicros now_us, Effects& effects) {
   const EngineEvent event(*state_);
   state_->Advance(now_us);
   TakeEnd(*state_, worker, std::move(ended), effects);
@@ -336,10 +336,19 @@ absl::StatusOr<TaskId> TaskEngine::Find(std::string_view name) const {
 
 absl::StatusOr<v1::Task> TaskEngine::Get(TaskId id, v1::TaskView view, EngineMicros now_us,
                                          Audience audience) const {
+  v1::Task shown;
+  const absl::Status status = Show(id, view, now_us, audience, shown);
+  if (!status.ok()) return status;
+  return shown;
+}
+
+absl::Status TaskEngine::Show(TaskId id, v1::TaskView view, EngineMicros now_us, Audience audience,
+                              v1::Task& shown) const {
   state_->Advance(now_us);
   const Task* task = state_->FindTask(id);
   if (task == nullptr) return NoSuchTask(id);
-  return ViewTask(*state_, *task, view, audience, kAheadMax);
+  ShowTask(*state_, *task, view, audience, kAheadMax, shown);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<v1::ExplainTaskResponse> TaskEngine::Explain(TaskId id, EngineMicros now_us,
@@ -429,6 +438,11 @@ int64_t TaskEngine::attempts_running() const {
 std::optional<TaskId> TaskEngine::FindRequest(size_t tenant, std::string_view request_id) const {
   const Task* task = state_->tenants[tenant].use().request_ids.Find(request_id);
   return task == nullptr ? std::nullopt : std::optional(task->id);
+}
+
+bool TaskEngine::IsUnderWay(TaskId id) const {
+  const Task* task = state_->FindTask(id);
+  return task != nullptr && !task->settled;
 }
 
 bool TaskEngine::IsSettled(TaskId id) const {

@@ -83,7 +83,8 @@ class TaskEngine {
   // NOT_FOUND, ALREADY_EXISTS (the request_id stands for something else; the unique key is taken),
   // RESOURCE_EXHAUSTED (the queue, the memory or the disk is full), UNAVAILABLE (no worker has
   // connected yet; the store fails).
-  absl::StatusOr<Spawned> Spawn(std::string_view parent, v1::TaskSpec spec, EngineMicros now_us,
+  // What the task keeps is taken out of `spec`; its function and queue stay.
+  absl::StatusOr<Spawned> Spawn(std::string_view parent, v1::TaskSpec&& spec, EngineMicros now_us,
                                 Effects& effects, const SpawnOrigin& origin = {});
   // Nothing changes if the task has ended. INVALID_ARGUMENT, NOT_FOUND.
   absl::Status Cancel(std::string_view name, std::string_view reason, EngineMicros now_us,
@@ -112,7 +113,7 @@ class TaskEngine {
   bool WorkerStuck(int32_t worker, bool is_stuck, EngineMicros now_us, Effects& effects);
   void AttemptStarted(int32_t worker, const internal::v1::AttemptStarted& started,
                       EngineMicros now_us);
-  void AttemptEnded(int32_t worker, internal::v1::AttemptEnded ended, EngineMicros now_us,
+  void AttemptEnded(int32_t worker, internal::v1::AttemptEnded&& ended, EngineMicros now_us,
                     Effects& effects);
   void AttemptProgress(int32_t worker, internal::v1::AttemptProgress progress, EngineMicros now_us);
   void AttemptHeartbeat(int32_t worker, internal::v1::AttemptHeartbeat heartbeat,
@@ -171,9 +172,14 @@ class TaskEngine {
   std::optional<TaskId> FindRequest(size_t tenant, std::string_view request_id) const;
   // Ended for good: the end is on disk, if durable. False also if the task is unknown.
   bool IsSettled(TaskId id) const;
+  // There is such a task, and it has not ended for good.
+  bool IsUnderWay(TaskId id) const;
   // As much as `view` asks for and memory has. NOT_FOUND.
   absl::StatusOr<v1::Task> Get(TaskId id, v1::TaskView view, EngineMicros now_us,
                                Audience audience = Audience::kOperators) const;
+  // The same into `shown`, which is empty.
+  absl::Status Show(TaskId id, v1::TaskView view, EngineMicros now_us, Audience audience,
+                    v1::Task& shown) const;
   // Why it waits, and the task. NOT_FOUND.
   absl::StatusOr<v1::ExplainTaskResponse> Explain(TaskId id, EngineMicros now_us,
                                                   Audience audience = Audience::kOperators) const;

@@ -12,6 +12,7 @@
 #include "google/protobuf/text_format.h"
 #include "gtest/gtest.h"
 #include "server/tasks/engine.h"
+#include "server/tasks/payload_ledger.h"
 #include "server/tasks/refusal.h"
 #include "server/tasks/resolved_tasks.h"
 #include "server/tenancy/directory.h"
@@ -41,6 +42,7 @@ class EngineTest : public ::testing::Test {
     options.daemon_number = daemon_number_;
     options.workers = workers_;
     options.seed = start_number;
+    options.payloads = &payloads_;
     engine_ = std::make_unique<TaskEngine>(directory_.get(), options);
     fx_.Clear();
   }
@@ -193,6 +195,8 @@ class EngineTest : public ::testing::Test {
 
   int64_t now_ = 1700000000 * kSecond;
   std::unique_ptr<tenancy::Directory> directory_;
+  // As a control has it that has read the folder.
+  PayloadLedger payloads_{{.retention_us = 100 * kSecond}};
   std::unique_ptr<TaskEngine> engine_;
   Effects fx_;
   uint32_t daemon_number_ = 0;

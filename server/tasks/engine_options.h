@@ -8,6 +8,8 @@
 
 namespace grove::tasks {
 
+class PayloadLedger;
+
 enum class SelfCheck {
   kNever,
   // Recounts everything (invariants.h) and dies if it does not agree. Slow.
@@ -33,6 +35,8 @@ struct EngineOptions {
   // From the system's entropy; task ids are drawn from it.
   uint64_t seed = 0;
   SelfCheck self_check = kSelfCheckDefault;
+  // Outlives the engine; nullptr: there are no payloads.
+  PayloadLedger* payloads = nullptr;
 };
 
 }  // namespace grove::tasks

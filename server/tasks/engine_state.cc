@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/switch/abseil_text.h"
 #include "server/tasks/list_token.h"
 
 namespace grove::tasks {
@@ -33,6 +34,7 @@ EngineState::EngineState(const tenancy::Directory* directory, const EngineOption
       limits(options.tasks),
       daemon_number(options.daemon_number),
       self_check(options.self_check),
+      payloads(options.payloads),
       ids(options.seed),
       next_attempt((options.start_number << kStartNumberShift) + 1),
       workers_awaited(options.workers),
@@ -103,8 +105,11 @@ void EngineState::NoteChange(const Task& task) {
 }
 
 std::string EngineState::NameOf(const Task& task) const {
-  return absl::StrCat(directory->queues()[task.queue].resource_name(), "/tasks/",
-                      task.id.ToString());
+  const tenancy::Directory::Queue& queue = directory->queues()[task.queue];
+  const std::array<char, TaskId::kTextSize> id = task.id.ToText();
+  // In one piece: every spawn, start and answer has a name.
+  return absl::StrCat("tenants/", *queue.tenant_name, "/queues/", queue.name, "/tasks/",
+                      Abseil({id.data(), id.size()}));
 }
 
 }  // namespace grove::tasks

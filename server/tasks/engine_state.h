@@ -27,6 +27,7 @@
 #include "server/tasks/engine.h"
 #include "server/tasks/function_state.h"
 #include "server/tasks/intrusive_list.h"
+#include "server/tasks/payload_ledger.h"
 #include "server/tasks/queue_state.h"
 #include "server/tasks/retained_tasks.h"
 #include "server/tasks/sequences.h"
@@ -83,6 +84,8 @@ struct EngineState {
   const config::v1::Tasks limits;
   const uint32_t daemon_number;
   const SelfCheck self_check;
+  // By payload_links.h; nullptr: there are none.
+  PayloadLedger* const payloads;
 
   // --- Time and identities: written by Advance(), Tick() and where an id is drawn ----------------
 

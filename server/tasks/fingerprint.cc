@@ -21,6 +21,10 @@ uint64_t FingerprintOf(std::string_view function, std::string_view queue,
     ok = ok && EVP_DigestUpdate(context.get(), part.data(), part.size()) == 1 &&
          EVP_DigestUpdate(context.get(), "\0", 1) == 1;
   }
+  if (spec.extras().input_payload != nullptr) {
+    const std::string& name = *spec.extras().input_payload;
+    ok = ok && EVP_DigestUpdate(context.get(), name.data(), name.size()) == 1;
+  }
   unsigned char digest[EVP_MAX_MD_SIZE] = {};
   ok = ok && EVP_DigestFinal_ex(context.get(), digest, nullptr) == 1;
   GROVE_CHECK(ok, "SHA-256 is not to be had");

@@ -17,6 +17,7 @@
 #include "server/tasks/fingerprint.h"
 #include "server/tasks/holds.h"
 #include "server/tasks/limit_keys.h"
+#include "server/tasks/payload_links.h"
 #include "server/tasks/places.h"
 #include "server/tasks/refusal.h"
 #include "server/tasks/sequences.h"
@@ -145,6 +146,7 @@ Task* AddTask(EngineState& state, std::unique_ptr<Task> owned) {
     task->relations = std::make_unique<TaskRelations>();
   }
   if (!task->ended() || Halts(*task)) JoinSequence(state, task);
+  HoldPayloads(state, *task);
   Charge(state, *task);
   state.tasks.Insert(std::move(owned));
   return task;
@@ -163,6 +165,7 @@ void DropTask(EngineState& state, Task* task, Effects& effects) {
     write.task.id = task->id;
     state.unconfirmed.push_back({write.ticket, UnconfirmedWrite::Then::kNothing, task->id});
   }
+  ReleasePayloads(state, *task);
   LeaveSequence(state, task);
   tenant.tasks.erase(task->id);
   if (tenant.tasks.empty() && tenant.use().is_over(state.now_us)) tenant.used.reset();
@@ -271,6 +274,7 @@ void Revive(EngineState& state, Task* task) {
   std::string().swap(past.output);
   past.output_bytes = 0;
   past.output_content_type.clear();
+  DropOutputPayload(state, *task);
   past.error.reset();
   past.end_us = 0;
   past.end_time_us = 0;

@@ -111,8 +111,8 @@ bool ReleaseAbandoned(EngineState& state, TaskId task);
 
 // What the worker reported becomes the task's state; acknowledged when that is on disk. Requires a
 // RUNNING task whose attempt's room was released.
-void FinishAttempt(EngineState& state, Task* task, internal::v1::AttemptEnded ended, int32_t worker,
-                   Effects& effects);
+void FinishAttempt(EngineState& state, Task* task, internal::v1::AttemptEnded&& ended,
+                   int32_t worker, Effects& effects);
 // The worker has begun the attempt, or its function has said something: the task's next deadline is
 // counted from now.
 void Begin(EngineState& state, LiveAttempt* attempt);

@@ -72,6 +72,7 @@ void FillDefaultsOf(const internal::v1::FunctionDescription& described, v1::Func
   function.set_queue(filled.queue());
   function.set_concurrency_max(described.concurrency_max());
   function.set_slot_cost(filled.slot_cost());
+  function.set_streams_input(described.streams_input());
   if (filled.has_schedule_to_start_timeout()) {
     *function.mutable_schedule_to_start_timeout() = filled.schedule_to_start_timeout();
   }

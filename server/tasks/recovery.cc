@@ -8,6 +8,7 @@
 #include "server/tasks/engine_state.h"
 #include "server/tasks/holds.h"
 #include "server/tasks/lifecycle.h"
+#include "server/tasks/payload_links.h"
 #include "server/tasks/retention.h"
 #include "server/tasks/sequences.h"
 #include "server/tasks/spawn_quotas.h"
@@ -119,6 +120,7 @@ void TaskEngine::Recover(const StoredTask& stored, EngineMicros now_us) {
   state.Advance(now_us);
   const auto queue = state.directory->FindQueue(stored.tenant, stored.queue);
   if (!queue) {
+    HoldPayloadsOf(state, stored);
     ++state.recovery.left_in_store[tenancy::FormatQueueName(stored.tenant, stored.queue)];
     return;
   }

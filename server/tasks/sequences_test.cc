@@ -1,5 +1,7 @@
 #include "server/tasks/sequences.h"
 
+#include <utility>
+
 #include "gmock/gmock.h"
 #include "runtime/switch/abseil_text.h"
 #include "server/tasks/engine_fixture.h"
@@ -81,7 +83,7 @@ TEST_F(SequencesTest, TheOthersWaitWhileOneIsTriedAgainOrSuspended) {
   suspended.set_attempt(Start(first));
   suspended.set_outcome(Outcome::OUTCOME_SUSPENDED);
   suspended.mutable_suspended()->set_for_us(5 * kSecond);
-  engine_->AttemptEnded(0, suspended, now_, fx_);
+  engine_->AttemptEnded(0, std::move(suspended), now_, fx_);
   Tick();
   EXPECT_THAT(TakeStartedNames(), IsEmpty());
   EXPECT_EQ(Get(second).wait().subject(), first);

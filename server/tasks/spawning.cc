@@ -10,6 +10,7 @@
 #include "server/tasks/function_defaults.h"
 #include "server/tasks/holds.h"
 #include "server/tasks/lifecycle.h"
+#include "server/tasks/payload_links.h"
 #include "server/tasks/refusal.h"
 #include "server/tasks/spawn_quotas.h"
 #include "server/tasks/task_memory.h"
@@ -113,7 +114,7 @@ Task* FindByRequestId(const EngineState& state, size_t tenant, const std::string
   return state.tenants[tenant].use().request_ids.Find(request_id);
 }
 
-Task* Accept(EngineState& state, size_t queue, v1::TaskSpec spec, const SpawnOrigin& origin,
+Task* Accept(EngineState& state, size_t queue, v1::TaskSpec&& spec, const SpawnOrigin& origin,
              Effects& effects) {
   auto task = std::make_unique<Task>();
   task->id = state.ids.Next(state.now_us);
@@ -145,7 +146,7 @@ Task* Accept(EngineState& state, size_t queue, v1::TaskSpec spec, const SpawnOri
 
 // The task, and the one that tells of its end: both, or none. That one is written first: alone it
 // has nothing to tell, and says so.
-Task* AcceptWithWebhook(EngineState& state, size_t queue, v1::TaskSpec spec,
+Task* AcceptWithWebhook(EngineState& state, size_t queue, v1::TaskSpec&& spec,
                         const SpawnOrigin& origin, Effects& effects) {
   v1::TaskSpec asked;
   asked.set_queue(spec.queue());
@@ -161,7 +162,7 @@ Task* AcceptWithWebhook(EngineState& state, size_t queue, v1::TaskSpec spec,
   return task;
 }
 
-Task* Admit(EngineState& state, size_t queue, v1::TaskSpec spec, const SpawnOrigin& origin,
+Task* Admit(EngineState& state, size_t queue, v1::TaskSpec&& spec, const SpawnOrigin& origin,
             Effects& effects) {
   Task* task = spec.has_webhook()
                    ? AcceptWithWebhook(state, queue, std::move(spec), origin, effects)
@@ -211,7 +212,7 @@ void FillFunctionDefaults(const EngineState& state, v1::TaskSpec& spec) {
 }
 
 // A spawn whose request_id is taken: the first one's task, if it asks for the same.
-absl::StatusOr<Spawned> Repeat(const EngineState& state, Task& earlier, v1::TaskSpec spec) {
+absl::StatusOr<Spawned> Repeat(const EngineState& state, Task& earlier, v1::TaskSpec&& spec) {
   const std::string was = FormatFingerprint(KeepFingerprint(state, earlier));
   const std::string function = spec.function();
   const std::string queue = ShortQueueName(spec);
@@ -228,12 +229,13 @@ absl::StatusOr<Spawned> Repeat(const EngineState& state, Task& earlier, v1::Task
 
 }  // namespace
 
-absl::StatusOr<Spawned> SpawnTask(EngineState& state, std::string_view parent, v1::TaskSpec spec,
+absl::StatusOr<Spawned> SpawnTask(EngineState& state, std::string_view parent, v1::TaskSpec&& spec,
                                   const SpawnOrigin& origin, Effects& effects,
                                   size_t* queue_of_refusal) {
   const auto tenant = TenantOf(state, parent);
   if (!tenant.ok()) return tenant.status();
   FillFunctionDefaults(state, spec);
+  FillContentType(state, spec);
   if (Task* earlier = FindByRequestId(state, *tenant, spec.request_id())) {
     return Repeat(state, *earlier, std::move(spec));
   }
@@ -246,6 +248,7 @@ absl::StatusOr<Spawned> SpawnTask(EngineState& state, std::string_view parent, v
     if (holder != nullptr) return Attach(state, *holder, spec.unique_key());
   }
   if (absl::Status s = CheckAwaited(state, *tenant, "spec.after", spec.after()); !s.ok()) return s;
+  if (absl::Status s = CheckInputPayload(state, tenant_name, spec); !s.ok()) return s;
   const auto name = tenancy::ParseQueueName(spec.queue());
   const std::string_view short_name = spec.queue().empty() ? tenancy::kDefaultName
                                       : name.ok()          ? name->queue

@@ -12,7 +12,7 @@
 namespace grove::tasks {
 
 // As TaskEngine::Spawn. `queue_of_refusal` is set once it is known which queue is meant.
-absl::StatusOr<Spawned> SpawnTask(EngineState& state, std::string_view parent, v1::TaskSpec spec,
+absl::StatusOr<Spawned> SpawnTask(EngineState& state, std::string_view parent, v1::TaskSpec&& spec,
                                   const SpawnOrigin& origin, Effects& effects,
                                   size_t* queue_of_refusal);
 

@@ -68,6 +68,8 @@ struct TaskPast {
   int64_t retained_bytes = 0;
   std::string output;
   std::string output_content_type;
+  // A payload's name, instead of the output; nullptr: none.
+  std::unique_ptr<const std::string> output_payload;
   std::unique_ptr<google::rpc::Status> error;
   // What the last attempt left to the next; nullptr: nothing.
   std::unique_ptr<std::string> checkpoint;

@@ -1,6 +1,7 @@
 #include "server/tasks/task_id.h"
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 
 namespace grove::tasks {
@@ -10,6 +11,17 @@ namespace {
 constexpr std::string_view kAlphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 constexpr int kTimeShift = 16;
 constexpr uint64_t kTimeMax = (uint64_t{1} << 48) - 1;
+constexpr uint8_t kNoDigit = 0xff;
+
+constexpr std::array<uint8_t, 256> MakeDigits() {
+  std::array<uint8_t, 256> digits;
+  digits.fill(kNoDigit);
+  for (size_t i = 0; i < kAlphabet.size(); ++i) {
+    digits[static_cast<unsigned char>(kAlphabet[i])] = static_cast<uint8_t>(i);
+  }
+  return digits;
+}
+constexpr std::array<uint8_t, 256> kDigits = MakeDigits();
 
 }  // namespace
 
@@ -19,16 +31,16 @@ std::optional<TaskId> TaskId::Parse(std::string_view text) {
   // 26 digits hold 130 bits: the first one may only use 3 of its 5.
   if (text[0] > '7') return std::nullopt;
   for (char c : text) {
-    const size_t digit = kAlphabet.find(c);
-    if (digit == std::string_view::npos) return std::nullopt;
+    const uint8_t digit = kDigits[static_cast<unsigned char>(c)];
+    if (digit == kNoDigit) return std::nullopt;
     id.high = id.high << 5 | id.low >> 59;
     id.low = id.low << 5 | digit;
   }
   return id;
 }
 
-std::string TaskId::ToString() const {
-  std::string text(kTextSize, '0');
+std::array<char, TaskId::kTextSize> TaskId::ToText() const {
+  std::array<char, kTextSize> text;
   uint64_t rest_high = high;
   uint64_t rest_low = low;
   for (size_t i = kTextSize; i-- > 0;) {
@@ -37,6 +49,11 @@ std::string TaskId::ToString() const {
     rest_high >>= 5;
   }
   return text;
+}
+
+std::string TaskId::ToString() const {
+  const std::array<char, kTextSize> text = ToText();
+  return std::string(text.data(), text.size());
 }
 
 TaskId TaskIdSource::Next(EngineMicros now_us) {

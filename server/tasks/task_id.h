@@ -6,6 +6,7 @@
 #define GROVE_SERVER_TASKS_TASK_ID_H_
 
 #include <algorithm>
+#include <array>
 #include <compare>
 #include <cstdint>
 #include <optional>
@@ -26,6 +27,7 @@ struct TaskId {
   // nullopt unless `text` is exactly what ToString() gives for some id.
   static std::optional<TaskId> Parse(std::string_view text);
   std::string ToString() const;
+  std::array<char, kTextSize> ToText() const;
 
   // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 sees a 0 in what the compiler writes here.
   friend auto operator<=>(const TaskId&, const TaskId&) = default;

@@ -24,6 +24,8 @@ constexpr int64_t kRequestIdBytes = 32;
 constexpr int64_t kUniqueBytes = sizeof(UniqueKeyRule) + 128;
 // Two keys may be there for this task alone.
 constexpr int64_t kLimitKeyBytes = kTextBytes + 2 * (sizeof(LimitKey) + 96);
+// A payload's name, and its place in the ledger.
+constexpr int64_t kPayloadLinkBytes = 3 * kTextBytes + 192;
 constexpr int64_t kSequenceBytes = sizeof(Sequence) + 128;
 constexpr int64_t kRetryAfterMs = 1000;
 // Of the budget: kept free for new tasks by what leaves early.
@@ -74,6 +76,7 @@ int64_t Bytes(const SpecExtras& extras) {
   if (!extras.request_id.empty()) bytes += kRequestIdBytes;
   // It stands in the index, too.
   if (extras.unique != nullptr) bytes += kUniqueBytes + 2 * Bytes(extras.unique->key);
+  if (extras.input_payload != nullptr) bytes += kPayloadLinkBytes;
   if (extras.limit_key != nullptr) bytes += kLimitKeyBytes + 2 * Bytes(*extras.limit_key);
   for (const auto& [key, value] : extras.labels) bytes += kLabelBytes + Bytes(key) + Bytes(value);
   return bytes + (extras.labels.empty() ? 0 : kBlockBytes);
@@ -83,6 +86,7 @@ int64_t Bytes(const TaskPast& past) {
   int64_t bytes = kPastBytes + Bytes(past.output) + Bytes(past.output_content_type) +
                   Bytes(past.progress_message) + Bytes(past.error) + Bytes(past.paused.get()) +
                   Bytes(past.checkpoint.get());
+  if (past.output_payload != nullptr) bytes += kPayloadLinkBytes;
   for (const AttemptRecord& attempt : past.attempts) {
     bytes += static_cast<int64_t>(sizeof(attempt)) + Bytes(attempt.error);
   }

@@ -338,7 +338,7 @@ bool HasExtras(const v1::TaskSpec& spec) {
   return spec.has_delay() || spec.has_start_time() || spec.has_schedule_to_start_timeout() ||
          spec.has_heartbeat_timeout() || !spec.request_id().empty() || spec.has_unique_key() ||
          spec.limit_keys_size() > 0 || !spec.labels().empty() || spec.after_size() > 0 ||
-         spec.has_sequence() || spec.has_webhook();
+         spec.has_sequence() || spec.has_webhook() || !spec.input_payload().empty();
 }
 
 void FillExtras(v1::TaskSpec& spec, SpecExtras& extras) {
@@ -357,6 +357,10 @@ void FillExtras(v1::TaskSpec& spec, SpecExtras& extras) {
     extras.limit_key = std::make_unique<const std::string>(LimitKeyOf(spec));
   }
   extras.relations = NormaliseRelations(spec);
+  if (!spec.input_payload().empty()) {
+    extras.input_payload =
+        std::make_unique<const std::string>(std::move(*spec.mutable_input_payload()));
+  }
   extras.request_id = std::move(*spec.mutable_request_id());
   extras.labels.assign(spec.labels().begin(), spec.labels().end());
   std::sort(extras.labels.begin(), extras.labels.end());
@@ -438,7 +442,8 @@ std::string LimitKeyOf(const v1::TaskSpec& spec) {
 AcceptedSpec NormaliseSpec(v1::TaskSpec&& spec) {
   AcceptedSpec accepted;
   accepted.input = std::move(*spec.mutable_input());
-  if (accepted.input.empty() && IsJson(spec.content_type())) accepted.input = "{}";
+  const bool has_none = accepted.input.empty() && spec.input_payload().empty();
+  if (has_none && IsJson(spec.content_type())) accepted.input = "{}";
   if (!spec.content_type().empty() && spec.content_type() != kJsonContentType) {
     accepted.Extras().content_type = std::move(*spec.mutable_content_type());
   }
@@ -483,6 +488,7 @@ void FillSpec(const AcceptedSpec& accepted, v1::TaskSpec& spec) {
   FillLimitKeys(accepted, spec);
   spec.set_slot_cost(accepted.slot_cost);
   if (extras.relations != nullptr) FillRelations(*extras.relations, spec);
+  if (extras.input_payload != nullptr) spec.set_input_payload(*extras.input_payload);
   spec.set_request_id(extras.request_id);
   for (const auto& [key, value] : extras.labels) (*spec.mutable_labels())[key] = value;
   spec.set_durability(accepted.durable ? v1::DURABILITY_DURABLE : v1::DURABILITY_VOLATILE);

@@ -89,6 +89,8 @@ struct SpecExtras {
   std::unique_ptr<const std::string> limit_key;
   // nullptr: none.
   std::unique_ptr<SpecRelations> relations;
+  // A payload's name; nullptr: the input is in the spec.
+  std::unique_ptr<const std::string> input_payload;
   // Sorted by key.
   std::vector<std::pair<std::string, std::string>> labels;
 };

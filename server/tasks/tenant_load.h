@@ -14,6 +14,8 @@ struct TenantLoad {
   // Inputs of those that wait; slots that attempts hold, abandoned ones too.
   int64_t queued_bytes = 0;
   int64_t running_slots = 0;
+  // Payloads on disk.
+  int64_t payload_bytes = 0;
 
   int64_t live() const { return queued + scheduled + running; }
 };

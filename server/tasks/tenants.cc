@@ -60,6 +60,9 @@ TenantLoad LoadOf(const EngineState& state, size_t tenant) {
   });
   load.queued_bytes = state.tenants[tenant].use().waiting_bytes;
   load.running_slots = state.tenants[tenant].use().slots;
+  if (state.payloads != nullptr) {
+    load.payload_bytes = state.payloads->BytesOf(state.directory->tenants()[tenant].name);
+  }
   return load;
 }
 

@@ -11,6 +11,7 @@
 #include "server/tasks/explain.h"
 #include "server/tasks/fairness_view.h"
 #include "server/tasks/limit_view.h"
+#include "server/tasks/payload_links.h"
 #include "server/tasks/payloads.h"
 #include "server/tasks/retention.h"
 
@@ -41,6 +42,7 @@ void FillProgress(const EngineState& state, const Task& task, v1::Task& view) {
   view.set_state(task.state);
   for (const AttemptRecord& record : past.attempts) FillAttempt(record, view.add_attempts());
   view.set_output_content_type(past.output_content_type);
+  if (past.output_payload != nullptr) view.set_output_payload(*past.output_payload);
   if (past.error) *view.mutable_error() = *past.error;
   SetMicros(task.create_time_us, view.mutable_create_time());
   if (task.schedule_us != 0) {
@@ -109,6 +111,7 @@ void HideEnd(const Task& task, v1::Task& shown) {
   shown.clear_output();
   shown.clear_output_content_type();
   shown.clear_output_size_bytes();
+  shown.clear_output_payload();
   if (shown.state() != v1::TASK_STATE_RUNNING) return;
   v1::Attempt& last = *shown.mutable_attempts()->rbegin();
   last.set_state(v1::Attempt::STATE_RUNNING);
@@ -147,6 +150,10 @@ void RestorePast(const EngineState& state, const StoredProgress& stored, v1::Tas
   if (!past.attempts.empty()) past.attempts_started = past.attempts.back().number;
   past.output = std::move(*view.mutable_output());
   past.output_content_type = std::move(*view.mutable_output_content_type());
+  if (!view.output_payload().empty()) {
+    past.output_payload =
+        std::make_unique<const std::string>(std::move(*view.mutable_output_payload()));
+  }
   if (view.has_error()) {
     past.error = std::make_unique<google::rpc::Status>(std::move(*view.mutable_error()));
   }
@@ -189,6 +196,12 @@ bool NeedsStore(const Task& task, v1::TaskView view) {
 v1::Task ViewTask(const EngineState& state, const Task& task, v1::TaskView view, Audience audience,
                   int64_t ahead_max) {
   v1::Task shown;
+  ShowTask(state, task, view, audience, ahead_max, shown);
+  return shown;
+}
+
+void ShowTask(const EngineState& state, const Task& task, v1::TaskView view, Audience audience,
+              int64_t ahead_max, v1::Task& shown) {
   shown.set_name(state.NameOf(task));
   FillSpecOf(state, task, *shown.mutable_spec());
   if (ShowsInput(view)) shown.mutable_spec()->set_input(task.spec.input);
@@ -197,8 +210,9 @@ v1::Task ViewTask(const EngineState& state, const Task& task, v1::TaskView view,
     shown.set_output(task.past().output);
     if (task.past().checkpoint != nullptr) shown.set_checkpoint(*task.past().checkpoint);
   }
-  shown.set_input_size_bytes(task.input_bytes);
-  shown.set_output_size_bytes(task.past().output_bytes);
+  shown.set_input_size_bytes(task.input_bytes + PayloadBytes(state, InputPayloadOf(task)));
+  shown.set_output_size_bytes(task.past().output_bytes +
+                              PayloadBytes(state, OutputPayloadOf(task)));
   if (task.told_state() != v1::TASK_STATE_SCHEDULED) shown.clear_schedule_time();
   std::vector<v1::WaitExplanation> waits = Explain(state, task, audience, ahead_max);
   if (!waits.empty()) {
@@ -206,7 +220,6 @@ v1::Task ViewTask(const EngineState& state, const Task& task, v1::TaskView view,
     *shown.mutable_wait() = std::move(waits[0]);
   }
   if (task.told_state() != task.state) HideEnd(task, shown);
-  return shown;
 }
 
 v1::Queue ViewQueue(const EngineState& state, size_t index, Audience audience) {

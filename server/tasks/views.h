@@ -14,6 +14,9 @@ namespace grove::tasks {
 // that waits, how many are ahead is counted to `ahead_max`.
 v1::Task ViewTask(const EngineState& state, const Task& task, v1::TaskView view,
                   Audience audience = Audience::kOperators, int64_t ahead_max = 0);
+// The same into `shown`, which is empty.
+void ShowTask(const EngineState& state, const Task& task, v1::TaskView view, Audience audience,
+              int64_t ahead_max, v1::Task& shown);
 // Whether the store has something of it that the view asks for and memory has not.
 bool NeedsStore(const Task& task, v1::TaskView view);
 v1::Queue ViewQueue(const EngineState& state, size_t queue,

@@ -212,7 +212,7 @@ void LoseWorker(EngineState& state, int32_t number, Effects& effects) {
   WakeBlockedOnWorkers(state);
 }
 
-void TakeEnd(EngineState& state, int32_t number, internal::v1::AttemptEnded ended,
+void TakeEnd(EngineState& state, int32_t number, internal::v1::AttemptEnded&& ended,
              Effects& effects) {
   WorkerView* worker = state.FindWorker(number);
   if (worker == nullptr) return;

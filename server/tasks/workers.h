@@ -23,7 +23,7 @@ void DrainWorker(EngineState& state, int32_t worker);
 // False if nothing has changed.
 bool SetStuck(EngineState& state, int32_t worker, bool is_stuck, Effects& effects);
 // The worker says that an attempt is over.
-void TakeEnd(EngineState& state, int32_t worker, internal::v1::AttemptEnded ended,
+void TakeEnd(EngineState& state, int32_t worker, internal::v1::AttemptEnded&& ended,
              Effects& effects);
 // Whether what was recovered has to wait for what workers have yet to say.
 bool AwaitsWorkers(const EngineState& state);

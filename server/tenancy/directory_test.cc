@@ -198,6 +198,7 @@ TEST(Directory, ItsDefaultsAreTheSchemas) {
   EXPECT_EQ(kHttpPerMinuteMax, most("tenants[].quotas.http_requests_per_minute"));
   EXPECT_EQ(kHttpBurstMax, most("tenants[].quotas.http_burst"));
   EXPECT_EQ(kFetchesQuotaMax, most("tenants[].quotas.fetches_max"));
+  EXPECT_EQ(kPayloadBytesQuotaMax, most("tenants[].quotas.payload_bytes_max"));
 }
 
 }  // namespace

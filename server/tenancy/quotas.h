@@ -30,6 +30,7 @@ inline constexpr int64_t kHttpPerSecondMax = 10'000'000;
 inline constexpr int64_t kHttpPerMinuteMax = 600'000'000;
 inline constexpr int64_t kHttpBurstMax = 1'000'000'000;
 inline constexpr int64_t kFetchesQuotaMax = 1'000'000;
+inline constexpr int64_t kPayloadBytesQuotaMax = int64_t{1} << 50;
 // Of one tenant.
 inline constexpr size_t kLimitsMax = 1'000;
 inline constexpr size_t kLimitKeyBytesMax = 63;
@@ -61,6 +62,7 @@ struct HttpQuotas {
 struct Quotas : Bounds {
   int64_t queued_bytes_max = 0;
   int64_t output_bytes_max = 0;
+  int64_t payload_bytes_max = 0;
   HttpQuotas http = {};
 };
 
@@ -107,6 +109,9 @@ std::optional<WrongBound> CheckBounds(const Proto& said) {
     if (!wrong) {
       wrong = CheckBound("output_bytes_max", said.output_bytes_max(), kOutputBytesQuotaMax);
     }
+    if (!wrong) {
+      wrong = CheckBound("payload_bytes_max", said.payload_bytes_max(), kPayloadBytesQuotaMax);
+    }
     if (!wrong) wrong = CheckHttp(HttpQuotasOf(said));
   }
   if (wrong) return wrong;
@@ -124,7 +129,8 @@ Bounds BoundsOf(const Proto& said) {
 }
 template <typename Proto>
 Quotas QuotasOf(const Proto& said) {
-  return {BoundsOf(said), said.queued_bytes_max(), said.output_bytes_max(), HttpQuotasOf(said)};
+  return {BoundsOf(said), said.queued_bytes_max(), said.output_bytes_max(),
+          said.payload_bytes_max(), HttpQuotasOf(said)};
 }
 
 // The limits of one tenant.

@@ -112,6 +112,10 @@ TEST(Quotas, AreWithinBounds) {
   quotas.set_output_bytes_max(kOutputBytesQuotaMax + 1);
   EXPECT_EQ(WrongOf(quotas), "output_bytes_max");
   quotas.set_output_bytes_max(0);
+  quotas.set_payload_bytes_max(kPayloadBytesQuotaMax + 1);
+  EXPECT_EQ(WrongOf(quotas), "payload_bytes_max");
+  quotas.set_payload_bytes_max(kPayloadBytesQuotaMax);
+  EXPECT_EQ(QuotasOf(quotas).payload_bytes_max, kPayloadBytesQuotaMax);
   quotas.set_spawn_burst(1);
   EXPECT_EQ(WrongOf(quotas), "spawn_burst") << "of no rate";
   quotas.set_spawns_per_second(1);

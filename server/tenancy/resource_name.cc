@@ -95,6 +95,15 @@ absl::StatusOr<ScheduleName> ParseScheduleName(std::string_view name) {
   return ScheduleName{ids[0], ids[1]};
 }
 
+absl::StatusOr<PayloadName> ParsePayloadName(std::string_view name) {
+  std::array<std::string_view, 2> ids;
+  if (!Split<2>(name, {"tenants", "payloads"}, ids) || !IsShortName(ids[0]) || ids[1].empty() ||
+      ids[1].find('/') != std::string_view::npos) {
+    return BadName(name, "tenants/TENANT/payloads/PAYLOAD");
+  }
+  return PayloadName{ids[0], ids[1]};
+}
+
 absl::StatusOr<TokenName> ParseTokenName(std::string_view name) {
   std::array<std::string_view, 2> ids;
   if (Split<2>(name, {"tenants", "tokens"}, ids) && IsShortName(ids[0]) && IsShortName(ids[1])) {
@@ -127,6 +136,10 @@ std::string FormatPoolName(std::string_view tenant, std::string_view pool) {
 
 std::string FormatScheduleName(std::string_view tenant, std::string_view schedule) {
   return StrCat("tenants/", tenant, "/schedules/", schedule);
+}
+
+std::string FormatPayloadName(std::string_view tenant, std::string_view payload) {
+  return StrCat("tenants/", tenant, "/payloads/", payload);
 }
 
 std::string FormatTokenName(std::string_view tenant, std::string_view token) {

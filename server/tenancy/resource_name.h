@@ -1,9 +1,9 @@
 // Resource names: how clients write tenants, queues, pools and tasks.
 //
 // Parses and formats "tenants/T", "tenants/T/queues/Q", "tenants/T/pools/P",
-// "tenants/T/queues/Q/tasks/ID", "tenants/T/schedules/S", "tenants/T/tokens/ID" and
-// "operators/tokens/ID". Parsed names are views into the text they were parsed from. Knows form
-// only, not what exists.
+// "tenants/T/queues/Q/tasks/ID", "tenants/T/schedules/S", "tenants/T/payloads/ID",
+// "tenants/T/tokens/ID" and "operators/tokens/ID". Parsed names are views into the text they were
+// parsed from. Knows form only, not what exists.
 #ifndef GROVE_SERVER_TENANCY_RESOURCE_NAME_H_
 #define GROVE_SERVER_TENANCY_RESOURCE_NAME_H_
 
@@ -39,6 +39,12 @@ struct ScheduleName {
   std::string_view schedule;
 };
 
+struct PayloadName {
+  std::string_view tenant;
+  // Not checked further: see TaskId::Parse.
+  std::string_view payload;
+};
+
 struct TokenName {
   // Empty: the operators.
   std::string_view tenant;
@@ -54,6 +60,7 @@ absl::StatusOr<QueueName> ParseQueueName(std::string_view name);
 absl::StatusOr<PoolName> ParsePoolName(std::string_view name);
 absl::StatusOr<TaskName> ParseTaskName(std::string_view name);
 absl::StatusOr<ScheduleName> ParseScheduleName(std::string_view name);
+absl::StatusOr<PayloadName> ParsePayloadName(std::string_view name);
 absl::StatusOr<TokenName> ParseTokenName(std::string_view name);
 // Whose tokens: "tenants/T", or "operators", which gives an empty name.
 absl::StatusOr<std::string_view> ParseTokenParent(std::string_view name);
@@ -62,6 +69,7 @@ std::string FormatTenantName(std::string_view tenant);
 std::string FormatQueueName(std::string_view tenant, std::string_view queue);
 std::string FormatPoolName(std::string_view tenant, std::string_view pool);
 std::string FormatScheduleName(std::string_view tenant, std::string_view schedule);
+std::string FormatPayloadName(std::string_view tenant, std::string_view payload);
 std::string FormatTokenName(std::string_view tenant, std::string_view token);
 std::string FormatTokenParent(std::string_view tenant);
 

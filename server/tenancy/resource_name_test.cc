@@ -37,6 +37,9 @@ TEST(ResourceName, ParsesWhatItFormats) {
   EXPECT_EQ(schedule, "tenants/acme/schedules/nightly");
   EXPECT_EQ(ParseScheduleName(schedule)->tenant, "acme");
   EXPECT_EQ(ParseScheduleName(schedule)->schedule, "nightly");
+  const std::string payload = "tenants/acme/payloads/01M8";
+  EXPECT_EQ(ParsePayloadName(payload)->tenant, "acme");
+  EXPECT_EQ(ParsePayloadName(payload)->payload, "01M8");
 }
 
 TEST(ResourceName, ParsesTaskNames) {
@@ -59,6 +62,8 @@ TEST(ResourceName, RefusesOtherForms) {
   }
   EXPECT_FALSE(ParsePoolName("tenants/a/queues/q").ok());
   EXPECT_FALSE(ParseScheduleName("tenants/a/queues/q").ok());
+  EXPECT_FALSE(ParsePayloadName("tenants/a/payloads/").ok());
+  EXPECT_FALSE(ParsePayloadName("tenants/a/payloads/1/2").ok());
   for (const char* name :
        {"tenants/a/queues/q", "tenants/a/queues/q/tasks/", "tenants/a/queues/q/tasks/x/y"}) {
     EXPECT_FALSE(ParseTaskName(name).ok()) << name;
@@ -84,6 +89,7 @@ TEST(ResourceName, TokensAreATenantsOrTheOperators) {
                           "operators", "tenants/tokens/ci", "tenants/acme/tokens", "tokens/ci"}) {
     EXPECT_FALSE(ParseTokenName(bad).ok()) << bad;
   }
+  EXPECT_EQ(FormatPayloadName("acme", "01M8"), "tenants/acme/payloads/01M8");
   EXPECT_EQ(FormatTokenName("acme", "ci"), "tenants/acme/tokens/ci");
   EXPECT_EQ(FormatTokenName("", "ci"), "operators/tokens/ci");
   EXPECT_EQ(*ParseTokenParent("tenants/acme"), "acme");

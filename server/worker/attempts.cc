@@ -19,6 +19,7 @@
 #include "runtime/hub/timeout.h"
 #include "runtime/switch/abseil_text.h"
 #include "server/log.h"
+#include "server/refusal.h"
 #include "server/worker/utf8_text.h"
 
 namespace grove::worker {
@@ -39,6 +40,15 @@ void FillSuspension(const SuspensionRequest& asked, internal::v1::Suspension& su
   }
 }
 
+// Of what this side refuses itself: clients ask for it.
+void TellReason(const absl::Status& status, google::rpc::Status& error) {
+  const auto info = status.GetPayload(Abseil(kErrorInfoType));
+  if (!info.has_value()) return;
+  google::protobuf::Any& detail = *error.add_details();
+  detail.set_type_url(std::string(kErrorInfoType));
+  detail.set_value(std::string(*info));
+}
+
 }  // namespace
 
 struct Attempts::Attempt {
@@ -55,6 +65,8 @@ struct Attempts::Attempt {
   std::string cancel_reason;
   bool timed_out = false;
   std::optional<Output> output;
+  // Its file is kept until control has it.
+  std::shared_ptr<StreamedOutput> streamed;
   // The latest progress, while it has not been told.
   bool has_progress = false;
   double fraction = 0;
@@ -84,6 +96,20 @@ class Attempts::Context final : public TaskContext {
   WorkerServices& services() override { return attempts_.services_; }
 
   void Heartbeat() override { attempts_.Hear(attempt_); }
+
+  absl::StatusOr<std::unique_ptr<InputStream>> OpenInput() override {
+    if (!attempt_.start.has_input_payload() || !attempt_.start.input().empty()) {
+      return MemoryInput(input());
+    }
+    return OpenPayload(attempts_.payloads_, services().offload,
+                       attempt_.start.input_payload().file());
+  }
+
+  absl::StatusOr<std::unique_ptr<OutputStream>> OpenOutput(std::string content_type) override {
+    return worker::OpenOutput(attempts_.payloads_, services().offload,
+                              attempts_.limits_.output_max_bytes, tenant(),
+                              std::move(content_type));
+  }
 
   absl::Status Checkpoint(std::string detail) override {
     if (detail.size() > kCheckpointBytesMax) {
@@ -193,7 +219,14 @@ absl::StatusOr<Output> Attempts::Call(Attempt& attempt) {
   // Also when the function throws: an exception that a time-out led to is a time-out.
   const auto watch = absl::MakeCleanup([&] { attempt.timed_out = timeout.fired(); });
   Context context(*this, attempt);
-  return functions_.at(attempt.start.function()).function(context);
+  const Application::FunctionEntry& entry = functions_.at(attempt.start.function());
+  if (attempt.start.has_input_payload() && !entry.options.streams_input) {
+    absl::StatusOr<std::string> input =
+        ReadPayload(payloads_, services_.offload, attempt.start.input_payload().file());
+    if (!input.ok()) return input.status();
+    attempt.start.set_input(*std::move(input));
+  }
+  return entry.function(context);
 }
 
 // The fiber never started, or an exception ends it: its handle will know which, once it has ended.
@@ -248,6 +281,10 @@ void Attempts::Conclude(Attempt& attempt, absl::Status status) {
   end.set_outcome(Judge(attempt, status));
   if (end.outcome() == AttemptEnded::OUTCOME_SUCCEEDED) {
     end.set_output(std::move(attempt.output->bytes));
+    attempt.streamed = std::move(attempt.output->streamed);
+    if (const auto* written = dynamic_cast<const WrittenPayload*>(attempt.streamed.get())) {
+      written->Describe(*end.mutable_output_payload());
+    }
     end.set_output_content_type(Utf8Text(attempt.output->content_type, kContentTypeBytesMax));
   }
   if (end.outcome() == AttemptEnded::OUTCOME_SUSPENDED) {
@@ -267,6 +304,7 @@ void Attempts::Conclude(Attempt& attempt, absl::Status status) {
   if (!status.ok()) {
     end.mutable_error()->set_code(static_cast<int>(status.code()));
     end.mutable_error()->set_message(Utf8Text(Std(status.message()), kErrorMessageBytesMax));
+    TellReason(status, *end.mutable_error());
   }
   if (attempt.fiber) {
     end.set_run_time_us(attempt.fiber->run_time() / 1000);

@@ -21,6 +21,7 @@
 #include "runtime/hub/clock.h"
 #include "runtime/sync/event.h"
 #include "server/application.h"
+#include "server/worker/attempt_streams.h"
 
 namespace grove::worker {
 
@@ -57,6 +58,9 @@ class Attempts {
 
   // For attempts from now on.
   void set_limits(const AttemptLimits& limits) { limits_ = limits; }
+  // Where payloads are; before the first attempt. What bounds them, as control says it.
+  void set_payload_folder(std::string folder) { payloads_.folder = std::move(folder); }
+  void set_payload_bounds(const internal::v1::PayloadBounds& bounds) { payloads_.bounds = bounds; }
 
   // --- What control says ------------------------------------------------------------------------
 
@@ -111,6 +115,7 @@ class Attempts {
   const Functions& functions_;
   WorkerServices& services_;
   AttemptLimits limits_;
+  PayloadAccess payloads_;
 
   // Owns every attempt from Start() to Acknowledge().
   std::unordered_map<uint64_t, std::unique_ptr<Attempt>> attempts_;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "google/protobuf/arena.h"
 #include "proto/well_known_times.h"
 #include "runtime/group/fiber_group.h"
 #include "runtime/hub/hub.h"
@@ -56,6 +57,7 @@ void FillOptions(const FunctionOptions& options, internal::v1::FunctionDescripti
   function.set_queue(options.queue);
   function.set_concurrency_max(options.concurrency_max);
   function.set_slot_cost(options.slot_cost);
+  function.set_streams_input(options.streams_input);
   function.set_heartbeat_timeout_ms(absl::ToInt64Milliseconds(options.heartbeat_timeout));
   function.set_schedule_to_start_timeout_ms(
       absl::ToInt64Milliseconds(options.schedule_to_start_timeout));
@@ -158,6 +160,7 @@ absl::Status ControlLink::Obey(Conversation& with, std::string_view bytes) {
   } else {
     quotas_.Take(frame.bounds());
   }
+  if (frame.has_payload_bounds()) attempts_.set_payload_bounds(frame.payload_bounds());
   for (const uint64_t attempt : frame.acknowledged()) attempts_.Acknowledge(attempt);
   for (internal::v1::StartAttempt& start : *frame.mutable_start()) {
     attempts_.Start(std::move(start));
@@ -177,7 +180,8 @@ absl::StatusOr<std::string> ControlLink::NextFrame(Conversation& with) {
     Yield();
     // What is gathered is told once: the next control's conversation shall have it.
     if (!with.session.ended().ok()) return with.session.ended();
-    internal::v1::WorkerFrame frame;
+    google::protobuf::Arena arena;
+    auto& frame = *google::protobuf::Arena::CreateMessage<internal::v1::WorkerFrame>(&arena);
     if (Gather(with, frame)) return frame.SerializeAsString();
   }
 }

@@ -82,6 +82,7 @@ absl::StatusOr<TaskResult> ToResult(InsideWaited answer) {
   }
   result.output = std::move(*answer.mutable_output());
   result.content_type = std::move(*answer.mutable_output_content_type());
+  result.output_payload = std::move(*answer.mutable_output_payload());
   return result;
 }
 
@@ -224,6 +225,7 @@ void LinkedTaskClient::SpawnSome(std::vector<SpawnRequest>& requests, size_t& ne
 void LinkedTaskClient::FillSpec(SpawnRequest request, uint64_t id, v1::TaskSpec* spec) const {
   spec->set_function(Text(request.function));
   spec->set_input(std::move(request.input));
+  spec->set_input_payload(Text(request.input_payload));
   spec->set_content_type(Text(request.content_type));
   spec->set_queue(Text(request.queue));
   spec->set_priority(request.priority);

@@ -242,10 +242,12 @@ TEST_F(LinkedTaskClientTest, AWaitReturnsHowTheTaskEnded) {
       answer.set_state(v1::TASK_STATE_SUCCEEDED);
       answer.set_output("out");
       answer.set_output_content_type("text/plain");
+      answer.set_output_payload("tenants/default/payloads/1");
     });
     ASSERT_TRUE(waited.ok());
     EXPECT_TRUE(waited->status.ok());
     EXPECT_EQ(waited->output, "out");
+    EXPECT_EQ(waited->output_payload, "tenants/default/payloads/1");
     EXPECT_EQ(waited->content_type, "text/plain");
     wait([](internal::v1::InsideWaited& answer) {
       answer.set_state(v1::TASK_STATE_TIMED_OUT);

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <bit>
+#include <numeric>
 
 #include "server/log.h"
 #include "server/metrics/published.h"
@@ -47,8 +48,10 @@ void Publisher::PublishFetches() {
   const functions::FetchStats stats = fetch_.stats();
   StoreRows(metrics::kFetchLevels, stats, slot_);
   // The rest stands still while none ends, which most turns see none do.
-  if (stats.fetches == fetches_ && stats.running + stats.waiting == 0 && fetches_settled_) return;
-  fetches_ = stats.fetches;
+  const uint64_t events =
+      std::accumulate(stats.origins.put_off.begin(), stats.origins.put_off.end(), stats.fetches);
+  if (events == fetches_ && stats.running + stats.waiting == 0 && fetches_settled_) return;
+  fetches_ = events;
   fetches_settled_ = stats.running + stats.waiting == 0;
   metrics::WorkerCounters& live = slot_.live;
   StoreRows(metrics::kFetchCounters, stats, live);
@@ -60,6 +63,10 @@ void Publisher::PublishFetches() {
   }
   Store(live.fetch_duration_microseconds, stats.duration_nanos / 1000);
   Store(live.dns_microseconds, stats.lookup_micros);
+  for (size_t i = 0; i < stats.origins.put_off.size(); ++i) {
+    Store(live.origin_put_off[i], stats.origins.put_off[i]);
+  }
+  Store(live.origin_breaker_openings, stats.origins.breaker_openings);
 }
 
 void Publisher::PublishOffload() {

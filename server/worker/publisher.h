@@ -53,7 +53,7 @@ class Publisher {
   const access_log::LineWriterStats* access_log_ = nullptr;  // null: there is none
   int64_t backdoor_sessions_ = 0;
   uint64_t answered_ = 0;
-  // What was published last of fetches, and whether none was under way then.
+  // What was published last, fetches and those put off, and whether none was under way then.
   uint64_t fetches_ = 0;
   bool fetches_settled_ = true;
 };

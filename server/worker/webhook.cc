@@ -1,40 +1,23 @@
 #include "server/worker/webhook.h"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/escaping.h"
-#include "absl/strings/numbers.h"
 #include "absl/time/clock.h"
 #include "runtime/offload/offload.h"
 #include "runtime/switch/abseil_text.h"
 #include "server/config/secret.h"
+#include "server/functions/retry_after.h"
+#include "server/functions/webhook_signature.h"
 
 namespace grove::worker {
 namespace {
 
-constexpr std::string_view kSecretPrefix = "whsec_";
 constexpr int kGone = 410;
-constexpr int64_t kRetryAfterMaxS = 24 * 3600;
+constexpr absl::Duration kRetryAfterMax = absl::Hours(24);
 // Of an answer nothing is read but its status.
 constexpr size_t kAnswerBytesMax = 64 << 10;
 constexpr absl::Duration kAnswerTimeout = absl::Seconds(20);
-
-// In seconds; a date is not looked at.
-int64_t RetryAfterSeconds(const functions::FetchResult& answer) {
-  int64_t seconds = 0;
-  for (const auto& [name, value] : answer.headers) {
-    const bool is_it = absl::AsciiStrToLower(name) == "retry-after";
-    if (is_it && SimpleAtoi(value, &seconds) && seconds > 0) {
-      return std::min(seconds, kRetryAfterMaxS);
-    }
-  }
-  return 0;
-}
 
 // Empty: there is none.
 absl::StatusOr<std::string> ReadKey(const std::string& file, OffloadPool& offload) {
@@ -46,7 +29,7 @@ absl::StatusOr<std::string> ReadKey(const std::string& file, OffloadPool& offloa
     return absl::UnavailableError(
         StrCat("tasks.webhook_secret_file: ", Std(secret.status().message())));
   }
-  return WebhookKey(*secret);
+  return functions::WebhookKey(*secret);
 }
 
 absl::StatusOr<Output> Send(const std::string& secret_file, TaskContext& context) {
@@ -68,7 +51,8 @@ absl::StatusOr<Output> Send(const std::string& secret_file, TaskContext& context
   request.headers = {
       {"Content-Type", "application/json"}, {"webhook-id", id}, {"webhook-timestamp", StrCat(now)}};
   if (!key->empty()) {
-    request.headers.emplace_back("webhook-signature", WebhookSignature(*key, id, now, body));
+    request.headers.emplace_back("webhook-signature",
+                                 functions::WebhookSignature(*key, id, now, body));
   }
   const absl::StatusOr<functions::FetchResult> answer = context.services().fetch.Fetch(request);
   if (!answer.ok()) return answer.status();
@@ -78,32 +62,13 @@ absl::StatusOr<Output> Send(const std::string& secret_file, TaskContext& context
 
 }  // namespace
 
-absl::StatusOr<std::string> WebhookKey(std::string_view secret) {
-  if (!secret.starts_with(kSecretPrefix)) return std::string(secret);
-  std::string key;
-  if (absl::Base64Unescape(Abseil(secret.substr(kSecretPrefix.size())), &key) && !key.empty()) {
-    return key;
-  }
-  return absl::InvalidArgumentError("the webhooks' secret: no base64 follows whsec_");
-}
-
-std::string WebhookSignature(std::string_view key, std::string_view id, int64_t unix_seconds,
-                             std::string_view body) {
-  const std::string signed_text = StrCat(id, ".", unix_seconds, ".", body);
-  unsigned char mac[EVP_MAX_MD_SIZE];
-  unsigned int size = 0;
-  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-       reinterpret_cast<const unsigned char*>(signed_text.data()), signed_text.size(), mac, &size);
-  const std::string_view bytes(reinterpret_cast<const char*>(mac), size);
-  return StrCat("v1,", absl::Base64Escape(Abseil(bytes)));
-}
-
 absl::Status JudgeWebhookAnswer(const functions::FetchResult& answer) {
   if (answer.status >= 200 && answer.status < 300) return absl::OkStatus();
   if (answer.status == kGone) return NeverAgain("the receiver wants no more of these: 410 Gone");
   const std::string why = StrCat("the receiver answered ", answer.status);
-  const int64_t seconds = RetryAfterSeconds(answer);
-  return seconds > 0 ? RetryAfter(absl::Seconds(seconds), why) : absl::UnavailableError(why);
+  const absl::Duration wait =
+      std::min(functions::RetryAfterIn(answer, absl::Now()), kRetryAfterMax);
+  return wait > absl::ZeroDuration() ? RetryAfter(wait, why) : absl::UnavailableError(why);
 }
 
 Function WebhookFunction(std::string secret_file) {

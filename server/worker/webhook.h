@@ -18,12 +18,6 @@ namespace grove::worker {
 
 inline constexpr std::string_view kWebhookFunction = "task.webhook";
 
-// The key of "whsec_BASE64", or the text itself. INVALID_ARGUMENT: what follows whsec_ is no
-// base64.
-absl::StatusOr<std::string> WebhookKey(std::string_view secret);
-// "v1,BASE64" of the HMAC-SHA256 of id, time and body.
-std::string WebhookSignature(std::string_view key, std::string_view id, int64_t unix_seconds,
-                             std::string_view body);
 // What an answer means: OK; never again for 410 and what is no failure of a moment; later.
 absl::Status JudgeWebhookAnswer(const functions::FetchResult& answer);
 

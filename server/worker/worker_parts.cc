@@ -27,6 +27,7 @@
 #include "server/audit/audit_log.h"
 #include "server/config/change.h"
 #include "server/log.h"
+#include "server/payloads/payload_folder.h"
 #include "server/process/heartbeat.h"
 #include "server/process/lifeline.h"
 #include "server/process/ready_line.h"
@@ -66,6 +67,7 @@ WorkerParts::WorkerParts(const process::WorkerInheritance& inheritance,
       access_log_(access_log),
       offload_({.threads = config.runtime().offload_threads()}),
       quotas_(scoreboard, inheritance.slot),
+      origins_(scoreboard, inheritance.slot, config.fetch()),
       services_{.worker = inheritance.slot,
                 .fetch = *fetch_,
                 .offload = offload_,
@@ -86,7 +88,11 @@ WorkerParts::WorkerParts(const process::WorkerInheritance& inheritance,
       publisher_(slot_, http_stats_, attempts_, *fetch_, offload_, watchdog),
       backdoor_(config.backdoor(), BackdoorEnvironmentOf(), publisher_) {
   quotas_.Begin(config);
+  if (!config.state_dir().empty()) {
+    attempts_.set_payload_folder(payloads::PayloadFolderOf(config.state_dir()));
+  }
   fetch_->set_turns(quotas_);
+  fetch_->set_origins(origins_);
   http_stats_.by_route = &route_stats_;
   if (access_log != nullptr) publisher_.set_access_log(access_log->writer().stats());
 }

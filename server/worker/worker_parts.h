@@ -35,6 +35,7 @@
 #include "server/worker/made_handlers.h"
 #include "server/worker/periodic.h"
 #include "server/worker/publisher.h"
+#include "server/worker/shared_origins.h"
 #include "server/worker/tenant_quotas.h"
 
 namespace grove::worker {
@@ -85,6 +86,7 @@ class WorkerParts {
   LinkedTaskClient tasks_;
   http::TenantLabels tenants_;
   TenantQuotas quotas_;
+  SharedOrigins origins_;
   WorkerServices services_;
   http::ServerStats http_stats_;
   metrics::RouteCells route_cells_;

@@ -9,6 +9,8 @@ from google.rpc import error_details_pb2, status_pb2
 from grove.v1 import backdoor_service_pb2, backdoor_service_pb2_grpc
 from grove.v1 import fairness_service_pb2, fairness_service_pb2_grpc
 from grove.v1 import inspect_service_pb2, inspect_service_pb2_grpc
+from grove.v1 import payload_service_pb2 as payloads
+from grove.v1 import payload_service_pb2_grpc
 from grove.v1 import pool_service_pb2, pool_service_pb2_grpc
 from grove.v1 import queue_service_pb2, queue_service_pb2_grpc
 from grove.v1 import schedule_service_pb2 as schedules
@@ -21,8 +23,8 @@ from grove.v1 import worker_service_pb2, worker_service_pb2_grpc
 
 CALL_TIMEOUT_S = 60
 
-SERVICES = (backdoor_service_pb2, fairness_service_pb2, inspect_service_pb2, pool_service_pb2,
-            queue_service_pb2, schedules, tasks, tenants, worker_service_pb2)
+SERVICES = (backdoor_service_pb2, fairness_service_pb2, inspect_service_pb2, payloads,
+            pool_service_pb2, queue_service_pb2, schedules, tasks, tenants, worker_service_pb2)
 
 SCHEDULED = tasks.TASK_STATE_SCHEDULED
 QUEUED = tasks.TASK_STATE_QUEUED
@@ -38,8 +40,9 @@ QUEUE = 'tenants/default/queues/default'
 __all__ = [
     'CANCELLED', 'FAILED', 'POOL', 'QUEUE', 'QUEUED', 'RUNNING', 'SCHEDULED', 'SERVICES',
     'SUCCEEDED', 'TIMED_OUT', 'Api', 'backdoor_service_pb2', 'duration', 'error_details',
-    'fairness_service_pb2', 'inspect_service_pb2', 'pool_service_pb2', 'queue_service_pb2',
-    'schedules', 'spec', 'state_name', 'tasks', 'tenants', 'worker_service_pb2']
+    'fairness_service_pb2', 'inspect_service_pb2', 'payloads', 'pool_service_pb2',
+    'queue_service_pb2', 'schedules', 'spec', 'state_name', 'tasks', 'tenants',
+    'worker_service_pb2']
 
 
 def duration(seconds):
@@ -119,6 +122,7 @@ class Api:
         self.inspect = inspect_service_pb2_grpc.InspectServiceStub(self.channel)
         self.tenants = tenant_service_pb2_grpc.TenantServiceStub(self.channel)
         self.schedules = schedule_service_pb2_grpc.ScheduleServiceStub(self.channel)
+        self.payloads = payload_service_pb2_grpc.PayloadServiceStub(self.channel)
         self.backdoor = backdoor_service_pb2_grpc.BackdoorServiceStub(self.channel)
 
     def close(self):
@@ -171,6 +175,32 @@ class Api:
 
     def list(self, **fields):
         return self.call(self.tasks.ListTasks, tasks.ListTasksRequest(**fields))
+
+    # Payloads
+
+    def write_payload(self, pieces, parent='', **wanted):
+        """Sends the record first, then each piece."""
+        def messages():
+            yield payloads.WritePayloadRequest(parent=parent, payload=payloads.Payload(**wanted))
+            for piece in pieces:
+                yield payloads.WritePayloadRequest(data=piece)
+        return self.call(self.payloads.WritePayload, messages()).payload
+
+    def read_payload(self, name, offset=0, limit=0):
+        """The pieces."""
+        request = payloads.ReadPayloadRequest(name=name, offset=offset, limit=limit)
+        for message in self.call(self.payloads.ReadPayload, request):
+            yield message.data
+
+    def get_payload(self, name):
+        return self.call(self.payloads.GetPayload, payloads.GetPayloadRequest(name=name)).payload
+
+    def list_payloads(self, parent=''):
+        request = payloads.ListPayloadsRequest(parent=parent)
+        return self.call(self.payloads.ListPayloads, request).payloads
+
+    def delete_payload(self, name):
+        self.call(self.payloads.DeletePayload, payloads.DeletePayloadRequest(name=name))
 
     # The rest
 

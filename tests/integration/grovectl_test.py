@@ -207,7 +207,9 @@ class GrovectlTest(GroveTest):
 
     def test_functions(self):
         self.assertEqual([row['FUNCTION'] for row in self.rows('functions')],
-                         ['echo', 'fail', 'feed.titles', 'http.fetch', 'sleep', 'task.webhook'])
+                         ['checksum', 'echo', 'fail', 'feed.titles', 'http.fetch',
+                          'http.request', 'sleep',
+                          'task.webhook'])
 
     def test_version_help_and_completion(self):
         self.assertRegex(self.run_ok('version'), r'^grovectl \d+\.\d+\.\d+\n')

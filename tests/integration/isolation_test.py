@@ -198,6 +198,8 @@ class TwoTenants(GroveTest):
         cls.borage.do('TenantService/SetLimit', limit={'pattern': 'basalt-*', 'running_max': 9})
         for who, name in ((cls.borage, 'feldspar'), (cls.borage, 'gneiss'), (cls.amber, 'own')):
             who.do('ScheduleService/CreateSchedule', schedule_id=name, validate_only=False)
+        cls.payloads = [who.do('PayloadService/WritePayload').payload.name
+                        for who in (cls.borage, cls.borage, cls.amber)][:2]
         cls.running = [spawn('quartz', 'sleep', {'seconds': seconds}) for seconds in (3600, 3601)]
         cls.ended = [spawn('quartz', 'echo', 'feldspar'), spawn('quartz', 'echo', 'gneiss')]
         cls.queued = [spawn('gneiss', 'echo', 'feldspar')]
@@ -213,11 +215,11 @@ class TwoTenants(GroveTest):
             'pool': ['tenants/borage/pools/basalt', 'tenants/borage/pools/default'],
             'task': cls.running + cls.ended + cls.queued,
             'schedule': [f'tenants/borage/schedules/{each}' for each in ('feldspar', 'gneiss')],
+            'payload': cls.payloads,
             'token': ['tenants/borage/tokens/borage', 'tenants/borage/tokens/gneiss'],
             'token_parent': ['tenants/borage'],
         }
         ids = [name.rpartition('/')[2] for name in cls.names['task']]
-        never = cls.running[0].rpartition('/')[2][::-1]
         # Amber's own, that never were.
         cls.never = {
             'tenant_or_queue': ['tenants/amber/queues/never'],
@@ -225,8 +227,9 @@ class TwoTenants(GroveTest):
             'queue_or_short': ['tenants/amber/queues/never', 'tenants/amber/queues/quartz'],
             'queues': ['tenants/amber/queues/never', 'tenants/amber/queues/quartz'],
             'pool': ['tenants/amber/pools/never', 'tenants/amber/pools/basalt'],
-            'task': [f'tenants/amber/queues/default/tasks/{each}' for each in ids + [never]],
+            'task': [f'tenants/amber/queues/default/tasks/{each}' for each in ids + [ids[0][::-1]]],
             'schedule': ['tenants/amber/schedules/never', 'tenants/amber/schedules/feldspar'],
+            'payload': [name.replace(BORAGE, AMBER) for name in cls.payloads],
             'token': ['tenants/amber/tokens/never', 'tenants/amber/tokens/gneiss'],
         }
 
@@ -248,7 +251,8 @@ class TwoTenants(GroveTest):
         return ([(task.name, task.state, len(task.attempts)) for task in listed],
                 [(pool.name, pool.size) for pool in pools],
                 [(limit.pattern, limit.running_max) for limit in limits],
-                [(schedule.name, schedule.etag) for schedule in schedules])
+                [(schedule.name, schedule.etag) for schedule in schedules],
+                [each.name for each in self.borage.do('PayloadService/ListPayloads').payloads])
 
     def assert_clean(self, text, what):
         for word in WORDS:
@@ -349,6 +353,7 @@ class IsolationTest(TwoTenants):
             for method, field in (('TaskService/ListTasks', 'tasks'),
                                   ('QueueService/ListQueues', 'queues'),
                                   ('PoolService/ListPools', 'pools'),
+                                  ('PayloadService/ListPayloads', 'payloads'),
                                   ('ScheduleService/ListSchedules', 'schedules')):
                 method = f'/grove.v1.{method}'
                 response = self.amber.call(
@@ -388,7 +393,7 @@ class IsolationTest(TwoTenants):
                                  self.amber.call(row.method, request).about(request.page_token))
                 replayed.add(row.method.rpartition('/')[2])
         self.assertGreaterEqual(replayed, {'ListTasks', 'ListQueues', 'ListPools', 'ListFibers',
-                                           'ListLimits'})
+                                           'ListLimits', 'ListPayloads'})
 
     # Fibers
 

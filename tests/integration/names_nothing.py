@@ -26,6 +26,7 @@ _WHY = {
     'of the tenant; limit_keys are counted for each by itself': ['TaskSpec.limit_keys'],
     'of a task to be changed: no mask names it': [
         'TaskSpec.queue', 'Attempt.fiber', 'Attempt.worker', 'Task.output_content_type',
+        'Task.output_payload',
         'Task.parent_task', 'Task.pause_reason', 'Task.progress_message', 'Task.retry_of',
         'Task.suspended_for', 'Task.waiting_reason', 'Task.webhook_task',
         'WaitExplanation.subject', 'WaitExplanation.text'],
@@ -38,6 +39,9 @@ _WHY = {
         'DeleteScheduleRequest.etag'],
     'of a schedule to be made or changed: not looked at': [
         'Schedule.name', 'Schedule.pause_reason', 'Schedule.running_tasks', 'ScheduleRun.task'],
+    'of one to be written: not looked at': ['Payload.name'],
+    'what a payload is to be': ['Payload.content_type', 'Payload.sha256'],
+    'refused in a schedule, and no mask names it': ['TaskSpec.input_payload'],
     'for the audit log': ['RevokeTokenRequest.reason'],
     'of one to be made: not looked at': [
         'Token.name', 'Token.display_prefix', 'Token.created_by', 'Token.rotated_to'],
@@ -61,6 +65,7 @@ NEEDED = {
     # A wait must end.
     '/grove.v1.TaskService/WaitTask': {'timeout': duration(0.001)},
     '/grove.v1.TaskService/BatchWaitTasks': {'timeout': duration(0.001)},
+    '/grove.v1.PayloadService/WritePayload': {'payload': {}, 'data': b'1'},
     '/grove.v1.TenantService/CreateToken': {'token': {'roles': [1]}},
     '/grove.v1.TenantService/SetLimit': {'limit': {'pattern': 'amber-*', 'running_max': 1}},
     '/grove.v1.TaskService/BatchChangeTasks': {

@@ -246,7 +246,7 @@ class ReloadConfigTest(OperationsTest):
     def test_the_bound_of_outputs_changes_in_place(self):
         self.reload(BASE + 'tasks: {output_max_bytes: 3}\n' + HELLO_AND_SLEEP)
         self.ended('reload')
-        ended = self.daemon.api().run('echo', 'abcd')
+        ended = self.daemon.api().run('checksum', 'abcd')
         self.assertIn('more than the 3 of tasks.output_max_bytes', ended.error.message)
         self.assertEqual(self.daemon.processes(), self.before)
         self.daemon.stop()

@@ -86,7 +86,8 @@ class TasksTest(GroveTest):
                               inspect_service_pb2.ListFunctionsRequest())
         self.assertEqual(sorted(each.name for each in reply.functions),
                          [f'functions/{name}' for name in
-                          ('echo', 'fail', 'feed.titles', 'http.fetch', 'sleep',
+                          ('checksum', 'echo', 'fail', 'feed.titles', 'http.fetch',
+                           'http.request', 'sleep',
                            'task.webhook')])
         for each in reply.functions:
             self.assertTrue(each.description and each.input_example, each)

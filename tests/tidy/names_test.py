@@ -5,19 +5,23 @@ import unittest
 
 import checkout
 
-FOLDERS = ('runtime', 'http', 'server', 'client')
+FOLDERS = ('runtime', 'http', 'database', 'zeromq', 'server', 'client')
 TYPES = ('class', 'struct', 'enum', 'union', 'typedef')
 # Folders whose subfolders share their namespace, or have one inside it.
-SHARED = {'runtime': 'grove', 'client/rpc': 'grove::client::rpc',
-          'http': 'grove::http', 'server/http': 'grove::http'}
+SHARED = {'runtime': 'grove', 'client/rpc': 'grove::client::rpc', 'http': 'grove::http',
+          'zeromq': 'grove::zeromq', 'server/http': 'grove::http'}
 
 
 def namespace_of(path):
-    """The namespace of a file's package: grove, and the folders below server/ or client/."""
+    """The namespace of a file's package: grove, and its folders but for server/ and database/."""
     for folder, namespace in SHARED.items():
         if path.startswith(folder + '/'):
             return namespace
     parts = path.split('/')[:-1]
+    if parts == ['database', 'examples']:
+        return 'grove'
+    if parts[0] == 'database':  # examples are in the namespace of their library
+        return f'grove::{parts[-1]}'
     return '::'.join(['grove', *parts[parts[0] == 'server':]])
 
 

@@ -28,7 +28,7 @@ class PackagesTest(unittest.TestCase):
         for package in packages.packages():
             if package.name.startswith('runtime'):
                 above = {used for used in package.uses
-                         if used.split('/')[0] in ('http', 'server', 'client', 'proto')}
+                         if used.split('/')[0] in ('http', 'database', 'server', 'client', 'proto')}
                 self.assertEqual(above, set(), package.name)
 
     def test_http_stands_on_the_runtime_alone(self):
@@ -36,6 +36,13 @@ class PackagesTest(unittest.TestCase):
             if package.name.startswith('http/'):
                 above = {used for used in package.uses
                          if used.split('/')[0] in ('server', 'client', 'proto')}
+                self.assertEqual(above, set(), package.name)
+
+    def test_databases_stand_on_the_runtime_alone(self):
+        for package in packages.packages():
+            if package.name.startswith('database/'):
+                above = {used for used in package.uses
+                         if used.split('/')[0] in ('http', 'server', 'client', 'proto')}
                 self.assertEqual(above, set(), package.name)
 
     def test_what_dev_builds_and_tests_is_there(self):

@@ -5,7 +5,7 @@ import unittest
 
 import checkout
 
-FOLDERS = ('runtime', 'http', 'server', 'client', 'tests', 'tools')
+FOLDERS = ('runtime', 'http', 'database', 'zeromq', 'server', 'client', 'tests', 'tools')
 
 
 def limits():

@@ -1,0 +1,68 @@
+#include "client/cli/payload_verbs.h"
+
+#include "client/cli/verb_groups.h"
+
+namespace grove::client::cli {
+namespace {
+
+// Of one payload, which it names.
+Verb OneVerb(const char* name, const char* summary, absl::Status (*run)(Command&)) {
+  return {
+      .name = name,
+      .arguments = "PAYLOAD",
+      .summary = summary,
+      .arguments_min = 1,
+      .arguments_max = 1,
+      .flags = {TenantFlag()},
+      .run = run,
+  };
+}
+
+Verb ListVerb(const char* name, const char* summary) {
+  return {.name = name,
+          .summary = summary,
+          .flags = {{"tenant", "TENANT",
+                     "Whose; the token's tenant, or \"default\", if not given; \"-\" for all."}},
+          .run = RunPayloads};
+}
+
+Verb PutVerb() {
+  return {
+      .name = "payloads put",
+      .arguments = "FILE",
+      .summary = "Upload a file of any size, and print the payload's name.",
+      .description =
+          "\"-\" is standard input. A task takes it with spawn --input_payload; until one does, it "
+          "is kept for tasks.payload_retention_ms, then it lives as long as its tasks.",
+      .arguments_min = 1,
+      .arguments_max = 1,
+      .flags = {{"content_type", "TYPE", "What it is; application/octet-stream if not given."},
+                TenantFlag()},
+      .run = RunPayloadsPut,
+  };
+}
+
+Verb GetVerb() {
+  Verb verb = OneVerb("payloads get", "Download a payload.", RunPayloadsGet);
+  verb.description =
+      "Writes to standard output, or with --to to a file. What an earlier, broken download has "
+      "left in FILE.part is not asked for again; the hash of all of it is checked.";
+  verb.flags = {{"to", "FILE", "Write to this file; what is there of it already stays."},
+                TenantFlag()};
+  return verb;
+}
+
+}  // namespace
+
+std::vector<Verb> PayloadVerbs() {
+  return {
+      ListVerb("payloads", "List payloads, the oldest first; also \"payloads list\"."),
+      ListVerb("payloads list", "List payloads, the oldest first."),
+      OneVerb("payloads show", "Show what a payload is, and how long it lives.", RunPayloadsShow),
+      PutVerb(),
+      GetVerb(),
+      OneVerb("payloads delete", "Delete a payload that no task names.", RunPayloadsDelete),
+  };
+}
+
+}  // namespace grove::client::cli

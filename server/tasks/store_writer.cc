@@ -21,6 +21,9 @@ constexpr size_t kShortWritesMax = 64;
 constexpr int64_t kShortBytes = int64_t{1} << 20;
 // The log must not grow again into what the database needs, as long as the limit may be there.
 constexpr int64_t kCautiousMs = 600'000;
+// Free pages that stay for what comes next; of more, so many as one step moves go back to the
+// volume in each kStepMs in which nothing is to be written.
+constexpr int64_t kSpareBytes = int64_t{16} << 20;
 // A copy of the whole database is not tried at every step.
 constexpr int64_t kMendAgainMs = 10'000;
 
@@ -235,6 +238,7 @@ void StoreWriter::EmptyLog(SqliteReader& reader, Need need) {
 absl::Status StoreWriter::WriteInTurn(Step& step) {
   absl::Status status = Apply(held_.NextInTurn(limits_), step);
   if (status.ok()) status = Trim(kTrimmedAtOnce, step);
+  if (status.ok() && !step.wrote && !step.more) ShrinkSlowly();
   if (!absl::IsResourceExhausted(status)) return status;
   // No failure yet: the next step is another attempt, with what is kept for this.
   was_full_ = true;
@@ -317,6 +321,13 @@ absl::Status StoreWriter::Trim(size_t count_max, Step& step) {
   expired_.resize(expired_.size() - count);
   step.more = step.more || !expired_.empty();
   return status;
+}
+
+// A failure is no failure to write: the next step tries again.
+void StoreWriter::ShrinkSlowly() {
+  if (now_ms_ < next_shrinking_ms_) return;
+  next_shrinking_ms_ = now_ms_ + kStepMs;
+  if (database_->ReusableBytes().value_or(0) > kSpareBytes) database_->Shrink().IgnoreError();
 }
 
 void StoreWriter::Shrink(Step& step) {

@@ -107,6 +107,7 @@ class StoreWriter {
   // Deletes some of what Load() left out.
   absl::Status Trim(size_t count_max, Step& step);
   void Shrink(Step& step);
+  void ShrinkSlowly();
 
   const SqliteStoreOptions options_;
   const Ballast ballast_;
@@ -137,6 +138,7 @@ class StoreWriter {
   absl::Status damage_;
   absl::Status database_missing_;
   int64_t next_mending_ms_ = INT64_MIN;
+  int64_t next_shrinking_ms_ = INT64_MIN;
 };
 
 }  // namespace grove::tasks

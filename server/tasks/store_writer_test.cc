@@ -255,6 +255,24 @@ TEST_F(StoreWriterTest, GivesTheVolumeBackWhatItDeleted) {
   EXPECT_LT(std::filesystem::file_size(File("tasks.db")), uintmax_t{kMiB});
 }
 
+TEST_F(StoreWriterTest, ShrinksSlowlyWhileNothingIsToBeWritten) {
+  Open();
+  for (uint64_t id = 1; id <= 20; ++id) Insert(id, std::string(kMiB, 's'));
+  std::vector<StoreWrite> deletes;
+  for (uint64_t id = 1; id <= 20; ++id) deletes.push_back(Write(Kind::kDelete, id));
+  Advance(deletes);
+  const auto connection =
+      sqlite::Connection::Open(File("tasks.db"), sqlite::Connection::Missing::kRefuse);
+  const int64_t before = *connection->QueryNumber("PRAGMA freelist_count");
+  Advance();
+  const int64_t after = *connection->QueryNumber("PRAGMA freelist_count");
+  EXPECT_LT(after, before);
+  EXPECT_GE(after, before - 256) << "no more than a step at once";
+  for (int seconds = 0; seconds < 20; ++seconds) Advance();
+  EXPECT_GT(*connection->QueryNumber("PRAGMA freelist_count") * 4096, 14 * kMiB)
+      << "something is kept for what comes next";
+}
+
 TEST_F(StoreWriterTest, LetsASmallDatabaseOfBeforeShrink) {
   {
     const auto old =

@@ -185,10 +185,16 @@ class RelationsTest(KilledTest):
 
     # Suspension
 
+    def all_is_written(self):
+        """What was seen so far outlasts a death: a spawn is answered when it is on disk, and the
+        store writes in order."""
+        self.api.spawn('echo', delay=3600, durability=tasks.DURABILITY_DURABLE)
+
     def test_a_function_waits_without_its_place_whoever_dies(self):
         # Two slots, as many as there are children.
         gather = self.api.spawn_spec(spec('gather', input=b'2', content_type='text/plain')).name
         eventually('it is suspended', lambda: self.cause(gather) == SUSPENDED)
+        self.all_is_written()
         children = list(self.api.get(gather).suspended_for)
         self.assertEqual(len(children), 2)
         self.again()
@@ -208,6 +214,7 @@ class RelationsTest(KilledTest):
     def test_a_function_sleeps_over_a_death(self):
         nap = self.api.spawn_spec(spec('nap', input=b'1500', content_type='text/plain')).name
         eventually('it is suspended', lambda: self.cause(nap) == SUSPENDED)
+        self.all_is_written()
         self.again()
         task = self.ends(nap)
         self.assertEqual(task.output, b'2')

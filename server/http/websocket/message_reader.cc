@@ -93,12 +93,14 @@ MessageReader::Step MessageReader::TakeHead() {
 }
 
 MessageReader::Step MessageReader::Append(std::string_view bytes) {
-  if (message_.payload.size() + bytes.size() > limits_.message_bytes_max) {
+  // In the order of the bytes, so that the code does not depend on how they arrive.
+  const uint64_t room = limits_.message_bytes_max - message_.payload.size();
+  if (message_.type == MessageType::kText && !utf8_.Feed(bytes.substr(0, room))) {
+    return Fail(kCloseInvalidPayload, "A text message is not UTF-8.");
+  }
+  if (bytes.size() > room) {
     return Fail(kCloseTooBig, absl::StrCat("Incoming compressed frame exceeds length limit of ",
                                            limits_.message_bytes_max, " bytes."));
-  }
-  if (message_.type == MessageType::kText && !utf8_.Feed(bytes)) {
-    return Fail(kCloseInvalidPayload, "A text message is not UTF-8.");
   }
   if (!charge_.Add(bytes.size())) {
     return Fail(kCloseTryAgainLater, "Too many unfinished messages here.");

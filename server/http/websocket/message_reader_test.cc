@@ -204,5 +204,13 @@ TEST(MessageReader, ChecksTheUtf8OfWhatItInflates) {
   EXPECT_EQ(Transcript(ClientFrame(0xc1, Deflated("\xe2\x82")), Compressed()), Lines{"fail 1007"});
 }
 
+TEST(MessageReader, SaysWhatIsWrongFirstHoweverTheBytesCome) {
+  // What is not UTF-8 lies before the limit; beyond it, in the same piece.
+  const std::string before = std::string(700, 'x') + "\xff" + std::string(400, 'y');
+  EXPECT_EQ(Transcript(ClientFrame(0xc1, Deflated(before)), Compressed(1000)), Lines{"fail 1007"});
+  const std::string beyond = std::string(1000, 'x') + "\xff";
+  EXPECT_EQ(Transcript(ClientFrame(0xc1, Deflated(beyond)), Compressed(1000)), Lines{"fail 1009"});
+}
+
 }  // namespace
 }  // namespace grove::http::websocket

@@ -28,6 +28,7 @@ _LIBRARIES = {
     "json": (["nlohmann_json"], [], "nlohmann-json3-dev", None),
     "lua": (["lua5.4"], [], "liblua5.4-dev", ["@//server/backdoor:__subpackages__"]),
     "mariadb": (["libmariadb"], [], "libmariadb-dev", ["@//database/mariadb:__subpackages__", "@grove//database/mariadb:__subpackages__", "@//database/examples/mariadb:__pkg__", "@grove//database/examples/mariadb:__pkg__"]),
+    "nghttp2": (["libnghttp2"], [], "libnghttp2-dev", ["@//http/client:__subpackages__", "@grove//http/client:__subpackages__"]),
     "openssl": (["openssl"], [], "libssl-dev", None),
     "pq": (["libpq"], [], "libpq-dev", ["@//database/postgres:__subpackages__", "@grove//database/postgres:__subpackages__"]),
     "prometheus": (["prometheus-cpp-core"], [], "prometheus-cpp-dev", None),

@@ -34,6 +34,19 @@ struct DialerOptions {
   std::vector<std::string> no_proxy;
 };
 
+// What is offered to a server besides HTTP/1.1.
+enum class Http2Offer : uint8_t {
+  kNone,
+  kByAlpn,  // over TLS
+  // And over plain http, where both sides know.
+  kPriorKnowledge,
+};
+
+struct DialedStream {
+  std::unique_ptr<Stream> stream;
+  bool http2 = false;
+};
+
 struct DialerStats {
   uint64_t lookups = 0;
   uint64_t lookup_failures = 0;
@@ -59,17 +72,19 @@ class HttpDialer {
   // kPermissionDenied: no address is allowed. kFailedPrecondition: a certificate that is not
   // trusted, or the system's authorities cannot be read. kUnavailable, kDeadlineExceeded,
   // kCancelled. **Parks.**
-  absl::StatusOr<std::unique_ptr<Stream>> Dial(const Url& url, const std::string& unix_socket);
+  absl::StatusOr<DialedStream> Dial(const Url& url, const std::string& unix_socket,
+                                    Http2Offer offer = Http2Offer::kNone);
   const DialerStats& stats() const { return stats_; }
 
  private:
   explicit HttpDialer(DialerOptions options) : options_(std::move(options)) {}
   bool UsesProxy(const Url& url) const;
-  absl::StatusOr<std::unique_ptr<Stream>> DialNow(const Url& url, const std::string& unix_socket);
+  absl::StatusOr<DialedStream> DialNow(const Url& url, const std::string& unix_socket,
+                                       Http2Offer offer);
   absl::StatusOr<Socket> DialHost(const std::string& host, uint16_t port);
   absl::StatusOr<std::vector<SocketAddress>> Resolve(const std::string& host, uint16_t port);
   absl::Status Tunnel(Socket& socket, const Url& url) const;
-  absl::StatusOr<std::unique_ptr<Stream>> Secure(Socket socket, const Url& url);
+  absl::StatusOr<DialedStream> Secure(Socket socket, const Url& url, Http2Offer offer);
 
   const DialerOptions options_;
   std::unique_ptr<Resolver> resolver_;
@@ -77,6 +92,7 @@ class HttpDialer {
   std::string proxy_credentials_;
   // Made when it is first needed: reading the system's authorities takes some ms.
   std::optional<TlsClientContext> tls_;
+  std::optional<TlsClientContext> tls_http2_;  // offers both
   DialerStats stats_;
 };
 

@@ -18,8 +18,6 @@ namespace {
 
 // Sent together with the head: the kernel takes as much at once of a connection that is not behind.
 constexpr size_t kInlineBodyBytes = 64 * 1024;
-// RFC 9110, 10.1.1: a client need not wait for ever.
-constexpr absl::Duration kContinueWait = absl::Seconds(1);
 // "103 Early Hints" and the like; more is a server gone mad.
 constexpr int kInterimMax = 16;
 // Of a body that nobody wants, such as a redirect's: beyond, a new connection is cheaper.
@@ -55,15 +53,18 @@ absl::Status HttpExchange::State::Fail(absl::Status why) {
   failure_ = source_failure_.ok() ? std::move(why) : source_failure_;
   ended_ = true;
   EndSending();
-  lease_.Drop();
+  Drop();
   return failure_;
 }
 
-absl::Status HttpExchange::State::Run(HttpRequest& request, const std::string& head, bool decode) {
+absl::Status HttpExchange::State::Run(HttpRequest& request, const Url& url,
+                                      const HeadExtras& extras, bool decode) {
   was_reused_ = lease_.reused();
-  if (absl::Status sent = Send(request, head); !sent.ok() && !absl::IsUnavailable(sent)) {
+  absl::Status sent = Send(request, WriteHead(request, url, extras));
+  if (!sent.ok() && !absl::IsUnavailable(sent)) {
     return Fail(std::move(sent));
-  } else if (!sent.ok()) {
+  }
+  if (!sent.ok()) {
     // It may have answered before it hung up; if not, the reader says what became of it.
     framing_.keep_alive = false;
   }
@@ -90,8 +91,12 @@ absl::Status HttpExchange::State::Send(HttpRequest& request, const std::string& 
     return lease_->stream().Writev(parts);
   }
   if (absl::Status sent = lease_->stream().Write(head); !sent.ok()) return sent;
-  sent_ = false;
   if (!request.expect_continue) may_send_.Set();
+  return SpawnSender(request);
+}
+
+absl::Status HttpExchange::State::SpawnSender(HttpRequest& request) {
+  sent_ = false;
   absl::StatusOr<FiberHandle> sender = Spawn("http-body", [this, &request] {
     if (SendBody(request).ok()) sent_ = true;
   });
@@ -105,24 +110,37 @@ absl::Status HttpExchange::State::SendBody(HttpRequest& request) {
   if (absl::Status asked = patience.Silence(may_send_.Wait()); !asked.ok()) return asked;
   patience.Cancel();
   if (request.source == nullptr) return lease_->stream().Write(request.body);
-  absl::Status sent = SendPieces(request);
-  if (!source_failure_.ok()) lease_->stream().Close();  // wakes the reader
-  return sent;
+  return SendPieces(request);
+}
+
+void HttpExchange::State::AbortBody() {
+  lease_->stream().Close();
+}
+
+absl::StatusOr<std::string> HttpExchange::State::NextPiece(HttpRequest& request, uint64_t& left) {
+  absl::StatusOr<std::string> piece = request.source();
+  if (!piece.ok()) {
+    source_failure_ = piece.status();
+  } else if (request.source_length.has_value()) {
+    if (piece->size() > left || (piece->empty() && left > 0)) {
+      source_failure_ = absl::InvalidArgumentError(
+          absl::StrFormat("the body's source does not yield the %d bytes of source_length",
+                          *request.source_length));
+    }
+    left -= piece->size();
+  }
+  if (source_failure_.ok()) return piece;
+  AbortBody();
+  return source_failure_;
 }
 
 absl::Status HttpExchange::State::SendPieces(HttpRequest& request) {
   const bool in_chunks = !request.source_length.has_value();
   uint64_t left = request.source_length.value_or(0);
   for (;;) {
-    absl::StatusOr<std::string> piece = request.source();
-    if (!piece.ok()) return source_failure_ = piece.status();
-    if (!in_chunks && (piece->size() > left || (piece->empty() && left > 0))) {
-      return source_failure_ = absl::InvalidArgumentError(
-                 absl::StrFormat("the body's source does not yield the %d bytes of source_length",
-                                 *request.source_length));
-    }
+    absl::StatusOr<std::string> piece = NextPiece(request, left);
+    if (!piece.ok()) return piece.status();
     if (!in_chunks && piece->empty()) return absl::OkStatus();
-    left -= in_chunks ? 0 : piece->size();
     const std::string size = absl::StrFormat("%x\r\n", piece->size());
     std::array<iovec, 3> chunk = {Part(size), Part(*piece), Part("\r\n")};
     absl::Status sent = in_chunks ? lease_->stream().Writev(chunk) : lease_->stream().Write(*piece);
@@ -309,6 +327,10 @@ HttpExchange::~HttpExchange() = default;
 
 int HttpExchange::status() const {
   return state_->status();
+}
+
+HttpProtocol HttpExchange::protocol() const {
+  return state_->protocol();
 }
 
 const std::string& HttpExchange::url() const {

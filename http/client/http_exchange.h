@@ -1,7 +1,8 @@
 // HttpExchange: a request's answer, whose body is read piece by piece.
 //
 // Its connection goes back to the pool once the body has been read to its end; one that dies before
-// closes it. Must not outlive its HttpClient. Hub thread only, one fiber at a time.
+// closes it, or resets its stream over HTTP/2. What a fiber does not read the server has to keep,
+// but for a window. Must not outlive its HttpClient. Hub thread only, one fiber at a time.
 #ifndef GROVE_HTTP_CLIENT_HTTP_EXCHANGE_H_
 #define GROVE_HTTP_CLIENT_HTTP_EXCHANGE_H_
 
@@ -26,6 +27,7 @@ class HttpExchange {
   ~HttpExchange();
 
   int status() const;
+  HttpProtocol protocol() const;
   // After redirects, without credentials.
   const std::string& url() const;
   // Without Content-Encoding and Content-Length where the body is decoded on the way.
@@ -38,7 +40,7 @@ class HttpExchange {
   absl::StatusOr<std::string_view> Next();
   // All of it that was not read yet. kResourceExhausted: it is larger than `bytes_max`. **Parks.**
   absl::StatusOr<std::string> ReadAll(size_t bytes_max);
-  // After the end of a chunked body.
+  // After the end of a body that is chunked, or came over HTTP/2.
   const HttpFields& trailers() const;
 
  private:

@@ -50,6 +50,8 @@ class Http2Connection : public std::enable_shared_from_this<Http2Connection> {
   bool has_room() const;
   void Reserve() { ++reserved_; }
   void Unreserve();
+  // The server has not said yet how many it takes, and has one.
+  bool settling() const { return !closed_ && !draining_ && !session_.heard_settings(); }
   // Uses up a reservation. See Http2Session.
   absl::Status Submit(const HttpFields& fields, bool has_body, Http2Stream& stream);
   void Resume(Http2Stream& stream);

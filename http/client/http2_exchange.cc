@@ -19,7 +19,11 @@ absl::Status Http2Exchange::Run(HttpRequest& request, const Url& url, const Head
   if (absl::Status sent = Send(request, url, extras); !sent.ok()) return Fail(std::move(sent));
   while (!stream_.has_head) {
     received_ = received_ || stream_.interims > 0;
-    if (stream_.closed) return Fail(stream_.failure);
+    if (stream_.closed) {
+      // A stream that was reset is no connection that had gone.
+      was_reused_ = was_reused_ && connection_->closed();
+      return Fail(stream_.failure);
+    }
     stream_.changed.Reset();
     if (absl::Status waited = stream_.changed.Wait(); !waited.ok()) return Fail(std::move(waited));
   }

@@ -31,6 +31,8 @@ struct Http2Pool::Origin final : Http2Connection::Watch {
   int64_t dialing = 0;
   // What was made last could not be shared: each makes one of its own.
   bool each_alone = false;
+  // There are connections, and another one could not be made.
+  bool dial_failed = false;
 };
 
 Http2Pool::Http2Pool(ConnectionPool& connections, const Http2Limits& limits,
@@ -67,14 +69,27 @@ std::shared_ptr<Http2Connection> Http2Pool::WithRoom(Origin& origin) {
   return nullptr;
 }
 
+bool Http2Pool::MustWait(const Origin& origin) const {
+  if (origin.connections.empty()) return origin.dialing > 0 && !origin.each_alone;
+  return origin.dialing > 0 || origin.dial_failed || origin.connections.back()->settling() ||
+         !pool_.HasRoom(origin.key);
+}
+
 void Http2Pool::Serve(Origin& origin) {
   while (!origin.waiters.empty()) {
     std::shared_ptr<Http2Connection> connection = WithRoom(origin);
-    if (connection == nullptr) return;
+    const bool dials = connection == nullptr && !origin.connections.empty() && !MustWait(origin);
+    if (connection == nullptr && !dials) return;
     Waiter* const next = origin.waiters.front();
     origin.waiters.pop_front();
-    connection->Reserve();
-    next->given = std::move(connection);
+    if (dials) {
+      // Counted already, so that no other one does it, too.
+      ++origin.dialing;
+      next->dials = true;
+    } else {
+      connection->Reserve();
+      next->given = std::move(connection);
+    }
     next->ready.Set();
   }
 }
@@ -93,49 +108,55 @@ absl::StatusOr<Http2Pool::Way> Http2Pool::Take(const std::string& key, Dial dial
   return way;
 }
 
-absl::StatusOr<std::shared_ptr<Http2Connection>> Http2Pool::Await(Origin& origin) {
-  Waiter waiter;
+absl::Status Http2Pool::Await(Origin& origin, Waiter& waiter) {
   origin.waiters.push_back(&waiter);
   ++stats_.waiting;
   absl::Status waited = waiter.ready.Wait();
   --stats_.waiting;
+  if (waited.ok()) return waited;
+  // Served, and interrupted before it ran: the next one has what it was given.
   if (!waiter.ready.ready()) std::erase(origin.waiters, &waiter);
-  if (!waited.ok() && waiter.given != nullptr) {
-    // Served, and interrupted before it ran: the next one has the stream.
-    waiter.given->Unreserve();
+  if (waiter.given != nullptr) waiter.given->Unreserve();
+  if (waiter.dials) {
+    --origin.dialing;
+    Serve(origin);
   }
-  if (!waited.ok()) return waited;
-  return std::move(waiter.given);
+  return waited;
 }
 
 absl::StatusOr<Http2Pool::Way> Http2Pool::TakeFrom(Origin& origin, Dial dial) {
   for (;;) {
-    std::shared_ptr<Http2Connection> shared = origin.waiters.empty() ? WithRoom(origin) : nullptr;
-    if (shared != nullptr) {
-      shared->Reserve();
+    Waiter turn;
+    if (origin.waiters.empty()) turn.given = WithRoom(origin);
+    if (turn.given != nullptr) {
+      turn.given->Reserve();
+    } else if (MustWait(origin)) {
+      if (absl::Status waited = Await(origin, turn); !waited.ok()) return waited;
     } else {
-      const bool has_some = !origin.connections.empty();
-      const bool waits = has_some ? origin.dialing > 0 || !pool_.HasRoom(origin.key)
-                                  : origin.dialing > 0 && !origin.each_alone;
-      if (!waits) {
-        ++origin.dialing;
-        absl::StatusOr<Way> way = Connect(origin.key, dial);
-        --origin.dialing;
-        // Those that wait have lost nothing if there are others that serve them.
-        if ((!way.ok() || way->shared == nullptr) && origin.connections.empty()) {
-          origin.each_alone = true;
-          WakeAll(origin);
-        }
-        return way;
-      }
-      absl::StatusOr<std::shared_ptr<Http2Connection>> given = Await(origin);
-      if (!given.ok()) return given.status();
-      shared = *std::move(given);
+      ++origin.dialing;
+      turn.dials = true;
     }
-    if (shared == nullptr) continue;
-    ++stats_.streams_made;
-    if (shared->answered()) ++stats_.streams_reused;
-    return Way{.shared = std::move(shared), .alone = {}};
+    if (turn.given != nullptr) {
+      ++stats_.streams_made;
+      if (turn.given->answered()) ++stats_.streams_reused;
+      return Way{.shared = std::move(turn.given), .alone = {}};
+    }
+    if (!turn.dials) continue;
+    absl::StatusOr<Way> way = Connect(origin.key, dial);
+    --origin.dialing;
+    if (way.ok() && way->shared != nullptr) return way;
+    if (origin.connections.empty()) {
+      origin.each_alone = true;
+      WakeAll(origin);
+      return way;
+    }
+    // There are others that serve it in time.
+    if (absl::IsUnavailable(way.status())) {
+      origin.dial_failed = true;
+      continue;
+    }
+    Serve(origin);
+    return way;
   }
 }
 
@@ -169,7 +190,7 @@ absl::StatusOr<Http2Pool::Way> Http2Pool::Connect(const std::string& key, Dial d
     }
     ++stats_.connections_made;
     origin.connections.push_back(shared);
-    origin.each_alone = false;
+    origin.each_alone = origin.dial_failed = false;
   }
   shared->Reserve();
   ++stats_.streams_made;
@@ -181,6 +202,7 @@ absl::StatusOr<Http2Pool::Way> Http2Pool::Connect(const std::string& key, Dial d
 void Http2Pool::Changed(Origin& origin, Http2Connection& connection) {
   if (connection.closed()) {
     std::erase_if(origin.connections, [&](const auto& each) { return each.get() == &connection; });
+    if (origin.connections.empty()) origin.dial_failed = false;
     // One of them makes another, and the others wait for it.
     if (origin.connections.empty() && origin.dialing == 0) WakeAll(origin);
     Serve(origin);

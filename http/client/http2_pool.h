@@ -62,19 +62,22 @@ class Http2Pool {
   struct Origin;
   struct Waiter {
     std::shared_ptr<Http2Connection> given;
-    Event ready;
+    bool dials = false;  // it is to make another connection
+    Event ready;         // with neither: it is to look again
   };
 
   Origin& Find(const std::string& key);
   // Forgets it if nobody uses it.
   void Leave(Origin& origin);
   absl::StatusOr<Way> TakeFrom(Origin& origin, Dial dial);
-  // OK and null: look again.
-  absl::StatusOr<std::shared_ptr<Http2Connection>> Await(Origin& origin);
+  absl::Status Await(Origin& origin, Waiter& waiter);
   absl::StatusOr<Way> Connect(const std::string& key, Dial dial);
   // Null: none has room.
   static std::shared_ptr<Http2Connection> WithRoom(Origin& origin);
-  static void Serve(Origin& origin);
+  // Whether a request that found no room may not make a connection now.
+  bool MustWait(const Origin& origin) const;
+  // Gives those that wait what there is.
+  void Serve(Origin& origin);
   static void WakeAll(Origin& origin);
   void Changed(Origin& origin, Http2Connection& connection);
   Http2Connection* LongestIdle() const;

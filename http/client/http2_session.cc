@@ -50,6 +50,8 @@ struct Http2Callbacks {
   static int OnBeginFrame(nghttp2_session*, const nghttp2_frame_hd* frame, void* self) {
     Self(self).chunk_bytes_ = 0;
     if (frame->type != NGHTTP2_DATA && frame->type != NGHTTP2_HEADERS) Self(self).Pay(1);
+    // nghttp2 refuses it itself once the server has acknowledged that it must not.
+    if (frame->type == NGHTTP2_PUSH_PROMISE) Self(self).Break("it promises what nobody asked for");
     return 0;
   }
 
@@ -104,6 +106,12 @@ struct Http2Callbacks {
     nghttp2_session_consume_connection(session, bytes);
     Http2Stream* const stream = Self(self).Find(id);
     if (stream == nullptr) return 0;
+    // nghttp2 resets the stream, but takes its bytes until that has gone out: of a server that
+    // reads nothing it would take them for ever.
+    if (stream->body.size() + bytes > static_cast<size_t>(Self(self).limits_.stream_window_bytes)) {
+      Self(self).Break("it sends more than a stream's window");
+      return 0;
+    }
     stream->body.append(Text(data, bytes));
     stream->changed.Set();
     return 0;
@@ -126,6 +134,9 @@ struct Http2Callbacks {
         break;
       case NGHTTP2_RST_STREAM:
         if (stream != nullptr) stream->reset = true;
+        break;
+      case NGHTTP2_SETTINGS:
+        session.heard_settings_ = true;
         break;
       case NGHTTP2_GOAWAY:
         session.draining_ = true;
@@ -239,8 +250,15 @@ Http2Stream* Http2Session::Find(int32_t id) const {
 void Http2Session::Pay(int64_t cost) {
   allowance_ = std::min(allowance_, kAllowanceMax) - cost;
   if (allowance_ >= 0 || !broken_.ok()) return;
+  end_code_ = NGHTTP2_ENHANCE_YOUR_CALM;
   broken_ =
       absl::UnavailableError("the server floods its HTTP/2 connection with frames of no content");
+}
+
+void Http2Session::Break(std::string_view why) {
+  if (!broken_.ok()) return;
+  end_code_ = NGHTTP2_PROTOCOL_ERROR;
+  broken_ = absl::UnavailableError(StrCat("the server breaks the rules of HTTP/2: ", why));
 }
 
 absl::Status Http2Session::Submit(const HttpFields& fields, bool has_body, Http2Stream& stream) {
@@ -301,8 +319,7 @@ void Http2Session::Ping() {
 void Http2Session::Terminate() {
   if (std::exchange(terminated_, true)) return;
   draining_ = true;
-  const uint32_t code = broken_.ok() ? NGHTTP2_NO_ERROR : NGHTTP2_ENHANCE_YOUR_CALM;
-  (void)nghttp2_session_terminate_session(session_, code);
+  (void)nghttp2_session_terminate_session(session_, end_code_);
 }
 
 void Http2Session::Fail(const absl::Status& why) {
@@ -383,11 +400,7 @@ absl::Status Http2Session::Receive(std::string_view bytes, MonotonicNanos now) {
   }
   const ssize_t taken = nghttp2_session_mem_recv(
       session_, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
-  if (taken < 0 && broken_.ok()) {
-    broken_ = absl::UnavailableError(
-        StrCat("the server breaks the rules of HTTP/2: ", nghttp2_strerror(static_cast<int>(taken)),
-               last_error_.empty() ? "" : "; ", last_error_));
-  }
+  if (taken < 0) Break(nghttp2_strerror(static_cast<int>(taken)));
   if (!broken_.ok()) Terminate();
   return broken_;
 }
@@ -426,6 +439,7 @@ absl::Status Http2Session::EndReason() const {
 
 bool Http2Session::has_room(int64_t reserved) const {
   if (draining_ || terminated_) return false;
+  if (!heard_settings_) return streams() + reserved == 0;
   const uint32_t allowed =
       nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
   return streams() + reserved < std::min<int64_t>(allowed, limits_.streams_max);

@@ -106,8 +106,11 @@ class Http2Session {
   // Why, as far as is known.
   absl::Status EndReason() const;
 
+  // For a stream beside those that are reserved. Until the server has said what it allows there is
+  // room for one: RFC 9113 leaves it free to refuse the others.
   bool has_room(int64_t reserved) const;
   int64_t streams() const { return static_cast<int64_t>(streams_.size()); }
+  bool heard_settings() const { return heard_settings_; }
   // The server takes no further streams.
   bool draining() const { return draining_; }
   // An answer has come over it.
@@ -119,6 +122,7 @@ class Http2Session {
   Http2Stream* Find(int32_t id) const;
   // A frame that carries nothing: the allowance pays.
   void Pay(int64_t cost);
+  void Break(std::string_view why);
   void Earn() { allowance_ += 2; }
   void EndBlock(Http2Stream& stream, bool ends);
   void FailStream(Http2Stream& stream, absl::Status why);
@@ -130,9 +134,12 @@ class Http2Session {
   absl::flat_hash_map<int32_t, Http2Stream*> streams_;
   bool draining_ = false;
   bool answered_ = false;
+  // The server has said what it allows.
+  bool heard_settings_ = false;
   bool terminated_ = false;
   uint32_t goaway_code_ = 0;
   absl::Status broken_;
+  uint32_t end_code_ = 0;  // of this side's goodbye
   std::string last_error_;
   int64_t allowance_;
   MonotonicNanos paid_at_ = 0;

@@ -163,9 +163,9 @@ FetchStats FetchClient::stats() const {
   if (origins_ != nullptr) stats.origins = origins_->stats();
   const http::HttpClientStats client = client_->stats();
   stats.connections = client.pool.open;
-  stats.connections_idle = client.pool.idle;
+  stats.connections_idle = client.pool.idle + client.http2.idle;
   stats.connections_made = client.pool.made;
-  stats.connections_reused = client.pool.reused;
+  stats.connections_reused = client.pool.reused + client.http2.streams_reused;
   const http::DialerStats& dial = client.dial;
   stats.lookups = dial.lookups;
   stats.lookup_failures = dial.lookup_failures;

@@ -105,7 +105,7 @@ struct Http2Callbacks {
     Self(self).chunk_bytes_ += bytes;
     nghttp2_session_consume_connection(session, bytes);
     Http2Stream* const stream = Self(self).Find(id);
-    if (stream == nullptr) return 0;
+    if (stream == nullptr || stream->closed) return 0;
     // nghttp2 resets the stream, but takes its bytes until that has gone out: of a server that
     // reads nothing it would take them for ever.
     if (stream->body.size() + bytes > static_cast<size_t>(Self(self).limits_.stream_window_bytes)) {
@@ -124,11 +124,11 @@ struct Http2Callbacks {
     switch (frame->hd.type) {
       case NGHTTP2_HEADERS:
         session.answered_ = true;
-        if (stream != nullptr) session.EndBlock(*stream, ends);
+        if (stream != nullptr && !stream->closed) session.EndBlock(*stream, ends);
         break;
       case NGHTTP2_DATA:
         if (session.chunk_bytes_ == 0 && !ends) session.Pay(1);
-        if (stream == nullptr || !ends) break;
+        if (stream == nullptr || stream->closed || !ends) break;
         stream->ended = true;
         stream->changed.Set();
         break;

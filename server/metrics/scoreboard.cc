@@ -199,12 +199,26 @@ bool Scoreboard::IsStuck(const WorkerSlot& slot, MonotonicNanos now) const {
 void Scoreboard::Fold(int worker) {
   WorkerSlot& slot = this->slot(worker);
   AddAndClear(slot.live, worker == kStandIn ? this->slot(0).base : slot.base);
-  for (std::atomic<int64_t>* level :
-       {&slot.fibers, &slot.run_queue_length, &slot.timers, &slot.http_connections_open,
-        &slot.http_connections_idle, &slot.http_requests_running, &slot.http_websockets,
-        &slot.attempts_running, &slot.offload_queued, &slot.offload_running, &slot.fetches_running,
-        &slot.fetches_waiting, &slot.fetch_connections, &slot.fetch_connections_idle, &slot.stacks,
-        &slot.stack_bytes, &slot.hub_descriptors, &slot.backdoor_sessions, &slot.last_turn_ns}) {
+  for (std::atomic<int64_t>* level : {&slot.fibers,
+                                      &slot.run_queue_length,
+                                      &slot.timers,
+                                      &slot.http_connections_open,
+                                      &slot.http_connections_idle,
+                                      &slot.http_requests_running,
+                                      &slot.http_websockets,
+                                      &slot.attempts_running,
+                                      &slot.offload_queued,
+                                      &slot.offload_running,
+                                      &slot.fetches_running,
+                                      &slot.fetches_waiting,
+                                      &slot.fetch_connections,
+                                      &slot.fetch_connections_idle,
+                                      &slot.fetch_http2_connections,
+                                      &slot.stacks,
+                                      &slot.stack_bytes,
+                                      &slot.hub_descriptors,
+                                      &slot.backdoor_sessions,
+                                      &slot.last_turn_ns}) {
     level->store(0, std::memory_order_relaxed);
   }
   WorkerSeries& own = worker_series(worker);

@@ -362,7 +362,7 @@ void Http2Session::EndBlock(Http2Stream& stream, bool ends) {
     stream.trailers = std::move(stream.block);
   }
   stream.block.clear();
-  stream.ended = stream.ended || ends;
+  stream.ended = ends && stream.failure.ok();
   stream.changed.Set();
 }
 

@@ -116,8 +116,9 @@ void Http2Connection::Close(const absl::Status& why) {
   session_.Terminate();
   End(why);
   Flush();
-  // The writer closes it behind the last frame.
-  if (!writing_) stream_->Close();
+  // The writer closes it behind the last frame, if that is taken in time.
+  if (!writing_) return stream_->Close();
+  timer_ = ScheduleCall(kGoodbyeMax, [held] { held->stream_->Close(); });
 }
 
 void Http2Connection::Changed() {
@@ -171,7 +172,6 @@ absl::Status Http2Connection::WriteAll() {
   // Frames of a batch that nobody takes for so long are those of a connection that does not live.
   Timeout patience(limits_.ping_after + limits_.ping_timeout);
   for (std::string out;; out.clear()) {
-    if (closed_) patience.Restart(kGoodbyeMax);
     if (absl::Status made = session_.Produce(out, kWriteBytes); !made.ok()) return made;
     if (out.empty()) return absl::OkStatus();
     if (absl::Status sent = stream_->Write(out); !sent.ok()) {
@@ -185,10 +185,13 @@ void Http2Connection::Write() {
   const LabelScope nobody(nullptr);
   absl::Status written = WriteAll();
   writing_ = false;
+  if (closed_) {
+    timer_.Cancel();
+    return stream_->Close();
+  }
   if (!written.ok()) {
     return Die(absl::IsUnavailable(written) ? written : absl::UnavailableError(written.message()));
   }
-  if (closed_) return stream_->Close();
   if (session_.done()) return Die(session_.EndReason());
   Changed();
 }

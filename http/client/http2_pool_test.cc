@@ -336,6 +336,19 @@ TEST_F(Http2TimeTest, AsksWhetherASilentServerLives) {
   });
 }
 
+TEST_F(Http2TimeTest, ItsConnectionsEndWithTheHubsRun) {
+  const std::unique_ptr<HttpClient> client = MakeClient(PriorKnowledge());
+  for (int i = 0; i < 2; ++i) {
+    Run([&] {
+      Script script([](Socket& socket, int) { Http2Peer(socket).AnswerAll(); });
+      EXPECT_TRUE(client->Fetch({.url = script.Url()}).ok());
+      EXPECT_EQ(client->stats().pool.open, 1);
+    });
+    EXPECT_EQ(client->stats().pool.open, 0);
+    EXPECT_EQ(client->stats().http2.connections, 0);
+  }
+}
+
 TEST_F(Http2TimeTest, GivesUpAConnectionThatIsTooOld) {
   Run([] {
     Script script([](Socket& socket, int) { Http2Peer(socket).AnswerAll(); });

@@ -23,6 +23,12 @@ constexpr int kInterimMax = 16;
 // to send more than some of them; each costs both sides, and this one more.
 constexpr int64_t kAllowanceMax = 1024;
 constexpr int64_t kAllowancePerSecond = 256;
+// What this side sends is answered by such frames, which pay for themselves: a stream by resets and
+// the like, a body by WINDOW_UPDATEs. Go's server has sent two of them for each read of its
+// handler's, however small.
+constexpr int64_t kEarnedPerRequest = 4;
+constexpr int64_t kEarnedBytes = 256;
+constexpr int64_t kEarnedMax = 64 * 1024;
 // The connection's window: its bytes are credited as they come, so that one stream that is not read
 // stops no other. What is kept is bounded by the streams' windows.
 constexpr int32_t kConnectionWindows = 16;
@@ -49,7 +55,7 @@ struct Http2Callbacks {
 
   static int OnBeginFrame(nghttp2_session*, const nghttp2_frame_hd* frame, void* self) {
     Self(self).chunk_bytes_ = 0;
-    if (frame->type != NGHTTP2_DATA && frame->type != NGHTTP2_HEADERS) Self(self).Pay(1);
+    if (frame->type != NGHTTP2_DATA && frame->type != NGHTTP2_HEADERS) Self(self).Pay();
     // nghttp2 refuses it itself once the server has acknowledged that it must not.
     if (frame->type == NGHTTP2_PUSH_PROMISE) Self(self).Break("it promises what nobody asked for");
     return 0;
@@ -127,7 +133,7 @@ struct Http2Callbacks {
         if (stream != nullptr && !stream->closed) session.EndBlock(*stream, ends);
         break;
       case NGHTTP2_DATA:
-        if (session.chunk_bytes_ == 0 && !ends) session.Pay(1);
+        if (session.chunk_bytes_ == 0 && !ends) session.Pay();
         if (stream == nullptr || stream->closed || !ends) break;
         stream->ended = true;
         stream->changed.Set();
@@ -149,9 +155,13 @@ struct Http2Callbacks {
   }
 
   static int OnSent(nghttp2_session*, const nghttp2_frame* frame, void* self) {
-    if (frame->hd.type == NGHTTP2_DATA) Self(self).Earn();
-    Http2Stream* const stream = Self(self).Find(frame->hd.stream_id);
-    if (frame->hd.type == NGHTTP2_HEADERS && stream != nullptr) stream->sent = true;
+    if (frame->hd.type == NGHTTP2_DATA) {
+      Self(self).Earn(2 + static_cast<int64_t>(frame->hd.length) / kEarnedBytes);
+    } else if (frame->hd.type == NGHTTP2_HEADERS) {
+      Self(self).Earn(kEarnedPerRequest);
+      Http2Stream* const stream = Self(self).Find(frame->hd.stream_id);
+      if (stream != nullptr) stream->sent = true;
+    }
     return 0;
   }
 
@@ -247,9 +257,16 @@ Http2Stream* Http2Session::Find(int32_t id) const {
   return found == streams_.end() ? nullptr : found->second;
 }
 
-void Http2Session::Pay(int64_t cost) {
-  allowance_ = std::min(allowance_, kAllowanceMax) - cost;
-  if (allowance_ >= 0 || !broken_.ok()) return;
+void Http2Session::Earn(int64_t frames) {
+  earned_ = std::min(earned_ + frames, kEarnedMax);
+}
+
+void Http2Session::Pay() {
+  if (earned_ > 0) {
+    --earned_;
+    return;
+  }
+  if (--allowance_ >= 0 || !broken_.ok()) return;
   end_code_ = NGHTTP2_ENHANCE_YOUR_CALM;
   broken_ =
       absl::UnavailableError("the server floods its HTTP/2 connection with frames of no content");

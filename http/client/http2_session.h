@@ -120,10 +120,11 @@ class Http2Session {
   friend struct Http2Callbacks;
 
   Http2Stream* Find(int32_t id) const;
-  // A frame that carries nothing: the allowance pays.
-  void Pay(int64_t cost);
+  // For a frame that carries nothing.
+  void Pay();
+  // What this side sends is answered by such frames.
+  void Earn(int64_t frames);
   void Break(std::string_view why);
-  void Earn() { allowance_ += 2; }
   void EndBlock(Http2Stream& stream, bool ends);
   void FailStream(Http2Stream& stream, absl::Status why);
   void Closed(int32_t id, uint32_t error_code);
@@ -142,6 +143,7 @@ class Http2Session {
   uint32_t end_code_ = 0;  // of this side's goodbye
   std::string last_error_;
   int64_t allowance_;
+  int64_t earned_ = 0;
   MonotonicNanos paid_at_ = 0;
   // Of the DATA frame that comes.
   size_t chunk_bytes_ = 0;

@@ -119,6 +119,21 @@ TEST_F(Http2SessionTest, BearsWhatComesNowAndThen) {
   }
 }
 
+TEST_F(Http2SessionTest, BearsWindowsInSmallStepsForABodyThatIsSent) {
+  const std::string body(1'000'000, 'x');
+  Http2Stream upload;
+  upload.outgoing = body;
+  ASSERT_TRUE(
+      session.Submit({{":method", "PUT"}, {":scheme", "http"}, {":path", "/"}}, true, upload).ok());
+  const std::string step = Frame(NGHTTP2_WINDOW_UPDATE, 0, 5, std::string("\0\0\x02\0", 4)) +
+                           Frame(NGHTTP2_WINDOW_UPDATE, 0, 0, std::string("\0\0\x02\0", 4));
+  for (Send(); !upload.outgoing.empty(); Send()) {
+    Say(Times(32, step));
+    ASSERT_TRUE(said.ok()) << said;
+  }
+  session.GiveUp(upload);
+}
+
 TEST_F(Http2SessionTest, EndsWhatBreaksTheProtocol) {
   const std::string half = Frame(NGHTTP2_HEADERS, 0, 1, kStatus200);
   const std::string fragment = Frame(NGHTTP2_CONTINUATION, 0, 1, "");

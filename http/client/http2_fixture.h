@@ -71,7 +71,7 @@ class Http2Peer {
   // The number of the next request that is whole and was not yielded yet; 0 at the end. **Parks.**
   int32_t Next();
   // Answers all requests until the connection ends.
-  void AnswerAll(std::string body = "ok") {
+  void AnswerAll(std::string_view body = "ok") {
     while (const int32_t id = Next()) Answer(id, body);
   }
 
@@ -81,9 +81,9 @@ class Http2Peer {
   std::optional<uint32_t> goaway() const { return goaway_; }
   size_t pings() const { return pings_; }
 
-  void Answer(int32_t id, std::string body = "ok", const HttpFields& fields = {}) {
+  void Answer(int32_t id, std::string_view body = "ok", const HttpFields& fields = {}) {
     Head(id, 200, fields);
-    Data(id, std::move(body), true);
+    Data(id, body, true);
   }
   void Head(int32_t id, int status, const HttpFields& fields = {}, bool ends = false) {
     HttpFields all = {{":status", std::to_string(status)}};

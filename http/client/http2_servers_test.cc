@@ -46,7 +46,7 @@ void RunOnHub(const std::function<void()>& body) {
 // Serves TLS beside a script of plain connections: `serve` has each stream, with what was agreed.
 class TlsScript {
  public:
-  TlsScript(const TlsServerContext& context, std::function<void(TlsStream&)> serve)
+  TlsScript(const TlsServerContext& context, const std::function<void(TlsStream&)>& serve)
       : script_([&context, serve, this](Socket& socket, int) {
           absl::StatusOr<TlsStream> stream = TlsStream::Accept(std::move(socket), context);
           if (!stream.ok()) return;

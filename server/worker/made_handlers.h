@@ -9,8 +9,8 @@
 #include <string>
 #include <utility>
 
+#include "http/websocket/message_budget.h"
 #include "server/application.h"
-#include "server/http/websocket/message_budget.h"
 #include "server/worker/routes.h"
 
 namespace grove::worker {

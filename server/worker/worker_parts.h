@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "grove/config/v1/config.pb.h"
+#include "http/websocket/message_budget.h"
 #include "runtime/io/listener.h"
 #include "runtime/offload/offload.h"
 #include "runtime/sync/event.h"
@@ -22,7 +23,6 @@
 #include "server/backdoor/backdoor.h"
 #include "server/functions/fetch.h"
 #include "server/http/serving/server.h"
-#include "server/http/websocket/message_budget.h"
 #include "server/metrics/route_cells.h"
 #include "server/metrics/scoreboard.h"
 #include "server/process/child_channel.h"

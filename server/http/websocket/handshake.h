@@ -10,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "http/websocket/permessage_deflate.h"
 #include "server/http/handler/handler.h"
-#include "server/http/websocket/permessage_deflate.h"
 
 namespace grove::http::websocket {
 

@@ -21,10 +21,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "http/message/utf8.h"
+#include "http/websocket/frame_writer.h"
 #include "runtime/hub/check.h"
 #include "runtime/hub/hub.h"
 #include "runtime/hub/timeout.h"
-#include "server/http/websocket/frame_writer.h"
 
 namespace grove::http {
 

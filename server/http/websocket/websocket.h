@@ -21,16 +21,16 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "http/websocket/deflate_codec.h"
+#include "http/websocket/message_budget.h"
+#include "http/websocket/message_reader.h"
+#include "http/websocket/session_state.h"
 #include "runtime/hub/fiber.h"
 #include "runtime/hub/timer_queue.h"
 #include "runtime/sync/event.h"
 #include "runtime/sync/mutex.h"
 #include "server/http/handler/handler.h"
-#include "server/http/websocket/deflate_codec.h"
 #include "server/http/websocket/handshake.h"
-#include "server/http/websocket/message_budget.h"
-#include "server/http/websocket/message_reader.h"
-#include "server/http/websocket/session_state.h"
 
 namespace grove::http {
 

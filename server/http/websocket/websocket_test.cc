@@ -1,11 +1,11 @@
 #include "server/http/websocket/websocket.h"
 
 #include "gtest/gtest.h"
+#include "http/websocket/frame_writer.h"
+#include "http/websocket/message_transcript.h"
 #include "runtime/hub/hub_fixture.h"
 #include "runtime/switch/abseil_text.h"
 #include "server/http/serving/server_fixture.h"
-#include "server/http/websocket/frame_writer.h"
-#include "server/http/websocket/message_transcript.h"
 
 namespace grove::http {
 namespace {

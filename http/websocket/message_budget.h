@@ -2,8 +2,8 @@
 //
 // A message counts from its first byte until its WebSocket's function takes it. Each is bounded by
 // itself (MessageLimits), but a worker has thousands of clients. Hub thread only.
-#ifndef GROVE_SERVER_HTTP_WEBSOCKET_MESSAGE_BUDGET_H_
-#define GROVE_SERVER_HTTP_WEBSOCKET_MESSAGE_BUDGET_H_
+#ifndef GROVE_HTTP_WEBSOCKET_MESSAGE_BUDGET_H_
+#define GROVE_HTTP_WEBSOCKET_MESSAGE_BUDGET_H_
 
 #include <cstdint>
 #include <utility>
@@ -65,4 +65,4 @@ class MessageBudget {
 
 }  // namespace grove::http::websocket
 
-#endif  // GROVE_SERVER_HTTP_WEBSOCKET_MESSAGE_BUDGET_H_
+#endif  // GROVE_HTTP_WEBSOCKET_MESSAGE_BUDGET_H_

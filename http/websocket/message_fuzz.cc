@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "server/http/websocket/message_transcript.h"
+#include "http/websocket/message_transcript.h"
 
 namespace {
 

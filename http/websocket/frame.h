@@ -1,6 +1,6 @@
 // Frame: the vocabulary of RFC 6455, section 5: opcodes, close codes and a frame's head.
-#ifndef GROVE_SERVER_HTTP_WEBSOCKET_FRAME_H_
-#define GROVE_SERVER_HTTP_WEBSOCKET_FRAME_H_
+#ifndef GROVE_HTTP_WEBSOCKET_FRAME_H_
+#define GROVE_HTTP_WEBSOCKET_FRAME_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -63,4 +63,4 @@ struct CloseStatus {
 
 }  // namespace grove::http::websocket
 
-#endif  // GROVE_SERVER_HTTP_WEBSOCKET_FRAME_H_
+#endif  // GROVE_HTTP_WEBSOCKET_FRAME_H_

@@ -1,4 +1,4 @@
-#include "server/http/websocket/deflate_codec.h"
+#include "http/websocket/deflate_codec.h"
 
 #include <zlib.h>
 

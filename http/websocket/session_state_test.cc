@@ -1,4 +1,4 @@
-#include "server/http/websocket/session_state.h"
+#include "http/websocket/session_state.h"
 
 #include <algorithm>
 #include <iterator>

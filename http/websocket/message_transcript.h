@@ -1,7 +1,7 @@
 // MessageTranscript: what a MessageReader makes of a stream that comes in pieces, as lines; and the
 // client's frames to make such streams of. For tests.
-#ifndef GROVE_SERVER_HTTP_WEBSOCKET_MESSAGE_TRANSCRIPT_H_
-#define GROVE_SERVER_HTTP_WEBSOCKET_MESSAGE_TRANSCRIPT_H_
+#ifndef GROVE_HTTP_WEBSOCKET_MESSAGE_TRANSCRIPT_H_
+#define GROVE_HTTP_WEBSOCKET_MESSAGE_TRANSCRIPT_H_
 
 #include <optional>
 #include <string>
@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "absl/functional/function_ref.h"
-#include "server/http/websocket/message_reader.h"
+#include "http/websocket/message_reader.h"
 
 namespace grove::http::websocket {
 
@@ -37,4 +37,4 @@ std::vector<std::string> Transcript(std::string_view stream, const ReaderSetup& 
 
 }  // namespace grove::http::websocket
 
-#endif  // GROVE_SERVER_HTTP_WEBSOCKET_MESSAGE_TRANSCRIPT_H_
+#endif  // GROVE_HTTP_WEBSOCKET_MESSAGE_TRANSCRIPT_H_

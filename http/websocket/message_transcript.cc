@@ -1,11 +1,11 @@
-#include "server/http/websocket/message_transcript.h"
+#include "http/websocket/message_transcript.h"
 
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "http/websocket/frame_writer.h"
+#include "http/websocket/mask.h"
 #include "runtime/hub/check.h"
-#include "server/http/websocket/frame_writer.h"
-#include "server/http/websocket/mask.h"
 
 namespace grove::http::websocket {
 namespace {

@@ -2,8 +2,8 @@
 //
 // It joins fragments, inflates, checks that texts are UTF-8 as they come (RFC 6455, 8.1), and
 // bounds all of it. Hub independent; one user at a time.
-#ifndef GROVE_SERVER_HTTP_WEBSOCKET_MESSAGE_READER_H_
-#define GROVE_SERVER_HTTP_WEBSOCKET_MESSAGE_READER_H_
+#ifndef GROVE_HTTP_WEBSOCKET_MESSAGE_READER_H_
+#define GROVE_HTTP_WEBSOCKET_MESSAGE_READER_H_
 
 #include <cstdint>
 #include <optional>
@@ -11,11 +11,11 @@
 #include <string>
 
 #include "http/message/utf8.h"
-#include "server/http/websocket/deflate_codec.h"
-#include "server/http/websocket/frame.h"
-#include "server/http/websocket/frame_parser.h"
-#include "server/http/websocket/message_budget.h"
-#include "server/http/websocket/permessage_deflate.h"
+#include "http/websocket/deflate_codec.h"
+#include "http/websocket/frame.h"
+#include "http/websocket/frame_parser.h"
+#include "http/websocket/message_budget.h"
+#include "http/websocket/permessage_deflate.h"
 
 namespace grove::http::websocket {
 
@@ -91,4 +91,4 @@ class MessageReader {
 
 }  // namespace grove::http::websocket
 
-#endif  // GROVE_SERVER_HTTP_WEBSOCKET_MESSAGE_READER_H_
+#endif  // GROVE_HTTP_WEBSOCKET_MESSAGE_READER_H_

@@ -1,6 +1,6 @@
 // Mask: the exclusive-or that every client's payload is masked with (RFC 6455, 5.3).
-#ifndef GROVE_SERVER_HTTP_WEBSOCKET_MASK_H_
-#define GROVE_SERVER_HTTP_WEBSOCKET_MASK_H_
+#ifndef GROVE_HTTP_WEBSOCKET_MASK_H_
+#define GROVE_HTTP_WEBSOCKET_MASK_H_
 
 #include <array>
 #include <cstddef>
@@ -15,4 +15,4 @@ void ApplyMask(std::span<char> bytes, const MaskKey& key, size_t offset);
 
 }  // namespace grove::http::websocket
 
-#endif  // GROVE_SERVER_HTTP_WEBSOCKET_MASK_H_
+#endif  // GROVE_HTTP_WEBSOCKET_MASK_H_

@@ -1,9 +1,9 @@
-#include "server/http/websocket/frame_parser.h"
+#include "http/websocket/frame_parser.h"
 
 #include <string>
 
 #include "gtest/gtest.h"
-#include "server/http/websocket/message_transcript.h"
+#include "http/websocket/message_transcript.h"
 
 namespace grove::http::websocket {
 namespace {

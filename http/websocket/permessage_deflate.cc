@@ -1,10 +1,10 @@
-#include "server/http/websocket/permessage_deflate.h"
+#include "http/websocket/permessage_deflate.h"
 
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "http/message/field.h"
 #include "http/message/scan.h"
-#include "server/http/handler/handler.h"
 
 namespace grove::http::websocket {
 namespace {

@@ -1,4 +1,4 @@
-#include "server/http/websocket/message_budget.h"
+#include "http/websocket/message_budget.h"
 
 #include "gtest/gtest.h"
 

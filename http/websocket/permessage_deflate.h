@@ -1,8 +1,8 @@
 // PermessageDeflate: what the two ends agree on about compression (RFC 7692, 7.1).
 //
 // Pure: the client's Sec-WebSocket-Extensions in, an agreement and the answer's value out.
-#ifndef GROVE_SERVER_HTTP_WEBSOCKET_PERMESSAGE_DEFLATE_H_
-#define GROVE_SERVER_HTTP_WEBSOCKET_PERMESSAGE_DEFLATE_H_
+#ifndef GROVE_HTTP_WEBSOCKET_PERMESSAGE_DEFLATE_H_
+#define GROVE_HTTP_WEBSOCKET_PERMESSAGE_DEFLATE_H_
 
 #include <optional>
 #include <string>
@@ -55,4 +55,4 @@ std::optional<DeflateAgreement> NegotiateDeflate(const std::vector<Extension>& o
 
 }  // namespace grove::http::websocket
 
-#endif  // GROVE_SERVER_HTTP_WEBSOCKET_PERMESSAGE_DEFLATE_H_
+#endif  // GROVE_HTTP_WEBSOCKET_PERMESSAGE_DEFLATE_H_

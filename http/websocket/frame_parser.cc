@@ -1,4 +1,4 @@
-#include "server/http/websocket/frame_parser.h"
+#include "http/websocket/frame_parser.h"
 
 #include <algorithm>
 #include <cstring>

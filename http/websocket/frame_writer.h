@@ -1,11 +1,11 @@
 // FrameWriter: frames in the form in which a server sends them, unmasked. Pure.
-#ifndef GROVE_SERVER_HTTP_WEBSOCKET_FRAME_WRITER_H_
-#define GROVE_SERVER_HTTP_WEBSOCKET_FRAME_WRITER_H_
+#ifndef GROVE_HTTP_WEBSOCKET_FRAME_WRITER_H_
+#define GROVE_HTTP_WEBSOCKET_FRAME_WRITER_H_
 
 #include <string>
 #include <string_view>
 
-#include "server/http/websocket/frame.h"
+#include "http/websocket/frame.h"
 
 namespace grove::http::websocket {
 
@@ -20,4 +20,4 @@ std::string CloseFrame(uint16_t code, std::string_view reason);
 
 }  // namespace grove::http::websocket
 
-#endif  // GROVE_SERVER_HTTP_WEBSOCKET_FRAME_WRITER_H_
+#endif  // GROVE_HTTP_WEBSOCKET_FRAME_WRITER_H_

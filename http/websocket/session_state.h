@@ -2,8 +2,8 @@
 //
 // Everything that decides what may follow what stands here; who moves a session does it by the
 // calls below, which die at a step that the tables do not have. Does no I/O. Hub thread only.
-#ifndef GROVE_SERVER_HTTP_WEBSOCKET_SESSION_STATE_H_
-#define GROVE_SERVER_HTTP_WEBSOCKET_SESSION_STATE_H_
+#ifndef GROVE_HTTP_WEBSOCKET_SESSION_STATE_H_
+#define GROVE_HTTP_WEBSOCKET_SESSION_STATE_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -84,4 +84,4 @@ class SessionState {
 
 }  // namespace grove::http::websocket
 
-#endif  // GROVE_SERVER_HTTP_WEBSOCKET_SESSION_STATE_H_
+#endif  // GROVE_HTTP_WEBSOCKET_SESSION_STATE_H_

@@ -1,4 +1,4 @@
-#include "server/http/websocket/mask.h"
+#include "http/websocket/mask.h"
 
 #include <cstdint>
 #include <cstring>

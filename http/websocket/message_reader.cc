@@ -1,4 +1,4 @@
-#include "server/http/websocket/message_reader.h"
+#include "http/websocket/message_reader.h"
 
 #include <utility>
 

@@ -1,4 +1,4 @@
-#include "server/http/websocket/permessage_deflate.h"
+#include "http/websocket/permessage_deflate.h"
 
 #include "gtest/gtest.h"
 

@@ -3,14 +3,14 @@
 // Incremental and zero-copy: it takes any pieces, unmasks payloads in place and yields them as
 // views into the caller's bytes. It refuses, at the byte that shows it, whatever a frame or the
 // order of frames may not be. What the payloads mean is MessageReader's business. Pure.
-#ifndef GROVE_SERVER_HTTP_WEBSOCKET_FRAME_PARSER_H_
-#define GROVE_SERVER_HTTP_WEBSOCKET_FRAME_PARSER_H_
+#ifndef GROVE_HTTP_WEBSOCKET_FRAME_PARSER_H_
+#define GROVE_HTTP_WEBSOCKET_FRAME_PARSER_H_
 
 #include <cstdint>
 #include <span>
 
-#include "server/http/websocket/frame.h"
-#include "server/http/websocket/mask.h"
+#include "http/websocket/frame.h"
+#include "http/websocket/mask.h"
 
 namespace grove::http::websocket {
 
@@ -64,4 +64,4 @@ class FrameParser {
 
 }  // namespace grove::http::websocket
 
-#endif  // GROVE_SERVER_HTTP_WEBSOCKET_FRAME_PARSER_H_
+#endif  // GROVE_HTTP_WEBSOCKET_FRAME_PARSER_H_

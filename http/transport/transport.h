@@ -2,8 +2,8 @@
 //
 // Bytes in both directions, whatever carries them: the seam between such protocols and wire forms.
 // Valid until the handler returns, after which the connection is closed. Hub thread only.
-#ifndef GROVE_SERVER_HTTP_HANDLER_TRANSPORT_H_
-#define GROVE_SERVER_HTTP_HANDLER_TRANSPORT_H_
+#ifndef GROVE_HTTP_TRANSPORT_TRANSPORT_H_
+#define GROVE_HTTP_TRANSPORT_TRANSPORT_H_
 
 #include <cstddef>
 #include <functional>
@@ -43,4 +43,4 @@ class Transport {
 
 }  // namespace grove::http
 
-#endif  // GROVE_SERVER_HTTP_HANDLER_TRANSPORT_H_
+#endif  // GROVE_HTTP_TRANSPORT_TRANSPORT_H_

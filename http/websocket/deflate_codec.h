@@ -2,8 +2,8 @@
 //
 // Both take pieces, so that neither time nor memory is spent in one go; the memory of zlib is taken
 // at the first use and, without context takeover, given back after each message. Pure.
-#ifndef GROVE_SERVER_HTTP_WEBSOCKET_DEFLATE_CODEC_H_
-#define GROVE_SERVER_HTTP_WEBSOCKET_DEFLATE_CODEC_H_
+#ifndef GROVE_HTTP_WEBSOCKET_DEFLATE_CODEC_H_
+#define GROVE_HTTP_WEBSOCKET_DEFLATE_CODEC_H_
 
 #include <cstddef>
 #include <memory>
@@ -63,4 +63,4 @@ class Inflater {
 
 }  // namespace grove::http::websocket
 
-#endif  // GROVE_SERVER_HTTP_WEBSOCKET_DEFLATE_CODEC_H_
+#endif  // GROVE_HTTP_WEBSOCKET_DEFLATE_CODEC_H_

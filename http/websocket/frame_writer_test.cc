@@ -1,4 +1,4 @@
-#include "server/http/websocket/frame_writer.h"
+#include "http/websocket/frame_writer.h"
 
 #include "gtest/gtest.h"
 

@@ -1,7 +1,7 @@
-#include "server/http/websocket/message_reader.h"
+#include "http/websocket/message_reader.h"
 
 #include "gtest/gtest.h"
-#include "server/http/websocket/message_transcript.h"
+#include "http/websocket/message_transcript.h"
 
 namespace grove::http::websocket {
 namespace {

@@ -15,7 +15,7 @@
 #include "absl/time/time.h"
 #include "server/function.h"
 #include "server/http/handler/handler.h"
-#include "server/http/websocket/websocket.h"
+#include "server/http/websocket/websocket_handler.h"
 
 namespace grove {
 

@@ -23,7 +23,7 @@
 #include "server/handlers/file.h"
 #include "server/handlers/reflect.h"
 #include "server/handlers/try_out.h"
-#include "server/http/websocket/websocket.h"
+#include "server/http/websocket/websocket_handler.h"
 
 namespace grove {
 namespace {

@@ -1,7 +1,9 @@
-// Transport: a connection whose request switched it to another protocol, as its handler sees it.
+// Transport: a connection whose request switched it to another protocol, as who goes on with it sees
+// it, at either end.
 //
 // Bytes in both directions, whatever carries them: the seam between such protocols and wire forms.
-// Valid until the handler returns, after which the connection is closed. Hub thread only.
+// A handler's is valid until the handler returns, after which the connection is closed. Hub thread
+// only.
 #ifndef GROVE_HTTP_TRANSPORT_TRANSPORT_H_
 #define GROVE_HTTP_TRANSPORT_TRANSPORT_H_
 
@@ -23,16 +25,16 @@ class Transport {
   virtual std::span<char> unread() = 0;
   virtual void Consume(size_t bytes) = 0;
   // Reads more behind the unread bytes, with room for `room` at least; 0 at the end of the stream,
-  // or after StopReading(). kUnavailable: the client is gone. One fiber at a time. **Parks.**
+  // or after StopReading(). kUnavailable: the peer is gone. One fiber at a time. **Parks.**
   virtual absl::StatusOr<size_t> Fill(size_t room) = 0;
   // Sends `head` and then `body`; small ones leave together with others when the fiber parks.
-  // kUnavailable: the client is gone; kDeadlineExceeded: it takes no bytes; then nothing more is
+  // kUnavailable: the peer is gone; kDeadlineExceeded: it takes no bytes; then nothing more is
   // ever sent. One fiber at a time. **Parks** if there is much to send.
   virtual absl::Status Write(std::string_view head, std::string_view body) = 0;
   // How far sending is, in bytes since the connection began.
   struct Progress {
     int64_t written = 0;  // by Write()
-    int64_t taken = 0;    // of these by the client, as far as the kernel tells
+    int64_t taken = 0;    // of these by the peer, as far as the kernel tells
   };
   virtual Progress progress() const = 0;
   // Wakes Fill(). From any fiber or timer.

@@ -8,6 +8,10 @@
 
 namespace grove::http::websocket {
 
+// Which end of the connection we are. The client masks what it sends; the server must not (RFC
+// 6455, 5.1).
+enum class Role : uint8_t { kServer, kClient };
+
 enum class Opcode : uint8_t {
   kContinuation = 0,
   kText = 1,

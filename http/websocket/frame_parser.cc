@@ -50,9 +50,13 @@ FrameParser::Event FrameParser::CheckFirstByte() {
 }
 
 FrameParser::Event FrameParser::CheckSecondByte() {
-  if ((bytes_[1] & kMasked) == 0) {
+  const bool masked = (bytes_[1] & kMasked) != 0;
+  if (!masked && role_ == Role::kServer) {
     return Fail(kCloseProtocolError,
                 "A client MUST mask all frames that it sends to the server");  // RFC 6455, 5.1
+  }
+  if (masked && role_ == Role::kClient) {
+    return Fail(kCloseProtocolError, "A server MUST NOT mask any frames that it sends");
   }
   if (IsControl(head_.opcode) && (bytes_[1] & ~kMasked) > kControlBytesMax) {
     return Fail(kCloseProtocolError, "A control frame is longer than 125 bytes.");
@@ -85,7 +89,7 @@ FrameParser::Event FrameParser::CheckLength() {
 size_t FrameParser::HeadBytesWanted() const {
   if (head_bytes_ < 2) return 2;
   const uint8_t form = bytes_[1] & ~kMasked;
-  return 2 + (form == kLength16 ? 2 : form == kLength64 ? 8 : 0) + sizeof(MaskKey);
+  return 2 + (form == kLength16 ? 2 : form == kLength64 ? 8 : 0) + MaskBytes();
 }
 
 FrameParser::Event FrameParser::TakeHead(std::span<char>& bytes) {
@@ -97,12 +101,12 @@ FrameParser::Event FrameParser::TakeHead(std::span<char>& bytes) {
     if (head_bytes_ == 1) event = CheckFirstByte();
     if (head_bytes_ == 2) event = CheckSecondByte();
     if (event == Event::kNeedMore && head_bytes_ >= 2 &&
-        head_bytes_ == HeadBytesWanted() - sizeof(MaskKey)) {
+        head_bytes_ == HeadBytesWanted() - MaskBytes()) {
       event = CheckLength();
     }
     if (event == Event::kBad) return event;
   }
-  std::memcpy(key_.data(), bytes_ + head_bytes_ - key_.size(), key_.size());
+  std::memcpy(key_.data(), bytes_ + head_bytes_ - MaskBytes(), MaskBytes());
   head_bytes_ = 0;
   left_ = head_.payload_bytes;
   if (!IsControl(head_.opcode)) in_message_ = !head_.final;
@@ -120,7 +124,7 @@ FrameParser::Event FrameParser::Next(std::span<char>& bytes) {
   if (bytes.empty()) return Event::kNeedMore;
   payload_ = bytes.first(std::min<uint64_t>(bytes.size(), left_));
   bytes = bytes.subspan(payload_.size());
-  ApplyMask(payload_, key_, head_.payload_bytes - left_);
+  if (role_ == Role::kServer) ApplyMask(payload_, key_, head_.payload_bytes - left_);
   left_ -= payload_.size();
   return Event::kPayload;
 }

@@ -1,4 +1,4 @@
-// FrameParser: a client's bytes to frames (RFC 6455, 5.2), without I/O.
+// FrameParser: the other end's bytes to frames (RFC 6455, 5.2), without I/O.
 //
 // Incremental and zero-copy: it takes any pieces, unmasks payloads in place and yields them as
 // views into the caller's bytes. It refuses, at the byte that shows it, whatever a frame or the
@@ -24,10 +24,10 @@ class FrameParser {
     kBad,      // failure(); from now on always
   };
 
-  // `frame_bytes_max`: of a frame's payload; more is refused with 1009. `compression`: whether
-  // RSV1 was negotiated (RFC 7692).
-  FrameParser(uint64_t frame_bytes_max, bool compression)
-      : frame_bytes_max_(frame_bytes_max), compression_(compression) {}
+  // `role`: ours. `frame_bytes_max`: of a frame's payload; more is refused with 1009.
+  // `compression`: whether RSV1 was negotiated (RFC 7692).
+  FrameParser(Role role, uint64_t frame_bytes_max, bool compression)
+      : role_(role), frame_bytes_max_(frame_bytes_max), compression_(compression) {}
 
   // Takes what it uses off the front of `bytes`.
   Event Next(std::span<char>& bytes);
@@ -48,7 +48,9 @@ class FrameParser {
   Event CheckLength();
   Event TakeHead(std::span<char>& bytes);
   size_t HeadBytesWanted() const;
+  size_t MaskBytes() const { return role_ == Role::kServer ? sizeof(MaskKey) : 0; }
 
+  const Role role_;
   const uint64_t frame_bytes_max_;
   const bool compression_;
   Stage stage_ = Stage::kHead;

@@ -12,7 +12,7 @@ using Event = FrameParser::Event;
 
 // How many of the bytes, fed one by one, are taken before the parser refuses; -1: all are.
 int RefusedAt(std::string bytes, bool compression = false, uint64_t frame_bytes_max = 1 << 20) {
-  FrameParser parser(frame_bytes_max, compression);
+  FrameParser parser(Role::kServer, frame_bytes_max, compression);
   for (size_t i = 0; i < bytes.size(); ++i) {
     std::span<char> piece(&bytes[i], 1);
     Event event;
@@ -24,7 +24,7 @@ int RefusedAt(std::string bytes, bool compression = false, uint64_t frame_bytes_
 }
 
 TEST(FrameParser, YieldsPayloadsAsViewsIntoTheCallersBytes) {
-  FrameParser parser(100, false);
+  FrameParser parser(Role::kServer, 100, false);
   std::string bytes = ClientFrame(0x81, "Hello") + "rest";
   std::span<char> rest(bytes);
   ASSERT_EQ(parser.Next(rest), Event::kHead);
@@ -79,7 +79,7 @@ TEST(FrameParser, RefusesLengthsThatAreNotInTheirShortestForm) {
 TEST(FrameParser, RefusesAFrameOverTheLimitBeforeItsPayload) {
   EXPECT_EQ(RefusedAt(ClientFrame(0x82, std::string(200, 'a')), false, 200), -1);
   EXPECT_EQ(RefusedAt(ClientFrame(0x82, std::string(201, 'a')), false, 200), 3);
-  FrameParser parser(1, false);
+  FrameParser parser(Role::kServer, 1, false);
   std::string bytes = ClientFrame(0x82, "ab");
   std::span<char> rest(bytes);
   EXPECT_EQ(parser.Next(rest), Event::kBad);
@@ -96,7 +96,7 @@ TEST(FrameParser, KnowsWhetherAMessageIsUnderWay) {
 }
 
 TEST(FrameParser, StaysBad) {
-  FrameParser parser(10, false);
+  FrameParser parser(Role::kServer, 10, false);
   std::string bytes = "\x83";
   std::span<char> rest(bytes);
   EXPECT_EQ(parser.Next(rest), Event::kBad);
@@ -104,6 +104,26 @@ TEST(FrameParser, StaysBad) {
   rest = good;
   EXPECT_EQ(parser.Next(rest), Event::kBad);
   EXPECT_EQ(parser.failure().code, kCloseProtocolError);
+}
+
+TEST(FrameParser, RefusesAMaskFromAServerAtItsSecondByte) {
+  std::string bytes = ClientFrame(0x81, "Hello");
+  FrameParser parser(Role::kClient, 100, false);
+  std::span<char> first(bytes.data(), 1);
+  EXPECT_EQ(parser.Next(first), Event::kNeedMore);
+  std::span<char> second(bytes.data() + 1, 1);
+  EXPECT_EQ(parser.Next(second), Event::kBad);
+  EXPECT_EQ(parser.failure().code, kCloseProtocolError);
+}
+
+TEST(FrameParser, LeavesAServersPayloadAsItIs) {
+  std::string bytes = Unmasked(0x82, "Hello");
+  FrameParser parser(Role::kClient, 100, false);
+  std::span<char> rest(bytes);
+  ASSERT_EQ(parser.Next(rest), Event::kHead);
+  ASSERT_EQ(parser.Next(rest), Event::kPayload);
+  EXPECT_EQ(std::string(parser.payload().begin(), parser.payload().end()), "Hello");
+  EXPECT_EQ(parser.Next(rest), Event::kEnd);
 }
 
 }  // namespace

@@ -13,30 +13,35 @@ void AppendBigEndian(uint64_t number, int bytes, std::string& text) {
 
 }  // namespace
 
-std::string FrameHeadBytes(const FrameHead& head) {
+std::string FrameHeadBytes(const FrameHead& head, const FrameMask& mask) {
+  const int masked = mask.has_value() ? 0x80 : 0;
   std::string bytes;
   bytes += static_cast<char>((head.final ? 0x80 : 0) | (head.compressed ? 0x40 : 0) |
                              static_cast<uint8_t>(head.opcode));
   if (head.payload_bytes <= kControlBytesMax) {
-    bytes += static_cast<char>(head.payload_bytes);
+    bytes += static_cast<char>(masked | static_cast<int>(head.payload_bytes));
   } else if (head.payload_bytes <= 0xffff) {
-    bytes += static_cast<char>(126);
+    bytes += static_cast<char>(masked | 126);
     AppendBigEndian(head.payload_bytes, 2, bytes);
   } else {
-    bytes += static_cast<char>(127);
+    bytes += static_cast<char>(masked | 127);
     AppendBigEndian(head.payload_bytes, 8, bytes);
   }
+  if (mask.has_value()) bytes.append(mask->data(), mask->size());
   return bytes;
 }
 
-std::string ControlFrame(Opcode opcode, std::string_view payload) {
+std::string ControlFrame(Opcode opcode, std::string_view payload, const FrameMask& mask) {
   GROVE_CHECK(payload.size() <= kControlBytesMax, "a control frame is too long");
   std::string frame =
-      FrameHeadBytes({.final = true, .opcode = opcode, .payload_bytes = payload.size()});
-  return frame.append(payload);
+      FrameHeadBytes({.final = true, .opcode = opcode, .payload_bytes = payload.size()}, mask);
+  const size_t head_bytes = frame.size();
+  frame.append(payload);
+  if (mask.has_value()) ApplyMask(std::span(frame).subspan(head_bytes), *mask, 0);
+  return frame;
 }
 
-std::string CloseFrame(uint16_t code, std::string_view reason) {
+std::string CloseFrame(uint16_t code, std::string_view reason, const FrameMask& mask) {
   std::string payload;
   if (code != kCloseNoCode) {
     AppendBigEndian(code, 2, payload);
@@ -47,7 +52,7 @@ std::string CloseFrame(uint16_t code, std::string_view reason) {
     }
     payload.append(reason.substr(0, bytes));
   }
-  return ControlFrame(Opcode::kClose, payload);
+  return ControlFrame(Opcode::kClose, payload, mask);
 }
 
 }  // namespace grove::http::websocket

@@ -1,6 +1,7 @@
 #include "http/websocket/frame_writer.h"
 
 #include "gtest/gtest.h"
+#include "http/websocket/message_transcript.h"
 
 namespace grove::http::websocket {
 namespace {
@@ -40,6 +41,23 @@ TEST(FrameWriter, CutsALongReasonBetweenCharacters) {
   std::string reason(122, 'a');
   reason += "\xe2\x82\xac";  // its bytes 122 to 124; 123 fit
   EXPECT_EQ(CloseFrame(1000, reason), "\x88\x7c\x03\xe8" + std::string(122, 'a'));
+}
+
+TEST(FrameWriter, MasksAClientsFrames) {
+  const FrameMask mask = MaskKey{'\x37', '\xfa', '\x21', '\x3d'};  // RFC 6455, 5.7
+  EXPECT_EQ(ControlFrame(Opcode::kPing, "Hello", mask), ClientFrame(0x89, "Hello"));
+  EXPECT_EQ(CloseFrame(1000, "done", mask), ClientClose(1000, "done"));
+  EXPECT_EQ(CloseFrame(kCloseNoCode, "", mask), ClientFrame(0x88, ""));
+}
+
+TEST(FrameWriter, SaysInEveryFormOfLengthThatItMasks) {
+  const FrameMask mask = MaskKey{'\x37', '\xfa', '\x21', '\x3d'};
+  for (const size_t bytes : {0u, 125u, 126u, 65535u, 65536u}) {
+    const std::string frame = ClientFrame(0x82, std::string(bytes, 'b'));
+    const std::string head =
+        FrameHeadBytes({.final = true, .opcode = Opcode::kBinary, .payload_bytes = bytes}, mask);
+    EXPECT_EQ(head, frame.substr(0, frame.size() - bytes)) << bytes;
+  }
 }
 
 }  // namespace

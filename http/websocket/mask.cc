@@ -1,11 +1,15 @@
 #include "http/websocket/mask.h"
 
+#include <openssl/rand.h>
+
 #include <cstdint>
 #include <cstring>
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
 #endif
+
+#include "runtime/hub/check.h"
 
 namespace grove::http::websocket {
 
@@ -32,6 +36,15 @@ void ApplyMask(std::span<char> bytes, const MaskKey& key, size_t offset) {
     std::memcpy(p, &word, sizeof(word));
   }
   for (size_t i = 0; p != end; ++p, ++i) *p = static_cast<char>(*p ^ wide[i]);
+}
+
+MaskKey MaskKeys::Next() {
+  if (left_ == 0) {
+    const int drawn = RAND_bytes(reinterpret_cast<unsigned char*>(keys_.data()), sizeof(keys_));
+    GROVE_CHECK(drawn == 1, "there is no randomness for a mask");
+    left_ = keys_.size();
+  }
+  return keys_[--left_];
 }
 
 }  // namespace grove::http::websocket

@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include <set>
+
 #include "gtest/gtest.h"
 
 namespace grove::http::websocket {
@@ -35,6 +37,14 @@ TEST(Mask, AppliedTwiceIsNothing) {
   ApplyMask(bytes, kKey, 3);
   ApplyMask(bytes, kKey, 3);
   EXPECT_EQ(bytes, "a text that is longer than a block of sixteen");
+}
+
+TEST(MaskKeys, AreNewEachTime) {
+  MaskKeys keys;
+  std::set<MaskKey> seen;
+  for (int i = 0; i < 1000; ++i) seen.insert(keys.Next());
+  // Two of 4 billion may be alike by chance.
+  EXPECT_GE(seen.size(), 998u);
 }
 
 }  // namespace

@@ -20,13 +20,16 @@ uint64_t FrameBytesMax(const MessageLimits& limits, bool compression) {
 
 }  // namespace
 
-MessageReader::MessageReader(const MessageLimits& limits,
+MessageReader::MessageReader(Role role, const MessageLimits& limits,
                              const std::optional<DeflateAgreement>& deflate, MessageBudget* budget)
     : limits_(limits),
-      parser_(FrameBytesMax(limits, deflate.has_value()), deflate.has_value()),
+      parser_(role, FrameBytesMax(limits, deflate.has_value()), deflate.has_value()),
       charge_(budget) {
-  if (deflate.has_value()) {
+  if (!deflate.has_value()) return;
+  if (role == Role::kServer) {
     inflater_.emplace(deflate->client_window_bits, !deflate->client_no_context_takeover);
+  } else {
+    inflater_.emplace(deflate->server_window_bits, !deflate->server_no_context_takeover);
   }
 }
 

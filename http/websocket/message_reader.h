@@ -1,4 +1,4 @@
-// MessageReader: a client's bytes to whole messages and control frames, without I/O.
+// MessageReader: the other end's bytes to whole messages and control frames, without I/O.
 //
 // It joins fragments, inflates, checks that texts are UTF-8 as they come (RFC 6455, 8.1), and
 // bounds all of it. Hub independent; one user at a time.
@@ -44,13 +44,13 @@ class MessageReader {
     kPing,     // control_payload()
     kPong,     // control_payload()
     kClose,    // close(); nothing that follows counts
-    kFailed,   // close(): what to tell the client; from now on always
+    kFailed,   // close(): what to tell the other end; from now on always
   };
 
-  // `deflate`: what was agreed on, if anything. `budget`: 1013 when it is used up; must outlive
-  // this and what TakeCharge() gave; null: none.
-  MessageReader(const MessageLimits& limits, const std::optional<DeflateAgreement>& deflate,
-                MessageBudget* budget = nullptr);
+  // `role`: ours. `deflate`: what was agreed on, if anything. `budget`: 1013 when it is used up;
+  // must outlive this and what TakeCharge() gave; null: none.
+  MessageReader(Role role, const MessageLimits& limits,
+                const std::optional<DeflateAgreement>& deflate, MessageBudget* budget = nullptr);
 
   // Takes what it uses off the front of `bytes`, which it changes.
   Event Next(std::span<char>& bytes);

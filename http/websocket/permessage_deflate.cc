@@ -105,6 +105,27 @@ struct Offer {
   }
 };
 
+// The client's: of an answer's parameters. The client uses no larger a window than it said.
+absl::StatusOr<DeflateAgreement> AgreeTo(const Offer& answer, const DeflatePolicy& policy) {
+  const bool server_window_fits =
+      policy.server_window_bits == 15 ||
+      (answer.server_window_bits != 0 && answer.server_window_bits <= policy.server_window_bits);
+  if (!server_window_fits || answer.client_window_bits > policy.client_window_bits) {
+    return absl::UnavailableError("its window is larger than what was offered");
+  }
+  if (policy.server_no_context_takeover && !answer.server_no_context_takeover) {
+    return absl::UnavailableError("it leaves out server_no_context_takeover, which was asked for");
+  }
+  DeflateAgreement agreed;
+  agreed.server_no_context_takeover = answer.server_no_context_takeover;
+  agreed.client_no_context_takeover =
+      answer.client_no_context_takeover || policy.client_no_context_takeover;
+  if (answer.server_window_bits != 0) agreed.server_window_bits = answer.server_window_bits;
+  agreed.client_window_bits =
+      answer.client_window_bits != 0 ? answer.client_window_bits : policy.client_window_bits;
+  return agreed;
+}
+
 DeflateAgreement Agree(const Offer& offer, const DeflatePolicy& policy) {
   DeflateAgreement agreed;
   agreed.answer = "permessage-deflate";
@@ -157,6 +178,43 @@ std::optional<DeflateAgreement> NegotiateDeflate(const std::vector<Extension>& o
     if (sound) return Agree(offer, policy);
   }
   return std::nullopt;
+}
+
+std::string DeflateOffer(const DeflatePolicy& policy) {
+  std::string offer = "permessage-deflate; client_max_window_bits";
+  if (policy.client_window_bits != 15) absl::StrAppend(&offer, "=", policy.client_window_bits);
+  if (policy.server_window_bits != 15) {
+    absl::StrAppend(&offer, "; server_max_window_bits=", policy.server_window_bits);
+  }
+  if (policy.server_no_context_takeover) offer += "; server_no_context_takeover";
+  if (policy.client_no_context_takeover) offer += "; client_no_context_takeover";
+  return offer;
+}
+
+absl::StatusOr<std::optional<DeflateAgreement>> TakeDeflateAnswer(
+    const std::vector<Extension>& answer, const DeflatePolicy& policy) {
+  std::optional<DeflateAgreement> agreed;
+  for (const Extension& extension : answer) {
+    if (agreed.has_value() || !EqualsIgnoreCase(extension.name, "permessage-deflate")) {
+      return absl::UnavailableError(
+          absl::StrCat("the extension ", extension.name,
+                       agreed.has_value() ? " is named twice" : " was not offered"));
+    }
+    Offer said;
+    for (const Extension::Parameter& parameter : extension.parameters) {
+      // In an answer a window has a value (RFC 7692, 7.1.2.2).
+      const bool bare_window =
+          EqualsIgnoreCase(parameter.name, "client_max_window_bits") && !parameter.value;
+      if (bare_window || !said.Note(parameter)) {
+        return absl::UnavailableError(
+            absl::StrCat("permessage-deflate with a wrong or repeated ", parameter.name));
+      }
+    }
+    absl::StatusOr<DeflateAgreement> one = AgreeTo(said, policy);
+    if (!one.ok()) return one.status();
+    agreed = *std::move(one);
+  }
+  return agreed;
 }
 
 }  // namespace grove::http::websocket

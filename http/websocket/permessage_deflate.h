@@ -1,6 +1,7 @@
 // PermessageDeflate: what the two ends agree on about compression (RFC 7692, 7.1).
 //
-// Pure: the client's Sec-WebSocket-Extensions in, an agreement and the answer's value out.
+// Pure: the server takes the client's Sec-WebSocket-Extensions and yields an agreement and the
+// answer's value; the client writes an offer and reads the agreement from the answer.
 #ifndef GROVE_HTTP_WEBSOCKET_PERMESSAGE_DEFLATE_H_
 #define GROVE_HTTP_WEBSOCKET_PERMESSAGE_DEFLATE_H_
 
@@ -44,7 +45,7 @@ struct DeflateAgreement {
   int client_window_bits = 15;
   bool server_no_context_takeover = false;
   bool client_no_context_takeover = false;
-  // The value of the answer's Sec-WebSocket-Extensions.
+  // The value of the answer's Sec-WebSocket-Extensions, for the server to send.
   std::string answer;
 };
 
@@ -52,6 +53,15 @@ struct DeflateAgreement {
 // or invalid parameter is declined, as it must be.
 std::optional<DeflateAgreement> NegotiateDeflate(const std::vector<Extension>& offers,
                                                  const DeflatePolicy& policy);
+
+// The value of the client's Sec-WebSocket-Extensions: one offer, that the server may limit our
+// window (RFC 7692, 7.1.2.2), and what else the policy asks for.
+std::string DeflateOffer(const DeflatePolicy& policy);
+
+// What the answer to that offer says; nothing if it has no extensions. kUnavailable: it does not go
+// with the offer: other extensions, or parameters that were not offered or mean nothing.
+absl::StatusOr<std::optional<DeflateAgreement>> TakeDeflateAnswer(
+    const std::vector<Extension>& answer, const DeflatePolicy& policy);
 
 }  // namespace grove::http::websocket
 

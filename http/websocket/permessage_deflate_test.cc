@@ -1,5 +1,6 @@
 #include "http/websocket/permessage_deflate.h"
 
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
 namespace grove::http::websocket {
@@ -95,6 +96,67 @@ TEST(PermessageDeflate, BoundsTheNumberOfOffers) {
   for (size_t i = 1; i < kExtensionsMax; ++i) value += ",a";
   EXPECT_EQ(AnswerTo(value), "none");
   EXPECT_EQ(AnswerTo(value + ",a"), "malformed");
+}
+
+// What a client with this policy makes of an answer: the windows and whose context is dropped.
+std::string Taken(std::string_view answer,
+                  const DeflatePolicy& policy = {.server_window_bits = 15}) {
+  const auto extensions = ParseExtensions(answer);
+  EXPECT_TRUE(extensions.ok());
+  const auto agreed = TakeDeflateAnswer(*extensions, policy);
+  if (!agreed.ok()) return "refused";
+  if (!agreed->has_value()) return "none";
+  const DeflateAgreement& deflate = **agreed;
+  return absl::StrCat(deflate.server_window_bits, deflate.server_no_context_takeover ? "!" : "",
+                      " ", deflate.client_window_bits,
+                      deflate.client_no_context_takeover ? "!" : "");
+}
+
+TEST(PermessageDeflate, OffersWhatThePolicyAsksFor) {
+  EXPECT_EQ(DeflateOffer({.server_window_bits = 15}), "permessage-deflate; client_max_window_bits");
+  EXPECT_EQ(DeflateOffer({.server_window_bits = 10,
+                          .client_window_bits = 12,
+                          .server_no_context_takeover = true,
+                          .client_no_context_takeover = true}),
+            "permessage-deflate; client_max_window_bits=12; server_max_window_bits=10; "
+            "server_no_context_takeover; client_no_context_takeover");
+}
+
+TEST(PermessageDeflate, AClientTakesWhatGoesWithItsOffer) {
+  EXPECT_EQ(Taken(""), "none");
+  EXPECT_EQ(Taken("permessage-deflate"), "15 15");
+  EXPECT_EQ(Taken("permessage-deflate; server_max_window_bits=9; client_max_window_bits=8"), "9 8");
+  EXPECT_EQ(Taken("permessage-deflate; server_no_context_takeover; client_no_context_takeover"),
+            "15! 15!");
+  // It keeps to what it said, whether the server repeats it or not.
+  EXPECT_EQ(Taken("permessage-deflate", {.server_window_bits = 15, .client_window_bits = 12}),
+            "15 12");
+  EXPECT_EQ(
+      Taken("permessage-deflate", {.server_window_bits = 15, .client_no_context_takeover = true}),
+      "15 15!");
+}
+
+TEST(PermessageDeflate, AClientRefusesWhatDoesNotGoWithItsOffer) {
+  for (const char* answer :
+       {"x-other", "permessage-deflate, x-other", "permessage-deflate, permessage-deflate",
+        "permessage-deflate; unknown", "permessage-deflate; client_max_window_bits",
+        "permessage-deflate; server_max_window_bits",
+        "permessage-deflate; server_max_window_bits=7",
+        "permessage-deflate; server_max_window_bits=16",
+        "permessage-deflate; server_no_context_takeover=1",
+        "permessage-deflate; server_no_context_takeover; server_no_context_takeover"}) {
+    EXPECT_EQ(Taken(answer), "refused") << answer;
+  }
+  const DeflatePolicy small = {.server_window_bits = 10, .client_window_bits = 12};
+  EXPECT_EQ(Taken("permessage-deflate", small), "refused");
+  EXPECT_EQ(Taken("permessage-deflate; server_max_window_bits=11", small), "refused");
+  EXPECT_EQ(
+      Taken("permessage-deflate; server_max_window_bits=10; client_max_window_bits=13", small),
+      "refused");
+  EXPECT_EQ(Taken("permessage-deflate; server_max_window_bits=10", small), "10 12");
+  EXPECT_EQ(
+      Taken("permessage-deflate", {.server_window_bits = 15, .server_no_context_takeover = true}),
+      "refused");
 }
 
 }  // namespace

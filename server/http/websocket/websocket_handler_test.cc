@@ -1,4 +1,4 @@
-#include "server/http/websocket/websocket.h"
+#include "server/http/websocket/websocket_handler.h"
 
 #include "gtest/gtest.h"
 #include "http/websocket/frame_writer.h"

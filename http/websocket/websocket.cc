@@ -1,30 +1,33 @@
-// Three fibers may be at work: the connection's own reads, the function's receives and sends, and a
-// closer, if there is one, sends a close frame for somebody who must not park. Whoever sends holds
-// `sending_`; after a close frame nothing more is sent, and the timer bounds what is still read.
+// Three kinds of fibers may be at work: the connection's own reads, the users' receive and send,
+// and a closer, if there is one, sends a close frame for somebody who must not park. MessageSender
+// lets them take turns; after a close frame nothing more is sent, and the timer bounds what is
+// still read.
 //
 // They meet in SessionState (how far the closing is, what the function does) and in the queue, and
 // wake each other by three events: `arrived_` for the function, `taken_` for the reader that waits
 // for room, `settled_` for the reader that waits with its close frame until the function has
-// answered what came before it. Each is set where its condition may have become true, and looked at
-// anew by who wakes.
+// answered what came before it. Each is set where its
+// condition may have become true, and looked at anew by who wakes.
 //
 // Two orders matter. A close frame counts as sent before it is written: whoever holds a message
 // must not send it behind one that is on its way. And why the session failed stands before our
 // close frame, as the function is woken by that and must hear the reason.
 //
+// The reader never waits for who sends: the peer may be one that reads nothing until it is read.
+//
 // Neither the function's fiber nor the closer outlives Serve(): they use what lies on the stack of
 // the connection's fiber, so they are waited for however that is interrupted.
-#include "server/http/websocket/websocket.h"
+#include "http/websocket/websocket.h"
 
 #include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "http/message/utf8.h"
-#include "http/websocket/frame_writer.h"
 #include "runtime/hub/check.h"
 #include "runtime/hub/hub.h"
 #include "runtime/hub/timeout.h"
+#include "runtime/switch/abseil_text.h"
 
 namespace grove::http {
 
@@ -37,8 +40,6 @@ using websocket::Opcode;
 
 namespace {
 
-// Compressed before others get a turn.
-constexpr size_t kCompressSliceBytes = 64 * 1024;
 // For the function to answer what the client sent before it closed or broke the protocol. Short:
 // clients wait for our close frame, most for some seconds.
 constexpr absl::Duration kAnswerGrace = absl::Seconds(1);
@@ -56,19 +57,30 @@ absl::Status FailureStatus(const websocket::CloseStatus& failure) {
   return absl::InvalidArgumentError(text);
 }
 
+absl::Status ClosedBy(std::string_view peer, const websocket::CloseStatus& close) {
+  const std::string code =
+      close.code == websocket::kCloseNoCode ? "no code" : absl::StrCat("code ", close.code);
+  return absl::UnavailableError(absl::StrCat("the ", Abseil(peer), " closed the WebSocket with ",
+                                             code, close.reason.empty() ? "" : ": ", close.reason));
+}
+
+// Codes by which a server says that there is nothing wrong.
+bool IsPeaceful(uint16_t code) {
+  return code == kCloseNormal || code == kCloseGoingAway || code == websocket::kCloseNoCode;
+}
+
 }  // namespace
 
-WebSocket::WebSocket(Transport& transport, const WebSocketOptions& options,
-                     const websocket::Handshake& handshake)
+WebSocket::WebSocket(Transport& transport, websocket::Role role,
+                     const WebSocketSessionOptions& options, const websocket::Agreement& agreed)
     : transport_(transport),
+      role_(role),
       options_(options),
-      handshake_(handshake),
-      reader_(options.limits, handshake.deflate, options.budget) {
-  if (handshake.deflate.has_value()) {
-    deflater_.emplace(handshake.deflate->server_window_bits, options.deflate_level,
-                      !handshake.deflate->server_no_context_takeover);
-  }
-}
+      agreed_(agreed),
+      reader_(role, options.limits, agreed.deflate, options.budget),
+      sender_(transport, role, agreed.deflate,
+              {.level = options.deflate_level, .bytes_min = options.deflate_bytes_min}, state_,
+              [this] { return Gone(); }) {}
 
 WebSocket::~WebSocket() {
   GROVE_CHECK(!close_timer_.armed(), "a WebSocket died while it closes");
@@ -95,52 +107,22 @@ absl::StatusOr<std::optional<Message>> WebSocket::Receive() {
 
 absl::Status WebSocket::Gone() const {
   if (absl::IsUnavailable(end_status_)) return end_status_;
+  if (peer_close_.code != websocket::kCloseAbnormal) return ClosedBy(PeerName(), peer_close_);
   return absl::UnavailableError("the WebSocket is closing");
 }
 
 absl::Status WebSocket::Send(MessageType type, std::string_view payload) {
-  if (type == MessageType::kText && !IsUtf8(payload)) {
-    return absl::InvalidArgumentError("a text message must be UTF-8; send it as binary");
-  }
-  if (closing()) return Gone();
-  MutexLock lock(sending_);
-  if (!lock.ok()) return lock.status();
-  if (closing()) return Gone();
-  return WriteMessage(type, payload);
+  const HalfMessage half{*this};
+  return sender_.Send(type, payload);
 }
 
-bool WebSocket::Compress(std::string_view payload, std::string& out) {
-  while (!payload.empty()) {
-    const std::string_view slice = payload.substr(0, kCompressSliceBytes);
-    if (!deflater_->Add(slice, out)) return false;
-    payload.remove_prefix(slice.size());
-    if (!payload.empty()) Yield();
-  }
-  return deflater_->Finish(out);
+absl::Status WebSocket::SendPieces(MessageType type, websocket::MessageSource next) {
+  const HalfMessage half{*this};
+  return sender_.SendPieces(type, std::move(next));
 }
 
-absl::Status WebSocket::WriteMessage(MessageType type, std::string_view payload) {
-  std::string compressed;
-  websocket::FrameHead head{.final = true,
-                            .opcode = type == MessageType::kText ? Opcode::kText : Opcode::kBinary,
-                            .payload_bytes = 0};
-  if (deflater_.has_value() && !payload.empty() && payload.size() >= options_.deflate_bytes_min) {
-    if (!Compress(payload, compressed)) {
-      return absl::ResourceExhaustedError("no memory to compress a message");
-    }
-    payload = compressed;
-    head.compressed = true;
-  }
-  head.payload_bytes = payload.size();
-  return transport_.Write(websocket::FrameHeadBytes(head), payload);
-}
-
-absl::Status WebSocket::SendControl(Opcode opcode, std::string_view payload) {
-  if (closing()) return Gone();
-  MutexLock lock(sending_);
-  if (!lock.ok()) return lock.status();
-  if (closing()) return Gone();
-  return transport_.Write(websocket::ControlFrame(opcode, payload), {});
+WebSocket::HalfMessage::~HalfMessage() {
+  if (socket.sender_.half_sent()) socket.CloseSoon(kCloseInternalError);
 }
 
 absl::Status WebSocket::Ping(std::string_view payload) {
@@ -148,7 +130,7 @@ absl::Status WebSocket::Ping(std::string_view payload) {
     return absl::InvalidArgumentError(
         absl::StrCat("a ping carries at most ", websocket::kControlBytesMax, " bytes"));
   }
-  return SendControl(Opcode::kPing, payload);
+  return sender_.SendControl(Opcode::kPing, payload);
 }
 
 absl::Status WebSocket::Close(uint16_t code, std::string_view reason) {
@@ -164,7 +146,7 @@ absl::Status WebSocket::Close(uint16_t code, std::string_view reason) {
 
 absl::Status WebSocket::SendClose(uint16_t code, std::string_view reason) {
   if (state_.close_sent()) return absl::OkStatus();
-  MutexLock lock(sending_);
+  MutexLock lock(sender_.turn());
   if (!lock.ok()) return lock.status();
   if (state_.close_sent()) return absl::OkStatus();
   state_.SendClose();
@@ -174,7 +156,7 @@ absl::Status WebSocket::SendClose(uint16_t code, std::string_view reason) {
   taken_.Set();
   arrived_.Set();
   settled_.Set();
-  return transport_.Write(websocket::CloseFrame(code, reason), {});
+  return sender_.WriteClose(code, reason);
 }
 
 void WebSocket::CloseTimer::Fire(Timer& timer) {
@@ -250,27 +232,52 @@ bool WebSocket::TakeInput() {
         if (!TakeMessage()) return false;
         break;
       case MessageReader::Event::kPing:
-        // One that can't be answered shows at the next read or write.
-        SendControl(Opcode::kPong, reader_.control_payload()).IgnoreError();
+        AnswerPing();
         break;
       case MessageReader::Event::kPong:
         break;
       case MessageReader::Event::kClose:
-        AwaitAnswers();
-        peer_close_ = reader_.close();
-        // As it came, also without a code (RFC 6455, 5.5.1): browsers report what we answer.
-        SendClose(peer_close_.code, peer_close_.reason).IgnoreError();
-        End(absl::OkStatus());
+        TakeClose();
         return false;
       case MessageReader::Event::kFailed:
-        AwaitAnswers();
-        // Set first: the function must not hear of the close without hearing why.
-        end_status_ = FailureStatus(reader_.close());
-        SendClose(reader_.close().code, reader_.close().reason).IgnoreError();
-        End(end_status_);
+        FailPeer();
         return false;
     }
   }
+}
+
+void WebSocket::AnswerPing() {
+  // The server's transport bounds it by itself.
+  Timeout patience(is_client() ? options_.pong_timeout : absl::InfiniteDuration());
+  // One that can't be answered shows at the next read or write.
+  sender_.Pong(reader_.control_payload()).IgnoreError();
+}
+
+void WebSocket::TakeClose() {
+  AwaitAnswers();
+  peer_close_ = reader_.close();
+  // A function is told by peer_close() alone. To who has begun the closing, the answer is none.
+  const bool unasked = is_client() && !state_.close_sent();
+  absl::Status end =
+      unasked && !IsPeaceful(peer_close_.code) ? ClosedBy(PeerName(), peer_close_) : absl::Status();
+  end_status_ = end;
+  // As it came, also without a code (RFC 6455, 5.5.1): browsers report what we answer.
+  SendLastClose(peer_close_.code, peer_close_.reason);
+  End(std::move(end));
+}
+
+void WebSocket::FailPeer() {
+  AwaitAnswers();
+  // Set first: the function must not hear of the close without hearing why.
+  end_status_ = FailureStatus(reader_.close());
+  SendLastClose(reader_.close().code, reader_.close().reason);
+  End(end_status_);
+}
+
+// Nothing more is read: a peer that takes nothing either is not waited for.
+void WebSocket::SendLastClose(uint16_t code, std::string_view reason) {
+  Timeout patience(is_client() ? options_.close_timeout : absl::InfiniteDuration());
+  SendClose(code, reason).IgnoreError();
 }
 
 absl::Duration WebSocket::SilenceMax() const {
@@ -280,9 +287,12 @@ absl::Duration WebSocket::SilenceMax() const {
 
 void WebSocket::PingSilent() {
   // Amid a message: its bytes show whether the client lives, and this fiber must go on reading.
-  if (sending_.owner() != nullptr) return;
+  if (sender_.busy()) return;
   const Transport::Progress before = transport_.progress();
-  SendControl(Opcode::kPing, {}).IgnoreError();
+  {
+    Timeout patience(is_client() ? options_.pong_timeout : absl::InfiniteDuration());
+    sender_.SendControl(Opcode::kPing, {}).IgnoreError();
+  }
   asked_ = {.ping_end = transport_.progress().written,
             .taken = before.taken,
             .left = before.taken >= before.written};
@@ -318,14 +328,18 @@ bool WebSocket::AwaitMore() {
   }
   if (silent && MayStillAnswer()) return true;
   if (silent) {
-    SendClose(kCloseInternalError, "no pong in time").IgnoreError();
-    End(absl::UnavailableError("the client answered no ping in time"));
+    absl::Status end = absl::UnavailableError(
+        absl::StrCat("the ", Abseil(PeerName()), " answered no ping in time"));
+    if (is_client()) end_status_ = end;
+    SendLastClose(kCloseInternalError, "no pong in time");
+    End(std::move(end));
   } else if (!got.ok()) {
     End(got.status());
   } else {
     // Also where close_timeout ended the wait: then it was we who left.
     End(state_.close_sent() ? absl::OkStatus()
-                            : absl::UnavailableError("the client left without a close frame"));
+                            : absl::UnavailableError(absl::StrCat("the ", Abseil(PeerName()),
+                                                                  " left without a close frame")));
   }
   return false;
 }
@@ -344,6 +358,16 @@ void WebSocket::AwaitFunction(FiberHandle& function) {
   function.AwaitEnd();
 }
 
+void WebSocket::AwaitCloser() {
+  if (closer_) closer_.AwaitEnd();
+  Hub::Current()->timers().Cancel(close_timer_);
+}
+
+void WebSocket::Run() {
+  Read();
+  AwaitCloser();
+}
+
 absl::Status WebSocket::Serve(const std::function<absl::Status()>& function) {
   absl::StatusOr<FiberHandle> spawned = Spawn("http.websocket", [this, &function] {
     FunctionEnd end{*this};
@@ -359,40 +383,11 @@ absl::Status WebSocket::Serve(const std::function<absl::Status()>& function) {
   Read();
   AwaitFunction(*spawned);
   transport_.set_on_drain(nullptr);
-  if (closer_) closer_.AwaitEnd();
-  Hub::Current()->timers().Cancel(close_timer_);
+  AwaitCloser();
   absl::Status result = spawned->Join();
   // How the connection ended is no failure of the function that passes it on.
   const bool told = absl::IsUnavailable(result) || result == end_status_;
   return told && closing() ? absl::OkStatus() : result;
-}
-
-Handler WebSocketHandler(WebSocketOptions options, WebSocketFunction function) {
-  return [options = std::move(options), function = std::move(function)](
-             Request& request, Response& response) -> absl::Status {
-    const websocket::Handshake handshake = websocket::CheckHandshake(request, options.handshake);
-    if (handshake.status != 101) {
-      if (handshake.status == 405) response.Add("Allow", "GET");
-      // A proxy between us may have begun to tunnel: what follows is no request.
-      response.Add("Connection", "close");
-      if (handshake.status == 426) {
-        response.Add("Upgrade", "websocket");  // a 426 says to what (RFC 9110, 15.5.22)
-        response.Add("Sec-WebSocket-Version", "13");
-      }
-      return response.Send(handshake.status, "text/plain", handshake.reason + "\r\n");
-    }
-    response.Add("Sec-WebSocket-Accept", handshake.accept);
-    if (!handshake.subprotocol.empty()) {
-      response.Add("Sec-WebSocket-Protocol", handshake.subprotocol);
-    }
-    if (handshake.deflate.has_value()) {
-      response.Add("Sec-WebSocket-Extensions", handshake.deflate->answer);
-    }
-    absl::StatusOr<Transport*> transport = response.SwitchProtocols("websocket");
-    if (!transport.ok()) return transport.status();
-    WebSocket socket(**transport, options, handshake);
-    return socket.Serve([&] { return function(socket, request); });
-  };
 }
 
 }  // namespace grove::http

@@ -50,16 +50,16 @@ bool HttpDialer::UsesProxy(const Url& url) const {
   return true;
 }
 
-std::string HttpDialer::KeyOf(const Url& url, const std::string& unix_socket) const {
+std::string HttpDialer::KeyOf(const Url& url, const std::string& unix_socket, Way way) const {
   if (!unix_socket.empty()) return StrCat(url.https ? "s " : "p ", unix_socket, " ", url.host);
-  if (AsksProxy(url)) return "proxy";
+  if (AsksProxy(url, way)) return "proxy";
   return StrCat(url.https ? "s " : "p ", url.Authority());
 }
 
 absl::StatusOr<std::unique_ptr<Stream>> HttpDialer::Dial(const Url& url,
-                                                         const std::string& unix_socket) {
+                                                         const std::string& unix_socket, Way way) {
   Timeout timeout(options_.connect_timeout);
-  absl::StatusOr<std::unique_ptr<Stream>> stream = DialNow(url, unix_socket);
+  absl::StatusOr<std::unique_ptr<Stream>> stream = DialNow(url, unix_socket, way);
   if (stream.ok() || !timeout.Caused(stream.status())) return stream;
   // Another try may find it in time, as after a connection that was refused.
   return absl::UnavailableError(absl::StrFormat("connect %s: not done after %s", url.Authority(),
@@ -67,13 +67,14 @@ absl::StatusOr<std::unique_ptr<Stream>> HttpDialer::Dial(const Url& url,
 }
 
 absl::StatusOr<std::unique_ptr<Stream>> HttpDialer::DialNow(const Url& url,
-                                                            const std::string& unix_socket) {
+                                                            const std::string& unix_socket,
+                                                            Way way) {
   const bool by_proxy = unix_socket.empty() && UsesProxy(url);
   absl::StatusOr<Socket> socket = !unix_socket.empty() ? Socket::ConnectUnix(unix_socket)
                                   : by_proxy           ? DialHost(proxy_->host, proxy_->port)
                                                        : DialHost(url.host, url.port);
   if (!socket.ok()) return socket.status();
-  if (by_proxy && url.https) {
+  if (by_proxy && !AsksProxy(url, way)) {
     if (absl::Status tunnel = Tunnel(*socket, url); !tunnel.ok()) return tunnel;
   }
   if (url.https) return Secure(*std::move(socket), url);

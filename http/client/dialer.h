@@ -5,6 +5,7 @@
 #ifndef GROVE_HTTP_CLIENT_DIALER_H_
 #define GROVE_HTTP_CLIENT_DIALER_H_
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -49,23 +50,30 @@ class HttpDialer {
   // kInvalidArgument: the proxy, or the resolver's options.
   static absl::StatusOr<std::unique_ptr<HttpDialer>> Create(DialerOptions options);
 
+  // How plain requests go through a proxy; https always goes through a tunnel.
+  enum class Way : uint8_t { kAsIs, kTunnel };
+
   // Whether requests for `url` go to the proxy as they are, in absolute form.
-  bool AsksProxy(const Url& url) const { return !url.https && UsesProxy(url); }
+  bool AsksProxy(const Url& url, Way way) const {
+    return !url.https && way == Way::kAsIs && UsesProxy(url);
+  }
   // Value of Proxy-Authorization; empty: none.
   const std::string& proxy_credentials() const { return proxy_credentials_; }
   // What connections to `url` have in common.
-  std::string KeyOf(const Url& url, const std::string& unix_socket) const;
+  std::string KeyOf(const Url& url, const std::string& unix_socket, Way way) const;
 
   // kPermissionDenied: no address is allowed. kFailedPrecondition: a certificate that is not
   // trusted, or the system's authorities cannot be read. kUnavailable, kDeadlineExceeded,
   // kCancelled. **Parks.**
-  absl::StatusOr<std::unique_ptr<Stream>> Dial(const Url& url, const std::string& unix_socket);
+  absl::StatusOr<std::unique_ptr<Stream>> Dial(const Url& url, const std::string& unix_socket,
+                                               Way way);
   const DialerStats& stats() const { return stats_; }
 
  private:
   explicit HttpDialer(DialerOptions options) : options_(std::move(options)) {}
   bool UsesProxy(const Url& url) const;
-  absl::StatusOr<std::unique_ptr<Stream>> DialNow(const Url& url, const std::string& unix_socket);
+  absl::StatusOr<std::unique_ptr<Stream>> DialNow(const Url& url, const std::string& unix_socket,
+                                                  Way way);
   absl::StatusOr<Socket> DialHost(const std::string& host, uint16_t port);
   absl::StatusOr<std::vector<SocketAddress>> Resolve(const std::string& host, uint16_t port);
   absl::Status Tunnel(Socket& socket, const Url& url) const;

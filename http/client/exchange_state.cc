@@ -34,6 +34,14 @@ absl::Status TooLarge(size_t bytes_max) {
       absl::StrFormat("the body is larger than the %d bytes allowed", bytes_max));
 }
 
+// Whether a head that switches protocols switches to `wanted`.
+bool Answers(const ResponseHead& head, std::string_view wanted) {
+  if (head.status != 101 || wanted.empty()) return false;
+  return std::any_of(head.fields.begin(), head.fields.end(), [wanted](const http::Field& field) {
+    return EqualsIgnoreCase(field.name, "upgrade") && EqualsIgnoreCase(field.value, wanted);
+  });
+}
+
 absl::Status CutShort() {
   return absl::UnavailableError("the connection ended before the body did");
 }
@@ -71,13 +79,14 @@ absl::Status HttpExchange::State::Run(HttpRequest& request, const std::string& h
   if (absl::Status framed = parser_.Frame(request.method, framing_); !framed.ok()) {
     return Fail(std::move(framed));
   }
-  if (framing_.body == ResponseBody::kTunnel) {
+  if (switched() && !Answers(parser_.head(), request.upgrade)) {
     return Fail(absl::UnavailableError("the server changes to a protocol that nobody asked for"));
   }
   TakeHead(parser_.head(), decode);
   lease_->Consume(parser_.head_bytes());
   left_ = framing_.content_length;
   chunked_.Reset();
+  ended_ = switched();
   if (framing_.body == ResponseBody::kNone) Finish();
   return absl::OkStatus();
 }
@@ -158,7 +167,8 @@ void HttpExchange::State::TakeHead(const ResponseHead& head, bool decode) {
   for (const http::Field& field : head.fields) {
     if (EqualsIgnoreCase(field.name, "content-encoding")) coding = field.value;
   }
-  if (decode && framing_.body != ResponseBody::kNone) decoder_ = ContentDecoder::Of(coding);
+  if (decode && framing_.body != ResponseBody::kNone && !switched())
+    decoder_ = ContentDecoder::Of(coding);
   const bool decodes = decoder_ != nullptr;
   fields_.reserve(head.fields.size());
   for (const http::Field& field : head.fields) {
@@ -300,6 +310,16 @@ void HttpExchange::State::Discard() {
     if (!piece.ok() || piece->size() > left) return;
     left -= piece->size();
   }
+}
+
+absl::StatusOr<std::unique_ptr<SwitchedConnection>> HttpExchange::TakeConnection() {
+  if (!state_->switched()) {
+    return absl::FailedPreconditionError(
+        StrCat("the server answers ", state_->status(), " and does not switch protocols"));
+  }
+  ConnectionPool::Lease lease = state_->TakeLease();
+  if (!lease) return absl::FailedPreconditionError("the connection was taken already");
+  return std::make_unique<SwitchedConnection>(std::move(lease));
 }
 
 HttpExchange::HttpExchange(std::unique_ptr<State> state) : state_(std::move(state)) {}

@@ -39,6 +39,11 @@ class HttpExchange::State {
   // On a connection that has served before.
   bool was_reused() const { return was_reused_; }
 
+  // The answer is a 101 that switches to what the request asked for.
+  bool switched() const { return framing_.body == ResponseBody::kTunnel; }
+  // Requires: switched(), and not yet taken.
+  ConnectionPool::Lease TakeLease() { return std::move(lease_); }
+
   int status() const { return status_; }
   const std::string& url() const { return url_; }
   const HttpFields& fields() const { return fields_; }

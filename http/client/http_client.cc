@@ -80,7 +80,9 @@ HttpClientStats HttpClient::stats() const {
 
 absl::StatusOr<HttpClient::StatePtr> HttpClient::Ask(const Url& url, HttpRequest& request,
                                                      bool same_origin) {
-  const bool proxied = request.unix_socket.empty() && dialer_->AsksProxy(url);
+  // Another protocol is none of the proxy's business (RFC 6455, 4.1).
+  const auto way = request.upgrade.empty() ? HttpDialer::Way::kAsIs : HttpDialer::Way::kTunnel;
+  const bool proxied = request.unix_socket.empty() && dialer_->AsksProxy(url, way);
   std::string cookies;
   if (request.cookies != nullptr && !(same_origin && HasField(request.fields, "cookie"))) {
     cookies = request.cookies->FieldFor(url, absl::Now());
@@ -93,9 +95,9 @@ absl::StatusOr<HttpClient::StatePtr> HttpClient::Ask(const Url& url, HttpRequest
                  .cookies = cookies,
                  .proxy_authorization = proxied ? dialer_->proxy_credentials() : std::string(),
                  .without_credentials = !same_origin});
-  const std::string key = dialer_->KeyOf(url, request.unix_socket);
+  const std::string key = dialer_->KeyOf(url, request.unix_socket, way);
   const auto open = [&]() -> absl::StatusOr<std::unique_ptr<ClientConnection>> {
-    absl::StatusOr<std::unique_ptr<Stream>> stream = dialer_->Dial(url, request.unix_socket);
+    absl::StatusOr<std::unique_ptr<Stream>> stream = dialer_->Dial(url, request.unix_socket, way);
     if (!stream.ok()) return stream.status();
     return std::make_unique<ClientConnection>(*std::move(stream), pool_.buffers());
   };
@@ -108,6 +110,7 @@ absl::StatusOr<HttpClient::StatePtr> HttpClient::Ask(const Url& url, HttpRequest
     auto answer = std::make_unique<HttpExchange::State>(*std::move(lease), url.ToString());
     const absl::Status run = answer->Run(request, head, options_.decode);
     if (run.ok()) {
+      if (answer->switched()) ++stats_.switched;
       if (request.cookies != nullptr) TakeCookies(url, *answer, *request.cookies);
       return answer;
     }
@@ -121,7 +124,8 @@ absl::StatusOr<HttpClient::StatePtr> HttpClient::Ask(const Url& url, HttpRequest
 
 absl::StatusOr<Url> HttpClient::NextUrl(const Url& from, int status, const std::string& location,
                                         HttpRequest& request) {
-  absl::StatusOr<Url> next = from.Follow(location);
+  absl::StatusOr<Url> next =
+      from.Follow(request.upgrade.empty() ? location : HttpReference(location));
   if (!next.ok()) return next;
   const bool becomes_get =
       status == 303 ? request.method != "HEAD" : status <= 302 && request.method == "POST";

@@ -42,6 +42,7 @@ struct HttpClientStats {
   uint64_t requests = 0;  // those of redirects and repetitions too
   uint64_t redirects = 0;
   uint64_t repeated = 0;
+  uint64_t switched = 0;  // connections that went on in another protocol
   PoolStats pool;
   DialerStats dial;
 };

@@ -12,6 +12,7 @@
 
 #include "absl/status/statusor.h"
 #include "http/client/http_request.h"
+#include "http/client/switched_connection.h"
 
 namespace grove::http {
 
@@ -40,6 +41,10 @@ class HttpExchange {
   absl::StatusOr<std::string> ReadAll(size_t bytes_max);
   // After the end of a chunked body.
   const HttpFields& trailers() const;
+  // After a 101, which the request's `upgrade` asked for: what was its connection. It counts as
+  // open in the pool until it dies, and must not outlive the HttpClient. kFailedPrecondition: the
+  // server did not switch, or it was taken already.
+  absl::StatusOr<std::unique_ptr<SwitchedConnection>> TakeConnection();
 
  private:
   friend class HttpClient;

@@ -51,6 +51,9 @@ struct HttpRequest {
   size_t body_max_bytes = SIZE_MAX;
   // Not over TCP: the path of a UNIX socket; the URL's host is only named.
   std::string unix_socket;
+  // Asks to go on in another protocol, such as "websocket", by GET without a body. A server that
+  // does answers 101, and HttpExchange::TakeConnection() has the rest; any other answer is as ever.
+  std::string upgrade;
   // Asked before a redirect is followed, with where it leads; an error ends the request with it.
   std::function<absl::Status(const Url& next)> on_redirect = nullptr;
   // Sent from and kept in it, at redirects too; it must outlive the request. Null: no cookies. A

@@ -112,6 +112,13 @@ absl::Status CheckRequest(const HttpRequest& request) {
   if (HasBody(request) && (request.method == "GET" || request.method == "HEAD")) {
     return absl::InvalidArgumentError(StrCat("body: ", request.method, " carries none"));
   }
+  if (!request.upgrade.empty() && (request.method != "GET" || HasBody(request))) {
+    return absl::InvalidArgumentError("upgrade: goes with GET and no body");
+  }
+  if (!request.upgrade.empty() && !IsToken(request.upgrade)) {
+    return absl::InvalidArgumentError(
+        StrCat("upgrade: \"", absl::CHexEscape(request.upgrade), "\" is no protocol"));
+  }
   for (const auto& [name, value] : request.fields) {
     if (absl::Status field = CheckField(name, value); !field.ok()) return field;
   }
@@ -146,6 +153,10 @@ std::string WriteHead(const HttpRequest& request, const Url& url, const HeadExtr
     AppendField(head, "Accept-Encoding", extras.accept_encoding);
   }
   AppendFraming(head, request);
+  if (!request.upgrade.empty()) {
+    head.append("Connection: Upgrade\r\n");
+    AppendField(head, "Upgrade", request.upgrade);
+  }
   head.append("\r\n");
   return head;
 }

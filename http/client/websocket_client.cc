@@ -44,10 +44,10 @@ absl::Status About(const std::string& url, const absl::Status& status) {
 }  // namespace
 
 ClientWebSocket::ClientWebSocket(std::unique_ptr<SwitchedConnection> connection,
-                                 WebSocketSessionOptions options, websocket::Agreement agreed,
-                                 std::string url)
+                                 const WebSocketSessionOptions& options,
+                                 websocket::Agreement agreed, std::string url)
     : connection_(std::move(connection)),
-      options_(std::move(options)),
+      options_(options),
       agreed_(std::move(agreed)),
       url_(std::move(url)),
       socket_(*connection_, websocket::Role::kClient, options_, agreed_) {}

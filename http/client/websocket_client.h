@@ -92,8 +92,9 @@ class ClientWebSocket {
  private:
   friend class WebSocketConnector;
 
-  ClientWebSocket(std::unique_ptr<SwitchedConnection> connection, WebSocketSessionOptions options,
-                  websocket::Agreement agreed, std::string url);
+  ClientWebSocket(std::unique_ptr<SwitchedConnection> connection,
+                  const WebSocketSessionOptions& options, websocket::Agreement agreed,
+                  std::string url);
   void Run();
   void AwaitHangup();
 

@@ -1,4 +1,4 @@
-// Transport: a connection whose request switched it to another protocol, as who goes on with it sees
+// Transport: a connection that a request switched to another protocol, as who goes on with it sees
 // it, at either end.
 //
 // Bytes in both directions, whatever carries them: the seam between such protocols and wire forms.

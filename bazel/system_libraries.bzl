@@ -46,6 +46,11 @@ def _pkg_config(ctx, target, package, args):
              (target, " ".join(args), package, result.stderr.strip()))
     return [flag for flag in result.stdout.strip().split(" ") if flag]
 
+def _of_both_names(visibility):
+    """This repository is @ here, and @grove in a workspace that builds on it."""
+    ours = [each for each in visibility if each.startswith("@//")]
+    return depset(visibility + ["@grove" + each[1:] for each in ours]).to_list()
+
 def _library(ctx, target, modules, link_flags, package, visibility):
     includes = []
     link = list(link_flags)
@@ -72,7 +77,7 @@ cc_library(
         globs = repr([directory + "/**" for directory in includes]),
         includes = repr(includes),
         link = repr(link),
-        visibility = repr(visibility or ["//visibility:public"]),
+        visibility = repr(_of_both_names(visibility or ["//visibility:public"])),
     )
 
 # symbol of tools.bzl, program, Debian package

@@ -85,7 +85,7 @@ class Tree:
         self.prefix = pathlib.PurePosixPath(prefix)
         self.destdir = destdir
         self.lib = self.prefix / libdir
-        self.units = pathlib.PurePosixPath(unitdir) if unitdir else self.prefix / 'lib/systemd/system'
+        self.units = pathlib.PurePosixPath(unitdir or self.prefix / 'lib/systemd/system')
 
     def place(self, path):
         """Where a file goes that will stand at `path`: with its folder made."""
@@ -160,7 +160,8 @@ def unpack(tree, module):
         unpacked = pathlib.Path(folder)
         library = f'lib{module}.a'
         place = tree.place(tree.lib / library)
-        subprocess.run(['strip', '--strip-debug', '--enable-deterministic-archives', '-o', place,
+        subprocess.run(['strip', '--strip-debug', '--remove-section=.comment',
+                        '--enable-deterministic-archives', '-o', place,
                         unpacked / 'lib' / library], check=True)
         place.chmod(0o644)
         for header in sorted((unpacked / 'include').rglob('*.h')):

@@ -86,11 +86,13 @@ class Chroot:
         for link in TOP_LINKS:
             if os.path.islink(f'/{link}'):
                 os.symlink(os.readlink(f'/{link}'), root / link)
-        listed = '\0'.join(sorted({*files_of(packages), *alternatives()})) + '\0'
-        archive = subprocess.Popen(['tar', '-C', '/', '--no-recursion', '--null', '-T', '-', '-cP'],
+        # What maintainer scripts have made: alternatives, users, the linker's cache.
+        shutil.copytree('/etc', root / 'etc', symlinks=True,
+                        ignore=shutil.ignore_patterns('grove', 'shadow*', 'gshadow*'))
+        listed = '\0'.join(sorted({path[1:] for path in (*files_of(packages), *alternatives())}))
+        archive = subprocess.Popen(['tar', '-C', '/', '--no-recursion', '--null', '-T', '-', '-c'],
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        unpack = subprocess.Popen(['tar', '-C', root, '--strip-components=0', '--transform=s,^/,,S',
-                                   '-xf', '-'], stdin=archive.stdout)
+        unpack = subprocess.Popen(['tar', '-C', root, '-xf', '-'], stdin=archive.stdout)
         archive.stdout.close()
         archive.stdin.write(listed.encode())
         archive.stdin.close()
@@ -102,8 +104,6 @@ class Chroot:
         for folder in ('dev', 'proc', 'run', 'tmp', 'root', 'var/lib/dpkg/info',
                        'var/lib/dpkg/updates', 'var/log', 'var/cache/ldconfig'):
             (self.root / folder).mkdir(parents=True, exist_ok=True)
-        shutil.copytree('/etc', self.root / 'etc', symlinks=True, dirs_exist_ok=True,
-                        ignore=shutil.ignore_patterns('grove', 'shadow*', 'gshadow*', 'hostname'))
         for file in ('passwd', 'group'):
             text = (self.root / 'etc' / file).read_text()
             (self.root / 'etc' / file).write_text(re.sub(r'(?m)^grove:.*\n', '', text))
@@ -114,6 +114,8 @@ class Chroot:
             # NAME.list, or NAME:ARCHITECTURE.list
             if re.split(r':|\.(?=[^.]*$)', entry.name)[0] in packages:
                 shutil.copy(entry.path, dpkg / 'info')
+        # Nobody's passwords are copied.
+        self.run('sh', '-euc', 'pwconv && grpconv && ldconfig')
 
     def run(self, *command, **options):
         """What a command says that is run in it, as root, with /proc and /dev."""

@@ -171,7 +171,7 @@ if chroot.possible():
             # The same programs under a later version.
             self.debian.run('bash', '-euc', '''cd /packages && dpkg-deb -R "$0" tree
               sed -i 's/^Version: .*/&.1/' tree/DEBIAN/control
-              mkdir revised && dpkg-deb -Z none -b tree revised/grove.deb
+              mkdir revised && dpkg-deb -Znone -b tree revised/grove.deb
               ''', Packages.made.grove.name)
             self.assertEqual(os.listdir(revised), ['grove.deb'])
             self.dpkg('--remove', 'libgrove-dev')

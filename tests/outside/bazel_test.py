@@ -55,6 +55,18 @@ class CheckoutTest(unittest.TestCase):
         self.assertIn('main: it has ended', run(workspace.place / 'bazel-bin/first'))
 
 
+class DocumentTest(unittest.TestCase):
+
+    def test_it_shows_the_workspaces_that_are_built_here(self):
+        document = (HERE / 'docs/building_on_grove.md').read_text()
+        shown = {'tests/outside/workspace/WORKSPACE.in': ('@CHECKOUT@', '/src/grove'),
+                 'deploy/new/templates/bazel/WORKSPACE.in': ('@PREFIX@', '/usr')}
+        for file, (word, instead) in shown.items():
+            # From the first repository on: what stands above is the workspace's own name.
+            text = (HERE / file).read_text().replace(word, instead)
+            self.assertIn(text[text.index('local_repository'):], document, file)
+
+
 class InstallationTest(unittest.TestCase):
 
     def test_a_new_project_builds_and_passes_its_tests_at_once(self):

@@ -158,7 +158,9 @@ if chroot.possible():
             said = self.debian.run('bash', '-euc', '''cd /root
               echo '#include "runtime/hub/hub.h"' >one.cc
               echo 'int main() { return grove::Hub::Current() != nullptr; }' >>one.cc
-              g++ one.cc -o one $(pkg-config --cflags --libs grove-runtime) && ./one''')
+              for module in runtime http server client; do
+                g++ one.cc -o one $(pkg-config --cflags --libs grove-$module) && ./one
+              done''')
             self.assertEqual(said, '')
 
         def check_an_upgrade(self):

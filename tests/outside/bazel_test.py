@@ -52,7 +52,7 @@ class CheckoutTest(unittest.TestCase):
         workspace.bazel('build', '--output_groups=sources', '@grove//proto:config_generated',
                         '@grove//proto:grove_grpc_generated')
         # The headers are found there; the server itself takes minutes to compile.
-        workspace.bazel('build', '--compile_one_dependency', 'ticker.cc')
+        workspace.bazel('build', '//:application')
         workspace.bazel('build', '//:first')
         self.assertIn('main: it has ended', run(workspace.place / 'bazel-bin/first'))
 

@@ -4,9 +4,12 @@
 // begun and not yet delivered, so memory is bounded however long the source is. An item that fails
 // stands at its place, and the following ones still come.
 //
-//   for (absl::StatusOr<Page>& page : Imap(pool, urls, Fetch)) {
-//     GROVE_RETURN_IF_ERROR(page);  // of the next url
-//   }
+//   return FiberPool::Run(200, [&](FiberPool& pool) {  // waits also where the loop is left early
+//     for (absl::StatusOr<Page>& page : Imap(pool, urls, Fetch)) {
+//       GROVE_RETURN_IF_ERROR(page);  // of the next url
+//     }
+//     return absl::OkStatus();
+//   });
 //
 // Dropping it cancels what still runs and forgets results. Hub thread only.
 #ifndef GROVE_RUNTIME_GROUP_FIBER_MAP_H_

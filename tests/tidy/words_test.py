@@ -5,7 +5,7 @@ import unittest
 
 import checkout
 
-FOLDERS = ('runtime', 'http', 'database', 'zeromq', 'server', 'client')
+FOLDERS = ('runtime', 'http', 'database', 'zeromq', 'server', 'client', 'examples')
 
 # What it looks like, why not, and what may all the same: paths begin so.
 BANNED = [

@@ -16,10 +16,10 @@
 
 // Evaluates an absl::Status or StatusOr once, and returns its status unless that is OK; a value is
 // dropped. A statement: may be the whole of an `if` or `else`.
-#define GROVE_RETURN_IF_ERROR(...)                                                          \
-  if (absl::Status grove_status = ::grove::status_macros_internal::StatusOf(__VA_ARGS__);   \
-      grove_status.ok()) {                                                                  \
-  } else /* NOLINT(readability-misleading-indentation): an `else` behind it is another's */ \
+#define GROVE_RETURN_IF_ERROR(...)                                                        \
+  if (absl::Status grove_status = ::grove::status_macros_internal::StatusOf(__VA_ARGS__); \
+      grove_status.ok()) {                                                                \
+  } else                                                                                  \
     return grove_status
 
 // Evaluates an absl::StatusOr once; returns its status unless that is OK, else moves its value into

@@ -83,6 +83,14 @@ class FibersTest(unittest.TestCase):
     def test_greenlets_print_in_the_order_of_the_original(self):
         self.assertEqual(run('greenlets'), (0, '12\n56\n34\n', ''))
 
+    def test_help_and_wrong_flags_are_answered(self):
+        code, said, errors = run('greenlets', '--help')
+        self.assertEqual((code, errors), (1, ''))
+        self.assertIn('usage: greenlets [--FLAG=VALUE]... [ARGUMENT]...\n', said)
+        code, said, errors = run('greenlets', '--halp')
+        self.assertEqual((code, said), (1, ''))
+        self.assertIn("'halp'", errors)
+
     def test_coroutines_return_to_who_resumed_them(self):
         back = 'back in the main program, after time %d\n'
         self.assertEqual(run('greenlets_with_parent'),

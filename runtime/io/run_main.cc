@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "absl/flags/parse.h"
+#include "absl/flags/usage.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "runtime/hub/exception_text.h"
 #include "runtime/io/signals.h"
@@ -19,12 +21,19 @@ std::string_view NameOf(std::string_view path) {
   return path.substr(path.rfind('/') + 1);  // all of it without a slash
 }
 
-int Failed(std::string_view program, const absl::Status& error) {
+int Failed(const std::string& program, const absl::Status& error) {
   const std::string message =
       absl::StrReplaceAll(std::string(error.message()), {{"\n", " "}, {"\r", " "}});
-  std::fprintf(stderr, "%.*s: %s (%s)\n", static_cast<int>(program.size()), program.data(),
-               message.c_str(), absl::StatusCodeToString(error.code()).c_str());
+  std::fprintf(stderr, "%s: %s (%s)\n", program.c_str(), message.c_str(),
+               absl::StatusCodeToString(error.code()).c_str());
   return 1;
+}
+
+// For --help, unless the program has said it; abseil takes it once, and answers so without one.
+void SayUsage(const std::string& program) {
+  if (absl::ProgramUsageMessage() != "Warning: SetProgramUsageMessage() never called") return;
+  absl::SetProgramUsageMessage(
+      absl::StrCat("usage: ", program, " [--FLAG=VALUE]... [ARGUMENT]..."));
 }
 
 // Cancels `body` on the first of the signals, whose number it leaves in `got`.
@@ -46,7 +55,8 @@ absl::Status WatchSignals(Fiber& body, int& got) {
 
 int Run(int argc, char** argv, HubOptions options,
         absl::FunctionRef<absl::Status(const Arguments&)> body) {
-  const std::string_view program = argc > 0 ? NameOf(argv[0]) : "";
+  const std::string program(argc > 0 ? NameOf(argv[0]) : "");
+  SayUsage(program);
   const std::vector<char*> rest = absl::ParseCommandLine(argc, argv);
   const Arguments arguments(rest.empty() ? rest.begin() : rest.begin() + 1, rest.end());
   const absl::StatusOr<std::unique_ptr<Hub>> hub = Hub::Create(std::move(options));

@@ -11,8 +11,10 @@
 #ifndef GROVE_RUNTIME_IO_RUN_MAIN_H_
 #define GROVE_RUNTIME_IO_RUN_MAIN_H_
 
+#include <cstddef>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
@@ -35,9 +37,10 @@ int Run(int argc, char** argv, HubOptions options,
 
 // `body`: absl::Status or void, of (const Arguments&) or (). The exit code: 0 for OK; 128 and the
 // signal's number, as shells say it, if the body has returned kCancelled after one; else 1, with
-// "program: message (CODE)" on stderr, also where no hub could be made. A wrong flag is told by
-// absl's parser, which exits with 1; --help with 0 or 1. Requires: no hub on this thread. Call it
-// before threads are started: they inherit the blocked signals.
+// "program: message (CODE)" on stderr, also where no hub could be made. Wrong flags and
+// --help are answered by absl's parser, which exits with 1; absl::SetProgramUsageMessage() is what
+// it says above the flags. Requires: no hub on this thread. Call it before threads are started:
+// they inherit the blocked signals.
 template <typename F>
 int RunMain(int argc, char** argv, F&& body,
             HubOptions options = {.stack_bytes = kMainStackBytes}) {

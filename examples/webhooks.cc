@@ -9,6 +9,7 @@
 //   webhooks 127.0.0.1:8091 order-7 https://a.example.org/hook https://b.example.org/hook
 #include <iostream>
 
+#include "absl/strings/str_cat.h"
 #include "client/client.h"
 #include "client/status_details.h"
 #include "nlohmann/json.hpp"
@@ -25,7 +26,7 @@ absl::Status Publish(const std::string& address, const std::string& event,
     v1::TaskSpec& spec = *request.add_specs();
     spec.set_function("http.request");
     spec.set_input(nlohmann::json{{"url", receiver}, {"json", {{"event", event}}}}.dump());
-    spec.set_request_id(event + " for " + receiver);
+    spec.set_request_id(absl::StrCat(event, " for ", receiver));
     spec.mutable_retry_policy()->set_max_attempts(10);
   }
   GROVE_ASSIGN_OR_RETURN(const auto spawned, client->SpawnBatch(request));

@@ -71,16 +71,27 @@ std::vector<std::string> MistakesOf(const FunctionOptions& options) {
 }  // namespace
 
 void Application::AddFunction(std::string name, Function function, FunctionOptions options) {
+  if (function == nullptr) mistakes_.push_back(absl::StrCat("function \"", name, "\" is empty"));
+  AddFunctionEntry(std::move(name), {std::move(function), std::move(options)});
+}
+
+void Application::AddFunctionFactory(std::string name, FunctionFactory factory,
+                                     FunctionOptions options) {
+  if (factory == nullptr) {
+    mistakes_.push_back(absl::StrCat("the factory of function \"", name, "\" is empty"));
+  }
+  AddFunctionEntry(std::move(name), {nullptr, std::move(options), std::move(factory)});
+}
+
+void Application::AddFunctionEntry(std::string name, FunctionEntry entry) {
   if (!IsFunctionName(name)) {
     mistakes_.push_back(absl::StrCat("function \"", name,
                                      "\": a name is lower-case letters and digits, with single "
                                      "'.', '-' or '_' between them"));
   }
-  if (function == nullptr) mistakes_.push_back(absl::StrCat("function \"", name, "\" is empty"));
-  for (const std::string& mistake : MistakesOf(options)) {
+  for (const std::string& mistake : MistakesOf(entry.options)) {
     mistakes_.push_back(absl::StrCat("function \"", name, "\": ", mistake));
   }
-  FunctionEntry entry{std::move(function), std::move(options)};
   const auto [place, added] = functions_.try_emplace(std::move(name), std::move(entry));
   if (!added) mistakes_.push_back(absl::StrCat("function \"", place->first, "\" is added twice"));
 }
@@ -162,8 +173,47 @@ void Application::AddPeriodic(std::string name, Interval interval, PeriodicBody 
   periodic_.push_back({std::move(name), std::move(interval), scope, std::move(body)});
 }
 
+void Application::AddMiddleware(std::string name, MiddlewareFactory factory,
+                                SettingsSchema options) {
+  if (name.empty()) mistakes_.push_back("a middleware has no name");
+  if (factory == nullptr) {
+    mistakes_.push_back(absl::StrCat("the factory of middleware \"", name, "\" is empty"));
+  }
+  for (const std::string& mistake : options.Mistakes()) {
+    mistakes_.push_back(absl::StrCat("middleware \"", name, "\": ", mistake));
+  }
+  MiddlewareEntry entry{std::move(factory), std::move(options)};
+  const auto [place, added] = middleware_.try_emplace(std::move(name), std::move(entry));
+  if (!added) mistakes_.push_back(absl::StrCat("middleware \"", place->first, "\" is added twice"));
+}
+
+void Application::AddHook(std::string_view kind, HookEntry entry, std::vector<HookEntry>& hooks) {
+  const std::string what = absl::StrCat(std::string(kind), " hook \"", entry.name, "\"");
+  if (entry.name.empty()) mistakes_.push_back(what + " has no name");
+  if (entry.hook == nullptr) mistakes_.push_back(what + " is empty");
+  if (entry.timeout <= absl::ZeroDuration()) mistakes_.push_back(what + " has no time");
+  hooks.push_back(std::move(entry));
+}
+
+void Application::OnStart(std::string name, Hook hook, absl::Duration timeout) {
+  AddHook("start", {std::move(name), std::move(hook), timeout}, start_hooks_);
+}
+
+void Application::OnStop(std::string name, Hook hook, absl::Duration timeout) {
+  AddHook("stop", {std::move(name), std::move(hook), timeout}, stop_hooks_);
+}
+
+void Application::OnReload(std::string name, ReloadHook hook) {
+  if (name.empty()) mistakes_.push_back("a reload hook has no name");
+  if (hook == nullptr) mistakes_.push_back(absl::StrCat("reload hook \"", name, "\" is empty"));
+  reload_hooks_.push_back({std::move(name), std::move(hook)});
+}
+
 absl::Status Application::Check() const {
   std::vector<std::string> mistakes = mistakes_;
+  for (auto& more : {settings_.Mistakes(), metrics_.Mistakes()}) {
+    mistakes.insert(mistakes.end(), more.begin(), more.end());
+  }
   std::set<std::pair<std::string, std::string>> seen;
   for (const Route& route : routes_) {
     const std::string what =

@@ -19,6 +19,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/http/handler/tenant_labels.h"
+#include "server/settings.h"
 #include "server/streams.h"
 #include "server/task_client.h"
 
@@ -37,6 +38,8 @@ struct WorkerServices {
   OffloadPool& offload;
   TaskClient& tasks = NoTaskClient();
   http::TenantLabels& tenants = http::NoTenantLabels();
+  // Those in force; a reload changes them in place.
+  const Settings& settings = NoSettings();
 };
 
 // Most that one attempt may leave to the next.

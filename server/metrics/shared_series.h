@@ -13,6 +13,7 @@
 #include "server/http/serving/stats.h"
 #include "server/metrics/histogram.h"
 #include "server/metrics/origin_cells.h"
+#include "server/metrics/own_series.h"
 #include "server/metrics/series.h"
 #include "server/metrics/tenant_cells.h"
 
@@ -74,6 +75,7 @@ struct CallCell {
 struct WorkerSeries {
   SeriesCells<kRequestSeriesMax, 1> requests;
   SeriesCells<kRouteSeriesMax, kRouteCells> routes;
+  OwnSeriesCells own;
 };
 
 // Label values that /metrics has shown on their own (label_set.h).
@@ -112,6 +114,8 @@ struct SharedSeries {
   SeriesNames<kBoundTenantsMax> bound_tenants;  // "tenant"
   AllTenantCells bound_cells;
   OriginCells origins;
+
+  OwnSeriesNames own;
 
   ShownNames shown_routes;
   ShownNames shown_tenants;

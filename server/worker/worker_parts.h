@@ -23,6 +23,7 @@
 #include "server/functions/fetch.h"
 #include "server/http/serving/server.h"
 #include "server/http/websocket/message_budget.h"
+#include "server/metrics/own_cells.h"
 #include "server/metrics/route_cells.h"
 #include "server/metrics/scoreboard.h"
 #include "server/process/child_channel.h"
@@ -30,6 +31,7 @@
 #include "server/worker/attempts.h"
 #include "server/worker/backdoor_listener.h"
 #include "server/worker/control_link.h"
+#include "server/worker/hooks.h"
 #include "server/worker/ingresses.h"
 #include "server/worker/linked_task_client.h"
 #include "server/worker/made_handlers.h"
@@ -57,8 +59,9 @@ class WorkerParts {
   backdoor::BackdoorEnvironment BackdoorEnvironmentOf();
   absl::Status WatchSignals();
   absl::Status Serve();
-  // The link and the backdoor: what others of this user come by.
-  absl::Status ServePrivately();
+  // What others of this user come by.
+  absl::Status ServeBackdoor();
+  absl::Status ServeLink();
   absl::Status ServeListeners();
   // The next few of the workers that share the listeners.
   std::vector<http::WorkerLoad> OtherWorkers() const;
@@ -67,8 +70,9 @@ class WorkerParts {
   absl::StatusOr<http::Router> RouterOf(const config::v1::Config& config);
   // Answers with what has become of it.
   void Apply(const internal::v1::ApplyConfig& wanted);
-  // What can change in place. An error: what of it did not.
-  absl::Status TakeOver(const config::v1::Config& config);
+  // What can change in place. An error: what of it did not; `refused`: nothing did, since the
+  // application's code is against it.
+  absl::Status TakeOver(const config::v1::Config& config, bool& refused);
   void Drain();
   // Runs `body` on a fiber that the worker cannot do without.
   template <typename F>
@@ -87,7 +91,9 @@ class WorkerParts {
   http::TenantLabels tenants_;
   TenantQuotas quotas_;
   SharedOrigins origins_;
+  Settings settings_;
   WorkerServices services_;
+  metrics::OwnCells own_cells_;
   http::ServerStats http_stats_;
   metrics::RouteCells route_cells_;
   http::RouteStats route_stats_;
@@ -98,7 +104,8 @@ class WorkerParts {
   std::optional<Listener> link_listener_;
   std::optional<Listener> backdoor_listener_;
   // The application's, and those that every worker has.
-  const Attempts::Functions functions_;
+  Attempts::Functions functions_;
+  Hooks hooks_;
   Attempts attempts_;
   ControlLink link_;
   PeriodicWork periodic_;

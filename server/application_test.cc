@@ -155,5 +155,50 @@ TEST(Application, RefusesEmptyCode) {
             "\"p\" is empty");
 }
 
+TEST(Application, RefusesWhatIsRegisteredWithoutAName) {
+  Application application("a");
+  application.OnStart("", [](WorkerServices&) { return absl::OkStatus(); });
+  application.OnStop("close", nullptr);
+  application.OnReload("take", nullptr);
+  application.OnStart(
+      "now", [](WorkerServices&) { return absl::OkStatus(); }, absl::ZeroDuration());
+  EXPECT_EQ(Mistake(application),
+            "application \"a\": start hook \"\" has no name; stop hook \"close\" is empty; reload "
+            "hook \"take\" is empty; start hook \"now\" has no time");
+}
+
+TEST(Application, RefusesAFunctionsFactoryAsItRefusesFunctions) {
+  Application application("a");
+  application.AddFunctionFactory("f", nullptr);
+  application.AddFunction("f", Nothing);
+  EXPECT_EQ(Mistake(application),
+            "application \"a\": the factory of function \"f\" is empty; function \"f\" is added "
+            "twice");
+}
+
+TEST(Application, RefusesMiddlewareWithMistakesInItsOptions) {
+  Application application("a");
+  SettingsSchema options;
+  options.Text("field", {.description = ""});
+  const auto make = [](WorkerServices&, const Settings&) -> absl::StatusOr<http::Middleware> {
+    return absl::UnimplementedError("");
+  };
+  application.AddMiddleware("stamp", make, options);
+  application.AddMiddleware("stamp", make);
+  EXPECT_EQ(Mistake(application),
+            "application \"a\": middleware \"stamp\": setting \"field\": has no description; "
+            "middleware \"stamp\" is added twice");
+}
+
+TEST(Application, RefusesMistakesInSettingsAndMetrics) {
+  Application application("a");
+  application.settings().Text("Host", {.description = "d"});
+  application.metrics().Counter({.name = "orders", .help = "h"});
+  EXPECT_TRUE(std::string_view(Mistake(application))
+                  .starts_with("application \"a\": setting \"Host\": a name is"));
+  EXPECT_TRUE(std::string_view(Mistake(application))
+                  .ends_with("metric \"orders\": a counter's name ends in _total"));
+}
+
 }  // namespace
 }  // namespace grove

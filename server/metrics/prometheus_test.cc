@@ -14,6 +14,7 @@
 #include "gtest/gtest.h"
 #include "runtime/switch/abseil_text.h"
 #include "server/metrics/metric_table.h"
+#include "server/metrics/own_cells.h"
 #include "server/metrics/route_cells.h"
 
 namespace grove::metrics {
@@ -319,6 +320,35 @@ TEST(ProcessNumbers, DescribeThisProcess) {
   EXPECT_GT(numbers.start_time_seconds, 1.6e9);
   EXPECT_GE(numbers.max_fds, numbers.open_fds);
   EXPECT_EQ(ProcessNumbers::Of(0).resident_bytes, 0);
+}
+
+TEST_F(PrometheusTest, ShowsTheApplicationsMetricsAsTheSumOfTheWorkersAndTheDead) {
+  OwnMetrics metrics;
+  metrics.Counter({.name = "orders_total", .help = "Orders.", .labels = {"kind"}});
+  metrics.Gauge({.name = "open_things", .help = "Open."});
+  metrics.Gauge({.name = "oldest_seconds", .help = "Oldest.", .largest = true});
+  metrics.Histogram({.name = "order_seconds", .help = "Time.", .buckets = {0.1, 1}});
+  ASSERT_TRUE(DeclareOwnMetrics(metrics, board_.series().own));
+  OwnCells first(board_, 0, metrics), second(board_, 1, metrics);
+  first.Find(0, {"a\"b"})->store(3);
+  board_.Fold(0);
+  first.Find(0, {"a\"b"})->store(4);
+  second.Find(0, {"a\"b"})->store(5);
+  for (OwnCells* cells : {&first, &second}) {
+    const double level = cells == &first ? 2 : 5;
+    cells->Find(1, {})->store(GaugeBits(level));
+    cells->Find(2, {})->store(GaugeBits(-level));
+    cells->Find(3, {})[1].store(1);
+    cells->Find(3, {})[4].store(500'000);
+  }
+  const std::string text = RenderMetrics(input_);
+  for (const char* line :
+       {"# HELP orders_total Orders.\n# TYPE orders_total counter\n",
+        "\norders_total{kind=\"a\\\"b\"} 12\n", "\nopen_things 7\n", "\noldest_seconds -2\n",
+        "\norder_seconds_bucket{le=\"0.1\"} 0\n", "\norder_seconds_bucket{le=\"+Inf\"} 2\n",
+        "\norder_seconds_sum 1\n", "\norder_seconds_count 2\n"}) {
+    EXPECT_NE(text.find(line), std::string::npos) << line << text;
+  }
 }
 
 }  // namespace

@@ -187,6 +187,17 @@ void Application::AddMiddleware(std::string name, MiddlewareFactory factory,
   if (!added) mistakes_.push_back(absl::StrCat("middleware \"", place->first, "\" is added twice"));
 }
 
+void Application::AddInspection(std::string name, std::string description, Inspection inspection) {
+  if (name.empty()) mistakes_.push_back("an inspection has no name");
+  if (description.empty() || inspection == nullptr) {
+    mistakes_.push_back(absl::StrCat("inspection \"", name, "\" ",
+                                     inspection == nullptr ? "is empty" : "has no description"));
+  }
+  InspectionEntry entry{std::move(description), std::move(inspection)};
+  const auto [place, added] = inspections_.try_emplace(std::move(name), std::move(entry));
+  if (!added) mistakes_.push_back(absl::StrCat("inspection \"", place->first, "\" is added twice"));
+}
+
 void Application::AddHook(std::string_view kind, HookEntry entry, std::vector<HookEntry>& hooks) {
   const std::string what = absl::StrCat(std::string(kind), " hook \"", entry.name, "\"");
   if (entry.name.empty()) mistakes_.push_back(what + " has no name");

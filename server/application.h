@@ -62,6 +62,12 @@ class Application {
     std::string name;
     ReloadHook hook;
   };
+  using Inspection =
+      std::function<absl::StatusOr<std::string>(WorkerServices&, std::string_view argument)>;
+  struct InspectionEntry {
+    std::string description;
+    Inspection inspection;
+  };
   using WebSocketFactory = std::function<http::WebSocketFunction(WorkerServices&)>;
   // A WebSocket handler by its function, so that the config can have a say in its options.
   struct WebSocketEntry {
@@ -142,6 +148,11 @@ class Application {
   // back. All have kReloadHookTimeout.
   void OnReload(std::string name, ReloadHook hook);
 
+  // app("NAME", "ARGUMENT") in the backdoor of each worker: its answer is printed, its error is the
+  // line's. Sessions are for who may debug, and every line is in the audit log, so it may also
+  // change something (drop a cache). Must not park, and be short.
+  void AddInspection(std::string name, std::string description, Inspection inspection);
+
   // The config's section `application`. Declare before Main().
   SettingsSchema& settings() { return settings_; }
   const SettingsSchema& settings() const { return settings_; }
@@ -162,6 +173,7 @@ class Application {
   const std::vector<Route>& routes() const { return routes_; }
   const std::vector<Periodic>& periodic() const { return periodic_; }
   const std::map<std::string, MiddlewareEntry>& middleware() const { return middleware_; }
+  const std::map<std::string, InspectionEntry>& inspections() const { return inspections_; }
   const std::vector<HookEntry>& start_hooks() const { return start_hooks_; }
   const std::vector<HookEntry>& stop_hooks() const { return stop_hooks_; }
   const std::vector<ReloadHookEntry>& reload_hooks() const { return reload_hooks_; }
@@ -180,6 +192,7 @@ class Application {
   std::vector<Route> routes_;
   std::vector<Periodic> periodic_;
   std::map<std::string, MiddlewareEntry> middleware_;
+  std::map<std::string, InspectionEntry> inspections_;
   std::vector<HookEntry> start_hooks_;
   std::vector<HookEntry> stop_hooks_;
   std::vector<ReloadHookEntry> reload_hooks_;

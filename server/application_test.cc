@@ -190,6 +190,16 @@ TEST(Application, RefusesMiddlewareWithMistakesInItsOptions) {
             "middleware \"stamp\" is added twice");
 }
 
+TEST(Application, RefusesAnInspectionWithoutAMeaningOrTwice) {
+  Application application("a");
+  const auto answer = [](WorkerServices&, std::string_view) { return std::string(); };
+  application.AddInspection("cache", "", answer);
+  application.AddInspection("cache", "what is in it", nullptr);
+  EXPECT_EQ(Mistake(application),
+            "application \"a\": inspection \"cache\" has no description; inspection \"cache\" is "
+            "empty; inspection \"cache\" is added twice");
+}
+
 TEST(Application, RefusesMistakesInSettingsAndMetrics) {
   Application application("a");
   application.settings().Text("Host", {.description = "d"});

@@ -184,5 +184,15 @@ int main(int argc, char** argv) {
       {.description = "charges an amount", .input_example = "12"});
   AddStamp(application);
   AddHooks(application, shop);
+  application.AddInspection(
+      "journal", "the lines of this worker's journal that have a word, or all",
+      [&shop](grove::WorkerServices&, std::string_view word) -> absl::StatusOr<std::string> {
+        std::string found;
+        for (const std::string& line : shop.journal.lines) {
+          if (line.find(word) != std::string::npos) absl::StrAppend(&found, line, "\n");
+        }
+        if (found.empty()) return absl::NotFoundError("there are none");
+        return found;
+      });
   return grove::Main(argc, argv, application);
 }

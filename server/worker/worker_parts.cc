@@ -34,6 +34,7 @@
 #include "server/process/ready_line.h"
 #include "server/process/signals.h"
 #include "server/read_settings.h"
+#include "server/worker/inspections.h"
 #include "server/worker/options.h"
 #include "server/worker/webhook.h"
 
@@ -134,6 +135,10 @@ backdoor::BackdoorEnvironment WorkerParts::BackdoorEnvironmentOf() {
              {"size", config_.tasks().running_max_per_worker()},
              {"running", attempts_.running()},
              {"waiting", int64_t{0}}}};
+  };
+  environment.application = [this] { return DescribeInspections(application_); };
+  environment.ask_application = [this](const std::string& name, std::string_view argument) {
+    return Inspect(application_, services_, name, argument);
   };
   environment.audit = [this](std::string_view line) {
     audit::WriteAuditLine(started_with_, StrCat("grove-w", inheritance_.slot),

@@ -152,6 +152,21 @@ class ApplicationTest(OperationsTest):
         self.assertEqual(code, 2)
         self.assertIn("did you mean 'value'?", log)
 
+    # The backdoor
+
+    def test_the_backdoor_asks_the_application(self):
+        daemon = self.start_shop(workers=1)
+        self.order('book', 3)
+        self.order('pen', 1)
+        done = daemon.grovectl('backdoor', '--worker', '0', '-c',
+                               "print(app()[1].name); print(app('journal', 'book'))")
+        self.assertEqual((done.returncode, done.stdout), (0, 'journal\n3 book\n\n'), done.stderr)
+        done = daemon.grovectl('backdoor', '--worker', '0', '-c', "app('journal', 'ink')")
+        self.assertIn('there are none', done.stdout + done.stderr)
+        done = daemon.grovectl('backdoor', '--worker', '0', '-c', "app('jurnal')")
+        self.assertIn('did you mean "journal"?', done.stdout + done.stderr)
+        daemon.stop()
+
     # Metrics
 
     def shown(self, name):

@@ -153,6 +153,12 @@ std::string Usage(const Application& application) {
   return usage;
 }
 
+void PrepareBoard(const Application& application, metrics::Scoreboard& board) {
+  if (metrics::DeclareOwnMetrics(application.metrics(), board.series().own)) return;
+  Log(LogLevel::kWarning,
+      "no room for all metrics of the application; a restart forgets those of programs before");
+}
+
 }  // namespace
 
 int Main(int argc, char** argv, Application& application) {
@@ -218,12 +224,7 @@ int Main(int argc, char** argv, Application& application) {
          return ForSupervisor(*std::move(read));
        },
        .prepare_scoreboard =
-           [&application](metrics::Scoreboard& board) {
-             if (metrics::DeclareOwnMetrics(application.metrics(), board.series().own)) return;
-             Log(LogLevel::kWarning,
-                 "no room for all metrics of the application; restart to "
-                 "forget those of the programs before");
-           }});
+           [&](metrics::Scoreboard& board) { PrepareBoard(application, board); }});
   FlushLog();
   return code;
 }

@@ -1,22 +1,25 @@
-// What counting in an application's metrics costs a worker.
-#include <chrono>
+// What counting in an application's metrics costs a worker, in time on a processor.
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 
 #include "server/metrics/own_cells.h"
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr int kRounds = 20'000'000;
+
+double Nanoseconds() {
+  timespec now = {};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
+}
 
 template <typename F>
 void Measure(const char* what, F body) {
-  const auto began = Clock::now();
+  const double began = Nanoseconds();
   for (int i = 0; i < kRounds; ++i) body(i);
-  const std::chrono::duration<double, std::nano> took = Clock::now() - began;
-  std::printf("%-10s %.1f ns\n", what, took.count() / kRounds);
+  std::printf("%-10s %.1f ns\n", what, (Nanoseconds() - began) / kRounds);
 }
 
 }  // namespace

@@ -46,7 +46,6 @@ absl::Status Hooks::Run(const std::string& what, absl::Duration timeout,
     fiber->get()->Cancel();
     Timeout bound(kLetGo);
     fiber->Join().IgnoreError();
-    late_.push_back(*fiber);
     status = absl::DeadlineExceededError("");
   }
   if (status.ok()) return status;

@@ -1,18 +1,16 @@
 // Hooks: the application's part of a worker's beginning, of its end, and of what a reload changes.
 //
 // Each hook runs on a fiber of its own, so that an exception ends it alone, and is bounded in time:
-// first by failed parks, then by its fiber's cancellation. One that computes on is the watchdog's
-// and the supervisor's to end. Hub thread only.
+// first by failed parks, then by its fiber's cancellation; one that still goes on is left behind.
+// One that computes and never parks is the watchdog's and the supervisor's to end. Hub thread only.
 #ifndef GROVE_SERVER_WORKER_HOOKS_H_
 #define GROVE_SERVER_WORKER_HOOKS_H_
 
 #include <string>
-#include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "runtime/hub/fiber.h"
 #include "server/application.h"
 #include "server/worker/attempts.h"
 
@@ -48,8 +46,6 @@ class Hooks {
   Settings& settings_;
   bool started_ = false;
   bool torn_ = false;  // some hooks have accepted what is not in force
-  // That did not end in time.
-  std::vector<FiberHandle> late_;
 };
 
 }  // namespace grove::worker

@@ -40,10 +40,6 @@ FlagSpec ReasonFlag(const char* help) {
   return {"reason", "TEXT", help};
 }
 
-FlagSpec DescendantsFlag() {
-  return {"descendants", "", "Also the tasks that theirs have spawned, and so on."};
-}
-
 Verb QueueVerb(const char* name, const char* summary, const char* description,
                absl::Status (*run)(Command&), std::vector<FlagSpec> own = {}) {
   std::vector<FlagSpec> flags = std::move(own);

@@ -32,8 +32,9 @@ Verb PutVerb() {
       .arguments = "FILE",
       .summary = "Upload a file of any size, and print the payload's name.",
       .description =
-          "\"-\" is standard input. A task takes it with spawn --input_payload; until one does, it "
-          "is kept for tasks.payload_retention_ms, then it lives as long as its tasks.",
+          "\"-\" is standard input. A task takes it with spawn --input_payload, a schedule with "
+          "schedules create --input_payload; until one does, it is kept for "
+          "tasks.payload_retention_ms, then it lives as long as its tasks and schedules.",
       .arguments_min = 1,
       .arguments_max = 1,
       .flags = {{"content_type", "TYPE", "What it is; application/octet-stream if not given."},
@@ -61,7 +62,8 @@ std::vector<Verb> PayloadVerbs() {
       OneVerb("payloads show", "Show what a payload is, and how long it lives.", RunPayloadsShow),
       PutVerb(),
       GetVerb(),
-      OneVerb("payloads delete", "Delete a payload that no task names.", RunPayloadsDelete),
+      OneVerb("payloads delete", "Delete a payload that no task or schedule names.",
+              RunPayloadsDelete),
   };
 }
 

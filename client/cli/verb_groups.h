@@ -12,6 +12,9 @@ namespace grove::client::cli {
 // --tenant, which most of them take.
 FlagSpec TenantFlag();
 
+// --descendants, of what cancels tasks that are named.
+FlagSpec DescendantsFlag();
+
 Verb SpawnVerb();
 // Those of its flags that say what a task is to be.
 std::vector<FlagSpec> SpecFlags();

@@ -99,6 +99,10 @@ FlagSpec TenantFlag() {
   return {"tenant", "TENANT", "Tenant of short names; the token's, or \"default\", if not given."};
 }
 
+FlagSpec DescendantsFlag() {
+  return {"descendants", "", "Also the tasks that theirs have spawned, and so on."};
+}
+
 const std::vector<Verb>& Verbs() {
   static const auto* const kVerbs = new std::vector<Verb>(AllVerbs());
   return *kVerbs;

@@ -116,6 +116,26 @@ constexpr MetricRow kRows[] = {
     {"grove_schedule_lateness_seconds", kHistogram, "", "seconds",
      "From the moment a run was to begin until its task was safe.", kTaskTimeBounds},
 
+    {"grove_payloads", kGauge, "tenant", "", "Payloads on disk."},
+    {"grove_payload_bytes", kGauge, "tenant", "bytes", "Bytes of these."},
+    {"grove_payload_uploads_total", kCounter, "tenant", "", "Payloads that clients have written."},
+    {"grove_payload_outputs_total", kCounter, "tenant", "",
+     "Payloads that tasks have left as their outputs."},
+    {"grove_payload_downloads_total", kCounter, "tenant", "",
+     "Times that clients began to read a payload."},
+    {"grove_payload_received_bytes_total", kCounter, "tenant", "bytes",
+     "Bytes of payloads written to the disk for clients, whole ones or not."},
+    {"grove_payload_sent_bytes_total", kCounter, "tenant", "bytes",
+     "Bytes of payloads read from the disk for clients."},
+    {"grove_payload_refused_total", kCounter, "tenant", "",
+     "Uploads and outputs refused for want of room: of one payload's, the quota, the daemon's or "
+     "the volume's."},
+    {"grove_payload_removed_total", kCounter, "", "",
+     "Payloads removed: their last task was forgotten, their time was over, or somebody deleted "
+     "them."},
+    {"grove_payload_swept_total", kCounter, "", "",
+     "Files removed that were left half-written, by uploads broken off and dead workers."},
+
     {"grove_queue_depth", kGauge, "tenant,queue", "", "Tasks that wait to be started now."},
     {"grove_queue_scheduled", kGauge, "tenant,queue", "",
      "Tasks that wait for their delay or back-off."},
@@ -146,7 +166,7 @@ constexpr MetricRow kRows[] = {
      "From the moment a task could start to its start, of the last 10 s."},
     {"grove_tenant_quota_used", kGauge, "tenant,quota", "",
      "What the tenant uses of a quota that it has: running (slots), queued (tasks), queued_bytes, "
-     "http_requests, fetches."},
+     "payload_bytes, http_requests, fetches."},
     {"grove_tenant_quota_max", kGauge, "tenant,quota", "", "What it may use of it."},
     {"grove_fairness_jain", kGauge, "", "",
      "Jain's index of what tenants that waited for a second of the last 10 got, over what was "

@@ -49,6 +49,11 @@ class PrometheusTest : public testing::Test {
     times[FunctionCell::kWait + kTaskTimeCells - 1] = 300'000;
     series.reason_cells.of[Number(series.reasons, "QUEUE_FULL")][0] = 3;
     series.schedule_cells.of[Number(series.schedules, "acme")][2] = 4;
+    auto& payloads = series.payload_cells.of[Number(series.payloads, "acme")];
+    payloads[PayloadCell::kUploads] = 5;
+    payloads[PayloadCell::kReceivedBytes] = 600;
+    series.payloads_swept = 7;
+    input_.payloads.push_back({.tenant = "acme", .files = 2, .bytes = 300});
     series.call_cells.of[Number(series.calls, "OK grove.v1.TaskService/Spawn")][CallCell::kCalls] =
         2;
     auto& tenant_times = series.tenant_cells.of[Number(series.tenants, "acme")];
@@ -104,6 +109,20 @@ TEST_F(PrometheusTest, TheTableFollowsTheNamingRules) {
     EXPECT_TRUE(row.name.starts_with("grove_") || row.name.starts_with("process_"));
     EXPECT_TRUE(row.help.ends_with(".")) << row.name;
   }
+}
+
+TEST_F(PrometheusTest, PayloadsAreTenantsOwnAndTheRestsTogether) {
+  input_.limits.tenants_max = 1;
+  for (const char* tenant : {"beta", "gamma"}) {
+    input_.payloads.push_back({.tenant = tenant, .files = 1, .bytes = 10});
+  }
+  EXPECT_TRUE(Shows("grove_payloads{tenant=\"acme\"} 2"));
+  EXPECT_TRUE(Shows("grove_payload_bytes{tenant=\"acme\"} 300"));
+  EXPECT_TRUE(Shows("grove_payload_uploads_total{tenant=\"acme\"} 5"));
+  EXPECT_TRUE(Shows("grove_payload_received_bytes_total{tenant=\"acme\"} 600"));
+  EXPECT_TRUE(Shows("grove_payload_refused_total{tenant=\"acme\"} 0"));
+  EXPECT_TRUE(Shows("grove_payload_swept_total 7"));
+  EXPECT_TRUE(Shows("grove_payload_bytes{tenant=\"_other\"} 20"));
 }
 
 TEST_F(PrometheusTest, QuotasAreTenantsOwnAndTheRestsTogether) {

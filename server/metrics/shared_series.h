@@ -29,6 +29,7 @@ inline constexpr size_t kTenantSeriesMax = 2048;
 inline constexpr size_t kReasonSeriesMax = 64;
 inline constexpr size_t kCallSeriesMax = 512;
 inline constexpr size_t kScheduleSeriesMax = 1024;
+inline constexpr size_t kPayloadSeriesMax = 1024;
 
 // A histogram's buckets, and behind them the sum in microseconds.
 inline constexpr size_t kRouteCells = http::kDurationBounds.size() + 2;
@@ -64,6 +65,17 @@ struct TenantTimeCell {
 // What becomes of schedules' times, in the order of their cells.
 inline constexpr std::array<std::string_view, 4> kScheduleOutcomes = {"spawned", "skipped",
                                                                       "missed", "refused"};
+
+// Of a tenant's payloads: what became of them, and bytes to and from clients.
+struct PayloadCell {
+  static constexpr size_t kUploads = 0;
+  static constexpr size_t kOutputs = 1;
+  static constexpr size_t kDownloads = 2;
+  static constexpr size_t kReceivedBytes = 3;
+  static constexpr size_t kSentBytes = 4;
+  static constexpr size_t kRefused = 5;
+  static constexpr size_t kCount = 6;
+};
 
 struct CallCell {
   static constexpr size_t kCalls = 0;
@@ -108,6 +120,11 @@ struct SharedSeries {
   SeriesNames<kScheduleSeriesMax> schedules;  // "tenant"
   SeriesCells<kScheduleSeriesMax, kScheduleOutcomes.size()> schedule_cells;
   std::array<Cell, kTaskTimeCells> schedule_lateness;
+
+  SeriesNames<kPayloadSeriesMax> payloads;  // "tenant"
+  SeriesCells<kPayloadSeriesMax, PayloadCell::kCount> payload_cells;
+  Cell payloads_removed;
+  Cell payloads_swept;
 
   SeriesNames<kBoundTenantsMax> bound_tenants;  // "tenant"
   AllTenantCells bound_cells;

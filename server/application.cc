@@ -1,11 +1,13 @@
 #include "server/application.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "runtime/switch/abseil_text.h"
 #include "server/http/handler/route_pattern.h"
 
 namespace grove {
@@ -160,6 +162,37 @@ void Application::AddPeriodic(std::string name, Interval interval, PeriodicBody 
     return;
   }
   periodic_.push_back({std::move(name), std::move(interval), scope, std::move(body)});
+}
+
+void Application::CheckPool(const std::string& name, std::string_view what, int size) {
+  const auto mistake = [&](std::string_view why) {
+    mistakes_.push_back(StrCat("pool \"", name, "\": ", why));
+  };
+  if (!IsFunctionName(name)) mistake("its name is not one that a function may have");
+  if (size < 1 || size > kWorkPoolSizeMax) {
+    mistake(StrCat(what, " is ", size, ", must be 1 to ", kWorkPoolSizeMax));
+  }
+  const auto is_taken = [&](const auto& pools) {
+    return std::any_of(pools.begin(), pools.end(),
+                       [&](const auto& pool) { return pool.name == name; });
+  };
+  if (is_taken(work_pools_.offload) || is_taken(work_pools_.processes)) mistake("is added twice");
+  if (work_pools_.offload.size() + work_pools_.processes.size() == kWorkPoolsMax) {
+    mistake(StrCat("there are ", kWorkPoolsMax, " pools already"));
+  }
+}
+
+void Application::AddOffloadPool(OffloadPool::Options options) {
+  CheckPool(options.name, "threads", options.threads);
+  work_pools_.offload.push_back(std::move(options));
+}
+
+void Application::AddProcessPool(ProcessPoolOptions options) {
+  CheckPool(options.name, "processes", options.processes);
+  if (options.command.empty()) {
+    mistakes_.push_back(StrCat("pool \"", options.name, "\": its command is empty"));
+  }
+  work_pools_.processes.push_back(std::move(options));
 }
 
 absl::Status Application::Check() const {

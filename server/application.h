@@ -1,4 +1,5 @@
-// Application: what a user's program registers: functions, HTTP handlers and periodic work.
+// Application: what a user's program registers: functions, HTTP handlers, periodic work, and pools
+// for what blocks.
 //
 // Fill one in main() and hand it to Main() (server/main.h). Everything registered runs on fibers of
 // the worker processes. Factories run once in each worker, after the fork.
@@ -16,6 +17,7 @@
 #include "server/function.h"
 #include "server/http/handler/handler.h"
 #include "server/http/websocket/websocket.h"
+#include "server/work_pools.h"
 
 namespace grove {
 
@@ -89,6 +91,12 @@ class Application {
   void AddPeriodic(std::string name, Interval interval, PeriodicBody body,
                    PeriodicScope scope = PeriodicScope::kOneWorker);
 
+  // Threads, or processes, of its own for a kind of blocking work, in each worker: found by name in
+  // WorkerServices::pools. The options' name is a function's, and not taken; at most kWorkPoolsMax
+  // pools.
+  void AddOffloadPool(OffloadPool::Options options);
+  void AddProcessPool(ProcessPoolOptions options);
+
   // What was registered wrongly (a route to an unknown handler, a name twice); OK if nothing.
   absl::Status Check() const;
 
@@ -101,10 +109,13 @@ class Application {
   const std::map<std::string, WebSocketEntry>& websockets() const { return websockets_; }
   const std::vector<Route>& routes() const { return routes_; }
   const std::vector<Periodic>& periodic() const { return periodic_; }
+  const WorkPoolOptions& work_pools() const { return work_pools_; }
 
  private:
   // Notes what is wrong with adding a handler of that name.
   void CheckHandler(const std::string& name, bool empty);
+  // The same of a pool.
+  void CheckPool(const std::string& name, std::string_view what, int size);
 
   const std::string name_;
   std::map<std::string, FunctionEntry> functions_;
@@ -113,6 +124,7 @@ class Application {
   std::map<std::string, WebSocketEntry> websockets_;
   std::vector<Route> routes_;
   std::vector<Periodic> periodic_;
+  WorkPoolOptions work_pools_;
   std::vector<std::string> mistakes_;
 };
 

@@ -1,5 +1,6 @@
 #include "server/application.h"
 
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
 namespace grove {
@@ -143,6 +144,36 @@ TEST(Application, RefusesAPeriodicIntervalBelowTheMinimum) {
   EXPECT_FALSE(check(absl::Microseconds(999)));
   EXPECT_FALSE(check(absl::InfiniteDuration()));
   EXPECT_TRUE(check(absl::Milliseconds(1)));
+}
+
+TEST(Application, TakesPoolsOfThreadsAndOfProcesses) {
+  Application application("a");
+  application.AddOffloadPool({.threads = 3, .name = "disk"});
+  application.AddProcessPool({.name = "native", .command = {"/usr/bin/native"}});
+  EXPECT_TRUE(application.Check().ok()) << application.Check();
+  EXPECT_EQ(application.work_pools().offload[0].threads, 3);
+  EXPECT_EQ(application.work_pools().processes[0].name, "native");
+}
+
+TEST(Application, SaysWhichPoolIsWrong) {
+  Application application("a");
+  application.AddOffloadPool({.threads = 0, .name = "disk"});
+  application.AddProcessPool({.name = "disk", .command = {"/x"}, .processes = 1025});
+  application.AddProcessPool({.name = "No", .command = {}});
+  EXPECT_EQ(Mistake(application),
+            "application \"a\": pool \"disk\": threads is 0, must be 1 to 1024; pool \"disk\": "
+            "processes is 1025, must be 1 to 1024; pool \"disk\": is added twice; pool \"No\": "
+            "its name is not one that a function may have; pool \"No\": its command is empty");
+}
+
+TEST(Application, HasABoundOnItsPools) {
+  Application application("a");
+  for (size_t i = 0; i < kWorkPoolsMax; ++i) {
+    application.AddOffloadPool({.name = absl::StrCat("p", i)});
+  }
+  EXPECT_TRUE(application.Check().ok());
+  application.AddOffloadPool({.name = "more"});
+  EXPECT_EQ(Mistake(application), "application \"a\": pool \"more\": there are 32 pools already");
 }
 
 TEST(Application, RefusesEmptyCode) {

@@ -334,6 +334,7 @@ absl::Status Control::StartAdmin() {
                                .operations = *operations_,
                                .scoreboard = scoreboard_,
                                .driver = *driver_,
+                               .links = *links_,
                                .fibers = *fibers_,
                                .offload = offload_,
                                .started_at = WallNow()}),

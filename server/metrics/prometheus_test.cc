@@ -15,6 +15,7 @@
 #include "runtime/switch/abseil_text.h"
 #include "server/metrics/metric_table.h"
 #include "server/metrics/route_cells.h"
+#include "server/metrics/work_pool_cells.h"
 
 namespace grove::metrics {
 namespace {
@@ -65,6 +66,13 @@ class PrometheusTest : public testing::Test {
     input_.processes = ReadProcesses(board_);
     RouteCells route_cells(board_, 0);
     route_cells.Of("/hello/{name}", 0, 200).requests->store(7);
+    for (int worker = 0; worker < 2; ++worker) {
+      const auto pool = WorkPoolCells(board_, worker).Of("processes", "native");
+      pool.levels[WorkPoolLevel::kSize] = 2;
+      pool.levels[WorkPoolLevel::kBusy] = 1;
+      pool.counts[WorkPoolCell::kCalls] = 10;
+      pool.counts[WorkPoolCell::kRunMicros] = 1'250'000;
+    }
     input_.tasks.queues.push_back({.tenant = "acme",
                                    .name = "mail",
                                    .queued = 5,
@@ -104,6 +112,27 @@ TEST_F(PrometheusTest, TheTableFollowsTheNamingRules) {
     EXPECT_TRUE(row.name.starts_with("grove_") || row.name.starts_with("process_"));
     EXPECT_TRUE(row.help.ends_with(".")) << row.name;
   }
+}
+
+TEST_F(PrometheusTest, PoolsOfTheApplicationsAreThoseOfAllWorkersTogether) {
+  const auto labelled = [](std::string_view name, std::string_view value) {
+    return StrCat("grove_work_pool_", name, "{kind=\"processes\",pool=\"native\"} ", value);
+  };
+  EXPECT_TRUE(Shows(labelled("size", "4")));
+  EXPECT_TRUE(Shows(labelled("busy", "2")));
+  EXPECT_TRUE(Shows(labelled("calls_total", "20")));
+  EXPECT_TRUE(Shows(labelled("run_seconds_total", "2.5")));
+  board_.Fold(0);
+  EXPECT_TRUE(Shows(labelled("size", "2")));
+  EXPECT_TRUE(Shows(labelled("calls_total", "20")));
+}
+
+TEST_F(PrometheusTest, PoolsForWhichThereWasNoPlaceAreOne) {
+  EXPECT_FALSE(absl::StrContains(Render(), "pool=\"_other\""));
+  for (size_t i = 0; i < kWorkPoolSeriesMax; ++i) {
+    WorkPoolCells(board_, 0).Of("threads", StrCat("p", i)).counts[WorkPoolCell::kCalls] = 3;
+  }
+  EXPECT_TRUE(Shows("grove_work_pool_calls_total{kind=\"_other\",pool=\"_other\"} 3"));
 }
 
 TEST_F(PrometheusTest, QuotasAreTenantsOwnAndTheRestsTogether) {

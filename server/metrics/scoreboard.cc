@@ -211,6 +211,8 @@ void Scoreboard::Fold(int worker) {
   SharedSeries& shared = series();
   FoldCells(own.requests, shared.dead.requests, shared.requests.count.claimed);
   FoldCells(own.routes, shared.dead.routes, shared.routes.count.claimed);
+  FoldCells(own.work_pools, shared.dead.work_pools, shared.work_pools.count.claimed);
+  ClearCells(own.work_pool_levels, shared.work_pools.count.claimed);
   const uint32_t tenants = shared.bound_tenants.directory().claimed();
   for (uint32_t number = 1; number <= tenants; ++number) {
     shared.bound_cells.of[number].Forget(worker);

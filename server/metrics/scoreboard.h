@@ -174,7 +174,7 @@ inline constexpr absl::Duration kStuckDefault = absl::Seconds(5);
 class Scoreboard {
  public:
   static constexpr uint32_t kMagic = 0x67726f76;
-  static constexpr uint32_t kVersion = 17;
+  static constexpr uint32_t kVersion = 18;
 
   // The slot of whoever stands in for a worker, behind all workers'.
   static constexpr int kStandIn = config::kWorkersMax;

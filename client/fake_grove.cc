@@ -216,7 +216,9 @@ class Tasks : public v1::TaskService::Service {
       if (found != store_.tasks.end() && found->second.state() == v1::TASK_STATE_RUNNING) {
         found->second.set_state(v1::TASK_STATE_CANCELLED);
         *found->second.mutable_error() =
-            FakeError(grpc::CANCELLED, request->reason(), "TASK_CANCELLED");
+            FakeError(grpc::CANCELLED,
+                      request->reason() + (request->descendants() ? ", with descendants" : ""),
+                      "TASK_CANCELLED");
       }
     }
     return Find(request->name(), v1::TASK_VIEW_BASIC, *response->mutable_task());

@@ -1,7 +1,9 @@
 #include "client/patience.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "client/retries.h"
 #include "client/status_details.h"
 #include "client/stubs.h"
 
@@ -51,7 +53,7 @@ absl::Duration Patience::Left() const {
 void Patience::Answered() {
   if (!outage_start_) return;
   outage_start_.reset();
-  if (options_.on_back) options_.on_back();
+  if (std::exchange(was_told_, false) && options_.on_back) options_.on_back();
 }
 
 absl::Status Patience::Excuse(const absl::Status& failure) {
@@ -60,12 +62,16 @@ absl::Status Patience::Excuse(const absl::Status& failure) {
     Answered();
     return failure;
   }
-  if (!heard_.load()) return failure;
+  const bool is_false = IsFalseConnectFailure(failure);
+  if (!heard_.load() && !is_false) return failure;
   const absl::Duration now = Monotonic();
   if (!outage_start_) {
     outage_start_ = now;
-    was_out_ = true;
     pause_ = kFirstPause;
+  }
+  if (!is_false && !was_told_) {
+    was_out_ = true;
+    was_told_ = true;
     if (options_.on_outage) options_.on_outage(failure);
   }
   const absl::Duration left = std::min(end_, *outage_start_ + options_.outage_max) - now;

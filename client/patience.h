@@ -40,6 +40,8 @@ class Patience {
   const absl::Duration end_;
   std::optional<absl::Duration> outage_start_;
   bool was_out_ = false;
+  // Of the outage that is.
+  bool was_told_ = false;
   absl::Duration pause_;
 };
 

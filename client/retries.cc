@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "client/status_details.h"
 
 namespace grove::client {
@@ -11,10 +12,18 @@ namespace {
 bool MayPass(const absl::Status& failure, bool heard) {
   if (!absl::IsUnavailable(failure) && !absl::IsResourceExhausted(failure)) return false;
   if (RetryDelayOf(failure)) return true;
+  if (IsFalseConnectFailure(failure)) return true;
   return heard && absl::IsUnavailable(failure) && !ErrorInfoOf(failure);
 }
 
 }  // namespace
+
+bool IsFalseConnectFailure(const absl::Status& failure) {
+  return absl::IsUnavailable(failure) && !ErrorInfoOf(failure) &&
+         absl::StartsWith(failure.message(), "failed to connect") &&
+         absl::StrContains(failure.message(), "No such file or directory") &&
+         !absl::StrContains(failure.message(), "unix:");
+}
 
 std::optional<absl::Duration> Retries::After(const absl::Status& failure, bool heard,
                                              absl::Duration now) {

@@ -15,6 +15,11 @@
 
 namespace grove::client {
 
+// Whether gRPC took another call's errno for that of its connect(2), as 1.51 does where something
+// came in between: a TCP address has no file that could be missing. Nothing was sent; the next try
+// mostly gets through.
+bool IsFalseConnectFailure(const absl::Status& failure);
+
 class Retries {
  public:
   static constexpr absl::Duration kFirstPause = absl::Milliseconds(100);

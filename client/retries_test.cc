@@ -68,5 +68,22 @@ TEST(Retries, AServerThatWasNeverThereIsNotWaitedFor) {
   EXPECT_TRUE(retries.After(absl::UnavailableError("connection refused"), true, kNow));
 }
 
+// gRPC 1.51 asks for connect()'s errno after other calls.
+TEST(Retries, AFalseFailureToConnectIsTriedAgainThoughNobodyWasHeard) {
+  const std::string begin = "failed to connect to all addresses; last error: UNKNOWN: ";
+  const absl::Status wrong =
+      absl::UnavailableError(begin + "ipv4:127.0.0.1:8091: No such file or directory");
+  EXPECT_TRUE(IsFalseConnectFailure(wrong));
+  EXPECT_TRUE(Until(absl::InfiniteDuration()).After(wrong, false, kNow));
+  for (const char* right : {"ipv4:127.0.0.1:8091: Failed to connect to remote host: Connection "
+                            "refused",
+                            "unix:/run/grove.sock: No such file or directory"}) {
+    const absl::Status status = absl::UnavailableError(begin + right);
+    EXPECT_FALSE(IsFalseConnectFailure(status)) << right;
+    EXPECT_FALSE(Until(absl::InfiniteDuration()).After(status, false, kNow)) << right;
+  }
+  EXPECT_FALSE(IsFalseConnectFailure(Refused(14, "STORE_UNAVAILABLE", 0)));
+}
+
 }  // namespace
 }  // namespace grove::client

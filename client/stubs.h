@@ -68,8 +68,9 @@ struct Client::Stubs {
   }
 
   template <typename Stub, typename Request, typename Response>
-  absl::StatusOr<Response> Call(Stub& stub, Method<Stub, Request, Response> method,
-                                const Request& request, absl::Duration bound, Stop* stop) const {
+  absl::StatusOr<Response> CallOnce(Stub& stub, Method<Stub, Request, Response> method,
+                                    const Request& request, absl::Duration bound,
+                                    Stop* stop) const {
     grpc::ClientContext context;
     Authorize(context);
     if (bound < absl::InfiniteDuration()) {
@@ -83,6 +84,18 @@ struct Client::Stubs {
     if (status.ok() || !status.error_details().empty()) heard.store(true);
     if (!status.ok()) return FromGrpc(status);
     return response;
+  }
+
+  // Again, whatever it is, where it cannot have been sent.
+  template <typename Stub, typename Request, typename Response>
+  absl::StatusOr<Response> Call(Stub& stub, Method<Stub, Request, Response> method,
+                                const Request& request, absl::Duration bound, Stop* stop) const {
+    const absl::Duration end = Monotonic() + bound;
+    for (int tries_left = kConnectTriesMax;;) {
+      absl::StatusOr<Response> response = CallOnce(stub, method, request, end - Monotonic(), stop);
+      if (response.ok() || !IsFalseConnectFailure(response.status())) return response;
+      if (--tries_left == 0 || !PauseFor(stop, kConnectPause)) return response;
+    }
   }
 
   template <typename Stub, typename Request, typename Response>
@@ -131,6 +144,9 @@ struct Client::Stubs {
 
   // What every list of the API accepts.
   static constexpr int64_t kPageSizeMax = 1000;
+  // More than gRPC's own pause before it connects again (client/channel.cc).
+  static constexpr absl::Duration kConnectPause = absl::Milliseconds(150);
+  static constexpr int kConnectTriesMax = 5;
 
   const std::string token;
   const absl::Duration timeout;

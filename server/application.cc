@@ -1,11 +1,13 @@
 #include "server/application.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "runtime/switch/abseil_text.h"
 #include "server/http/handler/route_pattern.h"
 
 namespace grove {
@@ -71,16 +73,27 @@ std::vector<std::string> MistakesOf(const FunctionOptions& options) {
 }  // namespace
 
 void Application::AddFunction(std::string name, Function function, FunctionOptions options) {
+  if (function == nullptr) mistakes_.push_back(absl::StrCat("function \"", name, "\" is empty"));
+  AddFunctionEntry(std::move(name), {std::move(function), std::move(options)});
+}
+
+void Application::AddFunctionFactory(std::string name, FunctionFactory factory,
+                                     FunctionOptions options) {
+  if (factory == nullptr) {
+    mistakes_.push_back(absl::StrCat("the factory of function \"", name, "\" is empty"));
+  }
+  AddFunctionEntry(std::move(name), {nullptr, std::move(options), std::move(factory)});
+}
+
+void Application::AddFunctionEntry(std::string name, FunctionEntry entry) {
   if (!IsFunctionName(name)) {
     mistakes_.push_back(absl::StrCat("function \"", name,
                                      "\": a name is lower-case letters and digits, with single "
                                      "'.', '-' or '_' between them"));
   }
-  if (function == nullptr) mistakes_.push_back(absl::StrCat("function \"", name, "\" is empty"));
-  for (const std::string& mistake : MistakesOf(options)) {
+  for (const std::string& mistake : MistakesOf(entry.options)) {
     mistakes_.push_back(absl::StrCat("function \"", name, "\": ", mistake));
   }
-  FunctionEntry entry{std::move(function), std::move(options)};
   const auto [place, added] = functions_.try_emplace(std::move(name), std::move(entry));
   if (!added) mistakes_.push_back(absl::StrCat("function \"", place->first, "\" is added twice"));
 }
@@ -162,8 +175,89 @@ void Application::AddPeriodic(std::string name, Interval interval, PeriodicBody 
   periodic_.push_back({std::move(name), std::move(interval), scope, std::move(body)});
 }
 
+void Application::AddMiddleware(std::string name, MiddlewareFactory factory,
+                                SettingsSchema options) {
+  if (name.empty()) mistakes_.push_back("a middleware has no name");
+  if (factory == nullptr) {
+    mistakes_.push_back(absl::StrCat("the factory of middleware \"", name, "\" is empty"));
+  }
+  for (const std::string& mistake : options.Mistakes()) {
+    mistakes_.push_back(absl::StrCat("middleware \"", name, "\": ", mistake));
+  }
+  MiddlewareEntry entry{std::move(factory), std::move(options)};
+  const auto [place, added] = middleware_.try_emplace(std::move(name), std::move(entry));
+  if (!added) mistakes_.push_back(absl::StrCat("middleware \"", place->first, "\" is added twice"));
+}
+
+void Application::AddInspection(std::string name, std::string description, Inspection inspection) {
+  if (name.empty()) mistakes_.push_back("an inspection has no name");
+  if (description.empty() || inspection == nullptr) {
+    mistakes_.push_back(absl::StrCat("inspection \"", name, "\" ",
+                                     inspection == nullptr ? "is empty" : "has no description"));
+  }
+  InspectionEntry entry{std::move(description), std::move(inspection)};
+  const auto [place, added] = inspections_.try_emplace(std::move(name), std::move(entry));
+  if (!added) mistakes_.push_back(absl::StrCat("inspection \"", place->first, "\" is added twice"));
+}
+
+void Application::AddHook(std::string_view kind, HookEntry entry, std::vector<HookEntry>& hooks) {
+  const std::string what = absl::StrCat(std::string(kind), " hook \"", entry.name, "\"");
+  if (entry.name.empty()) mistakes_.push_back(what + " has no name");
+  if (entry.hook == nullptr) mistakes_.push_back(what + " is empty");
+  if (entry.timeout <= absl::ZeroDuration()) mistakes_.push_back(what + " has no time");
+  hooks.push_back(std::move(entry));
+}
+
+void Application::OnStart(std::string name, Hook hook, absl::Duration timeout) {
+  AddHook("start", {std::move(name), std::move(hook), timeout}, start_hooks_);
+}
+
+void Application::OnStop(std::string name, Hook hook, absl::Duration timeout) {
+  AddHook("stop", {std::move(name), std::move(hook), timeout}, stop_hooks_);
+}
+
+void Application::OnReload(std::string name, ReloadHook hook) {
+  if (name.empty()) mistakes_.push_back("a reload hook has no name");
+  if (hook == nullptr) mistakes_.push_back(absl::StrCat("reload hook \"", name, "\" is empty"));
+  reload_hooks_.push_back({std::move(name), std::move(hook)});
+}
+
+void Application::CheckPool(const std::string& name, std::string_view what, int size) {
+  const auto mistake = [&](std::string_view why) {
+    mistakes_.push_back(StrCat("pool \"", name, "\": ", why));
+  };
+  if (!IsFunctionName(name)) mistake("its name is not one that a function may have");
+  if (size < 1 || size > kWorkPoolSizeMax) {
+    mistake(StrCat(what, " is ", size, ", must be 1 to ", kWorkPoolSizeMax));
+  }
+  const auto is_taken = [&](const auto& pools) {
+    return std::any_of(pools.begin(), pools.end(),
+                       [&](const auto& pool) { return pool.name == name; });
+  };
+  if (is_taken(work_pools_.offload) || is_taken(work_pools_.processes)) mistake("is added twice");
+  if (work_pools_.offload.size() + work_pools_.processes.size() == kWorkPoolsMax) {
+    mistake(StrCat("there are ", kWorkPoolsMax, " pools already"));
+  }
+}
+
+void Application::AddOffloadPool(OffloadPool::Options options) {
+  CheckPool(options.name, "threads", options.threads);
+  work_pools_.offload.push_back(std::move(options));
+}
+
+void Application::AddProcessPool(ProcessPoolOptions options) {
+  CheckPool(options.name, "processes", options.processes);
+  if (options.command.empty()) {
+    mistakes_.push_back(StrCat("pool \"", options.name, "\": its command is empty"));
+  }
+  work_pools_.processes.push_back(std::move(options));
+}
+
 absl::Status Application::Check() const {
   std::vector<std::string> mistakes = mistakes_;
+  for (auto& more : {settings_.Mistakes(), metrics_.Mistakes()}) {
+    mistakes.insert(mistakes.end(), more.begin(), more.end());
+  }
   std::set<std::pair<std::string, std::string>> seen;
   for (const Route& route : routes_) {
     const std::string what =

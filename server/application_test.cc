@@ -1,5 +1,6 @@
 #include "server/application.h"
 
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
 namespace grove {
@@ -145,6 +146,36 @@ TEST(Application, RefusesAPeriodicIntervalBelowTheMinimum) {
   EXPECT_TRUE(check(absl::Milliseconds(1)));
 }
 
+TEST(Application, TakesPoolsOfThreadsAndOfProcesses) {
+  Application application("a");
+  application.AddOffloadPool({.threads = 3, .name = "disk"});
+  application.AddProcessPool({.name = "native", .command = {"/usr/bin/native"}});
+  EXPECT_TRUE(application.Check().ok()) << application.Check();
+  EXPECT_EQ(application.work_pools().offload[0].threads, 3);
+  EXPECT_EQ(application.work_pools().processes[0].name, "native");
+}
+
+TEST(Application, SaysWhichPoolIsWrong) {
+  Application application("a");
+  application.AddOffloadPool({.threads = 0, .name = "disk"});
+  application.AddProcessPool({.name = "disk", .command = {"/x"}, .processes = 1025});
+  application.AddProcessPool({.name = "No", .command = {}});
+  EXPECT_EQ(Mistake(application),
+            "application \"a\": pool \"disk\": threads is 0, must be 1 to 1024; pool \"disk\": "
+            "processes is 1025, must be 1 to 1024; pool \"disk\": is added twice; pool \"No\": "
+            "its name is not one that a function may have; pool \"No\": its command is empty");
+}
+
+TEST(Application, HasABoundOnItsPools) {
+  Application application("a");
+  for (size_t i = 0; i < kWorkPoolsMax; ++i) {
+    application.AddOffloadPool({.name = absl::StrCat("p", i)});
+  }
+  EXPECT_TRUE(application.Check().ok());
+  application.AddOffloadPool({.name = "more"});
+  EXPECT_EQ(Mistake(application), "application \"a\": pool \"more\": there are 32 pools already");
+}
+
 TEST(Application, RefusesEmptyCode) {
   Application application("a");
   application.AddFunction("f", nullptr);
@@ -153,6 +184,61 @@ TEST(Application, RefusesEmptyCode) {
   EXPECT_EQ(Mistake(application),
             "application \"a\": function \"f\" is empty; handler \"h\" is empty; periodic work "
             "\"p\" is empty");
+}
+
+TEST(Application, RefusesWhatIsRegisteredWithoutAName) {
+  Application application("a");
+  application.OnStart("", [](WorkerServices&) { return absl::OkStatus(); });
+  application.OnStop("close", nullptr);
+  application.OnReload("take", nullptr);
+  application.OnStart(
+      "now", [](WorkerServices&) { return absl::OkStatus(); }, absl::ZeroDuration());
+  EXPECT_EQ(Mistake(application),
+            "application \"a\": start hook \"\" has no name; stop hook \"close\" is empty; reload "
+            "hook \"take\" is empty; start hook \"now\" has no time");
+}
+
+TEST(Application, RefusesAFunctionsFactoryAsItRefusesFunctions) {
+  Application application("a");
+  application.AddFunctionFactory("f", nullptr);
+  application.AddFunction("f", Nothing);
+  EXPECT_EQ(Mistake(application),
+            "application \"a\": the factory of function \"f\" is empty; function \"f\" is added "
+            "twice");
+}
+
+TEST(Application, RefusesMiddlewareWithMistakesInItsOptions) {
+  Application application("a");
+  SettingsSchema options;
+  options.Text("field", {.description = ""});
+  const auto make = [](WorkerServices&, const Settings&) -> absl::StatusOr<http::Middleware> {
+    return absl::UnimplementedError("");
+  };
+  application.AddMiddleware("stamp", make, options);
+  application.AddMiddleware("stamp", make);
+  EXPECT_EQ(Mistake(application),
+            "application \"a\": middleware \"stamp\": setting \"field\": has no description; "
+            "middleware \"stamp\" is added twice");
+}
+
+TEST(Application, RefusesAnInspectionWithoutAMeaningOrTwice) {
+  Application application("a");
+  const auto answer = [](WorkerServices&, std::string_view) { return std::string(); };
+  application.AddInspection("cache", "", answer);
+  application.AddInspection("cache", "what is in it", nullptr);
+  EXPECT_EQ(Mistake(application),
+            "application \"a\": inspection \"cache\" has no description; inspection \"cache\" is "
+            "empty; inspection \"cache\" is added twice");
+}
+
+TEST(Application, RefusesMistakesInSettingsAndMetrics) {
+  Application application("a");
+  application.settings().Text("Host", {.description = "d"});
+  application.metrics().Counter({.name = "orders", .help = "h"});
+  EXPECT_TRUE(std::string_view(Mistake(application))
+                  .starts_with("application \"a\": setting \"Host\": a name is"));
+  EXPECT_TRUE(std::string_view(Mistake(application))
+                  .ends_with("metric \"orders\": a counter's name ends in _total"));
 }
 
 }  // namespace

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "runtime/hub/hub.h"
@@ -23,7 +22,7 @@
 #include "server/handlers/file.h"
 #include "server/handlers/reflect.h"
 #include "server/handlers/try_out.h"
-#include "server/http/websocket/websocket.h"
+#include "server/http/websocket/websocket_handler.h"
 
 namespace grove {
 namespace {
@@ -167,12 +166,7 @@ absl::StatusOr<Output> HttpFetch(TaskContext& context) {
   for (const auto& [name, value] : result->headers) {
     output["headers"].push_back(json::array({name, value}));
   }
-  if (functions::IsUtf8(result->body)) {
-    output["body"] = result->body;
-  } else {
-    output["body_base64"] = absl::Base64Escape(result->body);
-  }
-  return Output{functions::JsonText(output)};
+  return Output{functions::JsonTextWithBody(result->body, output)};
 }
 
 absl::StatusOr<Output> FeedTitles(TaskContext& context) {

@@ -11,6 +11,7 @@
 #include "runtime/offload/offload.h"
 #include "server/application.h"
 #include "server/functions/fetch.h"
+#include "server/task_context_fixture.h"
 
 namespace grove {
 namespace {
@@ -19,33 +20,6 @@ using nlohmann::json;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
-
-class FakeTask final : public TaskContext {
- public:
-  FakeTask(WorkerServices& services, std::string input)
-      : services_(services), input_(std::move(input)) {}
-
-  std::string_view task() const override { return "tenants/default/queues/default/tasks/1"; }
-  std::string_view tenant() const override { return "default"; }
-  std::string_view function() const override { return "f"; }
-  int attempt() const override { return 1; }
-  std::string_view input() const override { return input_; }
-  std::string_view content_type() const override { return "text/x-test"; }
-  absl::Time deadline() const override { return absl::InfiniteFuture(); }
-  bool cancelled() const override { return false; }
-  std::string_view checkpoint() const override { return ""; }
-  void Heartbeat() override {}
-  absl::Status Checkpoint(std::string) override { return absl::OkStatus(); }
-  void ReportProgress(double fraction, std::string_view) override { progress.push_back(fraction); }
-  void Log(std::string_view) override {}
-  WorkerServices& services() override { return services_; }
-
-  std::vector<double> progress;
-
- private:
-  WorkerServices& services_;
-  std::string input_;
-};
 
 class TextBody final : public http::BodySource {
  public:
@@ -96,7 +70,7 @@ class Builtins : public ::testing::Test {
     EXPECT_EQ(hub->Stats().fibers_live, 0);
   }
   absl::StatusOr<Output> Call(absl::StatusOr<Output> (*function)(TaskContext&), std::string input) {
-    FakeTask task(*services_, std::move(input));
+    FakeTaskContext task(*services_, std::move(input), {.content_type = "text/x-test"});
     absl::StatusOr<Output> output = function(task);
     progress_ = task.progress;
     return output;

@@ -13,6 +13,7 @@
 #include "server/config/problems.h"
 #include "server/config/resolve.h"
 #include "server/process/tls_files.h"
+#include "server/read_settings.h"
 #include "server/tenancy/directory.h"
 #include "server/worker/ingresses.h"
 #include "server/worker/routes.h"
@@ -83,6 +84,37 @@ void CheckHandlers(const config::v1::Http& http, const Application& application,
   }
 }
 
+// What the application's code has declared, with what of it is secret marked.
+void CheckDeclared(const Application& application, config::v1::Config& config, Problems& problems) {
+  ReadSettings(application.settings(), "application", config.mutable_application(), &problems);
+  std::vector<std::string> names;
+  for (const auto& [name, entry] : application.middleware()) names.push_back(name);
+  const auto check = [&](const std::string& key,
+                         google::protobuf::RepeatedPtrField<config::v1::Middleware>& chain) {
+    for (int i = 0; i < chain.size(); ++i) {
+      if (!chain[i].has_own()) continue;
+      config::v1::OwnMiddleware& own = *chain[i].mutable_own();
+      const std::string where = absl::StrCat(key, "[", i, "].own");
+      const auto found = application.middleware().find(own.name());
+      if (found != application.middleware().end()) {
+        ReadSettings(found->second.options, where + ".options", own.mutable_options(), &problems);
+        continue;
+      }
+      const std::string near = config::NearMatch(own.name(), names);
+      problems.Add(
+          where + ".name",
+          absl::StrCat("the application has no middleware \"", own.name(), "\"",
+                       near.empty() ? "" : absl::StrCat("; did you mean \"", near, "\"?")));
+    }
+  };
+  config::v1::Http& http = *config.mutable_http();
+  check("http.middleware", *http.mutable_middleware());
+  for (int i = 0; i < http.routes_size(); ++i) {
+    check(absl::StrCat("http.routes[", i, "].middleware"),
+          *http.mutable_routes(i)->mutable_middleware());
+  }
+}
+
 // Whether workers will be able to make the file, as far as that can be told without making it.
 void CheckAccessLog(const config::v1::AccessLog& log, Problems& problems) {
   problems.Add(access_log::AccessFormatOf(log).status());
@@ -143,6 +175,7 @@ absl::StatusOr<DaemonConfig> LoadDaemonConfig(const config::DaemonFlags& flags,
   }
   DaemonConfig daemon;
   daemon.config = config::Resolve(flags, file, config::Environment::OfThisProcess(), &problems);
+  CheckDeclared(application, daemon.config, problems);
   CheckProcesses(daemon.config, application, problems);
   if (!problems.empty()) return problems.ToStatus();
   daemon.references = problems.sources().References();

@@ -19,8 +19,10 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/http/handler/tenant_labels.h"
+#include "server/settings.h"
 #include "server/streams.h"
 #include "server/task_client.h"
+#include "server/work_pools.h"
 
 namespace grove::functions {
 class FetchClient;
@@ -28,15 +30,16 @@ class FetchClient;
 
 namespace grove {
 
-class OffloadPool;
-
 // What a worker lends to the code that runs in it. Lives as long as the worker's hub runs.
 struct WorkerServices {
   int worker = 0;
   functions::FetchClient& fetch;
-  OffloadPool& offload;
+  OffloadPool& offload;  // the worker's general one (runtime.offload_threads)
   TaskClient& tasks = NoTaskClient();
   http::TenantLabels& tenants = http::NoTenantLabels();
+  // Those in force; a reload changes them in place.
+  const Settings& settings = NoSettings();
+  WorkPools& pools = NoWorkPools();  // the application's own
 };
 
 // Most that one attempt may leave to the next.

@@ -26,6 +26,7 @@
 #include "server/config/flags.h"
 #include "server/config/schema.h"
 #include "server/daemon_config.h"
+#include "server/metrics/own_series.h"
 #include "server/process/exit_code.h"
 #include "server/process/log_setup.h"
 #include "server/process/process_title.h"
@@ -138,6 +139,26 @@ int FinishTrial(const std::string& program, const supervisor::Takeover& takeover
   return Print(std::string(supervisor::kTrialPassed));
 }
 
+// What --help prints.
+std::string Usage(const Application& application) {
+  std::string usage = config::FlagsUsage(application.name());
+  const std::string settings = application.settings().Usage("  ");
+  if (!settings.empty()) {
+    absl::StrAppend(&usage, "\nKeys of the config file below `application:`:\n", settings);
+  }
+  for (const auto& [name, entry] : application.middleware()) {
+    absl::StrAppend(&usage, "\nMiddleware `- own: {name: ", name, "}`, its options:\n",
+                    entry.options.rows().empty() ? "  none\n" : entry.options.Usage("  "));
+  }
+  return usage;
+}
+
+void PrepareBoard(const Application& application, metrics::Scoreboard& board) {
+  if (metrics::DeclareOwnMetrics(application.metrics(), board.series().own)) return;
+  Log(LogLevel::kWarning,
+      "no room for all metrics of the application; a restart forgets those of programs before");
+}
+
 }  // namespace
 
 int Main(int argc, char** argv, Application& application) {
@@ -153,7 +174,7 @@ int Main(int argc, char** argv, Application& application) {
   };
   absl::StatusOr<config::DaemonFlags> flags = config::ParseFlags(argc, argv);
   if (!flags.ok()) return fail(flags.status());
-  if (flags->help) return Print(config::FlagsUsage(program));
+  if (flags->help) return Print(Usage(application));
   if (flags->help_config) return Print(config::FormatSchema());
   if (flags->version) return Print(absl::StrFormat("%s (grove %s)\n", program, kVersion));
   // What it served with before is what it goes on with, whatever the files hold by now.
@@ -201,7 +222,9 @@ int Main(int argc, char** argv, Application& application) {
          absl::StatusOr<DaemonConfig> read = LoadDaemonConfig(again, application);
          if (!read.ok()) return read.status();
          return ForSupervisor(*std::move(read));
-       }});
+       },
+       .prepare_scoreboard =
+           [&](metrics::Scoreboard& board) { PrepareBoard(application, board); }});
   FlushLog();
   return code;
 }

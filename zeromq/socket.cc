@@ -8,6 +8,7 @@
 #include "runtime/hub/check.h"
 #include "runtime/hub/hub.h"
 #include "runtime/switch/abseil_text.h"
+#include "zeromq/authenticator.h"
 #include "zeromq/monitor.h"
 #include "zeromq/zmq_error.h"
 
@@ -99,6 +100,14 @@ absl::StatusOr<std::unique_ptr<Socket>> Socket::Open(Context& context, SocketTyp
   if (raw == nullptr) return ZmqStatus(errno, StrCat("zeromq: open ", SocketTypeName(type)));
   std::unique_ptr<Socket> socket(new Socket(context, type, raw));
   if (absl::Status set = ApplySocketOptions(raw, type, options); !set.ok()) return set;
+  if (options.curve_server.has_value() && options.curve_server->authenticator != nullptr) {
+    Authenticator& authenticator = *options.curve_server->authenticator;
+    if (!authenticator.socket_->open()) {
+      return absl::FailedPreconditionError("zeromq: curve_server.authenticator is closed");
+    }
+    socket->authenticator_ = &authenticator;
+    ++authenticator.servers_;
+  }
   int fd = -1;
   size_t bytes = sizeof(fd);
   if (zmq_getsockopt(raw, ZMQ_FD, &fd, &bytes) != 0) return socket->Failed(errno, "ZMQ_FD");
@@ -126,6 +135,7 @@ void Socket::Close() {
   if (fd_ >= 0 && Hub::Current() == &hub_) hub_.descriptors().Unregister(fd_);
   zmq_close(std::exchange(raw_, nullptr));
   --context_.open_;
+  if (authenticator_ != nullptr) --std::exchange(authenticator_, nullptr)->servers_;
   for (Fiber*& waiter : waiters_) {
     if (waiter != nullptr) hub_.Unpark(*std::exchange(waiter, nullptr));
   }

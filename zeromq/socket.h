@@ -121,6 +121,7 @@ class Socket final : private DescriptorTable::ReadyWatch {
   uint32_t busy_ = 0;
   uint64_t parks_ = 0;
   Monitor* monitor_ = nullptr;
+  Authenticator* authenticator_ = nullptr;  // that judges its clients, while it is open
 };
 
 }  // namespace grove::zeromq

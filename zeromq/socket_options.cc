@@ -106,6 +106,9 @@ void SetCurve(Setter& set, const SocketOptions& options) {
   if (options.curve_server.has_value()) {
     set.Number("curve_server", ZMQ_CURVE_SERVER, 1);
     set.Text("curve_server.secret_key", ZMQ_CURVE_SECRETKEY, options.curve_server->secret_key);
+    if (!options.curve_server->domain.empty()) {
+      set.Text("curve_server.domain", ZMQ_ZAP_DOMAIN, options.curve_server->domain);
+    }
   }
   if (options.curve_client.has_value()) {
     const CurveClient& client = *options.curve_client;

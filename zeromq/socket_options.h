@@ -32,9 +32,15 @@ enum class SocketType {
 // "PAIR", "PUB", …
 std::string_view SocketTypeName(SocketType type);
 
-// A server's end: it lets in who knows the public half.
+class Authenticator;
+
+// A server's end: it lets in who knows the public half, and whom the authenticator knows.
 struct CurveServer {
   std::string secret_key;
+  // Of the same context, which must outlive the socket. Null: any key may come.
+  Authenticator* authenticator = nullptr;
+  // What it is told of where a client has come; at most 255 bytes.
+  std::string domain = "";
 };
 
 // A client's end.

@@ -215,6 +215,9 @@ TEST_F(App, CancelFailsForATaskThatHadEnded) {
   EXPECT_EQ(Json()["error"]["message"], "enough");
   EXPECT_EQ(Run({"cancel", "T1"}), 1);
   EXPECT_TRUE(absl::StrContains(err_, "had already ended: SUCCEEDED")) << err_;
+  EXPECT_EQ(Run({"spawn", "stuck"}), 0);
+  EXPECT_EQ(Run({"cancel", "T3", "--reason", "enough", "--descendants", "-o", "json"}), 0);
+  EXPECT_EQ(Json()["error"]["message"], "enough, with descendants");
 }
 
 TEST_F(App, PoolsAreResized) {

@@ -40,24 +40,10 @@ FlagSpec ReasonFlag(const char* help) {
   return {"reason", "TEXT", help};
 }
 
-FlagSpec DescendantsFlag() {
-  return {"descendants", "", "Also the tasks that theirs have spawned, and so on."};
-}
-
 Verb QueueVerb(const char* name, const char* summary, const char* description,
                absl::Status (*run)(Command&), std::vector<FlagSpec> own = {}) {
-  std::vector<FlagSpec> flags = std::move(own);
-  flags.push_back(TenantFlag());
-  return {
-      .name = name,
-      .arguments = "QUEUE",
-      .summary = summary,
-      .description = description,
-      .arguments_min = 1,
-      .arguments_max = 1,
-      .flags = std::move(flags),
-      .run = run,
-  };
+  own.push_back(TenantFlag());
+  return OneVerb(name, "QUEUE", summary, description, std::move(own), run);
 }
 
 }  // namespace

@@ -126,10 +126,16 @@ std::string InOurWords(std::string text) {
   return text;
 }
 
-// gRPC's own words for a channel that could not be opened; a server's UNAVAILABLE carries an
-// ErrorInfo.
+// Whether a server said it: what it says carries details.
+bool IsAnswer(const absl::Status& status) {
+  bool has_details = false;
+  status.ForEachPayload([&](auto, const absl::Cord&) { has_details = true; });
+  return has_details;
+}
+
+// gRPC's own words for a channel that could not be opened, or broke.
 bool IsUnreachable(const absl::Status& status) {
-  if (status.code() != absl::StatusCode::kUnavailable || ErrorInfoOf(status)) return false;
+  if (status.code() != absl::StatusCode::kUnavailable || IsAnswer(status)) return false;
   for (const std::string_view beginning : {"failed to connect", "DNS resolution failed",
                                            "Socket closed", "recvmsg:", "Ssl handshake"}) {
     if (absl::StartsWithIgnoreCase(status.message(), Abseil(beginning))) return true;
@@ -140,11 +146,18 @@ bool IsUnreachable(const absl::Status& status) {
 std::string Unreachable(const absl::Status& status, std::string_view address) {
   const std::string message = absl::AsciiStrToLower(status.message());
   const auto contains = [&](const char* part) { return absl::StrContains(message, part); };
+  const std::string address_text(address);
   std::string cause;
   std::string advice = "is groved running?";
-  if (contains("connection refused")) {
+  // What errno says behind "recvmsg:" is of no use: the connection was there.
+  const bool has_broken =
+      absl::StartsWith(message, "socket closed") || absl::StartsWith(message, "recvmsg:");
+  if (has_broken) {
+    cause = "the connection was closed";
+    advice = "does the server want TLS (--ca_cert)?";
+  } else if (contains("connection refused")) {
     cause = "connection refused";
-  } else if (contains("no such file")) {
+  } else if (contains("no such file") && absl::StartsWith(address_text, "unix:")) {
     cause = "no such socket";
   } else if (contains("dns resolution failed")) {
     cause = "the host name is unknown";

@@ -42,6 +42,50 @@ TEST(ErrorLine, ExplainsADaemonThatCannotBeReached) {
             "grovectl: cannot reach 127.0.0.1:8091: connection refused; is groved running?");
 }
 
+TEST(ErrorLine, ASocketIsMissingWhereTheAddressIsOne) {
+  const absl::Status missing = absl::UnavailableError(
+      "failed to connect to all addresses; last error: UNKNOWN: unix:/run/grove.sock: No such file "
+      "or directory");
+  EXPECT_EQ(ErrorLine("get", missing, "unix:/run/grove.sock"),
+            "grovectl: cannot reach unix:/run/grove.sock: no such socket; is groved running?");
+  const absl::Status of_tcp = absl::UnavailableError(
+      "failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.0.1:8091: No such file "
+      "or directory");
+  EXPECT_EQ(ErrorLine("get", of_tcp, kAddress),
+            "grovectl: cannot reach 127.0.0.1:8091: no such file or directory; is groved running?");
+}
+
+TEST(ErrorLine, AConnectionThatBrokeWasThere) {
+  for (const char* message :
+       {"Socket closed", "recvmsg:No such file or directory", "recvmsg:Connection reset by peer"}) {
+    EXPECT_EQ(ErrorLine("get", absl::UnavailableError(message), "unix:/run/grove.sock"),
+              "grovectl: cannot reach unix:/run/grove.sock: the connection was closed; does the "
+              "server want TLS (--ca_cert)?")
+        << message;
+  }
+}
+
+// Whatever its words are.
+TEST(ErrorLine, WhatAServerAnsweredIsShown) {
+  google::rpc::Status status;
+  status.set_code(14);
+  status.set_message("failed to connect: open tasks.db: no such file");
+  google::rpc::ErrorInfo info;
+  info.set_domain("grove");
+  info.set_reason("STORE_UNAVAILABLE");
+  status.add_details()->PackFrom(info);
+  EXPECT_EQ(ErrorLine("tasks retry", ToAbslStatus(status), kAddress),
+            "grovectl: tasks retry: failed to connect: open tasks.db: no such file (UNAVAILABLE, "
+            "STORE_UNAVAILABLE)");
+  status.clear_details();
+  google::rpc::RetryInfo retry;
+  retry.mutable_retry_delay()->set_seconds(2);
+  status.add_details()->PackFrom(retry);
+  EXPECT_EQ(ErrorLine("tasks retry", ToAbslStatus(status), kAddress),
+            "grovectl: tasks retry: failed to connect: open tasks.db: no such file (UNAVAILABLE); "
+            "try again in 2.00s");
+}
+
 TEST(ErrorLine, ADrainingServerIsReachable) {
   EXPECT_EQ(ErrorLine("get", absl::UnavailableError("the daemon drains"), kAddress),
             "grovectl: get: the daemon drains (UNAVAILABLE)");

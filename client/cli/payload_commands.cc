@@ -24,7 +24,7 @@ std::string StateOf(const v1::Payload& payload) {
   return payload.state() == v1::Payload::STATE_USED ? "USED" : "UNUSED";
 }
 
-// "in 23h"; empty: it lives as long as its tasks.
+// "in 23h"; empty: it lives as long as what names it.
 std::string ExpiryText(const v1::Payload& payload, absl::Time now) {
   if (!payload.has_expire_time()) return "";
   const absl::Duration left = absl::FromUnixSeconds(payload.expire_time().seconds()) - now;
@@ -56,7 +56,8 @@ std::string RenderPayload(const v1::Payload& payload, const View& view) {
                        {"content type", payload.content_type()},
                        {"age", AgeText(payload.create_time(), view.now)},
                        {"expires", ExpiryText(payload, view.now)},
-                       {"tasks", StrCat(payload.task_count())}},
+                       {"tasks", StrCat(payload.task_count())},
+                       {"schedules", StrCat(payload.schedule_count())}},
                       view.look);
 }
 

@@ -14,6 +14,8 @@ namespace grove::client::cli {
 
 // What an input may have without being uploaded: tasks.input_max_bytes, as long as nobody sets it.
 inline constexpr size_t kInlineInputBytes = 1 << 20;
+// Of a schedule's tasks, whose specs control keeps in memory.
+inline constexpr size_t kScheduleInputBytes = 64 << 10;
 
 // An open file, or standard input.
 class InputFile {

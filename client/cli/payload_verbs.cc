@@ -6,24 +6,8 @@ namespace grove::client::cli {
 namespace {
 
 // Of one payload, which it names.
-Verb OneVerb(const char* name, const char* summary, absl::Status (*run)(Command&)) {
-  return {
-      .name = name,
-      .arguments = "PAYLOAD",
-      .summary = summary,
-      .arguments_min = 1,
-      .arguments_max = 1,
-      .flags = {TenantFlag()},
-      .run = run,
-  };
-}
-
-Verb ListVerb(const char* name, const char* summary) {
-  return {.name = name,
-          .summary = summary,
-          .flags = {{"tenant", "TENANT",
-                     "Whose; the token's tenant, or \"default\", if not given; \"-\" for all."}},
-          .run = RunPayloads};
+Verb PayloadVerb(const char* name, const char* summary, absl::Status (*run)(Command&)) {
+  return OneVerb(name, "PAYLOAD", summary, "", {TenantFlag()}, run);
 }
 
 Verb PutVerb() {
@@ -32,8 +16,9 @@ Verb PutVerb() {
       .arguments = "FILE",
       .summary = "Upload a file of any size, and print the payload's name.",
       .description =
-          "\"-\" is standard input. A task takes it with spawn --input_payload; until one does, it "
-          "is kept for tasks.payload_retention_ms, then it lives as long as its tasks.",
+          "\"-\" is standard input. A task takes it with spawn --input_payload, a schedule with "
+          "schedules create --input_payload; until one does, it is kept for "
+          "tasks.payload_retention_ms, then it lives as long as its tasks and schedules.",
       .arguments_min = 1,
       .arguments_max = 1,
       .flags = {{"content_type", "TYPE", "What it is; application/octet-stream if not given."},
@@ -43,7 +28,7 @@ Verb PutVerb() {
 }
 
 Verb GetVerb() {
-  Verb verb = OneVerb("payloads get", "Download a payload.", RunPayloadsGet);
+  Verb verb = PayloadVerb("payloads get", "Download a payload.", RunPayloadsGet);
   verb.description =
       "Writes to standard output, or with --to to a file. What an earlier, broken download has "
       "left in FILE.part is not asked for again; the hash of all of it is checked.";
@@ -56,12 +41,15 @@ Verb GetVerb() {
 
 std::vector<Verb> PayloadVerbs() {
   return {
-      ListVerb("payloads", "List payloads, the oldest first; also \"payloads list\"."),
-      ListVerb("payloads list", "List payloads, the oldest first."),
-      OneVerb("payloads show", "Show what a payload is, and how long it lives.", RunPayloadsShow),
+      TenantListVerb("payloads", "List payloads, the oldest first; also \"payloads list\".",
+                     RunPayloads),
+      TenantListVerb("payloads list", "List payloads, the oldest first.", RunPayloads),
+      PayloadVerb("payloads show", "Show what a payload is, and how long it lives.",
+                  RunPayloadsShow),
       PutVerb(),
       GetVerb(),
-      OneVerb("payloads delete", "Delete a payload that no task names.", RunPayloadsDelete),
+      PayloadVerb("payloads delete", "Delete a payload that no task or schedule names.",
+                  RunPayloadsDelete),
   };
 }
 

@@ -138,6 +138,7 @@ std::string RenderSchedule(const v1::Schedule& schedule, const View& view) {
        {"runs_left", schedule.has_remaining_runs() ? absl::StrCat(schedule.remaining_runs()) : ""},
        {"function", schedule.spec().function()},
        {"queue", schedule.spec().queue()},
+       {"input_payload", schedule.spec().input_payload()},
        {"overlap", OverlapText(schedule)},
        {"catchup", CatchupText(schedule)},
        {"catchup_window", LengthText(schedule.has_catchup_window(), schedule.catchup_window())},

@@ -30,6 +30,23 @@ std::string QuotaText(int64_t used, int64_t max) {
   return max == 0 ? absl::StrCat(used) : absl::StrCat(used, " of ", max);
 }
 
+// Empty where nothing is bound, and nothing was.
+std::string HttpUseText(int64_t used, int64_t max, int64_t refused) {
+  if (used == 0 && max == 0 && refused == 0) return "";
+  return absl::StrCat(QuotaText(used, max),
+                      refused == 0 ? "" : absl::StrCat(", ", refused, " refused"));
+}
+
+// "500/s, 500 at once, 12 used, 3 refused".
+std::string HttpRateUse(const v1::Tenant& tenant) {
+  std::string text = HttpRateText(tenant.quotas());
+  if (!text.empty()) absl::StrAppend(&text, ", ", tenant.http_burst_used(), " used");
+  if (tenant.http_rate_refused() > 0) {
+    absl::StrAppend(&text, text.empty() ? "" : ", ", tenant.http_rate_refused(), " refused");
+  }
+  return text;
+}
+
 std::string BoundText(int64_t max) {
   return max == 0 ? "" : absl::StrCat(max);
 }
@@ -98,9 +115,10 @@ std::string RenderTenant(const v1::Tenant& tenant, const View& view) {
        {"spawns", RateText(quotas)},
        {"output_bytes_max", BoundText(quotas.output_bytes_max())},
        {"payload_bytes", QuotaText(tenant.payload_bytes(), quotas.payload_bytes_max())},
-       {"http_requests_max", BoundText(quotas.http_requests_max())},
-       {"http_requests", HttpRateText(quotas)},
-       {"fetches_max", BoundText(quotas.fetches_max())},
+       {"http_requests", HttpUseText(tenant.http_requests_running(), quotas.http_requests_max(),
+                                     tenant.http_requests_refused())},
+       {"http_rate", HttpRateUse(tenant)},
+       {"fetches", HttpUseText(tenant.fetches_running(), quotas.fetches_max(), 0)},
        {"labels", LabelsText(tenant)},
        {"made", TimeText(tenant.has_create_time(), tenant.create_time(), view)},
        {"changed", TimeText(tenant.has_update_time(), tenant.update_time(), view)},

@@ -94,6 +94,14 @@ TEST_F(Schedules, AreShownAndListed) {
     EXPECT_TRUE(StrContains(out_, "2096-10-02T07:06:40+00:00")) << out_;
     EXPECT_TRUE(StrContains(out_, "SKIP")) << out_;
   }
+  ASSERT_EQ(Run({"schedules", "create", "large", "echo", "--every", "1h", "--input_payload",
+                 "01M8ZJ3V7Q0G5K2T9XW4B6N8RD"}),
+            0)
+      << err_;
+  EXPECT_EQ(Run({"schedules", "get", "large"}), 0);
+  EXPECT_TRUE(StrContains(out_, "tenants/default/payloads/01M8ZJ3V7Q0G5K2T9XW4B6N8RD")) << out_;
+  EXPECT_EQ(Run({"schedules", "create", "x", "echo", "1", "--every", "1h", "--input_payload", "p"}),
+            2);
   EXPECT_EQ(Run({"schedules", "get", "none"}), 1);
   EXPECT_TRUE(StrContains(err_, "there is no tenants/default/schedules/none")) << err_;
 }

@@ -1,5 +1,7 @@
 #include "client/cli/schedule_verbs.h"
 
+#include <utility>
+
 #include "client/cli/verb_groups.h"
 
 namespace grove::client::cli {
@@ -39,32 +41,11 @@ std::vector<FlagSpec> With(std::vector<FlagSpec> flags, std::vector<FlagSpec> mo
   return flags;
 }
 
-FlagSpec EtagFlag() {
-  return {"etag", "ETAG", "Only if nobody has changed it since this etag was read."};
-}
-
 // Of one schedule, which it names.
-Verb OneVerb(const char* name, const char* summary, const char* description,
-             std::vector<FlagSpec> flags, absl::Status (*run)(Command&)) {
+Verb ScheduleVerb(const char* name, const char* summary, const char* description,
+                  std::vector<FlagSpec> flags, absl::Status (*run)(Command&)) {
   flags.push_back(TenantFlag());
-  return {
-      .name = name,
-      .arguments = "SCHEDULE",
-      .summary = summary,
-      .description = description,
-      .arguments_min = 1,
-      .arguments_max = 1,
-      .flags = std::move(flags),
-      .run = run,
-  };
-}
-
-Verb ListVerb(const char* name, const char* summary) {
-  return {.name = name,
-          .summary = summary,
-          .flags = {{"tenant", "TENANT",
-                     "Whose; the token's tenant, or \"default\", if not given; \"-\" for all."}},
-          .run = RunSchedules};
+  return OneVerb(name, "SCHEDULE", summary, description, std::move(flags), run);
 }
 
 Verb CreateVerb() {
@@ -105,23 +86,24 @@ Verb UpdateVerb() {
 
 std::vector<Verb> ScheduleVerbs() {
   return {
-      ListVerb("schedules", "List schedules, by name; also \"schedules list\"."),
-      ListVerb("schedules list", "List schedules, by name."),
-      OneVerb("schedules get", "Show a schedule, its next times and its last runs.", "", {},
-              RunSchedulesGet),
-      OneVerb("schedules describe", "As schedules get.", "", {}, RunSchedulesGet),
+      TenantListVerb("schedules", "List schedules, by name; also \"schedules list\".",
+                     RunSchedules),
+      TenantListVerb("schedules list", "List schedules, by name.", RunSchedules),
+      ScheduleVerb("schedules get", "Show a schedule, its next times and its last runs.", "", {},
+                   RunSchedulesGet),
+      ScheduleVerb("schedules describe", "As schedules get.", "", {}, RunSchedulesGet),
       CreateVerb(),
       UpdateVerb(),
-      OneVerb("schedules delete", "Delete a schedule; its tasks go on.", "", {EtagFlag()},
-              RunSchedulesDelete),
-      OneVerb("schedules pause", "Let a schedule spawn nothing until it is resumed.", "",
-              {{"reason", "TEXT", "Kept as the schedule's pause reason."}}, RunSchedulesPause),
-      OneVerb("schedules resume", "Let a schedule run again.",
-              "What was due meanwhile is passed over.", {}, RunSchedulesResume),
-      OneVerb("schedules run", "Run a schedule now, and print the task's name.",
-              "Beside its times, whatever its overlap policy, and also while it is paused.",
-              {{"request_id", "ID", "Running it again with the same returns the first task."}},
-              RunSchedulesRun),
+      ScheduleVerb("schedules delete", "Delete a schedule; its tasks go on.", "", {EtagFlag()},
+                   RunSchedulesDelete),
+      ScheduleVerb("schedules pause", "Let a schedule spawn nothing until it is resumed.", "",
+                   {{"reason", "TEXT", "Kept as the schedule's pause reason."}}, RunSchedulesPause),
+      ScheduleVerb("schedules resume", "Let a schedule run again.",
+                   "What was due meanwhile is passed over.", {}, RunSchedulesResume),
+      ScheduleVerb("schedules run", "Run a schedule now, and print the task's name.",
+                   "Beside its times, whatever its overlap policy, and also while it is paused.",
+                   {{"request_id", "ID", "Running it again with the same returns the first task."}},
+                   RunSchedulesRun),
       {
           .name = "schedules next",
           .arguments = "[EXPRESSION...]",

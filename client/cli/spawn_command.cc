@@ -19,21 +19,21 @@
 namespace grove::client::cli {
 namespace {
 
-// A file, or standard input: beyond kInlineInputBytes it is uploaded.
+// A file, or standard input: what is large is uploaded.
 absl::Status SetInputFrom(const Command& command, const std::string& path, v1::TaskSpec& spec) {
   const absl::StatusOr<InputFile> file = InputFile::Open(command, path);
   if (!file.ok()) return file.status();
-  // A schedule's tasks have no payload.
-  const bool may_upload = command.verb.name == "spawn";
-  const size_t max = may_upload ? kInlineInputBytes : kInputBytesMax;
+  const size_t max = command.verb.name == "spawn" ? kInlineInputBytes : kScheduleInputBytes;
   absl::StatusOr<std::string> begun = file->Read(max + 1);
   if (!begun.ok()) return begun.status();
-  if (begun->size() > max && !may_upload) {
-    return absl::ResourceExhaustedError(StrCat("the input has more than ", max, " bytes"));
-  }
   if (begun->size() <= max) {
     spec.set_input(*std::move(begun));
     return absl::OkStatus();
+  }
+  if (command.arguments.Has("dry_run")) {
+    return UsageError(StrCat("an input of more than ", max,
+                             " bytes would be uploaded, which --dry_run does not; use payloads "
+                             "put, and give --input_payload"));
   }
   const auto payload = Upload(command, *file, *std::move(begun), spec.content_type());
   if (!payload.ok()) return payload.status();

@@ -231,7 +231,11 @@ absl::Status RunCancel(Command& command) {
   v1::ListTasksResponse tasks;
   std::vector<absl::Status> failures;
   for (const std::string& name : *names) {
-    auto task = command.client->Cancel(name, command.arguments.ValueOr("reason", ""));
+    v1::CancelTaskRequest request;
+    request.set_name(name);
+    request.set_reason(command.arguments.ValueOr("reason", ""));
+    request.set_descendants(command.arguments.Has("descendants"));
+    auto task = command.client->Cancel(request);
     if (!task.ok()) {
       failures.push_back(task.status());
       continue;

@@ -85,12 +85,11 @@ Verb WatchVerb() {
 
 std::vector<FlagSpec> SpecFlags() {
   std::vector<FlagSpec> flags = SpawnFlags();
-  // A schedule's tasks come after nothing.
+  // A schedule's tasks come after nothing (docs/schedules.md).
   std::erase_if(flags, [](const FlagSpec& flag) {
     return flag.name == "wait" || flag.name == "count" || flag.name == "inputs" ||
            flag.name == "request_id" || flag.name == "completion" ||
-           flag.name == "completion_input" || flag.name == "after" || flag.name == "if_succeeded" ||
-           flag.name == "input_payload";
+           flag.name == "completion_input" || flag.name == "after" || flag.name == "if_succeeded";
   });
   return flags;
 }
@@ -165,7 +164,9 @@ std::vector<Verb> TaskVerbs() {
           .description = "Fails for a task that had already ended otherwise.",
           .arguments_min = 1,
           .arguments_max = kTasksMax,
-          .flags = {{"reason", "TEXT", "Kept in the task's error."}, TenantFlag()},
+          .flags = {{"reason", "TEXT", "Kept in the task's error."},
+                    DescendantsFlag(),
+                    TenantFlag()},
           .run = RunCancel,
       },
   };

@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "client/cli/app_fixture.h"
 #include "client/cli/complete.h"
+#include "client/cli/render.h"
 
 namespace grove::client::cli {
 namespace {
@@ -79,10 +80,27 @@ TEST_F(Tenants, QuotasOfHttpAreSetAndShown) {
                      "--fetches_max=3"})["quotas"]["http_burst"],
             "50");
   EXPECT_EQ(Run({"tenants", "get", "acme"}), 0);
-  for (const char* line : {"http_requests_max: 20", "fetches_max:       3"}) {
-    EXPECT_TRUE(StrContains(out_, line)) << out_;
+  for (const char* text : {"0 of 20\n", "0 of 3\n", "600/min, 50 at once, 0 used\n"}) {
+    EXPECT_TRUE(StrContains(out_, text)) << out_;
   }
-  EXPECT_TRUE(StrContains(out_, "600/min, 50 at once")) << out_;
+}
+
+TEST_F(Tenants, WhatHttpUsesIsShownBesideItsQuotas) {
+  v1::Tenant tenant;
+  tenant.set_name("tenants/acme");
+  tenant.set_http_requests_running(3);
+  tenant.set_http_requests_refused(7);
+  tenant.set_http_rate_refused(2);
+  const View view{absl::Now(), Look()};
+  // Also where the bounds were taken away.
+  EXPECT_TRUE(StrContains(RenderTenant(tenant, view), " 3, 7 refused\n"));
+  EXPECT_TRUE(StrContains(RenderTenant(tenant, view), " 2 refused\n"));
+  EXPECT_FALSE(StrContains(RenderTenant(tenant, view), "fetches"));
+  tenant.mutable_quotas()->set_http_requests_max(20);
+  tenant.mutable_quotas()->set_http_requests_per_second(10);
+  tenant.set_http_burst_used(4);
+  EXPECT_TRUE(StrContains(RenderTenant(tenant, view), " 3 of 20, 7 refused\n"));
+  EXPECT_TRUE(StrContains(RenderTenant(tenant, view), " 10/s, 4 used, 2 refused\n"));
 }
 
 TEST_F(Tenants, AnUpdateChangesWhatIsGivenAlone) {

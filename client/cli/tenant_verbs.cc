@@ -17,10 +17,6 @@ FlagSpec ExpiresFlag(const char* help) {
   return {"expires", "WHEN", help};
 }
 
-FlagSpec EtagFlag() {
-  return {"etag", "ETAG", "Only if nobody has changed it since this etag was read."};
-}
-
 std::vector<FlagSpec> SettingsFlags() {
   std::vector<FlagSpec> flags = {
       {"display_name", "TEXT", "What people call it."},
@@ -35,21 +31,6 @@ std::vector<FlagSpec> SettingsFlags() {
 Verb ListVerb(const char* name, const char* summary, std::vector<FlagSpec> flags,
               absl::Status (*run)(Command&)) {
   return {.name = name, .summary = summary, .flags = std::move(flags), .run = run};
-}
-
-// Of one thing, which it names.
-Verb OneVerb(const char* name, const char* argument, const char* summary, const char* description,
-             std::vector<FlagSpec> flags, absl::Status (*run)(Command&)) {
-  return {
-      .name = name,
-      .arguments = argument,
-      .summary = summary,
-      .description = description,
-      .arguments_min = 1,
-      .arguments_max = 1,
-      .flags = std::move(flags),
-      .run = run,
-  };
 }
 
 Verb TenantsTopVerb() {

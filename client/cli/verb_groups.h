@@ -12,6 +12,18 @@ namespace grove::client::cli {
 // --tenant, which most of them take.
 FlagSpec TenantFlag();
 
+// --descendants, of what cancels tasks that are named.
+FlagSpec DescendantsFlag();
+
+// --etag, of what changes a thing that has one.
+FlagSpec EtagFlag();
+
+// Of one thing, which it names: `argument` is what help calls it.
+Verb OneVerb(const char* name, const char* argument, const char* summary, const char* description,
+             std::vector<FlagSpec> flags, absl::Status (*run)(Command&));
+// Lists those of a tenant, or of all.
+Verb TenantListVerb(const char* name, const char* summary, absl::Status (*run)(Command&));
+
 Verb SpawnVerb();
 // Those of its flags that say what a task is to be.
 std::vector<FlagSpec> SpecFlags();

@@ -1,6 +1,7 @@
 #include "client/cli/verbs.h"
 
 #include <string_view>
+#include <utility>
 
 #include "client/cli/payload_verbs.h"
 #include "client/cli/schedule_verbs.h"
@@ -97,6 +98,36 @@ std::vector<Verb> AllVerbs() {
 
 FlagSpec TenantFlag() {
   return {"tenant", "TENANT", "Tenant of short names; the token's, or \"default\", if not given."};
+}
+
+FlagSpec DescendantsFlag() {
+  return {"descendants", "", "Also the tasks that theirs have spawned, and so on."};
+}
+
+FlagSpec EtagFlag() {
+  return {"etag", "ETAG", "Only if nobody has changed it since this etag was read."};
+}
+
+Verb OneVerb(const char* name, const char* argument, const char* summary, const char* description,
+             std::vector<FlagSpec> flags, absl::Status (*run)(Command&)) {
+  return {
+      .name = name,
+      .arguments = argument,
+      .summary = summary,
+      .description = description,
+      .arguments_min = 1,
+      .arguments_max = 1,
+      .flags = std::move(flags),
+      .run = run,
+  };
+}
+
+Verb TenantListVerb(const char* name, const char* summary, absl::Status (*run)(Command&)) {
+  return {.name = name,
+          .summary = summary,
+          .flags = {{"tenant", "TENANT",
+                     "Whose; the token's tenant, or \"default\", if not given; \"-\" for all."}},
+          .run = run};
 }
 
 const std::vector<Verb>& Verbs() {

@@ -123,7 +123,7 @@ class ContainerTest(unittest.TestCase):
         self.assertIn('*', lines)
         allowed = {line[1:] for line in lines if line.startswith('!')}
         for name in ('WORKSPACE', 'BUILD.bazel', '.bazelrc', '.bazelignore', 'dev', 'bazel',
-                     'proto', 'runtime', 'server', 'client'):
+                     'client', 'http', 'proto', 'runtime', 'server'):
             self.assertIn(name, allowed)
 
     def test_builder_uses_the_verbs_of_dev(self):

@@ -67,10 +67,15 @@ absl::StatusOr<size_t> ClientConnection::Read(std::span<char> out) {
   return bytes;
 }
 
-void ClientConnection::Rest(absl::AnyInvocable<void()> on_gone) {
+void ClientConnection::Trim() {
+  if (begin_ != end_) return;
   if (buffer_ != nullptr && capacity_ == kClientReadBytes) buffers_.Put(std::move(buffer_));
   buffer_ = nullptr;
   capacity_ = begin_ = end_ = 0;
+}
+
+void ClientConnection::Rest(absl::AnyInvocable<void()> on_gone) {
+  Trim();
   on_gone_ = std::move(on_gone);
   Hub::Current()->descriptors().WatchHangup(stream_->fd(), this);
 }

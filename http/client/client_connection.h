@@ -52,6 +52,8 @@ class ClientConnection final : private DescriptorTable::HangupWatch {
   // At least a byte, what is unread first; 0 at the end. **Parks.**
   absl::StatusOr<size_t> Read(std::span<char> out);
 
+  // Gives the buffer back if nothing is unread: the next Fill() takes one.
+  void Trim();
   // Gives the buffer back and waits for the end: `on_gone` is called once the server has hung up,
   // maybe at once. It must not park. Requires: nothing is unread.
   void Rest(absl::AnyInvocable<void()> on_gone);

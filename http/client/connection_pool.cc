@@ -88,6 +88,11 @@ absl::Status ConnectionPool::Room(Origin& origin, std::unique_ptr<ClientConnecti
     ++stats_.evicted;
     return absl::OkStatus();
   }
+  if (waiters_.empty() && make_room_ != nullptr && make_room_()) {
+    ++open_;
+    ++stats_.evicted;
+    return absl::OkStatus();
+  }
   Waiter waiter{.origin = &origin};
   waiters_.push_back(&waiter);
   absl::Status waited = waiter.ready.Wait();
@@ -102,6 +107,12 @@ absl::Status ConnectionPool::Room(Origin& origin, std::unique_ptr<ClientConnecti
   --open_;
   GiveRoom();
   return waited;
+}
+
+bool ConnectionPool::HasRoom(const std::string& key) const {
+  const auto origin = origins_.find(key);
+  if (origin != origins_.end() && origin->second->free.free() <= 0) return false;
+  return waiters_.empty() && (open_ < limits_.connections_max || !idle_.empty());
 }
 
 void ConnectionPool::GiveRoom() {

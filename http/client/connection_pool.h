@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/any_invocable.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -103,6 +104,13 @@ class ConnectionPool {
   absl::StatusOr<Lease> Take(const std::string& key, Open open);
   void CloseIdle();
   BufferCache& buffers() { return buffers_; }
+  // Whether another connection to `key` would be made without a wait.
+  bool HasRoom(const std::string& key) const;
+  // Fibers wait for room that others' connections have.
+  bool wanted() const { return !waiters_.empty(); }
+  // Asked before a fiber waits for room: drops a lease that is of no use now, and says whether it
+  // did. Null: there are none.
+  void set_make_room(absl::AnyInvocable<bool()> make_room) { make_room_ = std::move(make_room); }
   PoolStats stats() const;
 
  private:
@@ -151,6 +159,7 @@ class ConnectionPool {
   int64_t open_ = 0;
   size_t waiting_for_places_ = 0;  // of their origins
   ScheduledCall timer_;
+  absl::AnyInvocable<bool()> make_room_;
   PoolStats stats_;
 };
 

@@ -15,6 +15,8 @@
 namespace grove::http {
 namespace {
 
+constexpr std::string_view kHttp2Alpn = "h2";
+
 bool IsOrIsBelow(std::string_view host, std::string_view domain) {
   if (domain.starts_with('.')) domain.remove_prefix(1);
   if (domain == "*" || host == domain) return true;
@@ -50,34 +52,35 @@ bool HttpDialer::UsesProxy(const Url& url) const {
   return true;
 }
 
-std::string HttpDialer::KeyOf(const Url& url, const std::string& unix_socket) const {
+std::string HttpDialer::KeyOf(const Url& url, const std::string& unix_socket, Way way) const {
   if (!unix_socket.empty()) return StrCat(url.https ? "s " : "p ", unix_socket, " ", url.host);
-  if (AsksProxy(url)) return "proxy";
+  if (AsksProxy(url, way)) return "proxy";
   return StrCat(url.https ? "s " : "p ", url.Authority());
 }
 
-absl::StatusOr<std::unique_ptr<Stream>> HttpDialer::Dial(const Url& url,
-                                                         const std::string& unix_socket) {
+absl::StatusOr<DialedStream> HttpDialer::Dial(const Url& url, const std::string& unix_socket,
+                                              Way way, Http2Offer offer) {
   Timeout timeout(options_.connect_timeout);
-  absl::StatusOr<std::unique_ptr<Stream>> stream = DialNow(url, unix_socket);
+  absl::StatusOr<DialedStream> stream = DialNow(url, unix_socket, way, offer);
   if (stream.ok() || !timeout.Caused(stream.status())) return stream;
   // Another try may find it in time, as after a connection that was refused.
   return absl::UnavailableError(absl::StrFormat("connect %s: not done after %s", url.Authority(),
                                                 absl::FormatDuration(options_.connect_timeout)));
 }
 
-absl::StatusOr<std::unique_ptr<Stream>> HttpDialer::DialNow(const Url& url,
-                                                            const std::string& unix_socket) {
+absl::StatusOr<DialedStream> HttpDialer::DialNow(const Url& url, const std::string& unix_socket,
+                                                 Way way, Http2Offer offer) {
   const bool by_proxy = unix_socket.empty() && UsesProxy(url);
   absl::StatusOr<Socket> socket = !unix_socket.empty() ? Socket::ConnectUnix(unix_socket)
                                   : by_proxy           ? DialHost(proxy_->host, proxy_->port)
                                                        : DialHost(url.host, url.port);
   if (!socket.ok()) return socket.status();
-  if (by_proxy && url.https) {
+  if (by_proxy && !AsksProxy(url, way)) {
     if (absl::Status tunnel = Tunnel(*socket, url); !tunnel.ok()) return tunnel;
   }
-  if (url.https) return Secure(*std::move(socket), url);
-  return std::make_unique<Socket>(*std::move(socket));
+  if (url.https) return Secure(*std::move(socket), url, offer);
+  return DialedStream{.stream = std::make_unique<Socket>(*std::move(socket)),
+                      .http2 = offer == Http2Offer::kPriorKnowledge};
 }
 
 absl::StatusOr<std::vector<SocketAddress>> HttpDialer::Resolve(const std::string& host,
@@ -147,20 +150,25 @@ absl::Status HttpDialer::Tunnel(Socket& socket, const Url& url) const {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<Stream>> HttpDialer::Secure(Socket socket, const Url& url) {
-  if (!tls_.has_value()) {
-    absl::StatusOr<TlsClientContext> made = TlsClientContext::Create(options_.tls);
+absl::StatusOr<DialedStream> HttpDialer::Secure(Socket socket, const Url& url, Http2Offer offer) {
+  const bool with_http2 = offer != Http2Offer::kNone;
+  std::optional<TlsClientContext>& tls = with_http2 ? tls_http2_ : tls_;
+  if (!tls.has_value()) {
+    TlsClientOptions options = options_.tls;
+    if (with_http2) options.alpn.insert(options.alpn.begin(), std::string(kHttp2Alpn));
+    absl::StatusOr<TlsClientContext> made = TlsClientContext::Create(options);
     if (!made.ok()) return absl::FailedPreconditionError(made.status().message());
-    tls_.emplace(*std::move(made));
+    tls.emplace(*std::move(made));
   }
-  absl::StatusOr<TlsStream> stream = TlsStream::Connect(std::move(socket), *tls_, url.host);
+  absl::StatusOr<TlsStream> stream = TlsStream::Connect(std::move(socket), *tls, url.host);
   if (!stream.ok()) {
     if (!absl::IsUnauthenticated(stream.status())) return stream.status();
     return absl::FailedPreconditionError(stream.status().message());
   }
   ++stats_.handshakes;
   if (stream->resumed()) ++stats_.resumed;
-  return std::make_unique<TlsStream>(*std::move(stream));
+  const bool http2 = with_http2 && stream->alpn() == kHttp2Alpn;
+  return DialedStream{.stream = std::make_unique<TlsStream>(*std::move(stream)), .http2 = http2};
 }
 
 }  // namespace grove::http

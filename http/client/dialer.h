@@ -5,6 +5,7 @@
 #ifndef GROVE_HTTP_CLIENT_DIALER_H_
 #define GROVE_HTTP_CLIENT_DIALER_H_
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -34,6 +35,19 @@ struct DialerOptions {
   std::vector<std::string> no_proxy;
 };
 
+// What is offered to a server besides HTTP/1.1.
+enum class Http2Offer : uint8_t {
+  kNone,
+  kByAlpn,  // over TLS
+  // And over plain http, where both sides know.
+  kPriorKnowledge,
+};
+
+struct DialedStream {
+  std::unique_ptr<Stream> stream;
+  bool http2 = false;
+};
+
 struct DialerStats {
   uint64_t lookups = 0;
   uint64_t lookup_failures = 0;
@@ -49,27 +63,34 @@ class HttpDialer {
   // kInvalidArgument: the proxy, or the resolver's options.
   static absl::StatusOr<std::unique_ptr<HttpDialer>> Create(DialerOptions options);
 
+  // How plain requests go through a proxy; https always goes through a tunnel.
+  enum class Way : uint8_t { kAsIs, kTunnel };
+
   // Whether requests for `url` go to the proxy as they are, in absolute form.
-  bool AsksProxy(const Url& url) const { return !url.https && UsesProxy(url); }
+  bool AsksProxy(const Url& url, Way way) const {
+    return !url.https && way == Way::kAsIs && UsesProxy(url);
+  }
   // Value of Proxy-Authorization; empty: none.
   const std::string& proxy_credentials() const { return proxy_credentials_; }
   // What connections to `url` have in common.
-  std::string KeyOf(const Url& url, const std::string& unix_socket) const;
+  std::string KeyOf(const Url& url, const std::string& unix_socket, Way way) const;
 
   // kPermissionDenied: no address is allowed. kFailedPrecondition: a certificate that is not
   // trusted, or the system's authorities cannot be read. kUnavailable, kDeadlineExceeded,
   // kCancelled. **Parks.**
-  absl::StatusOr<std::unique_ptr<Stream>> Dial(const Url& url, const std::string& unix_socket);
+  absl::StatusOr<DialedStream> Dial(const Url& url, const std::string& unix_socket,
+                                    Way way = Way::kAsIs, Http2Offer offer = Http2Offer::kNone);
   const DialerStats& stats() const { return stats_; }
 
  private:
   explicit HttpDialer(DialerOptions options) : options_(std::move(options)) {}
   bool UsesProxy(const Url& url) const;
-  absl::StatusOr<std::unique_ptr<Stream>> DialNow(const Url& url, const std::string& unix_socket);
+  absl::StatusOr<DialedStream> DialNow(const Url& url, const std::string& unix_socket, Way way,
+                                       Http2Offer offer);
   absl::StatusOr<Socket> DialHost(const std::string& host, uint16_t port);
   absl::StatusOr<std::vector<SocketAddress>> Resolve(const std::string& host, uint16_t port);
   absl::Status Tunnel(Socket& socket, const Url& url) const;
-  absl::StatusOr<std::unique_ptr<Stream>> Secure(Socket socket, const Url& url);
+  absl::StatusOr<DialedStream> Secure(Socket socket, const Url& url, Http2Offer offer);
 
   const DialerOptions options_;
   std::unique_ptr<Resolver> resolver_;
@@ -77,6 +98,7 @@ class HttpDialer {
   std::string proxy_credentials_;
   // Made when it is first needed: reading the system's authorities takes some ms.
   std::optional<TlsClientContext> tls_;
+  std::optional<TlsClientContext> tls_http2_;  // offers both
   DialerStats stats_;
 };
 

@@ -18,8 +18,6 @@ namespace {
 
 // Sent together with the head: the kernel takes as much at once of a connection that is not behind.
 constexpr size_t kInlineBodyBytes = 64 * 1024;
-// RFC 9110, 10.1.1: a client need not wait for ever.
-constexpr absl::Duration kContinueWait = absl::Seconds(1);
 // "103 Early Hints" and the like; more is a server gone mad.
 constexpr int kInterimMax = 16;
 // Of a body that nobody wants, such as a redirect's: beyond, a new connection is cheaper.
@@ -32,6 +30,14 @@ iovec Part(std::string_view bytes) {
 absl::Status TooLarge(size_t bytes_max) {
   return absl::ResourceExhaustedError(
       absl::StrFormat("the body is larger than the %d bytes allowed", bytes_max));
+}
+
+// Whether a head that switches protocols switches to `wanted`.
+bool Answers(const ResponseHead& head, std::string_view wanted) {
+  if (head.status != 101 || wanted.empty()) return false;
+  return std::any_of(head.fields.begin(), head.fields.end(), [wanted](const http::Field& field) {
+    return EqualsIgnoreCase(field.name, "upgrade") && EqualsIgnoreCase(field.value, wanted);
+  });
 }
 
 absl::Status CutShort() {
@@ -55,15 +61,18 @@ absl::Status HttpExchange::State::Fail(absl::Status why) {
   failure_ = source_failure_.ok() ? std::move(why) : source_failure_;
   ended_ = true;
   EndSending();
-  lease_.Drop();
+  Drop();
   return failure_;
 }
 
-absl::Status HttpExchange::State::Run(HttpRequest& request, const std::string& head, bool decode) {
+absl::Status HttpExchange::State::Run(HttpRequest& request, const Url& url,
+                                      const HeadExtras& extras, bool decode) {
   was_reused_ = lease_.reused();
-  if (absl::Status sent = Send(request, head); !sent.ok() && !absl::IsUnavailable(sent)) {
+  absl::Status sent = Send(request, WriteHead(request, url, extras));
+  if (!sent.ok() && !absl::IsUnavailable(sent)) {
     return Fail(std::move(sent));
-  } else if (!sent.ok()) {
+  }
+  if (!sent.ok()) {
     // It may have answered before it hung up; if not, the reader says what became of it.
     framing_.keep_alive = false;
   }
@@ -71,13 +80,14 @@ absl::Status HttpExchange::State::Run(HttpRequest& request, const std::string& h
   if (absl::Status framed = parser_.Frame(request.method, framing_); !framed.ok()) {
     return Fail(std::move(framed));
   }
-  if (framing_.body == ResponseBody::kTunnel) {
+  if (switched() && !Answers(parser_.head(), request.upgrade)) {
     return Fail(absl::UnavailableError("the server changes to a protocol that nobody asked for"));
   }
   TakeHead(parser_.head(), decode);
   lease_->Consume(parser_.head_bytes());
   left_ = framing_.content_length;
   chunked_.Reset();
+  ended_ = switched();
   if (framing_.body == ResponseBody::kNone) Finish();
   return absl::OkStatus();
 }
@@ -90,8 +100,12 @@ absl::Status HttpExchange::State::Send(HttpRequest& request, const std::string& 
     return lease_->stream().Writev(parts);
   }
   if (absl::Status sent = lease_->stream().Write(head); !sent.ok()) return sent;
-  sent_ = false;
   if (!request.expect_continue) may_send_.Set();
+  return SpawnSender(request);
+}
+
+absl::Status HttpExchange::State::SpawnSender(HttpRequest& request) {
+  sent_ = false;
   absl::StatusOr<FiberHandle> sender = Spawn("http-body", [this, &request] {
     if (SendBody(request).ok()) sent_ = true;
   });
@@ -105,24 +119,37 @@ absl::Status HttpExchange::State::SendBody(HttpRequest& request) {
   if (absl::Status asked = patience.Silence(may_send_.Wait()); !asked.ok()) return asked;
   patience.Cancel();
   if (request.source == nullptr) return lease_->stream().Write(request.body);
-  absl::Status sent = SendPieces(request);
-  if (!source_failure_.ok()) lease_->stream().Close();  // wakes the reader
-  return sent;
+  return SendPieces(request);
+}
+
+void HttpExchange::State::AbortBody() {
+  lease_->stream().Close();
+}
+
+absl::StatusOr<std::string> HttpExchange::State::NextPiece(HttpRequest& request, uint64_t& left) {
+  absl::StatusOr<std::string> piece = request.source();
+  if (!piece.ok()) {
+    source_failure_ = piece.status();
+  } else if (request.source_length.has_value()) {
+    if (piece->size() > left || (piece->empty() && left > 0)) {
+      source_failure_ = absl::InvalidArgumentError(
+          absl::StrFormat("the body's source does not yield the %d bytes of source_length",
+                          *request.source_length));
+    }
+    left -= piece->size();
+  }
+  if (source_failure_.ok()) return piece;
+  AbortBody();
+  return source_failure_;
 }
 
 absl::Status HttpExchange::State::SendPieces(HttpRequest& request) {
   const bool in_chunks = !request.source_length.has_value();
   uint64_t left = request.source_length.value_or(0);
   for (;;) {
-    absl::StatusOr<std::string> piece = request.source();
-    if (!piece.ok()) return source_failure_ = piece.status();
-    if (!in_chunks && (piece->size() > left || (piece->empty() && left > 0))) {
-      return source_failure_ = absl::InvalidArgumentError(
-                 absl::StrFormat("the body's source does not yield the %d bytes of source_length",
-                                 *request.source_length));
-    }
+    absl::StatusOr<std::string> piece = NextPiece(request, left);
+    if (!piece.ok()) return piece.status();
     if (!in_chunks && piece->empty()) return absl::OkStatus();
-    left -= in_chunks ? 0 : piece->size();
     const std::string size = absl::StrFormat("%x\r\n", piece->size());
     std::array<iovec, 3> chunk = {Part(size), Part(*piece), Part("\r\n")};
     absl::Status sent = in_chunks ? lease_->stream().Writev(chunk) : lease_->stream().Write(*piece);
@@ -158,7 +185,8 @@ void HttpExchange::State::TakeHead(const ResponseHead& head, bool decode) {
   for (const http::Field& field : head.fields) {
     if (EqualsIgnoreCase(field.name, "content-encoding")) coding = field.value;
   }
-  if (decode && framing_.body != ResponseBody::kNone) decoder_ = ContentDecoder::Of(coding);
+  if (decode && framing_.body != ResponseBody::kNone && !switched())
+    decoder_ = ContentDecoder::Of(coding);
   const bool decodes = decoder_ != nullptr;
   fields_.reserve(head.fields.size());
   for (const http::Field& field : head.fields) {
@@ -302,6 +330,16 @@ void HttpExchange::State::Discard() {
   }
 }
 
+absl::StatusOr<std::unique_ptr<SwitchedConnection>> HttpExchange::TakeConnection() {
+  if (!state_->switched()) {
+    return absl::FailedPreconditionError(
+        StrCat("the server answers ", state_->status(), " and does not switch protocols"));
+  }
+  ConnectionPool::Lease lease = state_->TakeLease();
+  if (!lease) return absl::FailedPreconditionError("the connection was taken already");
+  return std::make_unique<SwitchedConnection>(std::move(lease));
+}
+
 HttpExchange::HttpExchange(std::unique_ptr<State> state) : state_(std::move(state)) {}
 HttpExchange::HttpExchange(HttpExchange&&) noexcept = default;
 HttpExchange& HttpExchange::operator=(HttpExchange&&) noexcept = default;
@@ -309,6 +347,10 @@ HttpExchange::~HttpExchange() = default;
 
 int HttpExchange::status() const {
   return state_->status();
+}
+
+HttpProtocol HttpExchange::protocol() const {
+  return state_->protocol();
 }
 
 const std::string& HttpExchange::url() const {

@@ -8,6 +8,7 @@
 #include "http/client/content_decoder.h"
 #include "http/client/cookie_jar.h"
 #include "http/client/exchange_state.h"
+#include "http/client/http2_exchange.h"
 #include "http/client/request_head.h"
 #include "http/client/url.h"
 #include "runtime/switch/abseil_text.h"
@@ -16,6 +17,8 @@ namespace grove::http {
 namespace {
 
 constexpr size_t kShownUrlBytesMax = 200;
+// Of one request that the server says it has not acted upon: it may say so for ever.
+constexpr int kRefusalsMax = 3;
 
 absl::Status About(const Url& url, const absl::Status& status) {
   return absl::Status(status.code(),
@@ -58,7 +61,10 @@ void TurnIntoGet(HttpRequest& request) {
 }  // namespace
 
 HttpClient::HttpClient(HttpClientOptions options, std::unique_ptr<HttpDialer> dialer)
-    : options_(std::move(options)), dialer_(std::move(dialer)), pool_(options_.pool) {}
+    : options_(std::move(options)),
+      dialer_(std::move(dialer)),
+      pool_(options_.pool),
+      http2_(pool_, options_.http2_limits, options_.pool) {}
 HttpClient::~HttpClient() = default;
 
 absl::StatusOr<std::unique_ptr<HttpClient>> HttpClient::Create(HttpClientOptions options) {
@@ -68,48 +74,99 @@ absl::StatusOr<std::unique_ptr<HttpClient>> HttpClient::Create(HttpClientOptions
     return absl::InvalidArgumentError(
         "pool: want at least one connection, to an origin and in all");
   }
+  if (options.http2_limits.streams_max < 1 || options.http2_limits.stream_window_bytes < 1) {
+    return absl::InvalidArgumentError(
+        "http2_limits: want at least one stream, and a byte of its window");
+  }
   return std::unique_ptr<HttpClient>(new HttpClient(std::move(options), *std::move(dialer)));
 }
 
 HttpClientStats HttpClient::stats() const {
   HttpClientStats stats = stats_;
   stats.pool = pool_.stats();
+  stats.http2 = http2_.stats();
   stats.dial = dialer_->stats();
   return stats;
 }
 
+HttpDialer::Way HttpClient::WayFor(const HttpRequest& request) {
+  // Another protocol is none of the proxy's business (RFC 6455, 4.1).
+  return request.upgrade.empty() ? HttpDialer::Way::kAsIs : HttpDialer::Way::kTunnel;
+}
+
+Http2Offer HttpClient::OfferFor(const Url& url, const HttpRequest& request) const {
+  // HTTP/2 has no Upgrade (RFC 9113, 8.6).
+  if (request.http1_only || !request.upgrade.empty()) return Http2Offer::kNone;
+  if (url.https) return options_.http2;
+  const bool known = options_.http2 == Http2Offer::kPriorKnowledge &&
+                     !(request.unix_socket.empty() && dialer_->AsksProxy(url, WayFor(request)));
+  return known ? Http2Offer::kPriorKnowledge : Http2Offer::kNone;
+}
+
+absl::StatusOr<HttpClient::StatePtr> HttpClient::Connect(const Url& url, const HttpRequest& request,
+                                                         Http2Offer offer) {
+  const HttpDialer::Way way_out = WayFor(request);
+  std::string key = dialer_->KeyOf(url, request.unix_socket, way_out);
+  const auto dial = [&] { return dialer_->Dial(url, request.unix_socket, way_out, offer); };
+  if (offer != Http2Offer::kNone) {
+    absl::StatusOr<Http2Pool::Way> way = http2_.Take(key, dial);
+    if (!way.ok()) return way.status();
+    if (way->shared == nullptr) {
+      return std::make_unique<HttpExchange::State>(std::move(way->alone), url.ToString());
+    }
+    return std::make_unique<Http2Exchange>(std::move(way->shared), url.ToString());
+  }
+  // Its connections are others than those that could have been shared, and are counted apart: else
+  // one that is shared could keep the place of all that may not.
+  if (url.https && options_.http2 != Http2Offer::kNone) key += " http/1.1";
+  const auto open = [&]() -> absl::StatusOr<std::unique_ptr<ClientConnection>> {
+    absl::StatusOr<DialedStream> dialed = dial();
+    if (!dialed.ok()) return dialed.status();
+    return std::make_unique<ClientConnection>(std::move(dialed->stream), pool_.buffers());
+  };
+  absl::StatusOr<ConnectionPool::Lease> lease = pool_.Take(key, open);
+  if (!lease.ok()) return lease.status();
+  return std::make_unique<HttpExchange::State>(*std::move(lease), url.ToString());
+}
+
 absl::StatusOr<HttpClient::StatePtr> HttpClient::Ask(const Url& url, HttpRequest& request,
                                                      bool same_origin) {
-  const bool proxied = request.unix_socket.empty() && dialer_->AsksProxy(url);
+  const bool proxied = request.unix_socket.empty() && dialer_->AsksProxy(url, WayFor(request));
   std::string cookies;
   if (request.cookies != nullptr && !(same_origin && HasField(request.fields, "cookie"))) {
     cookies = request.cookies->FieldFor(url, absl::Now());
   }
-  const std::string head =
-      WriteHead(request, url,
-                {.user_agent = options_.user_agent,
-                 .accept_encoding = options_.decode ? ContentDecoder::kCodings : std::string_view(),
-                 .absolute_target = proxied,
-                 .cookies = cookies,
-                 .proxy_authorization = proxied ? dialer_->proxy_credentials() : std::string(),
-                 .without_credentials = !same_origin});
-  const std::string key = dialer_->KeyOf(url, request.unix_socket);
-  const auto open = [&]() -> absl::StatusOr<std::unique_ptr<ClientConnection>> {
-    absl::StatusOr<std::unique_ptr<Stream>> stream = dialer_->Dial(url, request.unix_socket);
-    if (!stream.ok()) return stream.status();
-    return std::make_unique<ClientConnection>(*std::move(stream), pool_.buffers());
-  };
-  const bool repeatable =
-      request.source == nullptr && (IsIdempotent(request.method) || request.may_repeat);
-  for (;;) {
-    absl::StatusOr<ConnectionPool::Lease> lease = pool_.Take(key, open);
-    if (!lease.ok()) return lease.status();
+  const HeadExtras extras = {
+      .user_agent = options_.user_agent,
+      .accept_encoding = options_.decode ? ContentDecoder::kCodings : std::string_view(),
+      .absolute_target = proxied,
+      .cookies = cookies,
+      .proxy_authorization =
+          proxied ? std::string_view(dialer_->proxy_credentials()) : std::string_view(),
+      .without_credentials = !same_origin};
+  const bool replayable = request.source == nullptr;
+  const bool repeatable = replayable && (IsIdempotent(request.method) || request.may_repeat);
+  Http2Offer offer = OfferFor(url, request);
+  for (int refusals = 0;;) {
+    absl::StatusOr<StatePtr> begun = Connect(url, request, offer);
+    if (!begun.ok()) return begun.status();
     ++stats_.requests;
-    auto answer = std::make_unique<HttpExchange::State>(*std::move(lease), url.ToString());
-    const absl::Status run = answer->Run(request, head, options_.decode);
+    StatePtr answer = *std::move(begun);
+    const absl::Status run = answer->Run(request, url, extras, options_.decode);
     if (run.ok()) {
+      if (answer->switched()) ++stats_.switched;
       if (request.cookies != nullptr) TakeCookies(url, *answer, *request.cookies);
       return answer;
+    }
+    if (replayable && answer->wants_http1()) {
+      offer = Http2Offer::kNone;
+      ++stats_.repeated;
+      continue;
+    }
+    // RFC 9113, 8.7: as if it had never been asked, whatever the method.
+    if (replayable && answer->refused() && refusals++ < kRefusalsMax) {
+      ++stats_.repeated;
+      continue;
     }
     // The server closed a kept connection while the request was on its way: it has not seen it, or
     // seeing it twice is seeing it once. Each time a kept connection goes, so this ends.
@@ -121,7 +178,8 @@ absl::StatusOr<HttpClient::StatePtr> HttpClient::Ask(const Url& url, HttpRequest
 
 absl::StatusOr<Url> HttpClient::NextUrl(const Url& from, int status, const std::string& location,
                                         HttpRequest& request) {
-  absl::StatusOr<Url> next = from.Follow(location);
+  absl::StatusOr<Url> next =
+      from.Follow(request.upgrade.empty() ? location : HttpReference(location));
   if (!next.ok()) return next;
   const bool becomes_get =
       status == 303 ? request.method != "HEAD" : status <= 302 && request.method == "POST";
@@ -187,7 +245,8 @@ absl::StatusOr<HttpResponse> HttpClient::Fetch(HttpRequest request) {
                       .url = state.url(),
                       .fields = state.fields(),
                       .body = *std::move(body),
-                      .trailers = state.trailers()};
+                      .trailers = state.trailers(),
+                      .protocol = state.protocol()};
 }
 
 }  // namespace grove::http

@@ -1,14 +1,14 @@
-// HttpClient: HTTP/1.1 requests of fibers, over connections that are kept.
+// HttpClient: HTTP requests of fibers, over connections that are kept.
 //
 //   absl::StatusOr<HttpResponse> page = client.Fetch({.url = "https://example.org/"});
 //
 // Calls look blocking and park only their fiber; Timeout scopes bound them, Cancel() ends them. One
-// client serves all fibers of its hub. It follows redirects, undoes codings of bodies, and sends a
-// request again where that is safe: on another connection, if a kept one had been closed, and the
-// method is idempotent or the request says that it may be repeated.
-// No cookies but those of a jar that the request names, no .netrc, and no proxy but the options'.
-// Certificates are verified.
-// Hub thread only; it may outlive the runs of the hub it is used on.
+// client serves all fibers of its hub. Over TLS it speaks HTTP/2 where the server does, and many
+// requests share a connection; else HTTP/1.1. It follows redirects, undoes codings of bodies, and
+// sends a request again where that is safe: on another connection, if a kept one had been closed,
+// and the method is idempotent or the request says that it may be repeated. No cookies but those of
+// a jar that the request names, no .netrc, and no proxy but the options'. Certificates are
+// verified. Hub thread only; it may outlive the runs of the hub it is used on.
 #ifndef GROVE_HTTP_CLIENT_HTTP_CLIENT_H_
 #define GROVE_HTTP_CLIENT_HTTP_CLIENT_H_
 
@@ -19,6 +19,7 @@
 #include "absl/status/statusor.h"
 #include "http/client/connection_pool.h"
 #include "http/client/dialer.h"
+#include "http/client/http2_pool.h"
 #include "http/client/http_exchange.h"
 #include "http/client/http_request.h"
 
@@ -27,6 +28,10 @@ namespace grove::http {
 struct HttpClientOptions {
   DialerOptions dial;
   PoolLimits pool;
+  // kPriorKnowledge: http:// URLs are asked over HTTP/2 at once, but for those that go to a proxy
+  // as they are.
+  Http2Offer http2 = Http2Offer::kByAlpn;
+  Http2Limits http2_limits;
   // Else a redirect is an answer like any other.
   bool follow_redirects = true;
   // Beyond: kFailedPrecondition.
@@ -42,7 +47,9 @@ struct HttpClientStats {
   uint64_t requests = 0;  // those of redirects and repetitions too
   uint64_t redirects = 0;
   uint64_t repeated = 0;
+  uint64_t switched = 0;  // connections that went on in another protocol
   PoolStats pool;
+  Http2Stats http2;
   DialerStats dial;
 };
 
@@ -64,7 +71,10 @@ class HttpClient {
   // The answer's head; its body is read from what is returned. Errors as of Fetch(). **Parks.**
   absl::StatusOr<HttpExchange> Open(HttpRequest request);
 
-  void CloseIdle() { pool_.CloseIdle(); }
+  void CloseIdle() {
+    pool_.CloseIdle();
+    http2_.CloseIdle();
+  }
   HttpClientStats stats() const;
 
  private:
@@ -73,6 +83,10 @@ class HttpClient {
   HttpClient(HttpClientOptions options, std::unique_ptr<HttpDialer> dialer);
   absl::StatusOr<StatePtr> FollowAll(HttpRequest& request);
   absl::StatusOr<StatePtr> Ask(const Url& url, HttpRequest& request, bool same_origin);
+  absl::StatusOr<StatePtr> Connect(const Url& url, const HttpRequest& request, Http2Offer offer);
+  // What is offered for this one.
+  static HttpDialer::Way WayFor(const HttpRequest& request);
+  Http2Offer OfferFor(const Url& url, const HttpRequest& request) const;
   // Of a redirect; turns the request into what is asked there.
   absl::StatusOr<Url> NextUrl(const Url& from, int status, const std::string& location,
                               HttpRequest& request);
@@ -80,6 +94,7 @@ class HttpClient {
   const HttpClientOptions options_;
   const std::unique_ptr<HttpDialer> dialer_;
   ConnectionPool pool_;
+  Http2Pool http2_;
   HttpClientStats stats_;
 };
 

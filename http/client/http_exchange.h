@@ -1,7 +1,8 @@
 // HttpExchange: a request's answer, whose body is read piece by piece.
 //
 // Its connection goes back to the pool once the body has been read to its end; one that dies before
-// closes it. Must not outlive its HttpClient. Hub thread only, one fiber at a time.
+// closes it, or resets its stream over HTTP/2. What a fiber does not read the server has to keep,
+// but for a window. Must not outlive its HttpClient. Hub thread only, one fiber at a time.
 #ifndef GROVE_HTTP_CLIENT_HTTP_EXCHANGE_H_
 #define GROVE_HTTP_CLIENT_HTTP_EXCHANGE_H_
 
@@ -12,6 +13,7 @@
 
 #include "absl/status/statusor.h"
 #include "http/client/http_request.h"
+#include "http/client/switched_connection.h"
 
 namespace grove::http {
 
@@ -26,6 +28,7 @@ class HttpExchange {
   ~HttpExchange();
 
   int status() const;
+  HttpProtocol protocol() const;
   // After redirects, without credentials.
   const std::string& url() const;
   // Without Content-Encoding and Content-Length where the body is decoded on the way.
@@ -38,8 +41,12 @@ class HttpExchange {
   absl::StatusOr<std::string_view> Next();
   // All of it that was not read yet. kResourceExhausted: it is larger than `bytes_max`. **Parks.**
   absl::StatusOr<std::string> ReadAll(size_t bytes_max);
-  // After the end of a chunked body.
+  // After the end of a body that is chunked, or came over HTTP/2.
   const HttpFields& trailers() const;
+  // After a 101, which the request's `upgrade` asked for: what was its connection. It counts as
+  // open in the pool until it dies, and must not outlive the HttpClient. kFailedPrecondition: the
+  // server did not switch, or it was taken already.
+  absl::StatusOr<std::unique_ptr<SwitchedConnection>> TakeConnection();
 
  private:
   friend class HttpClient;

@@ -30,6 +30,8 @@ using HttpFields = std::vector<std::pair<std::string, std::string>>;
 // The next piece of a body; an empty one is its end. May park.
 using HttpBodySource = absl::AnyInvocable<absl::StatusOr<std::string>()>;
 
+enum class HttpProtocol : uint8_t { kHttp1, kHttp2 };
+
 struct HttpRequest {
   // Absolute. "user:password@" becomes an Authorization field, unless `fields` has one.
   std::string url;
@@ -51,11 +53,16 @@ struct HttpRequest {
   size_t body_max_bytes = SIZE_MAX;
   // Not over TCP: the path of a UNIX socket; the URL's host is only named.
   std::string unix_socket;
+  // Asks to go on in another protocol, such as "websocket", by GET without a body. A server that
+  // does answers 101, and HttpExchange::TakeConnection() has the rest; any other answer is as ever.
+  std::string upgrade;
   // Asked before a redirect is followed, with where it leads; an error ends the request with it.
   std::function<absl::Status(const Url& next)> on_redirect = nullptr;
   // Sent from and kept in it, at redirects too; it must outlive the request. Null: no cookies. A
   // Cookie of `fields` goes in the place of the jar's.
   CookieJar* cookies = nullptr;
+  // Not over HTTP/2, whatever the client's options: nothing else is offered to the server.
+  bool http1_only = false;
 };
 
 struct HttpResponse {
@@ -65,6 +72,7 @@ struct HttpResponse {
   HttpFields fields;
   std::string body;
   HttpFields trailers;
+  HttpProtocol protocol = HttpProtocol::kHttp1;
 
   // Of the first field of that name, whatever the case; empty if there is none.
   std::string_view Field(std::string_view name) const {

@@ -51,24 +51,60 @@ void AppendField(std::string& head, std::string_view name, std::string_view valu
   head.append(name).append(value.empty() ? ":" : ": ").append(value).append("\r\n");
 }
 
-void AppendFraming(std::string& head, const HttpRequest& request) {
+bool IsOfUnknownLength(const HttpRequest& request) {
+  return request.source != nullptr && !request.source_length.has_value();
+}
+
+// What says how long the body is and how it goes, but for Transfer-Encoding.
+template <typename F>
+void ForEachBodyField(const HttpRequest& request, F field) {
   if (!HasBody(request)) {
     // Servers wait for a body of these, or refuse them, unless told that there is none.
     const bool expected =
         request.method == "POST" || request.method == "PUT" || request.method == "PATCH";
-    if (expected) head.append("Content-Length: 0\r\n");
+    if (expected) field("Content-Length", "0");
     return;
   }
-  if (request.source != nullptr && !request.source_length.has_value()) {
-    head.append("Transfer-Encoding: chunked\r\n");
-  } else {
-    StrAppend(&head, "Content-Length: ",
-              request.source != nullptr ? *request.source_length : request.body.size(), "\r\n");
+  if (!IsOfUnknownLength(request)) {
+    field("Content-Length",
+          std::to_string(request.source != nullptr ? *request.source_length : request.body.size()));
   }
-  if (!HasField(request.fields, "content-type")) {
-    head.append("Content-Type: application/octet-stream\r\n");
+  if (!HasField(request.fields, "content-type")) field("Content-Type", "application/octet-stream");
+  if (request.expect_continue) field("Expect", "100-continue");
+}
+
+// All but what names the target and frames the message.
+template <typename F>
+void ForEachField(const HttpRequest& request, const Url& url, const HeadExtras& extras, F field) {
+  for (const auto& [name, value] : request.fields) {
+    if (extras.without_credentials && IsOneOf(name, kCredentials)) continue;
+    field(name, value);
   }
-  if (request.expect_continue) head.append("Expect: 100-continue\r\n");
+  if (!extras.cookies.empty()) field("Cookie", extras.cookies);
+  const std::string credentials = BasicCredentials(url.userinfo);
+  if (!credentials.empty() && !HasField(request.fields, "authorization")) {
+    field("Authorization", credentials);
+  }
+  if (!extras.proxy_authorization.empty()) {
+    field("Proxy-Authorization", extras.proxy_authorization);
+  }
+  if (!extras.user_agent.empty() && !HasField(request.fields, "user-agent")) {
+    field("User-Agent", extras.user_agent);
+  }
+  if (!HasField(request.fields, "accept")) field("Accept", "*/*");
+  if (!extras.accept_encoding.empty() && !HasField(request.fields, "accept-encoding")) {
+    field("Accept-Encoding", extras.accept_encoding);
+  }
+}
+
+// RFC 9113, 8.2.3: a field for each, so that those that stay are in the compression's table.
+void AppendCookies(HttpFields& fields, std::string_view cookies) {
+  while (!cookies.empty()) {
+    const size_t semicolon = std::min(cookies.find(';'), cookies.size());
+    const std::string_view crumb = TrimBlanks(cookies.substr(0, semicolon));
+    if (!crumb.empty()) fields.emplace_back("cookie", crumb);
+    cookies.remove_prefix(std::min(semicolon + 1, cookies.size()));
+  }
 }
 
 std::string PercentDecoded(std::string_view text) {
@@ -112,6 +148,13 @@ absl::Status CheckRequest(const HttpRequest& request) {
   if (HasBody(request) && (request.method == "GET" || request.method == "HEAD")) {
     return absl::InvalidArgumentError(StrCat("body: ", request.method, " carries none"));
   }
+  if (!request.upgrade.empty() && (request.method != "GET" || HasBody(request))) {
+    return absl::InvalidArgumentError("upgrade: goes with GET and no body");
+  }
+  if (!request.upgrade.empty() && !IsToken(request.upgrade)) {
+    return absl::InvalidArgumentError(
+        StrCat("upgrade: \"", absl::CHexEscape(request.upgrade), "\" is no protocol"));
+  }
   for (const auto& [name, value] : request.fields) {
     if (absl::Status field = CheckField(name, value); !field.ok()) return field;
   }
@@ -126,28 +169,35 @@ std::string WriteHead(const HttpRequest& request, const Url& url, const HeadExtr
     head.append(url.https ? "https://" : "http://").append(url.HostField());
   head.append(url.target).append(" HTTP/1.1\r\n");
   AppendField(head, "Host", url.HostField());
-  for (const auto& [name, value] : request.fields) {
-    if (extras.without_credentials && IsOneOf(name, kCredentials)) continue;
+  const auto append = [&head](std::string_view name, std::string_view value) {
     AppendField(head, name, value);
+  };
+  ForEachField(request, url, extras, append);
+  if (HasBody(request) && IsOfUnknownLength(request)) append("Transfer-Encoding", "chunked");
+  ForEachBodyField(request, append);
+  if (!request.upgrade.empty()) {
+    append("Connection", "Upgrade");
+    append("Upgrade", request.upgrade);
   }
-  if (!extras.cookies.empty()) AppendField(head, "Cookie", extras.cookies);
-  const std::string credentials = BasicCredentials(url.userinfo);
-  if (!credentials.empty() && !HasField(request.fields, "authorization")) {
-    AppendField(head, "Authorization", credentials);
-  }
-  if (!extras.proxy_authorization.empty()) {
-    AppendField(head, "Proxy-Authorization", extras.proxy_authorization);
-  }
-  if (!extras.user_agent.empty() && !HasField(request.fields, "user-agent")) {
-    AppendField(head, "User-Agent", extras.user_agent);
-  }
-  if (!HasField(request.fields, "accept")) head.append("Accept: */*\r\n");
-  if (!extras.accept_encoding.empty() && !HasField(request.fields, "accept-encoding")) {
-    AppendField(head, "Accept-Encoding", extras.accept_encoding);
-  }
-  AppendFraming(head, request);
   head.append("\r\n");
   return head;
+}
+
+HttpFields WriteFields(const HttpRequest& request, const Url& url, const HeadExtras& extras) {
+  HttpFields fields;
+  fields.reserve(request.fields.size() + 10);
+  fields.emplace_back(":method", request.method);
+  fields.emplace_back(":scheme", url.https ? "https" : "http");
+  fields.emplace_back(":authority", url.HostField());
+  fields.emplace_back(":path", url.target);
+  const auto append = [&fields](std::string_view name, std::string_view value) {
+    if (EqualsIgnoreCase(name, "cookie")) return AppendCookies(fields, value);
+    std::string& lower = fields.emplace_back(name, value).first;
+    absl::AsciiStrToLower(&lower);
+  };
+  ForEachField(request, url, extras, append);
+  ForEachBodyField(request, append);
+  return fields;
 }
 
 std::string BasicCredentials(std::string_view userinfo) {

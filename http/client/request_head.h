@@ -1,4 +1,5 @@
-// RequestHead's text: checks what a caller asks for, and writes it as HTTP/1.1 (RFC 9112).
+// RequestHead's text: checks what a caller asks for, and writes it as HTTP/1.1 (RFC 9112) or as
+// the fields of HTTP/2 (RFC 9113).
 //
 // Nothing that a caller gives can end a line or frame the request anew. Pure.
 #ifndef GROVE_HTTP_CLIENT_REQUEST_HEAD_H_
@@ -33,6 +34,9 @@ struct HeadExtras {
 
 // Up to the empty line, with it. Requires: CheckRequest() is OK.
 std::string WriteHead(const HttpRequest& request, const Url& url, const HeadExtras& extras);
+// The same for HTTP/2 (RFC 9113, 8.2 and 8.3): pseudo fields first, names in lower case, a cookie a
+// field. Requires: as above, and no absolute_target.
+HttpFields WriteFields(const HttpRequest& request, const Url& url, const HeadExtras& extras);
 
 // "Basic …" of a URL's "user:password", percent-decoded; empty if that is empty.
 std::string BasicCredentials(std::string_view userinfo);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -218,6 +219,17 @@ std::string Url::Authority() const {
 
 std::string Url::ToString() const {
   return StrCat(https ? "https://" : "http://", HostField(), target);
+}
+
+std::string HttpReference(std::string_view reference) {
+  constexpr std::pair<std::string_view, std::string_view> kSchemes[] = {{"ws:", "http:"},
+                                                                        {"wss:", "https:"}};
+  for (const auto& [from, to] : kSchemes) {
+    if (EqualsIgnoreCase(reference.substr(0, from.size()), from)) {
+      return std::string(to).append(reference.substr(from.size()));
+    }
+  }
+  return std::string(reference);
 }
 
 }  // namespace grove::http

@@ -43,6 +43,9 @@ struct Url {
   }
 };
 
+// A reference as http and https, where it says ws or wss: WebSockets open with those (RFC 6455, 3).
+std::string HttpReference(std::string_view reference);
+
 }  // namespace grove::http
 
 #endif  // GROVE_HTTP_CLIENT_URL_H_

@@ -34,6 +34,8 @@ class SymmetricCoroutine {
   // `first` is the value that started it. What it returns or throws goes to its parent.
   using Body = absl::AnyInvocable<absl::StatusOr<T>(T first, SymmetricCoroutine& self)>;
 
+  // None, until one is assigned: for those that name one another.
+  SymmetricCoroutine() = default;
   // Stands for the running fiber. Has no parent, and ends when its last handle is dropped.
   static SymmetricCoroutine OfThisFiber();
   static SymmetricCoroutine Make(const SpawnOptions& options, const SymmetricCoroutine& parent,
@@ -43,9 +45,10 @@ class SymmetricCoroutine {
   // it next: a value, a Status that was thrown into it or that one of its children ended with; an
   // exception is thrown here. A target that has ended stands for its nearest parent that has not.
   // kFailedPrecondition, and nothing was passed: this is not the coroutine that runs (perhaps that
-  // of another hub), the target belongs to another hub, has no parent left, or has not taken what
-  // was passed to it last. kResourceExhausted: the target could not be started. kDeadlineExceeded,
-  // kCancelled of the caller's own: the value was passed; Await() for the answer. **Parks.**
+  // of another hub), the target is none, belongs to another hub, has no parent left, or has not
+  // taken what was passed to it last. kResourceExhausted: the target could not be started.
+  // kDeadlineExceeded, kCancelled of the caller's own: the value was passed; Await() for the
+  // answer. **Parks.**
   absl::StatusOr<T> SwitchTo(const SymmetricCoroutine& target, T value);
   // Makes the target's SwitchTo() return `status` or throw `exception`. One that was never started
   // ends without running, and its parent gets it. Requires: not OK, not null.
@@ -54,7 +57,8 @@ class SymmetricCoroutine {
   absl::StatusOr<T> Await();
 
   // kInvalidArgument: the chain of parents would be a cycle, which the message says.
-  // kFailedPrecondition: this stands for a fiber, or `parent` belongs to another hub.
+  // kFailedPrecondition: this stands for a fiber, or `parent` belongs to another hub. Requires of
+  // both, and of the queries: not none.
   absl::Status SetParent(const SymmetricCoroutine& parent);
   bool IsParentOf(const SymmetricCoroutine& other) const { return other.node_->parent == node_; }
   // Started and not ended.
@@ -113,6 +117,7 @@ auto SymmetricCoroutine<T>::Make(const SpawnOptions& options, const SymmetricCor
 template <typename T>
 absl::Status SymmetricCoroutine<T>::CheckRunning() const {
   Hub* const hub = Hub::Current();
+  if (node_ == nullptr) return absl::FailedPreconditionError("switch: there is no coroutine yet");
   if (hub != node_->hub) {
     return absl::FailedPreconditionError("switch: the coroutine belongs to another hub");
   }
@@ -125,6 +130,9 @@ absl::Status SymmetricCoroutine<T>::CheckRunning() const {
 template <typename T>
 absl::StatusOr<T> SymmetricCoroutine<T>::Pass(const SymmetricCoroutine& target, Delivery delivery) {
   if (absl::Status runs = CheckRunning(); !runs.ok()) return runs;
+  if (target.node_ == nullptr) {
+    return absl::FailedPreconditionError("switch: the target is none yet");
+  }
   if (target.node_->hub != node_->hub) {
     return absl::FailedPreconditionError("switch: the target belongs to another hub");
   }

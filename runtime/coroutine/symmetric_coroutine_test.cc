@@ -225,5 +225,16 @@ TEST_F(SymmetricCoroutineTest, ALongChainOfParentsEndsOnASmallStack) {
   });
 }
 
+TEST_F(SymmetricCoroutineTest, OneThatIsNoneYetCanBeNeitherSwitchedToNorFrom) {
+  Run([] {
+    SymmetricCoroutine<int> none;
+    auto root = SymmetricCoroutine<int>::OfThisFiber();
+    EXPECT_TRUE(absl::IsFailedPrecondition(root.SwitchTo(none, 1).status()));
+    EXPECT_TRUE(absl::IsFailedPrecondition(none.SwitchTo(root, 1).status()));
+    none = SymmetricCoroutine<int>::Make({}, root, [](int n, auto&) { return n + 1; });
+    EXPECT_EQ(*root.SwitchTo(none, 1), 2);
+  });
+}
+
 }  // namespace
 }  // namespace grove

@@ -9,6 +9,7 @@
 #include "runtime/group/fiber_pool.h"
 #include "runtime/group/resource_pool.h"
 #include "runtime/hub/hub_fixture.h"
+#include "runtime/switch/status_macros.h"
 
 namespace grove {
 namespace {
@@ -46,20 +47,28 @@ TEST_F(PoolsExample, PilesAndMaps) {
     FiberPool pool(10);
     std::vector<std::string> urls = {"a", "b", "c"};
     std::vector<std::string> pages;
-    auto results = Imap(pool, urls, Fetch);
-    for (auto next = results.Next(); next.ok() && next->has_value(); next = results.Next()) {
-      const absl::StatusOr<std::string>& page = **next;  // of the next url, in the urls' order
+    for (absl::StatusOr<std::string>& page : Imap(pool, urls, Fetch)) {  // in the urls' order
       pages.push_back(page.ok() ? *page : "failed");
     }
     EXPECT_EQ(pages, (std::vector<std::string>{"page a", "failed", "page c"}));
     // [/imap]
+    // [pool scope]
+    absl::Status failed = FiberPool::Run(10, [&](FiberPool& own) -> absl::Status {
+      for (absl::StatusOr<std::string>& page : Imap(own, urls, Fetch)) {
+        GROVE_RETURN_IF_ERROR(page);  // what still runs is cancelled, and waited for
+      }
+      return absl::OkStatus();
+    });
+    EXPECT_TRUE(absl::IsNotFound(failed));
+    // [/pool scope]
     // [pile]
     FiberPile<std::string> pile(pool);
     for (const std::string& url : urls)
       (void)pile.Spawn({.name = "fetch"}, [=] { return Fetch(url); });
     EXPECT_EQ(*pile.Next(), "page a");
-    EXPECT_TRUE(absl::IsNotFound(pile.Next().status()));
-    EXPECT_EQ(*pile.Next(), "page c");
+    for (absl::StatusOr<std::string>& page : pile) {  // the others
+      EXPECT_TRUE(page.ok() ? *page == "page c" : absl::IsNotFound(page.status()));
+    }
     EXPECT_TRUE(absl::IsOutOfRange(pile.Next().status()));  // nothing is left
     // [/pile]
     EXPECT_TRUE(pool.WaitAll().ok());

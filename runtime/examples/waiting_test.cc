@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "runtime/hub/hub_fixture.h"
+#include "runtime/switch/status_macros.h"
 #include "runtime/sync/condition.h"
 #include "runtime/sync/event.h"
 #include "runtime/sync/mutex.h"
@@ -62,14 +63,16 @@ TEST_F(WaitingExample, Queues) {
     // [queue]
     Queue<int> jobs(100);  // Put() parks when it is full; 0: a rendezvous
     auto worker = *Spawn("worker", [&] {
-      for (auto job = jobs.Get(); job.ok(); job = jobs.Get()) {
-        (void)Sleep(absl::Seconds(*job));
-        (void)jobs.TaskDone();
+      for (absl::StatusOr<int>& job : jobs) {
+        GROVE_RETURN_IF_ERROR(job);  // the worker was cancelled, or its time is over
+        GROVE_RETURN_IF_ERROR(Sleep(absl::Seconds(*job)));
+        GROVE_RETURN_IF_ERROR(jobs.TaskDone());
       }
+      return absl::OkStatus();
     });
     for (int seconds : {3, 1, 2}) (void)jobs.Put(seconds);
     EXPECT_TRUE(jobs.Join().ok());  // all jobs are done
-    jobs.Close();                   // the worker's next Get() returns kOutOfRange
+    jobs.Close();                   // the worker's loop ends; Get() returns kOutOfRange
     EXPECT_TRUE(worker.Join().ok());
     // [/queue]
   });

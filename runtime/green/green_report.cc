@@ -2,6 +2,9 @@
 
 #include <cxxabi.h>
 #include <dlfcn.h>
+#include <limits.h>
+#include <link.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -33,10 +36,20 @@ std::string Demangled(const char* name) {
   return failed == 0 ? std::string(text.get()) : std::string(name);
 }
 
+// The loader calls the program itself by its argv[0], over which a title of the process may have
+// been written.
+std::string PathOf(const Dl_info& info, const link_map& map) {
+  if (*map.l_name != '\0') return info.dli_fname;
+  char path[PATH_MAX];
+  const ssize_t length = readlink("/proc/self/exe", path, sizeof(path));
+  return length > 0 ? std::string(path, static_cast<size_t>(length)) : info.dli_fname;
+}
+
 void Locate(const void* site, GreenCall& call) {
   Dl_info info{};
-  if (dladdr(site, &info) == 0 || info.dli_fname == nullptr) return;
-  call.library = info.dli_fname;
+  void* map = nullptr;
+  if (dladdr1(site, &info, &map, RTLD_DL_LINKMAP) == 0 || info.dli_fname == nullptr) return;
+  call.library = PathOf(info, *static_cast<const link_map*>(map));
   const void* from = info.dli_saddr != nullptr ? info.dli_saddr : info.dli_fbase;
   const auto offset = static_cast<const char*>(site) - static_cast<const char*>(from);
   const std::string name = info.dli_sname != nullptr ? Demangled(info.dli_sname) : "";
@@ -52,21 +65,38 @@ void CountGreenCall(std::string_view function, const void* site, GreenOutcome ou
   counts.blocked += blocked;
 }
 
-std::vector<GreenCall> GreenReport() {
-  std::vector<GreenCall> report;
-  report.reserve(ThisThreads().size());
+std::vector<GreenSite> GreenSites() {
+  std::vector<GreenSite> sites;
+  sites.reserve(ThisThreads().size());
   for (const auto& [key, counts] : ThisThreads()) {
+    GreenSite& site = sites.emplace_back();
+    site.site = key.first;
+    site.function = key.second;
+    std::copy(std::begin(counts.of), std::end(counts.of), site.counts);
+    site.blocked = counts.blocked;
+  }
+  return sites;
+}
+
+std::vector<GreenCall> DescribeGreenSites(const std::vector<GreenSite>& sites) {
+  std::vector<GreenCall> report;
+  report.reserve(sites.size());
+  for (const GreenSite& site : sites) {
     GreenCall& call = report.emplace_back();
-    call.function = key.second;
-    Locate(key.first, call);
-    std::copy(std::begin(counts.of), std::end(counts.of), call.counts);
-    call.blocked = counts.blocked;
+    call.function = site.function;
+    Locate(site.site, call);
+    std::copy(std::begin(site.counts), std::end(site.counts), call.counts);
+    call.blocked = site.blocked;
   }
   std::sort(report.begin(), report.end(), [](const GreenCall& one, const GreenCall& other) {
     return std::tie(other.blocked, one.library, one.caller, one.function) <
            std::tie(one.blocked, other.library, other.caller, other.function);
   });
   return report;
+}
+
+std::vector<GreenCall> GreenReport() {
+  return DescribeGreenSites(GreenSites());
 }
 
 std::string GreenReportText() {

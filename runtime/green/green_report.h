@@ -35,7 +35,19 @@ struct GreenCall {
   uint64_t count(GreenOutcome outcome) const { return counts[static_cast<int>(outcome)]; }
 };
 
-// What blocked the thread for longest first.
+// What was counted at one place, before anybody has put it into words.
+struct GreenSite {
+  const void* site = nullptr;
+  std::string_view function;
+  uint64_t counts[kGreenOutcomes] = {};
+  absl::Duration blocked;
+};
+std::vector<GreenSite> GreenSites();
+// In words, what blocked the thread for longest first. Looks each place up among the symbols of its
+// library, for up to 100 us. Any thread.
+std::vector<GreenCall> DescribeGreenSites(const std::vector<GreenSite>& sites);
+
+// Both of these.
 std::vector<GreenCall> GreenReport();
 // A line for each, under a heading; "no greened calls yet" without.
 std::string GreenReportText();

@@ -4,10 +4,12 @@
 // begun and not yet delivered, so memory is bounded however long the source is. An item that fails
 // stands at its place, and the following ones still come.
 //
-//   auto pages = Imap(pool, urls, Fetch);
-//   for (auto page = pages.Next(); page.ok() && page->has_value(); page = pages.Next()) {
-//     const absl::StatusOr<Page>& result = **page;  // of the next url
-//   }
+//   return FiberPool::Run(200, [&](FiberPool& pool) {  // waits also where the loop is left early
+//     for (absl::StatusOr<Page>& page : Imap(pool, urls, Fetch)) {
+//       GROVE_RETURN_IF_ERROR(page);  // of the next url
+//     }
+//     return absl::OkStatus();
+//   });
 //
 // Dropping it cancels what still runs and forgets results. Hub thread only.
 #ifndef GROVE_RUNTIME_GROUP_FIBER_MAP_H_
@@ -30,6 +32,7 @@
 #include "runtime/group/fiber_pile.h"
 #include "runtime/group/fiber_pool.h"
 #include "runtime/hub/exception_text.h"
+#include "runtime/sync/result_iterator.h"
 
 namespace grove {
 
@@ -64,11 +67,23 @@ class FiberMap {
   // kUnknown for an exception, kResourceExhausted if it could not be begun. kDeadlineExceeded,
   // kCancelled as the outer status are the caller's own: no item was lost. **Parks.**
   absl::StatusOr<std::optional<absl::StatusOr<Result>>> Next();
+  // Goes over the results, until there are no more (result_iterator.h). The map must not move
+  // meanwhile. **Parks.**
+  ResultIterator<FiberMap, Result> begin() { return ResultIterator<FiberMap, Result>(*this); }
+  std::default_sentinel_t end() { return {}; }
 
   // Begun and not yet delivered.
   size_t pending() const { return pile_.pending(); }
 
  private:
+  friend class ResultIterator<FiberMap, Result>;
+
+  // Of ResultIterator.
+  std::optional<absl::StatusOr<Result>> NextResult(bool& interrupted) {
+    absl::StatusOr<std::optional<absl::StatusOr<Result>>> next = Next();
+    interrupted = !next.ok();
+    return next.ok() ? *std::move(next) : absl::StatusOr<Result>(next.status());
+  }
   // Begins items until the pool or the bound is full. Parks only if nothing is pending: then a
   // place must come from others in the pool, or the caller, a member itself, runs the item.
   absl::Status Fill();

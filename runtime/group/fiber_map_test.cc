@@ -1,5 +1,8 @@
 #include "runtime/group/fiber_map.h"
 
+#include <iterator>
+#include <ranges>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <tuple>
@@ -8,6 +11,7 @@
 
 #include "runtime/hub/hub_fixture.h"
 #include "runtime/hub/timeout.h"
+#include "runtime/switch/status_macros.h"
 
 namespace grove {
 namespace {
@@ -188,6 +192,65 @@ TEST_F(FiberMapTest, DroppingItCancelsWhatStillRuns) {
     }
     EXPECT_TRUE(pool.WaitAll().ok());
     EXPECT_EQ(cancelled, 2);
+  });
+}
+
+TEST_F(FiberMapTest, ALoopOverItSeesResultsAndFailuresInOrderAndThenEnds) {
+  Run([] {
+    FiberPool pool(2);
+    const std::vector<int> items = {1, 2, 3, 4};
+    const auto halve = [](int item) -> absl::StatusOr<int> {
+      (void)Sleep(absl::Seconds(5 - item));
+      if (item % 2 != 0) return absl::InvalidArgumentError("odd");
+      return item / 2;
+    };
+    static_assert(std::ranges::input_range<decltype(Imap(pool, items, halve))>);
+    std::vector<int> seen;
+    for (absl::StatusOr<int>& half : Imap(pool, items, halve)) {
+      seen.push_back(half.ok() ? *half : -1);
+    }
+    EXPECT_EQ(seen, (std::vector<int>{-1, 1, -1, 2}));
+  });
+}
+
+TEST_F(FiberMapTest, ALoopThatIsInterruptedGetsTheErrorAsItsLastElement) {
+  Run([] {
+    FiberPool pool(1);
+    const std::vector<int> items = {1, 2};
+    auto slow = Imap(pool, items, [](int item) -> absl::StatusOr<int> {
+      GROVE_RETURN_IF_ERROR(Sleep(absl::Seconds(10)));
+      return item;
+    });
+    int elements = 0;
+    {
+      Timeout timeout(absl::Seconds(1));
+      for (absl::StatusOr<int>& result : slow) {
+        ++elements;
+        EXPECT_TRUE(absl::IsDeadlineExceeded(result.status()));
+      }
+    }
+    EXPECT_EQ(elements, 1);
+    std::vector<int> seen;
+    for (absl::StatusOr<int>& result : slow) seen.push_back(*result);
+    EXPECT_EQ(seen, items);  // nothing was lost
+  });
+}
+
+// What is read once, as it comes: the source of a map, and a map as the source of another.
+TEST_F(FiberMapTest, MapsOverWhatCanBeReadOnlyOnce) {
+  Run([] {
+    FiberPool pool(2);
+    std::istringstream words("a bb ccc");
+    auto lengths =
+        Imap(pool, std::istream_iterator<std::string>(words), std::istream_iterator<std::string>(),
+             [](const std::string& word) { return static_cast<int>(word.size()); });
+    auto doubled = Imap(pool, lengths, [](absl::StatusOr<int>& length) -> absl::StatusOr<int> {
+      GROVE_ASSIGN_OR_RETURN(const int value, length);
+      return 2 * value;
+    });
+    std::vector<int> seen;
+    for (absl::StatusOr<int>& each : doubled) seen.push_back(*each);
+    EXPECT_EQ(seen, (std::vector<int>{2, 4, 6}));
   });
 }
 

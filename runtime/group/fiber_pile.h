@@ -8,6 +8,7 @@
 
 #include <deque>
 #include <exception>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -18,6 +19,7 @@
 #include "runtime/hub/exception_text.h"
 #include "runtime/hub/hub.h"
 #include "runtime/sync/event.h"
+#include "runtime/sync/result_iterator.h"
 
 namespace grove {
 
@@ -39,16 +41,24 @@ class FiberPile {
   // wait for. kDeadlineExceeded, kCancelled are told apart by `waited`, which is false for them.
   // **Parks.**
   absl::StatusOr<T> Next(bool* waited = nullptr);
+  // Goes over what Next() gives, until nothing is left (result_iterator.h): for (auto& title :
+  // pile). What is spawned meanwhile comes too. **Parks.**
+  ResultIterator<FiberPile, T> begin() { return ResultIterator<FiberPile, T>(*this); }
+  std::default_sentinel_t end() { return {}; }
 
   // Spawned and not yet taken.
   size_t pending() const { return slots_.size(); }
 
  private:
+  friend class ResultIterator<FiberPile, T>;
   struct Slot {
     Event done;
     FiberHandle fiber;
     absl::StatusOr<T> result = absl::UnknownError("the fiber ended without a result");
   };
+
+  // Of ResultIterator.
+  std::optional<absl::StatusOr<T>> NextResult(bool& interrupted);
 
   FiberPool& pool_;
   std::deque<std::shared_ptr<Slot>> slots_;
@@ -105,6 +115,15 @@ absl::StatusOr<T> FiberPile<T>::Next(bool* waited) {
   }
   slots_.pop_front();
   return std::move(slot->result);
+}
+
+template <typename T>
+std::optional<absl::StatusOr<T>> FiberPile<T>::NextResult(bool& interrupted) {
+  if (slots_.empty()) return std::nullopt;
+  bool waited = true;
+  absl::StatusOr<T> result = Next(&waited);
+  interrupted = !waited;
+  return result;
 }
 
 }  // namespace grove

@@ -1,7 +1,9 @@
 #include "runtime/group/fiber_pile.h"
 
+#include <ranges>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "runtime/hub/hub_fixture.h"
 #include "runtime/hub/timeout.h"
@@ -118,6 +120,50 @@ TEST_F(FiberPileTest, SeveralShareOnePoolAndAnotherFiberMayTake) {
     EXPECT_EQ(ones.pending(), 3u);
     for (int i = 0; i < 3; ++i) EXPECT_EQ(*ones.Next(), 1);
     EXPECT_TRUE(pool.WaitAll().ok());
+  });
+}
+
+static_assert(std::ranges::input_range<FiberPile<int>>);
+
+TEST_F(FiberPileTest, ALoopOverItSeesResultsAndFailuresInOrderAndThenEnds) {
+  Run([] {
+    FiberPool pool(10);
+    FiberPile<int> pile(pool);
+    for (int i = 0; i < 3; ++i) {
+      (void)pile.Spawn({}, [i]() -> absl::StatusOr<int> {
+        (void)Sleep(absl::Seconds(3 - i));
+        if (i == 1) return absl::CancelledError("of its own");
+        return i;
+      });
+    }
+    std::vector<int> seen;
+    for (absl::StatusOr<int>& result : pile) seen.push_back(result.ok() ? *result : -1);
+    EXPECT_EQ(seen, (std::vector<int>{0, -1, 2}));
+  });
+}
+
+TEST_F(FiberPileTest, ALoopThatIsInterruptedGetsTheErrorAsItsLastElement) {
+  Run([] {
+    FiberPool pool(10);
+    FiberPile<int> pile(pool);
+    for (int i = 0; i < 2; ++i) {
+      (void)pile.Spawn({}, [i]() -> absl::StatusOr<int> {
+        (void)Sleep(absl::Seconds(10));
+        return i;
+      });
+    }
+    int elements = 0;
+    {
+      Timeout timeout(absl::Seconds(1));
+      for (absl::StatusOr<int>& result : pile) {
+        ++elements;
+        EXPECT_TRUE(absl::IsDeadlineExceeded(result.status()));
+      }
+    }
+    EXPECT_EQ(elements, 1);
+    std::vector<int> seen;
+    for (absl::StatusOr<int>& result : pile) seen.push_back(*result);
+    EXPECT_EQ(seen, (std::vector<int>{0, 1}));  // nothing was lost
   });
 }
 

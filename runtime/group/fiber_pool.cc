@@ -1,5 +1,6 @@
 #include "runtime/group/fiber_pool.h"
 
+#include <exception>
 #include <memory>
 #include <utility>
 
@@ -20,6 +21,22 @@ struct FiberPool::Member {
   Member* prev = nullptr;
   Member* next = nullptr;
 };
+
+absl::Status FiberPool::Run(int64_t size, absl::FunctionRef<absl::Status(FiberPool& pool)> body) {
+  FiberPool pool(size);
+  absl::Status status;
+  std::exception_ptr thrown;
+  try {
+    status = body(pool);
+    if (status.ok()) status = pool.WaitAll();
+  } catch (const std::exception&) {
+    thrown = std::current_exception();  // no fiber may park in here
+  }
+  if (!status.ok() || thrown != nullptr) pool.CancelAll();
+  pool.Drain();
+  if (thrown != nullptr) std::rethrow_exception(std::move(thrown));
+  return status;
+}
 
 FiberPool::~FiberPool() {
   GROVE_CHECK(running_ == 0, "a FiberPool died while members run");
@@ -54,7 +71,7 @@ void FiberPool::Leave(Member& member) {
 }
 
 void FiberPool::WakeIfEmpty() {
-  if (running_ > 0 || entering_ > 0) return;
+  if (!IsEmpty()) return;
   while (Waiter* waiter = all_done_.Grant()) Hub::Current()->Unpark(*waiter->fiber);
 }
 
@@ -72,6 +89,7 @@ absl::StatusOr<FiberHandle> FiberPool::Start(SpawnOptions options, absl::AnyInvo
 
 absl::StatusOr<FiberHandle> FiberPool::Spawn(SpawnOptions options, absl::AnyInvocable<void()> body,
                                              SourceLocation site) {
+  if (closed_) return absl::CancelledError("the pool ends");
   if (!places_.TryAcquire()) {
     if (HasMember(Hub::Current()->running())) {
       body();
@@ -80,9 +98,10 @@ absl::StatusOr<FiberHandle> FiberPool::Spawn(SpawnOptions options, absl::AnyInvo
     ++entering_;
     const absl::Status place = places_.Acquire();
     --entering_;
-    if (!place.ok()) {
+    if (place.ok() && closed_) places_.Release();
+    if (!place.ok() || closed_) {
       WakeIfEmpty();
-      return place;
+      return place.ok() ? absl::CancelledError("the pool ends") : place;
     }
   }
   return Start(std::move(options), body, site);
@@ -90,7 +109,7 @@ absl::StatusOr<FiberHandle> FiberPool::Spawn(SpawnOptions options, absl::AnyInvo
 
 bool FiberPool::TrySpawn(SpawnOptions options, absl::AnyInvocable<void()> body,
                          SourceLocation site) {
-  return places_.TryAcquire() && Start(std::move(options), body, site).ok();
+  return !closed_ && places_.TryAcquire() && Start(std::move(options), body, site).ok();
 }
 
 absl::Status FiberPool::WaitAll() {
@@ -98,7 +117,7 @@ absl::Status FiberPool::WaitAll() {
   if (HasMember(hub.running())) {
     return absl::FailedPreconditionError("a member can't wait for its own pool to become empty");
   }
-  if (running_ == 0 && entering_ == 0) return absl::OkStatus();
+  if (IsEmpty()) return absl::OkStatus();
   Waiter self{.fiber = hub.running()};
   all_done_.PushBack(self);
   const Wake wake =
@@ -106,6 +125,18 @@ absl::Status FiberPool::WaitAll() {
   if (self.granted) return absl::OkStatus();
   all_done_.Remove(self);
   return WakeStatus(wake, "wait for a pool");
+}
+
+void FiberPool::Drain() {
+  closed_ = true;
+  Hub& hub = *Hub::Current();
+  while (!IsEmpty()) {
+    Waiter self{.fiber = hub.running()};
+    all_done_.PushBack(self);
+    hub.ParkShielded(
+        {.kind = WaitFor::Kind::kPool, .object = this, .holders = &FiberPool::MemberIds});
+    if (!self.granted) all_done_.Remove(self);
+  }
 }
 
 void FiberPool::CancelAll() {

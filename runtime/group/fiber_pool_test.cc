@@ -5,8 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "runtime/group/fiber_map.h"
 #include "runtime/hub/hub_fixture.h"
 #include "runtime/hub/timeout.h"
+#include "runtime/switch/status_macros.h"
 #include "runtime/sync/event.h"
 
 namespace grove {
@@ -189,6 +191,95 @@ TEST_F(CrampedFiberPoolTest, ASpawnThatFailsTakesNoPlace) {
     EXPECT_FALSE(pool.TrySpawn({}, [] { ADD_FAILURE(); }));
     EXPECT_EQ(pool.free(), 4);
     EXPECT_TRUE(pool.WaitAll().ok());
+  });
+}
+
+TEST_F(FiberPoolTest, RunWaitsForItsMembers) {
+  Run([] {
+    int done = 0;
+    EXPECT_TRUE(FiberPool::Run(2, [&](FiberPool& pool) {
+                  for (int i = 0; i < 5; ++i) {
+                    (void)pool.Spawn({}, [&] {
+                      (void)Sleep(absl::Seconds(1));
+                      ++done;
+                    });
+                  }
+                  return absl::OkStatus();
+                }).ok());
+    EXPECT_EQ(done, 5);
+  });
+}
+
+TEST_F(FiberPoolTest, RunCancelsItsMembersWhenTheBodyFailsOrThrows) {
+  Run([] {
+    int cancelled = 0;
+    const auto spawn = [&](FiberPool& pool) {
+      (void)pool.Spawn({}, [&] {
+        if (absl::IsCancelled(Sleep(absl::InfiniteDuration()))) ++cancelled;
+      });
+      Yield();
+    };
+    EXPECT_TRUE(absl::IsNotFound(FiberPool::Run(2, [&](FiberPool& pool) {
+      spawn(pool);
+      return absl::NotFoundError("");
+    })));
+    EXPECT_EQ(cancelled, 1);
+    EXPECT_THROW((void)FiberPool::Run(2,
+                                      [&](FiberPool& pool) -> absl::Status {
+                                        spawn(pool);
+                                        throw std::runtime_error("thrown by the body");
+                                      }),
+                 std::runtime_error);
+    EXPECT_EQ(cancelled, 2);
+  });
+}
+
+TEST_F(FiberPoolTest, RunThatIsInterruptedCancelsItsMembersAndWaitsForThem) {
+  Run([] {
+    bool ended = false;
+    Timeout timeout(absl::Seconds(1));
+    EXPECT_TRUE(absl::IsDeadlineExceeded(FiberPool::Run(1, [&](FiberPool& pool) {
+      return pool
+          .Spawn({},
+                 [&] {
+                   EXPECT_TRUE(absl::IsCancelled(Sleep(absl::InfiniteDuration())));
+                   ended = true;
+                 })
+          .status();
+    })));
+    EXPECT_TRUE(ended);
+  });
+}
+
+TEST_F(FiberPoolTest, WhoWaitsForAPlaceWhenRunEndsGetsNone) {
+  Run([] {
+    absl::Status waited;
+    FiberHandle waiting;
+    EXPECT_TRUE(absl::IsNotFound(FiberPool::Run(1, [&](FiberPool& pool) {
+      (void)pool.Spawn({}, [] { (void)Sleep(absl::InfiniteDuration()); });
+      waiting = *Spawn("waiting", [&] {
+        waited = pool.Spawn({}, [] { ADD_FAILURE() << "ran in a pool that ends"; }).status();
+      });
+      Yield();
+      return absl::NotFoundError("");
+    })));
+    EXPECT_TRUE(waiting.Join().ok());
+    EXPECT_TRUE(absl::IsCancelled(waited));
+  });
+}
+
+// An early return out of a loop over results, as programs write it.
+TEST_F(FiberPoolTest, ALoopOverResultsMayBeLeftEarly) {
+  Run([] {
+    const std::vector<int> items = {1, 2, 3};
+    EXPECT_TRUE(absl::IsAborted(FiberPool::Run(3, [&](FiberPool& pool) {
+      const auto fails = [](int item) -> absl::StatusOr<int> {
+        GROVE_RETURN_IF_ERROR(Sleep(absl::Seconds(item)));
+        return absl::AbortedError("the first one");
+      };
+      for (absl::StatusOr<int>& result : Imap(pool, items, fails)) GROVE_RETURN_IF_ERROR(result);
+      return absl::OkStatus();
+    })));
   });
 }
 

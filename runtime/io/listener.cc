@@ -139,6 +139,14 @@ void SetDeferAccept(int fd, absl::Duration silence) {
   setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof(seconds));
 }
 
+absl::StatusOr<Listener> Listener::Listen(std::string_view address, const ListenOptions& options) {
+  const absl::StatusOr<SocketAddress> parsed = SocketAddress::Parse(address, "listen address");
+  if (!parsed.ok()) return parsed.status();
+  const absl::StatusOr<int> fd = BindListener(*parsed, options);
+  if (!fd.ok()) return fd.status();
+  return Adopt(*fd);
+}
+
 absl::StatusOr<Listener> Listener::Adopt(int fd, int accept_batch) {
   Listener listener(fd, std::max(accept_batch, 1));
   const int flags = fcntl(fd, F_GETFL);

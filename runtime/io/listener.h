@@ -11,14 +11,41 @@
 #include <sys/types.h>
 
 #include <optional>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "runtime/io/socket.h"
 
 namespace grove {
 
+struct ListenOptions {
+  // Connections that wait to be accepted; capped by net.core.somaxconn.
+  int backlog = 4096;
+  // Binds a TCP port although connections of its last listener linger in TIME_WAIT.
+  bool reuse_address = true;
+  // Several sockets on one address, between which the kernel spreads connections (SO_REUSEPORT,
+  // socket(7)). Refused with port 0: the kernel may pick a port that another socket of this user
+  // shares already, and connections would go astray.
+  bool reuse_port = false;
+  // An IPv6 socket takes no IPv4 connections (as ::ffff:a.b.c.d).
+  bool v6_only = true;
+  // Of connections taken, TCP only; infinite: no probes.
+  absl::Duration keep_alive_idle = kKeepAliveIdle;
+  // A connection is there to be accepted once the client has sent something, or has been silent for
+  // about so long (TCP_DEFER_ACCEPT, tcp(7)): one wake-up, and a first read that finds something.
+  // In whole seconds, TCP only; zero: at once. Kernels without it do without.
+  absl::Duration defer_accept = absl::ZeroDuration();
+  // Permission bits of a UNIX path, set before anybody can connect; unset: as the umask says.
+  std::optional<mode_t> unix_mode = std::nullopt;
+};
+
 class Listener {
  public:
+  // Binds and listens in one: "127.0.0.1:6000", "[::]:80", "unix:/run/app.sock"; port 0 is one that
+  // is free (LocalAddress()). Errors as of SocketAddress::Parse(), BindListener() and Adopt(); each
+  // names the address. A process that forks afterwards binds by BindListener().
+  static absl::StatusOr<Listener> Listen(std::string_view address,
+                                         const ListenOptions& options = {});
   // Takes over a bound, listening descriptor; connections made from now on have TCP_NODELAY, which
   // they inherit. `accept_batch`: connections taken per wake-up, before
   // the others sharing it get their chance; at least 1.
@@ -48,27 +75,6 @@ class Listener {
   int fd_;
   int accept_batch_;
   int left_in_batch_ = 0;
-};
-
-struct ListenOptions {
-  // Connections that wait to be accepted; capped by net.core.somaxconn.
-  int backlog = 4096;
-  // Binds a TCP port although connections of its last listener linger in TIME_WAIT.
-  bool reuse_address = true;
-  // Several sockets on one address, between which the kernel spreads connections (SO_REUSEPORT,
-  // socket(7)). Refused with port 0: the kernel may pick a port that another socket of this user
-  // shares already, and connections would go astray.
-  bool reuse_port = false;
-  // An IPv6 socket takes no IPv4 connections (as ::ffff:a.b.c.d).
-  bool v6_only = true;
-  // Of connections taken, TCP only; infinite: no probes.
-  absl::Duration keep_alive_idle = kKeepAliveIdle;
-  // A connection is there to be accepted once the client has sent something, or has been silent for
-  // about so long (TCP_DEFER_ACCEPT, tcp(7)): one wake-up, and a first read that finds something.
-  // In whole seconds, TCP only; zero: at once. Kernels without it do without.
-  absl::Duration defer_accept = absl::ZeroDuration();
-  // Permission bits of a UNIX path, set before anybody can connect; unset: as the umask says.
-  std::optional<mode_t> unix_mode = std::nullopt;
 };
 
 // Binds and listens; no hub needed. Connections of a loopback address use Reno instead of the

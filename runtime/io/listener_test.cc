@@ -272,5 +272,32 @@ TEST_F(LocalAddressTest, TellsThePortThatTheKernelChose) {
   });
 }
 
+using ListenInOneTest = HubTest;
+
+TEST_F(ListenInOneTest, ListensOnAnAddressThatIsWrittenDown) {
+  Run([] {
+    absl::StatusOr<Listener> listener = Listener::Listen("127.0.0.1:0");
+    ASSERT_TRUE(listener.ok()) << listener.status();
+    const SocketAddress address = listener->LocalAddress();
+    EXPECT_NE(address.port(), 0);
+    EXPECT_TRUE(Socket::Connect(address).ok());
+    EXPECT_TRUE(listener->Accept().ok());
+  });
+}
+
+TEST_F(ListenInOneTest, ItsErrorsNameTheAddress) {
+  Run([] {
+    const absl::Status unread = Listener::Listen("127.0.0.1").status();
+    EXPECT_TRUE(absl::IsInvalidArgument(unread));
+    EXPECT_NE(unread.message().find("127.0.0.1"), std::string_view::npos) << unread;
+    Listener first = *Listener::Listen("127.0.0.1:0");
+    const std::string address = first.LocalAddress().ToString();
+    const absl::Status taken = Listener::Listen(address).status();
+    EXPECT_NE(taken.message().find(address), std::string_view::npos) << taken;
+    EXPECT_TRUE(
+        absl::IsInvalidArgument(Listener::Listen("127.0.0.1:0", {.reuse_port = true}).status()));
+  });
+}
+
 }  // namespace
 }  // namespace grove

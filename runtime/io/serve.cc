@@ -179,4 +179,15 @@ absl::Status StreamServer::Handle(Place& place, Socket& socket) {
   return status;
 }
 
+absl::Status Serve(Listener& listener, StreamServer::Handler handler, ServeOptions options) {
+  StreamServer server(std::move(options));
+  return server.Serve(listener, std::move(handler));
+}
+
+absl::Status Serve(std::string_view address, StreamServer::Handler handler, ServeOptions options) {
+  absl::StatusOr<Listener> listener = Listener::Listen(address);
+  if (!listener.ok()) return listener.status();
+  return Serve(*listener, std::move(handler), std::move(options));
+}
+
 }  // namespace grove

@@ -1,8 +1,9 @@
 // StreamServer: accepts connections and runs a handler for each, in a fiber of its own.
 //
-//   StreamServer server({.concurrency = 1000});
-//   absl::Status ended = server.Serve(listener, [&](Socket& connection) { return Echo(connection);
-//   });
+//   return Serve("127.0.0.1:6000", Echo);  // absl::Status Echo(Socket& connection)
+//
+//   StreamServer server({.concurrency = 1000});  // as an object: for Stop() and connections()
+//   absl::Status ended = server.Serve(listener, Echo);
 //
 // What a handler returns or throws ends its connection only, and is reported. Beyond `concurrency`
 // connections wait in the kernel's backlog. No fiber of it outlives Serve(). Hub thread only.
@@ -88,6 +89,14 @@ class StreamServer {
   int64_t connections_ = 0;
   std::vector<Thrown> thrown_;  // to be reported by serving_
 };
+
+// A server of its own, until one of its handlers returns StopServe(): as StreamServer::Serve().
+// **Parks.**
+absl::Status Serve(Listener& listener, StreamServer::Handler handler, ServeOptions options = {});
+// The same on an address (Listener::Listen(), also its errors), which is free again when it
+// returns. **Parks.**
+absl::Status Serve(std::string_view address, StreamServer::Handler handler,
+                   ServeOptions options = {});
 
 }  // namespace grove
 

@@ -1,5 +1,6 @@
 #include "runtime/io/serve.h"
 
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -155,6 +156,37 @@ TEST_F(StreamServerTest, BacksOffWhenDescriptorsRunOut) {
     EXPECT_TRUE(serving.Join().ok());
   });
   EXPECT_EQ(waits, (std::vector<int64_t>{10, 20, 40, 80, 160, 320, 640, 1000, 1000}));
+}
+
+TEST_F(StreamServerTest, ServeInOneCallServesUntilAHandlerEndsIt) {
+  Run([&] {
+    Listener listener = Listen();
+    auto serving = *Spawn("serving", [&] { return Serve(listener, &Answer); });
+    EXPECT_EQ(Ask(listener, '='), "answer");
+    EXPECT_EQ(Ask(listener, 's'), "");
+    EXPECT_TRUE(serving.Join().ok());
+    EXPECT_GE(listener.fd(), 0);  // stays the caller's
+  });
+}
+
+TEST_F(StreamServerTest, ServeOnAnAddressGivesItBackAndNamesItInItsErrors) {
+  char directory[] = "/tmp/grove_XXXXXX";  // short: sun_path holds 107 bytes
+  ASSERT_NE(mkdtemp(directory), nullptr);
+  const std::string path = std::string(directory) + "/s";
+  Run([&] {
+    const std::string address = "unix:" + path;
+    auto serving = *Spawn("serving", [&] { return Serve(address, &Answer); });
+    Yield();
+    const absl::Status taken = Serve(address, &Answer);
+    EXPECT_TRUE(absl::IsAlreadyExists(taken)) << taken;
+    EXPECT_NE(taken.message().find(path), std::string_view::npos) << taken;
+    Socket client = *Socket::Connect(*SocketAddress::Parse(address));
+    EXPECT_TRUE(client.Write("s").ok());
+    EXPECT_TRUE(serving.Join().ok());
+    EXPECT_TRUE(absl::IsInvalidArgument(Serve("nowhere", &Answer)));
+  });
+  unlink(path.c_str());
+  rmdir(directory);
 }
 
 }  // namespace

@@ -363,6 +363,7 @@ absl::Status ProcessPool::Stop() {
   }
   if (!status.ok()) Abort();
   for (FiberHandle& fiber : fibers_) fiber.AwaitEnd();
+  fibers_.clear();
   return status;
 }
 

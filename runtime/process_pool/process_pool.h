@@ -92,7 +92,8 @@ class ProcessPool {
   absl::StatusOr<std::string> Call(std::string_view function, std::string request);
 
   // Takes no more calls, and waits until those there are have ended and the processes too.
-  // Interrupted, it kills them first: then calls under way return kUnavailable. **Parks.**
+  // Interrupted, it kills them first: then calls under way return kUnavailable. Afterwards the pool
+  // may outlive the hub. **Parks.**
   absl::Status Stop();
 
   ProcessPoolStats stats() const;

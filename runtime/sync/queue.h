@@ -7,6 +7,7 @@
 #define GROVE_RUNTIME_SYNC_QUEUE_H_
 
 #include <cstdint>
+#include <iterator>
 #include <limits>
 #include <optional>
 #include <utility>
@@ -17,6 +18,7 @@
 #include "runtime/hub/check.h"
 #include "runtime/hub/hub.h"
 #include "runtime/hub/wait_list.h"
+#include "runtime/sync/result_iterator.h"
 #include "runtime/sync/ring_buffer.h"
 #include "runtime/sync/task_count.h"
 
@@ -61,6 +63,10 @@ class Queue {
   absl::StatusOr<T> Get();
   // Nothing if that would park.
   std::optional<T> TryGet();
+  // Goes over what Get() gives, until it is closed and empty (result_iterator.h): for (auto& job :
+  // jobs). Several fibers may, each gets its own. **Parks** while it is empty.
+  ResultIterator<Queue, T> begin() { return ResultIterator<Queue, T>(*this); }
+  std::default_sentinel_t end() { return {}; }
   // No further Put; Gets drain what is there, then see kOutOfRange.
   void Close();
   // Growing lets waiting putters in at once; shrinking keeps the values that are there.
@@ -85,9 +91,12 @@ class Queue {
  private:
   friend class SelectGet<T, Order>;
   friend class SelectPut<T, Order>;
+  friend class ResultIterator<Queue, T>;
 
   static absl::Status Closed() { return absl::FailedPreconditionError("queue is closed"); }
   static absl::Status Drained() { return absl::OutOfRangeError("queue is closed and empty"); }
+  // Of ResultIterator.
+  std::optional<absl::StatusOr<T>> NextResult(bool& interrupted);
   // Moves `value` in, if that would not park.
   bool PutFrom(T& value);
   // Into an empty `value`, if that would not park.
@@ -175,6 +184,14 @@ absl::StatusOr<T> Queue<T, Order>::Get() {
   if (self.granted) return Drained();
   getters_.Remove(self);
   return WakeStatus(wake, "queue get");
+}
+
+template <typename T, typename Order>
+std::optional<absl::StatusOr<T>> Queue<T, Order>::NextResult(bool& interrupted) {
+  absl::StatusOr<T> value = Get();
+  if (absl::IsOutOfRange(value.status())) return std::nullopt;
+  interrupted = !value.ok();
+  return value;
 }
 
 template <typename T, typename Order>

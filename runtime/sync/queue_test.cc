@@ -2,6 +2,7 @@
 #include "runtime/sync/queue.h"
 
 #include <memory>
+#include <ranges>
 #include <string>
 #include <utility>
 #include <vector>
@@ -390,6 +391,41 @@ TEST_F(PriorityQueueTest, ASmallValueDoesNotOvertakeThePuttersThatWait) {
     for (int value : {9, 1}) (void)Spawn("putter", [&, value] { (void)queue.Put(value); });
     Yield();
     EXPECT_EQ(Drain(queue), (std::vector<int>{5, 9, 1}));
+  });
+}
+
+static_assert(std::ranges::input_range<Queue<int>>);
+
+TEST_F(QueueTest, ALoopOverItTakesValuesUntilItIsClosedAndEmpty) {
+  Run([] {
+    Queue<int> queue;
+    std::vector<int> taken;
+    auto taker = *Spawn("taker", [&] {
+      for (absl::StatusOr<int>& value : queue) taken.push_back(*value);
+    });
+    for (int value : {1, 2}) EXPECT_TRUE(queue.Put(value).ok());
+    Yield();
+    EXPECT_TRUE(queue.Put(3).ok());
+    queue.Close();
+    EXPECT_TRUE(taker.Join().ok());
+    EXPECT_EQ(taken, (std::vector<int>{1, 2, 3}));
+  });
+}
+
+TEST_F(QueueTest, ALoopThatIsInterruptedGetsTheErrorAsItsLastElement) {
+  Run([] {
+    Queue<int> queue;
+    EXPECT_TRUE(queue.Put(1).ok());
+    std::vector<absl::Status> got;
+    {
+      Timeout timeout(absl::Seconds(1));
+      for (absl::StatusOr<int>& value : queue) got.push_back(value.status());
+    }
+    ASSERT_EQ(got.size(), 2u);
+    EXPECT_TRUE(got[0].ok());
+    EXPECT_TRUE(absl::IsDeadlineExceeded(got[1]));
+    EXPECT_TRUE(queue.Put(2).ok());
+    EXPECT_EQ(**queue.begin(), 2);  // nothing was lost
   });
 }
 

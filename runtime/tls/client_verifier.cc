@@ -63,7 +63,15 @@ absl::Status ClientVerifier::Check(std::string_view pem) const {
   X509_STORE_CTX_set_default(check.get(), "ssl_client");
   if (X509_verify_cert(check.get()) == 1) return absl::OkStatus();
   ERR_clear_error();
-  return absl::UnauthenticatedError(DescribeRefusal(check.get()));
+  const std::string why = DescribeRefusal(check.get());
+  switch (X509_STORE_CTX_get_error(check.get())) {
+    case X509_V_ERR_CERT_REVOKED:
+      return absl::PermissionDeniedError(why);
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+      return absl::DeadlineExceededError(why);
+    default:
+      return absl::UnauthenticatedError(why);
+  }
 }
 
 std::vector<std::string> ClientVerifier::Warnings(absl::Time now) const {

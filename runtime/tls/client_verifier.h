@@ -26,8 +26,9 @@ class ClientVerifier {
   ClientVerifier(const ClientVerifier&) = delete;
   ClientVerifier& operator=(const ClientVerifier&) = delete;
 
-  // `pem`: the certificate, and intermediate ones behind it. kUnauthenticated says which of them is
-  // refused and why, "certificate revoked". Some 100 us.
+  // `pem`: the certificate, and intermediate ones behind it. Says which of them is refused and why,
+  // "certificate revoked": kPermissionDenied, one is on a list; kDeadlineExceeded, one has expired;
+  // kUnauthenticated, all else. Some 100 us.
   absl::Status Check(std::string_view pem) const;
   // Lists that are out of date, a line each.
   std::vector<std::string> Warnings(absl::Time now) const;

@@ -42,7 +42,10 @@ TEST_F(ClientVerifierTest, RefusesWhatIsOnTheList) {
   EXPECT_EQ(Why(*verifier, good_), "");
   EXPECT_EQ(Why(*verifier, bad_), "certificate \"CN=bad\" at depth 0: certificate revoked");
   EXPECT_THAT(verifier->Warnings(absl::Now()), IsEmpty());
-  EXPECT_NE(verifier->Check("no certificate").message(), "");
+  EXPECT_TRUE(absl::IsPermissionDenied(verifier->Check(Text(bad_.chain))));
+  EXPECT_TRUE(absl::IsUnauthenticated(verifier->Check("no certificate")));
+  const auto old = authority_.Issue("old", {.common_name = "old", .valid_until = -absl::Hours(1)});
+  EXPECT_TRUE(absl::IsDeadlineExceeded(verifier->Check(Text(old.chain))));
 }
 
 TEST_F(ClientVerifierTest, RefusesAllWhoseListIsOutOfDate) {

@@ -1,51 +1,20 @@
 #include "server/audit/audit_file.h"
 
-#include <fcntl.h>
-#include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <chrono>
-#include <condition_variable>
+#include <cstdint>
 #include <cstdio>
-#include <mutex>
-#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "runtime/switch/errno_status.h"
+#include "server/line_queue.h"
 #include "server/log.h"
 
 namespace grove::audit {
-namespace {
-
-constexpr mode_t kMode = 0640;
-
-absl::StatusOr<int> OpenFile(const std::string& path) {
-  // O_NONBLOCK is for pipes: without a reader, opening one is an error and not a wait.
-  const int fd =
-      open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, kMode);
-  if (fd < 0) return ErrnoStatus(errno, absl::StrCat("open ", path));
-  return fd;
-}
-
-// Whether the path leads to another file now, or to none.
-bool WasMoved(int fd, const std::string& path) {
-  struct stat ours;
-  struct stat there;
-  if (fstat(fd, &ours) != 0) return false;
-  if (stat(path.c_str(), &there) != 0) return errno == ENOENT;
-  return ours.st_dev != there.st_dev || ours.st_ino != there.st_ino;
-}
-
-uint64_t CountLines(std::string_view text) {
-  return static_cast<uint64_t>(std::count(text.begin(), text.end(), '\n'));
-}
-
-}  // namespace
 
 struct AuditFile::Shared {
   Shared(AuditFileOptions options, int fd) : options(std::move(options)), fd(fd) {}
@@ -53,11 +22,7 @@ struct AuditFile::Shared {
     if (fd >= 0) close(fd);
   }
 
-  // The thread's life.
-  void Run();
-  // Waits for lines, gathers more of them, and takes them; false at the end.
-  bool Take();
-  // Until all is written, or there is no patience left.
+  // Until all of `batch` is written, or the queue has given up.
   void WriteAll();
   // As far as it goes; false with errno set.
   bool WriteSome();
@@ -71,14 +36,7 @@ struct AuditFile::Shared {
   const AuditFileOptions options;
   AuditFileStats stats;
 
-  std::mutex mutex;
-  std::condition_variable wake;   // the thread
-  std::condition_variable ended;  // Stop()
-  // Guarded by mutex.
-  std::string queue;
-  bool stopping = false;
-  bool impatient = false;
-  bool done = false;
+  LineQueue lines{kGatherTime, SIZE_MAX};
 
   // The thread's own.
   int fd;
@@ -86,34 +44,14 @@ struct AuditFile::Shared {
   size_t written = 0;  // of batch
 };
 
-void AuditFile::Shared::Run() {
-  while (Take()) WriteAll();
-  std::lock_guard lock(mutex);
-  done = true;
-  ended.notify_all();
-}
-
-bool AuditFile::Shared::Take() {
-  std::unique_lock lock(mutex);
-  wake.wait(lock, [&] { return !queue.empty() || stopping; });
-  wake.wait_for(lock, absl::ToChronoMilliseconds(kGatherTime), [&] { return stopping; });
-  if (stopping && (queue.empty() || impatient)) return false;
-  batch.clear();
-  written = 0;
-  std::swap(batch, queue);
-  return true;
-}
-
 void AuditFile::Shared::WriteAll() {
+  written = 0;
   Follow();
   while (written < batch.size()) {
     const bool failed = !WriteSome();
     Report(failed, failed ? std::string(ErrnoStatus(errno, "write").message()) : "");
     if (!failed) continue;
-    std::unique_lock lock(mutex);
-    wake.wait_for(lock, absl::ToChronoMilliseconds(options.retry_after), [&] { return impatient; });
-    if (impatient) return;
-    lock.unlock();
+    if (!lines.Pause(options.retry_after)) return;
     Follow();
   }
   Rotate();
@@ -145,7 +83,7 @@ void AuditFile::Shared::Follow() {
 }
 
 void AuditFile::Shared::OpenAnew() {
-  const absl::StatusOr<int> opened = OpenFile(options.path);
+  const absl::StatusOr<int> opened = OpenForLines(options.path);
   if (!opened.ok()) {
     return Log(LogLevel::kError, "cannot reopen the audit log: the old file goes on",
                {{"error", opened.status().message()}});
@@ -180,7 +118,7 @@ void AuditFile::Shared::Rotate() {
 }
 
 absl::Status AppendAuditLine(const std::string& path, std::string_view line) {
-  const absl::StatusOr<int> fd = OpenFile(path);
+  const absl::StatusOr<int> fd = OpenForLines(path);
   if (!fd.ok()) return fd.status();
   const ssize_t put = write(*fd, line.data(), line.size());
   const int error = put < 0 ? errno : ENOSPC;
@@ -190,7 +128,7 @@ absl::Status AppendAuditLine(const std::string& path, std::string_view line) {
 }
 
 absl::StatusOr<std::unique_ptr<AuditFile>> AuditFile::Open(AuditFileOptions options) {
-  const absl::StatusOr<int> fd = OpenFile(options.path);
+  const absl::StatusOr<int> fd = OpenForLines(options.path);
   if (!fd.ok()) return fd.status();
   return std::unique_ptr<AuditFile>(
       new AuditFile(std::make_shared<Shared>(std::move(options), *fd)));
@@ -202,42 +140,28 @@ AuditFile::~AuditFile() {
 
 void AuditFile::Start() {
   started_ = true;
-  // Signals are for the threads that wait for them.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  // Detached: Stop() waits for its end, but not for ever.
-  std::thread([shared = shared_] { shared->Run(); }).detach();
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  StartDetached([shared = shared_] {
+    shared->lines.Run([&shared](std::string& batch) {
+      std::swap(shared->batch, batch);
+      shared->WriteAll();
+    });
+  });
 }
 
 void AuditFile::Stop(absl::Duration patience) {
   if (!std::exchange(started_, false)) return;
-  std::unique_lock lock(shared_->mutex);
-  shared_->stopping = true;
-  shared_->wake.notify_one();
-  const auto done = [&] { return shared_->done; };
-  if (shared_->ended.wait_for(lock, absl::ToChronoMilliseconds(patience), done)) return;
-  shared_->impatient = true;
-  shared_->wake.notify_one();
+  shared_->lines.Stop(patience);
+  if (!shared_->lines.has_given_up()) return;
   const uint64_t bytes = shared_->stats.bytes_waiting.load(std::memory_order_relaxed);
-  lock.unlock();
   if (bytes == 0) return;
   Log(LogLevel::kError, "lines of the audit log are lost: its file did not take them in time",
       {{"file", shared_->options.path}, {"bytes", bytes}});
 }
 
 void AuditFile::Append(std::string_view line) {
-  Shared& shared = *shared_;
-  bool wake = false;
-  {
-    std::lock_guard lock(shared.mutex);
-    wake = shared.queue.empty();
-    shared.queue.append(line);
-    shared.stats.bytes_waiting.fetch_add(line.size(), std::memory_order_relaxed);
-  }
-  if (wake) shared.wake.notify_one();
+  // Before the thread can have written it.
+  shared_->stats.bytes_waiting.fetch_add(line.size(), std::memory_order_relaxed);
+  shared_->lines.Append(line);
 }
 
 bool AuditFile::HasRoom() const {

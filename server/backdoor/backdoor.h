@@ -1,9 +1,9 @@
 // Backdoor: a Lua 5.4 prompt inside the live worker, over a stream of text lines.
 //
 // Read-only: what a session can call hands out copies of the worker's numbers, and nothing it does
-// changes the process. Each line runs within budgets of instructions, time, memory and output, and
-// gives way to the other fibers all the while. Knows no insides of a worker: it asks callbacks.
-// Hub thread only.
+// changes the process, unless what the application has added does (Application::AddInspection()).
+// Each line runs within budgets of instructions, time, memory and output, and gives way to the
+// other fibers all the while. Knows no insides of a worker: it asks callbacks. Hub thread only.
 #ifndef GROVE_SERVER_BACKDOOR_BACKDOOR_H_
 #define GROVE_SERVER_BACKDOOR_BACKDOOR_H_
 
@@ -16,6 +16,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "grove/config/v1/config.pb.h"
 #include "runtime/io/socket.h"
@@ -44,8 +45,12 @@ struct BackdoorLimits {
 // What the worker tells; each call returns a fresh copy and must not park. Empty ones tell nothing.
 struct BackdoorEnvironment {
   int worker = 0;
-  std::function<BackdoorRow()> worker_facts;    // worker()
-  std::function<BackdoorTable()> pools;         // pools()
+  std::function<BackdoorRow()> worker_facts;   // worker()
+  std::function<BackdoorTable()> pools;        // pools()
+  std::function<BackdoorTable()> application;  // app()
+  // app(NAME, ARGUMENT). An error is the line's.
+  std::function<absl::StatusOr<std::string>(const std::string& name, std::string_view argument)>
+      ask_application;
   std::function<void(std::string_view)> audit;  // each line, before it runs
 };
 

@@ -330,6 +330,25 @@ TEST_F(Backdoor, ShowsWhatLibrariesCalledInGreenScopes) {
   ResetGreenReport();
 }
 
+TEST_F(Backdoor, AsksTheApplication) {
+  EXPECT_EQ(Eval("app()"), "{}\n");
+  EXPECT_THAT(Eval("app('cache')"), HasSubstr("there is no application"));
+  environment_.application = [] {
+    return BackdoorTable{{{"name", std::string("cache")}, {"description", std::string("d")}}};
+  };
+  environment_.ask_application = [](const std::string& name,
+                                    std::string_view argument) -> absl::StatusOr<std::string> {
+    if (argument == "bad") return absl::NotFoundError("no such key");
+    return name + " of '" + std::string(argument) + "'";
+  };
+  EXPECT_EQ(Eval("app()[1].name"), "cache\n");
+  EXPECT_EQ(Eval("print(app('cache', 'a b'))"), "cache of 'a b'\n");
+  EXPECT_EQ(Eval("print(app('cache'))"), "cache of ''\n");
+  EXPECT_THAT(Eval("app('cache', 'bad')"), HasSubstr("no such key"));
+  EXPECT_EQ(Eval("pcall(app, 'cache', 'bad')"), "false\tno such key\n");
+  EXPECT_THAT(Eval("app({})"), HasSubstr("string expected"));
+}
+
 TEST_F(Backdoor, HandsOutCopies) {
   environment_.pools = [] { return BackdoorTable{{{"size", int64_t{1}}}}; };
   EXPECT_EQ(Eval("pools()[1].size = 2\npools()[1].size"), "> 1\n");

@@ -39,9 +39,10 @@ constexpr char kHelp[] =
     "listeners()  descriptors and the fibers that wait for them\n"
     "green()      what blocking libraries called in GreenScopes: call, parked, escaped, caller, …\n"
     "worker()     this worker\n"
+    "app()        what the application can be asked: name, description; app(NAME, ARGUMENT) asks\n"
     "quit()       ends the session\n"
     "Any Lua 5.4 works, over several lines too: for _, f in ipairs(fibers()) do print(f.name) end\n"
-    "Nothing here changes the process. Each line has budgets of time, memory and output.\n";
+    "Nothing but app() can change the process. Each line has budgets of time, memory and output.\n";
 
 // "parked" for STATE_PARKED.
 std::string StateText(v1::Fiber::State state) {
@@ -277,6 +278,32 @@ int WorkerFunction(lua_State* lua) {
   return ReturnRow(lua);
 }
 
+// The answer, or the error's text behind `false`, in the scratch.
+void AskApplication(LuaSession& session, const char* name, const char* argument, size_t bytes) {
+  absl::StatusOr<std::string> answer = absl::UnavailableError("there is no application");
+  if (session.environment().ask_application) {
+    answer = session.environment().ask_application(name, std::string_view(argument, bytes));
+  }
+  session.scratch().assign(
+      1, {{"good", answer.ok()},
+          {"text", answer.ok() ? *answer : std::string(answer.status().message())}});
+}
+
+int AppFunction(lua_State* lua) {
+  LuaSession& session = LuaSession::Of(lua);
+  if (lua_isnoneornil(lua, 1)) {
+    session.scratch().clear();
+    if (session.environment().application) session.scratch() = session.environment().application();
+    return ReturnTable(lua);
+  }
+  const char* name = luaL_checkstring(lua, 1);
+  size_t bytes = 0;
+  const char* argument = luaL_optlstring(lua, 2, "", &bytes);
+  AskApplication(session, name, argument, bytes);
+  PushValue(lua, session.scratch().front()[1].second);
+  return std::get<bool>(session.scratch().front()[0].second) ? 1 : lua_error(lua);
+}
+
 int HelpFunction(lua_State* lua) {
   LuaSession::Of(lua).PrintText(kHelp);
   return 0;
@@ -290,13 +317,19 @@ int QuitFunction(lua_State* lua) {
 }  // namespace
 
 void OpenInspection(lua_State* lua) {
-  constexpr luaL_Reg kFunctions[] = {
-      {"deadlocks", &DeadlocksFunction}, {"hub", &HubFunction},
-      {"fibers", &FibersFunction},       {"pools", &PoolsFunction},
-      {"timers", &TimersFunction},       {"listeners", &ListenersFunction},
-      {"green", &GreenFunction},         {"worker", &WorkerFunction},
-      {"help", &HelpFunction},           {"quit", &QuitFunction},
-      {"stack", &StackFunction},         {nullptr, nullptr}};
+  constexpr luaL_Reg kFunctions[] = {{"deadlocks", &DeadlocksFunction},
+                                     {"hub", &HubFunction},
+                                     {"fibers", &FibersFunction},
+                                     {"pools", &PoolsFunction},
+                                     {"timers", &TimersFunction},
+                                     {"listeners", &ListenersFunction},
+                                     {"green", &GreenFunction},
+                                     {"worker", &WorkerFunction},
+                                     {"help", &HelpFunction},
+                                     {"quit", &QuitFunction},
+                                     {"stack", &StackFunction},
+                                     {"app", &AppFunction},
+                                     {nullptr, nullptr}};
   lua_pushglobaltable(lua);
   luaL_setfuncs(lua, kFunctions, 0);
   lua_pop(lua, 1);

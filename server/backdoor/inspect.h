@@ -1,5 +1,5 @@
 // OpenInspection: what a session can ask: hub(), fibers(), stack(), deadlocks(), pools(), timers(),
-// listeners(), worker(), help(), quit().
+// listeners(), worker(), app(), help(), quit().
 //
 // Each answers with fresh tables: changing them changes nothing.
 #ifndef GROVE_SERVER_BACKDOOR_INSPECT_H_

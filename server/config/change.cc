@@ -87,6 +87,9 @@ class Comparison {
   void Field(const Side& old, const Side& now, const FieldDescriptor& field,
              const std::string& key);
   void Lists(const Side& old, const Side& now, const FieldDescriptor& list, const std::string& key);
+  // Keys that code has declared.
+  void Declared(const Side& old, const Side& now, const FieldDescriptor& list,
+                const std::string& key);
   // `schema_key` may have indices.
   void Add(const std::string& key, const std::string& schema_key, std::string old_value,
            std::string new_value) {
@@ -107,6 +110,9 @@ void Comparison::Sections(const Side& old, const Side& now, const std::string& k
 void Comparison::Field(const Side& old, const Side& now, const FieldDescriptor& field,
                        const std::string& key) {
   const bool is_section = field.message_type() != nullptr;
+  if (field.message_type() == config::v1::Setting::descriptor()) {
+    return Declared(old, now, field, key);
+  }
   if (is_section && field.is_repeated()) return Lists(old, now, field, key);
   if (is_section) {
     const bool was = old.Has(field), is = now.Has(field);
@@ -119,6 +125,34 @@ void Comparison::Field(const Side& old, const Side& now, const FieldDescriptor& 
   const Side old_bare = {old.message, old.key, {}}, now_bare = {now.message, now.key, {}};
   if (old_bare.ValueOf(field) == now_bare.ValueOf(field)) return;
   Add(key, now.KeyOf(field), old.ValueOf(field), now.ValueOf(field));
+}
+
+void Comparison::Declared(const Side& old, const Side& now, const FieldDescriptor& list,
+                          const std::string& key) {
+  struct Pair {
+    const config::v1::Setting* old = nullptr;
+    const config::v1::Setting* now = nullptr;
+  };
+  std::map<std::string, Pair> pairs;
+  const auto setting = [&list](const Side& side, int index) {
+    return static_cast<const config::v1::Setting*>(
+        &side.message.GetReflection()->GetRepeatedMessage(side.message, &list, index));
+  };
+  for (int i = 0; i < old.SizeOf(list); ++i) pairs[setting(old, i)->name()].old = setting(old, i);
+  for (int i = 0; i < now.SizeOf(list); ++i) pairs[setting(now, i)->name()].now = setting(now, i);
+  for (const auto& [name, pair] : pairs) {
+    const auto same = [](const config::v1::Setting& a, const config::v1::Setting& b) {
+      return a.is_list() == b.is_list() &&
+             std::equal(a.values().begin(), a.values().end(), b.values().begin(), b.values().end());
+    };
+    if (pair.old != nullptr && pair.now != nullptr && same(*pair.old, *pair.now)) continue;
+    const auto text = [&](const config::v1::Setting* side, const Side& of) {
+      if (side == nullptr) return std::string();
+      return FormatSetting(*side, StrCat(of.KeyOf(list), ".", name), of.references);
+    };
+    Add(StrCat(key, ".", name), StrCat(now.KeyOf(list), ".", name), text(pair.old, old),
+        text(pair.now, now));
+  }
 }
 
 void Comparison::Lists(const Side& old, const Side& now, const FieldDescriptor& list,

@@ -109,5 +109,25 @@ TEST(Compare, SaysWhatEachChangeTakes) {
   EXPECT_EQ(SeverestOf({}), Effect::kInPlace);
 }
 
+TEST(Compare, TellsWhatCodeDeclaresByItsName) {
+  EXPECT_THAT(Lines("application: {fanout: 4, smtp: {host: a}}",
+                    "application: {fanout: 8, names: [x, y], smtp: {host: a}}"),
+              ElementsAre("application.fanout: 4 -> 8", "application.names:  -> [x, y]"));
+  EXPECT_THAT(Lines("application: {a: 1, b: 2}", "application: {b: 2, a: 1}"), IsEmpty());
+}
+
+TEST(Compare, HidesWhatIsDeclaredAsASecret) {
+  config::v1::Config old = Resolved("application: {key: first}"), now = old;
+  for (config::v1::Config* config : {&old, &now}) {
+    config->mutable_application(0)->set_secret(true);
+  }
+  EXPECT_THAT(Compare(old, now), IsEmpty());
+  now.mutable_application(0)->set_values(0, "second");
+  const std::vector<Change> changes = Compare(old, now);
+  ASSERT_EQ(changes.size(), 1u);
+  EXPECT_EQ(Line(changes[0]), "application.key: \"***\" -> \"***\"");
+  EXPECT_EQ(changes[0].effect, Effect::kInPlace);
+}
+
 }  // namespace
 }  // namespace grove::config

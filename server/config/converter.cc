@@ -7,9 +7,11 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_join.h"
+#include "grove/config/v1/config.pb.h"
 #include "runtime/switch/abseil_text.h"
 #include "server/config/load.h"
 #include "server/config/near_match.h"
+#include "server/config/plain_text.h"
 #include "server/config/reference.h"
 #include "server/config/schema.h"
 
@@ -146,7 +148,9 @@ void Converter::Section(const YAML::Node& node, const std::string& path, const P
     const FieldDescriptor* field = FieldOf(entry.first, path, key_place, *out);
     if (field == nullptr) continue;
     const std::string full = path.empty() ? field->name() : StrCat(path, ".", field->name());
-    if (field->is_repeated()) {
+    if (field->message_type() == config::v1::Setting::descriptor()) {
+      Declared(entry.second, *field, full, "", key_place, depth + 1, out);
+    } else if (field->is_repeated()) {
       List(entry.second, *field, full, key_place, depth + 1, out);
     } else {
       Value(entry.second, *field, full, key_place, depth + 1, out);
@@ -184,6 +188,74 @@ void Converter::Value(const YAML::Node& node, const FieldDescriptor& field, cons
   if (!Charge(node, place, path, depth)) return;
   // `workers:` with nothing behind it means the default, as leaving the key out does.
   if (!node.IsNull()) SetScalar(node, field, path, place, out);
+}
+
+void Converter::Declared(const YAML::Node& node, const FieldDescriptor& field,
+                         const std::string& path, const std::string& prefix, const Place& key_place,
+                         int depth, Message* out) {
+  const Place place = PlaceOf(node, key_place);
+  if (!Charge(node, place, path, depth) || node.IsNull()) return;
+  if (!node.IsMap()) return WrongType(node, path, place, "a mapping");
+  for (const auto& entry : node) {
+    const Place place_of_key = PlaceOf(entry.first, place);
+    if (!Charge(entry.first, place_of_key, path, depth)) return;
+    if (!entry.first.IsScalar() || !IsPlainText(entry.first.Scalar())) {
+      WrongType(entry.first, path, place_of_key, "a key");
+      continue;
+    }
+    const std::string& key = entry.first.Scalar();
+    const std::string full = StrCat(path, ".", key);
+    const std::string name = prefix.empty() ? key : StrCat(prefix, ".", key);
+    // A section may go on in another file, as those of the schema may.
+    const Place* first = sources_.Find(full);
+    if (first != nullptr && (first->file == file_ || !entry.second.IsMap())) {
+      const std::string where =
+          first->file == file_ ? StrCat("line ", first->line) : sources_.Text(*first);
+      problems_.AddAt(place_of_key, full,
+                      StrCat("key ", Quoted(full), " stands twice, first in ", where));
+      continue;
+    }
+    sources_.Put(full, place_of_key);
+    if (entry.second.IsMap()) {
+      Declared(entry.second, field, full, name, place_of_key, depth + 1, out);
+    } else if (!entry.second.IsNull()) {
+      DeclaredValue(entry.second, field, full, name, place_of_key, depth + 1, out);
+    }
+  }
+}
+
+void Converter::DeclaredValue(const YAML::Node& node, const FieldDescriptor& field,
+                              const std::string& path, const std::string& name,
+                              const Place& key_place, int depth, Message* out) {
+  const Place place = PlaceOf(node, key_place);
+  if (!Charge(node, place, path, depth)) return;
+  config::v1::Setting setting;
+  setting.set_name(name);
+  setting.set_is_list(node.IsSequence());
+  const auto add = [&](const YAML::Node& value, const std::string& key, const Place& at) {
+    Scalar scalar;
+    if (!value.IsScalar()) return WrongType(value, key, at, "a value");
+    if (!Expand(value, key, at, &scalar)) return;
+    if (!IsPlainText(scalar.text)) {
+      // It may be a secret's.
+      return problems_.AddAt(
+          at, key, StrCat("'", key, "': expected a text in UTF-8 without control characters"));
+    }
+    setting.add_values(scalar.text);
+  };
+  if (!node.IsSequence()) {
+    add(node, path, place);
+  } else {
+    for (const YAML::Node& element : node) {
+      const std::string key = StrCat(path, "[", setting.values_size(), "]");
+      const Place at = PlaceOf(element, place);
+      if (!Charge(element, at, key, depth + 1)) return;
+      sources_.Put(key, at);
+      add(element, key, at);
+    }
+  }
+  if (!setting.is_list() && setting.values().empty()) return;
+  static_cast<config::v1::Setting*>(out->GetReflection()->AddMessage(out, &field))->Swap(&setting);
 }
 
 bool Converter::Expand(const YAML::Node& node, const std::string& path, const Place& place,

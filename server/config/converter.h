@@ -62,6 +62,12 @@ class Converter {
             const Place& key_place, int depth, Message* out);
   void Value(const YAML::Node& node, const Field& field, const std::string& path,
              const Place& key_place, int depth, Message* out);
+  // A mapping whose keys code declares, and sections within it. `field` is of Settings, each of
+  // whose names starts with `prefix`.
+  void Declared(const YAML::Node& node, const Field& field, const std::string& path,
+                const std::string& prefix, const Place& key_place, int depth, Message* out);
+  void DeclaredValue(const YAML::Node& node, const Field& field, const std::string& path,
+                     const std::string& name, const Place& key_place, int depth, Message* out);
   bool Expand(const YAML::Node& node, const std::string& path, const Place& place, Scalar* scalar);
   // "expected …, found …" for a scalar that cannot be used.
   void Unusable(const Scalar& scalar, const YAML::Node& node, const std::string& path,

@@ -19,6 +19,9 @@ using ::google::protobuf::Descriptor;
 using ::google::protobuf::FieldDescriptor;
 using ::google::protobuf::Message;
 
+// Stands for a secret that the file itself holds.
+constexpr char kMasked[] = "***";
+
 // "lifo" of Queue.Order.ORDER_LIFO.
 std::string ShortName(const google::protobuf::EnumValueDescriptor& value) {
   return absl::AsciiStrToLower(value.name().substr(value.type()->name().size() + 1));
@@ -45,12 +48,16 @@ class Writer {
   }
   void Section(const Message& message, const std::string& key);
   void Value(const Message& message, const FieldDescriptor& field, const std::string& key);
+  void SettingValue(const config::v1::Setting& setting, const std::string& key);
   std::string Text() const { return yaml_.c_str(); }
 
  private:
   bool IsShown(const Message& message, const FieldDescriptor& field, const std::string& key) const;
   bool IsDefault(const Message& message, const FieldDescriptor& field,
                  const std::string& key) const;
+  // A mapping whose keys code has declared.
+  void Declared(const Message& message, const FieldDescriptor& field, const std::string& key);
+  void SettingText(const config::v1::Setting& setting, int index, const std::string& key);
   // `index` is -1 for a field that is no list.
   void Scalar(const Message& message, const FieldDescriptor& field, int index,
               const std::string& key);
@@ -130,9 +137,47 @@ void Writer::Scalar(const Message& message, const FieldDescriptor& field, int in
   }
 }
 
+void Writer::SettingText(const config::v1::Setting& setting, int index, const std::string& key) {
+  if (const auto known = options_.references.find(key); known != options_.references.end()) {
+    yaml_ << known->second;
+  } else if (setting.secret()) {
+    yaml_ << kMasked;
+  } else {
+    yaml_ << absl::StrReplaceAll(setting.values(index), {{"${", "$${"}});
+  }
+}
+
+void Writer::SettingValue(const config::v1::Setting& setting, const std::string& key) {
+  if (!setting.is_list()) return SettingText(setting, 0, key);
+  if (setting.values().empty()) yaml_ << YAML::Flow;
+  yaml_ << YAML::BeginSeq;
+  for (int i = 0; i < setting.values_size(); ++i) {
+    SettingText(setting, i, StrCat(key, "[", i, "]"));
+  }
+  yaml_ << YAML::EndSeq;
+}
+
+void Writer::Declared(const Message& message, const FieldDescriptor& field,
+                      const std::string& key) {
+  const auto& reflection = *message.GetReflection();
+  const int size = reflection.FieldSize(message, &field);
+  if (size == 0) yaml_ << YAML::Flow;
+  yaml_ << YAML::BeginMap;
+  for (int i = 0; i < size; ++i) {
+    const auto& setting =
+        static_cast<const config::v1::Setting&>(reflection.GetRepeatedMessage(message, &field, i));
+    yaml_ << YAML::Key << setting.name() << YAML::Value;
+    SettingValue(setting, Joined(key, setting.name()));
+  }
+  yaml_ << YAML::EndMap;
+}
+
 void Writer::Value(const Message& message, const FieldDescriptor& field, const std::string& key) {
   const auto& reflection = *message.GetReflection();
   const bool is_section = field.message_type() != nullptr;
+  if (field.message_type() == config::v1::Setting::descriptor()) {
+    return Declared(message, field, key);
+  }
   if (!field.is_repeated()) {
     if (is_section) {
       Section(reflection.GetMessage(message, &field), key);
@@ -209,6 +254,15 @@ std::string FormatValue(const Message& message, const FieldDescriptor& field,
   Writer writer(options);
   writer.InOneLine();
   writer.Value(message, field, key);
+  return writer.Text();
+}
+
+std::string FormatSetting(const config::v1::Setting& setting, const std::string& key,
+                          const References& references) {
+  const FormatOptions options = {.references = references};
+  Writer writer(options);
+  writer.InOneLine();
+  writer.SettingValue(setting, key);
   return writer.Text();
 }
 

@@ -1,8 +1,9 @@
 // FormatConfig: the config that the daemon runs with, as a config file.
 //
 // What it prints, read and resolved again, is the same config. No secret is in it: keys name files
-// that hold some, and a value that came from a reference (`${VAR}`, `${file:PATH}`) is printed as
-// that reference.
+// that hold some, a value that came from a reference (`${VAR}`, `${file:PATH}`) is printed as that
+// reference, and what an application has declared as a secret as "***": that alone would be another
+// value if it were read again.
 
 #ifndef GROVE_SERVER_CONFIG_FORMAT_H_
 #define GROVE_SERVER_CONFIG_FORMAT_H_
@@ -38,6 +39,10 @@ std::string FormatValue(const google::protobuf::Message& message,
                         const References& references);
 std::string FormatEntry(const google::protobuf::Message& entry, const std::string& key,
                         const References& references);
+
+// The value of a key that code has declared.
+std::string FormatSetting(const config::v1::Setting& setting, const std::string& key,
+                          const References& references);
 
 // The type's fields, as the schema orders those of the section `key`.
 std::vector<const google::protobuf::FieldDescriptor*> FieldsInOrder(

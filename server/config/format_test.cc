@@ -120,5 +120,22 @@ TEST(FormatConfig, EscapesWhatLooksLikeAReference) {
   EXPECT_THAT(FormatConfig(config), HasSubstr("format: a $${b} $c\n"));
 }
 
+TEST(FormatConfig, PrintsWhatCodeDeclaresAndHidesItsSecrets) {
+  const std::string yaml =
+      "application: {fanout: 8, smtp: {host: mail, key: hidden}, names: [a, b], none: []}\n";
+  config::v1::Config config = Resolved(yaml);
+  EXPECT_EQ(Resolved(FormatConfig(config)).DebugString(), config.DebugString());
+  for (config::v1::Setting& setting : *config.mutable_application()) {
+    if (setting.name() == "smtp.key") setting.set_secret(true);
+  }
+  const std::string text = FormatConfig(config);
+  EXPECT_THAT(text, HasSubstr("application:\n  fanout: 8\n  smtp.host: mail\n  smtp.key: \"***\"\n"
+                              "  names:\n    - a\n    - b\n  none: []\n"));
+  EXPECT_THAT(FormatConfig(config, {.json = true}), Not(HasSubstr("hidden")));
+  const References references = {{"application.smtp.key", "${file:/run/key}"}};
+  EXPECT_THAT(FormatConfig(config, {.references = references}),
+              HasSubstr("smtp.key: ${file:/run/key}\n"));
+}
+
 }  // namespace
 }  // namespace grove::config

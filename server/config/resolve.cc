@@ -128,6 +128,8 @@ void FillFields(const std::string& prefix, Message* message, Problems& problems)
     // Filling in one would drop the other.
     if (field.real_containing_oneof() != nullptr && !reflection.HasField(*message, &field))
       continue;
+    // Only the application knows them.
+    if (field.message_type() == config::v1::Setting::descriptor()) continue;
     if (field.cpp_type() == FieldDescriptor::CPPTYPE_STRING) {
       CheckTexts(*message, field, key, problems);
     } else if (field.cpp_type() == FieldDescriptor::CPPTYPE_INT32 ||

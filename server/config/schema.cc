@@ -42,6 +42,11 @@ constexpr SchemaRow Bound(std::string_view key, int64_t max, std::string_view me
   return {key, "integer", "no bound", meaning, 0, 1, max};
 }
 
+// Keys, types and defaults are the application's.
+constexpr SchemaRow Declared(std::string_view key, std::string_view meaning) {
+  return {key, "declared", "declared", meaning};
+}
+
 constexpr std::string_view kRoles = "viewer | read | writer | write | operator | admin | debug";
 
 constexpr SchemaRow kRows[] = {
@@ -160,6 +165,8 @@ constexpr SchemaRow kRows[] = {
     Text("http.middleware[].tenant.rules[].tenant", "what the request names",
          "one of `tenants`; 403 for any other"),
     Flag("http.middleware[].tenant.required", "403 where no rule applies"),
+    Text("http.middleware[].own.name", "required", "middleware of the application's code"),
+    Declared("http.middleware[].own.options.*", "what its code declares as options"),
     Number("http.body_rate_min_bytes_per_s", 100, 1, kGib,
            "slower request bodies, on average over io_timeout_ms, get 408"),
     Number("http.lingering_time_ms", 30'000, 1, kDayMs,
@@ -380,6 +387,7 @@ constexpr SchemaRow kRows[] = {
            "routes of HTTP with series of their own on /metrics"),
     Number("metrics.names_max", 200, 1, 10'000,
            "functions, queues and pools, each, with series of their own on /metrics"),
+    Declared("application.*", "what the application's code declares; its --help lists it"),
 };
 
 // What a route says for itself has the keys of what is said for all.

@@ -26,7 +26,9 @@ void Collect(const Descriptor& type, const std::string& prefix, std::vector<Leaf
   for (int i = 0; i < type.field_count(); ++i) {
     const FieldDescriptor* field = type.field(i);
     const std::string key = prefix + field->name() + (field->is_repeated() ? "[]" : "");
-    if (field->message_type() == nullptr) {
+    if (field->message_type() == config::v1::Setting::descriptor()) {
+      out->push_back({prefix + field->name() + ".*", field});  // whatever code declares
+    } else if (field->message_type() == nullptr) {
       out->push_back({key, field});
     } else if (key != "http.routes[].middleware[]" && key != "http.routes[].websocket") {
       // Those have the rows of http.middleware[] and http.websocket.
@@ -48,6 +50,8 @@ std::string ExpectedType(const FieldDescriptor& field) {
     case FieldDescriptor::CPPTYPE_INT32:
     case FieldDescriptor::CPPTYPE_INT64:
       return "integer";
+    case FieldDescriptor::CPPTYPE_MESSAGE:
+      return "declared";
     default:
       return "string";
   }

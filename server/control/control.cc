@@ -90,7 +90,7 @@ Control::Control(Hub& hub, const config::v1::Config& config, metrics::Scoreboard
       authorizer_(*tokens_, certificates_.get(), tokens_->size() > 0, revoked_.get()),
       registry_(hub, registry_store, std::move(registry)),
       drain_timeout_(absl::Milliseconds(config.drain_timeout_ms())),
-      payloads_(config, directory_),
+      payloads_(config, directory_, scoreboard_.series()),
       payload_calls_(directory_, payloads_),
       channel_({
           .reply =
@@ -158,7 +158,8 @@ absl::Status Control::Recover(tasks::TaskStore& store, int volatile_tasks_fd,
     links_->SendToAll(BoundsOfGone(tenant));
     payloads_.RemoveAllOf(tenant);
   });
-  tenant_calls_ = std::make_unique<TenantCalls>(directory_, *driver_, registry_, *tenant_drain_);
+  tenant_calls_ = std::make_unique<TenantCalls>(hub_, directory_, *driver_, scoreboard_, registry_,
+                                                *tenant_drain_);
   tenant_calls_->set_on_changed(
       [this](size_t tenant) { links_->SendToAll(BoundsOf(directory_, tenant)); });
   token_calls_ = std::make_unique<TokenCalls>(
@@ -173,6 +174,7 @@ absl::Status Control::RecoverSchedules(schedules::ScheduleStore& store) {
   if (!stored.ok()) return stored.status();
   schedules_ =
       std::make_unique<LiveSchedules>(hub_, directory_, *driver_, store, scoreboard_.series());
+  schedules_->set_payloads(&payloads_.ledger());
   schedules_->Restore(*std::move(stored));
   schedules_->set_gate([this] { return audit_.HasRoom() ? absl::OkStatus() : AuditLogFull(); });
   schedules_->set_auditor([this](const ScheduledSpawn& spawn) { AuditScheduled(spawn); });
@@ -334,6 +336,7 @@ absl::Status Control::StartAdmin() {
                                .operations = *operations_,
                                .scoreboard = scoreboard_,
                                .driver = *driver_,
+                               .links = *links_,
                                .fibers = *fibers_,
                                .offload = offload_,
                                .started_at = WallNow()}),
@@ -437,6 +440,7 @@ std::string Control::Metrics() {
   input.processes = metrics::ReadProcesses(scoreboard_);
   input.tasks = engine_->Counters(driver_->Now());
   CountHttpQuotas(directory_, scoreboard_, input.tasks);
+  input.payloads = payloads_.Held();
   if (const audit::AuditFileStats* stats = audit_.stats(); stats != nullptr) {
     input.audit_failing = stats->failing.load(std::memory_order_relaxed);
     input.audit_waiting_bytes = stats->bytes_waiting.load(std::memory_order_relaxed);

@@ -16,6 +16,7 @@
 #include "absl/time/time.h"
 #include "runtime/switch/abseil_text.h"
 #include "server/control/debug_fibers.h"
+#include "server/control/debug_green.h"
 #include "server/metrics/process_numbers.h"
 #include "server/metrics/stall_record.h"
 #include "server/process/log_setup.h"
@@ -232,6 +233,10 @@ std::vector<admin::DebugPage> DebugPages(const DebugInput& input) {
        "which fibers held a hub lately, and in what",
        {"worker", "limit"},
        [input](const Query& query) { return StallsPage(input, query); }},
+      {"green",
+       "what blocking libraries called in GreenScopes, and what held a hub",
+       {"worker", "limit"},
+       [input](const Query& query) { return DebugGreen(input, query); }},
       {"pools",
        "pools and how full they are",
        {},

@@ -1,6 +1,6 @@
 // DebugPages: what the admin port's /debug says.
 //
-// Each page is made when it is asked for, of the scoreboard, the engine and the workers' fibers;
+// Each page is made when it is asked for, of the scoreboard, the engine and what the workers tell;
 // all of them also while every worker is stuck. Hub thread only.
 #ifndef GROVE_SERVER_CONTROL_DEBUG_PAGES_H_
 #define GROVE_SERVER_CONTROL_DEBUG_PAGES_H_
@@ -14,6 +14,7 @@
 #include "server/control/engine_driver.h"
 #include "server/control/fiber_reading.h"
 #include "server/control/operation_calls.h"
+#include "server/control/worker_links.h"
 #include "server/metrics/scoreboard.h"
 #include "server/wall_time.h"
 
@@ -27,6 +28,8 @@ inline constexpr int kStackRowsMax = 1'000;
 inline constexpr int kEventRowsDefault = 100;
 inline constexpr int kEventRowsMax = 2'000;
 inline constexpr int kQueueRowsMax = 1'000;
+inline constexpr int kGreenRowsDefault = 200;
+inline constexpr int kGreenRowsMax = 1'000;
 
 // All must outlive the pages.
 struct DebugInput {
@@ -34,6 +37,7 @@ struct DebugInput {
   OperationCalls& operations;
   const metrics::Scoreboard& scoreboard;
   const EngineDriver& driver;
+  const WorkerLinks& links;
   FiberReading& fibers;
   OffloadPool& offload;
   // Of control.

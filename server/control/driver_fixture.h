@@ -14,6 +14,7 @@
 #include "server/control/call.h"
 #include "server/control/engine_driver.h"
 #include "server/metrics/scoreboard.h"
+#include "server/tasks/payload_ledger.h"
 #include "server/tasks/resolved_tasks.h"
 #include "server/tasks/store.h"
 #include "server/tenancy/directory.h"
@@ -126,14 +127,16 @@ class DriverTest : public HubTest {
     driver_.FromWorker(worker, frame);
   }
 
-  static tasks::EngineOptions Options() {
+  tasks::EngineOptions Options() {
     tasks::EngineOptions options;
+    options.payloads = &payloads_;
     tasks::FillTasks(options.tasks);
     options.self_check = tasks::SelfCheck::kAfterEveryEvent;
     return options;
   }
 
   tenancy::Directory directory_ = *tenancy::Directory::Create({});
+  tasks::PayloadLedger payloads_{{.retention_us = 3'600'000'000}};
   tasks::TaskEngine engine_{&directory_, Options()};
   ScriptedStore store_;
   // The wall clock: stands unless the test sets it.

@@ -50,14 +50,14 @@ void FillFiber(int worker, const OutsideFiber& fiber, MonotonicNanos now, v1::Fi
 
 }  // namespace
 
-std::string FiberReading::WhyNotAsked(int worker) const {
-  const metrics::WorkerSlot& slot = scoreboard_.slot(worker);
-  const MonotonicNanos now = hub_.ReadClock();
-  if (scoreboard_.IsStuck(slot, now)) {
+std::string WhyNotAsked(const metrics::Scoreboard& scoreboard, const WorkerLinks& links, int worker,
+                        MonotonicNanos now) {
+  const metrics::WorkerSlot& slot = scoreboard.slot(worker);
+  if (scoreboard.IsStuck(slot, now)) {
     return StrCat("its hub has not turned for ",
                   (now - slot.last_turn_ns.load(std::memory_order_relaxed)) / 1'000'000'000, " s");
   }
-  const WorkerLink* link = links_.Find(worker);
+  const WorkerLink* link = links.Find(worker);
   return link == nullptr || !link->linked() ? "it is not linked to control" : "";
 }
 
@@ -65,7 +65,7 @@ std::vector<FiberReading::Answer> FiberReading::Read(const std::vector<Ask>& ask
   std::vector<std::shared_ptr<FiberQuery>> queries;
   std::vector<std::string> why;
   for (const Ask& ask : asks) {
-    why.push_back(WhyNotAsked(ask.worker));
+    why.push_back(WhyNotAsked(scoreboard_, links_, ask.worker, hub_.ReadClock()));
     queries.push_back(why.back().empty()
                           ? links_.Find(ask.worker)->QueryFibers(ask.after, ask.limit, ask.stacks)
                           : nullptr);

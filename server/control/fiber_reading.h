@@ -24,6 +24,10 @@ namespace grove::control {
 // A hub that has not answered by then is read from outside.
 inline constexpr absl::Duration kFibersTimeout = absl::Seconds(2);
 
+// Why a worker's hub is not asked for anything; empty: it is.
+std::string WhyNotAsked(const metrics::Scoreboard& scoreboard, const WorkerLinks& links, int worker,
+                        MonotonicNanos now);
+
 class FiberReading {
  public:
   struct Ask {
@@ -48,8 +52,6 @@ class FiberReading {
   std::vector<Answer> Read(const std::vector<Ask>& asks);
 
  private:
-  // Why its hub is not asked; empty: it is.
-  std::string WhyNotAsked(int worker) const;
   Answer ReadOutside(const Ask& ask, const std::string& why);
 
   Hub& hub_;

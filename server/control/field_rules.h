@@ -99,7 +99,9 @@ inline constexpr FieldRule kTenantName[] = {
     {.path = "name", .names = Names::kTenant, .detail = "tenant"}};
 inline constexpr FieldRule kLimitsParent[] = {kOwnParent};
 inline constexpr FieldRule kScheduleToMake[] = {
-    kOwnParent, {.path = "schedule.spec.queue", .names = Names::kQueueOrShort, .detail = "queue"}};
+    kOwnParent,
+    {.path = "schedule.spec.queue", .names = Names::kQueueOrShort, .detail = "queue"},
+    {.path = "schedule.spec.input_payload", .names = Names::kPayload, .detail = "payload"}};
 inline constexpr FieldRule kSchedulesParent[] = {{.path = "parent",
                                                   .names = Names::kTenants,
                                                   .when_empty = WhenEmpty::kOwnTenant,
@@ -107,7 +109,8 @@ inline constexpr FieldRule kSchedulesParent[] = {{.path = "parent",
 inline constexpr FieldRule kScheduleName[] = {{"name", Names::kSchedule}};
 inline constexpr FieldRule kScheduleToUpdate[] = {
     {"schedule.name", Names::kSchedule},
-    {.path = "schedule.spec.queue", .names = Names::kQueueOrShort, .detail = "queue"}};
+    {.path = "schedule.spec.queue", .names = Names::kQueueOrShort, .detail = "queue"},
+    {.path = "schedule.spec.input_payload", .names = Names::kPayload, .detail = "payload"}};
 // Of the first message of a stream: the method checks it itself.
 inline constexpr FieldRule kPayloadParent[] = {kOwnParent};
 inline constexpr FieldRule kPayloadsParent[] = {{.path = "parent",

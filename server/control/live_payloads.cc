@@ -25,6 +25,7 @@ namespace grove::control {
 namespace {
 
 using internal::v1::AttemptEnded;
+using metrics::PayloadCell;
 using tasks::Refusal;
 
 constexpr size_t kContentTypeMax = 255;
@@ -59,6 +60,12 @@ absl::Status CheckForm(const v1::Payload& wanted) {
                          StrCat("must be at most ", kContentTypeMax, " printable characters"));
 }
 
+// Of a payload's.
+std::string_view TenantOfName(std::string_view name) {
+  const auto parsed = tenancy::ParsePayloadName(name);
+  return parsed.ok() ? parsed->tenant : "";
+}
+
 void Fail(AttemptEnded& ended, AttemptEnded::Outcome outcome, const absl::Status& why) {
   ended.set_outcome(outcome);
   ended.clear_output();
@@ -73,7 +80,7 @@ void Fail(AttemptEnded& ended, AttemptEnded::Outcome outcome, const absl::Status
 }  // namespace
 
 LivePayloads::LivePayloads(const config::v1::Config& config, const tenancy::Directory& directory,
-                           WallClock wall)
+                           metrics::SharedSeries& series, WallClock wall)
     : limits_(config.tasks()),
       directory_(directory),
       wall_(std::move(wall)),
@@ -81,7 +88,8 @@ LivePayloads::LivePayloads(const config::v1::Config& config, const tenancy::Dire
       usable_(!config.state_dir().empty()),
       ledger_({.bytes_max = limits_.payloads_max_bytes(),
                .retention_us = limits_.payload_retention_ms() * 1000,
-               .number_max = tasks::kPayloadsMax}) {}
+               .number_max = tasks::kPayloadsMax}),
+      tally_(series) {}
 
 LivePayloads::~LivePayloads() {
   Stop();
@@ -93,6 +101,7 @@ absl::Status LivePayloads::Load() {
   if (!status.ok()) return status;
   const absl::StatusOr<int> swept = folder_.Sweep();
   if (!swept.ok()) return swept.status();
+  tally_.CountSwept(*swept);
   std::vector<std::string> damaged;
   status = folder_.ForEach(
       [&](std::string_view id, const v1::Payload& head) {
@@ -136,6 +145,19 @@ absl::Status LivePayloads::OnThread(absl::FunctionRef<absl::Status()> work) {
   return ran.ok() ? status : ran;
 }
 
+absl::Status LivePayloads::Counted(std::string_view tenant, absl::Status status) {
+  if (absl::IsResourceExhausted(status)) tally_.Count(tenant, PayloadCell::kRefused);
+  return status;
+}
+
+absl::Status LivePayloads::Sweep(const std::vector<std::string>& spared) {
+  absl::StatusOr<int> swept = 0;
+  const absl::Status ran = offload_.Run([&] { swept = folder_.Sweep(spared); });
+  if (!ran.ok()) return ran;
+  if (swept.ok()) tally_.CountSwept(*swept);
+  return swept.status();
+}
+
 absl::Status LivePayloads::Run() {
   for (;;) {
     Look();
@@ -149,6 +171,7 @@ absl::Status LivePayloads::Run() {
 void LivePayloads::Look() {
   const WallMicros now_us = wall_();
   for (const tasks::TaskId& id : ledger_.TakeLeaving(now_us, is_on_disk_)) {
+    tally_.CountRemoved();
     const absl::Status removed = OnThread([&] { return folder_.Remove(id.ToString()); });
     if (!removed.ok() && !absl::IsCancelled(removed)) {
       Log(LogLevel::kError, "a payload's file stays", {{"error", removed.message()}});
@@ -160,7 +183,7 @@ void LivePayloads::Look() {
   if (!usable_ || !(std::exchange(sweeps_, false) || is_due)) return;
   swept_us_ = now_us;
   const std::vector<std::string> spared = adopting_;
-  const absl::Status swept = OnThread([&] { return folder_.Sweep(spared).status(); });
+  const absl::Status swept = Sweep(spared);
   if (swept.ok() || absl::IsCancelled(swept)) return;
   Log(LogLevel::kError, "payloads are not swept", {{"error", swept.message()}});
 }
@@ -196,26 +219,9 @@ absl::StatusOr<std::unique_ptr<PayloadUpload>> LivePayloads::Begin(std::string_v
   if (absl::Status form = CheckForm(wanted); !form.ok()) return form;
   absl::StatusOr<TenantOf> tenant = FindTenant(parent);
   if (!tenant.ok()) return tenant.status();
-  if (wanted.size_bytes() > limits_.payload_max_bytes()) {
-    return Refusal(absl::StatusCode::kResourceExhausted, "PAYLOAD_TOO_LARGE",
-                   StrCat("the payload has ", wanted.size_bytes(), " bytes, more than the ",
-                          limits_.payload_max_bytes(), " of tasks.payload_max_bytes"));
-  }
   std::unique_ptr<PayloadUpload> upload(new PayloadUpload(*this, *std::move(tenant), wanted));
-  if (absl::Status room = upload->Reserve(wanted.size_bytes()); !room.ok()) return room;
-  const int64_t reserve = limits_.disk_reserve_bytes();
-  upload->id_ = payloads::NewPayloadId(wall_() / 1000);
-  const absl::Status made = OnThread([&]() -> absl::Status {
-    absl::Status room = payloads::CheckVolume(folder_.path(), reserve, wanted.size_bytes());
-    if (!room.ok()) return room;
-    auto writer = payloads::PayloadWriter::Create(
-        folder_.path(), upload->id_,
-        {.bytes_max = limits_.payload_max_bytes(), .disk_reserve_bytes = reserve});
-    if (!writer.ok()) return writer.status();
-    upload->writer_ = *std::move(writer);
-    return absl::OkStatus();
-  });
-  if (!made.ok()) return made;
+  absl::Status opened = Counted(upload->tenant_.name, upload->Open());
+  if (!opened.ok()) return opened;
   return upload;
 }
 
@@ -231,6 +237,7 @@ absl::StatusOr<std::unique_ptr<payloads::PayloadReader>> LivePayloads::Open(std:
     return absl::OkStatus();
   });
   if (!status.ok()) return status;
+  tally_.Count(TenantOfName(name), PayloadCell::kDownloads);
   return opened;
 }
 
@@ -239,6 +246,10 @@ absl::StatusOr<std::string> LivePayloads::ReadAt(const payloads::PayloadReader& 
   absl::StatusOr<std::string> data;
   const absl::Status ran = offload_.Run([&] { data = reader.ReadAt(offset, max); });
   if (!ran.ok()) return ran;
+  if (data.ok()) {
+    tally_.Count(TenantOfName(reader.head().name()), PayloadCell::kSentBytes,
+                 static_cast<int64_t>(data->size()));
+  }
   return data;
 }
 
@@ -266,10 +277,19 @@ v1::Payload LivePayloads::View(const tasks::PayloadRecord& record) const {
   view.set_sha256(record.sha256);
   view.set_content_type(record.content_type);
   view.set_task_count(record.tasks);
-  view.set_state(record.tasks > 0 ? v1::Payload::STATE_USED : v1::Payload::STATE_UNUSED);
+  view.set_schedule_count(record.schedules);
+  view.set_state(record.is_named() ? v1::Payload::STATE_USED : v1::Payload::STATE_UNUSED);
   proto::SetMicros(record.create_us, view.mutable_create_time());
-  if (record.tasks == 0) proto::SetMicros(record.expire_us, view.mutable_expire_time());
+  if (!record.is_named()) proto::SetMicros(record.expire_us, view.mutable_expire_time());
   return view;
+}
+
+std::vector<metrics::HeldPayloads> LivePayloads::Held() const {
+  std::vector<metrics::HeldPayloads> all;
+  for (const auto& [tenant, held] : ledger_.held()) {
+    all.push_back({.tenant = tenant, .files = held.files, .bytes = held.bytes});
+  }
+  return all;
 }
 
 internal::v1::PayloadBounds LivePayloads::Bounds() const {
@@ -316,8 +336,9 @@ absl::StatusOr<std::string> LivePayloads::TakeOutput(const std::string& id) {
   const auto name = tenancy::ParsePayloadName(head.name());
   const std::optional<size_t> tenant =
       name.ok() ? directory_.FindTenant(name->tenant) : std::nullopt;
-  status = tenant ? ledger_.Reserve(name->tenant, head.size_bytes(),
-                                    directory_.QuotasOf(*tenant).payload_bytes_max)
+  status = tenant ? Counted(name->tenant,
+                            ledger_.Reserve(name->tenant, head.size_bytes(),
+                                            directory_.QuotasOf(*tenant).payload_bytes_max))
                   : absl::DataLossError("the output is of no tenant");
   if (!status.ok()) {
     OnThread([&] { return folder_.Remove(id); }).IgnoreError();
@@ -326,13 +347,14 @@ absl::StatusOr<std::string> LivePayloads::TakeOutput(const std::string& id) {
   status = AddRecord(id, head);
   ledger_.Unreserve(name->tenant, head.size_bytes());
   if (!status.ok()) return status;
+  tally_.Count(name->tenant, PayloadCell::kOutputs);
   return head.name();
 }
 
 void LivePayloads::DropUntaken(const std::vector<std::string>& outputs) {
   for (const std::string& name : outputs) {
     const tasks::PayloadRecord* record = ledger_.Find(name);
-    if (record != nullptr && record->tasks == 0) Remove(name).IgnoreError();
+    if (record != nullptr && !record->is_named()) Remove(name).IgnoreError();
   }
 }
 
@@ -353,7 +375,38 @@ absl::Status PayloadUpload::Reserve(int64_t bytes) {
   return room;
 }
 
+absl::Status PayloadUpload::Open() {
+  const int64_t payload_max = payloads_.limits_.payload_max_bytes();
+  if (wanted_.size_bytes() > payload_max) {
+    return Refusal(absl::StatusCode::kResourceExhausted, "PAYLOAD_TOO_LARGE",
+                   StrCat("the payload has ", wanted_.size_bytes(), " bytes, more than the ",
+                          payload_max, " of tasks.payload_max_bytes"));
+  }
+  if (absl::Status room = Reserve(wanted_.size_bytes()); !room.ok()) return room;
+  const int64_t reserve = payloads_.limits_.disk_reserve_bytes();
+  const std::string& folder = payloads_.folder_.path();
+  id_ = payloads::NewPayloadId(payloads_.wall_() / 1000);
+  return payloads_.OnThread([&]() -> absl::Status {
+    absl::Status room = payloads::CheckVolume(folder, reserve, wanted_.size_bytes());
+    if (!room.ok()) return room;
+    auto writer = payloads::PayloadWriter::Create(
+        folder, id_, {.bytes_max = payload_max, .disk_reserve_bytes = reserve});
+    if (!writer.ok()) return writer.status();
+    writer_ = *std::move(writer);
+    return absl::OkStatus();
+  });
+}
+
 absl::Status PayloadUpload::Write(std::string_view data) {
+  absl::Status written = payloads_.Counted(tenant_.name, WriteData(data));
+  if (written.ok()) {
+    payloads_.tally_.Count(tenant_.name, PayloadCell::kReceivedBytes,
+                           static_cast<int64_t>(data.size()));
+  }
+  return written;
+}
+
+absl::Status PayloadUpload::WriteData(std::string_view data) {
   const int64_t bytes = writer_->size_bytes() + static_cast<int64_t>(data.size());
   if (wanted_.size_bytes() > 0 && bytes > wanted_.size_bytes()) {
     return Mismatch("size_bytes", "larger", StrCat(wanted_.size_bytes()));
@@ -401,6 +454,7 @@ absl::StatusOr<v1::Payload> PayloadUpload::Finish() {
     payloads_.ledger_.Remove(name).IgnoreError();
     return tenant.status();
   }
+  payloads_.tally_.Count(tenant_.name, PayloadCell::kUploads);
   return payloads_.Get(name);
 }
 

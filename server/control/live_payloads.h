@@ -22,6 +22,8 @@
 #include "grove/v1/payload_service.pb.h"
 #include "runtime/offload/offload.h"
 #include "runtime/sync/event.h"
+#include "server/control/payload_tally.h"
+#include "server/metrics/prometheus.h"
 #include "server/payloads/payload_file.h"
 #include "server/payloads/payload_folder.h"
 #include "server/tasks/payload_ledger.h"
@@ -45,7 +47,7 @@ class LivePayloads {
 
   // All must outlive it.
   LivePayloads(const config::v1::Config& config, const tenancy::Directory& directory,
-               WallClock wall = WallNow);
+               metrics::SharedSeries& series, WallClock wall = WallNow);
   ~LivePayloads();
 
   // For the engine. Constant.
@@ -82,6 +84,8 @@ class LivePayloads {
   // The tenant is gone.
   void RemoveAllOf(std::string_view tenant);
   v1::Payload View(const tasks::PayloadRecord& record) const;
+  // By tenant, for metrics.
+  std::vector<metrics::HeldPayloads> Held() const;
 
   // --- Workers
 
@@ -106,6 +110,10 @@ class LivePayloads {
   // Into the ledger, from a file's head.
   absl::Status AddRecord(std::string_view id, const v1::Payload& head);
   absl::Status OnThread(absl::FunctionRef<absl::Status()> work);
+  // What an upload or output of the tenant's comes to: counts it, if there was no room.
+  absl::Status Counted(std::string_view tenant, absl::Status status);
+  // Removes what nobody writes any more, but for `spared`.
+  absl::Status Sweep(const std::vector<std::string>& spared);
 
   const config::v1::Tasks limits_;
   const tenancy::Directory& directory_;
@@ -115,6 +123,7 @@ class LivePayloads {
   IsOnDisk is_on_disk_ = [](uint64_t) { return true; };
 
   tasks::PayloadLedger ledger_;
+  PayloadTally tally_;
   // Not to be swept: their worker may be gone before they have their last names.
   std::vector<std::string> adopting_;
   Event look_;
@@ -142,7 +151,10 @@ class PayloadUpload {
 
   PayloadUpload(LivePayloads& payloads, LivePayloads::TenantOf tenant, const v1::Payload& wanted)
       : payloads_(payloads), tenant_(std::move(tenant)), wanted_(wanted) {}
+  // What Begin() is.
+  absl::Status Open();
   absl::Status Reserve(int64_t bytes);
+  absl::Status WriteData(std::string_view data);
   absl::Status CheckWanted(const v1::Payload& head) const;
 
   LivePayloads& payloads_;

@@ -9,14 +9,17 @@
 #include "gtest/gtest.h"
 #include "runtime/hub/hub.h"
 #include "runtime/hub/hub_fixture.h"
+#include "server/metrics/scoreboard.h"
 #include "server/tasks/refusal.h"
 
 namespace grove::control {
 namespace {
 
 using internal::v1::AttemptEnded;
+using metrics::PayloadCell;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
 
 constexpr int64_t kSecond = 1'000'000;
@@ -42,7 +45,7 @@ class LivePayloadsTest : public ::testing::Test {
 
   // Runs `body` on a fiber of a control that has just started.
   void Run(const std::function<void(LivePayloads&)>& body) {
-    LivePayloads payloads(config_, *directory_, [this] { return now_us_; });
+    LivePayloads payloads(config_, *directory_, board_.series(), [this] { return now_us_; });
     ASSERT_TRUE(payloads.Load().ok());
     auto hub = *Hub::Create({.stack_bytes = 256 * 1024});
     RunOn(*hub, [&] { body(payloads); });
@@ -96,6 +99,12 @@ class LivePayloadsTest : public ::testing::Test {
     return frame;
   }
 
+  uint64_t Counted(const std::string& tenant, size_t cell) {
+    metrics::SeriesIndex tenants(board_.series().payloads.directory());
+    return board_.series().payload_cells.of[tenants.Find(tenant)][cell];
+  }
+
+  metrics::Scoreboard board_ = *metrics::Scoreboard::Create(1);
   config::v1::Config config_;
   std::unique_ptr<tenancy::Directory> directory_;
   WallMicros now_us_ = 1'700'000'000 * kSecond;
@@ -240,6 +249,40 @@ TEST_F(LivePayloadsTest, AnOutputThatWasTakenBeforeControlDiedIsThereForTheNext)
     payloads.ledger().EndRecovery(now_us_);
     payloads.Look();
     EXPECT_THAT(payloads.TakeOutputs(frame), ElementsAre("tenants/default/payloads/" + id_));
+  });
+}
+
+TEST_F(LivePayloadsTest, WhatBecomesOfThemIsCountedByTenant) {
+  Run([this](LivePayloads& payloads) {
+    const std::string name = Put(payloads, "abc", "tenants/small");
+    Put(payloads, "abcd", "tenants/small");
+    Put(payloads, "a");
+    // Broken off, beyond the quota, and larger than any may be.
+    (*payloads.Begin("tenants/small", {}))->Write("12").IgnoreError();
+    EXPECT_FALSE(TryPut(payloads, std::string(51, 'x'), "tenants/small").ok());
+    EXPECT_FALSE(TryPut(payloads, "", "tenants/small", "size_bytes: 101").ok());
+    EXPECT_EQ(Counted("small", PayloadCell::kUploads), 2u);
+    EXPECT_EQ(Counted("small", PayloadCell::kReceivedBytes), 9u);
+    EXPECT_EQ(Counted("small", PayloadCell::kRefused), 2u);
+    EXPECT_EQ(Counted("default", PayloadCell::kUploads), 1u);
+    EXPECT_EQ(Counted("default", PayloadCell::kRefused), 0u);
+    const auto reader = payloads.Open(name);
+    ASSERT_TRUE(reader.ok()) << reader.status();
+    EXPECT_TRUE(payloads.ReadAt(**reader, 1, 10).ok());
+    EXPECT_EQ(Counted("small", PayloadCell::kDownloads), 1u);
+    EXPECT_EQ(Counted("small", PayloadCell::kSentBytes), 2u);
+    const auto writer = Written(id_, 5);
+    internal::v1::WorkerFrame frame = Ended(id_);
+    EXPECT_EQ(payloads.TakeOutputs(frame).size(), 1u);
+    EXPECT_EQ(payloads.TakeOutputs(frame).size(), 1u) << "told again";
+    EXPECT_EQ(Counted("default", PayloadCell::kOutputs), 1u);
+    std::map<std::string, std::pair<int64_t, int64_t>> held;
+    for (const auto& of : payloads.Held()) held[of.tenant] = {of.files, of.bytes};
+    EXPECT_THAT(held, ElementsAre(Pair("default", Pair(2, 6)), Pair("small", Pair(2, 7))));
+    EXPECT_TRUE(payloads.Remove(name).ok());
+    payloads.Look();
+    EXPECT_EQ(board_.series().payloads_removed, 2u) << "it, and the output, which is nobody's";
+    EXPECT_EQ(board_.series().payloads_swept, 2u) << "what was given up";
   });
 }
 

@@ -26,6 +26,10 @@ using schedules::ScheduleChange;
 
 constexpr int64_t kRetryAfterMs = 10'000;
 
+const std::string& PayloadOf(const schedules::ScheduleState& state) {
+  return state.schedule().spec().input_payload();
+}
+
 std::string NameOf(const schedules::ScheduleKey& key) {
   return tenancy::FormatScheduleName(key.first, key.second);
 }
@@ -82,6 +86,8 @@ LiveSchedules::LiveSchedules(Hub& hub, const tenancy::Directory& directory, Engi
 
 void LiveSchedules::Restore(std::vector<schedules::StoredSchedule> stored) {
   for (schedules::StoredSchedule& each : stored) {
+    // Also of a tenant that is not there: it may come back.
+    HoldPayload(each.settings.spec().input_payload());
     if (!directory_.FindTenant(each.key.first)) {
       Log(LogLevel::kWarning, "a schedule of a tenant that is not there stays in the store",
           {{"schedule", NameOf(each.key)}});
@@ -360,14 +366,32 @@ absl::Status LiveSchedules::Write(ScheduleChange change) {
   return AsRefusal(written->status);
 }
 
+void LiveSchedules::HoldPayload(const std::string& name) {
+  if (payloads_ != nullptr && !name.empty()) payloads_->HoldForSchedule(name);
+}
+
+void LiveSchedules::ReleasePayload(const std::string& name) {
+  if (payloads_ != nullptr && !name.empty()) payloads_->ReleaseFromSchedule(name);
+}
+
+void LiveSchedules::UndoHold(const std::string& name) {
+  if (payloads_ != nullptr && !name.empty()) payloads_->UndoHoldForSchedule(name);
+}
+
+// Held before it is on disk that the schedule names it, and until it is that it does not.
 absl::Status LiveSchedules::Create(const Key& key, State state) {
+  const std::string payload = PayloadOf(state);
   ScheduleChange change;
   change.puts.push_back({.key = key,
                          .settings = state.Settings(),
                          .runs = state.Runs(),
                          .seen_us = state.stored_seen_us()});
+  HoldPayload(payload);
   absl::Status written = Write(std::move(change));
-  if (!written.ok()) return written;
+  if (!written.ok()) {
+    UndoHold(payload);
+    return written;
+  }
   book_.Put(key, std::move(state));
   changed_.Set();
   return absl::OkStatus();
@@ -375,7 +399,9 @@ absl::Status LiveSchedules::Create(const Key& key, State state) {
 
 absl::Status LiveSchedules::Change(const Key& key, absl::FunctionRef<void(State&)> change) {
   State after = *book_.Find(key);
+  const std::string payload_before = PayloadOf(after);
   change(after);
+  const std::string payload_after = PayloadOf(after);
   ScheduleChange put;
   put.puts.push_back({.key = key,
                       .settings = after.Settings(),
@@ -384,8 +410,14 @@ absl::Status LiveSchedules::Change(const Key& key, absl::FunctionRef<void(State&
   const uint64_t seen = book_.Find(key)->changes();
   held_.insert(key);
   book_.Suspend(key);
+  HoldPayload(payload_after);
   absl::Status written = Write(std::move(put));
   held_.erase(key);
+  if (written.ok()) {
+    ReleasePayload(payload_before);
+  } else {
+    UndoHold(payload_after);
+  }
   State& state = *book_.Find(key);
   const bool has_moved = state.changes() != seen;
   if (written.ok()) change(state);
@@ -403,10 +435,13 @@ absl::Status LiveSchedules::Remove(const std::vector<Key>& keys) {
   absl::Status written = Write({.drops = keys});
   for (const Key& key : keys) {
     held_.erase(key);
+    const State* const state = book_.Find(key);
+    if (state == nullptr) continue;
     if (written.ok()) {
+      ReleasePayload(PayloadOf(*state));
       unsaved_.erase(key);
       book_.Remove(key);
-    } else if (const State* state = book_.Find(key)) {
+    } else {
       Note(key, *state);
       book_.Changed(key);
     }

@@ -28,6 +28,7 @@
 #include "server/schedules/schedule_book.h"
 #include "server/schedules/schedule_state.h"
 #include "server/schedules/schedule_store.h"
+#include "server/tasks/payload_ledger.h"
 #include "server/tenancy/directory.h"
 #include "server/wall_time.h"
 
@@ -60,6 +61,9 @@ class LiveSchedules {
                 schedules::ScheduleStore& store, metrics::SharedSeries& series,
                 WallClock wall = WallNow);
 
+  // What holds the payloads that the tasks have as inputs, for as long as their schedules live;
+  // must outlive it. Before Restore().
+  void set_payloads(tasks::PayloadLedger* payloads) { payloads_ = payloads; }
   // What the store has, before Run(). Those of tenants that there are not stay there untouched.
   void Restore(std::vector<schedules::StoredSchedule> stored);
   // Whether a run may be spawned now; told of each that was, or was refused first.
@@ -77,6 +81,7 @@ class LiveSchedules {
   // Whoever changes one locks this first, looks, decides and changes.
   Mutex& changes() { return changes_; }
   const schedules::ScheduleBook& book() const { return book_; }
+  const tasks::PayloadLedger* payloads() const { return payloads_; }
   WallMicros Now() const { return wall_(); }
   // On disk, and then so, on return with OK. UNAVAILABLE (STORE_UNAVAILABLE, DRAINING),
   // RESOURCE_EXHAUSTED (STORE_FULL): nothing has changed. **Parks.**
@@ -115,6 +120,11 @@ class LiveSchedules {
   void NoteUnsaved();
   absl::Status Write(schedules::ScheduleChange change);
 
+  // --- Payloads: of a spec that has one; empty names are nobody's
+  void HoldPayload(const std::string& name);
+  void ReleasePayload(const std::string& name);
+  void UndoHold(const std::string& name);
+
   // Constant after construction.
   Hub& hub_;
   const tenancy::Directory& directory_;
@@ -122,6 +132,7 @@ class LiveSchedules {
   schedules::ScheduleStore& store_;
   ScheduleTally tally_;
   mutable WallClock wall_;
+  tasks::PayloadLedger* payloads_ = nullptr;
   absl::AnyInvocable<absl::Status()> gate_ = [] { return absl::OkStatus(); };
   absl::AnyInvocable<void(const ScheduledSpawn&)> auditor_ = [](const ScheduledSpawn&) {};
 

@@ -53,14 +53,48 @@ class PayloadStreams::Stream : protected LiveCall {
       : state_(std::move(state)), method_(method) {}
   ~Stream() override = default;
 
-  // On the hub: runs the stream on a fiber of its own. `self` keeps it alive.
-  void Begin(const std::shared_ptr<void>& self) {
+  // --- gRPC's threads
+
+  // How a method starts its `stream`, which is new and its own from then on: lets the call in, or
+  // turns it away. `asked`: what Admit() wants of it beside the context.
+  template <typename Kind, typename... Asked>
+  static Kind* Start(Kind* stream, grpc::CallbackServerContext& context, Asked&... asked) {
+    const std::shared_ptr<Stream> self = std::shared_ptr<Kind>(stream);
+    const GrpcContext& grpc = self->state_->grpc;
+    self->self_ = self;
+    absl::StatusOr<Caller> caller = Admit(grpc, self->method_, context, asked...);
+    if (!caller.ok()) {
+      Reject(grpc, context, caller.status(),
+             [self](const grpc::Status& answer) { self->Answer(answer); });
+      return stream;
+    }
+    self->caller_ = *std::move(caller);
+    grpc.lanes.Push(*self->caller_.principal, [self] { self->Begin(); });
+    return stream;
+  }
+  // A read or a write is done.
+  void Done(std::optional<bool>& done, bool ok) {
+    state_->grpc.hub.Post([this, self = self_, &done, ok] {
+      done = ok;
+      woken_.Set();
+    });
+  }
+  void Cancelled() {
+    state_->grpc.hub.Post(
+        [this, self = self_] { End(absl::CancelledError("the client went away")); });
+  }
+  void Forget() { self_.reset(); }
+
+  // --- The hub
+
+  // Runs the stream on a fiber of its own.
+  void Begin() {
     absl::Status fits = CheckRoom();
     if (fits.ok() && !state_->grpc.live.Add(*this, caller_.principal)) fits = TokenRevoked();
     if (!fits.ok()) return Finish(fits);
-    state_->open.emplace(this, self);
+    state_->open.emplace(this, self_);
     ++state_->count[caller_.principal->tenant];
-    const absl::StatusOr<FiberHandle> fiber = Spawn("payload-stream", [this, self] {
+    const absl::StatusOr<FiberHandle> fiber = Spawn("payload-stream", [this, self = self_] {
       absl::Status status = Serve();
       if (how_ && !status.ok()) status = *how_;
       Leave(status);
@@ -72,6 +106,8 @@ class PayloadStreams::Stream : protected LiveCall {
   virtual absl::Status Serve() = 0;
   // Ends the call; once.
   virtual void Finish(const absl::Status& status) = 0;
+  // The same, before it was let in: as gRPC says it.
+  virtual void Answer(const grpc::Status& answer) = 0;
 
   // Until gRPC has done it: what it says, or why the stream ends. **Parks.**
   absl::StatusOr<bool> Await(std::optional<bool>& done) {
@@ -89,10 +125,6 @@ class PayloadStreams::Stream : protected LiveCall {
     const bool ok = *done;
     done.reset();
     return ok;
-  }
-  void Tell(std::optional<bool>& done, bool ok) {
-    done = ok;
-    woken_.Set();
   }
 
   const std::shared_ptr<State> state_;
@@ -128,6 +160,8 @@ class PayloadStreams::Stream : protected LiveCall {
 
   std::optional<absl::Status> how_;
   Event woken_;
+  // Until gRPC has done with it.
+  std::shared_ptr<Stream> self_;
 };
 
 class PayloadStreams::Write final
@@ -135,20 +169,7 @@ class PayloadStreams::Write final
       public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
   static Write* Start(const std::shared_ptr<State>& state, grpc::CallbackServerContext* context) {
-    auto* stream = new Write(state);
-    stream->self_.reset(stream);
-    absl::StatusOr<Caller> caller = Admit(state->grpc, stream->method_, *context);
-    if (!caller.ok()) {
-      Reject(state->grpc, *context, caller.status(),
-             [self = stream->self_](const grpc::Status& answer) {
-               self->ServerBidiReactor::Finish(answer);
-             });
-      return stream;
-    }
-    stream->caller_ = *std::move(caller);
-    state->grpc.lanes.Push(*stream->caller_.principal,
-                           [self = stream->self_] { self->Begin(self); });
-    return stream;
+    return Stream::Start(new Write(state), *context);
   }
 
  private:
@@ -162,13 +183,10 @@ class PayloadStreams::Write final
       request_.Clear();
       parsed_ = ParseMessage(received_, request_, kPayloadMessageBytesMax);
     }
-    state_->grpc.hub.Post([self = self_, ok] { self->Tell(self->read_, ok); });
+    Done(read_, ok);
   }
-  void OnCancel() override {
-    state_->grpc.hub.Post(
-        [self = self_] { self->End(absl::CancelledError("the client went away")); });
-  }
-  void OnDone() override { self_.reset(); }
+  void OnCancel() override { Cancelled(); }
+  void OnDone() override { Forget(); }
 
   // --- The fiber
 
@@ -220,9 +238,10 @@ class PayloadStreams::Write final
     upload_.reset();
     absl::Status sent = status;
     if (sent.ok()) sent = SerializeMessage(response_, sent_);
-    if (!sent.ok()) return ServerBidiReactor::Finish(ToGrpcStatus(sent));
+    if (!sent.ok()) return Answer(ToGrpcStatus(sent));
     StartWriteAndFinish(&sent_, grpc::WriteOptions(), grpc::Status::OK);
   }
+  void Answer(const grpc::Status& answer) override { ServerBidiReactor::Finish(answer); }
 
   // gRPC's, while a read is under way.
   grpc::ByteBuffer received_;
@@ -235,7 +254,6 @@ class PayloadStreams::Write final
   std::unique_ptr<PayloadUpload> upload_;
   v1::WritePayloadResponse response_;
   grpc::ByteBuffer sent_;
-  std::shared_ptr<Write> self_;
 };
 
 class PayloadStreams::Read final : public Stream,
@@ -243,21 +261,8 @@ class PayloadStreams::Read final : public Stream,
  public:
   static Read* Start(const std::shared_ptr<State>& state, grpc::CallbackServerContext* context,
                      const grpc::ByteBuffer* bytes) {
-    auto* stream = new Read(state);
-    stream->self_.reset(stream);
-    absl::StatusOr<Caller> caller =
-        Admit(state->grpc, stream->method_, *context, *bytes, stream->request_);
-    if (!caller.ok()) {
-      Reject(state->grpc, *context, caller.status(),
-             [self = stream->self_](const grpc::Status& answer) {
-               self->ServerWriteReactor::Finish(answer);
-             });
-      return stream;
-    }
-    stream->caller_ = *std::move(caller);
-    state->grpc.lanes.Push(*stream->caller_.principal,
-                           [self = stream->self_] { self->Begin(self); });
-    return stream;
+    auto* const stream = new Read(state);
+    return Stream::Start(stream, *context, *bytes, stream->request_);
   }
 
  private:
@@ -266,14 +271,9 @@ class PayloadStreams::Read final : public Stream,
 
   // --- gRPC's threads
 
-  void OnWriteDone(bool ok) override {
-    state_->grpc.hub.Post([self = self_, ok] { self->Tell(self->written_, ok); });
-  }
-  void OnCancel() override {
-    state_->grpc.hub.Post(
-        [self = self_] { self->End(absl::CancelledError("the client went away")); });
-  }
-  void OnDone() override { self_.reset(); }
+  void OnWriteDone(bool ok) override { Done(written_, ok); }
+  void OnCancel() override { Cancelled(); }
+  void OnDone() override { Forget(); }
 
   // --- The fiber
 
@@ -319,9 +319,8 @@ class PayloadStreams::Read final : public Stream,
     return *written ? absl::OkStatus() : absl::CancelledError("the client went away");
   }
 
-  void Finish(const absl::Status& status) override {
-    ServerWriteReactor::Finish(ToGrpcStatus(status));
-  }
+  void Finish(const absl::Status& status) override { Answer(ToGrpcStatus(status)); }
+  void Answer(const grpc::Status& answer) override { ServerWriteReactor::Finish(answer); }
 
   v1::ReadPayloadRequest request_;
 
@@ -329,7 +328,6 @@ class PayloadStreams::Read final : public Stream,
   std::optional<bool> written_;
   // gRPC's, while a write is under way.
   grpc::ByteBuffer sent_;
-  std::shared_ptr<Read> self_;
 };
 
 PayloadStreams::PayloadStreams(const GrpcContext& grpc, EngineDriver& driver,

@@ -10,6 +10,15 @@
 #include "server/tasks/refusal.h"
 
 namespace grove::control {
+namespace {
+
+std::string_view ReasonOf(const absl::Status& refused) {
+  if (absl::IsPermissionDenied(refused)) return "CERTIFICATE_REVOKED";
+  if (absl::IsDeadlineExceeded(refused)) return "CERTIFICATE_EXPIRED";
+  return "CERTIFICATE_UNKNOWN";
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<RevokedCertificates>> RevokedCertificates::Open(
     const config::v1::ControlTls& tls) {
@@ -35,7 +44,7 @@ absl::Status RevokedCertificates::Check(std::string_view pem) const {
   }
   absl::Status status = verifier->Check(pem);
   if (!status.ok()) {
-    status = tasks::Refusal(absl::StatusCode::kUnauthenticated, "CERTIFICATE_UNKNOWN",
+    status = tasks::Refusal(absl::StatusCode::kUnauthenticated, ReasonOf(status),
                             StrCat("the client's certificate is refused: ", status.message()));
   }
   const absl::MutexLock lock(&mutex_);

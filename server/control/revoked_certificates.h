@@ -31,7 +31,8 @@ class RevokedCertificates {
   static absl::StatusOr<std::unique_ptr<RevokedCertificates>> Open(
       const config::v1::ControlTls& tls);
 
-  // `pem`: the client's certificate, and those behind it. UNAUTHENTICATED (CERTIFICATE_UNKNOWN).
+  // `pem`: the client's certificate, and those behind it. UNAUTHENTICATED (CERTIFICATE_REVOKED,
+  // CERTIFICATE_EXPIRED, CERTIFICATE_UNKNOWN).
   absl::Status Check(std::string_view pem) const;
 
   // The body of a fiber: looks at the files again and again, until cancelled. What is wrong with

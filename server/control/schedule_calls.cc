@@ -10,6 +10,7 @@
 #include "server/control/page_token.h"
 #include "server/control/tenant_calls.h"
 #include "server/schedules/schedule_settings.h"
+#include "server/tasks/input_payload.h"
 #include "server/tasks/list_token.h"
 #include "server/tasks/refusal.h"
 #include "server/tasks/task_spec.h"
@@ -60,7 +61,8 @@ ScheduleCalls::ScheduleCalls(const tenancy::Directory& directory, const EngineDr
     : directory_(directory),
       driver_(driver),
       live_(live),
-      input_max_bytes_(std::min(input_max_bytes, schedules::kScheduleInputMax)) {}
+      input_max_bytes_(std::min(input_max_bytes, schedules::kScheduleInputMax)),
+      whole_max_bytes_(input_max_bytes) {}
 
 v1::Schedule ScheduleCalls::View(const Key& key) const {
   return live_.book().Find(key)->View(live_.Now());
@@ -128,28 +130,40 @@ absl::StatusOr<v1::ListSchedulesResponse> ScheduleCalls::List(
   return response;
 }
 
-bool ScheduleCalls::LacksFunction(std::string_view name) const {
+ScheduleCalls::Known ScheduleCalls::FindFunction(std::string_view name) const {
   const std::string wanted = StrCat("functions/", name);
   v1::ListFunctionsRequest request;
-  bool any = false;
+  Known known;
   do {
     const auto page = driver_.engine().ListFunctions(request);
-    if (!page.ok()) return false;
+    if (!page.ok()) return {};
     for (const v1::Function& function : page->functions()) {
-      any = true;
-      if (function.name() == wanted) return false;
+      known.any = true;
+      if (function.name() != wanted) continue;
+      known.function = function;
+      return known;
     }
     request.set_page_token(page->next_page_token());
   } while (!request.page_token().empty());
-  // Before the first worker has come nobody knows.
-  return any;
+  return known;
+}
+
+absl::Status ScheduleCalls::CheckPayload(std::string_view tenant, const v1::TaskSpec& spec) const {
+  if (spec.input_payload().empty()) return absl::OkStatus();
+  const Known known = FindFunction(spec.function());
+  const bool reads_whole = known.function && !known.function->streams_input();
+  return schedules::UnderSchedule(tasks::CheckInputPayload(
+      live_.payloads(), tenant, spec, reads_whole ? whole_max_bytes_ : INT64_MAX));
 }
 
 absl::Status ScheduleCalls::CheckSpec(std::string_view tenant, const v1::TaskSpec& spec) const {
   const absl::Status form =
-      tasks::CheckSpec(spec, tenant, {input_max_bytes_},
-                       [this](std::string_view name) { return !LacksFunction(name); });
+      tasks::CheckSpec(spec, tenant, {input_max_bytes_}, [this](std::string_view name) {
+        const Known known = FindFunction(name);
+        return known.function || !known.any;
+      });
   if (!form.ok()) return schedules::UnderSchedule(form);
+  if (absl::Status fits = CheckPayload(tenant, spec); !fits.ok()) return fits;
   const auto full = tenancy::ParseQueueName(spec.queue());
   const std::string_view queue = spec.queue().empty() ? tenancy::kDefaultName
                                  : full.ok()          ? full->queue

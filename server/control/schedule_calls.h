@@ -56,14 +56,23 @@ class ScheduleCalls {
   // The settings alone of what a client sent, which can be.
   absl::StatusOr<v1::Schedule> Settings(std::string_view tenant, const v1::Schedule& sent) const;
   absl::Status CheckSpec(std::string_view tenant, const v1::TaskSpec& spec) const;
-  bool LacksFunction(std::string_view name) const;
+  // Its input, where that is a payload.
+  absl::Status CheckPayload(std::string_view tenant, const v1::TaskSpec& spec) const;
+  // Of what workers have told; before the first one has come, nobody knows.
+  struct Known {
+    std::optional<v1::Function> function;
+    bool any = false;
+  };
+  Known FindFunction(std::string_view name) const;
   absl::Status CheckEtag(const Key& key, std::string_view etag) const;
   v1::Schedule View(const Key& key) const;
 
   const tenancy::Directory& directory_;
   const EngineDriver& driver_;
   LiveSchedules& live_;
+  // Of an input in the spec, and of one that a function reads whole.
   const int64_t input_max_bytes_;
+  const int64_t whole_max_bytes_;
 };
 
 }  // namespace grove::control

@@ -49,6 +49,23 @@ class ScheduleCallsTest : public SchedulesTest {
     request.set_etag(etag);
     return calls_->Delete(Operator(), request).status();
   }
+  // Its name.
+  std::string AddPayload(uint64_t id, int64_t bytes = 5, const std::string& tenant = "default") {
+    tasks::PayloadRecord record{.tenant = tenant, .id = {1, id}, .size_bytes = bytes};
+    record.create_us = wall_us_;
+    payloads_.Add(record);
+    return record.name();
+  }
+  static Schedule WithPayload(const std::string& name) {
+    Schedule schedule = EveryMinute();
+    schedule.mutable_spec()->set_input_payload(name);
+    return schedule;
+  }
+  const internal::v1::StartAttempt& Started(int index) { return sent_[0].start(index); }
+  // How many payloads are to go now.
+  size_t Leaving() {
+    return payloads_.TakeLeaving(wall_us_, [](uint64_t) { return true; }).size();
+  }
   std::vector<std::string> List(const std::string& parent, int page_size) {
     std::vector<std::string> names;
     v1::ListSchedulesRequest request;
@@ -100,6 +117,94 @@ TEST_F(ScheduleCallsTest, WhatCannotBeWrittenHasNotHappened) {
     schedule_store_.fails = absl::OkStatus();
     Pass(absl::Seconds(41));
     EXPECT_EQ(Tasks().size(), 1u);
+  });
+}
+
+TEST_F(ScheduleCallsTest, APayloadLivesAsLongAsAScheduleNamesIt) {
+  const std::string first = AddPayload(1);
+  const std::string second = AddPayload(2);
+  DriveAll([&] {
+    ASSERT_TRUE(Create("s", WithPayload(first)).ok());
+    EXPECT_EQ(Get("s")->spec().input_payload(), first);
+    Pass(absl::Seconds(41));
+    ASSERT_EQ(Tasks().size(), 1u);
+    EXPECT_EQ(payloads_.Find(first)->tasks, 1);
+    EXPECT_EQ(payloads_.Find(first)->schedules, 1);
+    EXPECT_EQ(Started(0).input_payload().size_bytes(), 5);
+    // Those of its tasks hold it, too.
+    ASSERT_TRUE(Update(WithPayload(second), {"spec"}).ok());
+    EXPECT_EQ(payloads_.Find(first)->schedules, 0);
+    EXPECT_EQ(payloads_.Find(first)->tasks, 1);
+    EXPECT_EQ(payloads_.Find(second)->schedules, 1);
+    // Another change leaves it as it is.
+    ASSERT_TRUE(Pause("x").ok());
+    EXPECT_EQ(payloads_.Find(second)->schedules, 1);
+    EXPECT_EQ(Leaving(), 0u);
+    ASSERT_TRUE(Delete().ok());
+    EXPECT_EQ(payloads_.Find(second)->schedules, 0);
+    EXPECT_EQ(Leaving(), 1u) << "the second, which no task has";
+  });
+}
+
+TEST_F(ScheduleCallsTest, APayloadOfAScheduleOutlastsARestart) {
+  const std::string payload = AddPayload(1);
+  DriveAll([&] { ASSERT_TRUE(Create("s", WithPayload(payload)).ok()); });
+  // As the next control's, which has just read its folder.
+  payloads_.UndoHoldForSchedule(payload);
+  Begin();
+  EXPECT_EQ(payloads_.Find(payload)->schedules, 1);
+  // Also while the config lacks its tenant, which may come back.
+  schedules::StoredSchedule& kept = schedule_store_.kept.begin()->second;
+  kept.key = {"gone", "s"};
+  payloads_.UndoHoldForSchedule(payload);
+  Begin();
+  EXPECT_EQ(ReasonOf(Get("s")), "SCHEDULE_NOT_FOUND");
+  EXPECT_EQ(payloads_.Find(payload)->schedules, 1);
+}
+
+TEST_F(ScheduleCallsTest, AChangeThatCannotBeWrittenHoldsNoPayload) {
+  const std::string first = AddPayload(1);
+  const std::string second = AddPayload(2);
+  DriveAll([&] {
+    schedule_store_.fails = absl::UnavailableError("broken");
+    EXPECT_FALSE(Create("s", WithPayload(first)).ok());
+    EXPECT_EQ(payloads_.Find(first)->schedules, 0);
+    EXPECT_GT(payloads_.Find(first)->expire_us, 0) << "it expires as before";
+    schedule_store_.fails = absl::OkStatus();
+    ASSERT_TRUE(Create("s", WithPayload(first)).ok());
+    schedule_store_.fails = absl::UnavailableError("broken");
+    EXPECT_FALSE(Update(WithPayload(second), {"spec"}).ok());
+    EXPECT_FALSE(Delete().ok());
+    EXPECT_EQ(payloads_.Find(first)->schedules, 1);
+    EXPECT_EQ(payloads_.Find(second)->schedules, 0);
+    EXPECT_EQ(Leaving(), 0u);
+    schedule_store_.fails = absl::OkStatus();
+  });
+}
+
+TEST_F(ScheduleCallsTest, APayloadHasToBeTheTenantsAndToFit) {
+  const std::string payload = AddPayload(1);
+  const std::string others = AddPayload(2, 5, "acme");
+  const std::string large = AddPayload(3, (1 << 20) + 1);
+  DriveAll([&] {
+    EXPECT_EQ(ReasonOf(Create("s", WithPayload(others))), "PAYLOAD_NOT_FOUND");
+    EXPECT_EQ(ReasonOf(Create("s", WithPayload("tenants/default/payloads/never"))),
+              "PAYLOAD_NOT_FOUND");
+    EXPECT_EQ(ReasonOf(Create("s", WithPayload("never"))), "NAME_INVALID");
+    Schedule both = WithPayload(payload);
+    both.mutable_spec()->set_input("1");
+    EXPECT_EQ(ReasonOf(Create("s", both)), "INPUT_AMBIGUOUS");
+    const auto too_large = Create("s", WithPayload(large));
+    EXPECT_EQ(ReasonOf(too_large), "INPUT_TOO_LARGE") << "\"echo\" reads it whole";
+    EXPECT_THAT(std::string(too_large.status().message()),
+                StartsWith("schedule.spec.input_payload: has 1048577 bytes"));
+    internal::v1::Hello hello = Hello(1);
+    hello.mutable_functions(0)->set_name("streams");
+    hello.mutable_functions(0)->set_streams_input(true);
+    ASSERT_TRUE(driver_.WorkerUp(hello).ok());
+    Schedule streamed = WithPayload(large);
+    streamed.mutable_spec()->set_function("streams");
+    EXPECT_TRUE(Create("s", streamed).ok());
   });
 }
 

@@ -70,6 +70,7 @@ class SchedulesTest : public DriverTest {
     if (live_ != nullptr) before_.push_back(std::move(live_));
     live_ = std::make_unique<LiveSchedules>(*hub_, directory_, driver_, schedule_store_,
                                             scoreboard_.series(), [this] { return wall_us_; });
+    live_->set_payloads(&payloads_);
     live_->Restore(*schedule_store_.Load());
     calls_ = std::make_unique<ScheduleCalls>(directory_, driver_, *live_, 1 << 20);
   }

@@ -43,7 +43,8 @@ class TenancyTest : public DriverTest {
   void Begin() {
     registry_ = std::make_unique<LiveRegistry>(*hub_, registry_store_, registry_store_.kept);
     drain_ = std::make_unique<TenantDrain>(directory_, driver_, *registry_, book_);
-    tenants_ = std::make_unique<TenantCalls>(directory_, driver_, *registry_, *drain_);
+    tenants_ =
+        std::make_unique<TenantCalls>(*hub_, directory_, driver_, scoreboard_, *registry_, *drain_);
     limits_ = std::make_unique<LimitCalls>(directory_, driver_, *registry_);
     tokens_ = std::make_unique<TokenCalls>(directory_, *registry_, book_,
                                            [this] { requires_tokens_ = true; });

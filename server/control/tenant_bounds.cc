@@ -3,6 +3,8 @@
 #include <optional>
 #include <string_view>
 
+#include "server/tenancy/gcra.h"
+
 namespace grove::control {
 namespace {
 
@@ -65,6 +67,17 @@ void CountHttpQuotas(const Directory& directory, metrics::Scoreboard& scoreboard
     add("http_requests", cells.requests, http.requests_max);
     add("fetches", cells.fetches, http.fetches_max);
   }
+}
+
+void FillHttpUse(const tenancy::HttpQuotas& quotas, MonotonicNanos now, int workers,
+                 const metrics::TenantCells& cells, v1::Tenant& view) {
+  const tenancy::Rate rate = tenancy::RateOf(quotas.per_second, quotas.per_minute, quotas.burst);
+  const tenancy::Gcra bucket(cells.http_full_at_ns.load(std::memory_order_relaxed));
+  view.set_http_requests_running(cells.requests.Sum(workers));
+  view.set_http_burst_used(bucket.Used(rate, now));
+  view.set_http_requests_refused(static_cast<int64_t>(cells.refused_requests.load()));
+  view.set_http_rate_refused(static_cast<int64_t>(cells.refused_rate.load()));
+  view.set_fetches_running(cells.fetches.Sum(workers));
 }
 
 }  // namespace grove::control

@@ -8,6 +8,8 @@
 #include <string>
 
 #include "grove/internal/v1/link.pb.h"
+#include "grove/v1/tenant_service.pb.h"
+#include "runtime/hub/clock.h"
 #include "server/metrics/scoreboard.h"
 #include "server/tasks/counters.h"
 #include "server/tenancy/directory.h"
@@ -23,6 +25,10 @@ internal::v1::ControlFrame BoundsOfGone(const std::string& tenant);
 // What all workers use of these quotas, for metrics.
 void CountHttpQuotas(const tenancy::Directory& directory, metrics::Scoreboard& scoreboard,
                      tasks::TaskCounters& counters);
+
+// What `workers` use of them, at a time of CLOCK_MONOTONIC: of the tenant whose `cells` these are.
+void FillHttpUse(const tenancy::HttpQuotas& quotas, MonotonicNanos now, int workers,
+                 const metrics::TenantCells& cells, v1::Tenant& view);
 
 }  // namespace grove::control
 

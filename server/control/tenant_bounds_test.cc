@@ -100,5 +100,36 @@ TEST(TenantBounds, CountsWhatAllWorkersUse) {
   EXPECT_EQ(counters.quotas[1].used, 0);
 }
 
+TEST_F(TenantBoundsTest, ATenantShowsWhatIsUsedOfItsQuotasOfHttp) {
+  Drive([&] {
+    ASSERT_TRUE(CreateTenant("made").ok());
+    EXPECT_EQ(GetTenant(Operator(), "tenants/made")->http_requests_running(), 0);
+    Update("tenants/made", "http_requests_max: 3 http_requests_per_second: 10 http_burst: 5");
+    EXPECT_EQ(GetTenant(Operator(), "tenants/made")->http_burst_used(), 0)
+        << "no worker has been told yet";
+    metrics::SeriesIndex names(scoreboard_.series().bound_tenants.directory());
+    metrics::TenantCells& cells = scoreboard_.series().bound_cells.of[names.Find("made")];
+    cells.requests.Enter(0, scoreboard_.workers(), 3);
+    cells.fetches.Enter(0, scoreboard_.workers(), 9);
+    cells.refused_requests = 7;
+    cells.refused_rate = 8;
+    cells.http_full_at_ns = hub_->ReadClock() + 250'000'000;
+    for (const tenancy::Principal& who : {Operator(), Of("made")}) {
+      const auto tenant = GetTenant(who, "tenants/made");
+      ASSERT_TRUE(tenant.ok()) << tenant.status();
+      EXPECT_EQ(tenant->http_requests_running(), 1);
+      EXPECT_EQ(tenant->fetches_running(), 1);
+      EXPECT_EQ(tenant->http_requests_refused(), 7);
+      EXPECT_EQ(tenant->http_rate_refused(), 8);
+      EXPECT_EQ(tenant->http_burst_used(), 3);
+    }
+    // It comes back at the rate, and without a rate there is none.
+    Pass(absl::Milliseconds(100));
+    EXPECT_EQ(GetTenant(Operator(), "tenants/made")->http_burst_used(), 2);
+    Update("tenants/made", "http_requests_max: 3");
+    EXPECT_EQ(GetTenant(Operator(), "tenants/made")->http_burst_used(), 0);
+  });
+}
+
 }  // namespace
 }  // namespace grove::control

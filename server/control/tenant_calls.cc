@@ -10,6 +10,7 @@
 #include "server/control/limit_calls.h"
 #include "server/control/page_token.h"
 #include "server/control/quota_settings.h"
+#include "server/control/tenant_bounds.h"
 #include "server/log.h"
 #include "server/tasks/list_token.h"
 #include "server/tasks/refusal.h"
@@ -165,9 +166,16 @@ absl::StatusOr<size_t> FindSeen(const tenancy::Directory& directory, const Princ
   return *found;
 }
 
-TenantCalls::TenantCalls(tenancy::Directory& directory, EngineDriver& driver,
-                         LiveRegistry& registry, TenantDrain& drain)
-    : directory_(directory), driver_(driver), registry_(registry), drain_(drain) {
+TenantCalls::TenantCalls(Hub& hub, tenancy::Directory& directory, EngineDriver& driver,
+                         metrics::Scoreboard& scoreboard, LiveRegistry& registry,
+                         TenantDrain& drain)
+    : hub_(hub),
+      directory_(directory),
+      driver_(driver),
+      scoreboard_(scoreboard),
+      registry_(registry),
+      drain_(drain),
+      bound_names_(scoreboard.series().bound_tenants.directory()) {
   for (const tenancy::Directory::Tenant& tenant : directory.tenants()) {
     if (tenant.from_config) from_config_.push_back(tenant.name);
   }
@@ -197,6 +205,10 @@ v1::Tenant TenantCalls::View(size_t index) const {
   view.set_queued_bytes(load.queued_bytes);
   view.set_running_slots(load.running_slots);
   view.set_payload_bytes(load.payload_bytes);
+  if (bound_names_.Knows(tenant.name)) {
+    FillHttpUse(directory_.QuotasOf(index).http, hub_.ReadClock(), scoreboard_.workers(),
+                scoreboard_.series().bound_cells.of[bound_names_.Find(tenant.name)], view);
+  }
   return view;
 }
 

@@ -40,8 +40,8 @@ absl::StatusOr<size_t> FindSeen(const tenancy::Directory& directory, const tenan
 class TenantCalls {
  public:
   // All outlive it.
-  TenantCalls(tenancy::Directory& directory, EngineDriver& driver, LiveRegistry& registry,
-              TenantDrain& drain);
+  TenantCalls(Hub& hub, tenancy::Directory& directory, EngineDriver& driver,
+              metrics::Scoreboard& scoreboard, LiveRegistry& registry, TenantDrain& drain);
 
   // Called for each that comes to be or has other quotas.
   void set_on_changed(std::function<void(size_t tenant)> on_changed) {
@@ -70,10 +70,14 @@ class TenantCalls {
   std::vector<std::string> NamesAfter(const std::string& after, size_t max) const;
   absl::Status BeginDrain(size_t tenant);
 
+  Hub& hub_;
   tenancy::Directory& directory_;
   EngineDriver& driver_;
+  metrics::Scoreboard& scoreboard_;
   LiveRegistry& registry_;
   TenantDrain& drain_;
+  // Of tenants that have, or had, quotas of HTTP; takes in what workers have claimed.
+  mutable metrics::SeriesIndex bound_names_;
   std::function<void(size_t tenant)> on_changed_ = [](size_t) {};
   std::vector<std::string> from_config_;  // in order
 };

@@ -16,6 +16,7 @@
 #include "server/control/worker_link.h"
 
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -33,6 +34,24 @@ namespace {
 // The stream's end, as the kernel closes a dead process's sockets.
 bool EndedByPeer(const absl::Status& status) {
   return absl::IsOutOfRange(status) || absl::IsUnavailable(status);
+}
+
+template <typename Replies, typename Queries>
+void Settle(Replies& replies, Queries& queries) {
+  for (auto& reply : replies) {
+    auto found = queries.find(reply.request());
+    if (found == queries.end()) continue;  // Given up meanwhile.
+    using Reply = std::remove_reference_t<decltype(reply)>;
+    found->second->reply = std::make_unique<Reply>(std::move(reply));
+    found->second->done.Set();
+    queries.erase(found);
+  }
+}
+
+template <typename Queries>
+void GiveUp(Queries& queries) {
+  for (auto& [id, query] : queries) query->done.Set();
+  queries.clear();
 }
 
 }  // namespace
@@ -126,11 +145,18 @@ void WorkerLink::Send(internal::v1::ControlFrame frame) {
   if (absl::Status put = outbox_.Put(std::move(frame)); !put.ok()) session_->End(std::move(put));
 }
 
-std::shared_ptr<FiberQuery> WorkerLink::QueryFibers(uint64_t after, int32_t limit, Stacks stacks) {
-  if (!linked() || queries_.size() >= kFiberQueriesMax) return nullptr;
-  auto query = std::make_shared<FiberQuery>();
+template <typename Reply>
+std::shared_ptr<LinkQuery<Reply>> WorkerLink::Begin(Queries<Reply>& queries) {
+  if (!linked() || queries.size() >= kFiberQueriesMax) return nullptr;
+  auto query = std::make_shared<LinkQuery<Reply>>();
   query->id = next_query_++;
-  queries_[query->id] = query;
+  queries[query->id] = query;
+  return query;
+}
+
+std::shared_ptr<FiberQuery> WorkerLink::QueryFibers(uint64_t after, int32_t limit, Stacks stacks) {
+  auto query = Begin(queries_);
+  if (query == nullptr) return nullptr;
   internal::v1::ControlFrame frame;
   internal::v1::ListFibers* request = frame.add_list_fibers();
   request->set_request(query->id);
@@ -141,14 +167,20 @@ std::shared_ptr<FiberQuery> WorkerLink::QueryFibers(uint64_t after, int32_t limi
   return query;
 }
 
+std::shared_ptr<GreenQuery> WorkerLink::QueryGreenCalls(int32_t limit) {
+  auto query = Begin(green_queries_);
+  if (query == nullptr) return nullptr;
+  internal::v1::ControlFrame frame;
+  internal::v1::ListGreenCalls* request = frame.add_list_green_calls();
+  request->set_request(query->id);
+  request->set_limit(limit);
+  Send(std::move(frame));
+  return query;
+}
+
 void WorkerLink::TakeReplies(internal::v1::WorkerFrame& frame) {
-  for (internal::v1::ListFibersReply& reply : *frame.mutable_fibers()) {
-    auto found = queries_.find(reply.request());
-    if (found == queries_.end()) continue;  // Given up meanwhile.
-    found->second->reply = std::make_unique<internal::v1::ListFibersReply>(std::move(reply));
-    found->second->done.Set();
-    queries_.erase(found);
-  }
+  Settle(*frame.mutable_fibers(), queries_);
+  Settle(*frame.mutable_green_calls(), green_queries_);
 }
 
 void WorkerLink::Unlink(const absl::Status& why) {
@@ -156,8 +188,8 @@ void WorkerLink::Unlink(const absl::Status& why) {
   linked_.Reset();
   session_ = nullptr;
   outbox_.Clear();
-  for (auto& [id, query] : queries_) query->done.Set();
-  queries_.clear();
+  GiveUp(queries_);
+  GiveUp(green_queries_);
   inside_.LinkEnded(worker_);
   const bool down = !gave_up && EndedByPeer(why);
   if (down) {

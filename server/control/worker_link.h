@@ -33,15 +33,18 @@ inline constexpr absl::Duration kReconnectMax = absl::Seconds(1);
 // A worker that takes no bytes while that much gathered is not served any more; its attempts come
 // back when it speaks again, or go elsewhere when it dies.
 inline constexpr size_t kLinkBacklogBytesMax = size_t{512} << 20;
-// Most ListFibers requests under way per link.
+// Most requests for lists of one kind under way per link.
 inline constexpr size_t kFiberQueriesMax = 64;
 
-// A ListFibers request under way. `reply` is null after `done` if the link broke.
-struct FiberQuery {
+// A request for a list under way. `reply` is null after `done` if the link broke.
+template <typename Reply>
+struct LinkQuery {
   uint64_t id = 0;
   Event done;
-  std::unique_ptr<internal::v1::ListFibersReply> reply;
+  std::unique_ptr<Reply> reply;
 };
+using FiberQuery = LinkQuery<internal::v1::ListFibersReply>;
+using GreenQuery = LinkQuery<internal::v1::ListGreenCallsReply>;
 
 class LivePayloads;
 
@@ -67,8 +70,10 @@ class WorkerLink {
   enum class Stacks { kNo, kYes };
   // Null if there is no link, or too many queries are under way.
   std::shared_ptr<FiberQuery> QueryFibers(uint64_t after, int32_t limit, Stacks stacks);
+  std::shared_ptr<GreenQuery> QueryGreenCalls(int32_t limit);
   // Gives it up. No effect if it is done.
   void ForgetQuery(const FiberQuery& query) { queries_.erase(query.id); }
+  void ForgetQuery(const GreenQuery& query) { green_queries_.erase(query.id); }
 
   bool linked() const { return linked_.ready(); }
   // Whether the worker has said something that was not read yet.
@@ -86,6 +91,10 @@ class WorkerLink {
   absl::Status Serve(Socket socket, Backoff& pauses);
   absl::Status TakeHello(link::Session& session);
   absl::Status TakeFrame(std::string_view bytes);
+  template <typename Reply>
+  using Queries = absl::flat_hash_map<uint64_t, std::shared_ptr<LinkQuery<Reply>>>;
+  template <typename Reply>
+  std::shared_ptr<LinkQuery<Reply>> Begin(Queries<Reply>& queries);
   void TakeReplies(internal::v1::WorkerFrame& frame);
   void Unlink(const absl::Status& why);
 
@@ -102,7 +111,8 @@ class WorkerLink {
   link::Session* session_ = nullptr;
   Outbox outbox_{kLinkBacklogBytesMax, tasks::kFrameInputBytesMax};
   uint64_t next_query_ = 1;
-  absl::flat_hash_map<uint64_t, std::shared_ptr<FiberQuery>> queries_;
+  Queries<internal::v1::ListFibersReply> queries_;
+  Queries<internal::v1::ListGreenCallsReply> green_queries_;
 };
 
 }  // namespace grove::control

@@ -208,6 +208,32 @@ TEST_F(WorkerLinkTest, AQueryEndsWithItsReplyOrWithTheLink) {
   });
 }
 
+TEST_F(WorkerLinkTest, AQueryForGreenedCallsEndsWithItsReplyOrWithTheLink) {
+  WithLink([&] {
+    EXPECT_EQ(link_->QueryGreenCalls(1), nullptr);
+    Greet();
+    ASSERT_TRUE(link_->AwaitLinked().ok());
+    const auto answered = link_->QueryGreenCalls(10);
+    const auto forgotten = link_->QueryGreenCalls(10);
+    const auto lost = link_->QueryGreenCalls(10);
+    const ControlFrame asked = Hear();
+    ASSERT_EQ(asked.list_green_calls_size(), 3);
+    EXPECT_EQ(asked.list_green_calls(0).limit(), 10);
+    link_->ForgetQuery(*forgotten);
+    WorkerFrame reply;
+    for (int i = 0; i < 2; ++i) {
+      reply.add_green_calls()->set_request(asked.list_green_calls(i).request());
+    }
+    Say(reply);
+    ASSERT_TRUE(answered->done.Wait().ok());
+    EXPECT_NE(answered->reply, nullptr);
+    EXPECT_EQ(forgotten->reply, nullptr);
+    worker_.Close();
+    ASSERT_TRUE(lost->done.Wait().ok());
+    EXPECT_EQ(lost->reply, nullptr);
+  });
+}
+
 TEST_F(WorkerLinkTest, TakesNoQueryWithoutALinkOrBeyondTheBound) {
   WithLink([&] {
     EXPECT_EQ(link_->QueryFibers(0, 1, WorkerLink::Stacks::kNo), nullptr);

@@ -9,7 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "runtime/hub/hub.h"
 #include "server/application.h"
-#include "server/http/websocket/websocket.h"
+#include "server/http/websocket/websocket_handler.h"
 #include "server/log.h"
 #include "server/main.h"
 

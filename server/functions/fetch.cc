@@ -163,9 +163,11 @@ FetchStats FetchClient::stats() const {
   if (origins_ != nullptr) stats.origins = origins_->stats();
   const http::HttpClientStats client = client_->stats();
   stats.connections = client.pool.open;
-  stats.connections_idle = client.pool.idle;
+  stats.connections_idle = client.pool.idle + client.http2.idle;
   stats.connections_made = client.pool.made;
-  stats.connections_reused = client.pool.reused;
+  stats.connections_reused = client.pool.reused + client.http2.streams_reused;
+  stats.http2_connections = client.http2.connections;
+  stats.http2_streams = client.http2.streams_made;
   const http::DialerStats& dial = client.dial;
   stats.lookups = dial.lookups;
   stats.lookup_failures = dial.lookup_failures;

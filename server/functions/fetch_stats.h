@@ -67,6 +67,9 @@ struct FetchStats {
   int64_t connections_idle = 0;
   uint64_t connections_made = 0;
   uint64_t connections_reused = 0;
+  // Of the connections, those that speak HTTP/2, and what went over such.
+  int64_t http2_connections = 0;
+  uint64_t http2_streams = 0;
   OriginStats origins;
 
   void CountEnd(absl::StatusCode code, int64_t nanos) {

@@ -1,8 +1,13 @@
 #include "server/functions/json_input.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <cstring>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_format.h"
+#include "http/message/utf8.h"
+#include "runtime/switch/abseil_text.h"
 
 namespace grove::functions {
 namespace {
@@ -18,26 +23,71 @@ std::string Joined(std::initializer_list<std::string_view> names) {
   return list;
 }
 
-// Bytes of the UTF-8 sequence at the front (RFC 3629); 0 if it is none.
-size_t SequenceBytes(std::string_view text) {
-  const auto byte = [text](size_t i) {
-    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0;
+// What JSON wants escaped (RFC 8259, 7).
+bool IsPlain(char c) {
+  return static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\';
+}
+
+// Eight of them. Where a byte is zero the lowest such is found without fail, by the borrow of a
+// subtraction; above it there may be more than there are.
+bool IsPlain(uint64_t bytes) {
+  constexpr uint64_t kOnes = 0x0101010101010101;
+  constexpr uint64_t kHighs = 0x8080808080808080;
+  const auto below = [bytes](uint64_t limit) { return (bytes - kOnes * limit) & ~bytes & kHighs; };
+  const auto has = [bytes](uint64_t c) {
+    const uint64_t zeros = bytes ^ (kOnes * c);
+    return (zeros - kOnes) & ~zeros & kHighs;
   };
-  const auto follows = [&](size_t i) { return (byte(i) & 0xc0) == 0x80; };
-  const unsigned first = byte(0);
-  if (first < 0x80) return 1;
-  if (first >= 0xc2 && first <= 0xdf) return follows(1) ? 2 : 0;
-  if (first >= 0xe0 && first <= 0xef) {
-    const bool overlong = first == 0xe0 && byte(1) < 0xa0;
-    const bool surrogate = first == 0xed && byte(1) >= 0xa0;
-    return follows(1) && follows(2) && !overlong && !surrogate ? 3 : 0;
+  return (below(0x20) | has('"') | has('\\')) == 0;
+}
+
+size_t PlainBytes(std::string_view text) {
+  size_t at = 0;
+  for (uint64_t bytes = 0; at + sizeof(bytes) <= text.size(); at += sizeof(bytes)) {
+    std::memcpy(&bytes, text.data() + at, sizeof(bytes));
+    if (!IsPlain(bytes)) break;
   }
-  if (first >= 0xf0 && first <= 0xf4) {
-    const bool overlong = first == 0xf0 && byte(1) < 0x90;
-    const bool beyond = first == 0xf4 && byte(1) >= 0x90;
-    return follows(1) && follows(2) && follows(3) && !overlong && !beyond ? 4 : 0;
+  while (at < text.size() && IsPlain(text[at])) ++at;
+  return at;
+}
+
+void AppendEscaped(char c, std::string& to) {
+  switch (c) {
+    case '\b':
+      to += "\\b";
+      return;
+    case '\f':
+      to += "\\f";
+      return;
+    case '\n':
+      to += "\\n";
+      return;
+    case '\r':
+      to += "\\r";
+      return;
+    case '\t':
+      to += "\\t";
+      return;
+    case '"':
+    case '\\':
+      to += {'\\', c};
+      return;
+    default:
+      absl::StrAppendFormat(&to, "\\u%04x", c);
   }
-  return 0;
+}
+
+void AppendQuoted(std::string_view text, std::string& to) {
+  to += '"';
+  while (!text.empty()) {
+    const size_t plain = PlainBytes(text);
+    to += text.substr(0, plain);
+    text.remove_prefix(plain);
+    if (text.empty()) break;
+    AppendEscaped(text.front(), to);
+    text.remove_prefix(1);
+  }
+  to += '"';
 }
 
 }  // namespace
@@ -99,13 +149,22 @@ std::string JsonText(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-bool IsUtf8(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const size_t length = SequenceBytes(bytes);
-    if (length == 0) return false;
-    bytes.remove_prefix(length);
-  }
-  return true;
+std::string JsonTextWith(std::string_view name, std::string_view text, const json& object) {
+  const std::string rest = JsonText(object);
+  std::string all = "{";
+  // Escapes are seldom more than an eighth of a page; else it grows.
+  all.reserve(text.size() + text.size() / 8 + name.size() + rest.size() + 8);
+  AppendQuoted(name, all);
+  all += ':';
+  AppendQuoted(text, all);
+  all += ',';
+  all += std::string_view(rest).substr(1);
+  return all;
+}
+
+std::string JsonTextWithBody(std::string_view body, const json& object) {
+  if (http::IsUtf8(body)) return JsonTextWith("body", body, object);
+  return JsonTextWith("body_base64", absl::Base64Escape(Abseil(body)), object);
 }
 
 }  // namespace grove::functions

@@ -33,7 +33,12 @@ absl::StatusOr<double> NumberField(const nlohmann::json& object, const char* nam
 
 // As text; invalid UTF-8 becomes U+FFFD.
 std::string JsonText(const nlohmann::json& value);
-bool IsUtf8(std::string_view bytes);
+// The same of `object` and a first member `name`, whose text may be long: what needs no escapes is
+// copied eight bytes at a time. Requires: UTF-8, and a member of `object`.
+std::string JsonTextWith(std::string_view name, std::string_view text,
+                         const nlohmann::json& object);
+// {"body": …} or {"body_base64": …}, and the members of `object`.
+std::string JsonTextWithBody(std::string_view body, const nlohmann::json& object);
 
 }  // namespace grove::functions
 

@@ -17,6 +17,7 @@
 #include "server/functions/fetch.h"
 #include "server/functions/origin_gate.h"
 #include "server/functions/webhook_signature.h"
+#include "server/task_context_fixture.h"
 
 namespace grove::functions {
 namespace {
@@ -25,31 +26,6 @@ using http::TestServer;
 using nlohmann::json;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-class OneTask final : public TaskContext {
- public:
-  OneTask(WorkerServices& services, std::string input)
-      : services_(services), input_(std::move(input)) {}
-
-  std::string_view task() const override { return "tenants/acme/queues/default/tasks/t7"; }
-  std::string_view tenant() const override { return "acme"; }
-  std::string_view function() const override { return "http.request"; }
-  int attempt() const override { return 1; }
-  std::string_view input() const override { return input_; }
-  std::string_view content_type() const override { return "application/json"; }
-  absl::Time deadline() const override { return absl::InfiniteFuture(); }
-  bool cancelled() const override { return false; }
-  std::string_view checkpoint() const override { return ""; }
-  void Heartbeat() override {}
-  absl::Status Checkpoint(std::string) override { return absl::OkStatus(); }
-  void ReportProgress(double, std::string_view) override {}
-  void Log(std::string_view) override {}
-  WorkerServices& services() override { return services_; }
-
- private:
-  WorkerServices& services_;
-  const std::string input_;
-};
 
 // Lets in all but those hosts that are busy, and notes who came and what became of it.
 class NotedGate final : public OriginGate {
@@ -91,7 +67,10 @@ class SendRequestTest : public ::testing::Test {
   }
   absl::StatusOr<Output> Send(json input) {
     if (!input.contains("url")) input["url"] = server_->Url("/");
-    OneTask task(*services_, input.dump());
+    FakeTaskContext task(*services_, input.dump(),
+                         {.task = "tenants/acme/queues/default/tasks/t7",
+                          .tenant = "acme",
+                          .function = "http.request"});
     return SendRequest(task);
   }
   void Answer(const std::string& head, const std::string& body = "") {

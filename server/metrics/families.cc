@@ -3,6 +3,7 @@
 #include <limits>
 #include <sstream>
 #include <string_view>
+#include <utility>
 
 #include "absl/strings/str_split.h"
 #include "http/message/utf8.h"
@@ -44,7 +45,7 @@ std::string AsUtf8(const std::string& text) {
 
 MetricFamilies::MetricFamilies() {
   for (const MetricRow& row : MetricTable()) {
-    by_name_[row.name] = families_.size();
+    by_name_[std::string(row.name)] = families_.size();
     prometheus::MetricFamily& family = families_.emplace_back();
     family.name = std::string(row.name);
     family.help = std::string(row.help);
@@ -54,10 +55,23 @@ MetricFamilies::MetricFamilies() {
   }
 }
 
+bool MetricFamilies::Declare(const std::string& name, const std::string& help,
+                             prometheus::MetricType type, std::vector<std::string> labels,
+                             absl::Span<const double> bounds) {
+  if (!by_name_.emplace(name, families_.size()).second) return false;
+  prometheus::MetricFamily& family = families_.emplace_back();
+  family.name = name;
+  family.help = help;
+  family.type = type;
+  bounds_.push_back(bounds);
+  labels_.push_back(std::move(labels));
+  return true;
+}
+
 prometheus::ClientMetric& MetricFamilies::NewSample(std::string_view name,
                                                     const std::vector<std::string>& values,
                                                     bool histogram) {
-  auto found = by_name_.find(name);
+  auto found = by_name_.find(Abseil(name));
   GROVE_CHECK(found != by_name_.end(), "a metric that the table lacks");
   prometheus::MetricFamily& family = families_[found->second];
   const std::vector<std::string>& labels = labels_[found->second];
@@ -78,7 +92,7 @@ void MetricFamilies::Add(std::string_view name, const std::vector<std::string>& 
 
 void MetricFamilies::AddHistogram(std::string_view name, const std::vector<std::string>& values,
                                   absl::Span<const uint64_t> counts, double sum) {
-  const absl::Span<const double> bounds = bounds_[by_name_.at(name)];
+  const absl::Span<const double> bounds = bounds_[by_name_.at(Abseil(name))];
   GROVE_CHECK(counts.size() == bounds.size() + 1, "a histogram of other buckets than its row's");
   prometheus::ClientMetric& sample = NewSample(name, values, /*histogram=*/true);
   uint64_t total = 0;

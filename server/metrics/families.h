@@ -2,7 +2,8 @@
 //
 // Rendered in the table's order, families without samples left out. A name that is not in the
 // table, or whose kind or labels are others, is a programming error. Values of labels may be any
-// bytes: what is no UTF-8, which would cost the whole scrape, is replaced.
+// bytes: what is no UTF-8, which would cost the whole scrape, is replaced. The application's
+// metrics (server/own_metrics.h) follow the table's.
 #ifndef GROVE_SERVER_METRICS_FAMILIES_H_
 #define GROVE_SERVER_METRICS_FAMILIES_H_
 
@@ -27,6 +28,10 @@ class MetricFamilies {
   void AddHistogram(std::string_view name, const std::vector<std::string>& values,
                     absl::Span<const uint64_t> counts, double sum);
 
+  // One that the table lacks, from now on. `bounds` must outlive this. False: there is one already.
+  bool Declare(const std::string& name, const std::string& help, prometheus::MetricType type,
+               std::vector<std::string> labels, absl::Span<const double> bounds);
+
   std::string Render() const;
 
  private:
@@ -36,7 +41,7 @@ class MetricFamilies {
   std::vector<prometheus::MetricFamily> families_;
   std::vector<std::vector<std::string>> labels_;  // by family, as the next
   std::vector<absl::Span<const double>> bounds_;
-  absl::flat_hash_map<std::string_view, size_t> by_name_;
+  absl::flat_hash_map<std::string, size_t> by_name_;
 };
 
 }  // namespace grove::metrics

@@ -3,6 +3,7 @@
 #include "runtime/switch/abseil_text.h"
 #include "server/metrics/families.h"
 #include "server/metrics/http_samples.h"
+#include "server/metrics/own_samples.h"
 #include "server/metrics/process_samples.h"
 #include "server/metrics/task_samples.h"
 #include "server/metrics/worker_samples.h"
@@ -84,10 +85,15 @@ void AddLogs(const Scoreboard& board, MetricFamilies& families) {
 void AddDropped(Scoreboard& board, MetricFamilies& families) {
   SharedSeries& series = board.series();
   const std::pair<const char*, SeriesDirectory> all[] = {
-      {"requests", series.requests.directory()}, {"routes", series.routes.directory()},
-      {"tasks", series.tasks.directory()},       {"functions", series.functions.directory()},
-      {"queues", series.queues.directory()},     {"reasons", series.reasons.directory()},
-      {"calls", series.calls.directory()},       {"schedules", series.schedules.directory()},
+      {"requests", series.requests.directory()},
+      {"routes", series.routes.directory()},
+      {"tasks", series.tasks.directory()},
+      {"functions", series.functions.directory()},
+      {"queues", series.queues.directory()},
+      {"reasons", series.reasons.directory()},
+      {"calls", series.calls.directory()},
+      {"schedules", series.schedules.directory()},
+      {"application", series.own.counters.directory()},
   };
   for (const auto& [of, directory] : all) {
     families.Add("grove_metrics_series_dropped_total", {of}, directory.dropped());
@@ -97,6 +103,7 @@ void AddDropped(Scoreboard& board, MetricFamilies& families) {
 }  // namespace
 
 std::string RenderMetrics(const MetricsInput& input) {
+  const std::vector<OwnMetric> own = ReadOwnMetrics(input.scoreboard.series().own);
   MetricFamilies families;
   AddControl(input, families);
   AddOperations(input.scoreboard, families);
@@ -109,6 +116,7 @@ std::string RenderMetrics(const MetricsInput& input) {
   families.Add("grove_metrics_render_seconds", {}, input.render_seconds);
   AddDropped(input.scoreboard, families);
   AddProcesses(input, families);
+  AddOwn(input.scoreboard, own, families);
   return families.Render();
 }
 

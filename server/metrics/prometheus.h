@@ -34,6 +34,13 @@ struct LabelLimits {
   size_t names_max = 200;
 };
 
+// A tenant's payloads on disk.
+struct HeldPayloads {
+  std::string tenant;
+  int64_t files = 0;
+  int64_t bytes = 0;
+};
+
 struct MetricsInput {
   // Sums of the dead, and which names are shown, are kept there.
   Scoreboard& scoreboard;
@@ -52,6 +59,7 @@ struct MetricsInput {
   // By worker first, then the others.
   std::vector<DaemonProcess> processes;
   tasks::TaskCounters tasks;
+  std::vector<HeldPayloads> payloads;
   int64_t waiters = 0;
   int64_t grpc_connections = 0;
   int64_t grpc_calls_waiting = 0;

@@ -14,7 +14,9 @@
 #include "gtest/gtest.h"
 #include "runtime/switch/abseil_text.h"
 #include "server/metrics/metric_table.h"
+#include "server/metrics/own_cells.h"
 #include "server/metrics/route_cells.h"
+#include "server/metrics/work_pool_cells.h"
 
 namespace grove::metrics {
 namespace {
@@ -49,6 +51,11 @@ class PrometheusTest : public testing::Test {
     times[FunctionCell::kWait + kTaskTimeCells - 1] = 300'000;
     series.reason_cells.of[Number(series.reasons, "QUEUE_FULL")][0] = 3;
     series.schedule_cells.of[Number(series.schedules, "acme")][2] = 4;
+    auto& payloads = series.payload_cells.of[Number(series.payloads, "acme")];
+    payloads[PayloadCell::kUploads] = 5;
+    payloads[PayloadCell::kReceivedBytes] = 600;
+    series.payloads_swept = 7;
+    input_.payloads.push_back({.tenant = "acme", .files = 2, .bytes = 300});
     series.call_cells.of[Number(series.calls, "OK grove.v1.TaskService/Spawn")][CallCell::kCalls] =
         2;
     auto& tenant_times = series.tenant_cells.of[Number(series.tenants, "acme")];
@@ -65,6 +72,13 @@ class PrometheusTest : public testing::Test {
     input_.processes = ReadProcesses(board_);
     RouteCells route_cells(board_, 0);
     route_cells.Of("/hello/{name}", 0, 200).requests->store(7);
+    for (int worker = 0; worker < 2; ++worker) {
+      const auto pool = WorkPoolCells(board_, worker).Of("processes", "native");
+      pool.levels[WorkPoolLevel::kSize] = 2;
+      pool.levels[WorkPoolLevel::kBusy] = 1;
+      pool.counts[WorkPoolCell::kCalls] = 10;
+      pool.counts[WorkPoolCell::kRunMicros] = 1'250'000;
+    }
     input_.tasks.queues.push_back({.tenant = "acme",
                                    .name = "mail",
                                    .queued = 5,
@@ -104,6 +118,41 @@ TEST_F(PrometheusTest, TheTableFollowsTheNamingRules) {
     EXPECT_TRUE(row.name.starts_with("grove_") || row.name.starts_with("process_"));
     EXPECT_TRUE(row.help.ends_with(".")) << row.name;
   }
+}
+
+TEST_F(PrometheusTest, PayloadsAreTenantsOwnAndTheRestsTogether) {
+  input_.limits.tenants_max = 1;
+  for (const char* tenant : {"beta", "gamma"}) {
+    input_.payloads.push_back({.tenant = tenant, .files = 1, .bytes = 10});
+  }
+  EXPECT_TRUE(Shows("grove_payloads{tenant=\"acme\"} 2"));
+  EXPECT_TRUE(Shows("grove_payload_bytes{tenant=\"acme\"} 300"));
+  EXPECT_TRUE(Shows("grove_payload_uploads_total{tenant=\"acme\"} 5"));
+  EXPECT_TRUE(Shows("grove_payload_received_bytes_total{tenant=\"acme\"} 600"));
+  EXPECT_TRUE(Shows("grove_payload_refused_total{tenant=\"acme\"} 0"));
+  EXPECT_TRUE(Shows("grove_payload_swept_total 7"));
+  EXPECT_TRUE(Shows("grove_payload_bytes{tenant=\"_other\"} 20"));
+}
+
+TEST_F(PrometheusTest, PoolsOfTheApplicationsAreThoseOfAllWorkersTogether) {
+  const auto labelled = [](std::string_view name, std::string_view value) {
+    return StrCat("grove_work_pool_", name, "{kind=\"processes\",pool=\"native\"} ", value);
+  };
+  EXPECT_TRUE(Shows(labelled("size", "4")));
+  EXPECT_TRUE(Shows(labelled("busy", "2")));
+  EXPECT_TRUE(Shows(labelled("calls_total", "20")));
+  EXPECT_TRUE(Shows(labelled("run_seconds_total", "2.5")));
+  board_.Fold(0);
+  EXPECT_TRUE(Shows(labelled("size", "2")));
+  EXPECT_TRUE(Shows(labelled("calls_total", "20")));
+}
+
+TEST_F(PrometheusTest, PoolsForWhichThereWasNoPlaceAreOne) {
+  EXPECT_FALSE(absl::StrContains(Render(), "pool=\"_other\""));
+  for (size_t i = 0; i < kWorkPoolSeriesMax; ++i) {
+    WorkPoolCells(board_, 0).Of("threads", StrCat("p", i)).counts[WorkPoolCell::kCalls] = 3;
+  }
+  EXPECT_TRUE(Shows("grove_work_pool_calls_total{kind=\"_other\",pool=\"_other\"} 3"));
 }
 
 TEST_F(PrometheusTest, QuotasAreTenantsOwnAndTheRestsTogether) {
@@ -319,6 +368,35 @@ TEST(ProcessNumbers, DescribeThisProcess) {
   EXPECT_GT(numbers.start_time_seconds, 1.6e9);
   EXPECT_GE(numbers.max_fds, numbers.open_fds);
   EXPECT_EQ(ProcessNumbers::Of(0).resident_bytes, 0);
+}
+
+TEST_F(PrometheusTest, ShowsTheApplicationsMetricsAsTheSumOfTheWorkersAndTheDead) {
+  OwnMetrics metrics;
+  metrics.Counter({.name = "orders_total", .help = "Orders.", .labels = {"kind"}});
+  metrics.Gauge({.name = "open_things", .help = "Open."});
+  metrics.Gauge({.name = "oldest_seconds", .help = "Oldest.", .largest = true});
+  metrics.Histogram({.name = "order_seconds", .help = "Time.", .buckets = {0.1, 1}});
+  ASSERT_TRUE(DeclareOwnMetrics(metrics, board_.series().own));
+  OwnCells first(board_, 0, metrics), second(board_, 1, metrics);
+  first.Find(0, {"a\"b"})->store(3);
+  board_.Fold(0);
+  first.Find(0, {"a\"b"})->store(4);
+  second.Find(0, {"a\"b"})->store(5);
+  for (OwnCells* cells : {&first, &second}) {
+    const double level = cells == &first ? 2 : 5;
+    cells->Find(1, {})->store(GaugeBits(level));
+    cells->Find(2, {})->store(GaugeBits(-level));
+    cells->Find(3, {})[1].store(1);
+    cells->Find(3, {})[4].store(500'000);
+  }
+  const std::string text = RenderMetrics(input_);
+  for (const char* line :
+       {"# HELP orders_total Orders.\n# TYPE orders_total counter\n",
+        "\norders_total{kind=\"a\\\"b\"} 12\n", "\nopen_things 7\n", "\noldest_seconds -2\n",
+        "\norder_seconds_bucket{le=\"0.1\"} 0\n", "\norder_seconds_bucket{le=\"+Inf\"} 2\n",
+        "\norder_seconds_sum 1\n", "\norder_seconds_count 2\n"}) {
+    EXPECT_NE(text.find(line), std::string::npos) << line << text;
+  }
 }
 
 }  // namespace

@@ -103,6 +103,8 @@ inline constexpr auto kFetchCounters = std::to_array<CounterRow<functions::Fetch
      &WorkerCounters::fetch_connections_made},
     {"grove_fetch_connections_reused_total", &functions::FetchStats::connections_reused,
      &WorkerCounters::fetch_connections_reused},
+    {"grove_fetch_http2_streams_total", &functions::FetchStats::http2_streams,
+     &WorkerCounters::fetch_http2_streams},
 });
 
 inline constexpr auto kFetchLevels = std::to_array<LevelRow<functions::FetchStats, int64_t>>({
@@ -112,6 +114,8 @@ inline constexpr auto kFetchLevels = std::to_array<LevelRow<functions::FetchStat
      &WorkerSlot::fetch_connections},
     {"grove_fetch_connections_idle", &functions::FetchStats::connections_idle,
      &WorkerSlot::fetch_connections_idle},
+    {"grove_fetch_http2_connections", &functions::FetchStats::http2_connections,
+     &WorkerSlot::fetch_http2_connections},
 });
 
 }  // namespace grove::metrics

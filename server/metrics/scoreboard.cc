@@ -199,18 +199,35 @@ bool Scoreboard::IsStuck(const WorkerSlot& slot, MonotonicNanos now) const {
 void Scoreboard::Fold(int worker) {
   WorkerSlot& slot = this->slot(worker);
   AddAndClear(slot.live, worker == kStandIn ? this->slot(0).base : slot.base);
-  for (std::atomic<int64_t>* level :
-       {&slot.fibers, &slot.run_queue_length, &slot.timers, &slot.http_connections_open,
-        &slot.http_connections_idle, &slot.http_requests_running, &slot.http_websockets,
-        &slot.attempts_running, &slot.offload_queued, &slot.offload_running, &slot.fetches_running,
-        &slot.fetches_waiting, &slot.fetch_connections, &slot.fetch_connections_idle, &slot.stacks,
-        &slot.stack_bytes, &slot.hub_descriptors, &slot.backdoor_sessions, &slot.last_turn_ns}) {
+  for (std::atomic<int64_t>* level : {&slot.fibers,
+                                      &slot.run_queue_length,
+                                      &slot.timers,
+                                      &slot.http_connections_open,
+                                      &slot.http_connections_idle,
+                                      &slot.http_requests_running,
+                                      &slot.http_websockets,
+                                      &slot.attempts_running,
+                                      &slot.offload_queued,
+                                      &slot.offload_running,
+                                      &slot.fetches_running,
+                                      &slot.fetches_waiting,
+                                      &slot.fetch_connections,
+                                      &slot.fetch_connections_idle,
+                                      &slot.fetch_http2_connections,
+                                      &slot.stacks,
+                                      &slot.stack_bytes,
+                                      &slot.hub_descriptors,
+                                      &slot.backdoor_sessions,
+                                      &slot.last_turn_ns}) {
     level->store(0, std::memory_order_relaxed);
   }
   WorkerSeries& own = worker_series(worker);
   SharedSeries& shared = series();
   FoldCells(own.requests, shared.dead.requests, shared.requests.count.claimed);
   FoldCells(own.routes, shared.dead.routes, shared.routes.count.claimed);
+  FoldOwn(own.own, shared.dead.own, shared.own);
+  FoldCells(own.work_pools, shared.dead.work_pools, shared.work_pools.count.claimed);
+  ClearCells(own.work_pool_levels, shared.work_pools.count.claimed);
   const uint32_t tenants = shared.bound_tenants.directory().claimed();
   for (uint32_t number = 1; number <= tenants; ++number) {
     shared.bound_cells.of[number].Forget(worker);

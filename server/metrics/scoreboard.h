@@ -83,6 +83,7 @@ struct WorkerCounters {
   Counter dns_microseconds;
   Counter fetch_connections_made;
   Counter fetch_connections_reused;
+  Counter fetch_http2_streams;
   std::array<Counter, functions::kOriginBounds.size()> origin_put_off;
   Counter origin_breaker_openings;
   Counter offload_calls;
@@ -116,6 +117,7 @@ struct alignas(64) WorkerSlot {
   std::atomic<int64_t> fetches_waiting;
   std::atomic<int64_t> fetch_connections;
   std::atomic<int64_t> fetch_connections_idle;
+  std::atomic<int64_t> fetch_http2_connections;
   std::atomic<int64_t> stacks;
   std::atomic<int64_t> stack_bytes;
   std::atomic<int64_t> hub_descriptors;
@@ -174,7 +176,7 @@ inline constexpr absl::Duration kStuckDefault = absl::Seconds(5);
 class Scoreboard {
  public:
   static constexpr uint32_t kMagic = 0x67726f76;
-  static constexpr uint32_t kVersion = 17;
+  static constexpr uint32_t kVersion = 18;
 
   // The slot of whoever stands in for a worker, behind all workers'.
   static constexpr int kStandIn = config::kWorkersMax;

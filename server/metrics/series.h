@@ -110,6 +110,14 @@ void FoldCells(SeriesCells<kMax, kCells>& from, SeriesCells<kMax, kCells>& to, u
   }
 }
 
+// Clears numbers 0 to `last`.
+template <size_t kMax, size_t kCells>
+void ClearCells(SeriesCells<kMax, kCells>& cells, uint32_t last) {
+  for (uint32_t number = 0; number <= last && number < kMax; ++number) {
+    for (Cell& cell : cells.of[number]) cell.store(0, std::memory_order_relaxed);
+  }
+}
+
 }  // namespace grove::metrics
 
 #endif  // GROVE_SERVER_METRICS_SERIES_H_

@@ -12,6 +12,7 @@
 #include "server/metrics/label_set.h"
 #include "server/metrics/route_cells.h"
 #include "server/metrics/scoreboard.h"
+#include "server/metrics/work_pool_cells.h"
 
 namespace grove::metrics {
 namespace {
@@ -107,6 +108,22 @@ TEST(Series, ADeadProcessesCellsGoToTheDead) {
   EXPECT_EQ(board->series().dead.requests.of[1][0], 15u);
   EXPECT_EQ(board->series().dead.routes.of[1][2], 15u);
   EXPECT_EQ(board->worker_series(1).requests.of[1][0], 0u);
+}
+
+TEST(Series, OfADeadWorkersPoolsTheCountsStayAndTheLevelsGo) {
+  auto board = Scoreboard::Create(2);
+  ASSERT_TRUE(board.ok());
+  for (int life = 1; life <= 2; ++life) {
+    const WorkPoolCells::Cells cells = WorkPoolCells(*board, 1).Of("threads", "disk");
+    EXPECT_EQ(cells.counts[WorkPoolCell::kCalls], 0u);
+    cells.counts[WorkPoolCell::kCalls] = 5;
+    cells.levels[WorkPoolLevel::kSize] = 3;
+    board->Fold(1);
+    const auto& dead = board->series().dead;
+    EXPECT_EQ(dead.work_pools.of[1][WorkPoolCell::kCalls], 5u * life);
+    EXPECT_EQ(dead.work_pool_levels.of[1][WorkPoolLevel::kSize], 0u);
+    EXPECT_EQ(cells.levels[WorkPoolLevel::kSize], 0u);
+  }
 }
 
 TEST(Series, WhatNobodyUsesTakesNoMemory) {

@@ -13,6 +13,7 @@
 #include "server/http/serving/stats.h"
 #include "server/metrics/histogram.h"
 #include "server/metrics/origin_cells.h"
+#include "server/metrics/own_series.h"
 #include "server/metrics/series.h"
 #include "server/metrics/tenant_cells.h"
 
@@ -29,6 +30,9 @@ inline constexpr size_t kTenantSeriesMax = 2048;
 inline constexpr size_t kReasonSeriesMax = 64;
 inline constexpr size_t kCallSeriesMax = 512;
 inline constexpr size_t kScheduleSeriesMax = 1024;
+inline constexpr size_t kPayloadSeriesMax = 1024;
+// An application has half as many at most (kWorkPoolsMax): the rest is for its successors'.
+inline constexpr size_t kWorkPoolSeriesMax = 64;
 
 // A histogram's buckets, and behind them the sum in microseconds.
 inline constexpr size_t kRouteCells = http::kDurationBounds.size() + 2;
@@ -65,15 +69,47 @@ struct TenantTimeCell {
 inline constexpr std::array<std::string_view, 4> kScheduleOutcomes = {"spawned", "skipped",
                                                                       "missed", "refused"};
 
+// Of a tenant's payloads: what became of them, and bytes to and from clients.
+struct PayloadCell {
+  static constexpr size_t kUploads = 0;
+  static constexpr size_t kOutputs = 1;
+  static constexpr size_t kDownloads = 2;
+  static constexpr size_t kReceivedBytes = 3;
+  static constexpr size_t kSentBytes = 4;
+  static constexpr size_t kRefused = 5;
+  static constexpr size_t kCount = 6;
+};
+
 struct CallCell {
   static constexpr size_t kCalls = 0;
   static constexpr size_t kMicros = 1;
   static constexpr size_t kCount = 2;
 };
 
+// By kind and name of a pool of an application's.
+struct WorkPoolCell {
+  static constexpr size_t kCalls = 0;
+  static constexpr size_t kRefused = 1;
+  static constexpr size_t kDropped = 2;
+  static constexpr size_t kFailures = 3;
+  static constexpr size_t kWaitMicros = 4;
+  static constexpr size_t kRunMicros = 5;
+  static constexpr size_t kCount = 6;
+};
+struct WorkPoolLevel {
+  static constexpr size_t kSize = 0;
+  static constexpr size_t kBusy = 1;
+  static constexpr size_t kQueued = 2;
+  static constexpr size_t kCount = 3;
+};
+
 struct WorkerSeries {
   SeriesCells<kRequestSeriesMax, 1> requests;
   SeriesCells<kRouteSeriesMax, kRouteCells> routes;
+  OwnSeriesCells own;
+  SeriesCells<kWorkPoolSeriesMax, WorkPoolCell::kCount> work_pools;
+  // Of a worker that lives: the dead have none.
+  SeriesCells<kWorkPoolSeriesMax, WorkPoolLevel::kCount> work_pool_levels;
 };
 
 // Label values that /metrics has shown on their own (label_set.h).
@@ -87,8 +123,9 @@ struct SeenProcess {
 };
 
 struct SharedSeries {
-  SeriesNames<kRequestSeriesMax> requests;  // "GET 200 /pattern"
-  SeriesNames<kRouteSeriesMax> routes;      // "/pattern"
+  SeriesNames<kRequestSeriesMax> requests;     // "GET 200 /pattern"
+  SeriesNames<kRouteSeriesMax> routes;         // "/pattern"
+  SeriesNames<kWorkPoolSeriesMax> work_pools;  // "threads disk"
   WorkerSeries dead;
 
   SeriesNames<kTaskSeriesMax> tasks;  // "tenant function"
@@ -109,9 +146,16 @@ struct SharedSeries {
   SeriesCells<kScheduleSeriesMax, kScheduleOutcomes.size()> schedule_cells;
   std::array<Cell, kTaskTimeCells> schedule_lateness;
 
+  SeriesNames<kPayloadSeriesMax> payloads;  // "tenant"
+  SeriesCells<kPayloadSeriesMax, PayloadCell::kCount> payload_cells;
+  Cell payloads_removed;
+  Cell payloads_swept;
+
   SeriesNames<kBoundTenantsMax> bound_tenants;  // "tenant"
   AllTenantCells bound_cells;
   OriginCells origins;
+
+  OwnSeriesNames own;
 
   ShownNames shown_routes;
   ShownNames shown_tenants;

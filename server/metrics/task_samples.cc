@@ -84,6 +84,7 @@ class TaskSamples {
     AddQuotas();
     AddRefusals();
     AddSchedules();
+    AddPayloads();
     for (const auto& [reason, cells] : Read(series_.reasons, series_.reason_cells)) {
       families_.Add("grove_tasks_rejected_total", {reason.empty() ? kOther : reason}, cells[0]);
     }
@@ -126,6 +127,10 @@ class TaskSamples {
       pools.push_back({StrCat(pool.tenant, " ", pool.name), static_cast<double>(pool.running)});
     }
     for (const auto& quota : input_.tasks.quotas) tenants.push_back({quota.tenant, 0});
+    for (const auto& held : input_.payloads) tenants.push_back({held.tenant, 0});
+    for (const auto& [key, cells] : Read(series_.payloads, series_.payload_cells)) {
+      if (!key.empty()) tenants.push_back({key, 0});
+    }
     const SeriesDirectory bound = series_.bound_tenants.directory();
     for (uint32_t number = 1; number <= bound.claimed(); ++number) {
       if (!bound.key(number).empty()) tenants.push_back({std::string(bound.key(number)), 0});
@@ -248,6 +253,38 @@ class TaskSamples {
     families_.AddHistogram("grove_schedule_lateness_seconds", {},
                            absl::MakeConstSpan(lateness).first(kTaskTimeCells - 1),
                            static_cast<double>(lateness.back()) / 1e6);
+  }
+
+  void AddPayloads() {
+    struct Sums {
+      int64_t files = 0;
+      int64_t bytes = 0;
+      std::array<uint64_t, PayloadCell::kCount> counted{};
+    };
+    std::map<std::string, Sums> shown;
+    for (const HeldPayloads& held : input_.payloads) {
+      Sums& sums = shown[tenants_.Shown(held.tenant)];
+      sums.files += held.files;
+      sums.bytes += held.bytes;
+    }
+    for (const auto& [key, cells] : Read(series_.payloads, series_.payload_cells)) {
+      AddTo(shown[key.empty() ? kOther : tenants_.Shown(key)].counted, cells);
+    }
+    constexpr std::pair<const char*, size_t> kCounted[] = {
+        {"grove_payload_uploads_total", PayloadCell::kUploads},
+        {"grove_payload_outputs_total", PayloadCell::kOutputs},
+        {"grove_payload_downloads_total", PayloadCell::kDownloads},
+        {"grove_payload_received_bytes_total", PayloadCell::kReceivedBytes},
+        {"grove_payload_sent_bytes_total", PayloadCell::kSentBytes},
+        {"grove_payload_refused_total", PayloadCell::kRefused},
+    };
+    for (const auto& [tenant, sums] : shown) {
+      families_.Add("grove_payloads", {tenant}, sums.files);
+      families_.Add("grove_payload_bytes", {tenant}, sums.bytes);
+      for (const auto& [name, cell] : kCounted) families_.Add(name, {tenant}, sums.counted[cell]);
+    }
+    families_.Add("grove_payload_removed_total", {}, series_.payloads_removed.load());
+    families_.Add("grove_payload_swept_total", {}, series_.payloads_swept.load());
   }
 
   void AddShares() {

@@ -96,6 +96,41 @@ void AddHubLag(const WorkerSlot& slot, const Labels& labels, MetricFamilies& fam
   families.AddHistogram("grove_hub_lag_seconds", labels, counts, static_cast<double>(sum_us) / 1e6);
 }
 
+// Of all workers and the stand-in; counts also of the dead.
+void AddWorkPools(Scoreboard& board, MetricFamilies& families) {
+  const SeriesDirectory names = board.series().work_pools.directory();
+  for (uint32_t number = 0; number <= names.claimed(); ++number) {
+    const std::string_view key = number == kOtherSeries ? kOther : names.key(number);
+    if (key.empty() || (number == kOtherSeries && names.dropped() == 0)) continue;
+    std::array<uint64_t, WorkPoolCell::kCount> counts{};
+    std::array<uint64_t, WorkPoolLevel::kCount> levels{};
+    const auto add = [&](const WorkerSeries& series) {
+      for (size_t i = 0; i < counts.size(); ++i) counts[i] += Load(series.work_pools.of[number][i]);
+      for (size_t i = 0; i < levels.size(); ++i) {
+        levels[i] += Load(series.work_pool_levels.of[number][i]);
+      }
+    };
+    add(board.series().dead);
+    for (int worker = 0; worker < board.workers(); ++worker) add(board.worker_series(worker));
+    add(board.worker_series(Scoreboard::kStandIn));
+    const size_t space = key.find(' ');
+    const Labels labels = space == key.npos ? Labels{kOther, kOther}
+                                            : Labels{std::string(key.substr(0, space)),
+                                                     std::string(key.substr(space + 1))};
+    families.Add("grove_work_pool_size", labels, levels[WorkPoolLevel::kSize]);
+    families.Add("grove_work_pool_busy", labels, levels[WorkPoolLevel::kBusy]);
+    families.Add("grove_work_pool_queued", labels, levels[WorkPoolLevel::kQueued]);
+    families.Add("grove_work_pool_calls_total", labels, counts[WorkPoolCell::kCalls]);
+    families.Add("grove_work_pool_refused_total", labels, counts[WorkPoolCell::kRefused]);
+    families.Add("grove_work_pool_dropped_total", labels, counts[WorkPoolCell::kDropped]);
+    families.Add("grove_work_pool_failures_total", labels, counts[WorkPoolCell::kFailures]);
+    families.Add("grove_work_pool_wait_seconds_total", labels,
+                 static_cast<double>(counts[WorkPoolCell::kWaitMicros]) / 1e6);
+    families.Add("grove_work_pool_run_seconds_total", labels,
+                 static_cast<double>(counts[WorkPoolCell::kRunMicros]) / 1e6);
+  }
+}
+
 }  // namespace
 
 void AddWorkers(const MetricsInput& input, MetricFamilies& families) {
@@ -120,6 +155,7 @@ void AddWorkers(const MetricsInput& input, MetricFamilies& families) {
         last_turn == 0 ? 0 : std::max<int64_t>(0, input.now_monotonic_ns - last_turn);
     families.Add("grove_hub_last_turn_age_seconds", labels, age / 1e9);
   }
+  AddWorkPools(input.scoreboard, families);
 }
 
 }  // namespace grove::metrics

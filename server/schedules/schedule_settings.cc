@@ -60,10 +60,9 @@ absl::Status CheckOwnFields(const v1::TaskSpec& spec) {
     return refuse("start_time", "is set; the schedule says when its tasks start");
   }
   if (!spec.after().empty()) {
-    return refuse("after", "is set; a schedule's tasks come again and again, and after nothing");
-  }
-  if (!spec.input_payload().empty()) {
-    return refuse("input_payload", "is set; a payload goes with the first task that names it");
+    return refuse("after",
+                  "is set; a schedule's tasks come again and again, and those that one could wait "
+                  "for end once and are forgotten");
   }
   if (spec.labels().contains(std::string(kScheduleLabel))) {
     return refuse("labels", StrCat("have ", kScheduleLabel, ", which the schedule sets"));

@@ -20,6 +20,17 @@ bool LacksRoom(int code, int system_error) {
          (system_error == ENOSPC || system_error == EDQUOT || system_error == EFBIG);
 }
 
+// What the system said of the call that failed, each of which begins with errno at 0. SQLite looks
+// for files that need not be there (journals, logs): their ENOENT stays in errno, and is nobody's
+// failure to read or write.
+int SystemError(sqlite3* database) {
+  // First errno: SQLite does not keep that of a COMMIT, and would say an earlier one's.
+  for (const int error : {errno, sqlite3_system_errno(database)}) {
+    if (error != 0 && error != ENOENT) return error;
+  }
+  return 0;
+}
+
 }  // namespace
 
 absl::StatusOr<Connection> Connection::Open(const std::string& path, Missing missing) {
@@ -80,8 +91,7 @@ absl::StatusOr<int64_t> Connection::QueryNumber(const char* sql) const {
 
 absl::Status Connection::Error(std::string_view doing) const {
   const int code = sqlite3_extended_errcode(get());
-  // Of a COMMIT, SQLite does not keep it.
-  const int system_error = errno != 0 ? errno : sqlite3_system_errno(get());
+  const int system_error = SystemError(get());
   std::string text = StrCat(doing, " ", path_, ": ", std::string(sqlite3_errmsg(get())));
   if (LacksRoom(code, system_error)) return absl::ResourceExhaustedError(text);
   switch (code & 0xff) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/status/status.h"
 #include "runtime/hub/clock.h"
 
 namespace grove::supervisor {
@@ -18,6 +19,8 @@ struct ConfigOrder {
   MonotonicNanos until = 0;
   bool workers = false;  // all of them are to be replaced
   bool control = false;  // it is
+  // Why the application's code has refused it: it is undone.
+  absl::Status refused = absl::OkStatus();
 };
 
 // To log at another level, as an operator has set it.

@@ -108,6 +108,7 @@ Supervisor::Supervisor(const Options& options, RunFiles files, Endpoints endpoin
       children_(kChildren) {
   said_level_ = config_.config.log().level();
   TakeInPlace();
+  options_.prepare_scoreboard(scoreboard_);
   for (const std::string& path : endpoints_.paths()) files_.RemoveAtEnd(path);
 }
 

@@ -65,6 +65,7 @@ class Supervisor {
     // what it names (certificates). An error says what is wrong. No thread may be left of it.
     // `file`: another one in its place; empty: none.
     std::function<absl::StatusOr<LoadedConfig>(const std::string& file)> load_config;
+    std::function<void(metrics::Scoreboard&)> prepare_scoreboard;  // before the first fork
   };
 
   // Serves until stopped; returns the exit code. Says in the log why it is not 0.

@@ -7,7 +7,8 @@
 // answer in time, is replaced, as all are that read what has changed at their start. A reload that
 // finds nothing changed replaces the workers: who asks for it wants what else they have read at
 // their start, code and files, to be read again. If the successors do not come up, the config
-// before is in force again, also for those that had taken the new one over.
+// before is in force again, also for those that had taken the new one over. So it is where a hook
+// of the application refuses what has changed for it.
 #include <unistd.h>
 
 #include <algorithm>
@@ -188,6 +189,9 @@ void Supervisor::TakeConfigApplied(int child, const internal::v1::ConfigApplied&
   Child& asked = children_[child];
   if (asked.config != ConfigAnswer::kAwaited || applied.generation() != config_generation_) return;
   asked.config = applied.status().code() == 0 ? ConfigAnswer::kTaken : ConfigAnswer::kRefused;
+  if (!applied.refused_by_application()) return;
+  config_order_.refused = absl::FailedPreconditionError(
+      absl::StrCat("the application refuses it: ", applied.status().message()));
 }
 
 void Supervisor::FollowConfig(MonotonicNanos now) {
@@ -195,6 +199,10 @@ void Supervisor::FollowConfig(MonotonicNanos now) {
   if (operation == nullptr || operation->HasEnded()) {
     config_order_ = {};
     return;
+  }
+  if (!config_order_.refused.ok()) {
+    const absl::Status why = std::exchange(config_order_, {}).refused;
+    return Handle(ReloadRefused{operation->number, why, now}, now);
   }
   ReloadPrepared prepared{.operation = operation->number,
                           .now = now,

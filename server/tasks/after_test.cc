@@ -3,7 +3,7 @@
 #include "gmock/gmock.h"
 #include "google/rpc/error_details.pb.h"
 #include "runtime/switch/abseil_text.h"
-#include "server/tasks/engine_fixture.h"
+#include "server/tasks/linked_engine_fixture.h"
 
 namespace grove::tasks {
 namespace {
@@ -22,22 +22,8 @@ std::string After(const std::vector<std::string>& names) {
   return text;
 }
 
-class AfterTest : public EngineTest {
+class AfterTest : public LinkedEngineTest {
  protected:
-  void SetUp() override {
-    EngineTest::SetUp();
-    Up(0);
-  }
-
-  // Of the only task that starts now.
-  uint64_t Start(const std::string& name) {
-    Tick();
-    const auto starts = TakeStarts();
-    EXPECT_EQ(starts.size(), 1u);
-    if (starts.size() != 1) return 0;
-    EXPECT_EQ(starts[0].task(), name);
-    return starts[0].attempt();
-  }
   void Change(const std::string& name, TaskAction::Kind kind) {
     const auto changed = engine_->Change(*engine_->Find(name), {.kind = kind}, now_, fx_);
     EXPECT_TRUE(changed.ok()) << changed.status();

@@ -29,16 +29,19 @@ v1::LimitUsage ViewKey(const EngineState& state, LimitKey& key) {
 
 void FillQuotas(const EngineState& state, TaskCounters& counters) {
   for (size_t i = 0; i < state.tenants.size(); ++i) {
-    if (state.directory->tenants()[i].bounds == nullptr || IsQuiet(state, i)) continue;
+    if (state.directory->tenants()[i].bounds == nullptr) continue;
+    const std::string& name = state.directory->tenants()[i].name;
+    const int64_t payload_bytes = state.payloads == nullptr ? 0 : state.payloads->BytesOf(name);
+    if (IsQuiet(state, i) && payload_bytes == 0) continue;
     const tenancy::Quotas& quotas = state.directory->QuotasOf(i);
     const TenantUse& tenant = state.tenants[i].use();
-    const std::string& name = state.directory->tenants()[i].name;
     const auto add = [&](std::string_view quota, int64_t used, int64_t max) {
       if (max > 0) counters.quotas.push_back({name, quota, used, max});
     };
     add("running", tenant.slots, quotas.running_max);
     add("queued", tenant.waiting, quotas.queued_max);
     add("queued_bytes", tenant.waiting_bytes, quotas.queued_bytes_max);
+    add("payload_bytes", payload_bytes, quotas.payload_bytes_max);
   }
 }
 

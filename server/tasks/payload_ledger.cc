@@ -59,17 +59,21 @@ void PayloadLedger::Unreserve(std::string_view tenant, int64_t bytes) {
 }
 
 int64_t PayloadLedger::BytesOf(std::string_view tenant) const {
-  return ValueOf(bytes_of_, tenant);
+  const auto found = held_of_.find(Abseil(tenant));
+  return found == held_of_.end() ? 0 : found->second.bytes;
 }
 
 void PayloadLedger::Add(PayloadRecord record) {
   record.tasks = 0;
+  record.schedules = 0;
   record.expire_us = record.create_us + bounds_.retention_us;
   const Key key(record.tenant, record.id);
   const auto [place, added] = records_.try_emplace(key, std::move(record));
   if (!added) return;
   bytes_ += place->second.size_bytes;
-  if (place->second.size_bytes > 0) bytes_of_[key.first] += place->second.size_bytes;
+  Held& held = held_of_[key.first];
+  ++held.files;
+  held.bytes += place->second.size_bytes;
   Await(place->second);
 }
 
@@ -100,28 +104,36 @@ std::vector<const PayloadRecord*> PayloadLedger::List(std::string_view tenant, c
 
 absl::Status PayloadLedger::Remove(std::string_view name) {
   PayloadRecord& record = *Mutable(name);
-  if (record.tasks > 0) {
+  if (record.is_named()) {
     return Refusal(absl::StatusCode::kFailedPrecondition, "PAYLOAD_IN_USE",
-                   StrCat(name, " is named by ", record.tasks, " tasks, and goes with them"),
+                   StrCat(name, " is named by ", record.tasks, " tasks and ", record.schedules,
+                          " schedules, and goes with the last of them"),
                    {{"payload", std::string(name)}});
   }
-  Drop(record, 0);
+  Drop(record);
   return absl::OkStatus();
 }
 
 void PayloadLedger::RemoveAllOf(std::string_view tenant) {
   for (auto it = records_.lower_bound(Key(tenant, TaskId()));
        it != records_.end() && it->first.first == tenant; ++it) {
-    Drop(it->second, 0);
+    Drop(it->second);
   }
 }
 
-void PayloadLedger::Drop(PayloadRecord& record, uint64_t ticket) {
-  if (record.tasks == 0) Unawait(record);
+void PayloadLedger::Drop(PayloadRecord& record) {
+  if (!record.is_named()) Unawait(record);
   record.tasks = 0;
+  record.schedules = 0;
   record.expire_us = 0;
-  record.ticket = ticket;
+  record.ticket = 0;
   Await(record);
+}
+
+void PayloadLedger::LetGo(PayloadRecord& record, uint64_t ticket) {
+  record.expire_us = 0;
+  record.ticket = std::max(record.ticket, ticket);
+  if (!record.is_named()) Await(record);
 }
 
 void PayloadLedger::Await(const PayloadRecord& record) {
@@ -135,36 +147,55 @@ void PayloadLedger::Unawait(const PayloadRecord& record) {
 void PayloadLedger::Hold(std::string_view name, TaskId task) {
   PayloadRecord* record = Mutable(name);
   if (record == nullptr) return;
-  std::vector<std::string>& names = held_[task];
+  std::vector<std::string>& names = names_of_[task];
   if (std::find(names.begin(), names.end(), name) != names.end()) return;
   names.emplace_back(name);
-  if (record->tasks++ == 0) Unawait(*record);
+  if (!record->is_named()) Unawait(*record);
+  ++record->tasks;
 }
 
 void PayloadLedger::Release(std::string_view name, TaskId task, uint64_t ticket) {
-  const auto held = held_.find(task);
-  if (held == held_.end() || std::erase(held->second, name) == 0) return;
-  if (held->second.empty()) held_.erase(held);
+  const auto names = names_of_.find(task);
+  if (names == names_of_.end() || std::erase(names->second, name) == 0) return;
+  if (names->second.empty()) names_of_.erase(names);
   PayloadRecord* record = Mutable(name);
   if (record == nullptr || record->tasks == 0) return;
-  if (record->tasks > 1) {
-    --record->tasks;
-  } else {
-    Drop(*record, ticket);
-  }
+  --record->tasks;
+  LetGo(*record, ticket);
 }
 
 void PayloadLedger::ReleaseAll(TaskId task, uint64_t ticket) {
-  const auto held = held_.find(task);
-  if (held == held_.end()) return;
-  for (const std::string& name : std::vector<std::string>(held->second)) {
+  const auto names = names_of_.find(task);
+  if (names == names_of_.end()) return;
+  for (const std::string& name : std::vector<std::string>(names->second)) {
     Release(name, task, ticket);
   }
 }
 
+void PayloadLedger::HoldForSchedule(std::string_view name) {
+  PayloadRecord* record = Mutable(name);
+  if (record == nullptr) return;
+  if (!record->is_named()) Unawait(*record);
+  ++record->schedules;
+}
+
+void PayloadLedger::ReleaseFromSchedule(std::string_view name) {
+  PayloadRecord* record = Mutable(name);
+  if (record == nullptr || record->schedules == 0) return;
+  --record->schedules;
+  LetGo(*record, 0);
+}
+
+void PayloadLedger::UndoHoldForSchedule(std::string_view name) {
+  PayloadRecord* record = Mutable(name);
+  if (record == nullptr || record->schedules == 0) return;
+  --record->schedules;
+  if (!record->is_named()) Await(*record);
+}
+
 void PayloadLedger::EndRecovery(WallMicros now_us) {
   for (auto& [key, record] : records_) {
-    if (!record.is_output || record.tasks > 0) continue;
+    if (!record.is_output || record.is_named()) continue;
     Unawait(record);
     record.expire_us = now_us + kOutputGraceUs;
     Await(record);
@@ -182,7 +213,9 @@ std::vector<TaskId> PayloadLedger::TakeLeaving(
       continue;
     }
     bytes_ -= record.size_bytes;
-    Subtract(bytes_of_, record.tenant, record.size_bytes);
+    const auto held = held_of_.find(record.tenant);
+    held->second.bytes -= record.size_bytes;
+    if (--held->second.files == 0) held_of_.erase(held);
     leaving.push_back(record.id);
     records_.erase(found);
     it = unused_.erase(it);

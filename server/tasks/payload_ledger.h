@@ -1,10 +1,10 @@
-// PayloadLedger: which payloads there are, whose they are, and which tasks name them.
+// PayloadLedger: which payloads there are, whose they are, and which tasks and schedules name them.
 //
-// A payload that no task names is kept until its time is over; one that a task has named goes with
-// the last task that does, and not before that task's own deletion is on disk, so that no crash
-// leaves a task without its payload. Counts bytes, and what is still being written, against what a
-// tenant and the daemon may have. Pure: told the time, it says which files are to go, and touches
-// none. Owned by control; hub thread only.
+// A payload that nothing names is kept until its time is over; one that a task or a schedule has
+// named goes with the last one that does, and not before that one's own deletion is on disk, so
+// that no crash leaves a task without its payload. Counts bytes, and what is still being written,
+// against what a tenant and the daemon may have. Pure: told the time, it says which files are to
+// go, and touches none. Owned by control; hub thread only.
 #ifndef GROVE_SERVER_TASKS_PAYLOAD_LEDGER_H_
 #define GROVE_SERVER_TASKS_PAYLOAD_LEDGER_H_
 
@@ -49,17 +49,25 @@ struct PayloadRecord {
   // Written by a task: without one that names it, it is nobody's.
   bool is_output = false;
 
-  // The ledger's from here on: tasks that name it; when it goes, while there are none, and which
-  // write has to be on disk by then.
+  // The ledger's from here on: tasks and schedules that name it; when it goes, while there are
+  // none, and which write has to be on disk by then.
   int64_t tasks = 0;
+  int64_t schedules = 0;
   WallMicros expire_us = 0;
   uint64_t ticket = 0;
 
   std::string name() const;
+  bool is_named() const { return tasks > 0 || schedules > 0; }
 };
 
 class PayloadLedger {
  public:
+  // Whole payloads of a tenant.
+  struct Held {
+    int64_t files = 0;
+    int64_t bytes = 0;
+  };
+
   explicit PayloadLedger(const PayloadBoundsOfAll& bounds) : bounds_(bounds) {}
 
   // --- Bytes
@@ -69,8 +77,9 @@ class PayloadLedger {
   absl::Status Reserve(std::string_view tenant, int64_t bytes, int64_t tenant_max);
   // What was reserved is not needed, or a record has it now.
   void Unreserve(std::string_view tenant, int64_t bytes);
-  // Of whole payloads.
   int64_t BytesOf(std::string_view tenant) const;
+  // By tenant; those that have any.
+  const absl::flat_hash_map<std::string, Held>& held() const { return held_of_; }
   int64_t bytes() const { return bytes_; }
   size_t size() const { return records_.size(); }
 
@@ -98,6 +107,14 @@ class PayloadLedger {
   // The task is forgotten.
   void ReleaseAll(TaskId task, uint64_t ticket);
 
+  // --- Schedules
+
+  // A schedule names it, or does no more, as is on disk. No effect where there is no such payload.
+  void HoldForSchedule(std::string_view name);
+  void ReleaseFromSchedule(std::string_view name);
+  // What HoldForSchedule() was for has not come to be: it is as it was before.
+  void UndoHoldForSchedule(std::string_view name);
+
   // --- Time
 
   // All tasks have been restored: outputs that none of them names wait for kOutputGraceUs.
@@ -113,16 +130,19 @@ class PayloadLedger {
   // From now on it waits for its end, or does not.
   void Await(const PayloadRecord& record);
   void Unawait(const PayloadRecord& record);
-  void Drop(PayloadRecord& record, uint64_t ticket);
+  // Whatever names it, it goes.
+  void Drop(PayloadRecord& record);
+  // One less names it: after the last one it goes.
+  void LetGo(PayloadRecord& record, uint64_t ticket);
 
   const PayloadBoundsOfAll bounds_;
 
   absl::btree_map<Key, PayloadRecord> records_;
-  // Those without a task, by when they go.
+  // Those that nothing names, by when they go.
   absl::btree_set<std::pair<WallMicros, Key>> unused_;
-  absl::flat_hash_map<TaskId, std::vector<std::string>> held_;
+  absl::flat_hash_map<TaskId, std::vector<std::string>> names_of_;
   int64_t bytes_ = 0;
-  absl::flat_hash_map<std::string, int64_t> bytes_of_;
+  absl::flat_hash_map<std::string, Held> held_of_;
   int64_t reserved_ = 0;
   absl::flat_hash_map<std::string, int64_t> reserved_of_;
 };

@@ -135,6 +135,73 @@ TEST_F(PayloadLedgerTest, OneInUseIsNotRemoved) {
   EXPECT_THAT(Leaving(kSecond), ElementsAre(1));
 }
 
+TEST_F(PayloadLedgerTest, OneThatAScheduleNamesOutlastsItsTasks) {
+  const std::string name = Add(1);
+  ledger_.HoldForSchedule(name);
+  ledger_.Hold(name, task_);
+  ledger_.ReleaseAll(task_, 7);
+  EXPECT_THAT(Leaving(INT64_MAX), IsEmpty());
+  EXPECT_EQ(RefusalReason(ledger_.Remove(name)), "PAYLOAD_IN_USE");
+  ledger_.ReleaseFromSchedule(name);
+  on_disk_ = 6;
+  EXPECT_THAT(Leaving(kSecond), IsEmpty());
+  on_disk_ = 7;
+  EXPECT_THAT(Leaving(kSecond), ElementsAre(1));
+}
+
+TEST_F(PayloadLedgerTest, OneOfAScheduleThatIsGoneOutlastsItToItsLastTask) {
+  const std::string name = Add(1);
+  ledger_.HoldForSchedule(name);
+  ledger_.HoldForSchedule(name);
+  ledger_.Hold(name, task_);
+  ledger_.ReleaseFromSchedule(name);
+  EXPECT_EQ(ledger_.Find(name)->schedules, 1);
+  ledger_.ReleaseFromSchedule(name);
+  EXPECT_THAT(Leaving(INT64_MAX), IsEmpty());
+  ledger_.ReleaseAll(task_, 0);
+  EXPECT_THAT(Leaving(kSecond), ElementsAre(1));
+}
+
+TEST_F(PayloadLedgerTest, OneOfAScheduleThatHasNotComeToBeIsAsBefore) {
+  const std::string name = Add(1);
+  ledger_.HoldForSchedule(name);
+  ledger_.UndoHoldForSchedule(name);
+  EXPECT_THAT(Leaving(kSecond + kRetention - 1), IsEmpty());
+  EXPECT_THAT(Leaving(kSecond + kRetention), ElementsAre(1));
+  // Of a task's meanwhile, it goes.
+  const std::string other = Add(2);
+  ledger_.HoldForSchedule(other);
+  ledger_.Hold(other, task_);
+  ledger_.ReleaseAll(task_, 0);
+  ledger_.UndoHoldForSchedule(other);
+  EXPECT_THAT(Leaving(kSecond), ElementsAre(2));
+}
+
+TEST_F(PayloadLedgerTest, AnOutputThatAScheduleNamesOutlastsAStart) {
+  const std::string name = Add(1, 10, "acme", /*is_output=*/true);
+  ledger_.HoldForSchedule(name);
+  ledger_.EndRecovery(kSecond);
+  EXPECT_THAT(Leaving(INT64_MAX), IsEmpty());
+  // As control does it: schedules are restored behind the tasks.
+  ledger_.UndoHoldForSchedule(name);
+  ledger_.EndRecovery(kSecond);
+  ledger_.HoldForSchedule(name);
+  EXPECT_THAT(Leaving(INT64_MAX), IsEmpty());
+}
+
+TEST_F(PayloadLedgerTest, WhatATenantHoldsIsCounted) {
+  Add(1, 10);
+  const std::string empty = Add(2, 0);
+  Add(3, 30, "borage");
+  EXPECT_EQ(ledger_.held().at("acme").files, 2);
+  EXPECT_EQ(ledger_.held().at("acme").bytes, 10);
+  EXPECT_TRUE(ledger_.Remove(empty).ok());
+  EXPECT_THAT(Leaving(kSecond), ElementsAre(2));
+  EXPECT_EQ(ledger_.held().at("acme").files, 1);
+  EXPECT_THAT(Leaving(INT64_MAX), ElementsAre(1, 3));
+  EXPECT_TRUE(ledger_.held().empty());
+}
+
 TEST_F(PayloadLedgerTest, TheyAreListedByNameOfOneTenantOrOfAll) {
   Add(2);
   Add(1);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "runtime/switch/abseil_text.h"
+#include "server/tasks/input_payload.h"
 #include "server/tasks/refusal.h"
 #include "server/tenancy/resource_name.h"
 
@@ -28,30 +29,11 @@ void FillContentType(const EngineState& state, v1::TaskSpec& spec) {
 
 absl::Status CheckInputPayload(const EngineState& state, std::string_view tenant,
                                const v1::TaskSpec& spec) {
-  const std::string& name = spec.input_payload();
-  if (name.empty()) return absl::OkStatus();
-  const auto parsed = tenancy::ParsePayloadName(name);
-  if (!parsed.ok()) {
-    return BadField("spec.input_payload", "NAME_INVALID", Std(parsed.status().message()));
-  }
-  if (!spec.input().empty()) {
-    return BadField("spec.input_payload", "INPUT_AMBIGUOUS",
-                    "and spec.input are both given; an input is one or the other");
-  }
-  const PayloadRecord* record = Find(state, name);
-  // Another tenant's is as one that never was.
-  if (record == nullptr || record->tenant != tenant) {
-    return Refusal(absl::StatusCode::kNotFound, "PAYLOAD_NOT_FOUND", StrCat("there is no ", name),
-                   {{"payload", name}});
-  }
-  const int64_t max = state.limits.input_max_bytes();
+  if (spec.input_payload().empty()) return absl::OkStatus();
   const FunctionState& function = state.functions[state.function_index.at(spec.function())];
-  if (record->size_bytes <= max || function.description.streams_input()) return absl::OkStatus();
-  return BadField(
-      "spec.input_payload", "INPUT_TOO_LARGE",
-      StrCat("has ", record->size_bytes, " bytes, and ", spec.function(),
-             " reads its input whole: at most ", max, " (tasks.input_max_bytes) are allowed"),
-      {{"size_bytes", StrCat(record->size_bytes)}, {"max_bytes", StrCat(max)}});
+  return CheckInputPayload(
+      state.payloads, tenant, spec,
+      function.description.streams_input() ? INT64_MAX : state.limits.input_max_bytes());
 }
 
 void HoldPayloads(EngineState& state, const Task& task) {

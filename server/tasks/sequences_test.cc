@@ -4,7 +4,7 @@
 
 #include "gmock/gmock.h"
 #include "runtime/switch/abseil_text.h"
-#include "server/tasks/engine_fixture.h"
+#include "server/tasks/linked_engine_fixture.h"
 
 namespace grove::tasks {
 namespace {
@@ -19,22 +19,8 @@ constexpr const char* kDurable = "durability: DURABILITY_DURABLE ";
 constexpr const char* kSequence = "sequence { key: 's' } ";
 constexpr const char* kHalting = "sequence { key: 's' on_failure: ON_FAILURE_HALT } ";
 
-class SequencesTest : public EngineTest {
+class SequencesTest : public LinkedEngineTest {
  protected:
-  void SetUp() override {
-    EngineTest::SetUp();
-    Up(0);
-  }
-
-  // Of the only task that starts now.
-  uint64_t Start(const std::string& name) {
-    Tick();
-    const auto starts = TakeStarts();
-    EXPECT_EQ(starts.size(), 1u);
-    if (starts.size() != 1) return 0;
-    EXPECT_EQ(starts[0].task(), name);
-    return starts[0].attempt();
-  }
   absl::Status Change(const std::string& name, Kind kind) {
     const auto changed = engine_->Change(*engine_->Find(name), {.kind = kind}, now_, fx_);
     Tick();

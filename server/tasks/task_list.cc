@@ -2,8 +2,8 @@
 //
 // * By creation: the ids of one tenant, up or down; of all tenants, the next among each one's next.
 // * By end: the list of settled tasks of one tenant, or of all. Its order is that in which ends
-//   became safe, by which the end times hardly differ. A page goes on after the last task that was
-//   looked at; where that has gone meanwhile, after those that ended before it.
+//   became safe, by which the end times hardly differ; those of one instant by their ids. A page
+//   goes on after the last task that was looked at, also where that has gone meanwhile.
 //
 // A token carries the task looked at last. That one is always of the list's own tenant.
 #include <algorithm>
@@ -136,27 +136,49 @@ Walk OfAllById(const EngineState& state, bool down, const std::optional<Position
   };
 }
 
+// Ends of one instant are next to each other, in the order in which they became safe; a walk has
+// them in that of the ids, so that a page can go on among them when its last task has gone.
 template <typename List>
 Walk ByEnd(const EngineState& state, const List& list, bool down,
            const std::optional<Position>& after) {
   const auto step = [down](const Task* task) {
     return down ? List::Previous(task) : List::Next(task);
   };
+  const auto back = [down](const Task* task) {
+    return down ? List::Next(task) : List::Previous(task);
+  };
+  const auto is_at = [&after](const Task* task) {
+    return task != nullptr && task->past().end_us == after->end_us;
+  };
   const Task* next = down ? list.back() : list.front();
   if (after) {
     const Task* last = state.FindTask(after->id);
     const auto is_passed = [&](const Task& task) {
-      return down ? task.past().end_us >= after->end_us : task.past().end_us <= after->end_us;
+      return down ? task.past().end_us > after->end_us : task.past().end_us < after->end_us;
     };
-    if (last != nullptr && last->settled && last->past().end_us == after->end_us) {
-      next = step(last);
+    if (last != nullptr && last->settled && is_at(last)) {
+      next = last;
+      while (is_at(back(next))) next = back(next);
     } else {
       while (next != nullptr && is_passed(*next)) next = step(next);
     }
   }
-  return [next, step]() mutable -> const Task* {
-    const Task* task = next;
-    if (next != nullptr) next = step(next);
+  return [next, step, down, after, group = std::vector<const Task*>()]() mutable -> const Task* {
+    while (group.empty() && next != nullptr) {
+      const EngineMicros end_us = next->past().end_us;
+      for (; next != nullptr && next->past().end_us == end_us; next = step(next)) {
+        const bool is_passed = after && end_us == after->end_us &&
+                               (down ? next->id >= after->id : next->id <= after->id);
+        if (!is_passed) group.push_back(next);
+      }
+      // The next one stands last.
+      std::sort(group.begin(), group.end(), [down](const Task* a, const Task* b) {
+        return down ? a->id < b->id : b->id < a->id;
+      });
+    }
+    if (group.empty()) return nullptr;
+    const Task* task = group.back();
+    group.pop_back();
     return task;
   };
 }

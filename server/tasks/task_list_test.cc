@@ -197,6 +197,23 @@ TEST_F(TaskListTest, AListByEndsGoesOnAfterItsLastTaskHasGone) {
               ElementsAre(b));
 }
 
+TEST_F(TaskListTest, AListByEndsGoesOnAmongThoseOfOneInstant) {
+  Up(0);
+  const std::string a = Spawn(), b = Spawn(), c = Spawn();
+  Tick();
+  auto starts = TakeStarts();
+  std::sort(starts.begin(), starts.end(),
+            [](const auto& x, const auto& y) { return x.task() < y.task(); });
+  for (const int i : {2, 0, 1}) End(starts[i].attempt());
+  Tick();
+  EXPECT_THAT(Paged("order_by: 'end_time'"), ElementsAre(a, b, c));
+  EXPECT_THAT(Paged("order_by: 'end_time desc'"), ElementsAre(c, b, a));
+  EXPECT_THAT(List("order_by: 'end_time' page_size: 1"), ElementsAre(a));
+  const std::string rest = "order_by: 'end_time' page_size: 1 page_token: '" + token_ + "'";
+  EXPECT_TRUE(*engine_->Change(*engine_->Find(a), {.kind = TaskAction::Kind::kDelete}, now_, fx_));
+  EXPECT_THAT(List(rest), ElementsAre(b)) << "its last task has gone";
+}
+
 // What others have must show neither in tokens nor in how far a page comes.
 TEST_F(TaskListTest, NeitherSeesNorCountsOthersTasks) {
   std::string other;

@@ -36,6 +36,11 @@ class Gcra {
   void Take(const Rate& rate, int64_t now_ns) {
     if (rate.is_bound()) full_at_ns_ = now_ns + MissingNs(rate, now_ns) + rate.interval_ns;
   }
+  // How many of `burst` are used, a part of one counted as one: at `burst` none may be let in.
+  int64_t Used(const Rate& rate, int64_t now_ns) const {
+    if (!rate.is_bound()) return 0;
+    return (MissingNs(rate, now_ns) + rate.interval_ns - 1) / rate.interval_ns;
+  }
   // Since when it is as if nothing had happened.
   int64_t full_at_ns() const { return full_at_ns_; }
 

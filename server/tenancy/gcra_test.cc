@@ -33,6 +33,22 @@ TEST(Gcra, HoldsNoMoreThanABurst) {
   EXPECT_EQ(gcra.WaitNs(rate, later), 100 * kMs);
 }
 
+TEST(Gcra, TellsWhatIsUsedOfABurst) {
+  const Rate rate = {.interval_ns = 100 * kMs, .burst = 3};
+  Gcra gcra;
+  EXPECT_EQ(gcra.Used(rate, kNow), 0);
+  gcra.Take(rate, kNow);
+  gcra.Take(rate, kNow);
+  EXPECT_EQ(gcra.Used(rate, kNow), 2);
+  EXPECT_EQ(gcra.Used(rate, kNow + 1), 2);
+  EXPECT_EQ(gcra.Used(rate, kNow + 100 * kMs), 1);
+  EXPECT_EQ(gcra.Used(rate, kNow + 200 * kMs), 0);
+  gcra.Take(rate, kNow);
+  EXPECT_EQ(gcra.Used(rate, kNow), 3);
+  EXPECT_NE(gcra.WaitNs(rate, kNow), 0);
+  EXPECT_EQ(gcra.Used({}, kNow), 0);
+}
+
 TEST(Gcra, WithoutARateEverythingIsLetIn) {
   Gcra gcra;
   for (int i = 0; i < 1000; ++i) gcra.Take({}, kNow);

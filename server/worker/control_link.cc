@@ -5,6 +5,7 @@
 #include <random>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -15,6 +16,7 @@
 #include "runtime/io/serve.h"
 #include "runtime/sync/queue.h"
 #include "server/link/fiber_list.h"
+#include "server/link/green_list.h"
 #include "server/link/session.h"
 #include "server/log.h"
 #include "server/process/daemon_number.h"
@@ -67,8 +69,10 @@ void FillOptions(const FunctionOptions& options, internal::v1::FunctionDescripti
 
 struct ControlLink::Conversation {
   link::Session session;
-  Queue<internal::v1::ListFibers> list_requests{kFiberRequestsMax};
+  using ListRequest = std::variant<internal::v1::ListFibers, internal::v1::ListGreenCalls>;
+  Queue<ListRequest> list_requests{kFiberRequestsMax};
   std::vector<internal::v1::ListFibersReply> lists;
+  std::vector<internal::v1::ListGreenCallsReply> green_lists;
   bool drain_told = false;
   // Of control's frames none has come yet.
   bool is_new = true;
@@ -169,6 +173,9 @@ absl::Status ControlLink::Obey(Conversation& with, std::string_view bytes) {
   for (internal::v1::ListFibers& request : *frame.mutable_list_fibers()) {
     with.list_requests.TryPut(std::move(request));
   }
+  for (const internal::v1::ListGreenCalls& request : frame.list_green_calls()) {
+    with.list_requests.TryPut(request);
+  }
   inside_.TakeAnswers(frame);
   return absl::OkStatus();
 }
@@ -188,11 +195,16 @@ absl::StatusOr<std::string> ControlLink::NextFrame(Conversation& with) {
 
 absl::Status ControlLink::AnswerLists(Conversation& with) {
   for (;;) {
-    absl::StatusOr<internal::v1::ListFibers> request = with.list_requests.Get();
+    absl::StatusOr<Conversation::ListRequest> request = with.list_requests.Get();
     if (!request.ok()) return request.status();
     // Get() doesn't park for what is there, and so doesn't hear that the conversation is over.
     if (Hub::Current()->running()->cancelled()) return absl::CancelledError("the link is over");
-    with.lists.push_back(link::ListFibers(*request, absl::StrCat("workers/", worker_), offload_));
+    if (const auto* fibers = std::get_if<internal::v1::ListFibers>(&*request)) {
+      with.lists.push_back(link::ListFibers(*fibers, absl::StrCat("workers/", worker_), offload_));
+    } else {
+      with.green_lists.push_back(
+          link::ListGreenCalls(std::get<internal::v1::ListGreenCalls>(*request), offload_));
+    }
     attempts_.news().Set();
   }
 }
@@ -211,6 +223,10 @@ bool ControlLink::Gather(Conversation& with, internal::v1::WorkerFrame& frame) {
   }
   for (internal::v1::ListFibersReply& list : std::exchange(with.lists, {})) {
     *frame.add_fibers() = std::move(list);
+    any = true;
+  }
+  for (internal::v1::ListGreenCallsReply& list : std::exchange(with.green_lists, {})) {
+    *frame.add_green_calls() = std::move(list);
     any = true;
   }
   if (draining_ && !with.drain_told) {

@@ -25,8 +25,8 @@ namespace grove::worker {
 
 // Of one control, and of those whose conversation is being ended.
 inline constexpr int64_t kConversationsMax = 16;
-// Requests for fiber lists that wait for their turn; control has fewer under way. Those beyond are
-// dropped.
+// Requests for lists of fibers and of greened calls that wait for their turn; control has fewer
+// under way. Those beyond are dropped.
 inline constexpr size_t kFiberRequestsMax = 256;
 
 class ControlLink {
@@ -56,8 +56,8 @@ class ControlLink {
   // After the greeting, until either side ends it. **Parks.**
   absl::Status Converse(Conversation& with);
   absl::StatusOr<std::string> NextFrame(Conversation& with);
-  // Answers requests for fiber lists, one after another: beside the writer, as one with stacks
-  // takes its time. **Parks.**
+  // Answers requests for lists, one after another: beside the writer, as one with stacks takes its
+  // time. **Parks.**
   absl::Status AnswerLists(Conversation& with);
   absl::Status Obey(Conversation& with, std::string_view bytes);
   bool Gather(Conversation& with, internal::v1::WorkerFrame& frame);

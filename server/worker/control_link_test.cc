@@ -6,6 +6,7 @@
 #include <set>
 
 #include "gtest/gtest.h"
+#include "runtime/green/green_report.h"
 #include "runtime/hub/hub.h"
 #include "runtime/hub/hub_fixture.h"
 #include "runtime/io/listener.h"
@@ -219,6 +220,26 @@ TEST_F(LinkTest, ListsFibersInPagesByAscendingId) {
     EXPECT_EQ(seen.size(), Hub::Current()->Stats().fibers_live);
     gate_.Set();
   });
+}
+
+TEST_F(LinkTest, ListsWhatLibrariesCalled) {
+  ResetGreenReport();
+  CountGreenCall("poll", nullptr, GreenOutcome::kParked);
+  Run([&] {
+    FarEnd control(link_);
+    control.Read();
+    ControlFrame frame;
+    frame.add_list_green_calls()->set_request(42);
+    frame.mutable_list_green_calls(0)->set_limit(10);
+    control.Write(frame);
+    const WorkerFrame answer = control.Read();
+    ASSERT_EQ(answer.green_calls_size(), 1);
+    EXPECT_EQ(answer.green_calls(0).request(), 42u);
+    ASSERT_EQ(answer.green_calls(0).calls_size(), 1);
+    EXPECT_EQ(answer.green_calls(0).calls(0).function(), "poll");
+    EXPECT_EQ(answer.green_calls(0).calls(0).parked(), 1u);
+  });
+  ResetGreenReport();
 }
 
 TEST_F(LinkTest, TellsThatItDrains) {

@@ -250,12 +250,13 @@ Made MakeMiddleware(const std::string& where, const config::v1::Middleware& entr
       return MakeBearerAuth(where + ".bearer_auth", entry.bearer_auth());
     case Middleware::kTenant:
       return MakeTenantIdentity(where + ".tenant", entry.tenant(), config, labels, gate);
+    case Middleware::kOwn:  // the application makes it
     case Middleware::KIND_NOT_SET:
       break;
   }
   return Wrong(where,
                "want one of request_id, real_client, rate_limit, body_limit, time_limit, cors, "
-               "gzip, bearer_auth, tenant");
+               "gzip, bearer_auth, tenant, own");
 }
 
 }  // namespace grove::worker

@@ -42,6 +42,32 @@ void Publisher::Publish(Hub& hub) {
   Store(slot_.backdoor_sessions, backdoor_sessions_);
   PublishFetches();
   PublishOffload();
+  if (work_pools_ != nullptr) PublishWorkPools();
+}
+
+void Publisher::set_work_pools(const WorkPools& pools, metrics::WorkPoolCells& cells) {
+  if (pools.empty()) return;
+  work_pools_ = &pools;
+  pools.Visit(
+      [&](const WorkPoolNumbers& pool) { pool_cells_.push_back(cells.Of(pool.kind, pool.name)); });
+}
+
+void Publisher::PublishWorkPools() {
+  using metrics::WorkPoolCell;
+  using metrics::WorkPoolLevel;
+  size_t index = 0;
+  work_pools_->Visit([&](const WorkPoolNumbers& pool) {
+    const metrics::WorkPoolCells::Cells& cells = pool_cells_[index++];
+    Store(cells.levels[WorkPoolLevel::kSize], pool.size);
+    Store(cells.levels[WorkPoolLevel::kBusy], pool.busy);
+    Store(cells.levels[WorkPoolLevel::kQueued], pool.queued);
+    Store(cells.counts[WorkPoolCell::kCalls], pool.calls);
+    Store(cells.counts[WorkPoolCell::kRefused], pool.refused);
+    Store(cells.counts[WorkPoolCell::kDropped], pool.dropped);
+    Store(cells.counts[WorkPoolCell::kFailures], pool.failures);
+    Store(cells.counts[WorkPoolCell::kWaitMicros], pool.wait_seconds * 1e6);
+    Store(cells.counts[WorkPoolCell::kRunMicros], pool.run_seconds * 1e6);
+  });
 }
 
 void Publisher::PublishFetches() {

@@ -5,6 +5,8 @@
 #ifndef GROVE_SERVER_WORKER_PUBLISHER_H_
 #define GROVE_SERVER_WORKER_PUBLISHER_H_
 
+#include <vector>
+
 #include "runtime/hub/hub.h"
 #include "runtime/offload/offload.h"
 #include "runtime/watch/watchdog.h"
@@ -12,6 +14,8 @@
 #include "server/functions/fetch.h"
 #include "server/http/serving/stats.h"
 #include "server/metrics/scoreboard.h"
+#include "server/metrics/work_pool_cells.h"
+#include "server/work_pools.h"
 #include "server/worker/attempts.h"
 
 namespace grove::worker {
@@ -35,6 +39,8 @@ class Publisher {
   void Publish(Hub& hub);
   // `stats` must outlive it.
   void set_access_log(const access_log::LineWriterStats& stats) { access_log_ = &stats; }
+  // Both must outlive it. After WorkPools::Open().
+  void set_work_pools(const WorkPools& pools, metrics::WorkPoolCells& cells);
   void set_backdoor_sessions(int64_t sessions) { backdoor_sessions_ = sessions; }
 
  private:
@@ -43,6 +49,7 @@ class Publisher {
   void PublishAnswers();
   void PublishFetches();
   void PublishOffload();
+  void PublishWorkPools();
 
   metrics::WorkerSlot& slot_;
   const http::ServerStats& http_;
@@ -51,6 +58,8 @@ class Publisher {
   const OffloadPool& offload_;
   const Watchdog& watchdog_;
   const access_log::LineWriterStats* access_log_ = nullptr;  // null: there is none
+  const WorkPools* work_pools_ = nullptr;                    // null: there are none
+  std::vector<metrics::WorkPoolCells::Cells> pool_cells_;    // in the order of Visit()
   int64_t backdoor_sessions_ = 0;
   uint64_t answered_ = 0;
   // What was published last, fetches and those put off, and whether none was under way then.

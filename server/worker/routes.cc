@@ -59,8 +59,11 @@ class RouterBuilder {
                   const google::protobuf::RepeatedPtrField<config::v1::Middleware>& entries) {
     Chain chain;
     for (int i = 0; i < entries.size(); ++i) {
-      absl::StatusOr<http::Middleware> made = MakeMiddleware(
-          absl::StrCat(where, "[", i, "]"), entries[i], config_, handlers_.labels, handlers_.gate);
+      const std::string key = absl::StrCat(where, "[", i, "]");
+      absl::StatusOr<http::Middleware> made =
+          entries[i].has_own()
+              ? handlers_.middleware(key + ".own", entries[i].own())
+              : MakeMiddleware(key, entries[i], config_, handlers_.labels, handlers_.gate);
       Check(made.status());
       if (!made.ok()) continue;
       chain.middleware.push_back(*std::move(made));
@@ -141,7 +144,13 @@ void CheckRoutes(const config::v1::Config& config, const Application& applicatio
   const auto never = [](const auto&...) -> http::Handler {
     return [](http::Request&, http::Response&) { return absl::OkStatus(); };
   };
-  RouterBuilder(config, application, {.handler = never, .websocket = never}, report).Build();
+  const auto pass = [](const auto&...) -> absl::StatusOr<http::Middleware> {
+    return [](http::Request& request, http::Response& response, const http::Handler& next) {
+      return next(request, response);
+    };
+  };
+  const HandlerSource handlers{.handler = never, .websocket = never, .middleware = pass};
+  RouterBuilder(config, application, handlers, report).Build();
 }
 
 }  // namespace grove::worker

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "grove/config/v1/config.pb.h"
 #include "server/application.h"
+#include "server/http/handler/middleware.h"
 #include "server/http/handler/router.h"
 #include "server/http/handler/tenant_gate.h"
 
@@ -25,6 +26,10 @@ struct HandlerSource {
   // Of one of Application::websockets(). Asked once for each route, with what the handler's code,
   // http.websocket and the route come to.
   std::function<http::Handler(const std::string& name, http::WebSocketOptions options)> websocket;
+  // One of Application::middleware(), of an entry at the key `where`. Asked for each entry.
+  std::function<absl::StatusOr<http::Middleware>(const std::string& where,
+                                                 const config::v1::OwnMiddleware& entry)>
+      middleware;
   // For the middleware that finds out whose a request is; both outlive the router. Without a gate
   // there are no tenants but the config's, and none is bounded.
   http::TenantLabels& labels = http::NoTenantLabels();

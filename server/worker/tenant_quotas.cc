@@ -90,14 +90,13 @@ http::TenantPass TenantQuotas::Enter(std::string_view tenant) {
   Held* const held = Find(tenant);
   if (held == nullptr) return http::TenantPass::Admitted();
   metrics::TenantCells& cells = *held->cells;
-  std::atomic<int32_t>* count = nullptr;
-  if (held->bounds.requests_max > 0) {
-    if (!cells.requests.Enter(worker_, scoreboard_.workers(), held->bounds.requests_max)) {
-      cells.refused_requests.fetch_add(1, std::memory_order_relaxed);
-      return http::TenantPass::Refused("the tenant has as many under way as it may", kFullRetry);
-    }
-    count = &cells.requests.of(worker_);
+  // Counted, too, where the rate alone is bound: the tenant is shown with them.
+  const int64_t max = held->bounds.requests_max == 0 ? INT64_MAX : held->bounds.requests_max;
+  if (!cells.requests.Enter(worker_, scoreboard_.workers(), max)) {
+    cells.refused_requests.fetch_add(1, std::memory_order_relaxed);
+    return http::TenantPass::Refused("the tenant has as many under way as it may", kFullRetry);
   }
+  std::atomic<int32_t>* const count = &cells.requests.of(worker_);
   // Taken back with the pass, if the rate refuses.
   http::TenantPass pass = http::TenantPass::Admitted(count);
   const int64_t wait_ns = TakeRate(*held, Hub::Current()->now());

@@ -7,6 +7,7 @@
 #include "runtime/offload/offload.h"
 #include "runtime/switch/abseil_text.h"
 #include "server/config/secret.h"
+#include "server/functions/gated_fetch.h"
 #include "server/functions/retry_after.h"
 #include "server/functions/webhook_signature.h"
 
@@ -54,7 +55,8 @@ absl::StatusOr<Output> Send(const std::string& secret_file, TaskContext& context
     request.headers.emplace_back("webhook-signature",
                                  functions::WebhookSignature(*key, id, now, body));
   }
-  const absl::StatusOr<functions::FetchResult> answer = context.services().fetch.Fetch(request);
+  const absl::StatusOr<functions::FetchResult> answer =
+      functions::FetchAtGate(context, std::move(request)).result;
   if (!answer.ok()) return answer.status();
   if (absl::Status judged = JudgeWebhookAnswer(*answer); !judged.ok()) return judged;
   return Output{StrCat("{\"status\":", answer->status, "}")};

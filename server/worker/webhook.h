@@ -1,8 +1,9 @@
 // Webhook: the function that tells somebody over HTTP that a task has ended.
 //
-// POSTs the attempt's checkpoint, which control has left there, to the URL that is its input.
-// Signed as standardwebhooks.com says, if there is a secret: its file is read again for each
-// attempt, so that another secret holds from then on.
+// POSTs the attempt's checkpoint, which control has left there, to the URL that is its input, as
+// the bounds of its origin let it: put off, the attempt is suspended. Signed as
+// standardwebhooks.com says, if there is a secret: its file is read again for each attempt, so that
+// another secret holds from then on.
 #ifndef GROVE_SERVER_WORKER_WEBHOOK_H_
 #define GROVE_SERVER_WORKER_WEBHOOK_H_
 

@@ -6,7 +6,7 @@
 
 #include "absl/status/status.h"
 #include "grove/config/v1/config.pb.h"
-#include "server/http/websocket/websocket.h"
+#include "server/http/websocket/websocket_handler.h"
 
 namespace grove::worker {
 

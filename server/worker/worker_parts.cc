@@ -1,9 +1,10 @@
 // The order in which a worker comes up and goes down.
 //
 // Up: what can end it (signals, lifeline) before anything that takes time; the heartbeat, so that
-// the scoreboard tells a slow start from a dead one; the link and the backdoor before HTTP, so that
-// a worker that cannot serve can be looked into; last of all the ready line. Every fiber so far has
-// only been spawned: the first of them runs when the main one parks, after the line. That is in
+// the scoreboard tells a slow start from a dead one; the backdoor before the application's start
+// hooks, so that one that hangs can be looked into; these before the link and HTTP, since whatever
+// comes by them finds what the hooks have opened; last of all the ready line. Every fiber so far
+// has only been spawned: the first of them runs when the main one parks, after the line. That is in
 // order, since the listeners were bound by the supervisor: a client that comes as soon as the
 // daemon says that it serves waits in the backlog for a turn of the hub, not in vain.
 //
@@ -32,6 +33,8 @@
 #include "server/process/lifeline.h"
 #include "server/process/ready_line.h"
 #include "server/process/signals.h"
+#include "server/read_settings.h"
+#include "server/worker/inspections.h"
 #include "server/worker/options.h"
 #include "server/worker/webhook.h"
 
@@ -66,13 +69,18 @@ WorkerParts::WorkerParts(const process::WorkerInheritance& inheritance,
       fetch_(std::move(fetch)),
       access_log_(access_log),
       offload_({.threads = config.runtime().offload_threads()}),
+      pool_cells_(scoreboard, inheritance.slot),
       quotas_(scoreboard, inheritance.slot),
       origins_(scoreboard, inheritance.slot, config.fetch()),
+      settings_(SettingsOf(application.settings(), config.application())),
       services_{.worker = inheritance.slot,
                 .fetch = *fetch_,
                 .offload = offload_,
                 .tasks = tasks_,
-                .tenants = tenants_},
+                .tenants = tenants_,
+                .settings = settings_,
+                .pools = pools_},
+      own_cells_(scoreboard, inheritance.slot, application.metrics()),
       route_cells_(scoreboard, inheritance.slot),
       route_stats_([this](std::string_view route, size_t method, int status) {
         return route_cells_.Of(route, method, status);
@@ -81,12 +89,14 @@ WorkerParts::WorkerParts(const process::WorkerInheritance& inheritance,
                         http_stats_.websockets_over_budget),
       handlers_(application, services_, websocket_budget_),
       functions_(WithOwnFunctions(application.functions(), config.tasks())),
+      hooks_(application, services_, settings_),
       attempts_(functions_, services_, AttemptLimitsOf(config.tasks())),
       link_(inheritance.slot, functions_, attempts_, offload_, tasks_, tenants_, quotas_),
       periodic_(application.periodic(), services_),
       watchdog_(watchdog),
       publisher_(slot_, http_stats_, attempts_, *fetch_, offload_, watchdog),
       backdoor_(config.backdoor(), BackdoorEnvironmentOf(), publisher_) {
+  application.metrics().Attach(own_cells_);
   quotas_.Begin(config);
   if (!config.state_dir().empty()) {
     attempts_.set_payload_folder(payloads::PayloadFolderOf(config.state_dir()));
@@ -114,19 +124,37 @@ backdoor::BackdoorEnvironment WorkerParts::BackdoorEnvironmentOf() {
             {"linked", link_.connected()},
             {"draining", stop_.ready()}};
   };
-  environment.pools = [this]() -> backdoor::BackdoorTable {
-    return {{{"name", std::string("offload")},
-             {"size", int64_t{config_.runtime().offload_threads()}},
-             {"running", int64_t{offload_.running()}},
-             {"waiting", static_cast<int64_t>(offload_.queued())}},
-            {{"name", std::string("fetch")},
-             {"size", int64_t{config_.fetch().concurrency_max()}},
-             {"running", fetch_->stats().running},
-             {"waiting", fetch_->stats().waiting}},
-            {{"name", std::string("attempts")},
-             {"size", config_.tasks().running_max_per_worker()},
-             {"running", attempts_.running()},
-             {"waiting", int64_t{0}}}};
+  environment.pools = [this] {
+    backdoor::BackdoorTable rows = {{{"name", std::string("offload")},
+                                     {"size", int64_t{config_.runtime().offload_threads()}},
+                                     {"running", int64_t{offload_.running()}},
+                                     {"waiting", static_cast<int64_t>(offload_.queued())}},
+                                    {{"name", std::string("fetch")},
+                                     {"size", int64_t{config_.fetch().concurrency_max()}},
+                                     {"running", fetch_->stats().running},
+                                     {"waiting", fetch_->stats().waiting}},
+                                    {{"name", std::string("attempts")},
+                                     {"size", config_.tasks().running_max_per_worker()},
+                                     {"running", attempts_.running()},
+                                     {"waiting", int64_t{0}}}};
+    pools_.Visit([&rows](const WorkPoolNumbers& pool) {
+      rows.push_back({{"name", std::string(pool.name)},
+                      {"kind", std::string(pool.kind)},
+                      {"size", pool.size},
+                      {"running", pool.busy},
+                      {"waiting", pool.queued},
+                      {"calls", static_cast<int64_t>(pool.calls)},
+                      {"refused", static_cast<int64_t>(pool.refused)},
+                      {"dropped", static_cast<int64_t>(pool.dropped)},
+                      {"failures", static_cast<int64_t>(pool.failures)},
+                      {"wait_seconds", pool.wait_seconds},
+                      {"run_seconds", pool.run_seconds}});
+    });
+    return rows;
+  };
+  environment.application = [this] { return DescribeInspections(application_); };
+  environment.ask_application = [this](const std::string& name, std::string_view argument) {
+    return Inspect(application_, services_, name, argument);
   };
   environment.audit = [this](std::string_view line) {
     audit::WriteAuditLine(started_with_, StrCat("grove-w", inheritance_.slot),
@@ -173,7 +201,7 @@ absl::Status WorkerParts::WatchSignals() {
   });
 }
 
-absl::Status WorkerParts::ServePrivately() {
+absl::Status WorkerParts::ServeLink() {
   absl::StatusOr<Listener> link = Listener::Adopt(inheritance_.link_fd);
   if (!link.ok()) return link.status();
   link_listener_.emplace(*std::move(link));
@@ -185,7 +213,10 @@ absl::Status WorkerParts::ServePrivately() {
       return slept;
     });
   }
-  if (!status.ok()) return status;
+  return status;
+}
+
+absl::Status WorkerParts::ServeBackdoor() {
   absl::StatusOr<Listener> backdoor = Listener::Adopt(inheritance_.backdoor_fd);
   if (!backdoor.ok()) return backdoor.status();
   backdoor_listener_.emplace(*std::move(backdoor));
@@ -193,9 +224,10 @@ absl::Status WorkerParts::ServePrivately() {
 }
 
 absl::Status WorkerParts::Serve() {
-  if (!inheritance_.stand_in) {
-    if (absl::Status status = ServePrivately(); !status.ok()) return status;
-  }
+  absl::Status status = inheritance_.stand_in ? absl::OkStatus() : ServeBackdoor();
+  if (status.ok()) status = hooks_.Start(functions_);
+  if (status.ok() && !inheritance_.stand_in) status = ServeLink();
+  if (!status.ok()) return status;
   absl::StatusOr<http::Router> router = RouterOf(config_);
   if (!router.ok()) return router.status();
   http_.emplace(HttpOptions(config_), *std::move(router), http_stats_);
@@ -205,7 +237,9 @@ absl::Status WorkerParts::Serve() {
 absl::StatusOr<http::Router> WorkerParts::RouterOf(const config::v1::Config& config) {
   HandlerSource handlers = handlers_.Source();
   handlers.gate = &quotas_;
-  return BuildRouter(config, application_, handlers);
+  absl::StatusOr<http::Router> router = BuildRouter(config, application_, handlers);
+  if (absl::Status failed = handlers_.TakeFailure(); !failed.ok()) return failed;
+  return router;
 }
 
 http::ServerOptions WorkerParts::HttpOptions(const config::v1::Config& config) {
@@ -216,7 +250,8 @@ http::ServerOptions WorkerParts::HttpOptions(const config::v1::Config& config) {
 }
 
 void WorkerParts::Apply(const internal::v1::ApplyConfig& wanted) {
-  const absl::Status status = TakeOver(wanted.config());
+  bool refused = false;
+  const absl::Status status = TakeOver(wanted.config(), refused);
   if (status.ok()) {
     slot_.config_generation.store(wanted.generation(), std::memory_order_relaxed);
   } else {
@@ -226,6 +261,7 @@ void WorkerParts::Apply(const internal::v1::ApplyConfig& wanted) {
   internal::v1::ChildMessage message;
   internal::v1::ConfigApplied& applied = *message.mutable_config_applied();
   applied.set_generation(wanted.generation());
+  applied.set_refused_by_application(refused);
   applied.mutable_status()->set_code(static_cast<int>(status.code()));
   applied.mutable_status()->set_message(std::string(status.message()));
   // Where the supervisor has gone, the lifeline says so.
@@ -233,10 +269,16 @@ void WorkerParts::Apply(const internal::v1::ApplyConfig& wanted) {
 }
 
 // What is not made anew here (server/config/effect.h) is as it was: the supervisor replaces the
-// worker for it. Routes are in any case, since the files of their tokens may be others.
-absl::Status WorkerParts::TakeOver(const config::v1::Config& config) {
+// worker for it. Routes are in any case, since the files of their tokens may be others. The config
+// was found good before it came here: what fails now is what only the application's code knows.
+absl::Status WorkerParts::TakeOver(const config::v1::Config& config, bool& refused) {
   absl::StatusOr<http::Router> router = RouterOf(config);
-  if (!router.ok()) return router.status();
+  absl::Status status = router.status();
+  if (status.ok()) {
+    status = hooks_.Reload(SettingsOf(application_.settings(), config.application()));
+  }
+  refused = !status.ok();
+  if (refused) return status;
   http::ServerOptions options = HttpOptions(config);
   options.connections_max = started_with_.http().connections_max();
   if (http_.has_value()) http_->Change(std::move(options), *std::move(router));
@@ -307,7 +349,21 @@ absl::Status WorkerParts::AnnounceReady() {
   return absl::OkStatus();
 }
 
+absl::Status WorkerParts::OpenPools() {
+  if (absl::Status opened = pools_.Open(application_.work_pools()); !opened.ok()) return opened;
+  publisher_.set_work_pools(pools_, pool_cells_);
+  return absl::OkStatus();
+}
+
 absl::Status WorkerParts::Run() {
+  absl::Status status = RunParts();
+  // What used them has ended, or is cut off with them.
+  Timeout timeout(kFarewell);
+  pools_.StopProcesses().IgnoreError();
+  return status;
+}
+
+absl::Status WorkerParts::RunParts() {
   Hub& hub = *Hub::Current();
   hub.set_turn_hook([this](Hub& turning) { publisher_.Publish(turning); });
   const auto heartbeat = [stuck = absl::Milliseconds(config_.runtime().stuck_ms())] {
@@ -318,15 +374,21 @@ absl::Status WorkerParts::Run() {
     status = Keep("lifeline", [this] { return process::WatchLifeline(inheritance_.lifeline_fd); });
   }
   if (status.ok()) status = Keep("heartbeat", heartbeat);
+  // The start hooks may use them.
+  if (status.ok()) status = OpenPools();
+  if (status.ok()) status = Serve();
   if (status.ok()) {
-    // Its end is no reason to stop.
+    // Its end is no reason to stop. A config that came meanwhile waits until there is something
+    // that can take it over.
     status = Spawn("commands", [this] { return commands_.Run(inheritance_.command_fd); }).status();
   }
-  if (status.ok()) status = Serve();
   if (status.ok()) status = periodic_.Start();
   if (status.ok()) status = AnnounceReady();
   if (status.ok()) status = stop_.Wait();
-  if (!status.ok() || !why_.ok()) return status.ok() ? why_ : status;
+  if (!status.ok() || !why_.ok()) {
+    hooks_.Stop(absl::ZeroDuration());
+    return status.ok() ? why_ : status;
+  }
   Drain();
   return absl::OkStatus();
 }
@@ -354,6 +416,7 @@ void WorkerParts::Drain() {
           {{"running", http_stats_.running}});
     }
   }
+  hooks_.Stop(left());
   if (!link_.connected()) return;
   Timeout timeout(kFarewell);
   if (!attempts_.AwaitAcknowledged().ok()) {

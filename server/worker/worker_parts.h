@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "grove/config/v1/config.pb.h"
+#include "http/websocket/message_budget.h"
 #include "runtime/io/listener.h"
 #include "runtime/offload/offload.h"
 #include "runtime/sync/event.h"
@@ -22,14 +23,16 @@
 #include "server/backdoor/backdoor.h"
 #include "server/functions/fetch.h"
 #include "server/http/serving/server.h"
-#include "server/http/websocket/message_budget.h"
+#include "server/metrics/own_cells.h"
 #include "server/metrics/route_cells.h"
 #include "server/metrics/scoreboard.h"
+#include "server/metrics/work_pool_cells.h"
 #include "server/process/child_channel.h"
 #include "server/process/inheritance.h"
 #include "server/worker/attempts.h"
 #include "server/worker/backdoor_listener.h"
 #include "server/worker/control_link.h"
+#include "server/worker/hooks.h"
 #include "server/worker/ingresses.h"
 #include "server/worker/linked_task_client.h"
 #include "server/worker/made_handlers.h"
@@ -51,14 +54,18 @@ class WorkerParts {
   // without, at the start or later. **Parks.**
   absl::Status Run();
   // Once the hub has ended.
-  void StopThreads() { offload_.Stop(); }
+  void StopThreads() {
+    offload_.Stop();
+    pools_.StopThreads();
+  }
 
  private:
   backdoor::BackdoorEnvironment BackdoorEnvironmentOf();
   absl::Status WatchSignals();
   absl::Status Serve();
-  // The link and the backdoor: what others of this user come by.
-  absl::Status ServePrivately();
+  // What others of this user come by.
+  absl::Status ServeBackdoor();
+  absl::Status ServeLink();
   absl::Status ServeListeners();
   // The next few of the workers that share the listeners.
   std::vector<http::WorkerLoad> OtherWorkers() const;
@@ -67,9 +74,14 @@ class WorkerParts {
   absl::StatusOr<http::Router> RouterOf(const config::v1::Config& config);
   // Answers with what has become of it.
   void Apply(const internal::v1::ApplyConfig& wanted);
-  // What can change in place. An error: what of it did not.
-  absl::Status TakeOver(const config::v1::Config& config);
+  // What can change in place. An error: what of it did not; `refused`: nothing did, since the
+  // application's code is against it.
+  absl::Status TakeOver(const config::v1::Config& config, bool& refused);
   void Drain();
+  // Opens the application's pools. Before anything that may use them.
+  absl::Status OpenPools();
+  // From the first fiber to the end of the drain.
+  absl::Status RunParts();
   // Runs `body` on a fiber that the worker cannot do without.
   template <typename F>
   absl::Status Keep(std::string_view name, F body);
@@ -83,11 +95,15 @@ class WorkerParts {
   const std::unique_ptr<functions::FetchClient> fetch_;
   access_log::AccessLogFile* const access_log_;  // null: none
   OffloadPool offload_;
+  WorkPools pools_;
+  metrics::WorkPoolCells pool_cells_;
   LinkedTaskClient tasks_;
   http::TenantLabels tenants_;
   TenantQuotas quotas_;
   SharedOrigins origins_;
+  Settings settings_;
   WorkerServices services_;
+  metrics::OwnCells own_cells_;
   http::ServerStats http_stats_;
   metrics::RouteCells route_cells_;
   http::RouteStats route_stats_;
@@ -98,7 +114,8 @@ class WorkerParts {
   std::optional<Listener> link_listener_;
   std::optional<Listener> backdoor_listener_;
   // The application's, and those that every worker has.
-  const Attempts::Functions functions_;
+  Attempts::Functions functions_;
+  Hooks hooks_;
   Attempts attempts_;
   ControlLink link_;
   PeriodicWork periodic_;

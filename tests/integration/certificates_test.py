@@ -237,7 +237,7 @@ control:
             over_grpc = len(self.api(pair).list_workers()) == 2
         except grpc.RpcError as error:
             self.assertEqual(error.code(), grpc.StatusCode.UNAUTHENTICATED)
-            self.assertEqual(error_details(error)['ErrorInfo'].reason, 'CERTIFICATE_UNKNOWN')
+            self.assertEqual(error_details(error)['ErrorInfo'].reason, 'CERTIFICATE_REVOKED')
             over_grpc = False
         return over_grpc if over_grpc == (done.returncode == 0) else None
 
@@ -251,7 +251,7 @@ control:
         self.authority.revoke(bad[1])
         eventually('it is refused', lambda: self.served(bad) is False)
         self.assertEqual(self.refused(connected.list_workers),
-                         (grpc.StatusCode.UNAUTHENTICATED, 'CERTIFICATE_UNKNOWN'),
+                         (grpc.StatusCode.UNAUTHENTICATED, 'CERTIFICATE_REVOKED'),
                          'on a connection that was there before')
         self.assertIs(self.served(good), True)
         # A list that is wrong changes nothing.

@@ -121,6 +121,8 @@ class HttpQuotasTest(KilledTest):
             self.assertEqual((status, retry_after), (429, '1'), body)
         self.assertEqual(self.status(tenant='free'), 200)
         self.assertEqual(self.refused('http_requests'), 10)
+        self.assertRegex(self.ctl('tenants', 'get', 'acme'),
+                         r'(?m)^http_requests: +4 of 4, 10 refused$')
         eventually('the access log has them', lambda: 10 == len([
             line for line in self.log_lines() if ' 429 ' in line]))
 

@@ -25,7 +25,8 @@ _WHY = {
     'nothing is read there: it is sent to': ['Webhook.url'],
     'of the tenant; limit_keys are counted for each by itself': ['TaskSpec.limit_keys'],
     'of a task to be changed: no mask names it': [
-        'TaskSpec.queue', 'Attempt.fiber', 'Attempt.worker', 'Task.output_content_type',
+        'TaskSpec.queue', 'TaskSpec.input_payload',
+        'Attempt.fiber', 'Attempt.worker', 'Task.output_content_type',
         'Task.output_payload',
         'Task.parent_task', 'Task.pause_reason', 'Task.progress_message', 'Task.retry_of',
         'Task.suspended_for', 'Task.waiting_reason', 'Task.webhook_task',
@@ -41,7 +42,6 @@ _WHY = {
         'Schedule.name', 'Schedule.pause_reason', 'Schedule.running_tasks', 'ScheduleRun.task'],
     'of one to be written: not looked at': ['Payload.name'],
     'what a payload is to be': ['Payload.content_type', 'Payload.sha256'],
-    'refused in a schedule, and no mask names it': ['TaskSpec.input_payload'],
     'for the audit log': ['RevokeTokenRequest.reason'],
     'of one to be made: not looked at': [
         'Token.name', 'Token.display_prefix', 'Token.created_by', 'Token.rotated_to'],

@@ -317,7 +317,24 @@ class GrovectlTest(OwnDaemonTest):
                          data)
         self.ctl(daemon, 'payloads', 'delete', piped)
         self.assertNotIn(piped, self.ctl(daemon, 'payloads', '-o', 'name').decode())
+        self.counted(daemon, data)
         daemon.stop()
+
+    def counted(self, daemon, data):
+        """Of the tenant: two uploads by hand, two by spawn, as many downloads or more, an output
+        of each of three tasks."""
+        eventually('the deleted one is removed',
+                   lambda: daemon.metrics()['grove_payload_removed_total'] == 1)
+        metrics = daemon.metrics()
+        of = {name: metrics[f'grove_payload{name}{{tenant="default"}}'] for name in (
+            '_uploads_total', '_outputs_total', '_received_bytes_total', '_bytes', 's',
+            '_refused_total')}
+        self.assertEqual(of, {'_uploads_total': 4, '_outputs_total': 3,
+                              '_received_bytes_total': 3 * len(data) + 3,
+                              '_bytes': 6 * len(data), 's': 6, '_refused_total': 0})
+        self.assertGreaterEqual(metrics['grove_payload_downloads_total{tenant="default"}'], 4)
+        self.assertGreaterEqual(metrics['grove_payload_sent_bytes_total{tenant="default"}'],
+                                4 * len(data))
 
     def download(self, daemon, name, data):
         """Goes on where a broken one ended, and begins anew where that was of something else."""

@@ -238,6 +238,13 @@ class RelationsTest(KilledTest):
             task = self.ends(child.name, CANCELLED)
             self.assertIn('enough', task.error.message)
         self.assertNotEqual(self.api.get(other).state, CANCELLED)
+        # By the short verb, too.
+        parent = self.api.spawn_spec(
+            spec('parent', input=b'hold 3 durable', content_type='text/plain')).name
+        eventually('it has three', lambda: len(children()) == 3)
+        self.assertIn('CANCELLED', self.ctl('cancel', parent, '--descendants'))
+        for child in children():
+            self.ends(child.name, CANCELLED)
         # One that leaves them alone.
         lone = self.api.spawn_spec(
             spec('parent', input=b'hold 1 durable', content_type='text/plain')).name

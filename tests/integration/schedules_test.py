@@ -218,6 +218,43 @@ class DeathTest(OwnDaemonTest):
         for task in of.tasks('long'):
             api.cancel(task.name)
 
+    def test_a_payload_lives_as_long_as_its_schedule_whoever_dies(self):
+        # Shorter than any of what follows: nothing but the schedule keeps it.
+        daemon = self.start(config='tasks: {payload_retention_ms: 1000, retention_ms: 1000}')
+        api = daemon.api()
+        payload = api.write_payload([b'{"n": 1}'], content_type='application/json').name
+        of = Schedules(api)
+        of.create('seconds', value=None, task={'input_payload': payload}, interval=every(1),
+                  overlap_policy=schedules.Schedule.OVERLAP_POLICY_ALLOW)
+        of.create('resting', value=None, task={'input_payload': payload},
+                  cron_expressions=['@yearly'])
+        first = eventually('it has run', lambda: of.tasks('seconds'))[0].name
+        self.assertEqual(api.wait(first).output, b'{"n": 1}')
+        eventually('its first task is forgotten', lambda: first not in {
+            task.name for task in of.tasks('seconds')})
+        daemon.kill_all()
+        daemon.start()
+        api = daemon.api()
+        of = Schedules(api)
+        self.assertEqual(api.get_payload(payload).schedule_count, 2)
+        before = of.get('seconds').spawned_total
+        shown = eventually('it runs on', lambda: (
+            lambda schedule: schedule.spawned_total > before and schedule)(of.get('seconds')))
+        self.assertEqual({run.outcome for run in shown.recent_runs},
+                         {schedules.ScheduleRun.OUTCOME_SPAWNED})
+        self.delete(api, of.name('seconds'))
+        eventually('its tasks are forgotten', lambda: not of.tasks('seconds'))
+        self.assertEqual(api.get_payload(payload).schedule_count, 1)
+        with self.assertRaises(grpc.RpcError) as caught:
+            api.delete_payload(payload)
+        self.assertEqual(error_details(caught.exception)['ErrorInfo'].reason, 'PAYLOAD_IN_USE')
+        self.delete(api, of.name('resting'))
+        eventually('it goes with the last of them', lambda: not api.list_payloads())
+
+    @staticmethod
+    def delete(api, name):
+        api.call(api.schedules.DeleteSchedule, schedules.DeleteScheduleRequest(name=name))
+
     @staticmethod
     def serves(daemon):
         try:

@@ -15,7 +15,7 @@ END = '<!-- /packages -->\n'
 # What each of them links: nobody learns anything from it.
 EVERYWHERE = {'absl'}
 NO_ROOMS = {'client/rpc/examples', 'database/examples', 'database/examples/mariadb',
-            'database/examples/redis', 'database/examples/sqlite', 'http/examples',
+            'database/examples/redis', 'database/examples/sqlite', 'examples', 'http/examples',
             'runtime/examples', 'server/examples', 'zeromq/examples'}
 
 

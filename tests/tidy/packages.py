@@ -10,7 +10,7 @@ import re
 
 import checkout
 
-FOLDERS = ('runtime', 'http', 'database', 'zeromq', 'proto', 'server', 'client')
+FOLDERS = ('runtime', 'http', 'database', 'zeromq', 'proto', 'server', 'client', 'examples')
 
 Rule = collections.namedtuple('Rule', 'kind name attributes')
 # `question` is the first sentence of its BUILD file; `uses` are packages and libraries of @system;

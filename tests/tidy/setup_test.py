@@ -43,6 +43,8 @@ class SetupTest(unittest.TestCase):
         needed = asked_for('setup')
         self.assertEqual(asked_for('build'), needed)
         self.assertEqual(asked_for('up'), needed)
+        self.assertEqual(asked_for('install', '/opt/grove'), needed)
+        self.assertEqual(asked_for('package') - needed, {'debhelper'})
         libraries = checkout.read('bazel/system_libraries.bzl')
         named = set(re.findall(r'"([a-z0-9.+-]+-dev|protobuf-compiler[a-z-]*)"', libraries))
         self.assertGreater(len(named), 10)
@@ -57,6 +59,13 @@ class SetupTest(unittest.TestCase):
             self.assertLessEqual({'chromium', 'nginx-light', 'prometheus', 'python3-grpcio'}, more,
                                  verb)
             self.assertLessEqual(needed, asked_for(verb), verb)
+
+    def test_an_installation_names_one_prefix(self):
+        for arguments in ((), ('/opt', '/usr')):
+            self.assertEqual(dev('install', *arguments),
+                             (1, 'dev: install: one prefix, such as /usr/local\n'))
+        self.assertEqual(dev('install', 'here'),
+                         (1, 'dev: install: the prefix must be an absolute path: here\n'))
 
     def test_what_fails_is_said_in_one_line(self):
         code, said = dev('setup')

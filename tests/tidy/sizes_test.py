@@ -5,7 +5,8 @@ import unittest
 
 import checkout
 
-FOLDERS = ('runtime', 'http', 'database', 'zeromq', 'server', 'client', 'tests', 'tools')
+FOLDERS = ('runtime', 'http', 'database', 'zeromq', 'server', 'client', 'examples', 'tests',
+           'tools')
 
 
 def limits():

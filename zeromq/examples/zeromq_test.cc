@@ -6,6 +6,7 @@
 #include "runtime/hub/hub_fixture.h"
 #include "runtime/hub/timeout.h"
 #include "runtime/sync/mutex.h"
+#include "zeromq/authenticator.h"
 #include "zeromq/context.h"
 #include "zeromq/curve.h"
 #include "zeromq/monitor.h"
@@ -108,6 +109,34 @@ TEST_F(ZeromqExample, KeepsSecrets) {
     EXPECT_TRUE(client->Connect(*server->Bind("tcp://127.0.0.1:*")).ok());
     EXPECT_TRUE(client->Send("secret").ok());
     EXPECT_EQ(server->Receive()->at(0), "secret");
+  });
+}
+
+TEST_F(ZeromqExample, KnowsItsClients) {
+  Run([this] {
+    Context& context = *context_;
+    const CurveKeys server_keys = *CurveKeys::Generate();
+    const CurveKeys alice = *CurveKeys::Generate();
+    // [zap]
+    std::unique_ptr<Authenticator> doorman = *Authenticator::Open(
+        context, {.keys = {alice.public_key},  // more by Allow(), fewer by Forget()
+                  .judge = [](const ClientRequest& client) {
+                    return absl::NotFoundError("no " + client.key);  // may ask a database, and park
+                  }});
+    FiberHandle judging = *Spawn("zap", [&] { return doorman->Run(); });
+    auto server = *Socket::Open(context, SocketType::kPull,
+                                {.curve_server = CurveServer{.secret_key = server_keys.secret_key,
+                                                             .authenticator = doorman.get(),
+                                                             .domain = "orders"}});
+    // [/zap]
+    auto client = *Socket::Open(context, SocketType::kPush,
+                                {.curve_client = CurveClient{server_keys.public_key, alice}});
+    EXPECT_TRUE(client->Connect(*server->Bind("tcp://127.0.0.1:*")).ok());
+    EXPECT_TRUE(client->Send("secret").ok());
+    EXPECT_EQ(server->Receive()->at(0).Property("User-Id"), alice.public_key);
+    server->Close();
+    doorman->Close();
+    EXPECT_TRUE(judging.Join().ok());
   });
 }
 

@@ -15,8 +15,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "http/message/field.h"
+#include "http/transport/transport.h"
 #include "server/http/handler/response_sink.h"
-#include "server/http/handler/transport.h"
 
 namespace grove::http {
 

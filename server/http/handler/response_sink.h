@@ -15,7 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "http/message/field.h"
-#include "server/http/handler/transport.h"
+#include "http/transport/transport.h"
 
 namespace grove::http {
 

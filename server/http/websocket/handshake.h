@@ -10,8 +10,9 @@
 #include <string_view>
 #include <vector>
 
+#include "http/websocket/handshake_fields.h"
+#include "http/websocket/permessage_deflate.h"
 #include "server/http/handler/handler.h"
-#include "server/http/websocket/permessage_deflate.h"
 
 namespace grove::http::websocket {
 
@@ -32,14 +33,10 @@ struct Handshake {
   int status = 101;
   std::string reason;
   std::string accept;  // Sec-WebSocket-Accept
-  std::string subprotocol;
-  std::optional<DeflateAgreement> deflate;
+  Agreement agreed;
 };
 
 Handshake CheckHandshake(const Request& request, const HandshakePolicy& policy);
-
-// The value that proves that we understood the key (RFC 6455, 4.2.2).
-std::string AcceptFor(std::string_view key);
 
 }  // namespace grove::http::websocket
 

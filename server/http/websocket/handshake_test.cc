@@ -46,8 +46,8 @@ TEST_F(HandshakeTest, AcceptsTheExampleOfTheRfc) {
   const Handshake handshake = Check();
   EXPECT_EQ(handshake.status, 101);
   EXPECT_EQ(handshake.accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");  // RFC 6455, 1.3
-  EXPECT_EQ(handshake.subprotocol, "");
-  EXPECT_FALSE(handshake.deflate.has_value());
+  EXPECT_EQ(handshake.agreed.subprotocol, "");
+  EXPECT_FALSE(handshake.agreed.deflate.has_value());
 }
 
 TEST_F(HandshakeTest, FindsTheTokensInListsAndWithoutCase) {
@@ -95,12 +95,12 @@ TEST_F(HandshakeTest, WantsGetAndHttp11) {
 TEST_F(HandshakeTest, ChoosesTheClientsFirstSubprotocolThatItKnows) {
   policy_.subprotocols = {"v1", "v2"};
   Set("Sec-WebSocket-Protocol", "v3, v2 ,v1");
-  EXPECT_EQ(Check().subprotocol, "v2");
+  EXPECT_EQ(Check().agreed.subprotocol, "v2");
   Set("Sec-WebSocket-Protocol", "v3");
   EXPECT_EQ(Check().status, 101);
-  EXPECT_EQ(Check().subprotocol, "");
+  EXPECT_EQ(Check().agreed.subprotocol, "");
   fields_.push_back({"Sec-WebSocket-Protocol", "v1"});
-  EXPECT_EQ(Check().subprotocol, "v1");
+  EXPECT_EQ(Check().agreed.subprotocol, "v1");
 }
 
 TEST_F(HandshakeTest, RefusesForeignOriginsWhereOriginsAreListed) {
@@ -125,10 +125,10 @@ TEST_F(HandshakeTest, AsksTheOriginCheck) {
 TEST_F(HandshakeTest, NegotiatesCompressionOverAllFieldsIfItMay) {
   Set("Sec-WebSocket-Extensions", "x-other");
   fields_.push_back({"Sec-WebSocket-Extensions", "permessage-deflate"});
-  EXPECT_FALSE(Check().deflate.has_value());
+  EXPECT_FALSE(Check().agreed.deflate.has_value());
   policy_.deflate.emplace();
-  ASSERT_TRUE(Check().deflate.has_value());
-  EXPECT_EQ(Check().deflate->answer, "permessage-deflate");
+  ASSERT_TRUE(Check().agreed.deflate.has_value());
+  EXPECT_EQ(Check().agreed.deflate->answer, "permessage-deflate");
 }
 
 }  // namespace

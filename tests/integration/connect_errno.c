@@ -1,0 +1,33 @@
+// connect_errno: epoll_ctl(2) of who preloads it leaves an errno that is nobody's failure.
+//
+// GROVE_TEST_FALSE_ERRNOS is how often, each time that an IPv4 socket is added: what gRPC 1.51 then
+// takes for the errno of its connect(2), which came before.
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static int times_left;
+
+__attribute__((constructor)) static void ReadTimes(void) {
+  const char* const times = getenv("GROVE_TEST_FALSE_ERRNOS");
+  times_left = times == NULL ? 0 : atoi(times);
+}
+
+static int IsIpv4(int fd) {
+  int domain = 0;
+  socklen_t size = sizeof(domain);
+  return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_INET;
+}
+
+int epoll_ctl(int epoll_fd, int operation, int fd, struct epoll_event* event) {
+  const int result = (int)syscall(SYS_epoll_ctl, epoll_fd, operation, fd, event);
+  if (result == 0 && operation == EPOLL_CTL_ADD && IsIpv4(fd) &&
+      __atomic_fetch_sub(&times_left, 1, __ATOMIC_SEQ_CST) > 0) {
+    errno = ENOENT;
+  }
+  return result;
+}

@@ -146,12 +146,12 @@ void Comparison::Declared(const Side& old, const Side& now, const FieldDescripto
              std::equal(a.values().begin(), a.values().end(), b.values().begin(), b.values().end());
     };
     if (pair.old != nullptr && pair.now != nullptr && same(*pair.old, *pair.now)) continue;
+    const std::string of_name = StrCat(".", name);
     const auto text = [&](const config::v1::Setting* side, const Side& of) {
       if (side == nullptr) return std::string();
-      return FormatSetting(*side, StrCat(of.KeyOf(list), ".", name), of.references);
+      return FormatSetting(*side, of.KeyOf(list) + of_name, of.references);
     };
-    Add(StrCat(key, ".", name), StrCat(now.KeyOf(list), ".", name), text(pair.old, old),
-        text(pair.now, now));
+    Add(key + of_name, now.KeyOf(list) + of_name, text(pair.old, old), text(pair.now, now));
   }
 }
 

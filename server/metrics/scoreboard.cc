@@ -55,6 +55,14 @@ void AddAndClear(WorkerCounters& from, WorkerCounters& to) {
   }
 }
 
+// Of these bytes few are ever touched, but all count against the limit of the address space.
+absl::Status MapError(int error, size_t bytes) {
+  const std::string what = StrCat("scoreboard: mmap of ", bytes >> 20, " MiB");
+  absl::Status status = ErrnoStatus(error, what);
+  if (error != ENOMEM) return status;
+  return absl::Status(status.code(), StrCat(status.message(), "; is RLIMIT_AS (ulimit -v) low?"));
+}
+
 absl::Status NotAScoreboard(std::string_view why) {
   return absl::FailedPreconditionError(
       StrCat("not a scoreboard of version ", Scoreboard::kVersion, ": ", why));
@@ -93,7 +101,7 @@ absl::StatusOr<Scoreboard> Scoreboard::Create(int workers, absl::Duration stuck)
   }
   void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (memory == MAP_FAILED) {
-    absl::Status status = ErrnoStatus(errno, "scoreboard: mmap");
+    absl::Status status = MapError(errno, bytes);
     close(fd);
     return status;
   }
@@ -115,7 +123,7 @@ absl::StatusOr<Scoreboard> Scoreboard::Open(int fd) {
   if (own < 0) return ErrnoStatus(errno, "scoreboard: dup");
   void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, own, 0);
   if (memory == MAP_FAILED) {
-    absl::Status mapped = ErrnoStatus(errno, "scoreboard: mmap");
+    absl::Status mapped = MapError(errno, bytes);
     close(own);
     return mapped;
   }

@@ -103,8 +103,10 @@ class DashboardsTest(GroveTest):
         cls.prometheus = Prometheus(cls.daemon.address('admin'))
         cls.addClassCleanup(cls.prometheus.close)
         eventually('the daemon is scraped', lambda: cls.prometheus.values('up{job="grove"}') == [1])
-        made = cls.daemon.grovectl('schedules', 'create', 'often', 'echo', '--every=1s')
-        assert made.returncode == 0, made.stderr
+        for arguments in (('schedules', 'create', 'often', 'echo', '--every=1s'),
+                          ('payloads', 'put', program('deploy/prometheus/prometheus.yml'))):
+            done = cls.daemon.grovectl(*arguments)
+            assert done.returncode == 0, done.stderr
         # What rates and changes are to be seen of.
         os.kill(cls.daemon.pid_of('grove-w1'), signal.SIGKILL)
 

@@ -40,8 +40,8 @@ class CheckoutTest(unittest.TestCase):
                            'bazelrc.in': '.bazelrc'}.items():
             text = (HERE / 'tests/outside/workspace' / file).read_text()
             (place / name).write_text(text.replace('@CHECKOUT@', str(CHECKOUT)))
-        shutil.copy(HERE / 'runtime/examples/first.cc', place)
-        shutil.copy(CHECKOUT / 'server/examples/ticker.cc', place)
+        for program in ('runtime/examples/first.cc', 'server/examples/ticker.cc'):
+            shutil.copy(CHECKOUT / program, place)
         return Workspace(self, place, dict(os.environ))
 
     def test_programs_build_on_a_checkout(self):

@@ -55,8 +55,8 @@ class LimitsTest(OwnDaemonTest):
     def test_a_supervisor_without_address_space_says_what_it_wanted(self):
         daemon = self.limited(f'--as={100 << 20}').launch()
         self.assertEqual(daemon.process.wait(DEADLINE_S), 1)
-        self.assertRegex(daemon.log(), r'error groved "scoreboard: mmap of \d+ MiB: Cannot allocate '
-                         r'memory; is RLIMIT_AS \(ulimit -v\) low\?"')
+        self.assertRegex(daemon.log(), r'error groved "scoreboard: mmap of \d+ MiB: Cannot '
+                         r'allocate memory; is RLIMIT_AS \(ulimit -v\) low\?"')
 
     def test_processes_that_abort_for_lack_of_data_are_explained(self):
         self.dies_of(f'--data={60 << 20}', r'RLIMIT_DATA \(ulimit -d\)')

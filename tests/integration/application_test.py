@@ -62,7 +62,7 @@ class ApplicationTest(OperationsTest):
         self.assertEqual(daemon.process.wait(), 4)
         self.assertIn('start hook \\"journal\\": the payment service does not know the key',
                       daemon.log())
-        self.assertNotIn('"serving"', daemon.log())
+        self.assertNotIn('shop "serving"', daemon.log())
 
     def test_a_function_has_the_state_of_its_worker(self):
         daemon = self.start_shop(workers=1)

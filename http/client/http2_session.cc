@@ -77,9 +77,12 @@ struct Http2Callbacks {
     if (stream == nullptr) return 0;
     const std::string_view text = Text(value, value_bytes);
     if (Text(name, name_bytes) == ":status") {
-      // nghttp2 has seen to it that these are three digits.
+      // nghttp2 has seen to it that these are three digits. It takes those below 100 for final
+      // ones.
       stream->block_status = (text[0] - '0') * 100 + (text[1] - '0') * 10 + (text[2] - '0');
-      return 0;
+      if (stream->block_status >= 100) return 0;
+      Self(self).FailStream(*stream, Malformed(StrCat("its status is ", text)));
+      return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     }
     stream->block_bytes += name_bytes + value_bytes;
     if (stream->block_bytes > kResponseHeadBytesMax) {

@@ -206,6 +206,16 @@ TEST_F(Http2SessionTest, RefusesMalformedAnswersAndGoesOn) {
   EXPECT_FALSE(two.has_head);
 }
 
+TEST_F(Http2SessionTest, RefusesStatusesBelow100) {
+  Say(Head(1, Literal(":status", "051"), NGHTTP2_FLAG_END_STREAM));
+  EXPECT_FALSE(one.ended);
+  EXPECT_THAT(std::string(one.failure.message()), HasSubstr("malformed: its status is 051"));
+  Say(Head(3, Literal(":status", "000"), NGHTTP2_FLAG_END_STREAM));
+  EXPECT_FALSE(two.ended);
+  EXPECT_THAT(std::string(two.failure.message()), HasSubstr("malformed: its status is 000"));
+  EXPECT_TRUE(said.ok()) << said;
+}
+
 TEST_F(Http2SessionTest, TakesNoFieldsOfTheConnection) {
   Say(Head(1, std::string(kStatus200) + Literal("connection", "close")));
   Send();

@@ -14,7 +14,7 @@ import repository
 
 EXAMPLE = 'deploy/examples/groved.yaml'
 # Shown in a comment, since the files they name would have to exist, or since they open a port.
-COMMENTED = {'control.tls', 'control.tokens', 'control.insecure', 'http.insecure',
+COMMENTED = {'application', 'control.tls', 'control.tokens', 'control.insecure', 'http.insecure',
              'http.routes[].folder', 'http.routes[].host', 'http.routes[].own_middleware_only',
              'http.listeners', 'http.middleware', 'http.access_log.file', 'http.access_log.format',
              'http.websocket.origins', 'http.websocket.subprotocols', 'admin.insecure',

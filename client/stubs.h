@@ -48,7 +48,8 @@ using Method = grpc::Status (Stub::*)(grpc::ClientContext*, const Request&, Resp
 
 struct Client::Stubs {
   Stubs(const ClientOptions& options, const std::shared_ptr<grpc::Channel>& channel)
-      : token(options.token),
+      : channel(channel),
+        token(options.token),
         timeout(options.timeout),
         retry_for(options.retry_for),
         tasks(channel),
@@ -94,8 +95,15 @@ struct Client::Stubs {
     for (int tries_left = kConnectTriesMax;;) {
       absl::StatusOr<Response> response = CallOnce(stub, method, request, end - Monotonic(), stop);
       if (response.ok() || !IsFalseConnectFailure(response.status())) return response;
-      if (--tries_left == 0 || !PauseFor(stop, kConnectPause)) return response;
+      if (--tries_left == 0 || (stop != nullptr && stop->is_set())) return response;
+      AwaitConnection(std::min(end - Monotonic(), kConnectWait));
     }
+  }
+
+  // gRPC connects while somebody polls it, which a call that fails at once does not.
+  void AwaitConnection(absl::Duration bound) const {
+    const gpr_timespec span = gpr_time_from_micros(absl::ToInt64Microseconds(bound), GPR_TIMESPAN);
+    channel->WaitForConnected(gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), span));
   }
 
   template <typename Stub, typename Request, typename Response>
@@ -144,10 +152,11 @@ struct Client::Stubs {
 
   // What every list of the API accepts.
   static constexpr int64_t kPageSizeMax = 1000;
-  // More than gRPC's own pause before it connects again (client/channel.cc).
-  static constexpr absl::Duration kConnectPause = absl::Milliseconds(150);
+  // Of some times that gRPC connects again, between which it pauses (client/channel.cc).
+  static constexpr absl::Duration kConnectWait = absl::Milliseconds(300);
   static constexpr int kConnectTriesMax = 5;
 
+  const std::shared_ptr<grpc::Channel> channel;
   const std::string token;
   const absl::Duration timeout;
   const absl::Duration retry_for;

@@ -50,7 +50,8 @@ class Meter {
   absl::Time shown_ = absl::InfinitePast();
 };
 
-absl::Status Interrupted(absl::Status status, StopOnInterrupt& interrupt, std::string_view advice) {
+absl::Status Interrupted(const absl::Status& status, StopOnInterrupt& interrupt,
+                         std::string_view advice) {
   return interrupt.stop().is_set() && !status.ok() ? InterruptedError(advice) : status;
 }
 

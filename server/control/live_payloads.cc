@@ -152,7 +152,7 @@ absl::Status LivePayloads::Counted(std::string_view tenant, absl::Status status)
 
 absl::Status LivePayloads::Sweep(const std::vector<std::string>& spared) {
   absl::StatusOr<int> swept = 0;
-  const absl::Status ran = offload_.Run([&] { swept = folder_.Sweep(spared); });
+  absl::Status ran = offload_.Run([&] { swept = folder_.Sweep(spared); });
   if (!ran.ok()) return ran;
   if (swept.ok()) tally_.CountSwept(*swept);
   return swept.status();

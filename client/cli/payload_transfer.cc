@@ -211,7 +211,7 @@ absl::Status DownloadToOutput(const Command& command, std::string_view name) {
                                         : absl::UnavailableError("standard output takes no more");
       },
       &interrupt.stop());
-  return Interrupted(std::move(status), interrupt, "interrupted");
+  return Interrupted(status, interrupt, "interrupted");
 }
 
 absl::Status DownloadToFile(const Command& command, std::string_view name,
@@ -236,7 +236,7 @@ absl::Status DownloadToFile(const Command& command, std::string_view name,
       },
       &interrupt.stop());
   if (!status.ok()) {
-    return Interrupted(std::move(status), interrupt,
+    return Interrupted(status, interrupt,
                        StrCat("interrupted: the same command goes on where ", part, " ends"));
   }
   const absl::StatusOr<std::string> sha256 = file->Sha256();

@@ -21,6 +21,28 @@ DEFLATE = 'permessage-deflate'
 # Of websocket.echo.
 MESSAGE_BYTES_MAX = 16 << 20
 FRAGMENTS_MAX = 128 * 1024
+# A byte each is a segment each: for what a person would write.
+BYTEWISE_BYTES_MAX = 1000
+SPLIT_SEED = 20261127
+
+
+# How a stream of frames may come.
+def whole(stream):
+    yield stream
+
+
+def byte_by_byte(stream):
+    for index in range(len(stream)):
+        yield stream[index:index + 1]
+
+
+def in_pieces(stream):
+    chance = random.Random(SPLIT_SEED + len(stream))
+    at = 0
+    while at < len(stream):
+        size = chance.choice((1, 2, 3, 5, 14, 100, 4000, 1 << 20))
+        yield stream[at:at + size]
+        at += size
 
 
 def code(number, reason=b''):

@@ -1,36 +1,14 @@
 """What the daemon makes of websocket_cases.py, over a socket: whole, in pieces, byte by byte."""
 
 import os
-import random
 import unittest
 
 from grove_harness import GroveTest
-from websocket_cases import CASES
+from websocket_cases import BYTEWISE_BYTES_MAX, CASES, byte_by_byte, in_pieces, whole
 from websocket_client import Client, Inflate
 
 CONFIG = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                        '../../deploy/examples/fixture.yaml'))
-SEED = 20261127
-# A byte each is a segment each: for what a person would write.
-BYTEWISE_BYTES_MAX = 1000
-
-
-def whole(stream):
-    yield stream
-
-
-def byte_by_byte(stream):
-    for index in range(len(stream)):
-        yield stream[index:index + 1]
-
-
-def in_pieces(stream):
-    chance = random.Random(SEED + len(stream))
-    at = 0
-    while at < len(stream):
-        size = chance.choice((1, 2, 3, 5, 14, 100, 4000, 1 << 20))
-        yield stream[at:at + size]
-        at += size
 
 
 class WebSocketCasesTest(GroveTest):

@@ -14,33 +14,13 @@ import unittest
 
 import websockets
 
-from websocket_cases import CASES
+from websocket_cases import (BYTEWISE_BYTES_MAX, CASES, SPLIT_SEED, byte_by_byte, in_pieces,
+                             whole)
 from websocket_client import DEADLINE_S
 from websocket_server import ServedClient, other_ends
 
 PEER = os.path.abspath('tests/integration/websocket_peer')
 CHAT = os.path.abspath('http/examples/chat')
-SEED = 20261130
-# A byte each is a segment each: for what a person would write.
-BYTEWISE_BYTES_MAX = 1000
-
-
-def whole(stream):
-    yield stream
-
-
-def byte_by_byte(stream):
-    for index in range(len(stream)):
-        yield stream[index:index + 1]
-
-
-def in_pieces(stream):
-    chance = random.Random(SEED + len(stream))
-    at = 0
-    while at < len(stream):
-        size = chance.choice((1, 2, 3, 5, 14, 100, 4000, 1 << 20))
-        yield stream[at:at + size]
-        at += size
 
 
 def mirrored(offer):
@@ -137,7 +117,7 @@ class LibraryTest(unittest.IsolatedAsyncioTestCase):
         return said.decode().splitlines()
 
     async def talk(self, connection):
-        chance = random.Random(SEED)
+        chance = random.Random(SPLIT_SEED)
         for size in (0, 1, 125, 126, 1000, 65535, 65536, 1 << 19):
             for message in ('ä' * (size // 2), chance.randbytes(size), b'compressible' * size):
                 message = message[:size]

@@ -71,6 +71,8 @@ class ScriptedStore final : public tasks::TaskStore {
     done(std::move(found));
   }
 
+  void FindEnded(tasks::EndedQuery, FindCallback done) override { done(tasks::EndedPage()); }
+
   void Report(const tasks::StoreReport& report) { report_(report); }
   void Persist() { Report({.through = written_.empty() ? 0 : written_.back().ticket}); }
   const std::vector<tasks::StoreWrite>& written() const { return written_; }

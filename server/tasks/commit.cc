@@ -48,6 +48,7 @@ void Commit(EngineState& state, Task* task, Effects& effects, uint64_t attempt, 
   write.ticket = ++state.last_ticket;
   write.task.id = task->id;
   write.task.progress = EncodeProgress(state, *task);
+  if (write.task.progress.end_time_us != 0) EncodePlace(state, *task, write.task);
   using Then = UnconfirmedWrite::Then;
   const Then then = task->ended() ? Then::kSettled : Then::kNothing;
   state.unconfirmed.push_back({write.ticket, then, task->id, attempt, worker, BytesOf(write)});

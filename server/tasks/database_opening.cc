@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "runtime/switch/abseil_text.h"
+#include "server/tasks/ended_migration.h"
+#include "server/tasks/ended_rows.h"
 #include "server/tasks/task_rows.h"
 
 namespace grove::tasks {
@@ -15,12 +17,17 @@ constexpr int64_t kApplicationId = 0x47525654;
 constexpr int64_t kRewrittenBytesMax = int64_t{64} << 20;
 
 // In one transaction: after a death in between it is what it was, or what it is to be.
-absl::Status Migrate(const sqlite::Connection& connection) {
-  absl::Status status =
-      connection.Execute(StrCat("BEGIN IMMEDIATE;", std::string(kMigrateFrom1),
-                                "PRAGMA user_version = ", kSchemaVersion, ";COMMIT;"));
+absl::Status MigrateFrom1(const sqlite::Connection& connection) {
+  absl::Status status = connection.Execute(
+      StrCat("BEGIN IMMEDIATE;", std::string(kMigrateFrom1), "PRAGMA user_version = 2;COMMIT;"));
   if (!status.ok() && connection.InTransaction()) connection.Execute("ROLLBACK").IgnoreError();
   return status;
+}
+
+absl::Status Migrate(const sqlite::Connection& connection, int64_t version,
+                     const std::string& path) {
+  absl::Status status = version == 1 ? MigrateFrom1(connection) : absl::OkStatus();
+  return status.ok() ? IndexEndedTasks(connection, path) : status;
 }
 
 absl::Status CheckFormat(const sqlite::Connection& connection, const std::string& path) {
@@ -33,7 +40,7 @@ absl::Status CheckFormat(const sqlite::Connection& connection, const std::string
   const auto version = connection.QueryNumber("PRAGMA user_version");
   if (!version.ok()) return version.status();
   if (*version == kSchemaVersion) return absl::OkStatus();
-  if (*version == 1) return Migrate(connection);
+  if (*version == 1 || *version == 2) return Migrate(connection, *version, path);
   return absl::FailedPreconditionError(
       StrCat(path, " has schema version ", *version, ", this program reads versions up to ",
              kSchemaVersion, "; use the program that wrote it or another --state_dir"));
@@ -76,8 +83,8 @@ absl::Status SetUp(const sqlite::Connection& connection, int64_t log_bytes) {
 absl::Status CreateTables(const sqlite::Connection& connection) {
   const std::string marks = StrCat("PRAGMA application_id = ", kApplicationId,
                                    "; PRAGMA user_version = ", kSchemaVersion, ";");
-  return connection.Execute(
-      StrCat("BEGIN IMMEDIATE;", std::string(kCreateTables), marks, "COMMIT;"));
+  return connection.Execute(StrCat("BEGIN IMMEDIATE;", std::string(kCreateTables),
+                                   std::string(kCreateEnded), marks, "COMMIT;"));
 }
 
 // Databases of before keep the pages that they once took for ever. To be without the gift of

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <functional>
 
 #include "runtime/switch/abseil_text.h"
 #include "server/tasks/task_rows.h"
@@ -52,10 +51,11 @@ absl::Status SqliteDatabase::Use(OpenedDatabase opened) {
     if (!prepared.ok()) return prepared.status();
     *statement = *std::move(prepared);
   }
-  return absl::OkStatus();
+  return ended_.Prepare(connection_);
 }
 
 void SqliteDatabase::Close() {
+  ended_.Close();
   insert_.reset();
   update_.reset();
   delete_.reset();
@@ -77,11 +77,12 @@ absl::Status SqliteDatabase::SetStarts(uint64_t starts) const {
 absl::Status SqliteDatabase::Load(const StoreRetention& retention,
                                   absl::FunctionRef<void(StoredTask)> each,
                                   std::vector<TaskId>& expired) const {
-  const auto first = FindFirstKept(retention, expired);
+  const auto first = FindFirstKept(retention);
   if (!first.ok()) return first.status();
+  if (absl::Status found = FindExpired(*first, expired); !found.ok()) return found;
   const auto select = connection_.Prepare(kSelectKept);
   if (!select.ok()) return select.status();
-  sqlite3_bind_int64(select->get(), 1, first->time_us);
+  sqlite3_bind_int64(select->get(), 1, first->end_time_us);
   BindId(select->get(), 2, first->id);
   sqlite3_bind_int64(select->get(), 3, kInlinePayloadBytesMax);
   int code;
@@ -89,27 +90,31 @@ absl::Status SqliteDatabase::Load(const StoreRetention& retention,
   return code == SQLITE_DONE ? absl::OkStatus() : connection_.Error("read the tasks of");
 }
 
-absl::StatusOr<SqliteDatabase::End> SqliteDatabase::FindFirstKept(
-    const StoreRetention& retention, std::vector<TaskId>& expired) const {
-  const auto select = connection_.Prepare(kSelectEnded);
+absl::StatusOr<EndedPosition> SqliteDatabase::FindFirstKept(const StoreRetention& retention) const {
+  const EndedPosition by_time{.end_time_us = retention.ended_before_us};
+  const int64_t max = std::max<int64_t>(retention.ended_max, 0);
+  if (max == 0) return EndedPosition{INT64_MAX, {~uint64_t{0}, ~uint64_t{0}}};
+  const auto select = connection_.Prepare(kSelectEndFromLast);
   if (!select.ok()) return select.status();
-  std::vector<End> kept;
+  sqlite3_bind_int64(select->get(), 1, max - 1);
+  const int code = connection_.Step(select->get());
+  if (code == SQLITE_DONE) return by_time;
+  if (code != SQLITE_ROW) return connection_.Error("read the tasks of");
+  const EndedPosition by_count{sqlite3_column_int64(select->get(), 0), DecodeId(select->get(), 1)};
+  return by_count.end_time_us < by_time.end_time_us ? by_time : by_count;
+}
+
+absl::Status SqliteDatabase::FindExpired(const EndedPosition& first,
+                                         std::vector<TaskId>& expired) const {
+  const auto select = connection_.Prepare(kSelectExpired);
+  if (!select.ok()) return select.status();
+  sqlite3_bind_int64(select->get(), 1, first.end_time_us);
+  BindId(select->get(), 2, first.id);
   int code;
   while ((code = connection_.Step(select->get())) == SQLITE_ROW) {
-    const End end{sqlite3_column_int64(select->get(), 0), DecodeId(select->get(), 1)};
-    if (end.time_us < retention.ended_before_us) {
-      expired.push_back(end.id);
-    } else {
-      kept.push_back(end);
-    }
+    expired.push_back(DecodeId(select->get(), 0));
   }
-  if (code != SQLITE_DONE) return connection_.Error("read the tasks of");
-  const size_t max = std::max<int64_t>(retention.ended_max, 0);
-  if (kept.size() <= max) return End{.time_us = retention.ended_before_us};
-  if (max == 0) return End{.time_us = INT64_MAX, .id = {~uint64_t{0}, ~uint64_t{0}}};
-  std::nth_element(kept.begin(), kept.begin() + (max - 1), kept.end(), std::greater<End>());
-  for (size_t i = max; i < kept.size(); ++i) expired.push_back(kept[i].id);
-  return kept[max - 1];
+  return code == SQLITE_DONE ? absl::OkStatus() : connection_.Error("read the tasks of");
 }
 
 absl::Status SqliteDatabase::Apply(absl::Span<const TaskChange> changes) {
@@ -157,7 +162,19 @@ absl::Status SqliteDatabase::ApplyOne(const TaskChange& change) {
   sqlite3_reset(statement);
   // The bound bytes are the caller's and end with this call.
   sqlite3_clear_bindings(statement);
-  return status;
+  return status.ok() ? ApplyToEnded(change, sqlite3_changes(connection_.get()) > 0) : status;
+}
+
+absl::Status SqliteDatabase::ApplyToEnded(const TaskChange& change, bool is_there) {
+  const StoredTask& task = change.write->task;
+  const bool has_end = change.progress != nullptr && change.progress->end_time_us != 0;
+  if (!has_end || !is_there) return ended_.Remove(task.id);
+  return ended_.Put({.id = task.id,
+                     .tenant = task.tenant,
+                     .queue = task.queue,
+                     .function = task.function,
+                     .state = change.progress->end_state,
+                     .end_time_us = change.progress->end_time_us});
 }
 
 absl::StatusOr<int64_t> SqliteDatabase::ReusableBytes() const {

@@ -17,6 +17,7 @@
 #include "absl/types/span.h"
 #include "server/sqlite/connection.h"
 #include "server/tasks/database_opening.h"
+#include "server/tasks/ended_rows.h"
 #include "server/tasks/held_writes.h"
 #include "server/tasks/store.h"
 
@@ -66,20 +67,16 @@ class SqliteDatabase {
   void Close();
 
  private:
-  struct End {
-    WallMicros time_us = 0;
-    TaskId id;
-    // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 misreads it.
-    friend auto operator<=>(const End&, const End&) = default;
-  };
-
   explicit SqliteDatabase(OpeningOptions options) : options_(std::move(options)) {}
 
   absl::Status Use(OpenedDatabase opened);
   // The first end that is kept.
-  absl::StatusOr<End> FindFirstKept(const StoreRetention& retention,
-                                    std::vector<TaskId>& expired) const;
+  absl::StatusOr<EndedPosition> FindFirstKept(const StoreRetention& retention) const;
+  // The ids of the ends before that.
+  absl::Status FindExpired(const EndedPosition& first, std::vector<TaskId>& expired) const;
   absl::Status ApplyOne(const TaskChange& change);
+  // To the index of the ended tasks. `is_there`: the task has a row.
+  absl::Status ApplyToEnded(const TaskChange& change, bool is_there);
   absl::Status ApplyToQueue(const TaskChange& change) const;
   absl::Status Reopen();
   absl::Status CopyTo(const std::string& path) const;
@@ -93,6 +90,7 @@ class SqliteDatabase {
   sqlite::Statement insert_;
   sqlite::Statement update_;
   sqlite::Statement delete_;
+  EndedRows ended_;
 };
 
 }  // namespace grove::tasks

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "server/tasks/ended_search.h"
 #include "server/tasks/task_rows.h"
 
 namespace grove::tasks {
@@ -34,19 +35,33 @@ void SqliteReader::End(Ending ending) {
 }
 
 void SqliteReader::Read(std::vector<TaskId> tasks, TaskStore::ReadCallback done) {
+  Ask([this, tasks = std::move(tasks), done = std::move(done)](const absl::Status& status) mutable {
+    if (!status.ok()) return done(status);
+    done(FindAll(tasks));
+  });
+}
+
+void SqliteReader::FindEnded(EndedQuery query, TaskStore::FindCallback done) {
+  Ask([this, query = std::move(query), done = std::move(done)](const absl::Status& status) mutable {
+    if (!status.ok()) return done(status);
+    done(FindPage(query));
+  });
+}
+
+void SqliteReader::Ask(Request request) {
   {
     absl::MutexLock lock(&mutex_);
     if (ending_ == Ending::kNone) {
-      waiting_.push_back({.tasks = std::move(tasks), .done = std::move(done)});
+      waiting_.push_back(std::move(request));
       return;
     }
   }
-  done(Stopped());
+  request(Stopped());
 }
 
 void SqliteReader::Run() {
   Request request;
-  while (TakeRequest(request)) request.done(FindAll(request.tasks));
+  while (TakeRequest(request)) request(absl::OkStatus());
   AnswerWhatWaits();
 }
 
@@ -66,7 +81,7 @@ void SqliteReader::AnswerWhatWaits() {
     waiting.swap(waiting_);
     if (ending_ == Ending::kDrop) return;
   }
-  for (Request& request : waiting) request.done(Stopped());
+  for (Request& request : waiting) request(Stopped());
 }
 
 bool SqliteReader::HasWork() const {
@@ -91,6 +106,12 @@ absl::Status SqliteReader::Find(const TaskId& task, std::vector<StoredTask>& fou
       code == SQLITE_ROW || code == SQLITE_DONE ? absl::OkStatus() : connection_.Error("read");
   sqlite3_reset(select_.get());
   return status;
+}
+
+absl::StatusOr<EndedPage> SqliteReader::FindPage(const EndedQuery& query) {
+  absl::MutexLock lock(&between_reads_);
+  if (absl::Status connected = Connect(); !connected.ok()) return connected;
+  return tasks::FindEnded(connection_, query);
 }
 
 absl::Status SqliteReader::Connect() {

@@ -1,4 +1,4 @@
-// SqliteReader: reads tasks by their ids while the writer writes.
+// SqliteReader: reads tasks by their ids, and finds ended ones, while the writer writes.
 //
 // A thread with a connection of its own (SQLite's write-ahead log lets both work at once) answers
 // one request after the other, in the order of their coming. Opens the file when it is first asked
@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
@@ -35,19 +36,20 @@ class SqliteReader {
 
   // Ids that the file lacks are left out of the answer.
   void Read(std::vector<TaskId> tasks, TaskStore::ReadCallback done);
+  void FindEnded(EndedQuery query, TaskStore::FindCallback done);
 
-  // Held while a task is read: whoever holds it may do with the file what no reader must see.
+  // Held while a task is read, or a page is found: whoever holds it may do with the file what no
+  // reader must see.
   absl::Mutex& between_reads() ABSL_LOCK_RETURNED(between_reads_) { return between_reads_; }
   void CloseConnection() ABSL_EXCLUSIVE_LOCKS_REQUIRED(between_reads_);
 
  private:
   enum class Ending { kNone, kAnswer, kDrop };
-  struct Request {
-    std::vector<TaskId> tasks;
-    TaskStore::ReadCallback done;
-  };
+  // Answers; with that status, if it is an error.
+  using Request = absl::AnyInvocable<void(const absl::Status& status)>;
 
   void Run();
+  void Ask(Request request);
   // Waits for a request; false at the end.
   bool TakeRequest(Request& request);
   void AnswerWhatWaits();
@@ -56,6 +58,7 @@ class SqliteReader {
   absl::StatusOr<std::vector<StoredTask>> FindAll(const std::vector<TaskId>& tasks);
   // Adds the task to `found` if it is there.
   absl::Status Find(const TaskId& task, std::vector<StoredTask>& found);
+  absl::StatusOr<EndedPage> FindPage(const EndedQuery& query);
   absl::Status Connect() ABSL_EXCLUSIVE_LOCKS_REQUIRED(between_reads_);
 
   const std::string path_;

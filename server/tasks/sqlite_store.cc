@@ -79,6 +79,10 @@ void SqliteStore::Read(std::vector<TaskId> tasks, ReadCallback done) {
   reader_->Read(std::move(tasks), std::move(done));
 }
 
+void SqliteStore::FindEnded(EndedQuery query, FindCallback done) {
+  reader_->FindEnded(std::move(query), std::move(done));
+}
+
 void SqliteStore::RunWriter() {
   StoreWriter::Step step;
   std::vector<StoreWrite> writes;

@@ -55,6 +55,7 @@ class SqliteStore : public TaskStore {
   // Any thread.
   void Write(std::vector<StoreWrite> writes) override;
   void Read(std::vector<TaskId> tasks, ReadCallback done) override;
+  void FindEnded(EndedQuery query, FindCallback done) override;
 
  private:
   enum class Ending { kNone, kFlush, kDrop };

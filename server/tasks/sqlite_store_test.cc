@@ -387,10 +387,10 @@ TEST_F(SqliteStoreTest, RefusesANewerSchema) {
   store_.reset();
   sqlite3* database = nullptr;
   ASSERT_EQ(sqlite3_open((dir_ + "/tasks.db").c_str(), &database), SQLITE_OK);
-  sqlite3_exec(database, "PRAGMA user_version = 3", nullptr, nullptr, nullptr);
+  sqlite3_exec(database, "PRAGMA user_version = 4", nullptr, nullptr, nullptr);
   sqlite3_close(database);
   EXPECT_THAT(std::string(SqliteStore::Open({.state_dir = dir_}).status().message()),
-              HasSubstr("schema version 3"));
+              HasSubstr("schema version 4"));
 }
 
 TEST_F(SqliteStoreTest, NamesADirectoryThatItCannotUse) {

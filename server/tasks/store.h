@@ -14,6 +14,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/tasks/ended_query.h"
 #include "server/tasks/task_id.h"
 #include "server/wall_time.h"
 
@@ -33,6 +34,8 @@ struct StoredProgress {
   int32_t interruptions = 0;
   // 0 until the task has ended.
   WallMicros end_time_us = 0;
+  // The grove.v1.TaskState then. Written, and not read again: it stands in `task`.
+  int32_t end_state = 0;
 };
 
 // Inputs and outputs up to this length stay in memory (task_memory.h), and inputs are loaded with
@@ -44,6 +47,8 @@ struct StoredTask {
   TaskId id;
   std::string tenant;
   std::string queue;
+  // Written, and not read again: it stands in the spec.
+  std::string function;
   // A serialized grove.v1.TaskSpec, normalised and without its input.
   std::string spec;
   std::string input;
@@ -69,7 +74,8 @@ struct StoreWrite {
   Kind kind = Kind::kInsert;
   // Ascending from 1 over the life of one engine.
   uint64_t ticket = 0;
-  // kInsert: all of it. kUpdate: id and progress. kDelete: id. kQueue: tenant, queue and, in
+  // kInsert: all of it. kUpdate: id and progress; if that has an end, also tenant, queue and
+  // function, by which the task is found from then on. kDelete: id. kQueue: tenant, queue and, in
   // progress.task, the queue's settings, of which nothing is kept if they are empty.
   StoredTask task;
 };
@@ -98,6 +104,7 @@ class TaskStore {
   using ReportCallback = absl::AnyInvocable<void(StoreReport report)>;
   // The tasks found, in any order. Called on a thread of the store's.
   using ReadCallback = absl::AnyInvocable<void(absl::StatusOr<std::vector<StoredTask>> found)>;
+  using FindCallback = absl::AnyInvocable<void(absl::StatusOr<EndedPage> found)>;
 
   virtual ~TaskStore() = default;
 
@@ -119,6 +126,8 @@ class TaskStore {
   // Reads what was confirmed to be on disk, and returns at once. Between Start() and Stop(); reads
   // that Stop() finds waiting are answered with UNAVAILABLE.
   virtual void Read(std::vector<TaskId> tasks, ReadCallback done) = 0;
+  // Ended tasks that match, of those whose end was confirmed. As Read().
+  virtual void FindEnded(EndedQuery query, FindCallback done) = 0;
   // Writes what is pending (one try) and ends the store's threads. No callback afterwards.
   virtual absl::Status Stop() = 0;
 };

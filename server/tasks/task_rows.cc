@@ -61,8 +61,11 @@ const char kSelectKept[] = "SELECT " GROVE_TASK_COLUMNS
                            " FROM tasks INDEXED BY sqlite_autoindex_tasks_1"
                            " WHERE end_time_us = 0 OR length(id) != 16"
                            " OR (end_time_us, id) >= (?1, ?2) ORDER BY id";
-const char kSelectEnded[] =
-    "SELECT end_time_us, id FROM tasks WHERE end_time_us != 0 AND length(id) = 16";
+const char kSelectExpired[] =
+    "SELECT id FROM ended INDEXED BY ended_by_end WHERE (end_time_us, id) < (?1, ?2)";
+const char kSelectEndFromLast[] =
+    "SELECT end_time_us, id FROM ended INDEXED BY ended_by_end"
+    " ORDER BY end_time_us DESC, id DESC LIMIT 1 OFFSET ?1";
 const char kInsertTask[] = "INSERT OR REPLACE INTO tasks (" GROVE_TASK_COLUMNS
                            "input) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
 const char kUpdateTask[] =

@@ -14,18 +14,20 @@
 
 namespace grove::tasks {
 
-// 2: inputs in a column of their own.
-inline constexpr int64_t kSchemaVersion = 2;
+// 2: inputs in a column of their own. 3: an index of the ended tasks (ended_rows.h).
+inline constexpr int64_t kSchemaVersion = 3;
 extern const char kCreateTables[];
-// From the version before; nothing is rewritten.
+// To version 2; nothing is rewritten.
 extern const char kMigrateFrom1[];
 
 // Columns as DecodeRow() reads them.
 extern const char kSelectTask[];
 // In the order of the ids, without the ended tasks that ended before (?1, id ?2).
 extern const char kSelectKept[];
-// Time and id of the ended ones.
-extern const char kSelectEnded[];
+// Of the ended tasks: the ids of those before (?1, id ?2); time and id of the one that ?1 others
+// end after.
+extern const char kSelectExpired[];
+extern const char kSelectEndFromLast[];
 extern const char kInsertTask[];
 extern const char kUpdateTask[];
 extern const char kDeleteTask[];

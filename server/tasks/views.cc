@@ -296,12 +296,17 @@ TaskCounters ViewCounters(EngineState& state) {
   return counters;
 }
 
-StoredTask EncodeTask(const EngineState& state, const Task& task) {
+void EncodePlace(const EngineState& state, const Task& task, StoredTask& stored) {
   const tenancy::Directory::Queue& queue = state.directory->queues()[task.queue];
-  StoredTask stored;
-  stored.id = task.id;
   stored.tenant = state.directory->tenants()[queue.tenant].name;
   stored.queue = queue.name;
+  stored.function = state.FunctionOf(task);
+}
+
+StoredTask EncodeTask(const EngineState& state, const Task& task) {
+  StoredTask stored;
+  stored.id = task.id;
+  EncodePlace(state, task, stored);
   v1::TaskSpec spec;
   FillSpecOf(state, task, spec);
   MarkVolatile(task.spec, spec);
@@ -332,6 +337,7 @@ StoredProgress EncodeProgress(const EngineState& state, const Task& task) {
   stored.interruptions = past.interruptions;
   // Whatever halts its sequence is not to be forgotten.
   stored.end_time_us = Halts(task) ? 0 : past.end_time_us;
+  if (stored.end_time_us != 0) stored.end_state = task.state;
   return stored;
 }
 

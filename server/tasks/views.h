@@ -27,6 +27,8 @@ v1::Pool ViewPool(const EngineState& state, size_t pool);
 bool IsQuiet(const EngineState& state, size_t tenant);
 TaskCounters ViewCounters(EngineState& state);
 
+// Tenant, queue and function.
+void EncodePlace(const EngineState& state, const Task& task, StoredTask& stored);
 // For the store, or the next engine. Requires: the input is in memory.
 StoredTask EncodeTask(const EngineState& state, const Task& task);
 // The part of it that changes: what RestoreProgress takes back.

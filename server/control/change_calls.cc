@@ -1,12 +1,14 @@
 #include "server/control/change_calls.h"
 
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "server/control/call_audience.h"
+#include "server/control/recalled_tasks.h"
 #include "server/control/rpc_status.h"
 #include "server/tasks/refusal.h"
 #include "server/tenancy/resource_name.h"
@@ -72,6 +74,11 @@ v1::TaskFilter Waiting() {
 }  // namespace
 
 absl::StatusOr<bool> ChangeCalls::ChangeOne(tasks::TaskId id, const tasks::TaskAction& action) {
+  RecalledTasks recalled(driver_);
+  // A cancellation leaves what has ended as it is.
+  if (action.kind != Kind::kCancel) {
+    if (absl::Status status = recalled.Recall({id}); !status.ok()) return status;
+  }
   absl::StatusOr<bool> changed = driver_.Change(id, action);
   if (!IsEndOnItsWay(changed.status())) return changed;
   absl::Status stored = driver_.AwaitStored(kChangeStoreMax);
@@ -96,6 +103,10 @@ void ChangeCalls::Change(const CallPtr& call, std::string_view name, tasks::Task
 }
 
 void ChangeCalls::FinishWithTask(const CallPtr& call, tasks::TaskId id, v1::Task& task) {
+  RecalledTasks recalled(driver_);
+  const absl::Status at_hand = recalled.Recall({id});
+  if (call->finished()) return;
+  if (!at_hand.ok()) return call->Finish(at_hand);
   absl::StatusOr<v1::Task> found =
       driver_.engine().Get(id, v1::TASK_VIEW_BASIC, driver_.Now(), AudienceOf(*call));
   if (!found.ok()) return call->Finish(found.status());
@@ -112,7 +123,9 @@ void ChangeCalls::ChangeFamily(const CallPtr& call, const std::string& name,
   absl::StatusOr<tasks::TaskQuery> query = engine.Query(tenancy::FormatTenantName(tenant), {});
   if (!query.ok()) return call->Finish(query.status());
   query->filter.OnlyDescendantsOf(name);
-  Batched batch{.query = *std::move(query), .action = std::move(action), .may_stop = false};
+  // Those that it has spawned came later, and theirs later still.
+  Batched batch{
+      .query = *std::move(query), .action = std::move(action), .oldest = *id, .may_stop = false};
   Slices::Run(hub_, call, [this, call, id = *id, batch = std::move(batch), &task](Slices& slices) {
     ChangeFamilyOf(slices, call, id, batch, task);
   });
@@ -153,12 +166,15 @@ void ChangeCalls::Batch(const CallPtr& call, const v1::BatchChangeTasksRequest& 
   if (absl::Status fits = engine.CheckAction(*action); !fits.ok()) return call->Finish(fits);
   absl::StatusOr<tasks::TaskQuery> query = engine.Query(request.parent(), request.filter());
   if (!query.ok()) return call->Finish(query.status());
+  // Of the other actions none changes what has ended.
+  const bool changes_ended = action->kind == Kind::kRetry || action->kind == Kind::kDelete;
   RunBatch(call,
            {.query = *std::move(query),
             .action = *std::move(action),
             .validate_only = request.validate_only(),
             .limit = request.limit() == 0 ? INT64_MAX : request.limit(),
-            .newest = engine.NewestId()},
+            .newest = engine.NewestId(),
+            .looks_at_ended = changes_ended},
            response, [] {});
 }
 
@@ -177,11 +193,23 @@ void ChangeCalls::RunBatch(const CallPtr& call, Batched batch,
               });
 }
 
-bool ChangeCalls::ChangeAll(Slices& slices, const Call& call, const Batched& batch,
+bool ChangeCalls::ChangeAll(Slices& slices, Call& call, const Batched& batch,
                             v1::BatchChangeTasksResponse& response) {
-  tasks::TaskCursor cursor;
+  tasks::TaskCursor cursor{.last = batch.oldest};
   std::vector<tasks::TaskId> found;
   for (bool more = true; more;) {
+    RecalledTasks recalled(driver_);
+    absl::Status at_hand;
+    if (batch.looks_at_ended) {
+      at_hand = recalled.RecallFor(batch.query, cursor);
+    } else {
+      tasks::PassRecalled(std::nullopt, cursor);
+    }
+    if (call.finished()) return false;
+    if (!at_hand.ok()) {
+      call.Finish(at_hand);
+      return false;
+    }
     found.clear();
     more = driver_.engine().FindSome(batch.query, cursor, found);
     for (const tasks::TaskId& id : found) {

@@ -57,8 +57,12 @@ class ChangeCalls {
     bool validate_only = false;
     // INT64_MAX: all.
     int64_t limit = INT64_MAX;
+    // Neither this one nor earlier tasks are of the batch.
+    tasks::TaskId oldest;
     // Later tasks are not of the batch.
     tasks::TaskId newest;
+    // Evicted tasks may be of the batch.
+    bool looks_at_ended = true;
     // It answers shortly before the call's time is over, and says that there is more.
     bool may_stop = true;
   };
@@ -72,11 +76,12 @@ class ChangeCalls {
   void ChangeFamilyOf(Slices& slices, const CallPtr& call, tasks::TaskId id, Batched batch,
                       v1::Task& task);
   // False once the call is finished. **Parks.**
-  bool ChangeAll(Slices& slices, const Call& call, const Batched& batch,
+  bool ChangeAll(Slices& slices, Call& call, const Batched& batch,
                  v1::BatchChangeTasksResponse& response);
   // False once there is enough.
   bool TakeNext(const Call& call, const Batched& batch, tasks::TaskId id,
                 v1::BatchChangeTasksResponse& response);
+  // **Parks.**
   void FinishWithTask(const CallPtr& call, tasks::TaskId id, v1::Task& task);
   // Answers with the queue, once what was said of it is on disk.
   void FinishWithQueue(const CallPtr& call, const absl::Status& said, std::string_view name,

@@ -235,6 +235,9 @@ absl::Status Control::RecoverTasks(tasks::TaskStore& store, int volatile_tasks_f
   });
   if (!loaded.ok()) return loaded;
   while (in_memory.next() != nullptr) engine_->Recover(in_memory.Take(), now_us);
+  absl::Status ended = store.LoadEnded(
+      retention, [&](const tasks::EndedRecord& task) { engine_->RecoverEnded(task, now_us); });
+  if (!ended.ok()) return ended;
   if (!in_memory.status().ok()) {
     Log(LogLevel::kError, "volatile tasks of the control before are lost",
         {{"error", in_memory.status().message()}});

@@ -56,6 +56,33 @@ class ScriptedStore final : public tasks::TaskStore {
 
   // Answers at once, from what was written.
   void Read(std::vector<tasks::TaskId> tasks, ReadCallback done) override {
+    std::map<tasks::TaskId, tasks::StoredTask> rows = Rows();
+    std::vector<tasks::StoredTask> found;
+    for (const tasks::TaskId& id : tasks) {
+      if (rows.contains(id)) found.push_back(rows[id]);
+    }
+    done(std::move(found));
+  }
+
+  // As Read(); by no filter but the tenant and the states.
+  void FindEnded(tasks::EndedQuery query, FindCallback done) override {
+    tasks::EndedPage page;
+    std::map<tasks::TaskId, tasks::StoredTask> rows = Rows();
+    for (auto& [id, task] : rows) {
+      const tasks::StoredProgress& progress = task.progress;
+      const bool matches = (query.tenant.empty() || task.tenant == query.tenant) &&
+                           (query.states == 0 || (query.states >> progress.end_state & 1) != 0);
+      if (progress.end_time_us != 0 && matches) page.tasks.push_back(std::move(task));
+    }
+    done(std::move(page));
+  }
+
+  void Report(const tasks::StoreReport& report) { report_(report); }
+  void Persist() { Report({.through = written_.empty() ? 0 : written_.back().ticket}); }
+  const std::vector<tasks::StoreWrite>& written() const { return written_; }
+
+ private:
+  std::map<tasks::TaskId, tasks::StoredTask> Rows() const {
     std::map<tasks::TaskId, tasks::StoredTask> rows;
     for (const tasks::StoreWrite& write : written_) {
       if (write.kind == tasks::StoreWrite::Kind::kInsert) rows[write.task.id] = write.task;
@@ -64,20 +91,9 @@ class ScriptedStore final : public tasks::TaskStore {
       }
       if (write.kind == tasks::StoreWrite::Kind::kDelete) rows.erase(write.task.id);
     }
-    std::vector<tasks::StoredTask> found;
-    for (const tasks::TaskId& id : tasks) {
-      if (rows.contains(id)) found.push_back(rows[id]);
-    }
-    done(std::move(found));
+    return rows;
   }
 
-  void FindEnded(tasks::EndedQuery, FindCallback done) override { done(tasks::EndedPage()); }
-
-  void Report(const tasks::StoreReport& report) { report_(report); }
-  void Persist() { Report({.through = written_.empty() ? 0 : written_.back().ticket}); }
-  const std::vector<tasks::StoreWrite>& written() const { return written_; }
-
- private:
   ReportCallback report_;
   std::vector<tasks::StoreWrite> written_;
 };

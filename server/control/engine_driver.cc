@@ -109,6 +109,29 @@ void EngineDriver::Read(std::vector<tasks::TaskId> tasks, tasks::TaskStore::Read
   });
 }
 
+void EngineDriver::Recall(std::vector<tasks::TaskId> tasks, RecallCallback done) {
+  std::erase_if(tasks, [this](const tasks::TaskId& id) { return !engine_.IsEvicted(id); });
+  if (tasks.empty()) return done(std::optional<tasks::EndedPosition>());
+  Read(std::move(tasks), [this, done = std::move(done)](const auto& found) mutable {
+    if (!found.ok()) return done(found.status());
+    engine_.Recall(*found, Advance());
+    Changed();
+    done(std::optional<tasks::EndedPosition>());
+  });
+}
+
+void EngineDriver::RecallEnded(tasks::EndedQuery query, RecallCallback done) {
+  store_.FindEnded(std::move(query),
+                   [this, done = std::move(done)](absl::StatusOr<tasks::EndedPage> page) mutable {
+                     hub_.Post([this, done = std::move(done), page = std::move(page)]() mutable {
+                       if (!page.ok()) return done(page.status());
+                       engine_.Recall(page->tasks, Advance());
+                       Changed();
+                       done(page->next);
+                     });
+                   });
+}
+
 void EngineDriver::CarryOut() {
   // Callbacks below may cause further effects; those are carried out in the next round.
   tasks::Effects effects = std::exchange(effects_, tasks::Effects());

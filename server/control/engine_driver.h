@@ -7,6 +7,7 @@
 #define GROVE_SERVER_CONTROL_ENGINE_DRIVER_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -45,6 +46,9 @@ class EngineDriver {
  public:
   using Sender = absl::AnyInvocable<void(int32_t worker, internal::v1::ControlFrame frame)>;
   using WallClock = absl::AnyInvocable<WallMicros()>;
+  // Beyond which position there is more, if there is.
+  using Recalled = absl::StatusOr<std::optional<tasks::EndedPosition>>;
+  using RecallCallback = absl::AnyInvocable<void(const Recalled& recalled)>;
 
   // All must outlive it. What becomes of tasks is counted in `series`. The store is started by the
   // constructor and stopped by Flush(). The engine's time is the wall's now, and the hub's clock
@@ -109,6 +113,17 @@ class EngineDriver {
   absl::Status AwaitStored(absl::Duration max);
   // As TaskStore::Read, with `done` on the hub, in no fiber: it must not park.
   void Read(std::vector<tasks::TaskId> tasks, tasks::TaskStore::ReadCallback done);
+  // What is in the store alone of `tasks`, or of what a query finds, is recalled (TaskEngine::
+  // Recall); then `done`, on the hub, in no fiber: with what TaskEngine::ListTasks needs to know,
+  // nullopt for given tasks. At once if there is nothing to recall.
+  void Recall(std::vector<tasks::TaskId> tasks, RecallCallback done);
+  void RecallEnded(tasks::EndedQuery query, RecallCallback done);
+  // As TaskEngine's.
+  void HoldRecalled() { engine_.HoldRecalled(); }
+  void ReleaseRecalled() {
+    engine_.ReleaseRecalled();
+    Changed();
+  }
   // After the drain: writes what is pending, and ends all waits with UNAVAILABLE. **Parks.**
   absl::Status Flush(OffloadPool& offload);
   // What a call gets while control drains.

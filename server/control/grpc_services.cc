@@ -79,7 +79,7 @@ void AddTaskMethods(Methods& methods, TaskCalls& calls) {
       [&calls](auto& call, auto& q, auto& r) { calls.Count(call, q, r); });
   methods.Later<v1::ExplainTaskRequest, v1::ExplainTaskResponse>(
       RowOf("TaskService/ExplainTask"),
-      [&calls](auto& call, auto& q, auto& r) { call->Finish(calls.Explain(*call, q, r)); });
+      [&calls](auto& call, auto& q, auto& r) { calls.Explain(call, q, r); });
 }
 
 // One that does something to the task that the request names.

@@ -153,11 +153,22 @@ void InsideCalls::Wait(int32_t worker, const InsideWait& asked) {
   if (!seen.ok()) return RefuseWait(worker, asked.id(), *who, seen);
   const absl::StatusOr<tasks::TaskId> task = driver_.engine().Find(asked.task());
   if (!task.ok()) return RefuseWait(worker, asked.id(), *who, task.status());
-  if (driver_.engine().IsSettled(*task)) return AnswerWait(worker, asked.id(), *task, *who);
+  if (driver_.engine().IsSettled(*task)) return AnswerEnded(worker, asked.id(), *task, who);
   const absl::Status waits =
       After(driver_.ends(), *task, absl::InfiniteDuration(), worker, asked.id(),
             [=, this, id = asked.id()](TaskWaits::End) { AnswerWait(worker, id, *task, *who); });
   if (!waits.ok()) RefuseWait(worker, asked.id(), *who, waits);
+}
+
+void InsideCalls::AnswerEnded(int32_t worker, uint64_t id, tasks::TaskId task,
+                              const tenancy::PrincipalPtr& who) {
+  links_[worker].open[id] = {};
+  driver_.Recall({task}, [=, this, generation = links_[worker].generation](const auto& recalled) {
+    Link& link = links_[worker];
+    if (link.generation != generation || link.open.erase(id) == 0) return;
+    recalled.ok() ? AnswerWait(worker, id, task, *who)
+                  : RefuseWait(worker, id, *who, recalled.status());
+  });
 }
 
 absl::Status InsideCalls::After(TaskWaits& waits, tasks::TaskId task, absl::Duration timeout,

@@ -81,6 +81,9 @@ class InsideCalls {
                      const std::string& name, internal::v1::ControlFrame& frame);
   void Wait(int32_t worker, const internal::v1::InsideWait& asked);
   // The task has ended, or is not there.
+  // As AnswerWait(), of a task that may have to be recalled.
+  void AnswerEnded(int32_t worker, uint64_t id, tasks::TaskId task,
+                   const tenancy::PrincipalPtr& who);
   void AnswerWait(int32_t worker, uint64_t id, tasks::TaskId task, const tenancy::Principal& who);
   void RefuseWait(int32_t worker, uint64_t id, const tenancy::Principal& who,
                   const absl::Status& why);

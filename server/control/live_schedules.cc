@@ -252,10 +252,7 @@ void LiveSchedules::TaskEnded(const Key& key, const std::string& task) {
   const Totals before(*state);
   v1::TaskState ended = v1::TASK_STATE_UNSPECIFIED;
   const auto id = driver_.engine().Find(task);
-  if (id.ok()) {
-    const auto shown = driver_.engine().Get(*id, v1::TASK_VIEW_BASIC, driver_.Now());
-    if (shown.ok() && driver_.engine().IsSettled(*id)) ended = shown->state();
-  }
+  if (id.ok()) ended = driver_.engine().EndOf(*id).value_or(ended);
   const bool was_paused = state->is_paused();
   state->Ended(task, ended, wall_());
   if (state->is_paused() && !was_paused) {

@@ -8,6 +8,7 @@
 #include "proto/well_known_times.h"
 #include "runtime/switch/abseil_text.h"
 #include "server/control/page_token.h"
+#include "server/control/recalled_tasks.h"
 #include "server/control/tenant_calls.h"
 #include "server/schedules/schedule_settings.h"
 #include "server/tasks/input_payload.h"
@@ -353,6 +354,8 @@ absl::StatusOr<v1::RunScheduleResponse> ScheduleCalls::Run(const Principal& who,
   if (!task.ok()) return task.status();
   const auto id = driver_.engine().Find(*task);
   if (!id.ok()) return id.status();
+  RecalledTasks recalled(driver_);
+  if (absl::Status at_hand = recalled.Recall({*id}); !at_hand.ok()) return at_hand;
   auto shown = driver_.engine().Get(
       *id, v1::TASK_VIEW_BASIC, driver_.Now(),
       who.is_operator() ? tasks::Audience::kOperators : tasks::Audience::kTenant);

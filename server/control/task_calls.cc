@@ -12,6 +12,7 @@
 #include "absl/time/clock.h"
 #include "server/control/audience.h"
 #include "server/control/call_audience.h"
+#include "server/control/recalled_tasks.h"
 #include "server/control/rpc_status.h"
 #include "server/control/scope_check.h"
 #include "server/tasks/list_token.h"
@@ -22,7 +23,8 @@
 namespace grove::control {
 namespace {
 
-constexpr std::string_view kStatePrefix = "TASK_STATE_";
+// Of a page of waits: their outputs are read with them.
+constexpr int kRecalledTogether = 20;
 
 absl::Status CheckBatch(std::string_view field, int size) {
   if (size <= kBatchMax) return absl::OkStatus();
@@ -122,13 +124,22 @@ absl::Status TaskCalls::FillTask(tasks::TaskId id, v1::TaskView view, v1::Task& 
   return driver_.engine().Show(id, view, driver_.Now(), audience, task);
 }
 
+void TaskCalls::WithTask(const CallPtr& call, tasks::TaskId id, absl::AnyInvocable<void()> then) {
+  driver_.Recall({id}, [call, then = std::move(then)](const auto& recalled) mutable {
+    if (call->finished()) return;
+    recalled.ok() ? then() : call->Finish(recalled.status());
+  });
+}
+
 void TaskCalls::FinishWithTask(const CallPtr& call, tasks::TaskId id, v1::TaskView view,
                                v1::Task& task) {
-  absl::Status filled = FillTask(id, view, task, AudienceOf(*call));
-  if (!filled.ok()) return call->Finish(filled);
-  std::vector<Missing> missing;
-  if (driver_.engine().NeedsStore(id, view)) missing.push_back({id, &task});
-  FinishWithPayloads(call, view, std::move(missing));
+  WithTask(call, id, [this, call, id, view, &task] {
+    absl::Status filled = FillTask(id, view, task, AudienceOf(*call));
+    if (!filled.ok()) return call->Finish(filled);
+    std::vector<Missing> missing;
+    if (driver_.engine().NeedsStore(id, view)) missing.push_back({id, &task});
+    FinishWithPayloads(call, view, std::move(missing));
+  });
 }
 
 bool TaskCalls::Lose(const Missing& missing, const absl::Status& why) {
@@ -324,15 +335,33 @@ void TaskCalls::WaitForAll(Slices& slices, const CallPtr& call,
         });
 }
 
+std::vector<tasks::TaskId> TaskCalls::EvictedOf(const Call& call,
+                                                const v1::BatchWaitTasksRequest& request,
+                                                int first) const {
+  std::vector<tasks::TaskId> evicted;
+  const int end = std::min(request.names_size(), first + kRecalledTogether);
+  for (int i = first; i < end; ++i) {
+    const absl::StatusOr<tasks::TaskId> id = FindFor(call, request.names(i));
+    if (id.ok() && driver_.engine().IsEvicted(*id)) evicted.push_back(*id);
+  }
+  return evicted;
+}
+
 void TaskCalls::AnswerPage(Slices& slices, const CallPtr& call,
                            const v1::BatchWaitTasksRequest& request, int first,
                            v1::BatchWaitTasksResponse& response) {
   const v1::TaskView view = tasks::OrDefault(request.view(), v1::TASK_VIEW_BASIC);
+  RecalledTasks recalled(driver_);
   std::vector<Missing> missing;
   int64_t bytes = 0;
   for (int i = first; i < request.names_size(); ++i) {
     v1::BatchWaitTasksResponse::Result& result = *response.add_results();
     absl::StatusOr<tasks::TaskId> id = FindFor(*call, request.names(i));
+    if (id.ok() && driver_.engine().IsEvicted(*id)) {
+      absl::Status status = recalled.Recall(EvictedOf(*call, request, i));
+      if (call->finished()) return;
+      if (!status.ok()) return call->Finish(status);
+    }
     absl::Status filled =
         id.ok() ? FillTask(*id, view, *result.mutable_task(), AudienceOf(*call)) : id.status();
     if (filled.ok()) {
@@ -354,76 +383,44 @@ void TaskCalls::AnswerPage(Slices& slices, const CallPtr& call,
   FinishWithPayloads(call, view, std::move(missing));
 }
 
-void TaskCalls::List(const CallPtr& call, const v1::ListTasksRequest& request,
-                     v1::ListTasksResponse& response) {
-  absl::StatusOr<v1::ListTasksResponse> listed =
-      driver_.engine().ListTasks(request, driver_.Now(), AudienceOf(*call));
-  if (!listed.ok()) return call->Finish(listed.status());
-  response = *std::move(listed);
-  const v1::TaskView view = tasks::OrDefault(request.view(), v1::TASK_VIEW_BASIC);
-  std::vector<Missing> missing;
-  for (v1::Task& task : *response.mutable_tasks()) {
-    absl::StatusOr<tasks::TaskId> id = driver_.engine().Find(task.name());
-    if (id.ok() && driver_.engine().NeedsStore(*id, view)) {
-      missing.push_back({.id = *id, .task = &task, .list = &response});
-    }
-  }
-  FinishWithPayloads(call, view, std::move(missing));
-}
-
-void TaskCalls::Count(const CallPtr& call, const v1::CountTasksRequest& request,
-                      v1::CountTasksResponse& response) {
-  absl::StatusOr<tasks::TaskQuery> query =
-      driver_.engine().Query(request.parent(), request.filter());
-  if (!query.ok()) return call->Finish(query.status());
-  Slices::Run(hub_, call, [this, call, query = *std::move(query), &response](Slices& slices) {
-    tasks::TaskCounts counts{};
-    tasks::TaskCursor cursor;
-    while (driver_.engine().CountSome(query, cursor, counts)) {
-      if (!slices.Pause()) return;
-    }
-    for (size_t state = 0; state < counts.size(); ++state) {
-      if (counts[state] == 0) continue;
-      response.set_total(response.total() + counts[state]);
-      const std::string name = v1::TaskState_Name(static_cast<v1::TaskState>(state));
-      (*response.mutable_by_state())[name.substr(kStatePrefix.size())] = counts[state];
-    }
-    call->Finish(absl::OkStatus());
-  });
-}
-
-absl::Status TaskCalls::Explain(const Call& call, const v1::ExplainTaskRequest& request,
-                                v1::ExplainTaskResponse& response) {
+void TaskCalls::Explain(const CallPtr& call, const v1::ExplainTaskRequest& request,
+                        v1::ExplainTaskResponse& response) {
   absl::StatusOr<tasks::TaskId> id = driver_.engine().Find(request.name());
-  if (!id.ok()) return id.status();
-  absl::StatusOr<v1::ExplainTaskResponse> explained =
-      driver_.engine().Explain(*id, driver_.Now(), AudienceOf(call));
-  if (!explained.ok()) return explained.status();
-  response = *std::move(explained);
-  return absl::OkStatus();
+  if (!id.ok()) return call->Finish(id.status());
+  WithTask(call, *id, [this, call, id = *id, &response] {
+    absl::StatusOr<v1::ExplainTaskResponse> explained =
+        driver_.engine().Explain(id, driver_.Now(), AudienceOf(*call));
+    if (explained.ok()) response = *std::move(explained);
+    call->Finish(explained.status());
+  });
 }
 
 void TaskCalls::RetryAsNew(const CallPtr& call, const v1::RetryTaskRequest& request,
                            v1::RetryTaskResponse& response) {
   const absl::StatusOr<tasks::TaskId> id = driver_.engine().Find(request.name());
   if (!id.ok()) return call->Finish(id.status());
+  WithTask(call, *id, [this, call, id = *id, &response] { RetryAtHand(call, id, response); });
+}
+
+void TaskCalls::RetryAtHand(const CallPtr& call, tasks::TaskId id,
+                            v1::RetryTaskResponse& response) {
   v1::Task task;
-  if (absl::Status filled = FillTask(*id, v1::TASK_VIEW_FULL, task); !filled.ok()) {
+  if (absl::Status filled = FillTask(id, v1::TASK_VIEW_FULL, task); !filled.ok()) {
     return call->Finish(filled);
   }
-  if (!driver_.engine().NeedsStore(*id, v1::TASK_VIEW_FULL)) {
+  if (!driver_.engine().NeedsStore(id, v1::TASK_VIEW_FULL)) {
     return SpawnAgain(call, task, response);
   }
-  driver_.Read(
-      {*id}, [this, call, id = *id, task = std::move(task), &response](const auto& found) mutable {
-        if (call->finished()) return;
-        if (!found.ok()) return call->Finish(found.status());
-        if (found->empty()) return call->Finish(EndedRetention(id));
-        if (!tasks::FillPayload(found->front(), v1::TASK_VIEW_FULL, task)) {
-          return call->Finish(Unreadable());
-        }
-        SpawnAgain(call, task, response);
-      });
+  driver_.Read({id},
+               [this, call, id, task = std::move(task), &response](const auto& found) mutable {
+                 if (call->finished()) return;
+                 if (!found.ok()) return call->Finish(found.status());
+                 if (found->empty()) return call->Finish(EndedRetention(id));
+                 if (!tasks::FillPayload(found->front(), v1::TASK_VIEW_FULL, task)) {
+                   return call->Finish(Unreadable());
+                 }
+                 SpawnAgain(call, task, response);
+               });
 }
 
 void TaskCalls::SpawnAgain(const CallPtr& call, const v1::Task& task,

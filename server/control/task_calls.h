@@ -7,6 +7,7 @@
 #define GROVE_SERVER_CONTROL_TASK_CALLS_H_
 
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -55,8 +56,8 @@ class TaskCalls {
             v1::ListTasksResponse& response);
   void Count(const CallPtr& call, const v1::CountTasksRequest& request,
              v1::CountTasksResponse& response);
-  absl::Status Explain(const Call& call, const v1::ExplainTaskRequest& request,
-                       v1::ExplainTaskResponse& response);
+  void Explain(const CallPtr& call, const v1::ExplainTaskRequest& request,
+               v1::ExplainTaskResponse& response);
   void Cancel(const CallPtr& call, const v1::CancelTaskRequest& request,
               v1::CancelTaskResponse& response);
   void RetryAsNew(const CallPtr& call, const v1::RetryTaskRequest& request,
@@ -77,12 +78,16 @@ class TaskCalls {
   absl::StatusOr<tasks::TaskId> FindFor(const Call& call, std::string_view name) const;
   absl::StatusOr<tasks::Spawned> SpawnFor(const Call& call, std::string_view parent,
                                           v1::TaskSpec&& spec);
+  // Once the task is at hand; an error of the store's finishes the call.
+  void WithTask(const CallPtr& call, tasks::TaskId id, absl::AnyInvocable<void()> then);
   absl::Status FillTask(tasks::TaskId id, v1::TaskView view, v1::Task& task,
                         tasks::Audience audience = tasks::Audience::kTenant);
-  // As FillTask, and finishes the call: later, where the store has the payload.
+  // As FillTask, and finishes the call: later, where the store has the payload, or all of it.
   void FinishWithTask(const CallPtr& call, tasks::TaskId id, v1::TaskView view, v1::Task& task);
   // The store has not got it any more. False if the call has failed with that.
   static bool Lose(const Missing& missing, const absl::Status& why);
+  void FinishList(const CallPtr& call, const v1::ListTasksRequest& request,
+                  std::optional<tasks::EndedPosition> horizon, v1::ListTasksResponse& response);
   // Fills in what is missing, and finishes.
   void FinishWithPayloads(const CallPtr& call, v1::TaskView view, std::vector<Missing> missing);
   // Waits for `tasks`, then calls `then`; at once if there are none. A wait that was stopped
@@ -91,6 +96,7 @@ class TaskCalls {
              const CallPtr& call, absl::AnyInvocable<void(TaskWaits::End)> then);
   // Answers with the task once it is safe.
   void FinishSpawn(const CallPtr& call, const tasks::Spawned& spawned, v1::Task& task);
+  void RetryAtHand(const CallPtr& call, tasks::TaskId id, v1::RetryTaskResponse& response);
   void SpawnAgain(const CallPtr& call, const v1::Task& task, v1::RetryTaskResponse& response);
   void SpawnAll(Slices& slices, const CallPtr& call, v1::BatchSpawnTasksRequest& request,
                 v1::BatchSpawnTasksResponse& response);
@@ -102,6 +108,9 @@ class TaskCalls {
                 v1::BatchSpawnTasksResponse& response, std::vector<tasks::TaskId>& unsafe);
   void WaitForAll(Slices& slices, const CallPtr& call, const v1::BatchWaitTasksRequest& request,
                   v1::BatchWaitTasksResponse& response);
+  // Of the next names from `first` on, those whose tasks are to be recalled.
+  std::vector<tasks::TaskId> EvictedOf(const Call& call, const v1::BatchWaitTasksRequest& request,
+                                       int first) const;
   // The page that begins with the name at `first`.
   void AnswerPage(Slices& slices, const CallPtr& call, const v1::BatchWaitTasksRequest& request,
                   int first, v1::BatchWaitTasksResponse& response);

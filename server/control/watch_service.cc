@@ -13,6 +13,7 @@
 #include "runtime/sync/event.h"
 #include "server/control/audience.h"
 #include "server/control/queue_watch.h"
+#include "server/control/recalled_tasks.h"
 #include "server/control/watch_limits.h"
 #include "server/tasks/paging.h"
 #include "server/tasks/payloads.h"
@@ -187,7 +188,7 @@ class WatchStreams::OfTasks final : public Stream {
       const MonotonicNanos began = hub().ReadClock();
       v1::WatchTasksResponse message;
       absl::Status told;
-      switch (watch_->Next(driver().Now(), message)) {
+      switch (NextAtHand(message, told)) {
         case Step::kMessage:
           told = Fill(message);
           if (told.ok()) told = Write(message, began);
@@ -202,9 +203,24 @@ class WatchStreams::OfTasks final : public Stream {
           break;
         case Step::kEnded:
           return watch_->status();
+        case Step::kRecall:
+          break;
       }
       if (!told.ok()) return told;
     }
+  }
+
+  // What the watch asks for is recalled first; kRecall: it could not be. **Parks.**
+  Step NextAtHand(v1::WatchTasksResponse& message, absl::Status& status) {
+    const Step step = watch_->Next(driver().Now(), message);
+    if (step != Step::kRecall) return step;
+    RecalledTasks recalled(driver());
+    const tasks::TaskWatch::Wanted wanted = watch_->wanted();
+    std::optional<tasks::EndedPosition> horizon;
+    status = wanted.query ? recalled.Recall(*wanted.query, horizon) : recalled.Recall(wanted.tasks);
+    if (!status.ok()) return Step::kRecall;
+    watch_->Recalled(horizon);
+    return watch_->Next(driver().Now(), message);
   }
 
   // What only the store has. One that it has not got any more is forgotten.

@@ -8,6 +8,7 @@
 
 #include "absl/strings/escaping.h"
 #include "runtime/switch/abseil_text.h"
+#include "server/tasks/evicted_tasks.h"
 #include "server/tasks/holds.h"
 #include "server/tasks/refusal.h"
 
@@ -18,22 +19,23 @@ size_t TenantOf(const EngineState& state, const Task& task) {
   return state.directory->queues()[task.queue].tenant;
 }
 
-// nullptr: there is none of that name.
-const Task* FindNamed(const EngineState& state, size_t tenant, const TaskNames& names, size_t i) {
-  const Task* task = state.FindTask(names.id(i));
-  if (task == nullptr || TenantOf(state, *task) != tenant) return nullptr;
-  return state.NameOf(*task) == names.NameOf(i) ? task : nullptr;
+// nullopt: there is none of that name.
+std::optional<Standing> FindNamed(const EngineState& state, size_t tenant, const TaskNames& names,
+                                  size_t i) {
+  std::optional<Standing> task = StandingOf(state, names.id(i));
+  if (!task || state.directory->queues()[task->queue].tenant != tenant) return std::nullopt;
+  return state.NameOf(task->queue, names.id(i)) == names.NameOf(i) ? task : std::nullopt;
 }
 
-bool HasFailed(const Task& task) {
+bool HasFailed(const Standing& task) {
   return task.settled && task.state != v1::TASK_STATE_SUCCEEDED;
 }
 
 void AwaitAll(EngineState& state, Task* task, const TaskNames& names) {
   for (size_t i = 0; i < names.size(); ++i) {
-    const Task* other = FindNamed(state, TenantOf(state, *task), names, i);
-    if (other == nullptr || other->settled || other == task) continue;
-    task->relations->waiting += state.awaited.emplace(other->id, task->id).second;
+    const auto other = FindNamed(state, TenantOf(state, *task), names, i);
+    if (!other || other->settled || names.id(i) == task->id) continue;
+    task->relations->waiting += state.awaited.emplace(names.id(i), task->id).second;
   }
 }
 
@@ -48,7 +50,7 @@ absl::Status CheckAwaited(const EngineState& state, size_t tenant, std::string_v
   for (const std::string& name : names) {
     TaskNames named;
     named.Add(name);
-    if (!named.empty() && FindNamed(state, tenant, named, 0) != nullptr) continue;
+    if (!named.empty() && FindNamed(state, tenant, named, 0)) continue;
     return Refusal(absl::StatusCode::kNotFound, "AFTER_NOT_FOUND",
                    StrCat(field, ": no task \"", Cut(absl::CHexEscape(Abseil(name))),
                           "\": it never existed, or its retention is over"),
@@ -92,8 +94,8 @@ void TellAwaiting(EngineState& state, const Task& task) {
     Task* waiting = state.FindTask(next->second);
     state.awaited.erase(next);
     --waiting->relations->waiting;
-    const bool is_doomed =
-        HasFailed(task) && ComesAfter(*waiting) && waiting->spec.extras().relations->needs_success;
+    const bool is_doomed = task.state != v1::TASK_STATE_SUCCEEDED && ComesAfter(*waiting) &&
+                           waiting->spec.extras().relations->needs_success;
     if (is_doomed) {
       Doom(state, waiting, task.id);
     } else if (!IsHeld(*waiting)) {
@@ -107,8 +109,8 @@ std::optional<TaskId> DoomedBy(const EngineState& state, const Task& task) {
   if (!ComesAfter(task) || !task.spec.extras().relations->needs_success) return std::nullopt;
   const TaskNames& after = task.spec.extras().relations->after;
   for (size_t i = 0; i < after.size(); ++i) {
-    const Task* other = FindNamed(state, TenantOf(state, task), after, i);
-    if (other == nullptr ? after.is_volatile(i) : HasFailed(*other)) return after.id(i);
+    const auto other = FindNamed(state, TenantOf(state, task), after, i);
+    if (other ? HasFailed(*other) : after.is_volatile(i)) return after.id(i);
   }
   return std::nullopt;
 }
@@ -117,13 +119,13 @@ std::string DoomText(const EngineState& state, const Task& task) {
   const TaskNames& after = task.spec.extras().relations->after;
   size_t i = 0;
   while (i + 1 < after.size() && after.id(i) != task.relations->doomed_by) ++i;
-  const Task* other = state.FindTask(after.id(i));
-  if (other == nullptr) {
+  const auto other = StandingOf(state, after.id(i));
+  if (!other) {
     return StrCat("it comes after ", after.NameOf(i),
                   ", which is gone, and of which nobody knows whether it has succeeded");
   }
   return StrCat("it comes after ", after.NameOf(i), ", which has not succeeded: it is ",
-                std::string_view(v1::TaskState_Name(other->told_state())).substr(11));
+                std::string_view(v1::TaskState_Name(other->state)).substr(11));
 }
 
 size_t FirstAwaited(const EngineState& state, const Task& task, const TaskNames& names) {

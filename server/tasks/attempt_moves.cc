@@ -63,7 +63,11 @@ void ForgetAbandoned(EngineState& state, const LiveAttempt& attempt) {
   std::erase(found->second, attempt.id);
   if (!found->second.empty()) return;
   state.abandoned.erase(found);
-  if (Task* task = state.FindTask(attempt.task_id)) LeaveIfDone(state, task);
+  if (Task* task = state.FindTask(attempt.task_id)) {
+    LeaveIfDone(state, task);
+    // Nothing keeps it here any more.
+    if (task->settled) state.payloads_to_drop.push_back({task->id, state.turn + 1});
+  }
 }
 
 // Whether the same input would fail again: function.h's promise.

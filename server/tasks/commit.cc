@@ -4,6 +4,8 @@
 // confirmation.
 #include "server/tasks/commit.h"
 
+#include <utility>
+
 #include "server/tasks/after.h"
 #include "server/tasks/fingerprint.h"
 #include "server/tasks/retention.h"
@@ -56,24 +58,33 @@ void Commit(EngineState& state, Task* task, Effects& effects, uint64_t attempt, 
   if (attempt != 0) state.unacknowledged.insert(attempt);
 }
 
+void WriteDelete(EngineState& state, TaskId id, Effects& effects) {
+  StoreWrite& write = effects.writes.emplace_back();
+  write.kind = StoreWrite::Kind::kDelete;
+  write.ticket = ++state.last_ticket;
+  write.task.id = id;
+  state.unconfirmed.push_back({write.ticket, UnconfirmedWrite::Then::kNothing, id});
+}
+
 void ListEnd(EngineState& state, Task* task) {
   state.TenantOf(*task).ended.PushBack(task);
-  CountEnded(state, *task, 1);
+  CountEnded(state, task->queue, task->state, 1);
   if (Halts(*task)) return state.halting.PushBack(task);
   state.ended.PushBack(task);
-  Retain(state, task);
+  Retain(state, {.end_us = task->past().end_us, .id = task->id}, task->queue, task->state);
   if (!task->spec.durable) state.ended_volatile.PushBack(task);
   ++state.ended_count;
 }
 
 void Unsettle(EngineState& state, Task* task) {
-  state.TenantOf(*task).ended.Remove(task);
-  CountEnded(state, *task, -1);
+  const bool was_recalled = std::exchange(task->Past().recalled, false);
+  if (!was_recalled) state.TenantOf(*task).ended.Remove(task);
+  CountEnded(state, task->queue, task->state, -1);
   state.ended_bytes -= task->past().retained_bytes;
   if (!task->spec.durable) state.ended_volatile_bytes -= task->past().retained_bytes;
   if (Halts(*task)) return state.halting.Remove(task);
-  state.ended.Remove(task);
-  Release(state, task);
+  was_recalled ? state.recalled.Remove(task) : state.ended.Remove(task);
+  Release(state, task->state);
   --state.ended_count;
   if (!task->spec.durable) state.ended_volatile.Remove(task);
 }
@@ -87,7 +98,7 @@ void Settle(EngineState& state, Task* task, Effects& effects) {
   TellAwaiting(state, *task);
   LeaveIfDone(state, task);
   effects.ended.push_back(task->id);
-  // What waits for it now is answered after this turn or the next; later askers read the store.
+  // What waits for it now is answered after this turn or the next; then it is evicted.
   if (task->spec.durable) state.payloads_to_drop.push_back({task->id, state.turn + 1});
 }
 

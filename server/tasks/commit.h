@@ -20,6 +20,9 @@ void Commit(EngineState& state, Task* task, Effects& effects, uint64_t attempt =
 // The end of the task is there to stay: it counts towards the retention, and waiters may know.
 void Settle(EngineState& state, Task* task, Effects& effects);
 
+// The task is forgotten.
+void WriteDelete(EngineState& state, TaskId id, Effects& effects);
+
 // A settled task comes to where its retention ends in its turn, if it does at all.
 void ListEnd(EngineState& state, Task* task);
 // The task is to be dropped: it no longer counts as retained.

@@ -31,8 +31,13 @@ EndedRecord DecodeEnded(sqlite3_stmt* row) {
   v1::TaskSpec spec;
   v1::Task progress;
   // What does not parse goes with its retention, too.
-  if (spec.ParseFromString(ColumnBytes(row, 4))) task.function = spec.function();
-  if (progress.ParseFromString(ColumnBytes(row, 5))) task.state = progress.state();
+  const bool parses =
+      spec.ParseFromString(ColumnBytes(row, 4)) && progress.ParseFromString(ColumnBytes(row, 5));
+  if (!parses) return task;
+  task.function = spec.function();
+  task.state = progress.state();
+  task.is_bare = spec.request_id().empty() && !spec.has_sequence() && spec.limit_keys().empty() &&
+                 progress.webhook_task().empty();
   return task;
 }
 

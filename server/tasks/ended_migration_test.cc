@@ -46,7 +46,7 @@ class EndedMigrationTest : public StoreFixture {
     reader_->FindEnded(std::move(query), [&](absl::StatusOr<EndedPage> page) {
       EXPECT_TRUE(page.ok()) << page.status();
       if (page.ok()) {
-        for (const EndedRecord& task : page->tasks) ids.push_back(task.id.high);
+        for (const StoredTask& task : page->tasks) ids.push_back(task.id.high);
       }
       answered.Notify();
     });
@@ -86,8 +86,8 @@ TEST_F(EndedMigrationTest, BeginsAnewAfterADeath) {
   // As far as the first transactions had come, and a task that has gone since.
   GoBack(std::string(kCreateEnded) +
          "INSERT INTO ended_kinds VALUES (1, 'acme', 'mail', 'send', 5, 2);"
-         "INSERT INTO ended VALUES (x'00000000000000010000000000000000', 1, 1001),"
-         " (x'ff000000000000010000000000000000', 1, 1001);");
+         "INSERT INTO ended VALUES (x'00000000000000010000000000000000', 1, 1001, 1),"
+         " (x'ff000000000000010000000000000000', 1, 1001, 1);");
   Open();
   EXPECT_EQ(Number("SELECT count(*) FROM ended"), kRows);
   EXPECT_EQ(Number("SELECT count FROM ended_kinds"), kRows);

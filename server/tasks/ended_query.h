@@ -1,6 +1,4 @@
 // EndedQuery: which ended tasks a store is asked for, and in which order.
-//
-// Answers are compact: what lists are made by, and by which the record is read (TaskStore::Read()).
 #ifndef GROVE_SERVER_TASKS_ENDED_QUERY_H_
 #define GROVE_SERVER_TASKS_ENDED_QUERY_H_
 
@@ -8,7 +6,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "server/tasks/task_id.h"
 #include "server/wall_time.h"
@@ -17,7 +14,10 @@ namespace grove::tasks {
 
 // Looks of one query, at tasks that its index cannot tell from the ones asked for.
 inline constexpr int kEndedLooksMax = 20'000;
+// A page ends before its records pass this, with one task at least.
+inline constexpr int64_t kEndedPageBytesMax = int64_t{8} << 20;
 
+// What an index has of an ended task.
 struct EndedRecord {
   TaskId id;
   std::string tenant;
@@ -26,6 +26,8 @@ struct EndedRecord {
   // A grove.v1.TaskState; 0 if the record does not parse.
   int32_t state = 0;
   WallMicros end_time_us = 0;
+  // As StoredTask's.
+  bool is_bare = false;
 };
 
 // Of a task in either order.
@@ -54,12 +56,6 @@ struct EndedQuery {
 
   bool descends() const { return order == Order::kLastCreated || order == Order::kLastEnded; }
   bool by_end() const { return order == Order::kFirstEnded || order == Order::kLastEnded; }
-};
-
-struct EndedPage {
-  std::vector<EndedRecord> tasks;
-  // There may be more: beyond it. Behind the last task where others were looked at in vain.
-  std::optional<EndedPosition> next;
 };
 
 }  // namespace grove::tasks

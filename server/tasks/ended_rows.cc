@@ -9,7 +9,7 @@ namespace grove::tasks {
 namespace {
 
 // Statements that change rows and answer have made all changes when they give the first row.
-constexpr char kPut[] = "INSERT INTO ended (id, kind, end_time_us) VALUES (?1, ?2, ?3)";
+constexpr char kPut[] = "INSERT INTO ended (id, kind, end_time_us, bare) VALUES (?1, ?2, ?3, ?4)";
 constexpr char kTakeKind[] =
     "INSERT INTO ended_kinds (tenant, queue, function, state, count) VALUES (?1, ?2, ?3, ?4, 1)"
     " ON CONFLICT (tenant, queue, function, state) DO UPDATE SET count = count + 1 RETURNING kind";
@@ -38,11 +38,12 @@ CREATE TABLE ended_kinds (
 CREATE TABLE ended (
   id BLOB NOT NULL PRIMARY KEY,
   kind INTEGER NOT NULL,
-  end_time_us INTEGER NOT NULL
+  end_time_us INTEGER NOT NULL,
+  bare INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX ended_of_kind ON ended (kind, id, end_time_us);
 CREATE INDEX ended_of_kind_by_end ON ended (kind, end_time_us, id);
-CREATE INDEX ended_by_end ON ended (end_time_us, id, kind);
+CREATE INDEX ended_by_end ON ended (end_time_us, id, kind, bare);
 )";
 const char kDropEnded[] = "DROP TABLE IF EXISTS ended; DROP TABLE IF EXISTS ended_kinds;";
 
@@ -87,6 +88,7 @@ absl::Status EndedRows::Put(const EndedRecord& task) {
   BindId(put_.get(), 1, task.id);
   sqlite3_bind_int64(put_.get(), 2, kind);
   sqlite3_bind_int64(put_.get(), 3, task.end_time_us);
+  sqlite3_bind_int(put_.get(), 4, task.is_bare);
   return Run(put_);
 }
 

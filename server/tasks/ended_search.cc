@@ -44,7 +44,7 @@ constexpr const char* kSelectOfAll[] = {
 
 constexpr TaskId kLastId = {~uint64_t{0}, ~uint64_t{0}};
 
-// Its tasks, but for id and end.
+// What their tasks have in common.
 using Kinds = absl::flat_hash_map<int64_t, EndedRecord>;
 
 bool Has(const EndedQuery& query, const EndedRecord& kind) {
@@ -83,8 +83,10 @@ class Search {
   absl::StatusOr<EndedPage> Run() {
     absl::Status status = ReadKinds();
     if (status.ok()) status = Begin();
+    if (status.ok()) status = PrepareRead();
     while (status.ok() && !heads_.empty()) {
-      const bool is_full = page_.tasks.size() >= query_.count_max || looks_++ >= kEndedLooksMax;
+      const bool is_full = page_.tasks.size() >= query_.count_max || looks_++ >= kEndedLooksMax ||
+                           bytes_ >= kEndedPageBytesMax;
       if (is_full) {
         page_.next = last_;
         break;
@@ -163,11 +165,30 @@ class Search {
     const auto kind = kinds_.find(heads_.back().kind);
     if (kind != kinds_.end() && query_.ended_from_us <= at.end_time_us &&
         at.end_time_us < query_.ended_before_us) {
-      EndedRecord& found = page_.tasks.emplace_back(kind->second);
-      found.id = at.id;
-      found.end_time_us = at.end_time_us;
+      if (absl::Status read = Read(at.id); !read.ok()) return read;
     }
     return Advance();
+  }
+
+  absl::Status PrepareRead() {
+    auto read = connection_.Prepare(kSelectShort);
+    if (!read.ok()) return read.status();
+    read_ = *std::move(read);
+    sqlite3_bind_int64(read_.get(), 2, kInlinePayloadBytesMax);
+    return absl::OkStatus();
+  }
+
+  absl::Status Read(const TaskId& id) {
+    BindId(read_.get(), 1, id);
+    const int code = connection_.Step(read_.get());
+    if (code == SQLITE_ROW) {
+      const StoredTask& task = page_.tasks.emplace_back(DecodeRow(read_.get()));
+      bytes_ += static_cast<int64_t>(task.spec.size() + task.progress.task.size());
+    }
+    absl::Status status =
+        code == SQLITE_ROW || code == SQLITE_DONE ? absl::OkStatus() : connection_.Error("read");
+    sqlite3_reset(read_.get());
+    return status;
   }
 
   // Of two heads, the one that comes later; the heap's top is the next.
@@ -189,6 +210,8 @@ class Search {
   // What was looked at last.
   EndedPosition last_;
   int looks_ = 0;
+  sqlite::Statement read_;
+  int64_t bytes_ = 0;
   EndedPage page_;
 };
 

@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "server/sqlite/connection.h"
 #include "server/tasks/ended_query.h"
+#include "server/tasks/store.h"
 
 namespace grove::tasks {
 

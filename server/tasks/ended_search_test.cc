@@ -59,7 +59,7 @@ class EndedSearchTest : public StoreFixture {
     auto page = Find(std::move(query));
     EXPECT_TRUE(page.ok()) << page.status();
     std::vector<uint64_t> ids;
-    for (const EndedRecord& task : page->tasks) ids.push_back(task.id.high);
+    for (const StoredTask& task : page->tasks) ids.push_back(task.id.high);
     return ids;
   }
   // All pages, one after the other.
@@ -68,7 +68,7 @@ class EndedSearchTest : public StoreFixture {
     for (int pages = 0; pages < 10'000; ++pages) {
       auto page = Find(query);
       EXPECT_TRUE(page.ok()) << page.status();
-      for (const EndedRecord& task : page->tasks) ids.push_back(task.id.high);
+      for (const StoredTask& task : page->tasks) ids.push_back(task.id.high);
       if (!page->next) return ids;
       query.after = page->next;
     }
@@ -109,12 +109,12 @@ TEST_F(EndedSearchTest, KnowsATaskFromItsEndOnAndWhileItIsThere) {
   Advance({End(Kind::kUpdate, 1, "acme", "mail", "send", kFailed, 100)});
   const auto page = Find({});
   ASSERT_EQ(page->tasks.size(), 1u);
-  const EndedRecord& task = page->tasks[0];
+  const StoredTask& task = page->tasks[0];
   EXPECT_EQ(task.tenant, "acme");
   EXPECT_EQ(task.queue, "mail");
-  EXPECT_EQ(task.function, "send");
-  EXPECT_EQ(task.state, kFailed);
-  EXPECT_EQ(task.end_time_us, 100);
+  EXPECT_EQ(task.spec, "s");
+  EXPECT_EQ(task.progress.end_time_us, 100);
+  EXPECT_THAT(FindIds({.function = "send", .states = 1u << kFailed}), ElementsAre(1));
   // It is tried again, and ends otherwise.
   Advance({Write(Kind::kUpdate, 1)});
   EXPECT_THAT(FindIds({}), IsEmpty());

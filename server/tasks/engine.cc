@@ -19,6 +19,7 @@
 #include "server/tasks/dispatch.h"
 #include "server/tasks/engine_event.h"
 #include "server/tasks/engine_state.h"
+#include "server/tasks/evicted_tasks.h"
 #include "server/tasks/explain.h"
 #include "server/tasks/fairness_view.h"
 #include "server/tasks/holds.h"
@@ -83,6 +84,15 @@ absl::Status NoSuchTask(TaskId id) {
                  StrCat("no task ", id.ToString(), ": it never existed, or its retention is over"));
 }
 
+// Whoever recalls a task first gets this only where the record could not be read.
+absl::Status NotAtHand(const EngineState& state, TaskId id) {
+  const EvictedTask* evicted = FindEvicted(state, id);
+  if (evicted == nullptr) return NoSuchTask(id);
+  return Refusal(
+      absl::StatusCode::kDataLoss, "RECORD_UNREADABLE",
+      StrCat("the record of ", state.NameOf(evicted->queue, id), " in the store cannot be read"));
+}
+
 Task* LoadingTask(const EngineState& state, TaskId id) {
   Task* task = state.FindTask(id);
   if (task == nullptr || task->past().attempt == 0) return nullptr;
@@ -128,7 +138,8 @@ absl::Status TaskEngine::CheckAction(const TaskAction& action) const {
 absl::StatusOr<bool> TaskEngine::WouldChange(TaskId id, const TaskAction& action) const {
   if (absl::Status status = CheckAction(action); !status.ok()) return status;
   const Task* task = state_->FindTask(id);
-  return task == nullptr ? NoSuchTask(id) : tasks::WouldChange(*state_, *task, action);
+  if (task == nullptr && IsEvicted(id) && action.kind == TaskAction::Kind::kCancel) return false;
+  return task == nullptr ? NotAtHand(*state_, id) : tasks::WouldChange(*state_, *task, action);
 }
 
 absl::StatusOr<bool> TaskEngine::Change(TaskId id, const TaskAction& action, EngineMicros now_us,
@@ -305,7 +316,7 @@ void TaskEngine::Tick(EngineMicros now_us, Effects& effects) {
 
 EngineMicros TaskEngine::NextDeadline() const {
   if (state_->dispatch_unfinished || !state_->payloads_to_drop.empty() ||
-      HasHoldsToSettle(*state_)) {
+      HasHoldsToSettle(*state_) || HasRecalledToEvict(*state_)) {
     return state_->now_us;
   }
   EngineMicros next_us =
@@ -323,8 +334,8 @@ absl::StatusOr<TaskId> TaskEngine::Find(std::string_view name) const {
   const auto parsed = tenancy::ParseTaskName(name);
   if (!parsed.ok()) return BadField("name", "NAME_INVALID", Std(parsed.status().message()));
   const auto id = TaskId::Parse(parsed->task);
-  const Task* task = id ? state_->FindTask(*id) : nullptr;
-  if (task != nullptr) {
+  const auto task = id ? StandingOf(*state_, *id) : std::nullopt;
+  if (task) {
     const tenancy::Directory::Queue& queue = state_->directory->queues()[task->queue];
     const std::string& tenant = state_->directory->tenants()[queue.tenant].name;
     if (queue.name == parsed->queue && tenant == parsed->tenant) return *id;
@@ -346,7 +357,7 @@ absl::Status TaskEngine::Show(TaskId id, v1::TaskView view, EngineMicros now_us,
                               v1::Task& shown) const {
   state_->Advance(now_us);
   const Task* task = state_->FindTask(id);
-  if (task == nullptr) return NoSuchTask(id);
+  if (task == nullptr) return NotAtHand(*state_, id);
   ShowTask(*state_, *task, view, audience, kAheadMax, shown);
   return absl::OkStatus();
 }
@@ -355,7 +366,7 @@ absl::StatusOr<v1::ExplainTaskResponse> TaskEngine::Explain(TaskId id, EngineMic
                                                             Audience audience) const {
   state_->Advance(now_us);
   const Task* task = state_->FindTask(id);
-  if (task == nullptr) return NoSuchTask(id);
+  if (task == nullptr) return NotAtHand(*state_, id);
   v1::ExplainTaskResponse response;
   *response.mutable_task() =
       ViewTask(*state_, *task, v1::TASK_VIEW_BASIC, audience, /*ahead_max=*/0);
@@ -386,21 +397,29 @@ TaskId TaskEngine::NewestId() const {
   for (const TenantState& tenant : state_->tenants) {
     if (!tenant.tasks.empty()) newest = std::max(newest, tenant.tasks.rbegin()->first);
   }
+  if (!state_->evicted.empty()) newest = std::max(newest, state_->evicted.rbegin()->first);
   return newest;
 }
 
 std::string TaskEngine::NameOf(TaskId id) const {
-  const Task* task = state_->FindTask(id);
-  return task == nullptr ? "" : state_->NameOf(*task);
+  const auto task = StandingOf(*state_, id);
+  return task ? state_->NameOf(task->queue, id) : "";
+}
+
+std::optional<EndedQuery> TaskEngine::EndedFor(const TaskQuery& query,
+                                               const TaskCursor& cursor) const {
+  return tasks::EndedFor(*state_, query, cursor);
 }
 
 bool TaskEngine::CountSome(const TaskQuery& query, TaskCursor& cursor, TaskCounts& counts) const {
-  if (!query.filter.IsCounted() || query.queue != SIZE_MAX) {
+  if (!query.filter.IsCounted()) {
     return tasks::FindSome(*state_, query, cursor,
                            [&counts](const Task& task) { ++counts[task.state]; });
   }
   for (const auto& [of, tasks] : state_->counts) {
-    if (query.tenant != SIZE_MAX && of.first != query.tenant) continue;
+    const size_t tenant = state_->directory->queues()[of.first].tenant;
+    if (query.tenant != SIZE_MAX && tenant != query.tenant) continue;
+    if (query.queue != SIZE_MAX && of.first != query.queue) continue;
     const std::string& function = state_->functions[of.second].description.name();
     if (!query.filter.function().empty() && function != query.filter.function()) continue;
     for (size_t state = 0; state < tasks.size(); ++state) {
@@ -437,7 +456,31 @@ int64_t TaskEngine::attempts_running() const {
 
 std::optional<TaskId> TaskEngine::FindRequest(size_t tenant, std::string_view request_id) const {
   const Task* task = state_->tenants[tenant].use().request_ids.Find(request_id);
-  return task == nullptr ? std::nullopt : std::optional(task->id);
+  return task == nullptr ? FindEvictedRequest(*state_, tenant, request_id)
+                         : std::optional(task->id);
+}
+
+void TaskEngine::Recall(absl::Span<const StoredTask> found, EngineMicros now_us) {
+  const EngineEvent event(*state_);
+  state_->Advance(now_us);
+  for (const StoredTask& stored : found) tasks::Recall(*state_, stored);
+}
+
+void TaskEngine::HoldRecalled() {
+  ++state_->recall_holds;
+}
+
+void TaskEngine::ReleaseRecalled() {
+  --state_->recall_holds;
+}
+
+bool TaskEngine::IsEvicted(TaskId id) const {
+  return FindEvicted(*state_, id) != nullptr;
+}
+
+std::optional<v1::TaskState> TaskEngine::EndOf(TaskId id) const {
+  const auto task = StandingOf(*state_, id);
+  return task && task->settled ? std::optional(task->state) : std::nullopt;
 }
 
 bool TaskEngine::IsUnderWay(TaskId id) const {
@@ -446,8 +489,7 @@ bool TaskEngine::IsUnderWay(TaskId id) const {
 }
 
 bool TaskEngine::IsSettled(TaskId id) const {
-  const Task* task = state_->FindTask(id);
-  return task != nullptr && task->settled;
+  return EndOf(id).has_value();
 }
 
 }  // namespace grove::tasks

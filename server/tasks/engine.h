@@ -15,7 +15,6 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/container/btree_map.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -31,6 +30,7 @@
 #include "server/tasks/effects.h"
 #include "server/tasks/engine_options.h"
 #include "server/tasks/engine_time.h"
+#include "server/tasks/recovery_report.h"
 #include "server/tasks/spawned.h"
 #include "server/tasks/store.h"
 #include "server/tasks/task_changes.h"
@@ -48,16 +48,6 @@ class TaskWatch;
 // Who reads an answer: what is said of the daemon as a whole is not for every tenant.
 enum class Audience { kOperators, kTenant };
 
-// What Recover() did, for the log.
-struct RecoveryReport {
-  int64_t restored = 0;
-  // Tasks whose queue the config lacks, by the queue's resource name. They stay in the store
-  // untouched.
-  absl::btree_map<std::string, int64_t> left_in_store;
-  // Records that do not parse. They stay in the store untouched.
-  int64_t unreadable = 0;
-};
-
 class TaskEngine {
  public:
   // `directory` must outlive the engine.
@@ -70,6 +60,8 @@ class TaskEngine {
   // before any other event. Running tasks stay so until their worker's Hello, or kLinkGraceUs from
   // now, settles them; those of another daemon's workers go back to their queues.
   void Recover(const StoredTask& stored, EngineMicros now_us);
+  // An end that TaskStore::LoadEnded() gives; these in any order.
+  void RecoverEnded(const EndedRecord& ended, EngineMicros now_us);
   // What was said of a queue; of one that the config lacks nothing is kept. Before the tasks.
   void RecoverQueue(const StoredQueue& stored);
   // After the last one.
@@ -154,6 +146,12 @@ class TaskEngine {
   void Loaded(absl::Span<const TaskId> asked, const absl::StatusOr<std::vector<StoredTask>>& found,
               EngineMicros now_us, Effects& effects);
 
+  // Records of evicted tasks: as other tasks until the turn after the next, and as long as somebody
+  // holds what is recalled.
+  void Recall(absl::Span<const StoredTask> found, EngineMicros now_us);
+  void HoldRecalled();
+  void ReleaseRecalled();
+
   // --- Events: time ------------------------------------------------------------------------------
 
   void Tick(EngineMicros now_us, Effects& effects);
@@ -170,6 +168,14 @@ class TaskEngine {
   absl::StatusOr<TaskId> Find(std::string_view name) const;
   // The task that was spawned under that request_id of the tenant's, while it is remembered.
   std::optional<TaskId> FindRequest(size_t tenant, std::string_view request_id) const;
+  // Its record is in the store alone: to be recalled before it is looked at or changed.
+  bool IsEvicted(TaskId id) const;
+  // What it ended as; nullopt: it has not ended for good, or is not there.
+  std::optional<v1::TaskState> EndOf(TaskId id) const;
+  // What is to be recalled before ListTasks(). Errors as that.
+  absl::StatusOr<ListRecall> RecallForList(const v1::ListTasksRequest& request) const;
+  // What is to be recalled before FindSome() or CountSome() can go on; nullopt: nothing.
+  std::optional<EndedQuery> EndedFor(const TaskQuery& query, const TaskCursor& cursor) const;
   // Ended for good: the end is on disk, if durable. False also if the task is unknown.
   bool IsSettled(TaskId id) const;
   // There is such a task, and it has not ended for good.
@@ -187,10 +193,12 @@ class TaskEngine {
   bool NeedsStore(TaskId id, v1::TaskView view) const;
   // As Get(), without what only the store has. A page may be short of page_size, even empty, while
   // a next_page_token says that more may follow: one call looks at no more than kListScanMax tasks,
-  // and a page holds no more than kAnswerBytesMax, what is to be added included.
+  // and a page holds no more than kAnswerBytesMax, what is to be added included. The page ends at
+  // `horizon` (ListRecall, EndedPage::next): what lies beyond it has not been recalled.
   absl::StatusOr<v1::ListTasksResponse> ListTasks(const v1::ListTasksRequest& request,
                                                   EngineMicros now_us,
-                                                  Audience audience = Audience::kOperators) const;
+                                                  Audience audience = Audience::kOperators,
+                                                  std::optional<EndedPosition> horizon = {}) const;
   // INVALID_ARGUMENT: it can be done to no task.
   absl::Status CheckAction(const TaskAction& action) const;
   // What Change() would answer.

@@ -178,9 +178,12 @@ class EngineTest : public ::testing::Test {
     Tick();
   }
 
+  // Whatever only the store has is at hand for two turns.
+  void RecallAll() { engine_->Recall(Disk(), now_); }
   v1::Task Get(const std::string& name) {
     auto id = engine_->Find(name);
     if (!id.ok()) return {};
+    if (engine_->IsEvicted(*id)) RecallAll();
     return *engine_->Get(*id, v1::TASK_VIEW_FULL, now_);
   }
   v1::TaskState StateOf(const std::string& name) { return Get(name).state(); }

@@ -97,19 +97,19 @@ size_t EngineState::InternFunction(const std::string& name) {
 }
 
 TaskCounts& EngineState::CountsOf(const Task& task) {
-  return counts[{directory->queues()[task.queue].tenant, task.function}];
+  return counts[{task.queue, task.function}];
 }
 
 void EngineState::NoteChange(const Task& task) {
   changes.Note(directory->queues()[task.queue].tenant, task.id, task.queue);
 }
 
-std::string EngineState::NameOf(const Task& task) const {
-  const tenancy::Directory::Queue& queue = directory->queues()[task.queue];
-  const std::array<char, TaskId::kTextSize> id = task.id.ToText();
+std::string EngineState::NameOf(size_t queue, TaskId id) const {
+  const tenancy::Directory::Queue& of = directory->queues()[queue];
+  const std::array<char, TaskId::kTextSize> text = id.ToText();
   // In one piece: every spawn, start and answer has a name.
-  return absl::StrCat("tenants/", *queue.tenant_name, "/queues/", queue.name, "/tasks/",
-                      Abseil({id.data(), id.size()}));
+  return absl::StrCat("tenants/", *of.tenant_name, "/queues/", of.name, "/tasks/",
+                      Abseil({text.data(), text.size()}));
 }
 
 }  // namespace grove::tasks

@@ -25,6 +25,7 @@
 #include "server/tasks/deadline_heap.h"
 #include "server/tasks/effects.h"
 #include "server/tasks/engine.h"
+#include "server/tasks/evicted_tasks.h"
 #include "server/tasks/function_state.h"
 #include "server/tasks/intrusive_list.h"
 #include "server/tasks/payload_ledger.h"
@@ -101,12 +102,19 @@ struct EngineState {
   TaskIndex tasks;
   UniqueKeys unique_keys;
   DeadlineHeap deadlines;
-  // Settled ones, oldest end first, but for those that halt their sequences.
+  // Settled ones, oldest end first, but for those that halt their sequences and recalled ones.
   IntrusiveList<Task, &Task::age_hook> ended;
+  // Evicted and recalled ones, too.
   int64_t ended_count = 0;
   // By retention.h.
   RetainedTasks retained;
-  // By tenant and function.
+  // By evicted_tasks.h: what only the store has, and what of it is here for a moment, but as long
+  // as somebody holds it.
+  absl::btree_map<TaskId, EvictedTask> evicted;
+  int64_t evicted_bytes = 0;
+  IntrusiveList<Task, &Task::age_hook> recalled;
+  int recall_holds = 0;
+  // By queue and function.
   absl::flat_hash_map<std::pair<size_t, size_t>, TaskCounts> counts;
   // What all tasks are charged with, and what the settled ones retain (task_memory.h).
   int64_t task_bytes = 0;
@@ -215,7 +223,8 @@ struct EngineState {
   const std::string& FunctionOf(const Task& task) const {
     return functions[task.function].description.name();
   }
-  std::string NameOf(const Task& task) const;
+  std::string NameOf(const Task& task) const { return NameOf(task.queue, task.id); }
+  std::string NameOf(size_t queue, TaskId id) const;
   TenantState& TenantOf(const Task& task) {
     return tenants[directory->queues()[task.queue].tenant];
   }

@@ -5,6 +5,8 @@
 #ifndef GROVE_SERVER_TASKS_INTRUSIVE_LIST_H_
 #define GROVE_SERVER_TASKS_INTRUSIVE_LIST_H_
 
+#include <cstdint>
+
 namespace grove::tasks {
 
 template <typename T>
@@ -23,6 +25,13 @@ class IntrusiveList {
   static T* Next(const T* element) { return (element->*kHook).next; }
   // nullptr before the first one.
   static T* Previous(const T* element) { return (element->*kHook).previous; }
+
+  // As many steps as that.
+  int64_t Length() const {
+    int64_t length = 0;
+    for (const T* each = front_; each != nullptr; each = Next(each)) ++length;
+    return length;
+  }
 
   void PushBack(T* element) {
     (element->*kHook) = {back_, nullptr};

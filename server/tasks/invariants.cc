@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -29,6 +30,7 @@ class Audit {
 
   absl::Status Run() {
     state_.tasks.ForEach([this](const Task& task) { CheckTask(task); });
+    CheckEvicted();
     CheckTotals();
     CheckRelations();
     for (size_t i = 0; i < state_.queues.size(); ++i) CheckQueue(i);
@@ -73,7 +75,7 @@ class Audit {
     Expect(!task.settled || task.ended(), "settled and not ended", name);
     Expect(!task.ended() || task.settled || task.spec.durable, "volatile and not settled", name);
     ++of_queue_[task.queue][task.state];
-    ++counts_[{state_.directory->queues()[task.queue].tenant, task.function}][task.state];
+    ++counts_[{task.queue, task.function}][task.state];
     backlogged_[task.queue] += task.place == Place::kBacklog;
     stranded_[task.function] += task.place == Place::kStranded;
     aside_[task.function] += task.place == Place::kAside;
@@ -83,8 +85,11 @@ class Audit {
            "place of a paused one", name);
     due_ += due;
     settled_ += task.settled;
+    Expect(!task.past().recalled || (task.settled && !Halts(task)), "recalled", name);
+    recalled_ += task.past().recalled;
+    if (task.settled && !Halts(task)) ends_.insert({task.id, task.past().end_us});
     settled_of_[task.queue] += task.settled;
-    dead_letters_of_[task.queue] += task.settled && IsDeadLetter(task);
+    dead_letters_of_[task.queue] += task.settled && IsDeadLetter(task.state);
     settled_bytes_ += task.settled ? RetainedOf(task) : 0;
     volatile_bytes_ += task.settled && !task.spec.durable ? RetainedOf(task) : 0;
     task_bytes_ += task.charged_bytes;
@@ -154,13 +159,11 @@ class Audit {
       members += 1 + sequence->behind.size();
     }
     Expect(members == members_, "members of sequences ", members, ", not ", members_);
-    int64_t halting = 0;
     for (const Task* task = state_.halting.front(); task != nullptr;
          task = state_.halting.Next(task)) {
       Expect(task->settled && Halts(*task), "halts nothing: ", task->id.ToString());
-      ++halting;
     }
-    Expect(halting == halting_, "halting ", halting, ", not ", halting_);
+    Expect(state_.halting.Length() == halting_, "halting, not ", halting_);
   }
 
   void CheckUniqueKey(const Task& task, const std::string& name) {
@@ -172,32 +175,40 @@ class Audit {
     ++unique_;
   }
 
+  void CheckEvicted() {
+    for (const auto& [id, task] : state_.evicted) {
+      Expect(state_.FindTask(id) == nullptr, "evicted and there: ", id.ToString());
+      ++counts_[{task.queue, task.function}][task.state];
+      ++settled_;
+      ++settled_of_[task.queue];
+      dead_letters_of_[task.queue] += IsDeadLetter(task.state);
+      ends_.insert({id, task.end_us});
+    }
+  }
+
   void CheckTotals() {
     Expect(state_.unique_keys.size() == unique_, "unique keys ", state_.unique_keys.size());
     size_t listed = 0;
-    int64_t listed_ends = 0;
+    int64_t listed_ends = 0, evicted = 0;
     for (const TenantState& tenant : state_.tenants) {
       listed += tenant.tasks.size();
-      for (const Task* task = tenant.ended.front(); task != nullptr;
-           task = tenant.ended.Next(task)) {
-        ++listed_ends;
-      }
+      evicted += tenant.evicted;
+      listed_ends += tenant.ended.Length();
     }
     Expect(listed == state_.tasks.size(), "the tenants' tasks");
-    Expect(listed_ends == settled_, "the tenants' ends");
+    Expect(evicted == static_cast<int64_t>(state_.evicted.size()), "evicted ", evicted);
+    const int64_t elsewhere = evicted + recalled_;
+    Expect(listed_ends + elsewhere == settled_, "the tenants' ends");
     Expect(state_.waiting == waiting_, "waiting ", state_.waiting, ", not ", waiting_);
     Expect(state_.task_bytes == task_bytes_, "task_bytes ", state_.task_bytes, ", not ",
            task_bytes_);
-    int64_t ended = 0;
-    for (const Task* task = state_.ended.front(); task != nullptr; task = state_.ended.Next(task)) {
-      Expect(task->settled, "listed as ended and not settled: ", task->id.ToString());
-      ++ended;
-    }
+    const int64_t ended = state_.ended.Length();
     const int64_t passing = settled_ - halting_;
-    Expect(ended == passing && state_.ended_count == passing, "ended_count ", state_.ended_count,
-           ", listed ", ended, ", not ", passing);
-    const absl::Status retained = CheckRetained(state_.retained, passing);
+    Expect(ended + elsewhere == passing && state_.ended_count == passing, "ended_count ",
+           state_.ended_count, ", listed ", ended, ", not ", passing);
+    const absl::Status retained = CheckRetained(state_.retained, ends_);
     Expect(retained.ok(), Std(retained.message()));
+    Expect(state_.recalled.Length() == recalled_, "recalled, not ", recalled_);
     Expect(state_.ended_volatile_bytes == volatile_bytes_, "ended_volatile_bytes");
     Expect(state_.ended_bytes == settled_bytes_, "ended_bytes ", state_.ended_bytes, ", not ",
            settled_bytes_);
@@ -351,7 +362,7 @@ class Audit {
 
   void CheckFunctions() {
     for (const auto& [of, counts] : state_.counts) {
-      Expect(counts == counts_[of], "counts of tenant ", of.first, " and function ", of.second);
+      Expect(counts == counts_[of], "counts of queue ", of.first, " and function ", of.second);
     }
     for (size_t i = 0; i < state_.functions.size(); ++i) {
       const FunctionState& function = state_.functions[i];
@@ -469,6 +480,8 @@ class Audit {
   int64_t waiting_ = 0;
   int64_t due_ = 0;
   int64_t settled_ = 0;
+  int64_t recalled_ = 0;
+  RetainedEnds ends_;
   int64_t halting_ = 0;
   size_t awaited_ = 0;
   size_t members_ = 0;

@@ -158,17 +158,11 @@ void DropTask(EngineState& state, Task* task, Effects& effects) {
   Unsettle(state, task);
   state.task_bytes -= task->charged_bytes;
   if (!task->spec.extras().request_id.empty()) tenant.InUse().request_ids.Erase(task);
-  if (task->spec.durable) {
-    StoreWrite& write = effects.writes.emplace_back();
-    write.kind = StoreWrite::Kind::kDelete;
-    write.ticket = ++state.last_ticket;
-    write.task.id = task->id;
-    state.unconfirmed.push_back({write.ticket, UnconfirmedWrite::Then::kNothing, task->id});
-  }
+  if (task->spec.durable) WriteDelete(state, task->id, effects);
   ReleasePayloads(state, *task);
   LeaveSequence(state, task);
   tenant.tasks.erase(task->id);
-  if (tenant.tasks.empty() && tenant.use().is_over(state.now_us)) tenant.used.reset();
+  tenant.ForgetIfUnused(state.now_us);
   state.tasks.Erase(task);
 }
 

@@ -74,6 +74,10 @@ void ReleasePayloads(EngineState& state, const Task& task) {
   state.payloads->ReleaseAll(task.id, task.spec.durable ? state.last_ticket : 0);
 }
 
+void ReleasePayloadsOf(EngineState& state, TaskId id) {
+  if (state.payloads != nullptr) state.payloads->ReleaseAll(id, state.last_ticket);
+}
+
 std::string_view InputPayloadOf(const Task& task) {
   const auto& name = task.spec.extras().input_payload;
   return name == nullptr ? std::string_view() : *name;

@@ -32,6 +32,8 @@ void SetOutputPayload(EngineState& state, Task& task, std::string_view id);
 void DropOutputPayload(EngineState& state, Task& task);
 // It is forgotten, with the last write for the store.
 void ReleasePayloads(EngineState& state, const Task& task);
+// As that, of one that only the store has. What it names stays held as long as it is there.
+void ReleasePayloadsOf(EngineState& state, TaskId id);
 
 // Names; empty: none.
 std::string_view InputPayloadOf(const Task& task);

@@ -6,9 +6,11 @@
 #include "server/tasks/commit.h"
 #include "server/tasks/engine.h"
 #include "server/tasks/engine_state.h"
+#include "server/tasks/evicted_tasks.h"
 #include "server/tasks/holds.h"
 #include "server/tasks/lifecycle.h"
 #include "server/tasks/payload_links.h"
+#include "server/tasks/restoring.h"
 #include "server/tasks/retention.h"
 #include "server/tasks/sequences.h"
 #include "server/tasks/spawn_quotas.h"
@@ -18,26 +20,6 @@
 
 namespace grove::tasks {
 namespace {
-
-// nullptr if the record does not parse.
-std::unique_ptr<Task> Restore(EngineState& state, const StoredTask& stored, size_t queue) {
-  auto task = std::make_unique<Task>();
-  v1::TaskSpec& spec = state.recovered_spec;
-  if (!spec.ParseFromString(stored.spec)) return nullptr;
-  task->function = state.InternFunction(spec.function());
-  task->spec = NormaliseSpec(std::move(spec));
-  if (stored.input_bytes >= 0) task->spec.input = stored.input;
-  task->input_bytes = static_cast<int32_t>(
-      stored.input_bytes >= 0 ? stored.input_bytes : static_cast<int64_t>(task->spec.input.size()));
-  if (stored.fingerprint != 0) task->spec.Extras().fingerprint = stored.fingerprint;
-  ShareRetryRules(state, *task);
-  if (!RestoreProgress(state, stored.progress, state.recovered_progress, *task)) return nullptr;
-  if (task->past().output_bytes > kInlinePayloadBytesMax) std::string().swap(task->Past().output);
-  task->id = stored.id;
-  task->queue = queue;
-  task->stored = task->spec.durable;
-  return task;
-}
 
 // The number of the daemon that the attempt's worker belonged to (Hello.incarnation's upper half).
 bool IsOfThisDaemon(const EngineState& state, const StoredProgress& stored) {
@@ -111,6 +93,7 @@ void PlaceEnded(EngineState& state, Task* task) {
   // Whoever is behind it waits.
   if (Halts(*task)) state.recovered_holds.push_back(task->id);
   Charge(state, *task);
+  if (task->spec.durable) state.payloads_to_drop.push_back({task->id, state.turn + 1});
 }
 
 }  // namespace
@@ -147,6 +130,35 @@ void TaskEngine::Recover(const StoredTask& stored, EngineMicros now_us) {
   CountEarlierSpawn(state, *task);
 }
 
+void TaskEngine::RecoverEnded(const EndedRecord& ended, EngineMicros now_us) {
+  EngineState& state = *state_;
+  state.Advance(now_us);
+  const auto queue = state.directory->FindQueue(ended.tenant, ended.queue);
+  if (!queue) {
+    ++state.recovery.left_in_store[tenancy::FormatQueueName(ended.tenant, ended.queue)];
+    return;
+  }
+  const bool is_end = v1::TaskState_IsValid(ended.state) &&
+                      ended.state >= static_cast<int>(v1::TASK_STATE_SUCCEEDED);
+  if (!is_end || state.FindTask(ended.id) != nullptr || FindEvicted(state, ended.id) != nullptr) {
+    ++state.recovery.unreadable;
+    return;
+  }
+  state.ids.PassOver(ended.id);
+  EvictedTask task{.end_us = std::min(state.FromWall(ended.end_time_us), state.now_us),
+                   .queue = static_cast<uint32_t>(*queue),
+                   .function = static_cast<uint32_t>(state.InternFunction(ended.function)),
+                   .state = static_cast<v1::TaskState>(ended.state)};
+  ++state.counts[{task.queue, task.function}][task.state];
+  ++state.ended_count;
+  CountEnded(state, task.queue, task.state, 1);
+  CountEarlierSpawn(state, state.directory->queues()[*queue].tenant,
+                    state.FromWall(static_cast<int64_t>(ended.id.high >> 16) * 1000));
+  Retain(state, {.end_us = task.end_us, .id = ended.id}, task.queue, task.state);
+  AddEvicted(state, ended.id, std::move(task));
+  ++state.recovery.restored;
+}
+
 void TaskEngine::RecoverQueue(const StoredQueue& stored) {
   v1::Queue said;
   const auto index = state_->directory->FindQueue(stored.tenant, stored.queue);
@@ -163,6 +175,7 @@ RecoveryReport TaskEngine::EndRecovery(EngineMicros now_us) {
     return a->past().end_us < b->past().end_us;
   });
   for (Task* task : ended) PlaceEnded(state, task);
+  OrderRetained(state);
   EndHoldsRecovery(state);
   state.recovered_spec = {};
   state.recovered_progress = {};

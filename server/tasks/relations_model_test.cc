@@ -45,8 +45,8 @@ class RelationsModelTest : public EngineTest, public ::testing::WithParamInterfa
   v1::TaskState Told(const std::string& name) {
     const auto id = engine_->Find(name);
     if (!id.ok()) return v1::TASK_STATE_UNSPECIFIED;
-    const v1::TaskState state = engine_->Get(*id, v1::TASK_VIEW_BASIC, now_)->state();
-    return state;
+    if (const auto end = engine_->EndOf(*id)) return *end;
+    return engine_->Get(*id, v1::TASK_VIEW_BASIC, now_)->state();
   }
   bool IsOver(const std::string& name) {
     const auto id = engine_->Find(name);
@@ -122,7 +122,9 @@ class RelationsModelTest : public EngineTest, public ::testing::WithParamInterfa
                                            TaskAction::Kind::kRetry, TaskAction::Kind::kDelete,
                                            TaskAction::Kind::kRetry};
     const TaskAction action{.kind = kKinds[Draw(std::size(kKinds))]};
-    engine_->Change(*engine_->Find(name), action, now_, fx_).status().IgnoreError();
+    const TaskId id = *engine_->Find(name);
+    if (engine_->IsEvicted(id)) RecallAll();
+    engine_->Change(id, action, now_, fx_).status().IgnoreError();
     for (const uint64_t attempt : TakeCancels()) {
       // Sometimes the attempt stops later.
       if (Draw(2) == 0)

@@ -3,37 +3,21 @@
 #include "absl/strings/str_cat.h"
 
 namespace grove::tasks {
-namespace {
 
-int64_t Listed(const EndedKind& kind) {
-  int64_t listed = 0;
-  for (const TaskPast* past = kind.tasks.front(); past != nullptr; past = kind.tasks.Next(past)) {
-    ++listed;
-  }
-  return listed;
-}
-
-}  // namespace
-
-absl::Status CheckRetained(const RetainedTasks& retained, int64_t count) {
-  for (const EndedKind* kind : {&retained.dead_letters, &retained.others}) {
-    if (const int64_t listed = Listed(*kind); listed != kind->count) {
-      return absl::InternalError(
-          absl::StrCat("ended of a kind ", kind->count, ", listed ", listed));
-    }
-  }
-  if (const int64_t all = retained.dead_letters.count + retained.others.count; all != count) {
-    return absl::InternalError(absl::StrCat("ended by kind ", all, ", not ", count));
-  }
-  int64_t in_lanes = 0;
+absl::Status CheckRetained(const RetainedTasks& retained, const RetainedEnds& ends) {
+  RetainedEnds found;
   for (const RetentionLane& lane : retained.lanes) {
-    for (const TaskPast* past = lane.tasks.front(); past != nullptr; past = lane.tasks.Next(past)) {
-      ++in_lanes;
-      if (&past->task->past() != past) return absl::InternalError("the task of a past");
+    for (const RetainedEnd& end : lane.ends) {
+      if (ends.contains({end.id, end.end_us})) found.insert({end.id, end.end_us});
     }
   }
-  if (in_lanes == count) return absl::OkStatus();
-  return absl::InternalError(absl::StrCat("ended by retention ", in_lanes, ", not ", count));
+  if (found.size() != ends.size()) {
+    return absl::InternalError(
+        absl::StrCat("ends by retention ", found.size(), ", not ", ends.size()));
+  }
+  const int64_t kinds = retained.dead_letters + retained.others;
+  if (kinds == static_cast<int64_t>(ends.size())) return absl::OkStatus();
+  return absl::InternalError(absl::StrCat("ends by kind ", kinds, ", not ", ends.size()));
 }
 
 }  // namespace grove::tasks

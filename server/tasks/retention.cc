@@ -3,56 +3,105 @@
 #include "server/tasks/retention.h"
 
 #include <algorithm>
+#include <optional>
 
+#include "server/tasks/evicted_tasks.h"
 #include "server/tasks/lifecycle.h"
 #include "server/tasks/task_memory.h"
 
 namespace grove::tasks {
 namespace {
 
-int64_t RetentionOf(const EngineState& state, const Task& task) {
-  return IsDeadLetter(task) ? DeadLetterRetentionUs(state, task.queue)
-                            : RetentionUs(state, task.queue);
+// Nothing has that end any more.
+bool IsOver(const EngineState& state, const RetainedEnd& end) {
+  if (const EvictedTask* evicted = FindEvicted(state, end.id)) return evicted->end_us != end.end_us;
+  const Task* task = state.FindTask(end.id);
+  return task == nullptr || !task->settled || task->past().end_us != end.end_us;
 }
 
-bool WasTold(const EngineState& state, const TaskPast& past) {
-  return past.settled_turn + 1 < state.turn;
+bool WasTold(const EngineState& state, TaskId id) {
+  const Task* task = state.FindTask(id);
+  return task == nullptr || task->past().settled_turn + 1 < state.turn;
+}
+
+// nullptr: there is none.
+const RetainedEnd* FirstOf(const EngineState& state, RetentionLane& lane) {
+  while (!lane.ends.empty() && IsOver(state, lane.ends.front())) lane.ends.pop_front();
+  return lane.ends.empty() ? nullptr : &lane.ends.front();
+}
+
+void Drop(EngineState& state, TaskId id, Effects& effects) {
+  Task* task = state.FindTask(id);
+  return task == nullptr ? DropEvicted(state, id, effects) : DropTask(state, task, effects);
 }
 
 // Drops what is over in one lane, at most `max`; how many. Notes when the next one is.
 int DropOver(EngineState& state, RetentionLane& lane, int max, Effects& effects) {
   int dropped = 0;
-  for (TaskPast* first = lane.tasks.front(); first != nullptr; first = lane.tasks.front()) {
+  for (const RetainedEnd* first = FirstOf(state, lane); first != nullptr;
+       first = FirstOf(state, lane)) {
     const EngineMicros over_us = first->end_us + lane.retention_us;
-    if (over_us > state.now_us || !WasTold(state, *first) || dropped == max) {
+    if (over_us > state.now_us || !WasTold(state, first->id) || dropped == max) {
       state.retained.next_drop_us = std::min(state.retained.next_drop_us, over_us);
       break;
     }
-    DropTask(state, first->task, effects);
+    Drop(state, first->id, effects);
     ++dropped;
   }
   return dropped;
 }
 
-// Requires that there is one.
-TaskPast* FirstToLeave(const EngineState& state) {
-  const EndedKind& others = state.retained.others;
-  const EndedKind& dead = state.retained.dead_letters;
-  const bool many_dead = dead.count * 2 > state.limits.retained_max();
-  return others.tasks.empty() || many_dead ? dead.tasks.front() : others.tasks.front();
+// The oldest end of the lanes that `has` names; nullptr: there is none.
+template <typename Has>
+const RetainedEnd* OldestOf(EngineState& state, Has has) {
+  const RetainedEnd* oldest = nullptr;
+  for (RetentionLane& lane : state.retained.lanes) {
+    if (!has(lane)) continue;
+    const RetainedEnd* first = FirstOf(state, lane);
+    if (first != nullptr && (oldest == nullptr || first->end_us < oldest->end_us)) oldest = first;
+  }
+  return oldest;
 }
 
-RetentionLane& LaneOf(EngineState& state, int64_t retention_us) {
-  for (RetentionLane& lane : state.retained.lanes) {
-    if (lane.retention_us == retention_us) return lane;
+const RetainedEnd* FirstToLeave(EngineState& state) {
+  const bool many_dead = state.retained.dead_letters * 2 > state.limits.retained_max();
+  const bool dead = state.retained.others == 0 || many_dead;
+  return OldestOf(state,
+                  [dead](const RetentionLane& lane) { return lane.of_dead_letters == dead; });
+}
+
+// nullopt: all may stay as long as their retention.
+std::optional<TaskId> NextToLeaveEarly(EngineState& state) {
+  switch (LeavesEarly(state)) {
+    case LeavesFirst::kNone:
+      return std::nullopt;
+    case LeavesFirst::kVolatile:
+      return state.ended_volatile.front()->id;
+    case LeavesFirst::kOldest:
+      const RetainedEnd* oldest = OldestOf(state, [](const RetentionLane&) { return true; });
+      return oldest == nullptr ? std::nullopt : std::optional(oldest->id);
   }
-  return state.retained.lanes.emplace_back(RetentionLane{.retention_us = retention_us});
+  return std::nullopt;
+}
+
+RetentionLane& LaneOf(EngineState& state, size_t queue, bool dead) {
+  const int64_t retention_us =
+      dead ? DeadLetterRetentionUs(state, queue) : RetentionUs(state, queue);
+  for (RetentionLane& lane : state.retained.lanes) {
+    if (lane.of_dead_letters == dead && lane.retention_us == retention_us) return lane;
+  }
+  return state.retained.lanes.emplace_back(
+      RetentionLane{.of_dead_letters = dead, .retention_us = retention_us});
+}
+
+int64_t& CountOf(EngineState& state, v1::TaskState ended) {
+  return IsDeadLetter(ended) ? state.retained.dead_letters : state.retained.others;
 }
 
 }  // namespace
 
-bool IsDeadLetter(const Task& task) {
-  return task.state == v1::TASK_STATE_FAILED || task.state == v1::TASK_STATE_TIMED_OUT;
+bool IsDeadLetter(v1::TaskState ended) {
+  return ended == v1::TASK_STATE_FAILED || ended == v1::TASK_STATE_TIMED_OUT;
 }
 
 int64_t DeadLetterRetentionUs(const EngineState& state, size_t queue) {
@@ -73,27 +122,31 @@ int64_t LongestRetentionUs(const EngineState& state) {
   return longest_us;
 }
 
-void CountEnded(EngineState& state, const Task& task, int by) {
-  state.queues[task.queue].ended += by;
-  if (IsDeadLetter(task)) state.queues[task.queue].dead_letters += by;
+void CountEnded(EngineState& state, size_t queue, v1::TaskState ended, int by) {
+  state.queues[queue].ended += by;
+  if (IsDeadLetter(ended)) state.queues[queue].dead_letters += by;
 }
 
-void Retain(EngineState& state, Task* task) {
-  TaskPast& past = task->Past();
-  past.task = task;
-  const int64_t retention_us = RetentionOf(state, *task);
-  LaneOf(state, retention_us).tasks.PushBack(&past);
-  state.retained.next_drop_us = std::min(state.retained.next_drop_us, past.end_us + retention_us);
-  EndedKind& kind = IsDeadLetter(*task) ? state.retained.dead_letters : state.retained.others;
-  kind.tasks.PushBack(&past);
-  ++kind.count;
+void Retain(EngineState& state, const RetainedEnd& end, size_t queue, v1::TaskState ended) {
+  RetentionLane& lane = LaneOf(state, queue, IsDeadLetter(ended));
+  lane.ends.push_back(end);
+  state.retained.next_drop_us =
+      std::min(state.retained.next_drop_us, end.end_us + lane.retention_us);
+  ++CountOf(state, ended);
 }
 
-void Release(EngineState& state, Task* task) {
-  LaneOf(state, RetentionOf(state, *task)).tasks.Remove(&task->Past());
-  EndedKind& kind = IsDeadLetter(*task) ? state.retained.dead_letters : state.retained.others;
-  kind.tasks.Remove(&task->Past());
-  --kind.count;
+void Release(EngineState& state, v1::TaskState ended) {
+  --CountOf(state, ended);
+}
+
+void OrderRetained(EngineState& state) {
+  const auto earlier = [](const RetainedEnd& a, const RetainedEnd& b) {
+    return a.end_us < b.end_us;
+  };
+  for (RetentionLane& lane : state.retained.lanes) {
+    if (std::is_sorted(lane.ends.begin(), lane.ends.end(), earlier)) continue;
+    std::stable_sort(lane.ends.begin(), lane.ends.end(), earlier);
+  }
 }
 
 void DropOld(EngineState& state, Effects& effects) {
@@ -103,13 +156,13 @@ void DropOld(EngineState& state, Effects& effects) {
     for (RetentionLane& lane : state.retained.lanes) left -= DropOver(state, lane, left, effects);
   }
   for (; state.ended_count > state.limits.retained_max() && left > 0; --left) {
-    TaskPast* next = FirstToLeave(state);
-    if (!WasTold(state, *next)) break;
-    DropTask(state, next->task, effects);
+    const RetainedEnd* next = FirstToLeave(state);
+    if (next == nullptr || !WasTold(state, next->id)) break;
+    Drop(state, next->id, effects);
   }
-  for (Task* next = LeavesEarly(state); next != nullptr && WasTold(state, next->past());
-       next = LeavesEarly(state)) {
-    DropTask(state, next, effects);
+  for (auto next = NextToLeaveEarly(state); next && WasTold(state, *next);
+       next = NextToLeaveEarly(state)) {
+    Drop(state, *next, effects);
   }
 }
 

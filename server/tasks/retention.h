@@ -19,8 +19,7 @@ namespace grove::tasks {
 // Keeps one Tick() short; the next one goes on.
 inline constexpr int kDropsPerTickMax = 4096;
 
-// Requires an ended task.
-bool IsDeadLetter(const Task& task);
+bool IsDeadLetter(v1::TaskState ended);
 // Of a queue: of its dead letters, or of its other ended tasks.
 int64_t DeadLetterRetentionUs(const EngineState& state, size_t queue);
 int64_t RetentionUs(const EngineState& state, size_t queue);
@@ -28,10 +27,12 @@ int64_t RetentionUs(const EngineState& state, size_t queue);
 int64_t LongestRetentionUs(const EngineState& state);
 
 // The task has settled, or is to be dropped or to run again: its queue has one more, or one less.
-void CountEnded(EngineState& state, const Task& task, int by);
+void CountEnded(EngineState& state, size_t queue, v1::TaskState ended, int by);
 // It is kept for its retention, or no longer: not one that halts its sequence (sequences.h).
-void Retain(EngineState& state, Task* task);
-void Release(EngineState& state, Task* task);
+void Retain(EngineState& state, const RetainedEnd& end, size_t queue, v1::TaskState ended);
+void Release(EngineState& state, v1::TaskState ended);
+// Once all have come that control recovers, in any order.
+void OrderRetained(EngineState& state);
 
 // Drops what is to go (invariant 12). What ended since the last Tick() stays for one more, so that
 // its waiters can be answered.

@@ -154,12 +154,19 @@ void CountSpawn(EngineState& state, const Task& task) {
   });
 }
 
+void CountEarlierSpawn(EngineState& state, size_t tenant, EngineMicros at_us) {
+  if (state.directory->tenants()[tenant].bounds == nullptr) return;
+  const tenancy::Rate& rate = state.directory->QuotasOf(tenant).spawns;
+  if (!rate.is_bound()) return;
+  state.tenants[tenant].InUse().spawns.Take(rate, std::min(state.now_us, at_us) * 1000);
+}
+
 void CountEarlierSpawn(EngineState& state, const Task& task) {
   const size_t tenant = state.directory->queues()[task.queue].tenant;
   if (state.directory->tenants()[tenant].bounds == nullptr) return;
-  const int64_t at_ns = std::min(state.now_us, state.FromWall(task.create_time_us)) * 1000;
-  const tenancy::Rate& rate = state.directory->QuotasOf(tenant).spawns;
-  if (rate.is_bound()) state.tenants[tenant].InUse().spawns.Take(rate, at_ns);
+  const EngineMicros at_us = state.FromWall(task.create_time_us);
+  CountEarlierSpawn(state, tenant, at_us);
+  const int64_t at_ns = std::min(state.now_us, at_us) * 1000;
   const std::string_view name = KeyOf(task);
   const auto is_bound = [&](std::string_view level) {
     const tenancy::Limit* limit = FindLimit(state, tenant, level);

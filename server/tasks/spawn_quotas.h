@@ -23,6 +23,8 @@ absl::Status CheckQuotasToMove(const EngineState& state, const Task& task, std::
 void CountSpawn(EngineState& state, const Task& task);
 // The same for one that an earlier control let in, when that was. In the order of their ids.
 void CountEarlierSpawn(EngineState& state, const Task& task);
+// Of the tenant alone: of a task of which no more is known than when it came.
+void CountEarlierSpawn(EngineState& state, size_t tenant, EngineMicros at_us);
 // After the last of them.
 void EndEarlierSpawns(EngineState& state);
 

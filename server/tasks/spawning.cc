@@ -6,6 +6,7 @@
 #include "runtime/switch/abseil_text.h"
 #include "server/tasks/after.h"
 #include "server/tasks/commit.h"
+#include "server/tasks/evicted_tasks.h"
 #include "server/tasks/fingerprint.h"
 #include "server/tasks/function_defaults.h"
 #include "server/tasks/holds.h"
@@ -212,19 +213,18 @@ void FillFunctionDefaults(const EngineState& state, v1::TaskSpec& spec) {
 }
 
 // A spawn whose request_id is taken: the first one's task, if it asks for the same.
-absl::StatusOr<Spawned> Repeat(const EngineState& state, Task& earlier, v1::TaskSpec&& spec) {
-  const std::string was = FormatFingerprint(KeepFingerprint(state, earlier));
+absl::StatusOr<Spawned> Repeat(const Spawned& earlier, uint64_t fingerprint, v1::TaskSpec&& spec) {
+  const std::string was = FormatFingerprint(fingerprint);
   const std::string function = spec.function();
   const std::string queue = ShortQueueName(spec);
   const std::string is =
       FormatFingerprint(FingerprintOf(function, queue, NormaliseSpec(std::move(spec))));
-  if (is == was) return Describe(state, earlier);
-  const std::string name = state.NameOf(earlier);
+  if (is == was) return earlier;
   return Refusal(absl::StatusCode::kAlreadyExists, "REQUEST_ID_REUSED",
-                 StrCat("spec.request_id: ", name,
+                 StrCat("spec.request_id: ", earlier.name,
                         " has it and another function, queue or input: ", "its fingerprint is ",
                         was, ", this one's ", is, "; give every request an id of its own"),
-                 {{"task", name}, {"fingerprint", was}, {"fingerprint_of_request", is}});
+                 {{"task", earlier.name}, {"fingerprint", was}, {"fingerprint_of_request", is}});
 }
 
 }  // namespace
@@ -237,7 +237,12 @@ absl::StatusOr<Spawned> SpawnTask(EngineState& state, std::string_view parent, v
   FillFunctionDefaults(state, spec);
   FillContentType(state, spec);
   if (Task* earlier = FindByRequestId(state, *tenant, spec.request_id())) {
-    return Repeat(state, *earlier, std::move(spec));
+    return Repeat(Describe(state, *earlier), KeepFingerprint(state, *earlier), std::move(spec));
+  }
+  if (const auto earlier = FindEvictedRequest(state, *tenant, spec.request_id())) {
+    const EvictedTask& task = *FindEvicted(state, *earlier);
+    return Repeat(Spawned{*earlier, state.NameOf(task.queue, *earlier), /*acknowledged=*/true},
+                  task.request->fingerprint, std::move(spec));
   }
   const std::string& tenant_name = state.directory->tenants()[*tenant].name;
   if (state.directory->tenants()[*tenant].draining) return TenantDraining(tenant_name);

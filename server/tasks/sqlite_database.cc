@@ -90,6 +90,28 @@ absl::Status SqliteDatabase::Load(const StoreRetention& retention,
   return code == SQLITE_DONE ? absl::OkStatus() : connection_.Error("read the tasks of");
 }
 
+absl::Status SqliteDatabase::LoadEnded(const StoreRetention& retention,
+                                       absl::FunctionRef<void(const EndedRecord&)> each) const {
+  const auto first = FindFirstKept(retention);
+  if (!first.ok()) return first.status();
+  const auto select = connection_.Prepare(kSelectBare);
+  if (!select.ok()) return select.status();
+  sqlite3_stmt* row = select->get();
+  sqlite3_bind_int64(row, 1, first->end_time_us);
+  BindId(row, 2, first->id);
+  int code;
+  while ((code = connection_.Step(row)) == SQLITE_ROW) {
+    each({.id = DecodeId(row, 0),
+          .tenant = ColumnBytes(row, 2),
+          .queue = ColumnBytes(row, 3),
+          .function = ColumnBytes(row, 4),
+          .state = sqlite3_column_int(row, 5),
+          .end_time_us = sqlite3_column_int64(row, 1),
+          .is_bare = true});
+  }
+  return code == SQLITE_DONE ? absl::OkStatus() : connection_.Error("read the tasks of");
+}
+
 absl::StatusOr<EndedPosition> SqliteDatabase::FindFirstKept(const StoreRetention& retention) const {
   const EndedPosition by_time{.end_time_us = retention.ended_before_us};
   const int64_t max = std::max<int64_t>(retention.ended_max, 0);
@@ -174,7 +196,8 @@ absl::Status SqliteDatabase::ApplyToEnded(const TaskChange& change, bool is_ther
                      .queue = task.queue,
                      .function = task.function,
                      .state = change.progress->end_state,
-                     .end_time_us = change.progress->end_time_us});
+                     .end_time_us = change.progress->end_time_us,
+                     .is_bare = task.is_bare});
 }
 
 absl::StatusOr<int64_t> SqliteDatabase::ReusableBytes() const {

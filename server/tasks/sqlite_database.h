@@ -40,6 +40,9 @@ class SqliteDatabase {
   // As TaskStore::Load, but deletes nothing: the ids of what the retention ends go to `expired`.
   absl::Status Load(const StoreRetention& retention, absl::FunctionRef<void(StoredTask)> each,
                     std::vector<TaskId>& expired) const;
+  // As TaskStore::LoadEnded.
+  absl::Status LoadEnded(const StoreRetention& retention,
+                         absl::FunctionRef<void(const EndedRecord&)> each) const;
   // As TaskStore::LoadQueues.
   absl::Status LoadQueues(absl::FunctionRef<void(StoredQueue)> each) const;
   // All of them or none. On return with OK they are on disk.

@@ -41,6 +41,11 @@ absl::Status SqliteStore::Load(const StoreRetention& retention,
   return writer_->Load(retention, each);
 }
 
+absl::Status SqliteStore::LoadEnded(const StoreRetention& retention,
+                                    absl::FunctionRef<void(const EndedRecord&)> each) {
+  return writer_->LoadEnded(retention, each);
+}
+
 absl::Status SqliteStore::LoadQueues(absl::FunctionRef<void(StoredQueue)> each) {
   return writer_->LoadQueues(each);
 }

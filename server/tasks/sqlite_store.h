@@ -47,6 +47,8 @@ class SqliteStore : public TaskStore {
 
   absl::Status Load(const StoreRetention& retention,
                     absl::FunctionRef<void(StoredTask)> each) override;
+  absl::Status LoadEnded(const StoreRetention& retention,
+                         absl::FunctionRef<void(const EndedRecord&)> each) override;
   absl::Status LoadQueues(absl::FunctionRef<void(StoredQueue)> each) override;
   uint64_t start_number() const override;
   void Start(ReportCallback report) override;

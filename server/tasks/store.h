@@ -57,7 +57,18 @@ struct StoredTask {
   int64_t input_bytes = -1;
   // Of a task with a request_id whose input Load() leaves out (fingerprint.h); else 0.
   uint64_t fingerprint = 0;
+  // Of an ended task: while others run, nothing but how and when it ended is asked of it, no
+  // request_id, webhook or sequence. Written, and not read again.
+  bool is_bare = false;
   StoredProgress progress;
+};
+
+// The answer to an EndedQuery.
+struct EndedPage {
+  // Without the inputs that are longer than kInlinePayloadBytesMax.
+  std::vector<StoredTask> tasks;
+  // There may be more: beyond it. Behind the last task where others were looked at in vain.
+  std::optional<EndedPosition> next;
 };
 
 // What was said of a queue beside the config.
@@ -108,12 +119,18 @@ class TaskStore {
 
   virtual ~TaskStore() = default;
 
-  // Hands all tasks over, one by one, in the order of their ids, after the retention was applied;
-  // without the inputs that are longer than kInlinePayloadBytesMax, which a start need not read.
+  // Hands the tasks over, one by one, in the order of their ids, after the retention was applied:
+  // not the bare ends, and without the inputs that are longer than kInlinePayloadBytesMax, which a
+  // start need not read.
   // What it deletes need not reach the disk (a full volume must not hinder a start): `each` sees
   // none of it either way. Before Start().
   virtual absl::Status Load(const StoreRetention& retention,
                             absl::FunctionRef<void(StoredTask)> each) = 0;
+  // The bare ends that this retention leaves, the oldest first, from an index. Before Start().
+  virtual absl::Status LoadEnded(const StoreRetention& /*retention*/,
+                                 absl::FunctionRef<void(const EndedRecord&)> /*each*/) {
+    return absl::OkStatus();
+  }
   // What was said of queues. Before Start().
   virtual absl::Status LoadQueues(absl::FunctionRef<void(StoredQueue)> /*each*/) {
     return absl::OkStatus();

@@ -59,6 +59,12 @@ class StoreWriter {
   // As TaskStore::Load; later steps delete what it leaves out.
   absl::Status Load(const StoreRetention& retention, absl::FunctionRef<void(StoredTask)> each);
 
+  // As TaskStore::LoadEnded.
+  absl::Status LoadEnded(const StoreRetention& retention,
+                         absl::FunctionRef<void(const EndedRecord&)> each) const {
+    return database_->LoadEnded(retention, each);
+  }
+
   // As TaskStore::LoadQueues.
   absl::Status LoadQueues(absl::FunctionRef<void(StoredQueue)> each) const {
     return database_->LoadQueues(each);

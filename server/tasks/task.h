@@ -43,15 +43,12 @@ struct AttemptRecord {
 
 // What has happened to a task: to most of those that wait, nothing yet.
 struct TaskPast {
-  // Of a settled task, for its places in the lists of retention.h.
-  Task* task = nullptr;
-  ListHook<TaskPast> lane_hook;
-  ListHook<TaskPast> kind_hook;
-
   // Of an ended task: the state before.
   v1::TaskState unended_state = v1::TASK_STATE_UNSPECIFIED;
-  // The engine's turn in which it was settled.
+  // The engine's turn in which it was settled, or recalled.
   uint64_t settled_turn = 0;
+  // It was evicted, and is here for a moment (evicted_tasks.h).
+  bool recalled = false;
 
   std::vector<AttemptRecord> attempts;
   int32_t attempts_started = 0;

@@ -9,6 +9,7 @@
 #include "server/tasks/after.h"
 #include "server/tasks/commit.h"
 #include "server/tasks/engine_state.h"
+#include "server/tasks/evicted_tasks.h"
 #include "server/tasks/holds.h"
 #include "server/tasks/lifecycle.h"
 #include "server/tasks/refusal.h"
@@ -46,10 +47,10 @@ absl::Status CheckSettled(const EngineState& state, const Task& task) {
 }
 
 absl::Status WouldFailAgain(const EngineState& state, const Task& task, TaskId by) {
-  const Task* other = state.FindTask(by);
+  const auto other = StandingOf(state, by);
   const std::string name = state.NameOf(task);
   return Refusal(absl::StatusCode::kFailedPrecondition, "AFTER_FAILED",
-                 StrCat(name, " comes after ", other == nullptr ? "a task" : state.NameOf(*other),
+                 StrCat(name, " comes after ", other ? state.NameOf(other->queue, by) : "a task",
                         " that has not succeeded: try that again first"),
                  {{"task", name}});
 }

@@ -19,6 +19,7 @@ class TaskChangesTest : public EngineTest {
   absl::StatusOr<bool> Do(const std::string& name, const TaskAction& action) {
     const auto id = engine_->Find(name);
     if (!id.ok()) return id.status();
+    if (engine_->IsEvicted(*id)) RecallAll();
     // A dry run says what then happens.
     const auto would = engine_->WouldChange(*id, action);
     auto changed = engine_->Change(*id, action, now_, fx_);

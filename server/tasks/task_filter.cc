@@ -146,10 +146,27 @@ bool TaskFilter::HasState(v1::TaskState state) const {
   return states_ == 0 || (states_ >> state & 1) != 0;
 }
 
-bool TaskFilter::IsCounted() const {
-  return labels_.empty() && created_.from == INT64_MIN && created_.before == INT64_MAX && !ended_ &&
+bool TaskFilter::NarrowEnded(EndedQuery& ended) const {
+  constexpr uint32_t kEnds = 1u << v1::TASK_STATE_SUCCEEDED | 1u << v1::TASK_STATE_FAILED |
+                             1u << v1::TASK_STATE_CANCELLED | 1u << v1::TASK_STATE_TIMED_OUT;
+  if (states_ != 0 && (states_ & kEnds) == 0) return false;
+  ended.states = states_ & kEnds;
+  ended.function = function_;
+  if (ended_) {
+    ended.ended_from_us = ended_->from;
+    ended.ended_before_us = ended_->before;
+  }
+  return true;
+}
+
+bool TaskFilter::IsIndexed() const {
+  return labels_.empty() && created_.from == INT64_MIN && created_.before == INT64_MAX &&
          error_code_ == 0 && error_reason_.empty() && !worker_ && parent_task_.empty() &&
          sequence_key_.empty() && family_ == nullptr && text_.empty() && !ids_;
+}
+
+bool TaskFilter::IsCounted() const {
+  return IsIndexed() && !ended_;
 }
 
 bool TaskFilter::MatchesPlace(const EngineState& state, const Task& task) const {

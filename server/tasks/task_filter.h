@@ -15,6 +15,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "grove/v1/task_service.pb.h"
+#include "server/tasks/ended_query.h"
 #include "server/tasks/task_id.h"
 #include "server/wall_time.h"
 
@@ -34,6 +35,8 @@ class TaskFilter {
   bool Matches(const EngineState& state, const Task& task) const;
   // Whether it looks at nothing but states and functions, which are counted.
   bool IsCounted() const;
+  // Whether NarrowEnded() says all of it.
+  bool IsIndexed() const;
   // Of a look at a task, in looks of a filter without a text.
   int cost() const { return text_.empty() ? 1 : kTextCost; }
 
@@ -41,6 +44,8 @@ class TaskFilter {
   // of this name has spawned, and theirs, as far as it is known who was whose.
   void OnlyDescendantsOf(std::string_view name);
 
+  // Asks a store for the ended tasks that may match, and maybe others. False: none may.
+  bool NarrowEnded(EndedQuery& ended) const;
   // The names' ids in their order, if there are names: no other task matches.
   const std::optional<std::vector<TaskId>>& ids() const { return ids_; }
   bool HasState(v1::TaskState state) const;

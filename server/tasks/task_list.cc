@@ -2,8 +2,12 @@
 //
 // * By creation: the ids of one tenant, up or down; of all tenants, the next among each one's next.
 // * By end: the list of settled tasks of one tenant, or of all. Its order is that in which ends
-//   became safe, by which the end times hardly differ; those of one instant by their ids. A page
-//   goes on after the last task that was looked at, also where that has gone meanwhile.
+//   became safe, by which the end times hardly differ. A page goes on after the last task that was
+//   looked at; where that has gone meanwhile, after those that ended before it. Merged with that
+//   are the recalled ones.
+//
+// What only the store has is recalled first (RecallForList), from its index in the same order; the
+// page goes no further than that.
 //
 // A token carries the task looked at last. That one is always of the list's own tenant.
 #include <algorithm>
@@ -34,7 +38,7 @@ namespace {
 // Looks of one call: some milliseconds of the hub's time.
 constexpr int kListScanMax = 20000;
 
-enum class Order { kLastCreated, kFirstCreated, kLastEnded, kFirstEnded };
+using Order = EndedQuery::Order;
 
 struct OrderName {
   std::string_view name;
@@ -57,13 +61,10 @@ absl::StatusOr<Order> ParseOrder(const std::string& text) {
 }
 
 // Where a page ended.
-struct Position {
-  TaskId id;
-  EngineMicros end_us = 0;
-};
+using Position = EndedPosition;
 
 std::string Encode(const Position& position) {
-  return StrCat(position.id.ToString(), ".", position.end_us);
+  return StrCat(position.id.ToString(), ".", position.end_time_us);
 }
 
 std::optional<Position> Decode(std::string_view text) {
@@ -71,7 +72,7 @@ std::optional<Position> Decode(std::string_view text) {
   if (dot == text.npos) return std::nullopt;
   const auto id = TaskId::Parse(text.substr(0, dot));
   Position position;
-  if (!id || !SimpleAtoi(text.substr(dot + 1), &position.end_us)) return std::nullopt;
+  if (!id || !SimpleAtoi(text.substr(dot + 1), &position.end_time_us)) return std::nullopt;
   position.id = *id;
   return position;
 }
@@ -136,50 +137,67 @@ Walk OfAllById(const EngineState& state, bool down, const std::optional<Position
   };
 }
 
-// Ends of one instant are next to each other, in the order in which they became safe; a walk has
-// them in that of the ids, so that a page can go on among them when its last task has gone.
 template <typename List>
 Walk ByEnd(const EngineState& state, const List& list, bool down,
            const std::optional<Position>& after) {
   const auto step = [down](const Task* task) {
     return down ? List::Previous(task) : List::Next(task);
   };
-  const auto back = [down](const Task* task) {
-    return down ? List::Next(task) : List::Previous(task);
-  };
-  const auto is_at = [&after](const Task* task) {
-    return task != nullptr && task->past().end_us == after->end_us;
-  };
   const Task* next = down ? list.back() : list.front();
   if (after) {
     const Task* last = state.FindTask(after->id);
     const auto is_passed = [&](const Task& task) {
-      return down ? task.past().end_us > after->end_us : task.past().end_us < after->end_us;
+      const WallMicros end_us = task.past().end_time_us;
+      return down ? end_us >= after->end_time_us : end_us <= after->end_time_us;
     };
-    if (last != nullptr && last->settled && is_at(last)) {
-      next = last;
-      while (is_at(back(next))) next = back(next);
+    const bool is_listed = last != nullptr && last->settled && !last->past().recalled;
+    if (is_listed && last->past().end_time_us == after->end_time_us) {
+      next = step(last);
     } else {
       while (next != nullptr && is_passed(*next)) next = step(next);
     }
   }
-  return [next, step, down, after, group = std::vector<const Task*>()]() mutable -> const Task* {
-    while (group.empty() && next != nullptr) {
-      const EngineMicros end_us = next->past().end_us;
-      for (; next != nullptr && next->past().end_us == end_us; next = step(next)) {
-        const bool is_passed = after && end_us == after->end_us &&
-                               (down ? next->id >= after->id : next->id <= after->id);
-        if (!is_passed) group.push_back(next);
-      }
-      // The next one stands last.
-      std::sort(group.begin(), group.end(), [down](const Task* a, const Task* b) {
-        return down ? a->id < b->id : b->id < a->id;
-      });
-    }
-    if (group.empty()) return nullptr;
-    const Task* task = group.back();
-    group.pop_back();
+  return [next, step]() mutable -> const Task* {
+    const Task* task = next;
+    if (next != nullptr) next = step(next);
     return task;
+  };
+}
+
+std::pair<WallMicros, TaskId> EndOf(const Task& task) {
+  return {task.past().end_time_us, task.id};
+}
+
+// The recalled ones, of a tenant or of all.
+Walk OfRecalled(const EngineState& state, size_t tenant, bool down,
+                const std::optional<Position>& after) {
+  std::vector<const Task*> tasks;
+  for (const Task* task = state.recalled.front(); task != nullptr;
+       task = state.recalled.Next(task)) {
+    if (tenant != SIZE_MAX && state.directory->queues()[task->queue].tenant != tenant) continue;
+    if (after) {
+      const std::pair last(after->end_time_us, after->id);
+      if (down ? EndOf(*task) >= last : EndOf(*task) <= last) continue;
+    }
+    tasks.push_back(task);
+  }
+  std::sort(tasks.begin(), tasks.end(), [down](const Task* a, const Task* b) {
+    return down ? EndOf(*b) < EndOf(*a) : EndOf(*a) < EndOf(*b);
+  });
+  return [tasks = std::move(tasks), at = size_t{0}]() mutable {
+    return at == tasks.size() ? nullptr : tasks[at++];
+  };
+}
+
+Walk Merge(Walk one, Walk other, bool down) {
+  const Task* first = one();
+  const Task* second = other();
+  return [=, one = std::move(one), other = std::move(other)]() mutable {
+    const bool takes_first =
+        second == nullptr || (first != nullptr && (down ? EndOf(*second) < EndOf(*first)
+                                                        : EndOf(*first) < EndOf(*second)));
+    return takes_first ? std::exchange(first, first == nullptr ? nullptr : one())
+                       : std::exchange(second, other());
   };
 }
 
@@ -206,8 +224,9 @@ Walk MakeWalk(const EngineState& state, const TaskQuery& query, Order order,
   const bool down = order == Order::kLastCreated || order == Order::kLastEnded;
   const TenantState* tenant = query.tenant == SIZE_MAX ? nullptr : &state.tenants[query.tenant];
   if (order == Order::kLastEnded || order == Order::kFirstEnded) {
-    return tenant == nullptr ? ByEnd(state, state.ended, down, after)
-                             : ByEnd(state, tenant->ended, down, after);
+    Walk listed = tenant == nullptr ? ByEnd(state, state.ended, down, after)
+                                    : ByEnd(state, tenant->ended, down, after);
+    return Merge(std::move(listed), OfRecalled(state, query.tenant, down, after), down);
   }
   if (query.filter.ids()) return OfNames(state, query, down, after);
   return tenant == nullptr ? OfAllById(state, down, after) : ById(*tenant, down, after);
@@ -258,11 +277,54 @@ absl::StatusOr<ListSpec> ParseList(const EngineState& state, const v1::ListTasks
   return spec;
 }
 
+bool ByEnd(Order order) {
+  return order == Order::kLastEnded || order == Order::kFirstEnded;
+}
+
+bool IsBeyond(Order order, const Position& position, const Position& horizon) {
+  const bool down = order == Order::kLastCreated || order == Order::kLastEnded;
+  const auto key = [order](const Position& of) {
+    return std::pair(ByEnd(order) ? of.end_time_us : 0, of.id);
+  };
+  return down ? key(position) < key(horizon) : key(horizon) < key(position);
+}
+
+// Of the tasks that the list names, those to recall.
+ListRecall RecallNamed(const EngineState& state, const ListSpec& spec) {
+  std::vector<TaskId> ids = *spec.query.filter.ids();
+  if (spec.order == Order::kLastCreated) std::reverse(ids.begin(), ids.end());
+  ListRecall recall;
+  for (const TaskId& id : ids) {
+    const Position at{.id = id};
+    if (spec.after && !IsBeyond(spec.order, at, *spec.after)) continue;
+    if (FindEvicted(state, id) == nullptr) continue;
+    if (recall.tasks.size() == kRecalledAtOnce) {
+      recall.horizon = Position{.id = recall.tasks.back()};
+      break;
+    }
+    recall.tasks.push_back(id);
+  }
+  return recall;
+}
+
 }  // namespace
 
+absl::StatusOr<ListRecall> TaskEngine::RecallForList(const v1::ListTasksRequest& request) const {
+  const auto spec = ParseList(*state_, request);
+  if (!spec.ok()) return spec.status();
+  if (spec->query.filter.ids() && !ByEnd(spec->order)) return RecallNamed(*state_, *spec);
+  ListRecall recall;
+  recall.query = spec->query.OfEvicted(*state_, spec->query.tenant);
+  if (!recall.query) return recall;
+  recall.query->order = spec->order;
+  recall.query->after = spec->after;
+  recall.query->count_max = spec->query.filter.IsIndexed() ? spec->page_size : kRecalledAtOnce;
+  return recall;
+}
+
 absl::StatusOr<v1::ListTasksResponse> TaskEngine::ListTasks(const v1::ListTasksRequest& request,
-                                                            EngineMicros now_us,
-                                                            Audience audience) const {
+                                                            EngineMicros now_us, Audience audience,
+                                                            std::optional<Position> horizon) const {
   state_->Advance(now_us);
   const auto spec = ParseList(*state_, request);
   if (!spec.ok()) return spec.status();
@@ -272,6 +334,8 @@ absl::StatusOr<v1::ListTasksResponse> TaskEngine::ListTasks(const v1::ListTasksR
   int64_t bytes = 0;
   int looks = 0;
   for (const Task* task = walk(); task != nullptr; task = walk()) {
+    const Position at = {task->past().end_time_us, task->id};
+    if (horizon && IsBeyond(spec->order, at, *horizon)) break;
     bool is_full = response.tasks_size() == spec->page_size || looks >= kListScanMax;
     if (!is_full && spec->query.Matches(*state_, *task)) {
       v1::Task shown = ViewTask(*state_, *task, spec->view, audience, /*ahead_max=*/0);
@@ -283,9 +347,10 @@ absl::StatusOr<v1::ListTasksResponse> TaskEngine::ListTasks(const v1::ListTasksR
       response.set_next_page_token(EncodeListToken(spec->list, Encode(last)));
       return response;
     }
-    last = {task->id, task->past().end_us};
+    last = at;
     looks += spec->query.filter.cost();
   }
+  if (horizon) response.set_next_page_token(EncodeListToken(spec->list, Encode(*horizon)));
   return response;
 }
 

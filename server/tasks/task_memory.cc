@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "runtime/switch/abseil_text.h"
+#include "server/tasks/evicted_tasks.h"
 #include "server/tasks/fingerprint.h"
 #include "server/tasks/refusal.h"
 
@@ -139,18 +140,26 @@ void DropPayload(EngineState& state, Task& task) {
 void DropPayloads(EngineState& state) {
   auto& waiting = state.payloads_to_drop;
   while (!waiting.empty() && waiting.front().turn < state.turn) {
-    if (Task* task = state.FindTask(waiting.front().task)) DropPayload(state, *task);
+    if (Task* task = state.FindTask(waiting.front().task)) {
+      DropPayload(state, *task);
+      if (task->settled && task->past().settled_turn + 1 < state.turn) Evict(state, task);
+    }
     waiting.pop_front();
   }
+  EvictRecalled(state);
 }
 
 bool IsClogged(const EngineState& state) {
   return state.unconfirmed_bytes > state.limits.memory_max_bytes() / kUnconfirmedShare;
 }
 
+int64_t HeldBytes(const EngineState& state) {
+  return state.task_bytes + state.evicted_bytes + state.unconfirmed_bytes;
+}
+
 absl::Status CheckMemory(const EngineState& state, int64_t input_bytes) {
   const int64_t limit = state.limits.memory_max_bytes();
-  const int64_t held = state.task_bytes + state.unconfirmed_bytes;
+  const int64_t held = HeldBytes(state);
   // The input is held twice until the store has it.
   if (held + kRecordBytes + 2 * input_bytes <= limit) return absl::OkStatus();
   const std::string bound =
@@ -161,16 +170,14 @@ absl::Status CheckMemory(const EngineState& state, int64_t input_bytes) {
   return WithRetryAfter(std::move(refusal), kRetryAfterMs);
 }
 
-Task* LeavesEarly(const EngineState& state) {
+LeavesFirst LeavesEarly(const EngineState& state) {
   const int64_t limit = state.limits.memory_max_bytes();
-  const int64_t held = state.task_bytes + state.unconfirmed_bytes;
-  const bool is_short = held > limit - limit / kHeadroomShare;
-  if (is_short && state.ended_volatile_bytes > limit / kEndedShare) {
-    return state.ended_volatile.front();
-  }
+  const bool is_short = HeldBytes(state) > limit - limit / kHeadroomShare;
+  if (is_short && state.ended_volatile_bytes > limit / kEndedShare) return LeavesFirst::kVolatile;
   // Records alone, payloads on disk.
-  const int64_t durable_bytes = state.ended_bytes - state.ended_volatile_bytes;
-  return durable_bytes > limit / 2 ? state.ended.front() : nullptr;
+  const int64_t durable_bytes =
+      state.ended_bytes - state.ended_volatile_bytes + state.evicted_bytes;
+  return durable_bytes > limit / 2 ? LeavesFirst::kOldest : LeavesFirst::kNone;
 }
 
 }  // namespace grove::tasks

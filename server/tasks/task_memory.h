@@ -37,16 +37,20 @@ void Charge(EngineState& state, Task& task);
 
 // Lets go of what the store has: the input, and once the task is settled the output.
 void DropPayload(EngineState& state, Task& task);
-// Drops those of which that was asked in an earlier turn, whose waiters have been told since.
+// Drops those of which that was asked in an earlier turn, whose waiters have been told since, and
+// evicts what has ended.
 void DropPayloads(EngineState& state);
 
 // So much waits for the disk that nothing more should be taken from workers.
 bool IsClogged(const EngineState& state);
+// What counts towards the budget.
+int64_t HeldBytes(const EngineState& state);
 // RESOURCE_EXHAUSTED if a task with such an input would pass the budget.
 absl::Status CheckMemory(const EngineState& state, int64_t input_bytes);
-// The ended task that is to go next although its retention is not over; nullptr while there is
-// room. A volatile one: what the durable ones leave in memory is little, and a promise.
-Task* LeavesEarly(const EngineState& state);
+// Which ended task is to go next although its retention is not over: none while there is room, and
+// a volatile one as long as what the durable ones leave in memory is little, and a promise.
+enum class LeavesFirst { kNone, kVolatile, kOldest };
+LeavesFirst LeavesEarly(const EngineState& state);
 
 }  // namespace grove::tasks
 

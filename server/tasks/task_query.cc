@@ -29,13 +29,24 @@ const Task* NextOf(const TenantState& tenant, const TaskQuery& query, TaskId las
   return nullptr;
 }
 
-const Task* Next(const EngineState& state, const TaskQuery& query, TaskCursor& cursor) {
-  if (query.tenant != SIZE_MAX) return NextOf(state.tenants[query.tenant], query, cursor.last);
-  for (; cursor.tenant < state.tenants.size(); ++cursor.tenant, cursor.last = {}) {
-    const Task* task = NextOf(state.tenants[cursor.tenant], query, cursor.last);
-    if (task != nullptr) return task;
-  }
-  return nullptr;
+constexpr TaskId kLastId = {~uint64_t{0}, ~uint64_t{0}};
+
+// Beyond its last task: the next tenant's first one. False: there is none.
+bool GoToNextTenant(const EngineState& state, const TaskQuery& query, TaskCursor& cursor) {
+  if (query.tenant != SIZE_MAX || cursor.tenant + 1 >= state.tenants.size()) return false;
+  cursor = {.tenant = cursor.tenant + 1};
+  return true;
+}
+
+size_t TenantOf(const TaskQuery& query, const TaskCursor& cursor) {
+  return query.tenant == SIZE_MAX ? cursor.tenant : query.tenant;
+}
+
+// Nothing that is not in memory lies before the next task.
+bool IsInSight(const EngineState& state, const TaskQuery& query, const TaskCursor& cursor,
+               const Task* next) {
+  const TaskId to = next == nullptr ? kLastId : next->id;
+  return to <= cursor.horizon || !query.OfEvicted(state, TenantOf(query, cursor));
 }
 
 }  // namespace
@@ -71,11 +82,47 @@ absl::StatusOr<TaskQuery> ParseQuery(const EngineState& state, const std::string
   return query;
 }
 
+std::optional<EndedQuery> TaskQuery::OfEvicted(const EngineState& state, size_t of_tenant) const {
+  const bool has_some =
+      of_tenant == SIZE_MAX ? !state.evicted.empty() : state.tenants[of_tenant].evicted > 0;
+  EndedQuery ended;
+  if (!has_some || !filter.NarrowEnded(ended)) return std::nullopt;
+  const tenancy::Directory& directory = *state.directory;
+  if (of_tenant != SIZE_MAX) ended.tenant = directory.tenants()[of_tenant].name;
+  if (queue != SIZE_MAX) ended.queue = directory.queues()[queue].name;
+  return ended;
+}
+
+std::optional<EndedQuery> EndedFor(const EngineState& state, const TaskQuery& query,
+                                   const TaskCursor& cursor) {
+  if (cursor.last < cursor.horizon || cursor.horizon == kLastId) return std::nullopt;
+  if (TenantOf(query, cursor) >= state.tenants.size()) return std::nullopt;
+  std::optional<EndedQuery> ended = query.OfEvicted(state, TenantOf(query, cursor));
+  if (!ended) return std::nullopt;
+  ended->order = EndedQuery::Order::kFirstCreated;
+  ended->after = EndedPosition{.id = cursor.last};
+  ended->count_max = kRecalledAtOnce;
+  return ended;
+}
+
+void PassRecalled(const std::optional<EndedPosition>& horizon, TaskCursor& cursor) {
+  cursor.horizon = horizon ? horizon->id : kLastId;
+}
+
 bool FindSome(const EngineState& state, const TaskQuery& query, TaskCursor& cursor,
               absl::FunctionRef<void(const Task&)> each) {
   for (int looks = 0; looks < kLooks; looks += query.filter.cost()) {
-    const Task* task = Next(state, query, cursor);
-    if (task == nullptr) return false;
+    const size_t tenant = TenantOf(query, cursor);
+    if (tenant >= state.tenants.size()) return false;
+    const Task* task = NextOf(state.tenants[tenant], query, cursor.last);
+    if (!IsInSight(state, query, cursor, task)) {
+      cursor.last = std::max(cursor.last, cursor.horizon);
+      return true;
+    }
+    if (task == nullptr) {
+      if (!GoToNextTenant(state, query, cursor)) return false;
+      continue;
+    }
     cursor.last = task->id;
     if (query.Matches(state, *task)) each(*task);
   }

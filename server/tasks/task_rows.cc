@@ -55,12 +55,21 @@ CREATE TABLE IF NOT EXISTS tasks (
 
 const char kSelectTask[] =
     "SELECT " GROVE_TASK_COLUMNS "length(input), input FROM tasks WHERE id = ?1";
-// By the index of the ids: sorting would copy all rows first.
+const char kSelectShort[] = "SELECT " GROVE_TASK_COLUMNS
+                            "length(input), CASE WHEN length(input) <= ?2 THEN input END"
+                            " FROM tasks WHERE id = ?1";
+// By the index of the ids: sorting would copy all rows first, and of what the other index leaves
+// out no row is read.
 const char kSelectKept[] = "SELECT " GROVE_TASK_COLUMNS
                            "length(input), CASE WHEN length(input) <= ?3 THEN input END"
                            " FROM tasks INDEXED BY sqlite_autoindex_tasks_1"
-                           " WHERE end_time_us = 0 OR length(id) != 16"
-                           " OR (end_time_us, id) >= (?1, ?2) ORDER BY id";
+                           " WHERE NOT EXISTS (SELECT 1 FROM ended WHERE ended.id = tasks.id"
+                           " AND (bare = 1 OR (ended.end_time_us, ended.id) < (?1, ?2)))"
+                           " ORDER BY id";
+const char kSelectBare[] =
+    "SELECT id, end_time_us, tenant, queue, function, state"
+    " FROM ended INDEXED BY ended_by_end CROSS JOIN ended_kinds USING (kind)"
+    " WHERE (end_time_us, id) >= (?1, ?2) AND bare = 1 ORDER BY end_time_us, id";
 const char kSelectExpired[] =
     "SELECT id FROM ended INDEXED BY ended_by_end WHERE (end_time_us, id) < (?1, ?2)";
 const char kSelectEndFromLast[] =

@@ -22,8 +22,12 @@ extern const char kMigrateFrom1[];
 
 // Columns as DecodeRow() reads them.
 extern const char kSelectTask[];
-// In the order of the ids, without the ended tasks that ended before (?1, id ?2).
+// Without an input that is longer than ?2.
+extern const char kSelectShort[];
+// In the order of the ids, without the bare ends and those before (?1, id ?2).
 extern const char kSelectKept[];
+// The bare ends from (?1, id ?2) on: id, time and what its kind says.
+extern const char kSelectBare[];
 // Of the ended tasks: the ids of those before (?1, id ?2); time and id of the one that ?1 others
 // end after.
 extern const char kSelectExpired[];

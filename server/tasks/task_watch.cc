@@ -59,6 +59,7 @@ TaskId NewestOf(const EngineState& state, size_t tenant) {
     const bool asked = tenant == ChangeLogs::kAllTenants || tenant == i;
     if (asked && !tasks.empty()) newest = std::max(newest, tasks.rbegin()->first);
   }
+  if (!state.evicted.empty()) newest = std::max(newest, state.evicted.rbegin()->first);
   return newest;
 }
 
@@ -130,6 +131,18 @@ Step TaskWatch::Next(EngineMicros now_us, v1::WatchTasksResponse& message) {
   state_.Advance(now_us);
   message.Clear();
   bytes_ = 0;
+  wanted_ = {};
+  const Step step = NextStep(message);
+  was_recalled_ = false;
+  return step;
+}
+
+void TaskWatch::Recalled(const std::optional<EndedPosition>& horizon) {
+  if (wanted_.query) PassRecalled(horizon, cursor_);
+  was_recalled_ = true;
+}
+
+Step TaskWatch::NextStep(v1::WatchTasksResponse& message) {
   const ChangeLog* log = state_.changes.Find(query_.tenant, serial_);
   if (log == nullptr) {
     status_ = Refusal(absl::StatusCode::kNotFound, "TENANT_NOT_FOUND",
@@ -171,14 +184,40 @@ v1::Task TaskWatch::View(const Task& task) {
   return shown;
 }
 
+bool TaskWatch::LacksExisting() {
+  const size_t end = std::min<size_t>(found_.size(), next_found_ + kWatchEventsMax);
+  for (size_t i = next_found_; i < end && !was_recalled_; ++i) {
+    if (FindEvicted(state_, found_[i]) != nullptr) wanted_.tasks.push_back(found_[i]);
+  }
+  return !wanted_.tasks.empty();
+}
+
+bool TaskWatch::LacksChanged(const ChangeLog& log) {
+  uint64_t position = position_;
+  for (int i = 0; i < kWatchEventsMax && !was_recalled_; ++i) {
+    const auto change = log.After(position);
+    if (!change) break;
+    position = change->first;
+    if (FindEvicted(state_, change->second.task) != nullptr) {
+      wanted_.tasks.push_back(change->second.task);
+    }
+  }
+  return !wanted_.tasks.empty();
+}
+
 Step TaskWatch::TellExisting(v1::WatchTasksResponse& message) {
   if (next_found_ == found_.size() && !found_all_) {
+    // What was recalled before may have been evicted again.
+    if (!was_recalled_) cursor_.horizon = std::min(cursor_.horizon, cursor_.last);
+    wanted_.query = EndedFor(state_, query_, cursor_);
+    if (wanted_.query) return Step::kRecall;
     found_.clear();
     next_found_ = 0;
     found_all_ = !FindSome(state_, query_, cursor_, [this](const Task& task) {
       if (task.id <= newest_) found_.push_back(task.id);
     });
   }
+  if (LacksExisting()) return Step::kRecall;
   while (next_found_ < found_.size() && HasRoom(message)) {
     const Task* task = state_.FindTask(found_[next_found_++]);
     if (task == nullptr || !query_.Matches(state_, *task)) continue;
@@ -200,11 +239,13 @@ void TaskWatch::TellChange(const ChangeLog::Change& change, v1::WatchTasksRespon
     if (query_.Matches(state_, *task)) *message.add_events()->mutable_changed() = View(*task);
     return;
   }
+  if (FindEvicted(state_, change.task) != nullptr) return;
   const std::string queue = state_.directory->queues()[change.queue].resource_name();
   message.add_events()->set_forgotten(StrCat(queue, "/tasks/", change.task.ToString()));
 }
 
 Step TaskWatch::TellChanges(const ChangeLog& log, v1::WatchTasksResponse& message) {
+  if (LacksChanged(log)) return Step::kRecall;
   for (int looks = 0; looks < kWatchEventsMax && HasRoom(message); looks += query_.filter.cost()) {
     const auto change = log.After(position_);
     if (!change) break;

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,9 +45,19 @@ class TaskWatch {
     kMore,     // There may be one: ask again, after others had their turn.
     kNothing,  // Not before HasNews().
     kEnded,    // The tenant is no more: status() says it.
+    kRecall,   // What wanted() says is to be recalled, and held until the next step is done.
+  };
+  struct Wanted {
+    // What it finds; else these.
+    std::optional<EndedQuery> query;
+    std::vector<TaskId> tasks;
   };
   // A bounded piece of work. What only the store has is left out of the tasks.
   Step Next(EngineMicros now_us, v1::WatchTasksResponse& message);
+  // Of kRecall.
+  const Wanted& wanted() const { return wanted_; }
+  // It has been, as far as it is there; for a query: up to `horizon`.
+  void Recalled(const std::optional<EndedPosition>& horizon);
   bool HasNews() const;
   const absl::Status& status() const { return status_; }
   v1::TaskView view() const { return view_; }
@@ -58,9 +69,13 @@ class TaskWatch {
   TaskWatch(EngineState& state, const v1::WatchTasksRequest& request, TaskQuery query,
             Audience audience);
   absl::Status Resume(const std::string& token);
+  Step NextStep(v1::WatchTasksResponse& message);
   Step TellGap(const ChangeLog& log, v1::WatchTasksResponse& message);
   Step TellExisting(v1::WatchTasksResponse& message);
   Step TellChanges(const ChangeLog& log, v1::WatchTasksResponse& message);
+  // Whether some of the next tasks have to be recalled first.
+  bool LacksExisting();
+  bool LacksChanged(const ChangeLog& log);
   void TellChange(const ChangeLog::Change& change, v1::WatchTasksResponse& message);
   // Whether the message has room for one more.
   bool HasRoom(const v1::WatchTasksResponse& message) const;
@@ -86,6 +101,9 @@ class TaskWatch {
   size_t next_found_ = 0;
   bool found_all_ = false;
   TaskId newest_;
+  Wanted wanted_;
+  // What is not there now is not to be had.
+  bool was_recalled_ = false;
   int64_t bytes_ = 0;  // of the message being made
   absl::Status status_;
 };

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_map.h"
 #include "server/tasks/engine_time.h"
 #include "server/tasks/intrusive_list.h"
 #include "server/tasks/limit_key.h"
@@ -26,6 +27,8 @@ inline constexpr size_t kNoQueue = SIZE_MAX;
 // Of a tenant that has tasks, or had some a moment ago.
 struct TenantUse {
   RequestIndex request_ids;
+  // Of evicted tasks (evicted_tasks.h).
+  absl::flat_hash_map<std::string, TaskId> evicted_requests;
   // What is used of its quotas. Tasks that are SCHEDULED or QUEUED, and their inputs; slots that
   // attempts hold, abandoned ones too.
   int64_t waiting = 0;
@@ -38,8 +41,8 @@ struct TenantUse {
 
   // As if it had never been used.
   bool is_over(EngineMicros now_us) const {
-    return request_ids.empty() && waiting == 0 && slots == 0 && blocked.empty() && keys.empty() &&
-           spawns.full_at_ns() <= now_us * 1000;
+    return request_ids.empty() && evicted_requests.empty() && waiting == 0 && slots == 0 &&
+           blocked.empty() && keys.empty() && spawns.full_at_ns() <= now_us * 1000;
   }
 };
 
@@ -50,12 +53,19 @@ struct TenantState {
   // Its tasks, and of them the settled ones, oldest end first: what its lists are made of.
   absl::btree_map<TaskId, Task*> tasks;
   IntrusiveList<Task, &Task::end_hook> ended;
+  // Tasks that only the store has.
+  int64_t evicted = 0;
+  // Where the sweep of those goes on while the tenant is being deleted.
+  TaskId next_evicted;
   // nullptr: there is nothing to say.
   std::unique_ptr<TenantUse> used;
 
   const TenantUse& use() const {
     static const auto* const kNone = new TenantUse();
     return used == nullptr ? *kNone : *used;
+  }
+  void ForgetIfUnused(EngineMicros now_us) {
+    if (tasks.empty() && use().is_over(now_us)) used.reset();
   }
   TenantUse& InUse() {
     if (used == nullptr) used = std::make_unique<TenantUse>();

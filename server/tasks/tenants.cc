@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "runtime/hub/check.h"
+#include "server/tasks/evicted_tasks.h"
 #include "server/tasks/invariants.h"
 #include "server/tasks/lifecycle.h"
 #include "server/tasks/limit_keys.h"
@@ -20,7 +21,7 @@ constexpr int kChangedPerStepMax = 512;
 int64_t HeldOf(const EngineState& state, size_t tenant) {
   int64_t held = 0;
   for (const auto& [of, counts] : state.counts) {
-    if (of.first != tenant) continue;
+    if (state.directory->queues()[of.first].tenant != tenant) continue;
     for (const int64_t count : counts) held += count;
   }
   return held;
@@ -40,6 +41,26 @@ bool SweepTask(EngineState& state, Task* task, TenantSweep what, Effects& effect
   if (what != TenantSweep::kDropEnded || !MayBeDropped(state, *task)) return false;
   DropTask(state, task, effects);
   return true;
+}
+
+// Some of those that only the store has; false: there may be more.
+bool DropSomeEvicted(EngineState& state, size_t tenant, Effects& effects) {
+  // All tenants' are in one set: the next sweep goes on where this one has found something.
+  TaskId& next = state.tenants[tenant].next_evicted;
+  int changed = 0;
+  auto it = state.evicted.lower_bound(next);
+  for (int seen = 0; it != state.evicted.end(); ++seen) {
+    next = it->first;
+    if (seen == kSweptPerStepMax || changed == kChangedPerStepMax) return false;
+    ++it;
+    const EvictedTask* task = FindEvicted(state, next);
+    if (state.directory->queues()[task->queue].tenant != tenant) continue;
+    DropEvicted(state, next, effects);
+    ++changed;
+    it = state.evicted.upper_bound(next);
+  }
+  next = TaskId();
+  return state.tenants[tenant].evicted == 0;
 }
 
 void CheckAfter(const EngineState& state) {
@@ -79,6 +100,10 @@ bool SweepTenant(EngineState& state, size_t tenant, TenantSweep what, TaskId& af
     // The task may be gone, and `it` with it.
     it = has_changed ? tasks.upper_bound(after) : std::next(it);
   }
+  const bool drops = what == TenantSweep::kDropEnded;
+  if (drops && state.tenants[tenant].evicted > 0 && !DropSomeEvicted(state, tenant, effects)) {
+    return false;
+  }
   after = TaskId();
   return true;
 }
@@ -108,7 +133,9 @@ void ForgetTenant(EngineState& state, size_t tenant) {
   state.directory->ForEachPoolOf(tenant, [&](size_t index) {
     state.pools[index] = PoolState{.size = tenancy::kPoolSizeDefault};
   });
-  absl::erase_if(state.counts, [&](const auto& each) { return each.first.first == tenant; });
+  absl::erase_if(state.counts, [&](const auto& each) {
+    return state.directory->queues()[each.first.first].tenant == tenant;
+  });
 }
 
 void TaskEngine::Grow() {

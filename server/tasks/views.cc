@@ -14,6 +14,7 @@
 #include "server/tasks/payload_links.h"
 #include "server/tasks/payloads.h"
 #include "server/tasks/retention.h"
+#include "server/tasks/task_memory.h"
 
 namespace grove::tasks {
 namespace {
@@ -267,7 +268,12 @@ v1::Pool ViewPool(const EngineState& state, size_t index) {
 TaskCounters ViewCounters(EngineState& state) {
   TaskCounters counters;
   const tenancy::Directory& directory = *state.directory;
+  absl::flat_hash_map<std::pair<size_t, size_t>, TaskCounts> by_tenant;
   for (const auto& [of, tasks] : state.counts) {
+    TaskCounts& sum = by_tenant[{directory.queues()[of.first].tenant, of.second}];
+    for (size_t i = 0; i < sum.size(); ++i) sum[i] += tasks[i];
+  }
+  for (const auto& [of, tasks] : by_tenant) {
     counters.functions.push_back(
         {directory.tenants()[of.first].name, state.functions[of.second].description.name(), tasks});
   }
@@ -287,11 +293,11 @@ TaskCounters ViewCounters(EngineState& state) {
   }
   FillFairness(state, counters);
   FillQuotas(state, counters);
-  counters.tasks_held = state.tasks.size();
+  counters.tasks_held = static_cast<int64_t>(state.tasks.size() + state.evicted.size());
   counters.attempts_running = state.attempts.size();
   for (const WorkerView& worker : state.workers) counters.workers_linked += worker.linked;
   counters.writes_pending = state.unconfirmed.size();
-  counters.memory_bytes = state.task_bytes + state.unconfirmed_bytes;
+  counters.memory_bytes = HeldBytes(state);
   counters.memory_max_bytes = state.limits.memory_max_bytes();
   return counters;
 }
@@ -301,6 +307,7 @@ void EncodePlace(const EngineState& state, const Task& task, StoredTask& stored)
   stored.tenant = state.directory->tenants()[queue.tenant].name;
   stored.queue = queue.name;
   stored.function = state.FunctionOf(task);
+  stored.is_bare = IsBare(state, task);
 }
 
 StoredTask EncodeTask(const EngineState& state, const Task& task) {

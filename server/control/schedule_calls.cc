@@ -57,7 +57,7 @@ absl::Status CheckRunRequestId(std::string_view id) {
 
 }  // namespace
 
-ScheduleCalls::ScheduleCalls(const tenancy::Directory& directory, const EngineDriver& driver,
+ScheduleCalls::ScheduleCalls(const tenancy::Directory& directory, EngineDriver& driver,
                              LiveSchedules& live, int64_t input_max_bytes)
     : directory_(directory),
       driver_(driver),

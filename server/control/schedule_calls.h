@@ -25,8 +25,8 @@ inline constexpr size_t kRunRequestIdMax = 40;
 class ScheduleCalls {
  public:
   // All outlive it.
-  ScheduleCalls(const tenancy::Directory& directory, const EngineDriver& driver,
-                LiveSchedules& live, int64_t input_max_bytes);
+  ScheduleCalls(const tenancy::Directory& directory, EngineDriver& driver, LiveSchedules& live,
+                int64_t input_max_bytes);
 
   absl::StatusOr<v1::GetScheduleResponse> Get(const tenancy::Principal& who,
                                               const v1::GetScheduleRequest& request) const;
@@ -68,7 +68,7 @@ class ScheduleCalls {
   v1::Schedule View(const Key& key) const;
 
   const tenancy::Directory& directory_;
-  const EngineDriver& driver_;
+  EngineDriver& driver_;
   LiveSchedules& live_;
   // Of an input in the spec, and of one that a function reads whole.
   const int64_t input_max_bytes_;

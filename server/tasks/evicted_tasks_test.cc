@@ -182,10 +182,10 @@ TEST_F(EvictedTasksTest, GoesWhenItsRetentionIsOver) {
 }
 
 TEST_F(EvictedTasksTest, AnswersASpawnThatIsRepeated) {
-  const std::string text = std::string(kDurable) + "request_id: 'r' input: 'in'";
-  const std::string name = Run("request_id: 'r' input: 'in'");
+  const std::string text = std::string(kDurable) + "request_id: 'r' input: '[1]'";
+  const std::string name = Run("request_id: 'r' input: '[1]'");
   EXPECT_EQ(Spawn(text), name);
-  EXPECT_EQ(RefusalReason(Refused(std::string(kDurable) + "request_id: 'r' input: 'other'")),
+  EXPECT_EQ(RefusalReason(Refused(std::string(kDurable) + "request_id: 'r' input: '[2]'")),
             "REQUEST_ID_REUSED");
   Recall(name);
   EXPECT_EQ(Spawn(text), name);

@@ -197,8 +197,8 @@ bool ChangeCalls::ChangeAll(Slices& slices, Call& call, const Batched& batch,
                             v1::BatchChangeTasksResponse& response) {
   tasks::TaskCursor cursor{.last = batch.oldest};
   std::vector<tasks::TaskId> found;
+  RecalledTasks recalled(driver_);
   for (bool more = true; more;) {
-    RecalledTasks recalled(driver_);
     absl::Status at_hand;
     if (batch.looks_at_ended) {
       at_hand = recalled.RecallFor(batch.query, cursor);
@@ -213,6 +213,8 @@ bool ChangeCalls::ChangeAll(Slices& slices, Call& call, const Batched& batch,
     found.clear();
     more = driver_.engine().FindSome(batch.query, cursor, found);
     for (const tasks::TaskId& id : found) {
+      // It has ended, and nothing changes that.
+      if (!batch.looks_at_ended && driver_.engine().IsEvicted(id)) continue;
       if (id <= batch.newest && !TakeNext(call, batch, id, response)) return !call.finished();
       if (!slices.Pause()) return false;
     }

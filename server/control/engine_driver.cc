@@ -110,26 +110,28 @@ void EngineDriver::Read(std::vector<tasks::TaskId> tasks, tasks::TaskStore::Read
 }
 
 void EngineDriver::Recall(std::vector<tasks::TaskId> tasks, RecallCallback done) {
+  for (const tasks::TaskId& id : tasks) engine_.KeepRecalled(id);
   std::erase_if(tasks, [this](const tasks::TaskId& id) { return !engine_.IsEvicted(id); });
   if (tasks.empty()) return done(std::optional<tasks::EndedPosition>());
-  Read(std::move(tasks), [this, done = std::move(done)](const auto& found) mutable {
-    if (!found.ok()) return done(found.status());
-    engine_.Recall(*found, Advance());
-    Changed();
-    done(std::optional<tasks::EndedPosition>());
+  const uint64_t hold = HoldRecalled();
+  Read(std::move(tasks), [this, hold, done = std::move(done)](const auto& found) mutable {
+    if (found.ok()) engine_.Recall(*found, Advance());
+    ReleaseRecalled(hold);
+    found.ok() ? done(std::optional<tasks::EndedPosition>()) : done(found.status());
   });
 }
 
 void EngineDriver::RecallEnded(tasks::EndedQuery query, RecallCallback done) {
-  store_.FindEnded(std::move(query),
-                   [this, done = std::move(done)](absl::StatusOr<tasks::EndedPage> page) mutable {
-                     hub_.Post([this, done = std::move(done), page = std::move(page)]() mutable {
-                       if (!page.ok()) return done(page.status());
-                       engine_.Recall(page->tasks, Advance());
-                       Changed();
-                       done(page->next);
-                     });
-                   });
+  // What ends meanwhile stays until the page is there: it has not got that.
+  const uint64_t hold = HoldRecalled();
+  auto take = [this, hold, done = std::move(done)](const auto& page) mutable {
+    if (page.ok()) engine_.Recall(page->tasks, Advance());
+    ReleaseRecalled(hold);
+    page.ok() ? done(page->next) : done(page.status());
+  };
+  store_.FindEnded(std::move(query), [this, take = std::move(take)](auto page) mutable {
+    hub_.Post([take = std::move(take), page = std::move(page)]() mutable { take(page); });
+  });
 }
 
 void EngineDriver::CarryOut() {

@@ -119,9 +119,9 @@ class EngineDriver {
   void Recall(std::vector<tasks::TaskId> tasks, RecallCallback done);
   void RecallEnded(tasks::EndedQuery query, RecallCallback done);
   // As TaskEngine's.
-  void HoldRecalled() { engine_.HoldRecalled(); }
-  void ReleaseRecalled() {
-    engine_.ReleaseRecalled();
+  uint64_t HoldRecalled() { return engine_.HoldRecalled(); }
+  void ReleaseRecalled(uint64_t hold) {
+    engine_.ReleaseRecalled(hold);
     Changed();
   }
   // After the drain: writes what is pending, and ends all waits with UNAVAILABLE. **Parks.**

@@ -46,6 +46,8 @@ absl::Status RecalledTasks::Recall(tasks::EndedQuery query,
 absl::Status RecalledTasks::RecallFor(const tasks::TaskQuery& query, tasks::TaskCursor& cursor) {
   std::optional<tasks::EndedQuery> ended = driver_.engine().EndedFor(query, cursor);
   if (!ended) return absl::OkStatus();
+  // A long query must not keep all that it has seen.
+  driver_.ReleaseRecalled(std::exchange(hold_, driver_.HoldRecalled()));
   std::optional<tasks::EndedPosition> horizon;
   absl::Status status = Recall(*std::move(ended), horizon);
   if (status.ok()) tasks::PassRecalled(horizon, cursor);

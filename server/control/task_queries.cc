@@ -57,8 +57,8 @@ void TaskCalls::Count(const CallPtr& call, const v1::CountTasksRequest& request,
   Slices::Run(hub_, call, [this, call, query = *std::move(query), &response](Slices& slices) {
     tasks::TaskCounts counts{};
     tasks::TaskCursor cursor;
+    RecalledTasks recalled(driver_);
     for (bool more = true; more;) {
-      RecalledTasks recalled(driver_);
       absl::Status status;
       if (!query.filter.IsCounted()) status = recalled.RecallFor(query, cursor);
       if (call->finished()) return;

@@ -212,15 +212,19 @@ class WatchStreams::OfTasks final : public Stream {
 
   // What the watch asks for is recalled first; kRecall: it could not be. **Parks.**
   Step NextAtHand(v1::WatchTasksResponse& message, absl::Status& status) {
-    const Step step = watch_->Next(driver().Now(), message);
+    Step step = watch_->Next(driver().Now(), message);
     if (step != Step::kRecall) return step;
     RecalledTasks recalled(driver());
-    const tasks::TaskWatch::Wanted wanted = watch_->wanted();
-    std::optional<tasks::EndedPosition> horizon;
-    status = wanted.query ? recalled.Recall(*wanted.query, horizon) : recalled.Recall(wanted.tasks);
-    if (!status.ok()) return Step::kRecall;
-    watch_->Recalled(horizon);
-    return watch_->Next(driver().Now(), message);
+    while (step == Step::kRecall) {
+      const tasks::TaskWatch::Wanted wanted = watch_->wanted();
+      std::optional<tasks::EndedPosition> horizon;
+      status = wanted.query ? recalled.Recall(*wanted.query, horizon)  //
+                            : recalled.Recall(wanted.tasks);
+      if (!status.ok()) return step;
+      watch_->Recalled(horizon);
+      step = watch_->Next(driver().Now(), message);
+    }
+    return step;
   }
 
   // What only the store has. One that it has not got any more is forgotten.

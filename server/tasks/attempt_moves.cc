@@ -66,7 +66,7 @@ void ForgetAbandoned(EngineState& state, const LiveAttempt& attempt) {
   if (Task* task = state.FindTask(attempt.task_id)) {
     LeaveIfDone(state, task);
     // Nothing keeps it here any more.
-    if (task->settled) state.payloads_to_drop.push_back({task->id, state.turn + 1});
+    if (task->settled) state.to_evict.push_back({task->id, task->past().settled_turn});
   }
 }
 

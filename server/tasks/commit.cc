@@ -98,8 +98,10 @@ void Settle(EngineState& state, Task* task, Effects& effects) {
   TellAwaiting(state, *task);
   LeaveIfDone(state, task);
   effects.ended.push_back(task->id);
-  // What waits for it now is answered after this turn or the next; then it is evicted.
-  if (task->spec.durable) state.payloads_to_drop.push_back({task->id, state.turn + 1});
+  if (!task->spec.durable) return;
+  // What waits for it now is answered after this turn or the next.
+  state.payloads_to_drop.push_back({task->id, state.turn + 1});
+  state.to_evict.push_back({task->id, state.turn});
 }
 
 }  // namespace grove::tasks

@@ -22,6 +22,13 @@ constexpr char kSelectNext[] =
     " INDEXED BY sqlite_autoindex_tasks_1"
     " WHERE id > ?1 AND end_time_us != 0 AND length(id) = 16 ORDER BY id LIMIT ?2";
 
+constexpr char kMark[] = "UPDATE tasks SET kind = ?2 WHERE id = ?1";
+constexpr char kCountKindColumns[] =
+    "SELECT count(*) FROM pragma_table_info('tasks') WHERE name = 'kind'";
+// What an earlier try has marked; programs of version 2 know nothing of it.
+constexpr char kUnmarkAll[] = "UPDATE tasks SET kind = NULL WHERE kind IS NOT NULL;";
+constexpr char kAddMark[] = "ALTER TABLE tasks ADD COLUMN kind INTEGER;";
+
 EndedRecord DecodeEnded(sqlite3_stmt* row) {
   EndedRecord task;
   task.id = DecodeId(row, 0);
@@ -37,6 +44,7 @@ EndedRecord DecodeEnded(sqlite3_stmt* row) {
   task.function = spec.function();
   task.state = progress.state();
   task.is_bare = spec.request_id().empty() && !spec.has_sequence() && spec.limit_keys().empty() &&
+                 spec.input_payload().empty() && progress.output_payload().empty() &&
                  progress.webhook_task().empty();
   return task;
 }
@@ -45,17 +53,26 @@ EndedRecord DecodeEnded(sqlite3_stmt* row) {
 absl::StatusOr<int> EnterSome(const sqlite::Connection& connection, EndedRows& rows, TaskId& last) {
   const auto select = connection.Prepare(kSelectNext);
   if (!select.ok()) return select.status();
+  const auto mark = connection.Prepare(kMark);
+  if (!mark.ok()) return mark.status();
   BindId(select->get(), 1, last);
   sqlite3_bind_int(select->get(), 2, kRowsAtOnce);
   int count = 0;
   int code;
   while ((code = connection.Step(select->get())) == SQLITE_ROW) {
     const EndedRecord task = DecodeEnded(select->get());
-    if (absl::Status put = rows.Put(task); !put.ok()) return put;
+    const auto kind = rows.KindOf(task);
+    if (!kind.ok()) return kind.status();
+    if (absl::Status put = rows.Put(*kind, {task.end_time_us, task.id}); !put.ok()) return put;
+    BindId(mark->get(), 1, task.id);
+    sqlite3_bind_int64(mark->get(), 2, *kind);
+    if (connection.Step(mark->get()) != SQLITE_DONE) return connection.Error("write");
+    sqlite3_reset(mark->get());
     last = task.id;
     ++count;
   }
   if (code != SQLITE_DONE) return connection.Error("read the tasks of");
+  if (absl::Status counted = rows.WriteCounts(); !counted.ok()) return counted;
   return count;
 }
 
@@ -72,8 +89,11 @@ absl::Status InTransaction(const sqlite::Connection& connection, Step step) {
 }  // namespace
 
 absl::Status IndexEndedTasks(const sqlite::Connection& connection, const std::string& path) {
-  absl::Status status = InTransaction(connection, [&] {
-    return connection.Execute(StrCat(std::string(kDropEnded), std::string(kCreateEnded)));
+  absl::Status status = InTransaction(connection, [&]() -> absl::Status {
+    const auto columns = connection.QueryNumber(kCountKindColumns);
+    if (!columns.ok()) return columns.status();
+    return connection.Execute(StrCat(std::string(kDropEnded), std::string(kCreateEnded),
+                                     *columns == 0 ? kAddMark : kUnmarkAll));
   });
   if (!status.ok()) return status;
   EndedRows rows;

@@ -32,7 +32,8 @@ class EndedMigrationTest : public StoreFixture {
     const auto connection =
         sqlite::Connection::Open(File("tasks.db"), sqlite::Connection::Missing::kRefuse);
     const absl::Status done =
-        connection->Execute(std::string(kDropEnded) + "PRAGMA user_version = 2;" + more);
+        connection->Execute(std::string(kDropEnded) +
+                            "ALTER TABLE tasks DROP COLUMN kind; PRAGMA user_version = 2;" + more);
     ASSERT_TRUE(done.ok()) << done;
   }
   int64_t Number(const char* sql) {
@@ -85,9 +86,9 @@ TEST_F(EndedMigrationTest, BeginsAnewAfterADeath) {
   Advance(std::move(writes));
   // As far as the first transactions had come, and a task that has gone since.
   GoBack(std::string(kCreateEnded) +
-         "INSERT INTO ended_kinds VALUES (1, 'acme', 'mail', 'send', 5, 2);"
-         "INSERT INTO ended VALUES (x'00000000000000010000000000000000', 1, 1001, 1),"
-         " (x'ff000000000000010000000000000000', 1, 1001, 1);");
+         "INSERT INTO ended_kinds VALUES (1, 'acme', 'mail', 'send', 5, 1, 2);"
+         "INSERT INTO ended VALUES (1, x'00000000000000010000000000000000', 1001),"
+         " (1, x'ff000000000000010000000000000000', 1001);");
   Open();
   EXPECT_EQ(Number("SELECT count(*) FROM ended"), kRows);
   EXPECT_EQ(Number("SELECT count FROM ended_kinds"), kRows);

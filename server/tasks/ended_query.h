@@ -26,7 +26,7 @@ struct EndedRecord {
   // A grove.v1.TaskState; 0 if the record does not parse.
   int32_t state = 0;
   WallMicros end_time_us = 0;
-  // As StoredTask's.
+  // As StoredProgress's.
   bool is_bare = false;
 };
 

@@ -9,7 +9,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "server/tasks/task_rows.h"
 
 namespace grove::tasks {
@@ -19,33 +18,21 @@ constexpr char kSelectKinds[] =
     "SELECT kind, tenant, queue, function, state FROM ended_kinds WHERE tenant = ?1";
 constexpr char kSelectAllKinds[] = "SELECT kind, tenant, queue, function, state FROM ended_kinds";
 
-#define GROVE_ENDED_COLUMNS "SELECT id, end_time_us, kind FROM ended"
+#define GROVE_ENDED_OF_KIND "SELECT id, end_time_us FROM ended"
 
-// By EndedQuery::Order: ?1 is the id, ?2 the end and ?3 the kind.
-constexpr const char* kSelectOfKind[] = {
-    GROVE_ENDED_COLUMNS " INDEXED BY ended_of_kind WHERE kind = ?3 AND id > ?1 ORDER BY id",
-    GROVE_ENDED_COLUMNS " INDEXED BY ended_of_kind WHERE kind = ?3 AND id < ?1 ORDER BY id DESC",
-    GROVE_ENDED_COLUMNS
-    " INDEXED BY ended_of_kind_by_end WHERE kind = ?3 AND (end_time_us, id) > (?2, ?1)"
-    " ORDER BY end_time_us, id",
-    GROVE_ENDED_COLUMNS
-    " INDEXED BY ended_of_kind_by_end WHERE kind = ?3 AND (end_time_us, id) < (?2, ?1)"
-    " ORDER BY end_time_us DESC, id DESC",
-};
-constexpr const char* kSelectOfAll[] = {
-    GROVE_ENDED_COLUMNS " WHERE id > ?1 ORDER BY id",
-    GROVE_ENDED_COLUMNS " WHERE id < ?1 ORDER BY id DESC",
-    GROVE_ENDED_COLUMNS
-    " INDEXED BY ended_by_end WHERE (end_time_us, id) > (?2, ?1) ORDER BY end_time_us, id",
-    GROVE_ENDED_COLUMNS
-    " INDEXED BY ended_by_end WHERE (end_time_us, id) < (?2, ?1) ORDER BY end_time_us DESC,"
-    " id DESC",
+// The next of a kind, by EndedQuery::Order: ?1 is the id, ?2 the end and ?3 the kind.
+constexpr const char* kSelectNext[] = {
+    GROVE_ENDED_OF_KIND " WHERE kind = ?3 AND id > ?1 ORDER BY id LIMIT 1",
+    GROVE_ENDED_OF_KIND " WHERE kind = ?3 AND id < ?1 ORDER BY id DESC LIMIT 1",
+    GROVE_ENDED_OF_KIND
+    " INDEXED BY ended_by_end WHERE kind = ?3 AND (end_time_us, id) > (?2, ?1)"
+    " ORDER BY end_time_us, id LIMIT 1",
+    GROVE_ENDED_OF_KIND
+    " INDEXED BY ended_by_end WHERE kind = ?3 AND (end_time_us, id) < (?2, ?1)"
+    " ORDER BY end_time_us DESC, id DESC LIMIT 1",
 };
 
 constexpr TaskId kLastId = {~uint64_t{0}, ~uint64_t{0}};
-
-// What their tasks have in common.
-using Kinds = absl::flat_hash_map<int64_t, EndedRecord>;
 
 bool Has(const EndedQuery& query, const EndedRecord& kind) {
   return (query.queue.empty() || kind.queue == query.queue) &&
@@ -69,10 +56,10 @@ EndedPosition BeginOf(const EndedQuery& query) {
   return begin;
 }
 
+// The next task of a kind.
 struct Head {
   EndedPosition position;
   int64_t kind = 0;
-  sqlite::Statement rows;
 };
 
 class Search {
@@ -81,9 +68,8 @@ class Search {
       : connection_(connection), query_(query) {}
 
   absl::StatusOr<EndedPage> Run() {
-    absl::Status status = ReadKinds();
+    absl::Status status = Prepare();
     if (status.ok()) status = Begin();
-    if (status.ok()) status = PrepareRead();
     while (status.ok() && !heads_.empty()) {
       const bool is_full = page_.tasks.size() >= query_.count_max || looks_++ >= kEndedLooksMax ||
                            bytes_ >= kEndedPageBytesMax;
@@ -98,10 +84,23 @@ class Search {
   }
 
  private:
-  absl::Status ReadKinds() {
-    const auto select = connection_.Prepare(query_.tenant.empty() ? kSelectAllKinds : kSelectKinds);
-    if (!select.ok()) return select.status();
-    sqlite3_stmt* row = select->get();
+  absl::Status Prepare() {
+    for (auto [statement, sql] :
+         {std::pair(&kinds_, query_.tenant.empty() ? kSelectAllKinds : kSelectKinds),
+          std::pair(&next_, kSelectNext[static_cast<size_t>(query_.order)]),
+          std::pair(&read_, kSelectShort)}) {
+      auto prepared = connection_.Prepare(sql);
+      if (!prepared.ok()) return prepared.status();
+      *statement = *std::move(prepared);
+    }
+    sqlite3_bind_int64(read_.get(), 2, kInlinePayloadBytesMax);
+    return absl::OkStatus();
+  }
+
+  // The first task of each kind that matches.
+  absl::Status Begin() {
+    last_ = BeginOf(query_);
+    sqlite3_stmt* row = kinds_.get();
     if (!query_.tenant.empty()) {
       sqlite3_bind_text64(row, 1, query_.tenant.data(), query_.tenant.size(), SQLITE_STATIC,
                           SQLITE_UTF8);
@@ -109,46 +108,33 @@ class Search {
     int code;
     while ((code = connection_.Step(row)) == SQLITE_ROW) {
       EndedRecord kind;
-      kind.tenant = ColumnBytes(row, 1);
       kind.queue = ColumnBytes(row, 2);
       kind.function = ColumnBytes(row, 3);
       kind.state = sqlite3_column_int(row, 4);
-      if (Has(query_, kind)) kinds_.emplace(sqlite3_column_int64(row, 0), std::move(kind));
+      if (!Has(query_, kind)) continue;
+      heads_.push_back({.position = last_, .kind = sqlite3_column_int64(row, 0)});
+      if (absl::Status advanced = Advance(); !advanced.ok()) return advanced;
     }
     return code == SQLITE_DONE ? absl::OkStatus() : connection_.Error("read");
   }
 
-  absl::Status Begin() {
-    last_ = BeginOf(query_);
-    if (kinds_.size() > kMergedKindsMax) return Add(kSelectOfAll, 0);
-    for (const auto& [kind, of] : kinds_) {
-      if (absl::Status added = Add(kSelectOfKind, kind); !added.ok()) return added;
-    }
-    return absl::OkStatus();
-  }
-
-  absl::Status Add(const char* const* selects, int64_t kind) {
-    auto rows = connection_.Prepare(selects[static_cast<size_t>(query_.order)]);
-    if (!rows.ok()) return rows.status();
-    BindId(rows->get(), 1, last_.id);
-    if (query_.by_end()) sqlite3_bind_int64(rows->get(), 2, last_.end_time_us);
-    if (kind != 0) sqlite3_bind_int64(rows->get(), 3, kind);
-    heads_.push_back({.rows = *std::move(rows)});
-    return Advance();
-  }
-
-  // Puts the last of the heads where its next row belongs.
+  // Puts the last of the heads where the next of its kind belongs.
   absl::Status Advance() {
     Head& head = heads_.back();
-    const int code = connection_.Step(head.rows.get());
+    BindId(next_.get(), 1, head.position.id);
+    if (query_.by_end()) sqlite3_bind_int64(next_.get(), 2, head.position.end_time_us);
+    sqlite3_bind_int64(next_.get(), 3, head.kind);
+    const int code = connection_.Step(next_.get());
+    absl::Status status =
+        code == SQLITE_ROW || code == SQLITE_DONE ? absl::OkStatus() : connection_.Error("read");
     if (code == SQLITE_ROW) {
-      head.position = {sqlite3_column_int64(head.rows.get(), 1), DecodeId(head.rows.get(), 0)};
-      head.kind = sqlite3_column_int64(head.rows.get(), 2);
+      head.position = {sqlite3_column_int64(next_.get(), 1), DecodeId(next_.get(), 0)};
       std::push_heap(heads_.begin(), heads_.end(), Later());
-      return absl::OkStatus();
+    } else {
+      heads_.pop_back();
     }
-    heads_.pop_back();
-    return code == SQLITE_DONE ? absl::OkStatus() : connection_.Error("read");
+    sqlite3_reset(next_.get());
+    return status;
   }
 
   absl::Status TakeNext() {
@@ -162,20 +148,10 @@ class Search {
       return absl::OkStatus();
     }
     last_ = at;
-    const auto kind = kinds_.find(heads_.back().kind);
-    if (kind != kinds_.end() && query_.ended_from_us <= at.end_time_us &&
-        at.end_time_us < query_.ended_before_us) {
+    if (query_.ended_from_us <= at.end_time_us && at.end_time_us < query_.ended_before_us) {
       if (absl::Status read = Read(at.id); !read.ok()) return read;
     }
     return Advance();
-  }
-
-  absl::Status PrepareRead() {
-    auto read = connection_.Prepare(kSelectShort);
-    if (!read.ok()) return read.status();
-    read_ = *std::move(read);
-    sqlite3_bind_int64(read_.get(), 2, kInlinePayloadBytesMax);
-    return absl::OkStatus();
   }
 
   absl::Status Read(const TaskId& id) {
@@ -205,12 +181,14 @@ class Search {
 
   const sqlite::Connection& connection_;
   const EndedQuery& query_;
-  Kinds kinds_;
+  sqlite::Statement kinds_;
+  sqlite::Statement next_;
+  sqlite::Statement read_;
+  // A heap, but for the last one while it is moved.
   std::vector<Head> heads_;
   // What was looked at last.
   EndedPosition last_;
   int looks_ = 0;
-  sqlite::Statement read_;
   int64_t bytes_ = 0;
   EndedPage page_;
 };

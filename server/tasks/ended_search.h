@@ -1,7 +1,8 @@
 // EndedSearch: the answer to an EndedQuery from the rows of a database.
 //
-// Reads no row twice and no more than the page, where the kinds that match are few; else it walks
-// all ends and looks at kEndedLooksMax of them at most.
+// Costs a seek of some microseconds for each kind that matches, and two for each task of the page.
+// Looks in vain, at kEndedLooksMax tasks at most, only where the time of the end excludes them in
+// an order by creation.
 #ifndef GROVE_SERVER_TASKS_ENDED_SEARCH_H_
 #define GROVE_SERVER_TASKS_ENDED_SEARCH_H_
 
@@ -11,9 +12,6 @@
 #include "server/tasks/store.h"
 
 namespace grove::tasks {
-
-// Kinds that are merged: each costs a seek of some microseconds.
-inline constexpr size_t kMergedKindsMax = 128;
 
 absl::StatusOr<EndedPage> FindEnded(const sqlite::Connection& connection, const EndedQuery& query);
 

@@ -309,6 +309,7 @@ void TaskEngine::Tick(EngineMicros now_us, Effects& effects) {
   Dispatch(*state_, effects);
   AuditFairness(*state_);
   DropPayloads(*state_);
+  EvictSome(*state_);
   state_->changes.DropIdle(state_->now_us);
   std::move(state_->tallies.begin(), state_->tallies.end(), std::back_inserter(effects.tallies));
   state_->tallies.clear();
@@ -316,7 +317,7 @@ void TaskEngine::Tick(EngineMicros now_us, Effects& effects) {
 
 EngineMicros TaskEngine::NextDeadline() const {
   if (state_->dispatch_unfinished || !state_->payloads_to_drop.empty() ||
-      HasHoldsToSettle(*state_) || HasRecalledToEvict(*state_)) {
+      HasHoldsToSettle(*state_) || HasSomeToEvict(*state_)) {
     return state_->now_us;
   }
   EngineMicros next_us =
@@ -466,12 +467,17 @@ void TaskEngine::Recall(absl::Span<const StoredTask> found, EngineMicros now_us)
   for (const StoredTask& stored : found) tasks::Recall(*state_, stored);
 }
 
-void TaskEngine::HoldRecalled() {
-  ++state_->recall_holds;
+void TaskEngine::KeepRecalled(TaskId id) {
+  tasks::KeepRecalled(*state_, id);
 }
 
-void TaskEngine::ReleaseRecalled() {
-  --state_->recall_holds;
+uint64_t TaskEngine::HoldRecalled() {
+  state_->recall_holds.insert(state_->turn);
+  return state_->turn;
+}
+
+void TaskEngine::ReleaseRecalled(uint64_t hold) {
+  state_->recall_holds.erase(state_->recall_holds.find(hold));
 }
 
 bool TaskEngine::IsEvicted(TaskId id) const {

@@ -146,11 +146,13 @@ class TaskEngine {
   void Loaded(absl::Span<const TaskId> asked, const absl::StatusOr<std::vector<StoredTask>>& found,
               EngineMicros now_us, Effects& effects);
 
-  // Records of evicted tasks: as other tasks until the turn after the next, and as long as somebody
-  // holds what is recalled.
+  // Records of evicted tasks: as other tasks until the turn after the next. With those that are
+  // there they stay for longer if somebody holds what was recalled since an earlier turn.
   void Recall(absl::Span<const StoredTask> found, EngineMicros now_us);
-  void HoldRecalled();
-  void ReleaseRecalled();
+  void KeepRecalled(TaskId id);
+  // What is to be released.
+  uint64_t HoldRecalled();
+  void ReleaseRecalled(uint64_t hold);
 
   // --- Events: time ------------------------------------------------------------------------------
 

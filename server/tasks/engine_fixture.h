@@ -43,6 +43,7 @@ class EngineTest : public ::testing::Test {
     options.workers = workers_;
     options.seed = start_number;
     options.payloads = &payloads_;
+    options.recent_ends_bytes = recent_ends_bytes_;
     engine_ = std::make_unique<TaskEngine>(directory_.get(), options);
     fx_.Clear();
   }
@@ -204,6 +205,7 @@ class EngineTest : public ::testing::Test {
   Effects fx_;
   uint32_t daemon_number_ = 0;
   int32_t workers_ = 0;
+  int64_t recent_ends_bytes_ = kRecentEndsBytes;
   uint64_t written_ = 0;
   std::vector<StoreWrite> disk_;
 };

@@ -2,6 +2,7 @@
 #ifndef GROVE_SERVER_TASKS_ENGINE_OPTIONS_H_
 #define GROVE_SERVER_TASKS_ENGINE_OPTIONS_H_
 
+#include <cstddef>
 #include <cstdint>
 
 #include "grove/config/v1/config.pb.h"
@@ -9,6 +10,11 @@
 namespace grove::tasks {
 
 class PayloadLedger;
+
+// Durable tasks that have ended stay in memory up to these bytes (but no more than a share of
+// tasks.memory_max_bytes) and this number: most are asked for once more, in a moment.
+inline constexpr int64_t kRecentEndsBytes = int64_t{16} << 20;
+inline constexpr size_t kRecentEndsMax = 50'000;
 
 enum class SelfCheck {
   kNever,
@@ -35,6 +41,7 @@ struct EngineOptions {
   // From the system's entropy; task ids are drawn from it.
   uint64_t seed = 0;
   SelfCheck self_check = kSelfCheckDefault;
+  int64_t recent_ends_bytes = kRecentEndsBytes;
   // Outlives the engine; nullptr: there are no payloads.
   PayloadLedger* payloads = nullptr;
 };

@@ -22,6 +22,9 @@ void MakeRoom(size_t size, Entries& entries) {
 }
 
 // Not the seed itself, from which task ids could be told before they are drawn.
+// Of the budget, for ends that are kept for a moment.
+constexpr int64_t kRecentEndsShare = 8;
+
 uint64_t EpochOf(const EngineOptions& options) {
   const std::string start = absl::StrCat(options.start_number, ".", options.seed);
   return ListChecksum("epoch", start) >> 32;
@@ -36,6 +39,8 @@ EngineState::EngineState(const tenancy::Directory* directory, const EngineOption
       self_check(options.self_check),
       payloads(options.payloads),
       ids(options.seed),
+      recent_ends_bytes(
+          std::min(options.recent_ends_bytes, limits.memory_max_bytes() / kRecentEndsShare)),
       next_attempt((options.start_number << kStartNumberShift) + 1),
       workers_awaited(options.workers),
       epoch(EpochOf(options)) {

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <utility>
@@ -73,6 +74,12 @@ struct PayloadToDrop {
   uint64_t turn = 0;
 };
 
+struct SettledTask {
+  TaskId task;
+  // As in TaskPast; if that is another now, this one is over.
+  uint64_t turn = 0;
+};
+
 // Indices stand for things: a queue, pool or tenant is its place in the directory, a function its
 // place in `functions` (InternFunction gives it out), all within bounds by construction. A worker's
 // number alone comes from outside: FindWorker() is the one place that checks it.
@@ -108,12 +115,16 @@ struct EngineState {
   int64_t ended_count = 0;
   // By retention.h.
   RetainedTasks retained;
-  // By evicted_tasks.h: what only the store has, and what of it is here for a moment, but as long
-  // as somebody holds it.
+  // By evicted_tasks.h: durable ones that have settled, the oldest first; what only the store has;
+  // what of it is here for a moment; the turns in which those began who hold some of these.
+  std::deque<SettledTask> to_evict;
+  int64_t recent_ends_bytes;
   absl::btree_map<TaskId, EvictedTask> evicted;
   int64_t evicted_bytes = 0;
+  // Where the sweeps of those go on, by the tenant that is being deleted.
+  absl::flat_hash_map<size_t, TaskId> evicted_sweeps;
   IntrusiveList<Task, &Task::age_hook> recalled;
-  int recall_holds = 0;
+  std::multiset<uint64_t> recall_holds;
   // By queue and function.
   absl::flat_hash_map<std::pair<size_t, size_t>, TaskCounts> counts;
   // What all tasks are charged with, and what the settled ones retain (task_memory.h).

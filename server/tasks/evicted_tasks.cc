@@ -27,6 +27,24 @@ int64_t BytesOf(const EvictedTask& task) {
          static_cast<int64_t>(task.request->request_id.size());
 }
 
+constexpr int kEvictionsPerTickMax = 4096;
+
+// Somebody may count on what was settled or recalled in that turn.
+bool IsHeldSince(const EngineState& state, uint64_t turn) {
+  return !state.recall_holds.empty() && turn >= *state.recall_holds.begin();
+}
+
+// Whoever waited for it was told in that turn or the next.
+bool MayLeave(const EngineState& state, uint64_t turn) {
+  return turn + 1 < state.turn && !IsHeldSince(state, turn);
+}
+
+bool HasTooMany(const EngineState& state) {
+  if (state.to_evict.empty()) return false;
+  return state.to_evict.size() > kRecentEndsMax ||
+         state.ended_bytes - state.ended_volatile_bytes > state.recent_ends_bytes;
+}
+
 // Of what was abandoned somebody may still want the room back by the task's name.
 bool CanLeave(const EngineState& state, const Task& task) {
   const bool is_member = task.relations != nullptr && task.relations->sequence != nullptr;
@@ -49,7 +67,7 @@ EvictedTask Take(EngineState& state, TaskId id) {
   state.evicted.erase(found);
   state.evicted_bytes -= BytesOf(task);
   TenantState& tenant = TenantOf(state, task);
-  --tenant.evicted;
+  --tenant.InUse().evicted;
   if (task.request == nullptr) return task;
   auto& requests = tenant.InUse().evicted_requests;
   const auto own = requests.find(task.request->request_id);
@@ -80,25 +98,31 @@ std::optional<TaskId> FindEvictedRequest(const EngineState& state, size_t tenant
   return found == requests.end() ? std::nullopt : std::optional(found->second);
 }
 
-// Of one that names a limit key, the key's rate of spawns is counted anew after a start.
+// Of one that names a limit key, the key's rate of spawns is counted anew after a start; of one
+// that names a payload, that it holds it.
 bool IsBare(const EngineState& state, const Task& task) {
   const SpecExtras& extras = task.spec.extras();
   const size_t tenant = state.directory->queues()[task.queue].tenant;
   const bool counts = state.directory->tenants()[tenant].bounds != nullptr;
-  return extras.request_id.empty() && !(counts && extras.limit_key != nullptr) &&
+  const bool has_payload = extras.input_payload != nullptr || task.past().output_payload != nullptr;
+  return extras.request_id.empty() && !has_payload && !(counts && extras.limit_key != nullptr) &&
          (extras.relations == nullptr || extras.relations->sequence.empty()) &&
          (task.relations == nullptr || task.relations->webhook_task.empty());
+}
+
+EvictedTask AsEvicted(const EngineState& state, Task& task) {
+  return {.end_us = task.past().end_us,
+          .queue = static_cast<uint32_t>(task.queue),
+          .function = static_cast<uint32_t>(task.function),
+          .state = task.state,
+          .request = RequestOf(state, task)};
 }
 
 void Evict(EngineState& state, Task* task) {
   if (!CanLeave(state, *task)) return;
   TenantState& tenant = state.TenantOf(*task);
   TaskPast& past = task->Past();
-  EvictedTask evicted{.end_us = past.end_us,
-                      .queue = task->queue,
-                      .function = task->function,
-                      .state = task->state,
-                      .request = RequestOf(state, *task)};
+  EvictedTask evicted = AsEvicted(state, *task);
   if (evicted.request != nullptr) tenant.InUse().request_ids.Erase(task);
   if (past.recalled) {
     state.recalled.Remove(task);
@@ -117,7 +141,7 @@ void Evict(EngineState& state, Task* task) {
 void AddEvicted(EngineState& state, TaskId id, EvictedTask task) {
   state.evicted_bytes += BytesOf(task);
   TenantState& tenant = TenantOf(state, task);
-  ++tenant.evicted;
+  ++tenant.InUse().evicted;
   if (task.request != nullptr) {
     tenant.InUse().evicted_requests.try_emplace(task.request->request_id, id);
   }
@@ -126,7 +150,7 @@ void AddEvicted(EngineState& state, TaskId id, EvictedTask task) {
 
 void Recall(EngineState& state, const StoredTask& stored) {
   const EvictedTask* evicted = FindEvicted(state, stored.id);
-  if (evicted == nullptr) return;
+  if (evicted == nullptr) return KeepRecalled(state, stored.id);
   std::unique_ptr<Task> restored = Restore(state, stored, evicted->queue);
   if (restored == nullptr || restored->state != evicted->state) return;
   const EvictedTask was = Take(state, stored.id);
@@ -142,17 +166,45 @@ void Recall(EngineState& state, const StoredTask& stored) {
   DropPayload(state, *task);
 }
 
-void EvictRecalled(EngineState& state) {
-  if (state.recall_holds > 0) return;
-  for (Task* task = state.recalled.front();
-       task != nullptr && task->past().settled_turn + 1 < state.turn;
-       task = state.recalled.front()) {
-    Evict(state, task);
+void KeepRecalled(EngineState& state, TaskId id) {
+  Task* task = state.FindTask(id);
+  if (task == nullptr || !task->settled || !CanLeave(state, *task)) return;
+  TaskPast& past = task->Past();
+  if (past.settled_turn == state.turn) return;
+  past.settled_turn = state.turn;
+  if (past.recalled) {
+    state.recalled.Remove(task);
+    state.recalled.PushBack(task);
+  } else {
+    state.to_evict.push_back({id, state.turn});
   }
 }
 
-bool HasRecalledToEvict(const EngineState& state) {
-  return state.recall_holds == 0 && !state.recalled.empty();
+void EvictSome(EngineState& state) {
+  int left = kEvictionsPerTickMax;
+  for (Task* task = state.recalled.front();
+       left > 0 && task != nullptr && MayLeave(state, task->past().settled_turn);
+       task = state.recalled.front()) {
+    Evict(state, task);
+    --left;
+  }
+  auto& waiting = state.to_evict;
+  for (; left > 0 && !waiting.empty(); --left) {
+    const SettledTask& first = waiting.front();
+    Task* task = state.FindTask(first.task);
+    const bool is_there = task != nullptr && task->settled && !task->past().recalled &&
+                          task->past().settled_turn == first.turn;
+    if (is_there && (!HasTooMany(state) || !MayLeave(state, first.turn))) break;
+    if (is_there) Evict(state, task);
+    waiting.pop_front();
+  }
+}
+
+bool HasSomeToEvict(const EngineState& state) {
+  if (!state.recalled.empty() && !IsHeldSince(state, state.recalled.front()->past().settled_turn)) {
+    return true;
+  }
+  return HasTooMany(state) && !IsHeldSince(state, state.to_evict.front().turn);
 }
 
 void DropEvicted(EngineState& state, TaskId id, Effects& effects) {

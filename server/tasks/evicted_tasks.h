@@ -1,9 +1,10 @@
 // EvictedTasks: what stays in memory of an ended task that only the store has.
 //
-// A durable task whose end is on disk, and whose waiters have been told, leaves: what its queue and
-// the counts hold of it stays, and of itself as much as others may ask of it at once. Whoever wants
-// more reads the record and recalls it; then it is a task as any other one until the turn after the
-// next.
+// A durable task whose end is on disk, and whose waiters have been told, leaves when later ends
+// need the room: what its queue and the counts hold of it stays, and of itself as much as others
+// may ask of it at once. Whoever wants more reads the record and recalls it; then it is a task as
+// any other one until the turn after the next. Who needs it for longer holds it: what was settled,
+// recalled or to be recalled since the hold began stays as long as that.
 #ifndef GROVE_SERVER_TASKS_EVICTED_TASKS_H_
 #define GROVE_SERVER_TASKS_EVICTED_TASKS_H_
 
@@ -62,16 +63,21 @@ std::optional<TaskId> FindEvictedRequest(const EngineState& state, size_t tenant
 // is all that a start reads of it.
 bool IsBare(const EngineState& state, const Task& task);
 
+// What stays of an ended one.
+EvictedTask AsEvicted(const EngineState& state, Task& task);
 // Requires an ended, settled one; does nothing where it has to stay: what is volatile, a member of
 // its sequence, or has an abandoned attempt.
 void Evict(EngineState& state, Task* task);
 // Of an ended one that a store's index has, while control recovers.
 void AddEvicted(EngineState& state, TaskId id, EvictedTask task);
-// Does nothing unless it is the record of one that was evicted.
+// Its record. One that is there stays as if it had been recalled now.
 void Recall(EngineState& state, const StoredTask& stored);
-// Evicts again what has been recalled, and nobody holds.
-void EvictRecalled(EngineState& state);
-bool HasRecalledToEvict(const EngineState& state);
+void KeepRecalled(EngineState& state, TaskId id);
+// Evicts what nobody holds: what has been recalled, and more ends than may stay; not too many at
+// once.
+void EvictSome(EngineState& state);
+// There is something for that.
+bool HasSomeToEvict(const EngineState& state);
 // Its retention is over, or its tenant goes. Requires that it was evicted.
 void DropEvicted(EngineState& state, TaskId id, Effects& effects);
 

@@ -19,6 +19,8 @@ constexpr char kDurable[] = "durability: DURABILITY_DURABLE ";
 class EvictedTasksTest : public EngineTest {
  protected:
   void SetUp() override {
+    // None stays for longer than it takes to tell of it.
+    recent_ends_bytes_ = 0;
     EngineTest::SetUp();
     Up(0);
   }
@@ -55,10 +57,10 @@ class EvictedTasksTest : public EngineTest {
     const std::vector<StoredTask> disk = Disk();
     Make("", 2);
     for (const StoredTask& task : disk) {
-      if (task.progress.end_time_us == 0 || !task.is_bare) engine_->Recover(task, now_);
+      if (task.progress.end_time_us == 0 || !task.progress.is_bare) engine_->Recover(task, now_);
     }
     for (const StoredTask& task : disk) {
-      if (task.progress.end_time_us == 0 || !task.is_bare) continue;
+      if (task.progress.end_time_us == 0 || !task.progress.is_bare) continue;
       engine_->RecoverEnded({.id = task.id,
                              .tenant = task.tenant,
                              .queue = task.queue,

@@ -192,7 +192,7 @@ class Audit {
     int64_t listed_ends = 0, evicted = 0;
     for (const TenantState& tenant : state_.tenants) {
       listed += tenant.tasks.size();
-      evicted += tenant.evicted;
+      evicted += tenant.use().evicted;
       listed_ends += tenant.ended.Length();
     }
     Expect(listed == state_.tasks.size(), "the tenants' tasks");

@@ -21,6 +21,9 @@
 namespace grove::tasks {
 namespace {
 
+// Ended tasks that a start takes into memory with all that is theirs; of more, what others ask for.
+constexpr size_t kRestoredEndsMax = 10'000;
+
 // The number of the daemon that the attempt's worker belonged to (Hello.incarnation's upper half).
 bool IsOfThisDaemon(const EngineState& state, const StoredProgress& stored) {
   return stored.incarnation >> 32 == state.daemon_number;
@@ -93,7 +96,32 @@ void PlaceEnded(EngineState& state, Task* task) {
   // Whoever is behind it waits.
   if (Halts(*task)) state.recovered_holds.push_back(task->id);
   Charge(state, *task);
-  if (task->spec.durable) state.payloads_to_drop.push_back({task->id, state.turn + 1});
+  if (!task->spec.durable) return;
+  state.payloads_to_drop.push_back({task->id, state.turn + 1});
+  state.to_evict.push_back({task->id, task->past().settled_turn});
+}
+
+// More of them are there than stay for a moment, and nothing else hangs on it.
+bool MayLeaveAtOnce(const EngineState& state, const Task& task) {
+  const bool is_related = task.spec.extras().relations != nullptr || task.relations != nullptr;
+  return task.spec.durable && !is_related && !Halts(task) &&
+         state.recovered_ends.size() >= kRestoredEndsMax;
+}
+
+// An ended one that only the store keeps.
+void RecoverEvicted(EngineState& state, TaskId id, EvictedTask task) {
+  ++state.counts[{task.queue, task.function}][task.state];
+  ++state.ended_count;
+  CountEnded(state, task.queue, task.state, 1);
+  Retain(state, {.end_us = task.end_us, .id = id}, task.queue, task.state);
+  AddEvicted(state, id, std::move(task));
+  ++state.recovery.restored;
+}
+
+void AddEnded(EngineState& state, Task& task) {
+  HoldPayloads(state, task);
+  CountEarlierSpawn(state, task);
+  RecoverEvicted(state, task.id, AsEvicted(state, task));
 }
 
 }  // namespace
@@ -115,6 +143,11 @@ void TaskEngine::Recover(const StoredTask& stored, EngineMicros now_us) {
     return;
   }
   state.recovers = true;
+  if (restored->ended() && MayLeaveAtOnce(state, *restored)) {
+    state.ids.PassOver(restored->id);
+    state.recovered_last = std::max(state.recovered_last, stored.id);
+    return AddEnded(state, *restored);
+  }
   state.recovered_last = std::max(state.recovered_last, stored.id);
   state.ids.PassOver(stored.id);
   Task* task = AddTask(state, std::move(restored));
@@ -149,14 +182,9 @@ void TaskEngine::RecoverEnded(const EndedRecord& ended, EngineMicros now_us) {
                    .queue = static_cast<uint32_t>(*queue),
                    .function = static_cast<uint32_t>(state.InternFunction(ended.function)),
                    .state = static_cast<v1::TaskState>(ended.state)};
-  ++state.counts[{task.queue, task.function}][task.state];
-  ++state.ended_count;
-  CountEnded(state, task.queue, task.state, 1);
   CountEarlierSpawn(state, state.directory->queues()[*queue].tenant,
                     state.FromWall(static_cast<int64_t>(ended.id.high >> 16) * 1000));
-  Retain(state, {.end_us = task.end_us, .id = ended.id}, task.queue, task.state);
-  AddEvicted(state, ended.id, std::move(task));
-  ++state.recovery.restored;
+  RecoverEvicted(state, ended.id, std::move(task));
 }
 
 void TaskEngine::RecoverQueue(const StoredQueue& stored) {

@@ -29,6 +29,29 @@ absl::Status FlushFile(const std::string& path, int flags) {
   return absl::UnavailableError(StrCat("flush ", path, ": ", strerror(error)));
 }
 
+bool IsBefore(const EndedPosition& a, const EndedPosition& b) {
+  return std::pair(a.end_time_us, a.id) < std::pair(b.end_time_us, b.id);
+}
+
+// Tasks that a load passes over, ascending: asked in the same order.
+struct LeftOut {
+  std::vector<TaskId> ids;
+  size_t next = 0;
+
+  bool Has(const TaskId& id) {
+    while (next < ids.size() && ids[next] < id) ++next;
+    return next < ids.size() && ids[next] == id;
+  }
+};
+
+// SQL: grove_leaves_out(id). What is no id is loaded.
+void LeavesOut(sqlite3_context* context, int /*count*/, sqlite3_value** arguments) {
+  auto* left_out = static_cast<LeftOut*>(sqlite3_user_data(context));
+  const auto* bytes = static_cast<const uint8_t*>(sqlite3_value_blob(arguments[0]));
+  const bool is_id = sqlite3_value_bytes(arguments[0]) == static_cast<int>(kIdBytes);
+  sqlite3_result_int(context, is_id && left_out->Has(IdFromBytes(bytes)) ? 1 : 0);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SqliteDatabase>> SqliteDatabase::Open(OpeningOptions options) {
@@ -45,8 +68,9 @@ absl::Status SqliteDatabase::Use(OpenedDatabase opened) {
   const auto page_bytes = connection_.QueryNumber("PRAGMA page_size");
   if (!page_bytes.ok()) return page_bytes.status();
   page_bytes_ = *page_bytes;
-  for (auto [statement, sql] : {std::pair(&insert_, kInsertTask), std::pair(&update_, kUpdateTask),
-                                std::pair(&delete_, kDeleteTask)}) {
+  for (auto [statement, sql] :
+       {std::pair(&insert_, kInsertTask), std::pair(&update_, kUpdateTask),
+        std::pair(&delete_, kDeleteTask), std::pair(&select_kind_, kSelectKind)}) {
     auto prepared = connection_.Prepare(sql);
     if (!prepared.ok()) return prepared.status();
     *statement = *std::move(prepared);
@@ -59,6 +83,7 @@ void SqliteDatabase::Close() {
   insert_.reset();
   update_.reset();
   delete_.reset();
+  select_kind_.reset();
   connection_.Close();
 }
 
@@ -80,13 +105,30 @@ absl::Status SqliteDatabase::Load(const StoreRetention& retention,
   const auto first = FindFirstKept(retention);
   if (!first.ok()) return first.status();
   if (absl::Status found = FindExpired(*first, expired); !found.ok()) return found;
-  const auto select = connection_.Prepare(kSelectKept);
+  LeftOut left_out{.ids = expired};
+  if (absl::Status found = FindLeftOut(left_out.ids); !found.ok()) return found;
+  const bool has_some = !left_out.ids.empty();
+  if (has_some &&
+      sqlite3_create_function_v2(connection_.get(), "grove_leaves_out", 1, SQLITE_UTF8, &left_out,
+                                 &LeavesOut, nullptr, nullptr, nullptr) != SQLITE_OK) {
+    return connection_.Error("read the tasks of");
+  }
+  const auto select = connection_.Prepare(has_some ? kSelectKept : kSelectAll);
   if (!select.ok()) return select.status();
-  sqlite3_bind_int64(select->get(), 1, first->end_time_us);
-  BindId(select->get(), 2, first->id);
-  sqlite3_bind_int64(select->get(), 3, kInlinePayloadBytesMax);
+  sqlite3_bind_int64(select->get(), 1, kInlinePayloadBytesMax);
   int code;
   while ((code = connection_.Step(select->get())) == SQLITE_ROW) each(DecodeRow(select->get()));
+  return code == SQLITE_DONE ? absl::OkStatus() : connection_.Error("read the tasks of");
+}
+
+absl::Status SqliteDatabase::FindLeftOut(std::vector<TaskId>& ids) const {
+  const auto select = connection_.Prepare(kSelectBare);
+  if (!select.ok()) return select.status();
+  int code;
+  while ((code = connection_.Step(select->get())) == SQLITE_ROW) {
+    ids.push_back(DecodeId(select->get(), 0));
+  }
+  std::sort(ids.begin(), ids.end());
   return code == SQLITE_DONE ? absl::OkStatus() : connection_.Error("read the tasks of");
 }
 
@@ -97,16 +139,16 @@ absl::Status SqliteDatabase::LoadEnded(const StoreRetention& retention,
   const auto select = connection_.Prepare(kSelectBare);
   if (!select.ok()) return select.status();
   sqlite3_stmt* row = select->get();
-  sqlite3_bind_int64(row, 1, first->end_time_us);
-  BindId(row, 2, first->id);
   int code;
   while ((code = connection_.Step(row)) == SQLITE_ROW) {
-    each({.id = DecodeId(row, 0),
+    const EndedPosition end{sqlite3_column_int64(row, 1), DecodeId(row, 0)};
+    if (IsBefore(end, *first)) continue;
+    each({.id = end.id,
           .tenant = ColumnBytes(row, 2),
           .queue = ColumnBytes(row, 3),
           .function = ColumnBytes(row, 4),
           .state = sqlite3_column_int(row, 5),
-          .end_time_us = sqlite3_column_int64(row, 1),
+          .end_time_us = end.end_time_us,
           .is_bare = true});
   }
   return code == SQLITE_DONE ? absl::OkStatus() : connection_.Error("read the tasks of");
@@ -116,14 +158,21 @@ absl::StatusOr<EndedPosition> SqliteDatabase::FindFirstKept(const StoreRetention
   const EndedPosition by_time{.end_time_us = retention.ended_before_us};
   const int64_t max = std::max<int64_t>(retention.ended_max, 0);
   if (max == 0) return EndedPosition{INT64_MAX, {~uint64_t{0}, ~uint64_t{0}}};
-  const auto select = connection_.Prepare(kSelectEndFromLast);
+  const auto count = connection_.QueryNumber(kCountEnds);
+  if (!count.ok()) return count.status();
+  if (*count <= max) return by_time;
+  const auto select = connection_.Prepare(kSelectEnds);
   if (!select.ok()) return select.status();
-  sqlite3_bind_int64(select->get(), 1, max - 1);
-  const int code = connection_.Step(select->get());
-  if (code == SQLITE_DONE) return by_time;
-  if (code != SQLITE_ROW) return connection_.Error("read the tasks of");
-  const EndedPosition by_count{sqlite3_column_int64(select->get(), 0), DecodeId(select->get(), 1)};
-  return by_count.end_time_us < by_time.end_time_us ? by_time : by_count;
+  std::vector<EndedPosition> ends;
+  int code;
+  while ((code = connection_.Step(select->get())) == SQLITE_ROW) {
+    ends.push_back({sqlite3_column_int64(select->get(), 0), DecodeId(select->get(), 1)});
+  }
+  if (code != SQLITE_DONE) return connection_.Error("read the tasks of");
+  if (static_cast<int64_t>(ends.size()) <= max) return by_time;
+  std::nth_element(ends.begin(), ends.begin() + (max - 1), ends.end(),
+                   [](const EndedPosition& a, const EndedPosition& b) { return IsBefore(b, a); });
+  return IsBefore(ends[max - 1], by_time) ? by_time : ends[max - 1];
 }
 
 absl::Status SqliteDatabase::FindExpired(const EndedPosition& first,
@@ -142,7 +191,9 @@ absl::Status SqliteDatabase::FindExpired(const EndedPosition& first,
 absl::Status SqliteDatabase::Apply(absl::Span<const TaskChange> changes) {
   absl::Status status = connection_.Execute("BEGIN IMMEDIATE");
   for (size_t i = 0; i < changes.size() && status.ok(); ++i) status = ApplyOne(changes[i]);
+  if (status.ok()) status = ended_.WriteCounts();
   if (status.ok()) status = connection_.Execute("COMMIT");
+  if (!status.ok()) ended_.Forget();
   // Some errors have rolled back by themselves; then there is nothing left to roll back.
   if (!status.ok() && connection_.InTransaction()) connection_.Execute("ROLLBACK").IgnoreError();
   return status;
@@ -175,29 +226,68 @@ absl::Status SqliteDatabase::ApplyToQueue(const TaskChange& change) const {
 
 absl::Status SqliteDatabase::ApplyOne(const TaskChange& change) {
   if (change.kind == StoreWrite::Kind::kQueue) return ApplyToQueue(change);
-  sqlite3_stmt* statement = change.kind == StoreWrite::Kind::kInsert   ? insert_.get()
-                            : change.kind == StoreWrite::Kind::kUpdate ? update_.get()
-                                                                       : delete_.get();
+  const TaskId& id = change.write->task.id;
+  if (change.kind != StoreWrite::Kind::kDelete) {
+    const auto put = Put(change, /*former_kind=*/0);
+    if (!put.ok() || *put) return put.status();
+  }
+  // Most tasks end once: of what is written, only that one has ended before is found out here.
+  const auto kind = Unindex(id);
+  if (!kind.ok() || !kind->has_value()) return kind.status();
+  if (change.kind == StoreWrite::Kind::kUpdate) return Put(change, **kind).status();
+  absl::Status deleted = Delete(id);
+  if (!deleted.ok() || change.kind == StoreWrite::Kind::kDelete) return deleted;
+  return Put(change, /*former_kind=*/0).status();
+}
+
+absl::StatusOr<bool> SqliteDatabase::Put(const TaskChange& change, int64_t former_kind) {
+  const StoredTask& task = change.write->task;
+  const StoredProgress& progress = *change.progress;
+  int64_t kind = 0;
+  if (progress.end_time_us != 0) {
+    const auto found = ended_.KindOf({.tenant = task.tenant,
+                                      .queue = task.queue,
+                                      .function = task.function,
+                                      .state = progress.end_state,
+                                      .is_bare = progress.is_bare});
+    if (!found.ok()) return found.status();
+    kind = *found;
+  }
+  const bool is_insert = change.kind == StoreWrite::Kind::kInsert;
+  sqlite3_stmt* statement = is_insert ? insert_.get() : update_.get();
   BindChange(statement, change);
+  if (kind != 0) sqlite3_bind_int64(statement, kKindParameter, kind);
+  if (former_kind != 0) sqlite3_bind_int64(statement, kFormerKindParameter, former_kind);
   const int code = connection_.Step(statement);
   absl::Status status = code == SQLITE_DONE ? absl::OkStatus() : connection_.Error("write");
+  const bool changed = status.ok() && sqlite3_changes(connection_.get()) > 0;
   sqlite3_reset(statement);
   // The bound bytes are the caller's and end with this call.
   sqlite3_clear_bindings(statement);
-  return status.ok() ? ApplyToEnded(change, sqlite3_changes(connection_.get()) > 0) : status;
+  if (changed && kind != 0) status = ended_.Put(kind, {progress.end_time_us, task.id});
+  if (!status.ok()) return status;
+  return changed;
 }
 
-absl::Status SqliteDatabase::ApplyToEnded(const TaskChange& change, bool is_there) {
-  const StoredTask& task = change.write->task;
-  const bool has_end = change.progress != nullptr && change.progress->end_time_us != 0;
-  if (!has_end || !is_there) return ended_.Remove(task.id);
-  return ended_.Put({.id = task.id,
-                     .tenant = task.tenant,
-                     .queue = task.queue,
-                     .function = task.function,
-                     .state = change.progress->end_state,
-                     .end_time_us = change.progress->end_time_us,
-                     .is_bare = task.is_bare});
+absl::StatusOr<std::optional<int64_t>> SqliteDatabase::Unindex(const TaskId& task) {
+  BindId(select_kind_.get(), 1, task);
+  const int code = connection_.Step(select_kind_.get());
+  std::optional<int64_t> kind;
+  if (code == SQLITE_ROW) kind = sqlite3_column_int64(select_kind_.get(), 0);
+  absl::Status status =
+      code == SQLITE_ROW || code == SQLITE_DONE ? absl::OkStatus() : connection_.Error("read");
+  sqlite3_reset(select_kind_.get());
+  if (status.ok() && kind.value_or(0) != 0) status = ended_.Remove(*kind, task);
+  if (!status.ok()) return status;
+  return kind;
+}
+
+absl::Status SqliteDatabase::Delete(const TaskId& task) {
+  BindId(delete_.get(), 1, task);
+  const int code = connection_.Step(delete_.get());
+  absl::Status status = code == SQLITE_DONE ? absl::OkStatus() : connection_.Error("write");
+  sqlite3_reset(delete_.get());
+  return status;
 }
 
 absl::StatusOr<int64_t> SqliteDatabase::ReusableBytes() const {

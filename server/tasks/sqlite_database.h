@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -77,9 +78,16 @@ class SqliteDatabase {
   absl::StatusOr<EndedPosition> FindFirstKept(const StoreRetention& retention) const;
   // The ids of the ends before that.
   absl::Status FindExpired(const EndedPosition& first, std::vector<TaskId>& expired) const;
+  // Those that Load() leaves out, in the order of the ids.
+  absl::Status FindLeftOut(std::vector<TaskId>& ids) const;
   absl::Status ApplyOne(const TaskChange& change);
-  // To the index of the ended tasks. `is_there`: the task has a row.
-  absl::Status ApplyToEnded(const TaskChange& change, bool is_there);
+  // An insert, or an update. False: it changed nothing, as there is a task to insert, or none to
+  // update whose kind is that (0: none).
+  absl::StatusOr<bool> Put(const TaskChange& change, int64_t former_kind);
+  // Takes it out of the index of ended tasks; the kind that it had there, 0 if it was not.
+  // nullopt: there is no such task.
+  absl::StatusOr<std::optional<int64_t>> Unindex(const TaskId& task);
+  absl::Status Delete(const TaskId& task);
   absl::Status ApplyToQueue(const TaskChange& change) const;
   absl::Status Reopen();
   absl::Status CopyTo(const std::string& path) const;
@@ -93,6 +101,7 @@ class SqliteDatabase {
   sqlite::Statement insert_;
   sqlite::Statement update_;
   sqlite::Statement delete_;
+  sqlite::Statement select_kind_;
   EndedRows ended_;
 };
 

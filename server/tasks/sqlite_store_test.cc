@@ -271,7 +271,7 @@ TEST_F(SqliteStoreTest, HandsOverRowsThatNobodyCanRead) {
   ASSERT_EQ(sqlite3_open((dir_ + "/tasks.db").c_str(), &database), SQLITE_OK);
   ASSERT_EQ(sqlite3_exec(
                 database,
-                "INSERT INTO tasks VALUES ('x', 'acme', 'mail', 0, 0, 0, 0, 0, 7, 'p', '', 0, '')",
+                "INSERT INTO tasks VALUES ('x', 'acme', 'mail', 0, 0, 0, 0, 0, 7, 'p', '', 0, NULL, '')",
                 nullptr, nullptr, nullptr),
             SQLITE_OK);
   sqlite3_close(database);

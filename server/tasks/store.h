@@ -36,6 +36,9 @@ struct StoredProgress {
   WallMicros end_time_us = 0;
   // The grove.v1.TaskState then. Written, and not read again: it stands in `task`.
   int32_t end_state = 0;
+  // Of an ended task: nothing but how and when it ended is asked of it while others run, no
+  // request_id, payload, webhook or sequence. Written, and not read again.
+  bool is_bare = false;
 };
 
 // Inputs and outputs up to this length stay in memory (task_memory.h), and inputs are loaded with
@@ -57,9 +60,6 @@ struct StoredTask {
   int64_t input_bytes = -1;
   // Of a task with a request_id whose input Load() leaves out (fingerprint.h); else 0.
   uint64_t fingerprint = 0;
-  // Of an ended task: while others run, nothing but how and when it ended is asked of it, no
-  // request_id, webhook or sequence. Written, and not read again.
-  bool is_bare = false;
   StoredProgress progress;
 };
 

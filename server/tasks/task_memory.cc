@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "runtime/switch/abseil_text.h"
-#include "server/tasks/evicted_tasks.h"
 #include "server/tasks/fingerprint.h"
 #include "server/tasks/refusal.h"
 
@@ -142,11 +141,9 @@ void DropPayloads(EngineState& state) {
   while (!waiting.empty() && waiting.front().turn < state.turn) {
     if (Task* task = state.FindTask(waiting.front().task)) {
       DropPayload(state, *task);
-      if (task->settled && task->past().settled_turn + 1 < state.turn) Evict(state, task);
     }
     waiting.pop_front();
   }
-  EvictRecalled(state);
 }
 
 bool IsClogged(const EngineState& state) {

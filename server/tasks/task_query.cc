@@ -84,7 +84,7 @@ absl::StatusOr<TaskQuery> ParseQuery(const EngineState& state, const std::string
 
 std::optional<EndedQuery> TaskQuery::OfEvicted(const EngineState& state, size_t of_tenant) const {
   const bool has_some =
-      of_tenant == SIZE_MAX ? !state.evicted.empty() : state.tenants[of_tenant].evicted > 0;
+      of_tenant == SIZE_MAX ? !state.evicted.empty() : state.tenants[of_tenant].use().evicted > 0;
   EndedQuery ended;
   if (!has_some || !filter.NarrowEnded(ended)) return std::nullopt;
   const tenancy::Directory& directory = *state.directory;

@@ -49,6 +49,7 @@ CREATE TABLE IF NOT EXISTS tasks (
   progress BLOB NOT NULL,
   spec BLOB NOT NULL,
   fingerprint INTEGER,
+  kind INTEGER,
   input BLOB
 );
 )";
@@ -58,29 +59,32 @@ const char kSelectTask[] =
 const char kSelectShort[] = "SELECT " GROVE_TASK_COLUMNS
                             "length(input), CASE WHEN length(input) <= ?2 THEN input END"
                             " FROM tasks WHERE id = ?1";
-// By the index of the ids: sorting would copy all rows first, and of what the other index leaves
-// out no row is read.
+// By the index of the ids: sorting would copy all rows first.
+const char kSelectAll[] = "SELECT " GROVE_TASK_COLUMNS
+                          "length(input), CASE WHEN length(input) <= ?1 THEN input END"
+                          " FROM tasks INDEXED BY sqlite_autoindex_tasks_1 ORDER BY id";
+// The ids stand in that index: of what is left out no row is read.
 const char kSelectKept[] = "SELECT " GROVE_TASK_COLUMNS
-                           "length(input), CASE WHEN length(input) <= ?3 THEN input END"
+                           "length(input), CASE WHEN length(input) <= ?1 THEN input END"
                            " FROM tasks INDEXED BY sqlite_autoindex_tasks_1"
-                           " WHERE NOT EXISTS (SELECT 1 FROM ended WHERE ended.id = tasks.id"
-                           " AND (bare = 1 OR (ended.end_time_us, ended.id) < (?1, ?2)))"
-                           " ORDER BY id";
+                           " WHERE NOT grove_leaves_out(id) ORDER BY id";
 const char kSelectBare[] =
     "SELECT id, end_time_us, tenant, queue, function, state"
-    " FROM ended INDEXED BY ended_by_end CROSS JOIN ended_kinds USING (kind)"
-    " WHERE (end_time_us, id) >= (?1, ?2) AND bare = 1 ORDER BY end_time_us, id";
+    " FROM ended_kinds CROSS JOIN ended USING (kind) WHERE bare = 1 ORDER BY kind, id";
 const char kSelectExpired[] =
-    "SELECT id FROM ended INDEXED BY ended_by_end WHERE (end_time_us, id) < (?1, ?2)";
-const char kSelectEndFromLast[] =
-    "SELECT end_time_us, id FROM ended INDEXED BY ended_by_end"
-    " ORDER BY end_time_us DESC, id DESC LIMIT 1 OFFSET ?1";
-const char kInsertTask[] = "INSERT OR REPLACE INTO tasks (" GROVE_TASK_COLUMNS
-                           "input) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+    "SELECT id FROM ended_kinds CROSS JOIN ended INDEXED BY ended_by_end USING (kind)"
+    " WHERE (end_time_us, id) < (?1, ?2)";
+const char kSelectEnds[] = "SELECT end_time_us, id FROM ended";
+const char kCountEnds[] = "SELECT total(count) FROM ended_kinds";
+const char kInsertTask[] = "INSERT INTO tasks (" GROVE_TASK_COLUMNS
+                           "input, kind) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,"
+                           " ?13, ?14) ON CONFLICT (id) DO NOTHING";
 const char kUpdateTask[] =
     "UPDATE tasks SET attempt = ?2, incarnation = ?3, worker = ?4, failures = ?5,"
-    " interruptions = ?6, end_time_us = ?7, progress = ?8 WHERE id = ?1";
+    " interruptions = ?6, end_time_us = ?7, progress = ?8, kind = ?14"
+    " WHERE id = ?1 AND (kind IS NULL OR kind = ?15)";
 const char kDeleteTask[] = "DELETE FROM tasks WHERE id = ?1";
+const char kSelectKind[] = "SELECT kind FROM tasks WHERE id = ?1";
 
 const char kCreateQueues[] =
     "CREATE TABLE IF NOT EXISTS queues (tenant TEXT NOT NULL, queue TEXT NOT NULL,"
@@ -128,14 +132,19 @@ std::string ColumnBytes(sqlite3_stmt* row, int column) {
   return size == 0 ? std::string() : std::string(static_cast<const char*>(bytes), size);
 }
 
-TaskId DecodeId(sqlite3_stmt* row, int column) {
-  const std::string bytes = ColumnBytes(row, column);
+TaskId IdFromBytes(const uint8_t* bytes) {
   TaskId id;
-  for (size_t i = 0; i < 8 && bytes.size() == kIdBytes; ++i) {
-    id.high = id.high << 8 | static_cast<unsigned char>(bytes[i]);
-    id.low = id.low << 8 | static_cast<unsigned char>(bytes[8 + i]);
+  for (size_t i = 0; i < 8; ++i) {
+    id.high = id.high << 8 | bytes[i];
+    id.low = id.low << 8 | bytes[8 + i];
   }
   return id;
+}
+
+TaskId DecodeId(sqlite3_stmt* row, int column) {
+  const auto* bytes = static_cast<const uint8_t*>(sqlite3_column_blob(row, column));
+  const bool is_id = sqlite3_column_bytes(row, column) == static_cast<int>(kIdBytes);
+  return is_id ? IdFromBytes(bytes) : TaskId();
 }
 
 StoredTask DecodeRow(sqlite3_stmt* row) {

@@ -24,17 +24,25 @@ extern const char kMigrateFrom1[];
 extern const char kSelectTask[];
 // Without an input that is longer than ?2.
 extern const char kSelectShort[];
-// In the order of the ids, without the bare ends and those before (?1, id ?2).
+// In the order of the ids, without the inputs that are longer than ?1: all, and those that the
+// function grove_leaves_out(id) lets pass.
+extern const char kSelectAll[];
 extern const char kSelectKept[];
-// The bare ends from (?1, id ?2) on: id, time and what its kind says.
+// The bare ends: id, time and what its kind says.
 extern const char kSelectBare[];
-// Of the ended tasks: the ids of those before (?1, id ?2); time and id of the one that ?1 others
-// end after.
+// Of the ended tasks: the ids of those before (?1, id ?2); times and ids; how many there are.
 extern const char kSelectExpired[];
-extern const char kSelectEndFromLast[];
+extern const char kSelectEnds[];
+extern const char kCountEnds[];
+// Parameters as BindChange() binds them, and the task's kind in the index of ended tasks, if it has
+// one. An insert changes nothing where there is the task; an update, where it has another kind than
+// kFormerKindParameter says.
+inline constexpr int kKindParameter = 14;
+inline constexpr int kFormerKindParameter = 15;
 extern const char kInsertTask[];
 extern const char kUpdateTask[];
 extern const char kDeleteTask[];
+extern const char kSelectKind[];
 
 // Of queues: `tenant`, `queue`, `settings`.
 extern const char kCreateQueues[];
@@ -54,6 +62,8 @@ void BindChange(sqlite3_stmt* statement, const TaskChange& change);
 void BindQueue(sqlite3_stmt* statement, const TaskChange& change);
 
 std::string ColumnBytes(sqlite3_stmt* row, int column);
+// kIdBytes of them.
+TaskId IdFromBytes(const uint8_t* bytes);
 // An id of another size than kIdBytes reads as 0.
 TaskId DecodeId(sqlite3_stmt* row, int column);
 StoredTask DecodeRow(sqlite3_stmt* row);

@@ -133,13 +133,15 @@ Step TaskWatch::Next(EngineMicros now_us, v1::WatchTasksResponse& message) {
   bytes_ = 0;
   wanted_ = {};
   const Step step = NextStep(message);
-  was_recalled_ = false;
+  was_found_ = false;
+  if (step != Step::kRecall) recalled_.clear();
   return step;
 }
 
 void TaskWatch::Recalled(const std::optional<EndedPosition>& horizon) {
   if (wanted_.query) PassRecalled(horizon, cursor_);
-  was_recalled_ = true;
+  was_found_ = wanted_.query.has_value();
+  recalled_.insert(wanted_.tasks.begin(), wanted_.tasks.end());
 }
 
 Step TaskWatch::NextStep(v1::WatchTasksResponse& message) {
@@ -184,23 +186,27 @@ v1::Task TaskWatch::View(const Task& task) {
   return shown;
 }
 
+bool TaskWatch::Lacks(TaskId id) const {
+  const EvictedTask* evicted = FindEvicted(state_, id);
+  return evicted != nullptr && !recalled_.contains(id) && query_.filter.HasState(evicted->state) &&
+         (query_.queue == SIZE_MAX || query_.queue == evicted->queue);
+}
+
 bool TaskWatch::LacksExisting() {
   const size_t end = std::min<size_t>(found_.size(), next_found_ + kWatchEventsMax);
-  for (size_t i = next_found_; i < end && !was_recalled_; ++i) {
-    if (FindEvicted(state_, found_[i]) != nullptr) wanted_.tasks.push_back(found_[i]);
+  for (size_t i = next_found_; i < end; ++i) {
+    if (Lacks(found_[i])) wanted_.tasks.push_back(found_[i]);
   }
   return !wanted_.tasks.empty();
 }
 
 bool TaskWatch::LacksChanged(const ChangeLog& log) {
   uint64_t position = position_;
-  for (int i = 0; i < kWatchEventsMax && !was_recalled_; ++i) {
+  for (int i = 0; i < kWatchEventsMax; ++i) {
     const auto change = log.After(position);
     if (!change) break;
     position = change->first;
-    if (FindEvicted(state_, change->second.task) != nullptr) {
-      wanted_.tasks.push_back(change->second.task);
-    }
+    if (Lacks(change->second.task)) wanted_.tasks.push_back(change->second.task);
   }
   return !wanted_.tasks.empty();
 }
@@ -208,7 +214,7 @@ bool TaskWatch::LacksChanged(const ChangeLog& log) {
 Step TaskWatch::TellExisting(v1::WatchTasksResponse& message) {
   if (next_found_ == found_.size() && !found_all_) {
     // What was recalled before may have been evicted again.
-    if (!was_recalled_) cursor_.horizon = std::min(cursor_.horizon, cursor_.last);
+    if (!was_found_) cursor_.horizon = std::min(cursor_.horizon, cursor_.last);
     wanted_.query = EndedFor(state_, query_, cursor_);
     if (wanted_.query) return Step::kRecall;
     found_.clear();

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "grove/v1/task_service.pb.h"
@@ -73,6 +74,8 @@ class TaskWatch {
   Step TellGap(const ChangeLog& log, v1::WatchTasksResponse& message);
   Step TellExisting(v1::WatchTasksResponse& message);
   Step TellChanges(const ChangeLog& log, v1::WatchTasksResponse& message);
+  // Only the store has it, and it may match.
+  bool Lacks(TaskId id) const;
   // Whether some of the next tasks have to be recalled first.
   bool LacksExisting();
   bool LacksChanged(const ChangeLog& log);
@@ -102,8 +105,10 @@ class TaskWatch {
   bool found_all_ = false;
   TaskId newest_;
   Wanted wanted_;
-  // What is not there now is not to be had.
-  bool was_recalled_ = false;
+  // Since the last step but kRecall: the query's have been recalled; so have these, and what of
+  // them is not there is not to be had.
+  bool was_found_ = false;
+  absl::flat_hash_set<TaskId> recalled_;
   int64_t bytes_ = 0;  // of the message being made
   absl::Status status_;
 };

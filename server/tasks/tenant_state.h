@@ -29,6 +29,8 @@ struct TenantUse {
   RequestIndex request_ids;
   // Of evicted tasks (evicted_tasks.h).
   absl::flat_hash_map<std::string, TaskId> evicted_requests;
+  // Tasks that only the store has.
+  int64_t evicted = 0;
   // What is used of its quotas. Tasks that are SCHEDULED or QUEUED, and their inputs; slots that
   // attempts hold, abandoned ones too.
   int64_t waiting = 0;
@@ -41,8 +43,8 @@ struct TenantUse {
 
   // As if it had never been used.
   bool is_over(EngineMicros now_us) const {
-    return request_ids.empty() && evicted_requests.empty() && waiting == 0 && slots == 0 &&
-           blocked.empty() && keys.empty() && spawns.full_at_ns() <= now_us * 1000;
+    return request_ids.empty() && evicted == 0 && waiting == 0 && slots == 0 && blocked.empty() &&
+           keys.empty() && spawns.full_at_ns() <= now_us * 1000;
   }
 };
 
@@ -53,10 +55,6 @@ struct TenantState {
   // Its tasks, and of them the settled ones, oldest end first: what its lists are made of.
   absl::btree_map<TaskId, Task*> tasks;
   IntrusiveList<Task, &Task::end_hook> ended;
-  // Tasks that only the store has.
-  int64_t evicted = 0;
-  // Where the sweep of those goes on while the tenant is being deleted.
-  TaskId next_evicted;
   // nullptr: there is nothing to say.
   std::unique_ptr<TenantUse> used;
 

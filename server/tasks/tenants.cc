@@ -46,7 +46,7 @@ bool SweepTask(EngineState& state, Task* task, TenantSweep what, Effects& effect
 // Some of those that only the store has; false: there may be more.
 bool DropSomeEvicted(EngineState& state, size_t tenant, Effects& effects) {
   // All tenants' are in one set: the next sweep goes on where this one has found something.
-  TaskId& next = state.tenants[tenant].next_evicted;
+  TaskId& next = state.evicted_sweeps[tenant];
   int changed = 0;
   auto it = state.evicted.lower_bound(next);
   for (int seen = 0; it != state.evicted.end(); ++seen) {
@@ -59,8 +59,8 @@ bool DropSomeEvicted(EngineState& state, size_t tenant, Effects& effects) {
     ++changed;
     it = state.evicted.upper_bound(next);
   }
-  next = TaskId();
-  return state.tenants[tenant].evicted == 0;
+  state.evicted_sweeps.erase(tenant);
+  return state.tenants[tenant].use().evicted == 0;
 }
 
 void CheckAfter(const EngineState& state) {
@@ -101,7 +101,8 @@ bool SweepTenant(EngineState& state, size_t tenant, TenantSweep what, TaskId& af
     it = has_changed ? tasks.upper_bound(after) : std::next(it);
   }
   const bool drops = what == TenantSweep::kDropEnded;
-  if (drops && state.tenants[tenant].evicted > 0 && !DropSomeEvicted(state, tenant, effects)) {
+  if (drops && state.tenants[tenant].use().evicted > 0 &&
+      !DropSomeEvicted(state, tenant, effects)) {
     return false;
   }
   after = TaskId();

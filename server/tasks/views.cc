@@ -307,7 +307,6 @@ void EncodePlace(const EngineState& state, const Task& task, StoredTask& stored)
   stored.tenant = state.directory->tenants()[queue.tenant].name;
   stored.queue = queue.name;
   stored.function = state.FunctionOf(task);
-  stored.is_bare = IsBare(state, task);
 }
 
 StoredTask EncodeTask(const EngineState& state, const Task& task) {
@@ -344,7 +343,9 @@ StoredProgress EncodeProgress(const EngineState& state, const Task& task) {
   stored.interruptions = past.interruptions;
   // Whatever halts its sequence is not to be forgotten.
   stored.end_time_us = Halts(task) ? 0 : past.end_time_us;
-  if (stored.end_time_us != 0) stored.end_state = task.state;
+  if (stored.end_time_us == 0) return stored;
+  stored.end_state = task.state;
+  stored.is_bare = IsBare(state, task);
   return stored;
 }
 

@@ -15,6 +15,7 @@
 #include "server/control/engine_driver.h"
 #include "server/metrics/scoreboard.h"
 #include "server/tasks/payload_ledger.h"
+#include "server/tasks/memory_store.h"
 #include "server/tasks/resolved_tasks.h"
 #include "server/tasks/store.h"
 #include "server/tenancy/directory.h"
@@ -44,37 +45,30 @@ class ScriptedStore final : public tasks::TaskStore {
                     absl::FunctionRef<void(tasks::StoredTask)>) override {
     return absl::OkStatus();
   }
+  absl::Status LoadEnded(const tasks::StoreRetention&,
+                         absl::FunctionRef<void(const tasks::EndedRecord&)>) override {
+    return absl::OkStatus();
+  }
+  absl::Status LoadQueues(absl::FunctionRef<void(tasks::StoredQueue)>) override {
+    return absl::OkStatus();
+  }
   uint64_t start_number() const override { return 1; }
   void Start(ReportCallback report) override { report_ = std::move(report); }
   void Write(std::vector<tasks::StoreWrite> writes) override {
-    for (tasks::StoreWrite& write : writes) written_.push_back(std::move(write));
+    written_.insert(written_.end(), writes.begin(), writes.end());
+    rows_.Write(std::move(writes));
   }
   absl::Status Stop() override {
     Persist();
     return absl::OkStatus();
   }
 
-  // Answers at once, from what was written.
+  // Answer at once, from what was written.
   void Read(std::vector<tasks::TaskId> tasks, ReadCallback done) override {
-    std::map<tasks::TaskId, tasks::StoredTask> rows = Rows();
-    std::vector<tasks::StoredTask> found;
-    for (const tasks::TaskId& id : tasks) {
-      if (rows.contains(id)) found.push_back(rows[id]);
-    }
-    done(std::move(found));
+    rows_.Read(std::move(tasks), std::move(done));
   }
-
-  // As Read(); by no filter but the tenant and the states.
   void FindEnded(tasks::EndedQuery query, FindCallback done) override {
-    tasks::EndedPage page;
-    std::map<tasks::TaskId, tasks::StoredTask> rows = Rows();
-    for (auto& [id, task] : rows) {
-      const tasks::StoredProgress& progress = task.progress;
-      const bool matches = (query.tenant.empty() || task.tenant == query.tenant) &&
-                           (query.states == 0 || (query.states >> progress.end_state & 1) != 0);
-      if (progress.end_time_us != 0 && matches) page.tasks.push_back(std::move(task));
-    }
-    done(std::move(page));
+    rows_.FindEnded(std::move(query), std::move(done));
   }
 
   void Report(const tasks::StoreReport& report) { report_(report); }
@@ -82,18 +76,7 @@ class ScriptedStore final : public tasks::TaskStore {
   const std::vector<tasks::StoreWrite>& written() const { return written_; }
 
  private:
-  std::map<tasks::TaskId, tasks::StoredTask> Rows() const {
-    std::map<tasks::TaskId, tasks::StoredTask> rows;
-    for (const tasks::StoreWrite& write : written_) {
-      if (write.kind == tasks::StoreWrite::Kind::kInsert) rows[write.task.id] = write.task;
-      if (write.kind == tasks::StoreWrite::Kind::kUpdate) {
-        rows[write.task.id].progress = write.task.progress;
-      }
-      if (write.kind == tasks::StoreWrite::Kind::kDelete) rows.erase(write.task.id);
-    }
-    return rows;
-  }
-
+  tasks::MemoryStore rows_;
   ReportCallback report_;
   std::vector<tasks::StoreWrite> written_;
 };

@@ -38,9 +38,9 @@ EngineState::EngineState(const tenancy::Directory* directory, const EngineOption
       daemon_number(options.daemon_number),
       self_check(options.self_check),
       payloads(options.payloads),
-      ids(options.seed),
       recent_ends_bytes(
           std::min(options.recent_ends_bytes, limits.memory_max_bytes() / kRecentEndsShare)),
+      ids(options.seed),
       next_attempt((options.start_number << kStartNumberShift) + 1),
       workers_awaited(options.workers),
       epoch(EpochOf(options)) {

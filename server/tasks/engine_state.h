@@ -94,6 +94,7 @@ struct EngineState {
   const SelfCheck self_check;
   // By payload_links.h; nullptr: there are none.
   PayloadLedger* const payloads;
+  const int64_t recent_ends_bytes;
 
   // --- Time and identities: written by Advance(), Tick() and where an id is drawn ----------------
 
@@ -118,7 +119,6 @@ struct EngineState {
   // By evicted_tasks.h: durable ones that have settled, the oldest first; what only the store has;
   // what of it is here for a moment; the turns in which those began who hold some of these.
   std::deque<SettledTask> to_evict;
-  int64_t recent_ends_bytes;
   absl::btree_map<TaskId, EvictedTask> evicted;
   int64_t evicted_bytes = 0;
   // Where the sweeps of those go on, by the tenant that is being deleted.

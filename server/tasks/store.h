@@ -1,8 +1,17 @@
-// TaskStore: where durable tasks live beyond the process.
+// TaskStore: where durable tasks live beyond the process, and ended ones beyond memory.
 //
 // The seam between the task engine and a database. The engine describes changes as StoreWrites with
 // ascending tickets; a store applies them in that order and reports through which ticket they are
-// safe.
+// safe. What a database of any kind owes:
+//   - Writes about one task may become one, and many tasks one transaction: after a crash it is
+//     there as a whole, or not at all, and nothing is there that came later.
+//   - Read() and FindEnded() see all that was reported as safe by the time they are asked, maybe
+//     more, and one answer is of one instant. They hold up no write, nor the caller.
+//   - FindEnded() finds by an index of tenant, queue, function and state, in the order of the ids
+//     and of the ends: its cost is that of its page, not of what there is.
+//   - Load() reads no record of a bare end; LoadEnded() reads the index alone.
+//   - One owner at a time has it open, and each has a start_number() of its own.
+// store_contract_test.cc holds implementations to it.
 #ifndef GROVE_SERVER_TASKS_STORE_H_
 #define GROVE_SERVER_TASKS_STORE_H_
 
@@ -126,15 +135,11 @@ class TaskStore {
   // none of it either way. Before Start().
   virtual absl::Status Load(const StoreRetention& retention,
                             absl::FunctionRef<void(StoredTask)> each) = 0;
-  // The bare ends that this retention leaves, the oldest first, from an index. Before Start().
-  virtual absl::Status LoadEnded(const StoreRetention& /*retention*/,
-                                 absl::FunctionRef<void(const EndedRecord&)> /*each*/) {
-    return absl::OkStatus();
-  }
+  // The bare ends that this retention leaves, in any order. Before Start().
+  virtual absl::Status LoadEnded(const StoreRetention& retention,
+                                 absl::FunctionRef<void(const EndedRecord&)> each) = 0;
   // What was said of queues. Before Start().
-  virtual absl::Status LoadQueues(absl::FunctionRef<void(StoredQueue)> /*each*/) {
-    return absl::OkStatus();
-  }
+  virtual absl::Status LoadQueues(absl::FunctionRef<void(StoredQueue)> each) = 0;
   // How many times this store was opened, from 1: the high bits of attempt ids.
   virtual uint64_t start_number() const = 0;
   virtual void Start(ReportCallback report) = 0;

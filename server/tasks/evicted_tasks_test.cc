@@ -1,5 +1,6 @@
 #include "server/tasks/evicted_tasks.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -124,14 +125,55 @@ TEST_F(EvictedTasksTest, IsItselfWhenItIsRecalledAndLeavesAgain) {
 
 TEST_F(EvictedTasksTest, StaysAsLongAsSomebodyHoldsIt) {
   const std::string name = Run();
-  engine_->HoldRecalled();
+  const uint64_t hold = engine_->HoldRecalled();
   Recall(name);
   for (int turns = 0; turns < 5; ++turns) Tick();
   EXPECT_FALSE(IsEvicted(name));
-  engine_->ReleaseRecalled();
+  engine_->ReleaseRecalled(hold);
   EXPECT_EQ(engine_->NextDeadline(), now_);
   Tick();
   EXPECT_TRUE(IsEvicted(name));
+}
+
+TEST_F(EvictedTasksTest, WhatEndsWhileAPageIsReadStaysUntilItIsThere) {
+  const std::string before = Run();
+  const uint64_t hold = engine_->HoldRecalled();
+  const std::string name = Run();
+  for (int turns = 0; turns < 5; ++turns) Tick();
+  EXPECT_FALSE(IsEvicted(name)) << "the page may be older than its end";
+  // Another that began later hinders nobody.
+  const uint64_t later = engine_->HoldRecalled();
+  engine_->ReleaseRecalled(hold);
+  Tick();
+  EXPECT_TRUE(IsEvicted(name));
+  engine_->ReleaseRecalled(later);
+}
+
+TEST_F(EvictedTasksTest, WhatIsRecalledTwiceStaysForTheSecondToo) {
+  const std::string name = Run();
+  Recall(name);
+  Tick();
+  const uint64_t hold = engine_->HoldRecalled();
+  engine_->KeepRecalled(IdOf(name));
+  for (int turns = 0; turns < 5; ++turns) Tick();
+  EXPECT_FALSE(IsEvicted(name));
+  engine_->ReleaseRecalled(hold);
+  Tick();
+  EXPECT_TRUE(IsEvicted(name));
+}
+
+TEST_F(EvictedTasksTest, RecentOnesStayWhileThereIsRoom) {
+  recent_ends_bytes_ = 2000;
+  Make("");
+  Up(0);
+  const std::string first = Run();
+  for (int turns = 0; turns < 3; ++turns) Tick();
+  EXPECT_FALSE(IsEvicted(first));
+  EXPECT_NE(engine_->NextDeadline(), now_) << "there is nothing to do";
+  std::string last;
+  for (int i = 0; i < 10; ++i) last = Run();
+  EXPECT_TRUE(IsEvicted(first));
+  EXPECT_FALSE(IsEvicted(last));
 }
 
 TEST_F(EvictedTasksTest, ARecordThatIsNotItsOwnIsNotTaken) {
@@ -272,6 +314,37 @@ TEST_F(EvictedTasksTest, AListByEndMergesWhatIsRecalled) {
   EXPECT_EQ(listed->tasks(2).name(), third);
 }
 
+TEST_F(EvictedTasksTest, PagesByEndGoOnWithinAnInstant) {
+  std::vector<std::string> names;
+  for (int i = 0; i < 4; ++i) names.push_back(Spawn(i == 1 ? kDurable : ""));
+  Persist();
+  std::vector<uint64_t> attempts;
+  for (const auto& start : TakeStarts()) attempts.push_back(start.attempt());
+  ASSERT_EQ(attempts.size(), 4u);
+  // In another order than that of their ids.
+  for (const int i : {2, 0, 1, 3}) End(attempts[i]);
+  Persist();
+  for (int turns = 0; turns < 3; ++turns) Tick();
+  ASSERT_TRUE(IsEvicted(names[1]));
+  for (const char* order : {"end_time", "end_time desc"}) {
+    v1::ListTasksRequest request;
+    request.set_order_by(order);
+    request.set_page_size(1);
+    std::vector<std::string> listed;
+    for (int pages = 0; pages < 8; ++pages) {
+      Recall(names[1]);
+      const auto page = engine_->ListTasks(request, now_);
+      for (const v1::Task& task : page->tasks()) listed.push_back(task.name());
+      request.set_page_token(page->next_page_token());
+      if (page->next_page_token().empty()) break;
+    }
+    std::vector<std::string> expected = names;
+    std::sort(expected.begin(), expected.end());
+    if (std::string(order) != "end_time") std::reverse(expected.begin(), expected.end());
+    EXPECT_EQ(listed, expected) << order;
+  }
+}
+
 TEST_F(EvictedTasksTest, NamesAreRecalledByThemselves) {
   const std::string name = Run();
   Run();
@@ -323,6 +396,24 @@ TEST_F(EvictedTasksTest, AWatchAsksForWhatItIsToTell) {
   watch->Recalled(std::nullopt);
   ASSERT_EQ(watch->Next(now_, message), TaskWatch::Step::kMessage);
   EXPECT_EQ(message.events(0).changed().state(), v1::TASK_STATE_SUCCEEDED);
+}
+
+TEST_F(EvictedTasksTest, KeepsItsPayloadsUntilItsRetentionIsOver) {
+  Make("tasks { retention_ms: 60000 }");
+  Up(0);
+  const TaskId id{1, 2};
+  payloads_.Add({.tenant = "default", .id = id, .size_bytes = 5, .create_us = now_});
+  const std::string payload = "tenants/default/payloads/" + id.ToString();
+  const std::string name = Run("input_payload: '" + payload + "'");
+  ASSERT_TRUE(IsEvicted(name));
+  EXPECT_EQ(payloads_.Find(payload)->tasks, 1);
+  EXPECT_TRUE(absl::IsFailedPrecondition(payloads_.Remove(payload)));
+  Recall(name);
+  EXPECT_EQ(payloads_.Find(payload)->tasks, 1) << "it holds it once";
+  // A start reads its record: the index does not name payloads.
+  for (const StoredTask& task : Disk()) EXPECT_FALSE(task.progress.is_bare);
+  Tick(61);
+  EXPECT_EQ(payloads_.Find(payload)->tasks, 0);
 }
 
 TEST_F(EvictedTasksTest, GoesWithItsTenant) {

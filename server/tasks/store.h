@@ -11,7 +11,7 @@
 //     and of the ends: its cost is that of its page, not of what there is.
 //   - Load() reads no record of a bare end; LoadEnded() reads the index alone.
 //   - One owner at a time has it open, and each has a start_number() of its own.
-// store_contract_test.cc holds implementations to it.
+// memory_store_test.cc holds implementations to it.
 #ifndef GROVE_SERVER_TASKS_STORE_H_
 #define GROVE_SERVER_TASKS_STORE_H_
 

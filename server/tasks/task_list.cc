@@ -2,9 +2,9 @@
 //
 // * By creation: the ids of one tenant, up or down; of all tenants, the next among each one's next.
 // * By end: the list of settled tasks of one tenant, or of all. Its order is that in which ends
-//   became safe, by which the end times hardly differ. A page goes on after the last task that was
-//   looked at; where that has gone meanwhile, after those that ended before it. Merged with that
-//   are the recalled ones.
+//   became safe, by which the end times hardly differ; those of one instant by their ids. A page
+//   goes on after the last task that was looked at, also where that has gone meanwhile. Merged with
+//   that are the recalled ones.
 //
 // What only the store has is recalled first (RecallForList), from its index in the same order; the
 // page goes no further than that.
@@ -137,35 +137,57 @@ Walk OfAllById(const EngineState& state, bool down, const std::optional<Position
   };
 }
 
+std::pair<WallMicros, TaskId> EndOf(const Task& task) {
+  return {task.past().end_time_us, task.id};
+}
+
+// Ends of one instant are next to each other, in the order in which they became safe; a walk has
+// them in that of the ids, as the store has.
 template <typename List>
 Walk ByEnd(const EngineState& state, const List& list, bool down,
            const std::optional<Position>& after) {
   const auto step = [down](const Task* task) {
     return down ? List::Previous(task) : List::Next(task);
   };
+  const auto back = [down](const Task* task) {
+    return down ? List::Next(task) : List::Previous(task);
+  };
+  const auto is_at = [&after](const Task* task) {
+    return task != nullptr && task->past().end_time_us == after->end_time_us;
+  };
   const Task* next = down ? list.back() : list.front();
   if (after) {
     const Task* last = state.FindTask(after->id);
     const auto is_passed = [&](const Task& task) {
       const WallMicros end_us = task.past().end_time_us;
-      return down ? end_us >= after->end_time_us : end_us <= after->end_time_us;
+      return down ? end_us > after->end_time_us : end_us < after->end_time_us;
     };
     const bool is_listed = last != nullptr && last->settled && !last->past().recalled;
-    if (is_listed && last->past().end_time_us == after->end_time_us) {
-      next = step(last);
+    if (is_listed && is_at(last)) {
+      next = last;
+      while (is_at(back(next))) next = back(next);
     } else {
       while (next != nullptr && is_passed(*next)) next = step(next);
     }
   }
-  return [next, step]() mutable -> const Task* {
-    const Task* task = next;
-    if (next != nullptr) next = step(next);
+  return [next, step, down, after, group = std::vector<const Task*>()]() mutable -> const Task* {
+    while (group.empty() && next != nullptr) {
+      const WallMicros end_us = next->past().end_time_us;
+      for (; next != nullptr && next->past().end_time_us == end_us; next = step(next)) {
+        const bool is_passed = after && end_us == after->end_time_us &&
+                               (down ? next->id >= after->id : next->id <= after->id);
+        if (!is_passed) group.push_back(next);
+      }
+      // The next one stands last.
+      std::sort(group.begin(), group.end(), [down](const Task* a, const Task* b) {
+        return down ? a->id < b->id : b->id < a->id;
+      });
+    }
+    if (group.empty()) return nullptr;
+    const Task* task = group.back();
+    group.pop_back();
     return task;
   };
-}
-
-std::pair<WallMicros, TaskId> EndOf(const Task& task) {
-  return {task.past().end_time_us, task.id};
 }
 
 // The recalled ones, of a tenant or of all.

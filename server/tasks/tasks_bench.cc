@@ -144,6 +144,24 @@ int64_t QueuedBytes(absl::FunctionRef<grove::v1::TaskSpec(int number)> make) {
   return (HeapBytes() - before) / kQueued;
 }
 
+// Bytes of the heap that stay of each of kQueued durable tasks that have ended long ago.
+int64_t EvictedBytes() {
+  Backlog backlog;
+  const int64_t before = HeapBytes();
+  const int64_t now_us = 2'000'000'000;
+  for (uint64_t i = 0; i < kQueued; ++i) {
+    backlog.engine().RecoverEnded({.id = {i << 16, i},
+                                   .tenant = "t0",
+                                   .queue = "default",
+                                   .function = "echo",
+                                   .state = grove::v1::TASK_STATE_SUCCEEDED,
+                                   .end_time_us = static_cast<int64_t>(i)},
+                                  now_us);
+  }
+  if (backlog.engine().EndRecovery(now_us).restored != kQueued) std::abort();
+  return (HeapBytes() - before) / kQueued;
+}
+
 // Nanoseconds of CPU time for each of kQueued tasks that an engine takes over from the store.
 int64_t RecoveryOf(absl::FunctionRef<grove::v1::TaskSpec(int number)> make) {
   std::vector<grove::tasks::StoredTask> stored;
@@ -190,6 +208,7 @@ void ReportMemory() {
            return spec;
          }));
   report("volatile", QueuedBytes([](int) { return Echo(DURABILITY_VOLATILE, 2); }));
+  std::printf("engine ended_durable_bytes %lld\n", static_cast<long long>(EvictedBytes()));
   report("volatile_of_100b", QueuedBytes([](int) { return Echo(DURABILITY_VOLATILE, 100); }));
 }
 

@@ -457,8 +457,7 @@ int64_t TaskEngine::attempts_running() const {
 
 std::optional<TaskId> TaskEngine::FindRequest(size_t tenant, std::string_view request_id) const {
   const Task* task = state_->tenants[tenant].use().request_ids.Find(request_id);
-  return task == nullptr ? FindEvictedRequest(*state_, tenant, request_id)
-                         : std::optional(task->id);
+  return task != nullptr ? task->id : FindEvictedRequest(*state_, tenant, request_id);
 }
 
 void TaskEngine::Recall(absl::Span<const StoredTask> found, EngineMicros now_us) {

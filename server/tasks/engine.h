@@ -26,6 +26,7 @@
 #include "grove/v1/queue_service.pb.h"
 #include "grove/v1/task_service.pb.h"
 #include "grove/v1/tenant_service.pb.h"
+#include "server/tasks/audience.h"
 #include "server/tasks/counters.h"
 #include "server/tasks/effects.h"
 #include "server/tasks/engine_options.h"
@@ -44,9 +45,6 @@ namespace grove::tasks {
 
 struct EngineState;
 class TaskWatch;
-
-// Who reads an answer: what is said of the daemon as a whole is not for every tenant.
-enum class Audience { kOperators, kTenant };
 
 class TaskEngine {
  public:
@@ -145,12 +143,10 @@ class TaskEngine {
   // What TaskStore::Read gave for Effects::loads, `asked`.
   void Loaded(absl::Span<const TaskId> asked, const absl::StatusOr<std::vector<StoredTask>>& found,
               EngineMicros now_us, Effects& effects);
-
-  // Records of evicted tasks: as other tasks until the turn after the next. With those that are
-  // there they stay for longer if somebody holds what was recalled since an earlier turn.
+  // Records of evicted tasks: as other tasks until the turn after the next, or as long as somebody
+  // holds what was recalled since an earlier turn. KeepRecalled(): one that is there, too.
   void Recall(absl::Span<const StoredTask> found, EngineMicros now_us);
   void KeepRecalled(TaskId id);
-  // What is to be released.
   uint64_t HoldRecalled();
   void ReleaseRecalled(uint64_t hold);
 
@@ -174,18 +170,15 @@ class TaskEngine {
   bool IsEvicted(TaskId id) const;
   // What it ended as; nullopt: it has not ended for good, or is not there.
   std::optional<v1::TaskState> EndOf(TaskId id) const;
-  // What is to be recalled before ListTasks(). Errors as that.
+  // What is to be recalled before ListTasks() (errors as that), FindSome() or CountSome().
   absl::StatusOr<ListRecall> RecallForList(const v1::ListTasksRequest& request) const;
-  // What is to be recalled before FindSome() or CountSome() can go on; nullopt: nothing.
   std::optional<EndedQuery> EndedFor(const TaskQuery& query, const TaskCursor& cursor) const;
-  // Ended for good: the end is on disk, if durable. False also if the task is unknown.
+  // Ended for good: the end is on disk, if durable; or not yet. An unknown one is neither.
   bool IsSettled(TaskId id) const;
-  // There is such a task, and it has not ended for good.
   bool IsUnderWay(TaskId id) const;
-  // As much as `view` asks for and memory has. NOT_FOUND.
+  // As much as `view` asks for and memory has; into `shown`, which is empty. NOT_FOUND.
   absl::StatusOr<v1::Task> Get(TaskId id, v1::TaskView view, EngineMicros now_us,
                                Audience audience = Audience::kOperators) const;
-  // The same into `shown`, which is empty.
   absl::Status Show(TaskId id, v1::TaskView view, EngineMicros now_us, Audience audience,
                     v1::Task& shown) const;
   // Why it waits, and the task. NOT_FOUND.

@@ -69,14 +69,8 @@ struct PoolState {
   std::vector<size_t> blocked;
 };
 
-struct PayloadToDrop {
+struct TaskOfTurn {
   TaskId task;
-  uint64_t turn = 0;
-};
-
-struct SettledTask {
-  TaskId task;
-  // As in TaskPast; if that is another now, this one is over.
   uint64_t turn = 0;
 };
 
@@ -116,9 +110,10 @@ struct EngineState {
   int64_t ended_count = 0;
   // By retention.h.
   RetainedTasks retained;
-  // By evicted_tasks.h: durable ones that have settled, the oldest first; what only the store has;
+  // By evicted_tasks.h: durable ones and when they settled, the oldest first (it is over where that
+  // is another turn now); what only the store has;
   // what of it is here for a moment; the turns in which those began who hold some of these.
-  std::deque<SettledTask> to_evict;
+  std::deque<TaskOfTurn> to_evict;
   absl::btree_map<TaskId, EvictedTask> evicted;
   int64_t evicted_bytes = 0;
   // Where the sweeps of those go on, by the tenant that is being deleted.
@@ -134,7 +129,7 @@ struct EngineState {
   // free), and their part.
   IntrusiveList<Task, &Task::backlog_hook> ended_volatile;
   int64_t ended_volatile_bytes = 0;
-  std::deque<PayloadToDrop> payloads_to_drop;
+  std::deque<TaskOfTurn> payloads_to_drop;
 
   // --- How tasks stand to others: written by holds.h, after.h and sequences.h --------------------
 

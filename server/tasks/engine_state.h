@@ -110,9 +110,9 @@ struct EngineState {
   int64_t ended_count = 0;
   // By retention.h.
   RetainedTasks retained;
-  // By evicted_tasks.h: durable ones and when they settled, the oldest first (it is over where that
-  // is another turn now); what only the store has;
-  // what of it is here for a moment; the turns in which those began who hold some of these.
+  // By evicted_tasks.h. Durable ones and the turns in which they settled, the oldest first: over
+  // where that is another one now. What only the store has. What of it is here for a moment. The
+  // turns in which those began who hold some of these.
   std::deque<TaskOfTurn> to_evict;
   absl::btree_map<TaskId, EvictedTask> evicted;
   int64_t evicted_bytes = 0;

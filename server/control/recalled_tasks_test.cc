@@ -18,7 +18,7 @@ class RecalledTasksTest : public DriverTest {
   std::string Run(const std::string& label) {
     v1::TaskSpec spec = Spec(v1::DURABILITY_DURABLE);
     (*spec.mutable_labels())["which"] = label;
-    const auto spawned = driver_.Spawn("", spec);
+    const auto spawned = driver_.Spawn("", std::move(spec));
     EXPECT_TRUE(spawned.ok()) << spawned.status();
     store_.Persist();
     const int starts = sent_[0].start_size();

@@ -412,6 +412,8 @@ TEST_F(EvictedTasksTest, KeepsItsPayloadsUntilItsRetentionIsOver) {
   EXPECT_EQ(payloads_.Find(payload)->tasks, 1) << "it holds it once";
   // A start reads its record: the index does not name payloads.
   for (const StoredTask& task : Disk()) EXPECT_FALSE(task.progress.is_bare);
+  for (int turns = 0; turns < 3; ++turns) Tick();
+  ASSERT_TRUE(IsEvicted(name));
   Tick(61);
   EXPECT_EQ(payloads_.Find(payload)->tasks, 0);
 }

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/functional/function_ref.h"
 #include "server/control/change_calls.h"
 #include "server/control/driver_fixture.h"
 #include "server/control/task_calls.h"
@@ -20,15 +21,18 @@ class RecalledTasksTest : public DriverTest {
     (*spec.mutable_labels())["which"] = label;
     const auto spawned = driver_.Spawn("", std::move(spec));
     EXPECT_TRUE(spawned.ok()) << spawned.status();
-    store_.Persist();
     const int starts = sent_[0].start_size();
-    while (sent_[0].start_size() == starts) driver_.AwaitRound().IgnoreError();
-    store_.Persist();
+    PersistUntil([&] { return sent_[0].start_size() > starts; });
     End(0, sent_[0].start(starts).attempt());
-    driver_.AwaitRound().IgnoreError();
-    store_.Persist();
-    while (!engine_.IsEvicted(spawned->id)) driver_.AwaitRound().IgnoreError();
+    PersistUntil([&] { return engine_.IsEvicted(spawned->id); });
     return spawned->name;
+  }
+  // A round writes, and what the store then says is a round's news again.
+  void PersistUntil(absl::FunctionRef<bool()> is_done) {
+    while (!is_done()) {
+      driver_.AwaitRound().IgnoreError();
+      store_.Persist();
+    }
   }
   // Calls it and waits for its end.
   template <typename Start>
@@ -106,9 +110,7 @@ TEST_F(RecalledTasksTest, IsChangedByItselfAndInABatch) {
     const auto id = *engine_.Find(first);
     const auto call = std::make_shared<SeenCall>();
     changes_.Change(call, first, {.kind = tasks::TaskAction::Kind::kDelete}, nullptr);
-    while (engine_.Find(first).ok()) driver_.AwaitRound().IgnoreError();
-    store_.Persist();
-    call->ended.Wait().IgnoreError();
+    PersistUntil([&] { return call->finished(); });
     EXPECT_TRUE(call->how.ok()) << call->how;
     EXPECT_FALSE(engine_.IsEvicted(id));
   });

@@ -269,11 +269,12 @@ TEST_F(SqliteStoreTest, HandsOverRowsThatNobodyCanRead) {
   store_.reset();
   sqlite3* database = nullptr;
   ASSERT_EQ(sqlite3_open((dir_ + "/tasks.db").c_str(), &database), SQLITE_OK);
-  ASSERT_EQ(sqlite3_exec(
-                database,
-                "INSERT INTO tasks VALUES ('x', 'acme', 'mail', 0, 0, 0, 0, 0, 7, 'p', '', 0, NULL, '')",
-                nullptr, nullptr, nullptr),
-            SQLITE_OK);
+  ASSERT_EQ(
+      sqlite3_exec(
+          database,
+          "INSERT INTO tasks VALUES ('x', 'acme', 'mail', 0, 0, 0, 0, 0, 7, 'p', '', 0, NULL, '')",
+          nullptr, nullptr, nullptr),
+      SQLITE_OK);
   sqlite3_close(database);
   Open();
   const auto tasks = Load({.ended_before_us = 100});

@@ -26,8 +26,8 @@ class EndedTasksTest(KilledTest):
         good = [spec('echo', [i], durability=DURABLE, labels={'n': str(i % 3)},
                      request_id=f'r{i}' if i % 4 == 0 else '') for i in range(GOOD)]
         bad = [spec('fail', [i], durability=DURABLE, retry_policy=ONCE) for i in range(BAD)]
-        self.good = [result.task.name for result in self.api.spawn_batch(good)]
-        self.bad = [result.task.name for result in self.api.spawn_batch(bad)]
+        self.good = [result.name for result in self.api.spawn_batch(good)]
+        self.bad = [result.name for result in self.api.spawn_batch(bad)]
         for result in self.api.wait_batch(self.good + self.bad):
             self.assertIn(result.task.state, (SUCCEEDED, FAILED))
         self.before = {task.name: task for task in self.api.list(

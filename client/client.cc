@@ -40,6 +40,11 @@ bool PauseFor(const Stop* stop, absl::Duration duration) {
   return (stop == nullptr ? kNobody : stop)->Pause(duration);
 }
 
+void AwaitConnection(grpc::Channel& channel, absl::Duration bound) {
+  const gpr_timespec span = gpr_time_from_micros(absl::ToInt64Microseconds(bound), GPR_TIMESPAN);
+  channel.WaitForConnected(gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), span));
+}
+
 absl::Status FromGrpc(const grpc::Status& status) {
   if (status.ok()) return absl::OkStatus();
   google::rpc::Status full;

@@ -93,7 +93,7 @@ absl::Status Client::WatchOnce(std::string_view name, absl::Duration slice, Stop
 absl::StatusOr<v1::Operation> Client::FollowOperation(
     std::string_view name, const WaitOptions& options,
     const std::function<void(const v1::Operation&)>& on_state) {
-  Patience patience(options, stubs_->heard);
+  Patience patience(options, stubs_->heard, *stubs_->channel);
   v1::Operation last;
   while (true) {
     bool answered = false;

@@ -34,8 +34,9 @@ absl::Status Stopped() {
 
 }  // namespace
 
-Patience::Patience(const WaitOptions& options, const std::atomic<bool>& heard)
-    : options_(options), heard_(heard), end_(Monotonic() + options.timeout) {}
+Patience::Patience(const WaitOptions& options, const std::atomic<bool>& heard,
+                   grpc::Channel& channel)
+    : options_(options), heard_(heard), channel_(channel), end_(Monotonic() + options.timeout) {}
 
 bool Patience::over() const {
   return Monotonic() >= end_;
@@ -51,6 +52,7 @@ absl::Duration Patience::Left() const {
 }
 
 void Patience::Answered() {
+  false_connects_ = 0;
   if (!outage_start_) return;
   outage_start_.reset();
   if (std::exchange(was_told_, false) && options_.on_back) options_.on_back();
@@ -62,7 +64,8 @@ absl::Status Patience::Excuse(const absl::Status& failure) {
     Answered();
     return failure;
   }
-  const bool is_false = IsFalseConnectFailure(failure);
+  // Where it is one again and again, it is an outage as any other.
+  const bool is_false = IsFalseConnectFailure(failure) && ++false_connects_ < kConnectTriesMax;
   if (!heard_.load() && !is_false) return failure;
   const absl::Duration now = Monotonic();
   if (!outage_start_) {
@@ -76,6 +79,10 @@ absl::Status Patience::Excuse(const absl::Status& failure) {
   }
   const absl::Duration left = std::min(end_, *outage_start_ + options_.outage_max) - now;
   if (left <= absl::ZeroDuration()) return failure;
+  if (is_false) {
+    AwaitConnection(channel_, std::min(left, kConnectWait));
+    return absl::OkStatus();
+  }
   // Many that fell silent together do not come back together.
   const absl::Duration pause = pause_ * (0.5 + 0.5 * DrawPart());
   if (!PauseFor(options_.stop, std::min(pause, left))) return Stopped();

@@ -5,6 +5,8 @@
 #ifndef GROVE_CLIENT_PATIENCE_H_
 #define GROVE_CLIENT_PATIENCE_H_
 
+#include <grpcpp/grpcpp.h>
+
 #include <atomic>
 #include <optional>
 
@@ -16,8 +18,8 @@ namespace grove::client {
 
 class Patience {
  public:
-  // `heard`: whether the server ever answered. Both must outlive it.
-  Patience(const WaitOptions& options, const std::atomic<bool>& heard);
+  // `heard`: whether the server ever answered. All must outlive it.
+  Patience(const WaitOptions& options, const std::atomic<bool>& heard, grpc::Channel& channel);
 
   bool over() const;
   // For how long to ask at once. The server's own wait ends first; a slice of 0 would mean "as long
@@ -37,11 +39,13 @@ class Patience {
  private:
   const WaitOptions& options_;
   const std::atomic<bool>& heard_;
+  grpc::Channel& channel_;
   const absl::Duration end_;
   std::optional<absl::Duration> outage_start_;
   bool was_out_ = false;
   // Of the outage that is.
   bool was_told_ = false;
+  int false_connects_ = 0;
   absl::Duration pause_;
 };
 

@@ -79,7 +79,7 @@ struct SpawnStream::State {
   const SpawnStreamOptions options;
   const WaitOptions patience_options;
   const OnResult on_result;
-  Patience patience{patience_options, stubs->heard};
+  Patience patience{patience_options, stubs->heard, *stubs->channel};
 
   absl::Mutex mutex;
   SpawnLedger ledger ABSL_GUARDED_BY(mutex);

@@ -39,6 +39,13 @@ absl::Duration Monotonic();
 double DrawPart();
 // False: `stop`, which may be null, was set meanwhile.
 bool PauseFor(const Stop* stop, absl::Duration duration);
+// gRPC connects while somebody polls it, which a call that fails at once does not. Until it has, or
+// for `bound`.
+void AwaitConnection(grpc::Channel& channel, absl::Duration bound);
+
+// Of some times that gRPC connects again, between which it pauses (client/channel.cc).
+inline constexpr absl::Duration kConnectWait = absl::Milliseconds(300);
+inline constexpr int kConnectTriesMax = 5;
 
 // Code, message and google.rpc details.
 absl::Status FromGrpc(const grpc::Status& status);
@@ -96,14 +103,8 @@ struct Client::Stubs {
       absl::StatusOr<Response> response = CallOnce(stub, method, request, end - Monotonic(), stop);
       if (response.ok() || !IsFalseConnectFailure(response.status())) return response;
       if (--tries_left == 0 || (stop != nullptr && stop->is_set())) return response;
-      AwaitConnection(std::min(end - Monotonic(), kConnectWait));
+      AwaitConnection(*channel, std::min(end - Monotonic(), kConnectWait));
     }
-  }
-
-  // gRPC connects while somebody polls it, which a call that fails at once does not.
-  void AwaitConnection(absl::Duration bound) const {
-    const gpr_timespec span = gpr_time_from_micros(absl::ToInt64Microseconds(bound), GPR_TIMESPAN);
-    channel->WaitForConnected(gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), span));
   }
 
   template <typename Stub, typename Request, typename Response>
@@ -152,9 +153,6 @@ struct Client::Stubs {
 
   // What every list of the API accepts.
   static constexpr int64_t kPageSizeMax = 1000;
-  // Of some times that gRPC connects again, between which it pauses (client/channel.cc).
-  static constexpr absl::Duration kConnectWait = absl::Milliseconds(300);
-  static constexpr int kConnectTriesMax = 5;
 
   const std::shared_ptr<grpc::Channel> channel;
   const std::string token;

@@ -68,7 +68,7 @@ absl::Status Client::Greet(std::string_view name, Stop* stop) {
 
 absl::StatusOr<v1::Task> Client::Wait(std::string_view name, const WaitOptions& options) {
   if (absl::Status status = Greet(name, options.stop); !status.ok()) return status;
-  Patience patience(options, stubs_->heard);
+  Patience patience(options, stubs_->heard, *stubs_->channel);
   v1::WaitTaskRequest request;
   request.set_name(std::string(name));
   request.set_view(options.view);
@@ -144,7 +144,7 @@ absl::StatusOr<v1::BatchWaitTasksResponse> Client::WaitBatch(const std::vector<s
   if (!names.empty()) {
     if (absl::Status status = Greet(names.front(), options.stop); !status.ok()) return status;
   }
-  Patience patience(options, stubs_->heard);
+  Patience patience(options, stubs_->heard, *stubs_->channel);
   v1::BatchWaitTasksResponse all;
   std::vector<int> open;
   for (size_t i = 0; i < names.size(); ++i) {

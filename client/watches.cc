@@ -28,9 +28,10 @@ absl::Status Follow(grpc::ClientContext& context, grpc::ClientReader<Response>& 
 
 // `open` begins a stream for the request as it is then.
 template <typename Request, typename Response, typename Open>
-absl::Status Watch(Request request, const WaitOptions& options, std::atomic<bool>& heard, Open open,
+absl::Status Watch(Request request, const WaitOptions& options, std::atomic<bool>& heard,
+                   grpc::Channel& channel, Open open,
                    const std::function<bool(const Response&)>& on_message) {
-  Patience patience(options, heard);
+  Patience patience(options, heard, channel);
   for (;;) {
     grpc::ClientContext context;
     if (options.timeout < absl::InfiniteDuration()) {
@@ -62,8 +63,8 @@ absl::Status Client::WatchTasks(
     stubs_->Authorize(context);
     return stubs_->tasks.WatchTasks(&context, asked);
   };
-  return Watch<v1::WatchTasksRequest, v1::WatchTasksResponse>(request, options, stubs_->heard, open,
-                                                              on_message);
+  return Watch<v1::WatchTasksRequest, v1::WatchTasksResponse>(request, options, stubs_->heard,
+                                                              *stubs_->channel, open, on_message);
 }
 
 absl::Status Client::WatchQueue(
@@ -73,8 +74,8 @@ absl::Status Client::WatchQueue(
     stubs_->Authorize(context);
     return stubs_->queues.WatchQueue(&context, asked);
   };
-  return Watch<v1::WatchQueueRequest, v1::WatchQueueResponse>(request, options, stubs_->heard, open,
-                                                              on_message);
+  return Watch<v1::WatchQueueRequest, v1::WatchQueueResponse>(request, options, stubs_->heard,
+                                                              *stubs_->channel, open, on_message);
 }
 
 }  // namespace grove::client

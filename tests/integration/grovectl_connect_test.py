@@ -29,10 +29,11 @@ class ConnectTest(OwnDaemonTest):
             done = self.grovectl(address, *arguments, false_errnos=1)
             self.assertEqual((done.returncode, done.stderr), (0, ''), arguments)
         # Where it is one again and again, it is told.
-        done = self.grovectl(address, 'workers', '--timeout=5', false_errnos=1000)
-        self.assertEqual(done.returncode, 1)
-        self.assertEqual(done.stderr, f'grovectl: cannot reach {address}: no such file or '
-                         'directory; is groved running?\n')
+        for arguments in (('workers', '--timeout=5'), ('tasks', 'watch', '--count=1')):
+            done = self.grovectl(address, *arguments, false_errnos=1000)
+            self.assertEqual(done.returncode, 1, arguments)
+            self.assertEqual(done.stderr, f'grovectl: cannot reach {address}: no such file or '
+                             'directory; is groved running?\n', arguments)
         daemon.stop()
 
     def test_nobody_is_waited_for_who_is_not_there(self):

@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 """Builds a program upon each change of its sources and has the running one go on as the new one.
 
     watch.py --build 'cmake --build build' build/hello -- --workers=1

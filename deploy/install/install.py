@@ -209,6 +209,8 @@ def install_development(tree):
     tree.copy('share/man/man1/grove-new.1', 'deploy/new/grove-new.1')
     tree.copy_folder('share/grove/templates', 'deploy/new/templates')
     tree.write('share/grove/templates/version', version() + '\n')
+    for name in ('changes', 'front', 'program', 'watch'):
+        tree.copy(f'share/grove/watch/{name}.py', f'tools/watch/{name}.py')
     for path, name in BAZEL_FILES.items():
         tree.copy(f'share/grove/bazel/{path}', name)
     tree.write('share/grove/bazel/WORKSPACE', 'workspace(name = "grove_bazel")\n')

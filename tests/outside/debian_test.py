@@ -25,7 +25,7 @@ DAEMONS = {
 DEVELOPERS = {
     '/usr/bin/grove-new', '/usr/share/man/man1/grove-new.1.gz',
     '/usr/share/grove/templates/common/main.cc.in', '/usr/share/grove/bazel/installed.bzl',
-    '/usr/share/grove/proto/grove/v1/task_service.proto',
+    '/usr/share/grove/proto/grove/v1/task_service.proto', '/usr/share/grove/watch/watch.py',
     '/usr/include/grove/server/application.h', '/usr/include/grove/grove/v1/task_service.pb.h',
 }
 PACKAGE = HERE / 'deploy/debian/package.sh'

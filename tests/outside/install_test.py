@@ -4,7 +4,9 @@ import concurrent.futures
 import os
 import re
 import shutil
+import signal
 import subprocess
+import time
 import unittest
 
 from outside import HERE, MODULES, environment, folder, install, run, version
@@ -12,6 +14,8 @@ from outside import HERE, MODULES, environment, folder, install, run, version
 INCLUDE = re.compile(r'^#include "([^"]+)"', re.M)
 # Headers of the distribution, which Grove's sources name in quotes.
 ELSEWHERE = ('absl/', 'ares', 'google/protobuf/')
+# What a loaded machine may take to compile a project.
+WATCHED_S = 300
 
 
 class InstallTest(unittest.TestCase):
@@ -144,6 +148,48 @@ class ProjectTest(unittest.TestCase):
         env = {**self.env, 'CMAKE_PREFIX_PATH': str(self.prefix)}
         said = run('bash', '-euc', commands, cwd=self.work, env=env)
         self.assertIn('100% tests passed, 0 tests failed out of 2', said)
+
+    def test_a_project_is_watched(self):
+        """Good, broken, good: each time what its pages say."""
+        self.assertEqual(self.new('watched')[0], 0)
+        project = self.work / 'watched'
+        (project / 'build').mkdir()
+        address = ''
+
+        def said():
+            return (project / 'build/log').read_text(errors='replace')
+
+        def page(wanted, path='/hello/you'):
+            end = time.monotonic() + WATCHED_S
+            text = ''
+            while wanted not in text:
+                self.assertLess(time.monotonic(), end, f'{wanted} not in {text}\n{said()}')
+                time.sleep(0.05)
+                text = subprocess.run(['curl', '-sS', '--max-time', '10', address + path],
+                                      text=True, capture_output=True, check=False).stdout
+
+        with open(project / 'build/log', 'wb') as log:
+            watch = subprocess.Popen(
+                [project / 'watch', '--http=127.0.0.1:0', '--control=127.0.0.1:0',
+                 '--admin=127.0.0.1:0', '--workers=1', f'--run_dir={project}/build/run',
+                 f'--state_dir={project}/build/state'], stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log, env={**self.env, 'CMAKE_PREFIX_PATH': str(self.prefix)})
+        try:
+            end = time.monotonic() + WATCHED_S
+            while not (shown := re.search(r'(http://\S+) shows watched', said())):
+                self.assertLess(time.monotonic(), end, said())
+                time.sleep(0.05)
+            address = shown.group(1)
+            page('Hello, you!')
+            source = project / 'application.cc'
+            good = source.read_text()
+            source.write_text(good.replace('"Hello, "', 'nothing + "Hello, "'))
+            page('was not declared in this scope')
+            source.write_text(good.replace('"Hello, "', '"Welcome, "'))
+            page('Welcome, you!')
+        finally:
+            watch.send_signal(signal.SIGINT)
+            self.assertEqual(watch.wait(WATCHED_S), 0, said())
 
     def test_a_moved_installation_serves_cmake(self):
         moved = self.work / 'moved'

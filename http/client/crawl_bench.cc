@@ -45,13 +45,16 @@ double HeapMib() {
 
 void CloseIdle(HttpClient& client) {
   const HttpClientStats stats = client.stats();
+  const int64_t idle = stats.pool.idle + stats.http2.idle;
   const size_t with = mallinfo2().uordblks;
   client.CloseIdle();
+  // Those of HTTP/2 say goodbye, and their fibers end.
+  while (client.stats().http2.connections > 0) Sleep(absl::Milliseconds(1)).IgnoreError();
+  Sleep(absl::Milliseconds(100)).IgnoreError();
   const size_t without = mallinfo2().uordblks;
   printf("made %lu, reused %lu, evicted %lu, resumed %lu; idle %ld, %ld bytes each\n",
-         stats.pool.made, stats.pool.reused, stats.pool.evicted, stats.dial.resumed,
-         stats.pool.idle,
-         stats.pool.idle == 0 ? 0 : static_cast<long>(with - without) / stats.pool.idle);
+         stats.pool.made, stats.pool.reused, stats.pool.evicted, stats.dial.resumed, idle,
+         idle == 0 ? 0 : static_cast<long>(with - without) / idle);
 }
 
 int Run(HttpClient& client, const Crawl& crawl) {

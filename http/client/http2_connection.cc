@@ -1,6 +1,7 @@
 #include "http/client/http2_connection.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -15,6 +16,8 @@ namespace {
 
 // Gathered for one call of the stream's: four TLS records.
 constexpr size_t kWriteBytes = 64 * 1024;
+// The head of an answer, or a small one.
+constexpr size_t kIdleReadBytes = 1024;
 // For the last frames of a connection that ends.
 constexpr absl::Duration kGoodbyeMax = absl::Seconds(1);
 
@@ -138,9 +141,18 @@ void Http2Connection::Changed() {
 void Http2Connection::Read() {
   // Nobody's in particular, whoever's request came first.
   const LabelScope nobody(nullptr);
-  const std::unique_ptr<char[]> buffer(new char[kClientReadBytes]);
+  // A connection may have no stream for long: then it waits with what its stack has.
+  char first[kIdleReadBytes];
+  std::unique_ptr<char[]> buffer;
   for (;;) {
-    absl::StatusOr<size_t> got = stream_->Read({buffer.get(), kClientReadBytes});
+    if (idle()) {
+      buffer = nullptr;
+    } else if (buffer == nullptr) {
+      buffer.reset(new char[kClientReadBytes]);
+    }
+    const std::span<char> room =
+        buffer == nullptr ? std::span<char>(first) : std::span(buffer.get(), kClientReadBytes);
+    absl::StatusOr<size_t> got = stream_->Read(room);
     if (!got.ok()) {
       // What interrupts this fiber is the end of the hub's run.
       return Die(absl::IsUnavailable(got.status())
@@ -151,7 +163,7 @@ void Http2Connection::Read() {
     if (closed_) continue;
     received_at_ = Now();
     pinged_at_ = 0;
-    if (absl::Status status = session_.Receive({buffer.get(), *got}, received_at_); !status.ok()) {
+    if (absl::Status status = session_.Receive({room.data(), *got}, received_at_); !status.ok()) {
       Close(status);
       continue;
     }

@@ -193,6 +193,7 @@ SERVER_HEADERS = [
     "server/functions/fetch_policy.h",
     "server/http/handler/cookies.h",
     "server/http/handler/form_values.h",
+    "server/http/handler/multipart.h",
     "server/http/handler/handler.h",
     "server/http/handler/middleware.h",
     "server/http/handler/request.h",

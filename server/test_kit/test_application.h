@@ -11,9 +11,8 @@
 // (over a socket pair), attempts with their time-outs, periodic work, settings. Control is not
 // there: tasks that are spawned are kept (SpawnedTasks), and no attempt is repeated. A wait takes
 // no time, and does not wait for offloaded work either: with a Timeout around that it may fire.
-// The namespace is not grove::testing, which would hide GoogleTest's in all that includes this.
-#ifndef GROVE_SERVER_TESTING_TEST_APPLICATION_H_
-#define GROVE_SERVER_TESTING_TEST_APPLICATION_H_
+#ifndef GROVE_SERVER_TEST_KIT_TEST_APPLICATION_H_
+#define GROVE_SERVER_TEST_KIT_TEST_APPLICATION_H_
 
 #include <cstdint>
 #include <functional>
@@ -27,9 +26,9 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "server/application.h"
-#include "server/testing/spawned_tasks.h"
+#include "server/test_kit/spawned_tasks.h"
 
-namespace grove::testing_kit {
+namespace grove::test_kit {
 
 using TestFields = std::vector<std::pair<std::string, std::string>>;
 
@@ -104,6 +103,6 @@ class TestApplication {
   std::unique_ptr<Parts> parts_;  // while it runs
 };
 
-}  // namespace grove::testing_kit
+}  // namespace grove::test_kit
 
-#endif  // GROVE_SERVER_TESTING_TEST_APPLICATION_H_
+#endif  // GROVE_SERVER_TEST_KIT_TEST_APPLICATION_H_

@@ -1,4 +1,4 @@
-#include "server/testing/spawned_tasks.h"
+#include "server/test_kit/spawned_tasks.h"
 
 #include <algorithm>
 #include <utility>
@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "runtime/hub/timeout.h"
 
-namespace grove::testing_kit {
+namespace grove::test_kit {
 
 absl::StatusOr<std::string> SpawnedTasks::Spawn(SpawnRequest request) {
   std::string name =
@@ -44,4 +44,4 @@ absl::StatusOr<TaskResult> SpawnedTasks::Wait(std::string_view task, absl::Durat
   return result;
 }
 
-}  // namespace grove::testing_kit
+}  // namespace grove::test_kit

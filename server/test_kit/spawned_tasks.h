@@ -3,8 +3,8 @@
 // None runs by itself: a test looks at what was asked for, and runs it if it wants to. Who waits
 // for one has it run.
 // Hub thread only.
-#ifndef GROVE_SERVER_TESTING_SPAWNED_TASKS_H_
-#define GROVE_SERVER_TESTING_SPAWNED_TASKS_H_
+#ifndef GROVE_SERVER_TEST_KIT_SPAWNED_TASKS_H_
+#define GROVE_SERVER_TEST_KIT_SPAWNED_TASKS_H_
 
 #include <functional>
 #include <map>
@@ -14,7 +14,7 @@
 
 #include "server/task_client.h"
 
-namespace grove::testing_kit {
+namespace grove::test_kit {
 
 class SpawnedTasks final : public TaskClient {
  public:
@@ -30,7 +30,7 @@ class SpawnedTasks final : public TaskClient {
   // The same request_id again is the same task.
   absl::StatusOr<std::string> Spawn(SpawnRequest request) override;
   std::vector<absl::StatusOr<std::string>> SpawnAll(std::vector<SpawnRequest> requests) override;
-  // Runs it unless it has run.
+  // Runs it unless it has run. One whose end was not waited for begins again at the next Wait().
   absl::StatusOr<TaskResult> Wait(std::string_view task, absl::Duration timeout) override;
 
   // In the order in which they were spawned.
@@ -43,6 +43,6 @@ class SpawnedTasks final : public TaskClient {
   std::map<std::string, TaskResult, std::less<>> results_;
 };
 
-}  // namespace grove::testing_kit
+}  // namespace grove::test_kit
 
-#endif  // GROVE_SERVER_TESTING_SPAWNED_TASKS_H_
+#endif  // GROVE_SERVER_TEST_KIT_SPAWNED_TASKS_H_

@@ -1,4 +1,4 @@
-#include "server/testing/test_application.h"
+#include "server/test_kit/test_application.h"
 
 #include <sys/socket.h>
 
@@ -30,7 +30,7 @@
 #include "server/worker/periodic.h"
 #include "server/worker/routes.h"
 
-namespace grove::testing_kit {
+namespace grove::test_kit {
 namespace {
 
 using internal::v1::AttemptEnded;
@@ -153,12 +153,7 @@ class TestApplication::Parts {
     if (status.ok()) status = Serve();
     if (status.ok()) status = periodic_.Start();
     if (status.ok()) {
-      absl::StatusOr<FiberHandle> news = Spawn("news", [this] { return TakeNews(); });
-      if (!news.ok()) return news.status();
-      body();
-      status = End();
-      news->Cancel();
-      news->Join().IgnoreError();
+      status = RunBeside(body);
     }
     hooks_.Stop(absl::Seconds(1));
     pools_.StopProcesses().IgnoreError();
@@ -206,6 +201,16 @@ class TestApplication::Parts {
     if (!router.ok()) return router.status();
     http_.emplace(worker::HttpOptionsOf(config_.http()), *std::move(router), http_stats_);
     return absl::OkStatus();
+  }
+
+  absl::Status RunBeside(const std::function<void()>& body) {
+    absl::StatusOr<FiberHandle> news = Spawn("news", [this] { return TakeNews(); });
+    if (!news.ok()) return news.status();
+    body();
+    absl::Status status = End();
+    news->Cancel();
+    news->Join().IgnoreError();
+    return status;
   }
 
   absl::Status End() {
@@ -369,4 +374,4 @@ SpawnedTasks& TestApplication::spawned() {
   return parts_->spawned();
 }
 
-}  // namespace grove::testing_kit
+}  // namespace grove::test_kit

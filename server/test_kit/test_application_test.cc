@@ -1,9 +1,9 @@
-#include "server/testing/test_application.h"
+#include "server/test_kit/test_application.h"
 
 #include "gtest/gtest.h"
 #include "runtime/hub/hub.h"
 
-namespace grove::testing_kit {
+namespace grove::test_kit {
 namespace {
 
 TEST(TestApplicationTest, AnswersRequestsByHandlersWithSettingsAndKeepsWhatTheySpawn) {
@@ -80,6 +80,36 @@ TEST(TestApplicationTest, RunsFunctionsAsAWorkerDoes) {
   EXPECT_TRUE(status.ok()) << status;
 }
 
+TEST(TestApplicationTest, ASpawnedTaskRunsOnceForAllWhoWait) {
+  Application application("a");
+  int runs = 0;
+  application.AddFunction("count", [&](TaskContext&) -> absl::StatusOr<Output> {
+    ++runs;
+    return Output{};
+  });
+  application.AddFunction("late", [](TaskContext&) -> absl::StatusOr<Output> {
+    if (absl::Status slept = Sleep(absl::Hours(1)); !slept.ok()) return slept;
+    return Output{};
+  });
+  TestApplication test(application);
+  const absl::Status status = test.Run([&] {
+    TaskClient& tasks = test.services().tasks;
+    const auto first = tasks.Spawn({.function = "count", .queue = "mail", .request_id = "r"});
+    EXPECT_EQ(*first, "tenants/default/queues/mail/tasks/1");
+    EXPECT_EQ(*tasks.Spawn({.function = "count", .queue = "mail", .request_id = "r"}), *first);
+    EXPECT_EQ(test.spawned().tasks().size(), 1);
+    EXPECT_EQ(runs, 0);
+    EXPECT_TRUE(tasks.Wait(*first).ok());
+    EXPECT_EQ(tasks.Wait(*first)->end, TaskEnd::kSucceeded);
+    EXPECT_EQ(runs, 1);
+    EXPECT_EQ(tasks.Wait("tenants/default/tasks/9").status().code(), absl::StatusCode::kNotFound);
+    const auto late = tasks.Spawn({.function = "late", .timeout = absl::Minutes(30)});
+    EXPECT_EQ(ReasonOf(tasks.Wait(*late, absl::Seconds(1)).status()), "WAIT_OVER");
+    EXPECT_EQ(tasks.Wait(*late)->end, TaskEnd::kTimedOut);
+  });
+  EXPECT_TRUE(status.ok()) << status;
+}
+
 TEST(TestApplicationTest, HooksSurroundItAndPeriodicWorkIsDueByItsClock) {
   Application application("a");
   std::string seen;
@@ -116,4 +146,4 @@ TEST(TestApplicationTest, WhatDoesNotStartSaysWhy) {
 }
 
 }  // namespace
-}  // namespace grove::testing_kit
+}  // namespace grove::test_kit

@@ -23,6 +23,7 @@ absl::StatusOr<std::string> SpawnedTasks::Spawn(SpawnRequest request) {
 std::vector<absl::StatusOr<std::string>> SpawnedTasks::SpawnAll(
     std::vector<SpawnRequest> requests) {
   std::vector<absl::StatusOr<std::string>> names;
+  names.reserve(requests.size());
   for (SpawnRequest& request : requests) names.push_back(Spawn(std::move(request)));
   return names;
 }

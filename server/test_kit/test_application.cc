@@ -1,0 +1,377 @@
+#include "server/test_kit/test_application.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "http/message/chunked.h"
+#include "http/websocket/message_budget.h"
+#include "runtime/hub/check.h"
+#include "runtime/hub/fake_clock.h"
+#include "runtime/hub/hub.h"
+#include "runtime/hub/hub_fixture.h"
+#include "runtime/io/socket.h"
+#include "server/config/load.h"
+#include "server/config/problems.h"
+#include "server/config/resolve.h"
+#include "server/functions/fetch.h"
+#include "server/http/serving/server.h"
+#include "server/read_settings.h"
+#include "server/worker/attempts.h"
+#include "server/worker/hooks.h"
+#include "server/worker/made_handlers.h"
+#include "server/worker/options.h"
+#include "server/worker/periodic.h"
+#include "server/worker/routes.h"
+
+namespace grove::test_kit {
+namespace {
+
+using internal::v1::AttemptEnded;
+
+absl::StatusOr<config::v1::Config> ReadConfig(const std::string& text,
+                                              const Application& application) {
+  if (absl::Status right = application.Check(); !right.ok()) return right;
+  absl::StatusOr<config::v1::Config> file = config::ParseConfig(text, "config");
+  if (!file.ok()) return file;
+  config::Environment environment;
+  environment.home = environment.working_directory = "/nonexistent";
+  absl::StatusOr<config::v1::Config> config = config::Resolve({}, *file, environment);
+  if (!config.ok()) return config;
+  config::Problems problems;
+  ReadSettings(application.settings(), "application", config->mutable_application(), &problems);
+  if (absl::Status right = problems.ToStatus(); !right.ok()) return right;
+  return config;
+}
+
+std::string Unchunked(std::string_view bytes, bool* whole) {
+  std::string body;
+  http::ChunkedDecoder decoder;
+  for (std::string_view data;;) {
+    const auto event = decoder.Next(bytes, SIZE_MAX, data);
+    *whole = event == http::ChunkedDecoder::Event::kDone;
+    if (event != http::ChunkedDecoder::Event::kData) return body;
+    body += data;
+  }
+}
+
+TestAnswer ParseAnswer(std::string_view text, bool has_body) {
+  const size_t head_end = text.find("\r\n\r\n");
+  TestAnswer answer;
+  if (!text.starts_with("HTTP/1.1 ") || head_end == std::string_view::npos) return {};
+  if (!absl::SimpleAtoi(std::string(text.substr(9, 3)), &answer.status)) return {};
+  std::string_view lines = text.substr(0, head_end + 2);
+  lines.remove_prefix(lines.find("\r\n") + 2);
+  while (!lines.empty()) {
+    const size_t end = lines.find("\r\n");
+    const std::string_view line = lines.substr(0, end);
+    const size_t colon = line.find(": ");
+    if (colon == std::string_view::npos) return {};
+    answer.fields.emplace_back(line.substr(0, colon), line.substr(colon + 2));
+    lines.remove_prefix(end + 2);
+  }
+  const std::string_view body = text.substr(head_end + 4);
+  bool whole = true;
+  if (answer.Field("Transfer-Encoding") == "chunked" && has_body) {
+    answer.body = Unchunked(body, &whole);
+  } else {
+    answer.body = std::string(body);
+    const std::string length = answer.Field("Content-Length");
+    whole = !has_body || length.empty() || length == absl::StrCat(body.size());
+  }
+  return whole ? answer : TestAnswer{};
+}
+
+TestOutcome OutcomeOf(const AttemptEnded& end) {
+  switch (end.outcome()) {
+    case AttemptEnded::OUTCOME_SUCCEEDED:
+      return TestOutcome::kSucceeded;
+    case AttemptEnded::OUTCOME_FAILED:
+      return TestOutcome::kFailed;
+    case AttemptEnded::OUTCOME_CANCELLED:
+      return TestOutcome::kCancelled;
+    case AttemptEnded::OUTCOME_TIMED_OUT:
+      return TestOutcome::kTimedOut;
+    case AttemptEnded::OUTCOME_SUSPENDED:
+      return TestOutcome::kSuspended;
+    default:
+      return TestOutcome::kInterrupted;
+  }
+}
+
+void Fill(const AttemptEnded& end, TestAttempt& attempt) {
+  attempt.outcome = OutcomeOf(end);
+  attempt.status =
+      absl::Status(static_cast<absl::StatusCode>(end.error().code()), end.error().message());
+  attempt.output = end.output();
+  attempt.content_type = end.output_content_type();
+  if (end.has_retry_after_us()) attempt.retry_after = absl::Microseconds(end.retry_after_us());
+  attempt.never_again = end.never_again();
+  attempt.checkpoint = end.checkpoint();
+}
+
+TaskResult ResultOf(const TestAttempt& attempt) {
+  TaskResult result;
+  result.end = TaskEnd::kFailed;
+  if (attempt.outcome == TestOutcome::kSucceeded) result.end = TaskEnd::kSucceeded;
+  if (attempt.outcome == TestOutcome::kCancelled) result.end = TaskEnd::kCancelled;
+  if (attempt.outcome == TestOutcome::kTimedOut) result.end = TaskEnd::kTimedOut;
+  result.status = attempt.status;
+  result.output = attempt.output;
+  result.content_type = attempt.content_type;
+  return result;
+}
+
+}  // namespace
+
+std::string TestAnswer::Field(std::string_view name) const {
+  for (const auto& [key, value] : fields) {
+    if (absl::EqualsIgnoreCase(key, std::string(name))) return value;
+  }
+  return "";
+}
+
+class TestApplication::Parts {
+ public:
+  Parts(const Application& application, config::v1::Config config)
+      : config_(std::move(config)),
+        application_(application),
+        settings_(SettingsOf(application.settings(), config_.application())),
+        functions_(application.functions()),
+        attempts_(functions_, services_, worker::AttemptLimitsOf(config_.tasks())) {}
+
+  // **Parks.**
+  absl::Status Run(const std::function<void()>& body) {
+    absl::Status status = pools_.Open(application_.work_pools());
+    if (status.ok()) status = hooks_.Start(functions_);
+    if (status.ok()) status = Serve();
+    if (status.ok()) status = periodic_.Start();
+    if (status.ok()) {
+      status = RunBeside(body);
+    }
+    hooks_.Stop(absl::Seconds(1));
+    pools_.StopProcesses().IgnoreError();
+    http_.reset();
+    return status;
+  }
+  void StopThreads() { pools_.StopThreads(); }
+
+  uint64_t Begin(internal::v1::StartAttempt start) {
+    const uint64_t id = ++last_;
+    start.set_attempt(id);
+    under_way_[id] = std::make_unique<UnderWay>();
+    attempts_.Start(std::move(start));
+    return id;
+  }
+  void Cancel(uint64_t id, std::string reason) {
+    internal::v1::CancelAttempt cancel;
+    cancel.set_attempt(id);
+    cancel.set_reason(std::move(reason));
+    attempts_.Cancel(cancel);
+  }
+  absl::StatusOr<TestAttempt> Await(uint64_t id) {
+    const auto found = under_way_.find(id);
+    GROVE_CHECK(found != under_way_.end(), "no attempt that has begun");
+    if (absl::Status ended = found->second->ended.Wait(); !ended.ok()) return ended;
+    TestAttempt result = std::move(found->second->result);
+    under_way_.erase(id);
+    return result;
+  }
+
+  http::Server& http() { return *http_; }
+  WorkerServices& services() { return services_; }
+  SpawnedTasks& spawned() { return spawned_; }
+
+ private:
+  struct UnderWay {
+    TestAttempt result;
+    Event ended;
+  };
+
+  absl::Status Serve() {
+    absl::StatusOr<http::Router> router =
+        worker::BuildRouter(config_, application_, handlers_.Source());
+    if (absl::Status failed = handlers_.TakeFailure(); !failed.ok()) return failed;
+    if (!router.ok()) return router.status();
+    http_.emplace(worker::HttpOptionsOf(config_.http()), *std::move(router), http_stats_);
+    return absl::OkStatus();
+  }
+
+  absl::Status RunBeside(const std::function<void()>& body) {
+    absl::StatusOr<FiberHandle> news = Spawn("news", [this] { return TakeNews(); });
+    if (!news.ok()) return news.status();
+    body();
+    absl::Status status = End();
+    news->Cancel();
+    news->Join().IgnoreError();
+    return status;
+  }
+
+  absl::Status End() {
+    http_->Drain();
+    absl::Status status = periodic_.Stop();
+    if (status.ok()) status = attempts_.Drain(Hub::Current()->now());
+    if (status.ok()) status = http_->AwaitIdle();
+    Yield();
+    return status;
+  }
+
+  absl::Status TakeNews() {
+    absl::Status status;
+    while ((status = attempts_.news().Wait()).ok()) {
+      internal::v1::WorkerFrame frame;
+      attempts_.TakeNews(frame);
+      for (const internal::v1::AttemptProgress& progress : frame.progress()) {
+        const auto found = under_way_.find(progress.attempt());
+        if (found == under_way_.end()) continue;
+        found->second->result.progress = progress.fraction();
+        found->second->result.progress_message = progress.message();
+      }
+      for (const AttemptEnded& end : frame.ended()) {
+        attempts_.Acknowledge(end.attempt());
+        const auto found = under_way_.find(end.attempt());
+        if (found == under_way_.end()) continue;
+        Fill(end, found->second->result);
+        found->second->ended.Set();
+      }
+    }
+    return status;
+  }
+
+  absl::StatusOr<TaskResult> RunTask(const SpawnedTasks::Task& task) {
+    internal::v1::StartAttempt start;
+    start.set_task(task.name);
+    start.set_tenant("default");
+    start.set_function(task.request.function);
+    start.set_input(task.request.input);
+    start.set_content_type(task.request.content_type);
+    start.set_number(1);
+    start.set_timeout_ms(absl::ToInt64Milliseconds(task.request.timeout));
+    const absl::StatusOr<TestAttempt> ended = Await(Begin(std::move(start)));
+    if (!ended.ok()) return ended.status();
+    return ResultOf(*ended);
+  }
+
+  const config::v1::Config config_;
+  const Application& application_;
+  const std::unique_ptr<functions::FetchClient> fetch_ =
+      *functions::FetchClient::Create(functions::FetchPolicy{});
+  OffloadPool offload_{{}};
+  WorkPools pools_;
+  SpawnedTasks spawned_{[this](const SpawnedTasks::Task& task) { return RunTask(task); }};
+  http::TenantLabels tenants_;
+  Settings settings_;
+  WorkerServices services_{.worker = 0,
+                           .fetch = *fetch_,
+                           .offload = offload_,
+                           .tasks = spawned_,
+                           .tenants = tenants_,
+                           .settings = settings_,
+                           .pools = pools_};
+  uint64_t websocket_refused_ = 0;
+  http::websocket::MessageBudget websocket_budget_{
+      static_cast<uint64_t>(config_.http().websocket_memory_max_bytes()), websocket_refused_};
+  http::ServerStats http_stats_;
+  worker::MadeHandlers handlers_{application_, services_, websocket_budget_};
+  std::optional<http::Server> http_;
+  worker::Attempts::Functions functions_;
+  worker::Hooks hooks_{application_, services_, settings_};
+  worker::Attempts attempts_;
+  worker::PeriodicWork periodic_{application_.periodic(), services_};
+  uint64_t last_ = 0;
+  std::map<uint64_t, std::unique_ptr<UnderWay>> under_way_;
+};
+
+TestApplication::TestApplication(const Application& application, std::string config)
+    : application_(application), config_(std::move(config)) {}
+
+TestApplication::~TestApplication() = default;
+
+absl::Status TestApplication::Run(std::function<void()> body) {
+  GROVE_CHECK(!std::exchange(has_run_, true), "a TestApplication runs once");
+  absl::StatusOr<config::v1::Config> config = ReadConfig(config_, application_);
+  if (!config.ok()) return config.status();
+  FakeClock clock;
+  HubOptions options;
+  options.clock = &clock;
+  options.poller = std::make_unique<FakePoller>(clock);
+  absl::StatusOr<std::unique_ptr<Hub>> hub = Hub::Create(std::move(options));
+  if (!hub.ok()) return hub.status();
+  parts_ = std::make_unique<Parts>(application_, *std::move(config));
+  absl::Status status = (*hub)->Run([&] { return parts_->Run(body); });
+  parts_->StopThreads();
+  parts_.reset();  // the hub outlives what has timers on it
+  return status;
+}
+
+TestAnswer TestApplication::Request(std::string_view method, std::string_view target,
+                                    std::string_view body, const TestFields& fields) {
+  int fds[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) != 0) return {};
+  Socket client = *Socket::Adopt(fds[1]);
+  if (!parts_->http().Adopt(*Socket::Adopt(fds[0])).ok()) return {};
+  std::string request(method);
+  request.append(" ").append(target).append(" HTTP/1.1\r\nHost: test\r\nConnection: close\r\n");
+  for (const auto& [name, value] : fields) absl::StrAppend(&request, name, ": ", value, "\r\n");
+  if (!body.empty()) absl::StrAppend(&request, "Content-Length: ", body.size(), "\r\n");
+  request.append("\r\n").append(body);
+  // A server that refuses the body closes before it has all: the answer counts.
+  client.Write(request).IgnoreError();
+  std::string answer;
+  std::string piece(64 << 10, '\0');
+  for (;;) {
+    const absl::StatusOr<size_t> got = client.Read(piece);
+    if (!got.ok()) return {};
+    if (*got == 0) return ParseAnswer(answer, method != "HEAD");
+    answer.append(piece, 0, *got);
+  }
+}
+
+uint64_t TestApplication::Begin(std::string function, std::string input, TestCall call) {
+  internal::v1::StartAttempt start;
+  start.set_task("tenants/default/queues/default/tasks/called");
+  start.set_tenant("default");
+  start.set_function(std::move(function));
+  start.set_input(std::move(input));
+  start.set_content_type(std::move(call.content_type));
+  start.set_number(call.number);
+  start.set_timeout_ms(absl::ToInt64Milliseconds(call.timeout));
+  start.set_checkpoint(std::move(call.checkpoint));
+  return parts_->Begin(std::move(start));
+}
+
+void TestApplication::Cancel(uint64_t attempt, std::string reason) {
+  parts_->Cancel(attempt, std::move(reason));
+}
+
+TestAttempt TestApplication::Await(uint64_t attempt) {
+  absl::StatusOr<TestAttempt> ended = parts_->Await(attempt);
+  if (ended.ok()) return *std::move(ended);
+  TestAttempt none;
+  none.status = ended.status();
+  return none;
+}
+
+TestAttempt TestApplication::Call(std::string function, std::string input, TestCall call) {
+  return Await(Begin(std::move(function), std::move(input), std::move(call)));
+}
+
+void TestApplication::Advance(absl::Duration duration) {
+  Sleep(duration).IgnoreError();
+}
+
+WorkerServices& TestApplication::services() {
+  return parts_->services();
+}
+
+SpawnedTasks& TestApplication::spawned() {
+  return parts_->spawned();
+}
+
+}  // namespace grove::test_kit

@@ -118,10 +118,9 @@ absl::Status Exchange::Run() {
           if (fd < 0) {
             if (errno != EMFILE && errno != ENFILE && errno != ENOMEM) continue;
             if (absl::Status status = Sleep(kAcceptPause); !status.ok()) return status;
-          } else if (!IsOurs(fd)) {
-            close(fd);
-          } else if (!group.Spawn("topics.hear", [this, fd] { Hear(fd).IgnoreError(); }).ok()) {
-            close(fd);  // its worker connects anew
+          } else if (!IsOurs(fd) ||
+                     !group.Spawn("topics.hear", [this, fd] { Hear(fd).IgnoreError(); }).ok()) {
+            close(fd);  // a worker of ours connects anew
           }
         }
       });

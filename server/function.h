@@ -22,6 +22,7 @@
 #include "server/settings.h"
 #include "server/streams.h"
 #include "server/task_client.h"
+#include "server/topics/topics.h"
 #include "server/work_pools.h"
 
 namespace grove::functions {
@@ -40,6 +41,7 @@ struct WorkerServices {
   // Those in force; a reload changes them in place.
   const Settings& settings = NoSettings();
   WorkPools& pools = NoWorkPools();  // the application's own
+  topics::Topics& topics = topics::NoTopics();
 };
 
 // Most that one attempt may leave to the next.

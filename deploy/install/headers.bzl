@@ -209,6 +209,7 @@ SERVER_HEADERS = [
     "server/settings.h",
     "server/streams.h",
     "server/task_client.h",
+    "server/topics/topics.h",
     "server/version.h",
     "server/work_pools.h",
     # Included by these.

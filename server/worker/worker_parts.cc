@@ -73,13 +73,17 @@ WorkerParts::WorkerParts(const process::WorkerInheritance& inheritance,
       quotas_(scoreboard, inheritance.slot),
       origins_(scoreboard, inheritance.slot, config.fetch()),
       settings_(SettingsOf(application.settings(), config.application())),
+      topics_({.slot = inheritance.slot,
+               .folder = config.run_dir(),
+               .live_slots = [this] { return LiveSlots(); }}),
       services_{.worker = inheritance.slot,
                 .fetch = *fetch_,
                 .offload = offload_,
                 .tasks = tasks_,
                 .tenants = tenants_,
                 .settings = settings_,
-                .pools = pools_},
+                .pools = pools_,
+                .topics = topics_},
       own_cells_(scoreboard, inheritance.slot, application.metrics()),
       route_cells_(scoreboard, inheritance.slot),
       route_stats_([this](std::string_view route, size_t method, int status) {
@@ -118,6 +122,10 @@ backdoor::BackdoorEnvironment WorkerParts::BackdoorEnvironmentOf() {
             {"attempts_unacknowledged", static_cast<int64_t>(attempts_.unacknowledged())},
             {"http_connections", static_cast<int64_t>(http_stats_.open)},
             {"http_requests", static_cast<int64_t>(http_stats_.requests)},
+            {"topics_published", static_cast<int64_t>(topics_.stats().published)},
+            {"topics_delivered", static_cast<int64_t>(topics_.stats().delivered)},
+            {"topics_dropped", static_cast<int64_t>(topics_.stats().dropped)},
+            {"topics_unsent", static_cast<int64_t>(topics_.stats().unsent)},
             {"hub_stalls", static_cast<int64_t>(watchdog_.stats().stalls)},
             {"hub_stall_longest_seconds",
              absl::ToDoubleSeconds(absl::Nanoseconds(watchdog_.stats().longest))},
@@ -214,6 +222,24 @@ absl::Status WorkerParts::ServeLink() {
     });
   }
   return status;
+}
+
+absl::Status WorkerParts::ServeTopics() {
+  if (absl::Status opened = topics_.Open(); !opened.ok()) return opened;
+  return Keep("topics.accept", [this] { return topics_.Run(); });
+}
+
+// One that starts has subscribers before it is ready, and one that drains has them still.
+std::vector<int> WorkerParts::LiveSlots() const {
+  std::vector<int> live;
+  const auto add = [&](int slot) {
+    const auto state = scoreboard_.slot(slot).state.load(std::memory_order_relaxed);
+    if (state == metrics::SlotState::kEmpty || state == metrics::SlotState::kDown) return;
+    live.push_back(slot);
+  };
+  for (int slot = 0; slot < scoreboard_.workers(); ++slot) add(slot);
+  add(metrics::Scoreboard::kStandIn);
+  return live;
 }
 
 absl::Status WorkerParts::ServeBackdoor() {
@@ -376,6 +402,7 @@ absl::Status WorkerParts::RunParts() {
   if (status.ok()) status = Keep("heartbeat", heartbeat);
   // The start hooks may use them.
   if (status.ok()) status = OpenPools();
+  if (status.ok()) status = ServeTopics();
   if (status.ok()) status = Serve();
   if (status.ok()) {
     // Its end is no reason to stop. A config that came meanwhile waits until there is something

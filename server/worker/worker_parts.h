@@ -29,6 +29,7 @@
 #include "server/metrics/work_pool_cells.h"
 #include "server/process/child_channel.h"
 #include "server/process/inheritance.h"
+#include "server/topics/exchange.h"
 #include "server/worker/attempts.h"
 #include "server/worker/backdoor_listener.h"
 #include "server/worker/control_link.h"
@@ -66,6 +67,9 @@ class WorkerParts {
   // What others of this user come by.
   absl::Status ServeBackdoor();
   absl::Status ServeLink();
+  absl::Status ServeTopics();
+  // Slots of workers that may have subscribers.
+  std::vector<int> LiveSlots() const;
   absl::Status ServeListeners();
   // The next few of the workers that share the listeners.
   std::vector<http::WorkerLoad> OtherWorkers() const;
@@ -102,6 +106,7 @@ class WorkerParts {
   TenantQuotas quotas_;
   SharedOrigins origins_;
   Settings settings_;
+  topics::Exchange topics_;
   WorkerServices services_;
   metrics::OwnCells own_cells_;
   http::ServerStats http_stats_;

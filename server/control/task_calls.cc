@@ -390,8 +390,9 @@ void TaskCalls::Explain(const CallPtr& call, const v1::ExplainTaskRequest& reque
   WithTask(call, *id, [this, call, id = *id, &response] {
     absl::StatusOr<v1::ExplainTaskResponse> explained =
         driver_.engine().Explain(id, driver_.Now(), AudienceOf(*call));
-    if (explained.ok()) response = *std::move(explained);
-    call->Finish(explained.status());
+    if (!explained.ok()) return call->Finish(explained.status());
+    response = *std::move(explained);
+    call->Finish(absl::OkStatus());
   });
 }
 

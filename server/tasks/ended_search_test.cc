@@ -91,6 +91,7 @@ class EndedSearchTest : public StoreFixture {
     std::sort(found.begin(), found.end());
     if (query.descends()) std::reverse(found.begin(), found.end());
     std::vector<uint64_t> ids;
+    ids.reserve(found.size());
     for (const auto& [key, id] : found) ids.push_back(id);
     return ids;
   }
@@ -210,6 +211,7 @@ INSTANTIATE_TEST_SUITE_P(Kinds, EndedSearchModelTest, ::testing::Values(2, 5));
 
 TEST_F(EndedSearchTest, APageThatLooksInVainSaysWhereItIs) {
   std::vector<StoreWrite> writes;
+  writes.reserve(kEndedLooksMax + 13);
   for (int i = 0; i < kEndedLooksMax + 10; ++i) {
     writes.push_back(End(Kind::kInsert, i + 10, "acme", "mail", "send", kSucceeded, 100));
   }

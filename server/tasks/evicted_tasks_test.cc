@@ -105,6 +105,7 @@ TEST_F(EvictedTasksTest, WhatIsVolatileStays) {
 
 TEST_F(EvictedTasksTest, TakesFewBytes) {
   std::vector<std::string> names;
+  names.reserve(100);
   for (int i = 0; i < 100; ++i) names.push_back(Run());
   EXPECT_LE(engine_->Counters(now_).memory_bytes, 100 * kEvictedBytes);
   EXPECT_LE(sizeof(std::pair<const TaskId, EvictedTask>) + sizeof(RetainedEnd), 72u);
@@ -264,6 +265,7 @@ TEST_F(EvictedTasksTest, ARestartTakesNoRecordOfIt) {
 
 TEST_F(EvictedTasksTest, AListGoesAsFarAsWhatIsRecalled) {
   std::vector<std::string> names;
+  names.reserve(3);
   for (int i = 0; i < 3; ++i) names.push_back(Run());
   const std::string live = Spawn();
   const auto recall = engine_->RecallForList({});
@@ -316,6 +318,7 @@ TEST_F(EvictedTasksTest, AListByEndMergesWhatIsRecalled) {
 
 TEST_F(EvictedTasksTest, PagesByEndGoOnWithinAnInstant) {
   std::vector<std::string> names;
+  names.reserve(4);
   for (int i = 0; i < 4; ++i) names.push_back(Spawn(i == 1 ? kDurable : ""));
   Persist();
   std::vector<uint64_t> attempts;

@@ -55,7 +55,7 @@ class ExchangeTest : public HubTest {
   }
   // Runs `body` while these hear the others.
   template <typename F>
-  void RunWith(std::vector<Exchange*> workers, F body) {
+  void RunWith(const std::vector<Exchange*>& workers, F body) {
     Run([&] {
       FiberGroup group;
       for (Exchange* worker : workers) {

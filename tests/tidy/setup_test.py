@@ -49,7 +49,9 @@ class SetupTest(unittest.TestCase):
         named = set(re.findall(r'"([a-z0-9.+-]+-dev|protobuf-compiler[a-z-]*)"', libraries))
         self.assertGreater(len(named), 10)
         self.assertEqual(named - needed, set(), 'the build names them, `./dev setup` does not')
-        for program in ('chromium', 'nginx-light', 'prometheus', 'wrk', 'python3-grpcio', 'gdb'):
+        self.assertEqual(asked_for('docs', '/tmp/grove-no-site'), {'mkdocs', 'mkdocs-material'})
+        for program in ('chromium', 'nginx-light', 'prometheus', 'wrk', 'python3-grpcio', 'gdb',
+                        'mkdocs'):
             self.assertNotIn(program, needed)
 
     def test_tests_ask_for_theirs_too(self):

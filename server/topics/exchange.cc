@@ -77,6 +77,12 @@ absl::Status BindAndListen(int fd, const std::string& path) {
   return absl::OkStatus();
 }
 
+// What stands there; 0: nothing.
+ino_t FileAt(const std::string& path) {
+  struct stat found {};
+  return lstat(path.c_str(), &found) == 0 ? found.st_ino : 0;
+}
+
 }  // namespace
 
 Exchange::Exchange(Options options) : options_(std::move(options)) {}
@@ -87,7 +93,9 @@ Exchange::~Exchange() {
   }
   if (listening_fd_ < 0) return;
   close(listening_fd_);
-  unlink(PathOf(options_.slot).c_str());
+  // In an upgrade the next worker of the slot listens there already.
+  const std::string path = PathOf(options_.slot);
+  if (FileAt(path) == file_) unlink(path.c_str());
 }
 
 std::string Exchange::PathOf(int slot) const {
@@ -103,6 +111,7 @@ absl::Status Exchange::Open() {
     return status;
   }
   listening_fd_ = fd;
+  file_ = FileAt(PathOf(options_.slot));
   frame_.resize(kFrameBytesMax + 1);
   return absl::OkStatus();
 }

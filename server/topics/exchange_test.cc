@@ -78,6 +78,18 @@ class ExchangeTest : public HubTest {
   std::vector<int> live_ = {0, 1, 2};
 };
 
+TEST_F(ExchangeTest, WhoeverTookItsPathOverKeepsIt) {
+  const auto zero = Opened(0);
+  auto old = Opened(1);
+  const auto next = Opened(1);
+  old = nullptr;
+  RunWith({next.get()}, [&] {
+    Subscription heard = *next->Subscribe("news", 10);
+    ASSERT_TRUE(zero->Publish("news", "a").ok());
+    EXPECT_EQ(Next(heard), "a");
+  });
+}
+
 TEST_F(ExchangeTest, EverySubscriberOfEveryWorkerHearsItTheOwnIncluded) {
   const auto zero = Opened(0);
   const auto one = Opened(1);

@@ -19,6 +19,9 @@
 namespace grove::control {
 namespace {
 
+// Of one turn of the hub: some 400 kB.
+constexpr size_t kWritesExpectedMax = 1024;
+
 absl::Duration Until(tasks::EngineMicros deadline_us, tasks::EngineMicros now_us) {
   if (deadline_us == std::numeric_limits<int64_t>::max()) return absl::InfiniteDuration();
   return absl::Microseconds(deadline_us > now_us ? deadline_us - now_us : 0);
@@ -137,7 +140,11 @@ void EngineDriver::RecallEnded(tasks::EndedQuery query, RecallCallback done) {
 void EngineDriver::CarryOut() {
   // Callbacks below may cause further effects; those are carried out in the next round.
   tasks::Effects effects = std::exchange(effects_, tasks::Effects());
-  if (!effects.writes.empty()) store_.Write(std::move(effects.writes));
+  if (!effects.writes.empty()) {
+    // A write is large: those of a busy turn are not moved again while there come more.
+    effects_.writes.reserve(std::min(effects.writes.size(), kWritesExpectedMax));
+    store_.Write(std::move(effects.writes));
+  }
   if (!effects.loads.empty()) {
     std::vector<tasks::TaskId> asked = effects.loads;
     Read(std::move(effects.loads), [this, asked = std::move(asked)](const auto& found) {

@@ -31,6 +31,13 @@ int SystemError(sqlite3* database) {
   return 0;
 }
 
+// SQLite counts its memory under a mutex of the process, for each allocation, for who asks for the
+// sum: nobody does. Only before its first use: later it refuses, and goes on counting.
+void CountNoMemory() {
+  static const int configured = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  static_cast<void>(configured);
+}
+
 }  // namespace
 
 absl::StatusOr<Connection> Connection::Open(const std::string& path, Missing missing) {
@@ -38,6 +45,7 @@ absl::StatusOr<Connection> Connection::Open(const std::string& path, Missing mis
   connection.path_ = path;
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
                     (missing == Missing::kCreate ? SQLITE_OPEN_CREATE : 0);
+  CountNoMemory();
   errno = 0;
   sqlite3* database = nullptr;
   const int code = sqlite3_open_v2(path.c_str(), &database, flags, nullptr);

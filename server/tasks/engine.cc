@@ -62,6 +62,7 @@ void Confirm(EngineState& state, const UnconfirmedWrite& write, Effects& effects
       effects.FrameTo(write.worker).add_acknowledged(write.attempt);
     }
   }
+  if (write.then == UnconfirmedWrite::Then::kNothing) return;
   Task* task = state.FindTask(write.id);
   if (task == nullptr) return;
   // Invariant 8: only now may it start, its spawn be acknowledged, its end be reported.
@@ -267,6 +268,8 @@ void TaskEngine::Persisted(const StoreReport& report, EngineMicros now_us, Effec
   while (!unconfirmed.empty() && unconfirmed.front().ticket <= report.through) {
     const UnconfirmedWrite write = unconfirmed.front();
     unconfirmed.pop_front();
+    PrefetchAhead(state_->tasks, unconfirmed,
+                  [](const UnconfirmedWrite& later) { return later.id; });
     state_->unconfirmed_bytes -= write.bytes;
     Confirm(*state_, write, effects);
   }

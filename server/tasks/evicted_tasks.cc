@@ -191,6 +191,7 @@ void EvictSome(EngineState& state) {
   auto& waiting = state.to_evict;
   for (; left > 0 && !waiting.empty(); --left) {
     const TaskOfTurn& first = waiting.front();
+    PrefetchAhead(state.tasks, waiting, [](const TaskOfTurn& later) { return later.task; });
     Task* task = state.FindTask(first.task);
     const bool is_there = task != nullptr && task->settled && !task->past().recalled &&
                           task->past().settled_turn == first.turn;

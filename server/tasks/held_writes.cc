@@ -1,7 +1,7 @@
 #include "server/tasks/held_writes.h"
 
 #include <algorithm>
-#include <iterator>
+#include <memory>
 #include <utility>
 
 namespace grove::tasks {
@@ -50,28 +50,29 @@ int Rank(const TaskChange& change) {
 void HeldWrites::Add(std::vector<StoreWrite> writes) {
   if (writes.empty()) return;
   added_through_ = writes.back().ticket;
-  for (const StoreWrite& write : writes) {
+  const auto batch = std::make_shared<const Batch>(std::move(writes));
+  for (const StoreWrite& write : *batch) {
     if (write.kind == StoreWrite::Kind::kInsert) insert_bytes_ += SizeOf(write);
+    writes_.push_back({&write, batch});
   }
-  writes_.insert(writes_.end(), std::make_move_iterator(writes.begin()),
-                 std::make_move_iterator(writes.end()));
 }
 
 uint64_t HeldWrites::through() const {
-  return writes_.empty() ? added_through_ : writes_.front().ticket - 1;
+  return writes_.empty() ? added_through_ : At(0).ticket - 1;
 }
 
 std::vector<HeldWrites::Fold> HeldWrites::FoldAll(size_t count) const {
   std::vector<Fold> folds;
   absl::flat_hash_map<TaskId, size_t> places;
+  places.reserve(count);
   for (size_t i = 0; i < count; ++i) {
     size_t place = folds.size();
     // What is said of a queue is rare, and about no task: each stands for itself.
-    if (writes_[i].kind != StoreWrite::Kind::kQueue) {
-      place = places.try_emplace(writes_[i].task.id, place).first->second;
+    if (At(i).kind != StoreWrite::Kind::kQueue) {
+      place = places.try_emplace(At(i).task.id, place).first->second;
     }
     if (place == folds.size()) folds.emplace_back();
-    FoldIn(writes_[i], folds[place].change);
+    FoldIn(At(i), folds[place].change);
     folds[place].positions.push_back(i);
   }
   return folds;
@@ -93,7 +94,7 @@ WriteGroup HeldWrites::NextInTurn(const Limits& limits) const {
   size_t count = 0;
   int64_t bytes = 0;
   while (count < std::min(writes_.size(), limits.writes)) {
-    bytes += SizeOf(writes_[count]);
+    bytes += SizeOf(At(count));
     if (count > 0 && bytes > limits.bytes) break;
     ++count;
   }
@@ -118,7 +119,7 @@ WriteGroup HeldWrites::NextThatFrees(const Limits& limits, int64_t insert_bytes_
 
 void HeldWrites::Remove(const WriteGroup& group) {
   for (const size_t at : group.covered) {
-    if (writes_[at].kind == StoreWrite::Kind::kInsert) insert_bytes_ -= SizeOf(writes_[at]);
+    if (At(at).kind == StoreWrite::Kind::kInsert) insert_bytes_ -= SizeOf(At(at));
   }
   // From the front, as it mostly is, no write moves.
   if (!group.covered.empty() && group.covered.back() == group.covered.size() - 1) {
@@ -127,7 +128,7 @@ void HeldWrites::Remove(const WriteGroup& group) {
   }
   auto next = group.covered.begin();
   size_t at = 0;
-  const auto is_covered = [&](const StoreWrite&) {
+  const auto is_covered = [&](const Held&) {
     if (next == group.covered.end() || *next != at++) return false;
     ++next;
     return true;

@@ -6,11 +6,14 @@
 #ifndef GROVE_SERVER_TASKS_HELD_WRITES_H_
 #define GROVE_SERVER_TASKS_HELD_WRITES_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
 #include "server/tasks/store.h"
 
 namespace grove::tasks {
@@ -58,13 +61,23 @@ class HeldWrites {
   struct Fold {
     TaskChange change;
     // Everything about the task, ascending.
-    std::vector<size_t> positions;
+    absl::InlinedVector<size_t, 3> positions;
   };
   // By the first positions of their tasks.
   std::vector<Fold> FoldAll(size_t count) const;
   static WriteGroup Gather(std::vector<Fold> folds);
 
-  std::deque<StoreWrite> writes_;
+  // As they came: a write is large, and stays where it is. They go when the last one of them is on
+  // disk.
+  using Batch = std::vector<StoreWrite>;
+  struct Held {
+    const StoreWrite* write = nullptr;
+    std::shared_ptr<const Batch> batch;
+  };
+
+  const StoreWrite& At(size_t position) const { return *writes_[position].write; }
+
+  std::deque<Held> writes_;
   int64_t insert_bytes_ = 0;
   uint64_t added_through_ = 0;
 };

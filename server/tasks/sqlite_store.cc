@@ -1,7 +1,6 @@
 #include "server/tasks/sqlite_store.h"
 
 #include <chrono>
-#include <iterator>
 #include <utility>
 
 #include "absl/time/time.h"
@@ -72,12 +71,7 @@ void SqliteStore::End(Ending ending) {
 
 void SqliteStore::Write(std::vector<StoreWrite> writes) {
   absl::MutexLock lock(&mutex_);
-  if (pending_.empty()) {
-    pending_ = std::move(writes);
-  } else {
-    pending_.insert(pending_.end(), std::make_move_iterator(writes.begin()),
-                    std::make_move_iterator(writes.end()));
-  }
+  pending_.push_back(std::move(writes));
 }
 
 void SqliteStore::Read(std::vector<TaskId> tasks, ReadCallback done) {
@@ -90,14 +84,16 @@ void SqliteStore::FindEnded(EndedQuery query, FindCallback done) {
 
 void SqliteStore::RunWriter() {
   StoreWriter::Step step;
-  std::vector<StoreWrite> writes;
+  std::vector<std::vector<StoreWrite>> batches;
   do {
-    step = writer_->Advance(std::exchange(writes, {}), NowMs(), *reader_);
+    for (std::vector<StoreWrite>& batch : batches) writer_->Hold(std::move(batch));
+    batches.clear();
+    step = writer_->Advance(NowMs(), *reader_);
     Tell(step.report, step.wrote);
-  } while (AwaitNextStep(step.more, !step.report.status.ok(), writes));
+  } while (AwaitNextStep(step.more, !step.report.status.ok(), batches));
   if (IsDropping()) return;
   // Files that were taken away since the last step are lost when the store is closed.
-  step = writer_->Advance({}, NowMs(), *reader_);
+  step = writer_->Advance(NowMs(), *reader_);
   Tell(step.report, step.wrote);
 }
 
@@ -113,14 +109,15 @@ void SqliteStore::Tell(const StoreReport& report, bool wrote) {
   if (wrote || changed) report_(report);
 }
 
-bool SqliteStore::AwaitNextStep(bool more, bool failing, std::vector<StoreWrite>& writes) {
+bool SqliteStore::AwaitNextStep(bool more, bool failing,
+                                std::vector<std::vector<StoreWrite>>& batches) {
   absl::MutexLock lock(&mutex_);
   // A disk that fails is not tried again for every write that comes.
   const absl::Condition due(this, failing ? &SqliteStore::IsEnding : &SqliteStore::HasWork);
   if (!more) mutex_.AwaitWithTimeout(due, absl::Milliseconds(StoreWriter::kStepMs));
   if (ending_ == Ending::kDrop) return false;
   if (IsEnding() && pending_.empty() && (!more || writer_->IsIdle())) return false;
-  writes.swap(pending_);
+  batches.swap(pending_);
   return true;
 }
 

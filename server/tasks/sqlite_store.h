@@ -69,7 +69,7 @@ class SqliteStore : public TaskStore {
   void Tell(const StoreReport& report, bool wrote);
   // Waits until the next step is due, and takes what it has to write; false at the end.
   // `more`: the writer has something to do. `failing`: it had, and could not.
-  bool AwaitNextStep(bool more, bool failing, std::vector<StoreWrite>& writes);
+  bool AwaitNextStep(bool more, bool failing, std::vector<std::vector<StoreWrite>>& batches);
   bool IsDropping();
   bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool IsEnding() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -86,7 +86,7 @@ class SqliteStore : public TaskStore {
   std::thread thread_;
 
   absl::Mutex mutex_;
-  std::vector<StoreWrite> pending_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::vector<StoreWrite>> pending_ ABSL_GUARDED_BY(mutex_);
   Ending ending_ ABSL_GUARDED_BY(mutex_) = Ending::kNone;
 };
 

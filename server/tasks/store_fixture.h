@@ -67,10 +67,11 @@ class StoreFixture : public ::testing::Test {
   }
   // Steps until there is nothing to do at once; the last report.
   StoreReport Advance(std::vector<StoreWrite> writes = {}) {
+    writer_->Hold(std::move(writes));
     StoreWriter::Step step;
     do {
       now_ms_ += StoreWriter::kStepMs;
-      step = writer_->Advance(std::exchange(writes, {}), now_ms_, *reader_);
+      step = writer_->Advance(now_ms_, *reader_);
     } while (step.more);
     return step.report;
   }

@@ -122,9 +122,7 @@ absl::Status StoreWriter::Load(const StoreRetention& retention,
   return database_->Load(retention, each, expired_);
 }
 
-StoreWriter::Step StoreWriter::Advance(std::vector<StoreWrite> writes, int64_t now_ms,
-                                       SqliteReader& reader) {
-  held_.Add(std::move(writes));
+StoreWriter::Step StoreWriter::Advance(int64_t now_ms, SqliteReader& reader) {
   now_ms_ = now_ms;
   Step step;
   step.report.status = MendFiles(now_ms, reader);

@@ -70,8 +70,10 @@ class StoreWriter {
     return database_->LoadQueues(each);
   }
 
+  // To be written by the next steps, in the order in which they come.
+  void Hold(std::vector<StoreWrite> writes) { held_.Add(std::move(writes)); }
   // `now_ms` on any clock that does not jump. `reader` reads the same file.
-  Step Advance(std::vector<StoreWrite> writes, int64_t now_ms, SqliteReader& reader);
+  Step Advance(int64_t now_ms, SqliteReader& reader);
   // Nothing waits to be written.
   bool IsIdle() const { return held_.empty(); }
 

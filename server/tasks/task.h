@@ -94,11 +94,13 @@ struct Task {
   };
   static constexpr uint32_t kNoDeadline = UINT32_MAX;
 
+  // What a task is looked up by, and what is asked of each one: in the record's first cache line.
   TaskId id;
+  // TaskIndex's.
+  Task* next_in_index = nullptr;
   // Indices into the directory's queues and the engine's functions.
   uint32_t queue = 0;
   uint32_t function = 0;
-  AcceptedSpec spec;
 
   v1::TaskState state = v1::TASK_STATE_UNSPECIFIED;
   Place place = Place::kNone;
@@ -117,6 +119,8 @@ struct Task {
 
   // nullptr: nothing has happened.
   std::unique_ptr<TaskPast> happened;
+
+  AcceptedSpec spec;
   // nullptr: it has nothing to do with others, but for what stands here.
   std::unique_ptr<TaskRelations> relations;
   // The task whose function spawned it, by its name; nullptr: none did.
@@ -131,8 +135,6 @@ struct Task {
   EngineMicros schedule_us = 0;
   EngineMicros queued_us = 0;
 
-  // TaskIndex's.
-  Task* next_in_index = nullptr;
   ListHook<Task> backlog_hook;
   // In the queue's list by age, or in the list of ended tasks.
   ListHook<Task> age_hook;

@@ -28,6 +28,10 @@ size_t TaskIndex::ChainOf(const TaskId& id) const {
   return chain < chains_.size() ? chain : chain - all / 2;
 }
 
+void TaskIndex::PrefetchTask(const TaskId& id) const {
+  if (const Task* first = chains_[ChainOf(id)]) __builtin_prefetch(first);
+}
+
 Task* TaskIndex::Find(const TaskId& id) const {
   Task* task = chains_[ChainOf(id)];
   while (task != nullptr && task->id != id) task = task->next_in_index;
@@ -63,8 +67,7 @@ void TaskIndex::Split() {
   // A task that nobody has looked at for long is not in the cache: those of later splits are called
   // for now. A start with a million tasks splits as often.
   if (const Task* later = chains_[std::min(split + kSplitsAhead, added)]) {
-    __builtin_prefetch(&later->id);
-    __builtin_prefetch(&later->next_in_index);
+    __builtin_prefetch(later);
   }
   Task** link = &chains_[split];
   while (*link != nullptr) {

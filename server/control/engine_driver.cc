@@ -19,8 +19,8 @@
 namespace grove::control {
 namespace {
 
-// Of one turn of the hub: some 400 kB.
-constexpr size_t kWritesExpectedMax = 1024;
+// Of one turn of the hub: more than 512 KiB are mapped anew each time (grove_control.cc).
+constexpr size_t kWritesExpectedMax = (size_t{512} << 10) / sizeof(tasks::StoreWrite);
 
 absl::Duration Until(tasks::EngineMicros deadline_us, tasks::EngineMicros now_us) {
   if (deadline_us == std::numeric_limits<int64_t>::max()) return absl::InfiniteDuration();

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "google/protobuf/arena.h"
 #include "proto/well_known_times.h"
 #include "runtime/switch/abseil_text.h"
 #include "server/tasks/explain.h"
@@ -176,6 +177,21 @@ int64_t OldestAgeUs(const EngineState& state, const QueueState& queue) {
   return oldest == nullptr ? 0 : state.now_us - oldest->queued_us;
 }
 
+// For messages that are made to be serialized: what a task mostly has fits on the stack.
+class Scratch {
+ public:
+  Scratch() : arena_(block_, sizeof(block_)) {}
+
+  template <typename Message>
+  Message& Make() {
+    return *google::protobuf::Arena::CreateMessage<Message>(&arena_);
+  }
+
+ private:
+  alignas(8) char block_[2048];
+  google::protobuf::Arena arena_;
+};
+
 }  // namespace
 
 bool IsQuiet(const EngineState& state, size_t tenant) {
@@ -313,7 +329,8 @@ StoredTask EncodeTask(const EngineState& state, const Task& task) {
   StoredTask stored;
   stored.id = task.id;
   EncodePlace(state, task, stored);
-  v1::TaskSpec spec;
+  Scratch scratch;
+  auto& spec = scratch.Make<v1::TaskSpec>();
   FillSpecOf(state, task, spec);
   MarkVolatile(task.spec, spec);
   spec.SerializeToString(&stored.spec);
@@ -326,7 +343,8 @@ StoredTask EncodeTask(const EngineState& state, const Task& task) {
 
 StoredProgress EncodeProgress(const EngineState& state, const Task& task) {
   StoredProgress stored;
-  v1::Task view;
+  Scratch scratch;
+  auto& view = scratch.Make<v1::Task>();
   FillProgress(state, task, view);
   const TaskPast& past = task.past();
   view.set_output(past.output);

@@ -155,6 +155,7 @@ int Supervisor::WorkerMain(int child, ChildEnds ends) {
        .lifeline_fd = lifeline_[0],
        .ready_fd = ends.ready_fd,
        .command_fd = ends.command_fd,
+       .table = table_ ? &*table_ : nullptr,
        .ticket_keys = ticket_keys_.keys()},
       config_.config, scoreboard_);
 }

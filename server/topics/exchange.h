@@ -21,17 +21,10 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/topics/exchange_stats.h"
 #include "server/topics/topics.h"
 
 namespace grove::topics {
-
-struct ExchangeStats {
-  uint64_t published = 0;   // by this worker
-  uint64_t delivered = 0;   // to this worker's subscribers, each counted
-  uint64_t dropped = 0;     // for one of them
-  uint64_t unsent = 0;      // to one of the other workers: its socket was full
-  uint64_t unreadable = 0;  // came here, and are no messages of this version
-};
 
 class Exchange final : public Topics {
  public:

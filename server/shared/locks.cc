@@ -29,14 +29,11 @@ absl::Status HeldLock::Extend(absl::Duration expiry) {
   if (memory_ == nullptr) return Lost();
   const absl::StatusOr<MonotonicNanos> expires = ExpiresAt(*clock_, expiry);
   if (!expires.ok()) return expires.status();
-  return memory_->Change(RowKind::kLock, name_, clock_->Now(),
-                         [&](const RowView* row) -> absl::StatusOr<RowEdit> {
-                           if (row == nullptr || LockState::Of(row->value).token != token_)
-                             return Lost();
-                           return RowEdit{.kind = RowEdit::Kind::kPut,
-                                          .value = row->value,
-                                          .expires = *expires};
-                         });
+  return memory_->Change(
+      RowKind::kLock, name_, clock_->Now(), [&](const RowView* row) -> absl::StatusOr<RowEdit> {
+        if (row == nullptr || LockState::Of(row->value).token != token_) return Lost();
+        return RowEdit{.kind = RowEdit::Kind::kPut, .value = row->value, .expires = *expires};
+      });
 }
 
 absl::Status HeldLock::Unlock() {
@@ -63,13 +60,12 @@ absl::StatusOr<HeldLock> Locks::TryLock(std::string_view name, absl::Duration ex
   absl::Status status = memory_->Change(
       RowKind::kLock, name, clock_.Now(), [&](const RowView* row) -> absl::StatusOr<RowEdit> {
         if (row != nullptr) {
-          return absl::AbortedError(StrCat("lock '", name, "' is held by process ",
-                                           LockState::Of(row->value).holder));
+          return absl::AbortedError(
+              StrCat("lock '", name, "' is held by process ", LockState::Of(row->value).holder));
         }
         // With its bucket held: later holders of the same lock have greater ones.
         state = {.token = memory_->NextToken(), .holder = holder_};
-        return RowEdit{
-            .kind = RowEdit::Kind::kPut, .value = state.bytes(), .expires = *expires};
+        return RowEdit{.kind = RowEdit::Kind::kPut, .value = state.bytes(), .expires = *expires};
       });
   if (!status.ok()) return status;
   return HeldLock(memory_, clock_, name, state.token);

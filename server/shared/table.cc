@@ -46,14 +46,12 @@ absl::Status Table::Put(std::string_view key, std::string_view value, absl::Dura
   if (!memory.ok()) return memory.status();
   const absl::StatusOr<MonotonicNanos> expires = ExpiresAt(clock_, expiry);
   if (!expires.ok()) return expires.status();
-  return (*memory)->Change(
-      RowKind::kValue, key, clock_.Now(), [&](const RowView*) -> RowEdit {
-        return {.kind = RowEdit::Kind::kPut, .value = value, .expires = *expires};
-      });
+  return (*memory)->Change(RowKind::kValue, key, clock_.Now(), [&](const RowView*) -> RowEdit {
+    return {.kind = RowEdit::Kind::kPut, .value = value, .expires = *expires};
+  });
 }
 
-absl::StatusOr<int64_t> Table::Add(std::string_view key, int64_t delta,
-                                   const CounterStart& start) {
+absl::StatusOr<int64_t> Table::Add(std::string_view key, int64_t delta, const CounterStart& start) {
   absl::StatusOr<TableMemory*> memory = Memory();
   if (!memory.ok()) return memory.status();
   const absl::StatusOr<MonotonicNanos> expires = ExpiresAt(clock_, start.expiry);
@@ -68,9 +66,8 @@ absl::StatusOr<int64_t> Table::Add(std::string_view key, int64_t delta,
               StrCat("row '", key, "' of the shared table holds no number"));
         }
         if (__builtin_add_overflow(before, delta, &sum)) {
-          return absl::OutOfRangeError(
-              StrCat("row '", key, "' of the shared table: ", before, " and ", delta,
-                     " are no number of 64 bits"));
+          return absl::OutOfRangeError(StrCat("row '", key, "' of the shared table: ", before,
+                                              " and ", delta, " are no number of 64 bits"));
         }
         text = StrCat(sum);
         return RowEdit{.kind = RowEdit::Kind::kPut,

@@ -152,9 +152,7 @@ struct TableMemory::Layout {
     return reinterpret_cast<std::atomic<int64_t>*>(begin + expiries_at)[row];
   }
   // To the next row of the same bucket, and one; 0: it is the last.
-  uint32_t& link(uint32_t row) const {
-    return reinterpret_cast<uint32_t*>(begin + links_at)[row];
-  }
+  uint32_t& link(uint32_t row) const { return reinterpret_cast<uint32_t*>(begin + links_at)[row]; }
   Row& row(uint32_t index) const {
     return *reinterpret_cast<Row*>(begin + rows_at + index * row_bytes);
   }
@@ -384,9 +382,8 @@ absl::StatusOr<bool> TableMemory::TryChange(RowKind kind, std::string_view key, 
   RowView view;
   if (row != kNone) {
     Place& place = all.place(row);
-    view = {.value = {place.text(), place.bytes},
-            .expires = place.expires,
-            .version = place.version};
+    view = {
+        .value = {place.text(), place.bytes}, .expires = place.expires, .version = place.version};
   }
   const absl::StatusOr<RowEdit> edit = decide(row == kNone ? nullptr : &view);
   if (!edit.ok()) return edit.status();
@@ -418,8 +415,7 @@ bool TableMemory::Sweep(MonotonicNanos now) {
     if (!Hold(bucket).ok()) continue;
     // It may have been written since, or be another bucket's.
     if (all.owner(row).load(std::memory_order_relaxed) == owner &&
-        all.row(row).counts.load(std::memory_order_relaxed) != 0 &&
-        all.place(row).expires <= now) {
+        all.row(row).counts.load(std::memory_order_relaxed) != 0 && all.place(row).expires <= now) {
       Erase(bucket, row);
       any = true;
     }

@@ -25,8 +25,9 @@ namespace grove::shared {
 
 // Of a row's key, or a lock's name.
 inline constexpr size_t kKeyBytesMax = 255;
-// For a bucket that somebody else holds: only one that was stopped holds it for longer.
-inline constexpr absl::Duration kHoldWaitMax = absl::Milliseconds(50);
+// For a bucket that somebody else holds: only one that was stopped holds it for longer, on a
+// machine however busy. Below runtime.stuck_ms.
+inline constexpr absl::Duration kHoldWaitMax = absl::Seconds(1);
 
 // Rows and locks have the same memory, and keys of their own.
 enum class RowKind { kValue, kLock };

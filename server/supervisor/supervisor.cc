@@ -48,6 +48,7 @@
 #include "server/supervisor/launch.h"
 #include "server/supervisor/process_facts.h"
 #include "server/supervisor/shared_table.h"
+#include "server/topics/socket_path.h"
 #include "server/wall_time.h"
 
 namespace grove::supervisor {
@@ -271,6 +272,8 @@ void Supervisor::TakeDeath(int child, pid_t pid, int wait_status, MonotonicNanos
     // Into the slot's base before a successor counts from 0 again (invariant 10).
     scoreboard_.Fold(SlotOf(child));
     ReleaseLocks(table_, pid);
+    // One that was killed leaves its name; its successor is not there yet.
+    unlink(topics::SocketPath(files_.run_dir(), child).c_str());
     metrics::WorkerSlot& slot = scoreboard_.slot(SlotOf(child));
     slot.pid.store(0, std::memory_order_relaxed);
     slot.state.store(metrics::SlotState::kDown, std::memory_order_relaxed);

@@ -9,8 +9,6 @@
 #ifndef GROVE_SERVER_TOPICS_EXCHANGE_H_
 #define GROVE_SERVER_TOPICS_EXCHANGE_H_
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -21,6 +19,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/socket_name.h"
 #include "server/topics/exchange_stats.h"
 #include "server/topics/topics.h"
 
@@ -72,7 +71,7 @@ class Exchange final : public Topics {
   const Options options_;
   const std::shared_ptr<Subscribers> subscribers_ = std::make_shared<Subscribers>();
   int listening_fd_ = -1;
-  ino_t file_ = 0;  // of its path, as it bound it
+  SocketName name_;
   // Where every connection's are read to: nothing parks before they are taken.
   std::vector<char> frame_;
   std::map<int, Peer> peers_;

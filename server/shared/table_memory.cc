@@ -80,10 +80,14 @@ int MakeMutex(pthread_mutex_t* mutex) {
   return error;
 }
 
-timespec AfterHoldWait() {
+// Of the wait for a bucket. Whoever is woken for it may be killed before it has it, and then nobody
+// wakes the next one: it has to look again itself.
+constexpr absl::Duration kHoldSlice = absl::Milliseconds(10);
+
+absl::Duration NowOfHold() {
   timespec now{};
   clock_gettime(CLOCK_MONOTONIC, &now);
-  return absl::ToTimespec(absl::DurationFromTimespec(now) + kHoldWaitMax);
+  return absl::DurationFromTimespec(now);
 }
 
 }  // namespace
@@ -265,8 +269,13 @@ absl::Status TableMemory::Hold(uint32_t bucket) {
   pthread_mutex_t& mutex = layout().bucket(bucket).mutex;
   int error = pthread_mutex_trylock(&mutex);
   if (error == EBUSY) {
-    const timespec deadline = AfterHoldWait();
-    error = pthread_mutex_clocklock(&mutex, CLOCK_MONOTONIC, &deadline);
+    const absl::Duration begun = NowOfHold();
+    absl::Duration until = begun;
+    do {
+      until += kHoldSlice;
+      const timespec slice = absl::ToTimespec(until);
+      error = pthread_mutex_clocklock(&mutex, CLOCK_MONOTONIC, &slice);
+    } while (error == ETIMEDOUT && until < begun + kHoldWaitMax);
   }
   if (error == EOWNERDEAD) {
     Rebuild(bucket);

@@ -327,7 +327,7 @@ uint32_t TableMemory::Claim(uint32_t bucket, RowKind kind, std::string_view key)
     header_->free_hint.store(row + 1, std::memory_order_relaxed);
     Row& claimed = all.row(row);
     claimed.key_bytes = static_cast<uint32_t>(key.size());
-    memcpy(claimed.key, key.data(), key.size());
+    key.copy(claimed.key, key.size());
     return row;
   }
   return kNone;
@@ -340,7 +340,7 @@ void TableMemory::Write(uint32_t row, std::string_view value, MonotonicNanos exp
   place.version = header_->next_version.fetch_add(1, std::memory_order_relaxed);
   place.expires = expires;
   place.bytes = value.size();
-  memcpy(place.text(), value.data(), value.size());
+  value.copy(place.text(), value.size());
   all.row(row).counts.store(other + 1, std::memory_order_release);
   all.expiry(row).store(expires, std::memory_order_relaxed);
 }

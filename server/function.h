@@ -20,6 +20,8 @@
 #include "absl/time/time.h"
 #include "server/http/handler/tenant_labels.h"
 #include "server/settings.h"
+#include "server/shared/locks.h"
+#include "server/shared/table.h"
 #include "server/streams.h"
 #include "server/task_client.h"
 #include "server/topics/topics.h"
@@ -42,6 +44,9 @@ struct WorkerServices {
   const Settings& settings = NoSettings();
   WorkPools& pools = NoWorkPools();  // the application's own
   topics::Topics& topics = topics::NoTopics();
+  // What all workers share.
+  shared::Table& table = shared::NoTable();
+  shared::Locks& locks = shared::NoLocks();
 };
 
 // Most that one attempt may leave to the next.

@@ -207,6 +207,8 @@ SERVER_HEADERS = [
     "server/own_metrics.h",
     "server/refusal.h",
     "server/settings.h",
+    "server/shared/locks.h",
+    "server/shared/table.h",
     "server/streams.h",
     "server/task_client.h",
     "server/topics/topics.h",

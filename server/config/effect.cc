@@ -42,6 +42,8 @@ constexpr EffectRow kRows[] = {
     {"runtime.stuck_kill_ms", Effect::kInPlace},
     {"runtime.boot_timeout_ms", Effect::kInPlace},
     {"recycle.", Effect::kInPlace},
+    // Its memory is made at the start, and holds what workers have put there since.
+    {"shared_table.", Effect::kNeedsRestart},
     // What the files say has effects, not which they are.
     {"include[]", Effect::kInPlace},
     // What was shown or added up stays so: a new bound would hold for some names alone.

@@ -175,6 +175,28 @@ Json ProcessRow(std::string_view name, int64_t pid, WallMicros started_at) {
           {"resident_bytes", metrics::ResidentBytes(pid)}};
 }
 
+// What the workers have in common.
+Json SharedPage(const DebugInput& input) {
+  const metrics::TableNumbers& table = input.scoreboard.control().table;
+  Json page = {{"table",
+                {{"rows", table.rows.load()},
+                 {"rows_max", table.rows_max.load()},
+                 {"locks", table.locks.load()},
+                 {"refused", table.refusals.load()}}},
+               {"topics", Json::array()}};
+  using metrics::WorkerCounters;
+  for (int worker = 0; worker < input.scoreboard.workers(); ++worker) {
+    const metrics::WorkerSlot& slot = input.scoreboard.slot(worker);
+    page["topics"].push_back(
+        {{"process", StrCat("worker-", worker)},
+         {"published", Scoreboard::Total(slot, &WorkerCounters::topics_published)},
+         {"delivered", Scoreboard::Total(slot, &WorkerCounters::topics_delivered)},
+         {"dropped", Scoreboard::Total(slot, &WorkerCounters::topics_dropped)},
+         {"unsent", Scoreboard::Total(slot, &WorkerCounters::topics_unsent)}});
+  }
+  return page;
+}
+
 absl::StatusOr<Json> BuildPage(const DebugInput& input) {
   utsname system{};
   uname(&system);
@@ -247,6 +269,10 @@ std::vector<admin::DebugPage> DebugPages(const DebugInput& input) {
        {},
        [input](const Query&) { return Queues(input); },
        [input](const Query&, std::string_view tenant) { return Queues(input, tenant); }},
+      {"shared",
+       "the workers' shared table and the messages of their topics",
+       {},
+       [input](const Query&) { return SharedPage(input); }},
       {"config",
        "the configuration in force, without what its references hold",
        {},

@@ -70,6 +70,13 @@ void AddOperations(const Scoreboard& board, MetricFamilies& families) {
   }
 }
 
+void AddSharedTable(const TableNumbers& table, MetricFamilies& families) {
+  families.Add("grove_shared_table_rows", {}, static_cast<double>(table.rows.load()));
+  families.Add("grove_shared_table_rows_max", {}, static_cast<double>(table.rows_max.load()));
+  families.Add("grove_shared_table_locks", {}, static_cast<double>(table.locks.load()));
+  families.Add("grove_shared_table_refused_total", {}, table.refusals.load());
+}
+
 void AddLogs(const Scoreboard& board, MetricFamilies& families) {
   constexpr char kDropped[] = "grove_log_lines_dropped_total";
   const ControlSlot& control = board.control();
@@ -110,6 +117,7 @@ std::string RenderMetrics(const MetricsInput& input) {
   AddCalls(input, families);
   const size_t routes_folded = AddHttp(input, families);
   AddWorkers(input, families);
+  AddSharedTable(input.scoreboard.control().table, families);
   AddLogs(input.scoreboard, families);
   const size_t names_folded = AddTasks(input, families);
   families.Add("grove_metrics_series_folded", {}, routes_folded + names_folded);

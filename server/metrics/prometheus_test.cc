@@ -185,6 +185,27 @@ TEST_F(PrometheusTest, FailedStartsAreCountedFromTheFirstScrapeOn) {
   EXPECT_TRUE(Shows("grove_process_start_failures_total{process=\"control\"} 4"));
 }
 
+TEST_F(PrometheusTest, TheSharedTableIsToldWhole) {
+  board_.control().table.rows_max = 1024;
+  board_.control().table.rows = 7;
+  board_.control().table.locks = 2;
+  board_.control().table.refusals = 3;
+  EXPECT_TRUE(Shows("grove_shared_table_rows_max 1024"));
+  EXPECT_TRUE(Shows("grove_shared_table_rows 7"));
+  EXPECT_TRUE(Shows("grove_shared_table_locks 2"));
+  EXPECT_TRUE(Shows("grove_shared_table_refused_total 3"));
+}
+
+TEST_F(PrometheusTest, MessagesOfTopicsAreSummedOverAWorkersProcesses) {
+  board_.slot(1).live.topics_published = 5;
+  board_.slot(1).live.topics_unsent = 1;
+  board_.Fold(1);
+  board_.slot(1).live.topics_published = 2;
+  EXPECT_TRUE(Shows("grove_topic_messages_published_total{worker=\"1\"} 7"));
+  EXPECT_TRUE(Shows("grove_topic_messages_unsent_total{worker=\"1\"} 1"));
+  EXPECT_TRUE(Shows("grove_topic_messages_dropped_total{worker=\"0\"} 0"));
+}
+
 TEST_F(PrometheusTest, QuickDeathsAreOfEachWorker) {
   board_.slot(1).quick_deaths = 5;
   EXPECT_TRUE(Shows("grove_worker_quick_deaths{worker=\"0\"} 0"));

@@ -15,6 +15,7 @@
 #include "server/functions/fetch_stats.h"
 #include "server/http/serving/stats.h"
 #include "server/metrics/scoreboard.h"
+#include "server/topics/exchange_stats.h"
 
 namespace grove::metrics {
 
@@ -116,6 +117,17 @@ inline constexpr auto kFetchLevels = std::to_array<LevelRow<functions::FetchStat
      &WorkerSlot::fetch_connections_idle},
     {"grove_fetch_http2_connections", &functions::FetchStats::http2_connections,
      &WorkerSlot::fetch_http2_connections},
+});
+
+inline constexpr auto kTopicCounters = std::to_array<CounterRow<topics::ExchangeStats>>({
+    {"grove_topic_messages_published_total", &topics::ExchangeStats::published,
+     &WorkerCounters::topics_published},
+    {"grove_topic_messages_delivered_total", &topics::ExchangeStats::delivered,
+     &WorkerCounters::topics_delivered},
+    {"grove_topic_messages_dropped_total", &topics::ExchangeStats::dropped,
+     &WorkerCounters::topics_dropped},
+    {"grove_topic_messages_unsent_total", &topics::ExchangeStats::unsent,
+     &WorkerCounters::topics_unsent},
 });
 
 }  // namespace grove::metrics

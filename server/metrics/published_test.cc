@@ -42,6 +42,7 @@ TEST(Published, EveryMetricIsInTheTableAndOfItsKind) {
   ExpectKind(kHubLevels, MetricKind::kGauge);
   ExpectKind(kFetchCounters, MetricKind::kCounter);
   ExpectKind(kFetchLevels, MetricKind::kGauge);
+  ExpectKind(kTopicCounters, MetricKind::kCounter);
 }
 
 TEST(Published, EveryNumberHasOneRow) {
@@ -51,6 +52,7 @@ TEST(Published, EveryNumberHasOneRow) {
   ExpectEachOnce(kHubLevels);
   ExpectEachOnce(kFetchCounters);
   ExpectEachOnce(kFetchLevels);
+  ExpectEachOnce(kTopicCounters);
 }
 
 }  // namespace

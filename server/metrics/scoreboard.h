@@ -24,8 +24,9 @@
 #include "server/http/serving/stats.h"
 #include "server/metrics/exits.h"
 #include "server/metrics/operation_counts.h"
+#include "server/metrics/recent_events.h"
 #include "server/metrics/shared_series.h"
-#include "server/recent_lines.h"
+#include "server/metrics/table_numbers.h"
 #include "server/wall_time.h"
 
 namespace grove::metrics {
@@ -93,6 +94,10 @@ struct WorkerCounters {
   Counter offload_run_microseconds;
   Counter hub_io_calls;
   Counter log_lines_dropped;
+  Counter topics_published;
+  Counter topics_delivered;
+  Counter topics_dropped;
+  Counter topics_unsent;
 };
 
 struct alignas(64) WorkerSlot {
@@ -151,18 +156,10 @@ struct alignas(64) ControlSlot {
   std::atomic<int64_t> config_generation;              // of the config in force
   Exits exits;                                         // of control
   OperationCounts operations;
+  TableNumbers table;
   // Processes that could not be started.
   std::atomic<uint64_t> worker_start_failures;
   std::atomic<uint64_t> control_start_failures;
-};
-
-// A report of a hub's stall, as server/worker/stall_log.h writes it.
-using RecentStalls = RecentLines<16 << 10>;
-
-// What a process said last: kept when it dies, for whoever asks why.
-struct alignas(64) RecentEvents {
-  RecentLog log;
-  RecentStalls stalls;
 };
 
 // Whether the worker serves or drains and its hub has not turned for longer than `stuck`: nothing
@@ -176,7 +173,7 @@ inline constexpr absl::Duration kStuckDefault = absl::Seconds(5);
 class Scoreboard {
  public:
   static constexpr uint32_t kMagic = 0x67726f76;
-  static constexpr uint32_t kVersion = 18;
+  static constexpr uint32_t kVersion = 19;
 
   // The slot of whoever stands in for a worker, behind all workers'.
   static constexpr int kStandIn = config::kWorkersMax;

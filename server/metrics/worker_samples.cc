@@ -41,6 +41,7 @@ void AddWorkerCounters(const WorkerSlot& slot, const Labels& labels, MetricFamil
   AddCounters(kHttpCounters, slot, labels, families);
   AddCounters(kHubCounters, slot, labels, families);
   AddCounters(kFetchCounters, slot, labels, families);
+  AddCounters(kTopicCounters, slot, labels, families);
   struct Row {
     const char* name;
     WorkerCounters::Counter WorkerCounters::*counter;

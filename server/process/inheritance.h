@@ -5,6 +5,10 @@
 #include <string>
 #include <vector>
 
+namespace grove::shared {
+class TableMemory;
+}
+
 namespace grove::process {
 
 // Listening, of the config's http.listeners[listener].
@@ -28,6 +32,8 @@ struct WorkerInheritance {
   int lifeline_fd = -1;  // reaches its end when the supervisor is gone
   int ready_fd = -1;     // takes one line once the worker serves
   int command_fd = -1;   // its end of the command channel (command_channel.h)
+  // Of all workers, mapped before the fork; null: there is none.
+  shared::TableMemory* table = nullptr;
   // Of all workers, in memory alone, so that each resumes the others' TLS sessions; see
   // TlsServerOptions. Empty: no listener has TLS.
   std::string ticket_keys;

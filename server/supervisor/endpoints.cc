@@ -101,7 +101,7 @@ void Endpoints::ReleaseSlot(int worker) {
   if (static_cast<size_t>(worker) >= slots_.size()) return;
   for (Private* each : {&slots_[worker].link, &slots_[worker].backdoor}) {
     CloseIfOpen(each->fd);
-    if (!each->name.path.empty() && each->name.Stands()) unlink(each->name.path.c_str());
+    each->name.Remove();
     each->name = {};
   }
 }
@@ -148,7 +148,7 @@ absl::Status Endpoints::AddHttp(const config::v1::Http& http, int index, int wor
   http_.emplace_back();
   absl::Status bound = BindHttp(listener, *wanted, workers);
   if (!bound.ok()) return CannotBind(key == "http.listen" ? "--http, http.listen" : key, bound);
-  if (wanted->family() == AF_UNIX) http_.back().name = Name::Of(std::string(wanted->path()));
+  if (wanted->family() == AF_UNIX) http_.back().name = SocketName::Of(std::string(wanted->path()));
   http_.back().own = listener.reuse_port();
   http_.back().listener = index;
   http_.back().address = SocketAddress::OfLocal(http_.back().fds[0]).ToString();
@@ -200,12 +200,6 @@ std::vector<std::string> Endpoints::http_addresses() const {
   return addresses;
 }
 
-Endpoints::Name Endpoints::Name::Of(std::string path) {
-  struct stat status;
-  const bool there = stat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode);
-  return {std::move(path), there ? status.st_ino : 0};
-}
-
 absl::StatusOr<std::vector<int>> Endpoints::Restore() {
   std::vector<int> workers;
   bool any_http = false;
@@ -243,7 +237,7 @@ absl::StatusOr<bool> Endpoints::RebindHttp(Http& http) {
   absl::StatusOr<int> fd = BindListener(*address, OptionsOf(config_.listeners(http.listener)));
   if (!fd.ok()) return fd.status();
   close(std::exchange(http.fds[0], *fd));
-  http.name = Name::Of(http.name.path);
+  http.name = SocketName::Of(http.name.path);
   return true;
 }
 
@@ -257,7 +251,7 @@ absl::StatusOr<Endpoints::Private> Endpoints::BindPrivate(std::string path) {
   absl::StatusOr<int> fd = BindListener(*parsed);
   umask(before);
   if (!fd.ok()) return CannotBind("--run_dir, run_dir", fd.status());
-  return Private{*fd, Name::Of(std::move(path))};
+  return Private{*fd, SocketName::Of(std::move(path))};
 }
 
 Endpoints& Endpoints::operator=(Endpoints&& other) noexcept {

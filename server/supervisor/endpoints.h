@@ -19,6 +19,7 @@
 #include "runtime/io/listener.h"
 #include "runtime/io/socket_address.h"
 #include "server/process/inheritance.h"
+#include "server/socket_name.h"
 #include "server/supervisor/inherited_sockets.h"
 
 namespace grove::supervisor {
@@ -85,17 +86,9 @@ class Endpoints {
   void RemoveNamesBut(const internal::v1::SupervisorHandover& kept) const;
 
  private:
-  // A UNIX socket's name, as it was bound.
-  struct Name {
-    std::string path;  // empty: it has none
-    ino_t inode = 0;
-
-    static Name Of(std::string path);
-    bool Stands() const { return path.empty() || Of(path).inode == inode; }
-  };
   struct Private {
     int fd = -1;
-    Name name;
+    SocketName name;
   };
   struct Slot {
     Private link;
@@ -106,14 +99,14 @@ class Endpoints {
     bool own = false;      // one for each worker (reuse_port)
     std::string address;
     int listener = 0;  // its index in the config
-    Name name;
+    SocketName name;
   };
   Endpoints() = default;
   static ListenOptions OptionsOf(const config::v1::HttpListener& listener);
   static absl::Duration SilenceOf(const config::v1::HttpListener& listener) {
     return listener.accept_silent() ? absl::ZeroDuration() : kSilenceMax;
   }
-  static bool IsHanded(const Name& name, const internal::v1::SupervisorHandover& handover);
+  static bool IsHanded(const SocketName& name, const internal::v1::SupervisorHandover& handover);
   absl::Status AdoptAll(const internal::v1::SupervisorHandover& handover);
   // What may be changed of sockets that are taken over.
   absl::Status SetUpAdopted(const internal::v1::SupervisorHandover& handover);

@@ -138,11 +138,11 @@ absl::Status Endpoints::SetUpAdopted(const SupervisorHandover& handover) {
 void Endpoints::RemoveNamesBut(const SupervisorHandover& kept) const {
   for (const Http& http : http_) {
     if (http.name.path.empty() || IsHanded(http.name, kept)) continue;
-    if (http.name.Stands()) unlink(http.name.path.c_str());
+    http.name.Remove();
   }
 }
 
-bool Endpoints::IsHanded(const Name& name, const SupervisorHandover& handover) {
+bool Endpoints::IsHanded(const SocketName& name, const SupervisorHandover& handover) {
   return !name.path.empty() && std::any_of(handover.http().begin(), handover.http().end(),
                                            [&](const HandedHttpSockets& each) {
                                              return each.path() == name.path &&

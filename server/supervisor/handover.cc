@@ -104,6 +104,7 @@ std::vector<int> DescriptorsOf(const SupervisorHandover& handover) {
         handover.lifeline_read_fd(), handover.lifeline_write_fd(), handover.volatile_tasks_fd()}) {
     Keep(fds, fd);
   }
+  if (handover.has_shared_table_fd()) Keep(fds, handover.shared_table_fd());
   for (const auto& child : handover.children()) {
     Keep(fds, child.ready_fd());
     Keep(fds, child.channel_fd());

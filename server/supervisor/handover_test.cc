@@ -122,7 +122,8 @@ TEST(HandoverDescriptors, AreAllThatAreNamed) {
   slot->set_link_fd(14);
   slot->set_backdoor_fd(15);
   record.add_locks()->set_fd(16);
-  EXPECT_THAT(DescriptorsOf(record), UnorderedElementsAre(10, 11, 12, 13, 14, 15, 16));
+  record.set_shared_table_fd(17);
+  EXPECT_THAT(DescriptorsOf(record), UnorderedElementsAre(10, 11, 12, 13, 14, 15, 16, 17));
 }
 
 TEST(HandoverDescriptors, AreCloseOnExecAgainAndMissingOnesAreNamed) {

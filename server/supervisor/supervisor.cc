@@ -47,6 +47,8 @@
 #include "server/supervisor/inherited_sockets.h"
 #include "server/supervisor/launch.h"
 #include "server/supervisor/process_facts.h"
+#include "server/supervisor/shared_table.h"
+#include "server/topics/socket_path.h"
 #include "server/wall_time.h"
 
 namespace grove::supervisor {
@@ -89,7 +91,10 @@ int Supervisor::Run(const Options& options) {
   absl::StatusOr<metrics::Scoreboard> scoreboard = metrics::Scoreboard::Create(
       config.workers(), absl::Milliseconds(config.runtime().stuck_ms()));
   if (!scoreboard.ok()) return ExitCodeOf(scoreboard.status());
-  Supervisor supervisor(options, *std::move(files), *std::move(endpoints), *std::move(scoreboard));
+  absl::StatusOr<std::optional<shared::TableMemory>> table = MakeTable(config.shared_table());
+  if (!table.ok()) return ExitCodeOf(table.status());
+  Supervisor supervisor(options, *std::move(files), *std::move(endpoints), *std::move(scoreboard),
+                        *std::move(table));
   const KeptRecentLog recent_log(
       supervisor.scoreboard_.recent(metrics::Scoreboard::kSupervisorEvents).log);
   if (absl::Status status = supervisor.Open(); !status.ok()) return ExitCodeOf(status);
@@ -98,11 +103,12 @@ int Supervisor::Run(const Options& options) {
 }
 
 Supervisor::Supervisor(const Options& options, RunFiles files, Endpoints endpoints,
-                       metrics::Scoreboard scoreboard)
+                       metrics::Scoreboard scoreboard, std::optional<shared::TableMemory> table)
     : options_(options),
       files_(std::move(files)),
       endpoints_(std::move(endpoints)),
       scoreboard_(std::move(scoreboard)),
+      table_(std::move(table)),
       config_(options.config),
       state_(options.config.config.workers(), absl::ZeroDuration()),
       children_(kChildren) {
@@ -265,6 +271,9 @@ void Supervisor::TakeDeath(int child, pid_t pid, int wait_status, MonotonicNanos
   if (child != kControl) {
     // Into the slot's base before a successor counts from 0 again (invariant 10).
     scoreboard_.Fold(SlotOf(child));
+    ReleaseLocks(table_, pid);
+    // One that was killed leaves its name; its successor is not there yet.
+    unlink(topics::SocketPath(files_.run_dir(), child).c_str());
     metrics::WorkerSlot& slot = scoreboard_.slot(SlotOf(child));
     slot.pid.store(0, std::memory_order_relaxed);
     slot.state.store(metrics::SlotState::kDown, std::memory_order_relaxed);
@@ -294,6 +303,7 @@ void Supervisor::LookAround(MonotonicNanos now) {
   look_at_ = DeadlineAfter(now, LookPeriod(state_.limits));
   scoreboard_.control().supervisor_log_lines_dropped.store(LogLinesDropped(),
                                                            std::memory_order_relaxed);
+  TellTable(table_, scoreboard_.control().table);
   LookAtHubs(now);
   LookAtLoads(now);
   if (!state_.stopping) LookAtFiles(now);

@@ -21,15 +21,16 @@
 #include "grove/internal/v1/handover.pb.h"
 #include "grove/v1/operation_service.pb.h"
 #include "runtime/hub/clock.h"
-#include "server/config/format.h"
 #include "server/metrics/scoreboard.h"
 #include "server/process/command_channel.h"
 #include "server/process/inheritance.h"
 #include "server/process/process_title.h"
 #include "server/process/ready_line.h"
+#include "server/shared/table_memory.h"
 #include "server/supervisor/child_orders.h"
 #include "server/supervisor/endpoints.h"
 #include "server/supervisor/launch.h"
+#include "server/supervisor/loaded_config.h"
 #include "server/supervisor/process_facts.h"
 #include "server/supervisor/program.h"
 #include "server/supervisor/resource_limits.h"
@@ -42,13 +43,6 @@
 #include "server/wall_time.h"
 
 namespace grove::supervisor {
-
-// What a config file says, with flags over it.
-struct LoadedConfig {
-  config::v1::Config config;            // resolved
-  config::References references = {};   // of the values that stand elsewhere: secrets
-  std::vector<std::string> files = {};  // the main one first
-};
 
 class Supervisor {
  public:
@@ -88,7 +82,7 @@ class Supervisor {
   };
 
   Supervisor(const Options& options, RunFiles files, Endpoints endpoints,
-             metrics::Scoreboard scoreboard);
+             metrics::Scoreboard scoreboard, std::optional<shared::TableMemory> table);
   ~Supervisor();
 
   absl::Status Open();
@@ -204,6 +198,7 @@ class Supervisor {
   RunFiles files_;
   Endpoints endpoints_;
   metrics::Scoreboard scoreboard_;
+  std::optional<shared::TableMemory> table_;  // the workers'; none: the config wants none
   sigset_t original_mask_;
   int signal_fd_ = -1;
   int config_fd_ = -1;

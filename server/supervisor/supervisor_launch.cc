@@ -14,6 +14,7 @@
 #include "server/process/control_arguments.h"
 #include "server/supervisor/launch.h"
 #include "server/supervisor/supervisor.h"
+#include "server/topics/socket_path.h"
 #include "server/wall_time.h"
 
 namespace grove::supervisor {
@@ -112,6 +113,8 @@ absl::StatusOr<pid_t> Supervisor::LaunchWorker(int child, ChildEnds ends) {
   if (child != kStandIn) {
     if (absl::Status taken = TakeSlot(child); !taken.ok()) return taken;
   }
+  // Where it is killed together with this process's end.
+  files_.RemoveAtEnd(topics::SocketPath(files_.run_dir(), child));
   // Before the fork: the worker counts up from here, and who reads the slot meanwhile must not see
   // its predecessor.
   metrics::WorkerSlot& row = scoreboard_.slot(SlotOf(child));
@@ -155,6 +158,7 @@ int Supervisor::WorkerMain(int child, ChildEnds ends) {
        .lifeline_fd = lifeline_[0],
        .ready_fd = ends.ready_fd,
        .command_fd = ends.command_fd,
+       .table = table_ ? &*table_ : nullptr,
        .ticket_keys = ticket_keys_.keys()},
       config_.config, scoreboard_);
 }

@@ -8,8 +8,8 @@
 // The new program has copies of the descriptors that it takes over (dup(2)). So where adopting
 // fails half way, whatever was made is dropped, and the record is as good as before. After it, only
 // what the old program alone would need is kept, until nothing can lead back any more: its
-// executables, its listeners (the new config may lack some) and its scoreboard (which may be of
-// another version).
+// executables, its listeners (the new config may lack some), its scoreboard (which may be of another
+// version) and its shared table (of another layout).
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -25,6 +25,7 @@
 #include "server/supervisor/handed_children.h"
 #include "server/supervisor/handed_operations.h"
 #include "server/supervisor/handover.h"
+#include "server/supervisor/shared_table.h"
 #include "server/supervisor/supervisor.h"
 #include "server/version.h"
 
@@ -52,6 +53,8 @@ void TakeForGoingBack(const SupervisorHandover& from, SupervisorHandover& to) {
   *to.mutable_config_files() = from.config_files();
   *to.mutable_http() = from.http();
   to.set_scoreboard_fd(from.scoreboard_fd());
+  to.clear_shared_table_fd();
+  if (from.has_shared_table_fd()) to.set_shared_table_fd(from.shared_table_fd());
 }
 
 SupervisorHandover OnlyForGoingBack(const SupervisorHandover& record) {
@@ -91,11 +94,15 @@ int Supervisor::RunOn(const Options& options) {
   bool shares_scoreboard = true;
   absl::StatusOr<metrics::Scoreboard> board = AdoptScoreboard(record, config, shares_scoreboard);
   if (!board.ok()) return supervisor::GoBack(record, board.status());
+  absl::StatusOr<std::optional<shared::TableMemory>> table =
+      AdoptTable(record, config.shared_table());
+  if (!table.ok()) return supervisor::GoBack(record, table.status());
   absl::StatusOr<Endpoints> endpoints = Endpoints::Adopt(config.http(), config.run_dir(), record);
   if (!endpoints.ok()) return supervisor::GoBack(record, endpoints.status());
   absl::StatusOr<RunFiles> files = RunFiles::Adopt(record);
   if (!files.ok()) return supervisor::GoBack(record, files.status());
-  Supervisor supervisor(options, *std::move(files), *std::move(endpoints), *std::move(board));
+  Supervisor supervisor(options, *std::move(files), *std::move(endpoints), *std::move(board),
+                        *std::move(table));
   supervisor.shares_scoreboard_ = shares_scoreboard;
   const KeptRecentLog recent_log(
       supervisor.scoreboard_.recent(metrics::Scoreboard::kSupervisorEvents).log);
@@ -331,6 +338,7 @@ SupervisorHandover Supervisor::Describe(int64_t operation) const {
   endpoints_.Describe(record);
   files_.Describe(record);
   record.set_scoreboard_fd(scoreboard_.fd());
+  if (table_) record.set_shared_table_fd(table_->fd());
   record.set_lifeline_read_fd(lifeline_[0]);
   record.set_lifeline_write_fd(lifeline_[1]);
   record.set_volatile_tasks_fd(volatile_tasks_fd_);

@@ -1,6 +1,7 @@
 #include "server/test_kit/test_application.h"
 
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <map>
@@ -23,6 +24,9 @@
 #include "server/functions/fetch.h"
 #include "server/http/serving/server.h"
 #include "server/read_settings.h"
+#include "server/shared/locks.h"
+#include "server/shared/table.h"
+#include "server/shared/table_memory.h"
 #include "server/worker/attempts.h"
 #include "server/worker/hooks.h"
 #include "server/worker/made_handlers.h"
@@ -139,10 +143,14 @@ std::string TestAnswer::Field(std::string_view name) const {
 
 class TestApplication::Parts {
  public:
-  Parts(const Application& application, config::v1::Config config)
+  // `memory` is null where the config wants no shared table.
+  Parts(const Application& application, config::v1::Config config, shared::TableMemory* memory,
+        Clock& clock)
       : config_(std::move(config)),
         application_(application),
         settings_(SettingsOf(application.settings(), config_.application())),
+        table_(memory, clock),
+        locks_(memory, clock, getpid()),
         functions_(application.functions()),
         attempts_(functions_, services_, worker::AttemptLimitsOf(config_.tasks())) {}
 
@@ -267,13 +275,17 @@ class TestApplication::Parts {
   SpawnedTasks spawned_{[this](const SpawnedTasks::Task& task) { return RunTask(task); }};
   http::TenantLabels tenants_;
   Settings settings_;
+  shared::Table table_;
+  shared::Locks locks_;
   WorkerServices services_{.worker = 0,
                            .fetch = *fetch_,
                            .offload = offload_,
                            .tasks = spawned_,
                            .tenants = tenants_,
                            .settings = settings_,
-                           .pools = pools_};
+                           .pools = pools_,
+                           .table = table_,
+                           .locks = locks_};
   uint64_t websocket_refused_ = 0;
   http::websocket::MessageBudget websocket_budget_{
       static_cast<uint64_t>(config_.http().websocket_memory_max_bytes()), websocket_refused_};
@@ -303,7 +315,15 @@ absl::Status TestApplication::Run(std::function<void()> body) {
   options.poller = std::make_unique<FakePoller>(clock);
   absl::StatusOr<std::unique_ptr<Hub>> hub = Hub::Create(std::move(options));
   if (!hub.ok()) return hub.status();
-  parts_ = std::make_unique<Parts>(application_, *std::move(config));
+  std::optional<shared::TableMemory> memory;
+  if (const config::v1::SharedTable& table = config->shared_table(); table.rows_max() > 0) {
+    absl::StatusOr<shared::TableMemory> made = shared::TableMemory::Create(
+        {.rows = table.rows_max(), .value_bytes = table.value_max_bytes()}, /*first_token=*/1);
+    if (!made.ok()) return made.status();
+    memory.emplace(*std::move(made));
+  }
+  parts_ =
+      std::make_unique<Parts>(application_, *std::move(config), memory ? &*memory : nullptr, clock);
   absl::Status status = (*hub)->Run([&] { return parts_->Run(body); });
   parts_->StopThreads();
   parts_.reset();  // the hub outlives what has timers on it

@@ -134,6 +134,39 @@ TEST(TestApplicationTest, HooksSurroundItAndPeriodicWorkIsDueByItsClock) {
   EXPECT_EQ(seen, "start sweep sweep stop");
 }
 
+TEST(TestApplicationTest, RowsAndLocksExpireByItsClock) {
+  Application application("a");
+  WorkerServices* services = nullptr;
+  application.OnStart("keeps", [&](WorkerServices& given) {
+    services = &given;
+    return absl::OkStatus();
+  });
+  TestApplication test(application);
+  const absl::Status status = test.Run([&] {
+    EXPECT_EQ(*services->table.Add("hits", 1, {.expiry = absl::Minutes(1)}), 1);
+    EXPECT_EQ(*services->table.Add("hits", 1), 2);
+    const auto held = services->locks.Lock("leader", absl::Minutes(1));
+    EXPECT_TRUE(held.ok()) << held.status();
+    EXPECT_TRUE(absl::IsAborted(services->locks.TryLock("leader", absl::Minutes(1)).status()));
+    EXPECT_TRUE(Sleep(absl::Minutes(1)).ok());
+    EXPECT_TRUE(absl::IsNotFound(services->table.Get("hits").status()));
+    EXPECT_TRUE(services->locks.TryLock("leader", absl::Minutes(1)).ok());
+  });
+  EXPECT_TRUE(status.ok()) << status;
+}
+
+TEST(TestApplicationTest, WithoutRowsThereIsNoSharedTable) {
+  Application application("a");
+  absl::Status said;
+  application.OnStart("asks", [&](WorkerServices& services) {
+    said = services.table.Put("k", "v");
+    return absl::OkStatus();
+  });
+  TestApplication test(application, "shared_table: {rows_max: 0}");
+  EXPECT_TRUE(test.Run([] {}).ok());
+  EXPECT_TRUE(absl::IsFailedPrecondition(said)) << said;
+}
+
 TEST(TestApplicationTest, WhatDoesNotStartSaysWhy) {
   Application application("a");
   application.OnStart("open", [](WorkerServices&) { return absl::NotFoundError("no database"); });

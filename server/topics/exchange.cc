@@ -18,6 +18,7 @@
 #include "runtime/io/foreign_descriptor.h"
 #include "runtime/switch/abseil_text.h"
 #include "runtime/switch/errno_status.h"
+#include "server/topics/socket_path.h"
 
 namespace grove::topics {
 namespace {
@@ -77,12 +78,6 @@ absl::Status BindAndListen(int fd, const std::string& path) {
   return absl::OkStatus();
 }
 
-// What stands there; 0: nothing.
-ino_t FileAt(const std::string& path) {
-  struct stat found {};
-  return lstat(path.c_str(), &found) == 0 ? found.st_ino : 0;
-}
-
 }  // namespace
 
 Exchange::Exchange(Options options) : options_(std::move(options)) {}
@@ -93,13 +88,12 @@ Exchange::~Exchange() {
   }
   if (listening_fd_ < 0) return;
   close(listening_fd_);
-  // In an upgrade the next worker of the slot listens there already.
-  const std::string path = PathOf(options_.slot);
-  if (FileAt(path) == file_) unlink(path.c_str());
+  // Where a successor listens already, its name stays.
+  name_.Remove();
 }
 
 std::string Exchange::PathOf(int slot) const {
-  return StrCat(options_.folder, "/worker-", slot, ".topics");
+  return SocketPath(options_.folder, slot);
 }
 
 absl::Status Exchange::Open() {
@@ -111,7 +105,7 @@ absl::Status Exchange::Open() {
     return status;
   }
   listening_fd_ = fd;
-  file_ = FileAt(PathOf(options_.slot));
+  name_ = SocketName::Of(PathOf(options_.slot));
   frame_.resize(kFrameBytesMax + 1);
   return absl::OkStatus();
 }

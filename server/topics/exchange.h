@@ -9,8 +9,6 @@
 #ifndef GROVE_SERVER_TOPICS_EXCHANGE_H_
 #define GROVE_SERVER_TOPICS_EXCHANGE_H_
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -21,17 +19,11 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/socket_name.h"
+#include "server/topics/exchange_stats.h"
 #include "server/topics/topics.h"
 
 namespace grove::topics {
-
-struct ExchangeStats {
-  uint64_t published = 0;   // by this worker
-  uint64_t delivered = 0;   // to this worker's subscribers, each counted
-  uint64_t dropped = 0;     // for one of them
-  uint64_t unsent = 0;      // to one of the other workers: its socket was full
-  uint64_t unreadable = 0;  // came here, and are no messages of this version
-};
 
 class Exchange final : public Topics {
  public:
@@ -79,7 +71,7 @@ class Exchange final : public Topics {
   const Options options_;
   const std::shared_ptr<Subscribers> subscribers_ = std::make_shared<Subscribers>();
   int listening_fd_ = -1;
-  ino_t file_ = 0;  // of its path, as it bound it
+  SocketName name_;
   // Where every connection's are read to: nothing parks before they are taken.
   std::vector<char> frame_;
   std::map<int, Peer> peers_;

@@ -42,6 +42,7 @@ void Publisher::Publish(Hub& hub) {
   Store(slot_.backdoor_sessions, backdoor_sessions_);
   PublishFetches();
   PublishOffload();
+  if (topics_ != nullptr) StoreRows(metrics::kTopicCounters, *topics_, live);
   if (work_pools_ != nullptr) PublishWorkPools();
 }
 

@@ -15,6 +15,7 @@
 #include "server/http/serving/stats.h"
 #include "server/metrics/scoreboard.h"
 #include "server/metrics/work_pool_cells.h"
+#include "server/topics/exchange_stats.h"
 #include "server/work_pools.h"
 #include "server/worker/attempts.h"
 
@@ -39,6 +40,8 @@ class Publisher {
   void Publish(Hub& hub);
   // `stats` must outlive it.
   void set_access_log(const access_log::LineWriterStats& stats) { access_log_ = &stats; }
+  // As above.
+  void set_topics(const topics::ExchangeStats& stats) { topics_ = &stats; }
   // Both must outlive it. After WorkPools::Open().
   void set_work_pools(const WorkPools& pools, metrics::WorkPoolCells& cells);
   void set_backdoor_sessions(int64_t sessions) { backdoor_sessions_ = sessions; }
@@ -58,6 +61,7 @@ class Publisher {
   const OffloadPool& offload_;
   const Watchdog& watchdog_;
   const access_log::LineWriterStats* access_log_ = nullptr;  // null: there is none
+  const topics::ExchangeStats* topics_ = nullptr;            // null: there are none
   const WorkPools* work_pools_ = nullptr;                    // null: there are none
   std::vector<metrics::WorkPoolCells::Cells> pool_cells_;    // in the order of Visit()
   int64_t backdoor_sessions_ = 0;

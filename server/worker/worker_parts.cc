@@ -76,6 +76,8 @@ WorkerParts::WorkerParts(const process::WorkerInheritance& inheritance,
       topics_({.slot = inheritance.slot,
                .folder = config.run_dir(),
                .live_slots = [this] { return LiveSlots(); }}),
+      table_(inheritance.table, Clock::Monotonic()),
+      locks_(inheritance.table, Clock::Monotonic(), getpid()),
       services_{.worker = inheritance.slot,
                 .fetch = *fetch_,
                 .offload = offload_,
@@ -83,7 +85,9 @@ WorkerParts::WorkerParts(const process::WorkerInheritance& inheritance,
                 .tenants = tenants_,
                 .settings = settings_,
                 .pools = pools_,
-                .topics = topics_},
+                .topics = topics_,
+                .table = table_,
+                .locks = locks_},
       own_cells_(scoreboard, inheritance.slot, application.metrics()),
       route_cells_(scoreboard, inheritance.slot),
       route_stats_([this](std::string_view route, size_t method, int status) {
@@ -108,6 +112,7 @@ WorkerParts::WorkerParts(const process::WorkerInheritance& inheritance,
   fetch_->set_turns(quotas_);
   fetch_->set_origins(origins_);
   http_stats_.by_route = &route_stats_;
+  publisher_.set_topics(topics_.stats());
   if (access_log != nullptr) publisher_.set_access_log(access_log->writer().stats());
 }
 

@@ -29,6 +29,8 @@
 #include "server/metrics/work_pool_cells.h"
 #include "server/process/child_channel.h"
 #include "server/process/inheritance.h"
+#include "server/shared/locks.h"
+#include "server/shared/table.h"
 #include "server/topics/exchange.h"
 #include "server/worker/attempts.h"
 #include "server/worker/backdoor_listener.h"
@@ -107,6 +109,8 @@ class WorkerParts {
   SharedOrigins origins_;
   Settings settings_;
   topics::Exchange topics_;
+  shared::Table table_;
+  shared::Locks locks_;
   WorkerServices services_;
   metrics::OwnCells own_cells_;
   http::ServerStats http_stats_;

@@ -92,6 +92,7 @@ struct WorkerCounters {
   Counter offload_wait_microseconds;
   Counter offload_run_microseconds;
   Counter hub_io_calls;
+  std::array<Counter, 3> spans;  // by tracing::SpanEnd
   Counter log_lines_dropped;
 };
 
@@ -176,7 +177,7 @@ inline constexpr absl::Duration kStuckDefault = absl::Seconds(5);
 class Scoreboard {
  public:
   static constexpr uint32_t kMagic = 0x67726f76;
-  static constexpr uint32_t kVersion = 18;
+  static constexpr uint32_t kVersion = 19;
 
   // The slot of whoever stands in for a worker, behind all workers'.
   static constexpr int kStandIn = config::kWorkersMax;

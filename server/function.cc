@@ -34,6 +34,13 @@ absl::Status Suspension(absl::Duration at_most, const std::vector<std::string>& 
 
 }  // namespace
 
+std::string_view WorkerServices::tenant() const {
+  const Hub* const hub = Hub::Current();
+  const Fiber* const running = hub == nullptr ? nullptr : hub->running();
+  const FiberLabel* const label = running == nullptr ? nullptr : running->label();
+  return label == nullptr || label->tenant.empty() ? kDefaultTenant : label->tenant;
+}
+
 absl::StatusOr<std::unique_ptr<InputStream>> TaskContext::OpenInput() {
   return MemoryInput(input());
 }

@@ -15,6 +15,7 @@
 #include "server/http/serving/stats.h"
 #include "server/metrics/scoreboard.h"
 #include "server/metrics/work_pool_cells.h"
+#include "server/tracing/span_end.h"
 #include "server/work_pools.h"
 #include "server/worker/attempts.h"
 
@@ -41,6 +42,8 @@ class Publisher {
   void set_access_log(const access_log::LineWriterStats& stats) { access_log_ = &stats; }
   // Both must outlive it. After WorkPools::Open().
   void set_work_pools(const WorkPools& pools, metrics::WorkPoolCells& cells);
+  // `spans` must outlive it.
+  void set_spans(const tracing::SpanCounts& spans) { spans_ = &spans; }
   void set_backdoor_sessions(int64_t sessions) { backdoor_sessions_ = sessions; }
 
  private:
@@ -59,6 +62,7 @@ class Publisher {
   const Watchdog& watchdog_;
   const access_log::LineWriterStats* access_log_ = nullptr;  // null: there is none
   const WorkPools* work_pools_ = nullptr;                    // null: there are none
+  const tracing::SpanCounts* spans_ = nullptr;               // null: nothing is traced
   std::vector<metrics::WorkPoolCells::Cells> pool_cells_;    // in the order of Visit()
   int64_t backdoor_sessions_ = 0;
   uint64_t answered_ = 0;

@@ -6,15 +6,10 @@
 #include <vector>
 
 #include "runtime/hub/hub_fixture.h"
+#include "runtime/trace/span_fixture.h"
 
 namespace grove {
 namespace {
-
-class KeptSpans final : public SpanSink {
- public:
-  void Take(std::unique_ptr<SpanRecord> span) override { spans.push_back(std::move(*span)); }
-  std::vector<SpanRecord> spans;
-};
 
 class SpanTest : public HubTest {
  protected:
@@ -22,18 +17,9 @@ class SpanTest : public HubTest {
   Tracer tracer_{kept_, 1'000'000};
 };
 
-TraceContext FromOutside(bool sampled = true) {
-  TraceContext context;
-  context.trace = {1, 2};
-  context.span = 3;
-  context.sampled = sampled;
-  context.state = std::make_shared<const std::string>("a=1");
-  return context;
-}
-
 TEST_F(SpanTest, ASpanHasItsParentsTraceAndState) {
   Run([&] {
-    Span span(&tracer_, FromOutside(), SpanKind::kServer);
+    Span span(&tracer_, CallersTrace(), SpanKind::kServer);
     span.set_name("GET /");
     span.Set("count", 7);
     span.Set("new", true);
@@ -41,9 +27,9 @@ TEST_F(SpanTest, ASpanHasItsParentsTraceAndState) {
   });
   ASSERT_EQ(kept_.spans.size(), 1u);
   const SpanRecord& span = kept_.spans[0];
-  EXPECT_EQ(span.context.trace, (TraceId{1, 2}));
-  EXPECT_EQ(span.parent, 3u);
-  EXPECT_NE(span.context.span, 3u);
+  EXPECT_EQ(span.context.trace, CallersTrace().trace);
+  EXPECT_EQ(span.parent, CallersTrace().span);
+  EXPECT_NE(span.context.span, CallersTrace().span);
   EXPECT_EQ(*span.context.state, "a=1");
   EXPECT_EQ(span.name, "GET /");
   ASSERT_EQ(span.attributes.size(), 3u);
@@ -76,7 +62,7 @@ TEST_F(SpanTest, ATraceThatIsGivenBeginsUnderItsId) {
 
 TEST_F(SpanTest, WhatItsCallerDidNotSampleIsNotTold) {
   Run([&] {
-    Span span(&tracer_, FromOutside(/*sampled=*/false), SpanKind::kServer);
+    Span span(&tracer_, CallersTrace(/*sampled=*/false), SpanKind::kServer);
     EXPECT_FALSE(span.recording());
     EXPECT_TRUE(span.context().valid());
     EXPECT_FALSE(span.context().sampled);
@@ -87,7 +73,7 @@ TEST_F(SpanTest, WhatItsCallerDidNotSampleIsNotTold) {
 TEST_F(SpanTest, WhatItsCallerSampledIsToldWhateverTheOwnRatio) {
   Tracer none(kept_, 0);
   Run([&] {
-    const Span from_outside(&none, FromOutside(), SpanKind::kServer);
+    const Span from_outside(&none, CallersTrace(), SpanKind::kServer);
     const Span own(&none, {}, SpanKind::kServer);
     EXPECT_TRUE(from_outside.recording());
     EXPECT_FALSE(own.recording());
@@ -111,12 +97,12 @@ TEST_F(SpanTest, OfTracesThatBeginHereTheRatioIsTold) {
 
 TEST_F(SpanTest, WithoutATracerAContextIsPassedOnAsItIs) {
   Run([&] {
-    const Span span(nullptr, FromOutside(), SpanKind::kServer);
+    const Span span(nullptr, CallersTrace(), SpanKind::kServer);
     EXPECT_FALSE(span.recording());
-    EXPECT_EQ(span.context().span, 3u);
+    EXPECT_EQ(span.context().span, CallersTrace().span);
     const TraceScope scope(span.context(), span.tracer());
     ASSERT_NE(CurrentTrace::Find(), nullptr);
-    EXPECT_EQ(CurrentTrace::Find()->context.span, 3u);
+    EXPECT_EQ(CurrentTrace::Find()->context.span, CallersTrace().span);
   });
 }
 
@@ -124,7 +110,7 @@ TEST_F(SpanTest, ScopesNestAndEnd) {
   Run([&] {
     EXPECT_EQ(CurrentTrace::Find(), nullptr);
     {
-      const TraceScope outer(FromOutside(), &tracer_);
+      const TraceScope outer(CallersTrace(), &tracer_);
       const uint64_t before = CurrentTrace::Find()->context.span;
       {
         SpanScope inner("inner");
@@ -137,7 +123,7 @@ TEST_F(SpanTest, ScopesNestAndEnd) {
     EXPECT_EQ(CurrentTrace::Find(), nullptr);
   });
   ASSERT_EQ(kept_.spans.size(), 1u);
-  EXPECT_EQ(kept_.spans[0].parent, 3u);
+  EXPECT_EQ(kept_.spans[0].parent, CallersTrace().span);
   EXPECT_EQ(kept_.spans[0].name, "inner");
 }
 
@@ -145,13 +131,13 @@ TEST_F(SpanTest, AFiberWorksForItsSpawnersTraceAsOfTheSpawn) {
   Run([&] {
     FiberHandle child;
     {
-      const TraceScope scope(FromOutside(), &tracer_);
+      const TraceScope scope(CallersTrace(), &tracer_);
       child = *Spawn("child", [&] { SpanScope span("of the child"); });
     }
     EXPECT_TRUE(child.Join().ok());
   });
   ASSERT_EQ(kept_.spans.size(), 1u);
-  EXPECT_EQ(kept_.spans[0].parent, 3u);
+  EXPECT_EQ(kept_.spans[0].parent, CallersTrace().span);
 }
 
 TEST_F(SpanTest, OutsideOfATraceASpanIsNone) {
@@ -171,7 +157,7 @@ TEST_F(SpanTest, AFailureIsToldWithItsKind) {
   ASSERT_EQ(kept_.spans.size(), 1u);
   EXPECT_TRUE(kept_.spans[0].failed);
   EXPECT_EQ(kept_.spans[0].error, "no such order");
-  EXPECT_EQ(std::get<std::string>(kept_.spans[0].attributes[0].second), "NOT_FOUND");
+  EXPECT_EQ(AttributeOf(kept_.spans[0], "error.type"), "NOT_FOUND");
 }
 
 }  // namespace

@@ -10,8 +10,10 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "http/client/http_client.h"
 #include "http/message/chunked.h"
 #include "http/websocket/message_budget.h"
+#include "runtime/dns/resolver.h"
 #include "runtime/hub/check.h"
 #include "runtime/hub/fake_clock.h"
 #include "runtime/hub/hub.h"
@@ -267,13 +269,17 @@ class TestApplication::Parts {
   SpawnedTasks spawned_{[this](const SpawnedTasks::Task& task) { return RunTask(task); }};
   http::TenantLabels tenants_;
   Settings settings_;
+  const std::unique_ptr<http::HttpClient> http_client_ = *http::HttpClient::Create();
+  const std::unique_ptr<Resolver> resolver_ = *Resolver::Create();
   WorkerServices services_{.worker = 0,
                            .fetch = *fetch_,
                            .offload = offload_,
                            .tasks = spawned_,
                            .tenants = tenants_,
                            .settings = settings_,
-                           .pools = pools_};
+                           .pools = pools_,
+                           .http = http_client_.get(),
+                           .resolver = resolver_.get()};
   uint64_t websocket_refused_ = 0;
   http::websocket::MessageBudget websocket_budget_{
       static_cast<uint64_t>(config_.http().websocket_memory_max_bytes()), websocket_refused_};

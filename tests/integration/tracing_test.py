@@ -150,7 +150,7 @@ class TracingTest(KilledTest):
         self.again()
         spec_of = self.api.get(name).spec
         self.assertEqual(spec_of.traceparent, f'00-{TRACE}-{request["spanId"]}-01')
-        self.ctl('retry', name)
+        self.api.call(self.api.tasks.RetryTask, tasks.RetryTaskRequest(name=name))
         self.assertEqual(self.api.wait(name).state, SUCCEEDED)
         spans = self.spans_of(4)
         attempt, = (span for span in spans if span['kind'] == CONSUMER)

@@ -47,6 +47,7 @@
 #include "runtime/sync/select.h"
 #include "runtime/sync/select_descriptor.h"
 #include "runtime/sync/semaphore.h"
+#include "runtime/trace/span.h"
 // IWYU pragma: end_exports
 
 #endif  // GROVE_RUNTIME_RUNTIME_H_

@@ -6,6 +6,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "runtime/hub/hub.h"
 #include "runtime/switch/abseil_text.h"
 #include "server/http/handler/retry_delay.h"
 
@@ -16,6 +17,8 @@ constexpr char kNeverAgainType[] = "grove/never_again";
 // Microseconds, if there is a bound, and the names: each on a line of its own.
 constexpr char kSuspensionType[] = "grove/suspension";
 constexpr absl::Duration kRetryAfterMax = absl::Hours(366 * 24);
+
+constexpr std::string_view kDefaultTenant = "default";
 
 absl::Status Suspension(absl::Duration at_most, const std::vector<std::string>& tasks) {
   absl::Status status = absl::AbortedError("the attempt has suspended itself");
@@ -30,6 +33,13 @@ absl::Status Suspension(absl::Duration at_most, const std::vector<std::string>& 
 }
 
 }  // namespace
+
+std::string_view WorkerServices::tenant() const {
+  const Hub* const hub = Hub::Current();
+  const Fiber* const running = hub == nullptr ? nullptr : hub->running();
+  const FiberLabel* const label = running == nullptr ? nullptr : running->label();
+  return label == nullptr || label->tenant.empty() ? kDefaultTenant : label->tenant;
+}
 
 absl::StatusOr<std::unique_ptr<InputStream>> TaskContext::OpenInput() {
   return MemoryInput(input());

@@ -19,6 +19,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/http/handler/tenant_labels.h"
+#include "server/logger.h"
 #include "server/settings.h"
 #include "server/shared/locks.h"
 #include "server/shared/table.h"
@@ -30,8 +31,13 @@
 namespace grove::functions {
 class FetchClient;
 }
+namespace grove::http {
+class HttpClient;
+}
 
 namespace grove {
+
+class Resolver;
 
 // What a worker lends to the code that runs in it. Lives as long as the worker's hub runs.
 struct WorkerServices {
@@ -47,6 +53,16 @@ struct WorkerServices {
   // What all workers share.
   shared::Table& table = shared::NoTable();
   shared::Locks& locks = shared::NoLocks();
+  // Lines with the ids of the request, the task and the trace that the running fiber works for.
+  Logger log = {};
+  // Reach whatever the machine does, for what the application itself talks to: what a user names is
+  // for `fetch`, which fetch.allow bounds. Null where a test of one's own gives none.
+  http::HttpClient* http = nullptr;
+  Resolver* resolver = nullptr;
+
+  // Whose the running fiber is: of the HTTP request, if a `tenant` middleware found it, or of the
+  // task; "default" where there is none. Stands as long as the fiber's label.
+  std::string_view tenant() const;
 };
 
 // Most that one attempt may leave to the next.

@@ -138,7 +138,7 @@ std::string Timestamp(absl::Time time) {
 }
 
 std::string FormatText(absl::Time time, LogLevel level, std::string_view process,
-                       std::string_view message, std::initializer_list<LogField> fields) {
+                       std::string_view message, absl::Span<const LogField> fields) {
   std::string line = absl::StrFormat("%s %s %s ", Timestamp(time), LevelName(level), process);
   AppendQuoted(LogFormat::kText, message, line);
   for (const LogField& field : fields) {
@@ -154,7 +154,7 @@ std::string FormatText(absl::Time time, LogLevel level, std::string_view process
 }
 
 std::string FormatJson(absl::Time time, LogLevel level, std::string_view process,
-                       std::string_view message, std::initializer_list<LogField> fields) {
+                       std::string_view message, absl::Span<const LogField> fields) {
   std::string line = absl::StrFormat(
       "{\"time\":\"%s\",\"level\":\"%s\",\"process\":", Timestamp(time), LevelName(level));
   AppendQuoted(LogFormat::kJson, process, line);
@@ -208,7 +208,7 @@ uint64_t LogLinesDropped() {
 
 std::string FormatLogLine(LogFormat format, absl::Time time, LogLevel level,
                           std::string_view process, std::string_view message,
-                          std::initializer_list<LogField> fields) {
+                          absl::Span<const LogField> fields) {
   return format == LogFormat::kJson ? FormatJson(time, level, process, message, fields)
                                     : FormatText(time, level, process, message, fields);
 }
@@ -224,7 +224,15 @@ KeptRecentLog::~KeptRecentLog() {
 }
 
 void Log(LogLevel level, LogText message, std::initializer_list<LogField> fields) {
-  if (level < lowest_level.load(std::memory_order_relaxed)) return;
+  LogWith(level, message, fields);
+}
+
+bool IsLogged(LogLevel level) {
+  return level >= lowest_level.load(std::memory_order_relaxed);
+}
+
+void LogWith(LogLevel level, LogText message, absl::Span<const LogField> fields) {
+  if (!IsLogged(level)) return;
   const absl::Time now = absl::Now();
   const std::string line =
       FormatLogLine(settings->format, now, level, settings->process, message.text, fields);

@@ -15,6 +15,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 
 namespace grove {
 
@@ -67,10 +68,15 @@ uint64_t LogLinesDropped();
 
 void Log(LogLevel level, LogText message, std::initializer_list<LogField> fields = {});
 
+// With fields that were gathered.
+void LogWith(LogLevel level, LogText message, absl::Span<const LogField> fields);
+// Whether such a line would be written.
+bool IsLogged(LogLevel level);
+
 // Pure.
 std::string FormatLogLine(LogFormat format, absl::Time time, LogLevel level,
                           std::string_view process, std::string_view message,
-                          std::initializer_list<LogField> fields);
+                          absl::Span<const LogField> fields);
 
 }  // namespace grove
 

@@ -23,6 +23,7 @@ COMMENTED = {'application', 'control.tls', 'control.tokens', 'control.insecure',
              'tasks.webhook_secret_file', 'tenants[].quotas.spawns_per_minute',
              'tenants[].quotas.http_requests_per_minute',
              'fetch.per_origin.requests_per_second', 'fetch.per_origin.requests_per_minute',
+             'tracing.endpoint', 'tracing.headers', 'tracing.service_name',
              'fetch.per_origin.burst', 'fetch.origins[].requests_per_second', 'fetch.secrets'}
 
 

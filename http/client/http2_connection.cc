@@ -10,6 +10,7 @@
 #include "runtime/hub/hub.h"
 #include "runtime/hub/label_scope.h"
 #include "runtime/hub/timeout.h"
+#include "runtime/trace/span.h"
 
 namespace grove::http {
 namespace {
@@ -141,6 +142,7 @@ void Http2Connection::Changed() {
 void Http2Connection::Read() {
   // Nobody's in particular, whoever's request came first.
   const LabelScope nobody(nullptr);
+  const TraceScope untraced;
   // A connection may have no stream for long: then it waits with what its stack has.
   char first[kIdleReadBytes];
   std::unique_ptr<char[]> buffer;
@@ -195,6 +197,7 @@ absl::Status Http2Connection::WriteAll() {
 
 void Http2Connection::Write() {
   const LabelScope nobody(nullptr);
+  const TraceScope untraced;
   absl::Status written = WriteAll();
   writing_ = false;
   if (closed_) {

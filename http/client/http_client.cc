@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
+#include "http/client/client_span.h"
 #include "http/client/content_decoder.h"
 #include "http/client/cookie_jar.h"
 #include "http/client/exchange_state.h"
@@ -136,7 +137,7 @@ absl::StatusOr<HttpClient::StatePtr> HttpClient::Ask(const Url& url, HttpRequest
   if (request.cookies != nullptr && !(same_origin && HasField(request.fields, "cookie"))) {
     cookies = request.cookies->FieldFor(url, absl::Now());
   }
-  const HeadExtras extras = {
+  HeadExtras extras = {
       .user_agent = options_.user_agent,
       .accept_encoding = options_.decode ? ContentDecoder::kCodings : std::string_view(),
       .absolute_target = proxied,
@@ -147,13 +148,16 @@ absl::StatusOr<HttpClient::StatePtr> HttpClient::Ask(const Url& url, HttpRequest
   const bool replayable = request.source == nullptr;
   const bool repeatable = replayable && (IsIdempotent(request.method) || request.may_repeat);
   Http2Offer offer = OfferFor(url, request);
-  for (int refusals = 0;;) {
+  for (int refusals = 0, resends = 0;; ++resends) {
+    ClientSpan span(request, url, resends);
+    span.FillHead(extras);
     absl::StatusOr<StatePtr> begun = Connect(url, request, offer);
-    if (!begun.ok()) return begun.status();
+    if (!begun.ok()) return span.Fail(begun.status());
     ++stats_.requests;
     StatePtr answer = *std::move(begun);
-    const absl::Status run = answer->Run(request, url, extras, options_.decode);
+    const absl::Status run = span.Fail(answer->Run(request, url, extras, options_.decode));
     if (run.ok()) {
+      span.TakeAnswer(answer->status(), answer->protocol());
       if (answer->switched()) ++stats_.switched;
       if (request.cookies != nullptr) TakeCookies(url, *answer, *request.cookies);
       return answer;

@@ -7,6 +7,7 @@
 #include "absl/strings/escaping.h"
 #include "http/message/scan.h"
 #include "runtime/switch/abseil_text.h"
+#include "runtime/trace/trace_context.h"
 
 namespace grove::http {
 namespace {
@@ -91,6 +92,8 @@ void ForEachField(const HttpRequest& request, const Url& url, const HeadExtras& 
   if (!extras.user_agent.empty() && !HasField(request.fields, "user-agent")) {
     field("User-Agent", extras.user_agent);
   }
+  if (!extras.traceparent.empty()) field(kTraceparent, extras.traceparent);
+  if (!extras.tracestate.empty()) field(kTracestate, extras.tracestate);
   if (!HasField(request.fields, "accept")) field("Accept", "*/*");
   if (!extras.accept_encoding.empty() && !HasField(request.fields, "accept-encoding")) {
     field("Accept-Encoding", extras.accept_encoding);

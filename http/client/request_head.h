@@ -28,6 +28,9 @@ struct HeadExtras {
   std::string_view cookies;
   // Value of Proxy-Authorization; empty: none.
   std::string_view proxy_authorization;
+  // Values of traceparent and tracestate; empty: none.
+  std::string_view traceparent = {};
+  std::string_view tracestate = {};
   // Credentials do not go along to another origin than the first one.
   bool without_credentials = false;
 };

@@ -89,6 +89,8 @@ constexpr AccessKey kKeys[] = {
      [](const Line& line) -> AccessValue { return HeaderOf(line, "user-agent"); }},
     {"request_id", kText,
      [](const Line& line) -> AccessValue { return line.entry.request.context.id; }},
+    {"trace_id", kText,
+     [](const Line& line) -> AccessValue { return line.entry.request.context.trace_id; }},
     {"tenant", kText,
      [](const Line& line) -> AccessValue { return line.entry.request.context.tenant; }},
     {"token", kText,

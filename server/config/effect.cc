@@ -48,6 +48,7 @@ constexpr EffectRow kRows[] = {
     {"include[]", Effect::kInPlace},
     // What was shown or added up stays so: a new bound would hold for some names alone.
     {"metrics.", Effect::kNeedsRestart},
+    {"tracing.", Effect::kReplacesWorkers},
     // Its code may refuse it (Application::OnReload()).
     {"application.", Effect::kInPlace},
 };

@@ -468,6 +468,27 @@ TEST(Resolve, ChecksTheBoundsOfOrigins) {
   EXPECT_EQ(config.fetch().origins(0).breaker_failures(), 0);
 }
 
+TEST(Resolve, ChecksWhereSpansGo) {
+  const config::v1::Tracing tracing =
+      Good("tracing {endpoint: 'https://collector.example.org/v1/traces'}").tracing();
+  EXPECT_EQ(tracing.sampled_per_million(), 1'000'000);
+  EXPECT_EQ(tracing.queue_max(), 8'192);
+  EXPECT_EQ(Good("tracing {sampled_per_million: 0}").tracing().sampled_per_million(), 0);
+  for (const char* wrong : {"collector:4318", "http://", "http:///v1/traces", "http://:4318/",
+                            "grpc://collector", "http://a b/"}) {
+    EXPECT_THAT(ErrorOf(absl::StrCat("tracing {endpoint: '", wrong, "'}")),
+                HasSubstr(absl::StrCat("tracing.endpoint: '", wrong, "' is no URL: want http://")));
+  }
+  EXPECT_THAT(ErrorOf("tracing {headers {name: 'a b' secret_file: '/nowhere'}}"),
+              HasSubstr("tracing.headers[0].name: 'a b' is no field"));
+  EXPECT_THAT(ErrorOf("tracing {headers {name: 'a'}}"),
+              HasSubstr("tracing.headers[0].secret_file: want a file with the field's value"));
+  EXPECT_THAT(ErrorOf("tracing {headers {name: 'a' secret_file: '/nowhere'}}"),
+              HasSubstr("tracing.headers[0].secret_file: "));
+  EXPECT_THAT(ErrorOf("tracing {sampled_per_million: 1000001}"),
+              HasSubstr("tracing.sampled_per_million: 1000001 is not within 0 to 1000000"));
+}
+
 TEST(Resolve, ChecksTheSecretsOfRequests) {
   EXPECT_THAT(ErrorOf("fetch {secrets {name: 'a'}}"),
               HasSubstr("fetch.secrets[0].secret_file: want a file with the secret"));

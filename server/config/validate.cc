@@ -71,6 +71,7 @@ class Validator {
     CheckTokens("control.tokens", config_.control().tokens());
     CheckTokens("admin.tokens", config_.admin().tokens());
     CheckWebhookSecret();
+    CheckTracing();
     CheckRoutes();
     CheckFetch();
     CheckTenants();
@@ -104,6 +105,7 @@ class Validator {
   void CheckTokenTenant(const std::string& where, const std::string& tenant);
   void CheckExpireTime(const std::string& where, const std::string& time);
   void CheckWebhookSecret();
+  void CheckTracing();
   void CheckRoutes();
   void CheckFetch();
   template <typename Bounds>
@@ -267,6 +269,38 @@ void Validator::CheckTokens(const std::string& list, const TokenList& tokens) {
 void Validator::CheckWebhookSecret() {
   const std::string& file = config_.tasks().webhook_secret_file();
   if (!file.empty()) Holds("tasks.webhook_secret_file", ReadSecretFile(file).status());
+}
+
+// That it is a URL in all its parts, the worker's HTTP client finds.
+void Validator::CheckTracing() {
+  const config::v1::Tracing& tracing = config_.tracing();
+  const std::string& endpoint = tracing.endpoint();
+  const size_t scheme = endpoint.starts_with("http://")    ? 7
+                        : endpoint.starts_with("https://") ? 8
+                                                           : 0;
+  const bool has_host = scheme > 0 && endpoint.size() > scheme && endpoint[scheme] != '/' &&
+                        endpoint[scheme] != ':' && endpoint.find(' ') == std::string::npos;
+  if (!endpoint.empty() && !has_host) {
+    problems_.Add("tracing.endpoint", StrCat("'", absl::CHexEscape(endpoint),
+                                             "' is no URL: want http://127.0.0.1:4318/v1/traces"));
+  }
+  for (int i = 0; i < tracing.headers_size(); ++i) {
+    const config::v1::TracingHeader& header = tracing.headers(i);
+    const std::string& name = header.name();
+    const bool is_name = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+      return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_';
+    });
+    if (!is_name) {
+      problems_.Add(Indexed("tracing.headers", i, "name"),
+                    StrCat("'", absl::CHexEscape(name), "' is no field: want letters, digits, -"));
+    }
+    const std::string where = Indexed("tracing.headers", i, "secret_file");
+    if (header.secret_file().empty()) {
+      problems_.Add(where, "want a file with the field's value");
+    } else {
+      Holds(where, ReadSecretFile(header.secret_file()).status());
+    }
+  }
 }
 
 // Where the tenant is misspelt, the token would open nothing, or another's.

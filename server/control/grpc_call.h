@@ -26,6 +26,7 @@
 #include "server/control/call.h"
 #include "server/control/raw_service.h"
 #include "server/control/rpc_status.h"
+#include "server/control/spawn_trace.h"
 
 namespace grove::control {
 
@@ -84,6 +85,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public Call, private Li
     absl::StatusOr<Caller> caller = Admit(grpc_, method_, *context_, request, request_);
     if (!caller.ok()) return caller.status();
     caller_ = *std::move(caller);
+    TakeTrace(context_->client_metadata(), request_);
     return absl::OkStatus();
   }
 

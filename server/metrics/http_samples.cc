@@ -10,6 +10,7 @@
 #include "runtime/switch/abseil_text.h"
 #include "server/http/serving/stats.h"
 #include "server/metrics/label_set.h"
+#include "server/tracing/span_end.h"
 
 namespace grove::metrics {
 namespace {
@@ -72,6 +73,11 @@ void AddTotals(const Scoreboard& board, MetricFamilies& families) {
   for (size_t i = 0; i < outcomes.size(); ++i) {
     families.Add("grove_fetches_total", {std::string(functions::kFetchOutcomes[i].name)},
                  outcomes[i]);
+  }
+  const auto spans = Sums(board, &WorkerCounters::spans);
+  static_assert(spans.size() == tracing::kSpanEnds.size());
+  for (size_t i = 0; i < spans.size(); ++i) {
+    families.Add("grove_spans_total", {std::string(tracing::kSpanEnds[i])}, spans[i]);
   }
   const auto put_off = Sums(board, &WorkerCounters::origin_put_off);
   for (size_t i = 0; i < put_off.size(); ++i) {

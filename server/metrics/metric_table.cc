@@ -293,6 +293,8 @@ constexpr MetricRow kRows[] = {
     {"grove_hub_last_turn_age_seconds", kGauge, "worker", "seconds",
      "Age of the hub's last turn; large means that something blocks."},
 
+    {"grove_spans_total", kCounter, "end", "",
+     "Spans that were told the collector, dropped since too many waited, or given up."},
     {"grove_log_lines_dropped_total", kCounter, "process", "",
      "Lines of the log dropped, since whoever reads it is too slow or has stopped."},
 

@@ -260,6 +260,15 @@ TEST_F(PrometheusTest, UnitsAreWhatTheNamesSay) {
   }
 }
 
+TEST_F(PrometheusTest, TellsWhatBecameOfSpans) {
+  board_.slot(0).live.spans[0] = 5;
+  board_.slot(1).live.spans[0] = 2;
+  board_.slot(1).base.spans[1] = 3;
+  EXPECT_TRUE(Shows("grove_spans_total{end=\"told\"} 7"));
+  EXPECT_TRUE(Shows("grove_spans_total{end=\"dropped\"} 3"));
+  EXPECT_TRUE(Shows("grove_spans_total{end=\"failed\"} 0"));
+}
+
 TEST_F(PrometheusTest, TellsOfControlAndItsStore) {
   board_.control().restarts = 2;
   board_.control().log_lines_dropped = 3;

@@ -93,6 +93,7 @@ struct WorkerCounters {
   Counter offload_wait_microseconds;
   Counter offload_run_microseconds;
   Counter hub_io_calls;
+  std::array<Counter, 3> spans;  // by tracing::SpanEnd
   Counter log_lines_dropped;
   Counter topics_published;
   Counter topics_delivered;

@@ -164,6 +164,10 @@ void FillStart(const EngineState& state, const Task& task, const LiveAttempt& at
   for (const auto& [key, value] : task.spec.extras().labels)
     (*start->mutable_labels())[key] = value;
   if (task.past().checkpoint != nullptr) start->set_checkpoint(*task.past().checkpoint);
+  if (const SpecTrace* const trace = task.spec.extras().trace.get()) {
+    start->set_traceparent(trace->parent);
+    start->set_tracestate(trace->state);
+  }
 }
 
 void SendStart(const EngineState& state, const Task& task, const LiveAttempt& attempt,

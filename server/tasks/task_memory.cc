@@ -77,6 +77,9 @@ int64_t Bytes(const SpecExtras& extras) {
   // It stands in the index, too.
   if (extras.unique != nullptr) bytes += kUniqueBytes + 2 * Bytes(extras.unique->key);
   if (extras.input_payload != nullptr) bytes += kPayloadLinkBytes;
+  if (extras.trace != nullptr) {
+    bytes += Bytes(&extras.trace->parent) + Bytes(&extras.trace->state);
+  }
   if (extras.limit_key != nullptr) bytes += kLimitKeyBytes + 2 * Bytes(*extras.limit_key);
   for (const auto& [key, value] : extras.labels) bytes += kLabelBytes + Bytes(key) + Bytes(value);
   return bytes + (extras.labels.empty() ? 0 : kBlockBytes);

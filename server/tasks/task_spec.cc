@@ -1,7 +1,6 @@
 #include "server/tasks/task_spec.h"
 
 #include <algorithm>
-#include <cmath>
 #include <string_view>
 
 #include "absl/container/flat_hash_set.h"
@@ -26,8 +25,6 @@ using proto::ToMicros;
 
 constexpr size_t kQuotedMax = 100;
 constexpr int64_t kTimeMaxS = 253402300799;
-// google.rpc.Code from CANCELLED to UNAUTHENTICATED.
-constexpr int kErrorCodesEnd = 17;
 
 std::string Quoted(std::string_view text) {
   return StrCat("\"", absl::CHexEscape(Abseil(text.substr(0, kQuotedMax))), "\"");
@@ -276,34 +273,6 @@ absl::Status CheckRest(const v1::TaskSpec& spec) {
   return absl::OkStatus();
 }
 
-RetryRules NormaliseRetry(const v1::RetryPolicy& policy) {
-  RetryRules rules;
-  if (policy.max_attempts() > 0) rules.max_attempts = policy.max_attempts();
-  if (policy.backoff_multiplier() > 0) rules.backoff_multiplier = policy.backoff_multiplier();
-  if (policy.has_initial_backoff()) rules.initial_backoff_us = ToMicros(policy.initial_backoff());
-  if (policy.has_max_backoff()) {
-    rules.max_backoff_us = ToMicros(policy.max_backoff());
-    rules.initial_backoff_us = std::min(rules.initial_backoff_us, rules.max_backoff_us);
-  }
-  rules.max_backoff_us = std::max(rules.max_backoff_us, rules.initial_backoff_us);
-  if (policy.has_jitter()) rules.jitter = std::clamp(policy.jitter(), 0.0, 1.0);
-  for (const int32_t code : policy.not_retried_codes()) {
-    if (code > 0 && code < kErrorCodesEnd) rules.not_retried |= 1u << code;
-  }
-  return rules;
-}
-
-void FillRetry(const RetryRules& rules, v1::RetryPolicy& policy) {
-  policy.set_max_attempts(rules.max_attempts);
-  SetMicros(rules.initial_backoff_us, policy.mutable_initial_backoff());
-  SetMicros(rules.max_backoff_us, policy.mutable_max_backoff());
-  policy.set_backoff_multiplier(rules.backoff_multiplier);
-  policy.set_jitter(rules.jitter);
-  for (int code = 1; code < kErrorCodesEnd; ++code) {
-    if (rules.IsFinal(code)) policy.add_not_retried_codes(code);
-  }
-}
-
 // nullptr: it says nothing of others.
 std::unique_ptr<SpecRelations> NormaliseRelations(const v1::TaskSpec& spec) {
   if (spec.after().empty() && !spec.has_sequence() && !spec.has_webhook()) return nullptr;
@@ -338,7 +307,8 @@ bool HasExtras(const v1::TaskSpec& spec) {
   return spec.has_delay() || spec.has_start_time() || spec.has_schedule_to_start_timeout() ||
          spec.has_heartbeat_timeout() || !spec.request_id().empty() || spec.has_unique_key() ||
          spec.limit_keys_size() > 0 || !spec.labels().empty() || spec.after_size() > 0 ||
-         spec.has_sequence() || spec.has_webhook() || !spec.input_payload().empty();
+         spec.has_sequence() || spec.has_webhook() || !spec.input_payload().empty() ||
+         !spec.traceparent().empty();
 }
 
 void FillExtras(v1::TaskSpec& spec, SpecExtras& extras) {
@@ -361,6 +331,7 @@ void FillExtras(v1::TaskSpec& spec, SpecExtras& extras) {
     extras.input_payload =
         std::make_unique<const std::string>(std::move(*spec.mutable_input_payload()));
   }
+  extras.trace = NormaliseTrace(spec);
   extras.request_id = std::move(*spec.mutable_request_id());
   extras.labels.assign(spec.labels().begin(), spec.labels().end());
   std::sort(extras.labels.begin(), extras.labels.end());
@@ -393,13 +364,6 @@ std::string ShortQueueName(const v1::TaskSpec& spec) {
   return name.ok() ? std::string(name->queue) : spec.queue();
 }
 
-int64_t RetryRules::BackoffUs(int32_t failures, double chance) const {
-  const double wait_us = initial_backoff_us * std::pow(backoff_multiplier, failures - 1);
-  // Compared as doubles: the power may be beyond any integer.
-  const double bounded_us = std::min(wait_us, static_cast<double>(max_backoff_us));
-  return static_cast<int64_t>(bounded_us * (1 - jitter * chance));
-}
-
 absl::Status CheckSpec(const v1::TaskSpec& spec, std::string_view tenant, const SpecLimits& limits,
                        absl::FunctionRef<bool(std::string_view)> is_known_function) {
   absl::Status status = CheckFunction(spec, is_known_function);
@@ -414,6 +378,7 @@ absl::Status CheckSpec(const v1::TaskSpec& spec, std::string_view tenant, const 
   if (status.ok()) status = CheckWebhook(spec);
   if (status.ok()) status = CheckRetryPolicy(spec.retry_policy());
   if (status.ok()) status = CheckLabels(spec);
+  if (status.ok()) status = CheckTrace(spec);
   if (status.ok()) status = CheckRest(spec);
   // Last: the only check whose cost grows with the input.
   if (status.ok()) status = CheckInput(spec, limits);
@@ -489,6 +454,7 @@ void FillSpec(const AcceptedSpec& accepted, v1::TaskSpec& spec) {
   spec.set_slot_cost(accepted.slot_cost);
   if (extras.relations != nullptr) FillRelations(*extras.relations, spec);
   if (extras.input_payload != nullptr) spec.set_input_payload(*extras.input_payload);
+  if (extras.trace != nullptr) FillTrace(*extras.trace, spec);
   spec.set_request_id(extras.request_id);
   for (const auto& [key, value] : extras.labels) (*spec.mutable_labels())[key] = value;
   spec.set_durability(accepted.durable ? v1::DURABILITY_DURABLE : v1::DURABILITY_VOLATILE);

@@ -18,6 +18,8 @@
 #include "grove/v1/task_service.pb.h"
 #include "server/tasks/engine_time.h"
 #include "server/tasks/relations.h"
+#include "server/tasks/retry_rules.h"
+#include "server/tasks/spec_trace.h"
 #include "server/wall_time.h"
 
 namespace grove::tasks {
@@ -25,12 +27,8 @@ namespace grove::tasks {
 inline constexpr int64_t kDelayMaxUs = 366 * 86400 * kUsPerSecond;
 inline constexpr int64_t kTimeoutMaxUs = 86400 * kUsPerSecond;
 inline constexpr int64_t kBackoffMaxUs = 86400 * kUsPerSecond;
-inline constexpr int64_t kInitialBackoffDefaultUs = kUsPerSecond;
-inline constexpr int64_t kMaxBackoffDefaultUs = 60 * kUsPerSecond;
 inline constexpr int32_t kMaxAttemptsMax = 100;
-inline constexpr double kBackoffMultiplierDefault = 2.0;
 inline constexpr double kBackoffMultiplierMax = 10.0;
-inline constexpr double kJitterDefault = 0.1;
 inline constexpr int64_t kScheduleToStartMaxUs = kDelayMaxUs;
 inline constexpr int64_t kHeartbeatMaxUs = kTimeoutMaxUs;
 inline constexpr size_t kUniqueKeyMax = 128;
@@ -46,22 +44,6 @@ inline constexpr size_t kLabelsMax = 32;
 inline constexpr size_t kLabelKeyMax = 63;
 inline constexpr size_t kLabelValueMax = 255;
 inline constexpr std::string_view kJsonContentType = "application/json";
-
-struct RetryRules {
-  int32_t max_attempts = 1;
-  // Bit N: not after an error of google.rpc.Code N.
-  uint32_t not_retried = 0;
-  int64_t initial_backoff_us = kInitialBackoffDefaultUs;
-  int64_t max_backoff_us = kMaxBackoffDefaultUs;
-  double backoff_multiplier = kBackoffMultiplierDefault;
-  double jitter = kJitterDefault;
-
-  bool operator==(const RetryRules&) const = default;
-  // Wait after the `failures`-th failure, counted from 1. `chance`, from 0 to 1, is how much of
-  // what the jitter allows it is shorter.
-  int64_t BackoffUs(int32_t failures, double chance) const;
-  bool IsFinal(int code) const { return code >= 0 && code < 32 && (not_retried >> code & 1) != 0; }
-};
 
 struct UniqueKeyRule {
   std::string key;
@@ -91,6 +73,8 @@ struct SpecExtras {
   std::unique_ptr<SpecRelations> relations;
   // A payload's name; nullptr: the input is in the spec.
   std::unique_ptr<const std::string> input_payload;
+  // nullptr: none.
+  std::unique_ptr<const SpecTrace> trace;
   // Sorted by key.
   std::vector<std::pair<std::string, std::string>> labels;
 };

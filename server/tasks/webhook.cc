@@ -38,6 +38,8 @@ v1::TaskSpec WebhookSpec(const v1::TaskSpec& spec, const std::string& task) {
   hook.set_queue(spec.queue());
   hook.set_priority(spec.priority());
   hook.set_durability(spec.durability());
+  hook.set_traceparent(spec.traceparent());
+  hook.set_tracestate(spec.tracestate());
   hook.add_after(task);
   proto::SetMicros(kTimeoutUs, hook.mutable_timeout());
   v1::RetryPolicy& policy = *hook.mutable_retry_policy();

@@ -11,8 +11,10 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "http/client/http_client.h"
 #include "http/message/chunked.h"
 #include "http/websocket/message_budget.h"
+#include "runtime/dns/resolver.h"
 #include "runtime/hub/check.h"
 #include "runtime/hub/fake_clock.h"
 #include "runtime/hub/hub.h"
@@ -277,6 +279,8 @@ class TestApplication::Parts {
   Settings settings_;
   shared::Table table_;
   shared::Locks locks_;
+  const std::unique_ptr<http::HttpClient> http_client_ = *http::HttpClient::Create();
+  const std::unique_ptr<Resolver> resolver_ = *Resolver::Create();
   WorkerServices services_{.worker = 0,
                            .fetch = *fetch_,
                            .offload = offload_,
@@ -285,7 +289,9 @@ class TestApplication::Parts {
                            .settings = settings_,
                            .pools = pools_,
                            .table = table_,
-                           .locks = locks_};
+                           .locks = locks_,
+                           .http = http_client_.get(),
+                           .resolver = resolver_.get()};
   uint64_t websocket_refused_ = 0;
   http::websocket::MessageBudget websocket_budget_{
       static_cast<uint64_t>(config_.http().websocket_memory_max_bytes()), websocket_refused_};

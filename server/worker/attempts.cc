@@ -20,6 +20,7 @@
 #include "runtime/switch/abseil_text.h"
 #include "server/log.h"
 #include "server/refusal.h"
+#include "server/worker/attempt_trace.h"
 #include "server/worker/utf8_text.h"
 
 namespace grove::worker {
@@ -133,8 +134,8 @@ class Attempts::Context final : public TaskContext {
   }
 
   void Log(std::string_view message) override {
-    grove::Log(LogLevel::kInfo, message,
-               {{"task", task()}, {"function", function()}, {"attempt", attempt()}});
+    services().log.Info(message,
+                        {{"task", task()}, {"function", function()}, {"attempt", attempt()}});
   }
 
  private:
@@ -208,9 +209,11 @@ absl::Status Attempts::SpawnFiber(Attempt& attempt) {
 
 absl::Status Attempts::Run(Attempt& attempt) {
   attempt.started_at = absl::Now();
+  AttemptTrace trace(tracer_, attempt.start);
   absl::StatusOr<Output> result = Call(attempt);
   if (result.ok()) attempt.output = std::move(*result);
   Conclude(attempt, result.status());
+  trace.NoteEnd(*attempt.end);
   return absl::OkStatus();
 }
 

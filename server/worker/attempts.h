@@ -20,6 +20,7 @@
 #include "grove/internal/v1/link.pb.h"
 #include "runtime/hub/clock.h"
 #include "runtime/sync/event.h"
+#include "runtime/trace/span.h"
 #include "server/application.h"
 #include "server/worker/attempt_streams.h"
 
@@ -58,6 +59,8 @@ class Attempts {
 
   // For attempts from now on.
   void set_limits(const AttemptLimits& limits) { limits_ = limits; }
+  // Each attempt is a span of it; before the first attempt. Must outlive them.
+  void set_tracer(Tracer* tracer) { tracer_ = tracer; }
   // Where payloads are; before the first attempt. What bounds them, as control says it.
   void set_payload_folder(std::string folder) { payloads_.folder = std::move(folder); }
   void set_payload_bounds(const internal::v1::PayloadBounds& bounds) { payloads_.bounds = bounds; }
@@ -116,6 +119,7 @@ class Attempts {
   WorkerServices& services_;
   AttemptLimits limits_;
   PayloadAccess payloads_;
+  Tracer* tracer_ = nullptr;  // null: nothing is told
 
   // Owns every attempt from Start() to Acknowledge().
   std::unordered_map<uint64_t, std::unique_ptr<Attempt>> attempts_;

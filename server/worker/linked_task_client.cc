@@ -15,6 +15,7 @@
 #include "runtime/hub/hub.h"
 #include "runtime/hub/timeout.h"
 #include "runtime/switch/abseil_text.h"
+#include "runtime/trace/span.h"
 #include "server/worker/utf8_text.h"
 
 namespace grove::worker {
@@ -27,7 +28,7 @@ using internal::v1::InsideWaited;
 // Above what control lets pass, so that it says what is wrong.
 constexpr size_t kTextBytesMax = 1024;
 // Of a spawn, beside its input and labels.
-constexpr size_t kSpawnBytes = 256;
+constexpr size_t kSpawnBytes = 256 + kTracestateBytesMax;
 // Below what a frame may have, with all else that may be in it.
 constexpr size_t kOneCallBytesMax = size_t{40} << 20;
 constexpr std::string_view kDefaultTenant = "default";
@@ -42,6 +43,14 @@ void FillCaller(bool with_task, internal::v1::InsideCaller* caller) {
   const bool has_tenant = label != nullptr && !label->tenant.empty();
   caller->set_tenant(has_tenant ? label->tenant : std::string(kDefaultTenant));
   if (with_task && label != nullptr) caller->set_task(label->task);
+}
+
+// What the code that spawns is part of.
+void FillTrace(v1::TaskSpec* spec) {
+  const CurrentTrace* const trace = CurrentTrace::Find();
+  if (trace == nullptr) return;
+  spec->set_traceparent(FormatTraceparent(trace->context));
+  if (trace->context.state != nullptr) spec->set_tracestate(*trace->context.state);
 }
 
 size_t BytesOf(const SpawnRequest& request) {
@@ -206,6 +215,7 @@ void LinkedTaskClient::SpawnSome(std::vector<SpawnRequest>& requests, size_t& ne
     ask.set_child(request.child);
     FillCaller(/*with_task=*/true, ask.mutable_caller());
     FillSpec(std::move(request), call.id, ask.mutable_spec());
+    FillTrace(ask.mutable_spec());
   }
   Timeout timeout(kInsideAnswerMax);
   const absl::Status woken = turn.missing == 0 ? absl::OkStatus() : turn.done.Wait();

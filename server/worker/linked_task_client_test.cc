@@ -9,6 +9,7 @@
 #include "runtime/hub/hub_fixture.h"
 #include "runtime/hub/label_scope.h"
 #include "runtime/hub/timeout.h"
+#include "runtime/trace/span_fixture.h"
 
 namespace grove::worker {
 namespace {
@@ -342,6 +343,27 @@ TEST_F(LinkedTaskClientTest, WhatIsNoUtf8CanBeTold) {
     EXPECT_EQ(parsed.inside_spawns(0).spec().input(), "\xff");
     Accept(frame);
     asks.Join().IgnoreError();
+  });
+}
+
+TEST_F(LinkedTaskClientTest, ASpawnSaysWhichTraceItIsPartOf) {
+  Run([&] {
+    client_.LinkUp();
+    {
+      const TraceScope scope(CallersTrace(), nullptr);
+      Asking("traced");
+      const WorkerFrame frame = Sent();
+      ASSERT_EQ(frame.inside_spawns_size(), 1);
+      EXPECT_EQ(frame.inside_spawns(0).spec().traceparent(), FormatTraceparent(CallersTrace()));
+      EXPECT_EQ(frame.inside_spawns(0).spec().tracestate(), "a=1");
+      Accept(frame);
+    }
+    Asking("untraced");
+    const WorkerFrame frame = Sent();
+    ASSERT_EQ(frame.inside_spawns_size(), 1);
+    EXPECT_EQ(frame.inside_spawns(0).spec().traceparent(), "");
+    Accept(frame);
+    Yield();
   });
 }
 

@@ -44,6 +44,8 @@ void Publisher::Publish(Hub& hub) {
   PublishOffload();
   if (topics_ != nullptr) StoreRows(metrics::kTopicCounters, *topics_, live);
   if (work_pools_ != nullptr) PublishWorkPools();
+  if (spans_ == nullptr) return;
+  for (size_t end = 0; end < spans_->size(); ++end) Store(live.spans[end], (*spans_)[end]);
 }
 
 void Publisher::set_work_pools(const WorkPools& pools, metrics::WorkPoolCells& cells) {

@@ -16,6 +16,7 @@
 #include "server/metrics/scoreboard.h"
 #include "server/metrics/work_pool_cells.h"
 #include "server/topics/exchange_stats.h"
+#include "server/tracing/span_end.h"
 #include "server/work_pools.h"
 #include "server/worker/attempts.h"
 
@@ -44,6 +45,8 @@ class Publisher {
   void set_topics(const topics::ExchangeStats& stats) { topics_ = &stats; }
   // Both must outlive it. After WorkPools::Open().
   void set_work_pools(const WorkPools& pools, metrics::WorkPoolCells& cells);
+  // `spans` must outlive it.
+  void set_spans(const tracing::SpanCounts& spans) { spans_ = &spans; }
   void set_backdoor_sessions(int64_t sessions) { backdoor_sessions_ = sessions; }
 
  private:
@@ -63,6 +66,7 @@ class Publisher {
   const access_log::LineWriterStats* access_log_ = nullptr;  // null: there is none
   const topics::ExchangeStats* topics_ = nullptr;            // null: there are none
   const WorkPools* work_pools_ = nullptr;                    // null: there are none
+  const tracing::SpanCounts* spans_ = nullptr;               // null: nothing is traced
   std::vector<metrics::WorkPoolCells::Cells> pool_cells_;    // in the order of Visit()
   int64_t backdoor_sessions_ = 0;
   uint64_t answered_ = 0;

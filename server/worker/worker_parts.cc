@@ -18,6 +18,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -78,6 +79,8 @@ WorkerParts::WorkerParts(const process::WorkerInheritance& inheritance,
                .live_slots = [this] { return LiveSlots(); }}),
       table_(inheritance.table, Clock::Monotonic()),
       locks_(inheritance.table, Clock::Monotonic(), getpid()),
+      http_client_(*http::HttpClient::Create()),
+      resolver_(*Resolver::Create()),
       services_{.worker = inheritance.slot,
                 .fetch = *fetch_,
                 .offload = offload_,
@@ -87,7 +90,9 @@ WorkerParts::WorkerParts(const process::WorkerInheritance& inheritance,
                 .pools = pools_,
                 .topics = topics_,
                 .table = table_,
-                .locks = locks_},
+                .locks = locks_,
+                .http = http_client_.get(),
+                .resolver = resolver_.get()},
       own_cells_(scoreboard, inheritance.slot, application.metrics()),
       route_cells_(scoreboard, inheritance.slot),
       route_stats_([this](std::string_view route, size_t method, int status) {
@@ -276,6 +281,7 @@ absl::StatusOr<http::Router> WorkerParts::RouterOf(const config::v1::Config& con
 http::ServerOptions WorkerParts::HttpOptions(const config::v1::Config& config) {
   http::ServerOptions options = HttpOptionsOf(config.http());
   options.access_log = access_log_;
+  if (tracing_ != nullptr) options.tracer = &tracing_->tracer();
   options.other_workers = [this] { return OtherWorkers(); };
   return options;
 }
@@ -380,6 +386,17 @@ absl::Status WorkerParts::AnnounceReady() {
   return absl::OkStatus();
 }
 
+absl::Status WorkerParts::StartTracing() {
+  if (started_with_.tracing().endpoint().empty()) return absl::OkStatus();
+  auto tracing =
+      WorkerTracing::Create(started_with_.tracing(), application_.name(), inheritance_.slot);
+  if (!tracing.ok()) return tracing.status();
+  tracing_ = *std::move(tracing);
+  attempts_.set_tracer(&tracing_->tracer());
+  publisher_.set_spans(tracing_->counts());
+  return Keep("tracing", [this] { return tracing_->Run(); });
+}
+
 absl::Status WorkerParts::OpenPools() {
   if (absl::Status opened = pools_.Open(application_.work_pools()); !opened.ok()) return opened;
   publisher_.set_work_pools(pools_, pool_cells_);
@@ -407,6 +424,7 @@ absl::Status WorkerParts::RunParts() {
   if (status.ok()) status = Keep("heartbeat", heartbeat);
   // The start hooks may use them.
   if (status.ok()) status = OpenPools();
+  if (status.ok()) status = StartTracing();
   if (status.ok()) status = ServeTopics();
   if (status.ok()) status = Serve();
   if (status.ok()) {
@@ -449,6 +467,7 @@ void WorkerParts::Drain() {
     }
   }
   hooks_.Stop(left());
+  if (tracing_ != nullptr) tracing_->Flush(std::max(left(), absl::Seconds(1)));
   if (!link_.connected()) return;
   Timeout timeout(kFarewell);
   if (!attempts_.AwaitAcknowledged().ok()) {

@@ -13,7 +13,9 @@
 
 #include "absl/status/status.h"
 #include "grove/config/v1/config.pb.h"
+#include "http/client/http_client.h"
 #include "http/websocket/message_budget.h"
+#include "runtime/dns/resolver.h"
 #include "runtime/io/listener.h"
 #include "runtime/offload/offload.h"
 #include "runtime/sync/event.h"
@@ -43,6 +45,7 @@
 #include "server/worker/publisher.h"
 #include "server/worker/shared_origins.h"
 #include "server/worker/tenant_quotas.h"
+#include "server/worker/worker_tracing.h"
 
 namespace grove::worker {
 
@@ -84,6 +87,8 @@ class WorkerParts {
   // application's code is against it.
   absl::Status TakeOver(const config::v1::Config& config, bool& refused);
   void Drain();
+  // If the config says where spans go. Before anything that makes some.
+  absl::Status StartTracing();
   // Opens the application's pools. Before anything that may use them.
   absl::Status OpenPools();
   // From the first fiber to the end of the drain.
@@ -100,6 +105,7 @@ class WorkerParts {
   metrics::WorkerSlot& slot_;
   const std::unique_ptr<functions::FetchClient> fetch_;
   access_log::AccessLogFile* const access_log_;  // null: none
+  std::unique_ptr<WorkerTracing> tracing_;       // null: nothing is told
   OffloadPool offload_;
   WorkPools pools_;
   metrics::WorkPoolCells pool_cells_;
@@ -111,6 +117,8 @@ class WorkerParts {
   topics::Exchange topics_;
   shared::Table table_;
   shared::Locks locks_;
+  const std::unique_ptr<http::HttpClient> http_client_;
+  const std::unique_ptr<Resolver> resolver_;
   WorkerServices services_;
   metrics::OwnCells own_cells_;
   http::ServerStats http_stats_;

@@ -23,6 +23,7 @@ _WHY = {
     'of the tenant; after_test and sequences_test': [
         'Sequence.key', 'TaskSpec.after', 'BatchSpawnTasksRequest.request_id'],
     'nothing is read there: it is sent to': ['Webhook.url'],
+    'ids of whoever traces, passed on': ['TaskSpec.traceparent', 'TaskSpec.tracestate'],
     'of the tenant; limit_keys are counted for each by itself': ['TaskSpec.limit_keys'],
     'of a task to be changed: no mask names it': [
         'TaskSpec.queue', 'TaskSpec.input_payload',

@@ -63,6 +63,7 @@ struct Request {
     std::string_view scheme = "http";  // "https" behind TLS, also that of a trusted proxy
     std::string_view client;           // the address of `peer`, or what trusted proxies say
     std::string_view id;               // of this request; empty without that middleware
+    std::string_view trace_id;         // in hexadecimal; empty: it is part of no trace
     std::string_view token;            // the name of the bearer token that was accepted
     std::string_view tenant;           // whose request this is; empty: nobody said
     std::span<const PathParam> params;

@@ -8,6 +8,7 @@
 #include "absl/random/random.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_format.h"
+#include "server/http/handler/request_id_scope.h"
 
 namespace grove::http {
 namespace {
@@ -41,6 +42,7 @@ Middleware RequestId(TrustedAddresses trusted) {
                                        absl::Uniform<uint64_t>(state->random)));
     }
     response.AddAlways(kField, request.context.id);
+    const RequestIdScope scope(request.context.id);
     return next(request, response);
   };
 }

@@ -30,6 +30,7 @@
 #include "server/http/serving/failure_answer.h"
 #include "server/http/serving/http2_refusal.h"
 #include "server/http/serving/refused_head.h"
+#include "server/http/serving/request_trace.h"
 
 namespace grove::http {
 namespace {
@@ -299,6 +300,10 @@ void Connection::OnHangup() {
   body_.Start(parser_.framing(), request.trailers);
   writer_.Start({.head = head.method == "HEAD", .version_minor = head.version_minor});
   Response response(writer_);
+  std::optional<RequestTrace> trace;
+  if (options_.tracer != nullptr || RequestTrace::IsNamed(request)) {
+    trace.emplace(options_.tracer, request);
+  }
   const absl::Status result = RunHandler(request, response);
   const bool answered = result.ok() || AnswerFailure(request, response, result);
   // Before the account is closed: a hook may wait for the response to be sent, and then what
@@ -308,6 +313,7 @@ void Connection::OnHangup() {
   account_.Close(request, answered && writer_.complete() ? End::kWhole
                           : state_.client_gone()         ? End::kLeft
                                                          : End::kCutShort);
+  if (trace) trace->NoteEnd(request, writer_.status(), answered && writer_.complete());
   Phase next = answered ? Conclude() : Phase::kClosing;
   // The fiber is cancelled: nothing more can be waited for.
   if (next == Phase::kAnswered && state_.client_gone()) next = Phase::kClosing;

@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "http/message/target.h"
+#include "runtime/trace/span.h"
 #include "server/http/handler/access_log.h"
 #include "server/http/handler/handler.h"
 #include "server/http/serving/accept_share.h"
@@ -69,6 +70,9 @@ struct ServerOptions {
   std::function<std::vector<WorkerLoad>()> other_workers;
   // Told of every request at its end; must outlive the server. Null: nobody.
   AccessLog* access_log = nullptr;
+  // Each request is a span of it; must outlive the server. Null: a trace that a request names is
+  // passed on to what its handler asks, and nothing told.
+  Tracer* tracer = nullptr;
   // Called when a connection of `peer` ends with its PROXY header or TLS handshake, and why. May
   // be empty.
   std::function<void(std::string_view peer, const absl::Status&)> on_failed_ingress;

@@ -147,6 +147,9 @@ class Client {
   absl::StatusOr<v1::ListPoolsResponse> ListPools(v1::ListPoolsRequest request, int64_t limit);
   absl::StatusOr<v1::ListWorkersResponse> ListWorkers(v1::ListWorkersRequest request,
                                                       int64_t limit);
+  // Sent once. Waits for as long as the request's time-out lets the worker take, and a call more.
+  absl::StatusOr<v1::InjectHttpRequestResponse> InjectHttpRequest(
+      const v1::InjectHttpRequestRequest& request);
   absl::StatusOr<v1::ListFibersResponse> ListFibers(v1::ListFibersRequest request, int64_t limit);
   // "workers/0/fibers/17", with its stack.
   absl::StatusOr<v1::Fiber> GetFiber(std::string_view name);

@@ -49,6 +49,28 @@ Verb BenchVerb() {
   };
 }
 
+Verb InjectVerb() {
+  return {
+      .name = "inject",
+      .arguments = "METHOD PATH",
+      .summary = "Send one HTTP request into a worker, past the network.",
+      .description =
+          "What the worker does is what it does for every request: limits, middleware, routes, "
+          "handlers, access log. Prints status, headers and body; how long it took, and why a body "
+          "is not whole, goes to standard error. It may change something, and is in the audit log. "
+          "No WebSocket: that needs a connection of its own.",
+      .arguments_min = 2,
+      .arguments_max = 2,
+      .flags = {{"header", "NAME:VALUE", "A header; again and again.", 'H'},
+                {"data", "TEXT", "The body; @FILE, or - for standard input.", 'd'},
+                {"worker", "WORKER", "Into this one; the first that takes it if not given."},
+                {"body", "", "Print the answer's body alone."},
+                {"body_bytes_max", "BYTES", "Of the answer's body; 65536 if not given."}},
+      .waits = true,
+      .run = RunInject,
+  };
+}
+
 }  // namespace
 
 std::vector<Verb> InspectVerbs() {
@@ -118,6 +140,7 @@ std::vector<Verb> InspectVerbs() {
           .waits = true,
           .run = RunBackdoor,
       },
+      InjectVerb(),
       BenchVerb(),
   };
 }

@@ -205,6 +205,7 @@ SERVER_HEADERS = [
     "server/log.h",
     "server/main.h",
     "server/own_metrics.h",
+    "server/schedule_options.h",
     "server/refusal.h",
     "server/settings.h",
     "server/streams.h",

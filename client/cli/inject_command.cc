@@ -124,7 +124,7 @@ absl::Status RunInject(Command& command) {
   if (!bytes.ok()) return bytes.status();
   request.set_body_bytes_max(*bytes);
   SetTimeout(command.wait_timeout, request);
-  const auto answer = command.client->InjectHttpRequest(request);
+  const auto answer = command.client->Inject(request);
   if (!answer.ok()) return answer.status();
   PrintAnswer(command, *answer);
   return absl::OkStatus();

@@ -49,6 +49,21 @@ Verb BenchVerb() {
   };
 }
 
+Verb BackdoorVerb() {
+  return {
+      .name = "backdoor",
+      .summary = "Open a Lua prompt inside a live worker.",
+      .description =
+          "Reads lines until the end of input or \"quit\". On a terminal they are edited, and "
+          "kept in a history; Ctrl-C ends a line, Ctrl-D the session. Elsewhere results alone "
+          "are printed, and an error makes it fail.",
+      .flags = {{"worker", "WORKER", "Worker to open; required."},
+                {"command", "LUA", "Run this, print its result, and fail if it does.", 'c'}},
+      .waits = true,
+      .run = RunBackdoor,
+  };
+}
+
 Verb InjectVerb() {
   return {
       .name = "inject",
@@ -128,18 +143,7 @@ std::vector<Verb> InspectVerbs() {
           .summary = "List the functions tasks may name.",
           .run = RunFunctions,
       },
-      {
-          .name = "backdoor",
-          .summary = "Open a Lua prompt inside a live worker.",
-          .description =
-              "Reads lines until the end of input or \"quit\". On a terminal they are edited, and "
-              "kept in a history; Ctrl-C ends a line, Ctrl-D the session. Elsewhere results alone "
-              "are printed, and an error makes it fail.",
-          .flags = {{"worker", "WORKER", "Worker to open; required."},
-                    {"command", "LUA", "Run this, print its result, and fail if it does.", 'c'}},
-          .waits = true,
-          .run = RunBackdoor,
-      },
+      BackdoorVerb(),
       InjectVerb(),
       BenchVerb(),
   };

@@ -72,7 +72,7 @@ TEST_F(InjectionTest, TheRealRouterAnswers) {
 
 TEST_F(InjectionTest, BodiesGoBothWays) {
   Handle("POST", "/echo", [](http::Request& request, http::Response& response) -> absl::Status {
-    const absl::StatusOr<std::string> body = request.ReadAll(1 << 20);
+    const absl::StatusOr<std::string> body = request.ReadWholeBody(1 << 20);
     if (!body.ok()) return body.status();
     return response.Send(201, "", *body);
   });
@@ -91,7 +91,7 @@ TEST_F(InjectionTest, BodiesGoBothWays) {
 TEST_F(InjectionTest, TheServersLimitsHold) {
   options_.body_max_bytes = 10;
   Handle("POST", "/echo", [](http::Request& request, http::Response& response) -> absl::Status {
-    const absl::StatusOr<std::string> body = request.ReadAll(1 << 20);
+    const absl::StatusOr<std::string> body = request.ReadWholeBody(1 << 20);
     if (!body.ok()) return body.status();
     return response.Send(200, "", *body);
   });

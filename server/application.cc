@@ -23,6 +23,9 @@ constexpr size_t kFunctionNameBytesMax = 253;
 constexpr int kAttemptsMax = 100;
 constexpr double kMultiplierMax = 10;
 constexpr int kSlotCostMax = 1000;
+// Each with an input of 64 KiB still fits a message of the link.
+constexpr size_t kSchedulesMax = 200;
+constexpr size_t kScheduleInputMax = 64 << 10;
 constexpr absl::Duration kDurationMax = absl::Hours(24);
 // A timer that fires more often starves everything else.
 constexpr absl::Duration kPeriodicIntervalMin = absl::Milliseconds(1);
@@ -103,6 +106,10 @@ std::vector<std::string> MistakesOf(std::string_view id, const ScheduleOptions& 
     if (duration < absl::ZeroDuration()) mistakes.push_back(absl::StrCat(name, " is negative"));
   }
   if (task.function.empty()) mistakes.push_back("its task has no function");
+  if (task.input.size() > kScheduleInputMax) {
+    mistakes.push_back(absl::StrCat("its task's input is more than ", kScheduleInputMax,
+                                    " bytes: make it a payload"));
+  }
   const std::pair<const char*, bool> own[] = {{"request_id", !task.request_id.empty()},
                                               {"delay", task.delay != absl::ZeroDuration()},
                                               {"after", !task.after.empty() || task.after_success}};
@@ -273,6 +280,10 @@ void Application::AddSchedule(std::string id, ScheduleOptions options, SpawnRequ
     return each.id == id && each.options.tenant == options.tenant;
   });
   if (twice) mistakes_.push_back(absl::StrCat("schedule \"", id, "\" is added twice"));
+  if (schedules_.size() == kSchedulesMax) {
+    mistakes_.push_back(absl::StrCat("schedule \"", id, "\": there are ", kSchedulesMax,
+                                     " in the code already, the most"));
+  }
   schedules_.push_back({std::move(id), std::move(options), std::move(task)});
 }
 

@@ -248,6 +248,8 @@ TEST(Application, RefusesSchedulesThatCannotBe) {
   Application application("a");
   application.AddSchedule("n", {}, {.function = "echo", .delay = absl::Seconds(1)});
   application.AddSchedule("n", {.cron = {"61 * * * *"}}, {.request_id = "1"});
+  application.AddSchedule("long", {.cron = {"@daily"}},
+                          {.function = "echo", .input = std::string(65537, 'x')});
   application.AddSchedule("N", {.every = -absl::Seconds(1), .tenant = ""},
                           {.function = "echo", .after = {"t"}});
   const std::string mistakes = Mistake(application);
@@ -258,6 +260,7 @@ TEST(Application, RefusesSchedulesThatCannotBe) {
         "schedule \"n\": its task has request_id", "schedule \"n\" is added twice",
         "schedule \"N\": its name must be 1 to 63 lower-case letters",
         "schedule \"N\": tenant is no tenant's short name", "schedule \"N\": every is negative",
+        "schedule \"long\": its task's input is more than 65536 bytes: make it a payload",
         "schedule \"N\": its task has after"}) {
     EXPECT_NE(mistakes.find(mistake), std::string::npos) << mistake << " in " << mistakes;
   }

@@ -27,8 +27,8 @@ absl::Status Invalid(std::string_view field, std::string_view problem) {
 }
 
 // RFC 9110, 5.6.2.
+constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
 bool IsToken(std::string_view text) {
-  constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
     return absl::ascii_isalnum(static_cast<unsigned char>(c)) || kMarks.find(c) != kMarks.npos;
   });

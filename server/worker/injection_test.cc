@@ -155,6 +155,7 @@ TEST_F(InjectionTest, ABodyThatIsBrokenOffSaysSo) {
   Handle("GET", "/", [](http::Request&, http::Response& response) -> absl::Status {
     response.Add("Content-Length", "10");
     if (absl::Status written = response.Write("half"); !written.ok()) return written;
+    if (absl::Status flushed = response.Flush(); !flushed.ok()) return flushed;
     return absl::InternalError("no more");
   });
   Run([&] {

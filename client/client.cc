@@ -158,6 +158,15 @@ absl::StatusOr<v1::ListWorkersResponse> Client::ListWorkers(v1::ListWorkersReque
       [](v1::ListWorkersResponse& response) { return response.mutable_workers(); });
 }
 
+// Waits for as long as the request lets the worker take, and a call more.
+absl::StatusOr<v1::InjectHttpRequestResponse> Client::Inject(
+    const v1::InjectHttpRequestRequest& request) {
+  const absl::Duration in_worker =
+      absl::Seconds(request.timeout().seconds()) + absl::Nanoseconds(request.timeout().nanos());
+  return stubs_->Call(stubs_->workers, &v1::WorkerService::Stub::InjectHttpRequest, request,
+                      stubs_->timeout + in_worker, nullptr);
+}
+
 namespace {
 
 // Every page names the silent workers again.

@@ -4,9 +4,8 @@
 // absl::Status with gRPC's code and message, and the server's google.rpc details as payloads
 // (client/status_details.h reads them). Calls that may be made twice, since they change nothing or
 // have a request_id for each task, are made again for a while where the server asks for it or the
-// connection broke; all others are made once: repeating them is the caller's decision. Waits,
-// watches and streams of spawns outlast a restart of the server. Connects on the first call. Any
-// thread may call any method.
+// connection broke; all others once. Waits, watches and streams of spawns outlast a restart of the
+// server. Connects on the first call. Any thread may call any method.
 
 #ifndef GROVE_CLIENT_CLIENT_H_
 #define GROVE_CLIENT_CLIENT_H_
@@ -147,6 +146,7 @@ class Client {
   absl::StatusOr<v1::ListPoolsResponse> ListPools(v1::ListPoolsRequest request, int64_t limit);
   absl::StatusOr<v1::ListWorkersResponse> ListWorkers(v1::ListWorkersRequest request,
                                                       int64_t limit);
+  absl::StatusOr<v1::InjectHttpRequestResponse> Inject(const v1::InjectHttpRequestRequest& request);
   absl::StatusOr<v1::ListFibersResponse> ListFibers(v1::ListFibersRequest request, int64_t limit);
   // "workers/0/fibers/17", with its stack.
   absl::StatusOr<v1::Fiber> GetFiber(std::string_view name);

@@ -25,6 +25,28 @@ class FakeWorkers : public v1::WorkerService::Service {
     worker.set_state(v1::Worker::STATE_READY);
     return grpc::Status::OK;
   }
+  // Says what it was asked; of "/long" not all, and of "/none" nothing.
+  grpc::Status InjectHttpRequest(grpc::ServerContext*, const v1::InjectHttpRequestRequest* request,
+                                 v1::InjectHttpRequestResponse* response) override {
+    if (request->target() == "/none") {
+      const auto error = FakeError(grpc::UNAVAILABLE, "is not asked", "WORKER_UNREACHABLE");
+      return grpc::Status(grpc::UNAVAILABLE, error.message(), error.SerializeAsString());
+    }
+    response->set_worker(request->name().empty() ? "workers/0" : request->name());
+    response->set_status(201);
+    for (const auto& header : request->headers()) {
+      auto& field = *response->add_headers();
+      field.set_name("X-Got");
+      field.set_value(header.name() + "=" + header.value());
+    }
+    response->set_body(request->method() + " " + request->target() + " " + request->body());
+    response->set_body_end(request->target() == "/long"
+                               ? v1::InjectHttpRequestResponse::BODY_END_TOO_LONG
+                               : v1::InjectHttpRequestResponse::BODY_END_COMPLETE);
+    response->mutable_head_duration()->set_nanos(1'500'000);
+    response->mutable_duration()->set_nanos(2'000'000);
+    return grpc::Status::OK;
+  }
 };
 
 class FakeInspect : public v1::InspectService::Service {

@@ -1,5 +1,7 @@
 #include "server/application.h"
 
+#include <time.h>
+
 #include <algorithm>
 #include <set>
 #include <utility>
@@ -9,6 +11,8 @@
 #include "absl/strings/str_join.h"
 #include "runtime/switch/abseil_text.h"
 #include "server/http/handler/route_pattern.h"
+#include "server/schedules/cron.h"
+#include "server/tenancy/resource_name.h"
 
 namespace grove {
 namespace {
@@ -19,6 +23,9 @@ constexpr size_t kFunctionNameBytesMax = 253;
 constexpr int kAttemptsMax = 100;
 constexpr double kMultiplierMax = 10;
 constexpr int kSlotCostMax = 1000;
+// Each with an input of 64 KiB still fits a message of the link.
+constexpr size_t kSchedulesMax = 200;
+constexpr size_t kScheduleInputMax = 64 << 10;
 constexpr absl::Duration kDurationMax = absl::Hours(24);
 // A timer that fires more often starves everything else.
 constexpr absl::Duration kPeriodicIntervalMin = absl::Milliseconds(1);
@@ -70,7 +77,60 @@ std::vector<std::string> MistakesOf(const FunctionOptions& options) {
   return mistakes;
 }
 
+// Of what is wrong whatever the daemon has; the rest control says once it knows functions, queues
+// and tenants.
+std::vector<std::string> MistakesOf(std::string_view id, const ScheduleOptions& options,
+                                    const SpawnRequest& task) {
+  std::vector<std::string> mistakes;
+  if (!tenancy::IsShortName(id)) {
+    mistakes.push_back(absl::StrCat("its name must be 1 to ", tenancy::kShortNameMax,
+                                    " lower-case letters, digits, \"-\", \"_\" and \".\", a "
+                                    "letter or digit at both ends"));
+  }
+  if (!tenancy::IsShortName(options.tenant)) mistakes.push_back("tenant is no tenant's short name");
+  if (options.cron.empty() && options.every == absl::ZeroDuration()) {
+    mistakes.push_back("it has neither cron expressions nor an interval");
+  }
+  for (const std::string& text : options.cron) {
+    const auto cron = schedules::CronExpression::Parse(text);
+    if (!cron.ok()) {
+      mistakes.push_back(absl::StrCat("cron \"", text, "\": ", cron.status().message()));
+    }
+  }
+  const std::pair<const char*, absl::Duration> durations[] = {
+      {"every", options.every},
+      {"offset", options.offset},
+      {"jitter", options.jitter},
+      {"catchup_window", options.catchup_window}};
+  for (const auto& [name, duration] : durations) {
+    if (duration < absl::ZeroDuration()) mistakes.push_back(absl::StrCat(name, " is negative"));
+  }
+  if (task.function.empty()) mistakes.push_back("its task has no function");
+  if (task.input.size() > kScheduleInputMax) {
+    mistakes.push_back(absl::StrCat("its task's input is more than ", kScheduleInputMax,
+                                    " bytes: make it a payload"));
+  }
+  const std::pair<const char*, bool> own[] = {{"request_id", !task.request_id.empty()},
+                                              {"delay", task.delay != absl::ZeroDuration()},
+                                              {"after", !task.after.empty() || task.after_success}};
+  for (const auto& [name, is_set] : own) {
+    if (is_set) {
+      mistakes.push_back(absl::StrCat("its task has ", name, ", which a schedule's cannot have"));
+    }
+  }
+  return mistakes;
+}
+
+int64_t NanosSinceBoot() {
+  timespec since_boot{};
+  clock_gettime(CLOCK_BOOTTIME, &since_boot);
+  return since_boot.tv_sec * int64_t{1'000'000'000} + since_boot.tv_nsec;
+}
+
 }  // namespace
+
+Application::Application(std::string name)
+    : name_(std::move(name)), made_at_ns_(NanosSinceBoot()) {}
 
 void Application::AddFunction(std::string name, Function function, FunctionOptions options) {
   if (function == nullptr) mistakes_.push_back(absl::StrCat("function \"", name, "\" is empty"));
@@ -189,15 +249,42 @@ void Application::AddMiddleware(std::string name, MiddlewareFactory factory,
   if (!added) mistakes_.push_back(absl::StrCat("middleware \"", place->first, "\" is added twice"));
 }
 
-void Application::AddInspection(std::string name, std::string description, Inspection inspection) {
-  if (name.empty()) mistakes_.push_back("an inspection has no name");
-  if (description.empty() || inspection == nullptr) {
-    mistakes_.push_back(absl::StrCat("inspection \"", name, "\" ",
-                                     inspection == nullptr ? "is empty" : "has no description"));
+void Application::AddValue(std::string name, std::string description, Inspection value) {
+  AddInspection(std::move(name),
+                {InspectionKind::kValue, std::move(description), std::move(value)});
+}
+
+void Application::AddCommand(std::string name, std::string description, Inspection command) {
+  AddInspection(std::move(name),
+                {InspectionKind::kCommand, std::move(description), std::move(command)});
+}
+
+void Application::AddInspection(std::string name, InspectionEntry entry) {
+  const char* const what = entry.kind == InspectionKind::kValue ? "value" : "command";
+  if (name.empty()) mistakes_.push_back(absl::StrCat("a ", what, " has no name"));
+  if (entry.description.empty() || entry.inspection == nullptr) {
+    mistakes_.push_back(absl::StrCat(
+        what, " \"", name, "\" ", entry.inspection == nullptr ? "is empty" : "has no description"));
   }
-  InspectionEntry entry{std::move(description), std::move(inspection)};
   const auto [place, added] = inspections_.try_emplace(std::move(name), std::move(entry));
-  if (!added) mistakes_.push_back(absl::StrCat("inspection \"", place->first, "\" is added twice"));
+  if (!added) {
+    mistakes_.push_back(absl::StrCat(what, " \"", place->first, "\" is added twice"));
+  }
+}
+
+void Application::AddSchedule(std::string id, ScheduleOptions options, SpawnRequest task) {
+  for (const std::string& mistake : MistakesOf(id, options, task)) {
+    mistakes_.push_back(absl::StrCat("schedule \"", id, "\": ", mistake));
+  }
+  const bool twice = std::any_of(schedules_.begin(), schedules_.end(), [&](const auto& each) {
+    return each.id == id && each.options.tenant == options.tenant;
+  });
+  if (twice) mistakes_.push_back(absl::StrCat("schedule \"", id, "\" is added twice"));
+  if (schedules_.size() == kSchedulesMax) {
+    mistakes_.push_back(absl::StrCat("schedule \"", id, "\": there are ", kSchedulesMax,
+                                     " in the code already, the most"));
+  }
+  schedules_.push_back({std::move(id), std::move(options), std::move(task)});
 }
 
 void Application::AddHook(std::string_view kind, HookEntry entry, std::vector<HookEntry>& hooks) {

@@ -1,5 +1,5 @@
-// Application: what a user's program registers: functions, HTTP handlers, middleware, periodic
-// work, hooks, settings, metrics, and pools for what blocks.
+// Application: what a user's program registers: functions, schedules, HTTP handlers, middleware,
+// periodic work, hooks, values and commands, settings, metrics, and pools for what blocks.
 //
 // Fill one in main() and hand it to Main() (server/main.h). Everything registered runs on fibers of
 // the worker processes. A worker begins with the start hooks, in their order; then the factories
@@ -8,10 +8,12 @@
 #ifndef GROVE_SERVER_APPLICATION_H_
 #define GROVE_SERVER_APPLICATION_H_
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -22,7 +24,9 @@
 #include "server/http/handler/middleware.h"
 #include "server/http/websocket/websocket_handler.h"
 #include "server/own_metrics.h"
+#include "server/schedule_options.h"
 #include "server/settings.h"
+#include "server/task_client.h"
 #include "server/work_pools.h"
 
 namespace grove {
@@ -65,9 +69,17 @@ class Application {
   };
   using Inspection =
       std::function<absl::StatusOr<std::string>(WorkerServices&, std::string_view argument)>;
+  // A value is looked at, a command changes something.
+  enum class InspectionKind : uint8_t { kValue, kCommand };
   struct InspectionEntry {
+    InspectionKind kind;
     std::string description;
     Inspection inspection;
+  };
+  struct ScheduleEntry {
+    std::string id;
+    ScheduleOptions options;
+    SpawnRequest task;
   };
   using WebSocketFactory = std::function<http::WebSocketFunction(WorkerServices&)>;
   // A WebSocket handler by its function, so that the config can have a say in its options.
@@ -99,7 +111,7 @@ class Application {
     FunctionFactory factory = nullptr;  // makes `function` in each worker
   };
 
-  explicit Application(std::string name) : name_(std::move(name)) {}
+  explicit Application(std::string name);
 
   // Tasks may name it from now on. Names as in DNS, with dots: "mail.send". Requires: not taken.
   void AddFunction(std::string name, Function function, FunctionOptions options = {});
@@ -133,6 +145,12 @@ class Application {
   void AddPeriodic(std::string name, Interval interval, PeriodicBody body,
                    PeriodicScope scope = PeriodicScope::kOneWorker);
 
+  // A durable schedule `tenants/TENANT/schedules/ID`, which the daemon makes at its start, changes
+  // in place where the code says another thing than before, and pauses once the code has it no
+  // more. The task is as for a spawn, without request_id, delay, after and child
+  // (docs/schedules.md#in-code).
+  void AddSchedule(std::string id, ScheduleOptions options, SpawnRequest task);
+
   // An entry `- own: {name: NAME, options: {…}}` of the config's chains (docs/http.md).
   void AddMiddleware(std::string name, MiddlewareFactory factory, SettingsSchema options = {});
 
@@ -149,10 +167,14 @@ class Application {
   // back. All have kReloadHookTimeout.
   void OnReload(std::string name, ReloadHook hook);
 
-  // app("NAME", "ARGUMENT") in the backdoor of each worker: its answer is printed, its error is the
-  // line's. Sessions are for who may debug, and every line is in the audit log, so it may also
-  // change something (drop a cache). Must not park, and be short.
-  void AddInspection(std::string name, std::string description, Inspection inspection);
+  // What the application tells of each worker: /debug/app on the admin port shows it, and
+  // app("NAME", "ARGUMENT") in the backdoor: its answer is printed, its error is the line's.
+  // Changes nothing: a page that is loaded again and again asks for it with an empty argument. Must
+  // not park, and be short.
+  void AddValue(std::string name, std::string description, Inspection value);
+  // The same of what changes something (drops a cache): in the backdoor alone, whose sessions are
+  // for who may debug, with every line in the audit log. The page lists it.
+  void AddCommand(std::string name, std::string description, Inspection command);
 
   // The config's section `application`. Declare before Main().
   SettingsSchema& settings() { return settings_; }
@@ -170,6 +192,9 @@ class Application {
   absl::Status Check() const;
 
   const std::string& name() const { return name_; }
+  // When it was made, in nanoseconds since the machine's boot: of two programs the later one is the
+  // newer.
+  int64_t made_at_ns() const { return made_at_ns_; }
   const std::map<std::string, FunctionEntry>& functions() const { return functions_; }
   const std::map<std::string, HandlerFactory>& handlers() const { return handlers_; }
   const std::map<std::string, FolderHandlerFactory>& folder_handlers() const {
@@ -178,6 +203,7 @@ class Application {
   const std::map<std::string, WebSocketEntry>& websockets() const { return websockets_; }
   const std::vector<Route>& routes() const { return routes_; }
   const std::vector<Periodic>& periodic() const { return periodic_; }
+  const std::vector<ScheduleEntry>& schedules() const { return schedules_; }
   const std::map<std::string, MiddlewareEntry>& middleware() const { return middleware_; }
   const std::map<std::string, InspectionEntry>& inspections() const { return inspections_; }
   const std::vector<HookEntry>& start_hooks() const { return start_hooks_; }
@@ -190,16 +216,19 @@ class Application {
   void CheckHandler(const std::string& name, bool empty);
   void AddFunctionEntry(std::string name, FunctionEntry entry);
   void AddHook(std::string_view kind, HookEntry entry, std::vector<HookEntry>& hooks);
+  void AddInspection(std::string name, InspectionEntry entry);
   // The same of a pool.
   void CheckPool(const std::string& name, std::string_view what, int size);
 
   const std::string name_;
+  const int64_t made_at_ns_;
   std::map<std::string, FunctionEntry> functions_;
   std::map<std::string, HandlerFactory> handlers_;
   std::map<std::string, FolderHandlerFactory> folder_handlers_;
   std::map<std::string, WebSocketEntry> websockets_;
   std::vector<Route> routes_;
   std::vector<Periodic> periodic_;
+  std::vector<ScheduleEntry> schedules_;
   std::map<std::string, MiddlewareEntry> middleware_;
   std::map<std::string, InspectionEntry> inspections_;
   std::vector<HookEntry> start_hooks_;

@@ -221,14 +221,55 @@ TEST(Application, RefusesMiddlewareWithMistakesInItsOptions) {
             "middleware \"stamp\" is added twice");
 }
 
-TEST(Application, RefusesAnInspectionWithoutAMeaningOrTwice) {
+TEST(Application, RefusesValuesAndCommandsWithoutAMeaningOrTwice) {
   Application application("a");
   const auto answer = [](WorkerServices&, std::string_view) { return std::string(); };
-  application.AddInspection("cache", "", answer);
-  application.AddInspection("cache", "what is in it", nullptr);
+  application.AddValue("cache", "", answer);
+  application.AddCommand("cache", "drops it", nullptr);
   EXPECT_EQ(Mistake(application),
-            "application \"a\": inspection \"cache\" has no description; inspection \"cache\" is "
-            "empty; inspection \"cache\" is added twice");
+            "application \"a\": value \"cache\" has no description; command \"cache\" is empty; "
+            "command \"cache\" is added twice");
+}
+
+TEST(Application, KeepsSchedulesForTheDaemonToMake) {
+  Application application("a");
+  application.AddFunction("report", Nothing);
+  application.AddSchedule("nightly", {.cron = {"30 3 * * *"}, .time_zone = "Europe/Berlin"},
+                          {.function = "report"});
+  application.AddSchedule("nightly", {.every = absl::Hours(1), .tenant = "acme"},
+                          {.function = "report"});
+  EXPECT_TRUE(application.Check().ok()) << application.Check();
+  ASSERT_EQ(application.schedules().size(), 2u);
+  EXPECT_EQ(application.schedules()[0].id, "nightly");
+  EXPECT_EQ(application.schedules()[1].options.tenant, "acme");
+}
+
+TEST(Application, RefusesSchedulesThatCannotBe) {
+  Application application("a");
+  application.AddSchedule("n", {}, {.function = "echo", .delay = absl::Seconds(1)});
+  application.AddSchedule("n", {.cron = {"61 * * * *"}}, {.request_id = "1"});
+  application.AddSchedule("long", {.cron = {"@daily"}},
+                          {.function = "echo", .input = std::string(65537, 'x')});
+  application.AddSchedule("N", {.every = -absl::Seconds(1), .tenant = ""},
+                          {.function = "echo", .after = {"t"}});
+  const std::string mistakes = Mistake(application);
+  for (const char* mistake :
+       {"schedule \"n\": it has neither cron expressions nor an interval",
+        "schedule \"n\": its task has delay, which a schedule's cannot have",
+        "schedule \"n\": cron \"61 * * * *\": ", "schedule \"n\": its task has no function",
+        "schedule \"n\": its task has request_id", "schedule \"n\" is added twice",
+        "schedule \"N\": its name must be 1 to 63 lower-case letters",
+        "schedule \"N\": tenant is no tenant's short name", "schedule \"N\": every is negative",
+        "schedule \"long\": its task's input is more than 65536 bytes: make it a payload",
+        "schedule \"N\": its task has after"}) {
+    EXPECT_NE(mistakes.find(mistake), std::string::npos) << mistake << " in " << mistakes;
+  }
+}
+
+TEST(Application, OfTwoTheLaterMadeIsTheNewer) {
+  const Application first("a");
+  const Application second("a");
+  EXPECT_GT(second.made_at_ns(), first.made_at_ns());
 }
 
 TEST(Application, RefusesMistakesInSettingsAndMetrics) {

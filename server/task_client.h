@@ -26,11 +26,11 @@ namespace grove {
 
 // As grove.v1.TaskSpec, with the same limits.
 struct SpawnRequest {
-  std::string function;
-  std::string input;
+  std::string function = "";
+  std::string input = "";
   std::string content_type = "application/json";
   // Short name; empty: "default".
-  std::string queue;
+  std::string queue = "";
   // Not durable: lives in control's memory, and is accepted without waiting for the disk.
   bool durable = true;
   // Not before this long from now.
@@ -42,8 +42,8 @@ struct SpawnRequest {
   int attempts_max = 1;
   // Another spawn of the same tenant with the same id gets the first one's task. A function that is
   // run again spawns again, unless it says by this that it is the same. Empty: one of its own.
-  std::string request_id;
-  std::vector<std::pair<std::string, std::string>> labels;
+  std::string request_id = "";
+  std::vector<std::pair<std::string, std::string>> labels = {};
   // Starts once these tasks of its tenant have ended, by their names; with `after_success` it fails
   // as soon as one has not succeeded.
   std::vector<std::string> after = {};

@@ -134,6 +134,7 @@ absl::Status RunTenantsTop(Command& command);
 absl::Status RunWorkers(Command& command);
 absl::Status RunFibers(Command& command);
 absl::Status RunFunctions(Command& command);
+absl::Status RunInject(Command& command);
 absl::Status RunBench(Command& command);
 absl::Status RunBackdoor(Command& command);
 absl::Status RunScale(Command& command);

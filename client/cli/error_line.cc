@@ -68,6 +68,7 @@ constexpr Word kWords[] = {
     {"ListFibers", "\"grovectl fibers\""},
     {"GetFiber", "\"grovectl fibers\""},
     {"OpenSession", "\"grovectl backdoor\""},
+    {"InjectHttpRequest", "\"grovectl inject\""},
     {"WatchOperation", "\"grovectl operation --watch\""},
     {"GetOperation", "\"grovectl operation\""},
     {"ListOperations", "\"grovectl operations\""},

@@ -49,6 +49,43 @@ Verb BenchVerb() {
   };
 }
 
+Verb BackdoorVerb() {
+  return {
+      .name = "backdoor",
+      .summary = "Open a Lua prompt inside a live worker.",
+      .description =
+          "Reads lines until the end of input or \"quit\". On a terminal they are edited, and "
+          "kept in a history; Ctrl-C ends a line, Ctrl-D the session. Elsewhere results alone "
+          "are printed, and an error makes it fail.",
+      .flags = {{"worker", "WORKER", "Worker to open; required."},
+                {"command", "LUA", "Run this, print its result, and fail if it does.", 'c'}},
+      .waits = true,
+      .run = RunBackdoor,
+  };
+}
+
+Verb InjectVerb() {
+  return {
+      .name = "inject",
+      .arguments = "METHOD PATH",
+      .summary = "Send one HTTP request into a worker, past the network.",
+      .description =
+          "What the worker does is what it does for every request: limits, middleware, routes, "
+          "handlers, access log. Prints status, headers and body; how long it took, and why a body "
+          "is not whole, goes to standard error. It may change something, and is in the audit log. "
+          "No WebSocket: that needs a connection of its own.",
+      .arguments_min = 2,
+      .arguments_max = 2,
+      .flags = {{"header", "NAME:VALUE", "A header; again and again.", 'H'},
+                {"data", "TEXT", "The body; @FILE, or - for standard input.", 'd'},
+                {"worker", "WORKER", "Into this one; the first that takes it if not given."},
+                {"body", "", "Print the answer's body alone."},
+                {"body_bytes_max", "BYTES", "Of the answer's body; 65536 if not given."}},
+      .waits = true,
+      .run = RunInject,
+  };
+}
+
 }  // namespace
 
 std::vector<Verb> InspectVerbs() {
@@ -106,18 +143,8 @@ std::vector<Verb> InspectVerbs() {
           .summary = "List the functions tasks may name.",
           .run = RunFunctions,
       },
-      {
-          .name = "backdoor",
-          .summary = "Open a Lua prompt inside a live worker.",
-          .description =
-              "Reads lines until the end of input or \"quit\". On a terminal they are edited, and "
-              "kept in a history; Ctrl-C ends a line, Ctrl-D the session. Elsewhere results alone "
-              "are printed, and an error makes it fail.",
-          .flags = {{"worker", "WORKER", "Worker to open; required."},
-                    {"command", "LUA", "Run this, print its result, and fail if it does.", 'c'}},
-          .waits = true,
-          .run = RunBackdoor,
-      },
+      BackdoorVerb(),
+      InjectVerb(),
       BenchVerb(),
   };
 }

@@ -64,6 +64,15 @@ std::string NextText(const v1::Schedule& schedule, const View& view) {
   return schedule.next_run_times().empty() ? "" : AgeText(schedule.next_run_times(0), view.now);
 }
 
+// "shop", or "shop, no more since 3m ago".
+std::string CodeText(const v1::Schedule& schedule, const View& view) {
+  if (!schedule.has_declaration()) return "";
+  const v1::ScheduleDeclaration& declaration = schedule.declaration();
+  if (!declaration.has_withdraw_time()) return declaration.program();
+  return absl::StrCat(declaration.program(),
+                      ", no more: ", AgeText(declaration.withdraw_time(), view.now));
+}
+
 std::string RunNote(const v1::ScheduleRun& run, const View& view) {
   switch (run.outcome()) {
     case v1::ScheduleRun::OUTCOME_SPAWNED:
@@ -111,6 +120,7 @@ std::string RenderSchedules(const List<v1::Schedule>& schedules, const View& vie
                {"ZONE", Kind::kWide},
                {"OVERLAP", Kind::kWide},
                {"RUNNING", Kind::kWide},
+               {"CODE", Kind::kWide},
                {"REASON", Kind::kWide}});
   for (const v1::Schedule& schedule : schedules) {
     table.Add({ShortName(schedule.name()), ScheduleStateName(schedule), NextText(schedule, view),
@@ -118,7 +128,8 @@ std::string RenderSchedules(const List<v1::Schedule>& schedules, const View& vie
                absl::StrCat(schedule.skipped_total()), absl::StrCat(schedule.missed_total()),
                absl::StrCat(schedule.refused_total()), schedule.spec().function(),
                TimesText(schedule), ZoneText(schedule), OverlapText(schedule),
-               absl::StrCat(schedule.running_tasks_size()), schedule.pause_reason()});
+               absl::StrCat(schedule.running_tasks_size()), CodeText(schedule, view),
+               schedule.pause_reason()});
   }
   return table.Render(view.look);
 }
@@ -130,6 +141,7 @@ std::string RenderSchedule(const v1::Schedule& schedule, const View& view) {
       {{"name", schedule.name()},
        {"state", ScheduleStateName(schedule)},
        {"pause_reason", schedule.pause_reason()},
+       {"from_code", CodeText(schedule, view)},
        {"times", TimesText(schedule)},
        {"zone", ZoneText(schedule)},
        {"spread", LengthText(schedule.has_jitter(), schedule.jitter())},

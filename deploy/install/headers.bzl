@@ -208,6 +208,7 @@ SERVER_HEADERS = [
     "server/logger.h",
     "server/main.h",
     "server/own_metrics.h",
+    "server/schedule_options.h",
     "server/refusal.h",
     "server/settings.h",
     "server/shared/locks.h",

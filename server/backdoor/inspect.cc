@@ -39,7 +39,7 @@ constexpr char kHelp[] =
     "listeners()  descriptors and the fibers that wait for them\n"
     "green()      what blocking libraries called in GreenScopes: call, parked, escaped, caller, …\n"
     "worker()     this worker\n"
-    "app()        what the application can be asked: name, description; app(NAME, ARGUMENT) asks\n"
+    "app()        the application's values and commands: name, kind; app(NAME, ARGUMENT) asks\n"
     "quit()       ends the session\n"
     "Any Lua 5.4 works, over several lines too: for _, f in ipairs(fibers()) do print(f.name) end\n"
     "Nothing but app() can change the process. Each line has budgets of time, memory and output.\n";

@@ -140,19 +140,21 @@ absl::Status Control::Recover(tasks::TaskStore& store, int volatile_tasks_fd,
     links_->Send(worker, std::move(frame));
   });
   inside_->set_gate([this] { return audit_.HasRoom() ? absl::OkStatus() : AuditLogFull(); });
-  inside_->set_auditor([this](const InsideSpawns& spawns) { AuditInside(spawns); });
+  inside_->set_auditor([this](const InsideSpawns& spawns) { own_audit_.Inside(spawns); });
   driver_->set_unread([this] { return links_->AnyUnread(); });
   task_calls_ = std::make_unique<TaskCalls>(hub_, *driver_);
   change_calls_ = std::make_unique<ChangeCalls>(hub_, *driver_);
   fibers_ = std::make_unique<FiberReading>(hub_, scoreboard_, *links_, offload_);
   worker_calls_ = std::make_unique<WorkerCalls>(hub_, scoreboard_, *links_, *fibers_);
+  inject_calls_ = std::make_unique<InjectCalls>(hub_, scoreboard_, *links_);
   operations_ =
       std::make_unique<OperationCalls>([this](const internal::v1::OperationRequest& request) {
         internal::v1::ChildMessage message;
         *message.mutable_request() = request;
         return channel_.Send(message);
       });
-  operations_->mirror().set_on_ended([this](const v1::Operation& ended) { AuditEnd(ended); });
+  operations_->mirror().set_on_ended(
+      [this](const v1::Operation& ended) { own_audit_.Ended(ended); });
   tenant_drain_ = std::make_unique<TenantDrain>(directory_, *driver_, registry_, *tokens_);
   tenant_drain_->set_on_gone([this](const std::string& tenant) {
     links_->SendToAll(BoundsOfGone(tenant));
@@ -177,46 +179,18 @@ absl::Status Control::RecoverSchedules(schedules::ScheduleStore& store) {
   schedules_->set_payloads(&payloads_.ledger());
   schedules_->Restore(*std::move(stored));
   schedules_->set_gate([this] { return audit_.HasRoom() ? absl::OkStatus() : AuditLogFull(); });
-  schedules_->set_auditor([this](const ScheduledSpawn& spawn) { AuditScheduled(spawn); });
+  schedules_->set_auditor([this](const ScheduledSpawn& spawn) { own_audit_.Scheduled(spawn); });
   schedule_calls_ = std::make_unique<ScheduleCalls>(directory_, *driver_, *schedules_,
                                                     config_.tasks().input_max_bytes());
+  declared_ = std::make_unique<DeclaredSchedules>(hub_, *schedules_, *schedule_calls_);
+  declared_->set_gate([this] { return audit_.HasRoom() ? absl::OkStatus() : AuditLogFull(); });
+  declared_->set_auditor([this](const DeclaredChange& change) { own_audit_.Declared(change); });
+  links_->set_on_program([this](int32_t worker, internal::v1::Program* program) {
+    declared_->TakeProgram(worker, program);
+  });
   tenant_drain_->set_drop_schedules(
       [this](std::string_view tenant) { return schedules_->RemoveAllOf(tenant); });
   return absl::OkStatus();
-}
-
-void Control::AuditScheduled(const ScheduledSpawn& spawn) const {
-  // As of spawns over gRPC (admit.h).
-  if (!audit_.has_file() && !authorizer_.requires_tokens()) return;
-  const std::string resource = tenancy::FormatTenantName(spawn.tenant);
-  const std::string result = absl::StatusCodeToString(spawn.status.code());
-  const std::string refusal = tasks::CutMiddle(Std(spawn.status.message()));
-  audit_.Write({.method = RowOf("TaskService/SpawnTask").method,
-                .who = spawn.schedule,
-                .tenant = spawn.tenant,
-                .resource = resource,
-                .asked = spawn.function,
-                .result = result,
-                .answer = spawn.status.ok() ? spawn.task : refusal});
-}
-
-void Control::AuditInside(const InsideSpawns& spawns) const {
-  // As of spawns over gRPC (admit.h).
-  if (!audit_.has_file() && !authorizer_.requires_tokens()) return;
-  const std::string worker = absl::StrCat("workers/", spawns.worker);
-  const std::string resource = tenancy::FormatTenantName(spawns.tenant);
-  const std::string asked =
-      absl::StrCat(spawns.asked, " tasks from inside, ", spawns.refused, " refused");
-  const std::string result = absl::StatusCodeToString(spawns.first_refusal.code());
-  const std::string answer = tasks::CutMiddle(Std(spawns.first_refusal.message()));
-  audit_.Write({.method = RowOf("TaskService/BatchSpawnTasks").method,
-                .who = spawns.task.empty() ? worker : spawns.task,
-                .peer = worker,
-                .tenant = spawns.tenant,
-                .resource = resource,
-                .asked = asked,
-                .result = result,
-                .answer = answer});
 }
 
 absl::Status Control::RecoverTasks(tasks::TaskStore& store, int volatile_tasks_fd,
@@ -259,8 +233,8 @@ absl::Status Control::Start(int command_fd) {
   if (absl::Status admin = StartAdmin(); !admin.ok()) return admin;
   absl::StatusOr<std::unique_ptr<GrpcServer>> grpc = GrpcServer::Start(
       {config_, hub_, authorizer_, audit_, *tokens_, *driver_, *task_calls_, *change_calls_,
-       *worker_calls_, *operations_, *tenant_calls_, *token_calls_, *limit_calls_, *schedule_calls_,
-       payloads_, payload_calls_, scoreboard_});
+       *worker_calls_, *inject_calls_, *operations_, *tenant_calls_, *token_calls_, *limit_calls_,
+       *schedule_calls_, payloads_, payload_calls_, scoreboard_});
   if (!grpc.ok()) return grpc.status();
   grpc_ = *std::move(grpc);
   if (absl::Status fibers = StartFibers(command_fd); !fibers.ok()) return fibers;
@@ -288,6 +262,12 @@ absl::Status Control::StartFibers(int command_fd) {
     // Before a worker has come, no function is known.
     AwaitLinks();
     return schedules_->Run();
+  });
+  if (!fiber.ok()) return fiber.status();
+  fiber = Spawn("declared-schedules", [this] {
+    // In the midst of an upgrade an older program's workers may come first.
+    AwaitLinks();
+    return declared_->Run();
   });
   if (!fiber.ok()) return fiber.status();
   if (revoked_ != nullptr) {
@@ -398,16 +378,6 @@ absl::Status Control::Stop(absl::Duration grace) {
   });
   admin_->Drain();
   return flushed.ok() ? stopped : flushed;
-}
-
-void Control::AuditEnd(const v1::Operation& operation) const {
-  const bool failed = operation.state() == v1::Operation::STATE_FAILED;
-  audit_.Write({.method = "operation",
-                .who = operation.requested_by(),
-                .resource = operation.name(),
-                .asked = v1::Operation::Kind_Name(operation.kind()),
-                .result = v1::Operation::State_Name(operation.state()),
-                .answer = failed ? operation.error().message() : operation.message()});
 }
 
 void Control::AwaitLastFrames() {

@@ -21,14 +21,17 @@
 #include "server/config/memory_allowance.h"
 #include "server/control/authorizer.h"
 #include "server/control/change_calls.h"
+#include "server/control/declared_schedules.h"
 #include "server/control/engine_driver.h"
 #include "server/control/grpc_server.h"
+#include "server/control/inject_calls.h"
 #include "server/control/inside_calls.h"
 #include "server/control/limit_calls.h"
 #include "server/control/live_payloads.h"
 #include "server/control/live_registry.h"
 #include "server/control/live_schedules.h"
 #include "server/control/operation_calls.h"
+#include "server/control/own_audit.h"
 #include "server/control/payload_calls.h"
 #include "server/control/schedule_calls.h"
 #include "server/control/task_calls.h"
@@ -107,8 +110,6 @@ class Control {
   absl::Status Recover(tasks::TaskStore& store, int volatile_tasks_fd, tasks::SelfCheck self_check);
   // What the store and the memory file have, in the order of the ids.
   absl::Status RecoverTasks(tasks::TaskStore& store, int volatile_tasks_fd, WallMicros now_us);
-  void AuditInside(const InsideSpawns& spawns) const;
-  void AuditScheduled(const ScheduledSpawn& spawn) const;
   absl::Status RecoverSchedules(schedules::ScheduleStore& store);
   void LogRecovery(const tasks::RecoveryReport& report) const;
   absl::Status StartFibers(int command_fd);
@@ -124,9 +125,6 @@ class Control {
   std::string Metrics();
   std::string MetricsFor(std::string_view tenant);
 
-  // Of what nobody called for here: a signal, a worker's recycling.
-  void AuditEnd(const v1::Operation& operation) const;
-
   // Constant after construction.
   Hub& hub_;
   const config::v1::Config& config_;  // that it was started with
@@ -141,6 +139,7 @@ class Control {
 
   audit::AuditLog audit_;
   Authorizer authorizer_;
+  const OwnAudit own_audit_{audit_, authorizer_};
   LiveRegistry registry_;
 
   absl::Duration drain_timeout_;
@@ -156,10 +155,12 @@ class Control {
   std::unique_ptr<ChangeCalls> change_calls_;
   std::unique_ptr<FiberReading> fibers_;
   std::unique_ptr<WorkerCalls> worker_calls_;
+  std::unique_ptr<InjectCalls> inject_calls_;
   std::unique_ptr<OperationCalls> operations_;
   std::unique_ptr<TenantDrain> tenant_drain_;
   std::unique_ptr<LiveSchedules> schedules_;
   std::unique_ptr<ScheduleCalls> schedule_calls_;
+  std::unique_ptr<DeclaredSchedules> declared_;
   std::unique_ptr<TenantCalls> tenant_calls_;
   std::unique_ptr<TokenCalls> token_calls_;
   std::unique_ptr<LimitCalls> limit_calls_;

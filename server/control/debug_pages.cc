@@ -15,6 +15,7 @@
 #include "absl/strings/match.h"
 #include "absl/time/time.h"
 #include "runtime/switch/abseil_text.h"
+#include "server/control/debug_app.h"
 #include "server/control/debug_fibers.h"
 #include "server/control/debug_green.h"
 #include "server/metrics/process_numbers.h"
@@ -259,6 +260,10 @@ std::vector<admin::DebugPage> DebugPages(const DebugInput& input) {
        "what blocking libraries called in GreenScopes, and what held a hub",
        {"worker", "limit"},
        [input](const Query& query) { return DebugGreen(input, query); }},
+      {"app",
+       "what the application tells of itself in each worker",
+       {"worker", "name", "argument"},
+       [input](const Query& query) { return DebugApp(input, query); }},
       {"pools",
        "pools and how full they are",
        {},

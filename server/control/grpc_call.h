@@ -114,7 +114,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public Call, private Li
     grpc_.tally.Count(method_, status.code(), absl::Now() - began_);
   }
 
-  // Inputs of tasks are left out: they are large, or secret.
+  // Inputs of tasks, and headers and bodies of requests, are left out: they are large, or secret.
   AuditedCall Audited(const absl::Status& status) const {
     AuditedCall call;
     if constexpr (requires { request_.reason(); }) call.reason = request_.reason();
@@ -127,6 +127,10 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public Call, private Li
     } else if constexpr (requires { request_.schedule(); }) {
       call.resource = ScheduleOf(request_);
       call.asked = Rest([](Request& rest) { StripSchedule(rest); });
+    } else if constexpr (requires { request_.target(); }) {
+      call.resource = request_.name();
+      call.asked =
+          StrCat(request_.method().empty() ? "GET" : request_.method(), " ", request_.target());
     } else if constexpr (requires { request_.task(); }) {
       call.resource = request_.task().name();
       call.asked = Rest([](Request& rest) { rest.mutable_task()->clear_name(); });
@@ -170,6 +174,9 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public Call, private Li
     if constexpr (std::is_same_v<Response, v1::Operation>) return response_.name();
     if constexpr (requires { response_.changed(); }) {
       return StrCat("changed ", response_.changed(), " of ", response_.matched());
+    }
+    if constexpr (requires { response_.body_end(); }) {
+      return StrCat(response_.worker(), " answered ", response_.status());
     }
     if constexpr (requires { response_.purged(); }) {
       return StrCat("purged ", response_.purged(), " of ", response_.matched());

@@ -266,9 +266,9 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Parts& parts
   auto server = std::make_unique<Server>(parts);
   RawService& service = server->service;
   AddUnaryMethods(server->context,
-                  {parts.driver, parts.tasks, parts.changes, parts.workers, parts.operations,
-                   parts.tenant_calls, parts.token_calls, parts.limit_calls, parts.schedules,
-                   parts.payload_calls},
+                  {parts.driver, parts.tasks, parts.changes, parts.workers, parts.injections,
+                   parts.operations, parts.tenant_calls, parts.token_calls, parts.limit_calls,
+                   parts.schedules, parts.payload_calls},
                   service);
   AddBackdoorMethods(server->context, parts.config.run_dir(), parts.scoreboard, service);
   AddReflectionMethods(server->context, ServiceNames("/"), service);

@@ -18,6 +18,7 @@
 #include "server/control/authorizer.h"
 #include "server/control/change_calls.h"
 #include "server/control/engine_driver.h"
+#include "server/control/inject_calls.h"
 #include "server/control/limit_calls.h"
 #include "server/control/live_payloads.h"
 #include "server/control/operation_calls.h"
@@ -69,6 +70,7 @@ class GrpcServer {
     TaskCalls& tasks;
     ChangeCalls& changes;
     const WorkerCalls& workers;
+    InjectCalls& injections;
     OperationCalls& operations;
     TenantCalls& tenant_calls;
     TokenCalls& token_calls;

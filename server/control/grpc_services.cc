@@ -306,6 +306,8 @@ void AddUnaryMethods(const GrpcContext& grpc, const GrpcHandlers& handlers, RawS
   AddPoolMethods(methods, handlers.driver);
   AddFairnessMethods(methods, handlers.driver);
   AddWorkerMethods(methods, handlers.workers);
+  AddParking(methods, RowOf("WorkerService/InjectHttpRequest"), handlers.injections,
+             &InjectCalls::Inject);
   AddInspectMethods(methods, handlers.workers, engine);
   AddOperationMethods(methods, handlers.operations);
   AddTenantMethods(methods, handlers.tenants, handlers.tokens);

@@ -5,6 +5,7 @@
 #include "server/control/change_calls.h"
 #include "server/control/engine_driver.h"
 #include "server/control/grpc_call.h"
+#include "server/control/inject_calls.h"
 #include "server/control/limit_calls.h"
 #include "server/control/operation_calls.h"
 #include "server/control/payload_calls.h"
@@ -23,6 +24,7 @@ struct GrpcHandlers {
   TaskCalls& tasks;
   ChangeCalls& changes;
   const WorkerCalls& workers;
+  InjectCalls& injections;
   OperationCalls& operations;
   TenantCalls& tenants;
   TokenCalls& tokens;

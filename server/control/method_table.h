@@ -95,6 +95,7 @@ inline constexpr MethodRow kRows[] = {
     {"/grove.v1.PayloadService/DeletePayload", kWriter, kTenant, true, kPayloadName},
     {"/grove.v1.FairnessService/GetFairness", kViewer, kTenant, false, kParent},
     {"/grove.v1.WorkerService/ListWorkers", kViewer, kOperators, false},
+    {"/grove.v1.WorkerService/InjectHttpRequest", kDebug, kOperators, true},
     // Of a tenant's call, its own fibers alone; workers are nobody's.
     {"/grove.v1.InspectService/GetFiber", kViewer, kTenant, false},
     {"/grove.v1.InspectService/ListFibers", kViewer, kTenant, false},

@@ -219,14 +219,31 @@ absl::StatusOr<v1::CreateScheduleResponse> ScheduleCalls::Create(
   }
   const MutexLock lock(live_.changes());
   if (!lock.ok()) return lock.status();
-  const auto found = FindSeen(directory_, who, *tenant);
+  const Key key(*tenant, request.schedule_id());
+  auto state = Make(who, key, request.schedule());
+  if (!state.ok()) return state.status();
+  const WallMicros now_us = live_.Now();
+  state->Stamp(now_us);
+  v1::CreateScheduleResponse response;
+  *response.mutable_schedule() = state->View(now_us);
+  if (request.validate_only()) {
+    response.mutable_schedule()->clear_etag();
+    return response;
+  }
+  if (absl::Status made = live_.Create(key, *std::move(state)); !made.ok()) return made;
+  return response;
+}
+
+absl::StatusOr<ScheduleCalls::State> ScheduleCalls::Make(const Principal& who, const Key& key,
+                                                         const v1::Schedule& sent) const {
+  const auto found = FindSeen(directory_, who, key.first);
   if (!found.ok()) return found.status();
   if (directory_.tenants()[*found].draining) {
+    const std::string tenant = tenancy::FormatTenantName(key.first);
     return Refusal(absl::StatusCode::kFailedPrecondition, "TENANT_DRAINING",
-                   StrCat(parent, " is being deleted"), {{"tenant", parent}});
+                   StrCat(tenant, " is being deleted"), {{"tenant", tenant}});
   }
-  const Key key(*tenant, request.schedule_id());
-  auto settings = Settings(*tenant, request.schedule());
+  auto settings = Settings(key.first, sent);
   if (!settings.ok()) return settings.status();
   const WallMicros now_us = live_.Now();
   const auto times = RunTimes::Create(*settings);
@@ -236,16 +253,29 @@ absl::StatusOr<v1::CreateScheduleResponse> ScheduleCalls::Create(
   if (possible.ok()) possible = CheckBytes(key, *settings);
   if (!possible.ok()) return possible;
   proto::SetMicros(now_us, settings->mutable_create_time());
-  State state(NameOf(key), *std::move(settings), now_us);
-  state.Stamp(now_us);
-  v1::CreateScheduleResponse response;
-  *response.mutable_schedule() = state.View(now_us);
-  if (request.validate_only()) {
-    response.mutable_schedule()->clear_etag();
-    return response;
-  }
-  if (absl::Status made = live_.Create(key, std::move(state)); !made.ok()) return made;
-  return response;
+  return State(NameOf(key), *std::move(settings), now_us);
+}
+
+absl::StatusOr<ScheduleCalls::Remade> ScheduleCalls::Remake(const Key& key,
+                                                            const v1::Schedule& sent) const {
+  auto settings = Settings(key.first, sent);
+  if (!settings.ok()) return settings.status();
+  auto times = RunTimes::Create(*settings);
+  if (!times.ok()) return times.status();
+  absl::Status possible = times->CheckComes(*settings, live_.Now());
+  if (possible.ok()) possible = CheckBytes(key, *settings);
+  if (!possible.ok()) return possible;
+  return Remade{*std::move(settings), *std::move(times)};
+}
+
+absl::Status ScheduleCalls::CheckFree(const Key& key) const {
+  const State& state = *live_.book().Find(key);
+  if (!state.is_declared()) return absl::OkStatus();
+  const std::string& program = state.schedule().declaration().program();
+  return Refusal(absl::StatusCode::kFailedPrecondition, "SCHEDULE_FROM_CODE",
+                 StrCat(NameOf(key), " stands in the code of ", program,
+                        ": change it there, or pause it here"),
+                 {{"name", NameOf(key)}, {"program", program}});
 }
 
 absl::Status ScheduleCalls::CheckEtag(const Key& key, std::string_view etag) const {
@@ -262,23 +292,19 @@ absl::StatusOr<v1::UpdateScheduleResponse> ScheduleCalls::Update(
   if (!lock.ok()) return lock.status();
   const auto key = Find(who, request.schedule().name());
   if (!key.ok()) return key.status();
+  if (absl::Status free = CheckFree(*key); !free.ok()) return free;
   if (absl::Status same = CheckEtag(*key, request.schedule().etag()); !same.ok()) return same;
   v1::Schedule masked = schedules::SettingsOf(live_.book().Find(*key)->schedule());
   absl::Status taken = schedules::TakeMasked(request.update_mask(), request.schedule(), masked);
   if (!taken.ok()) return taken;
-  const auto settings = Settings(key->first, masked);
-  if (!settings.ok()) return settings.status();
-  const auto times = RunTimes::Create(*settings);
-  if (!times.ok()) return times.status();
+  const auto remade = Remake(*key, masked);
+  if (!remade.ok()) return remade.status();
   const WallMicros now_us = live_.Now();
-  absl::Status possible = times->CheckComes(*settings, now_us);
-  if (possible.ok()) possible = CheckBytes(*key, *settings);
-  if (!possible.ok()) return possible;
   const auto change = [&](State& state) {
     // Of the state as it is then: it may have run meanwhile.
     v1::Schedule changed = schedules::SettingsOf(state.schedule());
     schedules::TakeMasked(request.update_mask(), request.schedule(), changed).IgnoreError();
-    state.Update(changed, *times, now_us);
+    state.Update(changed, remade->times, now_us);
     state.Stamp(now_us);
   };
   v1::UpdateScheduleResponse response;
@@ -299,6 +325,7 @@ absl::StatusOr<v1::DeleteScheduleResponse> ScheduleCalls::Delete(
   if (!lock.ok()) return lock.status();
   const auto key = Find(who, request.name());
   if (!key.ok()) return key.status();
+  if (absl::Status free = CheckFree(*key); !free.ok()) return free;
   if (absl::Status same = CheckEtag(*key, request.etag()); !same.ok()) return same;
   if (absl::Status removed = live_.Remove({*key}); !removed.ok()) return removed;
   return v1::DeleteScheduleResponse();

@@ -46,10 +46,22 @@ class ScheduleCalls {
   absl::StatusOr<v1::RunScheduleResponse> Run(const tenancy::Principal& who,
                                               const v1::RunScheduleRequest& request);
 
- private:
+  // --- What a program's code declares (declared_schedules.h) is held to the same ----------------
+
   using Key = schedules::ScheduleKey;
   using State = schedules::ScheduleState;
+  // The schedule that CreateSchedule would make of it, not stamped yet. Requires: changes() of the
+  // live ones is locked, here and below.
+  absl::StatusOr<State> Make(const tenancy::Principal& who, const Key& key,
+                             const v1::Schedule& sent) const;
+  struct Remade {
+    v1::Schedule settings;
+    schedules::RunTimes times;
+  };
+  // What is to take the place of what a schedule that is there has been.
+  absl::StatusOr<Remade> Remake(const Key& key, const v1::Schedule& sent) const;
 
+ private:
   absl::StatusOr<Key> Find(const tenancy::Principal& who, const std::string& name) const;
   absl::Status CheckRoom(const Key& key) const;
   absl::Status CheckBytes(const Key& key, const v1::Schedule& settings) const;
@@ -65,6 +77,8 @@ class ScheduleCalls {
   };
   Known FindFunction(std::string_view name) const;
   absl::Status CheckEtag(const Key& key, std::string_view etag) const;
+  // That no code says what it is.
+  absl::Status CheckFree(const Key& key) const;
   v1::Schedule View(const Key& key) const;
 
   const tenancy::Directory& directory_;

@@ -111,8 +111,11 @@ absl::Status WorkerLink::TakeHello(link::Session& session) {
       {{"worker", worker_},
        {"pid", frame.hello().pid()},
        {"running", frame.hello().running_size()}});
+  internal::v1::Program program = std::move(*frame.mutable_hello()->mutable_program());
+  frame.mutable_hello()->clear_program();
   absl::Status up = driver_.WorkerUp(std::move(*frame.mutable_hello()));
   if (!up.ok()) return up;
+  if (on_program_) on_program_(worker_, &program);
   session_ = &session;
   linked_.Set();
   if (greeting_) Send(greeting_());
@@ -178,9 +181,32 @@ std::shared_ptr<GreenQuery> WorkerLink::QueryGreenCalls(int32_t limit) {
   return query;
 }
 
+std::shared_ptr<ValuesQuery> WorkerLink::QueryValues(internal::v1::ReadValues ask) {
+  auto query = Begin(values_queries_);
+  if (query == nullptr) return nullptr;
+  ask.set_request(query->id);
+  internal::v1::ControlFrame frame;
+  *frame.add_read_values() = std::move(ask);
+  Send(std::move(frame));
+  return query;
+}
+
+std::shared_ptr<InjectQuery> WorkerLink::QueryInject(v1::InjectHttpRequestRequest http) {
+  auto query = Begin(inject_queries_);
+  if (query == nullptr) return nullptr;
+  internal::v1::ControlFrame frame;
+  internal::v1::Inject& inject = *frame.add_inject();
+  inject.set_request(query->id);
+  *inject.mutable_http() = std::move(http);
+  Send(std::move(frame));
+  return query;
+}
+
 void WorkerLink::TakeReplies(internal::v1::WorkerFrame& frame) {
   Settle(*frame.mutable_fibers(), queries_);
   Settle(*frame.mutable_green_calls(), green_queries_);
+  Settle(*frame.mutable_values(), values_queries_);
+  Settle(*frame.mutable_injected(), inject_queries_);
 }
 
 void WorkerLink::Unlink(const absl::Status& why) {
@@ -190,6 +216,9 @@ void WorkerLink::Unlink(const absl::Status& why) {
   outbox_.Clear();
   GiveUp(queries_);
   GiveUp(green_queries_);
+  GiveUp(values_queries_);
+  GiveUp(inject_queries_);
+  if (on_program_) on_program_(worker_, nullptr);
   inside_.LinkEnded(worker_);
   const bool down = !gave_up && EndedByPeer(why);
   if (down) {

@@ -45,6 +45,8 @@ struct LinkQuery {
 };
 using FiberQuery = LinkQuery<internal::v1::ListFibersReply>;
 using GreenQuery = LinkQuery<internal::v1::ListGreenCallsReply>;
+using ValuesQuery = LinkQuery<internal::v1::ReadValuesReply>;
+using InjectQuery = LinkQuery<internal::v1::InjectReply>;
 
 class LivePayloads;
 
@@ -59,6 +61,9 @@ class WorkerLink {
   void set_greeting(std::function<internal::v1::ControlFrame()> greeting) {
     greeting_ = std::move(greeting);
   }
+  // Told whose code runs in the worker, whenever there is a link, and (null) that there is none.
+  using OnProgram = std::function<void(int32_t worker, internal::v1::Program* program)>;
+  void set_on_program(OnProgram on_program) { on_program_ = std::move(on_program); }
   // Takes outputs over that lie in files; without it they are nobody's.
   void set_payloads(LivePayloads* payloads) { payloads_ = payloads; }
 
@@ -71,9 +76,14 @@ class WorkerLink {
   // Null if there is no link, or too many queries are under way.
   std::shared_ptr<FiberQuery> QueryFibers(uint64_t after, int32_t limit, Stacks stacks);
   std::shared_ptr<GreenQuery> QueryGreenCalls(int32_t limit);
+  // `ask` and `http` but for the request's id.
+  std::shared_ptr<ValuesQuery> QueryValues(internal::v1::ReadValues ask);
+  std::shared_ptr<InjectQuery> QueryInject(v1::InjectHttpRequestRequest http);
   // Gives it up. No effect if it is done.
   void ForgetQuery(const FiberQuery& query) { queries_.erase(query.id); }
   void ForgetQuery(const GreenQuery& query) { green_queries_.erase(query.id); }
+  void ForgetQuery(const ValuesQuery& query) { values_queries_.erase(query.id); }
+  void ForgetQuery(const InjectQuery& query) { inject_queries_.erase(query.id); }
 
   bool linked() const { return linked_.ready(); }
   // Whether the worker has said something that was not read yet.
@@ -103,6 +113,7 @@ class WorkerLink {
   EngineDriver& driver_;
   InsideCalls& inside_;
   std::function<internal::v1::ControlFrame()> greeting_;
+  OnProgram on_program_;
   LivePayloads* payloads_ = nullptr;
 
   // Set while there is a link.
@@ -113,6 +124,8 @@ class WorkerLink {
   uint64_t next_query_ = 1;
   Queries<internal::v1::ListFibersReply> queries_;
   Queries<internal::v1::ListGreenCallsReply> green_queries_;
+  Queries<internal::v1::ReadValuesReply> values_queries_;
+  Queries<internal::v1::InjectReply> inject_queries_;
 };
 
 }  // namespace grove::control

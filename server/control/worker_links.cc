@@ -28,6 +28,7 @@ absl::Status WorkerLinks::Follow() {
       link = std::make_unique<WorkerLink>(
           worker, absl::StrCat(run_dir_, "/worker-", worker, ".link"), driver_, inside_);
       link->set_greeting(greeting_);
+      link->set_on_program(on_program_);
       link->set_payloads(payloads_);
     }
     absl::StatusOr<FiberHandle> fiber = Spawn("link", [link = link.get()] { return link->Run(); });

@@ -32,6 +32,7 @@ class WorkerLinks {
   }
 
   // As of WorkerLink.
+  void set_on_program(WorkerLink::OnProgram on_program) { on_program_ = std::move(on_program); }
   void set_payloads(LivePayloads* payloads) { payloads_ = payloads; }
 
   // Makes the links that are missing, and ends those of slots that have no worker any more. An
@@ -66,6 +67,7 @@ class WorkerLinks {
   EngineDriver& driver_;
   InsideCalls& inside_;
   std::function<internal::v1::ControlFrame()> greeting_;
+  WorkerLink::OnProgram on_program_;
   LivePayloads* payloads_ = nullptr;
   std::vector<Slot> slots_;
 };

@@ -184,7 +184,7 @@ int main(int argc, char** argv) {
       {.description = "charges an amount", .input_example = "12"});
   AddStamp(application);
   AddHooks(application, shop);
-  application.AddInspection(
+  application.AddValue(
       "journal", "the lines of this worker's journal that have a word, or all",
       [&shop](grove::WorkerServices&, std::string_view word) -> absl::StatusOr<std::string> {
         std::string found;

@@ -299,6 +299,7 @@ void ScheduleState::DropPending(WallMicros now_us) {
 void ScheduleState::Pause(std::string_view reason, WallMicros now_us) {
   schedule_.set_state(Schedule::STATE_PAUSED);
   schedule_.set_pause_reason(std::string(reason));
+  OwnPause(false);
   DropPending(now_us);
   ++changes_;
 }
@@ -307,8 +308,31 @@ void ScheduleState::Resume(WallMicros now_us) {
   if (!is_paused()) return;
   schedule_.set_state(Schedule::STATE_ACTIVE);
   schedule_.clear_pause_reason();
+  OwnPause(false);
   seen_us_ = std::max(seen_us_, now_us);
   ++changes_;
+}
+
+void ScheduleState::OwnPause(bool by_withdrawal) {
+  if (!schedule_.has_declaration()) return;
+  schedule_.mutable_declaration()->set_paused_by_withdrawal(by_withdrawal);
+}
+
+void ScheduleState::Declare(std::string_view program, WallMicros now_us) {
+  if (schedule_.declaration().paused_by_withdrawal()) Resume(now_us);
+  v1::ScheduleDeclaration& declaration = *schedule_.mutable_declaration();
+  declaration.set_program(std::string(program));
+  SetMicros(now_us, declaration.mutable_declare_time());
+  declaration.clear_withdraw_time();
+  ++changes_;
+}
+
+void ScheduleState::Withdraw(WallMicros now_us) {
+  SetMicros(now_us, schedule_.mutable_declaration()->mutable_withdraw_time());
+  ++changes_;
+  if (is_paused()) return;
+  Pause(StrCat("the code of ", schedule_.declaration().program(), " has it no more"), now_us);
+  OwnPause(true);
 }
 
 void ScheduleState::Stamp(WallMicros now_us) {
@@ -393,6 +417,7 @@ Schedule ScheduleState::Settings() const {
   settings.clear_missed_total();
   settings.clear_refused_total();
   settings.clear_failed_total();
+  settings.clear_declaration();
   return settings;
 }
 
@@ -408,6 +433,7 @@ Schedule ScheduleState::Runs() const {
   runs.set_missed_total(schedule_.missed_total());
   runs.set_refused_total(schedule_.refused_total());
   runs.set_failed_total(schedule_.failed_total());
+  if (schedule_.has_declaration()) *runs.mutable_declaration() = schedule_.declaration();
   return runs;
 }
 

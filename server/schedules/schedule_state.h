@@ -58,6 +58,11 @@ class ScheduleState {
   void Stamp(WallMicros now_us);
   // The settings and `times`, which are theirs, take the old ones' place.
   void Update(const v1::Schedule& settings, RunTimes times, WallMicros now_us);
+  // The code of `program` says what its settings are. Where only Withdraw() has paused it, it goes
+  // on.
+  void Declare(std::string_view program, WallMicros now_us);
+  // The code has it no more: it pauses. Requires: it was declared.
+  void Withdraw(WallMicros now_us);
 
   // --- Queries -----------------------------------------------------------------------------------
 
@@ -76,6 +81,10 @@ class ScheduleState {
   const RunTimes& times() const { return times_; }
   const absl::Status& times_status() const { return times_status_; }
   bool is_paused() const { return schedule_.state() == v1::Schedule::STATE_PAUSED; }
+  // A program's code has it now.
+  bool is_declared() const {
+    return schedule_.has_declaration() && !schedule_.declaration().has_withdraw_time();
+  }
   // The time whose run is being spawned.
   std::optional<WallMicros> spawning_us() const { return spawning_us_; }
   // When the run of a time begins.
@@ -97,6 +106,8 @@ class ScheduleState {
   std::optional<WallMicros> Retry(v1::ScheduleRun& run, WallMicros now_us);
   WallMicros GiveUpAt(const v1::ScheduleRun& run) const;
   void DropPending(WallMicros now_us);
+  // Whether a pause is that of the withdrawal.
+  void OwnPause(bool by_withdrawal);
 
   // --- The account
   v1::ScheduleRun& AddRun(WallMicros due_us, Outcome outcome, WallMicros now_us);

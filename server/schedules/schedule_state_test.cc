@@ -404,6 +404,48 @@ TEST_F(ScheduleStateTest, AChangeBeginsAnewAndKeepsTheAccount) {
 
 // --- What a successor needs ----------------------------------------------------------------------
 
+TEST_F(ScheduleStateTest, WhatTheCodeHasNoMorePausesAndGoesOnWhenItIsBack) {
+  Begin();
+  state_->Declare("shop", kStart);
+  EXPECT_TRUE(state_->is_declared());
+  state_->Withdraw(kStart + kSecond);
+  EXPECT_FALSE(state_->is_declared());
+  EXPECT_EQ(state_->schedule().pause_reason(), "the code of shop has it no more");
+  EXPECT_THAT(At(3 * kMinute), IsEmpty());
+  BeginAgain();
+  EXPECT_FALSE(state_->is_declared());
+  state_->Declare("shop", now_);
+  EXPECT_TRUE(state_->is_declared());
+  EXPECT_FALSE(state_->is_paused());
+  // What was due meanwhile is over.
+  EXPECT_THAT(At(4 * kMinute), ElementsAre(4));
+}
+
+TEST_F(ScheduleStateTest, APauseOfSomebodysOutlastsWithdrawalAndReturn) {
+  Begin();
+  state_->Declare("shop", kStart);
+  state_->Pause("upkeep", kStart);
+  state_->Withdraw(kStart + kSecond);
+  state_->Declare("shop", kStart + 2 * kSecond);
+  EXPECT_EQ(state_->schedule().pause_reason(), "upkeep");
+  state_->Resume(kStart + 3 * kSecond);
+  state_->Withdraw(kStart + 4 * kSecond);
+  // Confirmed by hand.
+  state_->Pause("not again", kStart + 5 * kSecond);
+  BeginAgain();
+  state_->Declare("shop", kStart + 6 * kSecond);
+  EXPECT_EQ(state_->schedule().pause_reason(), "not again");
+}
+
+TEST_F(ScheduleStateTest, WhatWasResumedAlthoughTheCodeLacksItRuns) {
+  Begin();
+  state_->Declare("shop", kStart);
+  state_->Withdraw(kStart);
+  state_->Resume(kStart);
+  EXPECT_THAT(At(kMinute), ElementsAre(1));
+  EXPECT_FALSE(state_->is_declared());
+}
+
 TEST_F(ScheduleStateTest, NoMoreIsStoredThanIsSafe) {
   Begin();
   const auto due = state_->Advance(kStart + kMinute);

@@ -69,10 +69,15 @@ void FillOptions(const FunctionOptions& options, internal::v1::FunctionDescripti
 
 struct ControlLink::Conversation {
   link::Session session;
-  using ListRequest = std::variant<internal::v1::ListFibers, internal::v1::ListGreenCalls>;
+  using ListRequest = std::variant<internal::v1::ListFibers, internal::v1::ListGreenCalls,
+                                   internal::v1::ReadValues>;
   Queue<ListRequest> list_requests{kFiberRequestsMax};
   std::vector<internal::v1::ListFibersReply> lists;
   std::vector<internal::v1::ListGreenCallsReply> green_lists;
+  std::vector<internal::v1::ReadValuesReply> values;
+  std::vector<internal::v1::InjectReply> injected;
+  // Those that answer beside the conversation; null before it and after.
+  FiberGroup* beside = nullptr;
   bool drain_told = false;
   // Of control's frames none has come yet.
   bool is_new = true;
@@ -126,11 +131,13 @@ absl::Status ControlLink::Serve(Socket socket) {
 absl::Status ControlLink::Converse(Conversation& with) {
   // They use what is on this stack, so even a cancelled fiber waits for them.
   FiberGroup lists(FiberGroup::OnFailure::kLetRestRun, "link");
+  with.beside = &lists;
   absl::Status status = lists.Spawn("link.lists", [&] { return AnswerLists(with); }).status();
   if (status.ok()) {
     status = with.session.Run([&](std::string_view bytes) { return Obey(with, bytes); },
                               [&] { return NextFrame(with); });
   }
+  with.beside = nullptr;
   lists.Cancel();
   lists.Join().IgnoreError();
   return status;
@@ -149,6 +156,7 @@ internal::v1::WorkerFrame ControlLink::Greeting() {
     function.set_input_example(entry.options.input_example);
     FillOptions(entry.options, function);
   }
+  if (desk_ != nullptr) *hello.mutable_program() = desk_->Program();
   attempts_.FillHello(hello);
   frame.set_draining(draining_);
   return frame;
@@ -176,8 +184,29 @@ absl::Status ControlLink::Obey(Conversation& with, std::string_view bytes) {
   for (const internal::v1::ListGreenCalls& request : frame.list_green_calls()) {
     with.list_requests.TryPut(request);
   }
+  for (internal::v1::ReadValues& request : *frame.mutable_read_values()) {
+    with.list_requests.TryPut(std::move(request));
+  }
+  for (internal::v1::Inject& inject : *frame.mutable_inject()) {
+    TakeInjected(with, std::move(inject));
+  }
   inside_.TakeAnswers(frame);
   return absl::OkStatus();
+}
+
+void ControlLink::TakeInjected(Conversation& with, internal::v1::Inject inject) {
+  if (desk_ == nullptr || with.beside == nullptr) return;
+  // Where there is no fiber for it, control hears nothing, and says so in time.
+  with.beside
+      ->Spawn("link.inject",
+              [this, &with, inject = std::move(inject)] {
+                internal::v1::InjectReply reply = desk_->Inject(inject);
+                with.injected.push_back(std::move(reply));
+                attempts_.news().Set();
+                return absl::OkStatus();
+              })
+      .status()
+      .IgnoreError();
 }
 
 absl::StatusOr<std::string> ControlLink::NextFrame(Conversation& with) {
@@ -201,9 +230,10 @@ absl::Status ControlLink::AnswerLists(Conversation& with) {
     if (Hub::Current()->running()->cancelled()) return absl::CancelledError("the link is over");
     if (const auto* fibers = std::get_if<internal::v1::ListFibers>(&*request)) {
       with.lists.push_back(link::ListFibers(*fibers, absl::StrCat("workers/", worker_), offload_));
-    } else {
-      with.green_lists.push_back(
-          link::ListGreenCalls(std::get<internal::v1::ListGreenCalls>(*request), offload_));
+    } else if (const auto* calls = std::get_if<internal::v1::ListGreenCalls>(&*request)) {
+      with.green_lists.push_back(link::ListGreenCalls(*calls, offload_));
+    } else if (desk_ != nullptr) {
+      with.values.push_back(desk_->ReadValues(std::get<internal::v1::ReadValues>(*request)));
     }
     attempts_.news().Set();
   }
@@ -227,6 +257,14 @@ bool ControlLink::Gather(Conversation& with, internal::v1::WorkerFrame& frame) {
   }
   for (internal::v1::ListGreenCallsReply& list : std::exchange(with.green_lists, {})) {
     *frame.add_green_calls() = std::move(list);
+    any = true;
+  }
+  for (internal::v1::ReadValuesReply& reply : std::exchange(with.values, {})) {
+    *frame.add_values() = std::move(reply);
+    any = true;
+  }
+  for (internal::v1::InjectReply& reply : std::exchange(with.injected, {})) {
+    *frame.add_injected() = std::move(reply);
     any = true;
   }
   if (draining_ && !with.drain_told) {

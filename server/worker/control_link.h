@@ -17,6 +17,7 @@
 #include "runtime/io/listener.h"
 #include "runtime/io/socket.h"
 #include "runtime/offload/offload.h"
+#include "server/worker/application_desk.h"
 #include "server/worker/attempts.h"
 #include "server/worker/linked_task_client.h"
 #include "server/worker/tenant_quotas.h"
@@ -40,6 +41,8 @@ class ControlLink {
 
   // The body of a fiber: serves control after control until cancelled. **Parks.**
   absl::Status Run(Listener& listener);
+  // What answers for the application; without it nothing does. Before Run(); must outlive it.
+  void set_desk(ApplicationDesk& desk) { desk_ = &desk; }
   // Speaks with one control until either side ends; ends the one before. **Parks.**
   absl::Status Serve(Socket socket);
 
@@ -59,6 +62,8 @@ class ControlLink {
   // Answers requests for lists, one after another: beside the writer, as one with stacks takes its
   // time. **Parks.**
   absl::Status AnswerLists(Conversation& with);
+  // Each on a fiber of its own.
+  void TakeInjected(Conversation& with, internal::v1::Inject inject);
   absl::Status Obey(Conversation& with, std::string_view bytes);
   bool Gather(Conversation& with, internal::v1::WorkerFrame& frame);
 
@@ -70,6 +75,7 @@ class ControlLink {
   LinkedTaskClient& inside_;
   http::TenantLabels& labels_;
   TenantQuotas& quotas_;
+  ApplicationDesk* desk_ = nullptr;
   bool usage_due_ = false;
   bool draining_ = false;
   Conversation* current_ = nullptr;

@@ -3,7 +3,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <optional>
 #include <set>
+#include <utility>
 
 #include "gtest/gtest.h"
 #include "runtime/green/green_report.h"
@@ -240,6 +242,80 @@ TEST_F(LinkTest, ListsWhatLibrariesCalled) {
     EXPECT_EQ(answer.green_calls(0).calls(0).parked(), 1u);
   });
   ResetGreenReport();
+}
+
+TEST_F(LinkTest, SaysWhichProgramItIsAndWhatItsValuesAre) {
+  Application application("shop");
+  application.AddSchedule("often", {.every = absl::Minutes(1)}, {.function = "echo"});
+  application.AddValue("keys", "how many there are",
+                       [](WorkerServices&, std::string_view) { return std::string("41"); });
+  std::optional<http::Server> server;
+  ApplicationDesk desk(application, services_, server);
+  link_.set_desk(desk);
+  Run([&] {
+    FarEnd control(link_);
+    const internal::v1::Program program = control.Read().hello().program();
+    EXPECT_EQ(program.name(), "shop");
+    ASSERT_EQ(program.schedules_size(), 1);
+    ControlFrame frame;
+    frame.add_read_values()->set_request(42);
+    frame.add_inject()->set_request(43);
+    control.Write(frame);
+    WorkerFrame answers = control.Read();
+    while (answers.values_size() + answers.injected_size() < 2) answers.MergeFrom(control.Read());
+    EXPECT_EQ(answers.values(0).request(), 42u);
+    ASSERT_EQ(answers.values(0).values_size(), 1);
+    EXPECT_EQ(answers.values(0).values(0).text(), "41");
+    // It does not serve yet.
+    EXPECT_EQ(answers.injected(0).request(), 43u);
+    EXPECT_EQ(answers.injected(0).refusal().reason(), "WORKER_UNREACHABLE");
+  });
+}
+
+TEST_F(LinkTest, RequestsFromControlAreAnsweredBesideEachOther) {
+  http::Router router;
+  ASSERT_TRUE(router
+                  .Add("GET", "/gate",
+                       [this](http::Request&, http::Response& response) -> absl::Status {
+                         if (absl::Status open = gate_.Wait(); !open.ok()) return open;
+                         return response.Send(200, "", "through");
+                       })
+                  .ok());
+  const Application application("shop");
+  http::ServerStats stats;
+  std::optional<http::Server> server;
+  ApplicationDesk desk(application, services_, server);
+  link_.set_desk(desk);
+  Run([&] {
+    server.emplace(http::ServerOptions{}, std::move(router), stats);
+    {
+      FarEnd control(link_);
+      control.Read();
+      ControlFrame frame;
+      for (const char* target : {"/gate", "/none"}) {
+        internal::v1::Inject& inject = *frame.add_inject();
+        inject.set_request(static_cast<uint64_t>(frame.inject_size()));
+        inject.mutable_http()->set_method("GET");
+        inject.mutable_http()->set_target(target);
+        inject.mutable_http()->add_headers()->set_name("Host");
+        inject.mutable_http()->mutable_headers(0)->set_value("localhost");
+        inject.mutable_http()->set_body_bytes_max(100);
+        inject.mutable_http()->mutable_timeout()->set_seconds(60);
+      }
+      control.Write(frame);
+      WorkerFrame answer = control.Read();
+      ASSERT_EQ(answer.injected_size(), 1);
+      EXPECT_EQ(answer.injected(0).request(), 2u);
+      EXPECT_EQ(answer.injected(0).answer().status(), 404);
+      gate_.Set();
+      answer = control.Read();
+      ASSERT_EQ(answer.injected_size(), 1);
+      EXPECT_EQ(answer.injected(0).answer().body(), "through");
+    }
+    server->Drain();
+    EXPECT_TRUE(server->AwaitIdle().ok());
+    server.reset();
+  });
 }
 
 TEST_F(LinkTest, TellsThatItDrains) {

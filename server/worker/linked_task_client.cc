@@ -10,12 +10,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "proto/well_known_times.h"
 #include "runtime/hub/check.h"
 #include "runtime/hub/hub.h"
 #include "runtime/hub/timeout.h"
 #include "runtime/switch/abseil_text.h"
 #include "runtime/trace/span.h"
+#include "server/worker/task_spec_of.h"
 #include "server/worker/utf8_text.h"
 
 namespace grove::worker {
@@ -214,8 +214,12 @@ void LinkedTaskClient::SpawnSome(std::vector<SpawnRequest>& requests, size_t& ne
     ask.set_id(call.id);
     ask.set_child(request.child);
     FillCaller(/*with_task=*/true, ask.mutable_caller());
-    FillSpec(std::move(request), call.id, ask.mutable_spec());
-    FillTrace(ask.mutable_spec());
+    v1::TaskSpec& spec = *ask.mutable_spec();
+    FillTaskSpec(std::move(request), &spec);
+    if (spec.request_id().empty()) {
+      spec.set_request_id(absl::StrFormat("inside-%016x-%x", incarnation_, call.id));
+    }
+    FillTrace(&spec);
   }
   Timeout timeout(kInsideAnswerMax);
   const absl::Status woken = turn.missing == 0 ? absl::OkStatus() : turn.done.Wait();
@@ -230,38 +234,6 @@ void LinkedTaskClient::SpawnSome(std::vector<SpawnRequest>& requests, size_t& ne
       results.emplace_back(std::move(*call->spawned->mutable_name()));
     }
   }
-}
-
-void LinkedTaskClient::FillSpec(SpawnRequest request, uint64_t id, v1::TaskSpec* spec) const {
-  spec->set_function(Text(request.function));
-  spec->set_input(std::move(request.input));
-  spec->set_input_payload(Text(request.input_payload));
-  spec->set_content_type(Text(request.content_type));
-  spec->set_queue(Text(request.queue));
-  spec->set_priority(request.priority);
-  spec->set_durability(request.durable ? v1::DURABILITY_DURABLE : v1::DURABILITY_VOLATILE);
-  if (request.delay != absl::ZeroDuration()) {
-    proto::SetMicros(absl::ToInt64Microseconds(request.delay), spec->mutable_delay());
-  }
-  if (request.timeout != absl::ZeroDuration()) {
-    proto::SetMicros(absl::ToInt64Microseconds(request.timeout), spec->mutable_timeout());
-  }
-  if (request.attempts_max != 1) {
-    spec->mutable_retry_policy()->set_max_attempts(request.attempts_max);
-  }
-  for (const std::string& task : request.after) spec->add_after(Text(task));
-  if (request.after_success) spec->set_after_condition(v1::AFTER_CONDITION_SUCCEEDED);
-  if (!request.sequence.empty()) {
-    spec->mutable_sequence()->set_key(Text(request.sequence));
-    if (request.halts_sequence) {
-      spec->mutable_sequence()->set_on_failure(v1::Sequence::ON_FAILURE_HALT);
-    }
-  }
-  spec->set_request_id(request.request_id.empty()
-                           ? absl::StrFormat("inside-%016x-%x", incarnation_, id)
-                           : Text(request.request_id));
-  for (const auto& [key, value] : request.labels)
-    (*spec->mutable_labels())[Text(key)] = Text(value);
 }
 
 absl::Status LinkedTaskClient::SpawnUnanswered(const absl::Status& woken, bool over) const {

@@ -65,7 +65,6 @@ class LinkedTaskClient final : public TaskClient {
   // Spawns those from `next` on that go together, and moves it behind them. **Parks.**
   void SpawnSome(std::vector<SpawnRequest>& requests, size_t& next,
                  std::vector<absl::StatusOr<std::string>>& results);
-  void FillSpec(SpawnRequest request, uint64_t id, grove::v1::TaskSpec* spec) const;
   // Of a call whose park ended before it was answered. `over`: its own time was.
   absl::Status SpawnUnanswered(const absl::Status& woken, bool over) const;
   absl::Status WaitUnanswered(const absl::Status& woken) const;

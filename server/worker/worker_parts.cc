@@ -114,6 +114,7 @@ WorkerParts::WorkerParts(const process::WorkerInheritance& inheritance,
   if (!config.state_dir().empty()) {
     attempts_.set_payload_folder(payloads::PayloadFolderOf(config.state_dir()));
   }
+  link_.set_desk(desk_);
   fetch_->set_turns(quotas_);
   fetch_->set_origins(origins_);
   http_stats_.by_route = &route_stats_;

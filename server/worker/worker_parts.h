@@ -34,6 +34,7 @@
 #include "server/shared/locks.h"
 #include "server/shared/table.h"
 #include "server/topics/exchange.h"
+#include "server/worker/application_desk.h"
 #include "server/worker/attempts.h"
 #include "server/worker/backdoor_listener.h"
 #include "server/worker/control_link.h"
@@ -134,6 +135,7 @@ class WorkerParts {
   Attempts::Functions functions_;
   Hooks hooks_;
   Attempts attempts_;
+  ApplicationDesk desk_{application_, services_, http_};
   ControlLink link_;
   PeriodicWork periodic_;
   const Watchdog& watchdog_;

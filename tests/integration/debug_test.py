@@ -12,8 +12,8 @@ from grove_harness import GroveTest, OwnDaemonTest, eventually
 
 HANGING = 'tests/integration/hanging'
 NEVER_KILLED = 'runtime: {stuck_ms: 1000, stuck_kill_ms: 0}\n'
-PAGES = ('fibers', 'stacks', 'stalls', 'green', 'pools', 'queues', 'shared', 'config', 'build',
-         'log')
+PAGES = ('fibers', 'stacks', 'stalls', 'green', 'app', 'pools', 'queues', 'shared', 'config',
+         'build', 'log')
 
 
 def debug(daemon, page):

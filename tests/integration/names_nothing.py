@@ -40,7 +40,8 @@ _WHY = {
         'Schedule.cron_expressions', 'Schedule.etag', 'Schedule.time_zone',
         'DeleteScheduleRequest.etag'],
     'of a schedule to be made or changed: not looked at': [
-        'Schedule.name', 'Schedule.pause_reason', 'Schedule.running_tasks', 'ScheduleRun.task'],
+        'Schedule.name', 'Schedule.pause_reason', 'Schedule.running_tasks', 'ScheduleRun.task',
+        'ScheduleDeclaration.program'],
     'of one to be written: not looked at': ['Payload.name'],
     'what a payload is to be': ['Payload.content_type', 'Payload.sha256'],
     'for the audit log': ['RevokeTokenRequest.reason'],

@@ -48,6 +48,19 @@ std::vector<char*> Pointers(const std::vector<std::string>& words) {
   return pointers;
 }
 
+// This process's environment, with these in the place of those of the same names.
+std::vector<std::string> With(std::vector<std::string> variables) {
+  const size_t own = variables.size();
+  for (char** each = environ; *each != nullptr; ++each) {
+    const std::string variable = *each;
+    const std::string name = variable.substr(0, variable.find('=') + 1);
+    const bool is_set = std::any_of(variables.begin(), variables.begin() + own,
+                                    [&](const std::string& one) { return one.starts_with(name); });
+    if (!is_set) variables.push_back(variable);
+  }
+  return variables;
+}
+
 // In the child, where other threads' locks may be held for ever: system calls alone.
 [[noreturn]] void Become(char* const* command, char* const* environment, int log, int failure,
                          pid_t parent) {
@@ -109,8 +122,7 @@ absl::Status DaemonProcess::Start(const std::vector<std::string>& command,
   struct stat before;
   if (fstat(log.get(), &before) == 0) log_start_ = static_cast<size_t>(before.st_size);
   log_path_ = log_path;
-  std::vector<std::string> variables = environment;  // the first of a name counts
-  for (char** each = environ; *each != nullptr; ++each) variables.emplace_back(*each);
+  const std::vector<std::string> variables = With(environment);
   const std::vector<char*> words = Pointers(command);
   const std::vector<char*> all = Pointers(variables);
   const pid_t parent = getpid();

@@ -6,6 +6,8 @@
 #include "absl/strings/str_cat.h"
 #include "server/functions/fetch.h"
 
+namespace grove::examples {
+
 using grove::functions::FetchMethod;
 using grove::functions::FetchResult;
 
@@ -79,3 +81,5 @@ absl::Status Billing::RefreshRate(grove::WorkerServices& services) {
   if (answer->status == 200) rate_ = std::move(answer->body);
   return absl::OkStatus();
 }
+
+}  // namespace grove::examples

@@ -8,12 +8,12 @@
 
 #include "server/application.h"
 
-// [header]
+namespace grove::examples {
+
 class Billing {
  public:
   // Registers all that it has; must outlive the application's run.
   explicit Billing(grove::Application& application);
-  // [/header]
 
   Billing(const Billing&) = delete;
   Billing& operator=(const Billing&) = delete;
@@ -31,5 +31,7 @@ class Billing {
   std::string rate_;
   int64_t charged_ = 0;
 };
+
+}  // namespace grove::examples
 
 #endif  // GROVE_SERVER_EXAMPLES_BILLING_H_

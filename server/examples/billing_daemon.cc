@@ -4,6 +4,6 @@
 
 int main(int argc, char** argv) {
   grove::Application application("billing");
-  Billing billing(application);
+  grove::examples::Billing billing(application);
   return grove::Main(argc, argv, application);
 }

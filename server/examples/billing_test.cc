@@ -11,6 +11,7 @@
 
 namespace {
 
+using grove::examples::Billing;
 using grove::test_kit::PeerAnswer;
 using grove::test_kit::PeerRequest;
 using grove::test_kit::TestAnswer;

@@ -58,13 +58,11 @@ TEST_F(BillingTest, AChargeAsksThePaymentService) {
 
 TEST_F(BillingTest, AServiceThatFailsIsTriedAgain) {
   // [faults]
-  test_.peer()
-      .On("POST", "https://pay.example/charges")
-      .Reset()              // the first request: the connection breaks
-      .Answer(429, "busy")  // the second one
-      .Answer(201, "late")
-      .Delay(absl::Hours(1))  // the third one: fetch.timeout_ms is over
-      .Answer(201, "paid");   // and all that follow
+  auto& charges = test_.peer().On("POST", "https://pay.example/charges");
+  charges.Reset();                                    // the first request: the connection breaks
+  charges.Answer(429, "busy");                        // the second
+  charges.Answer(201, "late").Delay(absl::Hours(1));  // the third: fetch.timeout_ms is over
+  charges.Answer(201, "paid");                        // and all that follow
   const absl::Status status = test_.Run([&] {
     EXPECT_EQ(test_.Call("billing.charge", "1").status.code(), absl::StatusCode::kUnavailable);
     EXPECT_EQ(test_.Call("billing.charge", "1").retry_after, absl::Minutes(5));

@@ -19,6 +19,7 @@
 #include <cstddef>
 #include <deque>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -121,8 +122,8 @@ class FakeHttpPeer {
   Script::Step NextStep(const PeerRequest& request);
   std::string Unscripted(const PeerRequest& request) const;
 
-  FiberGroup group_{FiberGroup::OnFailure::kLetRestRun, "fake-http-peer"};
-  std::deque<Script> scripts_;  // never moved
+  std::optional<FiberGroup> group_;  // of the connections since the last Stop()
+  std::deque<Script> scripts_;       // never moved
   std::vector<PeerRequest> requests_;
   std::vector<std::string> unscripted_;
 };

@@ -93,8 +93,11 @@ bool LivesIn(pid_t session, const std::string& stat) {
   return its_session == session && state != 'Z' && state != 'X';
 }
 
+// As poll(2) has it, rounded up; -1: no end.
 int MillisUntil(absl::Time end) {
-  return static_cast<int>(std::max<int64_t>(0, absl::ToInt64Milliseconds(end - absl::Now()) + 1));
+  if (end == absl::InfiniteFuture()) return -1;
+  const absl::Duration left = std::min(end - absl::Now(), absl::Hours(24));
+  return static_cast<int>(std::max<int64_t>(0, absl::ToInt64Milliseconds(left) + 1));
 }
 
 // Until the process has ended, or the time is over: whether it has.
@@ -114,6 +117,7 @@ absl::Status DaemonProcess::Start(const std::vector<std::string>& command,
                                   const std::vector<std::string>& environment,
                                   const std::string& log_path) {
   GROVE_CHECK(!running(), "it runs");
+  Kill();  // what is left of the one before
   const OwnedFd log(open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   if (log.get() < 0) return ErrnoStatus(errno, absl::StrCat("open ", log_path));
   int pipe_fds[2];
@@ -130,7 +134,7 @@ absl::Status DaemonProcess::Start(const std::vector<std::string>& command,
   if (pid == 0) Become(words.data(), all.data(), log.get(), pipe_fds[1], parent);
   close(pipe_fds[1]);
   if (pid < 0) return ErrnoStatus(errno, "fork");
-  pid_ = pid;
+  pid_ = session_ = pid;
   pidfd_ = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
   GROVE_CHECK(pidfd_ >= 0, "pidfd_open of a child");
   int error = 0;
@@ -189,7 +193,7 @@ void DaemonProcess::Signal(int number) {
 }
 
 void DaemonProcess::Kill() {
-  if (pid_ < 0) return;
+  if (session_ < 0) return;
   // The group first, at one blow, as a power cut ends it.
   if (running()) {
     kill(-pid_, SIGKILL);
@@ -201,13 +205,15 @@ void DaemonProcess::Kill() {
       const OwnedFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, each, 0)));
       if (pidfd.get() < 0) continue;  // it is gone
       kill(each, SIGKILL);
-      AwaitGone(pidfd.get(), absl::Now() + absl::Seconds(10));
+      AwaitGone(pidfd.get(), absl::InfiniteFuture());
     }
   }
+  session_ = -1;
 }
 
 std::vector<pid_t> DaemonProcess::Session() const {
   std::vector<pid_t> found;
+  if (session_ < 0) return found;
   DIR* const processes = opendir("/proc");
   if (processes == nullptr) return found;
   while (const dirent* entry = readdir(processes)) {
@@ -215,7 +221,7 @@ std::vector<pid_t> DaemonProcess::Session() const {
     if (pid <= 0) continue;
     std::ifstream file(absl::StrCat("/proc/", pid, "/stat"));
     const std::string stat((std::istreambuf_iterator<char>(file)), {});
-    if (LivesIn(pid_, stat)) found.push_back(pid);
+    if (LivesIn(session_, stat)) found.push_back(pid);
   }
   closedir(processes);
   return found;

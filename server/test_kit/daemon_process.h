@@ -52,6 +52,8 @@ class DaemonProcess {
   void Reap();
 
   pid_t pid_ = -1;
+  // As long as processes may be left of it: later the number may be another's.
+  pid_t session_ = -1;
   int pidfd_ = -1;
   int exit_code_ = 0;
   std::string log_path_;

@@ -196,9 +196,10 @@ FakeHttpPeer::Script::Step FakeHttpPeer::NextStep(const PeerRequest& request) {
     if (script.steps_.empty() || !script.Takes(request)) continue;
     return script.steps_[std::min(script.asked_++, script.steps_.size() - 1)];
   }
-  const PeerAnswer refusal{501, Unscripted(request), {{"Content-Type", "text/plain"}}};
   unscripted_.push_back(absl::StrCat(request.method, " ", request.url));
-  return {.kind = Script::Kind::kAnswer, .make = [refusal](const PeerRequest&) { return refusal; }};
+  Script refusal;
+  refusal.Answer(501, Unscripted(request), {{"Content-Type", "text/plain"}});
+  return refusal.steps_[0];
 }
 
 std::string FakeHttpPeer::Unscripted(const PeerRequest& request) const {

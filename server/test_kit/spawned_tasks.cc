@@ -37,7 +37,7 @@ absl::StatusOr<TaskResult> SpawnedTasks::Wait(std::string_view task, absl::Durat
   }
   const Task copy = *found;  // others may be spawned while it runs
   Timeout bound(timeout);
-  const absl::StatusOr<TaskResult> result = RunOnce(copy);
+  absl::StatusOr<TaskResult> result = RunOnce(copy);
   if (bound.fired()) {
     return WithReason(absl::DeadlineExceededError("the task has not ended"), "WAIT_OVER");
   }

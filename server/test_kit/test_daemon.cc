@@ -63,7 +63,7 @@ std::string LastLines(const std::string& log) {
 
 }  // namespace
 
-TestDaemon::TestDaemon(std::string program, TestDaemonOptions options)
+TestDaemon::TestDaemon(const std::string& program, TestDaemonOptions options)
     : program_(InPath(program)),
       options_(std::move(options)),
       process_(std::make_unique<DaemonProcess>()) {

@@ -54,7 +54,7 @@ class TestDaemon {
  public:
   // Start() of `program`, a path, or a name in PATH. grove-control is found as that program finds
   // it: beside itself, a folder above, or in PATH.
-  explicit TestDaemon(std::string program, TestDaemonOptions options = {});
+  explicit TestDaemon(const std::string& program, TestDaemonOptions options = {});
   // Stops it if it runs, and removes its folder.
   ~TestDaemon();
   TestDaemon(const TestDaemon&) = delete;

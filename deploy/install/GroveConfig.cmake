@@ -1,4 +1,5 @@
-# Grove::runtime, Grove::http, Grove::server and Grove::client, each with all that it needs:
+# Grove::runtime, Grove::http, Grove::server, Grove::client and Grove::testing, each with all that it
+# needs:
 #
 #   find_package(Grove REQUIRED)
 #   target_link_libraries(hello PRIVATE Grove::server)
@@ -14,7 +15,7 @@ unset(_grove_prefix)
 foreach(_grove_part IN LISTS Grove_FIND_COMPONENTS)
   if(NOT TARGET Grove::${_grove_part} AND Grove_FIND_REQUIRED_${_grove_part})
     set(Grove_FOUND FALSE)
-    set(Grove_NOT_FOUND_MESSAGE "Grove has no component ${_grove_part}: runtime, http, server, client")
+    set(Grove_NOT_FOUND_MESSAGE "Grove has no component ${_grove_part}: runtime, http, server, client, testing")
   endif()
 endforeach()
 unset(_grove_part)

@@ -228,6 +228,16 @@ SERVER_HEADERS = [
     "server/http/websocket/handshake.h",
 ]
 
+TESTING_HEADERS = [
+    "runtime/hub/fake_clock.h",
+    "runtime/hub/fake_poller.h",
+    "server/test_kit/fake_http_peer.h",
+    "server/test_kit/spawned_tasks.h",
+    "server/test_kit/test_answer.h",
+    "server/test_kit/test_application.h",
+    "server/test_kit/test_daemon.h",
+]
+
 CLIENT_HEADERS = [
     "client/backdoor_session.h",
     "client/client.h",

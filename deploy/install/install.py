@@ -29,6 +29,9 @@ MODULES = {
                      'a daemon of your own: HTTP handlers, tasks, periodic work'),
     'grove-client': (('grove-proto', 'grove-runtime'),
                      'client of a Grove daemon, and gRPC calls on fibers'),
+    'grove-testing': (('grove-client', 'grove-http', 'grove-proto', 'grove-runtime',
+                       'grove-server'),
+                      'tests of daemons of your own, without processes and with all of them'),
 }
 
 # folder below share/grove -> files of the repository

@@ -45,7 +45,7 @@ absl::StatusOr<std::unique_ptr<HttpDialer>> HttpDialer::Create(DialerOptions opt
 }
 
 bool HttpDialer::UsesProxy(const Url& url) const {
-  if (!proxy_.has_value()) return false;
+  if (!proxy_.has_value() || options_.connect != nullptr) return false;
   for (const std::string& domain : options_.no_proxy) {
     if (IsOrIsBelow(url.host, domain)) return false;
   }
@@ -70,6 +70,11 @@ absl::StatusOr<DialedStream> HttpDialer::Dial(const Url& url, const std::string&
 
 absl::StatusOr<DialedStream> HttpDialer::DialNow(const Url& url, const std::string& unix_socket,
                                                  Way way, Http2Offer offer) {
+  if (options_.connect != nullptr) {
+    absl::StatusOr<std::unique_ptr<Stream>> stream = options_.connect(url);
+    if (!stream.ok()) return stream.status();
+    return DialedStream{.stream = *std::move(stream)};
+  }
   const bool by_proxy = unix_socket.empty() && UsesProxy(url);
   absl::StatusOr<Socket> socket = !unix_socket.empty() ? Socket::ConnectUnix(unix_socket)
                                   : by_proxy           ? DialHost(proxy_->host, proxy_->port)

@@ -21,6 +21,9 @@
 
 namespace grove::http {
 
+// Makes a connection to where a URL leads.
+using HttpConnect = std::function<absl::StatusOr<std::unique_ptr<Stream>>(const Url& url)>;
+
 struct DialerOptions {
   // Of each address, before it is connected to; null: any. Its status is the caller's.
   std::function<absl::Status(const SocketAddress&)> allow;
@@ -33,6 +36,9 @@ struct DialerOptions {
   std::string proxy;
   // Host names, with their subdomains, and addresses.
   std::vector<std::string> no_proxy;
+  // In the place of the network: every connection is made by it, whatever the URL's scheme, without
+  // DNS, `allow`, a proxy or TLS. For tests. Null: the network.
+  HttpConnect connect = nullptr;
 };
 
 // What is offered to a server besides HTTP/1.1.

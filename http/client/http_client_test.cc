@@ -355,6 +355,26 @@ TEST(HttpClient, GoesThroughAProxy) {
       absl::IsInvalidArgument(HttpClient::Create({.dial = {.proxy = "socks5://a"}}).status()));
 }
 
+TEST(HttpClientConnectTest, TakesThePlaceOfTheNetworkWhateverTheUrl) {
+  std::unique_ptr<Hub> hub = *Hub::Create({.stack_bytes = 256 * 1024});
+  std::vector<std::string> asked;
+  RunOn(*hub, [&] {
+    HttpClientOptions options;
+    options.dial.proxy = "http://127.0.0.1:1";
+    options.dial.allow = [](const SocketAddress&) { return absl::PermissionDeniedError("no"); };
+    options.dial.connect = [&](const Url& url) -> absl::StatusOr<std::unique_ptr<Stream>> {
+      asked.push_back(url.ToString());
+      return absl::UnavailableError("no network here");
+    };
+    const auto client = *HttpClient::Create(options);
+    for (const char* url : {"http://no.such.host/a", "https://no.such.host/b"}) {
+      const absl::Status refused = client->Fetch({.url = url}).status();
+      EXPECT_EQ(refused.message(), StrCat(url, ": no network here"));
+    }
+  });
+  EXPECT_THAT(asked, testing::ElementsAre("http://no.such.host/a", "https://no.such.host/b"));
+}
+
 // One that serves `answers` over TLS, each on a connection of its own.
 void ServeTls(Listener& listener, const TlsServerContext& context,
               const std::vector<std::string>& answers) {

@@ -1,7 +1,8 @@
 // HubTest: a hub on invented time. Every test is a leak test.
 //
-// Its poller moves the clock to the next deadline instead of waiting, and polls real descriptors
-// without waiting, so tests with timers take no time and tests with sockets need no luck.
+// Its poller (fake_poller.h) moves the clock to the next deadline instead of waiting, and polls
+// real descriptors without waiting, so tests with timers take no time and tests with sockets need
+// no luck.
 #ifndef GROVE_RUNTIME_HUB_HUB_FIXTURE_H_
 #define GROVE_RUNTIME_HUB_HUB_FIXTURE_H_
 
@@ -10,38 +11,12 @@
 #include <memory>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include "runtime/hub/fake_clock.h"
+#include "runtime/hub/fake_poller.h"
 #include "runtime/hub/hub.h"
 
 namespace grove {
-
-class FakePoller final : public Poller {
- public:
-  explicit FakePoller(FakeClock& clock) : clock_(clock), kernel_(*Poller::Epoll()) {}
-
-  absl::Status Add(int fd, uint64_t token, Mode mode) override {
-    return kernel_->Add(fd, token, mode);
-  }
-  void Remove(int fd) override { kernel_->Remove(fd); }
-  void RemoveClosing(int fd) override { kernel_->RemoveClosing(fd); }
-  void Rearm(int fd, Direction direction) override { kernel_->Rearm(fd, direction); }
-
-  void Wait(MonotonicNanos now, MonotonicNanos deadline, std::vector<Event>& events) override {
-    kernel_->Wait(now, 0, events);
-    if (!events.empty() || deadline == 0) return;
-    if (deadline == kNever) {  // something outside (another thread, a child) must act
-      kernel_->Wait(now, kNever, events);
-    } else {
-      clock_.AdvanceTo(deadline);
-    }
-  }
-
- private:
-  FakeClock& clock_;
-  const std::unique_ptr<Poller> kernel_;
-};
 
 // What `hub` says of running `body`, which returns nothing or a Status, as its main fiber. Expects
 // that the body began: a hub that refuses to run it has checked nothing.

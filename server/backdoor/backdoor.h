@@ -1,7 +1,7 @@
 // Backdoor: a Lua 5.4 prompt inside the live worker, over a stream of text lines.
 //
 // Read-only: what a session can call hands out copies of the worker's numbers, and nothing it does
-// changes the process, unless what the application has added does (Application::AddInspection()).
+// changes the process, unless what the application has added does (Application::AddCommand()).
 // Each line runs within budgets of instructions, time, memory and output, and gives way to the
 // other fibers all the while. Knows no insides of a worker: it asks callbacks. Hub thread only.
 #ifndef GROVE_SERVER_BACKDOOR_BACKDOOR_H_

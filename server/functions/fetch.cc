@@ -81,8 +81,10 @@ FetchClient::FetchClient(FetchPolicy policy, std::unique_ptr<http::HttpClient> c
     : policy_(std::move(policy)), client_(std::move(client)), permits_(policy_.concurrency_max) {}
 FetchClient::~FetchClient() = default;
 
-absl::StatusOr<std::unique_ptr<FetchClient>> FetchClient::Create(FetchPolicy policy) {
+absl::StatusOr<std::unique_ptr<FetchClient>> FetchClient::Create(FetchPolicy policy,
+                                                                 http::HttpConnect connect) {
   http::HttpClientOptions options;
+  options.dial.connect = std::move(connect);
   options.dial.allow = [policy](const SocketAddress& address) {
     return policy.Check(address.raw());
   };

@@ -55,7 +55,9 @@ inline constexpr size_t kFetchRequestHeadersMaxBytes = 16 * 1024;
 
 class FetchClient {
  public:
-  static absl::StatusOr<std::unique_ptr<FetchClient>> Create(FetchPolicy policy);
+  // `connect`: http::DialerOptions; then the policy's addresses are not asked about.
+  static absl::StatusOr<std::unique_ptr<FetchClient>> Create(FetchPolicy policy,
+                                                             http::HttpConnect connect = nullptr);
   // Requires: no Fetch under way.
   ~FetchClient();
   FetchClient(const FetchClient&) = delete;

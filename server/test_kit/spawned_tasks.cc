@@ -37,12 +37,37 @@ absl::StatusOr<TaskResult> SpawnedTasks::Wait(std::string_view task, absl::Durat
   }
   const Task copy = *found;  // others may be spawned while it runs
   Timeout bound(timeout);
-  absl::StatusOr<TaskResult> result = run_(copy);
+  absl::StatusOr<TaskResult> result = RunOnce(copy);
   if (bound.fired()) {
     return WithReason(absl::DeadlineExceededError("the task has not ended"), "WAIT_OVER");
   }
-  if (result.ok()) results_.emplace(copy.name, *result);
   return result;
+}
+
+absl::StatusOr<TaskResult> SpawnedTasks::RunOnce(const Task& task) {
+  for (auto runs = running_.find(task.name); runs != running_.end();
+       runs = running_.find(task.name)) {
+    const std::shared_ptr<Event> ended = runs->second;
+    if (absl::Status waited = ended->Wait(); !waited.ok()) return waited;
+  }
+  if (const auto known = results_.find(task.name); known != results_.end()) return known->second;
+  const auto ended = running_.emplace(task.name, std::make_shared<Event>()).first->second;
+  absl::StatusOr<TaskResult> result = run_(task);
+  running_.erase(task.name);
+  if (result.ok()) results_.emplace(task.name, *result);
+  ended->Set();
+  return result;
+}
+
+size_t SpawnedTasks::RunAll() {
+  size_t ran = 0;
+  for (size_t at = 0; at < tasks_.size(); ++at) {
+    const std::string name = tasks_[at].name;
+    if (results_.contains(name)) continue;
+    Wait(name, absl::InfiniteDuration()).IgnoreError();
+    ++ran;
+  }
+  return ran;
 }
 
 }  // namespace grove::test_kit

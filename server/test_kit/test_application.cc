@@ -7,7 +7,6 @@
 #include <map>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -17,8 +16,8 @@
 #include "runtime/dns/resolver.h"
 #include "runtime/hub/check.h"
 #include "runtime/hub/fake_clock.h"
+#include "runtime/hub/fake_poller.h"
 #include "runtime/hub/hub.h"
-#include "runtime/hub/hub_fixture.h"
 #include "runtime/io/socket.h"
 #include "server/config/load.h"
 #include "server/config/problems.h"
@@ -29,11 +28,14 @@
 #include "server/shared/locks.h"
 #include "server/shared/table.h"
 #include "server/shared/table_memory.h"
+#include "server/test_kit/schedule_runner.h"
+#include "server/wall_time.h"
 #include "server/worker/attempts.h"
 #include "server/worker/hooks.h"
 #include "server/worker/made_handlers.h"
 #include "server/worker/options.h"
 #include "server/worker/periodic.h"
+#include "server/worker/program.h"
 #include "server/worker/routes.h"
 
 namespace grove::test_kit {
@@ -136,20 +138,16 @@ TaskResult ResultOf(const TestAttempt& attempt) {
 
 }  // namespace
 
-std::string TestAnswer::Field(std::string_view name) const {
-  for (const auto& [key, value] : fields) {
-    if (absl::EqualsIgnoreCase(key, std::string(name))) return value;
-  }
-  return "";
-}
-
 class TestApplication::Parts {
  public:
   // `memory` is null where the config wants no shared table.
-  Parts(const Application& application, config::v1::Config config, shared::TableMemory* memory,
-        Clock& clock)
+  Parts(const Application& application, config::v1::Config config,
+        std::unique_ptr<functions::FetchClient> fetch, absl::Time begin,
+        shared::TableMemory* memory, Clock& clock)
       : config_(std::move(config)),
         application_(application),
+        begin_us_(absl::ToUnixMicros(begin)),
+        fetch_(std::move(fetch)),
         settings_(SettingsOf(application.settings(), config_.application())),
         table_(memory, clock),
         locks_(memory, clock, getpid()),
@@ -158,6 +156,7 @@ class TestApplication::Parts {
 
   // **Parks.**
   absl::Status Run(const std::function<void()>& body) {
+    began_ns_ = Hub::Current()->now();
     absl::Status status = pools_.Open(application_.work_pools());
     if (status.ok()) status = hooks_.Start(functions_);
     if (status.ok()) status = Serve();
@@ -197,6 +196,8 @@ class TestApplication::Parts {
   http::Server& http() { return *http_; }
   WorkerServices& services() { return services_; }
   SpawnedTasks& spawned() { return spawned_; }
+  ScheduleRunner& schedules() { return schedules_; }
+  WallMicros wall_us() const { return begin_us_ + (Hub::Current()->now() - began_ns_) / 1000; }
 
  private:
   struct UnderWay {
@@ -216,11 +217,23 @@ class TestApplication::Parts {
   absl::Status RunBeside(const std::function<void()>& body) {
     absl::StatusOr<FiberHandle> news = Spawn("news", [this] { return TakeNews(); });
     if (!news.ok()) return news.status();
-    body();
-    absl::Status status = End();
+    absl::Status status = AddDeclaredSchedules();
+    if (status.ok()) body();
+    schedules_.Stop();
+    status.Update(End());
     news->Cancel();
     news->Join().IgnoreError();
     return status;
+  }
+
+  // Those of the code, as the daemon makes them when it starts.
+  absl::Status AddDeclaredSchedules() {
+    internal::v1::Program program = worker::ProgramOf(application_);
+    for (internal::v1::DeclaredSchedule& declared : *program.mutable_schedules()) {
+      absl::Status added = schedules_.Add(declared.id(), std::move(*declared.mutable_settings()));
+      if (!added.ok()) return added;
+    }
+    return absl::OkStatus();
   }
 
   absl::Status End() {
@@ -263,15 +276,23 @@ class TestApplication::Parts {
     start.set_content_type(task.request.content_type);
     start.set_number(1);
     start.set_timeout_ms(absl::ToInt64Milliseconds(task.request.timeout));
-    const absl::StatusOr<TestAttempt> ended = Await(Begin(std::move(start)));
+    const uint64_t attempt = Begin(std::move(start));
+    task_attempts_[task.name] = attempt;
+    const absl::StatusOr<TestAttempt> ended = Await(attempt);
+    task_attempts_.erase(task.name);
     if (!ended.ok()) return ended.status();
     return ResultOf(*ended);
+  }
+  void CancelTask(const std::string& task) {
+    const auto found = task_attempts_.find(task);
+    if (found != task_attempts_.end()) Cancel(found->second, "the next run is due");
   }
 
   const config::v1::Config config_;
   const Application& application_;
-  const std::unique_ptr<functions::FetchClient> fetch_ =
-      *functions::FetchClient::Create(functions::FetchPolicy{});
+  const WallMicros begin_us_;
+  MonotonicNanos began_ns_ = 0;
+  const std::unique_ptr<functions::FetchClient> fetch_;
   OffloadPool offload_{{}};
   WorkPools pools_;
   SpawnedTasks spawned_{[this](const SpawnedTasks::Task& task) { return RunTask(task); }};
@@ -304,6 +325,9 @@ class TestApplication::Parts {
   worker::PeriodicWork periodic_{application_.periodic(), services_};
   uint64_t last_ = 0;
   std::map<uint64_t, std::unique_ptr<UnderWay>> under_way_;
+  std::map<std::string, uint64_t> task_attempts_;  // of those that run
+  ScheduleRunner schedules_{spawned_, [this] { return wall_us(); },
+                            [this](const std::string& task) { CancelTask(task); }};
 };
 
 TestApplication::TestApplication(const Application& application, std::string config)
@@ -315,6 +339,12 @@ absl::Status TestApplication::Run(std::function<void()> body) {
   GROVE_CHECK(!std::exchange(has_run_, true), "a TestApplication runs once");
   absl::StatusOr<config::v1::Config> config = ReadConfig(config_, application_);
   if (!config.ok()) return config.status();
+  absl::StatusOr<functions::FetchPolicy> policy =
+      functions::FetchPolicy::FromConfig(config->fetch());
+  if (!policy.ok()) return policy.status();
+  absl::StatusOr<std::unique_ptr<functions::FetchClient>> fetch =
+      functions::FetchClient::Create(*std::move(policy), peer_.Connect());
+  if (!fetch.ok()) return fetch.status();
   FakeClock clock;
   HubOptions options;
   options.clock = &clock;
@@ -328,12 +358,16 @@ absl::Status TestApplication::Run(std::function<void()> body) {
     if (!made.ok()) return made.status();
     memory.emplace(*std::move(made));
   }
-  parts_ =
-      std::make_unique<Parts>(application_, *std::move(config), memory ? &*memory : nullptr, clock);
-  absl::Status status = (*hub)->Run([&] { return parts_->Run(body); });
+  parts_ = std::make_unique<Parts>(application_, *std::move(config), *std::move(fetch), begin_,
+                                   memory ? &*memory : nullptr, clock);
+  absl::Status status = (*hub)->Run([&] {
+    absl::Status ran = parts_->Run(body);
+    peer_.Stop();
+    return ran;
+  });
   parts_->StopThreads();
   parts_.reset();  // the hub outlives what has timers on it
-  return status;
+  return status.ok() ? peer_.Check() : status;
 }
 
 TestAnswer TestApplication::Request(std::string_view method, std::string_view target,
@@ -390,6 +424,18 @@ TestAttempt TestApplication::Call(std::string function, std::string input, TestC
 
 void TestApplication::Advance(absl::Duration duration) {
   Sleep(duration).IgnoreError();
+}
+
+absl::Status TestApplication::AddSchedule(std::string_view id, v1::Schedule schedule) {
+  return parts_->schedules().Add(id, std::move(schedule));
+}
+
+absl::StatusOr<v1::Schedule> TestApplication::GetSchedule(std::string_view id) const {
+  return parts_->schedules().Get(id);
+}
+
+absl::Time TestApplication::now() const {
+  return absl::FromUnixMicros(parts_->wall_us());
 }
 
 WorkerServices& TestApplication::services() {

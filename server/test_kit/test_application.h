@@ -8,9 +8,11 @@
 //   });
 //
 // What a worker has is real: start and stop hooks, factories, routes, middleware, the HTTP server
-// (over a socket pair), attempts with their time-outs, periodic work, settings. Control is not
-// there: tasks that are spawned are kept (SpawnedTasks), and no attempt is repeated. A wait takes
-// no time, and does not wait for offloaded work either: with a Timeout around that it may fire.
+// (over a socket pair), attempts with their time-outs, periodic work, settings, services.fetch.
+// Control is not there: tasks that are spawned are kept (SpawnedTasks), no attempt is repeated, and
+// schedules are those that the test adds. Nor is a network: what is fetched is asked of peer(). A
+// wait takes no time, and does not wait for offloaded work either: with a Timeout around that it
+// may fire.
 #ifndef GROVE_SERVER_TEST_KIT_TEST_APPLICATION_H_
 #define GROVE_SERVER_TEST_KIT_TEST_APPLICATION_H_
 
@@ -24,22 +26,19 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "grove/v1/schedule_service.pb.h"
 #include "server/application.h"
+#include "server/test_kit/fake_http_peer.h"
 #include "server/test_kit/spawned_tasks.h"
+#include "server/test_kit/test_answer.h"
 
 namespace grove::test_kit {
 
-using TestFields = std::vector<std::pair<std::string, std::string>>;
-
-struct TestAnswer {
-  int status = 0;  // 0: there was no whole answer
-  TestFields fields;
-  std::string body;
-
-  // The first of that name, in any case; empty if there is none.
-  std::string Field(std::string_view name) const;
-};
+// What the clock on the wall says when a test begins, unless it wants another time: the 1st of
+// January 2026, a Thursday, 00:00 UTC.
+inline constexpr absl::Time kTestBegins = absl::FromUnixSeconds(1767225600);
 
 enum class TestOutcome { kSucceeded, kFailed, kCancelled, kTimedOut, kInterrupted, kSuspended };
 
@@ -72,9 +71,14 @@ class TestApplication {
   TestApplication(const TestApplication&) = delete;
   TestApplication& operator=(const TestApplication&) = delete;
 
+  // Before Run(): what the wall's clock says then. Schedules see it.
+  void set_begin(absl::Time begin) { begin_ = begin; }
+  // What answers the application's fetches. Before Run() and in the body.
+  FakeHttpPeer& peer() { return peer_; }
+
   // Starts the application, runs `body` on a fiber beside it and ends it. Once. An error: the
   // config or the application is wrong, or a start hook or a factory has failed; then `body` has
-  // not run.
+  // not run. Or the peer was asked what it has no script for.
   absl::Status Run(std::function<void()> body);
 
   // --- In the body. All of them **park**.
@@ -91,6 +95,14 @@ class TestApplication {
   // Lets time pass: what is due meanwhile runs.
   void Advance(absl::Duration duration);
 
+  // A schedule of the tenant "default", as of CreateSchedule, from now on: its tasks are spawned
+  // when they are due, and run, as are those of the schedules that the application declares. kAlreadyExists, kInvalidArgument.
+  absl::Status AddSchedule(std::string_view id, v1::Schedule schedule);
+  // As of GetSchedule: its next times, and what became of the last ones. kNotFound.
+  absl::StatusOr<v1::Schedule> GetSchedule(std::string_view id) const;
+
+  // What the wall's clock says.
+  absl::Time now() const;
   WorkerServices& services();
   SpawnedTasks& spawned();
 
@@ -99,6 +111,8 @@ class TestApplication {
 
   const Application& application_;
   const std::string config_;
+  absl::Time begin_ = kTestBegins;
+  FakeHttpPeer peer_;
   bool has_run_ = false;
   std::unique_ptr<Parts> parts_;  // while it runs
 };

@@ -26,7 +26,8 @@ DEVELOPERS = {
     '/usr/bin/grove-new', '/usr/share/man/man1/grove-new.1.gz',
     '/usr/share/grove/templates/common/main.cc.in', '/usr/share/grove/bazel/installed.bzl',
     '/usr/share/grove/proto/grove/v1/task_service.proto', '/usr/share/grove/watch/watch.py',
-    '/usr/include/grove/server/application.h', '/usr/include/grove/grove/v1/task_service.pb.h',
+    '/usr/include/grove/server/application.h', '/usr/include/grove/server/test_kit/test_daemon.h',
+    '/usr/include/grove/grove/v1/task_service.pb.h',
 }
 PACKAGE = HERE / 'deploy/debian/package.sh'
 
@@ -158,7 +159,7 @@ if chroot.possible():
             said = self.debian.run('bash', '-euc', '''cd /root
               echo '#include "runtime/hub/hub.h"' >one.cc
               echo 'int main() { return grove::Hub::Current() != nullptr; }' >>one.cc
-              for module in runtime http server client; do
+              for module in runtime http server client testing; do
                 g++ one.cc -o one $(pkg-config --cflags --libs grove-$module) && ./one
               done''')
             self.assertEqual(said, '')

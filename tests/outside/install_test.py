@@ -198,7 +198,7 @@ class ProjectTest(unittest.TestCase):
         source.mkdir()
         (source / 'CMakeLists.txt').write_text(f'''cmake_minimum_required(VERSION 3.18)
           project(finds CXX)
-          find_package(Grove {version()} REQUIRED COMPONENTS runtime http server client)
+          find_package(Grove {version()} REQUIRED COMPONENTS runtime http server client testing)
           get_target_property(place Grove::runtime IMPORTED_LOCATION)
           message(STATUS "runtime is ${{place}}")
           find_package(Grove 99 QUIET)

@@ -10,7 +10,7 @@ import tempfile
 # Bazel's copy of the repository; the test is started in it.
 HERE = pathlib.Path(os.getcwd())
 
-MODULES = ('runtime', 'http', 'proto', 'server', 'client')
+MODULES = ('runtime', 'http', 'proto', 'server', 'client', 'testing')
 
 
 def version():

@@ -100,7 +100,7 @@ class DocumentsTest(unittest.TestCase):
     def test_manuals_of_libraries_show_their_examples_as_they_are(self):
         blocks = {name: re.findall(r'(?ms)(^[^\n]*\n)?^```\w*\n(.*?)\n```$', checkout.read(name))
                   for name in ('docs/examples.md', 'docs/runtime.md', 'docs/http_client.md',
-                               'docs/grpc_client.md',
+                               'docs/grpc_client.md', 'docs/testing_applications.md',
                                'docs/zeromq.md', 'docs/postgres.md', 'docs/databases_other.md')}
         self.assertGreater(min(map(len, blocks.values())), 6)
         for above, shown in itertools.chain(*blocks.values()):

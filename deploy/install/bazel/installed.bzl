@@ -9,6 +9,7 @@ _PACKAGES = {
     "http/client": "grove-http",
     "http/message": "grove-http",
     "server": "grove-server",
+    "server/test_kit": "grove-testing",
     "client": "grove-client",
     "client/rpc": "grove-client",
 }

@@ -31,6 +31,8 @@
 #include "server/http/handler/request.h"
 #include "server/http/handler/response.h"
 #include "server/json_fields.h"
+#include "server/json_reader.h"
+#include "server/json_writer.h"
 
 namespace grove {
 

@@ -231,6 +231,8 @@ SERVER_HEADERS = [
     "server/functions/fetch_policy.h",
     "server/json.h",
     "server/json_fields.h",
+    "server/json_reader.h",
+    "server/json_writer.h",
     "server/main.h",
     "server/own_metrics.h",
     "server/refusal.h",

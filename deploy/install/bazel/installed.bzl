@@ -9,6 +9,8 @@ _PACKAGES = {
     "http/client": "grove-http",
     "http/message": "grove-http",
     "server": "grove-server",
+    "server/backdoor": "grove-http",
+    "server/http/embedded": "grove-http",
     "client": "grove-client",
     "client/rpc": "grove-client",
 }

@@ -1,4 +1,4 @@
-#include "server/json_fields.h"
+#include "server/json_reader.h"
 
 #include <algorithm>
 

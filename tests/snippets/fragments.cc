@@ -127,6 +127,7 @@ grove::backdoor::BackdoorTable Pools();
 
 absl::Status Serve() {
 #include "tests/snippets/embedded.inc"
+  ;
 }
 
 absl::Status Beside() {
@@ -156,6 +157,7 @@ absl::Status Spawn(grove::WorkerServices& services, const std::string& body) {
 
 void OnBehalf(grove::WorkerServices& services) {
 #include "tests/snippets/behalf.inc"
+  ;
 }
 
 absl::Status Pools(grove::Application& application, grove::TaskContext& context) {

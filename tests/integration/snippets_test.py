@@ -22,6 +22,8 @@ DOCUMENTS = {
 }
 # Of the reader's that commands name.
 FILES = {'archive.tar': 3 << 20}
+# What they leave running is not waited for.
+DRAIN = '--drain_timeout_ms=500'
 # A document's commands, all together.
 RUN_S = 240
 # Stands between what one command prints and the next.
@@ -43,6 +45,9 @@ class SnippetsTest(OwnDaemonTest):
         for name, size in FILES.items():
             with open(os.path.join(folder, name), 'wb') as file:
                 file.write(bytes(size))
+        # At a terminal curl shows how far it is, here it would be among what it prints.
+        with open(os.path.join(folder, '.curlrc'), 'w', encoding='utf-8') as file:
+            file.write('silent\nshow-error\n')
         script = ''.join(f'{{ {command}\n}} </dev/null 2>&1\n'
                          f'printf "{MARK}%d{MARK}" $?\n' for command in commands)
         for shown, here in (('127.0.0.1:8090', daemon.serving['http']),
@@ -53,6 +58,7 @@ class SnippetsTest(OwnDaemonTest):
             ['bash', '-uc', script], cwd=folder, text=True, check=False, timeout=RUN_S,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             env=os.environ | {'GROVE_ADDRESS': daemon.serving['control'],
+                              'CURL_HOME': folder,
                               'PATH': f'{path}:{os.environ["PATH"]}'})
         pieces = done.stdout.split(MARK)
         self.assertEqual(len(pieces), 2 * len(commands) + 1, f'the shell ended:\n{done.stdout}')
@@ -60,8 +66,9 @@ class SnippetsTest(OwnDaemonTest):
 
     def check(self, snippet, shown, code, printed):
         printed = printed.rstrip('\n').replace('\r', '')
-        if code != 0:
-            printed += f'\n[exit code {code}]'
+        if shown is None or not shown.startswith('grovectl: ') or '[exit code' in shown:
+            # Else it shows the error, and not the code as well.
+            printed += f'\n[exit code {code}]' if code != 0 else ''
         if shown is None:
             self.assertEqual(code, 0, printed)
             return
@@ -75,7 +82,7 @@ class SnippetsTest(OwnDaemonTest):
                      for snippet in runs(document, ('console', 'sh', ''))
                      for command, shown in snippets.commands(snippet.text)]
             self.assertTrue(steps, document)
-            daemon = self.start(config=config)
+            daemon = self.start(config=config, flags=[DRAIN])
             printed = self.shell(daemon, [command for _, command, _ in steps])
             for (snippet, command, shown), (code, text) in zip(steps, printed):
                 with self.subTest(f'{document}:{snippet.line}', command=command):
@@ -87,7 +94,7 @@ class SnippetsTest(OwnDaemonTest):
             blocks = runs(document, ('python',))
             if not blocks:
                 continue
-            daemon = self.start()
+            daemon = self.start(flags=[DRAIN])
             space = {}
             for snippet in blocks:
                 with self.subTest(f'{document}:{snippet.line}'):

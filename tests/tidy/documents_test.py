@@ -149,7 +149,7 @@ class DocumentsTest(unittest.TestCase):
                     config.write_text(block)
                     done = subprocess.run([GROVED, '--check', f'--config={config}',
                                            f'--state_dir={folder}'],
-                                          capture_output=True, text=True, check=False)
+                                          cwd=folder, capture_output=True, text=True, check=False)
                     self.assertEqual(done.returncode, 0, f'{name}: {done.stderr}\n{block}')
                     checked += 1
             self.assertGreater(checked, 20)

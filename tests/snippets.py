@@ -56,13 +56,12 @@ def of(document, text):
 # --- What a shell prints
 
 def commands(block):
-    """[(command, lines that it prints or None)] of a block with `$ ` prompts, or of plain lines."""
+    """[(command, what it prints or None)] of a block with `$ ` prompts, or of commands alone."""
     found = []
     prompts = block.startswith('$ ')
     for line in block.split('\n'):
-        if found and found[-1][0].endswith('\\') or prompts and re.match('    |  ', line) and \
-                found and found[-1][0].rstrip().endswith(('|', '{')):
-            found[-1] = (found[-1][0] + '\n' + line, [])
+        if found and found[-1][0].endswith('\\'):
+            found[-1] = (f'{found[-1][0]}\n{line}', [])
         elif prompts and not line.startswith('$ '):
             found[-1][1].append(line)
         elif line.strip():

@@ -25,6 +25,46 @@ def all_snippets():
                                        document.read_text(encoding='utf-8'))]
 
 
+class ReadingTest(unittest.TestCase):
+    """What tests/snippets.py makes of a document."""
+
+    def read(self, text):
+        return [(each.line, each.language, each.kind, each.argument, each.text)
+                for each in snippets.of('a.md', text)]
+
+    def test_a_snippet_is_fenced_or_indented_and_has_the_mark_in_front_of_it(self):
+        self.assertEqual(self.read(
+            'Text.\n\n<!-- run -->\n```sh\none\n    two\n```\n\n'
+            '<!-- not run: a drawing -->\n\n    x\n\n      y\n\nText.\n'), [
+                (4, 'sh', 'run', None, 'one\n    two'),
+                (11, '', 'not run', 'a drawing', 'x\n\n  y')])
+
+    def test_one_without_a_mark_of_its_own_has_no_kind(self):
+        self.assertEqual(self.read('<!-- run -->\n```\na\n```\n```\nb\n```\n'), [
+            (2, '', 'run', None, 'a'), (5, '', None, None, 'b')])
+        self.assertEqual(self.read('Text:\n\n    c\n'), [(3, '', None, None, 'c')])
+
+    def test_a_line_that_goes_on_in_a_list_is_no_snippet(self):
+        self.assertEqual(self.read('1. one\n    and more\n'), [])
+
+    def test_a_file_is_what_is_shown(self):
+        self.assertEqual(self.read('<!-- a/b.cc: part -->\n```cpp\nx\n```\n')[0][2:4],
+                         ('shown', ('a/b.cc', 'part')))
+
+    def test_commands_have_what_they_print_behind_them(self):
+        self.assertEqual(snippets.commands('$ a \\\n  b\nsaid\nmore\n$ c'),
+                         [('a \\\n  b', 'said\nmore'), ('c', None)])
+        self.assertEqual(snippets.commands('a\n\nb'), [('a', None), ('b', None)])
+
+    def test_what_differs_from_run_to_run_is_alike_and_nothing_else(self):
+        shown = 'tasks/01M8KRV0XZYE44WQB2AJYGA2KD  now   3 of 16  1.5s ago'
+        printed = 'tasks/01M8NTTNM66VRXSJ19BF8M37FD  2m3s ago  1 of 2  now'
+        self.assertEqual(snippets.alike(shown), snippets.alike(printed))
+        self.assertNotEqual(snippets.alike('QUEUED 1'), snippets.alike('RUNNING 1'))
+        self.assertRegex('before and after', snippets.pattern('before … after'))
+        self.assertNotRegex('before and after, then', snippets.pattern('before … after'))
+
+
 class SnippetsTest(unittest.TestCase):
 
     def test_each_says_what_is_done_with_it(self):

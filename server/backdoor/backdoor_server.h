@@ -27,7 +27,7 @@ inline constexpr size_t kBackdoorStackBytesMin = 192 * 1024;
 struct BackdoorServerOptions {
   BackdoorLimits limits;
   // Sessions at once; who comes then is told so.
-  int sessions_max = 4;
+  int sessions_max = 8;
   BackdoorEnvironment environment;
   // Told how many sessions there are, each time that this changes. May be empty; must not park.
   std::function<void(int sessions)> on_sessions;

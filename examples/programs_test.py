@@ -1,8 +1,10 @@
 """The example programs that need no daemon do what their first lines say."""
 
+import http.client
 import http.server
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -58,9 +60,9 @@ class PageHandler(http.server.BaseHTTPRequestHandler):
 class Started:
     """A program that runs on, and the address it says that it listens on."""
 
-    def __init__(self, test, name):
-        self.process = subprocess.Popen([program(name), '127.0.0.1:0'], stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, text=True)
+    def __init__(self, test, name, *arguments):
+        self.process = subprocess.Popen([program(name), '127.0.0.1:0', *arguments],
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         test.addCleanup(self.end)
         host, port = re.fullmatch(r'listening on ([\d.]+):(\d+)\n', self.line()).groups()
         self.address = (host, int(port))
@@ -187,6 +189,44 @@ class ServersTest(unittest.TestCase):
                 client.sendall(text)
                 self.assertEqual(client.makefile('rb').readline(), text)
         self.assertEqual([server.line() for _ in range(4)], ['accepted\n'] * 2 + ['hang-up\n'] * 2)
+
+
+class HttpServerTest(unittest.TestCase):
+
+    def get(self, server, path):
+        connection = http.client.HTTPConnection(*server.address, timeout=DEADLINE_S)
+        self.addCleanup(connection.close)
+        connection.request('GET', path)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+    def test_it_serves_with_an_access_log_and_ends_in_order_when_told(self):
+        server = Started(self, 'http_server')
+        self.assertEqual(self.get(server, '/'), (200, b'Hello, World!\n'))
+        self.assertEqual(self.get(server, '/else')[0], 404)
+        self.assertRegex(server.line(), r'^127\.0\.0\.1 - - \[.+\] "GET / HTTP/1\.1" 200 14 ')
+        self.assertRegex(server.line(), r'"GET /else HTTP/1\.1" 404 ')
+        # A connection that waits for its next request holds nobody up.
+        with server.connect() as idle:
+            server.process.send_signal(signal.SIGTERM)
+            self.assertEqual(idle.recv(1), b'')
+            self.assertEqual(server.process.wait(DEADLINE_S), 0)
+
+    def test_its_backdoor_shows_the_fibers_to_its_user(self):
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder)
+        Started(self, 'http_server', f'unix:{folder}/backdoor')
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(DEADLINE_S)
+            client.connect(f'{folder}/backdoor')
+            client.sendall(b"for _, f in ipairs(fibers()) do print(f.name) end\nquit()\n")
+            said = client.makefile().read()
+        self.assertRegex(said, r'\Agrove, pid \d+\. ')
+        self.assertIn('\nhttp.accept\n', said)
+
+    def test_a_backdoor_for_other_machines_is_refused(self):
+        server = Started(self, 'http_server', '0.0.0.0:0')
+        self.assertRegex(server.line(), r'^INVALID_ARGUMENT: the backdoor asks .+ 0\.0\.0\.0:')
 
 
 class PreforkTest(unittest.TestCase):

@@ -7,7 +7,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "runtime/tls/server_context.h"
-#include "server/access_log/access_log_file.h"
 #include "server/config/load.h"
 #include "server/config/near_match.h"
 #include "server/config/problems.h"
@@ -15,6 +14,7 @@
 #include "server/process/tls_files.h"
 #include "server/read_settings.h"
 #include "server/tenancy/directory.h"
+#include "server/worker/access_log_config.h"
 #include "server/worker/ingresses.h"
 #include "server/worker/routes.h"
 
@@ -117,7 +117,7 @@ void CheckDeclared(const Application& application, config::v1::Config& config, P
 
 // Whether workers will be able to make the file, as far as that can be told without making it.
 void CheckAccessLog(const config::v1::AccessLog& log, Problems& problems) {
-  problems.Add(access_log::AccessFormatOf(log).status());
+  problems.Add(worker::CheckAccessFormat(log));
   if (log.file().empty() || log.file() == "-") return;
   const std::filesystem::path path(log.file());
   std::error_code error;

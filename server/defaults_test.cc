@@ -5,9 +5,10 @@
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
 #include "runtime/io/listener.h"
-#include "server/backdoor/backdoor.h"
+#include "server/backdoor/backdoor_server.h"
 #include "server/config/schema.h"
 #include "server/functions/fetch_policy.h"
+#include "server/http/embedded/embedded_server.h"
 #include "server/http/middleware/cors.h"
 #include "server/http/middleware/gzip.h"
 #include "server/http/middleware/token_buckets.h"
@@ -37,6 +38,12 @@ TEST(Defaults, OfAnHttpServer) {
   EXPECT_EQ(ListenOptions().backlog, Default("http.listeners[].backlog"));
 }
 
+TEST(Defaults, OfAnHttpServerWithoutADaemon) {
+  EXPECT_EQ(http::EmbeddedOptions().drain_timeout, absl::Milliseconds(Default("drain_timeout_ms")));
+  EXPECT_EQ(http::EmbeddedOptions().access_log.queue_bytes_max,
+            Default("http.access_log.queue_max_bytes"));
+}
+
 TEST(Defaults, OfMiddleware) {
   EXPECT_EQ(http::GzipOptions().bytes_min, Default("http.middleware[].gzip.bytes_min"));
   EXPECT_EQ(http::GzipOptions().level, Default("http.middleware[].gzip.level"));
@@ -52,6 +59,7 @@ TEST(Defaults, OfABackdoorSession) {
   EXPECT_EQ(limits.time_max, absl::Milliseconds(Default("backdoor.time_max_ms")));
   EXPECT_EQ(limits.memory_max_bytes, Default("backdoor.memory_max_bytes"));
   EXPECT_EQ(limits.output_max_bytes, Default("backdoor.output_max_bytes"));
+  EXPECT_EQ(backdoor::BackdoorServerOptions().sessions_max, Default("backdoor.sessions_max"));
 }
 
 TEST(Defaults, OfFetches) {

@@ -20,13 +20,6 @@ std::string JsonText(const nlohmann::json& value) {
   return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-std::string JsonProblem(const nlohmann::json::exception& problem) {
-  const std::string_view text = problem.what();
-  // "[json.exception.type_error.302] type must be string, but is number"
-  const size_t end = text.starts_with('[') ? text.find("] ") : std::string_view::npos;
-  return std::string(end == std::string_view::npos ? text : text.substr(end + 2));
-}
-
 absl::StatusOr<std::string> ReadJsonText(http::Request& request, size_t bytes_max) {
   const std::string_view type = request.Get("Content-Type").value_or("");
   const std::string essence(

@@ -4,16 +4,21 @@
 //     std::string kind;
 //     int pieces = 1;
 //   };
-//   NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Order, kind, pieces)
+//   void JsonFields(auto& fields, Order& order) {
+//     fields.Required("kind", order.kind);
+//     fields.Optional("pieces", order.pieces);
+//   }
 //
 //   absl::StatusOr<Order> order = grove::ReadJson<Order>(request);  // 400, with what is wrong
-//   application.AddFunction("order.price", grove::JsonFunction<Order>(
+//   where application.AddFunction("order.price", grove::JsonFunction<Order>(
 //       [](grove::TaskContext&, const Order& order) -> absl::StatusOr<Price> { … }));
 //
-// Types are nlohmann's: whatever has to_json and from_json. Nothing is thrown.
+// Types are those of server/json_fields.h, or nlohmann's: whatever has to_json and from_json, which
+// then say what is wrong, without its place. Nothing is thrown.
 #ifndef GROVE_SERVER_JSON_H_
 #define GROVE_SERVER_JSON_H_
 
+#include <concepts>
 #include <cstddef>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -25,6 +30,9 @@
 #include "server/function.h"
 #include "server/http/handler/request.h"
 #include "server/http/handler/response.h"
+#include "server/json_fields.h"
+#include "server/json_reader.h"
+#include "server/json_writer.h"
 
 namespace grove {
 
@@ -34,27 +42,33 @@ inline constexpr size_t kJsonBytesMax = size_t{1} << 20;
 absl::StatusOr<nlohmann::json> ParseJson(std::string_view text);
 // Invalid UTF-8 becomes U+FFFD.
 std::string JsonText(const nlohmann::json& value);
-// An exception's text without its number.
-std::string JsonProblem(const nlohmann::json::exception& problem);
 // The body. kInvalidArgument: its Content-Type is another than application/json or one that ends in
 // +json; kResourceExhausted: it is longer than `bytes_max`. **Parks.**
 absl::StatusOr<std::string> ReadJsonText(http::Request& request, size_t bytes_max);
 
-// kInvalidArgument says which key is missing or of another type.
+// kInvalidArgument says which field is wrong, and how.
 template <typename T>
 absl::StatusOr<T> FromJson(std::string_view text) {
   const absl::StatusOr<nlohmann::json> parsed = ParseJson(text);
   if (!parsed.ok()) return parsed.status();
-  try {
-    return parsed->get<T>();
-  } catch (const nlohmann::json::exception& e) {
-    return absl::InvalidArgumentError(JsonProblem(e));
+  if constexpr (std::default_initializable<T>) {
+    T value{};
+    JsonReader reader;
+    reader.Read(*parsed, value);
+    if (!reader.status().ok()) return reader.status();
+    return value;
+  } else {
+    try {
+      return parsed->get<T>();
+    } catch (const nlohmann::json::exception& e) {
+      return absl::InvalidArgumentError(JsonProblem(e));
+    }
   }
 }
 
 template <typename T>
 std::string ToJson(const T& value) {
-  return JsonText(nlohmann::json(value));
+  return JsonText(JsonOf(value));
 }
 
 // **Parks.**

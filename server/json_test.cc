@@ -13,6 +13,22 @@ struct Order {
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Order, kind, pieces)
 
+struct Fruit {
+  std::string name;
+  int grams = 0;
+};
+void JsonFields(auto& fields, Fruit& fruit) {
+  fields.Required("name", fruit.name);
+  fields.Optional("grams", fruit.grams);
+}
+
+struct Basket {
+  std::vector<Fruit> fruits;
+};
+void JsonFields(auto& fields, Basket& basket) {
+  fields.Required("fruits", basket.fruits);
+}
+
 namespace {
 
 using ::testing::HasSubstr;
@@ -103,6 +119,19 @@ TEST(JsonFunction, TakesAndGivesTypes) {
   EXPECT_EQ(output->content_type, "application/json");
   EXPECT_EQ(price(bad).status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(price(none).status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST(JsonFunction, SaysWhichFieldOfItsInputIsWrong) {
+  const Function count =
+      JsonFunction<Basket>([](TaskContext&, const Basket& basket) -> absl::StatusOr<Basket> {
+        Basket twice = basket;
+        for (Fruit& fruit : twice.fruits) fruit.grams *= 2;
+        return twice;
+      });
+  OneTask good(R"({"fruits":[{"name":"fig","grams":30}]})"), bad(R"({"fruits":[{"name":7}]})");
+  EXPECT_EQ(count(good)->bytes, R"({"fruits":[{"grams":60,"name":"fig"}]})");
+  EXPECT_EQ(count(bad).status(),
+            absl::InvalidArgumentError("fruits[0].name: expected a string, found a number"));
 }
 
 TEST(JsonFunction, AnEmptyInputIsAnEmptyObject) {

@@ -23,7 +23,7 @@ PROGRAMS = ('server/groved', 'server/grove-control', 'client/grovectl')
 # Each module: what it needs of the others, and what it is.
 MODULES = {
     'grove-runtime': ((), 'green threads: fibers, waiting, pools, time, I/O, DNS, TLS'),
-    'grove-http': (('grove-runtime',), 'HTTP messages, and an HTTP client on fibers'),
+    'grove-http': (('grove-runtime',), 'HTTP on fibers: a server, a client, WebSockets'),
     'grove-proto': ((), 'messages of the public API; the modules that need it name it'),
     'grove-server': (('grove-http', 'grove-proto', 'grove-runtime'),
                      'a daemon of your own: HTTP handlers, tasks, periodic work'),

@@ -5,29 +5,26 @@
 
 namespace grove::access_log {
 
-absl::StatusOr<AccessFormat> AccessFormatOf(const config::v1::AccessLog& config) {
-  if (config.json()) {
-    if (config.format().empty()) return AccessFormat::Json();
-    return absl::InvalidArgumentError(
-        "http.access_log.format: stands beside json: true; want one of them");
+absl::StatusOr<AccessFormat> AccessFormatOf(const AccessLogOptions& options) {
+  if (options.json) {
+    if (options.format.empty()) return AccessFormat::Json();
+    return absl::InvalidArgumentError("format: stands beside json: true; want one of them");
   }
   absl::StatusOr<AccessFormat> format = AccessFormat::Parse(
-      config.format().empty() ? kDefaultAccessFormat : std::string_view(config.format()));
+      options.format.empty() ? kDefaultAccessFormat : std::string_view(options.format));
   if (format.ok()) return format;
-  return absl::InvalidArgumentError(
-      absl::StrCat("http.access_log.format: ", format.status().message()));
+  return absl::InvalidArgumentError(absl::StrCat("format: ", format.status().message()));
 }
 
 absl::StatusOr<std::unique_ptr<AccessLogFile>> AccessLogFile::Open(
-    const config::v1::AccessLog& config) {
-  if (config.file().empty()) return nullptr;
-  absl::StatusOr<AccessFormat> format = AccessFormatOf(config);
+    const AccessLogOptions& options) {
+  if (options.file.empty()) return nullptr;
+  absl::StatusOr<AccessFormat> format = AccessFormatOf(options);
   if (!format.ok()) return format.status();
   absl::StatusOr<std::unique_ptr<LineWriter>> writer =
-      LineWriter::Open(config.file(), static_cast<size_t>(config.queue_max_bytes()));
+      LineWriter::Open(options.file, options.queue_bytes_max);
   if (!writer.ok()) {
-    return absl::Status(writer.status().code(),
-                        absl::StrCat("http.access_log.file: ", writer.status().message()));
+    return absl::Status(writer.status().code(), absl::StrCat("file: ", writer.status().message()));
   }
   (*writer)->Start();
   return std::make_unique<AccessLogFile>(*std::move(format), *std::move(writer));

@@ -31,11 +31,8 @@ class AccessLogFileTest : public http::ServerFixture {
            [](Request&, Response& response) { return response.Send(200, "", "hello"); });
   }
   void Open(const std::string& format) {
-    config::v1::AccessLog config;
-    config.set_file(path_);
-    config.set_format(format);
-    config.set_queue_max_bytes(1 << 16);
-    auto opened = AccessLogFile::Open(config);
+    auto opened =
+        AccessLogFile::Open({.file = path_, .format = format, .queue_bytes_max = 1 << 16});
     ASSERT_TRUE(opened.ok()) << opened.status();
     log_ = *std::move(opened);
     options_.access_log = log_.get();
@@ -208,17 +205,19 @@ TEST_F(AccessLogFileTest, RequestsAreCountedByMethodAndDuration) {
   EXPECT_EQ(stats_.duration_nanos, 2'000'000);
 }
 
-TEST(AccessLogConfig, FormatAndJsonExcludeEachOther) {
-  config::v1::AccessLog config;
-  config.set_json(true);
-  EXPECT_TRUE(AccessFormatOf(config).ok());
-  config.set_format("%(method)s");
-  EXPECT_EQ(AccessFormatOf(config).status().message(),
-            "http.access_log.format: stands beside json: true; want one of them");
+TEST(AccessLogOptions, FormatAndJsonExcludeEachOther) {
+  EXPECT_TRUE(AccessFormatOf({.json = true}).ok());
+  EXPECT_EQ(AccessFormatOf({.format = "%(method)s", .json = true}).status().message(),
+            "format: stands beside json: true; want one of them");
 }
 
-TEST(AccessLogConfig, WithoutAFileThereIsNone) {
-  EXPECT_EQ(*AccessLogFile::Open(config::v1::AccessLog()), nullptr);
+TEST(AccessLogOptions, WithoutAFileThereIsNone) {
+  EXPECT_EQ(*AccessLogFile::Open({}), nullptr);
+}
+
+TEST(AccessLogOptions, AFileThatCannotBeMadeIsNamed) {
+  EXPECT_THAT(std::string(AccessLogFile::Open({.file = "/nowhere/log"}).status().message()),
+              StartsWith("file: "));
 }
 
 }  // namespace

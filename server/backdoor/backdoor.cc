@@ -35,9 +35,9 @@ absl::Status Write(Socket& socket, std::string_view text) {
 }
 
 std::string Banner(const BackdoorEnvironment& environment) {
-  return absl::StrFormat(
-      "grove worker %d, pid %d. Lua 5.4, read-only; help() tells what there is.\n",
-      environment.worker, getpid());
+  return absl::StrFormat("grove%s, pid %d. Lua 5.4, read-only; help() tells what there is.\n",
+                         environment.worker ? StrCat(" worker ", *environment.worker) : "",
+                         getpid());
 }
 
 // One line of input: what to print, prompt included.
@@ -63,15 +63,6 @@ class Prompt {
 };
 
 }  // namespace
-
-BackdoorLimits BackdoorLimits::FromConfig(const config::v1::Backdoor& config) {
-  BackdoorLimits limits;
-  limits.instructions_max = config.instructions_max();
-  limits.time_max = absl::Milliseconds(config.time_max_ms());
-  limits.memory_max_bytes = static_cast<size_t>(config.memory_max_bytes());
-  limits.output_max_bytes = static_cast<size_t>(config.output_max_bytes());
-  return limits;
-}
 
 void ServeBackdoor(Socket socket, const BackdoorLimits& limits,
                    const BackdoorEnvironment& environment) {

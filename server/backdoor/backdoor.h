@@ -1,6 +1,6 @@
-// Backdoor: a Lua 5.4 prompt inside the live worker, over a stream of text lines.
+// Backdoor: a Lua 5.4 prompt inside the live process, over a stream of text lines.
 //
-// Read-only: what a session can call hands out copies of the worker's numbers, and nothing it does
+// Read-only: what a session can call hands out copies of the process' numbers, and nothing it does
 // changes the process, unless what the application has added does (Application::AddCommand()).
 // Each line runs within budgets of instructions, time, memory and output, and gives way to the
 // other fibers all the while. Knows no insides of a worker: it asks callbacks. Hub thread only.
@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,7 +19,6 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "grove/config/v1/config.pb.h"
 #include "runtime/io/socket.h"
 
 namespace grove::backdoor {
@@ -37,14 +37,12 @@ struct BackdoorLimits {
   // Of the session's Lua heap.
   size_t memory_max_bytes = 16 << 20;
   absl::Duration idle_timeout = absl::Minutes(30);
-
-  // Of a resolved config.
-  static BackdoorLimits FromConfig(const config::v1::Backdoor& config);
 };
 
-// What the worker tells; each call returns a fresh copy and must not park. Empty ones tell nothing.
+// What the process tells; each call returns a fresh copy and must not park. Empty ones tell
+// nothing.
 struct BackdoorEnvironment {
-  int worker = 0;
+  std::optional<int> worker;                   // its number, in a daemon
   std::function<BackdoorRow()> worker_facts;   // worker()
   std::function<BackdoorTable()> pools;        // pools()
   std::function<BackdoorTable()> application;  // app()

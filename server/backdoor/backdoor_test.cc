@@ -320,6 +320,10 @@ TEST_F(Backdoor, ShowsWhatTheWorkerTells) {
   EXPECT_EQ(Eval("pools()"), "{\n  { name = \"mail\", size = 1.5 },\n}\n");
 }
 
+TEST_F(Backdoor, OfAProgramWithoutWorkersNamesNone) {
+  EXPECT_EQ(Eval("worker().worker, worker().pid > 0"), "nil\ttrue\n");
+}
+
 TEST_F(Backdoor, ShowsWhatLibrariesCalledInGreenScopes) {
   ResetGreenReport();
   EXPECT_EQ(Eval("green()"), "{}\n");
@@ -393,19 +397,6 @@ TEST_F(Backdoor, RefusesALineOrChunkThatIsTooLong) {
   std::string lines = "x = {\n";
   for (int i = 0; i < 40; ++i) lines += "'" + std::string(2000, 'x') + "',\n";
   EXPECT_THAT(Talk(lines + "\n"), HasSubstr("error: more than 65536 bytes in one statement"));
-}
-
-TEST(BackdoorLimits, AreTheConfigs) {
-  config::v1::Backdoor config;
-  config.set_instructions_max(1'000);
-  config.set_time_max_ms(20);
-  config.set_memory_max_bytes(3 << 20);
-  config.set_output_max_bytes(4'096);
-  const BackdoorLimits limits = BackdoorLimits::FromConfig(config);
-  EXPECT_EQ(limits.instructions_max, 1'000);
-  EXPECT_EQ(limits.time_max, absl::Milliseconds(20));
-  EXPECT_EQ(limits.memory_max_bytes, 3 << 20);
-  EXPECT_EQ(limits.output_max_bytes, 4'096);
 }
 
 }  // namespace

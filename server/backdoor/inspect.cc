@@ -6,16 +6,12 @@
 #include <string_view>
 #include <variant>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/strip.h"
-#include "proto/well_known_times.h"
 #include "runtime/green/green_report.h"
 #include "runtime/hub/hub.h"
 #include "runtime/watch/stack_trace.h"
 #include "runtime/watch/wait_graph.h"
 #include "server/backdoor/lua_session.h"
-#include "server/link/fiber_row.h"
 
 namespace grove::backdoor {
 namespace {
@@ -38,23 +34,39 @@ constexpr char kHelp[] =
     "timers()     armed timers and when the next is due\n"
     "listeners()  descriptors and the fibers that wait for them\n"
     "green()      what blocking libraries called in GreenScopes: call, parked, escaped, caller, …\n"
-    "worker()     this worker\n"
+    "worker()     this worker, or process\n"
     "app()        the application's values and commands: name, kind; app(NAME, ARGUMENT) asks\n"
     "quit()       ends the session\n"
     "Any Lua 5.4 works, over several lines too: for _, f in ipairs(fibers()) do print(f.name) end\n"
     "Nothing but app() can change the process. Each line has budgets of time, memory and output.\n";
 
-// "parked" for STATE_PARKED.
-std::string StateText(v1::Fiber::State state) {
-  return absl::AsciiStrToLower(absl::StripPrefix(v1::Fiber::State_Name(state), "STATE_"));
+std::string StateText(FiberState state) {
+  switch (state) {
+    case FiberState::kRunnable:
+      return "runnable";
+    case FiberState::kRunning:
+      return "running";
+    case FiberState::kParked:
+      return "parked";
+    case FiberState::kEnded:
+      return "ended";
+  }
+  return "unspecified";
+}
+
+// "read fd 7", "timer", …; "" unless parked.
+std::string WaitText(const Fiber& fiber) {
+  return fiber.state() == FiberState::kParked ? WaitForText(fiber.waiting_for()) : std::string();
+}
+
+// "server/main.cc:7"
+std::string SpawnSiteText(const Fiber& fiber) {
+  return absl::StrFormat("%s:%d", fiber.spawn_site().file_name(),
+                         static_cast<int>(fiber.spawn_site().line()));
 }
 
 double Seconds(MonotonicNanos nanos) {
   return static_cast<double>(nanos) / 1e9;
-}
-
-double Seconds(const google::protobuf::Duration& duration) {
-  return static_cast<double>(proto::ToMicros(duration)) / 1e6;
 }
 
 int64_t Count(uint64_t count) {
@@ -78,19 +90,18 @@ BackdoorRow HubRow(const HubStats& stats) {
 }
 
 BackdoorRow FiberRow(const Fiber& fiber, MonotonicNanos now) {
-  const v1::Fiber described = link::DescribeFiber(fiber, now);
   BackdoorRow row = {{"id", Count(fiber.id())},
-                     {"name", described.display_name()},
-                     {"state", StateText(described.state())},
-                     {"waiting", described.waiting_for()},
-                     {"age", Seconds(described.age())},
-                     {"switches", described.switches()},
-                     {"site", described.spawn_site()},
-                     {"run_time", Seconds(described.run_time())}};
-  if (!described.group().empty()) row.emplace_back("group", described.group());
-  if (fiber.label() != nullptr) {
-    row.emplace_back("tenant", described.tenant());
-    row.emplace_back("task", described.task());
+                     {"name", std::string(fiber.name())},
+                     {"state", StateText(fiber.state())},
+                     {"waiting", WaitText(fiber)},
+                     {"age", Seconds(now - fiber.spawned_at())},
+                     {"switches", Count(fiber.switches())},
+                     {"site", SpawnSiteText(fiber)},
+                     {"run_time", Seconds(fiber.run_time())}};
+  if (!fiber.group().empty()) row.emplace_back("group", std::string(fiber.group()));
+  if (const FiberLabel* label = fiber.label(); label != nullptr) {
+    row.emplace_back("tenant", label->tenant);
+    row.emplace_back("task", label->task);
   }
   return row;
 }
@@ -148,7 +159,8 @@ BackdoorRow TimersRow() {
 }
 
 BackdoorRow WorkerRow(const BackdoorEnvironment& environment) {
-  BackdoorRow row = {{"worker", int64_t{environment.worker}}, {"pid", int64_t{getpid()}}};
+  BackdoorRow row = {{"pid", int64_t{getpid()}}};
+  if (environment.worker) row.emplace_back("worker", int64_t{*environment.worker});
   if (environment.worker_facts) {
     for (auto& fact : environment.worker_facts()) {
       if (fact.first != "worker" && fact.first != "pid") row.push_back(std::move(fact));

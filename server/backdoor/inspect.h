@@ -6,17 +6,11 @@
 #define GROVE_SERVER_BACKDOOR_INSPECT_H_
 
 #include <lua.hpp>
-#include <string>
-
-#include "runtime/hub/fiber.h"
 
 namespace grove::backdoor {
 
 // May raise Lua errors (memory): call protected.
 void OpenInspection(lua_State* lua);
-
-// "" unless parked; "read fd 7", "timer", … (see WaitForText)
-std::string WaitText(const Fiber& fiber);
 
 }  // namespace grove::backdoor
 

@@ -1,4 +1,4 @@
-// BackdoorListener: admits backdoor sessions to this worker, up to a limit.
+// BackdoorListener: this worker's backdoor: as the config bounds it, its sessions published.
 //
 // Hub thread only.
 #ifndef GROVE_SERVER_WORKER_BACKDOOR_LISTENER_H_
@@ -7,11 +7,13 @@
 #include "absl/status/status.h"
 #include "grove/config/v1/config.pb.h"
 #include "runtime/io/listener.h"
-#include "runtime/io/socket.h"
-#include "server/backdoor/backdoor.h"
+#include "server/backdoor/backdoor_server.h"
 #include "server/worker/publisher.h"
 
 namespace grove::worker {
+
+// Of a resolved config.
+backdoor::BackdoorLimits BackdoorLimitsOf(const config::v1::Backdoor& config);
 
 class BackdoorListener {
  public:
@@ -20,17 +22,10 @@ class BackdoorListener {
                    Publisher& publisher);
 
   // The body of a fiber: until cancelled, which ends the sessions too. **Parks.**
-  absl::Status Run(Listener& listener);
+  absl::Status Run(Listener& listener) { return server_.Serve(listener); }
 
  private:
-  // One connection: a session, or why it gets none.
-  absl::Status Serve(Socket& socket);
-
-  const backdoor::BackdoorLimits limits_;
-  const int sessions_max_;
-  const backdoor::BackdoorEnvironment environment_;
-  Publisher& publisher_;
-  int sessions_ = 0;
+  backdoor::BackdoorServer server_;
 };
 
 }  // namespace grove::worker

@@ -11,7 +11,6 @@
 namespace grove::worker {
 namespace {
 
-using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 class BackdoorListenerTest : public HubTest {
@@ -33,7 +32,7 @@ class BackdoorListenerTest : public HubTest {
   void Serve(F body) {
     Run([&] {
       Listener listener = Listen();
-      BackdoorListener backdoor(config_, {}, publisher_);
+      BackdoorListener backdoor(config_, {.worker = 0}, publisher_);
       auto serving = Spawn("serving", [&] { return backdoor.Run(listener); });
       body();
       serving->Cancel();
@@ -50,12 +49,6 @@ class BackdoorListenerTest : public HubTest {
 
   config::v1::Backdoor config_;
   metrics::WorkerSlot slot_;
-
- private:
-  Listener Listen() {
-    return *Listener::Adopt(*BindListener(*SocketAddress::Parse("unix:" + path_)));
-  }
-
   const std::string path_;
   const std::unique_ptr<functions::FetchClient> fetch_;
   OffloadPool offload_{{}};
@@ -65,9 +58,14 @@ class BackdoorListenerTest : public HubTest {
   http::ServerStats http_stats_;
   Watchdog watchdog_{*hub_, {}};
   Publisher publisher_{slot_, http_stats_, attempts_, *fetch_, offload_, watchdog_};
+
+ private:
+  Listener Listen() {
+    return *Listener::Adopt(*BindListener(*SocketAddress::Parse("unix:" + path_)));
+  }
 };
 
-TEST_F(BackdoorListenerTest, AdmitsSessionsUpToTheLimitAndSaysWhyNoMore) {
+TEST_F(BackdoorListenerTest, AdmitsAsManySessionsAsTheConfigSaysAndPublishesThem) {
   Serve([&] {
     Socket first = Connect();
     Socket second = Connect();
@@ -75,20 +73,22 @@ TEST_F(BackdoorListenerTest, AdmitsSessionsUpToTheLimitAndSaysWhyNoMore) {
     EXPECT_THAT(ReadTo(second, "> "), StartsWith("grove worker 0"));
     Socket third = Connect();
     EXPECT_EQ(ReadTo(third, "\n"), "refused: 2 sessions are open (backdoor.sessions_max)\n");
+    publisher_.Publish(*hub_);
+    EXPECT_EQ(slot_.backdoor_sessions.load(), 2);
   });
 }
 
-TEST_F(BackdoorListenerTest, ASessionThatEndsMakesRoom) {
-  config_.set_sessions_max(1);
-  Serve([&] {
-    Socket first = Connect();
-    EXPECT_THAT(ReadTo(first, "> "), HasSubstr("help()"));
-    ASSERT_TRUE(first.Write("quit()\n").ok());
-    char byte;
-    EXPECT_EQ(first.Read({&byte, 1}).value_or(1), 0u);  // its end
-    Socket second = Connect();
-    EXPECT_THAT(ReadTo(second, "> "), HasSubstr("help()"));
-  });
+TEST(BackdoorLimits, AreTheConfigs) {
+  config::v1::Backdoor config;
+  config.set_instructions_max(1'000);
+  config.set_time_max_ms(20);
+  config.set_memory_max_bytes(3 << 20);
+  config.set_output_max_bytes(4'096);
+  const backdoor::BackdoorLimits limits = BackdoorLimitsOf(config);
+  EXPECT_EQ(limits.instructions_max, 1'000);
+  EXPECT_EQ(limits.time_max, absl::Milliseconds(20));
+  EXPECT_EQ(limits.memory_max_bytes, 3 << 20);
+  EXPECT_EQ(limits.output_max_bytes, 4'096);
 }
 
 }  // namespace

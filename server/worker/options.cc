@@ -1,13 +1,6 @@
 #include "server/worker/options.h"
 
-#include <memory>
-#include <optional>
-#include <string_view>
-#include <utility>
-
-#include "server/http/handler/status.h"
-#include "server/line_limit.h"
-#include "server/log.h"
+#include "server/http/embedded/failure_log.h"
 #include "server/worker/middleware_chain.h"
 
 namespace grove::worker {
@@ -15,43 +8,6 @@ namespace {
 
 // Handlers and functions parse, format and call libraries: more than the runtime's own default.
 constexpr size_t kStackBytes = 256 * 1024;
-
-// Between two lines about the same trouble, which every client that comes may meet.
-constexpr absl::Duration kSeldom = absl::Minutes(1);
-
-void LogClients(http::ServerOptions& options) {
-  options.on_failure = [](const http::Request& request, const absl::Status& status) {
-    // What clients can cause at will must not fill the log.
-    const bool ours = http::StatusToHttp(status.code()) >= 500;
-    Log(ours ? LogLevel::kError : LogLevel::kDebug, "a handler failed",
-        {{"method", request.method}, {"path", request.path}, {"error", status.ToString()}});
-  };
-  options.on_client_failure = [](const http::Request& request, const absl::Status& status) {
-    Log(LogLevel::kDebug, "a client broke a request off",
-        {{"method", request.method}, {"path", request.path}, {"error", status.ToString()}});
-  };
-  // Anybody can cause these, so only who looks for them sees them; all are counted.
-  options.on_failed_ingress = [](std::string_view peer, const absl::Status& status) {
-    Log(LogLevel::kDebug, "a connection failed before its first request",
-        {{"peer", peer}, {"error", status.ToString()}});
-  };
-}
-
-void LogAccepting(http::ServerOptions& options) {
-  options.on_full = [limit = std::make_shared<LineLimit>(kSeldom), max = options.connections_max] {
-    const std::optional<int64_t> times = limit->Admit();
-    if (!times.has_value()) return;
-    Log(LogLevel::kWarning, "the worker is full: clients that wait longest make room for new ones",
-        {{"connections_max", max}, {"times", *times}});
-  };
-  options.on_accept_failure =
-      [limit = std::make_shared<LineLimit>(kSeldom)](const absl::Status& status) {
-        const std::optional<int64_t> times = limit->Admit();
-        if (!times.has_value()) return;
-        Log(LogLevel::kError, "cannot accept connections: they wait until there is room again",
-            {{"error", status.ToString()}, {"times", *times}});
-      };
-}
 
 }  // namespace
 
@@ -81,8 +37,7 @@ http::ServerOptions HttpOptionsOf(const config::v1::Http& config) {
   options.requests_per_connection_max = config.requests_per_connection_max();
   options.lingering_time = absl::Milliseconds(config.lingering_time_ms());
   options.lingering_timeout = absl::Milliseconds(config.lingering_timeout_ms());
-  LogClients(options);
-  LogAccepting(options);
+  http::LogFailures(options);
   return options;
 }
 

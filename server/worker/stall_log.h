@@ -1,4 +1,5 @@
-// LogStall, RecordStall: what the watchdog reports, as lines of the log and on the scoreboard.
+// RecordStall: what the watchdog reports, on the scoreboard, for who looks while the worker is
+// still held.
 //
 // Any thread.
 #ifndef GROVE_SERVER_WORKER_STALL_LOG_H_
@@ -9,10 +10,6 @@
 
 namespace grove::worker {
 
-void LogStall(const StallReport& report);
-void LogStallEnd(const StallEnd& end);
-
-// For who looks while the worker is still held.
 void RecordStall(const StallReport& report, metrics::RecentStalls& stalls);
 void RecordStallEnd(const StallEnd& end, metrics::RecentStalls& stalls);
 

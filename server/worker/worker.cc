@@ -12,11 +12,13 @@
 #include "runtime/watch/watchdog.h"
 #include "server/access_log/access_log_file.h"
 #include "server/functions/fetch.h"
+#include "server/hub_watch.h"
 #include "server/log.h"
 #include "server/process/crash_report.h"
 #include "server/process/exit_code.h"
 #include "server/process/signals.h"
 #include "server/recent_lines.h"
+#include "server/worker/access_log_config.h"
 #include "server/worker/options.h"
 #include "server/worker/stall_log.h"
 #include "server/worker/worker_parts.h"
@@ -46,7 +48,7 @@ absl::Status Boot(const process::WorkerInheritance& inheritance, const config::v
       functions::FetchClient::Create(*std::move(policy));
   if (!fetch.ok()) return fetch.status();
   absl::StatusOr<std::unique_ptr<access_log::AccessLogFile>> access_log =
-      access_log::AccessLogFile::Open(config.http().access_log());
+      OpenAccessLog(config.http().access_log());
   if (!access_log.ok()) return access_log.status();
   absl::StatusOr<std::unique_ptr<Hub>> hub = Hub::Create(HubOptionsOf(config.runtime()));
   if (!hub.ok()) return hub.status();

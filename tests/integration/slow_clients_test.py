@@ -146,7 +146,7 @@ class SlowClientsTest(OwnDaemonTest):
         self.assertLess(time.monotonic() - began, 60, 'the idle time-out')
         self.assertEqual(self.metric('grove_http_connections_evicted_total'), 2)
         self.assertGreaterEqual(self.metric('grove_http_connections_full_total'), 2)
-        self.assertEqual(self.daemon.log().count('the worker is full'), 1)
+        self.assertEqual(self.daemon.log().count('the server is full'), 1)
         for other in others:
             other.sendall(HELLO)
             self.assertTrue(other.recv(1000).startswith(b'HTTP/1.1 200'))

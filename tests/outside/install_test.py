@@ -72,6 +72,22 @@ class InstallTest(unittest.TestCase):
         # Of what the flags name, a program loads what it uses.
         self.assertNotIn('libcares', run('ldd', self.work / 'runtime'))
 
+    def test_a_program_serves_http_without_a_daemon_grpc_or_protobuf(self):
+        built = self.work / 'http_server'
+        run('g++', HERE / 'examples/http_server.cc', '-o', built, *self.flags('http'))
+        for absent in ('protobuf', 'grpc'):
+            self.assertNotIn(absent, run('ldd', built))
+        server = subprocess.Popen([built, '127.0.0.1:0'], text=True, stdout=subprocess.PIPE)
+        self.addCleanup(server.stdout.close)
+        try:
+            address = server.stdout.readline().removeprefix('listening on ').strip()
+            said = run('curl', '-sS', '--max-time', '60', f'http://{address}/')
+            self.assertEqual(said, 'Hello, World!\n')
+            self.assertIn('"GET / HTTP/1.1" 200', server.stdout.readline())
+        finally:
+            server.send_signal(signal.SIGTERM)
+            self.assertEqual(server.wait(60), 0)
+
     def test_modules_have_the_version(self):
         for module in MODULES:
             said = self.run_installed('pkg-config', '--modversion', f'grove-{module}')

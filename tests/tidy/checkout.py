@@ -31,6 +31,17 @@ def files(folders, *patterns):
             yield from sorted((ROOT / folder).rglob(pattern))
 
 
+def example(file, section):
+    """A file, or what stands between the comments [section] and [/section] in it, unindented."""
+    text = read(file)
+    if section is None:
+        return text.rstrip()
+    word = re.escape(section)
+    mark = rf'^( *)(?://|#) \[{word}\]\n(.*?)\n *(?://|#) \[/{word}\]$'
+    indent, lines = re.search(mark, text, re.M | re.S).groups()
+    return '\n'.join(line.removeprefix(indent) for line in lines.split('\n'))
+
+
 def is_test(path):
     """Whether a C++ file is no part of the product."""
     return path.stem.endswith(('_test', '_bench', '_fuzz', '_fixture')) or 'tests' in path.parts

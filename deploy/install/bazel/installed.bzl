@@ -10,6 +10,8 @@ _PACKAGES = {
     "http/message": "grove-http",
     "server": "grove-server",
     "server/test_kit": "grove-testing",
+    "server/backdoor": "grove-http",
+    "server/http/embedded": "grove-http",
     "client": "grove-client",
     "client/rpc": "grove-client",
 }

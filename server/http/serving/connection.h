@@ -63,6 +63,10 @@ class Connection final : private ResponseWriter::Owner,
   // the rest of it for a request that may be on its way, one that has asked for nothing yet all of
   // it. Who took the connection over is told. From any fiber.
   void Drain();
+  // Cancels the fiber that serves it, with the handler on it. From any fiber.
+  void Cancel() {
+    if (fiber_ != nullptr) fiber_->Cancel();
+  }
   // Since when it does nothing but wait for its client: to begin, for a request or the rest of its
   // head, or for the client's end after ours.
   std::optional<MonotonicNanos> waiting_since() const;

@@ -165,7 +165,9 @@ absl::Status Server::Start(Socket socket, const SocketAddress& peer, const Ingre
       if (server == nullptr) return;
       server->places_.Release();
       server->eased_.Set();
-      if (--server->stats_.open == 0) server->idle_.Set();
+      if (--server->stats_.open > 0) return;
+      server->idle_.Set();
+      if (server->ending_ != nullptr) Hub::Current()->Unpark(*server->ending_);
     }
     Server* server;
   };
@@ -189,6 +191,17 @@ void Server::Drain() {
   draining_ = true;
   for (Listener* listener : listeners_) listener->Close();
   for (Connection* connection : connections_) connection->Drain();
+}
+
+void Server::Cancel() {
+  for (Connection* connection : connections_) connection->Cancel();
+}
+
+void Server::AwaitEnd() {
+  Hub& hub = *Hub::Current();
+  ending_ = hub.running();
+  while (stats_.open > 0) hub.ParkShielded({.kind = WaitFor::Kind::kServer, .object = this});
+  ending_ = nullptr;
 }
 
 }  // namespace grove::http

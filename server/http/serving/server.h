@@ -61,6 +61,11 @@ class Server {
   void Drain();
   // Until no connection is open. kDeadlineExceeded, kCancelled. **Parks.**
   absl::Status AwaitIdle() { return idle_.Wait(); }
+  // Cancels what serves the connections, whatever each is at: for those that a drain did not end.
+  void Cancel();
+  // Until no connection is open, however the caller is interrupted meanwhile: in place of
+  // AwaitIdle() before the server goes away. Of one fiber at a time. **Parks.**
+  void AwaitEnd();
 
   bool draining() const { return draining_; }
 
@@ -85,7 +90,8 @@ class Server {
   BlockPool blocks_;
   Semaphore places_;
   Event idle_;
-  Event eased_;  // a connection has ended
+  Event eased_;              // a connection has ended
+  Fiber* ending_ = nullptr;  // in AwaitEnd()
   bool draining_ = false;
   absl::flat_hash_set<Connection*> connections_;
   LongestWaiting<absl::flat_hash_set<Connection*>> longest_waiting_;

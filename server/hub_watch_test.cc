@@ -1,11 +1,14 @@
-#include "server/worker/stall_log.h"
+#include "server/hub_watch.h"
 
 #include <functional>
 #include <string>
 
 #include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "runtime/hub/hub.h"
+#include "runtime/hub/hub_fixture.h"
 
-namespace grove::worker {
+namespace grove {
 namespace {
 
 using ::testing::AllOf;
@@ -74,5 +77,28 @@ TEST(StallLog, TellsHowLongItWasOnceTheHubTurnsAgain) {
       HasSubstr("\"the hub turns again\" held_ms=2000 fiber=7 name=attempt\n"));
 }
 
+TEST(HubWatch, LogsWhoHoldsTheHub) {
+  auto hub = Hub::Create();
+  ASSERT_TRUE(hub.ok());
+  testing::internal::CaptureStderr();
+  RunOn(**hub, [] {
+    const auto watch = HubWatch::Start(absl::Milliseconds(8));
+    ASSERT_TRUE(watch.ok()) << watch.status();
+    while ((*watch)->stats().stalls == 0) {
+      // Holds the hub until the watch has seen it.
+    }
+  });
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("\"a fiber holds the hub\""));
+}
+
+TEST(HubWatch, OfAThresholdThatCannotBeMeasuredIsRefused) {
+  auto hub = Hub::Create();
+  ASSERT_TRUE(hub.ok());
+  RunOn(**hub, [] {
+    EXPECT_EQ(HubWatch::Start(absl::Milliseconds(1)).status().code(),
+              absl::StatusCode::kInvalidArgument);
+  });
+}
+
 }  // namespace
-}  // namespace grove::worker
+}  // namespace grove

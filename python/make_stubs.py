@@ -30,6 +30,7 @@ def main():
             (own / proto.name).write_text(text, encoding='utf-8')
         subprocess.run(['/usr/bin/protoc', f'-I{folder}', f'--python_out={out}',
                         f'--pyi_out={out}', *sorted(map(str, own.iterdir()))], check=True)
+    (out / 'grove/_stubs/__init__.py').touch()
 
 
 if __name__ == '__main__':

@@ -5,15 +5,15 @@ import pkgutil
 # Stubs of the API that somebody has generated as grove.v1 may stand elsewhere on the path.
 __path__ = pkgutil.extend_path(__path__, __name__)
 
-from grove._client import Client, Task  # noqa: E402
-from grove._core import Batch, Spawned  # noqa: E402
+from grove._client import Client  # noqa: E402
 from grove._errors import (  # noqa: E402
-    Aborted, AlreadyExists, Cancelled, DeadlineExceeded, FailedPrecondition, GroveError,
-    InvalidArgument, NotFound, PermissionDenied, ResourceExhausted, TaskFailed, Unauthenticated,
-    Unavailable, Violation, WaitTimeout)
+    AlreadyExists, DeadlineExceeded, FailedPrecondition, GroveError, InvalidArgument, NotFound,
+    PermissionDenied, ResourceExhausted, TaskFailed, Unauthenticated, Unavailable, WaitTimeout)
+from grove._tasks import Event, Spawned, Task  # noqa: E402
+from grove._values import Filter, Options, Spec  # noqa: E402
 
 __all__ = [
-    'Aborted', 'AlreadyExists', 'Batch', 'Cancelled', 'Client', 'DeadlineExceeded',
-    'FailedPrecondition', 'GroveError', 'InvalidArgument', 'NotFound', 'PermissionDenied',
-    'ResourceExhausted', 'Spawned', 'Task', 'TaskFailed', 'Unauthenticated', 'Unavailable',
-    'Violation', 'WaitTimeout']
+    'AlreadyExists', 'Client', 'DeadlineExceeded', 'Event', 'FailedPrecondition', 'Filter',
+    'GroveError', 'InvalidArgument', 'NotFound', 'Options', 'PermissionDenied',
+    'ResourceExhausted', 'Spawned', 'Spec', 'Task', 'TaskFailed', 'Unauthenticated',
+    'Unavailable', 'WaitTimeout']

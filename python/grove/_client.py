@@ -1,103 +1,97 @@
-"""The blocking client."""
+"""The blocking client: the verbs over a shell that never suspends."""
 
 from __future__ import annotations
 
+import functools
+import queue
 import time
-from typing import Any, Iterable, Optional
+from typing import (Any, AsyncGenerator, Callable, Concatenate, Coroutine, Iterator, ParamSpec,
+                    TypeVar, Unpack)
 
 import grpc
 
-from grove import _core, _errors, _target, _values
+from grove import _shell, _values
+from grove._verbs import Verbs
+
+P, R = ParamSpec('P'), TypeVar('R')
 
 
-class Task:
-    """A task as the server told it: `message` has all."""
+class Stream:
+    """A stream of either direction; gRPC takes its messages on a thread of its own."""
 
-    def __init__(self, message: Any) -> None:
-        self.message = message
-        self.name: str = message.name
-        self.state: str = _core.state_of(message)
+    def __init__(self, begin: Callable[[Any], Any]) -> None:
+        unsent: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self.write, self._answers = unsent.put, begin(iter(unsent.get, None))
 
-    @property
-    def output(self) -> Any:
-        """JSON as Python's objects, else bytes."""
-        return _values.decoded(self.message.output, self.message.output_content_type)
+    async def read(self) -> Any:
+        return next(self._answers, None)
+
+    def end(self) -> None:
+        self._answers.cancel()
+        self.write(None)
 
 
-def ended(message: Any) -> Task:
-    """Of a wait: what has not succeeded is raised."""
-    task = Task(message)
-    if task.state not in _core.ENDED:
-        raise _errors.WaitTimeout(task)
-    if task.state != 'SUCCEEDED':
-        raise _errors.TaskFailed(task)
-    return task
+class Shell(_shell.Shell):
+    """Threads may share it."""
+
+    grpc, stream = grpc, Stream
+
+    async def unary(self, method: str, request: Any, timeout: float) -> Any:
+        return self.call('unary_unary', method, request, timeout)
+
+    async def pause(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+def _driven(steps: Coroutine[Any, Any, R]) -> R:
+    try:
+        steps.send(None)
+    except StopIteration as end:
+        return end.value
+    raise AssertionError('a verb has suspended')
+
+
+def _verb(verb: Callable[Concatenate[Verbs, P], Coroutine[Any, Any, R]]
+          ) -> Callable[Concatenate[Client, P], R]:
+    @functools.wraps(verb)
+    def blocking(self: Client, *args: P.args, **named: P.kwargs) -> R:
+        return _driven(verb(self._verbs, *args, **named))
+    return blocking
+
+
+def _series(verb: Callable[Concatenate[Verbs, P], AsyncGenerator[R, None]]
+            ) -> Callable[Concatenate[Client, P], Iterator[R]]:
+    @functools.wraps(verb)
+    def blocking(self: Client, *args: P.args, **named: P.kwargs) -> Iterator[R]:
+        each = verb(self._verbs, *args, **named)
+        try:
+            while True:
+                yield _driven(each.__anext__())
+        except StopAsyncIteration:
+            return
+        finally:
+            _driven(each.aclose())
+    return blocking
 
 
 class Client:
     """One connection to a daemon; threads may share it."""
 
-    def __init__(self, address: Optional[str] = None, *, context: Optional[str] = None,
-                 token: Optional[str] = None, ca_cert: Optional[str] = None,
-                 client_cert: Optional[str] = None, client_key: Optional[str] = None,
-                 tenant: str = 'default', call_timeout: float = 60.0,
-                 retry_for: float = 10.0) -> None:
-        self._core = _core.Core(tenant, call_timeout, retry_for)
-        target = _target.find(address, context, token, ca_cert, client_cert, client_key)
-        self._metadata = [('authorization', f'Bearer {target.token}')] if target.token else None
-        self._channel = (
-            grpc.secure_channel(target.address, target.credentials, _target.OPTIONS)
-            if target.credentials else grpc.insecure_channel(target.address, _target.OPTIONS))
+    def __init__(self, address: str = '', **options: Unpack[_values.Connection]) -> None:
+        self._verbs = Verbs(Shell, address, **options)
+
+    call, spawn, spawn_many = _verb(Verbs.call), _verb(Verbs.spawn), _verb(Verbs.spawn_many)
+    wait, wait_many, get = _verb(Verbs.wait), _verb(Verbs.wait_many), _verb(Verbs.get)
+    cancel, retry, delete = _verb(Verbs.cancel), _verb(Verbs.retry), _verb(Verbs.delete)
+    spawn_stream = _series(Verbs.spawn_stream)
+    watch, list = _series(Verbs.watch), _series(Verbs.list)
+
+    def close(self) -> None:
+        """Calls under way end."""
+        self._verbs.shell.channel.close()
 
     def __enter__(self) -> Client:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def close(self) -> None:
-        """Calls under way end."""
-        self._channel.close()
-
-    def _run(self, steps: _core.Steps) -> Any:
-        try:
-            step = next(steps)
-            while True:
-                try:
-                    answer = self._do(step)
-                except grpc.RpcError as error:
-                    step = steps.throw(_errors.of_rpc(error))
-                else:
-                    step = steps.send(answer)
-        except StopIteration as end:
-            return end.value
-
-    def _do(self, step: _core.Step) -> Any:
-        if isinstance(step, _core.Pause):
-            return time.sleep(step.seconds)
-        method = _values.METHODS[step.method]
-        call = self._channel.unary_unary(
-            method.path, method.request.SerializeToString, method.response.FromString)
-        return call(step.request, timeout=step.timeout, metadata=self._metadata)
-
-    def spawn(self, function: str, input: Any = None, **fields: Any) -> Task:
-        """`fields`: those of a TaskSpec; a request_id is made, so that it is there once."""
-        return Task(self._run(self._core.spawn({'function': function, 'input': input, **fields})))
-
-    def spawn_many(self, specs: Iterable[dict[str, Any]], request_id: Optional[str] = None,
-                   completion: Optional[dict[str, Any]] = None) -> _core.Batch:
-        """Each spec is accepted or refused on its own."""
-        batch: _core.Batch = self._run(self._core.spawn_many(specs, request_id, completion))
-        return batch
-
-    def wait(self, name: str, timeout: Optional[float] = None) -> Task:
-        """The succeeded task; outlasts restarts. TaskFailed, WaitTimeout: it is none."""
-        return ended(self._run(self._core.wait(name, timeout, 'OUTPUT')))
-
-    def get(self, name: str) -> Task:
-        """With its input and output."""
-        return Task(self._run(self._core.call('GetTask', name=name)).task)
-
-    def cancel(self, name: str, reason: str = '') -> Task:
-        """Ends it, if it has not ended."""
-        return Task(self._run(self._core.call('CancelTask', name=name, reason=reason)).task)

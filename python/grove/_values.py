@@ -5,116 +5,111 @@ from __future__ import annotations
 import datetime
 import importlib
 import json
-from typing import Any, NamedTuple
+from typing import Any, Mapping, Sequence, TypedDict, Union
 
-from google.protobuf.descriptor import FieldDescriptor
+Seconds = Union[float, datetime.timedelta]
+Fields = Mapping[str, Any]
 
-JSON = 'application/json'
-_SERVICES = ('fairness', 'inspect', 'operation', 'payload', 'pool', 'queue', 'schedule', 'task',
-             'tenant', 'worker')
+# Fields of a TaskSpec, as its proto says. Messages are dicts, enums the ends of their names.
+Options = TypedDict('Options', {
+    'content_type': str, 'queue': str, 'priority': int, 'delay': Seconds, 'timeout': Seconds,
+    'retry_policy': Fields, 'request_id': str, 'labels': Mapping[str, str], 'durability': str,
+    'start_time': datetime.datetime, 'schedule_to_start_timeout': Seconds, 'unique_key': Fields,
+    'heartbeat_timeout': Seconds, 'limit_keys': Sequence[str], 'slot_cost': int,
+    'after': Sequence[str], 'after_condition': str, 'sequence': Fields, 'webhook': Fields,
+    'input_payload': str}, total=False)
 
-
-class Method(NamedTuple):
-    """How a method is called."""
-
-    path: str
-    request: Any
-    response: Any
-
-
-def _load() -> tuple[dict[str, Any], dict[str, Method]]:
-    types: dict[str, Any] = {}
-    services = []
-    for name in _SERVICES:
-        module = importlib.import_module(f'grove._stubs.{name}_service_pb2')
-        services += module.DESCRIPTOR.services_by_name.values()
-        types.update({each: getattr(module, each)
-                      for each in module.DESCRIPTOR.message_types_by_name})
-    return types, {
-        method.name: Method(f'/grove.v1.{service.name}/{method.name}',
-                            types[method.input_type.name], types[method.output_type.name])
-        for service in services for method in service.methods}
+# How a client connects; files are PEM.
+Connection = TypedDict('Connection', {
+    'token': str, 'ca_cert': str, 'client_cert': str, 'client_key': str, 'tenant': str,
+    'call_timeout': float, 'retry_for': float}, total=False)
 
 
-TYPES, METHODS = _load()
+class Spec(Options, total=False):
+    """One of many; `input` is an object for JSON, or bytes."""
+
+    function: str
+    input: Any
+
+
+# Fields of a TaskFilter.
+Filter = TypedDict('Filter', {
+    'states': Sequence[str], 'function': str, 'labels': Mapping[str, str],
+    'created_from': datetime.datetime, 'created_before': datetime.datetime,
+    'ended_from': datetime.datetime, 'ended_before': datetime.datetime, 'error_code': int,
+    'error_reason': str, 'worker': str, 'text': str, 'parent_task': str, 'names': Sequence[str],
+    'sequence_key': str}, total=False)
+
+METHODS = {
+    method.name: method
+    for name in ('fairness', 'inspect', 'operation', 'payload', 'pool', 'queue', 'schedule', 'task',
+                 'tenant', 'worker')
+    for service in importlib.import_module(
+        f'grove._stubs.{name}_service_pb2').DESCRIPTOR.services_by_name.values()
+    for method in service.methods}
 
 
 def request(method: str, **fields: Any) -> Any:
-    """The request of a method. Fields that are None are unset."""
-    return fill(METHODS[method].request(), fields)
+    """The request of a method."""
+    return fill(METHODS[method].input_type._concrete_class(), fields)
 
 
-def fill(message: Any, fields: Any) -> Any:
-    """Sets fields from Python's values: seconds, datetimes, enums' short names, dicts."""
+def fill(message: Any, fields: Fields) -> Any:
+    """Sets fields from Python's values: seconds, datetimes, enums' short names, dicts, lists."""
     for name, value in fields.items():
         field = message.DESCRIPTOR.fields_by_name.get(name)
         if field is None:
             raise TypeError(f'{message.DESCRIPTOR.name} has no field {name!r}')
-        if value is not None:
-            _set(message, field, value)
+        if value is None:
+            continue
+        kind = field.message_type
+        if name == 'input' and not isinstance(value, bytes):
+            message.input = json.dumps(value).encode()
+        elif kind is not None and kind.GetOptions().map_entry:
+            getattr(message, name).update(value)
+        elif field.label == field.LABEL_REPEATED:
+            getattr(message, name).extend(_one(field, each) for each in value)
+        elif kind is not None:
+            getattr(message, name).CopyFrom(_one(field, value))
+        else:
+            setattr(message, name, _one(field, value))
+            if name == 'input' and 'content_type' not in fields:
+                message.content_type = 'application/octet-stream'
     return message
 
 
-def _set(message: Any, field: Any, value: Any) -> None:
-    kind = field.message_type
-    if message.DESCRIPTOR.name == 'TaskSpec' and field.name == 'input':
-        message.input = encoded(value)
-        if isinstance(value, bytes) and not message.content_type:
-            message.content_type = 'application/octet-stream'
-    elif kind is not None and kind.GetOptions().map_entry:
-        getattr(message, field.name).update(value)
-    elif field.label == FieldDescriptor.LABEL_REPEATED:
-        one = getattr(message, field.name)
-        if kind is None:
-            one.extend(_plain(field, each) for each in value)
-        else:
-            for each in value:
-                _put(one.add(), each)
-    elif kind is None:
-        setattr(message, field.name, _plain(field, value))
-    else:
-        part = getattr(message, field.name)
-        part.SetInParent()
-        _put(part, value)
-
-
-def _plain(field: Any, value: Any) -> Any:
-    """An enum's value may be told by the end of its name."""
-    if field.enum_type is None or not isinstance(value, str):
+def _one(field: Any, value: Any) -> Any:
+    if field.enum_type is not None and isinstance(value, str):
+        for name, each in field.enum_type.values_by_name.items():
+            if value in (name, short(field.enum_type, each.number)):
+                return each.number
+        raise ValueError(f'{field.name}: there is no {value!r}')
+    if field.message_type is None:
         return value
-    for name, each in field.enum_type.values_by_name.items():
-        if name == value or name == prefix(field.enum_type) + value:
-            return each.number
-    raise ValueError(f'{field.name}: there is no {value!r}')
-
-
-def prefix(enum: Any) -> str:
-    """What the names of an enum's values begin with."""
-    return str(enum.values_by_number[0].name).removesuffix('UNSPECIFIED')
-
-
-def _put(part: Any, value: Any) -> None:
-    kind = part.DESCRIPTOR.full_name
-    if isinstance(value, type(part)):
-        part.CopyFrom(value)
-    elif kind == 'google.protobuf.Duration':
-        part.FromTimedelta(value if isinstance(value, datetime.timedelta)
-                           else datetime.timedelta(seconds=value))
-    elif kind == 'google.protobuf.Timestamp':
-        part.FromDatetime(value.astimezone(datetime.timezone.utc))
-    elif kind == 'google.protobuf.FieldMask':
-        part.paths.extend(value)
+    message = field.message_type._concrete_class()
+    if isinstance(value, type(message)):
+        return value
+    if message.DESCRIPTOR.name == 'Duration':
+        message.FromTimedelta(value if isinstance(value, datetime.timedelta)
+                              else datetime.timedelta(seconds=value))
+    elif message.DESCRIPTOR.name == 'Timestamp':
+        message.FromDatetime(value.astimezone(datetime.timezone.utc))
+    elif message.DESCRIPTOR.name == 'FieldMask':
+        message.paths.extend(value)
     else:
-        fill(part, value)
+        fill(message, value)
+    return message
 
 
-def encoded(value: Any) -> bytes:
-    """Bytes as they are, all else as JSON."""
-    return value if isinstance(value, bytes) else json.dumps(value).encode()
+def short(enum: Any, number: int) -> str:
+    """TASK_STATE_QUEUED is QUEUED; a number that is newer than this client is itself."""
+    value = enum.values_by_number.get(number)
+    prefix = enum.values_by_number[0].name.removesuffix('UNSPECIFIED')
+    return str(value.name.removeprefix(prefix) if value else number)
 
 
 def decoded(data: bytes, content_type: str) -> Any:
     """JSON as Python's objects, all else as bytes; None for nothing."""
     if not data:
         return None
-    return json.loads(data) if content_type in ('', JSON) else data
+    return json.loads(data) if content_type in ('', 'application/json') else data

@@ -3,80 +3,59 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Iterable, Optional
+from typing import Any, Callable, Unpack
 
-import grpc
 import grpc.aio
 
-from grove import _core, _errors, _target, _values
-from grove._client import Task, ended
+from grove import _shell, _values
+from grove._verbs import Verbs
 
-__all__ = ['Client', 'Task']
+__all__ = ['Client']
 
 
-class Client:
-    """One connection to a daemon, of one event loop."""
+class Stream:
+    """A stream of either direction; gRPC takes its messages in a task of its own."""
 
-    def __init__(self, address: Optional[str] = None, *, context: Optional[str] = None,
-                 token: Optional[str] = None, ca_cert: Optional[str] = None,
-                 client_cert: Optional[str] = None, client_key: Optional[str] = None,
-                 tenant: str = 'default', call_timeout: float = 60.0,
-                 retry_for: float = 10.0) -> None:
-        self._core = _core.Core(tenant, call_timeout, retry_for)
-        target = _target.find(address, context, token, ca_cert, client_cert, client_key)
-        self._metadata = [('authorization', f'Bearer {target.token}')] if target.token else None
-        self._channel = (
-            grpc.aio.secure_channel(target.address, target.credentials, _target.OPTIONS)
-            if target.credentials else grpc.aio.insecure_channel(target.address, _target.OPTIONS))
+    def __init__(self, begin: Callable[[Any], Any]) -> None:
+        self._unsent: asyncio.Queue[Any] = asyncio.Queue()
+        self.write, self._call = self._unsent.put_nowait, begin(self._messages())
+        self._answers = self._call.__aiter__()
+
+    async def _messages(self) -> Any:
+        while (message := await self._unsent.get()) is not None:
+            yield message
+
+    async def read(self) -> Any:
+        return await anext(self._answers, None)
+
+    def end(self) -> None:
+        self._call.cancel()
+        self.write(None)
+
+
+class Shell(_shell.Shell):
+    """Of the event loop that its first call is made in."""
+
+    grpc, stream = grpc.aio, Stream
+
+    async def unary(self, method: str, request: Any, timeout: float) -> Any:
+        return await self.call('unary_unary', method, request, timeout)
+
+    pause = staticmethod(asyncio.sleep)
+
+
+class Client(Verbs):
+    """One connection to a daemon, of one event loop; made anywhere."""
+
+    def __init__(self, address: str = '', **options: Unpack[_values.Connection]) -> None:
+        super().__init__(Shell, address, **options)
+
+    async def close(self) -> None:
+        """Calls under way end."""
+        await self.shell.channel.close()
 
     async def __aenter__(self) -> Client:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._channel.close()
-
-    async def _run(self, steps: _core.Steps) -> Any:
-        try:
-            step = next(steps)
-            while True:
-                try:
-                    answer = await self._do(step)
-                except grpc.RpcError as error:
-                    step = steps.throw(_errors.of_rpc(error))
-                else:
-                    step = steps.send(answer)
-        except StopIteration as end:
-            return end.value
-
-    async def _do(self, step: _core.Step) -> Any:
-        if isinstance(step, _core.Pause):
-            return await asyncio.sleep(step.seconds)
-        method = _values.METHODS[step.method]
-        call = self._channel.unary_unary(
-            method.path, method.request.SerializeToString, method.response.FromString)
-        return await call(step.request, timeout=step.timeout, metadata=self._metadata)
-
-    async def spawn(self, function: str, input: Any = None, **fields: Any) -> Task:
-        """As the blocking client's."""
-        spec = {'function': function, 'input': input, **fields}
-        return Task(await self._run(self._core.spawn(spec)))
-
-    async def spawn_many(self, specs: Iterable[dict[str, Any]], request_id: Optional[str] = None,
-                         completion: Optional[dict[str, Any]] = None) -> _core.Batch:
-        """As the blocking client's."""
-        steps = self._core.spawn_many(specs, request_id, completion)
-        batch: _core.Batch = await self._run(steps)
-        return batch
-
-    async def wait(self, name: str, timeout: Optional[float] = None) -> Task:
-        """As the blocking client's."""
-        return ended(await self._run(self._core.wait(name, timeout, 'OUTPUT')))
-
-    async def get(self, name: str) -> Task:
-        """With its input and output."""
-        return Task((await self._run(self._core.call('GetTask', name=name))).task)
-
-    async def cancel(self, name: str, reason: str = '') -> Task:
-        """Ends it, if it has not ended."""
-        call = self._core.call('CancelTask', name=name, reason=reason)
-        return Task((await self._run(call)).task)
+        await self.close()

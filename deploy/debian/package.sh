@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes grove_*.deb and libgrove-dev_*.deb of what is built: package.sh FOLDER [REVISION]
+# Makes the packages grove, libgrove-dev and python3-grove, and a wheel, of what is built:
+# package.sh FOLDER [REVISION]
 set -euo pipefail
 
 if [ $# -lt 1 ] || [ $# -gt 2 ]; then
@@ -10,7 +11,9 @@ folder=$(realpath -m "$1")
 revision=${2:-1}
 [[ $revision =~ ^[0-9][A-Za-z0-9.+~]*$ ]] || { echo "package: not a revision: $revision" >&2 && exit 2; }
 GROVE_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-export GROVE_ROOT
+GROVE_WHEEL=$GROVE_ROOT/python/grove.whl
+[ -e "$GROVE_WHEEL" ] || GROVE_WHEEL=$GROVE_ROOT/bazel-bin/python/grove.whl
+export GROVE_ROOT GROVE_WHEEL
 version=$(sed -n 's/.*kVersion = "\(.*\)";/\1/p' "$GROVE_ROOT/server/version.h")
 
 mkdir -p "$folder"
@@ -44,3 +47,4 @@ DEB_BUILD_OPTIONS="${DEB_BUILD_OPTIONS:-} noautodbgsym" \
   dpkg-buildpackage --build=binary --no-sign --no-check-builddeps >"$work/log" 2>&1 ||
   { tail -n 40 "$work/log" >&2 && echo 'package: dpkg-buildpackage failed' >&2 && exit 1; }
 mv "$work"/*.deb "$folder"
+install -m 0644 "$GROVE_WHEEL" "$folder/grove-$version-py3-none-any.whl"

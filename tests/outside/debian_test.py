@@ -29,6 +29,10 @@ DEVELOPERS = {
     '/usr/include/grove/server/application.h', '/usr/include/grove/server/test_kit/test_daemon.h',
     '/usr/include/grove/grove/v1/task_service.pb.h',
 }
+PYTHONS = {
+    f'/usr/lib/python3/dist-packages/grove/{name}' for name in (
+        '__init__.py', 'aio.py', 'py.typed', '_stubs/task_service_pb2.py')
+}
 PACKAGE = HERE / 'deploy/debian/package.sh'
 
 
@@ -37,7 +41,7 @@ def field(deb, name):
 
 
 class Packages:
-    """Both .deb files, made once for all tests."""
+    """The .deb files and the wheel, made once for all tests."""
 
     made = None
 
@@ -46,6 +50,9 @@ class Packages:
         architecture = run('dpkg', '--print-architecture').strip()
         self.grove, self.dev = (place / f'{name}_{version()}-1_{architecture}.deb'
                                 for name in ('grove', 'libgrove-dev'))
+        self.python = place / f'python3-grove_{version()}-1_all.deb'
+        self.wheel = place / f'grove-{version()}-py3-none-any.whl'
+        self.all = (self.grove, self.dev, self.python)
         self.place = place
 
 
@@ -63,10 +70,12 @@ class ContentsTest(unittest.TestCase):
                 if not line.startswith('d')}
 
     def test_each_file_is_in_its_package(self):
-        grove, dev = self.files(Packages.made.grove), self.files(Packages.made.dev)
+        grove, dev, python = map(self.files, Packages.made.all)
         self.assertEqual(DAEMONS - grove, set())
         self.assertEqual(DEVELOPERS - dev, set())
-        self.assertEqual(grove & dev, set())
+        self.assertEqual(PYTHONS - python, set())
+        self.assertEqual(grove & dev | grove & python | dev & python, set())
+        self.assertTrue(Packages.made.wheel.exists())
         triplet = run('dpkg-architecture', '-qDEB_HOST_MULTIARCH').strip()
         for name in ('libgrove-server.a', 'pkgconfig/grove-server.pc',
                      'cmake/Grove/GroveConfig.cmake'):
@@ -76,8 +85,7 @@ class ContentsTest(unittest.TestCase):
         self.assertEqual([name for name in grove if odd.search(name)], [])
 
     def test_lintian_finds_nothing(self):
-        said = run('lintian', '--allow-root', '--fail-on', 'error,warning', Packages.made.grove,
-                   Packages.made.dev)
+        said = run('lintian', '--allow-root', '--fail-on', 'error,warning', *Packages.made.all)
         self.assertNotRegex(said, '(?m)^[EW]:')
 
     def test_libraries_that_are_loaded_are_depended_on(self):
@@ -114,14 +122,14 @@ if chroot.possible():
 
         @classmethod
         def setUpClass(cls):
-            wanted = [names[0] for deb in (Packages.made.grove, Packages.made.dev)
+            wanted = [names[0] for deb in Packages.made.all
                       for name in ('Depends', 'Recommends')
                       for names in chroot.names(f'{name}: {field(deb, name)}', name)
                       if names[0] != 'grove']
             cls.debian = chroot.Chroot(folder(cls), wanted)
             cls.packages = cls.debian.root / 'packages'
             cls.packages.mkdir()
-            for deb in (Packages.made.grove, Packages.made.dev):
+            for deb in Packages.made.all:
                 shutil.copy(deb, cls.packages)
 
         def user(self):
@@ -141,6 +149,7 @@ if chroot.possible():
             self.check_that_the_daemon_takes_its_config()
             self.dpkg('--install', f'/packages/{Packages.made.dev.name}')
             self.check_a_new_project()
+            self.check_the_client_for_python()
             self.check_an_upgrade()
             self.check_removal()
 
@@ -163,6 +172,19 @@ if chroot.possible():
                 g++ one.cc -o one $(pkg-config --cflags --libs grove-$module) && ./one
               done''')
             self.assertEqual(said, '')
+
+        def check_the_client_for_python(self):
+            self.dpkg('--install', f'/packages/{Packages.made.python.name}')
+            said = self.debian.run('python3', '-c', '''
+import grove, grove.aio
+try:
+    grove.Client('127.0.0.1:1').spawn('echo')
+except grove.Unavailable as error:
+    print(error.code.name)
+''')
+            self.assertEqual(said, 'UNAVAILABLE\n')
+            self.dpkg('--remove', 'python3-grove')
+            self.assertFalse(self.exists('usr/lib/python3/dist-packages/grove'))
 
         def check_an_upgrade(self):
             config = self.debian.root / 'etc/grove/groved.yaml'

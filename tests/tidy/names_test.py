@@ -5,7 +5,7 @@ import unittest
 
 import checkout
 
-FOLDERS = ('runtime', 'http', 'database', 'zeromq', 'server', 'client')
+FOLDERS = ('runtime', 'http', 'database', 'zeromq', 'server', 'client', 'python')
 TYPES = ('class', 'struct', 'enum', 'union', 'typedef')
 # Folders whose subfolders share their namespace, or have one inside it.
 SHARED = {'runtime': 'grove', 'client/rpc': 'grove::client::rpc', 'http': 'grove::http',

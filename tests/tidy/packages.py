@@ -10,7 +10,8 @@ import re
 
 import checkout
 
-FOLDERS = ('runtime', 'http', 'database', 'zeromq', 'proto', 'server', 'client', 'examples')
+FOLDERS = ('runtime', 'http', 'database', 'zeromq', 'proto', 'server', 'client', 'python',
+           'examples')
 
 Rule = collections.namedtuple('Rule', 'kind name attributes')
 # `question` is the first sentence of its BUILD file; `uses` are packages and libraries of @system;

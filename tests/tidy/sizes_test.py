@@ -5,8 +5,8 @@ import unittest
 
 import checkout
 
-FOLDERS = ('runtime', 'http', 'database', 'zeromq', 'server', 'client', 'examples', 'tests',
-           'tools')
+FOLDERS = ('runtime', 'http', 'database', 'zeromq', 'server', 'client', 'examples', 'python',
+           'tests', 'tools')
 
 
 def limits():

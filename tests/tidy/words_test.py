@@ -5,7 +5,7 @@ import unittest
 
 import checkout
 
-FOLDERS = ('runtime', 'http', 'database', 'zeromq', 'server', 'client', 'examples')
+FOLDERS = ('runtime', 'http', 'database', 'zeromq', 'server', 'client', 'python', 'examples')
 
 # What it looks like, why not, and what may all the same: paths begin so.
 BANNED = [
@@ -68,7 +68,7 @@ class WordsTest(unittest.TestCase):
         self.assertEqual(catching, MAY_CATCH_ALL)
 
     def test_a_todo_says_of_which_kind_it_is(self):
-        for path in checkout.files((*FOLDERS, 'proto'), '*.h', '*.cc', '*.proto'):
+        for path in checkout.files((*FOLDERS, 'proto'), '*.h', '*.cc', '*.proto', '*.py'):
             for number, line in lines(path):
                 self.assertIsNone(TODO.search(line), f'{checkout.name(path)}:{number}')
 

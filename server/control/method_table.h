@@ -93,6 +93,7 @@ inline constexpr MethodRow kRows[] = {
     {"/grove.v1.PayloadService/GetPayload", kViewer, kTenant, false, kPayloadName},
     {"/grove.v1.PayloadService/ListPayloads", kViewer, kTenant, false, kPayloadsParent},
     {"/grove.v1.PayloadService/DeletePayload", kWriter, kTenant, true, kPayloadName},
+    {"/grove.v1.WorkerGatewayService/ConnectWorker", kWriter, kTenant, true, kWorkerParent},
     {"/grove.v1.FairnessService/GetFairness", kViewer, kTenant, false, kParent},
     {"/grove.v1.WorkerService/ListWorkers", kViewer, kOperators, false},
     // Of a tenant's call, its own fibers alone; workers are nobody's.

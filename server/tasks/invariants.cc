@@ -47,8 +47,7 @@ class Audit {
   }
 
  private:
-  template <typename... Where>
-  void Expect(bool holds, std::string_view what, const Where&... where) {
+  void Expect(bool holds, std::string_view what, const auto&... where) {
     if (!holds && broken_.empty()) broken_ = StrCat(what, where...);
   }
 
@@ -406,9 +405,10 @@ class Audit {
     Expect(worker.running == running, "running of worker ", number);
     Expect(worker.unstarted_bytes == unstarted, "unstarted_bytes of worker ", number);
     Expect(!worker.linked || worker.grace_ends_us == INT64_MAX, "grace of worker ", number);
-    const bool is_heard_of =
-        std::binary_search(state_.heard_of.begin(), state_.heard_of.end(), number);
-    Expect(is_heard_of || (!worker.linked && running == 0), "heard_of lacks ", number);
+    const std::vector<int32_t>& known = state_.heard_of;
+    Expect(
+        std::binary_search(known.begin(), known.end(), number) || (!worker.linked && running == 0),
+        "heard_of lacks ", number);
     on_workers_ += running;
   }
 

@@ -181,6 +181,13 @@ void DrainWorker(EngineState& state, int32_t number) {
   WakeBlockedOnWorkers(state);
 }
 
+void SetCapacity(EngineState& state, int32_t number, int64_t capacity) {
+  WorkerView* worker = state.FindWorker(number);
+  if (worker == nullptr) return;
+  worker->capacity = std::max<int64_t>(capacity, 0);
+  WakeBlockedOnWorkers(state);
+}
+
 bool SetStuck(EngineState& state, int32_t number, bool is_stuck, Effects& effects) {
   WorkerView* worker = state.FindWorker(number);
   if (worker == nullptr || worker->stuck == is_stuck) return false;

@@ -149,7 +149,7 @@ class TaskEngine {
   uint64_t HoldRecalled();
   void ReleaseRecalled(uint64_t hold);
 
-  // --- Events: time ------------------------------------------------------------------------------
+  // --- Events: time
 
   void Tick(EngineMicros now_us, Effects& effects);
   // What is stored and shown from now on is on this clock. Moves nothing that is under way.
@@ -239,8 +239,7 @@ class TaskEngine {
                                                    Audience audience, EngineMicros now_us) const;
   // Of the last write so far; and whether the disk has a write.
   bool IsOnDisk(uint64_t ticket) const;
-  // So much waits for the disk that nothing more should be taken from workers.
-  bool is_clogged() const;
+  bool is_clogged() const;  // so much waits for the disk: nothing more is taken from workers
 
  private:
   std::unique_ptr<EngineState> state_;

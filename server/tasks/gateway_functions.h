@@ -12,8 +12,11 @@
 #include <string>
 #include <string_view>
 
+#include "grove/internal/v1/link.pb.h"
 #include "grove/v1/task_service.pb.h"
+#include "server/tasks/effects.h"
 #include "server/tasks/engine_state.h"
+#include "server/tasks/store.h"
 
 namespace grove::tasks {
 
@@ -28,7 +31,14 @@ std::string_view ShortFunctionName(std::string_view name);
 // It is the daemon's own, or the tenant's.
 bool MayUseFunction(std::string_view name, std::string_view tenant);
 
-void MarkOfGateway(EngineState& state, size_t function);
+// A worker at the gateway has announced it: it outlasts control, so that its tasks are taken before
+// its workers are back. Nothing is written of what is known already.
+void KeepFunction(EngineState& state, size_t function,
+                  const internal::v1::FunctionDescription& description, Effects& effects);
+// What KeepFunction() has written, of a tenant that is there; false: it is of a queue.
+bool RecoverFunction(EngineState& state, const StoredQueue& stored);
+// Its tenant goes.
+void DropFunctionsOf(EngineState& state, std::string_view tenant, Effects& effects);
 // Writes the whole name of the function that the tenant means into `spec`.
 void ResolveFunction(const EngineState& state, std::string_view tenant, v1::TaskSpec& spec);
 

@@ -382,8 +382,7 @@ class Audit {
     for (const auto& [queue, tasks] : function.aside.queues) {
       aside += tasks.size();
       Expect(!tasks.empty() || tasks.called != nullptr, "nothing aside of function ", index);
-      Expect(!MayStart(state_, index) || tasks.called != nullptr, "nobody called of function ",
-             index);
+      Expect(!MayStart(state_, index) || tasks.called != nullptr, "none called of ", index);
       Expect(tasks.called == nullptr || tasks.called->place == Place::kBacklog,
              "place of a called");
       Expect(tasks.empty() || tasks.Front()->place == Place::kAside, "place of one aside");
@@ -405,10 +404,8 @@ class Audit {
     Expect(worker.running == running, "running of worker ", number);
     Expect(worker.unstarted_bytes == unstarted, "unstarted_bytes of worker ", number);
     Expect(!worker.linked || worker.grace_ends_us == INT64_MAX, "grace of worker ", number);
-    const std::vector<int32_t>& known = state_.heard_of;
-    Expect(
-        std::binary_search(known.begin(), known.end(), number) || (!worker.linked && running == 0),
-        "heard_of lacks ", number);
+    const bool is_known = std::ranges::binary_search(state_.heard_of, number);
+    Expect(is_known || (!worker.linked && running == 0), "heard_of ", number);
     on_workers_ += running;
   }
 

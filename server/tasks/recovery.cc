@@ -194,6 +194,7 @@ void TaskEngine::RecoverEnded(const EndedRecord& ended, EngineMicros now_us) {
 }
 
 void TaskEngine::RecoverQueue(const StoredQueue& stored) {
+  if (RecoverFunction(*state_, stored)) return;
   v1::Queue said;
   const auto index = state_->directory->FindQueue(stored.tenant, stored.queue);
   if (!index || !said.ParseFromString(stored.settings)) return;

@@ -61,14 +61,15 @@ void InterruptIf(EngineState& state, WorkerView& worker, Interruption why, std::
   }
 }
 
-void LearnFunctions(EngineState& state, WorkerView& worker, internal::v1::Hello& hello) {
+void LearnFunctions(EngineState& state, WorkerView& worker, internal::v1::Hello& hello,
+                    Effects& effects) {
   worker.functions.assign(worker.functions.size(), false);
   for (internal::v1::FunctionDescription& description : *hello.mutable_functions()) {
     const size_t index = state.InternFunction(description.name());
     if (worker.functions.size() <= index) worker.functions.resize(index + 1);
     worker.functions[index] = true;
+    if (IsGatewayWorker(hello.worker())) KeepFunction(state, index, description, effects);
     state.functions[index].known = true;
-    if (IsGatewayWorker(hello.worker())) MarkOfGateway(state, index);
     state.functions[index].description = std::move(description);
     Unstrand(state, index);
     WakeFunction(state, index);
@@ -150,7 +151,7 @@ absl::Status ConnectWorker(EngineState& state, internal::v1::Hello hello, Effect
   worker.capacity = std::max<int64_t>(hello.capacity(), 0);
   worker.grace_ends_us = INT64_MAX;
   worker.foreign.clear();
-  LearnFunctions(state, worker, hello);
+  LearnFunctions(state, worker, hello, effects);
   for (internal::v1::AttemptEnded& ended : *hello.mutable_ended()) {
     TakeEnd(state, number, std::move(ended), effects);
   }

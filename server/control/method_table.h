@@ -99,7 +99,8 @@ inline constexpr MethodRow kRows[] = {
     // Of a tenant's call, its own fibers alone; workers are nobody's.
     {"/grove.v1.InspectService/GetFiber", kViewer, kTenant, false},
     {"/grove.v1.InspectService/ListFibers", kViewer, kTenant, false},
-    {"/grove.v1.InspectService/ListFunctions", kViewer, kOpen, false},
+    // Of a tenant's call, not those of other tenants' workers.
+    {"/grove.v1.InspectService/ListFunctions", kViewer, kTenant, false},
     {"/grove.v1.BackdoorService/OpenSession", kDebug, kOperators, true},
     {"/grove.v1.OperationService/ScaleWorkers", kOperator, kOperators, true},
     {"/grove.v1.OperationService/RestartWorkers", kOperator, kOperators, true},

@@ -8,6 +8,8 @@ namespace grove::config {
 
 // Worker processes. The scoreboard and the task engine have a place for each.
 inline constexpr int32_t kWorkersMax = 256;
+// Processes of others that run tasks (WorkerGatewayService) have the numbers from there on.
+inline constexpr int32_t kGatewayWorkersMax = 256;
 
 }  // namespace grove::config
 

@@ -10,9 +10,11 @@
 #include "runtime/hub/timeout.h"
 #include "runtime/switch/abseil_text.h"
 #include "server/admin/health.h"
+#include "server/config/limits.h"
 #include "server/control/admit.h"
 #include "server/control/debug_pages.h"
 #include "server/control/tenant_bounds.h"
+#include "server/control/worker_gateway.h"
 #include "server/log.h"
 #include "server/metrics/prometheus.h"
 #include "server/metrics/tenant_view.h"
@@ -134,7 +136,8 @@ absl::Status Control::Recover(tasks::TaskStore& store, int volatile_tasks_fd,
   });
   links_->set_payloads(&payloads_);
   driver_->set_sender([this](int32_t worker, internal::v1::ControlFrame frame) {
-    links_->Send(worker, std::move(frame));
+    if (worker < config::kWorkersMax) return links_->Send(worker, std::move(frame));
+    if (grpc_ != nullptr) grpc_->gateway().Send(worker, std::move(frame));
   });
   inside_->set_sender([this](int32_t worker, internal::v1::ControlFrame frame) {
     links_->Send(worker, std::move(frame));
@@ -147,6 +150,7 @@ absl::Status Control::Recover(tasks::TaskStore& store, int volatile_tasks_fd,
   fibers_ = std::make_unique<FiberReading>(hub_, scoreboard_, *links_, offload_);
   worker_calls_ = std::make_unique<WorkerCalls>(hub_, scoreboard_, *links_, *fibers_);
   inject_calls_ = std::make_unique<InjectCalls>(hub_, scoreboard_, *links_);
+  worker_calls_->set_gateway([this] { return grpc_->gateway().List(); });
   operations_ =
       std::make_unique<OperationCalls>([this](const internal::v1::OperationRequest& request) {
         internal::v1::ChildMessage message;

@@ -270,6 +270,12 @@ void EngineDriver::WorkerUnlinked(int32_t worker) {
   Changed();
 }
 
+void EngineDriver::SetCapacity(int32_t worker, int64_t capacity) {
+  if (handed_over_) return;
+  engine_.WorkerCapacity(worker, capacity);
+  Changed();
+}
+
 void EngineDriver::WorkerStuck(int32_t worker, bool is_stuck) {
   if (handed_over_) return;
   if (engine_.WorkerStuck(worker, is_stuck, Advance(), effects_)) Changed();

@@ -90,6 +90,7 @@ class EngineDriver {
   void WorkerUnlinked(int32_t worker);
   void WorkerDown(int32_t worker);
   void WorkerStuck(int32_t worker, bool is_stuck);
+  void SetCapacity(int32_t worker, int64_t capacity);
   // Everything in it but Hello, replies of ListFibers, and what is asked from inside.
   void FromWorker(int32_t worker, internal::v1::WorkerFrame& frame);
 

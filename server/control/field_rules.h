@@ -112,6 +112,11 @@ inline constexpr FieldRule kScheduleToUpdate[] = {
     {.path = "schedule.spec.queue", .names = Names::kQueueOrShort, .detail = "queue"},
     {.path = "schedule.spec.input_payload", .names = Names::kPayload, .detail = "payload"}};
 // Of the first message of a stream: the method checks it itself.
+inline constexpr FieldRule kWorkerParent[] = {{.path = "registration.parent",
+                                               .names = Names::kTenant,
+                                               .when_empty = WhenEmpty::kOwnTenant,
+                                               .detail = "tenant"}};
+// As that one.
 inline constexpr FieldRule kPayloadParent[] = {kOwnParent};
 inline constexpr FieldRule kPayloadsParent[] = {{.path = "parent",
                                                  .names = Names::kTenants,

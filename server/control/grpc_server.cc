@@ -27,6 +27,7 @@
 #include "server/control/refused_tokens.h"
 #include "server/control/spawn_service.h"
 #include "server/control/watch_service.h"
+#include "server/control/worker_gateway.h"
 #include "server/line_limit.h"
 #include "server/log.h"
 #include "server/tasks/refusal.h"
@@ -225,7 +226,8 @@ struct GrpcServer::Server {
         watches(context, parts.operations),
         spawns(context, parts.driver),
         task_watches(context, parts.driver),
-        payloads(context, parts.driver, parts.payloads) {
+        payloads(context, parts.driver, parts.payloads),
+        gateway(context, parts.driver, parts.config.tasks().output_max_bytes()) {
     tokens.set_on_revoked([&hub = parts.hub, live = live](const tenancy::PrincipalPtr& principal) {
       hub.Post([live, principal] { live->End(principal); });
     });
@@ -245,6 +247,7 @@ struct GrpcServer::Server {
   SpawnStreams spawns;
   WatchStreams task_watches;
   PayloadStreams payloads;
+  WorkerGateway gateway;
   RawService service;
   std::unique_ptr<ConnectionGate> gate;
   std::unique_ptr<grpc::Server> server;
@@ -277,6 +280,7 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Parts& parts
   server->spawns.AddMethods(service);
   server->task_watches.AddMethods(service);
   server->payloads.AddMethods(service);
+  server->gateway.AddMethods(service);
 
   absl::StatusOr<std::unique_ptr<ConnectionGate>> gate = BindGate(parts.config);
   if (!gate.ok()) return gate.status();
@@ -303,6 +307,7 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Parts& parts
 void GrpcServer::StopServing() {
   server_->health.StopServing();
   server_->spawns.Drain();
+  server_->gateway.Drain();
 }
 
 void GrpcServer::Shutdown(absl::Duration grace) {
@@ -312,8 +317,13 @@ void GrpcServer::Shutdown(absl::Duration grace) {
   server_->spawns.EndAll();
   server_->task_watches.EndAll();
   server_->payloads.EndAll();
+  server_->gateway.EndAll();
   server_->refused.AnswerAll();
   server_->server->Shutdown(absl::ToChronoTime(absl::Now() + grace));
+}
+
+WorkerGateway& GrpcServer::gateway() {
+  return server_->gateway;
 }
 
 GrpcNumbers GrpcServer::numbers() const {

@@ -57,6 +57,8 @@ struct GrpcNumbers {
   uint64_t calls_refused = 0;
 };
 
+class WorkerGateway;
+
 class GrpcServer {
  public:
   // All but `config` must outlive it.
@@ -91,6 +93,8 @@ class GrpcServer {
 
   // With the port that the kernel chose, if it was asked to.
   const std::string& address() const { return address_; }
+  // On the hub.
+  WorkerGateway& gateway();
   // Any thread.
   GrpcNumbers numbers() const;
 

@@ -193,9 +193,10 @@ void AddInspectMethods(Methods& methods, const WorkerCalls& calls,
   methods.Later<v1::GetFiberRequest, v1::Fiber>(
       RowOf("InspectService/GetFiber"),
       [&calls](auto& call, auto& q, auto& r) { calls.GetFiber(call, q, r); });
-  methods.AtOnce<v1::ListFunctionsRequest, v1::ListFunctionsResponse>(
-      RowOf("InspectService/ListFunctions"),
-      [&engine](auto& q, auto& r) { return Take(engine.ListFunctions(q), r); });
+  methods.Later<v1::ListFunctionsRequest, v1::ListFunctionsResponse>(
+      RowOf("InspectService/ListFunctions"), [&engine](auto& call, auto& q, auto& r) {
+        call->Finish(Take(engine.ListFunctions(q, call->principal().tenant), r));
+      });
 }
 
 // One that the supervisor carries out: `field` sets what the request to it asks for.

@@ -93,13 +93,15 @@ inline constexpr MethodRow kRows[] = {
     {"/grove.v1.PayloadService/GetPayload", kViewer, kTenant, false, kPayloadName},
     {"/grove.v1.PayloadService/ListPayloads", kViewer, kTenant, false, kPayloadsParent},
     {"/grove.v1.PayloadService/DeletePayload", kWriter, kTenant, true, kPayloadName},
+    {"/grove.v1.WorkerGatewayService/ConnectWorker", kWriter, kTenant, true, kWorkerParent},
     {"/grove.v1.FairnessService/GetFairness", kViewer, kTenant, false, kParent},
     {"/grove.v1.WorkerService/ListWorkers", kViewer, kOperators, false},
     {"/grove.v1.WorkerService/InjectHttpRequest", kDebug, kOperators, true},
     // Of a tenant's call, its own fibers alone; workers are nobody's.
     {"/grove.v1.InspectService/GetFiber", kViewer, kTenant, false},
     {"/grove.v1.InspectService/ListFibers", kViewer, kTenant, false},
-    {"/grove.v1.InspectService/ListFunctions", kViewer, kOpen, false},
+    // Of a tenant's call, not those of other tenants' workers.
+    {"/grove.v1.InspectService/ListFunctions", kViewer, kTenant, false},
     {"/grove.v1.BackdoorService/OpenSession", kDebug, kOperators, true},
     {"/grove.v1.OperationService/ScaleWorkers", kOperator, kOperators, true},
     {"/grove.v1.OperationService/RestartWorkers", kOperator, kOperators, true},

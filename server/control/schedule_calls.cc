@@ -131,18 +131,20 @@ absl::StatusOr<v1::ListSchedulesResponse> ScheduleCalls::List(
   return response;
 }
 
-ScheduleCalls::Known ScheduleCalls::FindFunction(std::string_view name) const {
+// The tenant's own one of that name comes before the daemon's.
+ScheduleCalls::Known ScheduleCalls::FindFunction(std::string_view tenant,
+                                                 std::string_view name) const {
   const std::string wanted = StrCat("functions/", name);
+  const std::string own = StrCat("functions/", tenant, "/", name);
   v1::ListFunctionsRequest request;
   Known known;
   do {
-    const auto page = driver_.engine().ListFunctions(request);
+    const auto page = driver_.engine().ListFunctions(request, tenant);
     if (!page.ok()) return {};
     for (const v1::Function& function : page->functions()) {
       known.any = true;
-      if (function.name() != wanted) continue;
-      known.function = function;
-      return known;
+      if (function.name() == wanted || function.name() == own) known.function = function;
+      if (function.name() == own) return known;
     }
     request.set_page_token(page->next_page_token());
   } while (!request.page_token().empty());
@@ -151,7 +153,7 @@ ScheduleCalls::Known ScheduleCalls::FindFunction(std::string_view name) const {
 
 absl::Status ScheduleCalls::CheckPayload(std::string_view tenant, const v1::TaskSpec& spec) const {
   if (spec.input_payload().empty()) return absl::OkStatus();
-  const Known known = FindFunction(spec.function());
+  const Known known = FindFunction(tenant, spec.function());
   const bool reads_whole = known.function && !known.function->streams_input();
   return schedules::UnderSchedule(tasks::CheckInputPayload(
       live_.payloads(), tenant, spec, reads_whole ? whole_max_bytes_ : INT64_MAX));
@@ -159,8 +161,8 @@ absl::Status ScheduleCalls::CheckPayload(std::string_view tenant, const v1::Task
 
 absl::Status ScheduleCalls::CheckSpec(std::string_view tenant, const v1::TaskSpec& spec) const {
   const absl::Status form =
-      tasks::CheckSpec(spec, tenant, {input_max_bytes_}, [this](std::string_view name) {
-        const Known known = FindFunction(name);
+      tasks::CheckSpec(spec, tenant, {input_max_bytes_}, [this, tenant](std::string_view name) {
+        const Known known = FindFunction(tenant, name);
         return known.function || !known.any;
       });
   if (!form.ok()) return schedules::UnderSchedule(form);

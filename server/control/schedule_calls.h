@@ -75,7 +75,7 @@ class ScheduleCalls {
     std::optional<v1::Function> function;
     bool any = false;
   };
-  Known FindFunction(std::string_view name) const;
+  Known FindFunction(std::string_view tenant, std::string_view name) const;
   absl::Status CheckEtag(const Key& key, std::string_view etag) const;
   // That no code says what it is.
   absl::Status CheckFree(const Key& key) const;

@@ -7,6 +7,7 @@
 #include "proto/well_known_times.h"
 #include "runtime/hub/fiber.h"
 #include "runtime/switch/abseil_text.h"
+#include "server/control/gateway_frames.h"
 #include "server/control/page_token.h"
 #include "server/metrics/process_numbers.h"
 #include "server/tasks/refusal.h"
@@ -161,11 +162,24 @@ absl::Status WorkerCalls::ListWorkers(const v1::ListWorkersRequest& request,
     if (HasWorker(scoreboard_, worker)) *response.add_workers() = Describe(worker);
   }
   while (worker < scoreboard_.workers() && !HasWorker(scoreboard_, worker)) ++worker;
-  if (worker < scoreboard_.workers()) {
+  if (worker >= scoreboard_.workers()) worker = AddGateway(worker, *size, response);
+  if (worker >= 0) {
     response.set_next_page_token(
         EncodePageToken("ListWorkers", {static_cast<uint32_t>(worker), 0}));
   }
   return absl::OkStatus();
+}
+
+// From the number `from` on; where the next page begins, or -1.
+int WorkerCalls::AddGateway(int from, int size, v1::ListWorkersResponse& response) const {
+  if (!gateway_) return -1;
+  for (v1::Worker& worker : gateway_()) {
+    const int number = WorkerNumber(worker.name()).value_or(0);
+    if (number < from) continue;
+    if (response.workers_size() == size) return number;
+    *response.add_workers() = std::move(worker);
+  }
+  return -1;
 }
 
 void WorkerCalls::ListFibers(const CallPtr& call, const v1::ListFibersRequest& request,

@@ -6,8 +6,11 @@
 #ifndef GROVE_SERVER_CONTROL_WORKER_CALLS_H_
 #define GROVE_SERVER_CONTROL_WORKER_CALLS_H_
 
+#include <functional>
 #include <memory>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -36,6 +39,10 @@ class WorkerCalls {
   WorkerCalls(Hub& hub, const metrics::Scoreboard& scoreboard, const WorkerLinks& links,
               FiberReading& fibers)
       : hub_(hub), scoreboard_(scoreboard), links_(links), fibers_(fibers) {}
+  // What is at the gateway, by number; without it: nothing.
+  void set_gateway(std::function<std::vector<v1::Worker>()> gateway) {
+    gateway_ = std::move(gateway);
+  }
 
   absl::Status ListWorkers(const v1::ListWorkersRequest& request,
                            v1::ListWorkersResponse& response) const;
@@ -45,6 +52,7 @@ class WorkerCalls {
   void GetFiber(const CallPtr& call, const v1::GetFiberRequest& request, v1::Fiber& response) const;
 
  private:
+  int AddGateway(int from, int size, v1::ListWorkersResponse& response) const;
   v1::Worker Describe(int worker) const;
   struct FiberPage;
 
@@ -65,6 +73,7 @@ class WorkerCalls {
   const metrics::Scoreboard& scoreboard_;
   const WorkerLinks& links_;
   FiberReading& fibers_;
+  std::function<std::vector<v1::Worker>()> gateway_;
 };
 
 }  // namespace grove::control

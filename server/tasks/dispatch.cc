@@ -41,7 +41,7 @@ struct Pick {
 Pick PickWorker(const EngineState& state, size_t function) {
   Pick pick;
   int64_t most = 0;
-  for (int32_t i = 0; i < state.workers_end; ++i) {
+  for (const int32_t i : state.heard_of) {
     const WorkerView& worker = state.workers[i];
     if (!state.IsDispatchable(worker) || !worker.knows(function)) continue;
     pick.is_known = true;
@@ -97,7 +97,8 @@ bool TakeTurn(EngineState& state, size_t index, Effects& effects) {
 
 Slots CountSlots(const EngineState& state) {
   Slots slots;
-  for (const WorkerView& worker : state.WorkersHeardOf()) {
+  for (const int32_t i : state.heard_of) {
+    const WorkerView& worker = state.workers[i];
     if (!state.IsDispatchable(worker)) continue;
     slots.all += worker.capacity;
     slots.room += std::max<int64_t>(worker.room(), 0);

@@ -95,10 +95,10 @@ class TaskEngine {
   // The link broke, the process may live. Its attempts are interrupted if no link is made for
   // kLinkGraceUs.
   void WorkerUnlinked(int32_t worker, EngineMicros now_us);
-  // The process is dead: its attempts are interrupted. To be told before its successor's WorkerUp
-  // or not at all: a new incarnation says the same.
+  // The process is dead. To be told before its successor's WorkerUp or not at all.
   void WorkerDown(int32_t worker, EngineMicros now_us, Effects& effects);
   void WorkerDraining(int32_t worker);
+  void WorkerCapacity(int32_t worker, int64_t capacity);
   // Its hub does not turn, or turns again. False if that was known.
   bool WorkerStuck(int32_t worker, bool is_stuck, EngineMicros now_us, Effects& effects);
   void AttemptStarted(int32_t worker, const internal::v1::AttemptStarted& started,
@@ -108,8 +108,7 @@ class TaskEngine {
   void AttemptProgress(int32_t worker, internal::v1::AttemptProgress progress, EngineMicros now_us);
   void AttemptHeartbeat(int32_t worker, internal::v1::AttemptHeartbeat heartbeat,
                         EngineMicros now_us, Effects& effects);
-  // Its HTTP requests took that much of a worker's time. No effect, and nullopt, for a tenant that
-  // is not there.
+  // Time that its HTTP requests took of a worker's; nullopt: there is no such tenant.
   std::optional<size_t> CountHttp(std::string_view tenant, int64_t us, EngineMicros now_us);
 
   // --- Events: tenants that come and go ----------------------------------------------------------
@@ -150,7 +149,7 @@ class TaskEngine {
   uint64_t HoldRecalled();
   void ReleaseRecalled(uint64_t hold);
 
-  // --- Events: time ------------------------------------------------------------------------------
+  // --- Events: time
 
   void Tick(EngineMicros now_us, Effects& effects);
   // What is stored and shown from now on is on this clock. Moves nothing that is under way.
@@ -215,11 +214,10 @@ class TaskEngine {
                                                     Audience audience = Audience::kOperators) const;
   absl::StatusOr<v1::Pool> GetPool(std::string_view name) const;
   absl::StatusOr<v1::ListPoolsResponse> ListPools(const v1::ListPoolsRequest& request) const;
-  // Union over all workers seen, by name.
-  absl::StatusOr<v1::ListFunctionsResponse> ListFunctions(
-      const v1::ListFunctionsRequest& request) const;
-  // Who got how much worker time in the last 10 s. Of all tenants: the daemon's figures, and a row
-  // for each that did anything; of one tenant: its row alone. INVALID_ARGUMENT, NOT_FOUND.
+  // Of all workers seen, by name; for a tenant: not other tenants' own.
+  absl::StatusOr<v1::ListFunctionsResponse> ListFunctions(const v1::ListFunctionsRequest& request,
+                                                          std::string_view tenant = "") const;
+  // Worker time of the last 10 s; of one tenant: its row alone. INVALID_ARGUMENT, NOT_FOUND.
   absl::StatusOr<v1::GetFairnessResponse> GetFairness(const v1::GetFairnessRequest& request,
                                                       EngineMicros now_us) const;
   TaskCounters Counters(EngineMicros now_us) const;
@@ -228,18 +226,20 @@ class TaskEngine {
   std::string_view QueueName(size_t queue) const;
   std::string_view TenantOf(size_t queue) const;
   std::string_view TenantName(size_t tenant) const;
-  // Those that hold room, abandoned ones too.
+  // Those that hold room, abandoned ones too: of all workers, and of one.
   int64_t attempts_running() const;
+  int64_t RunningOn(int32_t worker) const;
+  // Whose attempts wait for a worker of that number to come back; nullopt: nobody's.
+  std::optional<uint64_t> AwaitedOn(int32_t worker) const;
   // What the store said last: OK while durable tasks can be stored, and while there is room.
   const absl::Status& store_status() const;
   const absl::Status& store_room() const;
-  // From now on. As TaskWatch::Begin() of task_watch.h.
+  // As TaskWatch::Begin().
   absl::StatusOr<std::unique_ptr<TaskWatch>> Watch(const v1::WatchTasksRequest& request,
                                                    Audience audience, EngineMicros now_us) const;
   // Of the last write so far; and whether the disk has a write.
   bool IsOnDisk(uint64_t ticket) const;
-  // So much waits for the disk that nothing more should be taken from workers.
-  bool is_clogged() const;
+  bool is_clogged() const;  // so much waits for the disk: nothing more is taken from workers
 
  private:
   std::unique_ptr<EngineState> state_;

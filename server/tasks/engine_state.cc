@@ -76,7 +76,7 @@ Task* EngineState::FindTask(TaskId id) const {
 }
 
 WorkerView* EngineState::FindWorker(int32_t number) {
-  return number >= 0 && number < kWorkersMax ? &workers[number] : nullptr;
+  return number >= 0 && number < kWorkerNumbersMax ? &workers[number] : nullptr;
 }
 
 const WorkerView* EngineState::FindWorker(int32_t number) const {
@@ -84,12 +84,9 @@ const WorkerView* EngineState::FindWorker(int32_t number) const {
 }
 
 WorkerView& EngineState::HearOf(int32_t number) {
-  workers_end = std::max(workers_end, number + 1);
+  const auto place = std::lower_bound(heard_of.begin(), heard_of.end(), number);
+  if (place == heard_of.end() || *place != number) heard_of.insert(place, number);
   return workers[number];
-}
-
-std::span<const WorkerView> EngineState::WorkersHeardOf() const {
-  return std::span(workers).first(workers_end);
 }
 
 size_t EngineState::InternFunction(const std::string& name) {

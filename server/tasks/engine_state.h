@@ -47,6 +47,8 @@
 namespace grove::tasks {
 
 using config::kWorkersMax;
+// Of one of the daemon's own, or of one at the gateway: those begin at kWorkersMax.
+inline constexpr int32_t kWorkerNumbersMax = kWorkersMax + config::kGatewayWorkersMax;
 inline constexpr size_t kFunctionsMax = 10000;
 // Long enough for a worker to reconnect after control was replaced.
 inline constexpr int64_t kLinkGraceUs = 10 * kUsPerSecond;
@@ -166,9 +168,11 @@ struct EngineState {
   std::vector<FunctionState> functions;
   absl::flat_hash_map<std::string, size_t> function_index;
   bool any_worker_seen = false;
-  std::array<WorkerView, kWorkersMax> workers;
-  // Above the highest worker heard of.
-  int32_t workers_end = 0;
+  // Those that workers at the gateway have announced.
+  std::vector<size_t> gateway_functions;
+  std::array<WorkerView, kWorkerNumbersMax> workers;
+  // Their numbers, ascending.
+  std::vector<int32_t> heard_of;
   absl::flat_hash_map<uint64_t, std::unique_ptr<LiveAttempt>> attempts;
   // Those that hold room although their task goes on without them.
   absl::flat_hash_map<TaskId, std::vector<uint64_t>> abandoned;
@@ -221,9 +225,8 @@ struct EngineState {
   // nullptr if no worker can have that number.
   WorkerView* FindWorker(int32_t number);
   const WorkerView* FindWorker(int32_t number) const;
-  // From now on among WorkersHeardOf(). Requires that FindWorker() finds it.
+  // From now on one of heard_of. Requires that FindWorker() finds it.
   WorkerView& HearOf(int32_t number);
-  std::span<const WorkerView> WorkersHeardOf() const;
   // The index of the function, added if it is new.
   size_t InternFunction(const std::string& name);
   const std::string& FunctionOf(const Task& task) const {

@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "proto/well_known_times.h"
 #include "server/tasks/after.h"
+#include "server/tasks/gateway_functions.h"
 #include "server/tasks/holds.h"
 #include "server/tasks/limit_keys.h"
 #include "server/tasks/sequences.h"
@@ -40,7 +41,8 @@ struct WorkerRoom {
 
 WorkerRoom RoomFor(const EngineState& state, size_t function) {
   WorkerRoom room;
-  for (const WorkerView& worker : state.WorkersHeardOf()) {
+  for (const int32_t i : state.heard_of) {
+    const WorkerView& worker = state.workers[i];
     room.any_linked |= worker.linked;
     room.any_stuck |= worker.linked && worker.stuck;
     if (!state.IsDispatchable(worker)) continue;
@@ -209,6 +211,7 @@ class Explanation {
   void AddFunction(const Task& task) {
     const FunctionState& function = state_.functions[task.function];
     const std::string subject = absl::StrCat("functions/", state_.FunctionOf(task));
+    if (IsFullAtGateway(state_, task.function)) return;
     if (!function.is_full()) {
       if (task.place != Task::Place::kAside) return;
       return Add(Because(Why::CAUSE_BEHIND_OTHERS, "other tasks of its function start before it",

@@ -17,6 +17,8 @@ namespace grove::tasks {
 struct FunctionState {
   // A worker announced it. Recovered tasks may name functions that none has (yet).
   bool known = false;
+  // Its tenant's own, of workers at the gateway (gateway_functions.h).
+  bool of_gateway = false;
   internal::v1::FunctionDescription description;
   // What its attempts hold their slots for.
   RunMean run;

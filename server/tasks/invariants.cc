@@ -8,6 +8,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "runtime/switch/abseil_text.h"
+#include "server/tasks/gateway_functions.h"
 #include "server/tasks/holds.h"
 #include "server/tasks/limit_keys.h"
 #include "server/tasks/places.h"
@@ -39,15 +40,14 @@ class Audit {
     CheckPools();
     CheckKeys();
     CheckFunctions();
-    for (int32_t i = 0; i < kWorkersMax; ++i) CheckWorker(i);
+    for (int32_t i = 0; i < kWorkerNumbersMax; ++i) CheckWorker(i);
     CheckAttempts();
     CheckWrites();
     return broken_.empty() ? absl::OkStatus() : absl::InternalError(broken_);
   }
 
  private:
-  template <typename... Where>
-  void Expect(bool holds, std::string_view what, const Where&... where) {
+  void Expect(bool holds, std::string_view what, const auto&... where) {
     if (!holds && broken_.empty()) broken_ = StrCat(what, where...);
   }
 
@@ -382,7 +382,7 @@ class Audit {
     for (const auto& [queue, tasks] : function.aside.queues) {
       aside += tasks.size();
       Expect(!tasks.empty() || tasks.called != nullptr, "nothing aside of function ", index);
-      Expect(function.is_full() || tasks.called != nullptr, "nobody called of function ", index);
+      Expect(!MayStart(state_, index) || tasks.called != nullptr, "none called of ", index);
       Expect(tasks.called == nullptr || tasks.called->place == Place::kBacklog,
              "place of a called");
       Expect(tasks.empty() || tasks.Front()->place == Place::kAside, "place of one aside");
@@ -404,8 +404,8 @@ class Audit {
     Expect(worker.running == running, "running of worker ", number);
     Expect(worker.unstarted_bytes == unstarted, "unstarted_bytes of worker ", number);
     Expect(!worker.linked || worker.grace_ends_us == INT64_MAX, "grace of worker ", number);
-    Expect(number < state_.workers_end || (!worker.linked && running == 0), "workers_end below ",
-           number);
+    const bool is_known = std::ranges::binary_search(state_.heard_of, number);
+    Expect(is_known || (!worker.linked && running == 0), "heard_of ", number);
     on_workers_ += running;
   }
 

@@ -11,6 +11,7 @@
 #include "server/tasks/engine.h"
 #include "server/tasks/engine_state.h"
 #include "server/tasks/function_defaults.h"
+#include "server/tasks/gateway_functions.h"
 #include "server/tasks/list_token.h"
 #include "server/tasks/paging.h"
 #include "server/tasks/refusal.h"
@@ -138,7 +139,7 @@ absl::StatusOr<v1::ListPoolsResponse> TaskEngine::ListPools(
 }
 
 absl::StatusOr<v1::ListFunctionsResponse> TaskEngine::ListFunctions(
-    const v1::ListFunctionsRequest& request) const {
+    const v1::ListFunctionsRequest& request, std::string_view tenant) const {
   const auto page_size = PageSize(request.page_size());
   if (!page_size.ok()) return page_size.status();
   std::optional<std::string> after = "";
@@ -147,6 +148,7 @@ absl::StatusOr<v1::ListFunctionsResponse> TaskEngine::ListFunctions(
   std::vector<const internal::v1::FunctionDescription*> known;
   for (const FunctionState& function : state_->functions) {
     if (!function.known || function.description.name() <= *after) continue;
+    if (!tenant.empty() && !MayUseFunction(function.description.name(), tenant)) continue;
     known.push_back(&function.description);
   }
   std::sort(known.begin(), known.end(),

@@ -2,6 +2,7 @@
 
 #include <span>
 
+#include "server/tasks/gateway_functions.h"
 #include "server/tasks/slot_bounds.h"
 #include "server/tasks/turns.h"
 
@@ -29,7 +30,7 @@ Lane* LaneOf(EngineState& state, const Task& task, Place place) {
 }
 
 bool MayComeBack(const EngineState& state, const Task& task, Place place, const AsideTasks& aside) {
-  if (place == Place::kAside) return HasRoom(state.functions[task.function], aside);
+  if (place == Place::kAside) return HasRoom(state, task.function, aside);
   return HasRoom(state, *KeyOf(task, place), aside);
 }
 
@@ -104,8 +105,8 @@ void LeaveBacklog(EngineState& state, Task* task) {
 
 }  // namespace
 
-bool HasRoom(const FunctionState& function, const AsideTasks& aside) {
-  return aside.called == nullptr && !aside.empty() && !function.is_full();
+bool HasRoom(const EngineState& state, size_t function, const AsideTasks& aside) {
+  return aside.called == nullptr && !aside.empty() && MayStart(state, function);
 }
 
 bool HasRoom(const EngineState& state, LimitKey& key, const AsideTasks& aside) {
@@ -178,9 +179,8 @@ void Unstrand(EngineState& state, size_t function) {
 }
 
 void WakeFunction(EngineState& state, size_t index) {
-  FunctionState& function = state.functions[index];
-  WakeLane(state, function.aside,
-           [&function](const AsideTasks& aside) { return HasRoom(function, aside); });
+  WakeLane(state, state.functions[index].aside,
+           [&](const AsideTasks& aside) { return HasRoom(state, index, aside); });
 }
 
 void WakeKey(EngineState& state, LimitKey& key) {

@@ -36,7 +36,7 @@ void WakeFunction(EngineState& state, size_t function);
 void WakeKey(EngineState& state, LimitKey& key);
 
 // Whether the next one of a queue that stands in the function's, or the key's, lane may come back.
-bool HasRoom(const FunctionState& function, const AsideTasks& aside);
+bool HasRoom(const EngineState& state, size_t function, const AsideTasks& aside);
 bool HasRoom(const EngineState& state, LimitKey& key, const AsideTasks& aside);
 
 }  // namespace grove::tasks

@@ -7,6 +7,7 @@
 #include "server/tasks/engine.h"
 #include "server/tasks/engine_state.h"
 #include "server/tasks/evicted_tasks.h"
+#include "server/tasks/gateway_functions.h"
 #include "server/tasks/holds.h"
 #include "server/tasks/lifecycle.h"
 #include "server/tasks/payload_links.h"
@@ -27,6 +28,11 @@ constexpr size_t kRestoredEndsMax = 10'000;
 // The number of the daemon that the attempt's worker belonged to (Hello.incarnation's upper half).
 bool IsOfThisDaemon(const EngineState& state, const StoredProgress& stored) {
   return stored.incarnation >> 32 == state.daemon_number;
+}
+
+// Its worker does not end with the daemon, and comes back to say what became of it.
+bool MayStillRun(const EngineState& state, const StoredProgress& stored) {
+  return IsOfThisDaemon(state, stored) || IsGatewayWorker(stored.worker);
 }
 
 bool CanHold(const EngineState& state, const Task& task, const StoredProgress& stored) {
@@ -78,7 +84,7 @@ void EnqueueAgain(EngineState& state, Task* task) {
 void PlaceLive(EngineState& state, Task* task, const StoredProgress& stored) {
   const v1::TaskState was = std::exchange(task->state, v1::TASK_STATE_UNSPECIFIED);
   const bool is_running = was == v1::TASK_STATE_RUNNING && CanHold(state, *task, stored);
-  if (is_running && IsOfThisDaemon(state, stored)) {
+  if (is_running && MayStillRun(state, stored)) {
     KeepTurn(task);
     return Resume(state, task, stored);
   }
@@ -188,6 +194,7 @@ void TaskEngine::RecoverEnded(const EndedRecord& ended, EngineMicros now_us) {
 }
 
 void TaskEngine::RecoverQueue(const StoredQueue& stored) {
+  if (RecoverFunction(*state_, stored)) return;
   v1::Queue said;
   const auto index = state_->directory->FindQueue(stored.tenant, stored.queue);
   if (!index || !said.ParseFromString(stored.settings)) return;

@@ -6,6 +6,7 @@
 
 #include <utility>
 
+#include "server/tasks/gateway_functions.h"
 #include "server/tasks/limit_keys.h"
 #include "server/tasks/places.h"
 #include "server/tasks/turns.h"
@@ -53,7 +54,9 @@ Obstacle ObstacleOf(const EngineState& state, const Task& task) {
   if (!Fits(state.tenants[queue.tenant].use().slots, 1, QuotaOf(state, queue.tenant))) {
     return Obstacle::kQuota;
   }
-  if (state.functions[task.function].is_full()) return Obstacle::kFunction;
+  if (state.functions[task.function].is_full() || IsFullAtGateway(state, task.function)) {
+    return Obstacle::kFunction;
+  }
   if (task.key != nullptr) {
     LimitKey* const first = task.key->parent != nullptr ? task.key->parent : task.key;
     if (IsHeldBy(state, *first, task)) return Obstacle::kFirstKey;

@@ -9,6 +9,7 @@
 #include "server/tasks/evicted_tasks.h"
 #include "server/tasks/fingerprint.h"
 #include "server/tasks/function_defaults.h"
+#include "server/tasks/gateway_functions.h"
 #include "server/tasks/holds.h"
 #include "server/tasks/lifecycle.h"
 #include "server/tasks/payload_links.h"
@@ -104,7 +105,8 @@ absl::Status CheckForm(const EngineState& state, const v1::TaskSpec& spec,
   absl::Status status =
       CheckSpec(spec, tenant, {state.limits.input_max_bytes()}, [&](std::string_view name) {
         auto it = state.function_index.find(Abseil(name));
-        return it != state.function_index.end() && state.functions[it->second].known;
+        return it != state.function_index.end() && state.functions[it->second].known &&
+               MayUseFunction(name, tenant);
       });
   if (!status.ok() || !spec.has_start_time()) return status;
   return CheckStartTime(proto::ToMicros(spec.start_time()), state.wall_us());
@@ -234,6 +236,7 @@ absl::StatusOr<Spawned> SpawnTask(EngineState& state, std::string_view parent, v
                                   size_t* queue_of_refusal) {
   const auto tenant = TenantOf(state, parent);
   if (!tenant.ok()) return tenant.status();
+  ResolveFunction(state, state.directory->tenants()[*tenant].name, spec);
   FillFunctionDefaults(state, spec);
   FillContentType(state, spec);
   if (Task* earlier = FindByRequestId(state, *tenant, spec.request_id())) {

@@ -80,11 +80,12 @@ struct EndedPage {
   std::optional<EndedPosition> next;
 };
 
-// What was said of a queue beside the config.
+// What was said of a queue beside the config, or of a tenant's function at the gateway.
 struct StoredQueue {
   std::string tenant;
+  // Or "functions/resize".
   std::string queue;
-  // A serialized grove.v1.Queue: `state` and `pause_reason`.
+  // A serialized grove.v1.Queue: `state` and `pause_reason`; or the FunctionDescription.
   std::string settings;
 };
 

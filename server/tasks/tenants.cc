@@ -5,6 +5,7 @@
 
 #include "runtime/hub/check.h"
 #include "server/tasks/evicted_tasks.h"
+#include "server/tasks/gateway_functions.h"
 #include "server/tasks/invariants.h"
 #include "server/tasks/lifecycle.h"
 #include "server/tasks/limit_keys.h"
@@ -106,6 +107,7 @@ bool SweepTenant(EngineState& state, size_t tenant, TenantSweep what, TaskId& af
     return false;
   }
   after = TaskId();
+  if (drops) DropFunctionsOf(state, state.directory->tenants()[tenant].name, effects);
   return true;
 }
 

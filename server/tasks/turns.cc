@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/tasks/gateway_functions.h"
 #include "server/tasks/slot_bounds.h"
 
 namespace grove::tasks {
@@ -81,6 +82,7 @@ void WakeTenant(EngineState& state, size_t index) {
 
 void WakeBlockedOnWorkers(EngineState& state) {
   WakeAll(state, state.blocked_on_workers);
+  WakeGatewayFunctions(state);
 }
 
 void LookAgain(EngineState& state, size_t index) {

@@ -25,6 +25,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/tasks/commit.h"
+#include "server/tasks/gateway_functions.h"
 #include "server/tasks/lifecycle.h"
 #include "server/tasks/refusal.h"
 #include "server/tasks/slot_bounds.h"
@@ -37,7 +38,7 @@ absl::Status CheckHello(const EngineState& state, const internal::v1::Hello& hel
   if (state.FindWorker(hello.worker()) == nullptr) {
     return Refusal(absl::StatusCode::kInvalidArgument, "WORKER_OUT_OF_RANGE",
                    absl::StrCat("worker ", hello.worker(), " of process ", hello.pid(),
-                                " is out of range; at most ", kWorkersMax, " are possible"));
+                                " is out of range; at most ", kWorkerNumbersMax, " are possible"));
   }
   if (state.functions.size() + hello.functions_size() > kFunctionsMax) {
     return Refusal(absl::StatusCode::kInvalidArgument, "TOO_MANY_FUNCTIONS",
@@ -60,12 +61,14 @@ void InterruptIf(EngineState& state, WorkerView& worker, Interruption why, std::
   }
 }
 
-void LearnFunctions(EngineState& state, WorkerView& worker, internal::v1::Hello& hello) {
+void LearnFunctions(EngineState& state, WorkerView& worker, internal::v1::Hello& hello,
+                    Effects& effects) {
   worker.functions.assign(worker.functions.size(), false);
   for (internal::v1::FunctionDescription& description : *hello.mutable_functions()) {
     const size_t index = state.InternFunction(description.name());
     if (worker.functions.size() <= index) worker.functions.resize(index + 1);
     worker.functions[index] = true;
+    if (IsGatewayWorker(hello.worker())) KeepFunction(state, index, description, effects);
     state.functions[index].known = true;
     state.functions[index].description = std::move(description);
     Unstrand(state, index);
@@ -148,7 +151,7 @@ absl::Status ConnectWorker(EngineState& state, internal::v1::Hello hello, Effect
   worker.capacity = std::max<int64_t>(hello.capacity(), 0);
   worker.grace_ends_us = INT64_MAX;
   worker.foreign.clear();
-  LearnFunctions(state, worker, hello);
+  LearnFunctions(state, worker, hello, effects);
   for (internal::v1::AttemptEnded& ended : *hello.mutable_ended()) {
     TakeEnd(state, number, std::move(ended), effects);
   }
@@ -176,6 +179,13 @@ void DrainWorker(EngineState& state, int32_t number) {
   WorkerView* worker = state.FindWorker(number);
   if (worker == nullptr) return;
   worker->draining = true;
+  WakeBlockedOnWorkers(state);
+}
+
+void SetCapacity(EngineState& state, int32_t number, int64_t capacity) {
+  WorkerView* worker = state.FindWorker(number);
+  if (worker == nullptr) return;
+  worker->capacity = std::max<int64_t>(capacity, 0);
   WakeBlockedOnWorkers(state);
 }
 
@@ -241,7 +251,7 @@ void TakeEnd(EngineState& state, int32_t number, internal::v1::AttemptEnded&& en
 // The process may live, or control was replaced and it died meanwhile: a death only where nobody
 // has seen it alive.
 void EndGraces(EngineState& state, Effects& effects) {
-  for (int32_t i = 0; i < state.workers_end; ++i) {
+  for (const int32_t i : state.heard_of) {
     WorkerView& worker = state.workers[i];
     if (worker.grace_ends_us > state.now_us) continue;
     worker.grace_ends_us = INT64_MAX;
@@ -263,8 +273,8 @@ bool AwaitsWorkers(const EngineState& state) {
 
 EngineMicros NextGraceEnd(const EngineState& state) {
   EngineMicros next_us = INT64_MAX;
-  for (const WorkerView& worker : state.WorkersHeardOf()) {
-    next_us = std::min(next_us, worker.grace_ends_us);
+  for (const int32_t i : state.heard_of) {
+    next_us = std::min(next_us, state.workers[i].grace_ends_us);
   }
   return next_us;
 }

@@ -18,6 +18,7 @@ void UnlinkWorker(EngineState& state, int32_t worker);
 void LoseWorker(EngineState& state, int32_t worker, Effects& effects);
 // It gets nothing more. It, too, is gone for the queues that waited for room on it.
 void DrainWorker(EngineState& state, int32_t worker);
+void SetCapacity(EngineState& state, int32_t worker, int64_t capacity);
 // While it is stuck it gets nothing more, what it has not started goes to others, and what it was
 // told to give up keeps no place in a pool.
 // False if nothing has changed.

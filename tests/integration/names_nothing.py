@@ -5,7 +5,8 @@ and what a request needs besides.
 from grove_api import duration
 
 _WHY = {
-    'functions are everybody\'s': ['TaskSpec.function', 'ListTasksRequest.function'],
+    'everybody\'s or the tenant\'s own; worker_gateway_test': [
+        'TaskSpec.function', 'ListTasksRequest.function'],
     'says what the input is': ['TaskSpec.content_type'],
     'of the tenant; test_request_ids_are_the_tenants_own': ['TaskSpec.request_id'],
     'of the tenant\'s function; unique_keys_test': ['UniqueKey.key'],
@@ -45,6 +46,13 @@ _WHY = {
     'of one to be written: not looked at': ['Payload.name'],
     'what a payload is to be': ['Payload.content_type', 'Payload.sha256'],
     'for the audit log': ['RevokeTokenRequest.reason'],
+    'the worker\'s own; worker_gateway_test': [
+        'WorkerRegistration.session', 'WorkerRegistration.worker', 'WorkerRegistration.host',
+        'WorkerRegistration.runtime', 'RunningAttempt.attempt', 'RunningAttempt.task',
+        'AttemptReport.attempt', 'AttemptReport.message', 'AttemptResult.attempt',
+        'AttemptOutput.content_type', 'AttemptSuspension.tasks'],
+    'of the worker\'s tenant': [
+        'Function.name', 'Function.description', 'Function.input_example', 'Function.queue'],
     'of one to be made: not looked at': [
         'Token.name', 'Token.display_prefix', 'Token.created_by', 'Token.rotated_to'],
 }
@@ -67,6 +75,9 @@ NEEDED = {
     # A wait must end.
     '/grove.v1.TaskService/WaitTask': {'timeout': duration(0.001)},
     '/grove.v1.TaskService/BatchWaitTasks': {'timeout': duration(0.001)},
+    '/grove.v1.WorkerGatewayService/ConnectWorker': {'registration': {
+        'session': 'ofnobodyelseever', 'capacity': 1,
+        'functions': [{'name': 'own'}]}},
     '/grove.v1.PayloadService/WritePayload': {'payload': {}, 'data': b'1'},
     '/grove.v1.TenantService/CreateToken': {'token': {'roles': [1]}},
     '/grove.v1.TenantService/SetLimit': {'limit': {'pattern': 'amber-*', 'running_max': 1}},

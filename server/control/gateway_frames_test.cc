@@ -162,7 +162,7 @@ TEST(GatewayFrames, StartsAreOfTheTenantsFunctions) {
   AddFrame(Parse<internal::v1::ControlFrame>(
                "start { attempt: 42 task: 'tenants/acme/queues/q/tasks/T' function: 'acme/resize' "
                "input: '[1]' number: 3 timeout_ms: 1500 labels { key: 'a' value: 'b' } "
-               "checkpoint: 'c' } "
+               "checkpoint: 'c' traceparent: 'p' tracestate: 's' } "
                "start { attempt: 43 function: 'acme/resize' input_payload { file: 'P' } } "
                "cancel { attempt: 44 reason: 'why' } acknowledged: 45"),
            "acme", response);
@@ -175,6 +175,8 @@ TEST(GatewayFrames, StartsAreOfTheTenantsFunctions) {
   EXPECT_EQ(start.timeout().seconds(), 1);
   EXPECT_EQ(start.labels().at("a"), "b");
   EXPECT_EQ(start.checkpoint(), "c");
+  EXPECT_EQ(start.traceparent(), "p");
+  EXPECT_EQ(start.tracestate(), "s");
   EXPECT_EQ(response.starts(1).input_payload(), "tenants/acme/payloads/P");
   EXPECT_EQ(response.cancels(0).reason(), "why");
   EXPECT_THAT(response.acknowledged(), ElementsAre("000000000000002d"));

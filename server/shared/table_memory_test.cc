@@ -329,7 +329,7 @@ TEST_F(TableMemoryTest, AProcessThatIsStoppedWithABucketHeldIsNotWaitedForLong) 
 constexpr char kLetters[] = "abcdefghijklmnopqrstuvwxyz";
 
 size_t LengthOf(int key, char letter) {
-  return static_cast<size_t>(100 + key * 500 + letter);
+  return size_t{100} + static_cast<size_t>(key) * 500 + static_cast<size_t>(letter);
 }
 
 void WriteForever(TableMemory& table, std::atomic<uint64_t>& written, uint64_t seed) {

@@ -8,8 +8,8 @@
 // The new program has copies of the descriptors that it takes over (dup(2)). So where adopting
 // fails half way, whatever was made is dropped, and the record is as good as before. After it, only
 // what the old program alone would need is kept, until nothing can lead back any more: its
-// executables, its listeners (the new config may lack some), its scoreboard (which may be of another
-// version) and its shared table (of another layout).
+// executables, its listeners (the new config may lack some), its scoreboard (which may be of
+// another version) and its shared table (of another layout).
 #include <fcntl.h>
 #include <unistd.h>
 

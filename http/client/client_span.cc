@@ -11,9 +11,8 @@ namespace {
 constexpr int kClientErrorMin = 400;
 
 bool HasTrace(const HttpRequest& request) {
-  return std::any_of(request.fields.begin(), request.fields.end(), [](const auto& field) {
-    return EqualsIgnoreCase(field.first, kTraceparent);
-  });
+  return std::any_of(request.fields.begin(), request.fields.end(),
+                     [](const auto& field) { return EqualsIgnoreCase(field.first, kTraceparent); });
 }
 
 // Queries carry what is nobody else's.

@@ -46,9 +46,11 @@ absl::Status CheckMode(const std::string& path, mode_t mode) {
       path, mode & 07777));
 }
 
-}  // namespace
+bool IsVisible(char c) {
+  return c > ' ' && c < '\x7f';
+}
 
-absl::StatusOr<std::string> ReadSecretFile(const std::string& path) {
+absl::StatusOr<std::string> ReadPrivateLine(const std::string& path) {
   mode_t mode = 0;
   const absl::StatusOr<int> fd = OpenRegular(path, &mode);
   if (!fd.ok()) return fd.status();
@@ -74,12 +76,29 @@ absl::StatusOr<std::string> ReadSecretFile(const std::string& path) {
                      line.size() > kSecretBytesMax ? "too many" : absl::StrCat(line.size()),
                      " bytes; a secret has ", kSecretBytesMin, " to ", kSecretBytesMax));
   }
-  // It travels as a header's value, where nothing else survives (RFC 9110 5.5).
-  if (!std::all_of(line.begin(), line.end(), [](char c) { return c > ' ' && c < '\x7f'; })) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        path, ": a secret is printable ASCII without blanks, as `openssl rand -hex 32` prints"));
-  }
   return line;
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> ReadSecretFile(const std::string& path) {
+  absl::StatusOr<std::string> line = ReadPrivateLine(path);
+  // It travels as a header's value, where nothing else survives (RFC 9110 5.5).
+  if (!line.ok() || std::all_of(line->begin(), line->end(), &IsVisible)) return line;
+  return absl::InvalidArgumentError(absl::StrCat(
+      path, ": a secret is printable ASCII without blanks, as `openssl rand -hex 32` prints"));
+}
+
+absl::StatusOr<std::string> ReadFieldFile(const std::string& path) {
+  absl::StatusOr<std::string> line = ReadPrivateLine(path);
+  if (!line.ok()) return line;
+  // Blanks at its ends would not arrive (RFC 9110 5.5).
+  const bool fits =
+      std::all_of(line->begin(), line->end(), [](char c) { return c == ' ' || IsVisible(c); }) &&
+      line->front() != ' ' && line->back() != ' ';
+  if (fits) return line;
+  return absl::InvalidArgumentError(
+      absl::StrCat(path, ": a field's value is printable ASCII without blanks at its ends"));
 }
 
 absl::StatusOr<int64_t> ParseExpireTime(std::string_view text) {

@@ -21,6 +21,9 @@ inline constexpr size_t kSecretBytesMax = 4096;
 // file; its group may read it, since Kubernetes projects secrets so (defaultMode: 0440).
 absl::StatusOr<std::string> ReadSecretFile(const std::string& path);
 
+// The same of a header's whole value: blanks may stand in it, as in "Bearer KEY".
+absl::StatusOr<std::string> ReadFieldFile(const std::string& path);
+
 // A token's expire_time in microseconds of the wall clock; 0 where there is none. INVALID_ARGUMENT:
 // not in RFC 3339.
 absl::StatusOr<int64_t> ParseExpireTime(std::string_view text);

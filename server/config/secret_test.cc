@@ -45,6 +45,16 @@ TEST(ReadSecretFile, TakesWhatAHeaderCarriesAlone) {
   EXPECT_THAT(ErrorOf("0123456789abcdef\xc3\xa4"), HasSubstr("printable ASCII"));
 }
 
+TEST(ReadFieldFile, TakesBlanksWithinTheValue) {
+  EXPECT_EQ(*ReadFieldFile(File("Bearer 0123456789abcdef\n", 0600)), "Bearer 0123456789abcdef");
+  for (const char* bad : {" 0123456789abcdef", "0123456789abcdef ", "0123456789\tabcdef"}) {
+    EXPECT_THAT(std::string(ReadFieldFile(File(bad, 0600)).status().message()),
+                HasSubstr("without blanks at its ends"))
+        << bad;
+  }
+  EXPECT_FALSE(ReadFieldFile(File("Bearer 0123456789abcdef", 0644)).ok());
+}
+
 TEST(ReadSecretFile, RefusesAFileThatOthersMayReadOrWrite) {
   for (const mode_t mode : {0600, 0400, 0440, 0640, 0660}) {
     EXPECT_TRUE(ReadSecretFile(File("0123456789abcdef", mode)).ok()) << mode;

@@ -298,7 +298,7 @@ void Validator::CheckTracing() {
     if (header.secret_file().empty()) {
       problems_.Add(where, "want a file with the field's value");
     } else {
-      Holds(where, ReadSecretFile(header.secret_file()).status());
+      Holds(where, ReadFieldFile(header.secret_file()).status());
     }
   }
 }

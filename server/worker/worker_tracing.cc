@@ -31,7 +31,7 @@ absl::StatusOr<std::unique_ptr<WorkerTracing>> WorkerTracing::Create(
   tracing::ExporterOptions options;
   options.endpoint = config.endpoint();
   for (const config::v1::TracingHeader& header : config.headers()) {
-    absl::StatusOr<std::string> value = config::ReadSecretFile(header.secret_file());
+    absl::StatusOr<std::string> value = config::ReadFieldFile(header.secret_file());
     if (!value.ok()) {
       return absl::FailedPreconditionError(
           StrCat("tracing.headers ", header.name(), ": ", Std(value.status().message())));

@@ -9,7 +9,6 @@ namespace {
 
 using test_kit::TestAnswer;
 using test_kit::TestApplication;
-using test_kit::TestOutcome;
 
 constexpr char kConfig[] =
     "{application: {currency: CHF, order_max: 20, payment: {key: secret}},"

@@ -43,7 +43,7 @@ Filter = TypedDict('Filter', {
 METHODS = {
     method.name: method
     for name in ('fairness', 'inspect', 'operation', 'payload', 'pool', 'queue', 'schedule', 'task',
-                 'tenant', 'worker')
+                 'tenant', 'worker', 'worker_gateway')
     for service in importlib.import_module(
         f'grove._stubs.{name}_service_pb2').DESCRIPTOR.services_by_name.values()
     for method in service.methods}

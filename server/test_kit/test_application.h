@@ -96,7 +96,8 @@ class TestApplication {
   void Advance(absl::Duration duration);
 
   // A schedule of the tenant "default", as of CreateSchedule, from now on: its tasks are spawned
-  // when they are due, and run, as are those of the schedules that the application declares. kAlreadyExists, kInvalidArgument.
+  // when they are due, and run, as are those of the schedules that the application declares.
+  // kAlreadyExists, kInvalidArgument.
   absl::Status AddSchedule(std::string_view id, v1::Schedule schedule);
   // As of GetSchedule: its next times, and what became of the last ones. kNotFound.
   absl::StatusOr<v1::Schedule> GetSchedule(std::string_view id) const;

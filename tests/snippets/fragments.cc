@@ -1,8 +1,9 @@
 // The snippets of the documents that are compiled, each within what its document takes for granted.
 //
 // A snippet is the file of its name, whose #include lines stand here. Nothing of this is run.
-#include <map>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,6 +19,7 @@
 #include "runtime/hub/label_scope.h"
 #include "runtime/switch/abseil_text.h"
 #include "runtime/switch/status_macros.h"
+#include "runtime/trace/span.h"
 #include "server/application.h"
 #include "server/backdoor/backdoor_server.h"
 #include "server/builtins.h"
@@ -87,7 +89,13 @@ void Register(grove::Application& application) {
 #include "tests/snippets/middleware.inc"
 }
 
-void Inspect(grove::Application& application, std::map<std::string, std::string>& cache) {
+struct Cache {
+  size_t size() const;
+  std::string Find(std::string_view key) const;
+  int Erase(std::string_view key);
+};
+
+void Inspect(grove::Application& application, Cache& cache) {
 #include "tests/snippets/inspection.inc"
 }
 
@@ -101,6 +109,43 @@ void Talk(grove::WorkerServices& services, const std::string& text) {
 }
 
 }  // namespace topics
+
+namespace shared {
+
+void Rows(grove::WorkerServices& services, const std::string& text){
+#include "tests/snippets/table.inc"
+}
+
+absl::Status Turns(grove::WorkerServices& services) {
+#include "tests/snippets/locks.inc"
+  return absl::OkStatus();
+}
+
+}  // namespace shared
+
+namespace tracing {
+
+struct Order {
+  int64_t id = 0;
+};
+
+void Span(const Order& order, const absl::Status& charged) {
+#include "tests/snippets/span.inc"
+}
+
+void Line(grove::WorkerServices& services, const Order& order) {
+#include "tests/snippets/log.inc"
+}
+
+}  // namespace tracing
+
+namespace schedules {
+
+void Register(grove::Application& application) {
+#include "tests/snippets/schedules.inc"
+}
+
+}  // namespace schedules
 
 namespace handlers {
 

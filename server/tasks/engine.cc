@@ -38,10 +38,6 @@
 namespace grove::tasks {
 namespace {
 
-constexpr size_t kProgressMessageMax = 1024;
-// Workers bound it more closely.
-constexpr size_t kCheckpointBytesMax = 1 << 20;
-
 void FireDeadlines(EngineState& state, Effects& effects) {
   while (state.deadlines.Next() <= state.now_us) {
     Task* task = state.deadlines.Front();

@@ -9,10 +9,15 @@
 #include "server/tasks/engine_event.h"
 #include "server/tasks/engine_state.h"
 #include "server/tasks/lifecycle.h"
+#include "server/tasks/task_memory.h"
 #include "server/tasks/workers.h"
 
 namespace grove::tasks {
 namespace {
+
+constexpr size_t kProgressMessageMax = 1024;
+// Workers bound it more closely.
+constexpr size_t kCheckpointBytesMax = 1 << 20;
 
 LiveAttempt* RunningAttempt(const EngineState& state, int32_t worker, uint64_t attempt) {
   auto it = state.attempts.find(attempt);

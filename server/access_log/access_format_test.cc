@@ -85,8 +85,8 @@ TEST_F(AccessFormatTest, WhatIsWrongWithAFormatIsSaidWithItsPlace) {
   EXPECT_EQ(Line("%(method)s %(status)s"),
             "at byte 12: no key 'status'; the keys are time, date_time, client_ip, client_port, "
             "peer, client_subject, client_fingerprint, scheme, request_line, method, path, query, "
-            "protocol, host, route, referer, user_agent, request_id, tenant, token, status_code, "
-            "complete, body_length, request_bytes, response_bytes, wall_seconds");
+            "protocol, host, route, referer, user_agent, request_id, trace_id, tenant, token, "
+            "status_code, complete, body_length, request_bytes, response_bytes, wall_seconds");
   EXPECT_EQ(Line("%(wall_second).6f"),
             "at byte 1: no key 'wall_second'; did you mean 'wall_seconds'?");
   EXPECT_EQ(Line("%(path)d"), "at byte 1: 'path' is a text: want %(path)s");

@@ -51,7 +51,7 @@ TEST_F(HealthServiceTest, ListsThemAll) {
   grpc::ClientContext context;
   HealthListResponse response;
   ASSERT_TRUE(health_->List(&context, {}, &response).ok());
-  EXPECT_EQ(response.statuses_size(), 12);
+  EXPECT_EQ(response.statuses_size(), 13);
   for (const auto& [service, status] : response.statuses()) {
     EXPECT_EQ(status.status(), HealthCheckResponse::SERVING) << service;
   }

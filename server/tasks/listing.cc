@@ -142,8 +142,10 @@ absl::StatusOr<v1::ListFunctionsResponse> TaskEngine::ListFunctions(
     const v1::ListFunctionsRequest& request, std::string_view tenant) const {
   const auto page_size = PageSize(request.page_size());
   if (!page_size.ok()) return page_size.status();
+  // A page of one tenant's is none of another's.
+  const std::string list = StrCat("functions ", tenant);
   std::optional<std::string> after = "";
-  if (!request.page_token().empty()) after = DecodeListToken("functions", request.page_token());
+  if (!request.page_token().empty()) after = DecodeListToken(list, request.page_token());
   if (!after) return BadPageToken();
   std::vector<const internal::v1::FunctionDescription*> known;
   for (const FunctionState& function : state_->functions) {
@@ -158,7 +160,7 @@ absl::StatusOr<v1::ListFunctionsResponse> TaskEngine::ListFunctions(
     if (response.functions_size() == *page_size) {
       const v1::Function& last = response.functions(*page_size - 1);
       const std::string name = last.name().substr(sizeof("functions/") - 1);
-      response.set_next_page_token(EncodeListToken("functions", name));
+      response.set_next_page_token(EncodeListToken(list, name));
       break;
     }
     v1::Function& function = *response.add_functions();

@@ -65,6 +65,7 @@ TEST_F(SpecTraceEngineTest, EveryAttemptHearsOfIt) {
 }
 
 TEST_F(SpecTraceEngineTest, ItLastsOverARestart) {
+  Up(0, 0);
   Spawn(Traced("durability: DURABILITY_DURABLE input: '[1]'"));
   Persist();
   const std::vector<StoredTask> stored = Disk();

@@ -38,18 +38,22 @@ std::string InPath(const std::string& program) {
   return program;  // whose start says that it is not there
 }
 
-// The first value of `key` in the line that says that it serves; empty: there is none yet.
+// The first value of `key` in a line that says that it serves; empty: there is none yet. Control
+// says so, too, and maybe first.
 std::string ServingAddress(std::string_view log, std::string_view key) {
-  const size_t line = log.find(" \"serving\" ");
-  if (line == std::string_view::npos) return "";
-  const size_t end = log.find('\n', line);
-  if (end == std::string_view::npos) return "";
-  const std::string_view fields = log.substr(line, end - line);
+  constexpr std::string_view kServing = " \"serving\" ";
   const std::string name = StrCat(" ", key, "=");
-  const size_t at = fields.find(name);
-  if (at == std::string_view::npos) return "";
-  const std::string_view value = fields.substr(at + name.size());
-  return std::string(value.substr(0, value.find_first_of(", ")));
+  for (size_t line = log.find(kServing); line != std::string_view::npos;
+       line = log.find(kServing, line + 1)) {
+    const size_t end = log.find('\n', line);
+    if (end == std::string_view::npos) return "";
+    const std::string_view fields = log.substr(line, end - line);
+    const size_t at = fields.find(name);
+    if (at == std::string_view::npos) continue;
+    const std::string_view value = fields.substr(at + name.size());
+    return std::string(value.substr(0, value.find_first_of(", ")));
+  }
+  return "";
 }
 
 std::string LastLines(const std::string& log) {

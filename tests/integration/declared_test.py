@@ -9,7 +9,7 @@ import grpc
 from google.protobuf import field_mask_pb2
 
 from grove_api import error_details, schedules
-from grove_harness import KilledTest, eventually
+from grove_harness import KilledTest, eventually, free_port
 from schedules_test import Schedules, due_of
 
 DECLARING = 'tests/integration/declaring'
@@ -24,7 +24,9 @@ class DeclaredTest(KilledTest):
         self.path = f'/tmp/grove-declared-{os.getpid()}-{self.id().rpartition(".")[2]}'
         self.addCleanup(lambda: os.path.exists(self.path) and os.remove(self.path))
         self.declare(text)
-        self.start(binary=DECLARING, env={'DECLARED': self.path})
+        # Whoever waits for an upgrade asks the next control, too.
+        self.start(binary=DECLARING, env={'DECLARED': self.path},
+                   flags=[f'--control=127.0.0.1:{free_port()}'])
         self.api = self.daemon.api()
 
     def declare(self, text):

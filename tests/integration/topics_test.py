@@ -123,8 +123,13 @@ class TopicsTest(RoomTest):
 
     def test_a_worker_that_is_killed_last_of_all_leaves_no_name(self):
         daemon = self.start_room()
-        os.kill(daemon.pid_of('grove-w1'), signal.SIGKILL)
-        daemon.stop()
+        last = daemon.pid_of('grove-w1')
+        os.kill(last, signal.SIGSTOP)
+        daemon.terminate()
+        eventually('it stops', lambda: 'told to stop' in daemon.log())
+        os.kill(last, signal.SIGKILL)
+        # It did not end by itself.
+        daemon.ended(exit_code=1)
         self.assertEqual([name for name in os.listdir(daemon.run_dir) if 'topics' in name], [])
 
 

@@ -1,5 +1,6 @@
 #include "server/http/middleware/request_id.h"
 
+#include "runtime/hub/hub.h"
 #include "server/http/middleware/middleware_fixture.h"
 
 namespace grove::http {
@@ -12,6 +13,17 @@ class RequestIdTest : public MiddlewareFixture {
   RequestIdTest() {
     const std::string ranges[] = {"10.0.0.0/8"};
     middleware_ = RequestId(*TrustedAddresses::Parse(ranges));
+  }
+  // On a fiber, as requests are: it is the fiber that has the id.
+  template <typename... Handlers>
+  Answered Ask(const Middleware& middleware, const Handlers&... handler) {
+    Answered answered;
+    const absl::Status ran = (*Hub::Create())->Run([&] {
+      answered = MiddlewareFixture::Ask(middleware, handler...);
+      return absl::OkStatus();
+    });
+    EXPECT_TRUE(ran.ok()) << ran;
+    return answered;
   }
   Middleware middleware_;
 };

@@ -43,8 +43,9 @@ absl::Status Answer(grove::Socket& connection) {
   return connection.Write("served by " + std::to_string(getpid()) + "\n");
 }
 
-int Work(int argc, char** argv, int bound) {
+int Work(int argc, char** argv, int bound, pid_t parent) {
   prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (getppid() != parent) return 1;  // it has died before that
   return grove::RunMain(argc, argv, [bound]() -> absl::Status {
     GROVE_ASSIGN_OR_RETURN(auto listener, grove::Listener::Adopt(bound));
     return grove::Serve(listener, Answer);
@@ -56,6 +57,7 @@ int main(int argc, char** argv) {
   if (!bound.ok()) return std::cerr << bound.status() << '\n', 1;
   std::cout << "listening on " << grove::SocketAddress::OfLocal(*bound).ToString() << std::endl;
   const size_t workers = std::max(2u, std::thread::hardware_concurrency());
+  const pid_t parent = getpid();
   std::deque<time_t> forks;  // the latest, one for each worker
   for (size_t running = 0;; --running) {
     for (; running < workers; ++running) {
@@ -63,7 +65,7 @@ int main(int argc, char** argv) {
       if (forks.size() > workers) forks.pop_front();
       forks.push_back(time(nullptr));
       const pid_t worker = fork();
-      if (worker == 0) return Work(argc, argv, *bound);
+      if (worker == 0) return Work(argc, argv, *bound, parent);
       if (worker > 0) std::cout << "started worker " << worker << std::endl;
     }
     wait(nullptr);

@@ -1,6 +1,9 @@
 #include "server/tasks/gateway_functions.h"
 
+#include <algorithm>
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "runtime/switch/abseil_text.h"
 #include "server/tasks/places.h"
@@ -113,10 +116,18 @@ bool MayStart(const EngineState& state, size_t function) {
   return !known.is_full() && (!known.of_gateway || RoomOf(state, function).has_room);
 }
 
+// They share their workers: whose task has waited longest is called last, and so stands first.
 void WakeGatewayFunctions(EngineState& state) {
+  std::vector<std::pair<TaskId, size_t>> waiting;
   for (const size_t function : state.gateway_functions) {
-    if (!state.functions[function].aside.queues.empty()) WakeFunction(state, function);
+    std::optional<TaskId> first;
+    for (const auto& [queue, aside] : state.functions[function].aside.queues) {
+      if (!aside.empty() && (!first || aside.Front()->id < *first)) first = aside.Front()->id;
+    }
+    if (first) waiting.emplace_back(*first, function);
   }
+  std::sort(waiting.rbegin(), waiting.rend());
+  for (const auto& [first, function] : waiting) WakeFunction(state, function);
 }
 
 }  // namespace grove::tasks

@@ -271,7 +271,10 @@ std::string AttemptName(uint64_t attempt) {
 
 std::optional<uint64_t> AttemptOf(std::string_view name) {
   uint64_t attempt = 0;
-  if (name.size() != 16 || !absl::SimpleHexAtoi(Abseil(name), &attempt)) return std::nullopt;
+  const bool is_hex = std::all_of(name.begin(), name.end(), absl::ascii_isxdigit);
+  if (name.size() != 16 || !is_hex || !absl::SimpleHexAtoi(Abseil(name), &attempt)) {
+    return std::nullopt;
+  }
   return attempt;
 }
 

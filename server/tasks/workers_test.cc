@@ -1,4 +1,5 @@
 #include "gmock/gmock.h"
+#include "server/config/limits.h"
 #include "server/tasks/engine_fixture.h"
 
 namespace grove::tasks {
@@ -136,10 +137,11 @@ TEST_F(EngineTest, ReleasesTheRoomOfAnAbandonedAttemptWhenTheWorkerDies) {
 
 TEST_F(EngineTest, RefusesAWorkerOutOfRange) {
   EXPECT_FALSE(engine_->WorkerUp(Hello(-1), now_, fx_).ok());
-  EXPECT_FALSE(engine_->WorkerUp(Hello(256), now_, fx_).ok());
-  engine_->WorkerDown(256, now_, fx_);
+  constexpr int kEnd = config::kWorkersMax + config::kGatewayWorkersMax;
+  EXPECT_FALSE(engine_->WorkerUp(Hello(kEnd), now_, fx_).ok());
+  engine_->WorkerDown(kEnd, now_, fx_);
   engine_->WorkerUnlinked(-1, now_);
-  engine_->WorkerDraining(256);
+  engine_->WorkerDraining(kEnd);
 }
 
 TEST_F(EngineTest, WhatAStuckWorkerHasNotStartedGoesToAnother) {

@@ -134,7 +134,7 @@ class DeclaredTest(KilledTest):
         self.ctl('schedules', 'pause', 'often', '--reason', 'upkeep')
         self.ctl('schedules', 'run', 'often')
         shown = self.ctl('schedules', 'get', 'often')
-        self.assertRegex(shown, r'from_code +declaring\n')
+        self.assertRegex(shown, r'from_code: +declaring\n')
         self.assertEqual(self.get('often').pause_reason, 'upkeep')
         self.daemon.stop()
 

@@ -9,6 +9,7 @@ from gateway_worker import Worker, function, gateway, result
 from grove_api import (CANCELLED, FAILED, QUEUED, RUNNING, SUCCEEDED, duration, error_details,
                        inspect_service_pb2 as inspect, status_details, tasks, worker_service_pb2)
 from grove_harness import DEADLINE_S, GroveTest, KilledTest, OwnDaemonTest, eventually
+from tenants_test import Operator
 
 OTHER = 't' * 16
 ONCE = tasks.RetryPolicy(max_attempts=1)
@@ -74,9 +75,8 @@ class WorkerGatewayTest(GroveTest):
         # Behind them in the same queue.
         self.assertEqual(self.api.run('echo', 5).state, SUCCEEDED)
         why = self.api.call(self.api.tasks.ExplainTask,
-                            tasks.ExplainTaskRequest(name=names[3])).reasons
-        self.assertIn(tasks.ExplainTaskResponse.Reason.CAUSE_WORKERS_FULL,
-                      [each.cause for each in why])
+                            tasks.ExplainTaskRequest(name=names[3])).all
+        self.assertIn(tasks.WaitExplanation.CAUSE_WORKERS_FULL, [each.cause for each in why])
         self.assertTrue(worker.starts.empty())
         worker.done(first[0])
         third = worker.next()
@@ -137,7 +137,7 @@ class WorkerGatewayTest(GroveTest):
         start = worker.next()
         self.api.cancel(task, 'enough')
         cancel = worker.cancels.get(timeout=DEADLINE_S)
-        self.assertEqual((cancel.attempt, cancel.reason), (start.attempt, 'enough'))
+        self.assertEqual((cancel.attempt, cancel.reason), (start.attempt, 'cancelled: enough'))
         worker.tell(start.attempt, cancelled=gateway.AttemptCancelled())
         self.assertEqual(self.api.wait(task).state, CANCELLED)
         self.assertEqual(worker.acknowledged.get(timeout=DEADLINE_S), start.attempt)
@@ -271,13 +271,9 @@ class GatewayRestartTest(KilledTest):
 class GatewayTenantsTest(OwnDaemonTest):
 
     def test_a_tenants_functions_are_its_own(self):
-        self.start(config='tenants: [{name: amber}, {name: borage}]\n')
-        secrets = {}
-        for tenant in ('amber', 'borage'):
-            made = self.daemon.grovectl_json('tenants', 'tokens', 'create', tenant,
-                                             '--role=admin')
-            secrets[tenant] = made['secret']
-        amber, borage = (self.daemon.api(secrets[tenant]) for tenant in ('amber', 'borage'))
+        self.start()
+        operator = Operator(self.daemon)
+        amber, borage = (self.daemon.api(operator.tenant(name)) for name in ('amber', 'borage'))
         worker = Worker(amber)
         for name in ('job', 'amber/job'):
             with self.assertRaises(grpc.RpcError) as refused:
@@ -297,6 +293,17 @@ class GatewayTenantsTest(OwnDaemonTest):
         self.assertEqual(other.acknowledged.get(timeout=DEADLINE_S), start.attempt)
         worker.done(start)
         self.assertEqual(amber.wait(task).output, b'"done"')
+        # Nor without its token, from the moment of which it is revoked.
+        operator.output('tokens', 'revoke', 'tenants/amber/tokens/ci')
+        self.assertTrue(worker.ended.wait(DEADLINE_S))
+        self.assertEqual(worker.error.code(), grpc.StatusCode.UNAUTHENTICATED)
+        # What has gone with the tenant is not there for the next one of that name.
+        operator.output('tenants', 'delete', 'amber')
+        eventually('it is gone', lambda: not operator.has('amber'))
+        again = self.daemon.api(operator.tenant('amber'))
+        with self.assertRaises(grpc.RpcError) as refused:
+            again.spawn('job')
+        self.assertEqual(reason(refused.exception), 'UNKNOWN_FUNCTION')
 
 
 if __name__ == '__main__':

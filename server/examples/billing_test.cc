@@ -20,7 +20,7 @@ using grove::test_kit::TestAttempt;
 using grove::test_kit::TestOutcome;
 
 // [handler]
-TEST(BillingTest, AnInvoiceBecomesATask) {
+TEST(InvoiceTest, AnInvoiceBecomesATask) {
   grove::Application application("billing");
   Billing billing(application);
   TestApplication test(application);

@@ -92,7 +92,7 @@ class TestApplication {
   void Cancel(uint64_t attempt, std::string reason = "");
   // Requires: a result of Begin(), each once.
   TestAttempt Await(uint64_t attempt);
-  // Lets time pass: what is due meanwhile runs.
+  // Lets time pass: what is due meanwhile, or just then, runs.
   void Advance(absl::Duration duration);
 
   // A schedule of the tenant "default", as of CreateSchedule, from now on: its tasks are spawned

@@ -52,10 +52,9 @@ absl::Status Replaced() {
                         "a later stream of the same session took over");
 }
 
-absl::Status TooManyWorkers(std::string text) {
+absl::Status TooManyWorkers(const std::string& text) {
   return tasks::WithRetryAfter(
-      tasks::Refusal(absl::StatusCode::kResourceExhausted, "TOO_MANY_WORKERS", std::move(text)),
-      1000);
+      tasks::Refusal(absl::StatusCode::kResourceExhausted, "TOO_MANY_WORKERS", text), 1000);
 }
 
 }  // namespace

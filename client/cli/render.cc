@@ -148,6 +148,14 @@ std::string RestartText(const v1::Worker& worker) {
   return absl::StrJoin(parts, ", ");
 }
 
+// Whose tasks a worker at the gateway runs, and what it says of itself.
+std::string GatewayText(const v1::Worker& worker) {
+  std::vector<std::string> parts = {absl::StrCat("runs tasks of ", ShortName(worker.tenant()))};
+  if (!worker.host().empty()) parts.push_back(absl::StrCat("on ", worker.host()));
+  if (!worker.runtime().empty()) parts.push_back(worker.runtime());
+  return absl::StrJoin(parts, ", ");
+}
+
 // The first few: there may be thousands.
 std::string NamesText(const google::protobuf::RepeatedPtrField<std::string>& names) {
   constexpr int kShown = 5;
@@ -313,13 +321,18 @@ std::string RenderWorkers(const List<v1::Worker>& workers, const View& view) {
                {"LAST EXIT", Kind::kWide},
                "NOTE"});
   for (const v1::Worker& worker : workers) {
+    // Of one at the gateway most is its own affair.
+    const bool is_own = worker.tenant().empty();
+    const auto own = [is_own](std::string text) { return is_own ? text : ""; };
     table.Add({ShortName(worker.name()), EnumText(worker.state()), absl::StrCat(worker.pid()),
-               absl::StrCat(worker.generation()), AgeText(worker.start_time(), view.now),
-               absl::StrCat(worker.fibers()), absl::StrCat(worker.tasks_running()),
-               absl::StrCat(worker.http_connections()), absl::StrCat(worker.http_requests_total()),
-               DurationText(absl::Seconds(worker.hub_idle_seconds())) + " ago",
-               BytesText(worker.rss_bytes()), worker.linked() ? "yes" : "no",
-               absl::StrCat(worker.config_generation()), worker.last_exit(), RestartText(worker)});
+               own(absl::StrCat(worker.generation())), AgeText(worker.start_time(), view.now),
+               own(absl::StrCat(worker.fibers())), absl::StrCat(worker.tasks_running()),
+               own(absl::StrCat(worker.http_connections())),
+               own(absl::StrCat(worker.http_requests_total())),
+               own(DurationText(absl::Seconds(worker.hub_idle_seconds())) + " ago"),
+               own(BytesText(worker.rss_bytes())), worker.linked() ? "yes" : "no",
+               own(absl::StrCat(worker.config_generation())), worker.last_exit(),
+               is_own ? RestartText(worker) : GatewayText(worker)});
   }
   return table.Render(view.look);
 }

@@ -1,5 +1,6 @@
 #include "client/cli/render.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -86,6 +87,23 @@ TEST(RenderWorkers, NotesWhichOneKeepsDying) {
   EXPECT_NE(RenderWorkers(workers, kView).find("  restarts in 3.20s, died 5 times in a row ("),
             std::string::npos)
       << RenderWorkers(workers, kView);
+}
+
+TEST(RenderWorkers, SaysOfOneAtTheGatewayWhoseItIs) {
+  List<v1::Worker> workers;
+  v1::Worker& worker = *workers.Add();
+  worker.set_name("workers/256");
+  worker.set_tenant("tenants/acme");
+  worker.set_tasks_running(3);
+  const auto line = [&] {
+    const std::string text = RenderWorkers(workers, kView);
+    return text.substr(text.find('\n') + 1);
+  };
+  EXPECT_THAT(line(), testing::HasSubstr("  runs tasks of acme\n"));
+  EXPECT_THAT(line(), testing::Not(testing::HasSubstr("ago")));
+  worker.set_host("here");
+  worker.set_runtime("python 3.11");
+  EXPECT_THAT(line(), testing::HasSubstr("  runs tasks of acme, on here, python 3.11\n"));
 }
 
 TEST(RenderStacks, ShowsAFiberPerBlockWithItsFunctions) {

@@ -323,7 +323,7 @@ std::string RenderWorkers(const List<v1::Worker>& workers, const View& view) {
   for (const v1::Worker& worker : workers) {
     // Of one at the gateway most is its own affair.
     const bool is_own = worker.tenant().empty();
-    const auto own = [is_own](std::string text) { return is_own ? text : ""; };
+    const auto own = [is_own](const std::string& text) { return is_own ? text : std::string(); };
     table.Add({ShortName(worker.name()), EnumText(worker.state()), absl::StrCat(worker.pid()),
                own(absl::StrCat(worker.generation())), AgeText(worker.start_time(), view.now),
                own(absl::StrCat(worker.fibers())), absl::StrCat(worker.tasks_running()),

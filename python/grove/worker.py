@@ -38,7 +38,8 @@ from grove._stubs import worker_gateway_service_pb2 as gateway
 from grove._verbs import Verbs
 
 F = TypeVar('F', bound=Callable[..., Any])
-PAUSE_MIN_S, PAUSE_MAX_S = 0.1, 5.0
+# A daemon that was restarted waits 10 s for what its workers still run.
+PAUSE_MIN_S, PAUSE_MAX_S = 0.1, 1.0
 # A third of what the daemon bears.
 SILENCE_S = 10.0
 # Of those that the registration is wrong for, no later try is better.

@@ -132,6 +132,8 @@ class PythonWorkerTest(KilledTest):
         for end in (self.again, self.kill_control):
             worker = self.worker()
             name = self.begun(retry_policy=ONCE)
+            # What is on disk is so in order: the task's start is, too.
+            self.api.run('echo', 1, durability=tasks.DURABILITY_DURABLE)
             end()
             eventually('it is back', lambda: any(each.runtime for each in self.api.list_workers()))
             self.go()

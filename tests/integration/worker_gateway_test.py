@@ -236,6 +236,8 @@ class GatewayRestartTest(KilledTest):
         first = Worker(api)
         told, runs = (api.spawn('job', [i], retry_policy=ONCE).name for i in range(2))
         starts = {start.task: start for start in (first.next(), first.next())}
+        # What is on disk is so in order: their starts are, too.
+        api.run('echo', 1, durability=tasks.DURABILITY_DURABLE)
         self.again()
         api = self.daemon.api()
         self.assertEqual(api.get(runs).state, RUNNING)

@@ -30,9 +30,12 @@ class TallyTest(OperationsTest):
         return match and tuple(int(each) for each in match.groups())
 
     def leads(self, before=None):
-        """Another one than before, who was told a greater token."""
-        pid, token = eventually('there is another leader', lambda: (
-            (found := self.leader()) and (before is None or found[0] != before[0]) and found))
+        """Another one than before, who was told a greater token; a worker that stays."""
+        def found():
+            leader = self.leader()
+            stays = leader and leader[0] in [self.daemon.pid_of(f'grove-w{n}') for n in range(3)]
+            return stays and (before is None or leader[0] != before[0]) and leader
+        pid, token = eventually('there is another leader', found)
         if before is not None:
             self.assertGreater(token, before[1])
         return pid, token

@@ -47,6 +47,11 @@ class DeclaredTest(KilledTest):
                     and there.state == state and there)
         return eventually(f'{schedule_id} is each {seconds} s', probe)
 
+    def audited(self):
+        """What the program has changed, sorted."""
+        return sorted((line['method'].rpartition('/')[2], line['resource'].rpartition('/')[2])
+                      for line in self.daemon.audit() if line['who'] == 'program declaring')
+
     def upgrade(self):
         self.ctl('upgrade')
         self.api = self.daemon.api()
@@ -91,15 +96,15 @@ class DeclaredTest(KilledTest):
         gone = self.eventually_is('seldom', 3600, PAUSED)
         self.assertEqual(gone.pause_reason, 'the code of declaring has it no more')
         self.assertTrue(gone.declaration.HasField('withdraw_time'))
+        changes = [('CreateSchedule', 'new'), ('CreateSchedule', 'often'),
+                   ('CreateSchedule', 'seldom'), ('PauseSchedule', 'seldom'),
+                   ('UpdateSchedule', 'often')]
+        eventually('all is in the audit log', lambda: self.audited() == changes)
         self.again()
         self.assertEqual(self.eventually_is('often', 7200).etag, '2')
         self.ctl('schedules', 'delete', 'seldom')
         self.assertIsNone(self.get('seldom'))
-        lines = [(line['method'].rpartition('/')[2], line['resource'].rpartition('/')[2])
-                 for line in self.daemon.audit() if line['who'] == 'program declaring']
-        self.assertEqual(sorted(lines), [('CreateSchedule', 'new'), ('CreateSchedule', 'often'),
-                                         ('CreateSchedule', 'seldom'), ('PauseSchedule', 'seldom'),
-                                         ('UpdateSchedule', 'often')])
+        self.assertEqual(self.audited(), changes)
         self.daemon.stop()
 
     def test_an_upgrade_and_its_roll_back(self):

@@ -256,8 +256,7 @@ class App:
             with self._lock:
                 self._running[start.attempt] = attempt
             if inspect.iscoroutinefunction(self._functions[start.function][0]):
-                attempt._steps = asyncio.run_coroutine_threadsafe(
-                    self._run_steps(attempt), self._loop)
+                self._loop.call_soon_threadsafe(self._begin, attempt)
             else:
                 self._starts.put(attempt)
         for cancel in message.cancels:
@@ -265,8 +264,8 @@ class App:
                 known = self._running.get(cancel.attempt)
             if known is not None:
                 known.cancelled.set()
-                if known._steps is not None:
-                    known._steps.cancel()
+                self._loop.call_soon_threadsafe(
+                    lambda known=known: known._steps is not None and known._steps.cancel())
             else:
                 self._end(cancel.attempt, cancelled=gateway.AttemptCancelled())
 
@@ -282,6 +281,18 @@ class App:
                 self._end(attempt._start.attempt, output=_output(value))
             except BaseException as error:  # whatever a function raises is its attempt's failure
                 self._fail(attempt, error)
+
+    def _begin(self, attempt: Attempt) -> None:
+        attempt._steps = self._loop.create_task(self._run_steps(attempt))
+        attempt._steps.add_done_callback(lambda _: self._has_ended(attempt))
+
+    def _has_ended(self, attempt: Attempt) -> None:
+        """One that was cancelled before its first step has said nothing."""
+        name = attempt._start.attempt
+        with self._lock:
+            is_silent = name in self._running and name not in self._results
+        if is_silent:
+            self._end(name, cancelled=gateway.AttemptCancelled())
 
     async def _run_steps(self, attempt: Attempt) -> None:
         _current.set(attempt)

@@ -93,6 +93,15 @@ class PythonWorkerTest(KilledTest):
             self.assertEqual(self.api.wait(name).state, CANCELLED)
         self.assertEqual(json.loads(self.api.run('add', [1, 1]).output), 2)
 
+    def test_what_is_cancelled_as_it_starts_takes_no_place_for_good(self):
+        self.worker()
+        for _ in range(40):
+            name = self.api.spawn('nap', 3600).name
+            self.api.cancel(name)
+            self.assertEqual(self.api.wait(name).state, CANCELLED)
+        eventually('all places are free', lambda: all(
+            each.tasks_running == 0 for each in self.api.list_workers() if each.runtime))
+
     def test_the_daemon_ends_what_takes_too_long(self):
         self.worker()
         name = self.api.spawn('nap', 3600, timeout=0.01, retry_policy=ONCE).name
